@@ -1,0 +1,44 @@
+# What one does with this project; `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast lint clean
+
+PYTHON ?= python3.13 python3.12 python3.11 python3 python
+IN_VENV := .venv/bin/python -m
+
+help: ## List these targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+run: .venv/ready .env ## Run the site on this machine and open it in a browser
+	@$(IN_VENV) quart --app asgi develop
+
+test: lint ## Check everything: style, types, floors, all tests (what CI does)
+	@$(IN_VENV) pytest
+
+test-fast: .venv/ready ## Run the tests that need no database, in seconds
+	@$(IN_VENV) pytest tests/fast tests/test_config.py
+
+lint: .venv/ready ## Check style, types and floors
+	@$(IN_VENV) ruff check .
+	@$(IN_VENV) ruff format --check .
+	@$(IN_VENV) mypy
+	@.venv/bin/lint-imports
+
+clean: ## Remove what these targets made, the database of `make run` and its secret key included
+	rm -rf .venv .mongodb .secret-key .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.env:
+	@cp .env.example .env
+
+# Made anew when a requirement changes. A Python counts when it really runs and can make an environment:
+# a pyenv shim may do neither, and Debian keeps ensurepip in a package of its own.
+.venv/ready: requirements.txt requirements-dev.txt
+	@for python in $(PYTHON); do \
+	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue; \
+	  echo "Installing the packages into .venv: a minute, this once."; \
+	  rm -rf .venv && "$$python" -m venv .venv && \
+	  $(IN_VENV) pip install -qq --disable-pip-version-check -r requirements-dev.txt && touch $@; \
+	  exit; \
+	done; \
+	echo "This needs Python 3.11, 3.12 or 3.13 with venv (on Debian and Ubuntu: apt install python3-venv)."; \
+	echo "If yours has another name: make PYTHON=/path/to/python"; exit 1

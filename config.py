@@ -1,0 +1,169 @@
+"""Every setting of the site: read once, when a process starts, from the environment and the file `.env`."""
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from werkzeug.security import generate_password_hash
+
+from quart_enroll.kept import kept
+
+HERE = Path(__file__).parent
+
+KEY_LENGTH = 32
+KNOWN_KEYS = {
+    "secret_string",  # the default of the Flask site, published with it
+    "secret",
+    "dev",
+    "change-me",
+    "changeme",
+    "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",  # printed in Flask's own manual
+}
+
+
+class ConfigError(SystemExit):
+    """A setting is wrong: the process ends with this sentence on stderr, and without a stack trace."""
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be {' or '.join(choices)}")
+        return text
+
+    return read
+
+
+def _number(kind: type[int] | type[float], low: float, high: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise ValueError(f"must be a {'whole ' if kind is int else ''}number from {low} to {high}")
+        return value
+
+    return read
+
+
+def _mongo_uri(text: str) -> str:
+    if not re.match(r"mongodb(\+srv)?://[^/?]", text):
+        raise ValueError("must begin with mongodb:// or mongodb+srv:// and name a server")
+    return text
+
+
+def _password_method(text: str) -> str:
+    try:
+        generate_password_hash("tried", text)
+    except (ValueError, OverflowError, MemoryError):
+        raise ValueError("must be like scrypt:32768:8:1 or pbkdf2:sha256:1000000") from None
+    return text
+
+
+def _folder(text: str) -> Path:
+    path = HERE / Path(text).expanduser()
+    if not path.is_dir():
+        raise ValueError("must name a folder that exists")
+    return path
+
+
+def _setting(sentence: str, read: Callable[[str], Any] = str, **options: Any) -> Any:
+    return field(metadata={"sentence": sentence, "read": read}, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The settings; each is named in the environment as here, in capitals."""
+
+    app_env: str = _setting(
+        "production, or development: plain http, and a SECRET_KEY and a database that make themselves.",
+        _one_of("production", "development"),
+        default="production",
+    )
+    secret_key: str = _setting(
+        "Signs cookies and sessions: at least 32 characters nobody can guess. A new one signs everybody out.",
+        repr=False,
+    )
+    mongo_uri: str = _setting(
+        "Address of the MongoDB replica set, with database FLASK_Enrollment unless it names another.",
+        _mongo_uri,
+        default="",
+        repr=False,  # it may hold a password
+    )
+    port: int = _setting("The port where the site listens.", _number(int, 1, 65535), default=8000)
+    web_concurrency: int = _setting(
+        "Processes that serve the site, at most one for each core.", _number(int, 1, 64), default=1
+    )
+    template_overrides: Path | None = _setting(  # noqa: RUF009  # it gives a dataclass field
+        "A folder with the school's own templates, searched before those of the site.", _folder, default=None
+    )
+    password_method: str = _setting(
+        "How passwords are hashed, in Werkzeug's words; other hashes are renewed at sign-in.",
+        _password_method,
+        default="scrypt:32768:8:1",
+    )
+    password_threads: int = _setting(
+        "Threads of each process that hash passwords; 0 is one for each core.", _number(int, 0, 64), default=0
+    )
+    password_queue: int = _setting(
+        "Passwords that may wait for such a thread before people are asked to come back in a moment.",
+        _number(int, 1, 100_000),
+        default=256,
+    )
+    database_timeout: float = _setting(
+        "Seconds that the database may take to answer before a page says that it is away.",
+        _number(float, 0.1, 25),  # Heroku's router gives up after 30
+        default=4.0,
+    )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ, folder: Path = HERE) -> "Config":
+        """Read the settings from `environ`, and what it lacks from `.env` in `folder`; empty is absent.
+
+        Raises ConfigError for the first wrong value.
+        """
+        given = {**dotenv_values(folder / ".env"), **environ}
+        values: dict[str, Any] = {}
+        for setting in fields(cls):
+            if text := (given.get(setting.name.upper()) or "").strip():
+                try:
+                    values[setting.name] = setting.metadata["read"](text)
+                except ValueError as wrong:
+                    raise _error(setting.name, str(wrong)) from None
+        if values.get("app_env") == "development":
+            values["secret_key"] = values.get("secret_key") or _kept_secret_key(folder / ".secret-key")
+        else:
+            _check_production(values)
+        return cls(**values)
+
+
+def _error(name: str, wrong: str) -> ConfigError:
+    sentence = Config.__dataclass_fields__[name].metadata["sentence"]
+    return ConfigError(f"{name.upper()} {wrong}. ({sentence})")
+
+
+def _check_production(values: Mapping[str, Any]) -> None:
+    key = values.get("secret_key", "")
+    if not key:
+        raise _error("secret_key", "must be set in production")
+    # Few different characters: a word typed again and again.
+    if len(key) < KEY_LENGTH or key.lower() in KNOWN_KEYS or len(set(key)) < 8:
+        raise _error("secret_key", "is too short or known to everybody")
+    if not values.get("mongo_uri"):
+        raise _error("mongo_uri", "must be set in production")
+
+
+def _kept_secret_key(path: Path) -> str:
+    try:
+        key = kept(path, lambda: secrets.token_urlsafe(48))
+    except OSError as error:
+        raise _error("secret_key", f"is not set and can't be kept in {path}: {error.strerror}") from None
+    if len(key) < KEY_LENGTH:
+        raise _error("secret_key", f"in {path} is too short: remove that file, and a new one is made")
+    return key

@@ -1,0 +1,18 @@
+"""How Hypercorn serves the site: `python -m hypercorn -c file:hypercorn_conf.py asgi:app`."""
+
+from config import Config
+
+# Each name here becomes an attribute of Hypercorn's configuration and travels to its workers: plain values.
+_config = Config.from_env()
+_host = "127.0.0.1" if _config.app_env == "development" else "0.0.0.0"  # noqa: S104  # for Heroku's router
+
+bind = f"{_host}:{_config.port}"
+workers = _config.web_concurrency if _config.web_concurrency > 1 else 0  # 0: one process, without a parent
+worker_class = "uvloop"  # the asyncio worker ignores graceful_timeout since Python 3.12
+graceful_timeout = 25  # seconds; Heroku kills after 30
+keep_alive_timeout = 95  # seconds; the router keeps its connections for 90
+backlog = 2048  # with Hypercorn's 100, a crowd that arrives at once waits for the network to try again
+include_server_header = False
+accesslog = None  # costs a sixth of every request; the site logs what matters
+
+del Config, _config, _host

@@ -1,0 +1,143 @@
+"""The one place where the parts meet."""
+
+import os
+import re
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from quart import Quart, Response, abort, g, has_request_context, redirect, request
+from quart_auth import Unauthorized
+from werkzeug import Response as BaseResponse
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+
+from quart_enroll import assets, auth, commands, mongo, rendering, routes
+from quart_enroll.context import EXTENSION, Open
+from quart_enroll.errors import Busy, UnknownTerm
+from quart_enroll.forms.base import SAFE, csrf_token, has_token
+from quart_enroll.forms.proof import comes_from_this_site
+from quart_enroll.pages import errors
+from quart_enroll.services.accounts import REMEMBERED
+from quart_enroll.services.passwords import Hasher
+
+if TYPE_CHECKING:
+    from config import Config
+
+LARGEST_BODY = 64 * 1024
+"""Bytes that a request may send; no form of the site needs more."""
+
+OpenDatabase = Callable[[str, float], AbstractAsyncContextManager[mongo.Database]]
+
+
+class Enroll(Quart):
+    """The application; a failure is logged in one line that leads to the request."""
+
+    def log_exception(self, exception_info: Any) -> None:
+        what = (
+            f"{request.method} {request.path} request_id={g.request_id}" if has_request_context() else "start"
+        )
+        self.logger.error("failed: %s", what, exc_info=exception_info)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(
+    config: "Config",
+    *,
+    open_database: OpenDatabase = mongo.open_database,
+    clock: Callable[[], datetime] = utc_now,
+) -> Quart:
+    """Build the site; the database opens when it starts to serve and closes when it stops."""
+    app = Enroll("quart_enroll", static_folder=None, template_folder=None)
+    _configure(app, config)
+    rendering.init_app(
+        app, config.template_overrides, auth.template_names, lambda: {"csrf_token": csrf_token}
+    )
+    assets.init_app(app, config.template_overrides)
+    app.before_request(number_request)
+    app.before_request(redirect_by_path)
+    auth.init_app(app, remembered=REMEMBERED)
+    app.before_request(refuse_forged)
+    app.after_request(add_headers)
+    routes.register(app)
+    _register_errors(app)
+    commands.register(app)
+
+    @app.while_serving
+    async def open_parts() -> AsyncIterator[None]:
+        threads = config.password_threads or os.cpu_count() or 1
+        with Hasher(config.password_method, threads=threads, queue=config.password_queue) as hasher:
+            async with open_database(config.mongo_uri, config.database_timeout) as database:
+                app.extensions[EXTENSION] = Open(database, hasher, clock)
+                yield
+
+    return app
+
+
+def _configure(app: Quart, config: "Config") -> None:
+    secure = config.app_env == "production"
+    app.config.update({field.name.upper(): getattr(config, field.name) for field in fields(config)})
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        BODY_TIMEOUT=20,  # seconds, below the 30 of Heroku's router
+        RESPONSE_TIMEOUT=25,
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_SAMESITE="Lax",
+        QUART_AUTH_COOKIE_SECURE=secure,
+        TEMPLATES_AUTO_RELOAD=not secure,
+    )
+
+
+def _register_errors(app: Quart) -> None:
+    app.register_error_handler(Unauthorized, errors.sign_in_first)
+    app.register_error_handler(HTTPException, errors.http_error)
+    app.register_error_handler(UnknownTerm, errors.unknown_term)
+    app.register_error_handler(Busy, errors.busy)
+    for away in mongo.AWAY:
+        app.register_error_handler(away, errors.database_away)
+
+
+async def number_request() -> None:
+    """Give the request a number that leads from a visitor's error page to the log; the router's if it has one."""
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else secrets.token_hex(8)
+
+
+async def redirect_by_path() -> BaseResponse | None:
+    """Lead from /courses to /courses/ by the path alone: the scheme before the router is not the visitor's."""
+    wrong = request.routing_exception
+    if isinstance(wrong, RequestRedirect):
+        return redirect(urlunsplit(("", "", *urlsplit(wrong.new_url)[2:])), wrong.code)
+    return None
+
+
+async def refuse_forged() -> None:
+    """Let an unsafe request pass only with a proof that it comes from this site."""
+    if request.method in SAFE or request.routing_exception is not None:
+        return
+    if not comes_from_this_site() and not await has_token():
+        abort(400, errors.FORGED)
+
+
+async def add_headers(response: Response) -> Response:
+    """Tell browsers what this site needs, so that they refuse the rest; keep pages about people out of caches."""
+    headers = response.headers
+    headers["X-Request-ID"] = g.get("request_id", "")
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "same-origin"
+    headers["Content-Security-Policy"] = CONTENT_POLICY
+    headers.setdefault("Cache-Control", "no-store" if auth.user() else "no-cache")
+    return response
+
+
+CONTENT_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)

@@ -1,0 +1,118 @@
+"""Who asks: a signed cookie names a sign-in, the database knows whose it is and whether it lives."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
+
+from quart import Quart, abort, g, request
+from quart_auth import AuthUser, QuartAuth, current_user, login_required, login_user, logout_user
+
+from quart_enroll.context import database, now
+from quart_enroll.models import Login, User
+from quart_enroll.repositories import logins
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+NEEDS_NOBODY = {"static", "healthz", "readyz"}
+"""Endpoints that are the same for everybody, so that they don't ask the database who it is."""
+
+
+class Visitor(AuthUser):
+    """Quart-Auth's user: signed in when the cookie's sign-in is alive, which `identify` has looked up."""
+
+    @property
+    async def is_authenticated(self) -> bool:
+        return user() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateVisitor:
+    """`current_user` as templates see it: nothing to await."""
+
+    auth_id: str | None
+    is_authenticated: bool
+    role: str | None
+
+
+def init_app(app: Quart, *, remembered: timedelta) -> None:
+    """Let `app` know who asks, before each request."""
+    app.config["QUART_AUTH_DURATION"] = int(remembered.total_seconds())
+    QuartAuth(app, user_class=Visitor)
+    app.before_request(identify)
+
+
+async def identify() -> None:
+    """Find out who asks; a cookie whose sign-in has ended is taken back."""
+    g.user = None
+    identity = current_user.auth_id
+    if identity is None or request.endpoint in NEEDS_NOBODY:
+        return
+    g.user = await logins.find_user(database(), identity, now())
+    if g.user is None:
+        logout_user()
+
+
+def user() -> User | None:
+    """Return who asks, or None for a visitor who is not signed in."""
+    return cast("User | None", g.get("user"))
+
+
+def signed_in() -> User:
+    """Return who asks, behind `login_required`."""
+    found = user()
+    if found is None:
+        raise RuntimeError("This view needs login_required.")
+    return found
+
+
+def begin(login: Login, *, remember: bool) -> None:
+    """Give the visitor's browser the cookie of a new sign-in."""
+    g.user = login.user
+    login_user(Visitor(login.identity), remember)
+
+
+async def end() -> None:
+    """End the visitor's sign-in everywhere, so that a copy of the cookie is worth nothing."""
+    if identity := current_user.auth_id:
+        await logins.end(database(), identity)
+    g.user = None
+    logout_user()
+
+
+def registrar_required(view: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Let only the registrar in: others get a 403, and who is not signed in signs in first."""
+
+    @wraps(view)
+    @login_required
+    async def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        if signed_in().role != "registrar":
+            abort(403)
+        return await view(*args, **kwargs)
+
+    return guarded
+
+
+def template_names() -> dict[str, Any]:
+    """Return what every template may ask about the visitor."""
+    who = user()
+    return {
+        "current_user": TemplateVisitor(current_user.auth_id, who is not None, who.role if who else None),
+        "session": {"username": who.first_name, "user_id": who.user_id} if who else {},
+    }
+
+
+def safe_next(wanted: str | None) -> str | None:
+    """Return the address to go to after signing in if it is a path of this site, else None.
+
+    Browsers read a backslash as a slash and skip control characters, so neither may be in it.
+    """
+    if not wanted or not wanted.startswith("/") or wanted.startswith("//") or len(wanted) > 500:
+        return None
+    if "\\" in wanted or any(character <= " " or character == "\x7f" for character in wanted):
+        return None
+    parts = urlsplit(wanted)
+    return None if parts.scheme or parts.netloc else wanted

@@ -1,0 +1,15 @@
+"""What the registrar types: the command line, `quart --app asgi NAME`."""
+
+from quart import Quart
+
+from quart_enroll.commands.create_user import create_user
+from quart_enroll.commands.develop import develop
+from quart_enroll.commands.importing import import_file
+from quart_enroll.commands.seed import seed
+from quart_enroll.commands.upgrade_db import upgrade_db
+
+
+def register(app: Quart) -> None:
+    """Give `app` its commands."""
+    for command in (create_user, develop, import_file, seed, upgrade_db):
+        app.cli.add_command(command)

@@ -1,0 +1,44 @@
+"""`create-user`: an account from the command line, the first registrar's above all."""
+
+import click
+
+from quart_enroll.commands.running import in_database, the_app
+from quart_enroll.errors import EmailTaken
+from quart_enroll.forms.rows import NewUserRow
+from quart_enroll.models import User
+from quart_enroll.mongo import Database
+from quart_enroll.services import accounts
+from quart_enroll.services.passwords import Hasher
+
+
+@click.command("create-user")
+@click.option("--email", prompt="Email")
+@click.option("--first-name", prompt="First name")
+@click.option("--last-name", prompt="Last name")
+@click.option("--role", type=click.Choice(["student", "registrar"]), default="student", show_default=True)
+def create_user(**given: str) -> None:
+    """Make an account; the password is asked for."""
+    given["password"] = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    row, problems = NewUserRow.check(given)
+    if problems:
+        raise click.ClickException("\n".join(problems))
+    try:
+        user = in_database(lambda db: _register(db, row.data))
+    except EmailTaken as taken:
+        raise click.ClickException("There is already an account with this address.") from taken
+    if user.role != given["role"]:
+        raise click.ClickException(f"There is already an account with this address; it is a {user.role}'s.")
+    click.echo(f"User {user.user_id}, {user.first_name} {user.last_name}, is a {user.role}.")
+
+
+async def _register(db: Database, given: dict[str, str]) -> User:
+    with Hasher(the_app().config["PASSWORD_METHOD"], threads=1, queue=2) as hasher:
+        return await accounts.register(
+            db,
+            hasher,
+            email=given["email"],
+            password=given["password"],
+            first_name=given["first_name"],
+            last_name=given["last_name"],
+            role=given["role"],
+        )

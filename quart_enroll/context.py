@@ -1,0 +1,41 @@
+"""What the running site holds open: the database, the password threads, the clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from quart import current_app
+
+from quart_enroll.mongo import Database
+from quart_enroll.services.passwords import Hasher
+
+EXTENSION = "quart_enroll"
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The parts that live from the start of serving to its end."""
+
+    database: Database
+    hasher: Hasher
+    clock: Callable[[], datetime]
+
+
+def database() -> Database:
+    """Return the site's database."""
+    return _open().database
+
+
+def hasher() -> Hasher:
+    """Return what makes and checks password hashes."""
+    return _open().hasher
+
+
+def now() -> datetime:
+    """Return the present moment, in UTC."""
+    return _open().clock()
+
+
+def _open() -> Open:
+    return cast(Open, current_app.extensions[EXTENSION])

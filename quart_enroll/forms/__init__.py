@@ -1,0 +1,1 @@
+"""What shape a request must have."""

@@ -1,0 +1,90 @@
+"""What all forms share: the page's token, the hidden fields, and text that can be read."""
+
+import unicodedata
+from datetime import timedelta
+from typing import Any, Self
+
+from markupsafe import Markup
+from quart import current_app, request, session
+from werkzeug.datastructures import MultiDict
+from wtforms import Form, HiddenField, ValidationError
+from wtforms.csrf.session import SessionCSRF
+from wtforms.meta import DefaultMeta
+
+from quart_enroll.forms.proof import comes_from_this_site
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing, and so need no proof."""
+
+TOKEN_LIFETIME = timedelta(hours=12)
+
+
+class PageToken(SessionCSRF):  # type: ignore[misc]
+    """WTForms' token of the visitor's session; not needed when the browser vouches for the request."""
+
+    def validate_csrf_token(self, form: Form, field: HiddenField) -> None:
+        if request.method in SAFE or comes_from_this_site():
+            return
+        try:
+            super().validate_csrf_token(form, field)
+        except ValidationError as error:
+            raise ValidationError(
+                "This page was open for too long, or the request came from another site. "
+                "Nothing was changed. Please send it once more from a fresh page."
+            ) from error
+
+
+class SiteForm(Form):
+    """A form of this site."""
+
+    class Meta(DefaultMeta):
+        csrf = True
+        csrf_class = PageToken
+        csrf_time_limit = TOKEN_LIFETIME
+
+        @property
+        def csrf_secret(self) -> bytes:
+            return str(current_app.secret_key).encode()
+
+        @property
+        def csrf_context(self) -> Any:
+            return session
+
+    @classmethod
+    async def from_request(cls, **values: Any) -> Self:
+        """Fill in the form from a POST's body; other requests get it empty, or with `values`."""
+        return cls(await request.form if request.method == "POST" else None, **values)
+
+    @classmethod
+    def from_query(cls, **values: Any) -> Self:
+        """Fill in the form from the address."""
+        return cls(request.args, **values)
+
+    def hidden_tag(self) -> Markup:
+        """Draw all hidden fields, the token among them."""
+        return Markup("").join(field() for field in self if isinstance(field, HiddenField))
+
+
+def csrf_token() -> str:
+    """Return the token for a button that stands alone."""
+    return str(SiteForm().csrf_token.current_token)
+
+
+async def has_token() -> bool:
+    """Tell whether the request proves by its form's token that it comes from this site."""
+    return SiteForm(MultiDict({"csrf_token": (await request.form).get("csrf_token", "")})).validate()
+
+
+def one_line(form: Form, field: Any) -> None:
+    """Refuse a field that was sent twice, or text with control characters or wrongly encoded letters."""
+    if len(field.raw_data or ()) > 1:
+        raise ValidationError("This field was sent twice. Please fill it in once.")
+    if any(
+        unicodedata.category(character) == "Cc" or character == "\ufffd" for character in field.data or ""
+    ):
+        raise ValidationError("This has characters that can’t be read. Please type it again.")
+
+
+def stripped(text: str | None) -> str | None:
+    """Take the blanks off both ends."""
+    return text.strip() if text else text

@@ -1,0 +1,108 @@
+"""What a visitor sees when something is not as it should be: in words, as a page or as JSON."""
+
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from quart import Response, current_app, flash, g, jsonify, redirect, request, url_for
+from markupsafe import escape
+from quart_auth import Unauthorized
+from werkzeug import Response as AnyResponse
+from werkzeug.exceptions import HTTPException
+
+from quart_enroll.errors import Busy, UnknownTerm
+from quart_enroll.rendering import render, wants_json
+
+RETRY_AFTER = 5
+"""Seconds after which a page should be asked for again while the database is away."""
+
+WORDS = {
+    400: ("This can’t be done", "The request could not be understood. Nothing was changed."),
+    403: ("For the registrar only", "This page is for the registrar."),
+    404: ("Page not found", "There is nothing at this address."),
+    405: ("This can’t be done", "This address can’t be used in that way."),
+    413: ("Too much at once", "That is more than this site accepts at once. Nothing was changed."),
+    500: ("Sorry, that went wrong", "Something went wrong on our side."),
+    503: ("One moment, please", "The site can’t reach its database at the moment. Nothing is lost."),
+}
+"""The heading and the sentence for each kind of refusal; those that are not listed are told as a 400."""
+
+PURPOSES = {"enrollment": "to see your schedule"}
+FORGED = (
+    "This page was open for too long, or the request came from another site. "
+    "Nothing was changed. Please go back, reload the page and try again."
+)
+
+
+async def http_error(error: HTTPException) -> Response | AnyResponse:
+    status = error.code or 500
+    response = await _answer(status, HTTPStatus(status).name.lower(), own_words(error))
+    if status == 405:
+        response.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or ())
+    return response
+
+
+async def sign_in_first(_: Unauthorized) -> Response | AnyResponse:
+    """Send the visitor to sign in, and from there back to the page, or to the course that was wanted."""
+    if wants_json():
+        return await _answer(401, "sign_in_first", "Please sign in first.")
+    wanted = request.full_path.rstrip("?")
+    if request.method == "POST":
+        form = await request.form
+        query = {name: form[name][:100] for name in ("courseID", "term") if form.get(name)}
+        wanted = f"{url_for('enrollment_form')}?{urlencode(query)}"
+    await flash(f"Please sign in {PURPOSES.get(request.endpoint or '', 'first')}.", "warning")
+    return redirect(url_for("login", next=wanted), 303)
+
+
+async def unknown_term(error: UnknownTerm) -> Response:
+    return await _answer(404, error.code, error.sentence, terms=list(error.known))
+
+
+async def busy(error: Busy) -> Response:
+    return await _answer(503, error.code, error.sentence, retry_after=error.retry_after)
+
+
+async def database_away(error: Exception) -> Response:
+    current_app.logger.error(
+        "database away: %s %s request_id=%s %s",
+        request.method,
+        request.path,
+        g.request_id,
+        type(error).__name__,
+    )
+    return await _answer(503, "database_away", WORDS[503][1], retry_after=RETRY_AFTER)
+
+
+def own_words(error: HTTPException) -> str:
+    """Return the sentence for this refusal, the view's own where it gave one."""
+    given = error.description if error.description != type(error).description else None
+    return given or WORDS.get(error.code or 500, WORDS[400])[1]
+
+
+async def _answer(
+    status: int, code: str, sentence: str, *, retry_after: int | None = None, terms: list[str] | None = None
+) -> Response:
+    if wants_json():
+        response = jsonify(error=code, message=sentence, request_id=g.get("request_id"))
+    else:
+        response = Response(_page(status, sentence, retry_after, terms))
+    response.status_code = status
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _page(status: int, sentence: str, retry_after: int | None, terms: list[str] | None) -> str:
+    try:
+        return render(
+            "error.html",
+            code=status,
+            heading=WORDS.get(status, WORDS[400])[0],
+            sentence=sentence,
+            request_id=g.get("request_id") if status >= 500 else None,
+            retry_after=retry_after,
+            terms=terms,
+        )
+    except Exception:  # a school's own template may have any fault; the visitor still gets the sentence
+        current_app.logger.exception("error page failed: request_id=%s", g.get("request_id"))
+        return escape(sentence)

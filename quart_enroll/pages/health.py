@@ -1,0 +1,22 @@
+"""Is the process alive, and can it serve?"""
+
+import asyncio
+
+from quart_enroll import mongo
+from quart_enroll.context import database
+
+READY_WITHIN = 2
+"""Seconds that the database may take to answer."""
+
+
+async def healthz() -> dict[str, str]:
+    return {"status": "alive"}
+
+
+async def readyz() -> tuple[dict[str, str], int]:
+    try:
+        async with asyncio.timeout(READY_WITHIN):
+            await mongo.ping(database())
+    except (TimeoutError, *mongo.AWAY):
+        return {"status": "the database does not answer"}, 503
+    return {"status": "ready"}, 200

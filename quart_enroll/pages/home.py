@@ -1,0 +1,7 @@
+"""The home page."""
+
+from quart_enroll.rendering import render
+
+
+async def index() -> str:
+    return render("index.html", index=True)

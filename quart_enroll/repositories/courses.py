@@ -1,0 +1,68 @@
+"""The collection `course`: the catalog."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pymongo import IndexModel, UpdateOne
+
+from quart_enroll.models import Course
+from quart_enroll.mongo import Database, Session
+
+INDEXES = [IndexModel("courseID", unique=True)]
+
+SCHEMA = {
+    "bsonType": "object",
+    "required": ["courseID", "title", "description", "credits", "term"],
+    "properties": {
+        "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
+        "title": {"bsonType": "string", "minLength": 1, "maxLength": 100},
+        "description": {"bsonType": "string", "maxLength": 2000},
+        "credits": {"bsonType": "number", "minimum": 0, "maximum": 30},
+        "term": {"bsonType": "string", "maxLength": 100},
+    },
+}
+
+
+async def find(db: Database, courseID: str, session: Session | None = None) -> Course | None:
+    """Return the course, or None when the catalog has no such key."""
+    document = await db.course.find_one({"courseID": courseID}, session=session)
+    return None if document is None else to_course(document)
+
+
+async def find_all(db: Database) -> list[Course]:
+    """Return the whole catalog in the order of courseID."""
+    return [to_course(document) async for document in db.course.find().sort("courseID")]
+
+
+async def is_empty(db: Database) -> bool:
+    """Tell whether the catalog has no course at all."""
+    return await db.course.find_one({}, {"_id": 1}) is None
+
+
+async def put_all(db: Database, courses: Sequence[Course], session: Session) -> tuple[int, int]:
+    """Store each course under its courseID; return how many were added and how many changed."""
+    writes = [
+        UpdateOne({"courseID": course.courseID}, {"$set": asdict(course)}, upsert=True) for course in courses
+    ]
+    result = await db.course.bulk_write(writes, session=session)
+    return result.upserted_count, result.modified_count
+
+
+def to_course(document: Mapping[str, Any]) -> Course:
+    """Read a stored course; what the Flask site left out or wrote as text is read as it was meant."""
+    return Course(
+        courseID=str(document["courseID"]),
+        title=str(document.get("title", "")),
+        description=str(document.get("description", "")),
+        credits=_number(document.get("credits", 0)),
+        term=str(document.get("term", "")),
+    )
+
+
+def _number(stored: Any) -> int | float:
+    try:
+        number = float(stored)
+    except (TypeError, ValueError):
+        return 0  # `upgrade-db` lists such a course
+    return int(number) if number.is_integer() else number

@@ -1,0 +1,134 @@
+"""The collection `user`, and the counter that numbers its people."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pymongo import IndexModel, InsertOne, ReturnDocument, UpdateOne
+from pymongo.collation import Collation
+from pymongo.errors import DuplicateKeyError
+
+from quart_enroll.errors import EmailTaken
+from quart_enroll.models import Credentials, User
+from quart_enroll.mongo import Database, Document, Session, duplicate_key
+
+ANY_CASE = Collation(locale="en", strength=2)
+"""Compares e-mail addresses without regard to capitals."""
+
+INDEXES = [
+    IndexModel("user_id", unique=True),
+    # Every address is found through the first of these two. The second keeps them apart, but only among
+    # users with a role: two accounts of the Flask site that share an address have none, and may stay.
+    IndexModel("email", name="email_any_case", collation=ANY_CASE),
+    IndexModel(
+        "email",
+        name="email_unique",
+        collation=ANY_CASE,
+        unique=True,
+        partialFilterExpression={"role": {"$exists": True}},
+    ),
+]
+
+SCHEMA = {
+    "bsonType": "object",
+    "required": ["user_id", "email", "first_name", "last_name", "password"],
+    "properties": {
+        "user_id": {"bsonType": ["int", "long"], "minimum": 0},
+        "email": {"bsonType": "string", "minLength": 3, "maxLength": 254},
+        "first_name": {"bsonType": "string", "maxLength": 50},
+        "last_name": {"bsonType": "string", "maxLength": 50},
+        "password": {"bsonType": "string", "maxLength": 256},
+        "role": {"enum": ["student", "registrar"]},
+    },
+}
+
+SHOWN = {"_id": 0, "user_id": 1, "email": 1, "first_name": 1, "last_name": 1, "role": 1}
+"""The fields that leave the database: never the password, unless a sign-in asks for it."""
+
+
+async def find_credentials(db: Database, email: str) -> Credentials | None:
+    """Return who signs in with this address, whatever its case, and the hash of the password.
+
+    Where a Flask database has the address twice, the exact spelling decides, then the older account.
+    """
+    found = db.user.find({"email": email}, SHOWN | {"password": 1}, collation=ANY_CASE).sort("user_id")
+    documents = await found.to_list(10)
+    exact = [document for document in documents if document["email"] == email]
+    for document in exact or documents:
+        return Credentials(to_user(document), str(document.get("password", "")))
+    return None
+
+
+async def find_students(db: Database) -> list[User]:
+    """Return all students in the order of their numbers."""
+    students = {"role": {"$ne": "registrar"}}
+    return [to_user(document) async for document in db.user.find(students, SHOWN).sort("user_id")]
+
+
+async def add(db: Database, user: User, password: str, session: Session | None = None) -> None:
+    """Store a new user with the hash of the password.
+
+    Raises EmailTaken when the address is in use whatever its case, NumberTaken when the user_id is.
+    """
+    try:
+        await db.user.insert_one(asdict(user) | {"password": password}, session=session)
+    except DuplicateKeyError as error:
+        raise EmailTaken if "email" in duplicate_key(error) else NumberTaken(user.user_id) from error
+
+
+async def find_all(db: Database, session: Session) -> list[User]:
+    """Return everybody who has an account."""
+    return [to_user(document) async for document in db.user.find({}, SHOWN, session=session)]
+
+
+async def put_all(
+    db: Database, new: Sequence[Credentials], changed: Sequence[User], session: Session
+) -> None:
+    """Store new users with the hashes of their passwords, and other facts about users that are known."""
+    writes: list[InsertOne[Document] | UpdateOne] = [
+        UpdateOne({"user_id": user.user_id}, {"$set": asdict(user)}) for user in changed
+    ]
+    writes += [InsertOne(asdict(one.user) | {"password": one.password}) for one in new]
+    if writes:
+        await db.user.bulk_write(writes, session=session)
+
+
+async def next_number(db: Database) -> int:
+    """Hand out a user_id; no number is ever handed out twice."""
+    while True:
+        counter = await db.counter.find_one_and_update(
+            {"_id": "user_id"}, {"$inc": {"value": 1}}, return_document=ReturnDocument.AFTER
+        )
+        if counter is not None:
+            return int(counter["value"])
+        await raise_counter(db)
+
+
+async def raise_counter(db: Database) -> bool:
+    """Bring the counter up to the highest user_id there is; return whether it was behind."""
+    highest = await db.user.find_one({}, {"user_id": 1}, sort=[("user_id", -1)])
+    value = 0 if highest is None else int(highest["user_id"])
+    result = await db.counter.update_one(
+        {"_id": "user_id"}, {"$max": {"value": value}}, upsert=True
+    )
+    return bool(result.modified_count or result.upserted_id)
+
+
+async def replace_password(db: Database, user_id: int, old: str, new: str) -> None:
+    """Store another hash, unless the password was changed meanwhile."""
+    await db.user.update_one({"user_id": user_id, "password": old}, {"$set": {"password": new}})
+
+
+def to_user(document: Mapping[str, Any]) -> User:
+    """Read a stored user; one without a role is a student."""
+    return User(
+        user_id=int(document["user_id"]),
+        email=str(document["email"]),
+        first_name=str(document.get("first_name", "")),
+        last_name=str(document.get("last_name", "")),
+        role=str(document.get("role", "student")),
+    )
+
+
+class NumberTaken(Exception):
+    """The user_id belongs to somebody else: the counter is behind the users."""

@@ -1,0 +1,48 @@
+"""Every address of the site. Endpoints carry no prefix, so that templates say url_for("courses")."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from quart import Quart
+from werkzeug.routing import Rule
+
+from quart_enroll import assets
+from quart_enroll.api import courses as api
+from quart_enroll.pages import accounts, courses, enrollment, health, home
+
+GET = ("GET",)
+POST = ("POST",)
+
+
+class Route(NamedTuple):
+    path: str
+    endpoint: str
+    view: Callable[..., Any] | None
+    methods: tuple[str, ...] = GET
+
+
+ROUTES = [
+    Route("/", "index", home.index),
+    Route("/index", "index", home.index),
+    Route("/home", "index", home.index),
+    Route("/courses/", "courses", courses.courses),
+    Route("/courses/<term>", "courses", courses.courses),
+    Route("/register", "register", accounts.register, GET + POST),
+    Route("/login", "login", accounts.login, GET + POST),
+    Route("/logout", "logout", accounts.logout, GET + POST),
+    Route("/enrollment", "enrollment", enrollment.enrollment, GET + POST),
+    Route("/enrollment/form", "enrollment_form", enrollment.enrollment_form),
+    Route("/user", "user", accounts.user),
+    Route("/api/", "api", api.api),
+    Route("/api/<idx>", "api", api.api),
+    Route("/static/<path:filename>", "static", assets.static),
+    Route("/healthz", "healthz", health.healthz),
+    Route("/readyz", "readyz", health.readyz),
+]
+
+
+def register(app: Quart) -> None:
+    """Give `app` all addresses, and the name `Index` that templates of the Flask site use for the home page."""
+    for route in ROUTES:
+        app.add_url_rule(route.path, route.endpoint, route.view, methods=list(route.methods))
+    app.url_map.add(Rule("/", endpoint="Index", build_only=True))

@@ -1,0 +1,82 @@
+"""Accounts: register, sign in, sign out."""
+
+import asyncio
+import secrets
+from contextlib import suppress
+from datetime import datetime, timedelta
+from time import monotonic
+
+from quart_enroll.errors import Busy, EmailTaken, WrongCredentials
+from quart_enroll.models import Login, User
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import logins, users
+from quart_enroll.services.passwords import Hasher, decoy
+
+REMEMBERED = timedelta(days=30)
+UNTIL_THE_BROWSER_CLOSES = timedelta(hours=12)
+"""How long a sign-in lasts at most, with and without "remember me"."""
+
+REFUSAL_SECONDS = 0.75
+"""A refused sign-in is answered no sooner than this: checking a hash of an older method takes longer or
+shorter than today's, and the difference would tell which addresses have an account."""
+
+
+async def register(
+    db: Database,
+    hasher: Hasher,
+    *,
+    email: str,
+    password: str,
+    first_name: str,
+    last_name: str,
+    role: str = "student",
+) -> User:
+    """Make an account and return its user; the same request again returns the same user.
+
+    Raises EmailTaken when the address has an account with another password.
+    """
+    if await users.find_credentials(db, email):
+        return await _registered(db, hasher, email, password)
+    hashed = await hasher.hash(password)
+    while True:
+        user = User(await users.next_number(db), email, first_name, last_name, role)
+        try:
+            await users.add(db, user, hashed)
+        except users.NumberTaken:
+            await users.raise_counter(db)
+        except EmailTaken:
+            return await _registered(db, hasher, email, password)
+        else:
+            return user
+
+
+async def _registered(db: Database, hasher: Hasher, email: str, password: str) -> User:
+    found = await users.find_credentials(db, email)
+    if found is None or not await hasher.fits(password, found.password):
+        raise EmailTaken
+    return found.user
+
+
+async def check(db: Database, hasher: Hasher, *, email: str, password: str) -> User:
+    """Return the user whose address and password these are, else raise WrongCredentials.
+
+    Both refusals take the same time. A hash of an older method is replaced by one of today's.
+    """
+    refused_at = monotonic() + REFUSAL_SECONDS
+    found = await users.find_credentials(db, email)
+    fits = await hasher.fits(password, found.password if found else decoy(hasher.method))
+    if found is None or not fits:
+        await asyncio.sleep(refused_at - monotonic())
+        raise WrongCredentials
+    if hasher.is_old(found.password):
+        with suppress(Busy):  # then another sign-in renews it
+            await users.replace_password(db, found.user.user_id, found.password, await hasher.hash(password))
+    return found.user
+
+
+async def sign_in(db: Database, user: User, *, remember: bool, now: datetime) -> Login:
+    """Begin a sign-in of that user, under an identity that nobody can guess."""
+    lifetime = REMEMBERED if remember else UNTIL_THE_BROWSER_CLOSES
+    login = Login(secrets.token_urlsafe(32), user, now + lifetime)
+    await logins.add(db, login, created_at=now, remembered=remember)
+    return login

@@ -1,0 +1,71 @@
+"""Password hashes, made and checked beside the event loop so that nobody waits behind them."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TypeVar
+
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from quart_enroll.errors import Busy
+
+Result = TypeVar("Result")
+
+RETRY_AFTER = 5
+"""Seconds after which somebody who found the queue full should try again."""
+
+
+class Hasher:
+    """A few threads that hash, with a bounded queue in front; use it with `with`.
+
+    Hashing releases the interpreter, so as many threads as cores are as quick as can be. `queue` is how
+    many hashes may wait or run: past it Busy is raised at once. `method` is one of werkzeug's.
+    """
+
+    def __init__(self, method: str, *, threads: int, queue: int) -> None:
+        self.method = method
+        self._queue = queue
+        self._waiting = 0
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="password")
+
+    def __enter__(self) -> "Hasher":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def hash(self, password: str) -> str:
+        """Return the hash to store."""
+        return await self._run(lambda: generate_password_hash(password, self.method))
+
+    async def fits(self, password: str, stored: str) -> bool:
+        """Tell whether the password is the one that was hashed, by whatever method."""
+        return await self._run(lambda: _fits(password, stored))
+
+    def is_old(self, stored: str) -> bool:
+        """Tell whether the hash was made by another method than today's."""
+        return not stored.startswith(f"{self.method}$")
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        if self._waiting >= self._queue:
+            raise Busy(RETRY_AFTER)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        finally:
+            self._waiting -= 1
+
+
+def decoy(method: str) -> str:
+    """Return a hash that no password fits, and that takes as long to check as any other."""
+    return f"{method}$decoy$none"
+
+
+def _fits(password: str, stored: str) -> bool:
+    try:
+        return check_password_hash(stored, password)
+    except ValueError:  # a method that werkzeug has given up
+        return False

@@ -1,0 +1,44 @@
+// Light, dark or auto: the visitor's choice, kept in this browser alone.
+(() => {
+  const KEY = "quart-enroll-theme";
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  let choice = remembered();
+
+  function remembered() {
+    try {
+      return localStorage.getItem(KEY) ?? "auto";
+    } catch {
+      return "auto"; // a browser may forbid storage; the choice then lasts for one page
+    }
+  }
+
+  function remember() {
+    try {
+      localStorage.setItem(KEY, choice);
+    } catch {}
+  }
+
+  function show() {
+    const dark = choice === "dark" || (choice !== "light" && system.matches);
+    document.documentElement.dataset.bsTheme = dark ? "dark" : "light";
+    for (const button of document.querySelectorAll("[data-choice]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.choice === choice));
+    }
+  }
+
+  function offer() {
+    const group = document.getElementById("theme");
+    group?.removeAttribute("hidden");
+    group?.addEventListener("click", ({ target }) => {
+      if (!target.dataset.choice) return;
+      choice = target.dataset.choice;
+      remember();
+      show();
+    });
+    show();
+  }
+
+  show();
+  system.addEventListener("change", show);
+  document.addEventListener("DOMContentLoaded", offer);
+})();

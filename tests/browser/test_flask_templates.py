@@ -1,0 +1,87 @@
+"""A school that moves: its Flask database, its Flask templates, a browser."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from quart_enroll.mongo import open_database
+from quart_enroll.services import terms
+from quart_enroll.services.upgrade import upgrade
+from tests import flask_era
+from tests.local import server, with_database
+from tests.people import METHOD, PASSWORD
+
+TEMPLATES = Path(__file__).parents[1] / "flask_templates"
+
+
+@pytest.fixture
+async def database(mongod: str) -> AsyncIterator[str]:
+    """The address of a Flask site's database after `upgrade-db`."""
+    uri = with_database(mongod, f"moving_{os.getpid()}")
+    async with open_database(uri, 20) as db:
+        await flask_era.fill(db)
+        await upgrade(db, str(terms.current(datetime.now(UTC).date())))
+        yield uri
+        await db.client.drop_database(db.name)
+
+
+@pytest.fixture
+def address(database: str, tmp_path: Path) -> Iterator[str]:
+    """The address where the site runs with the school's templates."""
+    settings = {"MONGO_URI": database, "TEMPLATE_OVERRIDES": TEMPLATES, "PASSWORD_METHOD": METHOD}
+    with server(tmp_path / "log", **settings) as site:
+        yield f"http://127.0.0.1:{site.port}"
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    """A page in Chromium; what it complains about fails the test."""
+    chromium = shutil.which("chromium")
+    if chromium is None and not os.environ.get("REQUIRE_BROWSER"):
+        pytest.skip("there is no chromium on PATH")
+    complaints: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = await browser.new_page()
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        yield page
+        await browser.close()
+    assert complaints == []
+
+
+async def test_a_new_student_registers_enrolls_and_leaves(address: str, page: Page) -> None:
+    await page.goto(address)
+    await page.get_by_role("button", name="Become a student").click()
+    await page.get_by_label("Email").fill("zoe@school.example")
+    await page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await page.get_by_label("Confirm Password").fill(PASSWORD)
+    await page.get_by_label("First Name").fill("Zoe")
+    await page.get_by_label("Last Name").fill("Adler")
+    await page.locator("input[type=submit]").click()
+    await expect(page.get_by_text("Good to see you, Zoe")).to_be_visible()
+    await expect(page.get_by_text("Student number 10")).to_be_visible()
+
+    await page.get_by_role("link", name="Classes").click()
+    await page.get_by_role("button", name="Take PYT 101").click()
+    await expect(page).to_have_url(f"{address}/enrollment")
+    await expect(page.get_by_role("row", name="1111 PYT 101: Introduction to Python 3")).to_be_visible()
+
+    await page.get_by_role("link", name="Log Out").click()
+    await expect(page).to_have_url(f"{address}/")
+    await expect(page.get_by_role("link", name="Login")).to_be_visible()
+
+
+async def test_a_student_of_the_flask_site_signs_in_to_the_seats_of_then(address: str, page: Page) -> None:
+    await page.goto(f"{address}/enrollment")
+    await page.get_by_label("Email").fill("ada@school.example")
+    await page.get_by_label("Password").fill(flask_era.PASSWORD)
+    await page.get_by_label("Remember Me").check()
+    await page.locator("input[type=submit]").click()
+    await expect(page).to_have_url(f"{address}/enrollment")
+    await expect(page.locator("tr[id^=class-]")).to_have_count(2)

@@ -1,0 +1,36 @@
+"""What every test may ask for."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from quart_enroll.commands.local_mongod import LocalMongodError, local_mongod
+from tests.local import with_database
+
+ROOM = 2 * 1024**3
+"""Bytes that the databases of all tests may need."""
+
+
+@pytest.fixture(scope="session")
+def quick_folder() -> Iterator[Path]:
+    """Give a folder in memory where there is room, for databases that are thrown away; else on disk."""
+    memory = Path("/dev/shm")  # noqa: S108  # only asked about; the folder itself has a random name
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM
+    with tempfile.TemporaryDirectory(prefix="quart-enroll-", dir=memory if roomy else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def mongod(quick_folder: Path) -> Iterator[str]:
+    """Give the address of a database for tests on a real MongoDB: MONGO_URI's, else one made for the run."""
+    with ExitStack() as stack:
+        try:
+            uri = os.environ.get("MONGO_URI") or stack.enter_context(local_mongod(quick_folder / "mongodb"))
+        except LocalMongodError as error:
+            pytest.exit(error.message, returncode=1)
+        yield with_database(uri, "enroll_tests")  # tests empty it: never the one that MONGO_URI names

@@ -1,0 +1,27 @@
+"""The site in front of mongomock: seconds instead of minutes, for what needs no transactions and no collations."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+
+import pytest
+from mongomock_motor import AsyncMongoMockClient
+
+from quart_enroll.app import create_app
+from quart_enroll.mongo import Database
+from tests.people import COURSES, Browser, Clock, config
+
+
+@pytest.fixture
+async def anyone() -> AsyncIterator[Browser]:
+    """The browser of a visitor who is not signed in."""
+    app = create_app(config(mongo_uri="mongodb://mock.example"), open_database=_mock, clock=Clock())
+    async with app.test_app():
+        yield Browser(app.test_client())
+
+
+@asynccontextmanager
+async def _mock(_uri: str, _timeout: float) -> AsyncIterator[Database]:
+    db = AsyncMongoMockClient()["FLASK_Enrollment"]
+    await db.course.insert_many([asdict(course) for course in COURSES])
+    yield db

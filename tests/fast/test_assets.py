@@ -1,0 +1,48 @@
+"""Static files named by their content."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from quart_enroll.assets import Assets
+from tests.people import Browser
+
+
+async def test_a_page_names_files_that_are_kept_for_a_year(anyone: Browser) -> None:
+    page = await anyone.read("/")
+    addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    assert len(addresses) >= 4
+    for address in addresses:
+        response = await anyone.get(address)
+        assert response.status_code == 200
+        assert "immutable" in response.headers["Cache-Control"]
+        assert "Set-Cookie" not in response.headers
+
+
+async def test_a_plain_name_is_asked_for_again(anyone: Browser) -> None:
+    response = await anyone.get("/static/site.css")
+    assert response.status_code == 200
+    assert response.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("name", ["nothing.css", "site.000000000000.css", "../app.py", "%2e%2e/app.py", ".", "vendor"])
+async def test_there_is_nothing_else(anyone: Browser, name: str) -> None:
+    assert (await anyone.get(f"/static/{name}")).status_code == 404
+
+
+async def test_nothing_is_fetched_from_other_hosts(anyone: Browser) -> None:
+    for path in ("/", "/courses/", "/login", "/register", "/nothing"):
+        assert not re.findall(r'(?:href|src|action)="(?:https?:)?//', await anyone.read(path))
+
+
+def test_the_name_changes_with_the_content_and_a_schools_file_goes_first(tmp_path: Path) -> None:
+    ours, schools = tmp_path / "ours", tmp_path / "schools"
+    for folder in (ours, schools):
+        folder.mkdir()
+    (ours / "site.css").write_text("ours")
+    before = Assets(schools, ours).address("site.css")
+    (schools / "site.css").write_text("the school's")
+    after = Assets(schools, ours).address("site.css")
+    assert before != after
+    assert after == Assets(schools).address("site.css")

@@ -1,0 +1,86 @@
+"""The whole site in front of a real mongod: an empty database with indexes for each test, and people in it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from quart import Quart
+from werkzeug.security import generate_password_hash
+
+from quart_enroll import mongo
+from quart_enroll.app import create_app
+from quart_enroll.models import User
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import users
+from quart_enroll.services.upgrade import upgrade
+from tests.people import ADA, BOB, COURSES, METHOD, PASSWORD, RITA, Browser, Clock, config
+
+HASH = generate_password_hash(PASSWORD, METHOD)
+
+
+@pytest.fixture(scope="session")
+def database_uri(mongod: str) -> str:
+    """The address of the database that the tests use one after the other; never the one that a school uses."""
+    return urlunsplit(urlsplit(mongod)._replace(path="/quart_enroll_test"))
+
+
+@pytest.fixture
+async def empty_db(database_uri: str) -> AsyncIterator[Database]:
+    """A database with indexes and validators and without a row."""
+    async with mongo.open_database(database_uri, 20) as db:
+        for name in await db.list_collection_names():
+            await db[name].delete_many({})
+        await upgrade(db, "Fall 2026")
+        yield db
+
+
+@pytest.fixture
+async def db(empty_db: Database) -> Database:
+    """A small school: three courses, ada, bob and rita."""
+    await empty_db.course.insert_many([asdict(course) for course in COURSES])
+    for user in (ADA, BOB, RITA):
+        await users.add(empty_db, user, HASH)
+    await users.raise_counter(empty_db)
+    return empty_db
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def app(db: Database, database_uri: str, clock: Clock) -> AsyncIterator[Quart]:
+    app = create_app(config(mongo_uri=database_uri), clock=clock)
+    async with app.test_app():
+        yield app
+
+
+@pytest.fixture
+def anyone(app: Quart) -> Browser:
+    """The browser of a visitor who is not signed in."""
+    return Browser(app.test_client())
+
+
+@pytest.fixture
+async def ada(app: Quart) -> Browser:
+    return await _signed_in(app, ADA)
+
+
+@pytest.fixture
+async def bob(app: Quart) -> Browser:
+    return await _signed_in(app, BOB)
+
+
+@pytest.fixture
+async def rita(app: Quart) -> Browser:
+    return await _signed_in(app, RITA)
+
+
+async def _signed_in(app: Quart, user: User) -> Browser:
+    browser = Browser(app.test_client())
+    response = await browser.sign_in(user)
+    assert response.status_code == 303
+    await browser.get("/")  # takes the greeting away
+    return browser

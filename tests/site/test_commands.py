@@ -1,0 +1,154 @@
+"""What the registrar types."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from quart import Quart
+
+from quart_enroll.mongo import Database
+from tests.people import ADA, BOB, PASSWORD
+
+Run = Callable[..., Awaitable[Result]]
+COURSE = {"courseID": "7777", "title": "BIO 101", "description": "Cells", "credits": 3.5, "term": "Fall"}
+USER = {"email": "new@school.example", "first_name": "New", "last_name": "One"}
+
+
+@pytest.fixture
+def run(app: Quart) -> Run:
+    """Run a command as a person would; it has an event loop of its own, so it gets a thread of its own."""
+
+    async def invoke(*words: str, typed: str | None = None) -> Result:
+        return await asyncio.to_thread(app.test_cli_runner().invoke, args=words, input=typed)
+
+    return invoke
+
+
+def _file(tmp_path: Path, rows: Any) -> str:
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(rows))
+    return str(path)
+
+
+async def test_import_takes_courses_and_the_second_time_changes_nothing(run: Run, db: Database, tmp_path: Path) -> None:
+    file = _file(tmp_path, [COURSE, COURSE | {"courseID": "1111"}])
+    first = await run("import", "course", file)
+    assert (first.exit_code, first.output) == (0, "course: 1 added, 1 changed, 0 unchanged.\n")
+    assert (await run("import", "course", file)).output == "course: 0 added, 0 changed, 2 unchanged.\n"
+    stored = await db.course.find_one({"courseID": "7777"}, {"_id": 0})
+    assert stored == COURSE
+
+
+async def test_import_reads_csv(run: Run, db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "courses.csv"
+    path.write_text("\ufeffcourseID,title,description,credits,term\n0042,ART 1,\"Clay, mostly\",2,Autumn\n")
+    assert (await run("import", "course", str(path))).exit_code == 0
+    stored = await db.course.find_one({"courseID": "0042"})
+    assert stored is not None
+    assert (stored["description"], stored["credits"]) == ("Clay, mostly", 2)
+
+
+async def test_import_names_every_bad_row_and_takes_none(run: Run, db: Database, tmp_path: Path) -> None:
+    rows = [
+        COURSE,
+        COURSE | {"courseID": "8", "credits": "three"},
+        COURSE | {"courseID": "", "term": "Never"},
+        COURSE | {"courseID": "9", "credit": 3},
+        COURSE | {"courseID": {"$gt": ""}},
+        COURSE | {"courseID": "x" * 21, "credits": 31},
+        {},
+    ]
+    result = await run("import", "course", _file(tmp_path, rows))
+    assert result.exit_code == 1
+    assert [n for n in range(1, 8) if f"row {n}:" in result.output] == [2, 3, 4, 5, 6, 7]
+    assert "row 4: credit: There is no such field." in result.output
+    assert "Nothing was imported." in result.output
+    assert await db.course.count_documents({}) == 3
+
+
+async def test_import_refuses_a_key_that_stands_twice(run: Run, db: Database, tmp_path: Path) -> None:
+    result = await run("import", "course", _file(tmp_path, [COURSE, COURSE]))
+    assert "row 2: courseID: 7777 stands in row 1 too." in result.output
+    assert await db.course.count_documents({}) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"[1, 2]", b"\xff\xfe", b"null", b'[["a"]]'])
+async def test_import_says_when_a_file_can_not_be_read(run: Run, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.json"
+    path.write_bytes(content)
+    result = await run("import", "course", str(path))
+    assert result.exit_code == 1
+    assert str(path) in result.output
+    assert "Traceback" not in result.output
+
+
+async def test_import_takes_users_and_keeps_the_passwords_of_those_who_have_one(
+    run: Run, db: Database, tmp_path: Path
+) -> None:
+    before = await db.user.find_one({"user_id": ADA.user_id})
+    assert before is not None
+    married = {"user_id": ADA.user_id, "email": ADA.email, "first_name": "Ada", "last_name": "Sommer"}
+    file = _file(tmp_path, [USER, married | {"password": "pbkdf2:sha256:1000$abc$" + "0" * 64}])
+    assert (await run("import", "user", file)).output == "user: 1 added, 1 changed, 0 unchanged.\n"
+    assert (await run("import", "user", file)).output == "user: 0 added, 0 changed, 2 unchanged.\n"
+    after = await db.user.find_one({"user_id": ADA.user_id})
+    assert after == before | {"last_name": "Sommer"}
+    new = await db.user.find_one({"email": USER["email"]})
+    assert new is not None
+    assert (new["user_id"], new["role"]) == (4, "student")
+
+
+async def test_import_refuses_an_address_that_is_somebody_elses(run: Run, db: Database, tmp_path: Path) -> None:
+    rows = [USER, USER | {"email": BOB.email.upper(), "user_id": 77}]
+    result = await run("import", "user", _file(tmp_path, rows))
+    assert "row 2: email: The address belongs to user 2." in result.output
+    assert await db.user.count_documents({}) == 3
+
+
+async def test_numbers_go_on_after_imported_ones(run: Run, db: Database, tmp_path: Path) -> None:
+    await run("import", "user", _file(tmp_path, [USER | {"user_id": 500}]))
+    await run("import", "user", _file(tmp_path, [USER | {"email": "next@school.example"}]))
+    new = await db.user.find_one({"email": "next@school.example"})
+    assert new is not None
+    assert new["user_id"] == 501
+
+
+async def test_seed_fills_only_an_empty_catalog(run: Run, db: Database) -> None:
+    result = await run("seed")
+    assert "nothing was changed" in result.output
+    assert await db.course.count_documents({}) == 3
+    await db.course.delete_many({})
+    await db.user.delete_many({})
+    assert (await run("seed")).exit_code == 0
+    assert await db.course.distinct("courseID") == ["1111", "2222", "3333", "4444", "5555"]
+    assert await db.user.count_documents({"role": "registrar"}) == 1
+
+
+async def test_seed_may_be_told_to_add(run: Run, db: Database) -> None:
+    await db.user.delete_many({})
+    assert (await run("seed", "--force")).exit_code == 0
+    assert await db.course.count_documents({}) == 5
+
+
+async def test_create_user_asks_for_the_password(run: Run, db: Database) -> None:
+    words = ("create-user", "--email", "boss@school.example", "--first-name", "Lee", "--last-name", "Ray")
+    result = await run(*words, "--role", "registrar", typed=f"{PASSWORD}\n{PASSWORD}\n")
+    assert result.exit_code == 0, result.output
+    assert PASSWORD not in result.output
+    stored = await db.user.find_one({"email": "boss@school.example"})
+    assert stored is not None
+    assert stored["role"] == "registrar"
+    assert stored["password"].startswith("scrypt:")
+
+
+async def test_create_user_refuses_in_words(run: Run, db: Database) -> None:
+    words = ("create-user", "--email", ADA.email.upper(), "--first-name", "Lee", "--last-name", "Ray")
+    taken = await run(*words, typed="another password\nanother password\n")
+    assert (taken.exit_code, "already an account" in taken.output) == (1, True)
+    short = await run(*words, typed="short\nshort\n")
+    assert (short.exit_code, "8 to 128 characters" in short.output) == (1, True)
+    assert await db.user.count_documents({}) == 3

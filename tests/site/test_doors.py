@@ -1,0 +1,50 @@
+"""Every door of the house, tried by nobody, by a student and by the registrar."""
+
+import pytest
+from quart import Quart
+
+from tests.people import Browser
+
+# What GET gives to nobody, to a student and to the registrar.
+DOORS = {
+    "/": (200, 200, 200),
+    "/index": (200, 200, 200),
+    "/home": (200, 200, 200),
+    "/courses/": (200, 200, 200),
+    "/courses/<term>": (200, 200, 200),
+    "/register": (200, 303, 303),
+    "/login": (200, 303, 303),
+    "/logout": (303, 303, 303),
+    "/enrollment": (303, 200, 200),
+    "/enrollment/form": (200, 200, 200),
+    "/user": (303, 403, 200),
+    "/api/": (200, 200, 200),
+    "/api/<idx>": (200, 200, 200),
+    "/static/<path:filename>": (200, 200, 200),
+    "/healthz": (200, 200, 200),
+    "/readyz": (200, 200, 200),
+}
+VALUES = {"<term>": "Fall", "<idx>": "0", "<path:filename>": "site.css"}
+
+
+def _address(rule: str) -> str:
+    for name, value in VALUES.items():
+        rule = rule.replace(name, value)
+    return rule
+
+
+def test_every_door_is_listed(app: Quart) -> None:
+    assert {rule.rule for rule in app.url_map.iter_rules()} == set(DOORS)
+
+
+@pytest.mark.parametrize("rule", DOORS)
+async def test_each_door_opens_for_whom_it_should(
+    rule: str, anyone: Browser, ada: Browser, rita: Browser
+) -> None:
+    answers = [(await visitor.get(_address(rule))).status_code for visitor in (anyone, ada, rita)]
+    assert tuple(answers) == DOORS[rule]
+
+
+async def test_templates_of_the_flask_site_may_say_index_with_a_capital(app: Quart) -> None:
+    async with app.test_request_context("/"):
+        assert app.url_for("Index") == app.url_for("index") == "/"

@@ -1,0 +1,187 @@
+"""The schedule, and the way onto it."""
+
+import asyncio
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from quart import Quart
+
+from quart_enroll.mongo import Database
+from tests.people import ADA, Browser, text
+
+
+async def test_enrolling_leads_to_the_schedule_with_the_course(ada: Browser, db: Database) -> None:
+    response = await ada.post("/enrollment", form={"courseID": "1111", "title": "Free money"})
+    assert (response.status_code, response.location) == (303, "/enrollment")
+    page = await ada.read("/enrollment")
+    assert "You are enrolled in PYT 101 for Fall 2026." in page
+    assert "Introduction to Python" in page
+    assert "Free money" not in page
+    row = await db.enrollment.find_one({"user_id": ADA.user_id})
+    assert row is not None
+    assert (row["courseID"], row["term"], row["status"]) == ("1111", "Fall 2026", "enrolled")
+
+
+async def test_enrolling_twice_warns_and_changes_nothing(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    response = await ada.post("/enrollment", form={"courseID": "1111"})
+    assert (response.status_code, response.location) == (303, "/courses/")
+    page = await ada.read("/courses/")
+    assert "You are already enrolled in PYT 101 for Fall 2026." in page
+    assert "alert-warning" in page
+    assert await db.enrollment.count_documents({}) == 1
+
+
+async def test_20_identical_posts_at_once_make_one_row(ada: Browser, db: Database) -> None:
+    posts = [ada.post("/enrollment", form={"courseID": "1111"}) for _ in range(20)]
+    assert {response.status_code for response in await asyncio.gather(*posts)} == {303}
+    assert await db.enrollment.count_documents({}) == 1
+
+
+@pytest.mark.parametrize(
+    ("term", "placed"),
+    [
+        ("", "Fall 2026"),
+        ("Fall, Spring", "Fall 2026"),
+        ("Spring", "Spring 2027"),
+        ("spring 2027", "Spring 2027"),
+    ],
+)
+async def test_the_term_is_the_first_one_meant(ada: Browser, db: Database, term: str, placed: str) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "term": term})
+    row = await db.enrollment.find_one({"courseID": "1111"})
+    assert row is not None
+    assert row["term"] == placed
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"courseID": "9999"}, "There is no course 9999 in the catalog."),
+        ({"courseID": "3333", "term": "Spring"}, "PHP 202 is not taught in Spring 2027."),
+        ({"courseID": "3333", "term": "Never"}, "There is no term “Never” in the catalog."),
+    ],
+)
+async def test_a_wish_that_can_not_be_met_is_answered_in_a_sentence(
+    ada: Browser, db: Database, fields: dict[str, str], sentence: str
+) -> None:
+    response = await ada.post("/enrollment", form=fields)
+    assert (response.status_code, response.location) == (303, "/courses/")
+    assert sentence in await ada.read("/courses/")
+    assert await db.enrollment.count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"courseID=",
+        b"courseID=" + b"9" * 5000,
+        b"courseID=%ff",
+        b"courseID=1&courseID=2",
+        b"courseID[$gt]=",
+    ],
+    ids=["nothing", "empty", "over-long", "not utf-8", "repeated", "operator"],
+)
+async def test_a_malformed_wish_is_asked_for_again(ada: Browser, db: Database, body: bytes) -> None:
+    response = await ada.post(
+        "/enrollment", data=body, headers={"Content-Type": "application/x-www-form-urlencoded"}
+    )
+    assert response.status_code == 303
+    page = await ada.read(response.location)
+    assert "Error:" in page
+    assert "invalid-feedback" in page
+    assert await db.enrollment.count_documents({}) == 0
+
+
+async def test_the_wanted_course_is_kept_through_sign_in(anyone: Browser) -> None:
+    sent = await anyone.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026"})
+    wanted = parse_qs(urlsplit(sent.location).query)["next"][0]
+    assert wanted == "/enrollment/form?courseID=1111&term=Fall+2026"
+    after = await anyone.sign_in(ADA, next=wanted)
+    page = await anyone.read(after.location)
+    assert 'value="1111"' in page
+    assert "PYT 101" in page
+    assert '<option selected value="Fall 2026">' in page
+
+
+async def test_the_form_by_address_asks_for_what_is_missing(anyone: Browser) -> None:
+    response = await anyone.get("/enrollment/form?term=Fall")
+    assert response.status_code == 200
+    assert "Which course?" in await text(response)
+
+
+@pytest.mark.parametrize(
+    "query", ["?courseID=9999", "?courseID=%ff", "?courseID=1&courseID=2", "?term=" + "x" * 200]
+)
+async def test_the_form_by_address_names_what_is_wrong(anyone: Browser, query: str) -> None:
+    response = await anyone.get(f"/enrollment/form{query}")
+    assert response.status_code == 200
+    assert "invalid-feedback" in await text(response)
+
+
+async def test_the_schedule_is_in_the_order_of_course_numbers(ada: Browser, bob: Browser) -> None:
+    for courseID in ("3333", "2222", "1111"):
+        await ada.post("/enrollment", form={"courseID": courseID})
+    page = await ada.read("/enrollment")
+    assert page.index("PYT 101</th>" if "PYT 101</th>" in page else "PYT 101<span") < page.index(
+        "PHP 202<span"
+    )
+    assert page.index("Fall 2026</h2>") < page.index("Spring 2027</h2>") < page.index("JAV 201<span")
+    assert "7 credits" in page
+    assert "PYT 101" not in await bob.read("/enrollment")
+
+
+async def test_an_empty_schedule_says_what_to_do_next(bob: Browser) -> None:
+    page = await bob.read("/enrollment")
+    assert "You have no classes yet" in page
+    assert 'href="/courses/"' in page
+
+
+async def test_a_student_enrolls_nobody_else(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "user_id": "2"})
+    assert [row["user_id"] async for row in db.enrollment.find()] == [ADA.user_id]
+
+
+async def test_the_buttons_token_is_proof_enough(ada: Browser, app: Quart) -> None:
+    page = await ada.read("/courses/")
+    token = page.split('name="csrf_token" value="')[1].split('"')[0]
+    form = {"courseID": "1111", "csrf_token": token}
+    assert (await ada.client.post("/enrollment", form=form)).location == "/enrollment"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+    ],
+)
+@pytest.mark.parametrize("token", [None, "", "nonsense", "20990101000000##" + "0" * 40, "é##"])
+async def test_a_request_without_proof_is_refused_in_words(
+    ada: Browser, db: Database, headers: dict[str, str], token: str | None
+) -> None:
+    form = {"courseID": "1111"} | ({} if token is None else {"csrf_token": token})
+    response = await ada.client.post("/enrollment", form=form, headers=headers)
+    assert response.status_code == 400
+    assert "came from another site" in await text(response)
+    assert await db.enrollment.count_documents({}) == 0
+
+
+async def test_an_origin_of_this_host_is_proof_in_older_browsers(ada: Browser) -> None:
+    response = await ada.client.post(
+        "/enrollment", form={"courseID": "1111"}, headers={"Origin": "http://localhost"}
+    )
+    assert response.location == "/enrollment"
+
+
+async def test_another_students_token_is_no_proof(ada: Browser, bob: Browser) -> None:
+    page = await bob.read("/courses/")
+    token = page.split('name="csrf_token" value="')[1].split('"')[0]
+    assert (
+        await ada.client.post("/enrollment", form={"courseID": "1111", "csrf_token": token})
+    ).status_code == 400

@@ -1,0 +1,74 @@
+"""What a visitor sees when something is not as it should be."""
+
+import logging
+
+import pytest
+from quart import Quart
+
+from tests.people import Browser, registration, text
+
+
+async def test_an_unknown_address_is_a_page_of_the_site(anyone: Browser) -> None:
+    response = await anyone.get("/nothing/here")
+    page = await text(response)
+    assert response.status_code == 404
+    assert "There is nothing at this address." in page
+    assert 'href="/courses/"' in page
+
+
+async def test_a_client_that_asks_for_json_gets_json(anyone: Browser) -> None:
+    response = await anyone.get("/nothing", headers={"Accept": "application/json"})
+    assert (response.status_code, (await response.get_json())["error"]) == (404, "not_found")
+    response = await anyone.get("/enrollment", headers={"Accept": "application/json"})
+    assert (response.status_code, (await response.get_json())["error"]) == (401, "sign_in_first")
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "/courses/"), ("PUT", "/login"), ("POST", "/")])
+async def test_an_address_used_in_the_wrong_way_says_which_ways_there_are(
+    anyone: Browser, method: str, path: str
+) -> None:
+    response = await anyone.client.open(path, method=method)
+    assert response.status_code == 405
+    assert "GET" in response.headers["Allow"]
+
+
+async def test_a_body_over_64_kib_is_refused(anyone: Browser) -> None:
+    response = await anyone.post("/register", form=registration(first_name="x" * 70_000))
+    assert response.status_code == 413
+    assert "more than this site accepts" in await text(response)
+
+
+async def test_a_fault_of_ours_shows_a_number_that_is_in_the_log_and_no_stack_trace(
+    app: Quart, anyone: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError("the secret inside")
+
+    app.view_functions["index"] = fail
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    with caplog.at_level(logging.ERROR):
+        response = await anyone.get("/", headers={"X-Request-ID": "router-number-1"})
+    page = await text(response)
+    assert response.status_code == 500
+    assert "router-number-1" in page
+    assert "secret inside" not in page
+    assert "GET / request_id=router-number-1" in caplog.text
+
+
+async def test_the_routers_request_number_is_kept_only_if_it_is_one(anyone: Browser) -> None:
+    response = await anyone.get("/", headers={"X-Request-ID": "<script>alert(1)</script>"})
+    assert len(response.headers["X-Request-ID"]) == 16
+
+
+async def test_every_answer_tells_browsers_to_be_strict(anyone: Browser, ada: Browser) -> None:
+    for path in ("/", "/nothing", "/api/", "/login"):
+        headers = (await anyone.get(path)).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert "unsafe-inline" not in headers["Content-Security-Policy"]
+    assert (await ada.get("/courses/")).headers["Cache-Control"] == "no-store"
+
+
+async def test_alive_and_ready(anyone: Browser) -> None:
+    assert (await anyone.get("/healthz")).status_code == 200
+    assert (await anyone.get("/readyz")).status_code == 200

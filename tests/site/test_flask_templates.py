@@ -1,0 +1,156 @@
+"""A Flask site's own templates, unchanged, in the folder of TEMPLATE_OVERRIDES."""
+
+import re
+from collections.abc import AsyncIterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.mongo import Database
+from tests.people import ADA, PASSWORD, RITA, Browser, Clock, config, registration, text
+
+TEMPLATES = Path(__file__).parents[1] / "flask_templates"
+
+
+@pytest.fixture
+async def app(db: Database, database_uri: str, clock: Clock) -> AsyncIterator[Quart]:
+    """The site with the school's templates; ada, bob and rita of this module use it."""
+    app = create_app(config(mongo_uri=database_uri, template_overrides=TEMPLATES), clock=clock)
+    async with app.test_app():
+        yield app
+
+
+def links(page: str) -> list[str]:
+    """The navigation's words, the current page's in brackets."""
+    found = re.findall(r'<li class="nav-item ?(active)?">\s*<a[^>]*>([^<]+)<', page)
+    return [f"[{word}]" if active else word for active, word in found]
+
+
+async def take(browser: Browser, page: str, courseID: str) -> str:
+    """Press the enroll button of that course on the page and return where it leads."""
+    forms = re.findall(r'<form action="/enrollment" method="POST">(.*?)</form>', page, re.DOTALL)
+    sent = [dict(re.findall(r'name="(\w+)" value="([^"]*)"', form)) for form in forms]
+    [fields] = [fields for fields in sent if fields["courseID"] == courseID]
+    assert fields.keys() == {"courseID", "title", "credits", "term"}
+    response = await browser.post("/enrollment", form=fields)
+    assert response.status_code == 303
+    return response.location
+
+
+@pytest.mark.parametrize(
+    ("path", "here"),
+    [
+        ("/", "[Home] Classes Login Register"),
+        ("/index", "[Home] Classes Login Register"),
+        ("/courses/", "Home [Classes] Login Register"),
+        ("/courses/Spring", "Home [Classes] Login Register"),
+        ("/login", "Home Classes [Login] Register"),
+        ("/register", "Home Classes Login [Register]"),
+    ],
+)
+async def test_everybody_sees_the_schools_pages(anyone: Browser, path: str, here: str) -> None:
+    response = await anyone.get(path)
+    page = await text(response)
+    assert response.status_code == 200
+    assert "Hilltop College" in page
+    assert " ".join(links(page)) == here
+
+
+@pytest.mark.parametrize(
+    ("path", "here"),
+    [
+        ("/home", "[Home] Classes Your Schedule Log Out"),
+        ("/courses/", "Home [Classes] Your Schedule Log Out"),
+        ("/enrollment", "Home Classes [Your Schedule] Log Out"),
+    ],
+)
+async def test_a_student_sees_the_schools_pages(ada: Browser, path: str, here: str) -> None:
+    response = await ada.get(path)
+    page = await text(response)
+    assert response.status_code == 200
+    assert " ".join(links(page)) == here
+
+
+async def test_the_home_page_knows_the_students_name_and_number(ada: Browser) -> None:
+    page = await ada.read("/")
+    assert "Good to see you, Ada" in page
+    assert f"Student number {ADA.user_id}" in page
+
+
+async def test_the_registrar_sees_the_students(rita: Browser) -> None:
+    page = await rita.read("/user")
+    assert "<h3>Students</h3>" in page
+    assert all(part in page for part in (str(ADA.user_id), "Ada Winters", ADA.email))
+    assert RITA.email not in page
+
+
+async def test_pages_that_the_school_has_no_template_for_stand_in_its_layout(anyone: Browser) -> None:
+    for path, status in (("/enrollment/form?courseID=1111", 200), ("/nowhere", 404), ("/courses/never", 404)):
+        response = await anyone.get(path)
+        assert response.status_code == status
+        assert "navbar-brand" in await text(response)
+
+
+async def test_the_schools_static_files_come_before_the_sites(anyone: Browser) -> None:
+    page = await anyone.read("/")
+    [address] = re.findall(r'href="(/static/css/main[^"]*)"', page)
+    for path in (address, "/static/css/main.css"):
+        response = await anyone.get(path)
+        assert response.status_code == 200
+        assert await response.get_data() == (TEMPLATES / "static/css/main.css").read_bytes()
+    assert (await anyone.get("/static/site.css")).status_code == 200
+
+
+async def test_from_registering_to_signing_out(anyone: Browser) -> None:
+    page = await text(await anyone.post("/register", form=registration(), follow_redirects=True))
+    assert "Good to see you, Zoe" in page
+    assert 'class="alert alert-success' in page
+
+    assert await take(anyone, await anyone.read("/courses/"), "1111") == "/enrollment"
+    page = await anyone.read("/enrollment")
+    assert "You are enrolled in PYT 101 for Fall 2026." in page
+    assert "Zoe's classes" in page
+    assert '<tr id="class-1111">' in page
+    assert "<td>PYT 101: Introduction to Python</td>" in page
+
+    page = await text(await anyone.get("/logout", follow_redirects=True))
+    assert " ".join(links(page)) == "[Home] Classes Login Register"
+    response = await anyone.get("/enrollment")
+    assert response.location.startswith("/login?next=")
+
+
+async def test_a_course_wanted_before_signing_in_is_kept(anyone: Browser) -> None:
+    login = await take(anyone, await anyone.read("/courses/"), "3333")
+    page = await anyone.read(login)
+    assert "Please sign in" in page
+    [wanted] = re.findall(r'name="next"[^>]*value="([^"]*)"', page)
+    sent = {"email": ADA.email, "password": PASSWORD, "next": unescape(wanted)}
+    response = await anyone.post(login, form=sent)
+    page = await anyone.read(response.location)
+    assert 'value="3333"' in page
+    assert "Hilltop College" in page
+
+
+async def test_errors_stand_beside_their_fields_and_what_was_typed_stays(anyone: Browser) -> None:
+    response = await anyone.post("/register", form=registration(email="zoe", password_confirm="another one"))
+    page = await text(response)
+    assert response.status_code == 422
+    assert page.count('class="text-danger"') == 2
+    assert 'value="zoe"' in page
+    assert "correct horse" not in page
+
+
+async def test_a_foreign_page_can_not_press_the_button_without_a_token(ada: Browser, db: Database) -> None:
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    response = await ada.post("/enrollment", form={"courseID": "1111"}, headers=foreign)
+    assert response.status_code == 400
+    assert await db.enrollment.count_documents({}) == 0
+
+
+async def test_a_foreign_link_does_not_sign_out(ada: Browser) -> None:
+    response = await ada.get("/logout", headers={"Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 200
+    assert "Your Schedule" in await ada.read("/")

@@ -1,0 +1,94 @@
+"""The site's server processes: how they start, and how they stop."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.local import (
+    PATIENCE,
+    PROJECT,
+    QUART,
+    SERVER,
+    descendants,
+    environment,
+    quart,
+    server,
+    with_database,
+)
+
+SLOW_HASH = "scrypt:131072:8:1"  # a third of a second each
+NAMES = ["Ada", "Bob", "Chioma", "Dilan", "Eva", "Femi", "Gita", "Hugo"]
+
+
+@pytest.fixture
+def database(mongod: str, request: pytest.FixtureRequest) -> str:
+    """Give the address of a database of the test's own, as `upgrade-db` makes it."""
+    uri = with_database(mongod, f"serving_{os.getpid()}_{abs(hash(request.node.name))}")
+    done = quart("upgrade-db", MONGO_URI=uri)
+    assert done.returncode == 0, done.stderr
+    return uri
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_requests_in_flight_are_answered_when_every_process_is_told_to_stop(
+    workers: int, database: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with (
+        server(log, MONGO_URI=database, WEB_CONCURRENCY=workers, PASSWORD_METHOD=SLOW_HASH) as site,
+        ExitStack() as stack,
+    ):
+        connections = [stack.enter_context(site.connection()) for _ in NAMES]
+        for name, connection in zip(NAMES, connections, strict=True):
+            connection.request("POST", "/register", registration(name), headers=FROM_THE_SITE)
+        answered, _, _ = select.select([connection.sock for connection in connections], [], [], PATIENCE)
+        assert 0 < len(answered) < len(NAMES)
+
+        for pid in (site.process.pid, *descendants(site.process.pid)):
+            os.kill(pid, signal.SIGTERM)
+
+        assert [connection.getresponse().status for connection in connections] == [303] * len(NAMES)
+        assert site.process.wait(PATIENCE) == 0
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("command", [SERVER, (*QUART, "seed")], ids=["hypercorn", "quart"])
+def test_a_wrong_setting_ends_the_start_with_its_sentence(command: tuple[str, ...], workers: int) -> None:
+    ended = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env=environment(DATABASE_TIMEOUT="soon", WEB_CONCURRENCY=workers),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "DATABASE_TIMEOUT must be a number from 0.1 to 25. "
+        "(Seconds that the database may take to answer before a page says that it is away.)\n"
+    )
+
+
+FROM_THE_SITE = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+
+
+def registration(name: str) -> str:
+    return urlencode(
+        {
+            "email": f"{name.lower()}@school.example",
+            "password": "let me learn",
+            "password_confirm": "let me learn",
+            "first_name": name,
+            "last_name": "Winters",
+        }
+    )

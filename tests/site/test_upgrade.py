@@ -1,0 +1,288 @@
+"""`upgrade-db`: the database of a Flask site becomes one of this site, and loses nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from motor.motor_asyncio import AsyncIOMotorCollection
+
+from quart_enroll.mongo import Database, Document, open_database
+from quart_enroll.repositories import courses, enrollments, users
+from quart_enroll.services import accounts
+from quart_enroll.services.passwords import Hasher
+from quart_enroll.services.upgrade import Report, upgrade
+from tests import flask_era
+from tests.local import quart, with_database
+
+TERM = "Fall 2026"
+
+
+@pytest.fixture
+async def db(mongod: str) -> AsyncIterator[Database]:
+    """A database of its own with what a Flask site left, and without any index of this site."""
+    async with open_database(mongod, 20) as site:
+        database = site.client[f"flask_era_{ObjectId()}"]
+        await flask_era.fill(database)
+        yield database
+        await site.client.drop_database(database.name)
+
+
+async def seats(db: Database) -> list[tuple[int, str]]:
+    """Who sits where in the term; every row once."""
+    rows = db.enrollment.find({"term": TERM, "status": "enrolled"}).sort([("user_id", 1), ("courseID", 1)])
+    return [(row["user_id"], row["courseID"]) async for row in rows]
+
+
+async def everything(db: Database) -> dict[str, list[Document]]:
+    """All rows of all collections."""
+    names = sorted(await db.list_collection_names())
+    return {name: await db[name].find().sort("_id").to_list(None) for name in names}
+
+
+async def flask_enrolls(db: Database, user_id: int, courseID: str) -> None:
+    """Write a row as a Flask site that is still running would."""
+    row = {"user_id": user_id, "courseID": courseID}
+    await db.enrollment.insert_one(row, bypass_document_validation=True)
+
+
+async def test_credits_that_were_text_become_numbers(db: Database) -> None:
+    report = await upgrade(db, TERM)
+    stored = {course["courseID"]: course["credits"] async for course in db.course.find()}
+    assert stored == {"1111": 3, "2222": 4, "3333": 4, "6666": 1.5, "7777": "by arrangement"}
+    assert "course: the credits of 3 courses are numbers now" in report.changes
+    assert any("7777" in line and "credits" in line for line in report.left_alone)
+
+
+async def test_every_student_keeps_every_seat_once(db: Database) -> None:
+    report = await upgrade(db, TERM)
+    assert await seats(db) == [(1, "1111"), (1, "3333"), (2, "1111"), (2, "3333"), (9, "6666")]
+    assert "enrollment: 5 rows without a term placed in Fall 2026" in report.changes
+    assert "enrollment: 2 rows folded into another of Fall 2026" in report.changes
+
+
+async def test_of_double_enrollments_the_oldest_stays(db: Database) -> None:
+    await upgrade(db, TERM)
+    row = await db.enrollment.find_one({"user_id": 1, "courseID": "1111"})
+    assert row == {
+        "_id": flask_era.row_id(0),
+        "user_id": 1,
+        "courseID": "1111",
+        "term": TERM,
+        "status": "enrolled",
+        "enrolled_at": flask_era.made_at(0),
+    }
+
+
+async def test_what_belongs_to_no_course_or_no_user_is_listed_and_left_alone(db: Database) -> None:
+    numbers = (flask_era.UNKNOWN_COURSE, flask_era.UNKNOWN_USER)
+    lost = {"_id": {"$in": [flask_era.row_id(number) for number in numbers]}}
+    before = await db.enrollment.find(lost).to_list(None)
+    report = await upgrade(db, TERM)
+    assert await db.enrollment.find(lost).to_list(None) == before
+    assert f"enrollment: {flask_era.row_id(5)} is for course “9999”, which is unknown" in report.left_alone
+    assert f"enrollment: {flask_era.row_id(6)} is of user 77, who has no account" in report.left_alone
+
+
+async def test_two_users_with_one_address_are_listed_and_left_alone(db: Database) -> None:
+    report = await upgrade(db, TERM)
+    roles = {user["user_id"]: user.get("role") async for user in db.user.find()}
+    assert roles == {1: "student", 2: "student", 5: None, 6: None, 9: "student"}
+    [line] = [line for line in report.left_alone if "share an email address" in line]
+    assert line.startswith("user: 5 (_id")
+    assert " and 6 (_id" in line
+    assert "cleo" not in line.lower()
+
+
+async def test_people_of_the_flask_site_sign_in_with_their_old_password(db: Database) -> None:
+    await upgrade(db, TERM)
+    with Hasher("scrypt:1024:8:1", threads=1, queue=9) as hasher:
+        for user_id, (_, email, _) in flask_era.PEOPLE.items():
+            user = await accounts.check(db, hasher, email=email, password=flask_era.PASSWORD)
+            assert user.user_id == user_id
+    assert not await db.user.count_documents({"password": {"$not": {"$regex": "^scrypt:1024:8:1"}}})
+
+
+async def test_the_second_run_changes_nothing_and_says_so(db: Database) -> None:
+    first = await upgrade(db, TERM)
+    before = await everything(db)
+    second = await upgrade(db, TERM)
+    assert second == Report([], first.left_alone, [])
+    assert await everything(db) == before
+
+
+async def test_the_next_terms_run_leaves_the_seats_of_this_term(db: Database) -> None:
+    await upgrade(db, TERM)
+    before = await seats(db)
+    assert (await upgrade(db, "Spring 2027")).changes == []
+    assert await seats(db) == before
+
+
+async def test_rows_that_a_flask_site_adds_afterwards_find_their_place(db: Database) -> None:
+    await upgrade(db, TERM)
+    await flask_enrolls(db, 1, "1111")
+    await flask_enrolls(db, 1, "2222")
+    report = await upgrade(db, TERM)
+    assert report.changes == [
+        "enrollment: 1 row without a term placed in Fall 2026",
+        "enrollment: 1 row folded into another of Fall 2026",
+    ]
+    assert await seats(db) == [(1, "1111"), (1, "2222"), (1, "3333"), (2, "1111"), (2, "3333"), (9, "6666")]
+
+
+async def test_a_seat_is_as_old_as_the_oldest_row_that_was_folded_into_it(db: Database) -> None:
+    await db.enrollment.delete_many({"user_id": 1})
+    seat = {"user_id": 1, "courseID": "1111", "term": TERM, "status": "enrolled"}
+    await db.enrollment.insert_one({**seat, "enrolled_at": flask_era.made_at(100)})
+    await db.enrollment.insert_one({"_id": flask_era.row_id(50), "user_id": 1, "courseID": "1111"})
+    await upgrade(db, TERM)
+    [row] = await db.enrollment.find({"user_id": 1}).to_list(None)
+    assert row["enrolled_at"] == flask_era.made_at(50)
+
+
+async def test_double_rows_that_have_a_term_already_are_folded_too(db: Database) -> None:
+    seat = {"user_id": 2, "courseID": "2222", "term": TERM, "status": "enrolled"}
+    await db.enrollment.insert_many([{**seat, "enrolled_at": flask_era.made_at(hour)} for hour in (7, 3, 5)])
+    report = await upgrade(db, TERM)
+    [row] = await db.enrollment.find({"user_id": 2, "courseID": "2222"}).to_list(None)
+    assert row["enrolled_at"] == flask_era.made_at(3)
+    assert "enrollment: 2 rows folded into an older one" in report.changes
+
+
+async def test_the_next_student_gets_a_number_past_the_highest(db: Database) -> None:
+    await upgrade(db, TERM)
+    assert await users.next_number(db) == 10
+
+
+async def test_every_index_and_validator_stands_beside_those_of_mongoengine(db: Database) -> None:
+    report = await upgrade(db, TERM)
+    assert report.failures == []
+    for repository, collection in ((courses, "course"), (users, "user"), (enrollments, "enrollment")):
+        wanted = {index.document["name"] for index in repository.INDEXES}
+        assert wanted <= set(await db[collection].index_information())
+        assert (await db[collection].options())["validator"] == {"$jsonSchema": repository.SCHEMA}
+
+
+async def test_an_index_under_another_name_is_as_good(db: Database) -> None:
+    await db.course.drop_index("courseID_1")
+    await db.course.create_index("courseID", unique=True, name="by_number")
+    report = await upgrade(db, TERM)
+    assert report.failures == []
+    assert "courseID_1" not in await db.course.index_information()
+
+
+async def test_an_index_with_other_options_is_told_in_words(db: Database) -> None:
+    await db.user.drop_index("user_id_1")
+    await db.user.create_index("user_id")
+    report = await upgrade(db, TERM)
+    assert report.failures == [
+        "user: there is an index user_id_1 with other options; drop it, then run this again"
+    ]
+    assert len(await seats(db)) == 5
+
+
+async def test_a_number_used_twice_is_listed_and_its_index_waits(db: Database) -> None:
+    await db.user.drop_index("user_id_1")
+    await db.course.drop_index("courseID_1")
+    await db.user.update_one({"user_id": 2}, {"$set": {"user_id": 1}})
+    await db.course.update_one({"courseID": "2222"}, {"$set": {"courseID": "1111"}})
+    report = await upgrade(db, TERM)
+    assert any(line.startswith("user: user_id 1 belongs to 1 (_id") for line in report.left_alone)
+    assert any(line.startswith("course: courseID 1111 belongs to 1111") for line in report.left_alone)
+    waiting = [line for line in report.left_alone if "must wait" in line]
+    assert [line.split()[3] for line in waiting] == ["courseID_1", "user_id_1"]
+    assert report.failures == []
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"$unset": {"last_name": ""}}, "last_name"),
+        ({"$set": {"user_id": 2.5}}, "user_id"),
+        ({"$set": {"password": None}}, "password"),
+    ],
+)
+async def test_a_user_who_lacks_something_is_listed(db: Database, change: Document, field: str) -> None:
+    await db.user.update_one({"user_id": 2}, change)
+    report = await upgrade(db, TERM)
+    assert any(
+        line.startswith("user: 2") and line.endswith(f"lacks a proper {field}") for line in report.left_alone
+    )
+
+
+async def test_a_row_whose_id_tells_no_time_counts_from_now(db: Database) -> None:
+    await db.enrollment.insert_one({"_id": "by hand", "user_id": 2, "courseID": "2222"})
+    await upgrade(db, TERM)
+    row = await db.enrollment.find_one({"_id": "by hand"})
+    assert row is not None
+    assert row["enrolled_at"].year >= 2026
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+class Writes:
+    """Lets so many writes of rows through and then kills; None lets all through."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left: int | None = None
+        for name in ("update_one", "update_many", "delete_many", "bulk_write"):
+            write = getattr(AsyncIOMotorCollection, name)
+            monkeypatch.setattr(AsyncIOMotorCollection, name, self._counted(write))
+
+    def _counted(self, write: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            if self.left == 0:
+                raise Killed
+            if self.left is not None:
+                self.left -= 1
+            return write(*args, **kwargs)
+
+        return counted
+
+
+async def killed_before_write(db: Database, writes: Writes, number: int) -> bool:
+    """Upgrade a Flask site's database with a process that dies at that write; False when it has fewer."""
+    await db.client.drop_database(db.name)
+    await flask_era.fill(db)
+    writes.left = number
+    try:
+        await upgrade(db, TERM)
+    except Killed:
+        return True
+    finally:
+        writes.left = None
+    return False
+
+
+async def test_killed_at_any_write_it_goes_on_the_next_time(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await upgrade(db, TERM)
+    wanted = await everything(db)
+    writes = Writes(monkeypatch)
+    number = 0
+    while await killed_before_write(db, writes, number):
+        await upgrade(db, TERM)
+        assert await everything(db) == wanted
+        number += 1
+    assert number >= 9
+
+
+async def test_the_command_reports_and_lets_the_deploy_go_on(db: Database, mongod: str) -> None:
+    uri = with_database(mongod, db.name)
+    first, second = [await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=uri) for _ in range(2)]
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert "course: the credits of 3 courses are numbers now\n" in first.stdout
+    assert second.stdout.startswith("The database is up to date; nothing was changed.\nLeft alone:\n")
+
+
+async def test_the_command_fails_in_words_when_an_index_can_not_be_made(db: Database, mongod: str) -> None:
+    await db.course.drop_index("courseID_1")
+    await db.course.create_index("courseID")
+    done = await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=with_database(mongod, db.name))
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: course: there is an index courseID_1 with other options")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,125 @@
+"""The settings: what is accepted, what is refused and how, and that everything that lists them agrees."""
+
+import json
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+
+import pytest
+
+from config import HERE, Config, ConfigError
+
+KEY = "not known to anybody else, and long enough"
+PRODUCTION = {"SECRET_KEY": KEY, "MONGO_URI": "mongodb+srv://school.example/"}
+SETTINGS = pytest.mark.parametrize("setting", fields(Config), ids=lambda setting: setting.name)
+
+
+def test_production_is_the_default(tmp_path: Path) -> None:
+    assert Config.from_env(PRODUCTION, tmp_path) == Config(
+        secret_key=KEY, mongo_uri="mongodb+srv://school.example/"
+    )
+    assert Config.from_env(PRODUCTION, tmp_path).app_env == "production"
+
+
+def test_the_environment_counts_more_than_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=8001\nWEB_CONCURRENCY=2\n")
+    config = Config.from_env({**PRODUCTION, "PORT": "8002"}, tmp_path)
+    assert (config.port, config.web_concurrency) == (8002, 2)
+
+
+def test_an_empty_value_is_an_absent_one(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=8001\n")
+    assert Config.from_env({**PRODUCTION, "PORT": ""}, tmp_path).port == 8000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("APP_ENV", "staging"),
+        ("SECRET_KEY", ""),
+        ("SECRET_KEY", "secret_string"),
+        ("SECRET_KEY", "twenty-nine characters of key"),
+        ("SECRET_KEY", "secret" * 10),
+        ("SECRET_KEY", "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf"),
+        ("MONGO_URI", ""),
+        ("MONGO_URI", "localhost:27017"),
+        ("MONGO_URI", "mongodb://"),
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "8000.5"),
+        ("WEB_CONCURRENCY", "0"),
+        ("TEMPLATE_OVERRIDES", "/no/such/folder"),
+        ("PASSWORD_METHOD", "md5"),
+        ("PASSWORD_METHOD", "scrypt:1000:8:1"),
+        ("PASSWORD_THREADS", "-1"),
+        ("PASSWORD_QUEUE", "0"),
+        ("DATABASE_TIMEOUT", "nan"),
+        ("DATABASE_TIMEOUT", "30"),
+    ],
+)
+def test_a_wrong_value_ends_the_start_with_the_sentence_of_its_setting(
+    name: str, value: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        Config.from_env({**PRODUCTION, name: value}, tmp_path)
+    sentence = Config.__dataclass_fields__[name.lower()].metadata["sentence"]
+    assert str(error.value).startswith(f"{name} ")
+    assert str(error.value).endswith(f"({sentence})")
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = repr(Config(secret_key=KEY, mongo_uri="mongodb://rita:password@db.example/"))
+    assert KEY not in shown
+    assert "password@" not in shown
+
+
+def test_the_schools_own_templates_are_found(tmp_path: Path) -> None:
+    config = Config.from_env({**PRODUCTION, "TEMPLATE_OVERRIDES": str(tmp_path)}, tmp_path)
+    assert config.template_overrides == tmp_path
+
+
+def test_development_makes_a_secret_key_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:  # as several workers would that start at once
+        keys = set(
+            pool.map(lambda _: Config.from_env({"APP_ENV": "development"}, tmp_path).secret_key, range(8))
+        )
+    assert len(keys) == 1
+    assert len(keys.pop()) >= 32
+    assert [file.name for file in tmp_path.iterdir()] == [".secret-key"]
+    assert stat.S_IMODE((tmp_path / ".secret-key").stat().st_mode) == 0o600
+
+
+def test_a_secret_key_that_was_emptied_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".secret-key").touch()
+    with pytest.raises(ConfigError, match="remove that file"):
+        Config.from_env({"APP_ENV": "development"}, tmp_path)
+
+
+def default(setting: Field[object]) -> str:
+    """Return the default as people write it; empty for none."""
+    value = setting.default
+    return "" if value in (MISSING, None) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@SETTINGS
+def test_the_example_lists_every_setting(setting: Field[object]) -> None:
+    name, sentence = setting.name.upper(), setting.metadata["sentence"]
+    value = "APP_ENV=development" if name == "APP_ENV" else f"#{name}={default(setting)}"
+    assert f"# {sentence}\n{value}\n" in (HERE / ".env.example").read_text()
+
+
+@SETTINGS
+def test_the_readme_lists_every_setting(setting: Field[object]) -> None:
+    shown = f"`{default(setting)}`" if default(setting) else ""
+    row = f"| `{setting.name.upper()}` | {shown} | {setting.metadata['sentence']} |"
+    assert row in (HERE / "README.md").read_text()
+
+
+def test_herokus_form_asks_for_what_has_no_default() -> None:
+    asked = json.loads((HERE / "app.json").read_text())["env"]
+    for name, entry in asked.items():
+        assert entry["description"] == Config.__dataclass_fields__[name.lower()].metadata["sentence"]
+    assert asked["SECRET_KEY"]["generator"] == "secret"
+    assert asked["MONGO_URI"]["required"]
