@@ -23,8 +23,8 @@ lint: .venv/ready ## Check style, types and floors
 	@$(IN_VENV) mypy
 	@.venv/bin/lint-imports
 
-clean: ## Remove what these targets made, the database of `make run` and its secret key included
-	rm -rf .venv .mongodb .secret-key .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## Remove what these targets made, except the database of `make run` and its secret key
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .env:

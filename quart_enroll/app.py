@@ -3,7 +3,7 @@
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 LARGEST_BODY = 64 * 1024
 """Bytes that a request may send; no form of the site needs more."""
 
+CONTENT_POLICY = "default-src 'self'; img-src 'self' data:"
+FRAME_POLICY = "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
 OpenDatabase = Callable[[str, float], AbstractAsyncContextManager[mongo.Database]]
 
 
@@ -38,9 +41,7 @@ class Enroll(Quart):
     """The application; a failure is logged in one line that leads to the request."""
 
     def log_exception(self, exception_info: Any) -> None:
-        what = (
-            f"{request.method} {request.path} request_id={g.request_id}" if has_request_context() else "start"
-        )
+        what = f"{request.method} {request.path} request_id={g.request_id}" if has_request_context() else "start"
         self.logger.error("failed: %s", what, exc_info=exception_info)
 
 
@@ -57,21 +58,19 @@ def create_app(
     """Build the site; the database opens when it starts to serve and closes when it stops."""
     app = Enroll("quart_enroll", static_folder=None, template_folder=None)
     _configure(app, config)
-    rendering.init_app(
-        app, config.template_overrides, auth.template_names, lambda: {"csrf_token": csrf_token}
-    )
+    rendering.init_app(app, config.template_overrides, auth.template_names, lambda: {"csrf_token": csrf_token})
     assets.init_app(app, config.template_overrides)
     app.before_request(number_request)
     app.before_request(redirect_by_path)
     auth.init_app(app, remembered=REMEMBERED)
     app.before_request(refuse_forged)
-    app.after_request(add_headers)
+    app.after_request(headers_for(config))
     routes.register(app)
     _register_errors(app)
     commands.register(app)
 
     @app.while_serving
-    async def open_parts() -> AsyncIterator[None]:
+    async def open_parts() -> AsyncGenerator[None, None]:
         threads = config.password_threads or os.cpu_count() or 1
         with Hasher(config.password_method, threads=threads, queue=config.password_queue) as hasher:
             async with open_database(config.mongo_uri, config.database_timeout) as database:
@@ -126,18 +125,18 @@ async def refuse_forged() -> None:
         abort(400, errors.FORGED)
 
 
-async def add_headers(response: Response) -> Response:
-    """Tell browsers what this site needs, so that they refuse the rest; keep pages about people out of caches."""
-    headers = response.headers
-    headers["X-Request-ID"] = g.get("request_id", "")
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "same-origin"
-    headers["Content-Security-Policy"] = CONTENT_POLICY
-    headers.setdefault("Cache-Control", "no-store" if auth.user() else "no-cache")
-    return response
+def headers_for(config: "Config") -> Callable[[Response], Awaitable[Response]]:
+    """Return what adds to each answer what browsers should know: what pages need, and what no cache may keep."""
+    # A school's own templates may load styles and scripts from where they always did.
+    policy = FRAME_POLICY if config.template_overrides else f"{CONTENT_POLICY}; {FRAME_POLICY}"
 
+    async def add_headers(response: Response) -> Response:
+        headers = response.headers
+        headers["X-Request-ID"] = g.get("request_id", "")
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "same-origin"
+        headers["Content-Security-Policy"] = policy
+        headers.setdefault("Cache-Control", "no-store" if auth.user() else "no-cache")
+        return response
 
-CONTENT_POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
-)
+    return add_headers

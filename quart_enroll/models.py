@@ -48,9 +48,7 @@ class ScheduledCourse(Course):
     @classmethod
     def of(cls, course: Course, enrolled_term: str) -> "ScheduledCourse":
         """Put the course on a schedule."""
-        return cls(
-            course.courseID, course.title, course.description, course.credits, course.term, enrolled_term
-        )
+        return cls(course.courseID, course.title, course.description, course.credits, course.term, enrolled_term)
 
     @property
     def result_2(self) -> "ScheduledCourse":

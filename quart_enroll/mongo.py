@@ -1,7 +1,7 @@
 """The database client, transactions, indexes and validators: MongoDB's own words end here and in repositories/."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
 
@@ -9,13 +9,13 @@ from typing import Any, TypeAlias, TypeVar
 # connections of the pool, and requests would queue for a thread while the database is idle.
 os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
 
-from motor.motor_asyncio import (  # noqa: E402  # the line above must come first
+from motor.motor_asyncio import (  # the line above must come first
     AsyncIOMotorClient,
     AsyncIOMotorClientSession,
     AsyncIOMotorDatabase,
 )
-from pymongo import IndexModel  # noqa: E402
-from pymongo.errors import (  # noqa: E402
+from pymongo import IndexModel
+from pymongo.errors import (
     CollectionInvalid,
     ConnectionFailure,
     DuplicateKeyError,
@@ -45,12 +45,14 @@ async def open_database(uri: str, timeout: float) -> AsyncIterator[Database]:
     No operation takes longer than `timeout` seconds, finding a server and waiting for a connection
     included; then one of AWAY is raised. Every write is acknowledged by a majority.
     """
+    milliseconds = int(timeout * 1000)
     client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
         uri,
         appname="quart-enroll",
         tz_aware=True,
         maxPoolSize=POOL_SIZE,
-        timeoutMS=int(timeout * 1000),
+        timeoutMS=milliseconds,
+        serverSelectionTimeoutMS=milliseconds,  # also how long the good-bye at the end may wait
         w="majority",
         retryWrites=True,
     )
@@ -65,13 +67,14 @@ async def ping(db: Database) -> None:
     await db.command("ping")
 
 
-async def transaction(db: Database, body: Callable[[Session], Awaitable[Result]]) -> Result:
+async def transaction(db: Database, body: Callable[[Session], Coroutine[Any, Any, Result]]) -> Result:
     """Run `body` in a transaction and return its result; all of it happens, or nothing does.
 
     Transient errors run the whole body again, so it must do nothing but read and write the database.
     """
     async with await db.client.start_session() as session:
-        return await session.with_transaction(body)
+        result: Result = await session.with_transaction(body)
+        return result
 
 
 async def ensure_validator(db: Database, collection: str, schema: Mapping[str, Any]) -> bool:
@@ -79,7 +82,7 @@ async def ensure_validator(db: Database, collection: str, schema: Mapping[str, A
 
     Documents that are there already and do not fit may stay and may be changed.
     """
-    options = {"validator": {"$jsonSchema": dict(schema)}, "validationLevel": "moderate"}
+    options: dict[str, Any] = {"validator": {"$jsonSchema": dict(schema)}, "validationLevel": "moderate"}
     try:
         await db.create_collection(collection, **options)
         return True
@@ -91,9 +94,7 @@ async def ensure_validator(db: Database, collection: str, schema: Mapping[str, A
         return True
 
 
-async def ensure_indexes(
-    db: Database, collection: str, indexes: Sequence[IndexModel]
-) -> tuple[list[str], list[str]]:
+async def ensure_indexes(db: Database, collection: str, indexes: Sequence[IndexModel]) -> tuple[list[str], list[str]]:
     """Make the indexes that are missing; return the names of the new ones and of those that can't be made.
 
     A unique index can't be made while two documents have the same key.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader
-from quart import Quart, Response, current_app, request
+from quart import Quart, current_app, request
 
 EXTENSION = "quart_enroll.rendering"
 TEMPLATES = Path(__file__).parent / "templates"

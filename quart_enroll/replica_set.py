@@ -16,9 +16,7 @@ def initiate_replica_set(uri: str) -> None:
     members = [{"_id": 0, "host": f"{host}:{port}"}]
     with MongoClient[dict[str, Any]](host, port, directConnection=True) as client:
         try:
-            client.admin.command(
-                "replSetInitiate", {"_id": address["options"]["replicaSet"], "members": members}
-            )
+            client.admin.command("replSetInitiate", {"_id": address["options"]["replicaSet"], "members": members})
         except OperationFailure as refusal:
             if refusal.code != ALREADY_INITIALIZED:
                 raise

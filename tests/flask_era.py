@@ -30,9 +30,6 @@ PEOPLE = {
     9: ("Dan", "DAN@school.example", METHODS[0]),
 }
 
-ADA_TWICE, ADA_ONCE_MORE, UNKNOWN_COURSE, UNKNOWN_USER = 1, 4, 5, 6
-"""Places in ENROLLMENTS."""
-
 ENROLLMENTS: list[tuple[int, str | int | float]] = [
     (1, "1111"),
     (1, "1111"),
@@ -44,6 +41,9 @@ ENROLLMENTS: list[tuple[int, str | int | float]] = [
     (2, 3333),
     (9, 6666.0),
 ]
+
+UNKNOWN_COURSE, UNKNOWN_USER = 5, 6
+"""Places in ENROLLMENTS."""
 
 
 async def fill(db: Database) -> None:

@@ -26,7 +26,7 @@ SERVER = (sys.executable, "-m", "hypercorn", "-c", "file:hypercorn_conf.py", "as
 def environment(**given: object) -> dict[str, str]:
     """Return an environment with the settings `given`, in capitals, and no others: no developer's .env."""
     silent = {field.name.upper(): "" for field in fields(Config)}
-    settings = {"APP_ENV": "development", "SECRET_KEY": "k" * 40, **given}
+    settings = {"APP_ENV": "development", "SECRET_KEY": "of no use to anybody, and long enough", **given}
     return {**os.environ, **silent, **{name: str(value) for name, value in settings.items()}}
 
 
@@ -91,9 +91,7 @@ def wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> Non
 def descendants(pid: int) -> list[int]:
     """Return the ids of the processes that `pid` has started, and those that they have. Linux only."""
     children = [
-        int(found)
-        for listed in Path(f"/proc/{pid}/task").glob("*/children")
-        for found in listed.read_text().split()
+        int(found) for listed in Path(f"/proc/{pid}/task").glob("*/children") for found in listed.read_text().split()
     ]
     return [*children, *(below for found in children for below in descendants(found))]
 

@@ -16,9 +16,7 @@ SETTINGS = pytest.mark.parametrize("setting", fields(Config), ids=lambda setting
 
 
 def test_production_is_the_default(tmp_path: Path) -> None:
-    assert Config.from_env(PRODUCTION, tmp_path) == Config(
-        secret_key=KEY, mongo_uri="mongodb+srv://school.example/"
-    )
+    assert Config.from_env(PRODUCTION, tmp_path) == Config(secret_key=KEY, mongo_uri="mongodb+srv://school.example/")
     assert Config.from_env(PRODUCTION, tmp_path).app_env == "production"
 
 
@@ -59,9 +57,7 @@ def test_an_empty_value_is_an_absent_one(tmp_path: Path) -> None:
         ("DATABASE_TIMEOUT", "30"),
     ],
 )
-def test_a_wrong_value_ends_the_start_with_the_sentence_of_its_setting(
-    name: str, value: str, tmp_path: Path
-) -> None:
+def test_a_wrong_value_ends_the_start_with_the_sentence_of_its_setting(name: str, value: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         Config.from_env({**PRODUCTION, name: value}, tmp_path)
     sentence = Config.__dataclass_fields__[name.lower()].metadata["sentence"]
@@ -82,9 +78,7 @@ def test_the_schools_own_templates_are_found(tmp_path: Path) -> None:
 
 def test_development_makes_a_secret_key_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:  # as several workers would that start at once
-        keys = set(
-            pool.map(lambda _: Config.from_env({"APP_ENV": "development"}, tmp_path).secret_key, range(8))
-        )
+        keys = set(pool.map(lambda _: Config.from_env({"APP_ENV": "development"}, tmp_path).secret_key, range(8)))
     assert len(keys) == 1
     assert len(keys.pop()) >= 32
     assert [file.name for file in tmp_path.iterdir()] == [".secret-key"]

@@ -1,5 +1,6 @@
 """`develop`: the whole site on this machine, with a database of its own. It is what `make run` runs."""
 
+import json
 import os
 import signal
 import socket
@@ -32,13 +33,12 @@ def develop(info: ScriptInfo, browser: bool) -> None:
     """Run the site on this machine: database, demo data, server, browser."""
     settings = info.load_app().config
     if settings["APP_ENV"] != "development":
-        raise click.ClickException(
-            "This makes demo accounts with a known password. Set APP_ENV=development first."
-        )
+        raise click.ClickException("This makes demo accounts with a known password. Set APP_ENV=development first.")
     port = settings["PORT"]
     _check_port(port)
-    for stop in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(stop, signal.default_int_handler)  # all end like Ctrl-C: in good order
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if ending != signal.SIGHUP or signal.getsignal(ending) != signal.SIG_IGN:  # nohup stays nohup
+            signal.signal(ending, signal.default_int_handler)  # each ends the site in good order
     with suppress(KeyboardInterrupt), database_uri(settings["MONGO_URI"], PROJECT) as uri:
         environ = {**os.environ, "MONGO_URI": uri}
         for command in ("upgrade-db", "seed"):
@@ -59,7 +59,7 @@ def _serve(port: int, environ: Mapping[str, str], *, browser: bool) -> None:
             if time.monotonic() > deadline:
                 raise click.ClickException(f"The site does not answer on port {port}.")
         address = f"http://localhost:{port}/"
-        click.echo(f"\nQuart Enroll is ready: {address}  (Ctrl-C stops it)\n")
+        click.echo(f"\nQuart Enroll is ready: {address}  (Ctrl-C stops it)\n{_demo_accounts()}\n")
         if browser and _has_display():
             webbrowser.open(address)
         raise click.ClickException(f"The site ended by itself with status {server.wait()}.")
@@ -83,6 +83,12 @@ def _is_ready(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _demo_accounts() -> str:
+    people = json.loads((PROJECT / "data" / "users.json").read_text("utf-8"))
+    accounts = "\n".join(f"  {person['email']} ({person['role']})" for person in people)
+    return f"The demo school has these accounts; their password stands in README.md:\n{accounts}"
 
 
 def _has_display() -> bool:

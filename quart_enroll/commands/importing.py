@@ -54,9 +54,7 @@ def read(file: Path) -> list[NumberedRow]:
     try:
         text = file.read_text("utf-8-sig")
         if file.suffix.lower() == ".csv":
-            rows: Any = list(
-                csv.DictReader(text.splitlines(), restkey="more fields than the header", strict=True)
-            )
+            rows: Any = list(csv.DictReader(text.splitlines(), restkey="more fields than the header", strict=True))
         else:
             rows = json.loads(text)
     except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:

@@ -78,9 +78,7 @@ def local_mongod(folder: Path) -> Iterator[str]:
             stack.enter_context(_running_mongod(folder, uri))
             initiate_replica_set(uri)
             if not has_primary(uri, PATIENCE):
-                raise LocalMongodError(
-                    f"The local MongoDB does not get ready; its log is {folder}/mongod.log."
-                )
+                raise LocalMongodError(f"The local MongoDB does not get ready; its log is {folder}/mongod.log.")
         yield uri
 
 

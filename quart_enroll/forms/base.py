@@ -2,13 +2,15 @@
 
 import unicodedata
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from markupsafe import Markup
 from quart import current_app, request, session
 from werkzeug.datastructures import MultiDict
 from wtforms import Form, HiddenField, ValidationError
+from wtforms.csrf.core import CSRFTokenField
 from wtforms.csrf.session import SessionCSRF
+from wtforms.form import BaseForm
 from wtforms.meta import DefaultMeta
 
 from quart_enroll.forms.proof import comes_from_this_site
@@ -19,10 +21,10 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 TOKEN_LIFETIME = timedelta(hours=12)
 
 
-class PageToken(SessionCSRF):  # type: ignore[misc]
+class PageToken(SessionCSRF):
     """WTForms' token of the visitor's session; not needed when the browser vouches for the request."""
 
-    def validate_csrf_token(self, form: Form, field: HiddenField) -> None:
+    def validate_csrf_token(self, form: BaseForm, field: CSRFTokenField) -> None:
         if request.method in SAFE or comes_from_this_site():
             return
         try:
@@ -43,11 +45,11 @@ class SiteForm(Form):
         csrf_time_limit = TOKEN_LIFETIME
 
         @property
-        def csrf_secret(self) -> bytes:
+        def csrf_secret(self) -> bytes:  # type: ignore[override]  # made per request
             return str(current_app.secret_key).encode()
 
         @property
-        def csrf_context(self) -> Any:
+        def csrf_context(self) -> Any:  # type: ignore[override]  # the same
             return session
 
     @classmethod
@@ -67,7 +69,7 @@ class SiteForm(Form):
 
 def csrf_token() -> str:
     """Return the token for a button that stands alone."""
-    return str(SiteForm().csrf_token.current_token)
+    return str(cast(CSRFTokenField, SiteForm()["csrf_token"]).current_token)
 
 
 async def has_token() -> bool:
@@ -79,9 +81,7 @@ def one_line(form: Form, field: Any) -> None:
     """Refuse a field that was sent twice, or text with control characters or wrongly encoded letters."""
     if len(field.raw_data or ()) > 1:
         raise ValidationError("This field was sent twice. Please fill it in once.")
-    if any(
-        unicodedata.category(character) == "Cc" or character == "\ufffd" for character in field.data or ""
-    ):
+    if any(unicodedata.category(character) == "Cc" or character == "\ufffd" for character in field.data or ""):
         raise ValidationError("This has characters that can’t be read. Please type it again.")
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from wtforms import SelectField, StringField, SubmitField
-from wtforms.fields.choices import SelectChoice
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length
 
 from quart_enroll.forms.base import SiteForm, one_line, stripped
 from quart_enroll.models import Term, Wish
 from quart_enroll.services.terms import named
+
+THE_NEXT_ONE = SelectChoice("", "The next one")
 
 
 class EnrollForm(SiteForm):
@@ -26,7 +28,7 @@ class EnrollForm(SiteForm):
     term = SelectField(
         "Term",
         [one_line, Length(max=100, message="A term has a name like Fall 2026.")],
-        choices=[SelectChoice("", "The next one")],
+        choices=[THE_NEXT_ONE],
         validate_choice=False,
         default="",
         filters=[stripped],
@@ -35,7 +37,7 @@ class EnrollForm(SiteForm):
 
     def offer(self, terms: Sequence[Term]) -> None:
         """Let the visitor choose among these terms; of those that the request meant, the first is chosen."""
-        self.term.choices = [*self.term.choices, *(SelectChoice(str(term)) for term in terms)]
+        self.term.choices = [THE_NEXT_ONE, *(SelectChoice(str(term)) for term in terms)]
         meant = named(self.term.data or "", terms)
         self.term.data = str(meant[0]) if meant else ""
 

@@ -50,9 +50,7 @@ class CourseRow(Row):
     title = StringField(validators=[DataRequired(), one_line, Length(max=100)], filters=[stripped])
     description = TextAreaField(validators=[Length(max=2000)], filters=[stripped])
     credits = DecimalField(validators=[InputRequired(), NumberRange(0, 30)])
-    term = StringField(
-        validators=[DataRequired(), one_line, Length(max=100), _names_a_season], filters=[stripped]
-    )
+    term = StringField(validators=[DataRequired(), one_line, Length(max=100), _names_a_season], filters=[stripped])
 
     def course(self) -> Course:
         """Return the course that the row describes."""
@@ -64,6 +62,9 @@ class CourseRow(Row):
             credits=int(number) if number.is_integer() else number,
             term=self.term.data or "",
         )
+
+
+ROLES: Any = ["student", "registrar"]  # plain texts do since WTForms 3.3, which its types do not know
 
 
 class UserRow(Row):
@@ -78,7 +79,7 @@ class UserRow(Row):
             Length(max=256),
         ]
     )
-    role = SelectField(choices=["student", "registrar"], default="student")
+    role = SelectField(choices=ROLES, default="student")
 
 
 class NewUserRow(UserRow):

@@ -1,5 +1,7 @@
 """The student's schedule, and the way onto it."""
 
+from typing import Any
+
 from quart import flash, redirect, request, url_for
 from quart_auth import login_required
 from werkzeug import Response
@@ -51,7 +53,7 @@ async def _enroll() -> Response:
     return redirect(url_for("enrollment"), 303)
 
 
-def _kept(form: EnrollForm) -> dict[str, str]:
+def _kept(form: EnrollForm) -> dict[str, Any]:
     """Return what was sent, as much as an address can hold; the form page says what is wrong with it."""
     wish = form.wish()
     return {"courseID": wish.courseID[:100], "term": wish.term[:100]}

@@ -3,8 +3,8 @@
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from quart import Response, current_app, flash, g, jsonify, redirect, request, url_for
 from markupsafe import escape
+from quart import Response, current_app, flash, g, jsonify, redirect, request, url_for
 from quart_auth import Unauthorized
 from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
@@ -103,6 +103,6 @@ def _page(status: int, sentence: str, retry_after: int | None, terms: list[str] 
             retry_after=retry_after,
             terms=terms,
         )
-    except Exception:  # a school's own template may have any fault; the visitor still gets the sentence
+    except Exception:  # noqa: BLE001  # a school's own template may have any fault; the visitor gets the sentence
         current_app.logger.exception("error page failed: request_id=%s", g.get("request_id"))
         return escape(sentence)

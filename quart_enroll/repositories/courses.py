@@ -42,9 +42,7 @@ async def is_empty(db: Database) -> bool:
 
 async def put_all(db: Database, courses: Sequence[Course], session: Session) -> tuple[int, int]:
     """Store each course under its courseID; return how many were added and how many changed."""
-    writes = [
-        UpdateOne({"courseID": course.courseID}, {"$set": asdict(course)}, upsert=True) for course in courses
-    ]
+    writes = [UpdateOne({"courseID": course.courseID}, {"$set": asdict(course)}, upsert=True) for course in courses]
     result = await db.course.bulk_write(writes, session=session)
     return result.upserted_count, result.modified_count
 

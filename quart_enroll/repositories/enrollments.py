@@ -55,7 +55,4 @@ async def courses_of(db: Database, user_id: int, term: str) -> frozenset[str]:
 async def schedule(db: Database, user_id: int, terms: Sequence[str]) -> list[ScheduledCourse]:
     """Return the student's courses in those terms, in the order of courseID."""
     documents = db.user.aggregate(pipelines.schedule(user_id, terms))
-    return [
-        ScheduledCourse.of(to_course(document["result_2"]), str(document["term"]))
-        async for document in documents
-    ]
+    return [ScheduledCourse.of(to_course(document["result_2"]), str(document["term"])) async for document in documents]

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -19,8 +20,8 @@ from quart_enroll.repositories.users import ANY_CASE
 BATCH = 1000
 """Rows that are written at once."""
 
-OTHER_NAME, DUPLICATE_KEY, OTHER_OPTIONS = 85, 11000, 86
-"""MongoDB's codes. The first also stands for other options of an index that has the same name."""
+DUPLICATE_KEY, INDEX_CLASHES = 11000, (85, 86)
+"""MongoDB's codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +140,10 @@ async def make_indexes(db: Database, collection: str, indexes: Sequence[IndexMod
         try:
             new, refused = await ensure_indexes(db, collection, [index])
         except OperationFailure as error:
-            if error.code not in (OTHER_NAME, OTHER_OPTIONS):
+            if error.code not in INDEX_CLASHES:
                 raise
             name = index.document["name"]
-            if error.code == OTHER_OPTIONS or name in await db[collection].index_information():
+            if name in await db[collection].index_information():
                 clashing.append(name)
         else:
             made += new
@@ -189,13 +190,11 @@ def _whole(value: Any) -> Any:
 
 
 def _number(text: str) -> int | float | None:
-    try:
+    with suppress(ValueError):
         number = float(text)
-    except ValueError:
-        return None
-    if not isfinite(number):
-        return None
-    return int(number) if number.is_integer() else number
+        if isfinite(number):
+            return int(number) if number.is_integer() else number
+    return None
 
 
 def _name(row: Document) -> str:

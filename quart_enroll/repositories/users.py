@@ -46,12 +46,16 @@ SHOWN = {"_id": 0, "user_id": 1, "email": 1, "first_name": 1, "last_name": 1, "r
 """The fields that leave the database: never the password, unless a sign-in asks for it."""
 
 
+NUMBERED = {"user_id": {"$type": "number"}}
+"""Users as they should be; `upgrade-db` lists those whose user_id is something else."""
+
+
 async def find_credentials(db: Database, email: str) -> Credentials | None:
     """Return who signs in with this address, whatever its case, and the hash of the password.
 
     Where a Flask database has the address twice, the exact spelling decides, then the older account.
     """
-    found = db.user.find({"email": email}, SHOWN | {"password": 1}, collation=ANY_CASE).sort("user_id")
+    found = db.user.find(NUMBERED | {"email": email}, SHOWN | {"password": 1}, collation=ANY_CASE).sort("user_id")
     documents = await found.to_list(10)
     exact = [document for document in documents if document["email"] == email]
     for document in exact or documents:
@@ -61,29 +65,27 @@ async def find_credentials(db: Database, email: str) -> Credentials | None:
 
 async def find_students(db: Database) -> list[User]:
     """Return all students in the order of their numbers."""
-    students = {"role": {"$ne": "registrar"}}
+    students = NUMBERED | {"role": {"$ne": "registrar"}}
     return [to_user(document) async for document in db.user.find(students, SHOWN).sort("user_id")]
 
 
-async def add(db: Database, user: User, password: str, session: Session | None = None) -> None:
+async def add(db: Database, user: User, password: str) -> None:
     """Store a new user with the hash of the password.
 
     Raises EmailTaken when the address is in use whatever its case, NumberTaken when the user_id is.
     """
     try:
-        await db.user.insert_one(asdict(user) | {"password": password}, session=session)
+        await db.user.insert_one(asdict(user) | {"password": password})
     except DuplicateKeyError as error:
         raise EmailTaken if "email" in duplicate_key(error) else NumberTaken(user.user_id) from error
 
 
 async def find_all(db: Database, session: Session) -> list[User]:
     """Return everybody who has an account."""
-    return [to_user(document) async for document in db.user.find({}, SHOWN, session=session)]
+    return [to_user(document) async for document in db.user.find(NUMBERED, SHOWN, session=session)]
 
 
-async def put_all(
-    db: Database, new: Sequence[Credentials], changed: Sequence[User], session: Session
-) -> None:
+async def put_all(db: Database, new: Sequence[Credentials], changed: Sequence[User], session: Session) -> None:
     """Store new users with the hashes of their passwords, and other facts about users that are known."""
     writes: list[InsertOne[Document] | UpdateOne] = [
         UpdateOne({"user_id": user.user_id}, {"$set": asdict(user)}) for user in changed
@@ -96,7 +98,7 @@ async def put_all(
 async def next_number(db: Database) -> int:
     """Hand out a user_id; no number is ever handed out twice."""
     while True:
-        counter = await db.counter.find_one_and_update(
+        counter: Document | None = await db.counter.find_one_and_update(
             {"_id": "user_id"}, {"$inc": {"value": 1}}, return_document=ReturnDocument.AFTER
         )
         if counter is not None:
@@ -106,11 +108,9 @@ async def next_number(db: Database) -> int:
 
 async def raise_counter(db: Database) -> bool:
     """Bring the counter up to the highest user_id there is; return whether it was behind."""
-    highest = await db.user.find_one({}, {"user_id": 1}, sort=[("user_id", -1)])
+    highest = await db.user.find_one(NUMBERED, {"user_id": 1}, sort=[("user_id", -1)])
     value = 0 if highest is None else int(highest["user_id"])
-    result = await db.counter.update_one(
-        {"_id": "user_id"}, {"$max": {"value": value}}, upsert=True
-    )
+    result = await db.counter.update_one({"_id": "user_id"}, {"$max": {"value": value}}, upsert=True)
     return bool(result.modified_count or result.upserted_id)
 
 

@@ -71,8 +71,7 @@ async def _make_indexes(db: Database, collection: str, report: Report) -> None:
     indexes = await flask_era.make_indexes(db, collection, REPOSITORIES[collection].INDEXES)
     report.changes.extend(f"{collection}: the index {name} is made" for name in indexes.made)
     report.left_alone.extend(
-        f"{collection}: the index {name} must wait until no two rows have the same value"
-        for name in indexes.impossible
+        f"{collection}: the index {name} must wait until no two rows have the same value" for name in indexes.impossible
     )
     report.failures.extend(
         f"{collection}: there is an index {name} with other options; drop it, then run this again"

@@ -1,13 +1,12 @@
 """A school that moves: its Flask database, its Flask templates, a browser."""
 
 import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from quart_enroll.mongo import open_database
 from quart_enroll.services import terms
@@ -36,23 +35,6 @@ def address(database: str, tmp_path: Path) -> Iterator[str]:
     settings = {"MONGO_URI": database, "TEMPLATE_OVERRIDES": TEMPLATES, "PASSWORD_METHOD": METHOD}
     with server(tmp_path / "log", **settings) as site:
         yield f"http://127.0.0.1:{site.port}"
-
-
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    """A page in Chromium; what it complains about fails the test."""
-    chromium = shutil.which("chromium")
-    if chromium is None and not os.environ.get("REQUIRE_BROWSER"):
-        pytest.skip("there is no chromium on PATH")
-    complaints: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = await browser.new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        yield page
-        await browser.close()
-    assert complaints == []
 
 
 async def test_a_new_student_registers_enrolls_and_leaves(address: str, page: Page) -> None:

@@ -20,7 +20,8 @@ async def test_every_page_has_a_title_of_its_own_and_a_language(anyone: Browser)
 
 
 @pytest.mark.parametrize(
-    ("path", "label"), [("/", "Home"), ("/courses/", "Classes"), ("/login", "Login"), ("/register", "Register")]
+    ("path", "label"),
+    [("/", "Home"), ("/courses/", "Classes"), ("/login", "Login"), ("/register", "Register")],
 )
 async def test_the_navigation_marks_the_current_page(anyone: Browser, path: str, label: str) -> None:
     page = await anyone.read(path)

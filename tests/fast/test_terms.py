@@ -62,7 +62,7 @@ def test_a_course_is_taken_in_the_next_term_in_which_it_is_taught() -> None:
 
 
 def test_a_course_is_not_taken_when_it_is_not_taught() -> None:
-    with pytest.raises(NotTaught, match="JAV 201 is not taught in Fall 2026."):
+    with pytest.raises(NotTaught, match=r"JAV 201 is not taught in Fall 2026\."):
         terms.choose(_course("Spring"), "Fall", SEPTEMBER)
 
 

@@ -86,9 +86,7 @@ async def test_a_wrong_field_is_told_beside_it_and_the_rest_is_kept(
     ids=["empty", "not utf-8", "repeated", "operators in a form", "operators in JSON"],
 )
 @pytest.mark.parametrize("path", ["/register", "/login"])
-async def test_a_malformed_body_is_refused_in_words(
-    anyone: Browser, db: Database, path: str, body: bytes
-) -> None:
+async def test_a_malformed_body_is_refused_in_words(anyone: Browser, db: Database, path: str, body: bytes) -> None:
     kind = "application/json" if body.startswith(b"{") else "application/x-www-form-urlencoded"
     response = await anyone.post(path, data=body, headers={"Content-Type": kind})
     assert response.status_code == 422

@@ -45,7 +45,7 @@ async def test_import_takes_courses_and_the_second_time_changes_nothing(run: Run
 
 async def test_import_reads_csv(run: Run, db: Database, tmp_path: Path) -> None:
     path = tmp_path / "courses.csv"
-    path.write_text("\ufeffcourseID,title,description,credits,term\n0042,ART 1,\"Clay, mostly\",2,Autumn\n")
+    path.write_text('\ufeffcourseID,title,description,credits,term\n0042,ART 1,"Clay, mostly",2,Autumn\n')
     assert (await run("import", "course", str(path))).exit_code == 0
     stored = await db.course.find_one({"courseID": "0042"})
     assert stored is not None

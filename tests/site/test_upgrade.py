@@ -176,9 +176,7 @@ async def test_an_index_with_other_options_is_told_in_words(db: Database) -> Non
     await db.user.drop_index("user_id_1")
     await db.user.create_index("user_id")
     report = await upgrade(db, TERM)
-    assert report.failures == [
-        "user: there is an index user_id_1 with other options; drop it, then run this again"
-    ]
+    assert report.failures == ["user: there is an index user_id_1 with other options; drop it, then run this again"]
     assert len(await seats(db)) == 5
 
 
@@ -200,15 +198,14 @@ async def test_a_number_used_twice_is_listed_and_its_index_waits(db: Database) -
     [
         ({"$unset": {"last_name": ""}}, "last_name"),
         ({"$set": {"user_id": 2.5}}, "user_id"),
+        ({"$set": {"user_id": "two"}}, "user_id"),
         ({"$set": {"password": None}}, "password"),
     ],
 )
 async def test_a_user_who_lacks_something_is_listed(db: Database, change: Document, field: str) -> None:
     await db.user.update_one({"user_id": 2}, change)
     report = await upgrade(db, TERM)
-    assert any(
-        line.startswith("user: 2") and line.endswith(f"lacks a proper {field}") for line in report.left_alone
-    )
+    assert any(line.startswith("user: ") and line.endswith(f"lacks a proper {field}") for line in report.left_alone)
 
 
 async def test_a_row_whose_id_tells_no_time_counts_from_now(db: Database) -> None:
@@ -257,9 +254,7 @@ async def killed_before_write(db: Database, writes: Writes, number: int) -> bool
     return False
 
 
-async def test_killed_at_any_write_it_goes_on_the_next_time(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_killed_at_any_write_it_goes_on_the_next_time(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     await upgrade(db, TERM)
     wanted = await everything(db)
     writes = Writes(monkeypatch)

@@ -1,0 +1,92 @@
+"""The database goes away, and comes back."""
+
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.commands.local_mongod import local_mongod
+from quart_enroll.mongo import open_database
+from quart_enroll.services.upgrade import upgrade
+from tests.people import Browser, config, registration, text
+
+AWAY_AFTER = 0.5
+"""Seconds of patience in these tests; the setting's own is 4."""
+
+
+@pytest.fixture
+def folder(quick_folder: Path, request: pytest.FixtureRequest) -> Path:
+    """Where a mongod of the test's own keeps its data, while it runs and while it does not."""
+    return quick_folder / request.node.name
+
+
+@pytest.fixture
+def uri(folder: Path) -> str:
+    with local_mongod(folder) as address:
+        return address
+
+
+@pytest.fixture
+async def site(uri: str) -> AsyncIterator[Quart]:
+    """The site, served while its database is away."""
+    app = create_app(config(mongo_uri=uri, database_timeout=AWAY_AFTER))
+    async with app.test_app():
+        yield app
+
+
+async def _assert_away(browser: Browser, path: str) -> None:
+    response = await browser.get(path)
+    page = await text(response)
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "5"
+    assert "can’t reach its database" in page
+    assert "Traceback" not in page
+
+
+async def test_a_site_that_starts_without_its_database_is_well_when_that_comes(
+    site: Quart, uri: str, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = Browser(site.test_client())
+    with caplog.at_level(logging.ERROR):
+        await _assert_away(browser, "/courses/")
+    assert len(caplog.records) == 1
+    assert "database away: GET /courses/ request_id=" in caplog.text
+    assert (await browser.get("/healthz")).status_code == 200
+    assert (await browser.get("/readyz")).status_code == 503
+    assert (await browser.get("/login")).status_code == 200
+    with local_mongod(folder):
+        assert (await browser.get("/courses/")).status_code == 200
+        assert (await browser.get("/readyz")).status_code == 200
+
+
+async def test_a_database_that_stops_answering_is_told_in_words_and_nothing_is_lost(
+    site: Quart, uri: str, folder: Path
+) -> None:
+    browser = Browser(site.test_client())
+    with local_mongod(folder):
+        async with open_database(uri, 10) as db:
+            await upgrade(db, "Fall 2026")
+            pid = (await db.command("serverStatus"))["pid"]
+        assert (await browser.post("/register", form=registration())).status_code == 303
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await _assert_away(browser, "/enrollment")
+            refused = await browser.post("/enrollment", form={"courseID": "1111"})
+            assert refused.status_code == 503
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert (await browser.get("/enrollment")).status_code == 200
+    await _assert_away(browser, "/enrollment")
+    with local_mongod(folder):
+        assert "Your Schedule" in await browser.read("/enrollment")
+
+
+async def test_a_client_of_the_api_is_told_in_json(site: Quart) -> None:
+    response = await Browser(site.test_client()).get("/api/")
+    assert response.status_code == 503
+    assert (await response.get_json())["error"] == "database_away"
