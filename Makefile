@@ -21,7 +21,7 @@ lint: .venv/ready ## Check style, types and floors
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) mypy
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 
 clean: ## Remove what these targets made, except the database of `make run` and its secret key
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -22,6 +22,8 @@ from quart_enroll.commands.running import PROJECT
 PATIENCE = 60.0
 """Seconds for the site to answer after its start."""
 
+DEMO_PASSWORD = "enroll-2026"  # noqa: S105  # of the people in data/users.json, and no secret
+
 QUART = (sys.executable, "-m", "quart", "--app", "asgi")
 SERVER = (sys.executable, "-m", "hypercorn", "-c", "file:hypercorn_conf.py", "asgi:app")
 
@@ -88,7 +90,7 @@ def _is_ready(port: int) -> bool:
 def _demo_accounts() -> str:
     people = json.loads((PROJECT / "data" / "users.json").read_text("utf-8"))
     accounts = "\n".join(f"  {person['email']} ({person['role']})" for person in people)
-    return f"The demo school has these accounts; their password stands in README.md:\n{accounts}"
+    return f"The demo school has these accounts, all with the password {DEMO_PASSWORD}:\n{accounts}"
 
 
 def _has_display() -> bool:
