@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
+from pymongo.errors import InvalidName, InvalidURI
+from pymongo.uri_parser import parse_uri
 from werkzeug.security import generate_password_hash
 
 from quart_enroll.kept import kept
@@ -55,19 +57,23 @@ def _number(kind: type[int] | type[float], low: float, high: float) -> Callable[
 def _mongo_uri(text: str) -> str:
     if not re.match(r"mongodb(\+srv)?://[^/?]", text):
         raise ValueError("must begin with mongodb:// or mongodb+srv:// and name a server")
+    try:
+        parse_uri(text.replace("mongodb+srv://", "mongodb://", 1))  # the same shape, and no need to ask a name server
+    except (InvalidURI, InvalidName, ValueError) as error:
+        raise ValueError(f"is not right: {error}") from None
     return text
 
 
 def _password_method(text: str) -> str:
     try:
-        generate_password_hash("tried", text)
+        # The whole name, as it stands in every hash: "scrypt" is short for one.
+        return generate_password_hash("tried", text).split("$")[0]
     except (ValueError, OverflowError, MemoryError):
         raise ValueError("must be like scrypt:32768:8:1 or pbkdf2:sha256:1000000") from None
-    return text
 
 
 def _folder(text: str) -> Path:
-    path = HERE / Path(text).expanduser()
+    path = HERE / os.path.expanduser(text)  # noqa: PTH111  # Path's own raises where there is no such user
     if not path.is_dir():
         raise ValueError("must name a folder that exists")
     return path

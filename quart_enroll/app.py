@@ -38,10 +38,10 @@ OpenDatabase = Callable[[str, float], AbstractAsyncContextManager[mongo.Database
 
 
 class Enroll(Quart):
-    """The application; a failure is logged in one line that leads to the request."""
+    """The application; a fault of ours is logged in one line that leads to the request, and its stack after it."""
 
     def log_exception(self, exception_info: Any) -> None:
-        what = f"{request.method} {request.path} request_id={g.request_id}" if has_request_context() else "start"
+        what = errors.this_request() if has_request_context() else "start"
         self.logger.error("failed: %s", what, exc_info=exception_info)
 
 

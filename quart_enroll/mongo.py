@@ -20,6 +20,7 @@ from pymongo.errors import (
     ConnectionFailure,
     DuplicateKeyError,
     ExecutionTimeout,
+    OperationFailure,
     WTimeoutError,
 )
 
@@ -36,6 +37,9 @@ POOL_SIZE = 64
 
 AWAY = (ConnectionFailure, ExecutionTimeout, WTimeoutError)
 """What is raised when the database can't be reached or does not answer in time."""
+
+REFUSED = OperationFailure
+"""What is raised when the database answers no: a wrong password, or something that it can't do."""
 
 
 @asynccontextmanager
@@ -65,6 +69,11 @@ async def open_database(uri: str, timeout: float) -> AsyncIterator[Database]:
 async def ping(db: Database) -> None:
     """Ask the database for an answer; raise one of AWAY when none comes."""
     await db.command("ping")
+
+
+async def is_replica_set(db: Database) -> bool:
+    """Tell whether the database can do transactions."""
+    return "setName" in await db.command("hello")
 
 
 async def transaction(db: Database, body: Callable[[Session], Coroutine[Any, Any, Result]]) -> Result:

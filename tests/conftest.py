@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from quart_enroll.commands.local_mongod import LocalMongodError, local_mongod
-from tests.local import with_database
+from tests.local import fresh_database
 
 ROOM = 2 * 1024**3
 """Bytes that the databases of all tests may need."""
@@ -33,4 +33,12 @@ def mongod(quick_folder: Path) -> Iterator[str]:
             uri = os.environ.get("MONGO_URI") or stack.enter_context(local_mongod(quick_folder / "mongodb"))
         except LocalMongodError as error:
             pytest.exit(error.message, returncode=1)
-        yield with_database(uri, "enroll_tests")  # tests empty it: never the one that MONGO_URI names
+        # Tests empty it: never the one that MONGO_URI names.
+        yield stack.enter_context(fresh_database(uri))
+
+
+@pytest.fixture
+def fresh_uri(mongod: str) -> Iterator[str]:
+    """Give the address of an empty database of the test's own."""
+    with fresh_database(mongod) as uri:
+        yield uri

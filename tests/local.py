@@ -1,6 +1,7 @@
 """What tests start on this machine: the site's own processes, seen from outside."""
 
 import os
+import secrets
 import select
 import socket
 import subprocess
@@ -11,6 +12,8 @@ from dataclasses import dataclass, fields
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from pymongo import MongoClient
 
 from config import Config
 from quart_enroll.commands.children import child
@@ -38,6 +41,17 @@ def free_port() -> int:
 def with_database(uri: str, name: str) -> str:
     """Return `uri` with another database: each test that writes has one of its own."""
     return urlsplit(uri)._replace(path=f"/{name}").geturl()
+
+
+@contextmanager
+def fresh_database(uri: str) -> Iterator[str]:
+    """Give the address of a database that nobody else has, on the same MongoDB; it is gone afterwards."""
+    name = f"enroll_test_{secrets.token_hex(6)}"
+    try:
+        yield with_database(uri, name)
+    finally:
+        with MongoClient[dict[str, object]](uri) as client:
+            client.drop_database(name)
 
 
 def quart(*command: str, cwd: Path = PROJECT, **settings: object) -> subprocess.CompletedProcess[str]:

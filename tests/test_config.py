@@ -43,14 +43,19 @@ def test_an_empty_value_is_an_absent_one(tmp_path: Path) -> None:
         ("MONGO_URI", ""),
         ("MONGO_URI", "localhost:27017"),
         ("MONGO_URI", "mongodb://"),
+        ("MONGO_URI", "mongodb://127.0.0.1:x/"),
+        ("MONGO_URI", "mongodb://rita:p@ss@db.example/"),
+        ("MONGO_URI", "mongodb://db.example/bad name"),
         ("PORT", "http"),
         ("PORT", "0"),
         ("PORT", "65536"),
         ("PORT", "8000.5"),
         ("WEB_CONCURRENCY", "0"),
         ("TEMPLATE_OVERRIDES", "/no/such/folder"),
+        ("TEMPLATE_OVERRIDES", "~nobody-of-this-name/x"),
         ("PASSWORD_METHOD", "md5"),
         ("PASSWORD_METHOD", "scrypt:1000:8:1"),
+        ("PASSWORD_METHOD", "scrypt:16:8:1"),
         ("PASSWORD_THREADS", "-1"),
         ("PASSWORD_QUEUE", "0"),
         ("DATABASE_TIMEOUT", "nan"),
@@ -63,6 +68,10 @@ def test_a_wrong_value_ends_the_start_with_the_sentence_of_its_setting(name: str
     sentence = Config.__dataclass_fields__[name.lower()].metadata["sentence"]
     assert str(error.value).startswith(f"{name} ")
     assert str(error.value).endswith(f"({sentence})")
+
+
+def test_a_short_name_of_a_password_method_is_the_whole_one(tmp_path: Path) -> None:
+    assert Config.from_env({**PRODUCTION, "PASSWORD_METHOD": "scrypt"}, tmp_path).password_method == "scrypt:32768:8:1"
 
 
 def test_secrets_are_not_shown() -> None:

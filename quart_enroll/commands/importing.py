@@ -1,6 +1,7 @@
 """`import COLLECTION FILE`: courses and users from JSON or CSV, all rows or none."""
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,9 +53,11 @@ def import_rows(collection: str, rows: Sequence[NumberedRow]) -> Imported:
 def read(file: Path) -> list[NumberedRow]:
     """Read the rows of a JSON array or a CSV file, each with its number, from 1."""
     try:
-        text = file.read_text("utf-8-sig")
+        text = file.read_bytes().decode("utf-8-sig")
         if file.suffix.lower() == ".csv":
-            rows: Any = list(csv.DictReader(text.splitlines(), restkey="more fields than the header", strict=True))
+            rows: Any = list(
+                csv.DictReader(io.StringIO(text, newline=""), restkey="more fields than the header", strict=True)
+            )
         else:
             rows = json.loads(text)
     except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
@@ -86,6 +89,6 @@ def _new_user(number: int, row: UserRow) -> NewUser:
         email=row.email.data or "",
         first_name=row.first_name.data or "",
         last_name=row.last_name.data or "",
-        role=row.role.data,
+        role=row.role.data or "",
     )
     return NewUser(number, row.user_id.data, user, row.password.data or None)

@@ -10,7 +10,7 @@ from quart import Quart
 from quart.cli import ScriptInfo
 
 from quart_enroll.commands.local_mongod import database_uri
-from quart_enroll.mongo import AWAY, Database, open_database
+from quart_enroll.mongo import AWAY, REFUSED, Database, open_database
 
 T = TypeVar("T")
 
@@ -37,3 +37,5 @@ def in_database(work: Callable[[Database], Awaitable[T]]) -> T:
             return asyncio.run(opened(uri))
         except AWAY as error:
             raise click.ClickException("The database does not answer. Is MONGO_URI right?") from error
+        except REFUSED as error:
+            raise click.ClickException(f"The database refuses: {error}") from error

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import click
 
 from quart_enroll.commands.running import in_database
+from quart_enroll.mongo import Database, is_replica_set
 from quart_enroll.services import terms
-from quart_enroll.services.upgrade import upgrade
+from quart_enroll.services.upgrade import Report, upgrade
 
 
 @click.command("upgrade-db")
@@ -15,8 +16,7 @@ def upgrade_db() -> None:
 
     Rows that can't be repaired without guessing are listed and left alone.
     """
-    term = str(terms.current(datetime.now(UTC).date()))
-    report = in_database(lambda db: upgrade(db, term))
+    report = in_database(_upgrade)
     for sentence in report.changes:
         click.echo(sentence)
     if not report.changes:
@@ -27,3 +27,9 @@ def upgrade_db() -> None:
             click.echo(f"  {sentence}")
     if report.failures:
         raise click.ClickException("\n".join(report.failures))
+
+
+async def _upgrade(db: Database) -> Report:
+    if not await is_replica_set(db):
+        raise click.ClickException("MONGO_URI must lead to a replica set, if only of one node.")
+    return await upgrade(db, str(terms.current(datetime.now(UTC).date())))

@@ -27,13 +27,7 @@ class PageToken(SessionCSRF):
     def validate_csrf_token(self, form: BaseForm, field: CSRFTokenField) -> None:
         if request.method in SAFE or comes_from_this_site():
             return
-        try:
-            super().validate_csrf_token(form, field)
-        except ValidationError as error:
-            raise ValidationError(
-                "This page was open for too long, or the request came from another site. "
-                "Nothing was changed. Please send it once more from a fresh page."
-            ) from error
+        super().validate_csrf_token(form, field)
 
 
 class SiteForm(Form):

@@ -10,7 +10,7 @@ from quart_enroll.forms.base import SiteForm, one_line, stripped
 from quart_enroll.models import Term, Wish
 from quart_enroll.services.terms import named
 
-THE_NEXT_ONE = SelectChoice("", "The next one")
+THE_NEXT_ONE = SelectChoice("", "Next term it is taught")
 
 
 class EnrollForm(SiteForm):

@@ -1,10 +1,11 @@
 """What shape a row of an imported file must have; the same rules as on the pages."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
-from wtforms import DecimalField, Form, IntegerField, SelectField, StringField, TextAreaField, ValidationError
+from wtforms import Form, IntegerField, SelectField, StringField, TextAreaField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
 
 from quart_enroll.forms.accounts import EMAIL, PASSWORD_LENGTH, name_rules
@@ -45,11 +46,16 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
+def _is_credits(_: Form, field: Any) -> None:
+    if not re.fullmatch(r"\d{1,2}(\.\d{1,2})?", field.data or "", re.ASCII) or float(field.data) > 30:
+        raise ValidationError("A number from 0 to 30 is needed.")
+
+
 class CourseRow(Row):
     courseID = StringField(validators=[DataRequired(), one_line, Length(max=20)], filters=[stripped])
     title = StringField(validators=[DataRequired(), one_line, Length(max=100)], filters=[stripped])
     description = TextAreaField(validators=[Length(max=2000)], filters=[stripped])
-    credits = DecimalField(validators=[InputRequired(), NumberRange(0, 30)])
+    credits = StringField(validators=[InputRequired(), _is_credits], filters=[stripped])
     term = StringField(validators=[DataRequired(), one_line, Length(max=100), _names_a_season], filters=[stripped])
 
     def course(self) -> Course:
@@ -79,7 +85,7 @@ class UserRow(Row):
             Length(max=256),
         ]
     )
-    role = SelectField(choices=ROLES, default="student")
+    role = SelectField(choices=ROLES, validators=[Optional()])
 
 
 class NewUserRow(UserRow):

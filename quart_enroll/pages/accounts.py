@@ -60,9 +60,9 @@ async def login() -> str | Response | tuple[str, int]:
 
 
 async def logout() -> str | Response:
-    if request.method == "GET" and not link_is_ours():
-        return render("logout.html")
     if auth.user():
+        if request.method == "GET" and not link_is_ours():
+            return render("logout.html")
         await auth.end()
         await flash("You are signed out.", "info")
     return redirect(url_for("index"), 303)
@@ -79,7 +79,7 @@ async def _begin(user: User, *, remember: bool) -> None:
 
 async def _signed_in_already() -> Response:
     await flash("You are signed in already.", "info")
-    return redirect(url_for("index"), 303)
+    return _onward((await request.form).get("next") or request.args.get("next"))
 
 
 def _onward(wanted: str | None) -> Response:

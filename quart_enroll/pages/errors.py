@@ -17,7 +17,7 @@ RETRY_AFTER = 5
 
 WORDS = {
     400: ("This can’t be done", "The request could not be understood. Nothing was changed."),
-    403: ("For the registrar only", "This page is for the registrar."),
+    403: ("For the registrar only", "Students can’t open this page."),
     404: ("Page not found", "There is nothing at this address."),
     405: ("This can’t be done", "This address can’t be used in that way."),
     413: ("Too much at once", "That is more than this site accepts at once. Nothing was changed."),
@@ -26,7 +26,7 @@ WORDS = {
 }
 """The heading and the sentence for each kind of refusal; those that are not listed are told as a 400."""
 
-PURPOSES = {"enrollment": "to see your schedule"}
+PURPOSES = {"GET enrollment": "to see your schedule", "POST enrollment": "to enroll"}
 FORGED = (
     "This page was open for too long, or the request came from another site. "
     "Nothing was changed. Please go back, reload the page and try again."
@@ -35,6 +35,8 @@ FORGED = (
 
 async def http_error(error: HTTPException) -> Response | AnyResponse:
     status = error.code or 500
+    if status in (400, 413):
+        current_app.logger.warning("refused with %s: %s", status, this_request())
     response = await _answer(status, HTTPStatus(status).name.lower(), own_words(error))
     if status == 405:
         response.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or ())
@@ -50,7 +52,7 @@ async def sign_in_first(_: Unauthorized) -> Response | AnyResponse:
         form = await request.form
         query = {name: form[name][:100] for name in ("courseID", "term") if form.get(name)}
         wanted = f"{url_for('enrollment_form')}?{urlencode(query)}"
-    await flash(f"Please sign in {PURPOSES.get(request.endpoint or '', 'first')}.", "warning")
+    await flash(f"Please sign in {PURPOSES.get(f'{request.method} {request.endpoint}', 'first')}.", "warning")
     return redirect(url_for("login", next=wanted), 303)
 
 
@@ -59,18 +61,18 @@ async def unknown_term(error: UnknownTerm) -> Response:
 
 
 async def busy(error: Busy) -> Response:
+    current_app.logger.warning("busy: %s", this_request())
     return await _answer(503, error.code, error.sentence, retry_after=error.retry_after)
 
 
 async def database_away(error: Exception) -> Response:
-    current_app.logger.error(
-        "database away: %s %s request_id=%s %s",
-        request.method,
-        request.path,
-        g.request_id,
-        type(error).__name__,
-    )
+    current_app.logger.error("database away: %s %s", this_request(), type(error).__name__)
     return await _answer(503, "database_away", WORDS[503][1], retry_after=RETRY_AFTER)
+
+
+def this_request() -> str:
+    """Name the request in a line of the log; quoted, so that nobody writes lines of their own."""
+    return f"{request.method} {request.path!r} request_id={g.get('request_id')}"
 
 
 def own_words(error: HTTPException) -> str:

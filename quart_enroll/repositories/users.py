@@ -106,10 +106,10 @@ async def next_number(db: Database) -> int:
         await raise_counter(db)
 
 
-async def raise_counter(db: Database) -> bool:
-    """Bring the counter up to the highest user_id there is; return whether it was behind."""
+async def raise_counter(db: Database, at_least: int = 0) -> bool:
+    """Bring the counter up to the highest user_id there is, or `at_least`; return whether it was behind."""
     highest = await db.user.find_one(NUMBERED, {"user_id": 1}, sort=[("user_id", -1)])
-    value = 0 if highest is None else int(highest["user_id"])
+    value = max(at_least, 0 if highest is None else int(highest["user_id"]))
     result = await db.counter.update_one({"_id": "user_id"}, {"$max": {"value": value}}, upsert=True)
     return bool(result.modified_count or result.upserted_id)
 

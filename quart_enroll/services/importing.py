@@ -52,37 +52,49 @@ async def import_courses(db: Database, rows: Sequence[tuple[int, Course]]) -> Im
 async def import_users(db: Database, rows: Sequence[NewUser], *, nobodys_password: str) -> Imported:
     """Store users under their user_id, or under their address when they have none.
 
-    Somebody who has an account keeps the password. Raises BadRows when rows share a number or an address,
-    or when an address belongs to somebody with another number.
+    Somebody who has an account keeps the password, and the role if the row has none. Raises BadRows when rows
+    share a number or an address, or when an address belongs to somebody with another number.
     """
     _refuse_twins([(row.number, row.user.email.casefold()) for row in rows], "email")
     _refuse_twins([(row.number, str(row.user_id)) for row in rows if row.user_id is not None], "user_id")
+    await users.raise_counter(db, max((row.user_id or 0 for row in rows), default=0))
 
     async def body(session: Session) -> Imported:
         known = await users.find_all(db, session)
-        by_number = {user.user_id: user for user in known}
-        by_email = {user.email.casefold(): user for user in known}
-        new, changed, bad, unchanged = [], [], [], 0
-        for row in rows:
-            owner = by_email.get(row.user.email.casefold())
-            found = owner if row.user_id is None else by_number.get(row.user_id)
-            if owner is not None and owner != found:
-                bad.append(BadRow(row.number, f"email: The address belongs to user {owner.user_id}."))
-            elif found is None:
-                number = row.user_id or await users.next_number(db)
-                new.append(Credentials(replace(row.user, user_id=number), row.password or nobodys_password))
-            elif replace(row.user, user_id=found.user_id) != found:
-                changed.append(replace(row.user, user_id=found.user_id))
-            else:
-                unchanged += 1
-        if bad:
-            raise BadRows(bad)
-        await users.put_all(db, new, changed, session)
-        return Imported(len(new), len(changed), unchanged)
+        new, changed = _sorted_out(rows, known)
+        stored = [
+            Credentials(
+                replace(row.user, user_id=row.user_id or await users.next_number(db), role=row.user.role or "student"),
+                row.password or nobodys_password,
+            )
+            for row in new
+        ]
+        await users.put_all(db, stored, changed, session)
+        return Imported(len(new), len(changed), len(rows) - len(new) - len(changed))
 
-    imported = await transaction(db, body)
-    await users.raise_counter(db)  # not inside: the numbers handed out there would make it wait for itself
-    return imported
+    return await transaction(db, body)
+
+
+def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[NewUser], list[User]]:
+    """Return the rows of new users and the users that rows change; raise BadRows for what belongs to others."""
+    by_number = {user.user_id: user for user in known}
+    by_email: dict[str, list[User]] = {}
+    for user in known:
+        by_email.setdefault(user.email.casefold(), []).append(user)
+    new, changed, bad = [], [], []
+    for row in rows:
+        owners = by_email.get(row.user.email.casefold(), [])
+        found = by_number.get(row.user_id) if row.user_id else next(iter(owners), None)
+        if [owner for owner in owners if owner != found]:
+            numbers = " and ".join(str(owner.user_id) for owner in owners)
+            bad.append(BadRow(row.number, f"email: The address belongs to user {numbers}."))
+        elif found is None:
+            new.append(row)
+        elif (wanted := replace(row.user, user_id=found.user_id, role=row.user.role or found.role)) != found:
+            changed.append(wanted)
+    if bad:
+        raise BadRows(bad)
+    return new, changed
 
 
 def _refuse_twins(keys: Sequence[tuple[int, str]], field: str) -> None:

@@ -1,7 +1,6 @@
 """A school that moves: its Flask database, its Flask templates, a browser."""
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,21 +11,19 @@ from quart_enroll.mongo import open_database
 from quart_enroll.services import terms
 from quart_enroll.services.upgrade import upgrade
 from tests import flask_era
-from tests.local import server, with_database
+from tests.local import server
 from tests.people import METHOD, PASSWORD
 
 TEMPLATES = Path(__file__).parents[1] / "flask_templates"
 
 
 @pytest.fixture
-async def database(mongod: str) -> AsyncIterator[str]:
+async def database(fresh_uri: str) -> str:
     """The address of a Flask site's database after `upgrade-db`."""
-    uri = with_database(mongod, f"moving_{os.getpid()}")
-    async with open_database(uri, 20) as db:
+    async with open_database(fresh_uri, 20) as db:
         await flask_era.fill(db)
         await upgrade(db, str(terms.current(datetime.now(UTC).date())))
-        yield uri
-        await db.client.drop_database(db.name)
+    return fresh_uri
 
 
 @pytest.fixture

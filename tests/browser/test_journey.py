@@ -1,28 +1,23 @@
 """The whole way of a student, in a real browser."""
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from quart_enroll.mongo import open_database
-from tests.local import quart, server, with_database
+from tests.local import quart, server
 from tests.people import METHOD, PASSWORD
 
 
 @pytest.fixture
-async def database(mongod: str) -> AsyncIterator[str]:
+def database(fresh_uri: str) -> str:
     """The address of a database as the first `make run` makes it."""
-    uri = with_database(mongod, f"journey_{os.getpid()}")
     for command in ("upgrade-db", "seed"):
-        done = quart(command, MONGO_URI=uri)
+        done = quart(command, MONGO_URI=fresh_uri)
         assert done.returncode == 0, done.stderr
-    yield uri
-    async with open_database(uri, 20) as db:
-        await db.client.drop_database(db.name)
+    return fresh_uri
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from quart import Quart
@@ -19,16 +18,10 @@ from tests.people import ADA, BOB, COURSES, METHOD, PASSWORD, RITA, Browser, Clo
 HASH = generate_password_hash(PASSWORD, METHOD)
 
 
-@pytest.fixture(scope="session")
-def database_uri(mongod: str) -> str:
-    """The address of the database that the tests use one after the other; never the one that a school uses."""
-    return urlunsplit(urlsplit(mongod)._replace(path="/quart_enroll_test"))
-
-
 @pytest.fixture
-async def empty_db(database_uri: str) -> AsyncIterator[Database]:
+async def empty_db(mongod: str) -> AsyncIterator[Database]:
     """A database with indexes and validators and without a row."""
-    async with mongo.open_database(database_uri, 20) as db:
+    async with mongo.open_database(mongod, 20) as db:
         for name in await db.list_collection_names():
             await db[name].delete_many({})
         await upgrade(db, "Fall 2026")
@@ -51,8 +44,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def app(db: Database, database_uri: str, clock: Clock) -> AsyncIterator[Quart]:
-    app = create_app(config(mongo_uri=database_uri), clock=clock)
+async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
+    app = create_app(config(mongo_uri=mongod), clock=clock)
     async with app.test_app():
         yield app
 

@@ -7,8 +7,10 @@ import pytest
 from quart import Quart
 from werkzeug.security import generate_password_hash
 
+from quart_enroll.errors import Busy
 from quart_enroll.mongo import Database
 from quart_enroll.services import accounts
+from quart_enroll.services.passwords import Hasher
 from tests.people import ADA, BOB, PASSWORD, Browser, Clock, registration, text
 
 
@@ -153,6 +155,25 @@ async def test_remember_me_keeps_the_cookie_for_30_days(anyone: Browser) -> None
 async def test_who_is_signed_in_already_is_told(ada: Browser) -> None:
     for path in ("/login", "/register"):
         assert "You are signed in already." in await ada.read(path)
+
+
+async def test_a_second_tab_that_signs_in_too_goes_on_to_where_it_wanted(ada: Browser) -> None:
+    wanted = "/enrollment/form?courseID=1111"
+    assert (await ada.sign_in(ADA, next=wanted)).location == wanted
+    assert (await ada.get("/login?next=/enrollment")).location == "/enrollment"
+    assert (await ada.get("/login?next=//evil.example")).location == "/"
+
+
+async def test_past_the_bound_of_waiting_hashes_people_are_asked_to_come_back(
+    anyone: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise Busy(5)
+
+    monkeypatch.setattr(Hasher, "fits", full)
+    response = await anyone.sign_in(ADA)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert "Many people are signing in" in await text(response)
 
 
 async def test_a_copied_cookie_is_dead_after_signing_out(ada: Browser, app: Quart) -> None:

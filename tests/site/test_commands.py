@@ -11,7 +11,7 @@ from click.testing import Result
 from quart import Quart
 
 from quart_enroll.mongo import Database
-from tests.people import ADA, BOB, PASSWORD
+from tests.people import ADA, BOB, PASSWORD, RITA
 
 Run = Callable[..., Awaitable[Result]]
 COURSE = {"courseID": "7777", "title": "BIO 101", "description": "Cells", "credits": 3.5, "term": "Fall"}
@@ -50,6 +50,15 @@ async def test_import_reads_csv(run: Run, db: Database, tmp_path: Path) -> None:
     stored = await db.course.find_one({"courseID": "0042"})
     assert stored is not None
     assert (stored["description"], stored["credits"]) == ("Clay, mostly", 2)
+
+
+async def test_a_quoted_text_in_csv_may_have_several_lines(run: Run, db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "courses.csv"
+    path.write_bytes(b'courseID,title,description,credits,term\r\n42,ART 1,"one\r\ntwo",2,Fall\r\n')
+    assert (await run("import", "course", str(path))).exit_code == 0
+    stored = await db.course.find_one({"courseID": "42"})
+    assert stored is not None
+    assert stored["description"] == "one\r\ntwo"
 
 
 async def test_import_names_every_bad_row_and_takes_none(run: Run, db: Database, tmp_path: Path) -> None:
@@ -107,6 +116,28 @@ async def test_import_refuses_an_address_that_is_somebody_elses(run: Run, db: Da
     result = await run("import", "user", _file(tmp_path, rows))
     assert "row 2: email: The address belongs to user 2." in result.output
     assert await db.user.count_documents({}) == 3
+
+
+async def test_import_without_a_role_leaves_the_registrar_one(run: Run, db: Database, tmp_path: Path) -> None:
+    row = {"email": RITA.email, "first_name": "Rita", "last_name": "Sommer"}
+    assert (await run("import", "user", _file(tmp_path, [row]))).output == "user: 0 added, 1 changed, 0 unchanged.\n"
+    stored = await db.user.find_one({"user_id": RITA.user_id})
+    assert stored is not None
+    assert (stored["last_name"], stored["role"]) == ("Sommer", "registrar")
+
+
+async def test_numbers_of_the_file_are_not_handed_out_to_others(run: Run, db: Database, tmp_path: Path) -> None:
+    rows = [USER, USER | {"email": "four@school.example", "user_id": 4}]
+    assert (await run("import", "user", _file(tmp_path, rows))).exit_code == 0
+    assert await db.user.distinct("user_id") == [1, 2, 3, 4, 5]
+
+
+async def test_an_address_that_two_accounts_share_is_nobodys_to_change(run: Run, db: Database, tmp_path: Path) -> None:
+    for number, email in ((8, "cleo@school.example"), (9, "Cleo@school.example")):
+        old = {"user_id": number, "email": email, "first_name": "Cleo", "last_name": "Ay", "password": "x"}
+        await db.user.insert_one(old)
+    result = await run("import", "user", _file(tmp_path, [USER | {"email": "CLEO@school.example"}]))
+    assert "row 1: email: The address belongs to user 8 and 9." in result.output
 
 
 async def test_numbers_go_on_after_imported_ones(run: Run, db: Database, tmp_path: Path) -> None:

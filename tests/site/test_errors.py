@@ -52,7 +52,15 @@ async def test_a_fault_of_ours_shows_a_number_that_is_in_the_log_and_no_stack_tr
     assert response.status_code == 500
     assert "router-number-1" in page
     assert "secret inside" not in page
-    assert "GET / request_id=router-number-1" in caplog.text
+    assert "GET '/' request_id=router-number-1" in caplog.text
+
+
+async def test_nobody_writes_lines_of_the_log(anyone: Browser, caplog: pytest.LogCaptureFixture) -> None:
+    await anyone.client.post("/login", form={})  # without a proof that it comes from this site
+    assert "refused with 400: POST '/login' request_id=" in caplog.text
+    await anyone.post("/courses/a%0Ainjected", form={})
+    await anyone.client.post("/api/a%0Ainjected", form=registration(first_name="x" * 70_000))
+    assert "\ninjected" not in caplog.text
 
 
 async def test_the_routers_request_number_is_kept_only_if_it_is_one(anyone: Browser) -> None:

@@ -55,7 +55,7 @@ async def test_a_site_that_starts_without_its_database_is_well_when_that_comes(
     with caplog.at_level(logging.ERROR):
         await _assert_away(browser, "/courses/")
     assert len(caplog.records) == 1
-    assert "database away: GET /courses/ request_id=" in caplog.text
+    assert "database away: GET '/courses/' request_id=" in caplog.text
     assert (await browser.get("/healthz")).status_code == 200
     assert (await browser.get("/readyz")).status_code == 503
     assert (await browser.get("/login")).status_code == 200

@@ -20,7 +20,6 @@ from tests.local import (
     environment,
     quart,
     server,
-    with_database,
 )
 
 SLOW_HASH = "scrypt:131072:8:1"  # a third of a second each
@@ -28,12 +27,11 @@ NAMES = ["Ada", "Bob", "Chioma", "Dilan", "Eva", "Femi", "Gita", "Hugo"]
 
 
 @pytest.fixture
-def database(mongod: str, request: pytest.FixtureRequest) -> str:
+def database(fresh_uri: str) -> str:
     """Give the address of a database of the test's own, as `upgrade-db` makes it."""
-    uri = with_database(mongod, f"serving_{os.getpid()}_{abs(hash(request.node.name))}")
-    done = quart("upgrade-db", MONGO_URI=uri)
+    done = quart("upgrade-db", MONGO_URI=fresh_uri)
     assert done.returncode == 0, done.stderr
-    return uri
+    return fresh_uri
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
