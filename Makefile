@@ -28,7 +28,7 @@ clean: ## Remove what these targets made, except the database of `make run` and 
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .env:
-	@cp .env.example .env
+	@cp -n .env.example .env || test -f .env
 
 # Made anew when a requirement changes. A Python counts when it really runs and can make an environment:
 # a pyenv shim may do neither, and Debian keeps ensurepip in a package of its own.

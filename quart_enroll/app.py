@@ -1,5 +1,6 @@
 """The one place where the parts meet."""
 
+import asyncio
 import os
 import re
 import secrets
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from quart import Quart, Response, abort, g, has_request_context, redirect, request
+from quart.ctx import RequestContext
+from quart.typing import ResponseReturnValue
 from quart_auth import Unauthorized
 from werkzeug import Response as BaseResponse
 from werkzeug.exceptions import HTTPException
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 LARGEST_BODY = 64 * 1024
 """Bytes that a request may send; no form of the site needs more."""
 
+IN_THE_QUEUE = 0.5
+"""Seconds that a page may wait for a thread of the driver, past the time that the database has to answer."""
+
 CONTENT_POLICY = "default-src 'self'; img-src 'self' data:"
 FRAME_POLICY = "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
@@ -39,6 +45,22 @@ OpenDatabase = Callable[[str, float], AbstractAsyncContextManager[mongo.Database
 
 class Enroll(Quart):
     """The application; a fault of ours is logged in one line that leads to the request, and its stack after it."""
+
+    async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer requests; there is nothing to talk about over websockets."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+        else:
+            await super().asgi_app(scope, receive, send)
+
+    async def dispatch_request(self, request_context: RequestContext | None = None) -> ResponseReturnValue:
+        """Run the view; one that only reads waits for the database no longer than one operation may take.
+
+        The driver counts from the moment when a thread takes an operation up, and there may be a queue.
+        """
+        limit = self.config["DATABASE_TIMEOUT"] + IN_THE_QUEUE if request.method in SAFE else None
+        async with asyncio.timeout(limit):
+            return await super().dispatch_request(request_context)
 
     def log_exception(self, exception_info: Any) -> None:
         what = errors.this_request() if has_request_context() else "start"
@@ -99,7 +121,7 @@ def _register_errors(app: Quart) -> None:
     app.register_error_handler(HTTPException, errors.http_error)
     app.register_error_handler(UnknownTerm, errors.unknown_term)
     app.register_error_handler(Busy, errors.busy)
-    for away in mongo.AWAY:
+    for away in (TimeoutError, *mongo.AWAY):
         app.register_error_handler(away, errors.database_away)
 
 
@@ -121,6 +143,7 @@ async def refuse_forged() -> None:
     """Let an unsafe request pass only with a proof that it comes from this site."""
     if request.method in SAFE or request.routing_exception is not None:
         return
+    await request.form  # a body that is too large or too slow is refused here, before anything looks into it
     if not comes_from_this_site() and not await has_token():
         abort(400, errors.FORGED)
 

@@ -40,7 +40,7 @@ class Assets:
             plain = name
         if plain not in self._folders:
             abort(404)
-        response = await send_from_directory(self._folders[plain], plain)
+        response = await send_from_directory(self._folders[plain], plain, conditional=False)
         response.headers["Cache-Control"] = A_YEAR if current else "no-cache"
         return response
 

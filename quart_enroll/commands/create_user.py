@@ -7,6 +7,7 @@ from quart_enroll.errors import EmailTaken
 from quart_enroll.forms.rows import NewUserRow
 from quart_enroll.models import User
 from quart_enroll.mongo import Database
+from quart_enroll.repositories import users
 from quart_enroll.services import accounts
 from quart_enroll.services.passwords import Hasher
 
@@ -26,12 +27,12 @@ def create_user(**given: str) -> None:
         user = in_database(lambda db: _register(db, row.data))
     except EmailTaken as taken:
         raise click.ClickException("There is already an account with this address.") from taken
-    if user.role != given["role"]:
-        raise click.ClickException(f"There is already an account with this address; it is a {user.role}'s.")
     click.echo(f"User {user.user_id}, {user.first_name} {user.last_name}, is a {user.role}.")
 
 
 async def _register(db: Database, given: dict[str, str]) -> User:
+    if await users.find_credentials(db, given["email"]):
+        raise EmailTaken
     with Hasher(the_app().config["PASSWORD_METHOD"], threads=1, queue=2) as hasher:
         return await accounts.register(
             db,

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from quart_enroll.commands.running import in_database, the_app
-from quart_enroll.errors import BadRow
+from quart_enroll.errors import BadRow, EmailTaken
 from quart_enroll.forms.rows import CourseRow, UserRow
 from quart_enroll.models import Course, User
 from quart_enroll.mongo import Database
@@ -31,6 +31,8 @@ def import_file(collection: str, file: Path) -> None:
     """
     try:
         done = import_rows(collection, read(file))
+    except EmailTaken as taken:
+        raise click.ClickException("Two rows have one address in different letters. Nothing was imported.") from taken
     except BadRows as refused:
         for row in refused.rows:
             click.echo(f"row {row.number}: {row.sentence}", err=True)
@@ -54,17 +56,20 @@ def read(file: Path) -> list[NumberedRow]:
     """Read the rows of a JSON array or a CSV file, each with its number, from 1."""
     try:
         text = file.read_bytes().decode("utf-8-sig")
-        if file.suffix.lower() == ".csv":
-            rows: Any = list(
-                csv.DictReader(io.StringIO(text, newline=""), restkey="more fields than the header", strict=True)
-            )
-        else:
-            rows = json.loads(text)
-    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
+        rows: Any = _read_csv(text) if file.suffix.lower() == ".csv" else json.loads(text)
+    except (ValueError, RecursionError, csv.Error) as error:
         raise click.ClickException(f"{file} can't be read: {error}") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise click.ClickException(f"{file} must have a JSON array of objects, or end in .csv.")
     return list(enumerate(rows, 1))
+
+
+def _read_csv(text: str) -> list[dict[str, Any]]:
+    rows = csv.DictReader(io.StringIO(text, newline=""), restkey="more fields than the header", strict=True)
+    header = rows.fieldnames or []
+    if len(set(header)) < len(header):
+        raise ValueError("two columns have the same name")
+    return list(rows)
 
 
 def _checked(form: type[Any], rows: Sequence[NumberedRow]) -> list[tuple[int, Any]]:

@@ -1,5 +1,6 @@
 """What all forms share: the page's token, the hidden fields, and text that can be read."""
 
+import re
 import unicodedata
 from datetime import timedelta
 from typing import Any, Self, cast
@@ -75,7 +76,16 @@ def one_line(form: Form, field: Any) -> None:
     """Refuse a field that was sent twice, or text with control characters or wrongly encoded letters."""
     if len(field.raw_data or ()) > 1:
         raise ValidationError("This field was sent twice. Please fill it in once.")
-    if any(unicodedata.category(character) == "Cc" or character == "\ufffd" for character in field.data or ""):
+    _check_readable(field.data or "")
+
+
+def several_lines(form: Form, field: Any) -> None:
+    """Refuse text that can't be read; unlike `one_line`, it may have tabs and line breaks."""
+    _check_readable(re.sub(r"[\t\r\n]", "", field.data or ""))
+
+
+def _check_readable(text: str) -> None:
+    if any(unicodedata.category(character) in ("Cc", "Cs") or character == "\ufffd" for character in text):
         raise ValidationError("This has characters that can’t be read. Please type it again.")
 
 

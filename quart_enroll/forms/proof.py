@@ -12,11 +12,14 @@ def comes_from_this_site() -> bool:
 
 def link_is_ours() -> bool:
     """Tell whether a page of this site had the link that was followed, and a visitor followed it."""
-    return "prefetch" not in request.headers.get("Sec-Purpose", "") and _vouched("Referer")
+    looked_at = request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", "")
+    return not looked_at and _vouched("Referer")
 
 
 def _vouched(older_header: str) -> bool:
     if (site := request.headers.get("Sec-Fetch-Site")) is not None:
         return site == "same-origin"
-    source = request.headers.get(older_header)
-    return source is not None and urlsplit(source).netloc == request.host
+    try:
+        return urlsplit(request.headers.get(older_header, "")).netloc == request.host
+    except ValueError:  # not an address at all
+        return False

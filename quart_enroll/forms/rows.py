@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
-from wtforms import Form, IntegerField, SelectField, StringField, TextAreaField, ValidationError
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
+from wtforms import Form, IntegerField, StringField, TextAreaField, ValidationError
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
 
 from quart_enroll.forms.accounts import EMAIL, PASSWORD_LENGTH, name_rules
-from quart_enroll.forms.base import one_line, stripped
+from quart_enroll.forms.base import one_line, several_lines, stripped
 from quart_enroll.models import SEASONS, Course
 from quart_enroll.services import terms
 
@@ -54,7 +54,7 @@ def _is_credits(_: Form, field: Any) -> None:
 class CourseRow(Row):
     courseID = StringField(validators=[DataRequired(), one_line, Length(max=20)], filters=[stripped])
     title = StringField(validators=[DataRequired(), one_line, Length(max=100)], filters=[stripped])
-    description = TextAreaField(validators=[Length(max=2000)], filters=[stripped])
+    description = TextAreaField(validators=[Length(max=2000), several_lines], filters=[stripped])
     credits = StringField(validators=[InputRequired(), _is_credits], filters=[stripped])
     term = StringField(validators=[DataRequired(), one_line, Length(max=100), _names_a_season], filters=[stripped])
 
@@ -70,9 +70,6 @@ class CourseRow(Row):
         )
 
 
-ROLES: Any = ["student", "registrar"]  # plain texts do since WTForms 3.3, which its types do not know
-
-
 class UserRow(Row):
     user_id = IntegerField(validators=[Optional(), NumberRange(1, 2**53)])
     email = StringField(validators=EMAIL, filters=[stripped])
@@ -85,7 +82,7 @@ class UserRow(Row):
             Length(max=256),
         ]
     )
-    role = SelectField(choices=ROLES, validators=[Optional()])
+    role = StringField(validators=[Optional(), AnyOf(["student", "registrar"])])
 
 
 class NewUserRow(UserRow):

@@ -61,7 +61,7 @@ async def login() -> str | Response | tuple[str, int]:
 
 async def logout() -> str | Response:
     if auth.user():
-        if request.method == "GET" and not link_is_ours():
+        if request.method != "POST" and not link_is_ours():
             return render("logout.html")
         await auth.end()
         await flash("You are signed out.", "info")

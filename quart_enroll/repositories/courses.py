@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import isfinite, nan
 from typing import Any
 
 from pymongo import IndexModel, UpdateOne
@@ -24,6 +25,10 @@ SCHEMA = {
 }
 
 
+NAMED = {"courseID": {"$type": "string"}}
+"""Courses as they should be; `upgrade-db` lists those whose courseID is something else."""
+
+
 async def find(db: Database, courseID: str, session: Session | None = None) -> Course | None:
     """Return the course, or None when the catalog has no such key."""
     document = await db.course.find_one({"courseID": courseID}, session=session)
@@ -32,7 +37,7 @@ async def find(db: Database, courseID: str, session: Session | None = None) -> C
 
 async def find_all(db: Database) -> list[Course]:
     """Return the whole catalog in the order of courseID."""
-    return [to_course(document) async for document in db.course.find().sort("courseID")]
+    return [to_course(document) async for document in db.course.find(NAMED).sort("courseID")]
 
 
 async def is_empty(db: Database) -> bool:
@@ -51,16 +56,18 @@ def to_course(document: Mapping[str, Any]) -> Course:
     """Read a stored course; what the Flask site left out or wrote as text is read as it was meant."""
     return Course(
         courseID=str(document["courseID"]),
-        title=str(document.get("title", "")),
-        description=str(document.get("description", "")),
+        title=str(document.get("title") or ""),
+        description=str(document.get("description") or ""),
         credits=_number(document.get("credits", 0)),
-        term=str(document.get("term", "")),
+        term=str(document.get("term") or ""),
     )
 
 
 def _number(stored: Any) -> int | float:
     try:
-        number = float(stored)
-    except (TypeError, ValueError):
+        number = float(str(stored))  # a Decimal128 too
+    except ValueError:
+        number = nan
+    if not isfinite(number):
         return 0  # `upgrade-db` lists such a course
     return int(number) if number.is_integer() else number

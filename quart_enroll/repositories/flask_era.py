@@ -190,7 +190,7 @@ def _whole(value: Any) -> Any:
 
 
 def _number(text: str) -> int | float | None:
-    with suppress(ValueError):
+    with suppress(ValueError, TypeError):
         number = float(text)
         if isfinite(number):
             return int(number) if number.is_integer() else number

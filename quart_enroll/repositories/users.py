@@ -6,11 +6,14 @@ from typing import Any
 
 from pymongo import IndexModel, InsertOne, ReturnDocument, UpdateOne
 from pymongo.collation import Collation
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from quart_enroll.errors import EmailTaken
 from quart_enroll.models import Credentials, User
 from quart_enroll.mongo import Database, Document, Session, duplicate_key
+
+DUPLICATE_KEY = 11000
+"""MongoDB's code."""
 
 ANY_CASE = Collation(locale="en", strength=2)
 """Compares e-mail addresses without regard to capitals."""
@@ -46,7 +49,7 @@ SHOWN = {"_id": 0, "user_id": 1, "email": 1, "first_name": 1, "last_name": 1, "r
 """The fields that leave the database: never the password, unless a sign-in asks for it."""
 
 
-NUMBERED = {"user_id": {"$type": "number"}}
+NUMBERED = {"user_id": {"$type": "number", "$gte": 0}}
 """Users as they should be; `upgrade-db` lists those whose user_id is something else."""
 
 
@@ -92,7 +95,12 @@ async def put_all(db: Database, new: Sequence[Credentials], changed: Sequence[Us
     ]
     writes += [InsertOne(asdict(one.user) | {"password": one.password}) for one in new]
     if writes:
-        await db.user.bulk_write(writes, session=session)
+        try:
+            await db.user.bulk_write(writes, session=session)
+        except BulkWriteError as error:
+            if any(failure["code"] == DUPLICATE_KEY for failure in error.details["writeErrors"]):
+                raise EmailTaken from error  # two spellings that only the database sees as one
+            raise
 
 
 async def next_number(db: Database) -> int:
@@ -123,9 +131,9 @@ def to_user(document: Mapping[str, Any]) -> User:
     """Read a stored user; one without a role is a student."""
     return User(
         user_id=int(document["user_id"]),
-        email=str(document["email"]),
-        first_name=str(document.get("first_name", "")),
-        last_name=str(document.get("last_name", "")),
+        email=str(document.get("email") or ""),
+        first_name=str(document.get("first_name") or ""),
+        last_name=str(document.get("last_name") or ""),
         role=str(document.get("role", "student")),
     )
 

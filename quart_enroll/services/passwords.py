@@ -67,5 +67,5 @@ def decoy(method: str) -> str:
 def _fits(password: str, stored: str) -> bool:
     try:
         return check_password_hash(stored, password)
-    except ValueError:  # a method that werkzeug has given up
+    except (ValueError, TypeError, OverflowError, MemoryError):  # no hash, or one of a method given up long ago
         return False

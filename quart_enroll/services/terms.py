@@ -9,7 +9,7 @@ from quart_enroll.models import SEASONS, Course, Term
 
 _SEASON_OF_MONTH = ("Spring",) * 5 + ("Summer",) * 2 + ("Fall",) * 5
 _NAMES = {season.lower(): season for season in SEASONS} | {"autumn": "Fall"}
-_NAMED = re.compile(rf"\b({'|'.join(_NAMES)})\b(?:\s+(\d{{4}})\b)?", re.IGNORECASE)
+_NAMED = re.compile(rf"\b({'|'.join(_NAMES)})\b(?:\s+(\d{{4}})\b)?", re.IGNORECASE | re.ASCII)
 
 
 def current(today: date) -> Term:

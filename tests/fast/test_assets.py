@@ -26,6 +26,11 @@ async def test_a_plain_name_is_asked_for_again(anyone: Browser) -> None:
     assert response.headers["Cache-Control"] == "no-cache"
 
 
+async def test_a_part_of_a_file_is_answered_with_the_whole(anyone: Browser) -> None:
+    response = await anyone.get("/static/site.css", headers={"Range": "bytes=-1"})
+    assert response.status_code == 200
+
+
 @pytest.mark.parametrize("name", ["nothing.css", "site.000000000000.css", "../app.py", "%2e%2e/app.py", ".", "vendor"])
 async def test_there_is_nothing_else(anyone: Browser, name: str) -> None:
     assert (await anyone.get(f"/static/{name}")).status_code == 404

@@ -9,9 +9,12 @@ from werkzeug.security import generate_password_hash
 
 from quart_enroll.errors import Busy
 from quart_enroll.mongo import Database
+from quart_enroll.repositories import users
 from quart_enroll.services import accounts
 from quart_enroll.services.passwords import Hasher
 from tests.people import ADA, BOB, PASSWORD, Browser, Clock, registration, text
+
+SHIPPED_REFUSAL_SECONDS = accounts.REFUSAL_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -121,12 +124,20 @@ async def test_wrong_password_and_unknown_address_take_the_same_time(
         waits.append(seconds)
 
     monkeypatch.setattr(accounts, "monotonic", lambda: 0.0)
-    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0.75)
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", SHIPPED_REFUSAL_SECONDS)
     monkeypatch.setattr(accounts.asyncio, "sleep", note)
     browser = Browser(app.test_client())
     for email in (ADA.email, "nobody@school.example"):
         await browser.post("/login", form={"email": email, "password": "not the password"})
     assert waits == [0.75, 0.75]
+
+
+async def test_a_password_changed_meanwhile_is_not_overwritten_by_a_renewal(db: Database) -> None:
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": "the new one"}})
+    await users.replace_password(db, ADA.user_id, old="an older one", new="its renewal")
+    stored = await db.user.find_one({"user_id": ADA.user_id})
+    assert stored is not None
+    assert stored["password"] == "the new one"
 
 
 @pytest.mark.parametrize("method", ["pbkdf2:sha256:1000", "pbkdf2:sha1:1000"])
@@ -140,8 +151,12 @@ async def test_an_older_hash_works_and_is_renewed(app: Quart, db: Database, meth
     assert stored["password"].startswith("scrypt:1024:8:1$")
 
 
-async def test_a_hash_that_nobody_can_read_is_a_wrong_password(anyone: Browser, db: Database) -> None:
-    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": "md5$x$y"}})
+@pytest.mark.parametrize(
+    "stored",
+    ["md5$x$y", "", "pbkdf2:sha256:99999999999999999999$s$ab", "scrypt:-5:8:1$s$ab", "pbkdf2:sha256:1000$s$é"],
+)
+async def test_a_hash_that_nobody_can_read_is_a_wrong_password(anyone: Browser, db: Database, stored: str) -> None:
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": stored}})
     assert (await anyone.sign_in(ADA)).status_code == 422
 
 
@@ -214,6 +229,11 @@ async def test_a_foreign_link_only_asks_whether_to_sign_out(ada: Browser, header
     response = await ada.get("/logout", headers=headers)
     assert response.status_code == 200
     assert '<form method="post"' in await text(response)
+    assert (await ada.get("/enrollment")).status_code == 200
+
+
+async def test_asking_for_the_head_of_the_address_does_not_sign_out(ada: Browser) -> None:
+    await ada.client.head("/logout", headers={"Sec-Fetch-Site": "same-origin"})
     assert (await ada.get("/enrollment")).status_code == 200
 
 

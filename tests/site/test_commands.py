@@ -85,7 +85,10 @@ async def test_import_refuses_a_key_that_stands_twice(run: Run, db: Database, tm
     assert await db.course.count_documents({}) == 3
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"[1, 2]", b"\xff\xfe", b"null", b'[["a"]]'])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"{}", b"[1, 2]", b"\xff\xfe", b"null", b'[["a"]]', b"[" * 100_000, b"[" + b"9" * 5001 + b"]"],
+)
 async def test_import_says_when_a_file_can_not_be_read(run: Run, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.json"
     path.write_bytes(content)

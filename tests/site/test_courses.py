@@ -26,7 +26,9 @@ async def test_the_term_filters(anyone: Browser) -> None:
     assert "PHP 202" not in page
 
 
-@pytest.mark.parametrize("term", ["Winterfell", "Fall 1999", "Summer", "%FF", "x" * 300, "$ne"])
+@pytest.mark.parametrize(
+    "term", ["Winterfell", "Fall 1999", "Summer", "%FF", "x" * 300, "$ne", "\u017fpring", "Spr\u0131ng"]
+)
 async def test_an_unknown_term_lists_the_known_ones(anyone: Browser, term: str) -> None:
     response = await anyone.get(f"/courses/{term}")
     page = await text(response)

@@ -152,6 +152,7 @@ async def test_the_buttons_token_is_proof_enough(ada: Browser, app: Quart) -> No
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
     ],
 )

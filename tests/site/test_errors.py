@@ -38,6 +38,22 @@ async def test_a_body_over_64_kib_is_refused(anyone: Browser) -> None:
     assert "more than this site accepts" in await text(response)
 
 
+async def test_a_large_body_of_a_visitor_who_must_sign_in_is_refused_too(anyone: Browser) -> None:
+    response = await anyone.post("/enrollment", form={"courseID": "x" * 70_000})
+    assert response.status_code == 413
+
+
+async def test_a_websocket_is_refused(app: Quart, caplog: pytest.LogCaptureFixture) -> None:
+    said = []
+
+    async def send(message: dict[str, object]) -> None:
+        said.append(message)
+
+    await app({"type": "websocket", "path": "/", "headers": []}, None, send)  # type: ignore[arg-type]
+    assert said == [{"type": "websocket.close"}]
+    assert caplog.text == ""
+
+
 async def test_a_fault_of_ours_shows_a_number_that_is_in_the_log_and_no_stack_trace(
     app: Quart, anyone: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:

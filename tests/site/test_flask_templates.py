@@ -16,9 +16,9 @@ TEMPLATES = Path(__file__).parents[1] / "flask_templates"
 
 
 @pytest.fixture
-async def app(db: Database, database_uri: str, clock: Clock) -> AsyncIterator[Quart]:
+async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site with the school's templates; ada, bob and rita of this module use it."""
-    app = create_app(config(mongo_uri=database_uri, template_overrides=TEMPLATES), clock=clock)
+    app = create_app(config(mongo_uri=mongod, template_overrides=TEMPLATES), clock=clock)
     async with app.test_app():
         yield app
 

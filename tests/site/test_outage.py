@@ -15,7 +15,7 @@ from quart_enroll.mongo import open_database
 from quart_enroll.services.upgrade import upgrade
 from tests.people import Browser, config, registration, text
 
-AWAY_AFTER = 0.5
+AWAY_AFTER = 1.0
 """Seconds of patience in these tests; the setting's own is 4."""
 
 
