@@ -125,7 +125,7 @@ class Config:
     database_timeout: float = _setting(
         "Seconds that the database may take to answer before a page says that it is away.",
         _number(float, 0.1, 25),  # Heroku's router gives up after 30
-        default=4.0,
+        default=3.5,
     )
 
     @classmethod

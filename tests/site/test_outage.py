@@ -16,7 +16,7 @@ from quart_enroll.services.upgrade import upgrade
 from tests.people import Browser, config, registration, text
 
 AWAY_AFTER = 1.0
-"""Seconds of patience in these tests; the setting's own is 4."""
+"""Seconds of patience in these tests; the setting's own is 3.5."""
 
 
 @pytest.fixture
