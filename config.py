@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 from pymongo.errors import InvalidName, InvalidURI
@@ -14,8 +15,12 @@ from pymongo.uri_parser import parse_uri
 from werkzeug.security import generate_password_hash
 
 from quart_enroll.kept import kept
+from quart_enroll.mail import mail_from, smtp_url
 
 HERE = Path(__file__).parent
+
+LEAST_SCRYPT_COST = 1024
+"""Far below it, OpenSSL refuses to work within the memory that Werkzeug allows."""
 
 KEY_LENGTH = 32
 KNOWN_KEYS = {
@@ -65,11 +70,23 @@ def _mongo_uri(text: str) -> str:
 
 
 def _password_method(text: str) -> str:
+    name, *costs = text.split(":")
     try:
+        if name == "scrypt" and costs and int(costs[0]) < LEAST_SCRYPT_COST:
+            raise ValueError
         # The whole name, as it stands in every hash: "scrypt" is short for one.
         return generate_password_hash("tried", text).split("$")[0]
     except (ValueError, OverflowError, MemoryError):
-        raise ValueError("must be like scrypt:32768:8:1 or pbkdf2:sha256:1000000") from None
+        raise ValueError(
+            f"must be like scrypt:32768:8:1, of {LEAST_SCRYPT_COST} at least, or pbkdf2:sha256:1000000"
+        ) from None
+
+
+def _timezone(text: str) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (ValueError, OSError, LookupError):  # whatever a name leads to among the system's files
+        raise ValueError("must be a name like Europe/Berlin or America/New_York") from None
 
 
 def _folder(text: str) -> Path:
@@ -109,6 +126,19 @@ class Config:
     template_overrides: Path | None = _setting(  # noqa: RUF009  # it gives a dataclass field
         "A folder with the school's own templates, searched before those of the site.", _folder, default=None
     )
+    timezone: str = _setting(
+        "The school's clock: for terms that name no other, and for times in files without an offset.",
+        _timezone,
+        default="UTC",
+    )
+    max_credits: float = _setting(
+        "Credits that a student may take in a term that sets no other limit.", _number(float, 0, 100), default=18.0
+    )
+    section_capacity: int = _setting(
+        "Seats of the sections that courses of a Flask site get in `upgrade-db`.",
+        _number(int, 0, 100_000),
+        default=30,
+    )
     password_method: str = _setting(
         "How passwords are hashed, in Werkzeug's words; other hashes are renewed at sign-in.",
         _password_method,
@@ -128,6 +158,14 @@ class Config:
         default=3.5,
     )
 
+    smtp_url: str = _setting(
+        "The mail server for notices, smtp://user:password@host:587 or smtps://…; without one none are sent.",
+        smtp_url,
+        default="",
+        repr=False,  # it may hold a password
+    )
+    mail_from: str = _setting("The address that notices come from; needed with SMTP_URL.", mail_from, default="")
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, folder: Path = HERE) -> "Config":
         """Read the settings from `environ`, and what it lacks from `.env` in `folder`; empty is absent.
@@ -142,6 +180,8 @@ class Config:
                     values[setting.name] = setting.metadata["read"](text)
                 except ValueError as wrong:
                     raise _error(setting.name, str(wrong)) from None
+        if values.get("smtp_url") and not values.get("mail_from"):
+            raise _error("mail_from", "must be set when SMTP_URL is")
         if values.get("app_env") == "development":
             values["secret_key"] = values.get("secret_key") or _kept_secret_key(folder / ".secret-key")
         else:

@@ -21,11 +21,14 @@ from werkzeug.routing import RequestRedirect
 
 from quart_enroll import assets, auth, commands, mongo, rendering, routes
 from quart_enroll.context import EXTENSION, Open
-from quart_enroll.errors import Busy, UnknownTerm
+from quart_enroll.errors import Busy, Refused, UnknownTerm
 from quart_enroll.forms.base import SAFE, csrf_token, has_token
 from quart_enroll.forms.proof import comes_from_this_site
-from quart_enroll.pages import errors
+from quart_enroll.mail import SmtpSender
+from quart_enroll.pages import errors, notices
+from quart_enroll.services import turnstile
 from quart_enroll.services.accounts import REMEMBERED
+from quart_enroll.services.notices import sending
 from quart_enroll.services.passwords import Hasher
 
 if TYPE_CHECKING:
@@ -86,10 +89,13 @@ def create_app(
     app.before_request(redirect_by_path)
     auth.init_app(app, remembered=REMEMBERED)
     app.before_request(refuse_forged)
+    app.before_request(notices.show)
     app.after_request(headers_for(config))
     routes.register(app)
     _register_errors(app)
     commands.register(app)
+
+    sender = SmtpSender(config.smtp_url, config.mail_from) if config.smtp_url else None
 
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
@@ -97,7 +103,9 @@ def create_app(
         with Hasher(config.password_method, threads=threads, queue=config.password_queue) as hasher:
             async with open_database(config.mongo_uri, config.database_timeout) as database:
                 app.extensions[EXTENSION] = Open(database, hasher, clock)
-                yield
+                async with sending(database, sender, clock):
+                    yield
+                    await turnstile.finish()
 
     return app
 
@@ -119,6 +127,7 @@ def _configure(app: Quart, config: "Config") -> None:
 def _register_errors(app: Quart) -> None:
     app.register_error_handler(Unauthorized, errors.sign_in_first)
     app.register_error_handler(HTTPException, errors.http_error)
+    app.register_error_handler(Refused, errors.refused)
     app.register_error_handler(UnknownTerm, errors.unknown_term)
     app.register_error_handler(Busy, errors.busy)
     for away in (TimeoutError, *mongo.AWAY):

@@ -51,14 +51,21 @@ async def identify() -> None:
     identity = current_user.auth_id
     if identity is None or request.endpoint in NEEDS_NOBODY:
         return
-    g.user = await logins.find_user(database(), identity, now())
-    if g.user is None:
+    found = await logins.find_user(database(), identity, now())
+    if found is None:
         logout_user()
+    else:
+        g.user, g.has_notices = found
 
 
 def user() -> User | None:
     """Return who asks, or None for a visitor who is not signed in."""
     return cast("User | None", g.get("user"))
+
+
+def has_notices() -> bool:
+    """Tell whether who asks has notices that were not seen yet."""
+    return bool(g.get("has_notices"))
 
 
 def signed_in() -> User:

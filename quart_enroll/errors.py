@@ -37,11 +37,116 @@ class NotTaught(Refused):
         super().__init__(f"{title} is not taught in {term}.")
 
 
+class UnknownSection(Refused):
+    code = "unknown_section"
+
+    def __init__(self, title: str, section: str, term: str) -> None:
+        super().__init__(f"{title} has no section {section} in {term}.")
+
+
+class NotOpenYet(Refused):
+    """Adding has not begun; `opens` says when, by the school's clock."""
+
+    code = "not_open_yet"
+
+    def __init__(self, term: str, opens: str) -> None:
+        super().__init__(f"Enrollment for {term} opens on {opens}.")
+
+
+class Closed(Refused):
+    code = "closed"
+
+    def __init__(self, term: str, closed: str) -> None:
+        super().__init__(f"Enrollment for {term} closed on {closed}.")
+
+
+class DropClosed(Refused):
+    code = "drop_closed"
+
+    def __init__(self, title: str, closed: str) -> None:
+        super().__init__(f"{title} could be given back until {closed}. Please ask the registrar.")
+
+
 class AlreadyEnrolled(Refused):
     code = "already_enrolled"
 
     def __init__(self, title: str, term: str) -> None:
         super().__init__(f"You are already enrolled in {title} for {term}.")
+
+
+class AlreadyWaiting(Refused):
+    code = "already_waiting"
+
+    def __init__(self, title: str, section: str) -> None:
+        super().__init__(f"You are already waiting for a seat in {title}, section {section}.")
+
+
+class NotEnrolled(Refused):
+    code = "not_enrolled"
+
+    def __init__(self, title: str, term: str) -> None:
+        super().__init__(f"You are not enrolled in {title} for {term}. Nothing was changed.")
+
+
+class NotWaiting(Refused):
+    code = "not_waiting"
+
+    def __init__(self, title: str, term: str) -> None:
+        super().__init__(f"You are not waiting for {title} in {term}. Nothing was changed.")
+
+
+class SectionFull(Refused):
+    """No seat is open; `others` are the numbers of sections of the course with a seat that fits the schedule."""
+
+    code = "section_full"
+
+    def __init__(self, title: str, section: str, *, can_wait: bool = False, others: Sequence[str] = ()) -> None:
+        sentence = f"{title}, section {section}, is full."
+        if others:
+            sentence += f" {'Sections' if len(others) > 1 else 'Section'} {_and(others)} "
+            sentence += f"{'have' if len(others) > 1 else 'has'} seats that fit your schedule."
+        if can_wait:
+            sentence += " You can join the waitlist."
+        super().__init__(sentence)
+        self.others = others
+
+
+class WaitlistFull(Refused):
+    code = "waitlist_full"
+
+    def __init__(self, title: str, section: str) -> None:
+        super().__init__(f"The waitlist of {title}, section {section}, is full.")
+
+
+class TimeConflict(Refused):
+    code = "time_conflict"
+
+    def __init__(self, title: str, other: str, when: str) -> None:
+        super().__init__(f"{title} meets at the same time as {other}: {when}.")
+
+
+class CreditLimit(Refused):
+    code = "credit_limit"
+
+    def __init__(self, title: str, *, adds: float, has: float, limit: float) -> None:
+        super().__init__(f"{title} has {adds:g} credits, and you have {has:g} already; the limit is {limit:g}.")
+
+
+class PrerequisiteMissing(Refused):
+    code = "prerequisite_missing"
+
+    def __init__(self, title: str, missing: Sequence[str]) -> None:
+        super().__init__(f"{title} needs {_and(missing)} from an earlier term.")
+
+
+class CorequisitesWouldGo(Refused):
+    """Giving back a course would take others along; `courses` are their courseIDs. It waits for a yes."""
+
+    code = "corequisites_would_go"
+
+    def __init__(self, title: str, others: Sequence[str], courses: Sequence[str]) -> None:
+        super().__init__(f"{_and(others)} can’t be taken without {title}, and would be given back with it.")
+        self.courses = courses
 
 
 class EmailTaken(Refused):
@@ -78,3 +183,7 @@ class Busy(Refused):
     def __init__(self, retry_after: int) -> None:
         super().__init__("Many people are signing in at this moment. Nothing is lost.")
         self.retry_after = retry_after
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])

@@ -2,27 +2,46 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import total_ordering
+from zoneinfo import ZoneInfo
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
 """The seasons of a year, in the order in which they come."""
 
 
-@total_ordering
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A season of one year; terms sort by time."""
+    """A season of one year, and its windows: each is [open, close), in UTC.
+
+    Adding and waiting: opens_at to add_deadline. Dropping without a trace: until drop_deadline; as
+    withdrawn: until withdraw_deadline. `timezone` is the school's, for everything that people read.
+    """
 
     season: str
     year: int
+    opens_at: datetime
+    add_deadline: datetime
+    drop_deadline: datetime
+    withdraw_deadline: datetime
+    max_credits: int | float = 18
+    timezone: str = "UTC"
 
     @property
     def term(self) -> str:
         """The term's name, as stored: "Fall 2026"."""
         return f"{self.season} {self.year}"
 
-    def __lt__(self, other: "Term") -> bool:
-        return (self.year, SEASONS.index(self.season)) < (other.year, SEASONS.index(other.season))
+    @property
+    def order(self) -> tuple[int, int]:
+        """Sorts terms by time."""
+        return self.year, SEASONS.index(self.season)
+
+    def is_open(self, now: datetime) -> bool:
+        """Tell whether students may take seats."""
+        return self.opens_at <= now < self.add_deadline
+
+    def local(self, moment: datetime) -> datetime:
+        """Return the moment by the school's clock."""
+        return moment.astimezone(ZoneInfo(self.timezone))
 
     def __str__(self) -> str:
         return self.term
@@ -30,30 +49,126 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A catalog entry; `term` names the seasons in which it is taught: "Fall, Spring"."""
+    """A catalog entry; `term` names the seasons in which it is taught: "Fall, Spring".
+
+    A student needs the `prerequisites` from an earlier term; who gives back a course gives back what has it
+    among its `corequisites`.
+    """
 
     courseID: str
     title: str
     description: str
     credits: int | float
     term: str
+    subject: str = ""
+    prerequisites: tuple[str, ...] = ()
+    corequisites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A weekly meeting: `days` of "MTWRFSU" (R is Thursday, U is Sunday), from `start` to `end` as "09:50"."""
+
+    days: str
+    start: str
+    end: str
+
+    def overlaps(self, other: "Meeting") -> bool:
+        """Tell whether nobody can be in both; one may begin when the other ends."""
+        return bool(set(self.days) & set(other.days)) and self.start < other.end and other.start < self.end
+
+    def __str__(self) -> str:
+        return f"{self.days} {self.start}–{self.end}"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A course offered in a term: seats, a waitlist, meetings, a teacher, a room."""
+
+    term: str
+    courseID: str
+    section: str
+    capacity: int
+    seats_taken: int = 0
+    waitlist_capacity: int = 0
+    waiting: int = 0
+    meetings: tuple[Meeting, ...] = ()
+    instructor: str = ""
+    room: str = ""
+
+    @property
+    def key(self) -> "SectionKey":
+        return SectionKey(self.term, self.courseID, self.section)
+
+    @property
+    def open_seats(self) -> int:
+        """Seats that can be taken; none where capacity was lowered below seats_taken."""
+        return max(0, self.capacity - self.seats_taken)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SectionKey:
+    """What names a section."""
+
+    term: str
+    courseID: str
+    section: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A course on a student's schedule, in its section; `status` is "enrolled" or "withdrawn"."""
+
+    course: Course
+    section: Section
+    status: str
+
+    @property
+    def courseID(self) -> str:  # noqa: N802  # the stored name
+        return self.course.courseID
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A student's place in a section's waitlist: first in, first out by `place`."""
+
+    user_id: int
+    key: SectionKey
+    place: int
+    joined_at: datetime
+    drop_if_enrolled: str | None = None
+    skipped_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledCourse(Course):
     """A course on a student's schedule, with the one term in which the student takes it."""
 
-    enrolled_term: str
-
-    @classmethod
-    def of(cls, course: Course, enrolled_term: str) -> "ScheduledCourse":
-        """Put the course on a schedule."""
-        return cls(course.courseID, course.title, course.description, course.credits, course.term, enrolled_term)
+    enrolled_term: str = ""
+    section: str = ""
+    status: str = "enrolled"
+    meetings: tuple[Meeting, ...] = ()
+    instructor: str = ""
+    room: str = ""
 
     @property
     def result_2(self) -> "ScheduledCourse":
         """The course itself, under the name that templates of the Flask site look for."""
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to a student's seat: `action` was tried, `result` is "ok" or the code of the refusal."""
+
+    at: datetime
+    actor: int
+    user_id: int
+    action: str
+    courseID: str
+    term: str
+    section: str
+    result: str = "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +201,36 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a student asks for; an empty term is the next one in which the course is taught."""
+    """What a student asks for; an empty term is the next one in which the course is taught, an empty section
+    the first one with a seat that fits the schedule."""
 
     courseID: str
     term: str = ""
+    section: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a student must be told of a seat: `action` is "promote", or "skip" with the reason in `because`."""
+
+    at: datetime
+    user_id: int
+    action: str
+    courseID: str
+    title: str
+    term: str
+    section: str
+    because: str = ""
+
+    @classmethod
+    def of(cls, event: Event, title: str, because: str = "") -> "Notice":
+        """Make the notice of an event."""
+        return cls(event.at, event.user_id, event.action, event.courseID, title, event.term, event.section, because)
+
+    @property
+    def sentence(self) -> str:
+        """What to tell the student."""
+        where = f"{self.title}, section {self.section}, for {self.term}"
+        if self.action == "promote":
+            return f"A seat became free: you are now enrolled in {where}."
+        return f"A seat in {where} became free, but you could not take it. {self.because} You keep your place."

@@ -8,7 +8,7 @@ from werkzeug.routing import Rule
 
 from quart_enroll import assets
 from quart_enroll.api import courses as api
-from quart_enroll.pages import accounts, courses, enrollment, health, home
+from quart_enroll.pages import accounts, courses, enrollment, enrollment_form, health, history, home, waitlist
 
 GET = ("GET",)
 POST = ("POST",)
@@ -31,7 +31,12 @@ ROUTES = [
     Route("/login", "login", accounts.login, GET + POST),
     Route("/logout", "logout", accounts.logout, GET + POST),
     Route("/enrollment", "enrollment", enrollment.enrollment, GET + POST),
-    Route("/enrollment/form", "enrollment_form", enrollment.enrollment_form),
+    Route("/enrollment/form", "enrollment_form", enrollment_form.enrollment_form),
+    Route("/enrollment/drop", "enrollment_drop", enrollment.drop, POST),
+    Route("/enrollment/swap", "enrollment_swap", enrollment.swap, POST),
+    Route("/enrollment/history", "history", history.history),
+    Route("/waitlist", "waitlist_join", waitlist.join, POST),
+    Route("/waitlist/leave", "waitlist_leave", waitlist.leave, POST),
     Route("/user", "user", accounts.user),
     Route("/api/", "api", api.api),
     Route("/api/<idx>", "api", api.api),

@@ -1,9 +1,10 @@
-"""`import COLLECTION FILE`: courses and users from JSON or CSV, all rows or none."""
+"""`import COLLECTION FILE`: courses, terms, sections and users from JSON or CSV, all rows or none."""
 
 import csv
 import io
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import click
 
 from quart_enroll.commands.running import in_database, the_app
 from quart_enroll.errors import BadRow, EmailTaken
+from quart_enroll.forms.offer_rows import SectionRow, TermRow
 from quart_enroll.forms.rows import CourseRow, UserRow
-from quart_enroll.models import Course, User
-from quart_enroll.mongo import Database
-from quart_enroll.services import importing
+from quart_enroll.models import User
+from quart_enroll.services import catalog_files, importing
+from quart_enroll.services.catalog_files import FileCourse, FileSection
 from quart_enroll.services.importing import BadRows, Imported, NewUser
 from quart_enroll.services.passwords import decoy
 
@@ -22,15 +24,20 @@ NumberedRow = tuple[int, dict[str, Any]]
 
 
 @click.command("import")
-@click.argument("collection", type=click.Choice(["course", "user"]))
+@click.argument("collection", type=click.Choice(["course", "section", "term", "user"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_file(collection: str, file: Path) -> None:
     """Take the rows of FILE, a JSON array or CSV with a header, into COLLECTION.
 
     Every row that can't be taken is named, and then none is. The same file twice changes nothing.
     """
+    take_in(collection, file)
+
+
+def take_in(collection: str, file: Path) -> None:
+    """Import the file and say what came of it; end the command when a row can't be taken."""
     try:
-        done = import_rows(collection, read(file))
+        done = IMPORTS[collection](read(file))
     except EmailTaken as taken:
         raise click.ClickException("Two rows have one address in different letters. Nothing was imported.") from taken
     except BadRows as refused:
@@ -38,18 +45,6 @@ def import_file(collection: str, file: Path) -> None:
             click.echo(f"row {row.number}: {row.sentence}", err=True)
         raise click.ClickException("Nothing was imported.") from refused
     click.echo(f"{collection}: {done.added} added, {done.changed} changed, {done.unchanged} unchanged.")
-
-
-def import_rows(collection: str, rows: Sequence[NumberedRow]) -> Imported:
-    """Check the rows' shape and take them in; raise BadRows with every row that can't be taken."""
-    if collection == "course":
-        courses = _checked(CourseRow, rows)
-        return in_database(lambda db: _import_courses(db, courses))
-    people = _checked(UserRow, rows)
-    nobodys = decoy(the_app().config["PASSWORD_METHOD"])
-    return in_database(
-        lambda db: importing.import_users(db, [_new_user(*row) for row in people], nobodys_password=nobodys)
-    )
 
 
 def read(file: Path) -> list[NumberedRow]:
@@ -83,9 +78,32 @@ def _checked(form: type[Any], rows: Sequence[NumberedRow]) -> list[tuple[int, An
     return checked
 
 
-async def _import_courses(db: Database, rows: Sequence[tuple[int, CourseRow]]) -> Imported:
-    courses: list[tuple[int, Course]] = [(number, row.course()) for number, row in rows]
-    return await importing.import_courses(db, courses)
+def _courses(rows: Sequence[NumberedRow]) -> Imported:
+    checked = [FileCourse(number, row.course(), row.given) for number, row in _checked(CourseRow, rows)]
+    return in_database(lambda db: catalog_files.import_courses(db, checked, datetime.now(UTC)))
+
+
+def _terms(rows: Sequence[NumberedRow]) -> Imported:
+    config = the_app().config
+    defaults = {"timezone": config["TIMEZONE"], "max_credits": config["MAX_CREDITS"]}
+    filled = [(number, defaults | {name: cell for name, cell in row.items() if _says(cell)}) for number, row in rows]
+    checked = [(number, row.read()) for number, row in _checked(TermRow, filled)]
+    return in_database(lambda db: catalog_files.import_terms(db, checked, datetime.now(UTC)))
+
+
+def _sections(rows: Sequence[NumberedRow]) -> Imported:
+    checked = [FileSection(number, row.read(), row.given) for number, row in _checked(SectionRow, rows)]
+    return in_database(lambda db: catalog_files.import_sections(db, checked, datetime.now(UTC)))
+
+
+def _users(rows: Sequence[NumberedRow]) -> Imported:
+    people = [_new_user(*row) for row in _checked(UserRow, rows)]
+    nobodys = decoy(the_app().config["PASSWORD_METHOD"])
+    return in_database(lambda db: importing.import_users(db, people, nobodys_password=nobodys))
+
+
+def _says(cell: Any) -> bool:
+    return cell is not None and cell != ""
 
 
 def _new_user(number: int, row: UserRow) -> NewUser:
@@ -97,3 +115,7 @@ def _new_user(number: int, row: UserRow) -> NewUser:
         role=row.role.data or "",
     )
     return NewUser(number, row.user_id.data, user, row.password.data or None)
+
+
+IMPORTS = {"course": _courses, "section": _sections, "term": _terms, "user": _users}
+"""What takes the rows of each collection in."""

@@ -11,6 +11,7 @@ from quart.cli import ScriptInfo
 
 from quart_enroll.commands.local_mongod import database_uri
 from quart_enroll.mongo import AWAY, REFUSED, Database, open_database
+from quart_enroll.services.upgrade import Defaults
 
 T = TypeVar("T")
 
@@ -23,6 +24,13 @@ PATIENCE = 60
 def the_app() -> Quart:
     """Return the application that `quart --app` named."""
     return click.get_current_context().ensure_object(ScriptInfo).load_app()
+
+
+def defaults() -> Defaults:
+    """Return what the settings say of terms and sections that nobody has said more about."""
+    config = the_app().config
+    limit = config["MAX_CREDITS"]
+    return Defaults(config["TIMEZONE"], int(limit) if limit.is_integer() else limit, config["SECTION_CAPACITY"])
 
 
 def in_database(work: Callable[[Database], Awaitable[T]]) -> T:

@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 
 import click
 
-from quart_enroll.commands.running import in_database
+from quart_enroll.commands.running import defaults, in_database
 from quart_enroll.mongo import Database, is_replica_set
-from quart_enroll.services import terms
 from quart_enroll.services.upgrade import Report, upgrade
 
 
@@ -32,4 +31,4 @@ def upgrade_db() -> None:
 async def _upgrade(db: Database) -> Report:
     if not await is_replica_set(db):
         raise click.ClickException("MONGO_URI must lead to a replica set, if only of one node.")
-    return await upgrade(db, str(terms.current(datetime.now(UTC).date())))
+    return await upgrade(db, datetime.now(UTC), defaults())

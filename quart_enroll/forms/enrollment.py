@@ -1,30 +1,32 @@
-"""The form that asks for a course."""
+"""The forms that ask for a seat, give one back, swap, and wait."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from wtforms import SelectField, StringField, SubmitField
+from wtforms import BooleanField, SelectField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length
 
 from quart_enroll.forms.base import SiteForm, one_line, stripped
-from quart_enroll.models import Term, Wish
+from quart_enroll.models import Section, Term, Wish
 from quart_enroll.services.terms import named
 
 THE_NEXT_ONE = SelectChoice("", "Next term it is taught")
+ANY_SEAT = SelectChoice("", "Any with a seat")
 
 
-class EnrollForm(SiteForm):
-    """A course and a term; a school's own templates may send the whole "Fall, Spring" of a course as term."""
+def _course(label: str, *rules: Any) -> StringField:
+    length = Length(max=20, message="A course number has at most 20 characters.")
+    return StringField(label, [*rules, one_line, length], filters=[stripped])
 
-    courseID = StringField(
-        "Course number",
-        [
-            DataRequired("Which course? Enter its number, such as 1111."),
-            one_line,
-            Length(max=20, message="A course number has at most 20 characters."),
-        ],
-        filters=[stripped],
-    )
+
+def _named_course(label: str) -> StringField:
+    return _course(label, DataRequired("Which course? Enter its number, such as 1111."))
+
+
+class TermForm(SiteForm):
+    """A term; a school's own templates may send the whole "Fall, Spring" of a course."""
+
     term = SelectField(
         "Term",
         [one_line, Length(max=100, message="A term has a name like Fall 2026.")],
@@ -33,14 +35,66 @@ class EnrollForm(SiteForm):
         default="",
         filters=[stripped],
     )
+
+
+class SectionForm(TermForm):
+    """A term, and a section of a course in it."""
+
+    section = SelectField(
+        "Section",
+        [one_line, Length(max=10, message="A section has a number like 01.")],
+        choices=[ANY_SEAT],
+        validate_choice=False,
+        default="",
+        filters=[stripped],
+    )
+
+
+class EnrollForm(SectionForm):
+    """Take a seat."""
+
+    courseID = _named_course("Course number")
     submit = SubmitField("Enroll")
 
-    def offer(self, terms: Sequence[Term]) -> None:
-        """Let the visitor choose among these terms; of those that the request meant, the first is chosen."""
+    def offer(self, terms: Sequence[Term], chosen: Term | None, sections: Sequence[Section]) -> None:
+        """Let the visitor choose among these terms and sections; what the request meant is chosen already."""
         self.term.choices = [THE_NEXT_ONE, *(SelectChoice(str(term)) for term in terms)]
-        meant = named(self.term.data or "", terms)
+        meant = [chosen] if chosen and self.term.data else named(self.term.data or "", terms)
         self.term.data = str(meant[0]) if meant else ""
+        self.section.choices = [ANY_SEAT, *(SelectChoice(section.section) for section in sections)]
 
     def wish(self) -> Wish:
         """Return what the student asks for."""
+        return Wish(self.courseID.data or "", self.term.data or "", self.section.data or "")
+
+
+class DropForm(TermForm):
+    """Give back a seat; `with_corequisites` says yes to what goes along."""
+
+    courseID = _named_course("Course number")
+    with_corequisites = BooleanField()
+
+    def wish(self) -> Wish:
+        """Return what the student gives back, or waits for no longer."""
         return Wish(self.courseID.data or "", self.term.data or "")
+
+
+class SwapForm(SectionForm):
+    """Take the seat `add` for the one in `drop`."""
+
+    drop = _named_course("Give back")
+    add = _named_course("Course number")
+
+    def wish(self) -> Wish:
+        """Return what the student asks for."""
+        return Wish(self.add.data or "", self.term.data or "", self.section.data or "")
+
+
+class WaitlistForm(EnrollForm):
+    """Join a waitlist; `drop_if_enrolled` is given back when the seat comes."""
+
+    drop_if_enrolled = _course("Give back")
+
+    def given_up(self) -> str | None:
+        """Return the course that goes when the seat comes, or None."""
+        return self.drop_if_enrolled.data or None

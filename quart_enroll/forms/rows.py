@@ -1,17 +1,20 @@
 """What shape a row of an imported file must have; the same rules as on the pages."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from werkzeug.datastructures import MultiDict
 from wtforms import Form, IntegerField, StringField, TextAreaField, ValidationError
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
 
+from quart_enroll.forms import cells
 from quart_enroll.forms.accounts import EMAIL, PASSWORD_LENGTH, name_rules
 from quart_enroll.forms.base import one_line, several_lines, stripped
 from quart_enroll.models import SEASONS, Course
 from quart_enroll.services import terms
+
+COURSE_ID = [DataRequired(), one_line, Length(max=20)]
 
 
 def _names_a_season(_: Form, field: Any) -> None:
@@ -19,31 +22,62 @@ def _names_a_season(_: Form, field: Any) -> None:
         raise ValidationError(f"Name at least one season: {', '.join(SEASONS)}.")
 
 
-class Row(Form):
-    """A row of a file; `problems` says in words what is wrong with it."""
+def reads(read: Callable[[str], object]) -> Callable[[Form, Any], None]:
+    """Make a validator of what reads a cell and raises ValueError in words."""
 
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "Row":
-        """Take a row as a file has it: text from CSV, text and numbers from JSON."""
-        return cls(MultiDict({name: str(value) for name, value in row.items() if _is_plain(value)}))
+    def validator(_: Form, field: Any) -> None:
+        try:
+            read(field.data or "")
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+    return validator
+
+
+def number(field: Any) -> int | float:
+    """Return what a DecimalField has read, as it is stored."""
+    found = float(field.data or 0)
+    return int(found) if found.is_integer() else found
+
+
+def _are_course_ids(text: str) -> None:
+    if any(len(name) > 20 for name in cells.courseIDs(text)):
+        raise ValueError("A courseID has at most 20 characters.")
+
+
+class Row(Form):
+    """A row of a file; `check` says in words what is wrong with it."""
+
+    LISTS: ClassVar[dict[str, tuple[Callable[[list[Any]], str | None], str]]] = {}
+    """For each field that is a list in JSON, what writes it as in CSV, and what to say when it can't."""
 
     @classmethod
     def check(cls, row: Mapping[str, Any]) -> tuple["Row", list[str]]:
-        """Return the row and every problem with it, in words."""
-        form = cls.of(row)
+        """Take a row as a file has it, and return it with every problem, in words."""
+        texts = {name: cls._text(name, value) for name, value in row.items()}
+        form = cls(MultiDict({name: text for name, text in texts.items() if text is not None}))
         form.validate()
         problems = [f"{name}: {error}" for name, errors in form.errors.items() for error in errors]
         problems += [f"{name}: There is no such field." for name in row if name not in form and name != "_id"]
         problems += [
-            f"{name}: A text or a number is needed."
-            for name, value in row.items()
-            if name in form and value is not None and not _is_plain(value)
+            f"{name}: {cls.LISTS[name][1] if name in cls.LISTS else 'A text or a number is needed.'}"
+            for name, text in texts.items()
+            if name in form and text is None and row[name] is not None
         ]
         return form, problems
 
+    @classmethod
+    def _text(cls, name: str, value: Any) -> str | None:
+        """Return the value as CSV would have it, or None when it can't."""
+        if isinstance(value, list) and name in cls.LISTS:
+            return cls.LISTS[name][0](value)
+        plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+        return str(value) if plain else None
 
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the fields that the row has."""
+        return frozenset(field.name for field in self if field.raw_data and field.data is not None)
 
 
 def _is_credits(_: Form, field: Any) -> None:
@@ -52,21 +86,29 @@ def _is_credits(_: Form, field: Any) -> None:
 
 
 class CourseRow(Row):
-    courseID = StringField(validators=[DataRequired(), one_line, Length(max=20)], filters=[stripped])
+    A_LIST = (cells.courseIDs_text, "A list of courseIDs is needed.")
+    LISTS: ClassVar = {"prerequisites": A_LIST, "corequisites": A_LIST}
+
+    courseID = StringField(validators=COURSE_ID, filters=[stripped])
     title = StringField(validators=[DataRequired(), one_line, Length(max=100)], filters=[stripped])
     description = TextAreaField(validators=[Length(max=2000), several_lines], filters=[stripped])
     credits = StringField(validators=[InputRequired(), _is_credits], filters=[stripped])
     term = StringField(validators=[DataRequired(), one_line, Length(max=100), _names_a_season], filters=[stripped])
+    subject = StringField(validators=[one_line, Length(max=50)], filters=[stripped])
+    prerequisites = StringField(validators=[reads(_are_course_ids)])
+    corequisites = StringField(validators=[reads(_are_course_ids)])
 
     def course(self) -> Course:
         """Return the course that the row describes."""
-        number = float(self.credits.data or 0)
         return Course(
             courseID=self.courseID.data or "",
             title=self.title.data or "",
             description=self.description.data or "",
-            credits=int(number) if number.is_integer() else number,
+            credits=number(self.credits),
             term=self.term.data or "",
+            subject=self.subject.data or "",
+            prerequisites=cells.courseIDs(self.prerequisites.data or ""),
+            corequisites=cells.courseIDs(self.corequisites.data or ""),
         )
 
 

@@ -9,7 +9,7 @@ from quart_auth import Unauthorized
 from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
-from quart_enroll.errors import Busy, UnknownTerm
+from quart_enroll.errors import Busy, Refused, UnknownCourse, UnknownTerm
 from quart_enroll.rendering import render, wants_json
 
 RETRY_AFTER = 5
@@ -26,7 +26,11 @@ WORDS = {
 }
 """The heading and the sentence for each kind of refusal; those that are not listed are told as a 400."""
 
-PURPOSES = {"GET enrollment": "to see your schedule", "POST enrollment": "to enroll"}
+PURPOSES = {
+    "GET enrollment": "to see your schedule",
+    "GET history": "to see what happened to your classes",
+    "POST enrollment": "to enroll",
+}
 FORGED = (
     "This page was open for too long, or the request came from another site. "
     "Nothing was changed. Please go back, reload the page and try again."
@@ -49,11 +53,19 @@ async def sign_in_first(_: Unauthorized) -> Response | AnyResponse:
         return await _answer(401, "sign_in_first", "Please sign in first.")
     wanted = request.full_path.rstrip("?")
     if request.method == "POST":
-        form = await request.form
-        query = {name: form[name][:100] for name in ("courseID", "term") if form.get(name)}
-        wanted = f"{url_for('enrollment_form')}?{urlencode(query)}"
+        wanted = await _wanted_course() if request.endpoint == "enrollment" else url_for("enrollment")
     await flash(f"Please sign in {PURPOSES.get(f'{request.method} {request.endpoint}', 'first')}.", "warning")
     return redirect(url_for("login", next=wanted), 303)
+
+
+async def _wanted_course() -> str:
+    form = await request.form
+    query = {name: form[name][:100] for name in ("courseID", "term", "section") if form.get(name)}
+    return f"{url_for('enrollment_form')}?{urlencode(query)}"
+
+
+async def refused(error: Refused) -> Response:
+    return await _answer(404 if isinstance(error, UnknownCourse) else 409, error.code, error.sentence)
 
 
 async def unknown_term(error: UnknownTerm) -> Response:

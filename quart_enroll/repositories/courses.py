@@ -21,6 +21,9 @@ SCHEMA = {
         "description": {"bsonType": "string", "maxLength": 2000},
         "credits": {"bsonType": "number", "minimum": 0, "maximum": 30},
         "term": {"bsonType": "string", "maxLength": 100},
+        "subject": {"bsonType": "string", "maxLength": 50},
+        "prerequisites": {"bsonType": "array", "items": {"bsonType": "string"}},
+        "corequisites": {"bsonType": "array", "items": {"bsonType": "string"}},
     },
 }
 
@@ -35,9 +38,9 @@ async def find(db: Database, courseID: str, session: Session | None = None) -> C
     return None if document is None else to_course(document)
 
 
-async def find_all(db: Database) -> list[Course]:
+async def find_all(db: Database, session: Session | None = None) -> list[Course]:
     """Return the whole catalog in the order of courseID."""
-    return [to_course(document) async for document in db.course.find(NAMED).sort("courseID")]
+    return [to_course(document) async for document in db.course.find(NAMED, session=session).sort("courseID")]
 
 
 async def is_empty(db: Database) -> bool:
@@ -60,6 +63,9 @@ def to_course(document: Mapping[str, Any]) -> Course:
         description=str(document.get("description") or ""),
         credits=_number(document.get("credits", 0)),
         term=str(document.get("term") or ""),
+        subject=str(document.get("subject") or ""),
+        prerequisites=tuple(document.get("prerequisites") or ()),
+        corequisites=tuple(document.get("corequisites") or ()),
     )
 
 

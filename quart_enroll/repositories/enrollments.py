@@ -1,15 +1,15 @@
-"""The collection `enrollment`: a student holds a seat."""
+"""The collection `enrollment`: a student holds a seat, or held it and withdrew."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from pymongo import IndexModel
-from pymongo.errors import DuplicateKeyError
 
-from quart_enroll.models import ScheduledCourse
-from quart_enroll.mongo import Database
+from quart_enroll.models import Held, ScheduledCourse, SectionKey
+from quart_enroll.mongo import Database, Document, Session
 from quart_enroll.repositories import pipelines
 from quart_enroll.repositories.courses import to_course
+from quart_enroll.repositories.sections import to_section
 
 INDEXES = [
     # Rows of the Flask site have a term as soon as `upgrade-db` could place them; the others may stay.
@@ -20,39 +20,87 @@ INDEXES = [
         partialFilterExpression={"term": {"$exists": True}},
     ),
     IndexModel([("user_id", 1), ("term", 1)]),
-    IndexModel("courseID"),
+    IndexModel([("term", 1), ("courseID", 1), ("section", 1)]),
 ]
 
 SCHEMA = {
     "bsonType": "object",
-    "required": ["user_id", "courseID", "term", "enrolled_at", "status"],
+    "required": ["user_id", "courseID", "term", "section", "enrolled_at", "status"],
     "properties": {
         "user_id": {"bsonType": ["int", "long"]},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
         "term": {"bsonType": "string", "minLength": 1, "maxLength": 20},
+        "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "enrolled_at": {"bsonType": "date"},
         "status": {"enum": ["enrolled", "withdrawn"]},
     },
 }
 
 
-async def add(db: Database, user_id: int, courseID: str, term: str, at: datetime) -> bool:
-    """Give the student the course in that term; return False when the student has it already."""
-    row = {"user_id": user_id, "courseID": courseID, "term": term, "enrolled_at": at, "status": "enrolled"}
-    try:
-        await db.enrollment.insert_one(row)
-    except DuplicateKeyError:
-        return False
-    return True
+async def put(db: Database, user_id: int, key: SectionKey, at: datetime, session: Session | None) -> None:
+    """Give the student a seat; a course that was withdrawn is enrolled again."""
+    await db.enrollment.update_one(
+        _seat(user_id, key.term, key.courseID),
+        {"$set": {"section": key.section, "enrolled_at": at, "status": "enrolled"}},
+        upsert=True,
+        session=session,
+    )
 
 
-async def courses_of(db: Database, user_id: int, term: str) -> frozenset[str]:
-    """Return the courseIDs that the student has in that term."""
-    rows = db.enrollment.find({"user_id": user_id, "term": term}, {"_id": 0, "courseID": 1})
-    return frozenset([str(row["courseID"]) async for row in rows])
+async def remove(db: Database, user_id: int, key: SectionKey, session: Session | None) -> None:
+    """Take the course off the schedule without a trace."""
+    await db.enrollment.delete_one(_seat(user_id, key.term, key.courseID), session=session)
+
+
+async def withdraw(db: Database, user_id: int, key: SectionKey, session: Session | None) -> None:
+    """Let the course stay on the schedule as withdrawn."""
+    await db.enrollment.update_one(
+        _seat(user_id, key.term, key.courseID), {"$set": {"status": "withdrawn"}}, session=session
+    )
+
+
+async def held_by(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Held]:
+    """Return what the student has in that term, withdrawn courses included, in the order of courseID."""
+    documents = db.enrollment.aggregate(pipelines.held(user_id, term), session=session)
+    return [
+        Held(to_course(document["course"]), to_section(document["section"]), document["status"])
+        async for document in documents
+    ]
+
+
+async def taken_before(
+    db: Database, user_id: int, courses: Sequence[str], session: Session | None = None
+) -> set[tuple[str, str]]:
+    """Return the courses of those that the student was enrolled in, each as courseID and term."""
+    asked = {"user_id": user_id, "courseID": {"$in": list(courses)}, "status": "enrolled"}
+    found = db.enrollment.find(asked, {"_id": 0, "courseID": 1, "term": 1}, session=session)
+    return {(row["courseID"], row["term"]) async for row in found}
+
+
+async def terms_of(db: Database, user_id: int, courseID: str) -> set[str]:
+    """Return the terms in which the student has the course."""
+    return set(await db.enrollment.distinct("term", {"user_id": user_id, "courseID": courseID, "status": "enrolled"}))
 
 
 async def schedule(db: Database, user_id: int, terms: Sequence[str]) -> list[ScheduledCourse]:
     """Return the student's courses in those terms, in the order of courseID."""
     documents = db.user.aggregate(pipelines.schedule(user_id, terms))
-    return [ScheduledCourse.of(to_course(document["result_2"]), str(document["term"])) async for document in documents]
+    return [_to_scheduled(document) async for document in documents]
+
+
+def _to_scheduled(document: Document) -> ScheduledCourse:
+    course, enrollment = to_course(document["result_2"]), document["enrollment"]
+    section = to_section(document["section"])
+    return ScheduledCourse(
+        **{name: getattr(course, name) for name in type(course).__dataclass_fields__},
+        enrolled_term=enrollment["term"],
+        section=enrollment["section"],
+        status=enrollment["status"],
+        meetings=section.meetings,
+        instructor=section.instructor,
+        room=section.room,
+    )
+
+
+def _seat(user_id: int, term: str, courseID: str) -> Document:
+    return {"user_id": user_id, "courseID": courseID, "term": term}

@@ -37,10 +37,10 @@ async def add(db: Database, login: Login, *, created_at: datetime, remembered: b
     )
 
 
-async def find_user(db: Database, identity: str, now: datetime) -> User | None:
-    """Return whose sign-in this is, or None when it has ended or never was."""
+async def find_user(db: Database, identity: str, now: datetime) -> tuple[User, bool] | None:
+    """Return whose sign-in this is and whether notices wait for them; None when it has ended or never was."""
     async for document in db.login.aggregate(pipelines.who(identity, now)):
-        return to_user(document)
+        return to_user(document["user"]), bool(document["notices"])
     return None
 
 

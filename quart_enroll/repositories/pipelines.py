@@ -10,7 +10,8 @@ Stage: TypeAlias = dict[str, Any]
 def schedule(user_id: int, terms: Sequence[str]) -> list[Stage]:
     """Join a user with the user's enrollments of those terms and their courses, in the order of courseID.
 
-    Each document has `term` and, as `result_2`, the course; the user's own fields stay behind.
+    Each document has `enrollment`, its `section` and, as `result_2`, the course; the user's own fields
+    stay behind.
     """
     return [
         {"$match": {"user_id": user_id}},
@@ -33,17 +34,85 @@ def schedule(user_id: int, terms: Sequence[str]) -> list[Stage]:
             }
         },
         {"$unwind": "$result_2"},
+        _section_of("$enrollment.term", "$enrollment.courseID", "$enrollment.section"),
+        {"$unwind": "$section"},
         {"$sort": {"result_2.courseID": 1}},
-        {"$project": {"_id": 0, "term": "$enrollment.term", "result_2": 1}},
+        {"$project": {"_id": 0, "enrollment": 1, "section": 1, "result_2": 1}},
     ]
 
 
+def held(user_id: int, term: str) -> list[Stage]:
+    """Join a student's enrollments of a term with their sections and courses, in the order of courseID."""
+    return [
+        {"$match": {"user_id": user_id, "term": term}},
+        {"$set": {"number": "$section"}},
+        _section_of("$term", "$courseID", "$number"),
+        {"$unwind": "$section"},
+        {"$lookup": {"from": "course", "localField": "courseID", "foreignField": "courseID", "as": "course"}},
+        {"$unwind": "$course"},
+        {"$sort": {"courseID": 1}},
+        {"$project": {"_id": 0, "course": 1, "section": 1, "status": 1}},
+    ]
+
+
+def positions(user_id: int) -> list[Stage]:
+    """Count, for each section that a student waits for, who waits and who does not wait longer than the student."""
+    line = {
+        "$lookup": {
+            "from": "waitlist",
+            "let": {"term": "$term", "courseID": "$courseID", "section": "$section"},
+            "pipeline": [{"$match": _same_section()}, {"$project": {"_id": 0, "place": 1}}],
+            "as": "line",
+        }
+    }
+    ahead = {"$filter": {"input": "$line.place", "cond": {"$lte": ["$$this", "$place"]}}}
+    return [
+        {"$match": {"user_id": user_id}},
+        line,
+        {
+            "$project": {
+                "_id": 0,
+                "term": 1,
+                "courseID": 1,
+                "section": 1,
+                "position": {"$size": ahead},
+                "of": {"$size": "$line"},
+            }
+        },
+    ]
+
+
+def _section_of(term: str, courseID: str, section: str) -> Stage:
+    return {
+        "$lookup": {
+            "from": "section",
+            "let": {"term": term, "courseID": courseID, "section": section},
+            "pipeline": [{"$match": _same_section()}],
+            "as": "section",
+        }
+    }
+
+
+def _same_section() -> Stage:
+    """Match a document of the section that the variables name; an index answers it."""
+    return {"$expr": {"$and": [{"$eq": [f"${name}", f"$${name}"]} for name in ("term", "courseID", "section")]}}
+
+
 def who(identity: str, now: datetime) -> list[Stage]:
-    """Join a live sign-in with its user; the password hash stays behind."""
+    """Join a live sign-in with its `user`, without the password, and with one unseen notice if there is any."""
     return [
         {"$match": {"_id": identity, "expires_at": {"$gt": now}}},
         {"$lookup": {"from": "user", "localField": "user_id", "foreignField": "user_id", "as": "user"}},
         {"$unwind": "$user"},
-        {"$replaceRoot": {"newRoot": "$user"}},
-        {"$project": {"_id": 0, "password": 0}},
+        {
+            "$lookup": {
+                "from": "notice",
+                "localField": "user_id",
+                "foreignField": "user_id",
+                "pipeline": [{"$match": {"seen": False}}, {"$limit": 1}, {"$project": {"_id": 1}}],
+                "as": "notices",
+            }
+        },
+        {"$project": {"_id": 0, "notices": 1, "user": 1}},
+        {"$project": {"user.password": 0}},
     ]

@@ -1,12 +1,15 @@
-"""Imports: a file's rows into the database, all of them or none."""
+"""Imports: a file's rows into the database, all of them or none; here the people, in catalog_files the rest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from quart_enroll.errors import BadRow
-from quart_enroll.models import Course, Credentials, User
+from quart_enroll.models import Credentials, User
 from quart_enroll.mongo import Database, Session, transaction
-from quart_enroll.repositories import courses, users
+from quart_enroll.repositories import users
+
+PATIENCE = 60.0
+"""Seconds that an import may try again while students change what it changes."""
 
 
 class BadRows(Exception):
@@ -36,27 +39,14 @@ class NewUser:
     password: str | None
 
 
-async def import_courses(db: Database, rows: Sequence[tuple[int, Course]]) -> Imported:
-    """Store courses under their courseIDs; raise BadRows when two rows have the same one."""
-    _refuse_twins([(number, course.courseID) for number, course in rows], "courseID")
-    if not rows:
-        return Imported(0, 0, 0)
-
-    async def body(session: Session) -> Imported:
-        added, changed = await courses.put_all(db, [course for _, course in rows], session)
-        return Imported(added, changed, len(rows) - added - changed)
-
-    return await transaction(db, body)
-
-
 async def import_users(db: Database, rows: Sequence[NewUser], *, nobodys_password: str) -> Imported:
     """Store users under their user_id, or under their address when they have none.
 
     Somebody who has an account keeps the password, and the role if the row has none. Raises BadRows when rows
     share a number or an address, or when an address belongs to somebody with another number.
     """
-    _refuse_twins([(row.number, row.user.email.casefold()) for row in rows], "email")
-    _refuse_twins([(row.number, str(row.user_id)) for row in rows if row.user_id is not None], "user_id")
+    refuse_twins([(row.number, row.user.email.casefold()) for row in rows], "email")
+    refuse_twins([(row.number, str(row.user_id)) for row in rows if row.user_id is not None], "user_id")
     await users.raise_counter(db, max((row.user_id or 0 for row in rows), default=0))
 
     async def body(session: Session) -> Imported:
@@ -72,7 +62,7 @@ async def import_users(db: Database, rows: Sequence[NewUser], *, nobodys_passwor
         await users.put_all(db, stored, changed, session)
         return Imported(len(new), len(changed), len(rows) - len(new) - len(changed))
 
-    return await transaction(db, body)
+    return await transaction(db, body, PATIENCE)
 
 
 def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[NewUser], list[User]]:
@@ -97,7 +87,8 @@ def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[Ne
     return new, changed
 
 
-def _refuse_twins(keys: Sequence[tuple[int, str]], field: str) -> None:
+def refuse_twins(keys: Sequence[tuple[int, str]], field: str) -> None:
+    """Raise BadRows if two rows, each given by its number and its key, have the same key."""
     first: dict[str, int] = {}
     twins = [
         BadRow(number, f"{field}: {key} stands in row {first[key]} too.")

@@ -1,26 +1,18 @@
-"""Terms: which one is now, which ones a course names, which one a person means."""
+"""Terms: which one is now, and which one a person means."""
 
 import re
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 from quart_enroll.errors import NotTaught, UnknownTerm
 from quart_enroll.models import SEASONS, Course, Term
 
-_SEASON_OF_MONTH = ("Spring",) * 5 + ("Summer",) * 2 + ("Fall",) * 5
 _NAMES = {season.lower(): season for season in SEASONS} | {"autumn": "Fall"}
 _NAMED = re.compile(rf"\b({'|'.join(_NAMES)})\b(?:\s+(\d{{4}})\b)?", re.IGNORECASE | re.ASCII)
 
-
-def current(today: date) -> Term:
-    """Return the term of that day: Spring until May, Summer until July, then Fall."""
-    return Term(_SEASON_OF_MONTH[today.month - 1], today.year)
-
-
-def ahead(today: date) -> list[Term]:
-    """Return the current term and those that follow until the end of next year."""
-    seasons = [Term(season, year) for year in (today.year, today.year + 1) for season in SEASONS]
-    return [term for term in seasons if term >= current(today)]
+_LAST_MONTH = {"Winter": 2, "Spring": 5, "Summer": 7, "Fall": 12}
+"""The month that ends a season, for terms that nobody has given dates yet."""
 
 
 def seasons(text: str) -> list[str]:
@@ -33,39 +25,67 @@ def named(text: str, among: Iterable[Term]) -> list[Term]:
 
     A season without a year is its first term of those given; so "Autumn" may be Fall 2026.
     """
-    terms = sorted(among)
+    terms = sorted(among, key=lambda term: term.order)
     found = set()
     for season, year in _NAMED.findall(text):
         same = [term for term in terms if term.season == _NAMES[season.lower()]]
         found.update([term for term in same if str(term.year) == year] if year else same[:1])
-    return sorted(found)
+    return sorted(found, key=lambda term: term.order)
 
 
-def of_courses(courses: Iterable[Course], today: date) -> list[Term]:
-    """Return every term from now on in which one of the courses is taught, in the order of time."""
-    return named(", ".join({course.term for course in courses}), ahead(today))
+def current(known: Sequence[Term], now: datetime) -> Term:
+    """Return the term whose window is open, else the next to open, else the last; raise UnknownTerm if none is."""
+    if not known:
+        raise UnknownTerm("now", [])
+    first_open = [term for term in known if term.is_open(now)]
+    to_open = sorted((term for term in known if now < term.opens_at), key=lambda term: term.opens_at)
+    return (first_open or to_open or [known[-1]])[0]
 
 
-def find(text: str, known: Iterable[Term]) -> Term:
+def coming(known: Iterable[Term], now: datetime) -> list[Term]:
+    """Return the terms in which something can still be done."""
+    return [term for term in known if now < term.withdraw_deadline]
+
+
+def find(text: str, known: Sequence[Term], now: datetime) -> Term:
     """Return the term that a person means by "fall", "Autumn" or "Fall 2026"; raise UnknownTerm if none."""
-    known = list(known)
-    if not (found := named(text, known)):
+    if not (found := named(text, coming(known, now)) or named(text, known)):
         raise UnknownTerm(text, [str(term) for term in known])
     return found[0]
 
 
-def choose(course: Course, text: str, today: date) -> Term:
-    """Return the term in which a student takes the course: the first one of those meant by `text`.
+def choose(course: Course, known: Sequence[Term], offered: Collection[str], text: str, now: datetime) -> Term:
+    """Return the term in which a student takes a course that is `offered` in terms of those names.
 
-    Without a text it is the next one in which the course is taught. Raises UnknownTerm when the text
-    names no term, NotTaught when the course is not taught then.
+    That is the first of those meant by `text`; without a text the first that is open, else the first to come.
+    Raises UnknownTerm when the text names no term, NotTaught when the course is not taught then.
     """
-    terms = ahead(today)
-    wanted = named(text, terms) if text else terms
-    if not wanted:
-        raise UnknownTerm(text, [str(term) for term in terms])
-    taught = named(course.term, terms)
+    if text:
+        wanted = named(text, coming(known, now)) or [find(text, known, now)]
+    else:
+        wanted = sorted(coming(known, now), key=lambda term: (not term.is_open(now), term.order))
     for term in wanted:
-        if term in taught:
+        if term.term in offered:
             return term
     raise NotTaught(course.title, str(wanted[0]) if text else "the coming terms")
+
+
+def by_calendar(text: str, today: date, *, max_credits: int | float, timezone: str) -> list[Term]:
+    """Return the next term of each season that the text names, open from today to its last day.
+
+    For a Flask site, which had no dates: everything stays possible until the registrar says more.
+    """
+    made = [
+        _by_calendar(season, year, today, max_credits, timezone)
+        for season in SEASONS
+        for year in (today.year, today.year + 1)
+    ]
+    return named(text, [term for term in made if term.opens_at < term.add_deadline])
+
+
+def _by_calendar(season: str, year: int, today: date, max_credits: int | float, timezone: str) -> Term:
+    month = _LAST_MONTH[season]
+    zone = ZoneInfo(timezone)
+    ends = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone).astimezone(UTC)
+    opens = datetime(today.year, today.month, today.day, tzinfo=zone).astimezone(UTC)
+    return Term(season, year, opens, ends, ends, ends, max_credits, timezone)

@@ -1,14 +1,53 @@
-"""Bringing a database up to date: the rows of a Flask site, indexes, validators, the counter."""
+"""Bringing a database up to date: the rows of a Flask site, terms and sections, indexes, validators, the counter."""
 
+import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from quart_enroll.mongo import Database, ensure_validator
-from quart_enroll.repositories import courses, enrollments, flask_era, logins, users
+from quart_enroll.models import Section, SectionKey
+from quart_enroll.mongo import Database, ensure_validator, transaction
+from quart_enroll.repositories import (
+    courses,
+    enrollments,
+    events,
+    flask_enrollments,
+    flask_era,
+    logins,
+    notices,
+    schedules,
+    sections,
+    users,
+    waitlist,
+)
+from quart_enroll.repositories import terms as stored_terms
+from quart_enroll.services import terms
+from quart_enroll.services.catalog_files import DEFAULT_WAITLIST
+from quart_enroll.services.checking import PATIENCE, mend_counts
 
-REPOSITORIES: dict[str, Any] = {"course": courses, "user": users, "enrollment": enrollments, "login": logins}
+REPOSITORIES: dict[str, Any] = {
+    "course": courses,
+    "user": users,
+    "enrollment": enrollments,
+    "login": logins,
+    "term": stored_terms,
+    "section": sections,
+    "schedule": schedules,
+    "waitlist": waitlist,
+    "event": events,
+    "notice": notices,
+}
 """The modules with the indexes and the schema of each collection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds for terms and sections that nobody has said more about."""
+
+    timezone: str = "UTC"
+    max_credits: int | float = 18
+    section_capacity: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,27 +59,72 @@ class Report:
     failures: list[str] = field(default_factory=list)
 
 
-async def upgrade(db: Database, current_term: str) -> Report:
+async def upgrade(db: Database, now: datetime, defaults: Defaults) -> Report:
     """Bring the database up to date; what is so already stays, so a second time changes nothing.
 
-    Enrollments without a term are placed in `current_term`. A row that can't be repaired without
+    Enrollments without a term are placed in the current one. A row that can't be repaired without
     guessing stays as it is. Stopped halfway, it goes on the next time.
     """
     report = Report()
     await _repair_courses(db, report)
     await _repair_users(db, report)
-    if number := await flask_era.fold_enrollments(db):
+    if number := await flask_enrollments.fold(db):
         report.changes.append(f"enrollment: {_count(number, 'row')} folded into an older one")
     for collection in REPOSITORIES:
         await _make_indexes(db, collection, report)
+    report.changes.extend(await make_terms(db, now, defaults))
     # After the indexes: the unique one decides which rows are for a seat that the student has already.
-    await _place_enrollments(db, current_term, report)
+    await _place_enrollments(db, now, report)
+    report.changes.extend(await make_sections(db, now, defaults))
+    await _count_again(db, report)
     for collection, repository in REPOSITORIES.items():
         if await ensure_validator(db, collection, repository.SCHEMA):
             report.changes.append(f"{collection}: rows are checked from now on")
     if await users.raise_counter(db):
         report.changes.append("counter: new users are numbered from the highest user_id on")
     return report
+
+
+async def make_terms(db: Database, now: datetime, defaults: Defaults) -> list[str]:
+    """Make the first terms of a school that has none: for the seasons of its courses, and for its enrollments.
+
+    Each is open from today to its last day, the past ones until theirs. Returns what was done, in sentences.
+    """
+    if await stored_terms.find_all(db):
+        return []
+    text = ", ".join(course.term for course in await courses.find_all(db))
+    wanted = [(text, now.astimezone(ZoneInfo(defaults.timezone)).date())] + [
+        (name, date(int(year[0]), 1, 1))
+        for name in await flask_enrollments.terms_named(db)
+        if (year := re.findall(r" (\d{4})$", name))
+    ]
+    made = {
+        term.term: term
+        for text, today in reversed(wanted)
+        for term in terms.by_calendar(text, today, max_credits=defaults.max_credits, timezone=defaults.timezone)
+    }
+    new = sorted(made.values(), key=lambda term: term.order)
+    if new:
+        await transaction(db, lambda session: stored_terms.put_all(db, new, session), PATIENCE)
+    return [f"term: {term} made, open until {term.add_deadline:%Y-%m-%d}" for term in new]
+
+
+async def make_sections(db: Database, now: datetime, defaults: Defaults) -> list[str]:
+    """Make a section for each term that a course without any names, and those that enrollments need."""
+    known = await stored_terms.find_all(db)
+    keys = await flask_enrollments.needed_sections(db, [term.term for term in known])
+    for course in await flask_enrollments.courses_without_sections(db):
+        keys |= {
+            SectionKey(term.term, course.courseID, flask_enrollments.FIRST_SECTION)
+            for term in terms.named(course.term, terms.coming(known, now))
+        }
+    new = [
+        Section(key.term, key.courseID, key.section, defaults.section_capacity, waitlist_capacity=DEFAULT_WAITLIST)
+        for key in sorted(keys)
+    ]
+    make = flask_enrollments.make_sections
+    made = await transaction(db, lambda session: make(db, new, session), PATIENCE) if new else 0
+    return [f"section: {_count(made, 'section')} made"] if made else []
 
 
 async def _repair_courses(db: Database, report: Report) -> None:
@@ -79,13 +163,35 @@ async def _make_indexes(db: Database, collection: str, report: Report) -> None:
     )
 
 
-async def _place_enrollments(db: Database, term: str, report: Report) -> None:
-    placing = await flask_era.place_enrollments(db, term, datetime.now(UTC))
-    if placing.placed:
-        report.changes.append(f"enrollment: {_count(placing.placed, 'row')} without a term placed in {term}")
-    if placing.folded:
-        report.changes.append(f"enrollment: {_count(placing.folded, 'row')} folded into another of {term}")
-    report.left_alone.extend(placing.reasons)
+async def _place_enrollments(db: Database, now: datetime, report: Report) -> None:
+    known = await stored_terms.find_all(db)
+    if not known:
+        if await flask_enrollments.lack_terms(db):
+            report.left_alone.append("enrollment: rows without a term wait until there is one; `import term` makes it")
+    else:
+        term = terms.current(known, now).term
+        placing = await flask_enrollments.place(db, term, now)
+        if placing.placed:
+            report.changes.append(f"enrollment: {_count(placing.placed, 'row')} without a term placed in {term}")
+        if placing.folded:
+            report.changes.append(f"enrollment: {_count(placing.folded, 'row')} folded into another of {term}")
+        report.left_alone.extend(placing.reasons)
+    if number := await flask_enrollments.place_in_sections(db):
+        report.changes.append(f"enrollment: {_count(number, 'row')} placed in a section")
+    names = {term.term for term in known}
+    report.left_alone.extend(
+        f"enrollment: there are rows of {name}, which is no known term; `import term` makes it"
+        for name in await flask_enrollments.terms_named(db)
+        if name not in names
+    )
+
+
+async def _count_again(db: Database, report: Report) -> None:
+    mended = await transaction(db, lambda session: mend_counts(db, session), PATIENCE)
+    if mended.sections:
+        report.changes.append(f"section: seats counted in {_count(len(mended.sections), 'section')}")
+    if mended.students:
+        report.changes.append(f"schedule: credits counted in {_count(len(mended.students), 'schedule')}")
 
 
 def _count(number: int, noun: str) -> str:

@@ -8,8 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from quart_enroll.mongo import open_database
-from quart_enroll.services import terms
-from quart_enroll.services.upgrade import upgrade
+from quart_enroll.services.upgrade import Defaults, upgrade
 from tests import flask_era
 from tests.local import server
 from tests.people import METHOD, PASSWORD
@@ -22,7 +21,7 @@ async def database(fresh_uri: str) -> str:
     """The address of a Flask site's database after `upgrade-db`."""
     async with open_database(fresh_uri, 20) as db:
         await flask_era.fill(db)
-        await upgrade(db, str(terms.current(datetime.now(UTC).date())))
+        await upgrade(db, datetime.now(UTC), Defaults())
     return fresh_uri
 
 

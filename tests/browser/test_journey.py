@@ -1,22 +1,34 @@
 """The whole way of a student, in a real browser."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from tests.local import quart, server
-from tests.people import METHOD, PASSWORD
+from quart_enroll.models import Wish
+from quart_enroll.mongo import open_database
+from quart_enroll.services import enrollment
+from tests import school
+from tests.local import server
+from tests.people import ADA, BOB, FALL, METHOD, PASSWORD, SPRING
 
 
 @pytest.fixture
-def database(fresh_uri: str) -> str:
-    """The address of a database as the first `make run` makes it."""
-    for command in ("upgrade-db", "seed"):
-        done = quart(command, MONGO_URI=fresh_uri)
-        assert done.returncode == 0, done.stderr
+async def database(fresh_uri: str) -> str:
+    """The address of a small school's database, open since yesterday; bob has the only seat in PHP 202."""
+    now = datetime.now(UTC)
+    later = now + timedelta(days=30)
+    fall = replace(
+        FALL, opens_at=now - timedelta(days=1), add_deadline=later, drop_deadline=later, withdraw_deadline=later
+    )
+    async with open_database(fresh_uri, 20) as db:
+        await school.build(db)
+        await school.fill(db, [fall, SPRING])
+        await enrollment.enroll(db, BOB.user_id, Wish("3333"), now)
     return fresh_uri
 
 
@@ -49,21 +61,54 @@ async def test_register_sign_out_sign_in_enroll_and_see_the_schedule(address: st
     await expect(page.get_by_role("status")).to_contain_text("Hello, Zoe")
 
     await page.get_by_role("link", name="Classes", exact=True).click()
-    await page.get_by_role("button", name="Enroll in PYT 101").click()
+    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
     await expect(page).to_have_url(f"{address}/enrollment")
     await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
 
+    await page.get_by_role("button", name="Drop PYT 101").click()
+    await expect(page.get_by_text("You gave back PYT 101 for Fall 2026.")).to_be_visible()
+    await expect(page.get_by_text("You have no classes yet")).to_be_visible()
+
+
+async def test_wait_in_line_and_get_the_seat_that_comes(address: str, database: str, page: Page) -> None:
+    await _register(page, address)
+    await page.goto(f"{address}/courses/Fall")
+    await page.get_by_role("button", name="Join waitlist of PHP 202").click()
+    await expect(page.get_by_text("You are waiting for a seat in PHP 202, section 01: 1 of 1.")).to_be_visible()
+
+    async with open_database(database, 20) as db:
+        await enrollment.drop(db, BOB.user_id, Wish("3333"), datetime.now(UTC))
+    await page.reload()
+    await expect(page.get_by_role("status")).to_contain_text("A seat became free: you are now enrolled in PHP 202")
+    await expect(page.get_by_role("row", name="PHP 202")).to_be_visible()
+
+
+async def test_swap_for_another_section_and_for_another_course(address: str, page: Page) -> None:
+    await _register(page, address)
+    await page.goto(f"{address}/courses/Fall")
+    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
+    await page.goto(f"{address}/courses/Fall")
+    await page.get_by_role("button", name="Swap PYT 101 for this PYT 101, section 02").click()
+    await expect(page.get_by_role("row", name="1111-02")).to_be_visible()
+
+    await page.goto(f"{address}/courses/Fall")
+    await page.get_by_role("link", name="PHP 202").click()
+    await page.get_by_label("When a seat comes, give back").select_option("PYT 101")
+    await page.get_by_role("button", name="Wait and swap for PHP 202").click()
+    await expect(page.get_by_text("In place of PYT 101, when a seat comes")).to_be_visible()
+
 
 async def test_a_course_wanted_before_signing_in_is_not_forgotten(address: str, page: Page) -> None:
-    await page.goto(f"{address}/courses/")
-    await page.get_by_role("link", name="Enroll in ANG 101").click()
-    await page.get_by_role("button", name="Enroll").click()
-    await page.get_by_label("Email").fill("ada@school.example")
-    await page.get_by_label("Password").fill("enroll-2026")
+    await page.goto(f"{address}/courses/Fall")
+    await page.get_by_role("link", name="Enroll in PYT 101, section 02").click()
+    await page.get_by_role("button", name="Enroll", exact=True).click()
+    await page.get_by_label("Email").fill(ADA.email)
+    await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
-    await expect(page.get_by_label("Course number")).to_have_value("4444")
-    await page.get_by_role("button", name="Enroll").click()
-    await expect(page.get_by_text("You are enrolled in ANG 101")).to_be_visible()
+    await expect(page.get_by_label("Course number")).to_have_value("1111")
+    await expect(page.get_by_label("Section")).to_have_value("02")
+    await page.get_by_role("button", name="Enroll", exact=True).click()
+    await expect(page.get_by_text("You are enrolled in PYT 101")).to_be_visible()
 
 
 async def test_the_visitor_chooses_dark_and_it_stays(address: str, page: Page) -> None:
@@ -81,9 +126,11 @@ async def test_axe_finds_nothing_on_any_page(address: str, page: Page, width: in
     for path in ("/", "/courses/", "/login", "/register", "/enrollment/form?courseID=0", "/courses/Never"):
         await _assert_accessible(page, address + path)
     await _register(page, address)
-    await page.goto(f"{address}/courses/")
-    await page.get_by_role("button", name="Enroll in PYT 101").click()
-    for path in ("/", "/courses/", "/enrollment", "/user"):
+    for name in ("Enroll in PYT 101, section 01", "Join waitlist of PHP 202"):
+        await page.goto(f"{address}/courses/Fall")
+        await page.get_by_role("button", name=name).click()
+    form = "/enrollment/form?courseID="
+    for path in ("/", "/courses/Fall", "/enrollment", f"{form}1111", f"{form}3333", "/enrollment/history", "/user"):
         await _assert_accessible(page, address + path)
 
 

@@ -9,7 +9,7 @@ from mongomock_motor import AsyncMongoMockClient
 
 from quart_enroll.app import create_app
 from quart_enroll.mongo import Database
-from tests.people import COURSES, Browser, Clock, config
+from tests.people import COURSES, SECTIONS, TERMS, Browser, Clock, config
 
 
 @pytest.fixture
@@ -22,6 +22,8 @@ async def anyone() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def _mock(_uri: str, _timeout: float) -> AsyncIterator[Database]:
-    db = AsyncMongoMockClient()["FLASK_Enrollment"]
+    db = AsyncMongoMockClient(tz_aware=True)["FLASK_Enrollment"]
     await db.course.insert_many([asdict(course) for course in COURSES])
+    await db.term.insert_many([asdict(term) | {"term": term.term} for term in TERMS])
+    await db.section.insert_many([asdict(section) for section in SECTIONS])
     yield db

@@ -37,7 +37,7 @@ async def test_a_visitor_is_offered_login_and_register_and_no_schedule(anyone: B
 
 async def test_an_enroll_button_of_a_visitor_leads_to_the_form_with_the_course(anyone: Browser) -> None:
     page = await anyone.read("/courses/")
-    assert 'href="/enrollment/form?courseID=1111&amp;term=Fall+2026"' in page
+    assert 'href="/enrollment/form?courseID=1111&amp;term=Fall+2026&amp;section=01"' in page
     assert 'value="1111"' in await anyone.read("/enrollment/form?courseID=1111&term=Fall+2026")
 
 

@@ -1,37 +1,39 @@
 """Which term is now, which ones a course names, which one a person means."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from quart_enroll.errors import NotTaught, UnknownTerm
 from quart_enroll.models import Course, Term
 from quart_enroll.services import terms
+from tests.people import FALL, FALL_MORNING, SPRING, TERMS
 
-SEPTEMBER = date(2026, 9, 1)
+NEXT_FALL = replace(
+    FALL, year=2027, opens_at=datetime(2027, 8, 1, tzinfo=UTC), withdraw_deadline=datetime(2027, 11, 1, tzinfo=UTC)
+)
+SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
-    ("day", "term"),
+    ("now", "term"),
     [
-        (date(2026, 1, 1), "Spring 2026"),
-        (date(2026, 5, 31), "Spring 2026"),
-        (date(2026, 6, 1), "Summer 2026"),
-        (date(2026, 7, 31), "Summer 2026"),
-        (date(2026, 8, 1), "Fall 2026"),
-        (date(2026, 12, 31), "Fall 2026"),
+        (datetime(2026, 1, 1, tzinfo=UTC), FALL),
+        (FALL.opens_at, FALL),
+        (FALL.add_deadline - SECOND, FALL),
+        (FALL.add_deadline, SPRING),
+        (SPRING.opens_at, SPRING),
+        (datetime(2030, 1, 1, tzinfo=UTC), SPRING),
     ],
 )
-def test_the_current_term_follows_the_calendar(day: date, term: str) -> None:
-    assert str(terms.current(day)) == term
+def test_the_current_term_is_the_one_that_is_open_else_the_next_else_the_last(now: datetime, term: Term) -> None:
+    assert terms.current(TERMS, now) == term
 
 
-def test_terms_sort_by_time() -> None:
-    assert sorted([Term("Winter", 2027), Term("Fall", 2026), Term("Spring", 2027)]) == [
-        Term("Fall", 2026),
-        Term("Winter", 2027),
-        Term("Spring", 2027),
-    ]
+def test_a_school_without_terms_has_no_current_one() -> None:
+    with pytest.raises(UnknownTerm):
+        terms.current([], FALL_MORNING)
 
 
 @pytest.mark.parametrize(
@@ -40,31 +42,56 @@ def test_terms_sort_by_time() -> None:
         ("Fall, Spring", ["Fall 2026", "Spring 2027"]),
         ("autumn", ["Fall 2026"]),
         ("FALL 2027", ["Fall 2027"]),
-        ("Spring/Summer", ["Spring 2027", "Summer 2027"]),
+        ("Spring/Fall 2027", ["Spring 2027", "Fall 2027"]),
         ("Fall 2019", []),
         ("Downfall, Springfield", []),
         ("", []),
     ],
 )
 def test_a_text_names_the_next_terms_of_its_seasons(text: str, named: list[str]) -> None:
-    assert [str(term) for term in terms.named(text, terms.ahead(SEPTEMBER))] == named
+    assert [str(term) for term in terms.named(text, [NEXT_FALL, SPRING, FALL])] == named
 
 
 def test_an_unknown_term_comes_with_the_known_ones() -> None:
     with pytest.raises(UnknownTerm) as refusal:
-        terms.find("Monsoon", [Term("Fall", 2026)])
-    assert refusal.value.known == ["Fall 2026"]
+        terms.find("Monsoon", TERMS, FALL_MORNING)
+    assert refusal.value.known == ["Fall 2026", "Spring 2027"]
 
 
-def test_a_course_is_taken_in_the_next_term_in_which_it_is_taught() -> None:
-    assert str(terms.choose(_course("Spring"), "", SEPTEMBER)) == "Spring 2027"
-    assert str(terms.choose(_course("Fall, Spring"), "Spring, Summer", SEPTEMBER)) == "Spring 2027"
+def test_a_season_means_its_term_to_come_and_a_past_one_only_when_there_is_no_other() -> None:
+    late = FALL.withdraw_deadline
+    assert terms.find("Fall", [FALL, SPRING, NEXT_FALL], late) == NEXT_FALL
+    assert terms.find("Fall", TERMS, late) == FALL
+
+
+@pytest.mark.parametrize(
+    ("text", "offered", "now", "term"),
+    [
+        ("", {"Fall 2026", "Spring 2027"}, FALL_MORNING, FALL),
+        ("", {"Fall 2026", "Spring 2027"}, SPRING.opens_at, SPRING),
+        ("", {"Spring 2027"}, FALL_MORNING, SPRING),
+        ("Fall, Spring", {"Spring 2027"}, FALL_MORNING, SPRING),
+        ("Spring, Fall", {"Fall 2026", "Spring 2027"}, FALL_MORNING, FALL),
+    ],
+)
+def test_a_course_is_taken_in_the_first_term_meant_in_which_it_is_taught(
+    text: str, offered: set[str], now: datetime, term: Term
+) -> None:
+    assert terms.choose(JAVA, TERMS, offered, text, now) == term
 
 
 def test_a_course_is_not_taken_when_it_is_not_taught() -> None:
     with pytest.raises(NotTaught, match=r"JAV 201 is not taught in Fall 2026\."):
-        terms.choose(_course("Spring"), "Fall", SEPTEMBER)
+        terms.choose(JAVA, TERMS, {"Spring 2027"}, "Fall", FALL_MORNING)
 
 
-def _course(term: str) -> Course:
-    return Course("2222", "JAV 201", "", 4, term)
+def test_without_dates_a_season_is_open_from_today_to_its_last_day() -> None:
+    made = terms.by_calendar("Fall, Spring", date(2026, 9, 1), max_credits=18, timezone="UTC")
+    assert [str(term) for term in made] == ["Fall 2026", "Spring 2027"]
+    fall = made[0]
+    assert fall.is_open(datetime(2026, 9, 1, tzinfo=UTC))
+    assert fall.is_open(datetime(2026, 12, 31, 23, 59, tzinfo=UTC))
+    assert not fall.is_open(datetime(2027, 1, 1, tzinfo=UTC))
+
+
+JAVA = Course("2222", "JAV 201", "", 4, "Spring")

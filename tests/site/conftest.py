@@ -1,21 +1,16 @@
 """The whole site in front of a real mongod: an empty database with indexes for each test, and people in it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 
 import pytest
 from quart import Quart
-from werkzeug.security import generate_password_hash
 
 from quart_enroll import mongo
 from quart_enroll.app import create_app
 from quart_enroll.models import User
 from quart_enroll.mongo import Database
-from quart_enroll.repositories import users
-from quart_enroll.services.upgrade import upgrade
-from tests.people import ADA, BOB, COURSES, METHOD, PASSWORD, RITA, Browser, Clock, config
-
-HASH = generate_password_hash(PASSWORD, METHOD)
+from tests import school
+from tests.people import ADA, BOB, RITA, TERMS, Browser, Clock, config
 
 
 @pytest.fixture
@@ -24,17 +19,14 @@ async def empty_db(mongod: str) -> AsyncIterator[Database]:
     async with mongo.open_database(mongod, 20) as db:
         for name in await db.list_collection_names():
             await db[name].delete_many({})
-        await upgrade(db, "Fall 2026")
+        await school.build(db)
         yield db
 
 
 @pytest.fixture
 async def db(empty_db: Database) -> Database:
-    """A small school: three courses, ada, bob and rita."""
-    await empty_db.course.insert_many([asdict(course) for course in COURSES])
-    for user in (ADA, BOB, RITA):
-        await users.add(empty_db, user, HASH)
-    await users.raise_counter(empty_db)
+    """A small school: two terms, three courses in sections, ada, bob and rita."""
+    await school.fill(empty_db, TERMS)
     return empty_db
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 from click.testing import Result
 from quart import Quart
 
+from quart_enroll.models import Wish
 from quart_enroll.mongo import Database
+from quart_enroll.repositories import sections, terms
+from quart_enroll.services import enrollment
 from tests.people import ADA, BOB, PASSWORD, RITA
 
 Run = Callable[..., Awaitable[Result]]
@@ -40,7 +44,7 @@ async def test_import_takes_courses_and_the_second_time_changes_nothing(run: Run
     assert (first.exit_code, first.output) == (0, "course: 1 added, 1 changed, 0 unchanged.\n")
     assert (await run("import", "course", file)).output == "course: 0 added, 0 changed, 2 unchanged.\n"
     stored = await db.course.find_one({"courseID": "7777"}, {"_id": 0})
-    assert stored == COURSE
+    assert stored == COURSE | {"subject": "", "prerequisites": [], "corequisites": []}
 
 
 async def test_import_reads_csv(run: Run, db: Database, tmp_path: Path) -> None:
@@ -160,6 +164,29 @@ async def test_seed_fills_only_an_empty_catalog(run: Run, db: Database) -> None:
     assert (await run("seed")).exit_code == 0
     assert await db.course.distinct("courseID") == ["1111", "2222", "3333", "4444", "5555"]
     assert await db.user.count_documents({"role": "registrar"}) == 1
+
+
+async def test_the_demo_school_is_open_whenever_it_is_made(run: Run, db: Database) -> None:
+    for collection in (db.course, db.term, db.section, db.user):
+        await collection.delete_many({})
+    assert (await run("seed")).exit_code == 0
+    now = datetime.now(UTC)
+    known = await terms.find_all(db)
+    assert {term.season for term in known} == {"Fall", "Spring"}
+    assert all(term.is_open(now) for term in known)
+    offered = await sections.find_all(db, [term.term for term in known])
+    courses = [course async for course in db.course.find()]
+    assert {(one.courseID, one.term.split()[0]) for one in offered} == {
+        (course["courseID"], season) for course in courses for season in course["term"].split(", ")
+    }
+    taken = await enrollment.enroll(db, 1, Wish("1111"), now)
+    assert taken.section.section == "01"
+
+
+async def test_seed_says_what_stands_in_its_way(run: Run, db: Database) -> None:
+    result = await run("seed", "--force")
+    assert result.exit_code == 1
+    assert "row 4: email: The address belongs to user 3." in result.output
 
 
 async def test_seed_may_be_told_to_add(run: Run, db: Database) -> None:

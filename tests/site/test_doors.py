@@ -17,6 +17,11 @@ DOORS = {
     "/logout": (303, 303, 303),
     "/enrollment": (303, 200, 200),
     "/enrollment/form": (200, 200, 200),
+    "/enrollment/drop": (405, 405, 405),
+    "/enrollment/swap": (405, 405, 405),
+    "/enrollment/history": (303, 200, 200),
+    "/waitlist": (405, 405, 405),
+    "/waitlist/leave": (405, 405, 405),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<idx>": (200, 200, 200),
@@ -25,6 +30,15 @@ DOORS = {
     "/readyz": (200, 200, 200),
 }
 VALUES = {"<term>": "Fall", "<idx>": "0", "<path:filename>": "site.css"}
+
+# Where a POST of nobody leads after signing in.
+CHANGES = {
+    "/enrollment": "/enrollment/form?courseID=1111",
+    "/enrollment/drop": "/enrollment",
+    "/enrollment/swap": "/enrollment",
+    "/waitlist": "/enrollment",
+    "/waitlist/leave": "/enrollment",
+}
 
 
 def _address(rule: str) -> str:
@@ -35,12 +49,29 @@ def _address(rule: str) -> str:
 
 def test_every_door_is_listed(app: Quart) -> None:
     assert {rule.rule for rule in app.url_map.iter_rules()} == set(DOORS)
+    posts = {rule.rule for rule in app.url_map.iter_rules() if rule.methods and "POST" in rule.methods}
+    assert posts == {*CHANGES, "/register", "/login", "/logout"}
 
 
 @pytest.mark.parametrize("rule", DOORS)
 async def test_each_door_opens_for_whom_it_should(rule: str, anyone: Browser, ada: Browser, rita: Browser) -> None:
     answers = [(await visitor.get(_address(rule))).status_code for visitor in (anyone, ada, rita)]
     assert tuple(answers) == DOORS[rule]
+
+
+@pytest.mark.parametrize("path", CHANGES)
+async def test_nobody_changes_anything_without_signing_in(path: str, anyone: Browser) -> None:
+    response = await anyone.post(path, form={"courseID": "1111"})
+    assert response.status_code == 303
+    page = await anyone.read(response.location)
+    assert "Please sign in" in page
+    assert f'name="next" type="hidden" value="{CHANGES[path]}"' in page
+
+
+@pytest.mark.parametrize("path", CHANGES)
+async def test_a_foreign_page_changes_nothing(path: str, ada: Browser) -> None:
+    response = await ada.post(path, form={"courseID": "1111"}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 400
 
 
 async def test_templates_of_the_flask_site_may_say_index_with_a_capital(app: Quart) -> None:

@@ -1,11 +1,17 @@
 """What a visitor sees when something is not as it should be."""
 
+import asyncio
 import logging
 
 import pytest
 from quart import Quart
 
-from tests.people import Browser, registration, text
+from quart_enroll.app import create_app
+from quart_enroll.context import EXTENSION
+from quart_enroll.mongo import Database, Session
+from quart_enroll.repositories import courses
+from quart_enroll.services import turnstile
+from tests.people import Browser, config, registration, text
 
 
 async def test_an_unknown_address_is_a_page_of_the_site(anyone: Browser) -> None:
@@ -91,6 +97,28 @@ async def test_every_answer_tells_browsers_to_be_strict(anyone: Browser, ada: Br
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
         assert "unsafe-inline" not in headers["Content-Security-Policy"]
     assert (await ada.get("/courses/")).headers["Cache-Control"] == "no-store"
+
+
+async def test_a_change_whose_client_is_gone_comes_to_its_end_before_the_database_closes(
+    db: Database, mongod: str
+) -> None:
+    app = create_app(config(mongo_uri=mongod))
+    async with app.test_app():
+        database: Database = app.extensions[EXTENSION].database
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def body(session: Session) -> None:
+            begun.set()
+            await go_on.wait()
+            await database.course.update_one({"courseID": "1111"}, {"$set": {"credits": 5}}, session=session)
+
+        client = asyncio.ensure_future(turnstile.change(database, [], body))
+        await begun.wait()
+        client.cancel()
+        asyncio.get_running_loop().call_later(0.05, go_on.set)
+    course = await courses.find(db, "1111")
+    assert course is not None
+    assert course.credits == 5
 
 
 async def test_alive_and_ready(anyone: Browser) -> None:

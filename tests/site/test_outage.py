@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.commands.local_mongod import local_mongod
 from quart_enroll.mongo import open_database
-from quart_enroll.services.upgrade import upgrade
+from quart_enroll.services.upgrade import Defaults, upgrade
 from tests.people import Browser, config, registration, text
 
 AWAY_AFTER = 1.0
@@ -70,7 +71,7 @@ async def test_a_database_that_stops_answering_is_told_in_words_and_nothing_is_l
     browser = Browser(site.test_client())
     with local_mongod(folder):
         async with open_database(uri, 10) as db:
-            await upgrade(db, "Fall 2026")
+            await upgrade(db, datetime.now(UTC), Defaults())
             pid = (await db.command("serverStatus"))["pid"]
         assert (await browser.post("/register", form=registration())).status_code == 303
         os.kill(pid, signal.SIGSTOP)

@@ -2,21 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorCollection
 
+from quart_enroll.models import Course, Section
 from quart_enroll.mongo import Database, Document, open_database
-from quart_enroll.repositories import courses, enrollments, users
-from quart_enroll.services import accounts
+from quart_enroll.repositories import courses, enrollments, schedules, sections, terms, users
+from quart_enroll.services import accounts, checking
+from quart_enroll.services.catalog_files import FileCourse, import_courses
 from quart_enroll.services.passwords import Hasher
-from quart_enroll.services.upgrade import Report, upgrade
-from tests import flask_era
+from quart_enroll.services.upgrade import Defaults, Report, upgrade
+from tests import flask_era, people
 from tests.local import quart, with_database
 
 TERM = "Fall 2026"
+NOW = datetime(2026, 9, 1, 9, tzinfo=UTC)
+NEXT_SPRING = datetime(2027, 2, 1, tzinfo=UTC)
+DEFAULTS = Defaults("America/New_York", 15, section_capacity=1)
 
 
 @pytest.fixture
@@ -38,7 +44,10 @@ async def seats(db: Database) -> list[tuple[int, str]]:
 async def everything(db: Database) -> dict[str, list[Document]]:
     """All rows of all collections."""
     names = sorted(await db.list_collection_names())
-    return {name: await db[name].find().sort("_id").to_list(None) for name in names}
+    rows = {name: await db[name].find().sort("_id").to_list(None) for name in names}
+    for name in rows.keys() & {"term", "section", "schedule"}:  # what this site adds has an _id of chance
+        rows[name] = sorted(({**row, "_id": 0} for row in rows[name]), key=str)
+    return rows
 
 
 async def flask_enrolls(db: Database, user_id: int, courseID: str) -> None:
@@ -48,7 +57,7 @@ async def flask_enrolls(db: Database, user_id: int, courseID: str) -> None:
 
 
 async def test_credits_that_were_text_become_numbers(db: Database) -> None:
-    report = await upgrade(db, TERM)
+    report = await upgrade(db, NOW, DEFAULTS)
     stored = {course["courseID"]: course["credits"] async for course in db.course.find()}
     assert stored == {"1111": 3, "2222": 4, "3333": 4, "6666": 1.5, "7777": "by arrangement"}
     assert "course: the credits of 3 courses are numbers now" in report.changes
@@ -56,20 +65,21 @@ async def test_credits_that_were_text_become_numbers(db: Database) -> None:
 
 
 async def test_every_student_keeps_every_seat_once(db: Database) -> None:
-    report = await upgrade(db, TERM)
+    report = await upgrade(db, NOW, DEFAULTS)
     assert await seats(db) == [(1, "1111"), (1, "3333"), (2, "1111"), (2, "3333"), (9, "6666")]
     assert "enrollment: 5 rows without a term placed in Fall 2026" in report.changes
     assert "enrollment: 2 rows folded into another of Fall 2026" in report.changes
 
 
 async def test_of_double_enrollments_the_oldest_stays(db: Database) -> None:
-    await upgrade(db, TERM)
+    await upgrade(db, NOW, DEFAULTS)
     row = await db.enrollment.find_one({"user_id": 1, "courseID": "1111"})
     assert row == {
         "_id": flask_era.row_id(0),
         "user_id": 1,
         "courseID": "1111",
         "term": TERM,
+        "section": "01",
         "status": "enrolled",
         "enrolled_at": flask_era.made_at(0),
     }
@@ -79,14 +89,14 @@ async def test_what_belongs_to_no_course_or_no_user_is_listed_and_left_alone(db:
     numbers = (flask_era.UNKNOWN_COURSE, flask_era.UNKNOWN_USER)
     lost = {"_id": {"$in": [flask_era.row_id(number) for number in numbers]}}
     before = await db.enrollment.find(lost).to_list(None)
-    report = await upgrade(db, TERM)
+    report = await upgrade(db, NOW, DEFAULTS)
     assert await db.enrollment.find(lost).to_list(None) == before
     assert f"enrollment: {flask_era.row_id(5)} is for course “9999”, which is unknown" in report.left_alone
     assert f"enrollment: {flask_era.row_id(6)} is of user 77, who has no account" in report.left_alone
 
 
 async def test_two_users_with_one_address_are_listed_and_left_alone(db: Database) -> None:
-    report = await upgrade(db, TERM)
+    report = await upgrade(db, NOW, DEFAULTS)
     roles = {user["user_id"]: user.get("role") async for user in db.user.find()}
     assert roles == {1: "student", 2: "student", 5: None, 6: None, 9: "student"}
     [line] = [line for line in report.left_alone if "share an email address" in line]
@@ -96,7 +106,7 @@ async def test_two_users_with_one_address_are_listed_and_left_alone(db: Database
 
 
 async def test_people_of_the_flask_site_sign_in_with_their_old_password(db: Database) -> None:
-    await upgrade(db, TERM)
+    await upgrade(db, NOW, DEFAULTS)
     with Hasher("scrypt:1024:8:1", threads=1, queue=9) as hasher:
         for user_id, (_, email, _) in flask_era.PEOPLE.items():
             user = await accounts.check(db, hasher, email=email, password=flask_era.PASSWORD)
@@ -105,28 +115,30 @@ async def test_people_of_the_flask_site_sign_in_with_their_old_password(db: Data
 
 
 async def test_the_second_run_changes_nothing_and_says_so(db: Database) -> None:
-    first = await upgrade(db, TERM)
+    first = await upgrade(db, NOW, DEFAULTS)
     before = await everything(db)
-    second = await upgrade(db, TERM)
+    second = await upgrade(db, NOW, DEFAULTS)
     assert second == Report([], first.left_alone, [])
     assert await everything(db) == before
 
 
 async def test_the_next_terms_run_leaves_the_seats_of_this_term(db: Database) -> None:
-    await upgrade(db, TERM)
+    await upgrade(db, NOW, DEFAULTS)
     before = await seats(db)
-    assert (await upgrade(db, "Spring 2027")).changes == []
+    assert (await upgrade(db, NEXT_SPRING, DEFAULTS)).changes == []
     assert await seats(db) == before
 
 
 async def test_rows_that_a_flask_site_adds_afterwards_find_their_place(db: Database) -> None:
-    await upgrade(db, TERM)
+    await upgrade(db, NOW, DEFAULTS)
     await flask_enrolls(db, 1, "1111")
     await flask_enrolls(db, 1, "2222")
-    report = await upgrade(db, TERM)
+    report = await upgrade(db, NOW, DEFAULTS)
     assert report.changes == [
         "enrollment: 1 row without a term placed in Fall 2026",
         "enrollment: 1 row folded into another of Fall 2026",
+        "section: 1 section made",
+        "schedule: credits counted in 1 schedule",
     ]
     assert await seats(db) == [(1, "1111"), (1, "2222"), (1, "3333"), (2, "1111"), (2, "3333"), (9, "6666")]
 
@@ -136,7 +148,7 @@ async def test_a_seat_is_as_old_as_the_oldest_row_that_was_folded_into_it(db: Da
     seat = {"user_id": 1, "courseID": "1111", "term": TERM, "status": "enrolled"}
     await db.enrollment.insert_one({**seat, "enrolled_at": flask_era.made_at(100)})
     await db.enrollment.insert_one({"_id": flask_era.row_id(50), "user_id": 1, "courseID": "1111"})
-    await upgrade(db, TERM)
+    await upgrade(db, NOW, DEFAULTS)
     [row] = await db.enrollment.find({"user_id": 1}).to_list(None)
     assert row["enrolled_at"] == flask_era.made_at(50)
 
@@ -144,19 +156,19 @@ async def test_a_seat_is_as_old_as_the_oldest_row_that_was_folded_into_it(db: Da
 async def test_double_rows_that_have_a_term_already_are_folded_too(db: Database) -> None:
     seat = {"user_id": 2, "courseID": "2222", "term": TERM, "status": "enrolled"}
     await db.enrollment.insert_many([{**seat, "enrolled_at": flask_era.made_at(hour)} for hour in (7, 3, 5)])
-    report = await upgrade(db, TERM)
+    report = await upgrade(db, NOW, DEFAULTS)
     [row] = await db.enrollment.find({"user_id": 2, "courseID": "2222"}).to_list(None)
     assert row["enrolled_at"] == flask_era.made_at(3)
     assert "enrollment: 2 rows folded into an older one" in report.changes
 
 
 async def test_the_next_student_gets_a_number_past_the_highest(db: Database) -> None:
-    await upgrade(db, TERM)
+    await upgrade(db, NOW, DEFAULTS)
     assert await users.next_number(db) == 10
 
 
 async def test_every_index_and_validator_stands_beside_those_of_mongoengine(db: Database) -> None:
-    report = await upgrade(db, TERM)
+    report = await upgrade(db, NOW, DEFAULTS)
     assert report.failures == []
     for repository, collection in ((courses, "course"), (users, "user"), (enrollments, "enrollment")):
         wanted = {index.document["name"] for index in repository.INDEXES}
@@ -167,7 +179,7 @@ async def test_every_index_and_validator_stands_beside_those_of_mongoengine(db: 
 async def test_an_index_under_another_name_is_as_good(db: Database) -> None:
     await db.course.drop_index("courseID_1")
     await db.course.create_index("courseID", unique=True, name="by_number")
-    report = await upgrade(db, TERM)
+    report = await upgrade(db, NOW, DEFAULTS)
     assert report.failures == []
     assert "courseID_1" not in await db.course.index_information()
 
@@ -175,7 +187,7 @@ async def test_an_index_under_another_name_is_as_good(db: Database) -> None:
 async def test_an_index_with_other_options_is_told_in_words(db: Database) -> None:
     await db.user.drop_index("user_id_1")
     await db.user.create_index("user_id")
-    report = await upgrade(db, TERM)
+    report = await upgrade(db, NOW, DEFAULTS)
     assert report.failures == ["user: there is an index user_id_1 with other options; drop it, then run this again"]
     assert len(await seats(db)) == 5
 
@@ -185,7 +197,7 @@ async def test_a_number_used_twice_is_listed_and_its_index_waits(db: Database) -
     await db.course.drop_index("courseID_1")
     await db.user.update_one({"user_id": 2}, {"$set": {"user_id": 1}})
     await db.course.update_one({"courseID": "2222"}, {"$set": {"courseID": "1111"}})
-    report = await upgrade(db, TERM)
+    report = await upgrade(db, NOW, DEFAULTS)
     assert any(line.startswith("user: user_id 1 belongs to 1 (_id") for line in report.left_alone)
     assert any(line.startswith("course: courseID 1111 belongs to 1111") for line in report.left_alone)
     waiting = [line for line in report.left_alone if "must wait" in line]
@@ -204,16 +216,109 @@ async def test_a_number_used_twice_is_listed_and_its_index_waits(db: Database) -
 )
 async def test_a_user_who_lacks_something_is_listed(db: Database, change: Document, field: str) -> None:
     await db.user.update_one({"user_id": 2}, change)
-    report = await upgrade(db, TERM)
+    report = await upgrade(db, NOW, DEFAULTS)
     assert any(line.startswith("user: ") and line.endswith(f"lacks a proper {field}") for line in report.left_alone)
 
 
 async def test_a_row_whose_id_tells_no_time_counts_from_now(db: Database) -> None:
     await db.enrollment.insert_one({"_id": "by hand", "user_id": 2, "courseID": "2222"})
-    await upgrade(db, TERM)
+    await upgrade(db, NOW, DEFAULTS)
     row = await db.enrollment.find_one({"_id": "by hand"})
     assert row is not None
     assert row["enrolled_at"].year >= 2026
+
+
+async def test_the_seasons_of_the_courses_become_terms_that_are_open(db: Database) -> None:
+    report = await upgrade(db, NOW, DEFAULTS)
+    made = await terms.find_all(db)
+    assert [(term.term, term.max_credits, term.timezone) for term in made] == [
+        ("Fall 2026", 15, "America/New_York"),
+        ("Spring 2027", 15, "America/New_York"),
+    ]
+    assert all(term.is_open(NOW) for term in made)
+    assert "term: Fall 2026 made, open until 2027-01-01" in report.changes
+
+
+async def test_every_course_is_offered_in_a_section_of_each_of_its_terms(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    offered = await sections.find_all(db, ["Fall 2026", "Spring 2027"])
+    assert [(one.term, one.courseID, one.seats_taken) for one in offered] == [
+        ("Fall 2026", "1111", 2),
+        ("Fall 2026", "3333", 2),
+        ("Fall 2026", "6666", 1),
+        ("Fall 2026", "7777", 0),
+        ("Spring 2027", "1111", 0),
+        ("Spring 2027", "2222", 0),
+        ("Spring 2027", "6666", 0),
+    ]
+    assert {(one.section, one.capacity, one.waitlist_capacity, one.meetings) for one in offered} == {("01", 1, 10, ())}
+
+
+async def test_a_schedule_has_the_credits_of_its_courses(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    assert await schedules.credits_of(db, 1) == {TERM: 7}
+    assert await schedules.credits_of(db, 9) == {TERM: 1.5}
+
+
+async def test_who_sat_in_a_crowd_goes_on_sitting_there_and_that_is_no_fault(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    found = await checking.check(db, NOW)
+    assert found.notes == [
+        f"{courseID}, section 01, Fall 2026: 2 are enrolled on 1 seats, since the capacity was lowered."
+        for courseID in ("1111", "3333")
+    ]
+    assert [line for line in found.disagreements if not line.startswith("Enrollment ")] == []
+    assert len(found.disagreements) == 2  # the rows that are left alone
+
+
+async def test_a_school_with_terms_and_sections_keeps_them(db: Database) -> None:
+    await terms.put_all(db, [people.FALL])
+    await sections.put_all(db, [Section(TERM, "1111", "A", 40, waitlist_capacity=3)])
+    await upgrade(db, NOW, DEFAULTS)
+    assert await terms.find_all(db) == [people.FALL]
+    [offered] = await sections.find_all(db, [TERM], "1111")
+    assert (offered.section, offered.capacity, offered.seats_taken) == ("A", 40, 2)
+
+
+async def test_a_course_that_was_imported_gets_no_section_by_itself(db: Database) -> None:
+    file = FileCourse(1, Course("8888", "SEW 101", "", 2, "Fall"), frozenset())
+    await import_courses(db, [file], NOW)
+    await upgrade(db, NOW, DEFAULTS)
+    assert not await sections.find_all(db, [TERM], "8888")
+
+
+async def test_enrollments_that_have_a_term_but_no_section_get_one(db: Database) -> None:
+    placed = {"user_id": 2, "term": "Fall 2025", "status": "enrolled", "enrolled_at": NOW}
+    await db.enrollment.insert_one({**placed, "courseID": "2222"})
+    report = await upgrade(db, NOW, DEFAULTS)
+    row = await db.enrollment.find_one({"user_id": 2, "term": "Fall 2025"})
+    assert row is not None
+    assert row["section"] == "01"
+    [offered] = await sections.find_all(db, ["Fall 2025"])
+    assert (offered.courseID, offered.seats_taken) == ("2222", 1)
+    past = await terms.find(db, "Fall 2025")
+    assert past is not None
+    assert not past.is_open(NOW)
+    assert "enrollment: 1 row placed in a section" in report.changes
+
+
+async def test_rows_of_a_term_that_nobody_knows_are_listed(db: Database) -> None:
+    await terms.put_all(db, [people.FALL])
+    lost = {"user_id": 2, "term": "Fall 2019", "courseID": "2222", "status": "enrolled", "enrolled_at": NOW}
+    await db.enrollment.insert_one(lost)
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert "enrollment: there are rows of Fall 2019, which is no known term; `import term` makes it" in (
+        report.left_alone
+    )
+
+
+async def test_without_any_season_the_enrollments_wait_for_a_term(db: Database) -> None:
+    await db.course.update_many({}, {"$set": {"term": "whenever"}})
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert "enrollment: rows without a term wait until there is one; `import term` makes it" in report.left_alone
+    await terms.put_all(db, [people.FALL])
+    await upgrade(db, NOW, DEFAULTS)
+    assert len(await seats(db)) == 5
 
 
 class Killed(Exception):
@@ -246,7 +351,7 @@ async def killed_before_write(db: Database, writes: Writes, number: int) -> bool
     await flask_era.fill(db)
     writes.left = number
     try:
-        await upgrade(db, TERM)
+        await upgrade(db, NOW, DEFAULTS)
     except Killed:
         return True
     finally:
@@ -255,12 +360,12 @@ async def killed_before_write(db: Database, writes: Writes, number: int) -> bool
 
 
 async def test_killed_at_any_write_it_goes_on_the_next_time(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    await upgrade(db, TERM)
+    await upgrade(db, NOW, DEFAULTS)
     wanted = await everything(db)
     writes = Writes(monkeypatch)
     number = 0
     while await killed_before_write(db, writes, number):
-        await upgrade(db, TERM)
+        await upgrade(db, NOW, DEFAULTS)
         assert await everything(db) == wanted
         number += 1
     assert number >= 9

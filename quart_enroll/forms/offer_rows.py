@@ -1,0 +1,120 @@
+"""What shape a row of a file of terms or sections must have."""
+
+import re
+from datetime import datetime
+from typing import Any, ClassVar
+
+from wtforms import DecimalField, Form, IntegerField, StringField, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
+
+from quart_enroll.forms import cells
+from quart_enroll.forms.base import one_line, stripped
+from quart_enroll.forms.rows import COURSE_ID, Row, number, reads
+from quart_enroll.models import Section, Term
+from quart_enroll.services import terms
+from quart_enroll.services.catalog_files import DEFAULT_WAITLIST
+
+MOMENTS = ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline")
+AFTER = (("opens_at", "add_deadline"), ("opens_at", "drop_deadline"))
+"""Of each two moments the second must come after the first."""
+
+NOT_BEFORE = (("add_deadline", "withdraw_deadline"), ("drop_deadline", "withdraw_deadline"))
+"""Of each two moments the second must not come before the first."""
+
+MOST_SEATS = 100_000
+
+
+def _names_a_term(_: Form, field: Any) -> None:
+    """Take "Fall 2026", and "Fall" for the next one."""
+    if not re.fullmatch(r"[A-Za-z]+(\s+\d{4})?", field.data) or len(terms.seasons(field.data)) != 1:
+        raise ValidationError("Name one term, like Fall 2026.")
+
+
+class TermRow(Row):
+    """A term; its name is in `term`, or in `season` and `year`."""
+
+    term = StringField(validators=[Optional(), one_line], filters=[stripped])
+    season = StringField(validators=[one_line], filters=[stripped])
+    year = StringField(validators=[one_line], filters=[stripped])
+    timezone = StringField(validators=[DataRequired(), one_line, Length(max=50), reads(cells.timezone)])
+    max_credits = DecimalField(validators=[InputRequired(), NumberRange(0, 100)])
+    opens_at = StringField(validators=[DataRequired()], filters=[stripped])
+    add_deadline = StringField(validators=[DataRequired()], filters=[stripped])
+    drop_deadline = StringField(validators=[DataRequired()], filters=[stripped])
+    withdraw_deadline = StringField(validators=[DataRequired()], filters=[stripped])
+
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
+        """Check besides what belongs together: season and year, and the moments."""
+        super().validate(*args, **kwargs)
+        name = self._name()
+        if not re.fullmatch(r"[A-Za-z]+ (19|20|21)\d\d", name) or len(terms.seasons(name)) != 1:
+            self._refuse("term", "Name one season and year, like Fall 2026.")
+        elif self.season.data and terms.seasons(self.season.data) != terms.seasons(name):
+            self._refuse("season", f"The term is {name}.")
+        elif self.year.data and self.year.data != name.split()[1]:
+            self._refuse("year", f"The term is {name}.")
+        if not self.timezone.errors:
+            self._check_moments()
+        return not self.errors
+
+    def read(self) -> Term:
+        """Return the term that the row describes."""
+        [season], year = terms.seasons(self._name()), self._name().split()[1]
+        windows = {name: self._moment(name) for name in MOMENTS}
+        return Term(
+            season, int(year), **windows, max_credits=number(self.max_credits), timezone=str(self.timezone.data)
+        )
+
+    def _name(self) -> str:
+        return " ".join((self.term.data or f"{self.season.data or ''} {self.year.data or ''}").split())
+
+    def _moment(self, name: str) -> datetime:
+        return cells.moment(self[name].data, cells.timezone(self.timezone.data or ""))
+
+    def _check_moments(self) -> None:
+        moments = {}
+        for name in MOMENTS:
+            if not self[name].errors:
+                try:
+                    moments[name] = self._moment(name)
+                except ValueError as error:
+                    self._refuse(name, str(error))
+        for early, late in AFTER:
+            if moments.keys() >= {early, late} and moments[late] <= moments[early]:
+                self._refuse(late, f"This must come after {early}.")
+        for early, late in NOT_BEFORE:
+            if moments.keys() >= {early, late} and moments[late] < moments[early]:
+                self._refuse(late, f"This must not come before {early}.")
+
+    def _refuse(self, name: str, sentence: str) -> None:
+        self[name].errors = [*self[name].errors, sentence]
+
+
+class SectionRow(Row):
+    """A section; a number like 1 is written as 01."""
+
+    LISTS: ClassVar = {"meetings": (cells.meetings_text, "A list of objects with days, start and end is needed.")}
+
+    term = StringField(validators=[DataRequired(), one_line, _names_a_term], filters=[stripped])
+    courseID = StringField(validators=COURSE_ID, filters=[stripped])
+    section = StringField(validators=[DataRequired(), one_line, Length(max=10)], filters=[stripped])
+    capacity = IntegerField(validators=[InputRequired(), NumberRange(0, MOST_SEATS)])
+    waitlist_capacity = IntegerField(validators=[Optional(), NumberRange(0, MOST_SEATS)])
+    meetings = StringField(validators=[one_line, reads(cells.meetings)])
+    instructor = StringField(validators=[one_line, Length(max=100)], filters=[stripped])
+    room = StringField(validators=[one_line, Length(max=50)], filters=[stripped])
+
+    def read(self) -> Section:
+        """Return the section that the row describes; its term may be a season alone."""
+        given = str(self.section.data)
+        waitlist_capacity = self.waitlist_capacity.data
+        return Section(
+            term=str(self.term.data),
+            courseID=str(self.courseID.data),
+            section=given.zfill(2) if given.isascii() and given.isdigit() else given,
+            capacity=self.capacity.data or 0,
+            waitlist_capacity=DEFAULT_WAITLIST if waitlist_capacity is None else waitlist_capacity,
+            meetings=cells.meetings(self.meetings.data or ""),
+            instructor=self.instructor.data or "",
+            room=self.room.data or "",
+        )

@@ -1,0 +1,125 @@
+"""What a visitor can do about each section now: the one button that fits, or the reason why there is none."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from quart_enroll.errors import AlreadyEnrolled, AlreadyWaiting, Refused, TimeConflict, WaitlistFull
+from quart_enroll.models import Course, Held, Section, SectionKey, Term
+from quart_enroll.pages.standing import Standing
+from quart_enroll.services import rules
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A form of one button: where it goes, what it says (and `about` what, for who does not see the page), what
+    it sends."""
+
+    endpoint: str
+    label: str
+    about: str
+    fields: dict[str, str]
+    strong: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A section as one visitor sees it: where the student stands (`state`), what is in the way (`reason`), and
+    the `button` for what can be done."""
+
+    section: Section
+    state: str = ""
+    reason: str = ""
+    button: Button | None = None
+
+
+def of_course(term: Term, course: Course, sections: Iterable[Section], mine: Standing, now: datetime) -> list[Choice]:
+    """Return what the visitor can do about each of the course's sections."""
+    return [_choice(term, course, section, mine, now) for section in sections]
+
+
+def swaps(term: Term, course: Course, section: Section, mine: Standing, now: datetime) -> list[Held]:
+    """Return the student's other courses in whose stead the section would fit."""
+    if not term.is_open(now) or not _has_room(section, mine) or mine.place(section.key):
+        return []
+    others = [] if any(one.section.key == section.key for one in mine.enrolled) else mine.enrolled
+    return [
+        one
+        for one in others
+        if one.courseID != course.courseID
+        and not rules.going_along(one.courseID, mine.enrolled)
+        and rules.fits(term, course, section, [kept for kept in mine.enrolled if kept is not one])
+    ]
+
+
+def drop_button(term: Term, course: Course, now: datetime) -> Button | None:
+    """Return what gives back a seat, while that can be done."""
+    if now >= term.withdraw_deadline:
+        return None
+    label, about = ("Drop", course.title) if now < term.drop_deadline else ("Withdraw", f"from {course.title}")
+    return Button("enrollment_drop", label, about, {"courseID": course.courseID, "term": term.term}, strong=False)
+
+
+def leave_button(key: SectionKey, title: str) -> Button:
+    """Return what takes a student out of a line."""
+    fields = {"courseID": key.courseID, "term": key.term}
+    return Button("waitlist_leave", "Leave", f"the waitlist of {title}", fields, strong=False)
+
+
+def _choice(term: Term, course: Course, section: Section, mine: Standing, now: datetime) -> Choice:
+    if any(one.section.key == section.key for one in mine.enrolled):
+        return Choice(section, "Enrolled", button=drop_button(term, course, now))
+    if place := mine.place(section.key):
+        because = place.waiting.skipped_because or ""
+        return Choice(
+            section, f"Waiting, {place.position} of {place.of}", because, leave_button(section.key, course.title)
+        )
+    if not term.is_open(now):
+        return Choice(section)
+    try:
+        if mine.taken is not None:
+            rules.check_prerequisites(course, term, mine.taken)
+        return Choice(section, button=_button(course, section, mine, _in_the_way(term, course, section, mine)))
+    except Refused as refusal:
+        return Choice(section, reason=refusal.sentence)
+
+
+def _in_the_way(term: Term, course: Course, section: Section, mine: Standing) -> Held | None:
+    """Return the course that must go to make room, or None; raise the reason when that would not be enough."""
+    try:
+        rules.check_fits(term, course, section, mine.enrolled)
+    except (AlreadyEnrolled, TimeConflict):
+        clashes = [
+            one for one in mine.enrolled if one.courseID == course.courseID or rules.overlap(section, one.section)
+        ]
+        if len(clashes) > 1:
+            raise
+        rules.check_fits(term, course, section, [one for one in mine.enrolled if one not in clashes])
+        if clashes[0].courseID != course.courseID:
+            rules.check_alone(clashes[0], mine.enrolled)
+        return clashes[0]
+    return None
+
+
+def _button(course: Course, section: Section, mine: Standing, gone: Held | None) -> Button:
+    if not _has_room(section, mine):
+        waiting = mine.waits_for(course.courseID)
+        raise AlreadyWaiting(course.title, waiting) if waiting else WaitlistFull(course.title, section.section)
+    where = {"term": section.term, "section": section.section}
+    this = f"{course.title}, section {section.section}"
+    if not section.open_seats:
+        linked = {"drop_if_enrolled": gone.courseID} if gone else {}
+        fields = {"courseID": course.courseID, **where, **linked}
+        if gone:
+            return Button("waitlist_join", f"Wait to swap {gone.course.title} for this", this, fields, strong=False)
+        return Button("waitlist_join", "Join waitlist", f"of {this}", fields, strong=False)
+    if gone:
+        fields = {"drop": gone.courseID, "add": course.courseID, **where}
+        return Button("enrollment_swap", f"Swap {gone.course.title} for this", this, fields, strong=False)
+    return Button("enrollment", "Enroll", f"in {this}", {"courseID": course.courseID, **where})
+
+
+def _has_room(section: Section, mine: Standing) -> bool:
+    """Tell whether there is a seat, or a place in the line for who does not wait for the course yet."""
+    can_wait = section.waiting < section.waitlist_capacity and not mine.waits_for(section.courseID)
+    return bool(section.open_seats or can_wait)

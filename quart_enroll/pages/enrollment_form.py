@@ -1,0 +1,58 @@
+"""The form filled in by its address, and all that can be done about the sections of its course."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from quart import request
+
+from quart_enroll import auth
+from quart_enroll.context import database, now
+from quart_enroll.errors import NotTaught, UnknownCourse, UnknownTerm
+from quart_enroll.forms.enrollment import EnrollForm
+from quart_enroll.models import Course, Held, Term
+from quart_enroll.pages import choices, standing
+from quart_enroll.pages.choices import Choice
+from quart_enroll.pages.courses import window
+from quart_enroll.rendering import render
+from quart_enroll.services import catalog, terms
+from quart_enroll.services.catalog import Catalog
+
+
+async def enrollment_form() -> str:
+    moment = now()
+    form = EnrollForm.from_query()
+    offered = await catalog.load(database(), moment)
+    course = offered.find(form.wish().courseID)
+    if request.args and form.validate() and course is None:
+        form.courseID.errors = [UnknownCourse(form.wish().courseID).sentence]
+    term = _term(form, offered, course, moment) if course else None
+    form.offer(offered.terms, term, offered.sections_of(course.courseID, term) if course and term else [])
+    return render(
+        "enrollment_form.html",
+        title=f"Enroll in {course.title}" if course else "Enroll in a course",
+        form=form,
+        course=course,
+        term=term,
+        choices=await _choices(offered, course, term, moment) if course and term else [],
+        window=window(term, moment) if term else "",
+    )
+
+
+def _term(form: EnrollForm, offered: Catalog, course: Course, moment: datetime) -> Term | None:
+    """Return the term that the request means; when there is none the form says so."""
+    taught = {section.term for section in offered.sections if section.courseID == course.courseID}
+    try:
+        return terms.choose(course, offered.terms, taught, form.wish().term, moment)
+    except (NotTaught, UnknownTerm) as refusal:
+        form.term.errors = [*form.term.errors, refusal.sentence]
+        return None
+
+
+async def _choices(
+    offered: Catalog, course: Course, term: Term, moment: datetime
+) -> list[tuple[Choice, Sequence[Held]]]:
+    """Return each section with its button, and the student's courses that could be swapped for it."""
+    mine = await standing.in_term(auth.user(), term, offered)
+    sections = offered.sections_of(course.courseID, term)
+    shown = choices.of_course(term, course, sections, mine, moment)
+    return [(one, choices.swaps(term, course, one.section, mine, moment)) for one in shown]

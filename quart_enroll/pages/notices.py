@@ -1,0 +1,27 @@
+"""What a student must be told of a seat, at the top of the next page."""
+
+from quart import flash, request
+
+from quart_enroll import auth
+from quart_enroll.context import database
+from quart_enroll.repositories import notices
+
+PAGES = {"index", "courses", "enrollment", "enrollment_form", "history", "user"}
+"""Endpoints that end in a page when somebody signed in asks for them."""
+
+CATEGORIES = {"promote": "success", "skip": "warning"}
+
+
+async def show() -> None:
+    """Put the student's unseen notices on the page that is asked for."""
+    user = auth.user()
+    if user is None or not auth.has_notices() or not _is_a_page():
+        return
+    for notice in await notices.take_unseen(database(), user.user_id):
+        await flash(notice.sentence, CATEGORIES.get(notice.action, "info"))
+
+
+def _is_a_page() -> bool:
+    """Tell whether a page is asked for to be looked at now."""
+    in_advance = "prefetch" in request.headers.get("Sec-Purpose", "")
+    return request.method == "GET" and request.endpoint in PAGES and not in_advance

@@ -1,0 +1,40 @@
+"""How a refusal is told after a POST: on the page that comes next, or in JSON."""
+
+from typing import NoReturn
+
+from quart import abort, flash, redirect, url_for
+from werkzeug import Response
+
+from quart_enroll.errors import AlreadyEnrolled, AlreadyWaiting, NotEnrolled, NotWaiting, Refused, SectionFull
+from quart_enroll.forms.base import SiteForm
+from quart_enroll.models import Wish
+from quart_enroll.rendering import wants_json
+
+UNCHANGED = (NotEnrolled, NotWaiting)
+WARNINGS = (AlreadyEnrolled, AlreadyWaiting, SectionFull)
+
+
+async def told(refusal: Refused, address: str) -> Response:
+    """Tell the student on the page at `address`; who asks for JSON gets the refusal itself."""
+    if wants_json():
+        raise refusal
+    category = "info" if isinstance(refusal, UNCHANGED) else "warning" if isinstance(refusal, WARNINGS) else "danger"
+    await flash(refusal.sentence, category)
+    return redirect(address, 303)
+
+
+def form_address(wish: Wish) -> str:
+    """Return the address of the form that offers what can be done instead, with as much as an address can hold."""
+    return url_for("enrollment_form", courseID=wish.courseID[:100], term=wish.term[:100])
+
+
+def after(refusal: Refused, wish: Wish) -> str:
+    """Return where to go on when a swap or a place in line was refused."""
+    if isinstance(refusal, (AlreadyEnrolled, AlreadyWaiting, *UNCHANGED)):
+        return url_for("enrollment")
+    return form_address(wish)
+
+
+def malformed(form: SiteForm) -> NoReturn:
+    """Refuse what none of our buttons sends."""
+    abort(422, " ".join(error for errors in form.errors.values() for error in errors))

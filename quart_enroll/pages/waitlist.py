@@ -1,0 +1,43 @@
+"""Joining the line for a section, and leaving it."""
+
+from quart import flash, redirect, url_for
+from quart_auth import login_required
+from werkzeug import Response
+
+from quart_enroll import auth
+from quart_enroll.context import database, now
+from quart_enroll.errors import Refused
+from quart_enroll.forms.enrollment import DropForm, WaitlistForm
+from quart_enroll.pages.refusals import after, malformed, told
+from quart_enroll.repositories import courses
+from quart_enroll.services import waitlist
+
+
+@login_required
+async def join() -> Response:
+    form = await WaitlistForm.from_request()
+    if not form.validate():
+        malformed(form)
+    wish = form.wish()
+    try:
+        joined = await waitlist.join(database(), auth.signed_in().user_id, wish, now(), form.given_up())
+    except Refused as refusal:
+        return await told(refusal, after(refusal, wish))
+    if joined.position is not None:  # else a seat was open, and the notice of it is on the next page
+        where = f"{joined.offer.course.title}, section {joined.offer.key.section}"
+        await flash(f"You are waiting for a seat in {where}: {joined.position} of {joined.of}.", "success")
+    return redirect(url_for("enrollment"), 303)
+
+
+@login_required
+async def leave() -> Response:
+    form = await DropForm.from_request()
+    if not form.validate():
+        malformed(form)
+    try:
+        left = await waitlist.leave(database(), auth.signed_in().user_id, form.wish(), now())
+    except Refused as refusal:
+        return await told(refusal, url_for("enrollment"))
+    course = await courses.find(database(), left.courseID)
+    await flash(f"You left the waitlist of {course.title if course else left.courseID}.", "success")
+    return redirect(url_for("enrollment"), 303)

@@ -1,0 +1,77 @@
+"""What an import writes besides its rows: guards against changes that go on beside it, and what follows from it.
+
+MongoDB lets two transactions go on side by side as long as they write different documents. A seat that is freed while
+an import moves a meeting could so go past a student who is only now able to take it. Where an import changes
+something that such a decision was read from, it therefore writes what the decision must write too.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from pymongo import UpdateOne
+
+from quart_enroll.models import Section, SectionKey
+from quart_enroll.mongo import Database, Document, Session
+from quart_enroll.repositories.sections import to_section
+
+GUARD = {"$inc": {"version": 1}}
+
+
+async def find_sections(db: Database, terms: Collection[str], session: Session) -> dict[SectionKey, Section]:
+    """Return the sections of those terms."""
+    found = [to_section(row) async for row in db.section.find({"term": {"$in": list(terms)}}, session=session)]
+    return {section.key: section for section in found}
+
+
+async def guard_terms(db: Database, terms: Collection[str], session: Session) -> None:
+    """Let no seat of these terms change hands beside this transaction."""
+    if terms:
+        await db.section.update_many({"term": {"$in": list(terms)}}, GUARD, session=session)
+
+
+async def guard_courses(db: Database, terms: Collection[str], courseIDs: Collection[str], session: Session) -> None:
+    """Let no seat of these courses change hands beside this transaction."""
+    if courseIDs:
+        of_courses = {"term": {"$in": list(terms)}, "courseID": {"$in": list(courseIDs)}}
+        await db.section.update_many(of_courses, GUARD, session=session)
+
+
+async def guard_students(db: Database, sections: Collection[SectionKey], session: Session) -> None:
+    """Let nobody who is enrolled in these sections be passed over, or do anything, beside this transaction."""
+    for key in sections:
+        named = {"term": key.term, "courseID": key.courseID, "section": key.section, "status": "enrolled"}
+        students = await db.enrollment.distinct("user_id", named, session=session)
+        await db.schedule.update_many({"term": key.term, "user_id": {"$in": students}}, GUARD, session=session)
+
+
+async def add_credits(db: Database, terms: Collection[str], more: Mapping[str, float], session: Session) -> None:
+    """Count so many credits more for everybody who is enrolled in these courses; less where they are negative."""
+    for courseID, number in more.items():
+        for term in terms:
+            enrolled = {"term": term, "courseID": courseID, "status": "enrolled"}
+            students = await db.enrollment.distinct("user_id", enrolled, session=session)
+            if students:
+                change = {"$inc": {"credits": number, "version": 1}}
+                await db.schedule.update_many({"term": term, "user_id": {"$in": students}}, change, session=session)
+
+
+async def note_changes(
+    db: Database, resized: Sequence[Section], moved: Sequence[Section], now: datetime, session: Session
+) -> None:
+    """Note on sections whose capacity or meetings change what `check-seats` must not take for a fault.
+
+    `overbooked` is how many sat there when the capacity was lowered below that; nobody is unseated. `moved_at` is when
+    the meetings changed; students may have two courses at one time since then.
+    """
+    writes = [UpdateOne(_named(section), [_overbooked(section.capacity)]) for section in resized]
+    writes += [UpdateOne(_named(section), {"$set": {"moved_at": now}}) for section in moved]
+    if writes:
+        await db.section.bulk_write(writes, session=session)
+
+
+def _overbooked(capacity: int) -> Document:
+    return {"$set": {"overbooked": {"$cond": [{"$gt": ["$seats_taken", capacity]}, "$seats_taken", "$$REMOVE"]}}}
+
+
+def _named(section: Section) -> Document:
+    return {"term": section.term, "courseID": section.courseID, "section": section.section}

@@ -1,0 +1,115 @@
+"""The collection `notice`: what a student must be told; the outbox of the e-mails too.
+
+A notice waits for its e-mail while it has `next_try_at`. Who wants to send it takes that away and writes
+`sending_at`; then comes `sent_at`, or `failed_at`, or `next_try_at` again. One with `sending_at` alone was
+sent by a process that died meanwhile, or nobody knows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import IndexModel
+
+from quart_enroll.models import Notice, User
+from quart_enroll.mongo import Database, Document, Session
+from quart_enroll.repositories.users import SHOWN, to_user
+
+INDEXES = [
+    IndexModel([("user_id", 1), ("seen", 1)]),
+    IndexModel("next_try_at", partialFilterExpression={"next_try_at": {"$exists": True}}),
+]
+
+SCHEMA = {
+    "bsonType": "object",
+    "required": ["at", "user_id", "action", "courseID", "title", "term", "section", "seen"],
+    "properties": {
+        "at": {"bsonType": "date"},
+        "user_id": {"bsonType": ["int", "long"]},
+        "seen": {"bsonType": "bool"},
+        "tries": {"bsonType": ["int", "long"], "minimum": 0},
+        "next_try_at": {"bsonType": "date"},
+        "sending_at": {"bsonType": "date"},
+        "sent_at": {"bsonType": "date"},
+        "failed_at": {"bsonType": "date"},
+        "failed_because": {"bsonType": "string"},
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A notice that waits for its e-mail; `to` is None when the account is gone, `tries` are those before."""
+
+    number: str
+    notice: Notice
+    to: User | None
+    tries: int
+    key: Any
+    next_try_at: datetime
+
+
+async def add(db: Database, notice: Notice, session: Session | None) -> None:
+    """Store a notice that nobody has seen and that no e-mail has told."""
+    outbox = {"seen": False, "tries": 0, "next_try_at": notice.at}
+    await db.notice.insert_one(asdict(notice) | outbox, session=session)
+
+
+async def take_unseen(db: Database, user_id: int) -> list[Notice]:
+    """Return what the student has not seen yet, the oldest first; each notice is returned once."""
+    taken: list[Notice] = []
+    while True:
+        document: Document | None = await db.notice.find_one_and_update(
+            {"user_id": user_id, "seen": False}, {"$set": {"seen": True}}, sort=[("at", 1)]
+        )
+        if document is None:
+            return taken
+        taken.append(to_notice(document))
+
+
+async def find_due(db: Database, since: datetime, until: datetime) -> Outgoing | None:
+    """Return the notice whose e-mail has been due longest, of those due from `since` to `until`."""
+    due = {"next_try_at": {"$gte": since, "$lte": until}}
+    document = await db.notice.find_one(due, sort=[("next_try_at", 1)])
+    if document is None:
+        return None
+    user = await db.user.find_one({"user_id": document["user_id"]}, SHOWN)
+    return Outgoing(
+        number=str(document["_id"]),
+        notice=to_notice(document),
+        to=None if user is None else to_user(user),
+        tries=document["tries"],
+        key=document["_id"],
+        next_try_at=document["next_try_at"],
+    )
+
+
+async def claim(db: Database, outgoing: Outgoing, at: datetime) -> bool:
+    """Take the notice out of what is due, before the mail server hears of it; return False if another one did."""
+    result = await db.notice.update_one(
+        {"_id": outgoing.key, "next_try_at": outgoing.next_try_at},
+        {"$set": {"sending_at": at}, "$inc": {"tries": 1}, "$unset": {"next_try_at": ""}},
+    )
+    return bool(result.modified_count)
+
+
+async def sent(db: Database, outgoing: Outgoing, at: datetime) -> None:
+    """Write that the mail server accepted the e-mail."""
+    await db.notice.update_one({"_id": outgoing.key}, {"$set": {"sent_at": at}})
+
+
+async def postpone(db: Database, outgoing: Outgoing, next_try_at: datetime) -> None:
+    """Let the notice be due again."""
+    change = {"$set": {"next_try_at": next_try_at}, "$unset": {"sending_at": ""}}
+    await db.notice.update_one({"_id": outgoing.key}, change)
+
+
+async def give_up(db: Database, outgoing: Outgoing, at: datetime, because: str) -> None:
+    """Write that no e-mail will tell this."""
+    await db.notice.update_one({"_id": outgoing.key}, {"$set": {"failed_at": at, "failed_because": because}})
+
+
+def to_notice(document: Mapping[str, Any]) -> Notice:
+    """Read a stored notice."""
+    return Notice(**{name: document[name] for name in Notice.__dataclass_fields__})

@@ -1,0 +1,152 @@
+"""The collection `section`: seats, and the end of each section's waitlist."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pymongo import IndexModel, ReturnDocument, UpdateOne
+
+from quart_enroll.models import Meeting, Section, SectionKey
+from quart_enroll.mongo import Database, Document, Session
+
+INDEXES = [
+    IndexModel([("term", 1), ("courseID", 1), ("section", 1)], unique=True),
+    IndexModel([("waiting", 1)]),
+]
+
+COUNT = {"bsonType": ["int", "long"], "minimum": 0}
+
+SCHEMA = {
+    "bsonType": "object",
+    "required": [
+        "term",
+        "courseID",
+        "section",
+        "capacity",
+        "seats_taken",
+        "waitlist_capacity",
+        "waiting",
+        "queue_tail",
+        "meetings",
+    ],
+    "properties": {
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": 20},
+        "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
+        "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
+        "capacity": COUNT,
+        "seats_taken": COUNT,
+        "waitlist_capacity": COUNT,
+        "waiting": COUNT,
+        "queue_tail": COUNT,
+        "meetings": {
+            "bsonType": "array",
+            "items": {
+                "bsonType": "object",
+                "required": ["days", "start", "end"],
+                "properties": {
+                    "days": {"bsonType": "string", "pattern": "^M?T?W?R?F?S?U?$", "minLength": 1},
+                    "start": {"bsonType": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"},
+                    "end": {"bsonType": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"},
+                },
+            },
+        },
+        "instructor": {"bsonType": "string", "maxLength": 100},
+        "room": {"bsonType": "string", "maxLength": 50},
+    },
+}
+
+
+async def find(db: Database, key: SectionKey, session: Session | None = None) -> Section | None:
+    """Return the section, or None when there is none of that name."""
+    document = await db.section.find_one(_named(key), session=session)
+    return None if document is None else to_section(document)
+
+
+async def find_all(db: Database, terms: Sequence[str], courseID: str | None = None) -> list[Section]:
+    """Return the sections of those terms, of one course or of all, in the order of term, courseID and number."""
+    wanted = {"term": {"$in": list(terms)}} | ({} if courseID is None else {"courseID": courseID})
+    found = db.section.find(wanted).sort([("term", 1), ("courseID", 1), ("section", 1)])
+    return [to_section(document) async for document in found]
+
+
+async def find_unsettled(db: Database, session: Session | None) -> list[SectionKey]:
+    """Return the sections with an open seat and a line."""
+    unsettled = {"waiting": {"$gt": 0}, "$expr": {"$lt": ["$seats_taken", "$capacity"]}}
+    return [to_section(document).key async for document in db.section.find(unsettled, session=session)]
+
+
+async def courses_with_sections(db: Database) -> set[str]:
+    """Return the courseIDs that have a section in any term."""
+    return set(await db.section.distinct("courseID"))
+
+
+async def take_seat(db: Database, key: SectionKey, session: Session | None) -> bool:
+    """Take a seat if there is one; return whether there was."""
+    open_seat = {"$expr": {"$lt": ["$seats_taken", "$capacity"]}}
+    result = await db.section.update_one(_named(key) | open_seat, {"$inc": {"seats_taken": 1}}, session=session)
+    return result.modified_count == 1
+
+
+async def give_back_seat(db: Database, key: SectionKey, session: Session | None) -> None:
+    """Free a seat that somebody had."""
+    await db.section.update_one(_named(key), {"$inc": {"seats_taken": -1}}, session=session)
+
+
+async def join_queue(db: Database, key: SectionKey, session: Session | None) -> int | None:
+    """Go to the end of the waitlist and return the place, or None when the waitlist is full.
+
+    Places only ever grow; who has the smaller one joined first.
+    """
+    room = {"$expr": {"$lt": ["$waiting", "$waitlist_capacity"]}}
+    after: Document | None = await db.section.find_one_and_update(
+        _named(key) | room,
+        {"$inc": {"waiting": 1, "queue_tail": 1}},
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    return None if after is None else int(after["queue_tail"])
+
+
+async def leave_queue(db: Database, key: SectionKey, session: Session | None) -> None:
+    """Count one less who waits."""
+    await db.section.update_one(_named(key), {"$inc": {"waiting": -1}}, session=session)
+
+
+async def put_all(db: Database, sections: Sequence[Section], session: Session | None = None) -> tuple[int, int]:
+    """Store each section under its name; return how many were added and how many changed.
+
+    Seats taken and waitlists stay as they are.
+    """
+    result = await db.section.bulk_write([_put(section) for section in sections], session=session)
+    return result.upserted_count, result.modified_count
+
+
+def to_section(document: Mapping[str, Any]) -> Section:
+    """Read a stored section."""
+    return Section(
+        term=document["term"],
+        courseID=document["courseID"],
+        section=document["section"],
+        capacity=document["capacity"],
+        seats_taken=document["seats_taken"],
+        waitlist_capacity=document["waitlist_capacity"],
+        waiting=document["waiting"],
+        meetings=tuple(Meeting(meeting["days"], meeting["start"], meeting["end"]) for meeting in document["meetings"]),
+        instructor=document.get("instructor", ""),
+        room=document.get("room", ""),
+    )
+
+
+def _put(section: Section) -> UpdateOne:
+    given = {
+        "capacity": section.capacity,
+        "waitlist_capacity": section.waitlist_capacity,
+        "meetings": [{"days": m.days, "start": m.start, "end": m.end} for m in section.meetings],
+        "instructor": section.instructor,
+        "room": section.room,
+    }
+    nobody_yet = {"seats_taken": 0, "waiting": 0, "queue_tail": 0}
+    return UpdateOne(_named(section.key), {"$set": given, "$setOnInsert": nobody_yet}, upsert=True)
+
+
+def _named(key: SectionKey) -> Document:
+    return {"term": key.term, "courseID": key.courseID, "section": key.section}

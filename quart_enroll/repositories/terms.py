@@ -1,0 +1,61 @@
+"""The collection `term`: when students may do what."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pymongo import IndexModel, UpdateOne
+
+from quart_enroll.models import SEASONS, Term
+from quart_enroll.mongo import Database, Session
+
+INDEXES = [IndexModel("term", unique=True)]
+
+SCHEMA = {
+    "bsonType": "object",
+    "required": [
+        "term",
+        "season",
+        "year",
+        "opens_at",
+        "add_deadline",
+        "drop_deadline",
+        "withdraw_deadline",
+        "max_credits",
+        "timezone",
+    ],
+    "properties": {
+        "term": {"bsonType": "string", "minLength": 6, "maxLength": 20},
+        "season": {"enum": list(SEASONS)},
+        "year": {"bsonType": ["int", "long"], "minimum": 1900, "maximum": 2200},
+        "opens_at": {"bsonType": "date"},
+        "add_deadline": {"bsonType": "date"},
+        "drop_deadline": {"bsonType": "date"},
+        "withdraw_deadline": {"bsonType": "date"},
+        "max_credits": {"bsonType": "number", "minimum": 0, "maximum": 100},
+        "timezone": {"bsonType": "string", "minLength": 1, "maxLength": 50},
+    },
+}
+
+
+async def find(db: Database, term: str, session: Session | None = None) -> Term | None:
+    """Return the term of that name, or None."""
+    document = await db.term.find_one({"term": term}, session=session)
+    return None if document is None else to_term(document)
+
+
+async def find_all(db: Database) -> list[Term]:
+    """Return all terms in the order of time."""
+    return sorted([to_term(document) async for document in db.term.find()], key=lambda term: term.order)
+
+
+async def put_all(db: Database, terms: Sequence[Term], session: Session | None = None) -> tuple[int, int]:
+    """Store each term under its name; return how many were added and how many changed."""
+    writes = [UpdateOne({"term": term.term}, {"$set": asdict(term)}, upsert=True) for term in terms]
+    result = await db.term.bulk_write(writes, session=session)
+    return result.upserted_count, result.modified_count
+
+
+def to_term(document: Mapping[str, Any]) -> Term:
+    """Read a stored term."""
+    return Term(**{name: document[name] for name in Term.__dataclass_fields__})

@@ -1,0 +1,116 @@
+"""The collection `waitlist`: who waits for which section, first in, first out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo import IndexModel
+
+from quart_enroll.models import SectionKey, Waiting
+from quart_enroll.mongo import Database, Document, Session
+from quart_enroll.repositories import pipelines
+
+INDEXES = [
+    IndexModel([("user_id", 1), ("term", 1), ("courseID", 1)], unique=True),
+    IndexModel([("term", 1), ("courseID", 1), ("section", 1), ("place", 1)], unique=True),
+]
+
+SCHEMA = {
+    "bsonType": "object",
+    "required": ["user_id", "courseID", "term", "section", "place", "joined_at"],
+    "properties": {
+        "user_id": {"bsonType": ["int", "long"]},
+        "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": 20},
+        "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
+        "place": {"bsonType": ["int", "long"], "minimum": 1},
+        "joined_at": {"bsonType": "date"},
+        "drop_if_enrolled": {"bsonType": ["string", "null"]},
+        "skipped_because": {"bsonType": ["string", "null"]},
+    },
+}
+
+
+async def add(db: Database, waiting: Waiting, session: Session | None) -> None:
+    """Store a new place."""
+    key = waiting.key
+    await db.waitlist.insert_one(
+        _entry(waiting.user_id, key.term, key.courseID)
+        | {
+            "section": key.section,
+            "place": waiting.place,
+            "joined_at": waiting.joined_at,
+            "drop_if_enrolled": waiting.drop_if_enrolled,
+            "skipped_because": waiting.skipped_because,
+        },
+        session=session,
+    )
+
+
+async def find(db: Database, user_id: int, term: str, courseID: str, session: Session | None = None) -> Waiting | None:
+    """Return the student's place for the course, or None."""
+    document = await db.waitlist.find_one(_entry(user_id, term, courseID), session=session)
+    return None if document is None else to_waiting(document)
+
+
+async def terms_of(db: Database, user_id: int, courseID: str) -> set[str]:
+    """Return the terms in which the student waits for the course."""
+    return set(await db.waitlist.distinct("term", {"user_id": user_id, "courseID": courseID}))
+
+
+async def of_section(db: Database, key: SectionKey, session: Session | None = None) -> list[Waiting]:
+    """Return who waits for the section, in the order of joining."""
+    named = {"term": key.term, "courseID": key.courseID, "section": key.section}
+    found = db.waitlist.find(named, session=session).sort("place")
+    return [to_waiting(document) async for document in found]
+
+
+async def of_student(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Waiting]:
+    """Return where the student waits in that term, in the order of courseID."""
+    found = db.waitlist.find({"user_id": user_id, "term": term}, session=session).sort("courseID")
+    return [to_waiting(document) async for document in found]
+
+
+async def everywhere(db: Database, user_id: int, session: Session | None = None) -> list[Waiting]:
+    """Return where the student waits, in any term."""
+    found = db.waitlist.find({"user_id": user_id}, session=session)
+    return [to_waiting(document) async for document in found]
+
+
+async def positions(db: Database, user_id: int) -> dict[SectionKey, tuple[int, int]]:
+    """Return the student's position, from 1 and without gaps, and how many wait, for each section waited for."""
+    found = db.waitlist.aggregate(pipelines.positions(user_id))
+    return {_key(row): (row["position"], row["of"]) async for row in found}
+
+
+async def remove(db: Database, waiting: Waiting, session: Session | None) -> None:
+    """Take the student out of the line."""
+    await db.waitlist.delete_one(_entry(waiting.user_id, waiting.key.term, waiting.key.courseID), session=session)
+
+
+async def skip(db: Database, waiting: Waiting, because: str, session: Session | None) -> None:
+    """Note why the student could not take a seat that was open."""
+    await db.waitlist.update_one(
+        _entry(waiting.user_id, waiting.key.term, waiting.key.courseID),
+        {"$set": {"skipped_because": because}},
+        session=session,
+    )
+
+
+def to_waiting(document: Mapping[str, Any]) -> Waiting:
+    """Read a stored place."""
+    return Waiting(
+        user_id=document["user_id"],
+        key=_key(document),
+        place=document["place"],
+        joined_at=document["joined_at"],
+        drop_if_enrolled=document.get("drop_if_enrolled"),
+        skipped_because=document.get("skipped_because"),
+    )
+
+
+def _key(document: Mapping[str, Any]) -> SectionKey:
+    return SectionKey(document["term"], document["courseID"], document["section"])
+
+
+def _entry(user_id: int, term: str, courseID: str) -> Document:
+    return {"user_id": user_id, "term": term, "courseID": courseID}

@@ -1,0 +1,158 @@
+"""The catalog from files: courses, terms and sections, all rows of a file or none.
+
+What an import makes possible happens with it: raised capacities, moved meetings, later deadlines promote in the same
+transaction, so that nobody ever sees an open seat that a waiting student could take.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from quart_enroll.errors import BadRow, UnknownTerm
+from quart_enroll.models import Course, Section, SectionKey, Term
+from quart_enroll.mongo import Database, Session, transaction
+from quart_enroll.repositories import courses, importing, sections
+from quart_enroll.repositories import terms as stored_terms
+from quart_enroll.services import terms
+from quart_enroll.services.importing import PATIENCE, BadRows, Imported, refuse_twins
+from quart_enroll.services.seats import Change, settle_all
+
+DEFAULT_WAITLIST = 10
+"""Places in the waitlist of a section that nobody has said more about."""
+
+SYSTEM = 0
+"""The actor of what no person does."""
+
+T = TypeVar("T", Course, Section)
+
+
+@dataclass(frozen=True, slots=True)
+class FileCourse:
+    """A course as a file has it; columns that are not `given` keep what is stored."""
+
+    number: int
+    course: Course
+    given: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FileSection:
+    """A section as a file has it, its term named as people do; columns that are not `given` keep what is stored."""
+
+    number: int
+    section: Section
+    given: frozenset[str]
+
+
+async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime) -> Imported:
+    """Store courses under their courseIDs; raise BadRows for twins, and for a course that needs an unknown one."""
+    refuse_twins([(row.number, row.course.courseID) for row in rows], "courseID")
+    known = [term.term for term in await stored_terms.find_all(db)]
+
+    async def body(session: Session) -> Imported:
+        before = {course.courseID: course for course in await courses.find_all(db, session)}
+        after = [
+            _kept(row.course, before.get(row.course.courseID), row.given, ("subject", "prerequisites", "corequisites"))
+            for row in rows
+        ]
+        _refuse_unknown(rows, after, before.keys() | {course.courseID for course in after})
+        changed = [course for course in after if course.courseID in before and course != before[course.courseID]]
+        await importing.guard_courses(db, known, [course.courseID for course in changed], session)
+        more = {course.courseID: course.credits - before[course.courseID].credits for course in changed}
+        await importing.add_credits(db, known, {name: number for name, number in more.items() if number}, session)
+        written = await courses.put_all(db, after, session)
+        await settle_all(Change(db, session, now, SYSTEM))
+        return Imported(*written, len(rows) - sum(written))
+
+    return await transaction(db, body, PATIENCE) if rows else Imported(0, 0, 0)
+
+
+async def import_terms(db: Database, rows: Sequence[tuple[int, Term]], now: datetime) -> Imported:
+    """Store terms under their names; raise BadRows for twins."""
+    refuse_twins([(number, term.term) for number, term in rows], "term")
+
+    async def body(session: Session) -> Imported:
+        before = {term.term: await stored_terms.find(db, term.term, session) for _, term in rows}
+        changed = [term.term for _, term in rows if before[term.term] not in (None, term)]
+        await importing.guard_terms(db, changed, session)
+        written = await stored_terms.put_all(db, [term for _, term in rows], session)
+        await settle_all(Change(db, session, now, SYSTEM))
+        return Imported(*written, len(rows) - sum(written))
+
+    return await transaction(db, body, PATIENCE) if rows else Imported(0, 0, 0)
+
+
+async def import_sections(db: Database, rows: Sequence[FileSection], now: datetime) -> Imported:
+    """Store sections under term, courseID and number; who has a seat keeps it, whatever the capacity.
+
+    A season without a year is its next term. Raises BadRows for twins and for unknown terms and courses.
+    """
+    named = await _in_their_terms(db, rows, now)
+    refuse_twins([(row.number, " ".join(_parts(row.section.key))) for row in named], "section")
+
+    async def body(session: Session) -> Imported:
+        before = await importing.find_sections(db, {row.section.term for row in named}, session)
+        after = [_as_stored(row, before) for row in named]
+        new = [one for one in after if one.key not in before]
+        changed = [one for one in after if one.key in before and one != before[one.key]]
+        resized = [one for one in changed if one.capacity != before[one.key].capacity]
+        moved = [one for one in changed if one.meetings != before[one.key].meetings]
+        await importing.guard_students(db, [one.key for one in moved], session)
+        await importing.note_changes(db, resized, moved, now, session)
+        if new or changed:
+            await sections.put_all(db, new + changed, session)
+        await settle_all(Change(db, session, now, SYSTEM))
+        return Imported(len(new), len(changed), len(rows) - len(new) - len(changed))
+
+    return await transaction(db, body, PATIENCE)
+
+
+async def _in_their_terms(db: Database, rows: Sequence[FileSection], now: datetime) -> list[FileSection]:
+    """Give each section the full name of its term; raise BadRows for unknown terms and courses."""
+    known = await stored_terms.find_all(db)
+    taught = {course.courseID for course in await courses.find_all(db)}
+    found, bad = [], []
+    for row in rows:
+        try:
+            term = terms.find(row.section.term, known, now)
+        except UnknownTerm as unknown:
+            bad.append(BadRow(row.number, f"term: {unknown.sentence}"))
+        else:
+            found.append(replace(row, section=replace(row.section, term=term.term)))
+        if row.section.courseID not in taught:
+            bad.append(BadRow(row.number, f"courseID: There is no course {row.section.courseID} in the catalog."))
+    if bad:
+        raise BadRows(bad)
+    return found
+
+
+def _as_stored(row: FileSection, before: Mapping[SectionKey, Section]) -> Section:
+    old = before.get(row.section.key)
+    after = _kept(row.section, old, row.given, ("waitlist_capacity", "meetings", "instructor", "room"))
+    return after if old is None else replace(after, seats_taken=old.seats_taken, waiting=old.waiting)
+
+
+def _kept(new: T, old: T | None, given: frozenset[str], optional: Sequence[str]) -> T:
+    """Return `new` with what it does not say taken from `old`."""
+    if old is None:
+        return new
+    return replace(new, **{name: getattr(old, name) for name in optional if name not in given})
+
+
+def _refuse_unknown(rows: Sequence[FileCourse], after: Sequence[Course], known: set[str]) -> None:
+    """Raise BadRows for courses that need themselves or what nobody can take."""
+    bad = []
+    for row, course in zip(rows, after, strict=True):
+        for field in {"prerequisites", "corequisites"} & row.given:
+            for needed in getattr(course, field):
+                if needed not in known:
+                    bad.append(BadRow(row.number, f"{field}: There is no course {needed} in the catalog."))
+                if needed == course.courseID:
+                    bad.append(BadRow(row.number, f"{field}: A course can't need itself."))
+    if bad:
+        raise BadRows(bad)
+
+
+def _parts(key: SectionKey) -> tuple[str, str, str]:
+    return key.term, key.courseID, key.section

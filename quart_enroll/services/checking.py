@@ -1,0 +1,96 @@
+"""Checking: everything is counted again from the rows, and what disagrees is told, or mended."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from quart_enroll.mongo import Database, Session, transaction
+from quart_enroll.repositories import checking, waitlist
+from quart_enroll.repositories.checking import Books
+from quart_enroll.services import seats
+from quart_enroll.services.books import Recount, spoken
+from quart_enroll.services.findings import findings
+
+PATIENCE = 60.0
+"""Seconds that a repair may try again while students change what it repairs."""
+
+SYSTEM = 0
+"""The actor of what no person does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Sentences: what disagrees, and what is unusual but may be so; and how much was counted."""
+
+    disagreements: list[str]
+    notes: list[str]
+    sections: int
+    seats: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """Sentences: what was counted again, of sections and of students."""
+
+    sections: list[str]
+    students: list[str]
+
+
+async def check(db: Database, now: datetime) -> Findings:
+    """Count everything again, as it is at one moment; the site may go on meanwhile."""
+
+    async def body(session: Session) -> Books:
+        return await checking.read(db, session)
+
+    books = await transaction(db, body, PATIENCE)
+    found = list(findings(books, now))
+    return Findings(
+        disagreements=[finding.sentence for finding in found if finding.fault],
+        notes=[finding.sentence for finding in found if not finding.fault],
+        sections=len(books.sections),
+        seats=len(books.seats),
+        waiting=len(books.line),
+    )
+
+
+async def repair(db: Database, now: datetime) -> list[str]:
+    """Mend what can be mended without guessing, in one transaction, and tell in sentences what was done.
+
+    Counters get what the rows say, who waits for nothing is taken out of the line, and who could take an open seat
+    gets it. An enrollment is never removed.
+    """
+
+    async def body(session: Session) -> list[str]:
+        done = await _empty_places(db, session)
+        mended = await mend_counts(db, session)
+        ready = {waiting.key for waiting in Recount(await checking.read(db, session)).ready(now)}
+        if ready:
+            await seats.settle_all(seats.Change(db, session, now, SYSTEM))
+        settled = [f"{spoken(key)}: who could take an open seat has it." for key in sorted(ready)]
+        return [*done, *mended.sections, *mended.students, *settled]
+
+    return await transaction(db, body, PATIENCE)
+
+
+async def mend_counts(db: Database, session: Session) -> Mended:
+    """Write what the rows say into sections and schedules."""
+    recount = Recount(await checking.read(db, session))
+    mended = Mended([], [])
+    for counted, right in recount.wrong_counts():
+        key = counted.section.key
+        counts = {"seats_taken": right.seats_taken, "waiting": right.waiting, "queue_tail": right.queue_tail}
+        await checking.set_counts(db, key, counts, session)
+        sentence = f"{spoken(key)}: counted again, {right.seats_taken} enrolled and {right.waiting} waiting."
+        mended.sections.append(sentence)
+    for user_id, term, number in recount.wrong_credits():
+        await checking.set_credits(db, user_id, term, number, session)
+        mended.students.append(f"Student {user_id}, {term}: counted again, {number:g} credits.")
+    return mended
+
+
+async def _empty_places(db: Database, session: Session) -> list[str]:
+    done = []
+    for waiting, reason in Recount(await checking.read(db, session)).pointless():
+        await waitlist.remove(db, waiting, session)
+        done.append(f"{spoken(waiting.key)}: student {waiting.user_id} waits no longer, who {reason}.")
+    return done

@@ -1,0 +1,148 @@
+"""Notices by e-mail: the rows that promotions and skips leave behind are sent by one process at a time.
+
+**Never twice beats at least once.** A notice is claimed before the mail server hears of it. When the process dies
+before the answer is written, or the answer never comes, the claim stays and the notice is not sent again: it may
+have arrived, and the student finds it on the next page all the same. Only what was surely not accepted is tried again.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+
+from quart_enroll import mail
+from quart_enroll.mail import Postponed, Sender, Undeliverable
+from quart_enroll.models import Notice, User
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import leases, notices
+from quart_enroll.repositories.notices import Outgoing
+
+PAUSE = 5.0
+"""Seconds between two looks at the outbox."""
+
+BATCH = 100
+"""E-mails at most between two looks."""
+
+LEASE = "notices"
+LEASE_TIME = timedelta(seconds=60)
+"""How long nobody else sends after the holder of the lease was last heard of; more than an e-mail takes."""
+
+FIRST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(hours=4)
+"""Each wait is twice the one before, up to this."""
+
+TRIES = 12
+"""With those waits, the last try is 16 hours after the first."""
+
+FRESH = timedelta(hours=24)
+"""What has been due for longer is no news: a site that gets a mail server later does not begin with old stories."""
+
+Clock = Callable[[], datetime]
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def sending(db: Database, sender: Sender | None, clock: Clock) -> AsyncIterator[None]:
+    """Send notices in the background while the block runs; without a sender do nothing.
+
+    At the end an e-mail that is on its way may arrive.
+    """
+    if sender is None:
+        yield
+        return
+    stop = asyncio.Event()
+    task = asyncio.create_task(_run(db, sender, clock, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait({task}, timeout=mail.LIMIT)
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def drain_once(db: Database, sender: Sender, clock: Clock, holder: str, stop: asyncio.Event | None = None) -> int:
+    """Send what is due, and return how many e-mails the mail server accepted.
+
+    Does nothing while another `holder` has the lease. Ends early at the first e-mail that must wait, since the
+    next one would as well, and when `stop` is set.
+    """
+    accepted = 0
+    for _ in range(BATCH):
+        outgoing = await notices.find_due(db, clock() - FRESH, clock())
+        if outgoing is None or not await leases.hold(db, LEASE, holder, LEASE_TIME):
+            break
+        if await notices.claim(db, outgoing, clock()):
+            try:
+                accepted += await _send(db, sender, clock, outgoing)
+            except Postponed:
+                break
+        if stop is not None and stop.is_set():
+            break
+    return accepted
+
+
+def wait(tries: int) -> timedelta:
+    """Return how long to wait after so many tries."""
+    return min(FIRST_WAIT * (1 << (tries - 1)), LONGEST_WAIT)
+
+
+async def _send(db: Database, sender: Sender, clock: Clock, outgoing: Outgoing) -> bool:
+    """Send a claimed notice and write what became of it; raise Postponed when the mail server can't take it now.
+
+    No address and no sentence gets into the log, only the number of the notice.
+    """
+    try:
+        if outgoing.to is None:
+            raise Undeliverable("the account is gone")
+        await sender.send(outgoing.to.email, *_words(outgoing.notice, outgoing.to))
+    except Undeliverable as refusal:
+        await _give_up(db, clock, outgoing, str(refusal))
+        return False
+    except Postponed as reason:
+        await _postpone(db, clock, outgoing, str(reason))
+        raise
+    except mail.Unclear as reason:
+        logger.warning("notice %s: %s; it is not sent again", outgoing.number, reason)
+        return False
+    await notices.sent(db, outgoing, clock())
+    return True
+
+
+async def _postpone(db: Database, clock: Clock, outgoing: Outgoing, reason: str) -> None:
+    tries = outgoing.tries + 1
+    if tries >= TRIES:
+        await _give_up(db, clock, outgoing, reason)
+        return
+    logger.warning("notice %s: %s; it is tried again later", outgoing.number, reason)
+    await notices.postpone(db, outgoing, clock() + wait(tries))
+
+
+async def _give_up(db: Database, clock: Clock, outgoing: Outgoing, reason: str) -> None:
+    logger.error("notice %s: %s; it is not sent", outgoing.number, reason)
+    await notices.give_up(db, outgoing, clock(), reason)
+
+
+def _words(notice: Notice, to: User) -> tuple[str, str]:
+    """Return the subject and the text."""
+    title = " ".join(notice.title.split())
+    subject = f"You are enrolled in {title}" if notice.action == "promote" else f"About your place in line for {title}"
+    end = "Sign in to see your schedule. Nobody reads answers to this address."
+    return subject, f"Hello {to.first_name},\n\n{notice.sentence}\n\n{end}\n"
+
+
+async def _run(db: Database, sender: Sender, clock: Clock, stop: asyncio.Event) -> None:
+    """Look at the outbox again and again until `stop` is set."""
+    holder = secrets.token_hex(8)
+    while not stop.is_set():
+        try:
+            await drain_once(db, sender, clock, holder, stop)
+        except Exception as error:  # noqa: BLE001  # the database may be away; the next look finds it back
+            logger.warning("notices: %s; the next look is in %g s", type(error).__name__, PAUSE)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), PAUSE)
+    with suppress(Exception):  # it would run out by itself
+        await leases.give_back(db, LEASE, holder)

@@ -1,0 +1,94 @@
+"""The rules of taking and giving back seats: pure functions that raise the reason to refuse."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from quart_enroll.errors import (
+    AlreadyEnrolled,
+    Closed,
+    CorequisitesWouldGo,
+    CreditLimit,
+    DropClosed,
+    NotOpenYet,
+    PrerequisiteMissing,
+    TimeConflict,
+)
+from quart_enroll.models import Course, Held, Section, Term
+
+
+def check_open(term: Term, now: datetime) -> None:
+    """Raise NotOpenYet or Closed outside of the window for taking seats."""
+    if now < term.opens_at:
+        raise NotOpenYet(term.term, spoken(term, term.opens_at))
+    if not term.is_open(now):
+        raise Closed(term.term, spoken(term, term.add_deadline))
+
+
+def leaves_a_trace(term: Term, course: Course, now: datetime) -> bool:
+    """Tell whether a course that is given back now stays on the schedule as withdrawn; raise DropClosed when late."""
+    if now >= term.withdraw_deadline:
+        raise DropClosed(course.title, spoken(term, term.withdraw_deadline))
+    return now >= term.drop_deadline
+
+
+def check_fits(term: Term, course: Course, section: Section, held: Iterable[Held]) -> None:
+    """Raise AlreadyEnrolled, TimeConflict or CreditLimit if the section does not fit to what the student has."""
+    enrolled = [one for one in held if one.status == "enrolled"]
+    for one in enrolled:
+        if one.courseID == course.courseID:
+            raise AlreadyEnrolled(course.title, term.term)
+    for one in enrolled:
+        if when := overlap(section, one.section):
+            raise TimeConflict(course.title, one.course.title, when)
+    has = sum(one.course.credits for one in enrolled)
+    if has + course.credits > term.max_credits:
+        raise CreditLimit(course.title, adds=course.credits, has=has, limit=term.max_credits)
+
+
+def check_prerequisites(course: Course, term: Term, taken: Iterable[tuple[str, Term]]) -> None:
+    """Raise PrerequisiteMissing unless every prerequisite is among the courses taken in earlier terms."""
+    earlier = {courseID for courseID, when in taken if when.order < term.order}
+    if missing := [courseID for courseID in course.prerequisites if courseID not in earlier]:
+        raise PrerequisiteMissing(course.title, missing)
+
+
+def overlap(one: Section, other: Section) -> str | None:
+    """Return the meeting of `one` at which `other` meets too, or None."""
+    for meeting in one.meetings:
+        if any(meeting.overlaps(theirs) for theirs in other.meetings):
+            return str(meeting)
+    return None
+
+
+def fits(term: Term, course: Course, section: Section, held: Iterable[Held]) -> bool:
+    """Tell whether the section fits to what the student has."""
+    try:
+        check_fits(term, course, section, held)
+    except (AlreadyEnrolled, TimeConflict, CreditLimit):
+        return False
+    return True
+
+
+def going_along(courseID: str, held: Iterable[Held]) -> list[Held]:
+    """Return the courses that can't stay without this one: what has it among its corequisites, and so on."""
+    enrolled = [one for one in held if one.status == "enrolled"]
+    gone, going = {courseID}, list[Held]()
+    while more := [one for one in enrolled if one.courseID not in gone and gone.intersection(one.course.corequisites)]:
+        going += more
+        gone.update(one.courseID for one in more)
+    return going
+
+
+def check_alone(given_up: Held, held: Iterable[Held], instead: str = "") -> None:
+    """Raise CorequisitesWouldGo if other courses could not stay without this one; another section `instead` will do."""
+    along = going_along(given_up.courseID, held)
+    if along and given_up.courseID != instead:
+        raise CorequisitesWouldGo(
+            given_up.course.title, [one.course.title for one in along], [one.courseID for one in along]
+        )
+
+
+def spoken(term: Term, moment: datetime) -> str:
+    """Return the moment in words, by the school's clock."""
+    local = term.local(moment)
+    return f"{local:%A}, {local.day} {local:%B %Y}, {local:%H:%M} ({term.timezone})"

@@ -1,0 +1,181 @@
+"""What happens to seats inside one transaction: taken, given back, and promoted to whoever waits."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from quart_enroll.errors import Refused, UnknownCourse, UnknownSection, UnknownTerm
+from quart_enroll.models import Course, Event, Held, Notice, Section, SectionKey, Term, Waiting
+from quart_enroll.mongo import Database, Session
+from quart_enroll.repositories import courses, enrollments, events, notices, schedules, sections, terms, waitlist
+from quart_enroll.services import rules
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One transaction: who does it, when, and what it has set free so far.
+
+    `freed` are sections where a seat may be open, `able` students who gave something back, or took what a course of
+    another term needs, and may fit now where they wait in that term. `settle` must come last.
+    """
+
+    db: Database
+    session: Session | None
+    now: datetime
+    actor: int
+    freed: deque[SectionKey] = field(default_factory=deque)
+    able: deque[tuple[int, str]] = field(default_factory=deque)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A section with what the rules need to know of it."""
+
+    term: Term
+    course: Course
+    section: Section
+
+    @property
+    def key(self) -> SectionKey:
+        return self.section.key
+
+
+async def offer(db: Database, key: SectionKey, session: Session | None = None) -> Offer:
+    """Return what is offered under that name; raise UnknownTerm, UnknownCourse or UnknownSection."""
+    term = await terms.find(db, key.term, session)
+    if term is None:
+        raise UnknownTerm(key.term, [])
+    course = await courses.find(db, key.courseID, session)
+    if course is None:
+        raise UnknownCourse(key.courseID)
+    section = await sections.find(db, key, session)
+    if section is None:
+        raise UnknownSection(course.title, key.section, key.term)
+    return Offer(term, course, section)
+
+
+async def guarded(change: Change, user_id: int, term: str) -> list[Held]:
+    """Let the student do nothing else meanwhile, and return what the student has."""
+    await schedules.guard(change.db, user_id, term, change.session)
+    return await enrollments.held_by(change.db, user_id, term, change.session)
+
+
+async def check(change: Change, user_id: int, wanted: Offer, held: Iterable[Held]) -> None:
+    """Raise the first reason why the student may not have the section: what of `held` stays counts."""
+    rules.check_fits(wanted.term, wanted.course, wanted.section, held)
+    if wanted.course.prerequisites:
+        taken = await enrollments.taken_before(change.db, user_id, wanted.course.prerequisites, change.session)
+        known = {term.term: term for term in await terms.find_all(change.db)}
+        earlier = [(courseID, known[name]) for courseID, name in taken if name in known]
+        rules.check_prerequisites(wanted.course, wanted.term, earlier)
+
+
+async def take(change: Change, user_id: int, wanted: Offer) -> bool:
+    """Write that the student has the seat, and take it; return False when there is none, and abort then.
+
+    The seat comes last: every other student of this section is waiting for this document.
+    """
+    db, session, key = change.db, change.session, wanted.key
+    await enrollments.put(db, user_id, key, change.now, session)
+    await schedules.add_credits(db, user_id, key.term, wanted.course.credits, session)
+    for waiting in await waitlist.everywhere(db, user_id, session):
+        if waiting.key.term != key.term:  # the course may be what another one needs
+            await schedules.guard(db, user_id, waiting.key.term, session)
+            change.able.append((user_id, waiting.key.term))
+        elif waiting.key.courseID == key.courseID:  # who has a seat waits no longer
+            await waitlist.remove(db, waiting, session)
+            await sections.leave_queue(db, waiting.key, session)
+    return await sections.take_seat(db, key, session)
+
+
+async def give_back(change: Change, user_id: int, term: Term, held: Held) -> str:
+    """Give back the seat, by the time with or without a trace; return what that was: "drop" or "withdraw"."""
+    db, session, key = change.db, change.session, held.section.key
+    withdrawn = rules.leaves_a_trace(term, held.course, change.now)
+    await (enrollments.withdraw if withdrawn else enrollments.remove)(db, user_id, key, session)
+    await schedules.add_credits(db, user_id, key.term, -held.course.credits, session)
+    await sections.give_back_seat(db, key, session)
+    change.freed.append(key)
+    change.able.append((user_id, key.term))
+    return "withdraw" if withdrawn else "drop"
+
+
+async def record(change: Change, user_id: int, action: str, key: SectionKey, result: str = "ok") -> Event:
+    """Write what happened."""
+    event = Event(change.now, change.actor, user_id, action, key.courseID, key.term, key.section, result)
+    await events.add(change.db, event, change.session)
+    return event
+
+
+async def settle(change: Change) -> None:
+    """Promote until an open seat means that nobody who could take it is waiting.
+
+    A promoted student may give back another seat, and so on; each step takes somebody out of a line, so it ends.
+    """
+    while change.freed or change.able:
+        if change.freed:
+            await _fill(change, change.freed.popleft())
+        else:
+            await _try_again(change)
+
+
+async def settle_all(change: Change) -> None:
+    """Settle every section that has an open seat and a line."""
+    change.freed.extend(await sections.find_unsettled(change.db, change.session))
+    await settle(change)
+
+
+async def _fill(change: Change, key: SectionKey) -> None:
+    section = await sections.find(change.db, key, change.session)
+    if section is None or not section.waiting or not section.open_seats:
+        return
+    for waiting in await waitlist.of_section(change.db, key, change.session):
+        if not await _promote(change, waiting):
+            break
+
+
+async def _try_again(change: Change) -> None:
+    """Try the places of everybody who may be able now; of two in one line, who joined first comes first."""
+    able = list(dict.fromkeys(change.able))
+    change.able.clear()
+    found = [
+        waiting
+        for user_id, term in able
+        for waiting in await waitlist.of_student(change.db, user_id, term, change.session)
+    ]
+    for waiting in sorted(found, key=lambda waiting: (waiting.key, waiting.place)):
+        await _promote(change, waiting)
+
+
+async def _promote(change: Change, waiting: Waiting) -> bool:
+    """Give the waiting student the seat if there is one and the rules allow it; return whether the next may try."""
+    wanted = await offer(change.db, waiting.key, change.session)
+    if not wanted.section.open_seats or not wanted.term.is_open(change.now):
+        return False
+    held = await guarded(change, waiting.user_id, waiting.key.term)
+    given_up = [one for one in held if one.courseID == waiting.drop_if_enrolled and one.status == "enrolled"]
+    try:
+        for one in given_up:
+            rules.check_alone(one, held, wanted.course.courseID)
+        await check(change, waiting.user_id, wanted, [one for one in held if one not in given_up])
+    except Refused as refusal:
+        await _skip(change, waiting, wanted, refusal)
+        return True
+    for one in given_up:
+        action = await give_back(change, waiting.user_id, wanted.term, one)
+        await record(change, waiting.user_id, action, one.section.key)
+    if not await take(change, waiting.user_id, wanted):
+        raise RuntimeError(f"The seat of {waiting.key} that was open in this transaction is gone.")
+    event = await record(change, waiting.user_id, "promote", waiting.key)
+    await notices.add(change.db, Notice.of(event, wanted.course.title), change.session)
+    return True
+
+
+async def _skip(change: Change, waiting: Waiting, wanted: Offer, refusal: Refused) -> None:
+    """Keep the student's place, and say why the seat went on to the next; once for each reason."""
+    if waiting.skipped_because == refusal.sentence:
+        return
+    await waitlist.skip(change.db, waiting, refusal.sentence, change.session)
+    event = await record(change, waiting.user_id, "skip", waiting.key, refusal.code)
+    await notices.add(change.db, Notice.of(event, wanted.course.title, refusal.sentence), change.session)

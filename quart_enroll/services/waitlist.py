@@ -1,0 +1,97 @@
+"""The waitlist: join the line for a section, leave it. Promotion is the business of `seats.settle`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from quart_enroll.errors import AlreadyWaiting, NotWaiting, Refused, UnknownCourse, WaitlistFull
+from quart_enroll.models import Held, SectionKey, Waiting, Wish
+from quart_enroll.mongo import Database, Session
+from quart_enroll.repositories import courses, sections, waitlist
+from quart_enroll.services import enrollment, rules, seats
+from quart_enroll.services.seats import Change, Offer
+from quart_enroll.services.turnstile import change
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Where a student waits now; `position` is None for who got a seat at once because one was open."""
+
+    offer: Offer
+    position: int | None
+    of: int
+
+
+async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_enrolled: str | None = None) -> Joined:
+    """Put the student at the end of the line, or into the seat if one is open.
+
+    With `drop_if_enrolled` that course is given back in the moment of the promotion, and the rules are checked
+    as if it were gone. Raises what `enrollment.enroll` raises, and AlreadyWaiting, WaitlistFull, NotEnrolled.
+    """
+    wanted = await enrollment.wanted_section(db, user_id, wish, now, drop_if_enrolled)
+
+    async def body(session: Session) -> Joined:
+        step = Change(db, session, now, user_id)
+        held = await seats.guarded(step, user_id, wanted.key.term)
+        found = await seats.offer(db, wanted.key, session)
+        rules.check_open(found.term, now)
+        await _check_not_waiting(db, user_id, found, session)
+        await seats.check(step, user_id, found, await _staying(db, held, drop_if_enrolled, found))
+        await seats.record(step, user_id, "join", found.key)
+        # The line comes last, as the seat does: every other student of this section is waiting for this document.
+        place = await sections.join_queue(db, found.key, session)
+        if place is None:
+            raise WaitlistFull(found.course.title, found.key.section)
+        await waitlist.add(db, Waiting(user_id, found.key, place, now, drop_if_enrolled), session)
+        if not found.section.open_seats:
+            return Joined(found, found.section.waiting + 1, found.section.waiting + 1)
+        step.freed.append(found.key)
+        await seats.settle(step)
+        return await _joined(db, user_id, found, session)
+
+    try:
+        return await change(db, [wanted.key], body)
+    except Refused as refusal:
+        raise await enrollment.refused(db, user_id, "join", wanted.key, now, refusal) from None
+
+
+async def leave(db: Database, user_id: int, wish: Wish, now: datetime) -> SectionKey:
+    """Take the student out of the line; raise UnknownCourse or NotWaiting."""
+    course = await courses.find(db, wish.courseID)
+    if course is None:
+        raise UnknownCourse(wish.courseID)
+    term = await enrollment.term_of(db, wish, await waitlist.terms_of(db, user_id, wish.courseID), now)
+
+    async def body(session: Session) -> SectionKey:
+        step = Change(db, session, now, user_id)
+        await seats.guarded(step, user_id, term.term)
+        waiting = await waitlist.find(db, user_id, term.term, course.courseID, session)
+        if waiting is None:
+            raise NotWaiting(course.title, term.term)
+        await waitlist.remove(db, waiting, session)
+        await sections.leave_queue(db, waiting.key, session)
+        await seats.record(step, user_id, "leave", waiting.key)
+        return waiting.key
+
+    return await change(db, [], body)
+
+
+async def _check_not_waiting(db: Database, user_id: int, wanted: Offer, session: Session) -> None:
+    waiting = await waitlist.find(db, user_id, wanted.key.term, wanted.key.courseID, session)
+    if waiting is not None:
+        raise AlreadyWaiting(wanted.course.title, waiting.key.section)
+
+
+async def _staying(db: Database, held: list[Held], drop_if_enrolled: str | None, wanted: Offer) -> list[Held]:
+    """Return what the student keeps when the seat comes."""
+    if drop_if_enrolled is None:
+        return held
+    going = await enrollment.given_up_for(db, held, drop_if_enrolled, wanted)
+    rules.check_alone(going, held, wanted.course.courseID)
+    return [one for one in held if one is not going]
+
+
+async def _joined(db: Database, user_id: int, wanted: Offer, session: Session) -> Joined:
+    section = await sections.find(db, wanted.key, session)
+    last = section.waiting if section else 0
+    waits = await waitlist.find(db, user_id, wanted.key.term, wanted.key.courseID, session) is not None
+    return Joined(wanted, last if waits else None, last)

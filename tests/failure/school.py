@@ -1,0 +1,116 @@
+"""A school on registration day, and its books, read again row by row."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+from quart_enroll.models import Course, Section, Term
+from quart_enroll.mongo import Database, ensure_indexes, ensure_validator
+from quart_enroll.repositories import (
+    courses,
+    enrollments,
+    events,
+    logins,
+    notices,
+    schedules,
+    sections,
+    terms,
+    users,
+    waitlist,
+)
+
+COLLECTIONS: dict[str, ModuleType] = {
+    "course": courses,
+    "enrollment": enrollments,
+    "event": events,
+    "login": logins,
+    "notice": notices,
+    "schedule": schedules,
+    "section": sections,
+    "term": terms,
+    "user": users,
+    "waitlist": waitlist,
+}
+
+FALL = "Fall 2026"
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+async def open_school(db: Database, courseIDs: Sequence[str], *, capacity: int, waitlist_capacity: int) -> None:
+    """Fill an empty database: a term that is open, courses of one credit, and a section of each."""
+    for name, repository in COLLECTIONS.items():
+        await ensure_indexes(db, name, repository.INDEXES)
+        await ensure_validator(db, name, repository.SCHEMA)
+    opened = datetime.now(UTC) - timedelta(days=1)
+    ends = opened + timedelta(days=30)
+    await terms.put_all(db, [Term("Fall", 2026, opened, ends, ends, ends, max_credits=100)])
+    taught = [Course(courseID, f"Course {courseID}", "", 1, "Fall") for courseID in courseIDs]
+    await db.course.insert_many([asdict(course) for course in taught])
+    await sections.put_all(
+        db, [Section(FALL, name, "01", capacity, waitlist_capacity=waitlist_capacity) for name in courseIDs]
+    )
+
+
+async def read_all(db: Database) -> Rows:
+    """Return every row there is."""
+    return {name: await db[name].find().to_list(None) for name in COLLECTIONS}
+
+
+def disagreements(rows: Rows) -> list[str]:
+    """Count everything again, and return what does not agree. Nobody of this school has a reason to be skipped."""
+    found = []
+    seated = {(row["user_id"], row["courseID"]) for row in rows["enrollment"] if row["status"] == "enrolled"}
+    waiting = {(row["user_id"], row["courseID"]) for row in rows["waitlist"]}
+    if both := seated & waiting:
+        found.append(f"have a seat and wait for it: {both}")
+    if (len(seated), len(waiting)) != (len(rows["enrollment"]), len(rows["waitlist"])):
+        found.append("somebody is twice in a course")
+    for section in rows["section"]:
+        found += [f"{section['courseID']}: {fault}" for fault in _faults(section, rows, seated)]
+    credit = Counter(user_id for user_id, _ in seated)
+    found += [
+        f"student {row['user_id']} has {credit[row['user_id']]} credits, not {row['credits']}"
+        for row in rows["schedule"]
+        if row["credits"] != credit[row["user_id"]]
+    ]
+    return found + _unexplained(rows, seated, waiting)
+
+
+def _faults(section: dict[str, Any], rows: Rows, seated: set[tuple[int, str]]) -> list[str]:
+    name = section["courseID"]
+    taken = sum(courseID == name for _, courseID in seated)
+    places = [row["place"] for row in rows["waitlist"] if row["courseID"] == name]
+    checks = {
+        f"{taken} seats are taken, not {section['seats_taken']}": taken == section["seats_taken"],
+        f"{taken} seats of {section['capacity']} are taken": taken <= section["capacity"],
+        f"{len(places)} wait, not {section['waiting']}": len(places) == section["waiting"],
+        "more wait than may": len(places) <= section["waitlist_capacity"],
+        "two have one place": len(places) == len(set(places)),
+        "a place is past the end of the line": max(places, default=0) <= section["queue_tail"],
+        "a seat is open while somebody waits": not places or taken == section["capacity"],
+    }
+    return [fault for fault, fine in checks.items() if not fine]
+
+
+def _unexplained(rows: Rows, seated: set[tuple[int, str]], waiting: set[tuple[int, str]]) -> list[str]:
+    """Compare with the events, which are written along with each change, and the notices of promotions."""
+    seats: dict[tuple[int, str], int] = defaultdict(int)
+    places: dict[tuple[int, str], int] = defaultdict(int)
+    for row in rows["event"]:
+        if row["result"] == "ok":
+            who = (row["user_id"], row["courseID"])
+            seats[who] += {"enroll": 1, "promote": 1, "drop": -1}.get(row["action"], 0)
+            places[who] += {"join": 1, "promote": -1, "leave": -1}.get(row["action"], 0)
+    promoted = Counter((row["user_id"], row["courseID"]) for row in rows["event"] if row["action"] == "promote")
+    told = Counter((row["user_id"], row["courseID"]) for row in rows["notice"])
+    checks = {
+        "the events tell of other seats": seated == {who for who, number in seats.items() if number == 1},
+        "the events tell of other places": waiting == {who for who, number in places.items() if number == 1},
+        "something happened twice": {*seats.values(), *places.values()} <= {0, 1},
+        "a notice is missing or too many": promoted == told,
+    }
+    return [fault for fault, fine in checks.items() if not fine]

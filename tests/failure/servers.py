@@ -1,0 +1,50 @@
+"""The site's server processes, which come and go while a crowd clicks."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from quart_enroll.commands.children import child
+from tests.local import PROJECT, SERVER, environment, free_port
+
+PATIENCE = 30.0
+"""Seconds for a process to start on a busy machine."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the site; the operating system forgets its connections with it."""
+
+    popen: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    def kill(self) -> None:
+        """End it as a power cut would: nothing is finished, nobody is told."""
+        os.kill(self.popen.pid, signal.SIGKILL)
+
+    async def takes_requests(self) -> None:
+        """Wait until it listens."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and self.popen.poll() is None:
+            with suppress(ConnectionRefusedError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                writer.close()
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"The server did not start:\n{self.log.read_text()}")
+
+
+def start(stack: ExitStack, folder: Path, uri: str) -> Process:
+    """Start a process of the site for as long as the stack lasts; it needs a moment until it listens."""
+    port = free_port()
+    log = folder / f"server-{port}.log"
+    environ = environment(PORT=port, MONGO_URI=uri)
+    with open(log, "wb") as output:  # the process goes on with its own copy
+        running = child(SERVER, output=output, environ=environ, cwd=PROJECT)
+        return Process(stack.enter_context(running), port, log)

@@ -1,0 +1,85 @@
+"""A stampede while three mongods elect another primary."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from quart_enroll.errors import AlreadyEnrolled
+from quart_enroll.models import Wish
+from quart_enroll.mongo import AWAY, Database, open_database
+from quart_enroll.repositories import enrollments
+from quart_enroll.services import turnstile
+from quart_enroll.services.enrollment import enroll
+from tests.crowd import Crowd, sign_in
+from tests.failure.school import FALL, disagreements, open_school, read_all
+from tests.failure.servers import start
+from tests.failure.students import Told, register
+from tests.local import quart
+from tests.replica_set import ReplicaSet, replica_set
+
+STUDENTS = 60
+COURSES = ["C01", "C02", "C03"]
+SEATS = 20
+
+
+@pytest.fixture
+def three(quick_folder: Path, request: pytest.FixtureRequest) -> Iterator[ReplicaSet]:
+    with replica_set(quick_folder / request.node.name) as made:
+        yield made
+
+
+@pytest.fixture
+async def db(three: ReplicaSet) -> AsyncIterator[Database]:
+    async with open_database(three.uri, 20) as db:
+        yield db
+
+
+@pytest.mark.parametrize("fall", [ReplicaSet.step_down, ReplicaSet.kill_primary], ids=["steps down", "is killed"])
+async def test_no_seat_is_lost_or_given_twice_when_the_primary(
+    fall: Callable[[ReplicaSet], None], db: Database, three: ReplicaSet, tmp_path: Path
+) -> None:
+    await open_school(db, COURSES, capacity=SEATS, waitlist_capacity=SEATS)
+    students = await sign_in(db, range(1, STUDENTS + 1))
+    told = Told()
+    with ExitStack() as stack:
+        processes = [start(stack, tmp_path, three.uri) for _ in range(2)]
+        for process in processes:
+            await process.takes_requests()
+        crowd = Crowd([process.port for process in processes])
+        async with asyncio.TaskGroup() as stampede:
+            acts = [
+                stampede.create_task(register(crowd, student, name, told)) for name in COURSES for student in students
+            ]
+            await crowd.answered(STUDENTS // 2)
+            await asyncio.to_thread(fall, three)
+            assert not all(act.done() for act in acts)
+    print(crowd.report())  # noqa: T201  # shown with -s
+    rows = await read_all(db)
+    assert told.broken(rows) == []
+    assert disagreements(rows) == []
+    assert crowd.cuts == 0
+    checked = await asyncio.to_thread(quart, "check-seats", MONGO_URI=three.uri)
+    assert checked.returncode == 0, checked.stdout
+
+
+async def test_what_a_primary_alone_knows_is_told_to_nobody(
+    db: Database, three: ReplicaSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await open_school(db, COURSES, capacity=SEATS, waitlist_capacity=SEATS)
+    wish, now = Wish("C01", FALL), datetime.now(UTC)
+    monkeypatch.setattr(turnstile, "PATIENCE", 0.3)
+    async with open_database(three.uri, 0.3) as hasty:
+        await hasty.command("ping")
+        with three.primary_alone():
+            for _ in range(2):  # the second click finds the seat of the first, which nobody else has heard of
+                with pytest.raises(AWAY):
+                    await enroll(hasty, 1, wish, now)
+                with suppress(*AWAY):
+                    assert await enrollments.held_by(hasty, 1, FALL) == []
+    with suppress(AlreadyEnrolled):  # now somebody else may have heard of it
+        await enroll(db, 1, wish, now)
+    assert disagreements(await read_all(db)) == []

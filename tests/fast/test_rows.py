@@ -1,0 +1,184 @@
+"""Rows of imported files: what is understood, and what is refused in words."""
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from quart_enroll.forms.offer_rows import SectionRow, TermRow
+from quart_enroll.forms.rows import CourseRow
+from quart_enroll.models import Course, Meeting, Section, Term
+
+TERM = {
+    "term": "Fall 2026",
+    "opens_at": "2026-08-01",
+    "add_deadline": "2026-09-15T00:00",
+    "drop_deadline": "2026-09-15",
+    "withdraw_deadline": "2026-11-01 17:00",
+    "max_credits": "18",
+    "timezone": "America/New_York",
+}
+SECTION = {"term": "Fall 2026", "courseID": "1111", "section": "1", "capacity": "30"}
+COURSE = {"courseID": "7777", "title": "BIO 101", "description": "Cells", "credits": "3.5", "term": "Fall"}
+
+
+def term(**cells: object) -> Term:
+    row, problems = TermRow.check(TERM | cells)
+    assert not problems
+    return cast(TermRow, row).read()
+
+
+def section(**cells: object) -> Section:
+    row, problems = SectionRow.check(SECTION | cells)
+    assert not problems
+    return cast(SectionRow, row).read()
+
+
+def course(**cells: object) -> Course:
+    row, problems = CourseRow.check(COURSE | cells)
+    assert not problems
+    return cast(CourseRow, row).course()
+
+
+def test_a_time_without_offset_is_one_by_the_schools_clock() -> None:
+    read = term()
+    assert read.opens_at == datetime(2026, 8, 1, 4, tzinfo=UTC)
+    assert read.withdraw_deadline == datetime(2026, 11, 1, 22, tzinfo=UTC)  # the clock has gone back that morning
+    assert (read.term, read.max_credits, read.timezone) == ("Fall 2026", 18, "America/New_York")
+
+
+@pytest.mark.parametrize("text", ["2026-08-01T10:00+02:00", "2026-08-01T08:00Z", "2026-08-01 04:00"])
+def test_a_time_may_have_an_offset(text: str) -> None:
+    assert term(opens_at=text).opens_at == datetime(2026, 8, 1, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [{"term": "autumn  2026"}, {"term": "", "season": "Fall", "year": 2026}, {"season": "fall", "year": "2026"}],
+)
+def test_a_term_is_named_by_season_and_year(name: dict[str, object]) -> None:
+    assert term(**name).term == "Fall 2026"
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        ({"term": "Fall"}, "term: Name one season and year, like Fall 2026."),
+        ({"term": "Fall, Spring 2026"}, "term: Name one season and year, like Fall 2026."),
+        ({"term": "Fall 26"}, "term: Name one season and year, like Fall 2026."),
+        ({"season": "Spring"}, "season: The term is Fall 2026."),
+        ({"year": "2027"}, "year: The term is Fall 2026."),
+        ({"timezone": "Mars/Olympus"}, "timezone: Name a timezone like Europe/Berlin or America/New_York."),
+        ({"opens_at": "soon"}, "opens_at: Write a time like 2026-08-01T09:00 or 2026-08-01T09:00-04:00."),
+        ({"opens_at": "0001-01-01"}, "opens_at: The year must be between 1900 and 2200."),
+        (
+            {"opens_at": "2026-03-08T02:30"},
+            "opens_at: The clock of America/New_York skips that time. Choose another one.",
+        ),
+        (
+            {"withdraw_deadline": "2026-11-01T01:30"},
+            "withdraw_deadline: The clock of America/New_York shows that time twice. Add the offset, like -04:00.",
+        ),
+        ({"add_deadline": "2026-08-01"}, "add_deadline: This must come after opens_at."),
+        ({"drop_deadline": "2026-07-01"}, "drop_deadline: This must come after opens_at."),
+        ({"add_deadline": "2026-11-02"}, "withdraw_deadline: This must not come before add_deadline."),
+        ({"drop_deadline": "2026-11-02"}, "withdraw_deadline: This must not come before drop_deadline."),
+        ({"max_credits": "many"}, "max_credits: Not a valid decimal value."),
+        ({"max_credits": "NaN"}, "max_credits: Number must be between 0 and 100."),
+        ({"opens_at": {"$date": 1}}, "opens_at: A text or a number is needed."),
+        ({"open": "now"}, "open: There is no such field."),
+    ],
+)
+def test_what_is_wrong_with_a_term_is_said(cells: dict[str, object], problem: str) -> None:
+    _, problems = TermRow.check(TERM | cells)
+    assert problem in problems
+
+
+def test_deadlines_may_be_the_same() -> None:
+    same = term(**dict.fromkeys(("add_deadline", "drop_deadline", "withdraw_deadline"), "2026-09-15"))
+    assert same.add_deadline == same.withdraw_deadline
+
+
+@pytest.mark.parametrize(
+    "meetings",
+    [
+        "MWF 09:00-09:50; R 14:00-15:15",
+        " fwm 9:00 – 9:50 ;R 14:00-15:15; ",
+        [{"days": "MWF", "start": "09:00", "end": "09:50"}, {"days": "R", "start": "14:00", "end": "15:15"}],
+    ],
+)
+def test_meetings_are_read_from_text_and_from_json(meetings: object) -> None:
+    read = section(meetings=meetings)
+    assert read.meetings == (Meeting("MWF", "09:00", "09:50"), Meeting("R", "14:00", "15:15"))
+
+
+@pytest.mark.parametrize(
+    ("meetings", "problem"),
+    [
+        ("MWF", "Write “MWF” like MWF 09:00-09:50, or several of that with ; between them."),
+        ("MM 09:00-10:00", "MM: Days are letters of MTWRFSU, each once; R is Thursday, U is Sunday."),
+        ("X 09:00-10:00", "X: Days are letters of MTWRFSU, each once; R is Thursday, U is Sunday."),
+        ("M 10:00-09:00", "M 10:00-09:00: A meeting ends after it begins."),
+        ("M 10:00-10:00", "M 10:00-10:00: A meeting ends after it begins."),
+        ("M 23:00-24:00", "M 23:00-24:00: Times are from 00:00 to 23:59."),
+        ("M 09:60-10:00", "M 09:60-10:00: Times are from 00:00 to 23:59."),
+        ("MW 09:00-10:00; W 09:30-11:00", "W 09:30–11:00 is at the same time as another meeting of the section."),
+        ([{"days": "M"}], "A list of objects with days, start and end is needed."),
+        ([{"days": "M", "start": 9, "end": 10}], "A list of objects with days, start and end is needed."),
+        ({"days": "M"}, "A list of objects with days, start and end is needed."),
+    ],
+)
+def test_what_is_wrong_with_meetings_is_said(meetings: Any, problem: str) -> None:
+    _, problems = SectionRow.check(SECTION | {"meetings": meetings})
+    assert problems == [f"meetings: {problem}"]
+
+
+@pytest.mark.parametrize(("given", "stored"), [("1", "01"), (1, "01"), ("12", "12"), ("003", "003"), ("A", "A")])
+def test_numbers_of_sections_have_two_digits(given: object, stored: str) -> None:
+    assert section(section=given).section == stored
+
+
+@pytest.mark.parametrize(
+    ("cells", "field"),
+    [
+        ({"term": "Fall, Spring"}, "term"),
+        ({"term": ""}, "term"),
+        ({"courseID": ""}, "courseID"),
+        ({"section": "x" * 11}, "section"),
+        ({"capacity": "-1"}, "capacity"),
+        ({"capacity": "2.5"}, "capacity"),
+        ({"capacity": ""}, "capacity"),
+        ({"waitlist_capacity": "few"}, "waitlist_capacity"),
+        ({"room": "x" * 51}, "room"),
+        ({"seats_taken": 3}, "seats_taken"),
+    ],
+)
+def test_the_field_of_a_section_that_is_wrong_is_named(cells: dict[str, object], field: str) -> None:
+    _, problems = SectionRow.check(SECTION | cells)
+    assert {problem.split(":")[0] for problem in problems} == {field}
+
+
+def test_a_section_has_ten_places_to_wait_unless_the_file_says_more() -> None:
+    assert section().waitlist_capacity == 10
+    assert section(waitlist_capacity="").waitlist_capacity == 10
+    assert section(waitlist_capacity=0).waitlist_capacity == 0
+
+
+@pytest.mark.parametrize("needed", ["1111 2222", ["1111", "2222"], [" 1111", "2222", "1111"]])
+def test_prerequisites_are_a_list_or_separated_by_blanks(needed: object) -> None:
+    assert course(prerequisites=needed).prerequisites == ("1111", "2222")
+
+
+def test_a_course_id_in_a_list_may_have_a_blank() -> None:
+    assert course(corequisites=["PYT 101"]).corequisites == ("PYT 101",)
+
+
+@pytest.mark.parametrize("needed", [[1111], [["1111"]], {"courseID": "1111"}, ["x" * 21]])
+def test_what_is_wrong_with_prerequisites_is_said(needed: object) -> None:
+    _, problems = CourseRow.check(COURSE | {"prerequisites": needed})
+    assert [problem.split(":")[0] for problem in problems] == ["prerequisites"]
+
+
+def test_a_row_knows_which_fields_it_has() -> None:
+    row, _ = CourseRow.check(COURSE | {"subject": "", "prerequisites": None})
+    assert row.given == {*COURSE, "subject"}

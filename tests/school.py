@@ -1,0 +1,51 @@
+"""A small school in a database: two terms, three courses in sections, ada, bob and rita."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from quart_enroll.models import Term
+from quart_enroll.mongo import Database, ensure_indexes, ensure_validator
+from quart_enroll.repositories import (
+    courses,
+    enrollments,
+    events,
+    logins,
+    notices,
+    schedules,
+    sections,
+    terms,
+    users,
+    waitlist,
+)
+from tests.people import ADA, BOB, COURSES, HASH, RITA, SECTIONS
+
+REPOSITORIES: dict[str, Any] = {
+    "course": courses,
+    "enrollment": enrollments,
+    "event": events,
+    "login": logins,
+    "notice": notices,
+    "schedule": schedules,
+    "section": sections,
+    "term": terms,
+    "user": users,
+    "waitlist": waitlist,
+}
+
+
+async def build(db: Database) -> None:
+    """Make all collections with their indexes and validators, and no row."""
+    for name, repository in REPOSITORIES.items():
+        await ensure_validator(db, name, repository.SCHEMA)
+        await ensure_indexes(db, name, repository.INDEXES)
+
+
+async def fill(db: Database, calendar: Sequence[Term]) -> None:
+    """Let the school begin."""
+    await db.course.insert_many([asdict(course) for course in COURSES])
+    await terms.put_all(db, calendar)
+    await sections.put_all(db, SECTIONS)
+    for user in (ADA, BOB, RITA):
+        await users.add(db, user, HASH)
+    await users.raise_counter(db)

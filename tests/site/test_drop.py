@@ -1,0 +1,75 @@
+"""Giving a seat back."""
+
+import re
+from datetime import timedelta
+
+from quart_enroll.mongo import Database
+from tests.people import ADA, FALL, Browser, Clock, at, buttons, seats_taken, teach, text, told
+
+SECOND = timedelta(seconds=1)
+
+
+async def test_dropping_gives_the_seat_back_without_a_trace(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    response = await ada.post("/enrollment/drop", form={"courseID": "3333", "term": "Fall 2026"})
+    assert (response.status_code, response.location) == (303, "/enrollment")
+    page = await ada.read("/enrollment")
+    assert "You gave back PHP 202 for Fall 2026." in page
+    assert "You have no classes yet" in page
+    assert await seats_taken(db, "3333") == 0
+    assert await db.enrollment.count_documents({}) == 0
+
+
+async def test_a_second_drop_says_so_and_changes_nothing(ada: Browser, bob: Browser, db: Database) -> None:
+    await bob.post("/enrollment", form={"courseID": "1111"})
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await ada.post("/enrollment/drop", form={"courseID": "1111"})
+    refused = await told(ada, "/enrollment/drop", courseID="1111", term="Fall 2026")
+    assert "You are not enrolled in PYT 101 for Fall 2026. Nothing was changed." in refused
+    assert await seats_taken(db, "1111") == 1
+    assert "alert-info" in await text(
+        await ada.post("/enrollment/drop", form={"courseID": "1111"}, follow_redirects=True)
+    )
+
+
+async def test_after_the_drop_deadline_the_course_stays_as_withdrawn(ada: Browser, clock: Clock, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    await at(FALL.drop_deadline - SECOND, clock, (ada, ADA))
+    assert buttons(await ada.read("/enrollment")) == ["Drop PHP 202"]
+    await at(FALL.drop_deadline, clock, (ada, ADA))
+    assert buttons(await ada.read("/enrollment")) == ["Withdraw from PHP 202"]
+    said = await told(ada, "/enrollment/drop", courseID="3333")
+    assert said == "You withdrew from PHP 202 for Fall 2026. It stays on your schedule with a W."
+    page = await ada.read("/enrollment")
+    assert "Withdrawn (W)" in page
+    assert "0 of 18 credits" in page
+    assert await seats_taken(db, "3333") == 0
+    assert "You are not enrolled in PHP 202" in await told(ada, "/enrollment/drop", courseID="3333")
+
+
+async def test_after_the_withdraw_deadline_nothing_is_given_back(ada: Browser, clock: Clock, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    await at(FALL.withdraw_deadline, clock, (ada, ADA))
+    refused = await told(ada, "/enrollment/drop", courseID="3333")
+    assert refused == (
+        "PHP 202 could be given back until Sunday, 1 November 2026, 00:00 (America/New_York). Please ask the registrar."
+    )
+    page = await ada.read("/enrollment")
+    assert "PHP 202<span" in page
+    assert buttons(page) == []
+    assert await seats_taken(db, "3333") == 1
+
+
+async def test_what_needs_the_dropped_course_goes_along_after_a_yes(ada: Browser, db: Database) -> None:
+    await teach(db, "6666", "ART 100")
+    await teach(db, "7777", "ART LAB", corequisites=("6666",))
+    for courseID in ("6666", "7777"):
+        await ada.post("/enrollment", form={"courseID": courseID})
+    response = await ada.post("/enrollment/drop", form={"courseID": "6666", "term": "Fall 2026"})
+    page = await text(response)
+    assert response.status_code == 200
+    assert "ART LAB can’t be taken without ART 100, and would be given back with it." in page
+    assert await db.enrollment.count_documents({}) == 2
+    form = dict(re.findall(r'name="(courseID|term|with_corequisites)" value="([^"]*)"', page))
+    assert await told(ada, "/enrollment/drop", **form) == "You gave back ART 100 and ART LAB for Fall 2026."
+    assert await db.enrollment.count_documents({}) == 0

@@ -1,0 +1,79 @@
+"""What happened to a student's seats, in words."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+from quart_enroll.errors import Refused
+from quart_enroll.mongo import Database
+from quart_enroll.pages import history
+from quart_enroll.repositories.events import SCHEMA
+from quart_enroll.services.enrollment import UNDISPUTED
+from tests.people import Browser, Clock, told
+
+
+async def lines(browser: Browser) -> list[str]:
+    """Return the history's entries, the latest first, without their times."""
+    page = (await browser.read("/enrollment/history")).split('<ol class="history"')[1].split("</ol>")[0]
+    entries = re.findall(r"<li>\s*<span[^>]*>.*?</span>(.*?)</li>", page, re.DOTALL)
+    return [" ".join(unescape(re.sub("<[^>]+>", "", entry)).split()) for entry in entries]
+
+
+async def test_a_student_without_a_history_is_told_what_will_be_here(ada: Browser) -> None:
+    assert "Nothing yet." in await ada.read("/enrollment/history")
+
+
+async def test_each_change_and_each_refusal_is_there_the_latest_first(ada: Browser, bob: Browser, clock: Clock) -> None:
+    for path, form in (
+        ("/enrollment", {"courseID": "1111", "section": "01"}),
+        ("/enrollment/drop", {"courseID": "1111"}),
+        ("/enrollment", {"courseID": "3333"}),
+    ):
+        await ada.post(path, form=form)
+        clock.now += timedelta(minutes=1)
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    assert await lines(ada) == [
+        "Enrolled in PHP 202, section 01, for Fall 2026.",
+        "Gave back PYT 101, section 01, for Fall 2026.",
+        "Enrolled in PYT 101, section 01, for Fall 2026.",
+    ]
+    assert await lines(bob) == [
+        "Tried to enroll in PHP 202, section 01, for Fall 2026. Not possible: the section was full."
+    ]
+
+
+async def test_times_are_by_the_schools_clock(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    assert "Tuesday, 1 September 2026, 05:00 (America/New_York)" in await ada.read("/enrollment/history")
+
+
+async def test_a_promotion_tells_nothing_of_who_gave_back_the_seat(ada: Browser, bob: Browser, clock: Clock) -> None:
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    await ada.post("/waitlist", form={"courseID": "3333"})
+    clock.now += timedelta(minutes=1)
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    assert await lines(ada) == [
+        "Got a seat from the waitlist of PHP 202, section 01, for Fall 2026.",
+        "Joined the waitlist of PHP 202, section 01, for Fall 2026.",
+    ]
+    assert "Bob" not in await ada.read("/enrollment/history")
+
+
+async def test_a_refusal_that_only_tells_what_is_leaves_no_line(ada: Browser) -> None:
+    await told(ada, "/enrollment/drop", courseID="1111")
+    assert "Nothing yet." in await ada.read("/enrollment/history")
+
+
+async def test_what_a_student_did_stays_when_the_course_and_the_term_are_gone(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await db.course.delete_many({})
+    await db.term.delete_many({})
+    assert await lines(ada) == ["Enrolled in 1111, section 01, for Fall 2026."]
+
+
+def test_there_are_words_for_all_that_can_happen() -> None:
+    actions = set(SCHEMA["properties"]["action"]["enum"])  # type: ignore[index]
+    assert actions == history.DONE.keys() | history.TRIED.keys()
+    recorded = {kind.code for kind in Refused.__subclasses__() if kind not in UNDISPUTED}
+    other_business = {"email_taken", "wrong_credentials", "bad_row", "busy"}
+    assert recorded - other_business <= history.BECAUSE.keys()

@@ -1,0 +1,184 @@
+"""Waiting for a seat, and getting one."""
+
+from datetime import timedelta
+
+import pytest
+from quart import Quart
+
+from quart_enroll.models import User
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import users
+from tests.people import ADA, BOB, FALL, HASH, NOONS, Browser, Clock, at, buttons, seats_taken, teach, text, told
+
+SECOND = timedelta(seconds=1)
+CAL = User(8, "cal@school.example", "Cal", "Lindqvist", "student")
+
+PHP = {"courseID": "3333", "term": "Fall 2026", "section": "01"}
+"""One seat, and room for one who waits."""
+
+
+@pytest.fixture
+async def full(bob: Browser) -> None:
+    """Let bob have the only seat in PHP 202."""
+    await bob.post("/enrollment", form=PHP)
+
+
+@pytest.fixture
+async def cal(app: Quart, db: Database) -> Browser:
+    """The browser of one student more."""
+    await users.add(db, CAL, HASH)
+    browser = Browser(app.test_client())
+    await browser.sign_in(CAL)
+    return browser
+
+
+@pytest.mark.usefixtures("full")
+async def test_who_joins_sees_the_place_in_line(ada: Browser, cal: Browser, db: Database) -> None:
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 12}})
+    await cal.post("/waitlist", form=PHP)
+    assert await told(ada, "/waitlist", **PHP) == "You are waiting for a seat in PHP 202, section 01: 2 of 2."
+    page = await ada.read("/enrollment")
+    assert ">2 of 2<" in page
+    assert "0 of 18 credits" in page
+    assert buttons(page) == ["Leave the waitlist of PHP 202"]
+
+
+@pytest.mark.usefixtures("full")
+async def test_joining_twice_says_so_and_changes_nothing(ada: Browser, db: Database) -> None:
+    await ada.post("/waitlist", form=PHP)
+    refused = "You are already waiting for a seat in PHP 202, section 01."
+    assert await told(ada, "/waitlist", **PHP) == refused
+    assert await told(ada, "/enrollment", **PHP) == refused
+    assert await db.waitlist.count_documents({}) == 1
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_full_waitlist_takes_nobody(ada: Browser, cal: Browser, db: Database) -> None:
+    await cal.post("/waitlist", form=PHP)
+    assert await told(ada, "/waitlist", **PHP) == "The waitlist of PHP 202, section 01, is full."
+    assert await told(ada, "/enrollment", **PHP) == "PHP 202, section 01, is full."
+    assert await db.waitlist.count_documents({}) == 1
+
+
+async def test_who_joins_a_line_before_an_open_seat_has_it_at_once(ada: Browser, db: Database) -> None:
+    said = await told(ada, "/waitlist", **PHP)
+    assert said == "A seat became free: you are now enrolled in PHP 202, section 01, for Fall 2026."
+    assert await seats_taken(db, "3333") == 1
+    assert await told(ada, "/waitlist", **PHP) == "You are already enrolled in PHP 202 for Fall 2026."
+
+
+@pytest.mark.usefixtures("full")
+async def test_leaving_frees_the_place_and_a_second_time_changes_nothing(
+    ada: Browser, cal: Browser, db: Database
+) -> None:
+    await ada.post("/waitlist", form=PHP)
+    assert await told(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist of PHP 202."
+    said = await told(ada, "/waitlist/leave", courseID="3333", term="Fall 2026")
+    assert said == "You are not waiting for PHP 202 in Fall 2026. Nothing was changed."
+    assert "1 of 1" in await told(cal, "/waitlist", **PHP)
+    assert "There is no course 9999" in await told(ada, "/waitlist/leave", courseID="9999")
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_freed_seat_goes_to_the_first_in_line_who_is_told_on_the_next_page_once(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await ada.post("/waitlist", form=PHP)
+    await ada.read("/enrollment")
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    assert await seats_taken(db, "3333") == 1
+    assert (await ada.get("/api/")).status_code == 200  # shows no notices, and takes none away
+    sentence = "A seat became free: you are now enrolled in PHP 202, section 01, for Fall 2026."
+    page = await ada.read("/")
+    assert sentence in page
+    assert "alert-success" in page
+    assert sentence not in await ada.read("/")
+    assert sentence not in await bob.read("/")
+    assert "PHP 202<span" in await ada.read("/enrollment")
+
+
+@pytest.mark.usefixtures("full")
+async def test_who_could_not_take_the_seat_keeps_the_place_and_sees_why(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await teach(db, "6666", "ART 100", NOONS)
+    await ada.post("/waitlist", form=PHP)
+    await ada.post("/enrollment", form={"courseID": "6666"})
+    await ada.read("/")
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    because = f"PHP 202 meets at the same time as ART 100: {NOONS[0]}."
+    page = await ada.read("/enrollment")
+    assert "alert-warning" in page
+    assert page.count(because) == 2  # the notice, and the reason beside the place
+    assert ">1 of 1<" in page
+    assert because in await ada.read("/courses/")
+    assert "alert-warning" not in await ada.read("/enrollment")
+
+
+@pytest.mark.usefixtures("full")
+async def test_dropping_what_was_in_the_way_takes_the_seat(ada: Browser, bob: Browser, db: Database) -> None:
+    await teach(db, "6666", "ART 100", NOONS)
+    await ada.post("/waitlist", form=PHP)
+    await ada.post("/enrollment", form={"courseID": "6666"})
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    said = await told(ada, "/enrollment/drop", courseID="6666")
+    assert "You gave back ART 100 for Fall 2026." in said
+    assert "you are now enrolled in PHP 202" in said
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_linked_swap_gives_back_the_old_course_when_the_seat_comes(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    assert "1 of 1" in await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
+    assert "In place of PYT 101, when a seat comes" in await ada.read("/enrollment")
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    assert [row["courseID"] async for row in db.enrollment.find({"user_id": ADA.user_id})] == ["3333"]
+    assert await seats_taken(db, "1111") == 0
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_linked_swap_needs_the_course_that_goes(ada: Browser, db: Database) -> None:
+    refused = await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
+    assert refused == "You are not enrolled in PYT 101 for Fall 2026. Nothing was changed."
+    assert await db.waitlist.count_documents({}) == 0
+
+
+@pytest.mark.usefixtures("full")
+async def test_nobody_joins_outside_of_the_window(ada: Browser, clock: Clock) -> None:
+    await at(FALL.opens_at - SECOND, clock, (ada, ADA))
+    assert "Enrollment for Fall 2026 opens on" in await told(ada, "/waitlist", **PHP)
+    await at(FALL.add_deadline, clock, (ada, ADA))
+    assert "Enrollment for Fall 2026 closed on" in await told(ada, "/waitlist", **PHP)
+
+
+@pytest.mark.usefixtures("full")
+async def test_after_the_add_deadline_nobody_is_promoted(
+    ada: Browser, bob: Browser, clock: Clock, db: Database
+) -> None:
+    await ada.post("/waitlist", form=PHP)
+    await at(FALL.add_deadline, clock, (bob, BOB), (ada, ADA))
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    assert await db.enrollment.count_documents({"status": "enrolled"}) == 0
+    assert ">1 of 1<" in await ada.read("/enrollment")
+
+
+@pytest.mark.usefixtures("full")
+async def test_the_form_offers_the_line_and_what_could_go_for_the_seat(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    page = await ada.read("/enrollment/form?courseID=3333&term=Fall")
+    assert buttons(page)[:2] == ["Join waitlist of PHP 202, section 01", "Wait and swap for PHP 202, section 01"]
+    assert 'name="drop_if_enrolled"' in page
+
+
+async def test_nobody_waits_for_somebody_else(ada: Browser, full: None, db: Database) -> None:
+    await ada.post("/waitlist", form=PHP | {"user_id": "2"})
+    assert [row["user_id"] async for row in db.waitlist.find()] == [ADA.user_id]
+
+
+async def test_a_page_that_is_fetched_in_advance_takes_no_notice_away(ada: Browser, bob: Browser, full: None) -> None:
+    await ada.post("/waitlist", form=PHP)
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    await ada.get("/", headers={"Sec-Purpose": "prefetch"})
+    assert "A seat became free" in await text(await ada.get("/"))
