@@ -10,7 +10,7 @@ from quart_enroll.services import checking
 from quart_enroll.services.checking import Findings
 
 
-@click.command("check-seats")
+@click.command("check-seats", short_help="Count all seats, lines and credits again.")
 @click.option("--repair", is_flag=True, help="Mend what can be mended without guessing, then check.")
 def check_seats(repair: bool) -> None:
     """Count seats, waitlists and credits again from the rows; exit 1 if something disagrees."""

@@ -28,7 +28,7 @@ QUART = (sys.executable, "-m", "quart", "--app", "asgi")
 SERVER = (sys.executable, "-m", "hypercorn", "-c", "file:hypercorn_conf.py", "asgi:app")
 
 
-@click.command()
+@click.command(short_help="Run the site on this machine.")
 @click.option("--browser/--no-browser", default=True, help="Open the site in a browser when it is ready.")
 @pass_script_info
 def develop(info: ScriptInfo, browser: bool) -> None:

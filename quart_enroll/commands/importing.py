@@ -23,7 +23,7 @@ from quart_enroll.services.passwords import decoy
 NumberedRow = tuple[int, dict[str, Any]]
 
 
-@click.command("import")
+@click.command("import", short_help="Take in terms, courses, sections or users from a file.")
 @click.argument("collection", type=click.Choice(["course", "section", "term", "user"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_file(collection: str, file: Path) -> None:

@@ -12,7 +12,7 @@ from quart_enroll.services.upgrade import make_terms
 DATA = PROJECT / "data"
 
 
-@click.command()
+@click.command(short_help="Fill an empty catalog with a demo school.")
 @click.option("--force", is_flag=True, help="Also into a catalog that has courses.")
 def seed(force: bool) -> None:
     """Fill an empty catalog with the school of data/, and in development with people who can sign in."""

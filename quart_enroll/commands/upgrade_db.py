@@ -9,7 +9,7 @@ from quart_enroll.mongo import Database, is_replica_set
 from quart_enroll.services.upgrade import Report, upgrade
 
 
-@click.command("upgrade-db")
+@click.command("upgrade-db", short_help="Bring the database up to date.")
 def upgrade_db() -> None:
     """Bring the database up to date and tell what changed; a second time nothing does.
 
