@@ -72,7 +72,7 @@ class DropForm(TermForm):
     """Give back a seat; `with_corequisites` says yes to what goes along."""
 
     courseID = _named_course("Course number")
-    with_corequisites = BooleanField()
+    with_corequisites = BooleanField(false_values=(False, "false", "0", "no", ""))
 
     def wish(self) -> Wish:
         """Return what the student gives back, or waits for no longer."""

@@ -51,7 +51,8 @@ async def add_credits(db: Database, terms: Collection[str], more: Mapping[str, f
             enrolled = {"term": term, "courseID": courseID, "status": "enrolled"}
             students = await db.enrollment.distinct("user_id", enrolled, session=session)
             if students:
-                change = {"$inc": {"credits": number, "version": 1}}
+                total = {"$round": [{"$add": ["$credits", number]}, 2]}  # tenths don't add up exactly
+                change = [{"$set": {"credits": {"$max": [0, total]}, "version": {"$add": ["$version", 1]}}}]
                 await db.schedule.update_many({"term": term, "user_id": {"$in": students}}, change, session=session)
 
 

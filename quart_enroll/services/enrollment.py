@@ -97,9 +97,10 @@ async def swap(db: Database, user_id: int, given_up: str, wish: Wish, now: datet
     for wanted in options:
         try:
             return await _swap(db, user_id, given_up, wanted, now)
-        except SectionFull as refusal:
+        except SectionFull:
             if wanted is options[-1]:
-                raise await refused(db, user_id, "swap", wanted.key, now, refusal) from None
+                full = await _full(db, user_id, wanted, now, given_up)
+                raise await refused(db, user_id, "swap", wanted.key, now, full) from None
         except Refused as refusal:
             raise await refused(db, user_id, "swap", wanted.key, now, refusal) from None
     raise AssertionError("There is always an option.")
@@ -188,13 +189,13 @@ async def _options(db: Database, user_id: int, wish: Wish, now: datetime, given_
     return with_seat or fitting[:1] or [option for option in found if option.section.open_seats][:1] or found[:1]
 
 
-async def _full(db: Database, user_id: int, wanted: Offer, now: datetime) -> Refused:
+async def _full(db: Database, user_id: int, wanted: Offer, now: datetime, given_up: str | None = None) -> Refused:
     """Return the refusal of a full section, with what the student can do instead."""
     key = wanted.key
     waiting = await waitlist.find(db, user_id, key.term, key.courseID)
     if waiting is not None:
         return AlreadyWaiting(wanted.course.title, waiting.key.section)
-    held = await enrollments.held_by(db, user_id, key.term)
+    held = [one for one in await enrollments.held_by(db, user_id, key.term) if one.courseID != given_up]
     others = [
         section.section
         for section in await sections.find_all(db, [key.term], key.courseID)
@@ -223,7 +224,8 @@ async def term_of(db: Database, wish: Wish, has: Collection[str], now: datetime)
     """Return the term that the student means: the named one, else of those where the student `has` the course."""
     known = await stored_terms.find_all(db)
     if wish.term:
-        return terms.find(wish.term, known, now)
+        meant = [term for term in terms.named(wish.term, terms.coming(known, now)) if term.term in has]
+        return meant[0] if meant else terms.find(wish.term, known, now)
     running = [term for term in known if term.term in has and now < term.withdraw_deadline]
     return (running or [term for term in known if term.term in has] or [terms.current(known, now)])[0]
 

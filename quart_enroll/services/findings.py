@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
 
-from quart_enroll.repositories.checking import Books, Seat
+from quart_enroll.repositories.checking import Books
 from quart_enroll.services import rules
 from quart_enroll.services.books import Recount, spoken
 
@@ -91,10 +91,3 @@ def _clashes(recount: Recount) -> Iterator[Finding]:
                     f"Student {user_id}, {term}: {one.courseID} and {other.courseID} are both on {when}{since}.",
                     fault=not moved,
                 )
-
-
-def _moved_since(recount: Recount, *both: Seat) -> bool:
-    """Tell whether meetings were moved after the student had both seats."""
-    taken = [seat.enrolled_at for seat in both if seat.enrolled_at]
-    moves = [recount.books.sections[seat.key].moved_at for seat in both]
-    return any(move is not None and all(at <= move for at in taken) for move in moves)

@@ -41,7 +41,7 @@ def check_fits(term: Term, course: Course, section: Section, held: Iterable[Held
         if when := overlap(section, one.section):
             raise TimeConflict(course.title, one.course.title, when)
     has = sum(one.course.credits for one in enrolled)
-    if has + course.credits > term.max_credits:
+    if round(has + course.credits, 2) > term.max_credits:  # credits have two decimals at most
         raise CreditLimit(course.title, adds=course.credits, has=has, limit=term.max_credits)
 
 

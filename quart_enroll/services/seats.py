@@ -150,7 +150,10 @@ async def _try_again(change: Change) -> None:
 
 async def _promote(change: Change, waiting: Waiting) -> bool:
     """Give the waiting student the seat if there is one and the rules allow it; return whether the next may try."""
-    wanted = await offer(change.db, waiting.key, change.session)
+    try:
+        wanted = await offer(change.db, waiting.key, change.session)
+    except (UnknownTerm, UnknownCourse, UnknownSection):
+        return False  # a line for what is gone; `check-seats` tells of it
     if not wanted.section.open_seats or not wanted.term.is_open(change.now):
         return False
     held = await guarded(change, waiting.user_id, waiting.key.term)

@@ -9,7 +9,7 @@ from quart_enroll.errors import NotTaught, UnknownTerm
 from quart_enroll.models import SEASONS, Course, Term
 
 _NAMES = {season.lower(): season for season in SEASONS} | {"autumn": "Fall"}
-_NAMED = re.compile(rf"\b({'|'.join(_NAMES)})\b(?:\s+(\d{{4}})\b)?", re.IGNORECASE | re.ASCII)
+_NAMED = re.compile(rf"\b({'|'.join(_NAMES)})\b(?:\s+(\d{{4}})\b|(?!\s*\d))", re.IGNORECASE | re.ASCII)
 
 _LAST_MONTH = {"Winter": 2, "Spring": 5, "Summer": 7, "Fall": 12}
 """The month that ends a season, for terms that nobody has given dates yet."""
@@ -60,10 +60,8 @@ def choose(course: Course, known: Sequence[Term], offered: Collection[str], text
     That is the first of those meant by `text`; without a text the first that is open, else the first to come.
     Raises UnknownTerm when the text names no term, NotTaught when the course is not taught then.
     """
-    if text:
-        wanted = named(text, coming(known, now)) or [find(text, known, now)]
-    else:
-        wanted = sorted(coming(known, now), key=lambda term: (not term.is_open(now), term.order))
+    wanted = named(text, coming(known, now)) or [find(text, known, now)] if text else coming(known, now)
+    wanted = sorted(wanted, key=lambda term: (not term.is_open(now), term.order))
     for term in wanted:
         if term.term in offered:
             return term

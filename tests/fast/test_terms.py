@@ -80,6 +80,16 @@ def test_a_course_is_taken_in_the_first_term_meant_in_which_it_is_taught(
     assert terms.choose(JAVA, TERMS, offered, text, now) == term
 
 
+def test_of_several_terms_meant_the_open_one_comes_first() -> None:
+    spring = replace(SPRING, opens_at=FALL.add_deadline)
+    offered = {"Fall 2026", "Spring 2027"}
+    assert terms.choose(JAVA, [FALL, spring], offered, "Fall, Spring", FALL.add_deadline) == spring
+
+
+def test_a_year_that_is_none_is_not_read_as_the_bare_season() -> None:
+    assert terms.named("Fall 20266", TERMS) == []
+
+
 def test_a_course_is_not_taken_when_it_is_not_taught() -> None:
     with pytest.raises(NotTaught, match=r"JAV 201 is not taught in Fall 2026\."):
         terms.choose(JAVA, TERMS, {"Spring 2027"}, "Fall", FALL_MORNING)

@@ -112,7 +112,7 @@ async def test_an_open_seat_that_nobody_who_waits_can_take_is_in_order(school: D
         ({"user_id": 99}, "(3333, section 01, Fall 2026): student 99 has no account."),
         ({"courseID": "9999"}, "(9999, section 01, Fall 2026): student 1 is there for an unknown course."),
         ({"section": "09"}, "(3333, section 09, Fall 2026): student 1 is there for an unknown section."),
-        ({"term": "Fall 1999"}, "(3333, section 01, Fall 1999): student 1 is there for an unknown section."),
+        ({"term": "Fall 1999"}, "(3333, section 01, Fall 1999): student 1 is there for an unknown term."),
     ],
 )
 async def test_an_enrollment_that_leads_nowhere_is_told_and_never_removed(

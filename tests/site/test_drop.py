@@ -20,6 +20,24 @@ async def test_dropping_gives_the_seat_back_without_a_trace(ada: Browser, db: Da
     assert await db.enrollment.count_documents({}) == 0
 
 
+async def test_tenths_of_credits_can_be_given_back_in_any_order(ada: Browser, db: Database) -> None:
+    for courseID, credits in (("1111", 1.0), ("3333", 1.3)):  # as numbers of a computer, 1.0 + 1.3 - 1.0 - 1.3 < 0
+        await db.course.update_one({"courseID": courseID}, {"$set": {"credits": credits}})
+        await ada.post("/enrollment", form={"courseID": courseID})
+    for courseID in ("1111", "3333"):
+        assert (await ada.post("/enrollment/drop", form={"courseID": courseID})).status_code == 303
+    assert [row["credits"] async for row in db.schedule.find()] == [0]
+
+
+async def test_waiting_for_what_is_gone_stops_nobody(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0}})
+    await ada.post("/waitlist", form={"courseID": "3333"})
+    await db.section.delete_one({"courseID": "3333"})
+    assert "You gave back PYT 101" in await told(ada, "/enrollment/drop", courseID="1111")
+    assert await db.enrollment.count_documents({}) == 0
+
+
 async def test_a_second_drop_says_so_and_changes_nothing(ada: Browser, bob: Browser, db: Database) -> None:
     await bob.post("/enrollment", form={"courseID": "1111"})
     await ada.post("/enrollment", form={"courseID": "1111"})
