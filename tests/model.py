@@ -74,11 +74,14 @@ class School:
         key = options[0]
         if reason := self.reason(student, key):
             raise No(reason)
-        if not self.open_seats(key):
-            raise No("already_waiting" if self.place(student, key.term, key.courseID) else "section_full")
+        self._check_seat(student, key)
         loose = Loose()
         self._take(student, key, loose)
         self.settle(loose, now)
+
+    def _check_seat(self, student: int, key: SectionKey) -> None:
+        if not self.open_seats(key):
+            raise No("already_waiting" if self.place(student, key.term, key.courseID) else "section_full")
 
     def drop(self, student: int, asked: Asked, now: datetime, *, along: bool = False) -> None:
         self._course(asked.courseID)
@@ -106,8 +109,7 @@ class School:
             raise No(reason)
         if now >= term.withdraw_deadline:
             raise No("drop_closed")
-        if not self.open_seats(key):
-            raise No("section_full")
+        self._check_seat(student, key)
         loose = Loose()
         self._give_back(student, key.term, given_up, now, loose)
         self._take(student, key, loose)
