@@ -40,6 +40,9 @@ DATABASE_NAME = "FLASK_Enrollment"
 APP_NAME = "quart-enroll"
 """How the site's connections are named in MongoDB's own lists."""
 
+DUPLICATE_KEY = 11000
+"""MongoDB's code for a write that a unique index refuses."""
+
 POOL_SIZE = 64
 """Connections of one process at most, as many as Motor has threads."""
 

@@ -2,36 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from quart_enroll.models import Term
 from quart_enroll.mongo import Database, ensure_indexes, ensure_validator
-from quart_enroll.repositories import (
-    courses,
-    enrollments,
-    events,
-    logins,
-    notices,
-    schedules,
-    sections,
-    terms,
-    users,
-    waitlist,
-)
+from quart_enroll.repositories import sections, terms, users
+from quart_enroll.services.upgrade import REPOSITORIES
 from tests.people import ADA, BOB, COURSES, HASH, RITA, SECTIONS
-
-REPOSITORIES: dict[str, Any] = {
-    "course": courses,
-    "enrollment": enrollments,
-    "event": events,
-    "login": logins,
-    "notice": notices,
-    "schedule": schedules,
-    "section": sections,
-    "term": terms,
-    "user": users,
-    "waitlist": waitlist,
-}
 
 
 async def build(db: Database) -> None:

@@ -14,15 +14,12 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from quart_enroll.models import Course, Section, SectionKey
-from quart_enroll.mongo import Database, Document, Session
+from quart_enroll.mongo import DUPLICATE_KEY, Database, Document, Session
 from quart_enroll.repositories.courses import to_course
 from quart_enroll.repositories.pipelines import Stage
 
 BATCH = 1000
 """Rows that are written at once."""
-
-DUPLICATE_KEY = 11000
-"""MongoDB's code."""
 
 FIRST_SECTION = "01"
 

@@ -10,10 +10,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from quart_enroll.errors import EmailTaken
 from quart_enroll.models import Credentials, User
-from quart_enroll.mongo import Database, Document, Session, duplicate_key
-
-DUPLICATE_KEY = 11000
-"""MongoDB's code."""
+from quart_enroll.mongo import DUPLICATE_KEY, Database, Document, Session, duplicate_key
 
 ANY_CASE = Collation(locale="en", strength=2)
 """Compares e-mail addresses without regard to capitals."""

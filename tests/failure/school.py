@@ -4,36 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 from typing import Any
 
 from quart_enroll.models import Course, Section, Term
-from quart_enroll.mongo import Database, ensure_indexes, ensure_validator
-from quart_enroll.repositories import (
-    courses,
-    enrollments,
-    events,
-    logins,
-    notices,
-    schedules,
-    sections,
-    terms,
-    users,
-    waitlist,
-)
-
-COLLECTIONS: dict[str, ModuleType] = {
-    "course": courses,
-    "enrollment": enrollments,
-    "event": events,
-    "login": logins,
-    "notice": notices,
-    "schedule": schedules,
-    "section": sections,
-    "term": terms,
-    "user": users,
-    "waitlist": waitlist,
-}
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import sections, terms
+from quart_enroll.services.upgrade import REPOSITORIES
+from tests.school import build
 
 FALL = "Fall 2026"
 
@@ -42,9 +19,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 async def open_school(db: Database, courseIDs: Sequence[str], *, capacity: int, waitlist_capacity: int) -> None:
     """Fill an empty database: a term that is open, courses of one credit, and a section of each."""
-    for name, repository in COLLECTIONS.items():
-        await ensure_indexes(db, name, repository.INDEXES)
-        await ensure_validator(db, name, repository.SCHEMA)
+    await build(db)
     opened = datetime.now(UTC) - timedelta(days=1)
     ends = opened + timedelta(days=30)
     await terms.put_all(db, [Term("Fall", 2026, opened, ends, ends, ends, max_credits=100)])
@@ -57,7 +32,7 @@ async def open_school(db: Database, courseIDs: Sequence[str], *, capacity: int, 
 
 async def read_all(db: Database) -> Rows:
     """Return every row there is."""
-    return {name: await db[name].find().to_list(None) for name in COLLECTIONS}
+    return {name: await db[name].find().to_list(None) for name in REPOSITORIES}
 
 
 def disagreements(rows: Rows) -> list[str]:

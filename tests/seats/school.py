@@ -9,8 +9,9 @@ from quart_enroll.models import Course, Meeting, Section, SectionKey, Term
 from quart_enroll.mongo import Database, Document, Session, transaction
 from quart_enroll.repositories import courses, sections, terms, waitlist
 from quart_enroll.services import seats
+from quart_enroll.services.upgrade import REPOSITORIES
 from tests.model import OK, Place, School, Seat
-from tests.school import REPOSITORIES, build
+from tests.school import build
 
 Rows = dict[str, list[Document]]
 
