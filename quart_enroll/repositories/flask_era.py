@@ -1,31 +1,16 @@
 """Repairs of a database that a Flask site left: each may be stopped halfway, and run again."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from pymongo import IndexModel
 from pymongo.collation import Collation
-from pymongo.errors import OperationFailure
 
-from quart_enroll.mongo import Database, Document, ensure_indexes
+from quart_enroll.mongo import Database, Document
 from quart_enroll.repositories.pipelines import Stage
 from quart_enroll.repositories.users import ANY_CASE
-
-INDEX_CLASHES = (85, 86)
-"""MongoDB's codes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Indexes:
-    """Names of indexes: `made`, `impossible` while rows are the same in it, `clashing` with one there."""
-
-    made: list[str]
-    impossible: list[str]
-    clashing: list[str]
 
 
 async def credits_to_numbers(db: Database) -> int:
@@ -73,24 +58,6 @@ async def misfits(db: Database, collection: str, schema: Mapping[str, Any]) -> d
         async for row in db[collection].find(refused, {"user_id": 1, "courseID": 1}).sort("_id"):
             wrong[_name(row)].append(field)
     return dict(wrong)
-
-
-async def make_indexes(db: Database, collection: str, indexes: Sequence[IndexModel]) -> Indexes:
-    """Make the indexes that are missing; one that is there under another name is as good."""
-    made, impossible, clashing = [], [], []
-    for index in indexes:
-        try:
-            new, refused = await ensure_indexes(db, collection, [index])
-        except OperationFailure as error:
-            if error.code not in INDEX_CLASHES:
-                raise
-            name = index.document["name"]
-            if name in await db[collection].index_information():
-                clashing.append(name)
-        else:
-            made += new
-            impossible += refused
-    return Indexes(made, impossible, clashing)
 
 
 def _number(text: str) -> int | float | None:

@@ -11,12 +11,13 @@ from typing import TypeVar
 
 from quart_enroll.errors import BadRow, UnknownTerm
 from quart_enroll.models import Course, Section, SectionKey, Term
-from quart_enroll.mongo import Database, Session, transaction
+from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, importing, sections
 from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import terms
 from quart_enroll.services.importing import PATIENCE, BadRows, Imported, refuse_twins
 from quart_enroll.services.seats import Change, settle_all
+from quart_enroll.transactions import transaction
 
 DEFAULT_WAITLIST = 10
 """Places in the waitlist of a section that nobody has said more about."""

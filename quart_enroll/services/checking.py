@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from quart_enroll.mongo import Database, Session, transaction
+from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import checking, waitlist
 from quart_enroll.repositories.checking import Books
 from quart_enroll.services import seats
 from quart_enroll.services.books import Recount, spoken
 from quart_enroll.services.findings import findings
+from quart_enroll.transactions import transaction
 
 PATIENCE = 60.0
 """Seconds that a repair may try again while students change what it repairs."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from quart_enroll.errors import BadRow
 from quart_enroll.models import Credentials, User
-from quart_enroll.mongo import Database, Session, transaction
+from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import users
+from quart_enroll.transactions import transaction
 
 PATIENCE = 60.0
 """Seconds that an import may try again while students change what it changes."""

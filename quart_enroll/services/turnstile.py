@@ -13,7 +13,8 @@ from weakref import WeakValueDictionary
 
 from quart_enroll.errors import Refused
 from quart_enroll.models import SectionKey
-from quart_enroll.mongo import Database, Session, Unsettled, acknowledge, transaction
+from quart_enroll.mongo import Database, Session, Unsettled
+from quart_enroll.transactions import acknowledge, transaction
 
 Result = TypeVar("Result")
 

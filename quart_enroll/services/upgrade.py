@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from quart_enroll.models import Section, SectionKey
-from quart_enroll.mongo import Database, ensure_validator, transaction
+from quart_enroll.mongo import Database, ensure_indexes, ensure_validator
 from quart_enroll.repositories import (
     courses,
     enrollments,
@@ -25,6 +25,7 @@ from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import terms
 from quart_enroll.services.catalog_files import DEFAULT_WAITLIST
 from quart_enroll.services.checking import PATIENCE, mend_counts
+from quart_enroll.transactions import transaction
 
 REPOSITORIES: dict[str, Any] = {
     "course": courses,
@@ -152,7 +153,7 @@ async def _list_misfits(db: Database, collection: str, report: Report) -> None:
 
 
 async def _make_indexes(db: Database, collection: str, report: Report) -> None:
-    indexes = await flask_era.make_indexes(db, collection, REPOSITORIES[collection].INDEXES)
+    indexes = await ensure_indexes(db, collection, REPOSITORIES[collection].INDEXES)
     report.changes.extend(f"{collection}: the index {name} is made" for name in indexes.made)
     report.left_alone.extend(
         f"{collection}: the index {name} must wait until no two rows have the same value" for name in indexes.impossible

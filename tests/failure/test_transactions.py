@@ -26,8 +26,9 @@ ONE, TWO = 1, 2
 TAKES_A_SEAT_AND_WAITS = """
 import asyncio, sys
 from quart_enroll.models import SectionKey
-from quart_enroll.mongo import open_database, transaction
+from quart_enroll.mongo import open_database
 from quart_enroll.repositories import sections
+from quart_enroll.transactions import transaction
 
 async def main():
     async with open_database(sys.argv[1], 20) as db:

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from quart_enroll.errors import Refused
 from quart_enroll.models import Course, Meeting, Section, SectionKey, Term
-from quart_enroll.mongo import Database, Document, Session, transaction
+from quart_enroll.mongo import Database, Document, Session
 from quart_enroll.repositories import courses, sections, terms, waitlist
 from quart_enroll.services import seats
 from quart_enroll.services.upgrade import REPOSITORIES
+from quart_enroll.transactions import transaction
 from tests.model import OK, Place, School, Seat
 from tests.school import build
 

@@ -10,7 +10,7 @@ from click.testing import Result
 from quart import Quart
 
 from quart_enroll.models import Course, Held, Meeting, Section, SectionKey, Wish
-from quart_enroll.mongo import Database, Session, transaction
+from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, enrollments, events, notices, schedules, sections, terms, waitlist
 from quart_enroll.services import checking, enrollment, seats
 from quart_enroll.services import waitlist as waiting
@@ -22,6 +22,7 @@ from quart_enroll.services.catalog_files import (
     import_terms,
 )
 from quart_enroll.services.seats import Change
+from quart_enroll.transactions import transaction
 from tests.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, NOONS, RITA, SECTIONS
 
 Run = Callable[..., Awaitable[Result]]

@@ -16,6 +16,7 @@ from quart_enroll.repositories import leases, notices, sections, terms
 from quart_enroll.services import enrollment, waitlist
 from quart_enroll.services import notices as service
 from quart_enroll.services.notices import FIRST_WAIT, FRESH, LEASE, LEASE_TIME, LONGEST_WAIT, TRIES, drain_once, sending
+from quart_enroll.transactions import transaction
 from tests.local import free_port, with_database
 from tests.people import ADA, BOB, COURSES, FALL_MORNING, SECTIONS, TERMS, Clock
 from tests.smtp import HANG_UP, mail_server
@@ -231,7 +232,7 @@ async def test_a_change_that_is_taken_back_sends_nothing(db: Database, clock: Cl
         raise RuntimeError("the seat is gone")
 
     with pytest.raises(RuntimeError):
-        await mongo.transaction(db, promote)
+        await transaction(db, promote)
     assert await drain_once(db, box, clock, "one") == 0
     assert box.letters == []
 

@@ -1,0 +1,111 @@
+"""Transactions: all of a change happens or nothing, whatever process or server dies meanwhile."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, TypeVar
+
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from quart_enroll.mongo import APP_NAME, Database, Document, Session, Unsettled
+
+Result = TypeVar("Result")
+
+PATIENCE = 15.0
+"""Seconds that a transaction may repeat itself: an election takes about as long, and Heroku's router waits for 30."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
+"""Seconds at most before the second try of a transaction, and before each of the later ones."""
+
+SUSPICIOUS = 0.1
+"""Pauses from this long on come after so many tries that somebody may stand in the way for good."""
+
+ABANDONED_AFTER = 1.5
+"""Seconds without an operation, after which a transaction that stands in the way has nobody who goes on with it."""
+
+
+async def transaction(
+    db: Database, body: Callable[[Session], Coroutine[Any, Any, Result]], patience: float = PATIENCE
+) -> Result:
+    """Run `body` in a transaction and return its result; all of it happens, or nothing does.
+
+    Transient errors run the whole body again, so it must do nothing but read and write the database. After
+    `patience` seconds no new try begins, and one of AWAY is raised: then nobody knows whether it happened.
+    """
+    tries = _Tries(db, patience)
+    async with await db.client.start_session() as session:
+        while True:
+            try:
+                async with session.start_transaction():
+                    result = await body(session)
+                    await _commit(session, tries)
+                return result
+            except PyMongoError as error:
+                if not error.has_error_label("TransientTransactionError"):
+                    raise
+                await tries.pause(error)
+
+
+async def acknowledge(db: Database) -> None:
+    """Wait until a majority has all that was read until now, so that no election undoes it; raise one of AWAY.
+
+    A transaction that commits has waited for that; one that ends with an exception has not.
+    """
+    await db.nothing.delete_one({"_id": None})  # there is no such collection; the acknowledgement is what counts
+
+
+async def _commit(session: Session, tries: "_Tries") -> None:
+    """Commit, and ask again as long as the answer is lost."""
+    while True:
+        try:
+            await session.commit_transaction()
+            return
+        except PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult"):
+                raise
+            await tries.pause(error)
+
+
+class _Tries:
+    """The tries of one transaction: when the next one may begin, and who stands in the way."""
+
+    def __init__(self, db: Database, patience: float) -> None:
+        self.db = db
+        self.began = time.monotonic()
+        self.end = self.began + patience
+        self.longest = FIRST_PAUSE
+        self.idle: dict[tuple[bytes, int, int], float] = {}
+
+    async def pause(self, error: PyMongoError) -> None:
+        """Wait for the next try, a moment that differs from everybody else's; raise Unsettled when it is too late."""
+        await asyncio.sleep(random.uniform(0, self.longest))  # noqa: S311  # no secret
+        self.longest = min(self.longest * 1.5, LONGEST_PAUSE)
+        if time.monotonic() > self.end:
+            raise Unsettled from error
+        if self.longest > SUSPICIOUS:
+            await self._end_abandoned()
+
+    async def _end_abandoned(self) -> None:
+        """End transactions of this site that do nothing any more.
+
+        Their process was killed. MongoDB does not end them with the connection, but after 60 to 90 seconds; until
+        then nobody can write what they have written. Should the process be alive after all, it tries again.
+        """
+        try:
+            now = time.monotonic()
+            self.idle = {key: self.idle.get(key, now) async for key in _idle_transactions(self.db)}
+            if dead := {key[0] for key, since in self.idle.items() if now - since > ABANDONED_AFTER}:
+                await self.db.client.admin.command("killSessions", [{"id": one} for one in dead])
+        except (OperationFailure, ConnectionFailure):
+            return  # not allowed here, or the database is away: then time will do it
+
+
+async def _idle_transactions(db: Database) -> AsyncIterator[tuple[bytes, int, int]]:
+    """Give the transactions of this site that wait for their process; the key changes with every operation."""
+    ours = {"type": "idleSession", "appName": APP_NAME, "transaction": {"$exists": True}}
+    stages: list[Document] = [{"$currentOp": {"idleSessions": True}}, {"$match": ours}]
+    async for operation in db.client.get_database("admin", read_concern=ReadConcern()).aggregate(stages):
+        transaction = operation["transaction"]
+        yield operation["lsid"]["id"], transaction["parameters"]["txnNumber"], transaction["timeActiveMicros"]
