@@ -24,6 +24,8 @@ HASH = generate_password_hash(PASSWORD, METHOD)
 ADA = User(1, "ada@school.example", "Ada", "Winters", "student")
 BOB = User(2, "bob@school.example", "Bob", "Okafor", "student")
 RITA = User(3, "rita@school.example", "Rita", "Moreno", "registrar")
+CAL = User(8, "cal@school.example", "Cal", "Lindqvist", "student")
+"""One student more, where two are not enough; no school has cal from the start."""
 
 COURSES = [
     Course("1111", "PYT 101", "Introduction to Python", 3, "Fall, Spring"),

@@ -87,8 +87,10 @@ async def take_seat(db: Database, key: SectionKey, session: Session | None) -> b
 
 
 async def give_back_seat(db: Database, key: SectionKey, session: Session | None) -> None:
-    """Free a seat that somebody had."""
-    await db.section.update_one(_named(key), {"$inc": {"seats_taken": -1}}, session=session)
+    """Free a seat that somebody had; a count that is too low already stays, and `check-seats` tells of it."""
+    await db.section.update_one(
+        _named(key) | {"seats_taken": {"$gt": 0}}, {"$inc": {"seats_taken": -1}}, session=session
+    )
 
 
 async def join_queue(db: Database, key: SectionKey, session: Session | None) -> int | None:
@@ -107,8 +109,8 @@ async def join_queue(db: Database, key: SectionKey, session: Session | None) -> 
 
 
 async def leave_queue(db: Database, key: SectionKey, session: Session | None) -> None:
-    """Count one less who waits."""
-    await db.section.update_one(_named(key), {"$inc": {"waiting": -1}}, session=session)
+    """Count one less who waits; a count that is too low already stays, and `check-seats` tells of it."""
+    await db.section.update_one(_named(key) | {"waiting": {"$gt": 0}}, {"$inc": {"waiting": -1}}, session=session)
 
 
 async def put_all(db: Database, sections: Sequence[Section], session: Session | None = None) -> tuple[int, int]:

@@ -31,19 +31,20 @@ SCHEMA = {
 
 
 async def add(db: Database, waiting: Waiting, session: Session | None) -> None:
-    """Store a new place."""
-    key = waiting.key
-    await db.waitlist.insert_one(
-        _entry(waiting.user_id, key.term, key.courseID)
-        | {
-            "section": key.section,
-            "place": waiting.place,
-            "joined_at": waiting.joined_at,
-            "drop_if_enrolled": waiting.drop_if_enrolled,
-            "skipped_because": waiting.skipped_because,
-        },
-        session=session,
-    )
+    """Store a new place; when somebody has it already, because the section's count is wrong, the last of the line."""
+    row = {
+        "user_id": waiting.user_id,
+        "joined_at": waiting.joined_at,
+        "drop_if_enrolled": waiting.drop_if_enrolled,
+        "skipped_because": waiting.skipped_because,
+    }
+    place = _line(waiting.key) | {"place": waiting.place}
+    # Not an insert: the unique index would refuse it, and the whole transaction with it.
+    result = await db.waitlist.update_one(place, {"$setOnInsert": row}, upsert=True, session=session)
+    if result.upserted_id is None:
+        last: Document | None = await db.waitlist.find_one(_line(waiting.key), sort=[("place", -1)], session=session)
+        after = waiting.place if last is None else last["place"] + 1
+        await db.waitlist.insert_one(place | row | {"place": after}, session=session)
 
 
 async def find(db: Database, user_id: int, term: str, courseID: str, session: Session | None = None) -> Waiting | None:
@@ -59,8 +60,7 @@ async def terms_of(db: Database, user_id: int, courseID: str) -> set[str]:
 
 async def of_section(db: Database, key: SectionKey, session: Session | None = None) -> list[Waiting]:
     """Return who waits for the section, in the order of joining."""
-    named = {"term": key.term, "courseID": key.courseID, "section": key.section}
-    found = db.waitlist.find(named, session=session).sort("place")
+    found = db.waitlist.find(_line(key), session=session).sort("place")
     return [to_waiting(document) async for document in found]
 
 
@@ -110,6 +110,10 @@ def to_waiting(document: Mapping[str, Any]) -> Waiting:
 
 def _key(document: Mapping[str, Any]) -> SectionKey:
     return SectionKey(document["term"], document["courseID"], document["section"])
+
+
+def _line(key: SectionKey) -> Document:
+    return {"term": key.term, "courseID": key.courseID, "section": key.section}
 
 
 def _entry(user_id: int, term: str, courseID: str) -> Document:

@@ -5,13 +5,11 @@ from datetime import timedelta
 import pytest
 from quart import Quart
 
-from quart_enroll.models import User
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import users
-from tests.people import ADA, BOB, FALL, HASH, NOONS, Browser, Clock, at, buttons, seats_taken, teach, text, told
+from tests.people import ADA, BOB, CAL, FALL, HASH, NOONS, Browser, Clock, at, buttons, seats_taken, teach, text, told
 
 SECOND = timedelta(seconds=1)
-CAL = User(8, "cal@school.example", "Cal", "Lindqvist", "student")
 
 PHP = {"courseID": "3333", "term": "Fall 2026", "section": "01"}
 """One seat, and room for one who waits."""
