@@ -5,11 +5,11 @@ from datetime import datetime
 
 from pymongo import IndexModel
 
-from quart_enroll.models import Held, ScheduledCourse, SectionKey
+from quart_enroll.models import Held, ScheduledCourse, Section, SectionKey
 from quart_enroll.mongo import Database, Document, Session
 from quart_enroll.repositories import pipelines
 from quart_enroll.repositories.courses import to_course
-from quart_enroll.repositories.sections import to_section
+from quart_enroll.repositories.sections import gone, to_section
 
 INDEXES = [
     # Rows of the Flask site have a term as soon as `upgrade-db` could place them; the others may stay.
@@ -60,10 +60,13 @@ async def withdraw(db: Database, user_id: int, key: SectionKey, session: Session
 
 
 async def held_by(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Held]:
-    """Return what the student has in that term, withdrawn courses included, in the order of courseID."""
+    """Return what the student has in that term, withdrawn courses included, in the order of courseID.
+
+    A seat in a section that was deleted counts; it is one without meetings.
+    """
     documents = db.enrollment.aggregate(pipelines.held(user_id, term), session=session)
     return [
-        Held(to_course(document["course"]), to_section(document["section"]), document["status"])
+        Held(to_course(document["course"]), _section_of(document), document["enrollment"]["status"])
         async for document in documents
     ]
 
@@ -90,16 +93,24 @@ async def schedule(db: Database, user_id: int, terms: Sequence[str]) -> list[Sch
 
 def _to_scheduled(document: Document) -> ScheduledCourse:
     course, enrollment = to_course(document["result_2"]), document["enrollment"]
-    section = to_section(document["section"])
+    section = _section_of(document)
     return ScheduledCourse(
         **{name: getattr(course, name) for name in type(course).__dataclass_fields__},
         enrolled_term=enrollment["term"],
-        section=enrollment["section"],
+        section=section.section,
         status=enrollment["status"],
         meetings=section.meetings,
         instructor=section.instructor,
         room=section.room,
     )
+
+
+def _section_of(document: Document) -> Section:
+    """Return the section that was joined to an enrollment, or what is left of one that was deleted."""
+    row = document["enrollment"]
+    if "section" in document:
+        return to_section(document["section"])
+    return gone(SectionKey(row["term"], row["courseID"], row.get("section") or ""))
 
 
 def _seat(user_id: int, term: str, courseID: str) -> Document:

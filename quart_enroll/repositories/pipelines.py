@@ -6,12 +6,15 @@ from typing import Any, TypeAlias
 
 Stage: TypeAlias = dict[str, Any]
 
+IF_THERE_IS_ONE: Stage = {"$unwind": {"path": "$section", "preserveNullAndEmptyArrays": True}}
+"""A seat in a section that was deleted is still a seat: hidden, it would be lost at the next enrollment."""
+
 
 def schedule(user_id: int, terms: Sequence[str]) -> list[Stage]:
     """Join a user with the user's enrollments of those terms and their courses, in the order of courseID.
 
-    Each document has `enrollment`, its `section` and, as `result_2`, the course; the user's own fields
-    stay behind.
+    Each document has `enrollment`, its `section` if there is one and, as `result_2`, the course; the user's
+    own fields stay behind.
     """
     return [
         {"$match": {"user_id": user_id}},
@@ -35,23 +38,26 @@ def schedule(user_id: int, terms: Sequence[str]) -> list[Stage]:
         },
         {"$unwind": "$result_2"},
         _section_of("$enrollment.term", "$enrollment.courseID", "$enrollment.section"),
-        {"$unwind": "$section"},
+        IF_THERE_IS_ONE,
         {"$sort": {"result_2.courseID": 1}},
         {"$project": {"_id": 0, "enrollment": 1, "section": 1, "result_2": 1}},
     ]
 
 
 def held(user_id: int, term: str) -> list[Stage]:
-    """Join a student's enrollments of a term with their sections and courses, in the order of courseID."""
+    """Join a student's enrollments of a term with their courses, in the order of courseID.
+
+    Each document has the `enrollment`, its `course`, and its `section` if there is one.
+    """
     return [
         {"$match": {"user_id": user_id, "term": term}},
-        {"$set": {"number": "$section"}},
-        _section_of("$term", "$courseID", "$number"),
-        {"$unwind": "$section"},
+        {"$project": {"_id": 0, "enrollment": "$$ROOT", "courseID": 1}},
+        _section_of("$enrollment.term", "$enrollment.courseID", "$enrollment.section"),
+        IF_THERE_IS_ONE,
         {"$lookup": {"from": "course", "localField": "courseID", "foreignField": "courseID", "as": "course"}},
         {"$unwind": "$course"},
         {"$sort": {"courseID": 1}},
-        {"$project": {"_id": 0, "course": 1, "section": 1, "status": 1}},
+        {"$project": {"course": 1, "section": 1, "enrollment": 1}},
     ]
 
 

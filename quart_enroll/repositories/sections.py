@@ -138,6 +138,11 @@ def to_section(document: Mapping[str, Any]) -> Section:
     )
 
 
+def gone(key: SectionKey) -> Section:
+    """Stand in for a section that was deleted while somebody had a seat there."""
+    return Section(key.term, key.courseID, key.section, capacity=0)
+
+
 def _put(section: Section) -> UpdateOne:
     given = {
         "capacity": section.capacity,

@@ -9,6 +9,7 @@ from typing import Any
 from quart_enroll.errors import Refused
 from quart_enroll.models import Held, SectionKey, Waiting
 from quart_enroll.repositories.checking import Books, Counted, Seat
+from quart_enroll.repositories.sections import gone
 from quart_enroll.services import rules
 
 CLOSE_ENOUGH = 1e-6
@@ -36,9 +37,10 @@ class Recount:
         for seat in self.seated:
             self.taken[seat.user_id].add((seat.key.courseID, seat.key.term))
             course, counted = books.courses.get(seat.key.courseID), books.sections.get(seat.key)
-            if course and counted and isinstance(seat.user_id, int):
+            if course and seat.key.term in books.terms and isinstance(seat.user_id, int):
                 whose = seat.user_id, seat.key.term
-                self.held[whose].append((Held(course, counted.section, "enrolled"), seat))
+                section = counted.section if counted else gone(seat.key)  # it was deleted, and is still a seat
+                self.held[whose].append((Held(course, section, "enrolled"), seat))
                 self.credits[whose] += course.credits
         self.lines: defaultdict[SectionKey, list[Waiting]] = defaultdict(list)
         for waiting in books.line:

@@ -73,3 +73,25 @@ async def test_who_joins_a_line_whose_end_is_counted_too_low_waits_behind_all_ot
     assert [row["user_id"] async for row in school.waitlist.find().sort("place")] == [ADA.user_id, CAL.user_id]
     assert await found(school) == ["3333, section 01, Fall 2026: place 2 is past the end of the line, 1."]
     assert await mended(school) == []
+
+
+async def test_a_seat_in_a_section_that_was_deleted_is_not_lost_by_the_next_enrollment(
+    school: Database, ada: Browser
+) -> None:
+    await school.section.delete_one(PYT)
+    before = await school.enrollment.find().to_list(None)
+    assert "PYT 101" in await ada.read("/enrollment")
+    refused = "You are already enrolled in PYT 101 for Fall 2026."
+    assert await told(ada, "/enrollment", courseID="1111") == refused
+    assert await school.enrollment.find().to_list(None) == before
+    assert await told(ada, "/enrollment/drop", courseID="1111") == "You gave back PYT 101 for Fall 2026."
+    assert await told(ada, "/enrollment", courseID="1111") == "You are enrolled in PYT 101 for Fall 2026."
+    [left] = await mended(school)
+    assert left.endswith("(1111, section 01, Fall 2026): student 2 is there for an unknown section.")
+
+
+async def test_a_seat_in_a_section_that_was_deleted_can_be_swapped(school: Database, ada: Browser) -> None:
+    await school.section.delete_one(PYT)
+    said = await told(ada, "/enrollment/swap", drop="1111", add="1111", section="02")
+    assert said == "You swapped: you are now enrolled in PYT 101, section 02."
+    assert await school.enrollment.count_documents({"user_id": ADA.user_id}) == 1
