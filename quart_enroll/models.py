@@ -8,6 +8,14 @@ SEASONS = ("Winter", "Spring", "Summer", "Fall")
 """The seasons of a year, in the order in which they come."""
 
 
+def zone_named(name: str) -> ZoneInfo | None:
+    """Return the timezone of that name, or None when this machine knows none."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):  # whatever a name leads to among the system's files
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """A season of one year, and its windows: each is [open, close), in UTC.

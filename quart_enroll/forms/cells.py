@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from quart_enroll.models import Meeting
+from quart_enroll.models import Meeting, zone_named
 
 DAYS = "MTWRFSU"
 
@@ -14,10 +14,9 @@ _MEETING = re.compile(r"([A-Za-z]+)\s+(\d{1,2}):(\d\d)\s*[-–]\s*(\d{1,2}):(\d\
 
 def timezone(text: str) -> ZoneInfo:
     """Return the timezone of that name."""
-    try:
-        return ZoneInfo(text)
-    except (ValueError, OSError, LookupError):  # whatever a name leads to among the system's files
-        raise ValueError("Name a timezone like Europe/Berlin or America/New_York.") from None
+    if (zone := zone_named(text)) is None:
+        raise ValueError("Name a timezone like Europe/Berlin or America/New_York.")
+    return zone
 
 
 def moment(text: str, zone: ZoneInfo) -> datetime:

@@ -12,7 +12,7 @@ from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import waitlist
 from quart_enroll.repositories.courses import to_course
 from quart_enroll.repositories.sections import to_section
-from quart_enroll.repositories.terms import to_term
+from quart_enroll.repositories.terms import to_term, unknown_timezones
 from quart_enroll.repositories.users import NUMBERED
 
 
@@ -39,7 +39,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Everything at one moment; `credits` by student and term."""
+    """Everything at one moment; `credits` by student and term, `timezones` those of terms that nobody knows."""
 
     users: frozenset[Any]
     terms: Mapping[str, Term]
@@ -48,6 +48,7 @@ class Books:
     seats: tuple[Seat, ...]
     line: tuple[Waiting, ...]
     credits: Mapping[tuple[Any, str], int | float]
+    timezones: Mapping[str, str]
 
 
 async def read(db: Database, session: Session) -> Books:
@@ -64,6 +65,7 @@ async def read(db: Database, session: Session) -> Books:
         seats=tuple([_to_seat(row) async for row in db.enrollment.find(session=session).sort("_id")]),
         line=tuple([waitlist.to_waiting(row) async for row in line]),
         credits={(row["user_id"], row["term"]): row["credits"] async for row in db.schedule.find(session=session)},
+        timezones=await unknown_timezones(db, session),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo import IndexModel, UpdateOne
 
-from quart_enroll.models import SEASONS, Term
+from quart_enroll.models import SEASONS, Term, zone_named
 from quart_enroll.mongo import Database, Session
 
 INDEXES = [IndexModel("term", unique=True)]
@@ -37,6 +37,8 @@ SCHEMA = {
     },
 }
 
+WINDOWS = [name for name in Term.__dataclass_fields__ if name != "timezone"]
+
 
 async def find(db: Database, term: str, session: Session | None = None) -> Term | None:
     """Return the term of that name, or None."""
@@ -56,6 +58,14 @@ async def put_all(db: Database, terms: Sequence[Term], session: Session | None =
     return result.upserted_count, result.modified_count
 
 
+async def unknown_timezones(db: Database, session: Session | None = None) -> dict[str, str]:
+    """Return the terms with a timezone that this machine does not know, each with its name for it."""
+    named = db.term.find({}, {"term": 1, "timezone": 1}, session=session).sort("term")
+    stored = {str(row.get("term")): str(row.get("timezone")) async for row in named}
+    return {term: name for term, name in stored.items() if zone_named(name) is None}
+
+
 def to_term(document: Mapping[str, Any]) -> Term:
-    """Read a stored term."""
-    return Term(**{name: document[name] for name in Term.__dataclass_fields__})
+    """Read a stored term; where nobody knows its timezone, its times are told by the clock of UTC."""
+    known = zone_named(str(document.get("timezone"))) is not None
+    return Term(**{name: document[name] for name in WINDOWS}, timezone=document["timezone"] if known else "UTC")

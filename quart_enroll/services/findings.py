@@ -36,6 +36,8 @@ def findings(books: Books, now: datetime) -> Iterator[Finding]:
         yield Finding(f"{spoken(waiting.key)}: a seat is open that student {waiting.user_id} waits for and could take.")
     yield from _twice(recount)
     yield from _clashes(recount)
+    for term, timezone in books.timezones.items():
+        yield Finding(f"{term}: the timezone “{timezone}” is unknown; its times are told in UTC.")
 
 
 def _counters(recount: Recount) -> Iterator[Finding]:

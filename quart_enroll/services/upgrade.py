@@ -81,6 +81,8 @@ async def upgrade(db: Database, now: datetime, defaults: Defaults) -> Report:
     for collection, repository in REPOSITORIES.items():
         if await ensure_validator(db, collection, repository.SCHEMA):
             report.changes.append(f"{collection}: rows are checked from now on")
+    for term, timezone in (await stored_terms.unknown_timezones(db)).items():
+        report.left_alone.append(f"term: the timezone “{timezone}” of {term} is unknown; {term} is told in UTC")
     if await users.raise_counter(db):
         report.changes.append("counter: new users are numbered from the highest user_id on")
     return report

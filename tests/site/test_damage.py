@@ -9,6 +9,7 @@ from quart_enroll.models import Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import users
 from quart_enroll.services import checking, enrollment, waitlist
+from quart_enroll.services.upgrade import Defaults, upgrade
 from tests.people import ADA, BOB, CAL, FALL_MORNING, HASH, Browser, told
 
 NOW = FALL_MORNING
@@ -95,3 +96,18 @@ async def test_a_seat_in_a_section_that_was_deleted_can_be_swapped(school: Datab
     said = await told(ada, "/enrollment/swap", drop="1111", add="1111", section="02")
     assert said == "You swapped: you are now enrolled in PYT 101, section 02."
     assert await school.enrollment.count_documents({"user_id": ADA.user_id}) == 1
+
+
+@pytest.mark.parametrize("timezone", ["Mars/Phobos", "../../etc/passwd", "zone\0", None])
+async def test_a_term_with_an_unknown_timezone_is_told_in_utc(
+    school: Database, ada: Browser, timezone: str | None
+) -> None:
+    await school.term.update_one(
+        {"term": "Fall 2026"}, {"$set": {"timezone": timezone}}, bypass_document_validation=True
+    )
+    assert "Tuesday, 1 September 2026, 09:00 (UTC)" in await ada.read("/enrollment/history")
+    for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111"):
+        assert (await ada.get(path)).status_code == 200
+    assert await found(school) == [f"Fall 2026: the timezone “{timezone}” is unknown; its times are told in UTC."]
+    told_of = f"term: the timezone “{timezone}” of Fall 2026 is unknown; Fall 2026 is told in UTC"
+    assert (await upgrade(school, NOW, Defaults())).left_alone == [told_of]
