@@ -64,9 +64,13 @@ def to_course(document: Mapping[str, Any]) -> Course:
         credits=_number(document.get("credits", 0)),
         term=str(document.get("term") or ""),
         subject=str(document.get("subject") or ""),
-        prerequisites=tuple(document.get("prerequisites") or ()),
-        corequisites=tuple(document.get("corequisites") or ()),
+        prerequisites=_names(document.get("prerequisites")),
+        corequisites=_names(document.get("corequisites")),
     )
+
+
+def _names(stored: Any) -> tuple[str, ...]:
+    return tuple(str(name) for name in stored) if isinstance(stored, list) else ()
 
 
 def _number(stored: Any) -> int | float:

@@ -66,7 +66,7 @@ async def held_by(db: Database, user_id: int, term: str, session: Session | None
     """
     documents = db.enrollment.aggregate(pipelines.held(user_id, term), session=session)
     return [
-        Held(to_course(document["course"]), _section_of(document), document["enrollment"]["status"])
+        Held(to_course(document["course"]), _section_of(document), _status(document["enrollment"]))
         async for document in documents
     ]
 
@@ -77,7 +77,7 @@ async def taken_before(
     """Return the courses of those that the student was enrolled in, each as courseID and term."""
     asked = {"user_id": user_id, "courseID": {"$in": list(courses)}, "status": "enrolled"}
     found = db.enrollment.find(asked, {"_id": 0, "courseID": 1, "term": 1}, session=session)
-    return {(row["courseID"], row["term"]) async for row in found}
+    return {(row["courseID"], str(row.get("term"))) async for row in found}
 
 
 async def terms_of(db: Database, user_id: int, courseID: str) -> set[str]:
@@ -98,7 +98,7 @@ def _to_scheduled(document: Document) -> ScheduledCourse:
         **{name: getattr(course, name) for name in type(course).__dataclass_fields__},
         enrolled_term=enrollment["term"],
         section=section.section,
-        status=enrollment["status"],
+        status=_status(enrollment),
         meetings=section.meetings,
         instructor=section.instructor,
         room=section.room,
@@ -110,7 +110,11 @@ def _section_of(document: Document) -> Section:
     row = document["enrollment"]
     if "section" in document:
         return to_section(document["section"])
-    return gone(SectionKey(row["term"], row["courseID"], row.get("section") or ""))
+    return gone(SectionKey(row["term"], row["courseID"], str(row.get("section") or "")))
+
+
+def _status(enrollment: Document) -> str:
+    return "withdrawn" if enrollment.get("status") == "withdrawn" else "enrolled"
 
 
 def _seat(user_id: int, term: str, courseID: str) -> Document:

@@ -1,6 +1,8 @@
 """The collection `event`: what happened to a student's seats, written with it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from pymongo import IndexModel
 
@@ -32,5 +34,12 @@ async def add(db: Database, event: Event, session: Session | None = None) -> Non
 
 async def of_student(db: Database, user_id: int, at_most: int = 200) -> list[Event]:
     """Return what happened to the student's seats, the latest first."""
-    found = db.event.find({"user_id": user_id}, {"_id": 0}).sort([("at", -1), ("_id", -1)]).limit(at_most)
-    return [Event(**document) async for document in found]
+    dated = {"user_id": user_id, "at": {"$type": "date"}}
+    found = db.event.find(dated).sort([("at", -1), ("_id", -1)]).limit(at_most)
+    return [to_event(document) async for document in found]
+
+
+def to_event(document: Mapping[str, Any]) -> Event:
+    """Read a stored event."""
+    texts = {name: str(document.get(name, "")) for name in ("action", "courseID", "term", "section", "result")}
+    return Event(document["at"], document.get("actor", 0), document["user_id"], **texts)

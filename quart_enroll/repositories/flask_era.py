@@ -1,14 +1,13 @@
 """Repairs of a database that a Flask site left: each may be stopped halfway, and run again."""
 
-from collections import defaultdict
-from collections.abc import Mapping
 from contextlib import suppress
 from math import isfinite
 from typing import Any
 
 from pymongo.collation import Collation
 
-from quart_enroll.mongo import Database, Document
+from quart_enroll.mongo import Database
+from quart_enroll.repositories.misfits import name_of
 from quart_enroll.repositories.pipelines import Stage
 from quart_enroll.repositories.users import ANY_CASE
 
@@ -44,20 +43,7 @@ async def repeated(
         {"$sort": {"_id": 1}},
     ]
     groups = db[collection].aggregate(alike, collation=collation)
-    return [(group["_id"], [_name(row) for row in group["rows"]]) async for group in groups]
-
-
-async def misfits(db: Database, collection: str, schema: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the names of the rows that `schema` would refuse, each with the fields it lacks."""
-    wrong = defaultdict(list)
-    for field, rule in schema["properties"].items():
-        fits: Document = {"properties": {field: rule}}
-        if field in schema["required"]:
-            fits["required"] = [field]
-        refused = {"$nor": [{"$jsonSchema": fits}]}
-        async for row in db[collection].find(refused, {"user_id": 1, "courseID": 1}).sort("_id"):
-            wrong[_name(row)].append(field)
-    return dict(wrong)
+    return [(group["_id"], [name_of(row) for row in group["rows"]]) async for group in groups]
 
 
 def _number(text: str) -> int | float | None:
@@ -66,8 +52,3 @@ def _number(text: str) -> int | float | None:
         if isfinite(number):
             return int(number) if number.is_integer() else number
     return None
-
-
-def _name(row: Document) -> str:
-    """Name a user or a course by its number, and by its _id, which no other row has."""
-    return f"{row.get('user_id', row.get('courseID', 'without a number'))} (_id {row['_id']})"

@@ -12,14 +12,16 @@ from pymongo import UpdateOne
 
 from quart_enroll.models import Section, SectionKey
 from quart_enroll.mongo import Database, Document, Session
-from quart_enroll.repositories.sections import to_section
+from quart_enroll.repositories.schedules import more_credits
+from quart_enroll.repositories.sections import NAMED, to_section
 
 GUARD = {"$inc": {"version": 1}}
 
 
 async def find_sections(db: Database, terms: Collection[str], session: Session) -> dict[SectionKey, Section]:
     """Return the sections of those terms."""
-    found = [to_section(row) async for row in db.section.find({"term": {"$in": list(terms)}}, session=session)]
+    wanted = NAMED | {"term": {"$in": list(terms)}}
+    found = [to_section(row) async for row in db.section.find(wanted, session=session)]
     return {section.key: section for section in found}
 
 
@@ -51,8 +53,7 @@ async def add_credits(db: Database, terms: Collection[str], more: Mapping[str, f
             enrolled = {"term": term, "courseID": courseID, "status": "enrolled"}
             students = await db.enrollment.distinct("user_id", enrolled, session=session)
             if students:
-                total = {"$round": [{"$add": ["$credits", number]}, 2]}  # tenths don't add up exactly
-                change = [{"$set": {"credits": {"$max": [0, total]}, "version": {"$add": ["$version", 1]}}}]
+                change = [{"$set": {"credits": more_credits(number), "version": {"$add": ["$version", 1]}}}]
                 await db.schedule.update_many({"term": term, "user_id": {"$in": students}}, change, session=session)
 
 

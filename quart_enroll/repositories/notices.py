@@ -79,7 +79,7 @@ async def find_due(db: Database, since: datetime, until: datetime) -> Outgoing |
         number=str(document["_id"]),
         notice=to_notice(document),
         to=None if user is None else to_user(user),
-        tries=document["tries"],
+        tries=document.get("tries", 0),
         key=document["_id"],
         next_try_at=document["next_try_at"],
     )
@@ -112,4 +112,4 @@ async def give_up(db: Database, outgoing: Outgoing, at: datetime, because: str) 
 
 def to_notice(document: Mapping[str, Any]) -> Notice:
     """Read a stored notice."""
-    return Notice(**{name: document[name] for name in Notice.__dataclass_fields__})
+    return Notice(**{name: document.get(name, "") for name in Notice.__dataclass_fields__})

@@ -31,11 +31,15 @@ async def guard(db: Database, user_id: int, term: str, session: Session | None) 
 
 async def add_credits(db: Database, user_id: int, term: str, number: int | float, session: Session | None) -> None:
     """Count `number` credits more, or less when it is negative, of the courses that the student has."""
+    change = [{"$set": {"credits": more_credits(number)}}]
+    await db.schedule.update_one({"user_id": user_id, "term": term}, change, session=session)
+
+
+def more_credits(number: int | float) -> Document:
+    """Return the expression for `number` credits more than are counted; what is no number counts as none."""
+    counted = {"$cond": [{"$isNumber": "$credits"}, "$credits", 0]}
     # Rounded, because tenths don't add up: 1.0 + 1.3 - 1.0 - 1.3 is less than nothing.
-    total = {"$round": [{"$add": ["$credits", number]}, 2]}
-    await db.schedule.update_one(
-        {"user_id": user_id, "term": term}, [{"$set": {"credits": {"$max": [0, total]}}}], session=session
-    )
+    return {"$max": [0, {"$round": [{"$add": [counted, number]}, 2]}]}
 
 
 async def credits_of(db: Database, user_id: int) -> dict[str, int | float]:

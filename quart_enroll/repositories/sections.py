@@ -1,6 +1,7 @@
 """The collection `section`: seats, and the end of each section's waitlist."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from pymongo import IndexModel, ReturnDocument, UpdateOne
@@ -55,6 +56,10 @@ SCHEMA = {
 }
 
 
+NAMED = {name: {"$type": "string"} for name in ("term", "courseID", "section")}
+"""Sections that can be found at all; `check-seats` lists the others."""
+
+
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> Section | None:
     """Return the section, or None when there is none of that name."""
     document = await db.section.find_one(_named(key), session=session)
@@ -63,14 +68,14 @@ async def find(db: Database, key: SectionKey, session: Session | None = None) ->
 
 async def find_all(db: Database, terms: Sequence[str], courseID: str | None = None) -> list[Section]:
     """Return the sections of those terms, of one course or of all, in the order of term, courseID and number."""
-    wanted = {"term": {"$in": list(terms)}} | ({} if courseID is None else {"courseID": courseID})
+    wanted = NAMED | {"term": {"$in": list(terms)}} | ({} if courseID is None else {"courseID": courseID})
     found = db.section.find(wanted).sort([("term", 1), ("courseID", 1), ("section", 1)])
     return [to_section(document) async for document in found]
 
 
 async def find_unsettled(db: Database, session: Session | None) -> list[SectionKey]:
     """Return the sections with an open seat and a line."""
-    unsettled = {"waiting": {"$gt": 0}, "$expr": {"$lt": ["$seats_taken", "$capacity"]}}
+    unsettled = NAMED | {"waiting": {"$gt": 0}, "$expr": {"$lt": ["$seats_taken", "$capacity"]}}
     return [to_section(document).key async for document in db.section.find(unsettled, session=session)]
 
 
@@ -123,19 +128,30 @@ async def put_all(db: Database, sections: Sequence[Section], session: Session | 
 
 
 def to_section(document: Mapping[str, Any]) -> Section:
-    """Read a stored section."""
+    """Read a stored section; what it lacks is nothing: no seats, no meetings. `check-seats` lists such a row."""
     return Section(
         term=document["term"],
         courseID=document["courseID"],
         section=document["section"],
-        capacity=document["capacity"],
-        seats_taken=document["seats_taken"],
-        waitlist_capacity=document["waitlist_capacity"],
-        waiting=document["waiting"],
-        meetings=tuple(Meeting(meeting["days"], meeting["start"], meeting["end"]) for meeting in document["meetings"]),
-        instructor=document.get("instructor", ""),
-        room=document.get("room", ""),
+        capacity=whole(document.get("capacity")),
+        seats_taken=whole(document.get("seats_taken")),
+        waitlist_capacity=whole(document.get("waitlist_capacity")),
+        waiting=whole(document.get("waiting")),
+        meetings=_meetings(document.get("meetings")),
+        instructor=str(document.get("instructor") or ""),
+        room=str(document.get("room") or ""),
     )
+
+
+def whole(stored: Any) -> int:
+    """Return a stored number as a whole one, and 0 for what is none."""
+    return int(stored) if isinstance(stored, int | float) and isfinite(stored) else 0
+
+
+def _meetings(stored: Any) -> tuple[Meeting, ...]:
+    meetings = [one for one in stored if isinstance(one, Mapping)] if isinstance(stored, list) else []
+    parts: list[list[Any]] = [[one.get(name) for name in ("days", "start", "end")] for one in meetings]
+    return tuple(Meeting(*part) for part in parts if all(isinstance(cell, str) for cell in part))
 
 
 def gone(key: SectionKey) -> Section:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from pymongo import IndexModel, UpdateOne
@@ -37,18 +38,19 @@ SCHEMA = {
     },
 }
 
-WINDOWS = [name for name in Term.__dataclass_fields__ if name != "timezone"]
+MOMENTS = ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline")
 
 
 async def find(db: Database, term: str, session: Session | None = None) -> Term | None:
     """Return the term of that name, or None."""
     document = await db.term.find_one({"term": term}, session=session)
-    return None if document is None else to_term(document)
+    return to_term(document) if document is not None and is_proper(document) else None
 
 
 async def find_all(db: Database) -> list[Term]:
     """Return all terms in the order of time."""
-    return sorted([to_term(document) async for document in db.term.find()], key=lambda term: term.order)
+    found = [to_term(document) async for document in db.term.find() if is_proper(document)]
+    return sorted(found, key=lambda term: term.order)
 
 
 async def put_all(db: Database, terms: Sequence[Term], session: Session | None = None) -> tuple[int, int]:
@@ -60,12 +62,24 @@ async def put_all(db: Database, terms: Sequence[Term], session: Session | None =
 
 async def unknown_timezones(db: Database, session: Session | None = None) -> dict[str, str]:
     """Return the terms with a timezone that this machine does not know, each with its name for it."""
-    named = db.term.find({}, {"term": 1, "timezone": 1}, session=session).sort("term")
-    stored = {str(row.get("term")): str(row.get("timezone")) async for row in named}
+    named = {"term": {"$type": "string"}, "timezone": {"$type": "string"}}
+    stored = {row["term"]: row["timezone"] async for row in db.term.find(named, session=session).sort("term")}
     return {term: name for term, name in stored.items() if zone_named(name) is None}
+
+
+def is_proper(document: Mapping[str, Any]) -> bool:
+    """Tell whether the row says when students may do what.
+
+    The site knows no term rather than guess; `check-seats` lists the row.
+    """
+    windows = all(isinstance(document.get(name), datetime) for name in MOMENTS)
+    year, limit = document.get("year"), document.get("max_credits")
+    return windows and document.get("season") in SEASONS and isinstance(year, int) and isinstance(limit, int | float)
 
 
 def to_term(document: Mapping[str, Any]) -> Term:
     """Read a stored term; where nobody knows its timezone, its times are told by the clock of UTC."""
     known = zone_named(str(document.get("timezone"))) is not None
-    return Term(**{name: document[name] for name in WINDOWS}, timezone=document["timezone"] if known else "UTC")
+    timezone = document["timezone"] if known else "UTC"
+    facts = {name: document[name] for name in ("season", "year", *MOMENTS, "max_credits")}
+    return Term(**facts, timezone=timezone)

@@ -1,13 +1,17 @@
 """The collection `waitlist`: who waits for which section, first in, first out."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from bson import ObjectId
 from pymongo import IndexModel
 
 from quart_enroll.models import SectionKey, Waiting
 from quart_enroll.mongo import Database, Document, Session
-from quart_enroll.repositories import pipelines
+from quart_enroll.repositories import pipelines, sections
+from quart_enroll.repositories.sections import whole
+from quart_enroll.repositories.users import NUMBERED
 
 INDEXES = [
     IndexModel([("user_id", 1), ("term", 1), ("courseID", 1)], unique=True),
@@ -30,6 +34,12 @@ SCHEMA = {
 }
 
 
+NAMED = NUMBERED | sections.NAMED
+"""Places of somebody in some line; `check-seats` lists the others."""
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 async def add(db: Database, waiting: Waiting, session: Session | None) -> None:
     """Store a new place; when somebody has it already, because the section's count is wrong, the last of the line."""
     row = {
@@ -42,8 +52,9 @@ async def add(db: Database, waiting: Waiting, session: Session | None) -> None:
     # Not an insert: the unique index would refuse it, and the whole transaction with it.
     result = await db.waitlist.update_one(place, {"$setOnInsert": row}, upsert=True, session=session)
     if result.upserted_id is None:
-        last: Document | None = await db.waitlist.find_one(_line(waiting.key), sort=[("place", -1)], session=session)
-        after = waiting.place if last is None else last["place"] + 1
+        numbered = _line(waiting.key) | {"place": {"$type": "number"}}
+        last: Document | None = await db.waitlist.find_one(numbered, sort=[("place", -1)], session=session)
+        after = waiting.place if last is None else whole(last["place"]) + 1
         await db.waitlist.insert_one(place | row | {"place": after}, session=session)
 
 
@@ -60,7 +71,7 @@ async def terms_of(db: Database, user_id: int, courseID: str) -> set[str]:
 
 async def of_section(db: Database, key: SectionKey, session: Session | None = None) -> list[Waiting]:
     """Return who waits for the section, in the order of joining."""
-    found = db.waitlist.find(_line(key), session=session).sort("place")
+    found = db.waitlist.find(NAMED | _line(key), session=session).sort("place")
     return [to_waiting(document) async for document in found]
 
 
@@ -97,19 +108,21 @@ async def skip(db: Database, waiting: Waiting, because: str, session: Session | 
 
 
 def to_waiting(document: Mapping[str, Any]) -> Waiting:
-    """Read a stored place."""
+    """Read a stored place; one without a number is the first, for nobody knows who came before."""
+    number, joined_at = document.get("_id"), document.get("joined_at")
+    made = number.generation_time if isinstance(number, ObjectId) else LONG_AGO
     return Waiting(
-        user_id=document["user_id"],
+        user_id=int(document["user_id"]),
         key=_key(document),
-        place=document["place"],
-        joined_at=document["joined_at"],
+        place=whole(document.get("place")),
+        joined_at=joined_at if isinstance(joined_at, datetime) else made,
         drop_if_enrolled=document.get("drop_if_enrolled"),
         skipped_because=document.get("skipped_because"),
     )
 
 
 def _key(document: Mapping[str, Any]) -> SectionKey:
-    return SectionKey(document["term"], document["courseID"], document["section"])
+    return SectionKey(document["term"], document["courseID"], str(document.get("section", "")))
 
 
 def _line(key: SectionKey) -> Document:

@@ -52,15 +52,23 @@ class Recount:
         for key, counted in self.books.sections.items():
             places = [waiting.place for waiting in self.lines[key]]
             right = Count(taken[key], len(places), max([counted.queue_tail, *places]))
-            if right != Count(counted.section.seats_taken, counted.section.waiting, counted.queue_tail):
+            stored = Count(counted.section.seats_taken, counted.section.waiting, counted.queue_tail)
+            if right != stored or not counted.complete:
                 yield counted, right
 
     def wrong_credits(self) -> Iterator[tuple[Any, str, int | float]]:
         """Give the students and terms whose credits differ from the courses', each with what is right."""
         for user_id, term in sorted({*self.credits, *self.books.credits}, key=str):
             right = self.credits[user_id, term]
-            if abs(right - self.books.credits.get((user_id, term), 0)) > CLOSE_ENOUGH:
+            if not abs(right - self.books.credits.get((user_id, term), 0)) <= CLOSE_ENOUGH:  # or not a number
                 yield user_id, term, int(right) if right.is_integer() else right
+
+    def shared_places(self) -> Iterator[tuple[SectionKey, int, int]]:
+        """Give the places of lines that several students have, or that are no places, each with how many that are."""
+        for key, line in self.lines.items():
+            for place, number in Counter(waiting.place for waiting in line).items():
+                if number > 1 or place < 1:
+                    yield key, place, number
 
     def pointless(self) -> Iterator[tuple[Waiting, str]]:
         """Give who waits for nothing: unknown students, for unknown sections, or in the course already."""
@@ -79,7 +87,7 @@ class Recount:
     def ready(self, now: datetime) -> Iterator[Waiting]:
         """Give who waits although a seat is open that they could take."""
         for key, counted in self.books.sections.items():
-            term = self.books.terms.get(key.term)
+            term = self.books.calendar.get(key.term)
             if term and term.is_open(now) and counted.section.open_seats:
                 yield from [waiting for waiting in self.lines[key] if self._could_take(waiting, counted)]
 
@@ -96,12 +104,12 @@ class Recount:
         return (waiting.key.courseID, waiting.key.term) in self.taken[waiting.user_id]
 
     def _could_take(self, waiting: Waiting, counted: Counted) -> bool:
-        term, course = self.books.terms[waiting.key.term], self.books.courses.get(waiting.key.courseID)
+        term, course = self.books.calendar[waiting.key.term], self.books.courses.get(waiting.key.courseID)
         if course is None or waiting.user_id not in self.books.users:
             return False
         held = [one for one, _ in self.held[waiting.user_id, waiting.key.term]]
         going = [one for one in held if one.courseID == waiting.drop_if_enrolled]
-        terms = self.books.terms
+        terms = self.books.calendar
         taken = [(courseID, terms[name]) for courseID, name in self.taken[waiting.user_id] if name in terms]
         try:
             for one in going:

@@ -6,6 +6,7 @@ from datetime import datetime
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import checking, waitlist
 from quart_enroll.repositories.checking import Books
+from quart_enroll.repositories.misfits import Misfit
 from quart_enroll.services import seats
 from quart_enroll.services.books import Recount, spoken
 from quart_enroll.services.findings import findings
@@ -40,11 +41,11 @@ class Mended:
 async def check(db: Database, now: datetime) -> Findings:
     """Count everything again, as it is at one moment; the site may go on meanwhile."""
 
-    async def body(session: Session) -> Books:
-        return await checking.read(db, session)
+    async def body(session: Session) -> tuple[Books, dict[str, list[Misfit]]]:
+        return await checking.read(db, session), await checking.misfits(db, session)
 
-    books = await transaction(db, body, PATIENCE)
-    found = list(findings(books, now))
+    books, misfits = await transaction(db, body, PATIENCE)
+    found = list(findings(books, misfits, now))
     return Findings(
         disagreements=[finding.sentence for finding in found if finding.fault],
         notes=[finding.sentence for finding in found if not finding.fault],
@@ -57,12 +58,13 @@ async def check(db: Database, now: datetime) -> Findings:
 async def repair(db: Database, now: datetime) -> list[str]:
     """Mend what can be mended without guessing, in one transaction, and tell in sentences what was done.
 
-    Counters get what the rows say, who waits for nothing is taken out of the line, and who could take an open seat
-    gets it. An enrollment is never removed.
+    Counters get what the rows say, who waits for nothing is taken out of the line, places that several students have
+    are numbered again in the same order, and who could take an open seat gets it. An enrollment is never removed.
     """
 
     async def body(session: Session) -> list[str]:
-        done = await _empty_places(db, session)
+        recount = Recount(await checking.read(db, session))
+        done = await _empty_places(db, recount, session) + await _number_again(db, recount, session)
         mended = await mend_counts(db, session)
         ready = {waiting.key for waiting in Recount(await checking.read(db, session)).ready(now)}
         if ready:
@@ -89,9 +91,19 @@ async def mend_counts(db: Database, session: Session) -> Mended:
     return mended
 
 
-async def _empty_places(db: Database, session: Session) -> list[str]:
+async def _number_again(db: Database, recount: Recount, session: Session) -> list[str]:
+    """Number lines again in which several students have one place; places that were given out are not used again."""
     done = []
-    for waiting, reason in Recount(await checking.read(db, session)).pointless():
+    for key in sorted({key for key, _, _ in recount.shared_places()} & recount.books.sections.keys()):
+        end = max(recount.books.sections[key].queue_tail, *(waiting.place for waiting in recount.lines[key]))
+        if number := await checking.renumber(db, key, end, session):
+            done.append(f"{spoken(key)}: numbered again, {number} waiting in the same order.")
+    return done
+
+
+async def _empty_places(db: Database, recount: Recount, session: Session) -> list[str]:
+    done = []
+    for waiting, reason in recount.pointless():
         await waitlist.remove(db, waiting, session)
         done.append(f"{spoken(waiting.key)}: student {waiting.user_id} waits no longer, who {reason}.")
     return done

@@ -1,12 +1,14 @@
 """What disagrees in the books of a school, in sentences."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
+from math import isnan
 
 from quart_enroll.repositories.checking import Books
+from quart_enroll.repositories.misfits import Misfit
 from quart_enroll.services import rules
 from quart_enroll.services.books import Recount, spoken
 
@@ -19,15 +21,19 @@ class Finding:
     fault: bool = True
 
 
-def findings(books: Books, now: datetime) -> Iterator[Finding]:
-    """Give everything in the books that disagrees."""
+def findings(books: Books, misfits: Mapping[str, Sequence[Misfit]], now: datetime) -> Iterator[Finding]:
+    """Give everything in the books that disagrees, and the rows of each collection that lack something."""
     recount = Recount(books)
+    orphans = {seat.row for seat, _ in recount.orphans()}  # told below, with where they lead
+    for collection, found in misfits.items():
+        yield from [Finding(f"{collection}: {one}.") for one in found if one.row not in orphans]
     yield from _counters(recount)
     yield from _crowds(recount)
     yield from _places(recount)
     for user_id, term, right in recount.wrong_credits():
         stored = books.credits.get((user_id, term), 0)
-        yield Finding(f"Student {user_id}, {term}: {stored:g} credits are counted, and the courses have {right:g}.")
+        counted = "no" if isnan(stored) else f"{stored:g}"
+        yield Finding(f"Student {user_id}, {term}: {counted} credits are counted, and the courses have {right:g}.")
     for seat, reason in recount.orphans():
         yield Finding(f"Enrollment {seat.row} ({spoken(seat.key)}): student {seat.user_id} {reason}.")
     for waiting, reason in recount.pointless():
@@ -64,10 +70,9 @@ def _crowds(recount: Recount) -> Iterator[Finding]:
 
 
 def _places(recount: Recount) -> Iterator[Finding]:
-    for key, line in recount.lines.items():
-        for place, number in Counter(waiting.place for waiting in line).items():
-            if number > 1:
-                yield Finding(f"{spoken(key)}: {number} students have place {place} of the line.")
+    for key, place, number in recount.shared_places():
+        students = "1 student has" if number == 1 else f"{number} students have"
+        yield Finding(f"{spoken(key)}: {students} {f'place {place}' if place > 0 else 'no place'} of the line.")
 
 
 def _twice(recount: Recount) -> Iterator[Finding]:

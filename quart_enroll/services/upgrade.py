@@ -15,6 +15,7 @@ from quart_enroll.repositories import (
     flask_enrollments,
     flask_era,
     logins,
+    misfits,
     notices,
     schedules,
     sections,
@@ -150,8 +151,8 @@ async def _repair_users(db: Database, report: Report) -> None:
 
 
 async def _list_misfits(db: Database, collection: str, report: Report) -> None:
-    for row, names in (await flask_era.misfits(db, collection, REPOSITORIES[collection].SCHEMA)).items():
-        report.left_alone.append(f"{collection}: {row} lacks a proper {' and '.join(names)}")
+    found = await misfits.find(db, collection, REPOSITORIES[collection].SCHEMA)
+    report.left_alone.extend(f"{collection}: {misfit}" for misfit in found)
 
 
 async def _make_indexes(db: Database, collection: str, report: Report) -> None:

@@ -1,5 +1,6 @@
 """What was damaged behind the site's back: nobody gets a 500 for it, nothing is lost, and `check-seats` tells of it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from quart_enroll.services.upgrade import Defaults, upgrade
 from tests.people import ADA, BOB, CAL, FALL_MORNING, HASH, Browser, told
 
 NOW = FALL_MORNING
+SECOND = timedelta(seconds=1)
 PHP = {"term": "Fall 2026", "courseID": "3333"}
 PYT = {"term": "Fall 2026", "courseID": "1111", "section": "01"}
 
@@ -98,16 +100,96 @@ async def test_a_seat_in_a_section_that_was_deleted_can_be_swapped(school: Datab
     assert await school.enrollment.count_documents({"user_id": ADA.user_id}) == 1
 
 
-@pytest.mark.parametrize("timezone", ["Mars/Phobos", "../../etc/passwd", "zone\0", None])
-async def test_a_term_with_an_unknown_timezone_is_told_in_utc(
-    school: Database, ada: Browser, timezone: str | None
-) -> None:
-    await school.term.update_one(
-        {"term": "Fall 2026"}, {"$set": {"timezone": timezone}}, bypass_document_validation=True
-    )
+@pytest.mark.parametrize("timezone", ["Mars/Phobos", "../../etc/passwd", "zone\0"])
+async def test_a_term_with_an_unknown_timezone_is_told_in_utc(school: Database, ada: Browser, timezone: str) -> None:
+    await school.term.update_one({"term": "Fall 2026"}, {"$set": {"timezone": timezone}})
     assert "Tuesday, 1 September 2026, 09:00 (UTC)" in await ada.read("/enrollment/history")
     for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111"):
         assert (await ada.get(path)).status_code == 200
     assert await found(school) == [f"Fall 2026: the timezone “{timezone}” is unknown; its times are told in UTC."]
     told_of = f"term: the timezone “{timezone}” of Fall 2026 is unknown; Fall 2026 is told in UTC"
     assert (await upgrade(school, NOW, Defaults())).left_alone == [told_of]
+
+
+async def spoil(db: Database, collection: str, row: Change, change: Change) -> None:
+    """Change a row as nobody may who uses the site."""
+    done = await db[collection].update_one(row, change, bypass_document_validation=True)
+    assert done.modified_count == 1
+
+
+@pytest.mark.parametrize(
+    ("collection", "row", "change", "lacks", "stays"),
+    [
+        ("term", {"term": "Fall 2026"}, {"$unset": {"opens_at": ""}}, "term: Fall 2026|opens_at", True),
+        ("term", {"term": "Fall 2026"}, {"$unset": {"timezone": ""}}, "term: Fall 2026|timezone", True),
+        ("term", {"term": "Fall 2026"}, {"$set": {"max_credits": "many"}}, "term: Fall 2026|max_credits", True),
+        ("section", PYT, {"$unset": {"capacity": ""}}, "section: 1111|capacity", True),
+        ("section", PYT, {"$set": {"meetings": [{"days": "MWF"}, 5]}}, "section: 1111|meetings", True),
+        ("section", PYT, {"$unset": {"section": ""}}, "section: 1111|section", True),
+        ("section", PHP, {"$set": {"seats_taken": "one"}}, "section: 3333|seats_taken", False),
+        ("section", PHP, {"$unset": {"waiting": "", "queue_tail": ""}}, "section: 3333|waiting and queue_tail", False),
+        ("enrollment", {"user_id": 1}, {"$unset": {"status": ""}}, "enrollment: 1|status", True),
+        ("enrollment", {"user_id": 1}, {"$set": {"enrolled_at": "today"}}, "enrollment: 1|enrolled_at", True),
+        ("schedule", {"user_id": 1}, {"$set": {"credits": "three"}}, "schedule: 1|credits", False),
+        ("schedule", {"user_id": 2}, {"$unset": {"term": ""}}, "schedule: 2|term", True),
+        ("waitlist", {}, {"$unset": {"joined_at": ""}}, "waitlist: 1|joined_at", True),
+        ("waitlist", {}, {"$set": {"place": "first"}}, "waitlist: 1|place", False),
+        ("waitlist", {}, {"$unset": {"section": ""}}, "waitlist: 1|section", True),
+    ],
+)
+async def test_a_row_that_lacks_something_is_listed_and_stops_neither_a_page_nor_the_check(
+    school: Database, ada: Browser, collection: str, row: Change, change: Change, lacks: str, stays: bool
+) -> None:
+    await spoil(school, collection, row, change)
+    await school.section.update_one({"courseID": "1111", "section": "02"}, {"$set": {"seats_taken": 2}})
+    whose, fields = lacks.split("|")
+
+    def listed(lines: list[str]) -> bool:
+        return any(one.startswith(f"{whose} (_id ") and one.endswith(f") lacks a proper {fields}.") for one in lines)
+
+    before = await found(school)
+    assert listed(before)
+    assert "1111, section 02, Fall 2026: 2 seats are counted, and 0 are enrolled." in before
+    assert listed(await mended(school)) is stays
+    assert await school.enrollment.count_documents({}) == 3
+    for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111", "/enrollment/history"):
+        assert (await ada.get(path)).status_code == 200
+    for path, form in (
+        ("/waitlist", PHP),
+        ("/waitlist/leave", PHP),
+        ("/enrollment", PYT),
+        ("/enrollment/drop", PYT),
+        ("/enrollment", {"courseID": "1111"}),
+    ):
+        assert (await ada.post(path, form=form)).status_code == 303
+
+
+async def test_rows_without_any_field_are_listed_and_the_others_counted(school: Database, ada: Browser) -> None:
+    for collection in ("event", "notice"):
+        await school[collection].insert_one({"user_id": ADA.user_id, "seen": False}, bypass_document_validation=True)
+    for collection in ("term", "section", "enrollment", "waitlist", "schedule"):
+        await school[collection].insert_one({}, bypass_document_validation=True)
+    checked = await checking.check(school, NOW)
+    assert (checked.sections, checked.waiting) == (5, 1)
+    for collection in ("term", "section", "waitlist", "schedule"):
+        lines = [line for line in checked.disagreements if line.startswith(f"{collection}: ")]
+        assert [line.split()[1] for line in lines] == ["without"]
+    for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111", "/enrollment/history"):
+        assert (await ada.get(path)).status_code == 200
+    assert await told(ada, "/enrollment/drop", courseID="1111") == "You gave back PYT 101 for Fall 2026."
+
+
+async def test_students_on_one_place_of_a_line_get_places_of_their_own_in_the_order_of_joining(
+    school: Database, cal: Browser
+) -> None:
+    await cal.post("/waitlist", form=PHP)
+    await school.waitlist.drop_index("term_1_courseID_1_section_1_place_1")  # else it can't be
+    await school.waitlist.update_one({"user_id": ADA.user_id}, {"$set": {"place": 2, "joined_at": NOW + SECOND}})
+    shared = ["3333, section 01, Fall 2026: 2 students have place 2 of the line."]
+    assert await found(school) == shared
+    numbered = "3333, section 01, Fall 2026: numbered again, 2 waiting in the same order."
+    assert numbered in await checking.repair(school, NOW)
+    assert await found(school) == []
+    line = [(row["user_id"], row["place"]) async for row in school.waitlist.find().sort("place")]
+    assert line == [(CAL.user_id, 3), (ADA.user_id, 4)]
+    assert await checking.repair(school, NOW) == []
