@@ -14,9 +14,10 @@ from quart_enroll.commands.running import in_database, the_app
 from quart_enroll.errors import BadRow, EmailTaken
 from quart_enroll.forms.offer_rows import SectionRow, TermRow
 from quart_enroll.forms.rows import CourseRow, UserRow
-from quart_enroll.models import User
+from quart_enroll.models import Term, User
+from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import catalog_files, importing
-from quart_enroll.services.catalog_files import FileCourse, FileSection
+from quart_enroll.services.catalog_files import FileCourse, FileSection, FileTerm
 from quart_enroll.services.importing import BadRows, Imported, NewUser
 from quart_enroll.services.passwords import decoy
 
@@ -85,9 +86,15 @@ def _courses(rows: Sequence[NumberedRow]) -> Imported:
 
 def _terms(rows: Sequence[NumberedRow]) -> Imported:
     config = the_app().config
-    defaults = {"timezone": config["TIMEZONE"], "max_credits": config["MAX_CREDITS"]}
-    filled = [(number, defaults | {name: cell for name, cell in row.items() if _says(cell)}) for number, row in rows]
-    checked = [(number, row.read()) for number, row in _checked(TermRow, filled)]
+    known = {term.term: term for term in in_database(stored_terms.find_all)}
+    said = [(number, {name: cell for name, cell in row.items() if _says(cell)}) for number, row in rows]
+    new = {"timezone": config["TIMEZONE"], "max_credits": config["MAX_CREDITS"]}
+    # Times are read by the clock of the row, else of the term that is there already.
+    filled = [(number, new | _clock(known.get(TermRow.about(row))) | row) for number, row in said]
+    checked = [
+        FileTerm(number, row.read(), frozenset(given))
+        for (number, row), (_, given) in zip(_checked(TermRow, filled), said, strict=True)
+    ]
     return in_database(lambda db: catalog_files.import_terms(db, checked, datetime.now(UTC)))
 
 
@@ -100,6 +107,10 @@ def _users(rows: Sequence[NumberedRow]) -> Imported:
     people = [_new_user(*row) for row in _checked(UserRow, rows)]
     nobodys = decoy(the_app().config["PASSWORD_METHOD"])
     return in_database(lambda db: importing.import_users(db, people, nobodys_password=nobodys))
+
+
+def _clock(term: Term | None) -> dict[str, str]:
+    return {} if term is None else {"timezone": term.timezone}
 
 
 def _says(cell: Any) -> bool:

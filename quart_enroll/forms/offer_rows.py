@@ -1,9 +1,11 @@
 """What shape a row of a file of terms or sections must have."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
+from werkzeug.datastructures import MultiDict
 from wtforms import DecimalField, Form, IntegerField, StringField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
@@ -42,6 +44,13 @@ class TermRow(Row):
     add_deadline = StringField(validators=[DataRequired()], filters=[stripped])
     drop_deadline = StringField(validators=[DataRequired()], filters=[stripped])
     withdraw_deadline = StringField(validators=[DataRequired()], filters=[stripped])
+
+    @classmethod
+    def about(cls, row: Mapping[str, Any]) -> str:
+        """Return the name, as it is stored, of the term that a row of a file is about; some text when it names none."""
+        texts = {name: cls._text(name, row.get(name)) or "" for name in ("term", "season", "year")}
+        name = cls(MultiDict(texts))._name()
+        return " ".join([*terms.seasons(name)[:1], *name.split()[1:]])
 
     def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Check besides what belongs together: season and year, and the moments."""

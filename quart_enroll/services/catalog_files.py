@@ -25,7 +25,7 @@ DEFAULT_WAITLIST = 10
 SYSTEM = 0
 """The actor of what no person does."""
 
-T = TypeVar("T", Course, Section)
+T = TypeVar("T", Course, Section, Term)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,15 @@ class FileCourse:
 
     number: int
     course: Course
+    given: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FileTerm:
+    """A term as a file has it; columns that are not `given` keep what is stored."""
+
+    number: int
+    term: Term
     given: frozenset[str]
 
 
@@ -69,15 +78,16 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
     return await transaction(db, body, PATIENCE) if rows else Imported(0, 0, 0)
 
 
-async def import_terms(db: Database, rows: Sequence[tuple[int, Term]], now: datetime) -> Imported:
+async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime) -> Imported:
     """Store terms under their names; raise BadRows for twins."""
-    refuse_twins([(number, term.term) for number, term in rows], "term")
+    refuse_twins([(row.number, row.term.term) for row in rows], "term")
 
     async def body(session: Session) -> Imported:
-        before = {term.term: await stored_terms.find(db, term.term, session) for _, term in rows}
-        changed = [term.term for _, term in rows if before[term.term] not in (None, term)]
+        before = {row.term.term: await stored_terms.find(db, row.term.term, session) for row in rows}
+        after = [_kept(row.term, before[row.term.term], row.given, ("max_credits", "timezone")) for row in rows]
+        changed = [term.term for term in after if before[term.term] not in (None, term)]
         await importing.guard_terms(db, changed, session)
-        written = await stored_terms.put_all(db, [term for _, term in rows], session)
+        written = await stored_terms.put_all(db, after, session)
         await settle_all(Change(db, session, now, SYSTEM))
         return Imported(*written, len(rows) - sum(written))
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from quart_enroll.services import waitlist as waiting
 from quart_enroll.services.catalog_files import (
     FileCourse,
     FileSection,
+    FileTerm,
     import_courses,
     import_sections,
     import_terms,
@@ -30,6 +32,8 @@ Run = Callable[..., Awaitable[Result]]
 NOW = FALL_MORNING
 SMALL = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
 """PHP 202 in fall: one seat, one place in line."""
+
+LIMITS = frozenset({"max_credits", "timezone"})
 
 TERM_CSV = """\
 term,opens_at,add_deadline,drop_deadline,withdraw_deadline
@@ -124,6 +128,23 @@ async def test_columns_that_a_file_lacks_keep_what_is_stored(run: Run, db: Datab
     assert await courses.find(db, "3333") == replace(needing, subject="")
 
 
+@pytest.mark.parametrize("name", ["Fall 2026", "autumn  2026"])
+async def test_a_term_keeps_its_clock_and_its_limit_when_a_file_does_not_say(
+    run: Run, db: Database, tmp_path: Path, name: str
+) -> None:
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": {"max_credits": 12.5}})
+    header = "term,opens_at,add_deadline,drop_deadline,withdraw_deadline"
+    row = f"{name},2026-08-01,2026-09-15T00:00,2026-09-15,2026-11-01"
+    for text in (f"{header}\n{row}\n", f"{header},max_credits,timezone\n{row},,\n"):
+        done = await run("import", "term", file(tmp_path, text))
+        assert done.output == "term: 0 added, 0 changed, 1 unchanged.\n"
+        assert await terms.find(db, "Fall 2026") == replace(FALL, max_credits=12.5)
+    await run("import", "term", file(tmp_path, f"{header},max_credits,timezone\n{row},15,UTC\n"))
+    told = await terms.find(db, "Fall 2026")
+    assert told is not None
+    assert (told.max_credits, told.timezone, told.opens_at) == (15, "UTC", datetime(2026, 8, 1, tzinfo=UTC))
+
+
 async def test_a_course_can_not_need_itself_or_what_nobody_can_take(run: Run, db: Database, tmp_path: Path) -> None:
     rows = "courseID,title,description,credits,term,prerequisites,corequisites\n7,BIO 1,,3,Fall,1111 7,8 9999\n"
     refused = await run("import", "course", file(tmp_path, rows + "8,BIO 2,,1,Fall,,7\n"))
@@ -161,16 +182,16 @@ async def test_a_later_deadline_promotes(db: Database) -> None:
     await enrollment.drop(db, ADA.user_id, Wish("3333"), late)
     assert await has(db, BOB.user_id) == {}
     open_again = replace(FALL, add_deadline=FALL.withdraw_deadline, drop_deadline=FALL.withdraw_deadline)
-    await import_terms(db, [(1, open_again)], late)
+    await import_terms(db, [FileTerm(1, open_again, LIMITS)], late)
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
 
 
 async def test_a_higher_limit_of_credits_promotes_who_was_skipped(db: Database) -> None:
     await a_full_section_and_bob_waits(db)
-    await import_terms(db, [(1, replace(FALL, max_credits=3))], NOW)
+    await import_terms(db, [FileTerm(1, replace(FALL, max_credits=3), LIMITS)], NOW)
     await enrollment.drop(db, ADA.user_id, Wish("3333"), NOW)
     assert await has(db, BOB.user_id) == {}
-    await import_terms(db, [(1, FALL)], NOW)
+    await import_terms(db, [FileTerm(1, FALL, LIMITS)], NOW)
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
 
 
