@@ -30,6 +30,16 @@ class UnknownTerm(Refused):
         self.known = known
 
 
+class NoTerms(UnknownTerm):
+    """Nothing can be taken or given back before the registrar has imported a term."""
+
+    code = "no_terms"
+
+    def __init__(self) -> None:
+        Refused.__init__(self, "The school has no terms yet.")
+        self.known = []
+
+
 class NotTaught(Refused):
     code = "not_taught"
 

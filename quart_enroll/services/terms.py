@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from quart_enroll.errors import NotTaught, UnknownTerm
+from quart_enroll.errors import NoTerms, NotTaught, UnknownTerm
 from quart_enroll.models import SEASONS, Course, Term
 
 _NAMES = {season.lower(): season for season in SEASONS} | {"autumn": "Fall"}
@@ -34,9 +34,9 @@ def named(text: str, among: Iterable[Term]) -> list[Term]:
 
 
 def current(known: Sequence[Term], now: datetime) -> Term:
-    """Return the term whose window is open, else the next to open, else the last; raise UnknownTerm if none is."""
+    """Return the term whose window is open, else the next to open, else the last; raise NoTerms if none is."""
     if not known:
-        raise UnknownTerm("now", [])
+        raise NoTerms
     first_open = [term for term in known if term.is_open(now)]
     to_open = sorted((term for term in known if now < term.opens_at), key=lambda term: term.opens_at)
     return (first_open or to_open or [known[-1]])[0]
@@ -48,7 +48,12 @@ def coming(known: Iterable[Term], now: datetime) -> list[Term]:
 
 
 def find(text: str, known: Sequence[Term], now: datetime) -> Term:
-    """Return the term that a person means by "fall", "Autumn" or "Fall 2026"; raise UnknownTerm if none."""
+    """Return the term that a person means by "fall", "Autumn" or "Fall 2026"; raise UnknownTerm if none.
+
+    That is NoTerms in a school that has none at all.
+    """
+    if not known:
+        raise NoTerms
     if not (found := named(text, coming(known, now)) or named(text, known)):
         raise UnknownTerm(text, [str(term) for term in known])
     return found[0]
@@ -58,8 +63,11 @@ def choose(course: Course, known: Sequence[Term], offered: Collection[str], text
     """Return the term in which a student takes a course that is `offered` in terms of those names.
 
     That is the first of those meant by `text`; without a text the first that is open, else the first to come.
-    Raises UnknownTerm when the text names no term, NotTaught when the course is not taught then.
+    Raises UnknownTerm when the text names no term, NotTaught when the course is not taught then, NoTerms when there
+    is no term at all.
     """
+    if not known:
+        raise NoTerms
     wanted = named(text, coming(known, now)) or [find(text, known, now)] if text else coming(known, now)
     wanted = sorted(wanted, key=lambda term: (not term.is_open(now), term.order))
     for term in wanted:

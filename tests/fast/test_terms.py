@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from quart_enroll.errors import NotTaught, UnknownTerm
+from quart_enroll.errors import NoTerms, NotTaught, UnknownTerm
 from quart_enroll.models import Course, Term
 from quart_enroll.services import terms
 from tests.people import FALL, FALL_MORNING, SPRING, TERMS
@@ -31,9 +31,13 @@ def test_the_current_term_is_the_one_that_is_open_else_the_next_else_the_last(no
     assert terms.current(TERMS, now) == term
 
 
-def test_a_school_without_terms_has_no_current_one() -> None:
-    with pytest.raises(UnknownTerm):
+def test_a_school_without_terms_says_so() -> None:
+    with pytest.raises(NoTerms):
         terms.current([], FALL_MORNING)
+    with pytest.raises(NoTerms):
+        terms.find("Fall", [], FALL_MORNING)
+    with pytest.raises(NoTerms):
+        terms.choose(JAVA, [], set(), "", FALL_MORNING)
 
 
 @pytest.mark.parametrize(
