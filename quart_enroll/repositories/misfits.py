@@ -6,6 +6,9 @@ from typing import Any
 
 from quart_enroll.mongo import Database, Document, Session
 
+NAMES = {"user_id": 1, "courseID": 1, "term": 1}
+"""What a row may be called by, the first of these that it has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
@@ -35,9 +38,6 @@ async def find(
             number = str(row["_id"])
             wrong.setdefault(number, Misfit(number, name_of(row), [])).fields.append(field)
     return list(wrong.values())
-
-
-NAMES = {"user_id": 1, "courseID": 1, "term": 1}
 
 
 def name_of(row: Mapping[str, Any]) -> str:

@@ -71,8 +71,8 @@ async def terms_of(db: Database, user_id: int, courseID: str) -> set[str]:
 
 async def of_section(db: Database, key: SectionKey, session: Session | None = None) -> list[Waiting]:
     """Return who waits for the section, in the order of joining."""
-    found = db.waitlist.find(NAMED | _line(key), session=session).sort("place")
-    return [to_waiting(document) async for document in found]
+    found = db.waitlist.find(_line(key), session=session).sort("place")
+    return [to_waiting(document) async for document in found if isinstance(document.get("user_id"), int | float)]
 
 
 async def of_student(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Waiting]:
@@ -112,7 +112,7 @@ def to_waiting(document: Mapping[str, Any]) -> Waiting:
     number, joined_at = document.get("_id"), document.get("joined_at")
     made = number.generation_time if isinstance(number, ObjectId) else LONG_AGO
     return Waiting(
-        user_id=int(document["user_id"]),
+        user_id=whole(document["user_id"]),
         key=_key(document),
         place=whole(document.get("place")),
         joined_at=joined_at if isinstance(joined_at, datetime) else made,

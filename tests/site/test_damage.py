@@ -193,3 +193,9 @@ async def test_students_on_one_place_of_a_line_get_places_of_their_own_in_the_or
     line = [(row["user_id"], row["place"]) async for row in school.waitlist.find().sort("place")]
     assert line == [(CAL.user_id, 3), (ADA.user_id, 4)]
     assert await checking.repair(school, NOW) == []
+
+
+async def test_a_place_of_nobody_in_a_line_keeps_nobody_from_dropping(school: Database, bob: Browser) -> None:
+    await spoil(school, "waitlist", {}, {"$unset": {"user_id": ""}})
+    assert await told(bob, "/enrollment/drop", courseID="3333") == "You gave back PHP 202 for Fall 2026."
+    assert any(line.startswith("waitlist: 3333 (_id ") for line in await found(school))
