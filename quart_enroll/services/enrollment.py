@@ -1,6 +1,6 @@
 """Enrollment: take a seat, give it back, swap it; each is one transaction."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +20,7 @@ from quart_enroll.errors import (
 from quart_enroll.models import Course, Held, Section, SectionKey, Term, Wish
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, enrollments, sections, waitlist
-from quart_enroll.repositories import terms as stored_terms
-from quart_enroll.services import rules, seats, terms
+from quart_enroll.services import rules, seats, wishes
 from quart_enroll.services.seats import Change, Offer
 from quart_enroll.services.turnstile import change
 
@@ -44,7 +43,7 @@ async def enroll(db: Database, user_id: int, wish: Wish, now: datetime) -> Offer
     Raises the reason to refuse: UnknownCourse, UnknownTerm, UnknownSection, NotTaught, NotOpenYet, Closed,
     AlreadyEnrolled, AlreadyWaiting, TimeConflict, CreditLimit, PrerequisiteMissing, SectionFull.
     """
-    options = await _options(db, user_id, wish, now)
+    options = await wishes.sections_meant(db, user_id, wish, now)
     for wanted in options:
         try:
             return await _take(db, user_id, wanted, now)
@@ -67,7 +66,7 @@ async def drop(db: Database, user_id: int, wish: Wish, now: datetime, *, with_co
     course = await courses.find(db, wish.courseID)
     if course is None:
         raise UnknownCourse(wish.courseID)
-    term = await term_of(db, wish, await enrollments.terms_of(db, user_id, wish.courseID), now)
+    term = await wishes.term_meant(db, wish, await enrollments.terms_of(db, user_id, wish.courseID), now)
 
     async def body(session: Session) -> GivenBack:
         step = Change(db, session, now, user_id)
@@ -93,7 +92,7 @@ async def swap(db: Database, user_id: int, given_up: str, wish: Wish, now: datet
 
     The rules are checked as if the old course were gone. Raises what `enroll` raises, and NotEnrolled.
     """
-    options = await _options(db, user_id, wish, now, given_up)
+    options = await wishes.sections_meant(db, user_id, wish, now, given_up)
     for wanted in options:
         try:
             return await _swap(db, user_id, given_up, wanted, now)
@@ -139,7 +138,7 @@ async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: d
         step = Change(db, session, now, user_id)
         held = await seats.guarded(step, user_id, wanted.key.term)
         found = await seats.offer(db, wanted.key, session)
-        old = await given_up_for(db, held, given_up, found)
+        old = await wishes.given_up_for(db, held, given_up, found)
         rules.check_open(found.term, now)
         rules.check_alone(old, held, found.course.courseID)
         await seats.check(step, user_id, found, [one for one in held if one is not old])
@@ -153,40 +152,6 @@ async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: d
     held = await enrollments.held_by(db, user_id, wanted.key.term)
     old = [one.section.key for one in held if one.courseID == given_up]
     return await change(db, [wanted.key, *old], body)
-
-
-async def given_up_for(db: Database, held: Sequence[Held], given_up: str, wanted: Offer) -> Held:
-    """Return what the student gives up for the other seat; a swap that was done before says so."""
-    for one in held:
-        if one.courseID == given_up and one.status == "enrolled":
-            if one.section.key == wanted.key:
-                raise AlreadyEnrolled(wanted.course.title, wanted.term.term)
-            return one
-    rules.check_fits(
-        wanted.term, wanted.course, wanted.section, [one for one in held if one.courseID == wanted.course.courseID]
-    )
-    course = await courses.find(db, given_up)
-    raise NotEnrolled(course.title if course else given_up, wanted.term.term)
-
-
-async def _options(db: Database, user_id: int, wish: Wish, now: datetime, given_up: str | None = None) -> list[Offer]:
-    """Return the sections to try in turn: the one that was named, else those with a seat that fits, by number."""
-    course = await courses.find(db, wish.courseID)
-    if course is None:
-        raise UnknownCourse(wish.courseID)
-    known = await stored_terms.find_all(db)
-    offered = await sections.find_all(db, [term.term for term in known], wish.courseID)
-    term = terms.choose(course, known, {section.term for section in offered}, wish.term, now)
-    found = [Offer(term, course, section) for section in offered if section.term == term.term]
-    if wish.section:
-        found = [option for option in found if option.section.section == wish.section]
-        if not found:
-            raise UnknownSection(course.title, wish.section, term.term)
-        return found
-    held = [one for one in await enrollments.held_by(db, user_id, term.term) if one.courseID != given_up]
-    fitting = [option for option in found if rules.fits(term, course, option.section, held)]
-    with_seat = [option for option in fitting if option.section.open_seats]
-    return with_seat or fitting[:1] or [option for option in found if option.section.open_seats][:1] or found[:1]
 
 
 async def _full(db: Database, user_id: int, wanted: Offer, now: datetime, given_up: str | None = None) -> Refused:
@@ -213,21 +178,6 @@ async def refused(db: Database, user_id: int, action: str, key: SectionKey, now:
     if not isinstance(refusal, UNDISPUTED):
         await seats.record(Change(db, None, now, user_id), user_id, action, key, refusal.code)
     return refusal
-
-
-async def wanted_section(db: Database, user_id: int, wish: Wish, now: datetime, given_up: str | None) -> Offer:
-    """Return the section that the student means, the best of them when none is named."""
-    return (await _options(db, user_id, wish, now, given_up))[0]
-
-
-async def term_of(db: Database, wish: Wish, has: Collection[str], now: datetime) -> Term:
-    """Return the term that the student means: the named one, else of those where the student `has` the course."""
-    known = await stored_terms.find_all(db)
-    if wish.term:
-        meant = [term for term in terms.named(wish.term, terms.coming(known, now)) if term.term in has]
-        return meant[0] if meant else terms.find(wish.term, known, now)
-    running = [term for term in known if term.term in has and now < term.withdraw_deadline]
-    return (running or [term for term in known if term.term in has] or [terms.current(known, now)])[0]
 
 
 def _enrolled(held: Sequence[Held], course: Course, term: Term) -> Held:

@@ -7,7 +7,7 @@ from quart_enroll.errors import AlreadyWaiting, NotWaiting, Refused, UnknownCour
 from quart_enroll.models import Held, SectionKey, Waiting, Wish
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, sections, waitlist
-from quart_enroll.services import enrollment, rules, seats
+from quart_enroll.services import enrollment, rules, seats, wishes
 from quart_enroll.services.seats import Change, Offer
 from quart_enroll.services.turnstile import change
 
@@ -27,7 +27,7 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
     With `drop_if_enrolled` that course is given back in the moment of the promotion, and the rules are checked
     as if it were gone. Raises what `enrollment.enroll` raises, and AlreadyWaiting, WaitlistFull, NotEnrolled.
     """
-    wanted = await enrollment.wanted_section(db, user_id, wish, now, drop_if_enrolled)
+    wanted = await wishes.section_meant(db, user_id, wish, now, drop_if_enrolled)
 
     async def body(session: Session) -> Joined:
         step = Change(db, session, now, user_id)
@@ -59,7 +59,7 @@ async def leave(db: Database, user_id: int, wish: Wish, now: datetime) -> Sectio
     course = await courses.find(db, wish.courseID)
     if course is None:
         raise UnknownCourse(wish.courseID)
-    term = await enrollment.term_of(db, wish, await waitlist.terms_of(db, user_id, wish.courseID), now)
+    term = await wishes.term_meant(db, wish, await waitlist.terms_of(db, user_id, wish.courseID), now)
 
     async def body(session: Session) -> SectionKey:
         step = Change(db, session, now, user_id)
@@ -85,7 +85,7 @@ async def _staying(db: Database, held: list[Held], drop_if_enrolled: str | None,
     """Return what the student keeps when the seat comes."""
     if drop_if_enrolled is None:
         return held
-    going = await enrollment.given_up_for(db, held, drop_if_enrolled, wanted)
+    going = await wishes.given_up_for(db, held, drop_if_enrolled, wanted)
     rules.check_alone(going, held, wanted.course.courseID)
     return [one for one in held if one is not going]
 

@@ -1,0 +1,63 @@
+"""What a student means: which section, which term, which seat goes for another one."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from quart_enroll.errors import AlreadyEnrolled, NotEnrolled, UnknownCourse, UnknownSection
+from quart_enroll.models import Held, Term, Wish
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import courses, enrollments, sections
+from quart_enroll.repositories import terms as stored_terms
+from quart_enroll.services import rules, terms
+from quart_enroll.services.seats import Offer
+
+
+async def sections_meant(
+    db: Database, user_id: int, wish: Wish, now: datetime, given_up: str | None = None
+) -> list[Offer]:
+    """Return the sections to try in turn: the one that was named, else those with a seat that fits, by number."""
+    course = await courses.find(db, wish.courseID)
+    if course is None:
+        raise UnknownCourse(wish.courseID)
+    known = await stored_terms.find_all(db)
+    offered = await sections.find_all(db, [term.term for term in known], wish.courseID)
+    term = terms.choose(course, known, {section.term for section in offered}, wish.term, now)
+    found = [Offer(term, course, section) for section in offered if section.term == term.term]
+    if wish.section:
+        found = [option for option in found if option.section.section == wish.section]
+        if not found:
+            raise UnknownSection(course.title, wish.section, term.term)
+        return found
+    held = [one for one in await enrollments.held_by(db, user_id, term.term) if one.courseID != given_up]
+    fitting = [option for option in found if rules.fits(term, course, option.section, held)]
+    with_seat = [option for option in fitting if option.section.open_seats]
+    return with_seat or fitting[:1] or [option for option in found if option.section.open_seats][:1] or found[:1]
+
+
+async def section_meant(db: Database, user_id: int, wish: Wish, now: datetime, given_up: str | None) -> Offer:
+    """Return the section that the student means, the best of them when none is named."""
+    return (await sections_meant(db, user_id, wish, now, given_up))[0]
+
+
+async def term_meant(db: Database, wish: Wish, has: Collection[str], now: datetime) -> Term:
+    """Return the term that the student means: the named one, else of those where the student `has` the course."""
+    known = await stored_terms.find_all(db)
+    if wish.term:
+        meant = [term for term in terms.named(wish.term, terms.coming(known, now)) if term.term in has]
+        return meant[0] if meant else terms.find(wish.term, known, now)
+    running = [term for term in known if term.term in has and now < term.withdraw_deadline]
+    return (running or [term for term in known if term.term in has] or [terms.current(known, now)])[0]
+
+
+async def given_up_for(db: Database, held: Sequence[Held], given_up: str, wanted: Offer) -> Held:
+    """Return what the student gives up for the other seat; a swap that was done before says so."""
+    for one in held:
+        if one.courseID == given_up and one.status == "enrolled":
+            if one.section.key == wanted.key:
+                raise AlreadyEnrolled(wanted.course.title, wanted.term.term)
+            return one
+    rules.check_fits(
+        wanted.term, wanted.course, wanted.section, [one for one in held if one.courseID == wanted.course.courseID]
+    )
+    course = await courses.find(db, given_up)
+    raise NotEnrolled(course.title if course else given_up, wanted.term.term)
