@@ -40,6 +40,15 @@ class NoTerms(UnknownTerm):
         self.known = []
 
 
+class TermNeeded(Refused):
+    """The student has the course in several terms; one of them must be named."""
+
+    code = "term_needed"
+
+    def __init__(self, title: str, terms: Sequence[str]) -> None:
+        super().__init__(f"{title} is on your schedule for {_and(terms)}. Say for which term. Nothing was changed.")
+
+
 class NotTaught(Refused):
     code = "not_taught"
 
@@ -94,15 +103,17 @@ class AlreadyWaiting(Refused):
 class NotEnrolled(Refused):
     code = "not_enrolled"
 
-    def __init__(self, title: str, term: str) -> None:
-        super().__init__(f"You are not enrolled in {title} for {term}. Nothing was changed.")
+    def __init__(self, title: str, term: str = "") -> None:
+        where = f"{title} for {term}" if term else title
+        super().__init__(f"You are not enrolled in {where}. Nothing was changed.")
 
 
 class NotWaiting(Refused):
     code = "not_waiting"
 
-    def __init__(self, title: str, term: str) -> None:
-        super().__init__(f"You are not waiting for {title} in {term}. Nothing was changed.")
+    def __init__(self, title: str, term: str = "") -> None:
+        what = f"{title} in {term}" if term else title
+        super().__init__(f"You are not waiting for {what}. Nothing was changed.")
 
 
 class SectionFull(Refused):

@@ -85,8 +85,9 @@ class School:
 
     def drop(self, student: int, asked: Asked, now: datetime, *, along: bool = False) -> None:
         self._course(asked.courseID)
-        name = self._term_of({key[1] for key in self._enrolled_anywhere(student, asked.courseID)}, asked.term, now)
-        if asked.courseID not in self.enrolled(student, name):
+        has = {key[1] for key in self._enrolled_anywhere(student, asked.courseID)}
+        name = asked.term or self._only_running(has, now)
+        if name is None or asked.courseID not in self.enrolled(student, name):
             raise No("not_enrolled")
         others = self._dependent(student, name, asked.courseID)
         if others and not along:
@@ -135,7 +136,8 @@ class School:
     def leave(self, student: int, asked: Asked, now: datetime) -> None:
         self._course(asked.courseID)
         waited = {key.term for key, line in self.lines.items() if key.courseID == asked.courseID and _in(line, student)}
-        found = self.place(student, self._term_of(waited, asked.term, now), asked.courseID)
+        name = asked.term or self._only_running(waited, now)
+        found = self.place(student, name, asked.courseID) if name else None
         if found is None:
             raise No("not_waiting")
         key, place = found
@@ -301,13 +303,12 @@ class School:
     def _enrolled_anywhere(self, student: int, courseID: str) -> list[tuple[int, str, str]]:
         return [key for key, seat in self.seats.items() if key[::2] == (student, courseID) and not seat.withdrawn]
 
-    def _term_of(self, has: Collection[str], asked: str, now: datetime) -> str:
-        """Return the term that is meant when something is given back: the first still running one where it is had."""
-        if asked:
-            return asked
-        among = [term for term in self.terms.values() if term.term in has]
-        running = [term for term in among if now < term.withdraw_deadline]
-        return (running or among or list(self.terms.values()))[0].term
+    def _only_running(self, has: Collection[str], now: datetime) -> str | None:
+        """Return the term that is meant when something is given back and none is named; one of two is not guessed."""
+        running = [name for name in has if now < self.terms[name].withdraw_deadline]
+        if len(running) > 1:
+            raise No("term_needed")
+        return running[0] if running else None
 
 
 def _in(line: Iterable[Place], student: int) -> bool:

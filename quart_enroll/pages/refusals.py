@@ -5,13 +5,21 @@ from typing import NoReturn
 from quart import abort, flash, redirect, url_for
 from werkzeug import Response
 
-from quart_enroll.errors import AlreadyEnrolled, AlreadyWaiting, NotEnrolled, NotWaiting, Refused, SectionFull
+from quart_enroll.errors import (
+    AlreadyEnrolled,
+    AlreadyWaiting,
+    NotEnrolled,
+    NotWaiting,
+    Refused,
+    SectionFull,
+    TermNeeded,
+)
 from quart_enroll.forms.base import SiteForm
 from quart_enroll.models import Wish
 from quart_enroll.rendering import wants_json
 
 UNCHANGED = (NotEnrolled, NotWaiting)
-WARNINGS = (AlreadyEnrolled, AlreadyWaiting, SectionFull)
+WARNINGS = (AlreadyEnrolled, AlreadyWaiting, SectionFull, TermNeeded)
 
 
 async def told(refusal: Refused, address: str) -> Response:

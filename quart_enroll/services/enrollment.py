@@ -13,6 +13,7 @@ from quart_enroll.errors import (
     NotTaught,
     Refused,
     SectionFull,
+    TermNeeded,
     UnknownCourse,
     UnknownSection,
     UnknownTerm,
@@ -24,7 +25,16 @@ from quart_enroll.services import rules, seats, wishes
 from quart_enroll.services.seats import Change, Offer
 from quart_enroll.services.turnstile import change
 
-UNDISPUTED = (AlreadyEnrolled, AlreadyWaiting, NotEnrolled, NotTaught, UnknownCourse, UnknownSection, UnknownTerm)
+UNDISPUTED = (
+    AlreadyEnrolled,
+    AlreadyWaiting,
+    NotEnrolled,
+    NotTaught,
+    TermNeeded,
+    UnknownCourse,
+    UnknownSection,
+    UnknownTerm,
+)
 """Refusals that only tell what is: nothing is recorded of them."""
 
 
@@ -60,13 +70,16 @@ async def enroll(db: Database, user_id: int, wish: Wish, now: datetime) -> Offer
 async def drop(db: Database, user_id: int, wish: Wish, now: datetime, *, with_corequisites: bool = False) -> GivenBack:
     """Give back the student's seat, and promote who waits for it.
 
-    Raises UnknownCourse, NotEnrolled, DropClosed; CorequisitesWouldGo when courses that need this one would go
-    too and `with_corequisites` does not say yes to that.
+    Raises UnknownCourse, UnknownTerm, TermNeeded, NotEnrolled, DropClosed; CorequisitesWouldGo when courses that
+    need this one would go too and `with_corequisites` does not say yes to that.
     """
     course = await courses.find(db, wish.courseID)
     if course is None:
         raise UnknownCourse(wish.courseID)
-    term = await wishes.term_meant(db, wish, await enrollments.terms_of(db, user_id, wish.courseID), now)
+    has = await enrollments.terms_of(db, user_id, wish.courseID)
+    term = await wishes.term_meant(db, wish, course.title, has, now)
+    if term is None:
+        raise NotEnrolled(course.title, "a term in which it can still be given back" if has else "")
 
     async def body(session: Session) -> GivenBack:
         step = Change(db, session, now, user_id)

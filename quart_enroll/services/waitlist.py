@@ -55,11 +55,14 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
 
 
 async def leave(db: Database, user_id: int, wish: Wish, now: datetime) -> SectionKey:
-    """Take the student out of the line; raise UnknownCourse or NotWaiting."""
+    """Take the student out of the line; raise UnknownCourse, UnknownTerm, TermNeeded or NotWaiting."""
     course = await courses.find(db, wish.courseID)
     if course is None:
         raise UnknownCourse(wish.courseID)
-    term = await wishes.term_meant(db, wish, await waitlist.terms_of(db, user_id, wish.courseID), now)
+    waits = await waitlist.terms_of(db, user_id, wish.courseID)
+    term = await wishes.term_meant(db, wish, course.title, waits, now)
+    if term is None:
+        raise NotWaiting(course.title, "a term that still runs" if waits else "")
 
     async def body(session: Session) -> SectionKey:
         step = Change(db, session, now, user_id)

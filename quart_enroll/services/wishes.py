@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from quart_enroll.errors import AlreadyEnrolled, NotEnrolled, UnknownCourse, UnknownSection
+from quart_enroll.errors import AlreadyEnrolled, NotEnrolled, TermNeeded, UnknownCourse, UnknownSection
 from quart_enroll.models import Held, Term, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import courses, enrollments, sections
@@ -39,14 +39,22 @@ async def section_meant(db: Database, user_id: int, wish: Wish, now: datetime, g
     return (await sections_meant(db, user_id, wish, now, given_up))[0]
 
 
-async def term_meant(db: Database, wish: Wish, has: Collection[str], now: datetime) -> Term:
-    """Return the term that the student means: the named one, else of those where the student `has` the course."""
+async def term_meant(db: Database, wish: Wish, title: str, has: Collection[str], now: datetime) -> Term | None:
+    """Return the term of what the student gives back: the named one, else the only one where the student `has` it.
+
+    That is looked for among the terms in which something can still be done; None when the student has it in none
+    of them, TermNeeded when in several. A guess would let the same request, sent again, mean the next term.
+    """
     known = await stored_terms.find_all(db)
+    among = terms.coming(known, now)
     if wish.term:
-        meant = [term for term in terms.named(wish.term, terms.coming(known, now)) if term.term in has]
-        return meant[0] if meant else terms.find(wish.term, known, now)
-    running = [term for term in known if term.term in has and now < term.withdraw_deadline]
-    return (running or [term for term in known if term.term in has] or [terms.current(known, now)])[0]
+        among = terms.named(wish.term, among) or [terms.find(wish.term, known, now)]
+        if len(among) == 1:
+            return among[0]
+    meant = [term for term in among if term.term in has]
+    if len(meant) > 1:
+        raise TermNeeded(title, [term.term for term in meant])
+    return meant[0] if meant else None
 
 
 async def given_up_for(db: Database, held: Sequence[Held], given_up: str, wanted: Offer) -> Held:

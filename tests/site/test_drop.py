@@ -3,8 +3,10 @@
 import re
 from datetime import timedelta
 
+import pytest
+
 from quart_enroll.mongo import Database
-from tests.people import ADA, FALL, Browser, Clock, at, buttons, seats_taken, teach, text, told
+from tests.people import ADA, FALL, SPRING, Browser, Clock, at, buttons, seats_taken, teach, text, told
 
 SECOND = timedelta(seconds=1)
 
@@ -50,6 +52,41 @@ async def test_a_second_drop_says_so_and_changes_nothing(ada: Browser, bob: Brow
     )
 
 
+@pytest.fixture
+async def twice(ada: Browser, db: Database) -> None:
+    """Let ada have PYT 101 in two terms."""
+    await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": FALL.opens_at}})
+    for term in ("Fall 2026", "Spring 2027"):
+        await ada.post("/enrollment", form={"courseID": "1111", "term": term})
+
+
+@pytest.mark.usefixtures("twice")
+@pytest.mark.parametrize("term", ["", "Fall, Spring"])
+async def test_of_two_terms_none_is_guessed(ada: Browser, db: Database, term: str) -> None:
+    asked = "PYT 101 is on your schedule for Fall 2026 and Spring 2027. Say for which term. Nothing was changed."
+    assert await told(ada, "/enrollment/drop", courseID="1111", term=term) == asked
+    assert await db.enrollment.count_documents({}) == 2
+
+
+@pytest.mark.usefixtures("twice")
+async def test_a_drop_sent_again_takes_no_seat_of_another_term(ada: Browser, clock: Clock, db: Database) -> None:
+    await at(SPRING.opens_at, clock, (ada, ADA))  # what was taken in fall can't be given back any more
+    assert "You gave back PYT 101 for Spring 2027." in await told(ada, "/enrollment/drop", courseID="1111")
+    again = await told(ada, "/enrollment/drop", courseID="1111")
+    assert again == (
+        "You are not enrolled in PYT 101 for a term in which it can still be given back. Nothing was changed."
+    )
+    assert await db.enrollment.distinct("term") == ["Fall 2026"]
+
+
+async def test_what_the_student_has_nowhere_is_told_without_a_term(ada: Browser) -> None:
+    for term in ("", "Fall, Spring"):
+        said = await told(ada, "/enrollment/drop", courseID="1111", term=term)
+        assert said == "You are not enrolled in PYT 101. Nothing was changed."
+        said = await told(ada, "/waitlist/leave", courseID="1111", term=term)
+        assert said == "You are not waiting for PYT 101. Nothing was changed."
+
+
 async def test_after_the_drop_deadline_the_course_stays_as_withdrawn(ada: Browser, clock: Clock, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
     await at(FALL.drop_deadline - SECOND, clock, (ada, ADA))
@@ -68,7 +105,7 @@ async def test_after_the_drop_deadline_the_course_stays_as_withdrawn(ada: Browse
 async def test_after_the_withdraw_deadline_nothing_is_given_back(ada: Browser, clock: Clock, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
     await at(FALL.withdraw_deadline, clock, (ada, ADA))
-    refused = await told(ada, "/enrollment/drop", courseID="3333")
+    refused = await told(ada, "/enrollment/drop", courseID="3333", term="Fall 2026")
     assert refused == (
         "PHP 202 could be given back until Sunday, 1 November 2026, 00:00 (America/New_York). Please ask the registrar."
     )

@@ -77,6 +77,17 @@ async def test_leaving_frees_the_place_and_a_second_time_changes_nothing(
     assert "There is no course 9999" in await told(ada, "/waitlist/leave", courseID="9999")
 
 
+async def test_of_two_lines_none_is_guessed(ada: Browser, db: Database) -> None:
+    await db.section.update_many({}, {"$set": {"capacity": 0}})
+    await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": FALL.opens_at}})
+    for term in ("Fall 2026", "Spring 2027"):
+        await ada.post("/waitlist", form={"courseID": "1111", "term": term, "section": "01"})
+    assert "Say for which term." in await told(ada, "/waitlist/leave", courseID="1111")
+    assert await db.waitlist.count_documents({}) == 2
+    assert "You left" in await told(ada, "/waitlist/leave", courseID="1111", term="Fall 2026")
+    assert await db.waitlist.distinct("term") == ["Spring 2027"]
+
+
 @pytest.mark.usefixtures("full")
 async def test_a_freed_seat_goes_to_the_first_in_line_who_is_told_on_the_next_page_once(
     ada: Browser, bob: Browser, db: Database
