@@ -3,6 +3,7 @@
 Where DESIGN.md leaves room, this agrees with the docstrings of the services:
 - of several reasons to refuse the first counts: window, already there, time, credits, prerequisites, seat;
 - without a section, the first one that fits and has a seat; if none has, the first that fits is the one that is full;
+- a swap of a course for any section of it is done already;
 - a prerequisite is a seat in an earlier term, even one that has not ended;
 - of several seats that one change frees, the one given back first is filled first; then come the other lines of
   whoever gave something back.
@@ -294,6 +295,8 @@ class School:
             keys = [key for key in keys if key.section == asked.section]
             if not keys:
                 raise No("unknown_section")
+        elif given_up == asked.courseID and given_up in (has := self.enrolled(student, found[0].term)):
+            keys = [has[given_up]]
         return found[0], sorted(keys, key=lambda key: self._rank(student, key, given_up))
 
     def _rank(self, student: int, key: SectionKey, given_up: str | None) -> tuple[bool, bool, str]:

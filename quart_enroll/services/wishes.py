@@ -1,10 +1,10 @@
 """What a student means: which section, which term, which seat goes for another one."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from quart_enroll.errors import AlreadyEnrolled, NotEnrolled, TermNeeded, UnknownCourse, UnknownSection
-from quart_enroll.models import Held, Term, Wish
+from quart_enroll.models import Held, SectionKey, Term, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import courses, enrollments, sections
 from quart_enroll.repositories import terms as stored_terms
@@ -28,7 +28,10 @@ async def sections_meant(
         if not found:
             raise UnknownSection(course.title, wish.section, term.term)
         return found
-    held = [one for one in await enrollments.held_by(db, user_id, term.term) if one.courseID != given_up]
+    held = await enrollments.held_by(db, user_id, term.term)
+    if given_up == wish.courseID and (own := [option for option in found if option.key in _seats(held)]):
+        return own  # any section will do, so the one they have: else the same request again would be the way back
+    held = [one for one in held if one.courseID != given_up]
     fitting = [option for option in found if rules.fits(term, course, option.section, held)]
     with_seat = [option for option in fitting if option.section.open_seats]
     return with_seat or fitting[:1] or [option for option in found if option.section.open_seats][:1] or found[:1]
@@ -69,3 +72,7 @@ async def given_up_for(db: Database, held: Sequence[Held], given_up: str, wanted
     )
     course = await courses.find(db, given_up)
     raise NotEnrolled(course.title if course else given_up, wanted.term.term)
+
+
+def _seats(held: Iterable[Held]) -> set[SectionKey]:
+    return {one.section.key for one in held if one.status == "enrolled"}

@@ -22,6 +22,13 @@ async def test_a_swap_into_another_section_of_the_same_course(ada: Browser, db: 
     assert (await seats_taken(db, "1111", "01"), await seats_taken(db, "1111", "02")) == (0, 1)
 
 
+async def test_a_swap_into_any_section_of_the_same_course_is_none(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "02"})
+    said = await told(ada, "/enrollment/swap", drop="1111", add="1111")
+    assert said == "You are already enrolled in PYT 101 for Fall 2026."
+    assert await seats_taken(db, "1111", "02") == 1
+
+
 @pytest.mark.parametrize(
     ("add", "sentence"),
     [
