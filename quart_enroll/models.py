@@ -167,7 +167,10 @@ class ScheduledCourse(Course):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened to a student's seat: `action` was tried, `result` is "ok" or the code of the refusal."""
+    """What happened to a student's seat: `action` was tried, `result` is "ok" or the code of the refusal.
+
+    `from_section` is the other section of the course that the student had until then.
+    """
 
     at: datetime
     actor: int
@@ -177,6 +180,7 @@ class Event:
     term: str
     section: str
     result: str = "ok"
+    from_section: str = ""
 
 
 @dataclass(frozen=True, slots=True)

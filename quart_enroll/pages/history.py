@@ -68,6 +68,7 @@ def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -
     when = rules.spoken(term, event.at) if term else f"{event.at:%d.%m.%Y %H:%M} (UTC)"
     where = f"{titles.get(event.courseID, event.courseID)}, section {event.section}, for {event.term}"
     if event.result == "ok":
+        where += f", in place of section {event.from_section}" if event.from_section else ""
         return Entry(when, f"{DONE.get(event.action, event.action).format(where)}.", "")
     because = BECAUSE.get(event.result, event.result)
     return Entry(when, f"{TRIED.get(event.action, event.action).format(where)}.", f"Not possible: {because}.")

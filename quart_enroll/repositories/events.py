@@ -23,6 +23,7 @@ SCHEMA = {
         "term": {"bsonType": "string"},
         "section": {"bsonType": "string"},
         "result": {"bsonType": "string"},
+        "from_section": {"bsonType": "string"},
     },
 }
 

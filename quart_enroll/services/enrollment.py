@@ -88,7 +88,7 @@ async def drop(db: Database, user_id: int, wish: Wish, now: datetime, *, with_co
         along = rules.going_along(course.courseID, held)
         if not with_corequisites:
             rules.check_alone(first, held)
-        actions = [await _give_back(step, user_id, term, one) for one in (first, *along)]
+        actions = [await seats.give_back(step, user_id, term, one) for one in (first, *along)]
         await seats.settle(step)
         return GivenBack(tuple(one.course for one in (first, *along)), term.term, actions[0])
 
@@ -125,8 +125,7 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Off
         found = await seats.offer(db, wanted.key, session)
         rules.check_open(found.term, now)
         await seats.check(step, user_id, found, held)
-        await seats.record(step, user_id, "enroll", found.key)
-        if not await seats.take(step, user_id, found):
+        if not await seats.take(step, user_id, "enroll", found):
             raise SectionFull(found.course.title, found.key.section)
         await seats.settle(step)
         return found
@@ -155,9 +154,7 @@ async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: d
         rules.check_open(found.term, now)
         rules.check_alone(old, held, found.course.courseID)
         await seats.check(step, user_id, found, [one for one in held if one is not old])
-        await _give_back(step, user_id, found.term, old)
-        await seats.record(step, user_id, "swap", found.key)
-        if not await seats.take(step, user_id, found):
+        if not await seats.take(step, user_id, "swap", found, old):
             raise SectionFull(found.course.title, found.key.section, can_wait=_can_wait(found.section))
         await seats.settle(step)
         return found
@@ -189,7 +186,7 @@ def _can_wait(section: Section) -> bool:
 async def refused(db: Database, user_id: int, action: str, key: SectionKey, now: datetime, refusal: Refused) -> Refused:
     """Record a refusal that the student may dispute, and return it."""
     if not isinstance(refusal, UNDISPUTED):
-        await seats.record(Change(db, None, now, user_id), user_id, action, key, refusal.code)
+        await seats.record(Change(db, None, now, user_id), user_id, action, key, result=refusal.code)
     return refusal
 
 
@@ -198,9 +195,3 @@ def _enrolled(held: Sequence[Held], course: Course, term: Term) -> Held:
         if one.courseID == course.courseID and one.status == "enrolled":
             return one
     raise NotEnrolled(course.title, term.term)
-
-
-async def _give_back(step: Change, user_id: int, term: Term, held: Held) -> str:
-    action = await seats.give_back(step, user_id, term, held)
-    await seats.record(step, user_id, action, held.section.key)
-    return action

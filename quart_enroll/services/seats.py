@@ -71,14 +71,26 @@ async def check(change: Change, user_id: int, wanted: Offer, held: Iterable[Held
         rules.check_prerequisites(wanted.course, wanted.term, earlier)
 
 
-async def take(change: Change, user_id: int, wanted: Offer) -> bool:
-    """Write that the student has the seat, and take it; return False when there is none, and abort then.
+async def take(change: Change, user_id: int, action: str, wanted: Offer, old: Held | None = None) -> Event | None:
+    """Take the seat for the student, for an `old` one if there is one; return None when none is open, and abort then.
 
+    Another section of the same course is a swap and nothing else: the course stays, so nothing is withdrawn.
     The seat comes last: every other student of this section is waiting for this document.
     """
     db, session, key = change.db, change.session, wanted.key
+    moved = old is not None and old.courseID == key.courseID
+    if old is not None:
+        await (_free(change, user_id, old.section.key) if moved else give_back(change, user_id, wanted.term, old))
+    if not moved:
+        await schedules.add_credits(db, user_id, key.term, wanted.course.credits, session)
     await enrollments.put(db, user_id, key, change.now, session)
-    await schedules.add_credits(db, user_id, key.term, wanted.course.credits, session)
+    await _leave_lines(change, user_id, key)
+    event = await record(change, user_id, action, key, from_section=old.section.section if old and moved else "")
+    return event if await sections.take_seat(db, key, session) else None
+
+
+async def _leave_lines(change: Change, user_id: int, key: SectionKey) -> None:
+    db, session = change.db, change.session
     for waiting in await waitlist.everywhere(db, user_id, session):
         if waiting.key.term != key.term:  # the course may be what another one needs
             await schedules.guard(db, user_id, waiting.key.term, session)
@@ -86,24 +98,32 @@ async def take(change: Change, user_id: int, wanted: Offer) -> bool:
         elif waiting.key.courseID == key.courseID:  # who has a seat waits no longer
             await waitlist.remove(db, waiting, session)
             await sections.leave_queue(db, waiting.key, session)
-    return await sections.take_seat(db, key, session)
 
 
 async def give_back(change: Change, user_id: int, term: Term, held: Held) -> str:
-    """Give back the seat, by the time with or without a trace; return what that was: "drop" or "withdraw"."""
+    """Give back the seat, by the time with or without a trace; return what is recorded: "drop" or "withdraw"."""
     db, session, key = change.db, change.session, held.section.key
     withdrawn = rules.leaves_a_trace(term, held.course, change.now)
     await (enrollments.withdraw if withdrawn else enrollments.remove)(db, user_id, key, session)
     await schedules.add_credits(db, user_id, key.term, -held.course.credits, session)
-    await sections.give_back_seat(db, key, session)
+    await _free(change, user_id, key)
+    action = "withdraw" if withdrawn else "drop"
+    await record(change, user_id, action, key)
+    return action
+
+
+async def _free(change: Change, user_id: int, key: SectionKey) -> None:
+    """Let the student's seat be open."""
+    await sections.give_back_seat(change.db, key, change.session)
     change.freed.append(key)
     change.able.append((user_id, key.term))
-    return "withdraw" if withdrawn else "drop"
 
 
-async def record(change: Change, user_id: int, action: str, key: SectionKey, result: str = "ok") -> Event:
+async def record(
+    change: Change, user_id: int, action: str, key: SectionKey, *, result: str = "ok", from_section: str = ""
+) -> Event:
     """Write what happened."""
-    event = Event(change.now, change.actor, user_id, action, key.courseID, key.term, key.section, result)
+    event = Event(change.now, change.actor, user_id, action, key.courseID, key.term, key.section, result, from_section)
     await events.add(change.db, event, change.session)
     return event
 
@@ -157,20 +177,18 @@ async def _promote(change: Change, waiting: Waiting) -> bool:
     if not wanted.section.open_seats or not wanted.term.is_open(change.now):
         return False
     held = await guarded(change, waiting.user_id, waiting.key.term)
-    given_up = [one for one in held if one.courseID == waiting.drop_if_enrolled and one.status == "enrolled"]
+    linked = [one for one in held if one.courseID == waiting.drop_if_enrolled and one.status == "enrolled"]
+    old = linked[0] if linked else None
     try:
-        for one in given_up:
-            rules.check_alone(one, held, wanted.course.courseID)
-        await check(change, waiting.user_id, wanted, [one for one in held if one not in given_up])
+        if old is not None:
+            rules.check_alone(old, held, wanted.course.courseID)
+        await check(change, waiting.user_id, wanted, [one for one in held if one is not old])
     except Refused as refusal:
         await _skip(change, waiting, wanted, refusal)
         return True
-    for one in given_up:
-        action = await give_back(change, waiting.user_id, wanted.term, one)
-        await record(change, waiting.user_id, action, one.section.key)
-    if not await take(change, waiting.user_id, wanted):
+    event = await take(change, waiting.user_id, "promote", wanted, old)
+    if event is None:
         raise RuntimeError(f"The seat of {waiting.key} that was open in this transaction is gone.")
-    event = await record(change, waiting.user_id, "promote", waiting.key)
     await notices.add(change.db, Notice.of(event, wanted.course.title), change.session)
     return True
 
@@ -180,5 +198,5 @@ async def _skip(change: Change, waiting: Waiting, wanted: Offer, refusal: Refuse
     if waiting.skipped_because == refusal.sentence:
         return
     await waitlist.skip(change.db, waiting, refusal.sentence, change.session)
-    event = await record(change, waiting.user_id, "skip", waiting.key, refusal.code)
+    event = await record(change, waiting.user_id, "skip", waiting.key, result=refusal.code)
     await notices.add(change.db, Notice.of(event, wanted.course.title, refusal.sentence), change.session)

@@ -117,7 +117,9 @@ def _history(rows: Rows, school: School) -> list[str]:
     told: Counter[tuple[object, ...]] = Counter()
     for row in rows["event"]:
         if row["result"] == "ok":
-            has[row["user_id"], row["term"], row["courseID"]] += (row["action"] in TAKES) - (row["action"] in GIVES)
+            has[row["user_id"], row["term"], row["courseID"]] += (
+                row["action"] in TAKES and not row["from_section"]
+            ) - (row["action"] in GIVES)
         if row["action"] in ("promote", "skip"):
             told[_about(row, WHAT)] += 1
     told.subtract(_about(row, WHAT) for row in rows["notice"])

@@ -42,6 +42,31 @@ async def test_each_change_and_each_refusal_is_there_the_latest_first(ada: Brows
     ]
 
 
+async def test_another_section_of_the_course_is_a_swap_and_nothing_else(
+    ada: Browser, bob: Browser, db: Database, clock: Clock
+) -> None:
+    # A week in which a seat can still be taken, and one that is given back leaves a trace already.
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": {"drop_deadline": clock.now - timedelta(days=1)}})
+    await db.section.update_one({"courseID": "1111", "section": "01"}, {"$set": {"capacity": 1}})
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    clock.now += timedelta(minutes=1)
+    await ada.post("/enrollment/swap", form={"drop": "1111", "add": "1111", "section": "02", "term": "Fall 2026"})
+    await bob.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    await ada.post("/waitlist", form={"courseID": "1111", "section": "01", "drop_if_enrolled": "1111"})
+    clock.now += timedelta(minutes=1)
+    await bob.post("/enrollment/swap", form={"drop": "1111", "add": "3333"})
+    assert await lines(ada) == [
+        "Got a seat from the waitlist of PYT 101, section 01, for Fall 2026, in place of section 02.",
+        "Joined the waitlist of PYT 101, section 01, for Fall 2026.",
+        "Swapped into PYT 101, section 02, for Fall 2026, in place of section 01.",
+        "Enrolled in PYT 101, section 01, for Fall 2026.",
+    ]
+    assert "Withdrawn (W)" not in await ada.read("/enrollment")
+    assert [row["credits"] async for row in db.schedule.find({"user_id": 1})] == [3]
+    assert "Withdrew from PYT 101, section 01, for Fall 2026." in await lines(bob)
+    assert "Withdrawn (W)" in await bob.read("/enrollment")
+
+
 async def test_times_are_by_the_schools_clock(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     assert "Tuesday, 1 September 2026, 05:00 (America/New_York)" in await ada.read("/enrollment/history")
