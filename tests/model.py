@@ -231,7 +231,9 @@ class School:
     def _take(self, student: int, key: SectionKey, loose: Loose) -> None:
         self.seats[student, key.term, key.courseID] = Seat(key.section)
         if found := self.place(student, key.term, key.courseID):
-            self.lines[found[0]].remove(found[1])
+            waited, place = found
+            if waited == key or place.instead_of != key.courseID:  # a swap within the course may still come
+                self.lines[waited].remove(place)
         for waited, line in self.lines.items():  # it may be what a course of a later term needs
             if _in(line, student) and key.courseID in self.courses[waited.courseID].prerequisites:
                 loose.students.append((student, waited.term))

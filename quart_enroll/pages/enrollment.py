@@ -13,6 +13,7 @@ from quart_enroll.pages.refusals import after, form_address, malformed, told
 from quart_enroll.rendering import render, wants_json
 from quart_enroll.services import enrollment as rules
 from quart_enroll.services.enrollment import GivenBack
+from quart_enroll.services.seats import Placed
 
 
 @login_required
@@ -48,7 +49,8 @@ async def swap() -> Response:
         placed = await rules.swap(database(), auth.signed_in().user_id, form.drop.data or "", wish, now())
     except Refused as refusal:
         return await told(refusal, after(refusal, wish))
-    await flash(f"You swapped: you are now enrolled in {placed.course.title}, section {placed.key.section}.", "success")
+    where = f"{placed.offer.course.title}, section {placed.offer.key.section}"
+    await flash(f"You swapped: you are now enrolled in {where}.{_left(placed)}", "success")
     return redirect(url_for("enrollment"), 303)
 
 
@@ -62,8 +64,13 @@ async def _enroll() -> Response:
         return await told(refusal, form_address(form.wish()))
     except Refused as refusal:
         return await told(refusal, url_for("courses"))
-    await flash(f"You are enrolled in {placed.course.title} for {placed.term}.", "success")
+    where = f"{placed.offer.course.title} for {placed.offer.term}"
+    await flash(f"You are enrolled in {where}.{_left(placed)}", "success")
     return redirect(url_for("enrollment"), 303)
+
+
+def _left(placed: Placed) -> str:
+    return f" You are not in the waitlist of section {placed.left} any more." if placed.left else ""
 
 
 def _gone(gone: GivenBack) -> str:

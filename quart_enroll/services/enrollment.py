@@ -22,7 +22,7 @@ from quart_enroll.models import Course, Held, Section, SectionKey, Term, Wish
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, enrollments, sections, waitlist
 from quart_enroll.services import rules, seats, wishes
-from quart_enroll.services.seats import Change, Offer
+from quart_enroll.services.seats import Change, Offer, Placed
 from quart_enroll.services.turnstile import change
 
 UNDISPUTED = (
@@ -47,7 +47,7 @@ class GivenBack:
     action: str
 
 
-async def enroll(db: Database, user_id: int, wish: Wish, now: datetime) -> Offer:
+async def enroll(db: Database, user_id: int, wish: Wish, now: datetime) -> Placed:
     """Give the student a seat; all the same how often or from how many tabs it is asked for.
 
     Raises the reason to refuse: UnknownCourse, UnknownTerm, UnknownSection, NotTaught, NotOpenYet, Closed,
@@ -100,7 +100,7 @@ async def drop(db: Database, user_id: int, wish: Wish, now: datetime, *, with_co
         raise await refused(db, user_id, "drop", keys[0], now, refusal) from None
 
 
-async def swap(db: Database, user_id: int, given_up: str, wish: Wish, now: datetime) -> Offer:
+async def swap(db: Database, user_id: int, given_up: str, wish: Wish, now: datetime) -> Placed:
     """Give the student another seat for the one in course `given_up`; whatever fails, that one stays.
 
     The rules are checked as if the old course were gone. Raises what `enroll` raises, and NotEnrolled.
@@ -118,8 +118,8 @@ async def swap(db: Database, user_id: int, given_up: str, wish: Wish, now: datet
     raise AssertionError("There is always an option.")
 
 
-async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Offer:
-    async def body(session: Session) -> Offer:
+async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Placed:
+    async def body(session: Session) -> Placed:
         step = Change(db, session, now, user_id)
         held = await seats.guarded(step, user_id, wanted.key.term)
         found = await seats.offer(db, wanted.key, session)
@@ -128,7 +128,7 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Off
         if not await seats.take(step, user_id, "enroll", found):
             raise SectionFull(found.course.title, found.key.section)
         await seats.settle(step)
-        return found
+        return _placed(step, found)
 
     async def look() -> None:
         section = await sections.find(db, wanted.key)
@@ -145,8 +145,8 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Off
     raise SectionFull(wanted.course.title, wanted.key.section)
 
 
-async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: datetime) -> Offer:
-    async def body(session: Session) -> Offer:
+async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: datetime) -> Placed:
+    async def body(session: Session) -> Placed:
         step = Change(db, session, now, user_id)
         held = await seats.guarded(step, user_id, wanted.key.term)
         found = await seats.offer(db, wanted.key, session)
@@ -157,7 +157,7 @@ async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: d
         if not await seats.take(step, user_id, "swap", found, old):
             raise SectionFull(found.course.title, found.key.section, can_wait=_can_wait(found.section))
         await seats.settle(step)
-        return found
+        return _placed(step, found)
 
     held = await enrollments.held_by(db, user_id, wanted.key.term)
     old = [one.section.key for one in held if one.courseID == given_up]
@@ -177,6 +177,10 @@ async def _full(db: Database, user_id: int, wanted: Offer, now: datetime, given_
         if section.open_seats and rules.fits(wanted.term, wanted.course, section, held)
     ]
     return SectionFull(wanted.course.title, key.section, can_wait=_can_wait(wanted.section), others=others)
+
+
+def _placed(step: Change, wanted: Offer) -> Placed:
+    return Placed(wanted, step.left[0].section if step.left else "")
 
 
 def _can_wait(section: Section) -> bool:

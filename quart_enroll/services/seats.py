@@ -17,7 +17,8 @@ class Change:
     """One transaction: who does it, when, and what it has set free so far.
 
     `freed` are sections where a seat may be open, `able` students who gave something back, or took what a course of
-    another term needs, and may fit now where they wait in that term. `settle` must come last.
+    another term needs, and may fit now where they wait in that term. `settle` must come last. `left` are the lines
+    that somebody left for a seat in another section of the course.
     """
 
     db: Database
@@ -26,6 +27,7 @@ class Change:
     actor: int
     freed: deque[SectionKey] = field(default_factory=deque)
     able: deque[tuple[int, str]] = field(default_factory=deque)
+    left: list[SectionKey] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,14 @@ class Offer:
     @property
     def key(self) -> SectionKey:
         return self.section.key
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The seat that a student took, and the number of another section whose line the student left for it."""
+
+    offer: Offer
+    left: str = ""
 
 
 async def offer(db: Database, key: SectionKey, session: Session | None = None) -> Offer:
@@ -90,14 +100,18 @@ async def take(change: Change, user_id: int, action: str, wanted: Offer, old: He
 
 
 async def _leave_lines(change: Change, user_id: int, key: SectionKey) -> None:
+    """Take who has a seat now out of the course's line, unless the place there is for a swap within the course."""
     db, session = change.db, change.session
     for waiting in await waitlist.everywhere(db, user_id, session):
         if waiting.key.term != key.term:  # the course may be what another one needs
             await schedules.guard(db, user_id, waiting.key.term, session)
             change.able.append((user_id, waiting.key.term))
-        elif waiting.key.courseID == key.courseID:  # who has a seat waits no longer
+        elif waiting.key == key or (waiting.key.courseID == key.courseID != waiting.drop_if_enrolled):
             await waitlist.remove(db, waiting, session)
             await sections.leave_queue(db, waiting.key, session)
+            if waiting.key != key:
+                await record(change, user_id, "leave", waiting.key)
+                change.left.append(waiting.key)
 
 
 async def give_back(change: Change, user_id: int, term: Term, held: Held) -> str:

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from quart import Quart
 
+from quart_enroll.models import Section
 from quart_enroll.mongo import Database
-from quart_enroll.repositories import users
+from quart_enroll.repositories import sections, users
 from tests.people import ADA, BOB, CAL, FALL, HASH, NOONS, Browser, Clock, at, buttons, seats_taken, teach, text, told
 
 SECOND = timedelta(seconds=1)
@@ -145,6 +146,49 @@ async def test_a_linked_swap_gives_back_the_old_course_when_the_seat_comes(
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     assert [row["courseID"] async for row in db.enrollment.find({"user_id": ADA.user_id})] == ["3333"]
     assert await seats_taken(db, "1111") == 0
+
+
+@pytest.fixture
+async def evening_full(bob: Browser, db: Database) -> None:
+    """Let bob have the only seat in section 02 of PYT 101, and let there be a section 03."""
+    await db.section.update_one({"courseID": "1111", "section": "02"}, {"$set": {"capacity": 1}})
+    await bob.post("/enrollment", form={"courseID": "1111", "section": "02"})
+    await sections.put_all(db, [Section("Fall 2026", "1111", "03", 5, 0, 5)])
+
+
+PYT = {"courseID": "1111", "term": "Fall 2026"}
+
+
+@pytest.mark.usefixtures("evening_full")
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_place_for_a_swap_within_the_course_stays(
+    ada: Browser, bob: Browser, db: Database, again: bool
+) -> None:
+    await ada.post("/enrollment", form=PYT | {"section": "01"})
+    await ada.post("/waitlist", form=PYT | {"section": "02", "drop_if_enrolled": "1111"})
+    if again:
+        await ada.post("/enrollment/drop", form=PYT)
+        said = await told(ada, "/enrollment", **PYT, section="03")
+        assert said == "You are enrolled in PYT 101 for Fall 2026."
+    else:
+        said = await told(ada, "/enrollment/swap", drop="1111", add="1111", term="Fall 2026", section="03")
+        assert said == "You swapped: you are now enrolled in PYT 101, section 03."
+    assert "In place of PYT 101, when a seat comes" in await ada.read("/enrollment")
+    await bob.post("/enrollment/drop", form=PYT)
+    rows = db.enrollment.find({"user_id": ADA.user_id})
+    assert [(row["courseID"], row["section"]) async for row in rows] == [("1111", "02")]
+    assert await seats_taken(db, "1111", "03") == 0
+
+
+@pytest.mark.usefixtures("evening_full")
+@pytest.mark.parametrize("instead_of", ["", "3333"])
+async def test_a_place_that_is_pointless_now_goes_with_a_word(ada: Browser, db: Database, instead_of: str) -> None:
+    await ada.post("/enrollment", form=PHP)
+    await ada.post("/waitlist", form=PYT | {"section": "02", "drop_if_enrolled": instead_of})
+    said = await told(ada, "/enrollment", **PYT, section="03")
+    assert said == ("You are enrolled in PYT 101 for Fall 2026. You are not in the waitlist of section 02 any more.")
+    assert await db.waitlist.count_documents({}) == 0
+    assert "Left the waitlist of PYT 101, section 02, for Fall 2026." in await ada.read("/enrollment/history")
 
 
 @pytest.mark.usefixtures("full")
