@@ -3,6 +3,7 @@
 Where DESIGN.md leaves room, this agrees with the docstrings of the services:
 - of several reasons to refuse the first counts: window, already there, time, credits, prerequisites, seat;
 - without a section, the first one that fits and has a seat; if none has, the first that fits is the one that is full;
+- who joins a line before an open seat has the seat;
 - a swap of a course for any section of it is done already;
 - a prerequisite is a seat in an earlier term, even one that has not ended;
 - of several seats that one change frees, the one given back first is filled first; then come the other lines of
@@ -129,10 +130,16 @@ class School:
                 raise No("corequisites_would_go")
         if reason := self.reason(student, key, without=instead_of):
             raise No(reason)
+        if self.open_seats(key):  # nobody in the line could take it
+            loose = Loose()
+            if instead_of is not None:
+                self._give_back(student, key.term, instead_of, now, loose)
+            self._take(student, key, loose)
+            self.settle(loose, now)
+            return
         if len(self.lines[key]) >= self.sections[key].waitlist_capacity:
             raise No("waitlist_full")
         self.lines[key].append(Place(student, instead_of))
-        self.settle(Loose(deque([key])), now)
 
     def leave(self, student: int, asked: Asked, now: datetime) -> None:
         self._course(asked.courseID)

@@ -23,8 +23,11 @@ async def join() -> Response:
         joined = await waitlist.join(database(), auth.signed_in().user_id, wish, now(), form.given_up())
     except Refused as refusal:
         return await told(refusal, after(refusal, wish))
-    if joined.position is not None:  # else a seat was open, and the notice of it is on the next page
-        where = f"{joined.offer.course.title}, section {joined.offer.key.section}"
+    where = f"{joined.offer.course.title}, section {joined.offer.key.section}"
+    if joined.position is None:
+        done = "swapped into" if form.given_up() else "are enrolled in"
+        await flash(f"A seat was open: you {done} {where}.", "success")
+    else:
         await flash(f"You are waiting for a seat in {where}: {joined.position} of {joined.of}.", "success")
     return redirect(url_for("enrollment"), 303)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from quart_enroll.errors import AlreadyWaiting, NotWaiting, Refused, UnknownCourse, WaitlistFull
+from quart_enroll.errors import AlreadyWaiting, NotWaiting, Refused, SectionFull, UnknownCourse, WaitlistFull
 from quart_enroll.models import Held, SectionKey, Waiting, Wish
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, sections, waitlist
@@ -35,18 +35,20 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
         found = await seats.offer(db, wanted.key, session)
         rules.check_open(found.term, now)
         await _check_not_waiting(db, user_id, found, session)
-        await seats.check(step, user_id, found, await _staying(db, held, drop_if_enrolled, found))
+        old = await _given_up(db, held, drop_if_enrolled, found)
+        await seats.check(step, user_id, found, [one for one in held if one is not old])
+        if found.section.open_seats:  # nobody who waits could take it: that is what an open seat means
+            if not await seats.take(step, user_id, "swap" if old else "enroll", found, old):
+                raise SectionFull(found.course.title, found.key.section)
+            await seats.settle(step)
+            return Joined(found, None, found.section.waiting)
         await seats.record(step, user_id, "join", found.key)
         # The line comes last, as the seat does: every other student of this section is waiting for this document.
         place = await sections.join_queue(db, found.key, session)
         if place is None:
             raise WaitlistFull(found.course.title, found.key.section)
         await waitlist.add(db, Waiting(user_id, found.key, place, now, drop_if_enrolled), session)
-        if not found.section.open_seats:
-            return Joined(found, found.section.waiting + 1, found.section.waiting + 1)
-        step.freed.append(found.key)
-        await seats.settle(step)
-        return await _joined(db, user_id, found, session)
+        return Joined(found, found.section.waiting + 1, found.section.waiting + 1)
 
     try:
         return await change(db, [wanted.key], body)
@@ -84,17 +86,10 @@ async def _check_not_waiting(db: Database, user_id: int, wanted: Offer, session:
         raise AlreadyWaiting(wanted.course.title, waiting.key.section)
 
 
-async def _staying(db: Database, held: list[Held], drop_if_enrolled: str | None, wanted: Offer) -> list[Held]:
-    """Return what the student keeps when the seat comes."""
+async def _given_up(db: Database, held: list[Held], drop_if_enrolled: str | None, wanted: Offer) -> Held | None:
+    """Return what the student gives back when the seat comes."""
     if drop_if_enrolled is None:
-        return held
+        return None
     going = await wishes.given_up_for(db, held, drop_if_enrolled, wanted)
     rules.check_alone(going, held, wanted.course.courseID)
-    return [one for one in held if one is not going]
-
-
-async def _joined(db: Database, user_id: int, wanted: Offer, session: Session) -> Joined:
-    section = await sections.find(db, wanted.key, session)
-    last = section.waiting if section else 0
-    waits = await waitlist.find(db, user_id, wanted.key.term, wanted.key.courseID, session) is not None
-    return Joined(wanted, last if waits else None, last)
+    return going

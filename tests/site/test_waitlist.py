@@ -60,10 +60,18 @@ async def test_a_full_waitlist_takes_nobody(ada: Browser, cal: Browser, db: Data
 
 
 async def test_who_joins_a_line_before_an_open_seat_has_it_at_once(ada: Browser, db: Database) -> None:
-    said = await told(ada, "/waitlist", **PHP)
-    assert said == "A seat became free: you are now enrolled in PHP 202, section 01, for Fall 2026."
+    assert await told(ada, "/waitlist", **PHP) == "A seat was open: you are enrolled in PHP 202, section 01."
     assert await seats_taken(db, "3333") == 1
+    assert await db.notice.count_documents({}) == 0
     assert await told(ada, "/waitlist", **PHP) == "You are already enrolled in PHP 202 for Fall 2026."
+
+
+async def test_before_an_open_seat_a_full_line_and_a_linked_swap_change_nothing(ada: Browser, db: Database) -> None:
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 0}})
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    said = await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
+    assert said == "A seat was open: you swapped into PHP 202, section 01."
+    assert [row["courseID"] async for row in db.enrollment.find()] == ["3333"]
 
 
 @pytest.mark.usefixtures("full")
