@@ -1,6 +1,6 @@
 """The forms that ask for a seat, give one back, swap, and wait."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from wtforms import BooleanField, SelectField, StringField, SubmitField
@@ -22,6 +22,11 @@ def _course(label: str, *rules: Any) -> StringField:
 
 def _named_course(label: str) -> StringField:
     return _course(label, DataRequired("Which course? Enter its number, such as 1111."))
+
+
+def _choices(field: SelectField, names: Iterable[str]) -> list[SelectChoice]:
+    wrong = [field.data] if field.errors and field.data else []
+    return [SelectChoice(name) for name in dict.fromkeys([*names, *wrong])]
 
 
 class TermForm(SiteForm):
@@ -57,11 +62,15 @@ class EnrollForm(SectionForm):
     submit = SubmitField("Enroll")
 
     def offer(self, terms: Sequence[Term], chosen: Term | None, sections: Sequence[Section]) -> None:
-        """Let the visitor choose among these terms and sections; what the request meant is chosen already."""
-        self.term.choices = [THE_NEXT_ONE, *(SelectChoice(str(term)) for term in terms)]
+        """Let the visitor choose among these terms and sections; what the request meant is chosen already.
+
+        So is what can't be had, while an error stands beside it.
+        """
         meant = [chosen] if chosen and self.term.data else named(self.term.data or "", terms)
-        self.term.data = str(meant[0]) if meant else ""
-        self.section.choices = [ANY_SEAT, *(SelectChoice(section.section) for section in sections)]
+        if not self.term.errors:
+            self.term.data = str(meant[0]) if meant else ""
+        self.term.choices = [THE_NEXT_ONE, *_choices(self.term, map(str, terms))]
+        self.section.choices = [ANY_SEAT, *_choices(self.section, [section.section for section in sections])]
 
     def wish(self) -> Wish:
         """Return what the student asks for."""

@@ -1,14 +1,14 @@
 """Taking a seat, giving one back, swapping; each ends on a page that says what is."""
 
 from quart import flash, redirect, request, url_for
+from quart.typing import ResponseReturnValue
 from quart_auth import login_required
-from werkzeug import Response
 
 from quart_enroll import auth
 from quart_enroll.context import database, now
 from quart_enroll.errors import CorequisitesWouldGo, Refused, SectionFull
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
-from quart_enroll.pages import schedule
+from quart_enroll.pages import enrollment_form, schedule
 from quart_enroll.pages.refusals import after, form_address, malformed, told
 from quart_enroll.rendering import render, wants_json
 from quart_enroll.services import enrollment as rules
@@ -17,15 +17,15 @@ from quart_enroll.services.seats import Placed
 
 
 @login_required
-async def enrollment() -> str | Response:
+async def enrollment() -> ResponseReturnValue:
     return await _enroll() if request.method == "POST" else await schedule.page(auth.signed_in())
 
 
 @login_required
-async def drop() -> str | Response:
+async def drop() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
-        malformed(form)
+        return await malformed(form)
     wish, sure = form.wish(), form.with_corequisites.data
     try:
         gone = await rules.drop(database(), auth.signed_in().user_id, wish, now(), with_corequisites=sure)
@@ -40,10 +40,10 @@ async def drop() -> str | Response:
 
 
 @login_required
-async def swap() -> Response:
+async def swap() -> ResponseReturnValue:
     form = await SwapForm.from_request()
     if not form.validate():
-        malformed(form)
+        return await malformed(form)
     wish = form.wish()
     try:
         placed = await rules.swap(database(), auth.signed_in().user_id, form.drop.data or "", wish, now())
@@ -54,10 +54,10 @@ async def swap() -> Response:
     return redirect(url_for("enrollment"), 303)
 
 
-async def _enroll() -> Response:
+async def _enroll() -> ResponseReturnValue:
     form = await EnrollForm.from_request()
     if not form.validate():
-        return redirect(form_address(form.wish()), 303)
+        return await malformed(form) if wants_json() else (await enrollment_form.page(form), 422)
     try:
         placed = await rules.enroll(database(), auth.signed_in().user_id, form.wish(), now())
     except SectionFull as refusal:

@@ -19,11 +19,18 @@ from quart_enroll.services.catalog import Catalog
 
 
 async def enrollment_form() -> str:
-    moment = now()
     form = EnrollForm.from_query()
+    if request.args:
+        form.validate()
+    return await page(form)
+
+
+async def page(form: EnrollForm) -> str:
+    """Return the page with what was filled in, and beside it what is wrong with that."""
+    moment = now()
     offered = await catalog.load(database(), moment)
     course = offered.find(form.wish().courseID)
-    if request.args and form.validate() and course is None:
+    if course is None and form.courseID.data and not form.errors:
         form.courseID.errors = [UnknownCourse(form.wish().courseID).sentence]
     term = _term(form, offered, course, moment) if course else None
     form.offer(offered.terms, term, offered.sections_of(course.courseID, term) if course and term else [])
@@ -40,11 +47,13 @@ async def enrollment_form() -> str:
 
 def _term(form: EnrollForm, offered: Catalog, course: Course, moment: datetime) -> Term | None:
     """Return the term that the request means; when there is none the form says so."""
+    if form.term.errors:
+        return None
     taught = {section.term for section in offered.sections if section.courseID == course.courseID}
     try:
         return terms.choose(course, offered.terms, taught, form.wish().term, moment)
     except (NotTaught, UnknownTerm) as refusal:
-        form.term.errors = [*form.term.errors, refusal.sentence]
+        form.term.errors = [refusal.sentence]
         return None
 
 

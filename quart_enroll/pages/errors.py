@@ -1,5 +1,6 @@
 """What a visitor sees when something is not as it should be: in words, as a page or as JSON."""
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -68,6 +69,11 @@ async def refused(error: Refused) -> Response:
     return await _answer(404 if isinstance(error, UnknownCourse) else 409, error.code, error.sentence)
 
 
+async def malformed(sentence: str, fields: Mapping[str, Sequence[str]]) -> Response:
+    """Answer a form that no page of the site sends; programs get the sentences of each field."""
+    return await _answer(422, "malformed", sentence, fields=fields)
+
+
 async def unknown_term(error: UnknownTerm) -> Response:
     return await _answer(404, error.code, error.sentence, terms=list(error.known))
 
@@ -94,10 +100,17 @@ def own_words(error: HTTPException) -> str:
 
 
 async def _answer(
-    status: int, code: str, sentence: str, *, retry_after: int | None = None, terms: list[str] | None = None
+    status: int,
+    code: str,
+    sentence: str,
+    *,
+    retry_after: int | None = None,
+    terms: list[str] | None = None,
+    fields: Mapping[str, Sequence[str]] | None = None,
 ) -> Response:
     if wants_json():
-        response = jsonify(error=code, message=sentence, request_id=g.get("request_id"))
+        about = {"fields": fields} if fields else {}
+        response = jsonify(error=code, message=sentence, request_id=g.get("request_id"), **about)
     else:
         response = Response(_page(status, sentence, retry_after, terms))
     response.status_code = status

@@ -1,9 +1,7 @@
 """How a refusal is told after a POST: on the page that comes next, or in JSON."""
 
-from typing import NoReturn
-
-from quart import abort, flash, redirect, url_for
-from werkzeug import Response
+from quart import Response, flash, redirect, url_for
+from werkzeug import Response as Redirect
 
 from quart_enroll.errors import (
     AlreadyEnrolled,
@@ -16,13 +14,14 @@ from quart_enroll.errors import (
 )
 from quart_enroll.forms.base import SiteForm
 from quart_enroll.models import Wish
+from quart_enroll.pages import errors
 from quart_enroll.rendering import wants_json
 
 UNCHANGED = (NotEnrolled, NotWaiting)
 WARNINGS = (AlreadyEnrolled, AlreadyWaiting, SectionFull, TermNeeded)
 
 
-async def told(refusal: Refused, address: str) -> Response:
+async def told(refusal: Refused, address: str) -> Redirect:
     """Tell the student on the page at `address`; who asks for JSON gets the refusal itself."""
     if wants_json():
         raise refusal
@@ -43,6 +42,8 @@ def after(refusal: Refused, wish: Wish) -> str:
     return form_address(wish)
 
 
-def malformed(form: SiteForm) -> NoReturn:
-    """Refuse what none of our buttons sends."""
-    abort(422, " ".join(error for errors in form.errors.values() for error in errors))
+async def malformed(form: SiteForm) -> Response:
+    """Refuse what none of our buttons sends, with the sentences of each field."""
+    wrong = [field for field in form if field.errors]
+    sentences = [f"{field.label.text}: {' '.join(field.errors)}" for field in wrong]
+    return await errors.malformed(" ".join(sentences), {field.name: field.errors for field in wrong})

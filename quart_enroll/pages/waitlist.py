@@ -1,8 +1,8 @@
 """Joining the line for a section, and leaving it."""
 
 from quart import flash, redirect, url_for
+from quart.typing import ResponseReturnValue
 from quart_auth import login_required
-from werkzeug import Response
 
 from quart_enroll import auth
 from quart_enroll.context import database, now
@@ -14,10 +14,10 @@ from quart_enroll.services import waitlist
 
 
 @login_required
-async def join() -> Response:
+async def join() -> ResponseReturnValue:
     form = await WaitlistForm.from_request()
     if not form.validate():
-        malformed(form)
+        return await malformed(form)
     wish = form.wish()
     try:
         joined = await waitlist.join(database(), auth.signed_in().user_id, wish, now(), form.given_up())
@@ -33,10 +33,10 @@ async def join() -> Response:
 
 
 @login_required
-async def leave() -> Response:
+async def leave() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
-        malformed(form)
+        return await malformed(form)
     try:
         left = await waitlist.leave(database(), auth.signed_in().user_id, form.wish(), now())
     except Refused as refusal:

@@ -85,11 +85,25 @@ async def test_a_wish_that_can_not_be_met_is_answered_in_a_sentence(
 )
 async def test_a_malformed_wish_is_asked_for_again(ada: Browser, db: Database, body: bytes) -> None:
     response = await ada.post("/enrollment", data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
-    assert response.status_code == 303
-    page = await ada.read(response.location)
+    assert response.status_code == 422
+    page = await text(response)
     assert "Error:" in page
     assert "invalid-feedback" in page
     assert await db.enrollment.count_documents({}) == 0
+
+
+async def test_a_malformed_wish_keeps_what_was_typed_beside_what_is_wrong(ada: Browser) -> None:
+    response = await ada.post("/enrollment", form={"courseID": "1111", "term": "Fall\a", "section": "a long number"})
+    page = await text(response)
+    assert response.status_code == 422
+    assert 'value="1111"' in page
+    assert '<option selected value="a long number">' in page
+    for name, sentence in (
+        ("Term", "This has characters that can’t be read. Please type it again."),
+        ("Section", "A section has a number like 01."),
+    ):
+        assert f"{name}: {sentence}</a>" in page
+        assert f'class="invalid-feedback">{sentence}</div>' in page
 
 
 async def test_the_wanted_course_is_kept_through_sign_in(anyone: Browser) -> None:

@@ -111,6 +111,28 @@ async def test_what_no_button_sends_is_refused_in_words(ada: Browser, path: str,
 
 
 @pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/enrollment", "courseID"),
+        ("/enrollment/drop", "courseID"),
+        ("/enrollment/swap", "add"),
+        ("/waitlist", "courseID"),
+        ("/waitlist/leave", "courseID"),
+    ],
+)
+async def test_a_program_reads_what_is_wrong_with_each_field(ada: Browser, path: str, field: str) -> None:
+    form = {field: "1" * 21, "drop": "1111", "term": "x" * 101}
+    response = await ada.post(path, form=form, headers={"Accept": "application/json"})
+    answer = await response.get_json()
+    assert (response.status_code, answer["error"]) == (422, "malformed")
+    assert answer["fields"] == {
+        field: ["A course number has at most 20 characters."],
+        "term": ["A term has a name like Fall 2026."],
+    }
+    assert "A term has a name like Fall 2026." in answer["message"]
+
+
+@pytest.mark.parametrize(
     ("path", "form", "status", "code"),
     [
         ("/enrollment", {"courseID": "9999"}, 404, "unknown_course"),
