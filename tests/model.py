@@ -4,6 +4,7 @@ Where DESIGN.md leaves room, this agrees with the docstrings of the services:
 - of several reasons to refuse the first counts: window, already there, time, credits, prerequisites, seat;
 - without a section, the first one that fits and has a seat; if none has, the first that fits is the one that is full;
 - who joins a line before an open seat has the seat;
+- linked swaps that wait for each other in a ring are all made when the last of them is asked for;
 - a swap of a course for any section of it is done already;
 - a prerequisite is a seat in an earlier term, even one that has not ended;
 - of several seats that one change frees, the one given back first is filled first; then come the other lines of
@@ -12,6 +13,7 @@ Where DESIGN.md leaves room, this agrees with the docstrings of the services:
 
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -67,6 +69,7 @@ class School:
         self.sections = {section.key: section for section in sorted(sections, key=lambda section: section.key)}
         self.seats: dict[tuple[int, str, str], Seat] = {}
         self.lines: dict[SectionKey, list[Place]] = {key: [] for key in self.sections}
+        self.lent: tuple[int, SectionKey] | None = None
 
     # What a student can do
 
@@ -140,6 +143,8 @@ class School:
         if len(self.lines[key]) >= self.sections[key].waitlist_capacity:
             raise No("waitlist_full")
         self.lines[key].append(Place(student, instead_of))
+        if instead_of is not None:
+            self._settle_ring(student, self.enrolled(student, key.term)[instead_of], now)
 
     def leave(self, student: int, asked: Asked, now: datetime) -> None:
         self._course(asked.courseID)
@@ -150,6 +155,15 @@ class School:
             raise No("not_waiting")
         key, place = found
         self.lines[key].remove(place)
+
+    def _settle_ring(self, student: int, old: SectionKey, now: datetime) -> None:
+        """Try what happens when somebody gets the student's old seat first; it counts if the student moves too."""
+        before = deepcopy((self.seats, self.lines))
+        self.lent = student, old
+        self.settle(Loose(deque([old])), now)
+        if self.lent:
+            self.seats, self.lines = before
+            self.lent = None
 
     # What the registrar can do
 
@@ -176,7 +190,8 @@ class School:
         )
 
     def open_seats(self, key: SectionKey) -> int:
-        return max(0, self.sections[key].capacity - self.taken(key))
+        lent = self.lent is not None and self.lent[1] == key
+        return max(0, self.sections[key].capacity - self.taken(key) + lent)
 
     def credits(self, student: int, term: str) -> float:
         return sum(self.courses[courseID].credits for courseID in self.enrolled(student, term))
@@ -251,7 +266,11 @@ class School:
             del self.seats[student, term, courseID]
         else:
             seat.withdrawn = True
-        loose.seats.append(SectionKey(term, courseID, seat.section))
+        key = SectionKey(term, courseID, seat.section)
+        if self.lent == (student, key):
+            self.lent = None
+        else:
+            loose.seats.append(key)
         loose.students.append((student, term))
 
     def _dependent(self, student: int, term: str, courseID: str) -> list[str]:

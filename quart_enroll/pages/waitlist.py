@@ -24,10 +24,10 @@ async def join() -> ResponseReturnValue:
     except Refused as refusal:
         return await told(refusal, after(refusal, wish))
     where = f"{joined.offer.course.title}, section {joined.offer.key.section}"
-    if joined.position is None:
+    if joined.position is None and not joined.by_ring:  # of a ring, the notice on the next page tells
         done = "swapped into" if form.given_up() else "are enrolled in"
         await flash(f"A seat was open: you {done} {where}.", "success")
-    else:
+    elif joined.position is not None:
         await flash(f"You are waiting for a seat in {where}: {joined.position} of {joined.of}.", "success")
     return redirect(url_for("enrollment"), 303)
 

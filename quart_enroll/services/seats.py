@@ -18,7 +18,8 @@ class Change:
 
     `freed` are sections where a seat may be open, `able` students who gave something back, or took what a course of
     another term needs, and may fit now where they wait in that term. `settle` must come last. `left` are the lines
-    that somebody left for a seat in another section of the course.
+    that somebody left for a seat in another section of the course, `lent` the seats that were open before their
+    students gave them back: while there is one the change must not be kept.
     """
 
     db: Database
@@ -28,6 +29,7 @@ class Change:
     freed: deque[SectionKey] = field(default_factory=deque)
     able: deque[tuple[int, str]] = field(default_factory=deque)
     left: list[SectionKey] = field(default_factory=list)
+    lent: set[tuple[int, SectionKey]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,18 @@ async def give_back(change: Change, user_id: int, term: Term, held: Held) -> str
     return action
 
 
-async def _free(change: Change, user_id: int, key: SectionKey) -> None:
-    """Let the student's seat be open."""
+async def lend(change: Change, user_id: int, key: SectionKey) -> None:
+    """Let the student's seat be open already, although the student has it until another one comes."""
+    change.lent.add((user_id, key))
     await sections.give_back_seat(change.db, key, change.session)
     change.freed.append(key)
+
+
+async def _free(change: Change, user_id: int, key: SectionKey) -> None:
+    """Let the student's seat be open, if it is not."""
+    if (user_id, key) not in change.lent:
+        await lend(change, user_id, key)
+    change.lent.remove((user_id, key))
     change.able.append((user_id, key.term))
 
 

@@ -1,6 +1,7 @@
 """The waitlist: join the line for a section, leave it. Promotion is the business of `seats.settle`."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quart_enroll.errors import AlreadyWaiting, NotWaiting, Refused, SectionFull, UnknownCourse, WaitlistFull
@@ -14,11 +15,20 @@ from quart_enroll.services.turnstile import change
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Where a student waits now; `position` is None for who got a seat at once because one was open."""
+    """Where a student waits now; `position` is None for who got a seat at once.
+
+    One was open, or it came by a ring of swaps: then a notice tells of it. `old` is the seat that goes for it.
+    """
 
     offer: Offer
     position: int | None
     of: int
+    old: SectionKey | None = None
+    by_ring: bool = False
+
+
+class NoRing(Exception):
+    """Nobody comes full circle: nothing must change."""
 
 
 async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_enrolled: str | None = None) -> Joined:
@@ -48,12 +58,42 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
         if place is None:
             raise WaitlistFull(found.course.title, found.key.section)
         await waitlist.add(db, Waiting(user_id, found.key, place, now, drop_if_enrolled), session)
-        return Joined(found, found.section.waiting + 1, found.section.waiting + 1)
+        last = found.section.waiting + 1
+        return Joined(found, last, last, old.section.key if old else None)
 
     try:
-        return await change(db, [wanted.key], body)
+        joined = await change(db, [wanted.key], body)
     except Refused as refusal:
         raise await enrollment.refused(db, user_id, "join", wanted.key, now, refusal) from None
+    with suppress(NoRing):
+        return await _settle_ring(db, user_id, joined, now)
+    return joined
+
+
+async def _settle_ring(db: Database, user_id: int, joined: Joined, now: datetime) -> Joined:
+    """Let all move at once who wait, with linked swaps, each for a seat of the next; raise NoRing if nobody does.
+
+    The student's old seat is given in advance to the first in line who can take it, and each who gives back
+    another seat for it makes room for the next, as ever: so nobody is passed over. It holds when that leads back to
+    the student. A transaction of its own, after the join: whoever joins last finds the places of all the others.
+    """
+    key, old = joined.offer.key, joined.old
+    if old is None or not any(one.drop_if_enrolled for one in await waitlist.of_section(db, old)):
+        raise NoRing
+
+    async def body(session: Session) -> Joined:
+        step = Change(db, session, now, user_id)
+        held = await seats.guarded(step, user_id, key.term)
+        place = await waitlist.find(db, user_id, key.term, key.courseID, session)
+        if place is None or old not in [one.section.key for one in held if one.status == "enrolled"]:
+            raise NoRing  # somebody else's ring was quicker
+        await seats.lend(step, user_id, old)
+        await seats.settle(step)
+        if step.lent:
+            raise NoRing
+        return replace(joined, position=None, by_ring=True)
+
+    return await change(db, [key, old], body)
 
 
 async def leave(db: Database, user_id: int, wish: Wish, now: datetime) -> SectionKey:

@@ -213,6 +213,65 @@ async def test_one_freed_seat_moves_a_whole_chain_of_linked_swaps(db: Database) 
     await assert_sound(db)
 
 
+@pytest.mark.parametrize("number", [2, 3, 5])
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_a_ring_of_linked_swaps_is_made_when_the_last_one_joins(db: Database, number: int, at_once: bool) -> None:
+    """Each has what the next one wants, and all sections are full."""
+    courses = [f"C{student}" for student in range(number)]
+    await found(db, term(), *map(course, courses), *(section(courseID, 1) for courseID in courses))
+    for student, courseID in enumerate(courses):
+        await seat(db, student, courseID)
+    wanted = {student: courses[student - 1] for student in range(number)}
+    joins = [join(db, student, wish(wanted[student]), NOW, courses[student]) for student in range(number)]
+    if at_once:
+        assert await together(joins) == [OK] * number
+    else:
+        for one in joins[:-1]:
+            assert (await one).position == 1
+        assert (await joins[-1]).by_ring
+    for student, courseID in wanted.items():
+        assert await seated(db, section(courseID, 1).key) == {student}
+        assert [notice.action for notice in await notices.take_unseen(db, student)] == ["promote"]
+    await assert_sound(db)
+
+
+async def test_a_ring_within_one_course_leaves_no_trace_of_a_withdrawal(db: Database) -> None:
+    await found(db, term(drop_deadline=10), course("A"), section("A", 1), section("A", 1, number="02"))
+    await enroll(db, ADA, wish("A", "01"), NOW)
+    await enroll(db, BOB, wish("A", "02"), NOW)
+    await join(db, ADA, wish("A", "02"), NOW, "A")
+    await join(db, BOB, wish("A", "01"), NOW, "A")
+    assert await db.event.distinct("action") == ["enroll", "join", "promote"]
+    school = await assert_sound(db)
+    assert [school.enrolled(student, FALL)["A"].section for student in (ADA, BOB)] == ["02", "01"]
+
+
+async def test_a_ring_passes_nobody_over(db: Database) -> None:
+    """Cay waited for B before bob's swap did, and could take the seat: ada and bob wait on."""
+    await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
+    await seat(db, ADA, "A")
+    await seat(db, BOB, "B")
+    await join(db, CAY, wish("B"), NOW)
+    await join(db, ADA, wish("B"), NOW, "A")
+    assert (await join(db, BOB, wish("A"), NOW, "B")).position == 1
+    assert await line(db, section("B", 1).key) == [CAY, ADA]
+    school = await assert_sound(db)
+    assert [list(school.enrolled(student, FALL)) for student in (ADA, BOB, CAY)] == [["A"], ["B"], []]
+
+
+async def test_a_ring_holds_only_where_the_rules_allow_each_swap(db: Database) -> None:
+    meetings = {"A": MORNING, "B": "TR 09:00 10:15", "C": "TR 10:00 11:00"}
+    await found(db, term(), *map(course, "ABC"), *(section(name, 1, when) for name, when in meetings.items()))
+    await seat(db, ADA, "A")
+    await seat(db, BOB, "B")
+    await join(db, ADA, wish("B"), NOW, "A")
+    await seat(db, ADA, "C")  # meets while B does
+    assert (await join(db, BOB, wish("A"), NOW, "B")).position == 1
+    assert [await seated(db, section(one, 1).key) for one in "ABC"] == [{ADA}, {BOB}, {ADA}]
+    assert await db.notice.count_documents({}) == 0
+    await assert_sound(db)
+
+
 async def test_a_swap_done_twice_says_that_it_is_done(db: Database) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
     await seat(db, ADA, "A")
