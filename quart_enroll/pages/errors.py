@@ -29,7 +29,7 @@ WORDS = {
 
 PURPOSES = {
     "GET enrollment": "to see your schedule",
-    "GET history": "to see what happened to your classes",
+    "GET history": "to see what happened to your courses",
     "POST enrollment": "to enroll",
 }
 FORGED = (

@@ -27,7 +27,7 @@ TRIED = {
     "drop": "Tried to give back {}",
     "swap": "Tried to swap into {}",
     "join": "Tried to join the waitlist of {}",
-    "skip": "A seat came free in {}, and went to the next in line",
+    "skip": "A seat became free in {}, and went to the next in line",
 }
 BECAUSE = {
     "not_open_yet": "enrollment was not open yet",
@@ -39,10 +39,10 @@ BECAUSE = {
     "not_waiting": "you were not waiting",
     "section_full": "the section was full",
     "waitlist_full": "the waitlist was full",
-    "time_conflict": "it met at the same time as another class of yours",
+    "time_conflict": "it met at the same time as another course of yours",
     "credit_limit": "it would have exceeded your credit limit",
     "prerequisite_missing": "a course that it needs was missing",
-    "corequisites_would_go": "another class of yours needed the one that was to be given back",
+    "corequisites_would_go": "another course of yours needed the one that was to be given back",
 }
 """Why not, for each code of a refusal."""
 

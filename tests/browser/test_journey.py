@@ -67,7 +67,7 @@ async def test_register_sign_out_sign_in_enroll_and_see_the_schedule(address: st
 
     await page.get_by_role("button", name="Drop PYT 101").click()
     await expect(page.get_by_text("You gave back PYT 101 for Fall 2026.")).to_be_visible()
-    await expect(page.get_by_text("You have no classes yet")).to_be_visible()
+    await expect(page.get_by_text("You have no courses yet")).to_be_visible()
 
 
 async def test_wait_in_line_and_get_the_seat_that_comes(address: str, database: str, page: Page) -> None:

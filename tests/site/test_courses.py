@@ -153,4 +153,4 @@ async def test_an_empty_catalog_says_so(anyone: Browser, db: Database) -> None:
     await db.course.delete_many({})
     response = await anyone.get("/courses/")
     assert response.status_code == 200
-    assert "No classes are listed" in await text(response)
+    assert "No courses are listed" in await text(response)

@@ -17,7 +17,7 @@ async def test_dropping_gives_the_seat_back_without_a_trace(ada: Browser, db: Da
     assert (response.status_code, response.location) == (303, "/enrollment")
     page = await ada.read("/enrollment")
     assert "You gave back PHP 202 for Fall 2026." in page
-    assert "You have no classes yet" in page
+    assert "You have no courses yet" in page
     assert await seats_taken(db, "3333") == 0
     assert await db.enrollment.count_documents({}) == 0
 

@@ -149,7 +149,7 @@ async def test_the_schedule_is_in_the_order_of_course_numbers(ada: Browser, bob:
 
 async def test_an_empty_schedule_says_what_to_do_next(bob: Browser) -> None:
     page = await bob.read("/enrollment")
-    assert "You have no classes yet" in page
+    assert "You have no courses yet" in page
     assert 'href="/courses/"' in page
 
 
