@@ -42,5 +42,6 @@ async def of_student(db: Database, user_id: int, at_most: int = 200) -> list[Eve
 
 def to_event(document: Mapping[str, Any]) -> Event:
     """Read a stored event."""
-    texts = {name: str(document.get(name, "")) for name in ("action", "courseID", "term", "section", "result")}
+    names = ("action", "courseID", "term", "section", "result", "from_section")
+    texts = {name: str(document.get(name, "")) for name in names}
     return Event(document["at"], document.get("actor", 0), document["user_id"], **texts)
