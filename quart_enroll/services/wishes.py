@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from quart_enroll.errors import AlreadyEnrolled, NotEnrolled, TermNeeded, UnknownCourse, UnknownSection
+from quart_enroll.errors import AlreadyEnrolled, NotEnrolled, NoTerms, TermNeeded, UnknownCourse, UnknownSection
 from quart_enroll.models import Held, SectionKey, Term, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import courses, enrollments, sections
@@ -49,6 +49,8 @@ async def term_meant(db: Database, wish: Wish, title: str, has: Collection[str],
     of them, TermNeeded when in several. A guess would let the same request, sent again, mean the next term.
     """
     known = await stored_terms.find_all(db)
+    if not known:
+        raise NoTerms
     among = terms.coming(known, now)
     if wish.term:
         among = terms.named(wish.term, among) or [terms.find(wish.term, known, now)]
