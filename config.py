@@ -157,7 +157,16 @@ class Config:
         _number(float, 0.1, 25),  # Heroku's router gives up after 30
         default=3.5,
     )
-
+    session_idle: float = _setting(
+        "Hours without a click after which a sign-in ends; remembered ones last 30 days.",
+        _number(float, 0.1, 720),
+        default=2.0,
+    )
+    session_age: float = _setting(
+        "Hours after which a sign-in ends, used or not; remembered ones last 30 days.",
+        _number(float, 0.1, 720),
+        default=12.0,
+    )
     smtp_url: str = _setting(
         "The mail server for notices, smtp://user:password@host:587 or smtps://…; without one none are sent.",
         smtp_url,

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -27,9 +27,9 @@ from quart_enroll.forms.proof import comes_from_this_site
 from quart_enroll.mail import SmtpSender
 from quart_enroll.pages import errors, notices
 from quart_enroll.services import turnstile
-from quart_enroll.services.accounts import REMEMBERED
 from quart_enroll.services.notices import sending
 from quart_enroll.services.passwords import Hasher
+from quart_enroll.services.sessions import REMEMBERED, Lifetimes
 
 if TYPE_CHECKING:
     from config import Config
@@ -95,6 +95,7 @@ def create_app(
     _register_errors(app)
     commands.register(app)
 
+    lifetimes = Lifetimes(timedelta(hours=config.session_idle), timedelta(hours=config.session_age))
     sender = SmtpSender(config.smtp_url, config.mail_from) if config.smtp_url else None
 
     @app.while_serving
@@ -102,7 +103,7 @@ def create_app(
         threads = config.password_threads or os.cpu_count() or 1
         with Hasher(config.password_method, threads=threads, queue=config.password_queue) as hasher:
             async with open_database(config.mongo_uri, config.database_timeout) as database:
-                app.extensions[EXTENSION] = Open(database, hasher, clock)
+                app.extensions[EXTENSION] = Open(database, hasher, lifetimes, clock)
                 async with sending(database, sender, clock):
                     yield
                     await turnstile.finish()

@@ -2,17 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
 
-from quart import Quart, abort, g, request
+from quart import Quart, abort, g, request, session
 from quart_auth import AuthUser, QuartAuth, current_user, login_required, login_user, logout_user
 
-from quart_enroll.context import database, now
+from quart_enroll.context import database, lifetimes, now
 from quart_enroll.models import Login, User
-from quart_enroll.repositories import logins
+from quart_enroll.services import browsers, sessions
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,11 +51,11 @@ async def identify() -> None:
     identity = current_user.auth_id
     if identity is None or request.endpoint in NEEDS_NOBODY:
         return
-    found = await logins.find_user(database(), identity, now())
+    found = await sessions.resume(database(), identity, lifetimes(), now())
     if found is None:
         logout_user()
     else:
-        g.user, g.has_notices = found
+        g.login, g.user, g.has_notices = found
 
 
 def user() -> User | None:
@@ -76,16 +76,42 @@ def signed_in() -> User:
     return found
 
 
-def begin(login: Login, *, remember: bool) -> None:
-    """Give the visitor's browser the cookie of a new sign-in."""
-    g.user = login.user
-    login_user(Visitor(login.identity), remember)
+def this_login() -> Login:
+    """Return the sign-in of who asks, behind `login_required`."""
+    return cast(Login, g.login)
+
+
+async def begin(user: User, *, remember: bool) -> datetime | None:
+    """Sign the user in under a new identity, and return when they signed in before.
+
+    Whatever the visitor's cookies said is over: another sign-in ends, and the session begins anew.
+    """
+    begun = await sessions.sign_in(
+        database(),
+        user,
+        lifetimes(),
+        now(),
+        remember=remember,
+        address=request.remote_addr or "",
+        agent=browsers.in_words(request.headers.get("User-Agent", "")),
+        instead_of=current_user.auth_id,
+    )
+    session.clear()
+    g.user = user
+    login_user(Visitor(begun.identity), remember)
+    return begun.last
 
 
 async def end() -> None:
     """End the visitor's sign-in everywhere, so that a copy of the cookie is worth nothing."""
     if identity := current_user.auth_id:
-        await logins.end(database(), identity)
+        await sessions.sign_out(database(), identity)
+    forget()
+
+
+def forget() -> None:
+    """Take the cookies of a sign-in back that has ended."""
+    session.clear()
     g.user = None
     logout_user()
 

@@ -9,6 +9,7 @@ from quart import current_app
 
 from quart_enroll.mongo import Database
 from quart_enroll.services.passwords import Hasher
+from quart_enroll.services.sessions import Lifetimes
 
 EXTENSION = "quart_enroll"
 
@@ -19,6 +20,7 @@ class Open:
 
     database: Database
     hasher: Hasher
+    lifetimes: Lifetimes
     clock: Callable[[], datetime]
 
 
@@ -30,6 +32,11 @@ def database() -> Database:
 def hasher() -> Hasher:
     """Return what makes and checks password hashes."""
     return _open().hasher
+
+
+def lifetimes() -> Lifetimes:
+    """Return how long sign-ins last."""
+    return _open().lifetimes
 
 
 def now() -> datetime:

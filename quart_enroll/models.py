@@ -204,11 +204,19 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One sign-in: a random identity that the visitor's cookie carries until it ends."""
+    """One sign-in that has not ended; `key` names it, and gives nobody the cookie (see services.sessions).
 
-    identity: str
-    user: User
+    `last_used_at` may lag behind by a few minutes. `address` and `agent` tell its owner from where it came.
+    """
+
+    key: str
+    user_id: int
+    created_at: datetime
+    last_used_at: datetime
     expires_at: datetime
+    remembered: bool
+    address: str = ""
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

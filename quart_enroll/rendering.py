@@ -1,11 +1,14 @@
 """How it looks: pages through one synchronous Jinja environment, the school's own templates first."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader
 from quart import Quart, current_app, request
+
+from quart_enroll.services import rules
 
 EXTENSION = "quart_enroll.rendering"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -36,6 +39,11 @@ def render(template: str, /, **names: Any) -> str:
     for names_of_all in current_app.extensions[EXTENSION]:
         context.update(names_of_all())
     return current_app.jinja_env.get_template(template).render(context | names)
+
+
+def spoken(moment: datetime) -> str:
+    """Return the moment in words, by the school's clock."""
+    return rules.by_clock(moment, current_app.config["TIMEZONE"])
 
 
 def wants_json() -> bool:

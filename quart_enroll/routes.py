@@ -8,7 +8,7 @@ from werkzeug.routing import Rule
 
 from quart_enroll import assets
 from quart_enroll.api import courses as api
-from quart_enroll.pages import accounts, courses, enrollment, enrollment_form, health, history, home, waitlist
+from quart_enroll.pages import account, accounts, courses, enrollment, enrollment_form, health, history, home, waitlist
 
 GET = ("GET",)
 POST = ("POST",)
@@ -37,6 +37,9 @@ ROUTES = [
     Route("/enrollment/history", "history", history.history),
     Route("/waitlist", "waitlist_join", waitlist.join, POST),
     Route("/waitlist/leave", "waitlist_leave", waitlist.leave, POST),
+    Route("/account", "account", account.account),
+    Route("/account/end", "account_end", account.end, POST),
+    Route("/account/sign-out", "account_sign_out", account.sign_out_everywhere, POST),
     Route("/user", "user", accounts.user),
     Route("/api/", "api", api.api),
     Route("/api/<idx>", "api", api.api),

@@ -15,6 +15,7 @@ from itsdangerous import URLSafeTimedSerializer
 
 from quart_enroll.models import User
 from quart_enroll.mongo import Database
+from quart_enroll.services.sessions import key_of
 from tests.local import environment
 
 AT_ONCE = 400
@@ -66,10 +67,14 @@ async def sign_in(db: Database, numbers: Iterable[int]) -> list[Student]:
     await db.user.insert_many([asdict(person) | {"password": "!"} for person in people])
     await db.login.insert_many(
         {
-            "_id": identity(person.user_id),
+            "_id": key_of(identity(person.user_id)),
             "user_id": person.user_id,
             "created_at": now,
+            "last_used_at": now,
             "expires_at": now + timedelta(hours=1),
+            "remembered": False,
+            "address": "127.0.0.1",
+            "agent": "",
         }
         for person in people
     )

@@ -4,12 +4,11 @@ from quart import flash, redirect, request, url_for
 from werkzeug import Response
 
 from quart_enroll import auth
-from quart_enroll.context import database, hasher, now
+from quart_enroll.context import database, hasher
 from quart_enroll.errors import EmailTaken, WrongCredentials
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.forms.proof import link_is_ours
-from quart_enroll.models import User
-from quart_enroll.rendering import render
+from quart_enroll.rendering import render, spoken
 from quart_enroll.repositories import users
 from quart_enroll.services import accounts
 
@@ -34,13 +33,13 @@ async def register() -> str | Response | tuple[str, int]:
     except EmailTaken as refusal:
         form.email.errors = [refusal.sentence]
         return _register_page(form), 422
-    await _begin(user, remember=False)
+    await auth.begin(user, remember=False)
     await flash(f"Welcome, {user.first_name}. Your account is ready, and you are signed in.", "success")
     return _onward(form.next.data)
 
 
 async def login() -> str | Response | tuple[str, int]:
-    if auth.user():
+    if auth.user() and request.method != "POST":
         return await _signed_in_already()
     form = await LoginForm.from_request(next=request.args.get("next"))
     if request.method == "GET":
@@ -54,8 +53,9 @@ async def login() -> str | Response | tuple[str, int]:
     except WrongCredentials as refusal:
         await flash(refusal.sentence, "danger")
         return _login_page(form), 422
-    await _begin(user, remember=form.remember_me.data)
-    await flash(f"Hello, {user.first_name}. You are signed in.", "success")
+    last = await auth.begin(user, remember=form.remember_me.data)
+    before = f" Your last sign-in was on {spoken(last)}." if last else ""
+    await flash(f"Hello, {user.first_name}. You are signed in.{before}", "success")
     return _onward(form.next.data)
 
 
@@ -71,10 +71,6 @@ async def logout() -> str | Response:
 @auth.registrar_required
 async def user() -> str:
     return render("user.html", user=True, users=await users.find_students(database()))
-
-
-async def _begin(user: User, *, remember: bool) -> None:
-    auth.begin(await accounts.sign_in(database(), user, remember=remember, now=now()), remember=remember)
 
 
 async def _signed_in_already() -> Response:

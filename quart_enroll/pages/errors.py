@@ -30,6 +30,7 @@ WORDS = {
 PURPOSES = {
     "GET enrollment": "to see your schedule",
     "GET history": "to see what happened to your courses",
+    "GET account": "to see your account",
     "POST enrollment": "to enroll",
 }
 FORGED = (
@@ -54,9 +55,16 @@ async def sign_in_first(_: Unauthorized) -> Response | AnyResponse:
         return await _answer(401, "sign_in_first", "Please sign in first.")
     wanted = request.full_path.rstrip("?")
     if request.method == "POST":
-        wanted = await _wanted_course() if request.endpoint == "enrollment" else url_for("enrollment")
+        wanted = await _after_sign_in()
     await flash(f"Please sign in {PURPOSES.get(f'{request.method} {request.endpoint}', 'first')}.", "warning")
     return redirect(url_for("login", next=wanted), 303)
+
+
+async def _after_sign_in() -> str:
+    """Return where the visitor goes on who wanted to change something."""
+    if request.endpoint == "enrollment":
+        return await _wanted_course()
+    return url_for("account" if str(request.endpoint).startswith("account") else "enrollment")
 
 
 async def _wanted_course() -> str:

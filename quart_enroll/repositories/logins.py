@@ -1,11 +1,16 @@
-"""The collection `login`: one row for each sign-in that has not ended."""
+"""The collection `login`: one row for each sign-in that has not ended.
 
+Its `_id` is the digest of what the cookie says: who reads the database can't make a cookie of it.
+"""
+
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from pymongo import IndexModel
 
 from quart_enroll.models import Login, User
-from quart_enroll.mongo import Database
+from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import pipelines
 from quart_enroll.repositories.users import to_user
 
@@ -18,32 +23,92 @@ SCHEMA = {
         "_id": {"bsonType": "string", "minLength": 32},
         "user_id": {"bsonType": ["int", "long"]},
         "created_at": {"bsonType": "date"},
+        "last_used_at": {"bsonType": "date"},
         "expires_at": {"bsonType": "date"},
         "remembered": {"bsonType": "bool"},
+        "address": {"bsonType": "string", "maxLength": 50},
+        "agent": {"bsonType": "string", "maxLength": 100},
     },
 }
 
+USABLE = {"last_used_at": {"$exists": True}}
+"""Sign-ins of today; an earlier version of the site kept the cookie's own words in `_id`, which fit no cookie now."""
 
-async def add(db: Database, login: Login, *, created_at: datetime, remembered: bool) -> None:
+
+class Found(NamedTuple):
+    """A live sign-in, whose it is, and whether notices wait for them."""
+
+    login: Login
+    user: User
+    has_notices: bool
+
+
+async def add(db: Database, login: Login) -> None:
     """Store a new sign-in."""
     await db.login.insert_one(
         {
-            "_id": login.identity,
-            "user_id": login.user.user_id,
-            "created_at": created_at,
+            "_id": login.key,
+            "user_id": login.user_id,
+            "created_at": login.created_at,
+            "last_used_at": login.last_used_at,
             "expires_at": login.expires_at,
-            "remembered": remembered,
+            "remembered": login.remembered,
+            "address": login.address,
+            "agent": login.agent,
         }
     )
 
 
-async def find_user(db: Database, identity: str, now: datetime) -> tuple[User, bool] | None:
-    """Return whose sign-in this is and whether notices wait for them; None when it has ended or never was."""
-    async for document in db.login.aggregate(pipelines.who(identity, now)):
-        return to_user(document["user"]), bool(document["notices"])
+async def find(db: Database, key: str, now: datetime) -> Found | None:
+    """Return the sign-in and whose it is; None when it has ended or never was."""
+    async for document in db.login.aggregate(pipelines.who(key, now)):
+        return Found(_to_login(document), to_user(document["user"]), bool(document["notices"]))
     return None
 
 
-async def end(db: Database, identity: str) -> None:
+async def of_user(db: Database, user_id: int, now: datetime) -> list[Login]:
+    """Return where the user is signed in, the sign-in that was used last first."""
+    found = db.login.find(USABLE | {"user_id": user_id, "expires_at": {"$gt": now}}).sort("last_used_at", -1)
+    return [_to_login(document) async for document in found]
+
+
+async def use(db: Database, login: Login, now: datetime, expires_at: datetime) -> None:
+    """Write that the sign-in is in use, unless another request has just done so or it has ended."""
+    await db.login.update_one(
+        {"_id": login.key, "last_used_at": login.last_used_at},
+        {"$set": {"last_used_at": now, "expires_at": expires_at}},
+    )
+
+
+async def end(db: Database, key: str) -> None:
     """End the sign-in; nothing happens when it has ended already."""
-    await db.login.delete_one({"_id": identity})
+    await db.login.delete_one({"_id": key})
+
+
+async def end_of_user(db: Database, user_id: int, key: str) -> None:
+    """End the sign-in if it is this user's."""
+    await db.login.delete_one({"_id": key, "user_id": user_id})
+
+
+async def end_all(db: Database, user_id: int, except_: str | None, session: Session | None) -> None:
+    """End all sign-ins of the user, except the one of that key."""
+    await db.login.delete_many({"user_id": user_id, "_id": {"$ne": except_}}, session=session)
+
+
+async def end_unusable(db: Database) -> int:
+    """Remove the sign-ins of an earlier version of the site; return how many there were."""
+    result = await db.login.delete_many({"last_used_at": {"$exists": False}})
+    return int(result.deleted_count)
+
+
+def _to_login(document: Mapping[str, Any]) -> Login:
+    return Login(
+        key=document["_id"],
+        user_id=document["user_id"],
+        created_at=document["created_at"],
+        last_used_at=document["last_used_at"],
+        expires_at=document["expires_at"],
+        remembered=document["remembered"],
+        address=document["address"],
+        agent=document["agent"],
+    )

@@ -104,10 +104,10 @@ def _same_section() -> Stage:
     return {"$expr": {"$and": [{"$eq": [f"${name}", f"$${name}"]} for name in ("term", "courseID", "section")]}}
 
 
-def who(identity: str, now: datetime) -> list[Stage]:
-    """Join a live sign-in with its `user`, without the password, and with one unseen notice if there is any."""
+def who(key: str, now: datetime) -> list[Stage]:
+    """Add to a live sign-in its `user`, without the password, and one unseen notice if there is any."""
     return [
-        {"$match": {"_id": identity, "expires_at": {"$gt": now}}},
+        {"$match": {"_id": key, "expires_at": {"$gt": now}}},
         {"$lookup": {"from": "user", "localField": "user_id", "foreignField": "user_id", "as": "user"}},
         {"$unwind": "$user"},
         {
@@ -119,6 +119,5 @@ def who(identity: str, now: datetime) -> list[Stage]:
                 "as": "notices",
             }
         },
-        {"$project": {"_id": 0, "notices": 1, "user": 1}},
         {"$project": {"user.password": 0}},
     ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from pymongo import IndexModel, InsertOne, ReturnDocument, UpdateOne
@@ -39,6 +40,7 @@ SCHEMA = {
         "last_name": {"bsonType": "string", "maxLength": 50},
         "password": {"bsonType": "string", "maxLength": 256},
         "role": {"enum": ["student", "registrar"]},
+        "signed_in_at": {"bsonType": "date"},
     },
 }
 
@@ -119,6 +121,16 @@ async def raise_counter(db: Database, at_least: int = 0) -> bool:
     return bool(result.modified_count or result.upserted_id)
 
 
+async def note_sign_in(db: Database, user_id: int, now: datetime) -> datetime | None:
+    """Write that the user signs in, and return when that was the last time; raise Gone when there is no such user."""
+    before: Document | None = await db.user.find_one_and_update(
+        {"user_id": user_id}, {"$set": {"signed_in_at": now}}, {"_id": 0, "signed_in_at": 1}
+    )
+    if before is None:
+        raise Gone(user_id)
+    return before.get("signed_in_at")
+
+
 async def replace_password(db: Database, user_id: int, old: str, new: str) -> None:
     """Store another hash, unless the password was changed meanwhile."""
     await db.user.update_one({"user_id": user_id, "password": old}, {"$set": {"password": new}})
@@ -133,6 +145,10 @@ def to_user(document: Mapping[str, Any]) -> User:
         last_name=str(document.get("last_name") or ""),
         role=str(document.get("role", "student")),
     )
+
+
+class Gone(Exception):
+    """There is no such user any more."""
 
 
 class NumberTaken(Exception):

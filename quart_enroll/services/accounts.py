@@ -1,20 +1,14 @@
-"""Accounts: register, sign in, sign out."""
+"""Accounts: register, prove who one is."""
 
 import asyncio
-import secrets
 from contextlib import suppress
-from datetime import datetime, timedelta
 from time import monotonic
 
 from quart_enroll.errors import Busy, EmailTaken, WrongCredentials
-from quart_enroll.models import Login, User
-from quart_enroll.mongo import Database
+from quart_enroll.models import User
+from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import logins, users
 from quart_enroll.services.passwords import Hasher, decoy
-
-REMEMBERED = timedelta(days=30)
-UNTIL_THE_BROWSER_CLOSES = timedelta(hours=12)
-"""How long a sign-in lasts at most, with and without "remember me"."""
 
 REFUSAL_SECONDS = 0.75
 """A refused sign-in is answered no sooner than this: checking a hash of an older method takes longer or
@@ -74,9 +68,8 @@ async def check(db: Database, hasher: Hasher, *, email: str, password: str) -> U
     return found.user
 
 
-async def sign_in(db: Database, user: User, *, remember: bool, now: datetime) -> Login:
-    """Begin a sign-in of that user, under an identity that nobody can guess."""
-    lifetime = REMEMBERED if remember else UNTIL_THE_BROWSER_CLOSES
-    login = Login(secrets.token_urlsafe(32), user, now + lifetime)
-    await logins.add(db, login, created_at=now, remembered=remember)
-    return login
+async def end_everything(
+    db: Database, user_id: int, *, except_: str | None = None, session: Session | None = None
+) -> None:
+    """End all that lets somebody act as this user: every sign-in but the one of the key `except_`."""
+    await logins.end_all(db, user_id, except_, session)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from quart_enroll.errors import (
     AlreadyEnrolled,
@@ -90,5 +91,10 @@ def check_alone(given_up: Held, held: Iterable[Held], instead: str = "") -> None
 
 def spoken(term: Term, moment: datetime) -> str:
     """Return the moment in words, by the school's clock."""
-    local = term.local(moment)
-    return f"{local:%A}, {local.day} {local:%B %Y}, {local:%H:%M} ({term.timezone})"
+    return by_clock(moment, term.timezone)
+
+
+def by_clock(moment: datetime, timezone: str) -> str:
+    """Return the moment in words, by the clock of that timezone."""
+    local = moment.astimezone(ZoneInfo(timezone))
+    return f"{local:%A}, {local.day} {local:%B %Y}, {local:%H:%M} ({timezone})"

@@ -70,6 +70,8 @@ async def upgrade(db: Database, now: datetime, defaults: Defaults) -> Report:
     report = Report()
     await _repair_courses(db, report)
     await _repair_users(db, report)
+    if number := await logins.end_unusable(db):
+        report.changes.append(f"login: {_count(number, 'sign-in')} of an earlier version ended")
     if number := await flask_enrollments.fold(db):
         report.changes.append(f"enrollment: {_count(number, 'row')} folded into an older one")
     for collection in REPOSITORIES:

@@ -22,6 +22,9 @@ DOORS = {
     "/enrollment/history": (303, 200, 200),
     "/waitlist": (405, 405, 405),
     "/waitlist/leave": (405, 405, 405),
+    "/account": (303, 200, 200),
+    "/account/end": (405, 405, 405),
+    "/account/sign-out": (405, 405, 405),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<idx>": (200, 200, 200),
@@ -38,6 +41,8 @@ CHANGES = {
     "/enrollment/swap": "/enrollment",
     "/waitlist": "/enrollment",
     "/waitlist/leave": "/enrollment",
+    "/account/end": "/account",
+    "/account/sign-out": "/account",
 }
 
 

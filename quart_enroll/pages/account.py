@@ -1,0 +1,71 @@
+"""The account of who asks: where it is signed in, and how to end that."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from quart import flash, redirect, request, url_for
+from quart_auth import login_required
+from werkzeug import Response
+
+from quart_enroll import auth
+from quart_enroll.context import database, now
+from quart_enroll.models import Login
+from quart_enroll.rendering import render, spoken
+from quart_enroll.repositories import logins
+from quart_enroll.services import accounts
+
+
+class Place(NamedTuple):
+    """Where the user is signed in, in words; `here` is the sign-in that asks."""
+
+    key: str
+    agent: str
+    address: str
+    since: str
+    last_used: str
+    remembered: bool
+    here: bool
+
+
+@login_required
+async def account() -> str:
+    user = auth.signed_in()
+    found = await logins.of_user(database(), user.user_id, now())
+    return render("account.html", account=True, user=user, places=_places(found))
+
+
+@login_required
+async def end() -> Response:
+    key = (await request.form).get("login", "")
+    if key == auth.this_login().key:
+        await auth.end()
+        await flash("You are signed out.", "info")
+        return redirect(url_for("index"), 303)
+    await logins.end_of_user(database(), auth.signed_in().user_id, key)
+    await flash("That sign-in has ended.", "success")
+    return redirect(url_for("account"), 303)
+
+
+@login_required
+async def sign_out_everywhere() -> Response:
+    await accounts.end_everything(database(), auth.signed_in().user_id)
+    auth.forget()
+    await flash("You are signed out everywhere.", "info")
+    return redirect(url_for("index"), 303)
+
+
+def _places(found: Sequence[Login]) -> list[Place]:
+    """Put the sign-ins in words, the one that asks first."""
+    here = auth.this_login().key
+    return [
+        Place(
+            key=login.key,
+            agent=login.agent or "An unknown browser",
+            address=login.address,
+            since=spoken(login.created_at),
+            last_used=spoken(login.last_used_at),
+            remembered=login.remembered,
+            here=login.key == here,
+        )
+        for login in sorted(found, key=lambda login: login.key != here)
+    ]

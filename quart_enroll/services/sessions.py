@@ -1,0 +1,89 @@
+"""Sign-ins: each has a random identity that the cookie carries, and ends after a while."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from quart_enroll.errors import WrongCredentials
+from quart_enroll.models import Login, User
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import logins, users
+from quart_enroll.repositories.logins import Found
+
+REMEMBERED = timedelta(days=30)
+"""How long a remembered sign-in lasts, used or not."""
+
+STEPS = 20
+"""That a sign-in is in use is written once in such a part of the idle time: it may end this much sooner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long a sign-in that is not remembered lasts when nobody uses it, and at most."""
+
+    idle: timedelta = timedelta(hours=2)
+    age: timedelta = timedelta(hours=12)
+
+    def end(self, created_at: datetime, now: datetime, *, remembered: bool) -> datetime:
+        """Return when a sign-in ends that nobody uses after `now`."""
+        return created_at + REMEMBERED if remembered else min(now + self.idle, created_at + self.age)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A new sign-in: what its cookie must say, and when the same user signed in before, if ever."""
+
+    identity: str
+    last: datetime | None
+
+
+def key_of(identity: str) -> str:
+    """Return the name of a sign-in in the database, from which nobody can tell its identity."""
+    return sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def sign_in(
+    db: Database,
+    user: User,
+    lifetimes: Lifetimes,
+    now: datetime,
+    *,
+    remember: bool,
+    address: str = "",
+    agent: str = "",
+    instead_of: str | None = None,
+) -> Begun:
+    """Begin a sign-in of that user, under an identity that nobody can guess; end the identity `instead_of`.
+
+    Raises WrongCredentials when the account was removed in this moment.
+    """
+    identity = secrets.token_urlsafe(32)
+    ends = lifetimes.end(now, now, remembered=remember)
+    login = Login(key_of(identity), user.user_id, now, now, ends, remember, address[:50], agent[:100])
+    if instead_of is not None:
+        await logins.end(db, key_of(instead_of))
+    # The row comes first: an account that is removed meanwhile takes it along, or the next line notices.
+    await logins.add(db, login)
+    try:
+        return Begun(identity, await users.note_sign_in(db, user.user_id, now))
+    except users.Gone:
+        await logins.end(db, login.key)
+        raise WrongCredentials from None
+
+
+async def resume(db: Database, identity: str, lifetimes: Lifetimes, now: datetime) -> Found | None:
+    """Return the sign-in of that identity and whose it is; None when it has ended or never was.
+
+    Now and then this writes that it is in use, which lets it go on.
+    """
+    found = await logins.find(db, key_of(identity), now)
+    if found is not None and now - found.login.last_used_at > lifetimes.idle / STEPS:
+        ends = lifetimes.end(found.login.created_at, now, remembered=found.login.remembered)
+        await logins.use(db, found.login, now, ends)
+    return found
+
+
+async def sign_out(db: Database, identity: str) -> None:
+    """End the sign-in of that identity everywhere, so that a copy of the cookie is worth nothing."""
+    await logins.end(db, key_of(identity))
