@@ -186,6 +186,12 @@ class WrongCredentials(Refused):
         super().__init__("The email address or the password is not right. Please try again.")
 
 
+class PasswordRefused(Refused):
+    """A password that nobody should choose; whoever uses one already may go on."""
+
+    code = "password_refused"
+
+
 class BadRow(Refused):
     """A row of a file can't be taken; `number` is its place in the file, from 1."""
 

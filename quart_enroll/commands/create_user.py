@@ -3,7 +3,7 @@
 import click
 
 from quart_enroll.commands.running import in_database, the_app
-from quart_enroll.errors import EmailTaken
+from quart_enroll.errors import EmailTaken, PasswordRefused
 from quart_enroll.forms.rows import NewUserRow
 from quart_enroll.models import User
 from quart_enroll.mongo import Database
@@ -27,6 +27,8 @@ def create_user(**given: str) -> None:
         user = in_database(lambda db: _register(db, row.data))
     except EmailTaken as taken:
         raise click.ClickException("There is already an account with this address.") from taken
+    except PasswordRefused as refusal:
+        raise click.ClickException(refusal.sentence) from refusal
     click.echo(f"User {user.user_id}, {user.first_name} {user.last_name}, is a {user.role}.")
 
 

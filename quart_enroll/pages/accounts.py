@@ -5,7 +5,7 @@ from werkzeug import Response
 
 from quart_enroll import auth
 from quart_enroll.context import database, hasher
-from quart_enroll.errors import EmailTaken, WrongCredentials
+from quart_enroll.errors import EmailTaken, PasswordRefused, WrongCredentials
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.forms.proof import link_is_ours
 from quart_enroll.rendering import render, spoken
@@ -32,6 +32,9 @@ async def register() -> str | Response | tuple[str, int]:
         )
     except EmailTaken as refusal:
         form.email.errors = [refusal.sentence]
+        return _register_page(form), 422
+    except PasswordRefused as refusal:
+        form.password.errors = [refusal.sentence]
         return _register_page(form), 422
     await auth.begin(user, remember=False)
     await flash(f"Welcome, {user.first_name}. Your account is ready, and you are signed in.", "success")

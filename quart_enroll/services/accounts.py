@@ -8,6 +8,7 @@ from quart_enroll.errors import Busy, EmailTaken, WrongCredentials
 from quart_enroll.models import User
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import logins, users
+from quart_enroll.services import password_rules
 from quart_enroll.services.passwords import Hasher, decoy
 
 REFUSAL_SECONDS = 0.75
@@ -27,8 +28,9 @@ async def register(
 ) -> User:
     """Make an account and return its user; the same request again returns the same user.
 
-    Raises EmailTaken when the address has an account with another password.
+    Raises PasswordRefused, and EmailTaken when the address has an account with another password.
     """
+    password_rules.check_choice(password, email=email, first_name=first_name, last_name=last_name)
     if await users.find_credentials(db, email):
         return await _registered(db, hasher, email, password)
     hashed = await hasher.hash(password)

@@ -12,7 +12,7 @@ from quart_enroll.mongo import Database
 from quart_enroll.repositories import users
 from quart_enroll.services import accounts
 from quart_enroll.services.passwords import Hasher
-from tests.people import ADA, BOB, PASSWORD, Browser, registration, text
+from tests.people import ADA, BOB, METHOD, PASSWORD, Browser, registration, text
 
 SHIPPED_REFUSAL_SECONDS = accounts.REFUSAL_SECONDS
 
@@ -50,6 +50,25 @@ async def test_an_address_in_use_is_refused_beside_its_field(anyone: Browser, em
     assert "There is already an account with this address" in page
     assert 'value="Zoe"' in page
     assert "another one" not in page
+
+
+@pytest.mark.parametrize("password", ["password1", "Zoe-Adler-2026"])
+async def test_a_password_that_is_guessed_first_is_refused_beside_its_field(
+    anyone: Browser, db: Database, password: str
+) -> None:
+    form = registration(password=password, password_confirm=password)
+    response = await anyone.post("/register", form=form)
+    page = await text(response)
+    assert response.status_code == 422
+    assert 'id="password-error"' in page
+    assert password not in page
+    assert await db.user.count_documents({}) == 3
+
+
+async def test_who_has_a_common_password_goes_on_signing_in(anyone: Browser, db: Database) -> None:
+    stored = generate_password_hash("password1", METHOD)
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": stored}})
+    assert (await anyone.sign_in(ADA, password="password1")).status_code == 303
 
 
 @pytest.mark.parametrize(
