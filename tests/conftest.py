@@ -4,10 +4,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from pymongo import MongoClient
 
 from quart_enroll.commands.local_mongod import LocalMongodError, local_mongod
 from tests.local import fresh_database
@@ -30,11 +31,19 @@ def mongod(quick_folder: Path) -> Iterator[str]:
     """Give the address of a database for tests on a real MongoDB: MONGO_URI's, else one made for the run."""
     with ExitStack() as stack:
         try:
-            uri = os.environ.get("MONGO_URI") or stack.enter_context(local_mongod(quick_folder / "mongodb"))
+            uri = os.environ.get("MONGO_URI") or stack.enter_context(_timeless_mongod(quick_folder / "mongodb"))
         except LocalMongodError as error:
             pytest.exit(error.message, returncode=1)
         # Tests empty it: never the one that MONGO_URI names.
         yield stack.enter_context(fresh_database(uri))
+
+
+@contextmanager
+def _timeless_mongod(folder: Path) -> Iterator[str]:
+    """Run a mongod that removes no row because of its age: by the clock of the tests it is another day."""
+    with local_mongod(folder) as uri, MongoClient[dict[str, object]](uri) as client:
+        client.admin.command("setParameter", 1, ttlMonitorEnabled=False)
+        yield uri
 
 
 @pytest.fixture
