@@ -15,7 +15,7 @@ from pymongo.uri_parser import parse_uri
 from werkzeug.security import generate_password_hash
 
 from quart_enroll.kept import kept
-from quart_enroll.mail import mail_from, smtp_url
+from quart_enroll.mail import mail_from, public_url, smtp_url
 
 HERE = Path(__file__).parent
 
@@ -173,6 +173,11 @@ class Config:
         default="",
         repr=False,  # it may hold a password
     )
+    public_url: str = _setting(
+        "Where people reach the site, like https://enroll.school.example, for links in e-mails; needed with SMTP_URL.",
+        public_url,
+        default="",
+    )
     mail_from: str = _setting("The address that notices come from; needed with SMTP_URL.", mail_from, default="")
 
     @classmethod
@@ -193,6 +198,7 @@ class Config:
             raise _error("mail_from", "must be set when SMTP_URL is")
         if values.get("app_env") == "development":
             values["secret_key"] = values.get("secret_key") or _kept_secret_key(folder / ".secret-key")
+            values.setdefault("public_url", f"http://localhost:{values.get('port', cls.port)}")
         else:
             _check_production(values)
         return cls(**values)
@@ -212,6 +218,8 @@ def _check_production(values: Mapping[str, Any]) -> None:
         raise _error("secret_key", "is too short or known to everybody")
     if not values.get("mongo_uri"):
         raise _error("mongo_uri", "must be set in production")
+    if values.get("smtp_url") and not values.get("public_url", "").startswith("https://"):
+        raise _error("public_url", "must be set when SMTP_URL is, and begin with https://")
 
 
 def _kept_secret_key(path: Path) -> str:

@@ -24,11 +24,12 @@ from quart_enroll.context import EXTENSION, Open
 from quart_enroll.errors import Busy, Refused, UnknownTerm
 from quart_enroll.forms.base import SAFE, csrf_token, has_token
 from quart_enroll.forms.proof import comes_from_this_site
-from quart_enroll.mail import SmtpSender
+from quart_enroll.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.pages import errors, notices
 from quart_enroll.services import turnstile
 from quart_enroll.services.notices import sending
 from quart_enroll.services.passwords import Hasher
+from quart_enroll.services.resets import Links
 from quart_enroll.services.sessions import REMEMBERED, Lifetimes
 
 if TYPE_CHECKING:
@@ -96,15 +97,16 @@ def create_app(
     commands.register(app)
 
     lifetimes = Lifetimes(timedelta(hours=config.session_idle), timedelta(hours=config.session_age))
-    sender = SmtpSender(config.smtp_url, config.mail_from) if config.smtp_url else None
+    links = Links(config.secret_key, config.public_url)
+    sender = _sender(config)
 
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
         threads = config.password_threads or os.cpu_count() or 1
         with Hasher(config.password_method, threads=threads, queue=config.password_queue) as hasher:
             async with open_database(config.mongo_uri, config.database_timeout) as database:
-                app.extensions[EXTENSION] = Open(database, hasher, lifetimes, clock)
-                async with sending(database, sender, clock):
+                app.extensions[EXTENSION] = Open(database, hasher, lifetimes, links, sender is not None, clock)
+                async with sending(database, sender, clock, links):
                     yield
                     await turnstile.finish()
 
@@ -123,6 +125,12 @@ def _configure(app: Quart, config: "Config") -> None:
         QUART_AUTH_COOKIE_SECURE=secure,
         TEMPLATES_AUTO_RELOAD=not secure,
     )
+
+
+def _sender(config: "Config") -> Sender | None:
+    if config.smtp_url:
+        return SmtpSender(config.smtp_url, config.mail_from)
+    return PrintedSender() if config.app_env == "development" else None
 
 
 def _register_errors(app: Quart) -> None:
@@ -167,7 +175,7 @@ def headers_for(config: "Config") -> Callable[[Response], Awaitable[Response]]:
         headers = response.headers
         headers["X-Request-ID"] = g.get("request_id", "")
         headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "same-origin"
+        headers.setdefault("Referrer-Policy", "same-origin")
         headers["Content-Security-Policy"] = policy
         headers.setdefault("Cache-Control", "no-store" if auth.user() else "no-cache")
         return response

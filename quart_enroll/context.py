@@ -1,4 +1,4 @@
-"""What the running site holds open: the database, the password threads, the clock."""
+"""What the running site holds open: the database, the password threads, the clock, and more."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from quart import current_app
 
 from quart_enroll.mongo import Database
 from quart_enroll.services.passwords import Hasher
+from quart_enroll.services.resets import Links
 from quart_enroll.services.sessions import Lifetimes
 
 EXTENSION = "quart_enroll"
@@ -21,6 +22,8 @@ class Open:
     database: Database
     hasher: Hasher
     lifetimes: Lifetimes
+    links: Links
+    sends_mail: bool
     clock: Callable[[], datetime]
 
 
@@ -37,6 +40,16 @@ def hasher() -> Hasher:
 def lifetimes() -> Lifetimes:
     """Return how long sign-ins last."""
     return _open().lifetimes
+
+
+def links() -> Links:
+    """Return what makes and reads the links in e-mails."""
+    return _open().links
+
+
+def sends_mail() -> bool:
+    """Tell whether an e-mail that the site writes goes anywhere."""
+    return _open().sends_mail
 
 
 def now() -> datetime:

@@ -192,6 +192,25 @@ class PasswordRefused(Refused):
     code = "password_refused"
 
 
+class WrongPassword(Refused):
+    """Who is signed in was asked for the password, and this is another one."""
+
+    code = "wrong_password"
+
+    def __init__(self) -> None:
+        super().__init__("That is not your password.")
+
+
+class LinkDead(Refused):
+    code = "link_dead"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link was used already, or it is older than an hour. "
+            "If you have chosen a new password, sign in with it; if not, ask for another link."
+        )
+
+
 class BadRow(Refused):
     """A row of a file can't be taken; `number` is its place in the file, from 1."""
 

@@ -1,6 +1,7 @@
 """E-mail: what sends one message, and the one real sender, over SMTP."""
 
 import re
+import sys
 from asyncio import timeout
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -88,6 +89,25 @@ class SmtpSender:
         message["Auto-Submitted"] = "auto-generated"  # so that nobody's holiday note answers
         message.set_content(text)
         return message
+
+
+class PrintedSender:
+    """Prints messages in the terminal instead of sending them: for development, where there is no mail server."""
+
+    async def send(self, to: str, subject: str, text: str) -> None:
+        """Print the message, but not to whom."""
+        sys.stderr.write(f"\n--- E-mail: {subject}\n{text}---\n\n")
+        sys.stderr.flush()
+
+
+def public_url(text: str) -> str:
+    """Return the site's own address without a slash at its end; raise ValueError with what is wrong about it."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not re.fullmatch(r"[\w.:\[\]-]+", parts.netloc):
+        raise ValueError("must be like https://enroll.school.example")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must be the address of a whole site, without a path")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def smtp_url(text: str) -> str:

@@ -231,15 +231,18 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a student must be told of a seat: `action` is "promote", or "skip" with the reason in `because`."""
+    """What somebody must be told: of a seat, or by e-mail alone that something is about their password.
+
+    `action` is "promote", or "skip" with the reason in `because`; "password_changed" or "password_forgotten".
+    """
 
     at: datetime
     user_id: int
     action: str
-    courseID: str
-    title: str
-    term: str
-    section: str
+    courseID: str = ""
+    title: str = ""
+    term: str = ""
+    section: str = ""
     because: str = ""
 
     @classmethod

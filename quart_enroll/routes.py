@@ -8,7 +8,19 @@ from werkzeug.routing import Rule
 
 from quart_enroll import assets
 from quart_enroll.api import courses as api
-from quart_enroll.pages import account, accounts, courses, enrollment, enrollment_form, health, history, home, waitlist
+from quart_enroll.pages import (
+    account,
+    accounts,
+    courses,
+    enrollment,
+    enrollment_form,
+    health,
+    history,
+    home,
+    passwords,
+    waitlist,
+)
+from quart_enroll.services import resets
 
 GET = ("GET",)
 POST = ("POST",)
@@ -39,7 +51,11 @@ ROUTES = [
     Route("/waitlist/leave", "waitlist_leave", waitlist.leave, POST),
     Route("/account", "account", account.account),
     Route("/account/end", "account_end", account.end, POST),
+    Route("/account/password", "account_password", passwords.change, GET + POST),
     Route("/account/sign-out", "account_sign_out", account.sign_out_everywhere, POST),
+    Route(resets.FORGOT_PATH, "password_forgot", passwords.forgot, GET + POST),
+    Route(resets.RESET_PATH, "password_reset", passwords.reset, GET + POST),
+    Route(f"{resets.RESET_PATH}/<token>", "password_link", passwords.open_link),
     Route("/user", "user", accounts.user),
     Route("/api/", "api", api.api),
     Route("/api/<idx>", "api", api.api),

@@ -22,6 +22,20 @@ USUAL = {
 
 
 @dataclass
+class Postbox:
+    """A sender that keeps what it is given, or raises `refusal`."""
+
+    refusal: Exception | None = None
+    letters: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def send(self, to: str, subject: str, text: str) -> None:
+        await asyncio.sleep(0)
+        if self.refusal:
+            raise self.refusal
+        self.letters.append((to, subject, text))
+
+
+@dataclass
 class MailServer:
     """What is answered, and what arrived. `answers` are by verb; CONNECT is the greeting, TEXT the end of a message."""
 

@@ -64,6 +64,12 @@ def test_an_empty_value_is_an_absent_one(tmp_path: Path) -> None:
         ("PASSWORD_METHOD", "scrypt:512:8:1"),
         ("SMTP_URL", "mail.example"),
         ("MAIL_FROM", "school"),
+        ("PUBLIC_URL", "enroll.school.example"),
+        ("PUBLIC_URL", "ftp://enroll.school.example"),
+        ("PUBLIC_URL", "https://rita:p@enroll.school.example"),
+        ("PUBLIC_URL", "https://enroll.school.example/site"),
+        ("SESSION_IDLE", "0"),
+        ("SESSION_AGE", "1000"),
         ("PASSWORD_THREADS", "-1"),
         ("PASSWORD_QUEUE", "0"),
         ("DATABASE_TIMEOUT", "nan"),
@@ -80,6 +86,20 @@ def test_a_wrong_value_ends_the_start_with_the_sentence_of_its_setting(name: str
 
 def test_a_short_name_of_a_password_method_is_the_whole_one(tmp_path: Path) -> None:
     assert Config.from_env({**PRODUCTION, "PASSWORD_METHOD": "scrypt"}, tmp_path).password_method == "scrypt:32768:8:1"
+
+
+def test_production_that_sends_mail_needs_the_address_of_the_site(tmp_path: Path) -> None:
+    given = {**PRODUCTION, "SMTP_URL": "smtps://mail.example", "MAIL_FROM": "no-reply@school.example"}
+    for wrong in ("", "http://enroll.school.example"):
+        with pytest.raises(ConfigError, match="PUBLIC_URL must be set when SMTP_URL is"):
+            Config.from_env({**given, "PUBLIC_URL": wrong}, tmp_path)
+    config = Config.from_env({**given, "PUBLIC_URL": "https://enroll.school.example/"}, tmp_path)
+    assert config.public_url == "https://enroll.school.example"
+
+
+def test_development_reaches_itself(tmp_path: Path) -> None:
+    config = Config.from_env({"APP_ENV": "development", "PORT": "8001"}, tmp_path)
+    assert config.public_url == "http://localhost:8001"
 
 
 def test_secrets_are_not_shown() -> None:

@@ -97,8 +97,13 @@ async def database_away(error: Exception) -> Response:
 
 
 def this_request() -> str:
-    """Name the request in a line of the log; quoted, so that nobody writes lines of their own."""
-    return f"{request.method} {request.path!r} request_id={g.get('request_id')}"
+    """Name the request in a line of the log; quoted, so that nobody writes lines of their own.
+
+    Of an address that is itself a secret only the rule is named.
+    """
+    secret = request.url_rule is not None and "token" in request.url_rule.arguments
+    path = str(request.url_rule) if secret else request.path
+    return f"{request.method} {path!r} request_id={g.get('request_id')}"
 
 
 def own_words(error: HTTPException) -> str:

@@ -3,6 +3,9 @@
 A notice waits for its e-mail while it has `next_try_at`. Who wants to send it takes that away and writes
 `sending_at`; then comes `sent_at`, or `failed_at`, or `next_try_at` again. One with `sending_at` alone was
 sent by a process that died meanwhile, or nobody knows.
+
+Letters are notices for e-mail alone. One for who has forgotten the password has the address that somebody typed,
+whether it has an account or not, and is gone after `forget_at`.
 """
 
 from collections.abc import Mapping
@@ -12,13 +15,14 @@ from typing import Any
 
 from pymongo import IndexModel
 
-from quart_enroll.models import Notice, User
+from quart_enroll.models import Credentials, Notice
 from quart_enroll.mongo import Database, Document, Session
-from quart_enroll.repositories.users import SHOWN, to_user
+from quart_enroll.repositories import users
 
 INDEXES = [
     IndexModel([("user_id", 1), ("seen", 1)]),
     IndexModel("next_try_at", partialFilterExpression={"next_try_at": {"$exists": True}}),
+    IndexModel("forget_at", expireAfterSeconds=0),
 ]
 
 SCHEMA = {
@@ -28,6 +32,8 @@ SCHEMA = {
         "at": {"bsonType": "date"},
         "user_id": {"bsonType": ["int", "long"]},
         "seen": {"bsonType": "bool"},
+        "email": {"bsonType": "string", "maxLength": 254},
+        "forget_at": {"bsonType": "date"},
         "tries": {"bsonType": ["int", "long"], "minimum": 0},
         "next_try_at": {"bsonType": "date"},
         "sending_at": {"bsonType": "date"},
@@ -40,11 +46,11 @@ SCHEMA = {
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A notice that waits for its e-mail; `to` is None when the account is gone, `tries` are those before."""
+    """A notice that waits for its e-mail; `to` is None when there is no such account, `tries` are those before."""
 
     number: str
     notice: Notice
-    to: User | None
+    to: Credentials | None
     tries: int
     key: Any
     next_try_at: datetime
@@ -54,6 +60,20 @@ async def add(db: Database, notice: Notice, session: Session | None) -> None:
     """Store a notice that nobody has seen and that no e-mail has told."""
     outbox = {"seen": False, "tries": 0, "next_try_at": notice.at}
     await db.notice.insert_one(asdict(notice) | outbox, session=session)
+
+
+async def add_letter(
+    db: Database,
+    notice: Notice,
+    session: Session | None = None,
+    *,
+    email: str | None = None,
+    forget_at: datetime | None = None,
+) -> None:
+    """Store a notice for e-mail alone: to its user, or to who has the address `email`."""
+    outbox = {"seen": True, "tries": 0, "next_try_at": notice.at}
+    asked = {"email": email, "forget_at": forget_at} if email is not None else {}
+    await db.notice.insert_one(asdict(notice) | outbox | asked, session=session)
 
 
 async def take_unseen(db: Database, user_id: int) -> list[Notice]:
@@ -74,11 +94,14 @@ async def find_due(db: Database, since: datetime, until: datetime) -> Outgoing |
     document = await db.notice.find_one(due, sort=[("next_try_at", 1)])
     if document is None:
         return None
-    user = await db.user.find_one({"user_id": document["user_id"]}, SHOWN)
+    if email := document.get("email"):
+        to = await users.find_credentials(db, email)
+    else:
+        to = await users.credentials_of(db, document["user_id"])
     return Outgoing(
         number=str(document["_id"]),
         notice=to_notice(document),
-        to=None if user is None else to_user(user),
+        to=to,
         tries=document.get("tries", 0),
         key=document["_id"],
         next_try_at=document["next_try_at"],

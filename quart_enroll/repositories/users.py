@@ -65,6 +65,12 @@ async def find_credentials(db: Database, email: str) -> Credentials | None:
     return None
 
 
+async def credentials_of(db: Database, user_id: int) -> Credentials | None:
+    """Return the user of that number and the hash of the password."""
+    document = await db.user.find_one({"user_id": user_id}, SHOWN | {"password": 1})
+    return None if document is None else Credentials(to_user(document), str(document.get("password", "")))
+
+
 async def find_students(db: Database) -> list[User]:
     """Return all students in the order of their numbers."""
     students = NUMBERED | {"role": {"$ne": "registrar"}}
@@ -131,9 +137,11 @@ async def note_sign_in(db: Database, user_id: int, now: datetime) -> datetime | 
     return before.get("signed_in_at")
 
 
-async def replace_password(db: Database, user_id: int, old: str, new: str) -> None:
-    """Store another hash, unless the password was changed meanwhile."""
-    await db.user.update_one({"user_id": user_id, "password": old}, {"$set": {"password": new}})
+async def replace_password(db: Database, user_id: int, old: str, new: str, session: Session | None = None) -> bool:
+    """Store another hash, unless the password was changed meanwhile; return whether it is stored."""
+    change = {"$set": {"password": new}}
+    result = await db.user.update_one({"user_id": user_id, "password": old}, change, session=session)
+    return bool(result.matched_count)
 
 
 def to_user(document: Mapping[str, Any]) -> User:

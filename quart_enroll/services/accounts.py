@@ -1,15 +1,17 @@
-"""Accounts: register, prove who one is."""
+"""Accounts: register, prove who one is, choose another password."""
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime
 from time import monotonic
 
-from quart_enroll.errors import Busy, EmailTaken, WrongCredentials
-from quart_enroll.models import User
+from quart_enroll.errors import Busy, EmailTaken, WrongCredentials, WrongPassword
+from quart_enroll.models import Credentials, Notice, User
 from quart_enroll.mongo import Database, Session
-from quart_enroll.repositories import logins, users
+from quart_enroll.repositories import logins, notices, users
 from quart_enroll.services import password_rules
 from quart_enroll.services.passwords import Hasher, decoy
+from quart_enroll.transactions import transaction
 
 REFUSAL_SECONDS = 0.75
 """A refused sign-in is answered no sooner than this: checking a hash of an older method takes longer or
@@ -68,6 +70,56 @@ async def check(db: Database, hasher: Hasher, *, email: str, password: str) -> U
         with suppress(Busy):  # then another sign-in renews it
             await users.replace_password(db, found.user.user_id, found.password, await hasher.hash(password))
     return found.user
+
+
+async def confirm(db: Database, hasher: Hasher, user: User, password: str) -> Credentials:
+    """Return the credentials of who is signed in, if that is their password; else raise WrongPassword."""
+    try:
+        checked = await check(db, hasher, email=user.email, password=password)
+    except WrongCredentials:
+        raise WrongPassword from None
+    found = await users.credentials_of(db, user.user_id)
+    if found is None or checked.user_id != user.user_id:  # the account is gone, or shares its address with an older one
+        raise WrongPassword
+    return found
+
+
+async def change_password(
+    db: Database, hasher: Hasher, user: User, *, old: str, new: str, now: datetime, keep: str
+) -> None:
+    """Give the user the password `new`, and end everything but the sign-in of the key `keep`.
+
+    Raises PasswordRefused and WrongPassword. The same request again finds it done.
+    """
+    password_rules.check_choice(new, email=user.email, first_name=user.first_name, last_name=user.last_name)
+    try:
+        found = await confirm(db, hasher, user, old)
+    except WrongPassword:
+        now_stored = await users.credentials_of(db, user.user_id)
+        if now_stored is None or not await hasher.fits(new, now_stored.password):
+            raise
+        return
+    if not await replace_password(db, found, await hasher.hash(new), now, keep=keep):
+        raise WrongPassword  # another browser was quicker
+
+
+async def replace_password(
+    db: Database, found: Credentials, hashed: str, now: datetime, *, keep: str | None = None
+) -> bool:
+    """Replace the hash, end everything but the sign-in of the key `keep`, and let an e-mail tell the user.
+
+    Returns False, and does nothing, when the password is another one than `found` by now.
+    """
+
+    async def body(session: Session) -> bool:
+        user_id = found.user.user_id
+        if not await users.replace_password(db, user_id, found.password, hashed, session):
+            return False
+        await end_everything(db, user_id, except_=keep, session=session)
+        await notices.add_letter(db, Notice(now, user_id, "password_changed"), session)
+        return True
+
+    return await transaction(db, body)
 
 
 async def end_everything(

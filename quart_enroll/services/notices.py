@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 
 from quart_enroll import mail
 from quart_enroll.mail import Postponed, Sender, Undeliverable
-from quart_enroll.models import Notice, User
+from quart_enroll.models import Credentials, Notice
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import leases, notices
 from quart_enroll.repositories.notices import Outgoing
+from quart_enroll.services.resets import LIFETIME, Links
 
 PAUSE = 5.0
 """Seconds between two looks at the outbox."""
@@ -39,13 +40,30 @@ TRIES = 12
 FRESH = timedelta(hours=24)
 """What has been due for longer is no news: a site that gets a mail server later does not begin with old stories."""
 
+FORGOTTEN = """\
+Somebody, we hope you, has asked for a new password for your account. Here you choose it:
+
+{link}
+
+The link works once, and for one hour. If it was not you, do nothing: your password stays as it is."""
+
+CHANGED = """\
+Your password was changed, and wherever else you were signed in that has ended.
+
+If it was not you, ask for a new password at once:
+
+{link}"""
+
+NOBODY = 0
+"""The number of no user."""
+
 Clock = Callable[[], datetime]
 
 logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def sending(db: Database, sender: Sender | None, clock: Clock) -> AsyncIterator[None]:
+async def sending(db: Database, sender: Sender | None, clock: Clock, links: Links) -> AsyncIterator[None]:
     """Send notices in the background while the block runs; without a sender do nothing.
 
     At the end an e-mail that is on its way may arrive.
@@ -54,7 +72,7 @@ async def sending(db: Database, sender: Sender | None, clock: Clock) -> AsyncIte
         yield
         return
     stop = asyncio.Event()
-    task = asyncio.create_task(_run(db, sender, clock, stop))
+    task = asyncio.create_task(_run(db, sender, clock, links, stop))
     try:
         yield
     finally:
@@ -64,7 +82,17 @@ async def sending(db: Database, sender: Sender | None, clock: Clock) -> AsyncIte
         await asyncio.wait({task})
 
 
-async def drain_once(db: Database, sender: Sender, clock: Clock, holder: str, stop: asyncio.Event | None = None) -> int:
+async def password_forgotten(db: Database, email: str, now: datetime) -> None:
+    """Let an e-mail lead who has this address to a new password.
+
+    Whether anybody has it is found out when it is sent: who asks can't tell, not even by the time that it takes.
+    """
+    await notices.add_letter(db, Notice(now, NOBODY, "password_forgotten"), email=email, forget_at=now + LIFETIME)
+
+
+async def drain_once(
+    db: Database, sender: Sender, clock: Clock, links: Links, holder: str, stop: asyncio.Event | None = None
+) -> int:
     """Send what is due, and return how many e-mails the mail server accepted.
 
     Does nothing while another `holder` has the lease. Ends early at the first e-mail that must wait, since the
@@ -77,7 +105,7 @@ async def drain_once(db: Database, sender: Sender, clock: Clock, holder: str, st
             break
         if await notices.claim(db, outgoing, clock()):
             try:
-                accepted += await _send(db, sender, clock, outgoing)
+                accepted += await _send(db, sender, clock, links, outgoing)
             except Postponed:
                 break
         if stop is not None and stop.is_set():
@@ -90,15 +118,16 @@ def wait(tries: int) -> timedelta:
     return min(FIRST_WAIT * (1 << (tries - 1)), LONGEST_WAIT)
 
 
-async def _send(db: Database, sender: Sender, clock: Clock, outgoing: Outgoing) -> bool:
+async def _send(db: Database, sender: Sender, clock: Clock, links: Links, outgoing: Outgoing) -> bool:
     """Send a claimed notice and write what became of it; raise Postponed when the mail server can't take it now.
 
     No address and no sentence gets into the log, only the number of the notice.
     """
+    if outgoing.to is None:  # it was removed; or anybody typed any address
+        await notices.give_up(db, outgoing, clock(), "there is no such account")
+        return False
     try:
-        if outgoing.to is None:
-            raise Undeliverable("the account is gone")
-        await sender.send(outgoing.to.email, *_words(outgoing.notice, outgoing.to))
+        await sender.send(outgoing.to.user.email, *_words(outgoing.notice, outgoing.to, links, clock()))
     except Undeliverable as refusal:
         await _give_up(db, clock, outgoing, str(refusal))
         return False
@@ -126,20 +155,30 @@ async def _give_up(db: Database, clock: Clock, outgoing: Outgoing, reason: str) 
     await notices.give_up(db, outgoing, clock(), reason)
 
 
-def _words(notice: Notice, to: User) -> tuple[str, str]:
+def _words(notice: Notice, to: Credentials, links: Links, now: datetime) -> tuple[str, str]:
     """Return the subject and the text."""
+    match notice.action:
+        case "password_changed":
+            subject, text = "Your password was changed", CHANGED.format(link=links.forgot)
+        case "password_forgotten":
+            subject, text = "Choose a new password", FORGOTTEN.format(link=links.reset(to, now))
+        case _:
+            subject, text = _of_a_seat(notice)
+    return subject, f"Hello {to.user.first_name},\n\n{text}\n\nNobody reads answers to this address.\n"
+
+
+def _of_a_seat(notice: Notice) -> tuple[str, str]:
     title = " ".join(notice.title.split())
     subject = f"You are enrolled in {title}" if notice.action == "promote" else f"About your place in line for {title}"
-    end = "Sign in to see your schedule. Nobody reads answers to this address."
-    return subject, f"Hello {to.first_name},\n\n{notice.sentence}\n\n{end}\n"
+    return subject, f"{notice.sentence}\n\nSign in to see your schedule."
 
 
-async def _run(db: Database, sender: Sender, clock: Clock, stop: asyncio.Event) -> None:
+async def _run(db: Database, sender: Sender, clock: Clock, links: Links, stop: asyncio.Event) -> None:
     """Look at the outbox again and again until `stop` is set."""
     holder = secrets.token_hex(8)
     while not stop.is_set():
         try:
-            await drain_once(db, sender, clock, holder, stop)
+            await drain_once(db, sender, clock, links, holder, stop)
         except Exception as error:  # noqa: BLE001  # the database may be away; the next look finds it back
             logger.warning("notices: %s; the next look is in %g s", type(error).__name__, PAUSE)
         with suppress(TimeoutError):

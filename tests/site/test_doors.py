@@ -24,7 +24,11 @@ DOORS = {
     "/waitlist/leave": (405, 405, 405),
     "/account": (303, 200, 200),
     "/account/end": (405, 405, 405),
+    "/account/password": (303, 200, 200),
     "/account/sign-out": (405, 405, 405),
+    "/password/forgot": (200, 200, 200),
+    "/password/reset": (410, 410, 410),
+    "/password/reset/<token>": (303, 303, 303),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<idx>": (200, 200, 200),
@@ -32,7 +36,7 @@ DOORS = {
     "/healthz": (200, 200, 200),
     "/readyz": (200, 200, 200),
 }
-VALUES = {"<term>": "Fall", "<idx>": "0", "<path:filename>": "site.css"}
+VALUES = {"<term>": "Fall", "<idx>": "0", "<path:filename>": "site.css", "<token>": "no-link"}
 
 # Where a POST of nobody leads after signing in.
 CHANGES = {
@@ -42,6 +46,7 @@ CHANGES = {
     "/waitlist": "/enrollment",
     "/waitlist/leave": "/enrollment",
     "/account/end": "/account",
+    "/account/password": "/account",
     "/account/sign-out": "/account",
 }
 
@@ -55,7 +60,7 @@ def _address(rule: str) -> str:
 def test_every_door_is_listed(app: Quart) -> None:
     assert {rule.rule for rule in app.url_map.iter_rules()} == set(DOORS)
     posts = {rule.rule for rule in app.url_map.iter_rules() if rule.methods and "POST" in rule.methods}
-    assert posts == {*CHANGES, "/register", "/login", "/logout"}
+    assert posts == {*CHANGES, "/register", "/login", "/logout", "/password/forgot", "/password/reset"}
 
 
 @pytest.mark.parametrize("rule", DOORS)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,27 +16,15 @@ from quart_enroll.repositories import leases, notices, sections, terms
 from quart_enroll.services import enrollment, waitlist
 from quart_enroll.services import notices as service
 from quart_enroll.services.notices import FIRST_WAIT, FRESH, LEASE, LEASE_TIME, LONGEST_WAIT, TRIES, drain_once, sending
+from quart_enroll.services.resets import Links
 from quart_enroll.transactions import transaction
 from tests.local import free_port, with_database
 from tests.people import ADA, BOB, COURSES, FALL_MORNING, SECTIONS, TERMS, Clock
-from tests.smtp import HANG_UP, mail_server
+from tests.smtp import HANG_UP, Postbox, mail_server
 
 FROM = "no-reply@school.example"
+LINKS = Links("a key that only the tests know", "https://enroll.school.example")
 FREE = "A seat became free: you are now enrolled in PYT 101, section 01, for Fall 2026."
-
-
-@dataclass
-class Postbox:
-    """A sender that keeps what it is given, or raises `refusal`."""
-
-    refusal: Exception | None = None
-    letters: list[tuple[str, str, str]] = field(default_factory=list)
-
-    async def send(self, to: str, subject: str, text: str) -> None:
-        await asyncio.sleep(0)
-        if self.refusal:
-            raise self.refusal
-        self.letters.append((to, subject, text))
 
 
 class Stuck:
@@ -92,7 +80,7 @@ async def stored(db: Database) -> dict[str, Any]:
 async def test_a_promoted_student_gets_an_e_mail(db: Database, clock: Clock) -> None:
     await post(db)
     async with mail_server() as mail:
-        assert await drain_once(db, SmtpSender(mail.url, FROM), clock, "one") == 1
+        assert await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one") == 1
     [message] = mail.received
     assert (message["To"], message["Subject"]) == ("ada@school.example", "You are enrolled in PYT 101")
     assert message.get_content().splitlines()[:3] == ["Hello Ada,", "", FREE]
@@ -108,14 +96,14 @@ async def test_a_drop_that_promotes_tells_who_was_promoted_and_nobody_else(db: D
     await waitlist.join(db, BOB.user_id, wish, clock.now)
     await enrollment.drop(db, ADA.user_id, wish, clock.now)
     box = Postbox()
-    assert [await drain_once(db, box, clock, "one") for _ in range(2)] == [1, 0]
+    assert [await drain_once(db, box, clock, LINKS, "one") for _ in range(2)] == [1, 0]
     assert [(to, subject) for to, subject, _ in box.letters] == [(BOB.email, "You are enrolled in PHP 202")]
 
 
 async def test_a_skipped_student_reads_why(db: Database, clock: Clock) -> None:
     await post(db, notice(because="PYT 101 meets at the same time as PHP 202: MWF 09:00–09:50."))
     box = Postbox()
-    await drain_once(db, box, clock, "one")
+    await drain_once(db, box, clock, LINKS, "one")
     [(_, subject, text)] = box.letters
     assert subject == "About your place in line for PYT 101"
     assert "PYT 101 meets at the same time as PHP 202: MWF 09:00–09:50. You keep your place." in text
@@ -124,7 +112,7 @@ async def test_a_skipped_student_reads_why(db: Database, clock: Clock) -> None:
 async def test_a_title_stays_on_its_line(db: Database, clock: Clock) -> None:
     await post(db, notice(title="PYT 101\r\nBcc: bob@school.example"))
     async with mail_server() as mail:
-        await drain_once(db, SmtpSender(mail.url, FROM), clock, "one")
+        await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
     [message] = mail.received
     assert message["Bcc"] is None
     assert message["Subject"] == "You are enrolled in PYT 101 Bcc: bob@school.example"
@@ -135,7 +123,7 @@ async def test_two_who_send_at_once_send_each_notice_once(db: Database, uri: str
     async with mail_server() as mail, mongo.open_database(uri, 20) as other:
         sender = SmtpSender(mail.url, FROM)
         # The same holder twice: even when both believe that the lease is theirs.
-        drains = [drain_once(which, sender, clock, "one") for which in (db, other, db, other)]
+        drains = [drain_once(which, sender, clock, LINKS, "one") for which in (db, other, db, other)]
         assert sum(await asyncio.gather(*drains)) == 40
     subjects = sorted(str(message["Subject"]) for message in mail.received)
     assert subjects == sorted(f"You are enrolled in Course {number}" for number in range(40))
@@ -145,19 +133,19 @@ async def test_two_who_send_at_once_send_each_notice_once(db: Database, uri: str
 async def test_what_was_sent_is_not_sent_again(db: Database, clock: Clock) -> None:
     await post(db)
     box = Postbox()
-    assert [await drain_once(db, box, clock, "one") for _ in range(3)] == [1, 0, 0]
+    assert [await drain_once(db, box, clock, LINKS, "one") for _ in range(3)] == [1, 0, 0]
 
 
 async def test_a_refused_connection_is_tried_again(db: Database, clock: Clock) -> None:
     await post(db)
     nobody = SmtpSender(f"smtp://127.0.0.1:{free_port()}", FROM)
-    assert await drain_once(db, nobody, clock, "one") == 0
+    assert await drain_once(db, nobody, clock, LINKS, "one") == 0
     async with mail_server() as mail:
         sender = SmtpSender(mail.url, FROM)
         clock.now += FIRST_WAIT - timedelta(seconds=1)
-        assert await drain_once(db, sender, clock, "one") == 0
+        assert await drain_once(db, sender, clock, LINKS, "one") == 0
         clock.now += timedelta(seconds=1)
-        assert await drain_once(db, sender, clock, "one") == 1
+        assert await drain_once(db, sender, clock, LINKS, "one") == 1
     assert len(mail.received) == 1
 
 
@@ -165,49 +153,49 @@ async def test_the_waits_grow_and_end(db: Database, clock: Clock) -> None:
     await post(db)
     waits = []
     for _ in range(TRIES - 1):
-        await drain_once(db, Postbox(Postponed("the mail server answered 451")), clock, "one")
+        await drain_once(db, Postbox(Postponed("the mail server answered 451")), clock, LINKS, "one")
         waits.append((await stored(db))["next_try_at"] - clock.now)
         clock.now += waits[-1]
-    await drain_once(db, Postbox(Postponed("the mail server answered 451")), clock, "one")
+    await drain_once(db, Postbox(Postponed("the mail server answered 451")), clock, LINKS, "one")
     document = await stored(db)
     assert waits == sorted(waits)
     assert (waits[:3], waits[-1]) == ([FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT], LONGEST_WAIT)
     assert (document["failed_because"], document["failed_at"]) == ("the mail server answered 451", clock.now)
     clock.now += LONGEST_WAIT
-    assert await drain_once(db, Postbox(), clock, "one") == 0
+    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
 
 
 async def test_while_the_mail_server_is_away_the_others_wait(db: Database, clock: Clock) -> None:
     await post(db, notice(), notice(BOB.user_id))
-    await drain_once(db, Postbox(Postponed("ConnectionRefusedError")), clock, "one")
+    await drain_once(db, Postbox(Postponed("ConnectionRefusedError")), clock, LINKS, "one")
     assert sorted([document["tries"] async for document in db.notice.find()]) == [0, 1]
 
 
 async def test_a_refusal_for_good_is_not_repeated_and_stops_nobody_else(db: Database, clock: Clock) -> None:
     await post(db, notice(), notice(BOB.user_id))
     async with mail_server(RCPT="550 no such mailbox") as mail:
-        assert await drain_once(db, SmtpSender(mail.url, FROM), clock, "one") == 0
+        assert await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one") == 0
         assert mail.verbs.count("RCPT") == 2
     clock.now += LONGEST_WAIT
-    assert await drain_once(db, Postbox(), clock, "one") == 0
+    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
     assert (await stored(db))["failed_because"] == "the mail server answered 550"
 
 
 async def test_a_notice_of_somebody_who_left_is_given_up(db: Database, clock: Clock) -> None:
     await post(db, notice(user_id=99))
-    assert await drain_once(db, Postbox(), clock, "one") == 0
-    assert (await stored(db))["failed_because"] == "the account is gone"
+    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
+    assert (await stored(db))["failed_because"] == "there is no such account"
 
 
 async def test_a_claim_of_a_process_that_died_is_not_repeated(db: Database, clock: Clock) -> None:
     await post(db)
     stuck = Stuck()
-    task = asyncio.create_task(drain_once(db, stuck, clock, "one"))
+    task = asyncio.create_task(drain_once(db, stuck, clock, LINKS, "one"))
     await stuck.busy.wait()
     task.cancel()
     await asyncio.wait({task})
     clock.now += LONGEST_WAIT
-    assert await drain_once(db, Postbox(), clock, "one") == 0
+    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
     document = await stored(db)
     assert document["sending_at"] == FALL_MORNING
     assert "sent_at" not in document
@@ -216,10 +204,10 @@ async def test_a_claim_of_a_process_that_died_is_not_repeated(db: Database, cloc
 async def test_a_text_that_left_without_an_answer_is_not_repeated(db: Database, clock: Clock) -> None:
     await post(db)
     async with mail_server(TEXT=HANG_UP) as mail:
-        await drain_once(db, SmtpSender(mail.url, FROM), clock, "one")
+        await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
         mail.answers.clear()
         clock.now += LONGEST_WAIT
-        await drain_once(db, SmtpSender(mail.url, FROM), clock, "one")
+        await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
     assert len(mail.received) == 1
 
 
@@ -228,28 +216,28 @@ async def test_a_change_that_is_taken_back_sends_nothing(db: Database, clock: Cl
 
     async def promote(session: Session) -> None:
         await notices.add(db, notice(), session)
-        assert await drain_once(db, box, clock, "one") == 0  # not while it is undecided either
+        assert await drain_once(db, box, clock, LINKS, "one") == 0  # not while it is undecided either
         raise RuntimeError("the seat is gone")
 
     with pytest.raises(RuntimeError):
         await transaction(db, promote)
-    assert await drain_once(db, box, clock, "one") == 0
+    assert await drain_once(db, box, clock, LINKS, "one") == 0
     assert box.letters == []
 
 
 async def test_old_news_is_not_sent(db: Database, clock: Clock) -> None:
     await post(db)
     clock.now += FRESH + timedelta(seconds=1)
-    assert await drain_once(db, Postbox(), clock, "one") == 0
+    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
 
 
 async def test_one_process_at_a_time_sends(db: Database, clock: Clock) -> None:
     await post(db)
     assert await leases.hold(db, LEASE, "one", LEASE_TIME)
-    assert await drain_once(db, Postbox(), clock, "two") == 0
+    assert await drain_once(db, Postbox(), clock, LINKS, "two") == 0
     assert await leases.hold(db, LEASE, "one", LEASE_TIME)
     await db.lease.update_one({"_id": LEASE}, {"$set": {"until": datetime.now(UTC) - timedelta(hours=1)}})
-    assert await drain_once(db, Postbox(), clock, "two") == 1
+    assert await drain_once(db, Postbox(), clock, LINKS, "two") == 1
     assert not await leases.hold(db, LEASE, "one", LEASE_TIME)
     await leases.give_back(db, LEASE, "one")
     assert not await leases.hold(db, LEASE, "one", LEASE_TIME)
@@ -276,7 +264,7 @@ async def test_the_log_names_no_address_and_no_course(
 ) -> None:
     await post(db)
     with caplog.at_level("INFO", "quart_enroll"):
-        await drain_once(db, Postbox(refusal), clock, "one")
+        await drain_once(db, Postbox(refusal), clock, LINKS, "one")
     assert "@" not in caplog.text
     assert "PYT" not in caplog.text
 
@@ -292,7 +280,7 @@ async def test_the_outbox_is_drained_while_the_site_serves(
             await super().send(to, subject, text)
             sent.set()
 
-    async with sending(db, bell := Bell(), clock):
+    async with sending(db, bell := Bell(), clock, LINKS):
         await post(db)
         await asyncio.wait_for(sent.wait(), 20)
     assert len(bell.letters) == 1
@@ -314,13 +302,13 @@ async def test_a_fault_does_not_end_the_sending(db: Database, clock: Clock, monk
                 raise ZeroDivisionError
             sent.set()
 
-    async with sending(db, Clumsy(), clock):
+    async with sending(db, Clumsy(), clock, LINKS):
         await asyncio.wait_for(sent.wait(), 20)
     assert await db.notice.count_documents({"sent_at": {"$exists": True}}) == 1
 
 
 async def test_without_a_mail_server_nothing_is_sent(db: Database, clock: Clock) -> None:
     await post(db)
-    async with sending(db, None, clock):
+    async with sending(db, None, clock, LINKS):
         pass
     assert (await stored(db))["tries"] == 0

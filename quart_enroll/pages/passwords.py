@@ -1,0 +1,102 @@
+"""Another password: for who knows the old one, and for who has forgotten it."""
+
+from typing import TypeAlias
+
+from quart import flash, redirect, request, session, url_for
+from quart_auth import login_required
+from werkzeug import Response
+
+from quart_enroll import auth
+from quart_enroll.context import database, hasher, links, now, sends_mail
+from quart_enroll.errors import LinkDead, PasswordRefused, WrongPassword
+from quart_enroll.forms.accounts import ChangePasswordForm, ForgotForm, ResetForm
+from quart_enroll.rendering import render
+from quart_enroll.services import accounts, notices, resets
+
+Secret: TypeAlias = tuple[str | Response, int, dict[str, str]]
+
+UNTOLD = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+"""What keeps a link from those who should not read it."""
+
+TOKEN = "password_reset"  # noqa: S105  # where the session keeps it
+SENT = "If there is an account with this address, an e-mail with a link is on its way. The link works for one hour."
+
+
+@login_required
+async def change() -> str | Response | tuple[str, int]:
+    form = await ChangePasswordForm.from_request()
+    if request.method != "POST":
+        return _change_page(form)
+    if not form.validate():
+        return _change_page(form), 422
+    try:
+        await accounts.change_password(
+            database(),
+            hasher(),
+            auth.signed_in(),
+            old=form.current_password.data or "",
+            new=form.password.data or "",
+            now=now(),
+            keep=auth.this_login().key,
+        )
+    except WrongPassword as refusal:
+        form.current_password.errors = [refusal.sentence]
+        return _change_page(form), 422
+    except PasswordRefused as refusal:
+        form.password.errors = [refusal.sentence]
+        return _change_page(form), 422
+    await flash("Your password is changed. All your other sign-ins have ended.", "success")
+    return redirect(url_for("account"), 303)
+
+
+async def forgot() -> str | Response | tuple[str, int]:
+    form = await ForgotForm.from_request()
+    if request.method != "POST" or not sends_mail():
+        return _forgot_page(form)
+    if not form.validate():
+        return _forgot_page(form), 422
+    await notices.password_forgotten(database(), form.email.data or "", now())
+    await flash(SENT, "info")
+    return redirect(url_for("login"), 303)
+
+
+async def open_link(token: str) -> Secret:
+    """Take the link out of the address, where others might read it, and go on."""
+    session[TOKEN] = token
+    return redirect(url_for("password_reset"), 303), 303, UNTOLD
+
+
+async def reset() -> Secret | Response:
+    token = session.get(TOKEN, "")
+    form = await ResetForm.from_request()
+    try:
+        if request.method != "POST":
+            await links().find(database(), token, now())
+            return _reset_page(form, 200)
+        if not form.validate():
+            return _reset_page(form, 422)
+        user = await resets.reset(
+            database(), hasher(), links(), token=token, password=form.password.data or "", now=now()
+        )
+    except PasswordRefused as refusal:
+        form.password.errors = [refusal.sentence]
+        return _reset_page(form, 422)
+    except LinkDead as refusal:
+        return render("link_dead.html", sentence=refusal.sentence), 410, UNTOLD
+    session.pop(TOKEN, None)
+    if auth.user() == user:  # this sign-in has ended with all the others
+        auth.forget()
+    await flash("Your new password is saved. Please sign in with it.", "success")
+    return redirect(url_for("login"), 303)
+
+
+def _change_page(form: ChangePasswordForm) -> str:
+    return render("password_change.html", account=True, form=form)
+
+
+def _forgot_page(form: ForgotForm) -> str:
+    return render("password_forgot.html", login=True, form=form, sends_mail=sends_mail())
+
+
+def _reset_page(form: ResetForm, status: int) -> Secret:
+    return render("password_reset.html", login=True, form=form), status, UNTOLD

@@ -1,0 +1,70 @@
+"""A new password for who has forgotten the old one: by a signed link that works once, and for an hour.
+
+Nothing is stored for it. The link names the user and carries a digest of the hash that the password has when the link
+is made; any new password changes the hash, and so every link that was made before is dead.
+"""
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+from hmac import compare_digest
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from quart_enroll.errors import LinkDead
+from quart_enroll.models import Credentials, User
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import users
+from quart_enroll.services import accounts, password_rules
+from quart_enroll.services.passwords import Hasher
+
+LIFETIME = timedelta(hours=1)
+
+FORGOT_PATH, RESET_PATH = "/password/forgot", "/password/reset"
+"""Where the site has the pages that e-mails lead to."""
+
+
+class Links:
+    """Makes and reads the links, all of them below `public_url`: never below what a request calls the site."""
+
+    def __init__(self, secret_key: str, public_url: str) -> None:
+        self._serializer = URLSafeSerializer(secret_key, "password reset", signer_kwargs={"digest_method": sha256})
+        self._public_url = public_url
+
+    @property
+    def forgot(self) -> str:
+        """The address of the page where anybody asks for a link."""
+        return f"{self._public_url}{FORGOT_PATH}"
+
+    def reset(self, found: Credentials, now: datetime) -> str:
+        """Return the link for this user."""
+        until = int((now + LIFETIME).timestamp())
+        token = self._serializer.dumps([found.user.user_id, until, _seal(found)])
+        return f"{self._public_url}{RESET_PATH}/{token}"
+
+    async def find(self, db: Database, token: str, now: datetime) -> Credentials:
+        """Return whose link this is, and the password that it replaces; raise LinkDead."""
+        try:
+            user_id, until, seal = self._serializer.loads(token)
+        except (BadData, UnicodeError):
+            raise LinkDead from None
+        found = await users.credentials_of(db, user_id) if now.timestamp() < until else None
+        if found is None or not compare_digest(seal, _seal(found)):
+            raise LinkDead
+        return found
+
+
+async def reset(db: Database, hasher: Hasher, links: Links, *, token: str, password: str, now: datetime) -> User:
+    """Give the link's user the password, and end everything that the old one has begun.
+
+    Raises LinkDead and PasswordRefused. Of two at once with one link, one finds it dead.
+    """
+    found = await links.find(db, token, now)
+    user = found.user
+    password_rules.check_choice(password, email=user.email, first_name=user.first_name, last_name=user.last_name)
+    if not await accounts.replace_password(db, found, await hasher.hash(password), now):
+        raise LinkDead
+    return user
+
+
+def _seal(found: Credentials) -> str:
+    return sha256(f"{found.user.user_id} {found.password}".encode()).hexdigest()[:32]
