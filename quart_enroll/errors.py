@@ -201,6 +201,22 @@ class WrongPassword(Refused):
         super().__init__("That is not your password.")
 
 
+class LastRegistrar(Refused):
+    code = "last_registrar"
+
+    def __init__(self) -> None:
+        super().__init__("You are the only registrar. Somebody else must become one before your account can go.")
+
+
+class AccountGone(Refused):
+    """The account was removed while one of its requests was on the way."""
+
+    code = "account_gone"
+
+    def __init__(self) -> None:
+        super().__init__("This account is deleted. Nothing was changed.")
+
+
 class LinkDead(Refused):
     code = "link_dead"
 

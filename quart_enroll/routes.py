@@ -18,6 +18,7 @@ from quart_enroll.pages import (
     history,
     home,
     passwords,
+    privacy,
     waitlist,
 )
 from quart_enroll.services import resets
@@ -50,6 +51,8 @@ ROUTES = [
     Route("/waitlist", "waitlist_join", waitlist.join, POST),
     Route("/waitlist/leave", "waitlist_leave", waitlist.leave, POST),
     Route("/account", "account", account.account),
+    Route("/account/data", "account_data", privacy.data),
+    Route("/account/delete", "account_delete", privacy.delete, GET + POST),
     Route("/account/end", "account_end", account.end, POST),
     Route("/account/password", "account_password", passwords.change, GET + POST),
     Route("/account/sign-out", "account_sign_out", account.sign_out_everywhere, POST),

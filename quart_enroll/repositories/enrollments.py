@@ -71,6 +71,13 @@ async def held_by(db: Database, user_id: int, term: str, session: Session | None
     ]
 
 
+async def seats_of(db: Database, user_id: int, session: Session | None = None) -> list[SectionKey]:
+    """Return the sections in which the student has a seat, in any term."""
+    placed = {"user_id": user_id, "status": "enrolled", "term": {"$exists": True}, "section": {"$exists": True}}
+    found = db.enrollment.find(placed, session=session)
+    return [SectionKey(row["term"], row["courseID"], row["section"]) async for row in found]
+
+
 async def taken_before(
     db: Database, user_id: int, courses: Sequence[str], session: Session | None = None
 ) -> set[tuple[str, str]]:

@@ -1,10 +1,21 @@
-"""The collection `schedule`: each student's guard in a term, which every change of theirs writes first."""
+"""The collection `schedule`: each student's guard in a term, which every change of theirs writes first.
+
+Where an account was removed its schedules stay for an hour, closed, and nothing else: no request that was on the way
+can begin anything there.
+"""
+
+from datetime import datetime
 
 from pymongo import IndexModel, ReturnDocument
+from pymongo.errors import DuplicateKeyError
 
+from quart_enroll.errors import AccountGone
 from quart_enroll.mongo import Database, Document, Session
 
-INDEXES = [IndexModel([("user_id", 1), ("term", 1)], unique=True)]
+INDEXES = [
+    IndexModel([("user_id", 1), ("term", 1)], unique=True),
+    IndexModel("closed_at", expireAfterSeconds=3600),
+]
 
 SCHEMA = {
     "bsonType": "object",
@@ -14,17 +25,34 @@ SCHEMA = {
         "term": {"bsonType": "string"},
         "credits": {"bsonType": "number", "minimum": 0},
         "version": {"bsonType": ["int", "long"]},
+        "closed_at": {"bsonType": "date"},
     },
 }
 
 
 async def guard(db: Database, user_id: int, term: str, session: Session | None) -> None:
-    """Let no other change of this student in this term go on beside this one: one of the two runs again."""
-    await db.schedule.find_one_and_update(
+    """Let no other change of this student in this term go on beside this one: one of the two runs again.
+
+    Raises AccountGone when the schedule is closed.
+    """
+    try:
+        await db.schedule.find_one_and_update(
+            {"user_id": user_id, "term": term, "closed_at": {"$exists": False}},
+            {"$inc": {"version": 1}, "$setOnInsert": {"credits": 0}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+    except DuplicateKeyError:  # there is one, but not an open one
+        raise AccountGone from None
+
+
+async def close(db: Database, user_id: int, term: str, at: datetime, session: Session | None) -> None:
+    """Let no change of this student in this term begin any more."""
+    await db.schedule.update_one(
         {"user_id": user_id, "term": term},
-        {"$inc": {"version": 1}, "$setOnInsert": {"credits": 0}},
+        {"$inc": {"version": 1}, "$set": {"credits": 0, "closed_at": at}},
         upsert=True,
-        return_document=ReturnDocument.AFTER,
         session=session,
     )
 

@@ -65,6 +65,18 @@ async def find_credentials(db: Database, email: str) -> Credentials | None:
     return None
 
 
+async def find(db: Database, user_id: int, session: Session | None = None) -> User | None:
+    """Return the user of that number, or None."""
+    document = await db.user.find_one({"user_id": user_id}, SHOWN, session=session)
+    return None if document is None else to_user(document)
+
+
+async def has_another_registrar(db: Database, user_id: int, session: Session) -> bool:
+    """Tell whether somebody else is a registrar; of two transactions that ask at once one runs again."""
+    await db.counter.update_one({"_id": "registrar"}, {"$inc": {"value": 1}}, upsert=True, session=session)
+    return bool(await db.user.find_one({"role": "registrar", "user_id": {"$ne": user_id}}, session=session))
+
+
 async def credentials_of(db: Database, user_id: int) -> Credentials | None:
     """Return the user of that number and the hash of the password."""
     document = await db.user.find_one({"user_id": user_id}, SHOWN | {"password": 1})
@@ -120,9 +132,14 @@ async def next_number(db: Database) -> int:
 
 
 async def raise_counter(db: Database, at_least: int = 0) -> bool:
-    """Bring the counter up to the highest user_id there is, or `at_least`; return whether it was behind."""
-    highest = await db.user.find_one(NUMBERED, {"user_id": 1}, sort=[("user_id", -1)])
-    value = max(at_least, 0 if highest is None else int(highest["user_id"]))
+    """Bring the counter up to the highest user_id there is or was, or `at_least`; return whether it was behind.
+
+    Of users who were removed, the history still knows the numbers.
+    """
+    value = at_least
+    for collection in (db.user, db.event):
+        highest = await collection.find_one(NUMBERED, {"user_id": 1}, sort=[("user_id", -1)])
+        value = max(value, 0 if highest is None else int(highest["user_id"]))
     result = await db.counter.update_one({"_id": "user_id"}, {"$max": {"value": value}}, upsert=True)
     return bool(result.modified_count or result.upserted_id)
 

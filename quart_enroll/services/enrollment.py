@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quart_enroll.errors import (
+    AccountGone,
     AlreadyEnrolled,
     AlreadyWaiting,
     DropClosed,
@@ -26,6 +27,7 @@ from quart_enroll.services.seats import Change, Offer, Placed
 from quart_enroll.services.turnstile import change
 
 UNDISPUTED = (
+    AccountGone,
     AlreadyEnrolled,
     AlreadyWaiting,
     NotEnrolled,

@@ -111,6 +111,29 @@ async def test_a_course_wanted_before_signing_in_is_not_forgotten(address: str, 
     await expect(page.get_by_text("You are enrolled in PYT 101")).to_be_visible()
 
 
+async def test_see_the_sign_in_choose_another_password_and_leave_for_good(address: str, page: Page) -> None:
+    await _register(page, address)
+    await page.get_by_role("link", name="Account").click()
+    await expect(page.get_by_role("listitem").filter(has_text="Chrome on Linux")).to_contain_text("This browser")
+    await page.get_by_role("link", name="Change password").click()
+    await page.get_by_label("Your Password Now").fill(PASSWORD)
+    await page.get_by_label("New Password").fill("password1")
+    await page.get_by_label("Confirm Password").fill("password1")
+    await page.get_by_role("button", name="Change password").click()
+    await expect(page.get_by_role("alert")).to_be_focused()
+    await page.get_by_label("Your Password Now").fill(PASSWORD)
+    await page.get_by_label("New Password").fill("a newer horse battery")
+    await page.get_by_label("Confirm Password").fill("a newer horse battery")
+    await page.get_by_role("button", name="Change password").click()
+    await expect(page.get_by_text("Your password is changed.")).to_be_visible()
+
+    await page.get_by_role("link", name="Delete my account").click()
+    await page.get_by_label("Password").fill("a newer horse battery")
+    await page.get_by_role("button", name="Delete my account").click()
+    await expect(page.get_by_text("Your account is deleted")).to_be_visible()
+    await expect(page.get_by_role("link", name="Login")).to_be_visible()
+
+
 async def test_the_visitor_chooses_dark_and_it_stays(address: str, page: Page) -> None:
     await page.goto(address)
     await page.get_by_role("button", name="Dark").click()
@@ -123,14 +146,16 @@ async def test_the_visitor_chooses_dark_and_it_stays(address: str, page: Page) -
 async def test_axe_finds_nothing_on_any_page(address: str, page: Page, width: int, theme: str) -> None:
     await page.set_viewport_size({"width": width, "height": 800})
     await page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-    for path in ("/", "/courses/", "/login", "/register", "/enrollment/form?courseID=0", "/courses/Never"):
+    pages = ("/", "/courses/", "/login", "/register", "/password/forgot", "/password/reset/no-link")
+    for path in (*pages, "/enrollment/form?courseID=0", "/courses/Never"):
         await _assert_accessible(page, address + path)
     await _register(page, address)
     for name in ("Enroll in PYT 101, section 01", "Join waitlist of PHP 202"):
         await page.goto(f"{address}/courses/Fall")
         await page.get_by_role("button", name=name).click()
     form = "/enrollment/form?courseID="
-    for path in ("/", "/courses/Fall", "/enrollment", f"{form}1111", f"{form}3333", "/enrollment/history", "/user"):
+    pages = ("/", "/courses/Fall", "/enrollment", f"{form}1111", f"{form}3333", "/enrollment/history", "/user")
+    for path in (*pages, "/account", "/account/password", "/account/delete"):
         await _assert_accessible(page, address + path)
 
 

@@ -87,9 +87,10 @@ async def test_the_registrar_sees_the_students(rita: Browser) -> None:
     assert RITA.email not in page
 
 
-async def test_pages_that_the_school_has_no_template_for_stand_in_its_layout(anyone: Browser) -> None:
-    for path, status in (("/enrollment/form?courseID=1111", 200), ("/nowhere", 404), ("/courses/never", 404)):
-        response = await anyone.get(path)
+async def test_pages_that_the_school_has_no_template_for_stand_in_its_layout(ada: Browser) -> None:
+    pages = ("/enrollment/form?courseID=1111", "/account", "/account/password", "/account/delete", "/password/forgot")
+    for path, status in (*((path, 200) for path in pages), ("/nowhere", 404), ("/courses/never", 404)):
+        response = await ada.get(path)
         assert response.status_code == status
         assert "navbar-brand" in await text(response)
 

@@ -101,4 +101,5 @@ def test_there_are_words_for_all_that_can_happen() -> None:
     assert actions == history.DONE.keys() | history.TRIED.keys()
     recorded = {kind.code for kind in Refused.__subclasses__() if kind not in UNDISPUTED}
     other_business = {"email_taken", "wrong_credentials", "bad_row", "busy"}
+    other_business |= {"password_refused", "wrong_password", "link_dead", "last_registrar"}
     assert recorded - other_business <= history.BECAUSE.keys()
