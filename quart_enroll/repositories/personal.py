@@ -10,7 +10,7 @@ HANDED_OUT = {
     "enrollment": {"_id": 0},
     "waitlist": {"_id": 0},
     "schedule": {"_id": 0},
-    "event": {"_id": 0},
+    "event": {"_id": 0, "actor": 0},  # who gave the seat back that somebody got is that one's business
     "notice": {"_id": 0},
 }
 """The collections that know of users, and what of their rows stays inside: secrets, the database's own keys."""

@@ -305,6 +305,19 @@ async def test_who_has_no_password_yet_chooses_one_by_a_link(
     assert await signs_in(app, NEW)
 
 
+async def test_the_registrar_makes_a_link_for_who_gets_no_e_mail(anyone: Browser, app: Quart) -> None:
+    async def run(email: str) -> tuple[int, str]:
+        words = ("password-link", "--email", email)
+        result = await asyncio.to_thread(app.test_cli_runner().invoke, args=words)
+        return result.exit_code, result.output
+
+    assert await run("nobody@school.example") == (1, "Error: There is no account with this address.\n")
+    code, printed = await run(ADA.email)
+    assert (code, printed.startswith(f"{PUBLIC_URL}/password/reset/")) == (0, True)
+    await anyone.get(printed.strip().removeprefix(PUBLIC_URL))
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
+
+
 async def test_the_log_names_no_link(app: Quart) -> None:
     async with app.test_request_context("/password/reset/a-secret"):
         assert "'/password/reset/<token>'" in this_request()

@@ -79,8 +79,10 @@ async def test_the_data_is_a_file_with_everything_about_me(ada: Browser, school:
 
 
 async def test_the_data_has_no_secret_and_nothing_of_anybody_else(ada: Browser, bob: Browser, school: Database) -> None:
+    await enrollment.drop(school, BOB.user_id, PYT, NOW)  # which gives ada a seat
     found = await ada.read("/account/data")
-    secrets = [row["_id"] async for row in school.login.find()] + ["scrypt", BOB.email, '"user_id": 2']
+    assert '"action": "promote"' in found
+    secrets = [row["_id"] async for row in school.login.find()] + ["scrypt", BOB.email, '"user_id": 2', "actor"]
     assert not [secret for secret in secrets if secret in found]
 
 

@@ -1,0 +1,22 @@
+"""`password-link`: a new password for somebody who can't get an e-mail."""
+
+from datetime import UTC, datetime
+
+import click
+
+from quart_enroll.commands.running import in_database, the_app
+from quart_enroll.repositories import users
+from quart_enroll.services.resets import Links
+
+
+@click.command("password-link", short_help="Print a link to a new password.")
+@click.option("--email", prompt="Email")
+def password_link(email: str) -> None:
+    """Print a link by which a user chooses a new password, once and within an hour."""
+    config = the_app().config
+    if not config["PUBLIC_URL"]:
+        raise click.ClickException("Set PUBLIC_URL first, so that the link leads to the site.")
+    found = in_database(lambda db: users.find_credentials(db, email))
+    if found is None:
+        raise click.ClickException("There is no account with this address.")
+    click.echo(Links(config["SECRET_KEY"], config["PUBLIC_URL"]).reset(found, datetime.now(UTC)))
