@@ -123,6 +123,11 @@ class Config:
     web_concurrency: int = _setting(
         "Processes that serve the site, at most one for each core.", _number(int, 1, 64), default=1
     )
+    proxies: int = _setting(
+        "Proxies in front of the site that add to X-Forwarded-For, such as Heroku's router; in development none.",
+        _number(int, 0, 10),
+        default=1,
+    )
     template_overrides: Path | None = _setting(  # noqa: RUF009  # it gives a dataclass field
         "A folder with the school's own templates, searched before those of the site.", _folder, default=None
     )
@@ -197,6 +202,7 @@ class Config:
         if values.get("smtp_url") and not values.get("mail_from"):
             raise _error("mail_from", "must be set when SMTP_URL is")
         if values.get("app_env") == "development":
+            values.setdefault("proxies", 0)
             values["secret_key"] = values.get("secret_key") or _kept_secret_key(folder / ".secret-key")
             values.setdefault("public_url", f"http://localhost:{values.get('port', cls.port)}")
         else:

@@ -4,22 +4,22 @@ import asyncio
 import os
 import re
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from quart import Quart, Response, abort, g, has_request_context, redirect, request
+from quart import Quart, abort, g, has_request_context, redirect, request
 from quart.ctx import RequestContext
-from quart.typing import ResponseReturnValue
+from quart.typing import ResponseReturnValue, ResponseTypes
 from quart_auth import Unauthorized
 from werkzeug import Response as BaseResponse
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from quart_enroll import assets, auth, commands, mongo, rendering, routes
+from quart_enroll import assets, auth, commands, headers, mongo, proxies, rendering, routes
 from quart_enroll.context import EXTENSION, Open
 from quart_enroll.errors import Busy, Refused, UnknownTerm
 from quart_enroll.forms.base import SAFE, csrf_token, has_token
@@ -41,9 +41,6 @@ LARGEST_BODY = 64 * 1024
 IN_THE_QUEUE = 0.5
 """Seconds that a page may wait for a thread of the driver, past the time that the database has to answer."""
 
-CONTENT_POLICY = "default-src 'self'; img-src 'self' data:"
-FRAME_POLICY = "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-
 OpenDatabase = Callable[[str, float], AbstractAsyncContextManager[mongo.Database]]
 
 
@@ -52,10 +49,13 @@ class Enroll(Quart):
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer requests; there is nothing to talk about over websockets."""
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close"})
-        else:
-            await super().asgi_app(scope, receive, send)
+        match scope["type"]:
+            case "http":
+                await super().asgi_app(proxies.believe(scope, self.config["PROXIES"]), receive, send)
+            case "websocket":
+                await send({"type": "websocket.close"})
+            case _:
+                await super().asgi_app(scope, receive, send)
 
     async def dispatch_request(self, request_context: RequestContext | None = None) -> ResponseReturnValue:
         """Run the view; one that only reads waits for the database no longer than one operation may take.
@@ -65,6 +65,10 @@ class Enroll(Quart):
         limit = self.config["DATABASE_TIMEOUT"] + IN_THE_QUEUE if request.method in SAFE else None
         async with asyncio.timeout(limit):
             return await super().dispatch_request(request_context)
+
+    async def finalize_request(self, *args: Any, **options: Any) -> ResponseTypes:
+        """Make the answer, whatever came of the request; none leaves the site without its headers."""
+        return headers.add(self, await super().finalize_request(*args, **options))
 
     def log_exception(self, exception_info: Any) -> None:
         what = errors.this_request() if has_request_context() else "start"
@@ -88,10 +92,10 @@ def create_app(
     assets.init_app(app, config.template_overrides)
     app.before_request(number_request)
     app.before_request(redirect_by_path)
+    app.before_request(proxies.insist_on_https)
     auth.init_app(app, remembered=REMEMBERED)
     app.before_request(refuse_forged)
     app.before_request(notices.show)
-    app.after_request(headers_for(config))
     routes.register(app)
     _register_errors(app)
     commands.register(app)
@@ -120,8 +124,12 @@ def _configure(app: Quart, config: "Config") -> None:
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         BODY_TIMEOUT=20,  # seconds, below the 30 of Heroku's router
         RESPONSE_TIMEOUT=25,
+        # Browsers take a cookie of such a name from this very host alone, and over https.
+        SESSION_COOKIE_NAME="__Host-session" if secure else "session",
+        SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_SAMESITE="Lax",
+        QUART_AUTH_COOKIE_NAME="__Host-QUART_AUTH" if secure else "QUART_AUTH",
         QUART_AUTH_COOKIE_SECURE=secure,
         TEMPLATES_AUTO_RELOAD=not secure,
     )
@@ -164,20 +172,3 @@ async def refuse_forged() -> None:
     await request.form  # a body that is too large or too slow is refused here, before anything looks into it
     if not comes_from_this_site() and not await has_token():
         abort(400, errors.FORGED)
-
-
-def headers_for(config: "Config") -> Callable[[Response], Awaitable[Response]]:
-    """Return what adds to each answer what browsers should know: what pages need, and what no cache may keep."""
-    # A school's own templates may load styles and scripts from where they always did.
-    policy = FRAME_POLICY if config.template_overrides else f"{CONTENT_POLICY}; {FRAME_POLICY}"
-
-    async def add_headers(response: Response) -> Response:
-        headers = response.headers
-        headers["X-Request-ID"] = g.get("request_id", "")
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers.setdefault("Referrer-Policy", "same-origin")
-        headers["Content-Security-Policy"] = policy
-        headers.setdefault("Cache-Control", "no-store" if auth.user() else "no-cache")
-        return response
-
-    return add_headers

@@ -117,8 +117,8 @@ class Browser:
         response = await self.get(path, follow_redirects=True)
         return str(await response.get_data(as_text=True))
 
-    async def sign_in(self, user: User, password: str = PASSWORD, **fields: Any) -> Response:
-        return await self.post("/login", form={"email": user.email, "password": password} | fields)
+    async def sign_in(self, user: User, password: str = PASSWORD, scheme: str = "http", **fields: Any) -> Response:
+        return await self.post("/login", form={"email": user.email, "password": password} | fields, scheme=scheme)
 
 
 def _from_our_page(options: dict[str, Any]) -> dict[str, Any]:

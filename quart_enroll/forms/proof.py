@@ -20,6 +20,7 @@ def _vouched(older_header: str) -> bool:
     if (site := request.headers.get("Sec-Fetch-Site")) is not None:
         return site == "same-origin"
     try:
-        return urlsplit(request.headers.get(older_header, "")).netloc == request.host
+        page = urlsplit(request.headers.get(older_header, ""))
     except ValueError:  # not an address at all
         return False
+    return (page.scheme, page.netloc) == (request.scheme, request.host)

@@ -54,7 +54,7 @@ CHANGES = {
 }
 
 
-def _address(rule: str) -> str:
+def address(rule: str) -> str:
     for name, value in VALUES.items():
         rule = rule.replace(name, value)
     return rule
@@ -68,7 +68,7 @@ def test_every_door_is_listed(app: Quart) -> None:
 
 @pytest.mark.parametrize("rule", DOORS)
 async def test_each_door_opens_for_whom_it_should(rule: str, anyone: Browser, ada: Browser, rita: Browser) -> None:
-    answers = [(await visitor.get(_address(rule))).status_code for visitor in (anyone, ada, rita)]
+    answers = [(await visitor.get(address(rule))).status_code for visitor in (anyone, ada, rita)]
     assert tuple(answers) == DOORS[rule]
 
 

@@ -90,15 +90,6 @@ async def test_the_routers_request_number_is_kept_only_if_it_is_one(anyone: Brow
     assert len(response.headers["X-Request-ID"]) == 16
 
 
-async def test_every_answer_tells_browsers_to_be_strict(anyone: Browser, ada: Browser) -> None:
-    for path in ("/", "/nothing", "/api/", "/login"):
-        headers = (await anyone.get(path)).headers
-        assert headers["X-Content-Type-Options"] == "nosniff"
-        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
-        assert "unsafe-inline" not in headers["Content-Security-Policy"]
-    assert (await ada.get("/courses/")).headers["Cache-Control"] == "no-store"
-
-
 async def test_a_change_whose_client_is_gone_comes_to_its_end_before_the_database_closes(
     db: Database, mongod: str
 ) -> None:
