@@ -21,7 +21,7 @@ from werkzeug.routing import RequestRedirect
 
 from quart_enroll import assets, auth, commands, headers, mongo, proxies, rendering, routes
 from quart_enroll.context import EXTENSION, Open
-from quart_enroll.errors import Busy, Refused, UnknownTerm
+from quart_enroll.errors import Busy, PleaseWait, Refused, UnknownTerm
 from quart_enroll.forms.base import SAFE, csrf_token, has_token
 from quart_enroll.forms.proof import comes_from_this_site
 from quart_enroll.mail import PrintedSender, Sender, SmtpSender
@@ -147,6 +147,7 @@ def _register_errors(app: Quart) -> None:
     app.register_error_handler(Refused, errors.refused)
     app.register_error_handler(UnknownTerm, errors.unknown_term)
     app.register_error_handler(Busy, errors.busy)
+    app.register_error_handler(PleaseWait, errors.please_wait)
     for away in (TimeoutError, *mongo.AWAY):
         app.register_error_handler(away, errors.database_away)
 

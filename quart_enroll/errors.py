@@ -1,6 +1,8 @@
 """Reasons to refuse, each with its own sentence for people and a stable code for programs."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+from math import ceil
 
 
 class Refused(Exception):
@@ -225,6 +227,18 @@ class LinkDead(Refused):
             "This link was used already, or it is older than an hour. "
             "If you have chosen a new password, sign in with it; if not, ask for another link."
         )
+
+
+class PleaseWait(Refused):
+    """It was tried too often; `retry_after` is in seconds. The words tell nothing of any account."""
+
+    code = "please_wait"
+
+    def __init__(self, wait: timedelta) -> None:
+        self.retry_after = max(1, ceil(wait.total_seconds()))
+        minutes = ceil(self.retry_after / 60)
+        time = f"{minutes} minutes" if minutes > 1 else "a minute"
+        super().__init__(f"That was tried too often. Please wait {time}, then try again.")
 
 
 class BadRow(Refused):

@@ -1,7 +1,7 @@
 """Frozen facts: what the repositories hand to the floors above. Field names are the stored ones."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
@@ -217,6 +217,21 @@ class Login:
     remembered: bool
     address: str = ""
     agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often something may be tried: `limit` times in a row, of which one is forgotten every `fades_in`.
+
+    The last of them lets the next one wait for `first_wait`, each further one for twice as long as before, up to
+    `longest_wait`; past the limit no more than `steps` are remembered.
+    """
+
+    limit: int
+    fades_in: timedelta
+    first_wait: timedelta = timedelta(minutes=1)
+    longest_wait: timedelta = timedelta(minutes=15)
+    steps: int = 4
 
 
 @dataclass(frozen=True, slots=True)

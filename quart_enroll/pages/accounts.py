@@ -1,19 +1,29 @@
 """Register, sign in, sign out; and the registrar's list of students."""
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
 from quart import flash, redirect, request, url_for
 from werkzeug import Response
 
-from quart_enroll import auth
-from quart_enroll.context import database, hasher
-from quart_enroll.errors import EmailTaken, PasswordRefused, WrongCredentials
+from quart_enroll import auth, known_browsers
+from quart_enroll.context import database, hasher, now
+from quart_enroll.errors import EmailTaken, PasswordRefused, PleaseWait, WrongCredentials
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.forms.proof import link_is_ours
-from quart_enroll.rendering import render, spoken
+from quart_enroll.models import User
+from quart_enroll.pages import errors
+from quart_enroll.rendering import render, spoken, wants_json
 from quart_enroll.repositories import users
-from quart_enroll.services import accounts
+from quart_enroll.services import accounts, limits
+
+Form = TypeVar("Form", LoginForm, RegisterForm)
+Page = tuple[str, int] | tuple[str, int, dict[str, str]]
+"""A page with its status, and with headers."""
 
 
-async def register() -> str | Response | tuple[str, int]:
+async def register() -> str | Response | Page:
     if auth.user():
         return await _signed_in_already()
     form = await RegisterForm.from_request(next=request.args.get("next"))
@@ -22,26 +32,21 @@ async def register() -> str | Response | tuple[str, int]:
     if not form.validate():
         return _register_page(form), 422
     try:
-        user = await accounts.register(
-            database(),
-            hasher(),
-            email=form.email.data or "",
-            password=form.password.data or "",
-            first_name=form.first_name.data or "",
-            last_name=form.last_name.data or "",
-        )
+        user = await _register(form)
+    except PleaseWait as refusal:
+        return await _please_wait(refusal, _register_page, form)
     except EmailTaken as refusal:
         form.email.errors = [refusal.sentence]
         return _register_page(form), 422
     except PasswordRefused as refusal:
         form.password.errors = [refusal.sentence]
         return _register_page(form), 422
-    await auth.begin(user, remember=False)
+    await _begin(user, remember=False)
     await flash(f"Welcome, {user.first_name}. Your account is ready, and you are signed in.", "success")
     return _onward(form.next.data)
 
 
-async def login() -> str | Response | tuple[str, int]:
+async def login() -> str | Response | Page:
     if auth.user() and request.method != "POST":
         return await _signed_in_already()
     form = await LoginForm.from_request(next=request.args.get("next"))
@@ -49,14 +54,16 @@ async def login() -> str | Response | tuple[str, int]:
         return _login_page(form)
     if not form.validate():
         return _login_page(form), 422
+    email, password = form.email.data or "", form.password.data or ""
     try:
-        user = await accounts.check(
-            database(), hasher(), email=form.email.data or "", password=form.password.data or ""
-        )
+        async with limits.guess(database(), known_browsers.asker(email), now()):
+            user = await accounts.check(database(), hasher(), email=email, password=password)
+    except PleaseWait as refusal:
+        return await _please_wait(refusal, _login_page, form)
     except WrongCredentials as refusal:
         await flash(refusal.sentence, "danger")
         return _login_page(form), 422
-    last = await auth.begin(user, remember=form.remember_me.data)
+    last = await _begin(user, remember=form.remember_me.data)
     before = f" Your last sign-in was on {spoken(last)}." if last else ""
     await flash(f"Hello, {user.first_name}. You are signed in.{before}", "success")
     return _onward(form.next.data)
@@ -74,6 +81,37 @@ async def logout() -> str | Response:
 @auth.registrar_required
 async def user() -> str:
     return render("user.html", user=True, users=await users.find_students(database()))
+
+
+async def _register(form: RegisterForm) -> User:
+    """Make the account; who has it already and knows its password is as good, so that is a guess like any other."""
+    email = form.email.data or ""
+    asker = known_browsers.asker(email)
+    await limits.registering(database(), asker, now())
+    async with limits.guess(database(), asker, now()):
+        return await accounts.register(
+            database(),
+            hasher(),
+            email=email,
+            password=form.password.data or "",
+            first_name=form.first_name.data or "",
+            last_name=form.last_name.data or "",
+        )
+
+
+async def _begin(user: User, *, remember: bool) -> datetime | None:
+    """Sign the user in, in a browser that the account knows from now on; return when it was before."""
+    known_browsers.remember(user.email)
+    return await auth.begin(user, remember=remember)
+
+
+async def _please_wait(refusal: PleaseWait, page: Callable[[Form], str], form: Form) -> Page:
+    """Tell it on the page of the form, with what was typed."""
+    if wants_json():
+        raise refusal
+    errors.log(refusal)
+    await flash(refusal.sentence, "danger")
+    return page(form), 429, {"Retry-After": str(refusal.retry_after)}
 
 
 async def _signed_in_already() -> Response:

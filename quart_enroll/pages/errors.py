@@ -10,7 +10,7 @@ from quart_auth import Unauthorized
 from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
-from quart_enroll.errors import Busy, Refused, UnknownCourse, UnknownTerm
+from quart_enroll.errors import Busy, PleaseWait, Refused, UnknownCourse, UnknownTerm
 from quart_enroll.rendering import render, wants_json
 
 RETRY_AFTER = 5
@@ -22,6 +22,7 @@ WORDS = {
     404: ("Page not found", "There is nothing at this address."),
     405: ("This can’t be done", "This address can’t be used in that way."),
     413: ("Too much at once", "That is more than this site accepts at once. Nothing was changed."),
+    429: ("One moment, please", "That was tried too often."),
     500: ("Sorry, that went wrong", "Something went wrong on our side."),
     503: ("One moment, please", "The site can’t reach its database at the moment. Nothing is lost."),
 }
@@ -91,9 +92,21 @@ async def busy(error: Busy) -> Response:
     return await _answer(503, error.code, error.sentence, retry_after=error.retry_after)
 
 
+async def please_wait(error: PleaseWait) -> Response:
+    log(error)
+    response = await _answer(429, error.code, error.sentence)
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
 async def database_away(error: Exception) -> Response:
     current_app.logger.error("database away: %s %s", this_request(), type(error).__name__)
     return await _answer(503, "database_away", WORDS[503][1], retry_after=RETRY_AFTER)
+
+
+def log(error: PleaseWait) -> None:
+    """Write that something was tried too often, and nothing of who tried it."""
+    current_app.logger.warning("%s: %s", error.code, this_request())
 
 
 def this_request() -> str:

@@ -1,5 +1,6 @@
 """The collection `user`, and the counter that numbers its people."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -58,7 +59,8 @@ async def find_credentials(db: Database, email: str) -> Credentials | None:
     Where a Flask database has the address twice, the exact spelling decides, then the older account.
     """
     found = db.user.find(NUMBERED | {"email": email}, SHOWN | {"password": 1}, collation=ANY_CASE).sort("user_id")
-    documents = await found.to_list(10)
+    # The database overlooks more than capitals: marks and signs that would give one account a thousand spellings.
+    documents = [document for document in await found.to_list(10) if any_case(document["email"]) == any_case(email)]
     exact = [document for document in documents if document["email"] == email]
     for document in exact or documents:
         return Credentials(to_user(document), str(document.get("password", "")))
@@ -81,6 +83,11 @@ async def credentials_of(db: Database, user_id: int) -> Credentials | None:
     """Return the user of that number and the hash of the password."""
     document = await db.user.find_one({"user_id": user_id}, SHOWN | {"password": 1})
     return None if document is None else Credentials(to_user(document), str(document.get("password", "")))
+
+
+def any_case(email: str) -> str:
+    """Return what all spellings of an address have in common."""
+    return unicodedata.normalize("NFKC", email).casefold()
 
 
 async def find_students(db: Database) -> list[User]:

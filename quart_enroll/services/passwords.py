@@ -16,6 +16,10 @@ RETRY_AFTER = 5
 """Seconds after which somebody who found the queue full should try again."""
 
 
+class NotBegun(asyncio.CancelledError):
+    """The client hung up before a thread had looked at the password."""
+
+
 class Hasher:
     """A few threads that hash, with a bounded queue in front; use it with `with`.
 
@@ -53,8 +57,13 @@ class Hasher:
         if self._waiting >= self._queue:
             raise Busy(RETRY_AFTER)
         self._waiting += 1
+        running = self._executor.submit(work)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+            return await asyncio.wrap_future(running)
+        except asyncio.CancelledError:
+            if running.cancelled():
+                raise NotBegun from None
+            raise
         finally:
             self._waiting -= 1
 

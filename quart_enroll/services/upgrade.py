@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from quart_enroll.models import Section, SectionKey
 from quart_enroll.mongo import Database, ensure_indexes, ensure_validator
 from quart_enroll.repositories import (
+    attempts,
     courses,
     enrollments,
     events,
@@ -39,6 +40,7 @@ REPOSITORIES: dict[str, Any] = {
     "waitlist": waitlist,
     "event": events,
     "notice": notices,
+    "attempt": attempts,
 }
 """The modules with the indexes and the schema of each collection."""
 

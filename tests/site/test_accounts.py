@@ -287,7 +287,7 @@ async def test_50_registrations_of_one_address_at_once_make_one_account(app: Qua
         return (await Browser(app.test_client()).post("/register", form=form)).status_code
 
     statuses = await asyncio.gather(*(register(number) for number in range(50)))
-    assert sorted(statuses) == [303] + [422] * 49
+    assert sorted(statuses) == [303] + [422] * 10 + [429] * 39  # each later one is a guess at the password
     assert await db.user.count_documents({"email": "zoe@school.example"}) == 1
 
 
