@@ -1,6 +1,6 @@
 # What one does with this project; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint clean
+.PHONY: help run test test-fast bench-signin lint clean
 
 PYTHON ?= python3.13 python3.12 python3.11 python3 python
 IN_VENV := .venv/bin/python -m
@@ -16,6 +16,9 @@ test: lint ## Check everything: style, types, floors, all tests (what CI does)
 
 test-fast: .venv/ready ## Run the tests that need no database, in seconds
 	@$(IN_VENV) pytest tests/fast tests/test_config.py
+
+bench-signin: .venv/ready ## Measure how long others wait while 150 people sign in at once
+	@$(IN_VENV) tests.bench.signin
 
 lint: .venv/ready ## Check style, types and floors
 	@$(IN_VENV) ruff check .

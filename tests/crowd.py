@@ -126,7 +126,7 @@ class Crowd:
         began = time.monotonic()
         try:
             async with asyncio.timeout(NO_LONGER):
-                status, headers, body = await _exchange(port, _request(student, path, form))
+                status, headers, body = await exchange(port, _request(student, path, form))
         except TimeoutError:
             raise AssertionError(f"No answer to {path} within {NO_LONGER:g} s.") from None
         except OSError as error:
@@ -143,15 +143,16 @@ class Crowd:
         away = sum(answer.status == 503 for answer in self.answers)
         return (
             f"{len(self.answers)} answers, {away} of them 503, {self.cuts} cut off; one answer: "
-            f"{_spread([answer.took for answer in self.answers])}; until it was clear: {_spread(self.waits)}; "
+            f"{spread([answer.took for answer in self.answers])}; until it was clear: {spread(self.waits)}; "
             f"longest time without a clear answer to anybody {gap:.2f} s"
         )
 
 
-def _spread(seconds: list[float]) -> str:
+def spread(seconds: list[float]) -> str:
+    """Return the median, the 99th of a hundred, and the longest of these times."""
     ordered = sorted(seconds) or [0.0]
     median, p99 = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
-    return f"median {median:.2f}, p99 {p99:.2f}, longest {ordered[-1]:.2f} s"
+    return f"median {median:.3f}, p99 {p99:.3f}, longest {ordered[-1]:.3f} s"
 
 
 def _request(student: Student, path: str, form: dict[str, str]) -> bytes:
@@ -169,7 +170,8 @@ def _request(student: Student, path: str, form: dict[str, str]) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-async def _exchange(port: int, request: bytes) -> tuple[int, dict[str, str], bytes]:
+async def exchange(port: int, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send a request that closes its connection; return the status, the headers and the body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request)

@@ -1,8 +1,12 @@
 """Password hashes, made and checked beside the event loop so that nobody waits behind them."""
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from types import TracebackType
 from typing import TypeVar
 
@@ -11,6 +15,16 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from quart_enroll.errors import Busy
 
 Result = TypeVar("Result")
+
+LONGEST_WAIT = 15.0
+"""Seconds that a password may wait for a thread: Heroku's router gives up after 30, and a renewal hashes twice."""
+
+FIRST_GUESS, SHARE = 0.1, 0.2
+"""Seconds that a hash takes before one was measured; and how much each one that is measured counts from then on."""
+
+NICENESS = 5
+"""How far threads that hash stand back behind those that answer everybody else: a third of their share of a core
+that both want. Further back, they would wait for whatever else the machine does."""
 
 RETRY_AFTER = 5
 """Seconds after which somebody who found the queue full should try again."""
@@ -24,14 +38,18 @@ class Hasher:
     """A few threads that hash, with a bounded queue in front; use it with `with`.
 
     Hashing releases the interpreter, so as many threads as cores are as quick as can be. `queue` is how
-    many hashes may wait or run: past it Busy is raised at once. `method` is one of werkzeug's.
+    many hashes may wait or run: past it Busy is raised at once, and also when the wait would be longer than
+    LONGEST_WAIT, as long as hashes take at present. Nobody waits longer than that for a thread, and who hangs up
+    before makes room. `method` is one of werkzeug's.
     """
 
     def __init__(self, method: str, *, threads: int, queue: int) -> None:
         self.method = method
         self._queue = queue
         self._waiting = 0
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="password")
+        self._threads = threads
+        self._takes = FIRST_GUESS
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="password", initializer=_stand_back)
 
     def __enter__(self) -> "Hasher":
         return self
@@ -54,18 +72,35 @@ class Hasher:
         return not stored.startswith(f"{self.method}$")
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        if self._waiting >= self._queue:
+        if self._waiting >= self._queue or self._waiting // self._threads * self._takes > LONGEST_WAIT:
             raise Busy(RETRY_AFTER)
         self._waiting += 1
-        running = self._executor.submit(work)
+        running = self._executor.submit(self._measured, work)
+        answer = asyncio.wrap_future(running)
         try:
-            return await asyncio.wrap_future(running)
+            await asyncio.wait([answer], timeout=LONGEST_WAIT)
+            if running.cancel():
+                raise Busy(RETRY_AFTER)
+            return await answer
         except asyncio.CancelledError:
-            if running.cancelled():
+            if running.cancel():
                 raise NotBegun from None
             raise
         finally:
             self._waiting -= 1
+
+    def _measured(self, work: Callable[[], Result]) -> Result:
+        began = monotonic()
+        try:
+            return work()
+        finally:
+            self._takes += (monotonic() - began - self._takes) * SHARE
+
+
+def _stand_back() -> None:
+    """Let the system prefer other threads to this one; only Linux can tell them apart."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def decoy(method: str) -> str:

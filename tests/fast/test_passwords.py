@@ -7,7 +7,7 @@ import pytest
 
 from quart_enroll.errors import Busy
 from quart_enroll.services import passwords
-from quart_enroll.services.passwords import Hasher, decoy
+from quart_enroll.services.passwords import Hasher, NotBegun, decoy
 from tests.people import METHOD
 
 
@@ -56,6 +56,59 @@ async def test_who_hangs_up_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
         another = asyncio.create_task(hasher.hash("y"))
         release.set()
         await asyncio.gather(waiting[0], another)
+
+
+async def test_nobody_waits_longer_than_the_router_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    monkeypatch.setattr(passwords, "generate_password_hash", lambda *_: release.wait(10))
+    monkeypatch.setattr(passwords, "LONGEST_WAIT", 0.05)
+    with Hasher(METHOD, threads=1, queue=9) as hasher:
+        began = asyncio.create_task(hasher.hash("x"))
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await hasher.hash("y")
+        release.set()
+        await began
+
+
+async def test_where_hashes_take_long_fewer_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    monkeypatch.setattr(passwords, "generate_password_hash", lambda *_: release.wait(10))
+    monkeypatch.setattr(passwords, "FIRST_GUESS", 10.0)
+    with Hasher(METHOD, threads=1, queue=9) as hasher:
+        waiting = [asyncio.create_task(hasher.hash("x")) for _ in range(2)]
+        await asyncio.wait(waiting, timeout=0)
+        with pytest.raises(Busy):
+            await hasher.hash("one too many")
+        release.set()
+        await asyncio.gather(*waiting)
+
+
+async def test_who_hangs_up_in_the_queue_is_told_from_who_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    release, begun = threading.Event(), threading.Event()
+    ended = {}
+
+    async def hang_up(name: str) -> None:
+        try:
+            await hasher.hash("x")
+        except asyncio.CancelledError as error:
+            ended[name] = type(error)
+            raise
+
+    def work(*_: object) -> bool:
+        begun.set()
+        return release.wait(10)
+
+    monkeypatch.setattr(passwords, "generate_password_hash", work)
+    with Hasher(METHOD, threads=1, queue=9) as hasher:
+        tasks = [asyncio.create_task(hang_up(name)) for name in ("looked at", "in the queue")]
+        await asyncio.wait(tasks, timeout=0)
+        await asyncio.to_thread(begun.wait, 10)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        release.set()
+    assert ended == {"looked at": asyncio.CancelledError, "in the queue": NotBegun}
 
 
 @pytest.mark.parametrize("stored", ["pbkdf2:sha256:1000$x$y", "scrypt:32768:8:1$x$y", "", "plain"])
