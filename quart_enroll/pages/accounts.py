@@ -1,8 +1,6 @@
 """Register, sign in, sign out; and the registrar's list of students."""
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
 
 from quart import flash, redirect, request, url_for
 from werkzeug import Response
@@ -13,14 +11,10 @@ from quart_enroll.errors import EmailTaken, PasswordRefused, PleaseWait, WrongCr
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.forms.proof import link_is_ours
 from quart_enroll.models import User
-from quart_enroll.pages import errors
-from quart_enroll.rendering import render, spoken, wants_json
+from quart_enroll.pages.refusals import Page, please_wait
+from quart_enroll.rendering import render, spoken
 from quart_enroll.repositories import users
 from quart_enroll.services import accounts, limits
-
-Form = TypeVar("Form", LoginForm, RegisterForm)
-Page = tuple[str, int] | tuple[str, int, dict[str, str]]
-"""A page with its status, and with headers."""
 
 
 async def register() -> str | Response | Page:
@@ -34,7 +28,7 @@ async def register() -> str | Response | Page:
     try:
         user = await _register(form)
     except PleaseWait as refusal:
-        return await _please_wait(refusal, _register_page, form)
+        return await please_wait(refusal, lambda: _register_page(form))
     except EmailTaken as refusal:
         form.email.errors = [refusal.sentence]
         return _register_page(form), 422
@@ -59,7 +53,7 @@ async def login() -> str | Response | Page:
         async with limits.guess(database(), known_browsers.asker(email), now()):
             user = await accounts.check(database(), hasher(), email=email, password=password)
     except PleaseWait as refusal:
-        return await _please_wait(refusal, _login_page, form)
+        return await please_wait(refusal, lambda: _login_page(form))
     except WrongCredentials as refusal:
         await flash(refusal.sentence, "danger")
         return _login_page(form), 422
@@ -103,15 +97,6 @@ async def _begin(user: User, *, remember: bool) -> datetime | None:
     """Sign the user in, in a browser that the account knows from now on; return when it was before."""
     known_browsers.remember(user.email)
     return await auth.begin(user, remember=remember)
-
-
-async def _please_wait(refusal: PleaseWait, page: Callable[[Form], str], form: Form) -> Page:
-    """Tell it on the page of the form, with what was typed."""
-    if wants_json():
-        raise refusal
-    errors.log(refusal)
-    await flash(refusal.sentence, "danger")
-    return page(form), 429, {"Retry-After": str(refusal.retry_after)}
 
 
 async def _signed_in_already() -> Response:

@@ -6,12 +6,13 @@ from quart import flash, redirect, request, session, url_for
 from quart_auth import login_required
 from werkzeug import Response
 
-from quart_enroll import auth
+from quart_enroll import auth, known_browsers
 from quart_enroll.context import database, hasher, links, now, sends_mail
-from quart_enroll.errors import LinkDead, PasswordRefused, WrongPassword
+from quart_enroll.errors import LinkDead, PasswordRefused, PleaseWait, WrongPassword
 from quart_enroll.forms.accounts import ChangePasswordForm, ForgotForm, ResetForm
+from quart_enroll.pages.refusals import Page, please_wait
 from quart_enroll.rendering import render
-from quart_enroll.services import accounts, notices, resets
+from quart_enroll.services import accounts, limits, notices, resets
 
 Secret: TypeAlias = tuple[str | Response, int, dict[str, str]]
 
@@ -23,22 +24,26 @@ SENT = "If there is an account with this address, an e-mail with a link is on it
 
 
 @login_required
-async def change() -> str | Response | tuple[str, int]:
+async def change() -> str | Response | Page:
     form = await ChangePasswordForm.from_request()
     if request.method != "POST":
         return _change_page(form)
     if not form.validate():
         return _change_page(form), 422
+    user = auth.signed_in()
     try:
-        await accounts.change_password(
-            database(),
-            hasher(),
-            auth.signed_in(),
-            old=form.current_password.data or "",
-            new=form.password.data or "",
-            now=now(),
-            keep=auth.this_login().key,
-        )
+        async with limits.guess(database(), known_browsers.asker(user.email), now()):
+            await accounts.change_password(
+                database(),
+                hasher(),
+                user,
+                old=form.current_password.data or "",
+                new=form.password.data or "",
+                now=now(),
+                keep=auth.this_login().key,
+            )
+    except PleaseWait as refusal:
+        return await please_wait(refusal, lambda: _change_page(form))
     except WrongPassword as refusal:
         form.current_password.errors = [refusal.sentence]
         return _change_page(form), 422
@@ -49,13 +54,18 @@ async def change() -> str | Response | tuple[str, int]:
     return redirect(url_for("account"), 303)
 
 
-async def forgot() -> str | Response | tuple[str, int]:
+async def forgot() -> str | Response | Page:
     form = await ForgotForm.from_request()
     if request.method != "POST" or not sends_mail():
         return _forgot_page(form)
     if not form.validate():
         return _forgot_page(form), 422
-    await notices.password_forgotten(database(), form.email.data or "", now())
+    email = form.email.data or ""
+    try:
+        await limits.reset_asked(database(), known_browsers.asker(email), now())
+    except PleaseWait as refusal:
+        return await please_wait(refusal, lambda: _forgot_page(form))
+    await notices.password_forgotten(database(), email, now())
     await flash(SENT, "info")
     return redirect(url_for("login"), 303)
 

@@ -9,13 +9,14 @@ from quart import flash, redirect, request, url_for
 from quart_auth import login_required
 from werkzeug import Response
 
-from quart_enroll import auth
+from quart_enroll import auth, known_browsers
 from quart_enroll.context import database, hasher, now
-from quart_enroll.errors import LastRegistrar, WrongPassword
+from quart_enroll.errors import LastRegistrar, PleaseWait, WrongPassword
 from quart_enroll.forms.accounts import DeleteAccountForm
+from quart_enroll.pages.refusals import Page, please_wait
 from quart_enroll.rendering import render
 from quart_enroll.repositories import personal
-from quart_enroll.services import privacy
+from quart_enroll.services import limits, privacy
 
 
 @login_required
@@ -29,14 +30,18 @@ async def data() -> PageResponse:
 
 
 @login_required
-async def delete() -> str | Response | tuple[str, int]:
+async def delete() -> str | Response | Page:
     form = await DeleteAccountForm.from_request()
     if request.method != "POST":
         return _delete_page(form)
     if not form.validate():
         return _delete_page(form), 422
+    user = auth.signed_in()
     try:
-        await privacy.remove_account(database(), hasher(), auth.signed_in(), form.password.data or "", now())
+        async with limits.guess(database(), known_browsers.asker(user.email), now()):
+            await privacy.remove_account(database(), hasher(), user, form.password.data or "", now())
+    except PleaseWait as refusal:
+        return await please_wait(refusal, lambda: _delete_page(form))
     except WrongPassword as refusal:
         form.password.errors = [refusal.sentence]
         return _delete_page(form), 422

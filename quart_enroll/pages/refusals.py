@@ -1,5 +1,7 @@
 """How a refusal is told after a POST: on the page that comes next, or in JSON."""
 
+from collections.abc import Callable
+
 from quart import Response, flash, redirect, url_for
 from werkzeug import Response as Redirect
 
@@ -8,6 +10,7 @@ from quart_enroll.errors import (
     AlreadyWaiting,
     NotEnrolled,
     NotWaiting,
+    PleaseWait,
     Refused,
     SectionFull,
     TermNeeded,
@@ -16,6 +19,9 @@ from quart_enroll.forms.base import SiteForm
 from quart_enroll.models import Wish
 from quart_enroll.pages import errors
 from quart_enroll.rendering import wants_json
+
+Page = tuple[str, int] | tuple[str, int, dict[str, str]]
+"""A page with its status, and with headers."""
 
 UNCHANGED = (NotEnrolled, NotWaiting)
 WARNINGS = (AlreadyEnrolled, AlreadyWaiting, SectionFull, TermNeeded)
@@ -47,3 +53,12 @@ async def malformed(form: SiteForm) -> Response:
     wrong = [field for field in form if field.errors]
     sentences = [f"{field.label.text}: {' '.join(field.errors)}" for field in wrong]
     return await errors.malformed(" ".join(sentences), {field.name: field.errors for field in wrong})
+
+
+async def please_wait(refusal: PleaseWait, page: Callable[[], str]) -> Page:
+    """Tell who tried too often how long to wait, on the page of the form with what was typed."""
+    if wants_json():
+        raise refusal
+    errors.log(refusal)
+    await flash(refusal.sentence, "danger")
+    return page(), 429, {"Retry-After": str(refusal.retry_after)}

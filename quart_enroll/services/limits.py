@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 from weakref import WeakValueDictionary
 
-from quart_enroll.errors import Busy, EmailTaken, PleaseWait, WrongCredentials
+from quart_enroll.errors import Busy, EmailTaken, PleaseWait, WrongCredentials, WrongPassword
 from quart_enroll.models import Pace
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import attempts
@@ -83,8 +83,8 @@ def _digest(key: str, kind: str, text: str) -> str:
 async def guess(db: Database, asker: Asker, now: datetime) -> AsyncIterator[None]:
     """Let a password be tried inside, in each process one at a time for each account.
 
-    Raises PleaseWait, before any work is done, while there were too many wrong ones. WrongCredentials and
-    EmailTaken count as wrong; so does an asker who hangs up while the password is being looked at.
+    Raises PleaseWait, before any work is done, while there were too many wrong ones. WrongCredentials,
+    WrongPassword and EmailTaken count as wrong; so does an asker who hangs up while the password is being looked at.
     Guesses that arrive together get no more tries than one after the other, but for one in each further process.
     """
     counters = asker.passwords
@@ -100,7 +100,7 @@ async def guess(db: Database, asker: Asker, now: datetime) -> AsyncIterator[None
             yield
         except NotBegun:
             raise
-        except (WrongCredentials, EmailTaken, asyncio.CancelledError):
+        except (WrongCredentials, WrongPassword, EmailTaken, asyncio.CancelledError):
             await asyncio.shield(_count(db, counters, now))
             raise
     finally:

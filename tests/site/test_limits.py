@@ -305,3 +305,29 @@ async def test_nothing_in_the_database_or_the_log_names_who_was_guessed_at(
     assert not any(word in stored for word in ("ada", "school.example", "local"))
     assert "please_wait: POST '/login' request_id=" in caplog.text
     assert "ada@" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/account/password", {"password": "quiet purple tractor", "password_confirm": "quiet purple tractor"}),
+        ("/account/delete", {}),
+    ],
+)
+async def test_who_is_signed_in_guesses_no_more_often(
+    ada: Browser, hashed: list[str], path: str, form: dict[str, str]
+) -> None:
+    field = "current_password" if form else "password"
+    for _ in range(10):
+        await ada.post(path, form=form | {field: "not the password"})
+    response = await ada.post(path, form=form | {field: PASSWORD})
+    assert response.status_code == 429
+    assert f"{WAIT} a minute, then try again." in await text(response)
+    assert PASSWORD not in hashed
+
+
+async def test_the_sixth_link_in_an_hour_must_wait(anyone: Browser, db: Database) -> None:
+    for email in (ADA.email, "nobody@school.example"):
+        answers = [await anyone.post("/password/forgot", form={"email": email}) for _ in range(6)]
+        assert [response.status_code for response in answers] == [303] * 5 + [429]
+        assert WAIT in await text(answers[-1])
