@@ -241,6 +241,43 @@ class PleaseWait(Refused):
         super().__init__(f"That was tried too often. Please wait {time}, then try again.")
 
 
+class TokenNameTaken(Refused):
+    code = "token_name_taken"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"You have a token named {name} already. Choose another name, or end that one first.")
+
+
+class TooManyTokens(Refused):
+    code = "too_many_tokens"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You can have {most} tokens at a time. End one that you no longer use.")
+
+
+class WrongToken(Refused):
+    """The same words whether the token never was, was ended, or is over."""
+
+    code = "wrong_token"
+
+    def __init__(self) -> None:
+        super().__init__("This token is not known here, or it has ended. You can make another one on the site.")
+
+
+class ReadOnlyToken(Refused):
+    code = "read_only_token"
+
+    def __init__(self) -> None:
+        super().__init__("This token may only read. Nothing was changed.")
+
+
+class PasswordOverHttp(Refused):
+    code = "password_over_http"
+
+    def __init__(self) -> None:
+        super().__init__("A password is taken over https alone. Change it now, since others may have read it.")
+
+
 class BadRow(Refused):
     """A row of a file can't be taken; `number` is its place in the file, from 1."""
 

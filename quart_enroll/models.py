@@ -235,6 +235,22 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """What lets a program act for a user until `expires_at`; `scope` is "read", or "enroll" for everything.
+
+    `token_id` names it, and is no secret. `last_used_at` is right to the hour, None for one that was never used.
+    """
+
+    token_id: str
+    user_id: int
+    name: str
+    scope: str
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """What a student asks for; an empty term is the next one in which the course is taught, an empty section
     the first one with a seat that fits the schedule."""

@@ -121,3 +121,13 @@ def who(key: str, now: datetime) -> list[Stage]:
         },
         {"$project": {"user.password": 0}},
     ]
+
+
+def token_owner(digest: str, now: datetime) -> list[Stage]:
+    """Join a token that has not ended with its `user`, without the password."""
+    return [
+        {"$match": {"_id": digest, "expires_at": {"$gt": now}}},
+        {"$lookup": {"from": "user", "localField": "user_id", "foreignField": "user_id", "as": "user"}},
+        {"$unwind": "$user"},
+        {"$project": {"user.password": 0}},
+    ]

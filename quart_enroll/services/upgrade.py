@@ -20,6 +20,7 @@ from quart_enroll.repositories import (
     notices,
     schedules,
     sections,
+    tokens,
     users,
     waitlist,
 )
@@ -34,6 +35,7 @@ REPOSITORIES: dict[str, Any] = {
     "user": users,
     "enrollment": enrollments,
     "login": logins,
+    "token": tokens,
     "term": stored_terms,
     "section": sections,
     "schedule": schedules,
