@@ -278,6 +278,23 @@ class PasswordOverHttp(Refused):
         super().__init__("A password is taken over https alone. Change it now, since others may have read it.")
 
 
+class KeyReused(Refused):
+    code = "key_reused"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was sent with another request. Nothing was changed.")
+
+
+class InProgress(Refused):
+    """The same request is being answered elsewhere at this moment; `retry_after` is in seconds."""
+
+    code = "in_progress"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("The first request with this Idempotency-Key is not through yet. Ask again in a moment.")
+        self.retry_after = retry_after
+
+
 class BadRow(Refused):
     """A row of a file can't be taken; `number` is its place in the file, from 1."""
 

@@ -251,6 +251,15 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a program was told: a status, the address of what was made, and the JSON of it."""
+
+    status: int
+    location: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """What a student asks for; an empty term is the next one in which the course is taught, an empty section
     the first one with a seat that fits the schedule."""

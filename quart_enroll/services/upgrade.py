@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from quart_enroll.models import Section, SectionKey
 from quart_enroll.mongo import Database, ensure_indexes, ensure_validator
 from quart_enroll.repositories import (
+    answers,
     attempts,
     courses,
     enrollments,
@@ -36,6 +37,7 @@ REPOSITORIES: dict[str, Any] = {
     "enrollment": enrollments,
     "login": logins,
     "token": tokens,
+    "answer": answers,
     "term": stored_terms,
     "section": sections,
     "schedule": schedules,
