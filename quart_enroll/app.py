@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from quart_enroll import assets, auth, commands, headers, mongo, proxies, rendering, routes
+from quart_enroll.api.v1 import document
 from quart_enroll.context import EXTENSION, Open
 from quart_enroll.errors import Busy, PleaseWait, Refused, UnknownTerm
 from quart_enroll.forms.base import SAFE, csrf_token, has_token
@@ -97,6 +98,7 @@ def create_app(
     app.before_request(refuse_forged)
     app.before_request(notices.show)
     routes.register(app)
+    document.init_app(app)
     _register_errors(app)
     commands.register(app)
 
@@ -169,6 +171,9 @@ async def redirect_by_path() -> BaseResponse | None:
 async def refuse_forged() -> None:
     """Let an unsafe request pass only with a proof that it comes from this site."""
     if request.method in SAFE or request.routing_exception is not None:
+        return
+    auth.check_may_change()
+    if auth.needs_no_proof():
         return
     await request.form  # a body that is too large or too slow is refused here, before anything looks into it
     if not comes_from_this_site() and not await has_token():

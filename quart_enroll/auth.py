@@ -1,5 +1,9 @@
-"""Who asks: a signed cookie names a sign-in, the database knows whose it is and whether it lives."""
+"""Who asks: a signed cookie names a sign-in, the database knows whose it is and whether it lives.
 
+Programs that use the API send a token or a password instead; then the cookie counts for nothing.
+"""
+
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,18 +11,27 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
 
-from quart import Quart, abort, g, request, session
+from quart import Quart, abort, current_app, g, request, session
 from quart_auth import AuthUser, QuartAuth, current_user, login_required, login_user, logout_user
 
-from quart_enroll.context import database, lifetimes, now
+from quart_enroll import problems
+from quart_enroll.context import database, hasher, lifetimes, now
+from quart_enroll.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
 from quart_enroll.models import Login, User
-from quart_enroll.services import browsers, sessions
+from quart_enroll.services import accounts, browsers, sessions, tokens
+from quart_enroll.services.passwords import RETRY_AFTER
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-NEEDS_NOBODY = {"static", "healthz", "readyz"}
+NEEDS_NOBODY = {"static", "healthz", "readyz", "v1_terms", "v1_courses", "v1_course", "v1_sections", "v1_document"}
 """Endpoints that are the same for everybody, so that they don't ask the database who it is."""
+
+PASSWORDS_AT_ONCE = 4
+"""Passwords of the API that a process checks at a time. Each costs as much as a sign-in: a program that sends its
+password with every request shall not keep the people waiting who sign in by hand."""
+
+_passwords = asyncio.Semaphore(PASSWORDS_AT_ONCE)
 
 
 class Visitor(AuthUser):
@@ -48,6 +61,10 @@ def init_app(app: Quart, *, remembered: timedelta) -> None:
 async def identify() -> None:
     """Find out who asks; a cookie whose sign-in has ended is taken back."""
     g.user = None
+    if problems.wanted() and "Authorization" in request.headers:
+        if request.endpoint is not None and request.endpoint not in NEEDS_NOBODY:
+            g.user = await _identify_program()
+        return
     identity = current_user.auth_id
     if identity is None or request.endpoint in NEEDS_NOBODY:
         return
@@ -56,6 +73,45 @@ async def identify() -> None:
         logout_user()
     else:
         g.login, g.user, g.has_notices = found
+
+
+async def _identify_program() -> User:
+    """Return whose token or password came with the request; raise what is wrong with it."""
+    sent = request.authorization
+    if sent is not None and sent.type == "basic":
+        g.needs_no_proof = "Sec-Fetch-Site" not in request.headers and "Origin" not in request.headers
+        return await _check_password(sent.username or "", sent.password or "")
+    text = sent.token if sent is not None and sent.type == "bearer" else None
+    found = await tokens.find(database(), text or "", now())
+    if found is None:
+        raise WrongToken
+    token, owner = found
+    g.read_only, g.needs_no_proof = token.scope != "enroll", True
+    return owner
+
+
+async def _check_password(email: str, password: str) -> User:
+    if current_app.config["APP_ENV"] == "production" and not request.is_secure:
+        raise PasswordOverHttp
+    if _passwords.locked():
+        raise Busy(RETRY_AFTER)
+    async with _passwords:
+        return await accounts.check(database(), hasher(), email=email, password=password)
+
+
+def check_may_change() -> None:
+    """Raise ReadOnlyToken when the request's token is for reading alone."""
+    if g.get("read_only"):
+        raise ReadOnlyToken
+
+
+def needs_no_proof() -> bool:
+    """Tell whether a foreign page can't have caused the request.
+
+    That is so when a token came with it, or a password that no browser added, since browsers do so on their own;
+    and when the API does not know who asks, and will not change anything.
+    """
+    return bool(g.get("needs_no_proof")) or (problems.wanted() and user() is None)
 
 
 def user() -> User | None:

@@ -1,6 +1,6 @@
 """Reasons to refuse, each with its own sentence for people and a stable code for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from math import ceil
 
@@ -93,6 +93,7 @@ class AlreadyEnrolled(Refused):
 
     def __init__(self, title: str, term: str) -> None:
         super().__init__(f"You are already enrolled in {title} for {term}.")
+        self.term = term
 
 
 class AlreadyWaiting(Refused):
@@ -108,6 +109,7 @@ class NotEnrolled(Refused):
     def __init__(self, title: str, term: str = "") -> None:
         where = f"{title} for {term}" if term else title
         super().__init__(f"You are not enrolled in {where}. Nothing was changed.")
+        self.term = term
 
 
 class NotWaiting(Refused):
@@ -276,6 +278,16 @@ class PasswordOverHttp(Refused):
 
     def __init__(self) -> None:
         super().__init__("A password is taken over https alone. Change it now, since others may have read it.")
+
+
+class WrongFields(Refused):
+    """What a program sent can't be taken; `fields` has a sentence for each field that is wrong."""
+
+    code = "wrong_fields"
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(" ".join(["Nothing was changed.", *(f"{name}: {why}" for name, why in fields.items())]))
+        self.fields = fields
 
 
 class KeyReused(Refused):

@@ -8,6 +8,7 @@ from werkzeug.routing import Rule
 
 from quart_enroll import assets
 from quart_enroll.api import courses as api
+from quart_enroll.api.v1 import catalog, document, me
 from quart_enroll.pages import (
     account,
     accounts,
@@ -19,12 +20,14 @@ from quart_enroll.pages import (
     home,
     passwords,
     privacy,
+    tokens,
     waitlist,
 )
 from quart_enroll.services import resets
 
 GET = ("GET",)
 POST = ("POST",)
+DELETE = ("DELETE",)
 
 
 class Route(NamedTuple):
@@ -59,9 +62,26 @@ ROUTES = [
     Route(resets.FORGOT_PATH, "password_forgot", passwords.forgot, GET + POST),
     Route(resets.RESET_PATH, "password_reset", passwords.reset, GET + POST),
     Route(f"{resets.RESET_PATH}/<token>", "password_link", passwords.open_link),
+    Route("/account/tokens", "tokens", tokens.tokens, GET + POST),
+    Route("/account/tokens/end", "token_end", tokens.end, POST),
     Route("/user", "user", accounts.user),
     Route("/api/", "api", api.api),
     Route("/api/<idx>", "api", api.api),
+    Route("/api/v1/terms", "v1_terms", catalog.terms),
+    Route("/api/v1/courses", "v1_courses", catalog.courses),
+    Route("/api/v1/courses/<courseID>", "v1_course", catalog.course),
+    Route("/api/v1/sections", "v1_sections", catalog.sections),
+    Route("/api/v1/me", "v1_me", me.me),
+    Route("/api/v1/me/enrollments", "v1_enrollments", me.enrollments),
+    Route("/api/v1/me/enrollments", "v1_enroll", me.enroll, POST),
+    Route("/api/v1/me/enrollments", "v1_drop", me.drop, DELETE),
+    Route("/api/v1/me/swaps", "v1_swap", me.swap, POST),
+    Route("/api/v1/me/waitlist", "v1_waitlist", me.waitlist),
+    Route("/api/v1/me/waitlist", "v1_join", me.join, POST),
+    Route("/api/v1/me/waitlist", "v1_leave", me.leave, DELETE),
+    Route("/api/v1/me/events", "v1_events", me.events),
+    Route("/api/v1/openapi.json", "v1_document", document.openapi),
+    Route("/api/v1/docs", "v1_docs", document.docs),
     Route("/static/<path:filename>", "static", assets.static),
     Route("/healthz", "healthz", health.healthz),
     Route("/readyz", "readyz", health.readyz),

@@ -84,8 +84,13 @@ def several_lines(form: Form, field: Any) -> None:
     _check_readable(re.sub(r"[\t\r\n]", "", field.data or ""))
 
 
+def is_readable(text: str) -> bool:
+    """Tell whether the text has neither control characters nor wrongly encoded letters."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") or character == "\ufffd" for character in text)
+
+
 def _check_readable(text: str) -> None:
-    if any(unicodedata.category(character) in ("Cc", "Cs") or character == "\ufffd" for character in text):
+    if not is_readable(text):
         raise ValidationError("This has characters that can’t be read. Please type it again.")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlencode
 
 from markupsafe import escape
@@ -10,7 +11,22 @@ from quart_auth import Unauthorized
 from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
-from quart_enroll.errors import Busy, PleaseWait, Refused, UnknownCourse, UnknownTerm
+from quart_enroll import problems
+from quart_enroll.errors import (
+    Busy,
+    CorequisitesWouldGo,
+    InProgress,
+    KeyReused,
+    PasswordOverHttp,
+    PleaseWait,
+    ReadOnlyToken,
+    Refused,
+    UnknownCourse,
+    UnknownTerm,
+    WrongCredentials,
+    WrongFields,
+    WrongToken,
+)
 from quart_enroll.rendering import render, wants_json
 
 RETRY_AFTER = 5
@@ -23,10 +39,25 @@ WORDS = {
     405: ("This can’t be done", "This address can’t be used in that way."),
     413: ("Too much at once", "That is more than this site accepts at once. Nothing was changed."),
     429: ("One moment, please", "That was tried too often."),
+    415: ("This can’t be done", "This can’t be read. Nothing was changed."),
     500: ("Sorry, that went wrong", "Something went wrong on our side."),
     503: ("One moment, please", "The site can’t reach its database at the moment. Nothing is lost."),
 }
 """The heading and the sentence for each kind of refusal; those that are not listed are told as a 400."""
+
+STATUS: dict[type[Refused], int] = {
+    WrongToken: 401,
+    WrongCredentials: 401,
+    ReadOnlyToken: 403,
+    PasswordOverHttp: 403,
+    UnknownCourse: 404,
+    WrongFields: 422,
+    KeyReused: 422,
+}
+"""The status of a refusal, where it is not 409."""
+
+CODES = {413: "content_too_large", 422: "unprocessable_content"}
+"""Codes that Python names differently from one version to the next."""
 
 PURPOSES = {
     "GET enrollment": "to see your schedule",
@@ -44,7 +75,8 @@ async def http_error(error: HTTPException) -> Response | AnyResponse:
     status = error.code or 500
     if status in (400, 413):
         current_app.logger.warning("refused with %s: %s", status, this_request())
-    response = await _answer(status, HTTPStatus(status).name.lower(), own_words(error))
+    code = CODES.get(status) or HTTPStatus(status).name.lower()
+    response = await _answer(status, code, own_words(error))
     if status == 405:
         response.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or ())
     return response
@@ -75,7 +107,14 @@ async def _wanted_course() -> str:
 
 
 async def refused(error: Refused) -> Response:
-    return await _answer(404 if isinstance(error, UnknownCourse) else 409, error.code, error.sentence)
+    more: dict[str, Sequence[Any]] = {}
+    if isinstance(error, WrongFields):
+        more["errors"] = [problems.WrongField(name, sentence) for name, sentence in error.fields.items()]
+    if isinstance(error, CorequisitesWouldGo):
+        more["courses"] = error.courses
+    retry_after = error.retry_after if isinstance(error, InProgress) else None
+    status = STATUS.get(type(error), 409)
+    return await _answer(status, error.code, error.sentence, retry_after=retry_after, more=more)
 
 
 async def malformed(sentence: str, fields: Mapping[str, Sequence[str]]) -> Response:
@@ -84,7 +123,7 @@ async def malformed(sentence: str, fields: Mapping[str, Sequence[str]]) -> Respo
 
 
 async def unknown_term(error: UnknownTerm) -> Response:
-    return await _answer(404, error.code, error.sentence, terms=list(error.known))
+    return await _answer(404, error.code, error.sentence, more={"terms": error.known})
 
 
 async def busy(error: Busy) -> Response:
@@ -131,21 +170,23 @@ async def _answer(
     sentence: str,
     *,
     retry_after: int | None = None,
-    terms: list[str] | None = None,
+    more: Mapping[str, Sequence[Any]] | None = None,
     fields: Mapping[str, Sequence[str]] | None = None,
 ) -> Response:
-    if wants_json():
+    if problems.wanted():
+        response = problems.answer(status, code, sentence, **(more or {}))
+    elif wants_json():
         about = {"fields": fields} if fields else {}
         response = jsonify(error=code, message=sentence, request_id=g.get("request_id"), **about)
     else:
-        response = Response(_page(status, sentence, retry_after, terms))
+        response = Response(_page(status, sentence, retry_after, (more or {}).get("terms", ())))
     response.status_code = status
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response
 
 
-def _page(status: int, sentence: str, retry_after: int | None, terms: list[str] | None) -> str:
+def _page(status: int, sentence: str, retry_after: int | None, terms: Sequence[str]) -> str:
     try:
         return render(
             "error.html",

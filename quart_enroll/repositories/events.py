@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bson import ObjectId
+from bson.errors import InvalidId
 from pymongo import IndexModel
 
 from quart_enroll.models import Event
-from quart_enroll.mongo import Database, Session
+from quart_enroll.mongo import Database, Document, Session
 
 INDEXES = [IndexModel([("user_id", 1), ("at", -1), ("_id", -1)])]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 SCHEMA = {
     "bsonType": "object",
@@ -45,3 +50,29 @@ def to_event(document: Mapping[str, Any]) -> Event:
     names = ("action", "courseID", "term", "section", "result", "from_section")
     texts = {name: str(document.get(name, "")) for name in names}
     return Event(document["at"], document.get("actor", 0), document["user_id"], **texts)
+
+
+async def page(db: Database, user_id: int, after: str, at_most: int) -> tuple[list[Event], str]:
+    """Return what happened to the student's seats from the mark `after` on, the latest first, and the next mark.
+
+    Without a mark the page begins with the latest event; the next mark is empty when no more follow. Raises
+    ValueError for a mark that is none.
+    """
+    wanted: Document = {"user_id": user_id, "at": {"$type": "date"}} | (_earlier(after) if after else {})
+    found = db.event.find(wanted).sort([("at", -1), ("_id", -1)]).limit(at_most + 1)
+    rows = await found.to_list(at_most + 1)
+    mark = _mark(rows[at_most - 1]) if len(rows) > at_most else ""
+    return [to_event(row) for row in rows[:at_most]], mark
+
+
+def _mark(row: Document) -> str:
+    return f"{(row['at'] - _EPOCH) // timedelta(milliseconds=1)}.{row['_id']}"
+
+
+def _earlier(mark: str) -> Document:
+    moment, _, number = mark.partition(".")
+    try:
+        at, last = _EPOCH + timedelta(milliseconds=int(moment)), ObjectId(number)
+    except (InvalidId, OverflowError) as error:
+        raise ValueError(mark) from error
+    return {"at": {"$lte": at}, "$or": [{"at": {"$lt": at}}, {"_id": {"$lt": last}}]}

@@ -146,7 +146,7 @@ async def test_the_visitor_chooses_dark_and_it_stays(address: str, page: Page) -
 async def test_axe_finds_nothing_on_any_page(address: str, page: Page, width: int, theme: str) -> None:
     await page.set_viewport_size({"width": width, "height": 800})
     await page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-    pages = ("/", "/courses/", "/login", "/register", "/password/forgot", "/password/reset/no-link")
+    pages = ("/", "/courses/", "/login", "/register", "/password/forgot", "/password/reset/no-link", "/api/v1/docs")
     for path in (*pages, "/enrollment/form?courseID=0", "/courses/Never"):
         await _assert_accessible(page, address + path)
     await _register(page, address)
@@ -157,6 +157,12 @@ async def test_axe_finds_nothing_on_any_page(address: str, page: Page, width: in
     pages = ("/", "/courses/Fall", "/enrollment", f"{form}1111", f"{form}3333", "/enrollment/history", "/user")
     for path in (*pages, "/account", "/account/password", "/account/delete"):
         await _assert_accessible(page, address + path)
+    await page.goto(f"{address}/account/tokens")
+    await page.get_by_label("Name").fill("calendar")
+    await page.get_by_role("button", name="Make token").click()
+    await expect(page.get_by_text("qe_")).to_be_visible()
+    assert (await Axe().run(page)).violations_count == 0
+    await _assert_accessible(page, f"{address}/account/tokens")
 
 
 async def _assert_accessible(page: Page, url: str) -> None:

@@ -31,14 +31,33 @@ DOORS = {
     "/password/forgot": (200, 200, 200),
     "/password/reset": (410, 410, 410),
     "/password/reset/<token>": (303, 303, 303),
+    "/account/tokens": (303, 200, 200),
+    "/account/tokens/end": (405, 405, 405),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<idx>": (200, 200, 200),
+    "/api/v1/terms": (200, 200, 200),
+    "/api/v1/courses": (200, 200, 200),
+    "/api/v1/courses/<courseID>": (200, 200, 200),
+    "/api/v1/sections": (200, 200, 200),
+    "/api/v1/me": (401, 200, 200),
+    "/api/v1/me/enrollments": (401, 200, 200),
+    "/api/v1/me/swaps": (405, 405, 405),
+    "/api/v1/me/waitlist": (401, 200, 200),
+    "/api/v1/me/events": (401, 200, 200),
+    "/api/v1/openapi.json": (200, 200, 200),
+    "/api/v1/docs": (200, 200, 200),
     "/static/<path:filename>": (200, 200, 200),
     "/healthz": (200, 200, 200),
     "/readyz": (200, 200, 200),
 }
-VALUES = {"<term>": "Fall", "<idx>": "0", "<path:filename>": "site.css", "<token>": "no-link"}
+VALUES = {
+    "<courseID>": "1111",
+    "<term>": "Fall",
+    "<idx>": "0",
+    "<path:filename>": "site.css",
+    "<token>": "no-link",
+}
 
 # Where a POST of nobody leads after signing in.
 CHANGES = {
@@ -51,7 +70,19 @@ CHANGES = {
     "/account/end": "/account",
     "/account/password": "/account",
     "/account/sign-out": "/account",
+    "/account/tokens": "/account",
+    "/account/tokens/end": "/account",
 }
+
+# What the API changes, for programs: nobody is told to sign in, and sent nowhere.
+API_CHANGES = [
+    ("POST", "/api/v1/me/enrollments"),
+    ("DELETE", "/api/v1/me/enrollments"),
+    ("POST", "/api/v1/me/swaps"),
+    ("POST", "/api/v1/me/waitlist"),
+    ("DELETE", "/api/v1/me/waitlist"),
+]
+SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 def address(rule: str) -> str:
@@ -62,8 +93,9 @@ def address(rule: str) -> str:
 
 def test_every_door_is_listed(app: Quart) -> None:
     assert {rule.rule for rule in app.url_map.iter_rules()} == set(DOORS)
-    posts = {rule.rule for rule in app.url_map.iter_rules() if rule.methods and "POST" in rule.methods}
-    assert posts == {*CHANGES, "/register", "/login", "/logout", "/password/forgot", "/password/reset"}
+    changes = {(m, rule.rule) for rule in app.url_map.iter_rules() for m in (rule.methods or set()) - SAFE}
+    posts = [*CHANGES, "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
+    assert changes == {*API_CHANGES, *(("POST", path) for path in posts)}
 
 
 @pytest.mark.parametrize("rule", DOORS)
@@ -85,6 +117,18 @@ async def test_nobody_changes_anything_without_signing_in(path: str, anyone: Bro
 async def test_a_foreign_page_changes_nothing(path: str, ada: Browser) -> None:
     response = await ada.post(path, form={"courseID": "1111"}, headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 400
+
+
+@pytest.mark.parametrize(("method", "path"), API_CHANGES)
+async def test_nobody_changes_anything_by_the_api_and_no_foreign_page_does(
+    method: str, path: str, anyone: Browser, ada: Browser
+) -> None:
+    body = {"courseID": "1111", "drop": "1111", "add": "3333"}
+    response = await anyone.client.open(path, method=method, json=body)
+    assert (response.status_code, (await response.get_json())["code"]) == (401, "sign_in_first")
+    for foreign in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+        response = await ada.client.open(path, method=method, json=body, headers=foreign)
+        assert (response.status_code, (await response.get_json())["code"]) == (400, "bad_request")
 
 
 async def test_templates_of_the_flask_site_may_say_index_with_a_capital(app: Quart) -> None:

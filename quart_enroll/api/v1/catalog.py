@@ -1,0 +1,110 @@
+"""The catalog: terms, courses, sections."""
+
+from collections.abc import Sequence
+
+from msgspec import UNSET
+from quart import Response
+from quart_schema import tag
+
+from quart_enroll.api.v1 import cursors
+from quart_enroll.api.v1.exchange import answers_with, cached, takes_query
+from quart_enroll.api.v1.shapes import (
+    Course,
+    CourseQuery,
+    Courses,
+    Section,
+    SectionQuery,
+    Sections,
+    Term,
+    Terms,
+)
+from quart_enroll.context import database, now
+from quart_enroll.errors import UnknownCourse
+from quart_enroll.models import Course as KnownCourse
+from quart_enroll.models import Section as KnownSection
+from quart_enroll.services import catalog
+from quart_enroll.services import terms as calendar
+from quart_enroll.services.catalog import Catalog
+
+CATALOG = tag(["Catalog"])
+
+
+@CATALOG
+@answers_with(Terms)
+async def terms() -> Response:
+    """List the terms.
+
+    Those in which something can still be done.
+    """
+    offered = await _offered()
+    return await cached(Terms([Term.of(term) for term in offered.terms]))
+
+
+@CATALOG
+@answers_with(Courses, refuses=(404,))
+@takes_query(CourseQuery)
+async def courses(query: CourseQuery) -> Response:
+    """List courses.
+
+    All of the catalog, or those that fit every filter. `open_seats` looks at the sections of `term`, or of all terms.
+    """
+    offered = await _offered()
+    sections = _taught(offered, query.term)
+    taught = {one.courseID for one in sections}
+    with_seats = {one.courseID for one in sections if one.open_seats}
+    words = query.q.casefold().split()
+    found = [
+        one
+        for one in offered.courses
+        if (not query.term or one.courseID in taught)
+        and (not query.subject or one.subject.casefold() == query.subject.casefold())
+        and (query.credits is UNSET or one.credits == query.credits)
+        and (query.open_seats is UNSET or (one.courseID in with_seats) == query.open_seats)
+        and all(word in _text(one) for word in words)
+    ]
+    shown, cursor = cursors.page(found, lambda one: [one.courseID], query.cursor, query.limit)
+    return await cached(Courses([Course.of(one) for one in shown], cursor))
+
+
+@CATALOG
+@answers_with(Course, refuses=(404,))
+async def course(courseID: str) -> Response:
+    """Show a course."""
+    found = (await _offered()).find(courseID)
+    if found is None:
+        raise UnknownCourse(courseID[:20])
+    return await cached(Course.of(found))
+
+
+@CATALOG
+@answers_with(Sections, refuses=(404,))
+@takes_query(SectionQuery)
+async def sections(query: SectionQuery) -> Response:
+    """List sections and their open seats.
+
+    Of one term or all, of one course or all.
+    """
+    found = [
+        one
+        for one in _taught(await _offered(), query.term)
+        if (query.courseID is UNSET or one.courseID == query.courseID)
+        and (query.open_seats is UNSET or bool(one.open_seats) == query.open_seats)
+    ]
+    shown, cursor = cursors.page(found, lambda one: [one.term, one.courseID, one.section], query.cursor, query.limit)
+    return await cached(Sections([Section.of(one) for one in shown], cursor))
+
+
+async def _offered() -> Catalog:
+    return await catalog.load(database(), now())
+
+
+def _taught(offered: Catalog, term: str) -> Sequence[KnownSection]:
+    """Return the sections of the term that is meant, of all terms when none is."""
+    if not term:
+        return offered.sections
+    meant = calendar.find(term, offered.terms, now())
+    return [one for one in offered.sections if one.term == meant.term]
+
+
+def _text(course: KnownCourse) -> str:
+    return f"{course.courseID} {course.title} {course.description}".casefold()

@@ -1,0 +1,246 @@
+"""What a student has, and does: every change is one of the services, and safe to repeat."""
+
+from msgspec import UNSET
+from quart import Response, url_for
+from quart_auth import login_required
+from quart_schema import security_scheme, tag
+
+from quart_enroll import auth
+from quart_enroll.api.v1 import cursors
+from quart_enroll.api.v1.exchange import answer, answers_with, takes_body, takes_query
+from quart_enroll.api.v1.shapes import (
+    EnrollBody,
+    Enrollment,
+    Enrollments,
+    Event,
+    Events,
+    GivenBack,
+    Left,
+    Me,
+    PageQuery,
+    Place,
+    Places,
+    SwapBody,
+    WaitBody,
+    WhichCourse,
+    WhichDrop,
+    WhichEnrollments,
+)
+from quart_enroll.context import database, now
+from quart_enroll.errors import AlreadyEnrolled, AlreadyWaiting, NotEnrolled, NotWaiting
+from quart_enroll.models import Held, SectionKey
+from quart_enroll.repositories import enrollments as stored
+from quart_enroll.repositories import events as stored_events
+from quart_enroll.repositories import terms as stored_terms
+from quart_enroll.repositories import waitlist as stored_places
+from quart_enroll.services import enrollment as rules
+from quart_enroll.services import terms as calendar
+from quart_enroll.services import waitlist as line
+from quart_enroll.services import wishes
+
+WHO = security_scheme([{"token": []}, {"password": []}])
+ME = tag(["Me"])
+CHANGES = tag(["Changes"])
+SIGN_IN = (401, 403)
+
+
+@ME
+@WHO
+@answers_with(Me, refuses=SIGN_IN)
+@login_required
+async def me() -> Response:
+    """Show who asks."""
+    user = auth.signed_in()
+    return answer(Me(user.user_id, user.email, user.first_name, user.last_name, user.role))  # type: ignore[arg-type]
+
+
+@ME
+@WHO
+@answers_with(Enrollments, refuses=(*SIGN_IN, 404))
+@login_required
+@takes_query(WhichEnrollments)
+async def enrollments(query: WhichEnrollments) -> Response:
+    """List your enrollments.
+
+    In all terms, past ones and withdrawn courses included, or those that you name.
+    """
+    known = await stored_terms.find_all(database())
+    meant = [calendar.find(query.term, known, now())] if query.term else known
+    found = await stored.schedule(database(), _student(), [term.term for term in meant])
+    return answer(
+        Enrollments(
+            [Enrollment.scheduled(one) for one in found if query.courseID is UNSET or one.courseID == query.courseID]
+        )
+    )
+
+
+@CHANGES
+@WHO
+@answers_with(Enrollment, 200, 201, refuses=(*SIGN_IN, 404, 409))
+@login_required
+@takes_body(EnrollBody)
+async def enroll(body: EnrollBody) -> Response:
+    """Take a seat.
+
+    Answers 201 with your enrollment; asked for again, 200 with the one that you have.
+    """
+    try:
+        placed = await rules.enroll(database(), _student(), body.wish(), now())
+    except AlreadyEnrolled as refusal:
+        return _enrolled(await _had(refusal, body.courseID, body.section), 200)
+    return _enrolled(Enrollment.of(placed.offer.course, placed.offer.section, "enrolled"), 201)
+
+
+@CHANGES
+@WHO
+@answers_with(GivenBack, refuses=(*SIGN_IN, 400, 404, 409))
+@login_required
+@takes_query(WhichDrop)
+async def drop(query: WhichDrop) -> Response:
+    """Give back a seat.
+
+    Before the drop deadline it leaves no trace; after it the course stays as withdrawn. Answers `nothing` when you
+    don't have the course.
+    """
+    try:
+        gone = await rules.drop(database(), _student(), query.wish(), now(), with_corequisites=query.with_corequisites)
+    except NotEnrolled as refusal:
+        return answer(GivenBack(refusal.term, "nothing", []))
+    return answer(GivenBack(gone.term, gone.action, [one.courseID for one in gone.courses]))  # type: ignore[arg-type]
+
+
+@CHANGES
+@WHO
+@answers_with(Enrollment, 200, 201, refuses=(*SIGN_IN, 404, 409))
+@login_required
+@takes_body(SwapBody)
+async def swap(body: SwapBody) -> Response:
+    """Take one seat for another.
+
+    Whatever fails, you keep the old one. Asked for again, answers 200 with the enrollment that you have.
+    """
+    try:
+        placed = await rules.swap(database(), _student(), body.drop, body.wish(), now())
+    except AlreadyEnrolled as refusal:
+        return _enrolled(await _had(refusal, body.add, body.section, gone=body.drop), 200)
+    return _enrolled(Enrollment.of(placed.offer.course, placed.offer.section, "enrolled"), 201)
+
+
+@ME
+@WHO
+@answers_with(Places, refuses=SIGN_IN)
+@login_required
+async def waitlist() -> Response:
+    """List your places in lines."""
+    positions = await stored_places.positions(database(), _student())
+    waiting = await stored_places.everywhere(database(), _student())
+    return answer(
+        Places(
+            [
+                Place.waiting(one, positions[one.key])
+                for one in sorted(waiting, key=lambda one: one.key)
+                if one.key in positions
+            ]
+        )
+    )
+
+
+@CHANGES
+@WHO
+@answers_with(Place, 200, 201, refuses=(*SIGN_IN, 404, 409))
+@login_required
+@takes_body(WaitBody)
+async def join(body: WaitBody) -> Response:
+    """Join a waitlist.
+
+    Answers 201 with your place, or with `enrolled` when a seat was open; asked for again, 200 with what you have.
+    """
+    try:
+        joined = await line.join(database(), _student(), body.wish(), now(), body.drop_if_enrolled)
+    except AlreadyWaiting as refusal:
+        return _placed(await _waits(refusal, body), 200)
+    except AlreadyEnrolled as refusal:
+        had = await _had(refusal, body.courseID, body.section, gone=body.drop_if_enrolled)
+        return _placed(Place.taken(SectionKey(had.term, had.courseID, had.section)), 200)
+    key = joined.offer.key
+    place = await _place(key) if joined.position is not None else None
+    return _placed(place or Place.taken(key), 201)
+
+
+@CHANGES
+@WHO
+@answers_with(Left, refuses=(*SIGN_IN, 400, 404))
+@login_required
+@takes_query(WhichCourse)
+async def leave(query: WhichCourse) -> Response:
+    """Leave a waitlist.
+
+    Answers `nothing` when you don't wait for the course.
+    """
+    try:
+        await line.leave(database(), _student(), query.wish(), now())
+    except NotWaiting:
+        return answer(Left(query.courseID, "nothing"))
+    return answer(Left(query.courseID, "leave"))
+
+
+@ME
+@WHO
+@answers_with(Events, refuses=SIGN_IN)
+@login_required
+@takes_query(PageQuery)
+async def events(query: PageQuery) -> Response:
+    """List what happened to your seats."""
+    mark = cursors.read(query.cursor, str) if query.cursor else ""
+    try:
+        found, following = await stored_events.page(database(), _student(), mark, query.limit)
+    except ValueError:
+        cursors.wrong()
+    return answer(Events([Event.of(one) for one in found], cursors.make(following) if following else None))
+
+
+def _student() -> int:
+    return auth.signed_in().user_id
+
+
+async def _had(refusal: AlreadyEnrolled, courseID: str, section: str, gone: str | None = None) -> Enrollment:
+    """Return the student's enrollment when it is what was asked for; else raise the refusal.
+
+    It is not when it is in another section, or when the course that was to go for it is still there.
+    """
+    held = await stored.held_by(database(), _student(), refusal.term)
+    enrolled: dict[str, Held] = {one.courseID: one for one in held if one.status == "enrolled"}
+    one = enrolled.get(courseID)
+    other = one is None or (section and section != one.section.section)
+    if one is None or other or (gone != courseID and gone in enrolled):
+        raise refusal
+    return Enrollment.of(one.course, one.section, one.status)
+
+
+async def _waits(refusal: AlreadyWaiting, body: WaitBody) -> Place:
+    """Return the student's place when it is what was asked for; else raise the refusal."""
+    waiting = await stored_places.terms_of(database(), _student(), body.courseID)
+    term = await wishes.term_meant(database(), body.wish(), body.courseID, waiting, now())
+    place = await _place(SectionKey(term.term, body.courseID, body.section)) if term else None
+    if place is None or (body.section and body.section != place.section):
+        raise refusal
+    if body.drop_if_enrolled != place.drop_if_enrolled:
+        raise refusal
+    return place
+
+
+async def _place(key: SectionKey) -> Place | None:
+    """Return where the student waits for the course."""
+    positions = await stored_places.positions(database(), _student())
+    one = await stored_places.find(database(), _student(), key.term, key.courseID)
+    return Place.waiting(one, positions[one.key]) if one and one.key in positions else None
+
+
+def _enrolled(had: Enrollment, status: int) -> Response:
+    return answer(had, status, url_for("v1_enrollments", courseID=had.courseID, term=had.term))
+
+
+def _placed(place: Place, status: int) -> Response:
+    if place.status == "waiting":
+        return answer(place, status, url_for("v1_waitlist"))
+    return answer(place, status, url_for("v1_enrollments", courseID=place.courseID, term=place.term))

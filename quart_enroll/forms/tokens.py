@@ -1,0 +1,79 @@
+"""The forms that make a personal access token, and end one."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from quart import current_app
+from wtforms import DateField, HiddenField, SelectField, StringField, SubmitField, ValidationError
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length
+
+from quart_enroll.context import now
+from quart_enroll.forms.base import SiteForm, one_line, stripped
+from quart_enroll.services.tokens import LONGEST
+
+USUAL = timedelta(days=90)
+
+
+class DayField(DateField):
+    """A day; the school's clock says when it ends."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError("Enter a day like 2026-12-31.") from None
+
+
+class TokenForm(SiteForm):
+    """Make a token."""
+
+    name = StringField(
+        "Name",
+        [DataRequired("Give it a name, so that you know it again."), one_line, Length(1, 50, "At most 50 characters.")],
+        filters=[stripped],
+        description="What will use it, such as “calendar on my phone”.",
+    )
+    scope = SelectField(
+        "It may",
+        [AnyOf(["read", "enroll"], "Choose what it may do.")],
+        choices=[
+            SelectChoice("read", "Read your schedule"),
+            SelectChoice("enroll", "Read it, and enroll and drop for you"),
+        ],
+        validate_choice=False,
+        default="read",
+    )
+    expires_at = DayField("Its last day", [InputRequired("Enter a day like 2026-12-31.")])
+    submit = SubmitField("Make token")
+
+    @classmethod
+    async def fresh(cls) -> "TokenForm":
+        """Return the form as it was sent, or with the usual values."""
+        return await cls.from_request(expires_at=today() + USUAL)
+
+    def validate_expires_at(self, field: DateField) -> None:
+        """Refuse a day that is over, or too far away."""
+        if field.data and not today() <= field.data <= today() + LONGEST:
+            raise ValidationError(f"Choose a day from today to {today() + LONGEST}.")
+
+    def end(self) -> datetime:
+        """Return the moment at which the last day is over."""
+        last: date = self.expires_at.data  # type: ignore[assignment]  # there is one in a form that is valid
+        return datetime.combine(last + timedelta(days=1), time(), _school())
+
+
+class EndTokenForm(SiteForm):
+    """End a token."""
+
+    token_id = HiddenField(validators=[DataRequired("Which token?"), one_line, Length(max=50)])
+
+
+def today() -> date:
+    """Return the day by the school's clock."""
+    return now().astimezone(_school()).date()
+
+
+def _school() -> ZoneInfo:
+    return ZoneInfo(current_app.config["TIMEZONE"])

@@ -1,0 +1,54 @@
+"""Personal access tokens: made, shown once, listed, ended."""
+
+from quart import flash, redirect, request, url_for
+from quart.typing import ResponseReturnValue
+from quart_auth import login_required
+
+from quart_enroll import auth
+from quart_enroll.context import database, now
+from quart_enroll.errors import TokenNameTaken, TooManyTokens
+from quart_enroll.forms.tokens import EndTokenForm, TokenForm
+from quart_enroll.pages.refusals import malformed
+from quart_enroll.rendering import render
+from quart_enroll.repositories import tokens as stored
+from quart_enroll.services import tokens as service
+
+
+@login_required
+async def tokens() -> str | tuple[str, int]:
+    form = await TokenForm.fresh()
+    if request.method == "GET":
+        return await _page(form)
+    if not form.validate():
+        return await _page(form), 422
+    try:
+        text, token = await service.make(
+            database(),
+            auth.signed_in().user_id,
+            name=form.name.data or "",
+            scope=form.scope.data,
+            expires_at=form.end(),
+            now=now(),
+        )
+    except (TokenNameTaken, TooManyTokens) as refusal:
+        form.name.errors = [refusal.sentence]
+        return await _page(form), 422
+    # No redirect: the text is on this page and on no other.
+    return render("token.html", token=token, text=text), 201
+
+
+@login_required
+async def end() -> ResponseReturnValue:
+    form = await EndTokenForm.from_request()
+    if not form.validate():
+        return await malformed(form)
+    if await stored.end(database(), auth.signed_in().user_id, form.token_id.data or ""):
+        await flash("The token has ended. Nothing can use it any more.", "success")
+    else:
+        await flash("This token has ended already.", "info")
+    return redirect(url_for("tokens"), 303)
+
+
+async def _page(form: TokenForm) -> str:
+    found = await stored.of_user(database(), auth.signed_in().user_id, now())
+    return render("tokens.html", title="Access tokens", form=form, tokens=found)
