@@ -96,6 +96,14 @@ def _folder(text: str) -> Path:
     return path
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(text.replace(",", " ").split())
+    for origin in origins:
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", origin):
+            raise ValueError("must be origins like https://app.school.example, with blanks between them")
+    return origins
+
+
 def _setting(sentence: str, read: Callable[[str], Any] = str, **options: Any) -> Any:
     return field(metadata={"sentence": sentence, "read": read}, **options)
 
@@ -184,6 +192,12 @@ class Config:
         default="",
     )
     mail_from: str = _setting("The address that notices come from; needed with SMTP_URL.", mail_from, default="")
+
+    cors_origins: tuple[str, ...] = _setting(
+        "Other sites whose pages may use the API, like https://app.school.example; blanks between them.",
+        _origins,
+        default=(),
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, folder: Path = HERE) -> "Config":

@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from quart_enroll import assets, auth, commands, headers, mongo, proxies, rendering, routes
-from quart_enroll.api.v1 import document
+from quart_enroll.api.v1 import cors, document
 from quart_enroll.context import EXTENSION, Open
 from quart_enroll.errors import Busy, PleaseWait, Refused, UnknownTerm
 from quart_enroll.forms.base import SAFE, csrf_token, has_token
@@ -97,6 +97,7 @@ def create_app(
     auth.init_app(app, remembered=REMEMBERED)
     app.before_request(refuse_forged)
     app.before_request(notices.show)
+    app.after_request(cors.headers_for(config.cors_origins))
     routes.register(app)
     document.init_app(app)
     _register_errors(app)

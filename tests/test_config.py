@@ -70,6 +70,9 @@ def test_an_empty_value_is_an_absent_one(tmp_path: Path) -> None:
         ("PUBLIC_URL", "https://enroll.school.example/site"),
         ("SESSION_IDLE", "0"),
         ("SESSION_AGE", "1000"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://app.school.example/"),
+        ("CORS_ORIGINS", "https://app.school.example, app.school.example"),
         ("PASSWORD_THREADS", "-1"),
         ("PASSWORD_QUEUE", "0"),
         ("DATABASE_TIMEOUT", "nan"),
@@ -131,7 +134,7 @@ def test_a_secret_key_that_was_emptied_is_refused(tmp_path: Path) -> None:
 def default(setting: Field[object]) -> str:
     """Return the default as people write it; empty for none."""
     value = setting.default
-    return "" if value in (MISSING, None) else f"{value:g}" if isinstance(value, float) else str(value)
+    return "" if value in (MISSING, None, ()) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @SETTINGS

@@ -7,9 +7,10 @@ import pytest
 from quart import Quart
 
 from quart_enroll.api.v1.codes import CODES
+from quart_enroll.app import create_app
 from quart_enroll.mongo import Database
 from quart_enroll.pages.history import BECAUSE
-from tests.people import Browser, teach, text
+from tests.people import Browser, Clock, config, teach, text
 
 COURSES = "/api/v1/courses"
 
@@ -229,3 +230,26 @@ async def test_a_database_that_is_away_is_a_problem_that_says_when_to_ask_again(
     response = await anyone.get("/api/v1/terms")
     assert (response.status_code, (await response.get_json())["code"]) == (503, "database_away")
     assert response.headers["Retry-After"] == "5"
+
+
+async def test_other_sites_are_let_in_only_when_the_settings_name_them(db: Database, mongod: str, clock: Clock) -> None:
+    friend = "https://app.school.example"
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    async with create_app(config(mongo_uri=mongod), clock=clock).test_app() as closed:
+        response = await closed.test_client().get(COURSES, headers={"Origin": friend})
+        assert "Access-Control" not in str(response.headers)
+    async with create_app(config(mongo_uri=mongod, cors_origins=(friend,)), clock=clock).test_app() as opened:
+        client = opened.test_client()
+        response = await client.get(COURSES, headers={"Origin": friend})
+        assert response.headers["Access-Control-Allow-Origin"] == friend
+        assert "Origin" in response.headers["Vary"]
+        preflight = await client.options("/api/v1/me/enrollments", headers={"Origin": friend} | asks)
+        assert preflight.status_code == 200
+        assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
+        assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+        assert "Access-Control-Allow-Credentials" not in preflight.headers
+        for origin in ("https://evil.example", "https://app.school.example.evil.example", "null", friend.upper()):
+            response = await client.get(COURSES, headers={"Origin": origin})
+            assert "Access-Control-Allow-Origin" not in response.headers
+            assert "Origin" in response.headers["Vary"]
+        assert "Access-Control-Allow-Origin" not in (await client.get("/", headers={"Origin": friend})).headers
