@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 from quart import Quart, abort, current_app, g, request, session
 from quart_auth import AuthUser, QuartAuth, current_user, login_required, login_user, logout_user
 
-from quart_enroll import problems
+from quart_enroll import known_browsers, problems
 from quart_enroll.context import database, hasher, lifetimes, now
 from quart_enroll.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
 from quart_enroll.models import Login, User
-from quart_enroll.services import accounts, browsers, sessions, tokens
+from quart_enroll.services import accounts, browsers, limits, sessions, tokens
 from quart_enroll.services.passwords import RETRY_AFTER
 
 P = ParamSpec("P")
@@ -95,7 +95,7 @@ async def _check_password(email: str, password: str) -> User:
         raise PasswordOverHttp
     if _passwords.locked():
         raise Busy(RETRY_AFTER)
-    async with _passwords:
+    async with _passwords, limits.guess(database(), known_browsers.asker(email), now()):
         return await accounts.check(database(), hasher(), email=email, password=password)
 
 

@@ -35,7 +35,7 @@ def add(app: Quart, response: ResponseTypes) -> ResponseTypes:
     headers["X-Request-ID"] = g.get("request_id", "")
     if app.config["APP_ENV"] == "production":  # browsers ignore it over http
         headers["Strict-Transport-Security"] = STRICT_TRANSPORT
-    if request.endpoint not in auth.NEEDS_NOBODY:
+    if request.endpoint not in auth.NEEDS_NOBODY and not response.cache_control.public:
         response.vary.add("Cookie")
     if "Set-Cookie" in headers:
         headers["Cache-Control"] = "no-store"

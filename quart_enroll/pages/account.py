@@ -48,7 +48,7 @@ async def end() -> Response:
 
 @login_required
 async def sign_out_everywhere() -> Response:
-    await accounts.end_everything(database(), auth.signed_in().user_id)
+    await accounts.end_sign_ins(database(), auth.signed_in().user_id)
     auth.forget()
     await flash("You are signed out everywhere.", "info")
     return redirect(url_for("index"), 303)

@@ -97,7 +97,7 @@ async def _after_sign_in() -> str:
     """Return where the visitor goes on who wanted to change something."""
     if request.endpoint == "enrollment":
         return await _wanted_course()
-    return url_for("account" if str(request.endpoint).startswith("account") else "enrollment")
+    return url_for("account" if request.path.startswith("/account") else "enrollment")
 
 
 async def _wanted_course() -> str:

@@ -50,7 +50,7 @@ async def change() -> str | Response | Page:
     except PasswordRefused as refusal:
         form.password.errors = [refusal.sentence]
         return _change_page(form), 422
-    await flash("Your password is changed. All your other sign-ins have ended.", "success")
+    await flash("Your password is changed. All your other sign-ins and your tokens have ended.", "success")
     return redirect(url_for("account"), 303)
 
 

@@ -7,6 +7,8 @@ from quart_enroll.mongo import Database, Document, Session
 HANDED_OUT = {
     "user": {"_id": 0, "password": 0},
     "login": {"_id": 0},
+    "token": {"_id": 0},
+    "answer": {"_id": 0, "holder": 0},
     "enrollment": {"_id": 0},
     "waitlist": {"_id": 0},
     "schedule": {"_id": 0},

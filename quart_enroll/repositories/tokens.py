@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 
 from quart_enroll.errors import TokenNameTaken
 from quart_enroll.models import Token, User
-from quart_enroll.mongo import Database, duplicate_key
+from quart_enroll.mongo import Database, Session, duplicate_key
 from quart_enroll.repositories import pipelines
 from quart_enroll.repositories.users import to_user
 
@@ -67,6 +67,11 @@ async def used(db: Database, token: Token, now: datetime) -> None:
 async def end(db: Database, user_id: int, token_id: str) -> bool:
     """End the user's token; return False when there is none to end."""
     return bool((await db.token.delete_one({"user_id": user_id, "token_id": token_id})).deleted_count)
+
+
+async def end_all(db: Database, user_id: int, session: Session | None = None) -> None:
+    """End every token of the user."""
+    await db.token.delete_many({"user_id": user_id}, session=session)
 
 
 async def clear_ended(db: Database, user_id: int, now: datetime) -> None:

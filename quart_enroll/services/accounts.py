@@ -8,7 +8,7 @@ from time import monotonic
 from quart_enroll.errors import Busy, EmailTaken, WrongCredentials, WrongPassword
 from quart_enroll.models import Credentials, Notice, User
 from quart_enroll.mongo import Database, Session
-from quart_enroll.repositories import logins, notices, users
+from quart_enroll.repositories import logins, notices, tokens, users
 from quart_enroll.services import password_rules
 from quart_enroll.services.passwords import Hasher, decoy
 from quart_enroll.transactions import transaction
@@ -125,5 +125,13 @@ async def replace_password(
 async def end_everything(
     db: Database, user_id: int, *, except_: str | None = None, session: Session | None = None
 ) -> None:
-    """End all that lets somebody act as this user: every sign-in but the one of the key `except_`."""
+    """End all that lets somebody act as this user: every token, every sign-in but the one of the key `except_`."""
+    await end_sign_ins(db, user_id, except_=except_, session=session)
+    await tokens.end_all(db, user_id, session)
+
+
+async def end_sign_ins(
+    db: Database, user_id: int, *, except_: str | None = None, session: Session | None = None
+) -> None:
+    """End every sign-in of this user but the one of the key `except_`; programs that have a token go on."""
     await logins.end_all(db, user_id, except_, session)

@@ -33,6 +33,10 @@ KEPT = {
     "/static/site.css": "no-cache",
     "/healthz": "no-cache",
     "/readyz": "no-cache",
+    **dict.fromkeys(
+        [f"/api/v1/{name}" for name in ("terms", "courses", "courses/1111", "sections", "openapi.json")],
+        "public, no-cache",
+    ),
 }
 """What is the same for everybody; the rest is nobody's business but the visitor's who signed in."""
 

@@ -12,7 +12,7 @@ from quart import Quart
 from quart_enroll import auth
 from quart_enroll.app import create_app
 from quart_enroll.mongo import Database
-from quart_enroll.services import tokens
+from quart_enroll.services import accounts, tokens
 from tests.people import ADA, BOB, FALL_MORNING, PASSWORD, Browser, Clock, config, text
 from tests.programs import ENROLLMENTS, PYT, Program, program, token
 
@@ -218,3 +218,27 @@ async def test_in_production_a_password_is_taken_over_https_alone(db: Database, 
         assert await _code(mine) == (403, "password_over_http")
         response = await mine.client.get(ME, headers=mine.headers, scheme="https")
         assert response.status_code == 200
+
+
+async def test_a_new_password_ends_tokens_and_signing_out_everywhere_does_not(
+    ada: Browser, app: Quart, db: Database
+) -> None:
+    mine = await program(app, db, ADA)
+    await ada.post("/account/sign-out")
+    assert await _code(mine) == (200, "")
+    await ada.sign_in(ADA)
+    fresh = "quiet purple tractor"
+    form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
+    assert (await ada.post("/account/password", form=form)).status_code == 303
+    assert await _code(mine) == (401, "wrong_token")
+
+
+async def test_a_program_guesses_no_more_often_than_people(
+    app: Quart, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    guesses = Program(app, basic(ADA.email, "not the password"))
+    assert [await _code(guesses) for _ in range(10)] == [(401, "wrong_credentials")] * 10
+    response = await Program(app, basic(ADA.email, PASSWORD)).send("GET", ME)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
+    assert (await response.get_json())["code"] == "please_wait"
