@@ -158,7 +158,9 @@ class Config:
         default="scrypt:32768:8:1",
     )
     password_threads: int = _setting(
-        "Threads of each process that hash passwords; 0 is one for each core.", _number(int, 0, 64), default=0
+        "Threads of each process that hash passwords; 0 shares the cores among the processes.",
+        _number(int, 0, 64),
+        default=0,
     )
     password_queue: int = _setting(
         "Passwords that may wait for such a thread before people are asked to come back in a moment.",

@@ -109,7 +109,7 @@ def create_app(
 
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
-        threads = config.password_threads or os.cpu_count() or 1
+        threads = config.password_threads or max(1, (os.cpu_count() or 1) // config.web_concurrency)
         with Hasher(config.password_method, threads=threads, queue=config.password_queue) as hasher:
             async with open_database(config.mongo_uri, config.database_timeout) as database:
                 app.extensions[EXTENSION] = Open(database, hasher, lifetimes, links, sender is not None, clock)

@@ -37,9 +37,9 @@ class NotBegun(asyncio.CancelledError):
 class Hasher:
     """A few threads that hash, with a bounded queue in front; use it with `with`.
 
-    Hashing releases the interpreter, so as many threads as cores are as quick as can be. `queue` is how
-    many hashes may wait or run: past it Busy is raised at once, and also when the wait would be longer than
-    LONGEST_WAIT, as long as hashes take at present. Nobody waits longer than that for a thread, and who hangs up
+    Hashing releases the interpreter, so as many threads as cores, all processes together, are as quick as can be.
+    `queue` is how many hashes may wait or run: past it Busy is raised at once, and also when the wait would be longer
+    than LONGEST_WAIT, as long as hashes take at present. Nobody waits longer than that for a thread, and who hangs up
     before makes room. `method` is one of werkzeug's.
     """
 
