@@ -119,7 +119,7 @@ async def refused(error: Refused) -> Response:
 
 async def malformed(sentence: str, fields: Mapping[str, Sequence[str]]) -> Response:
     """Answer a form that no page of the site sends; programs get the sentences of each field."""
-    return await _answer(422, "malformed", sentence, fields=fields)
+    return await _answer(422, WrongFields.code, sentence, fields=fields)
 
 
 async def unknown_term(error: UnknownTerm) -> Response:

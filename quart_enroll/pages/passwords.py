@@ -94,6 +94,7 @@ async def reset() -> Secret | Response:
     except LinkDead as refusal:
         return render("link_dead.html", sentence=refusal.sentence), 410, UNTOLD
     session.pop(TOKEN, None)
+    known_browsers.remember(user.email)  # who guesses elsewhere can't keep the owner out of here
     if auth.user() == user:  # this sign-in has ended with all the others
         auth.forget()
     await flash("Your new password is saved. Please sign in with it.", "success")

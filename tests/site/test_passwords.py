@@ -272,6 +272,17 @@ async def test_a_reset_ends_all_sign_ins(ada: Browser, app: Quart, bob: Browser,
     assert answers == [303, 303, 200]
 
 
+async def test_who_has_reset_it_is_kept_out_by_nobody_there(
+    anyone: Browser, bob: Browser, db: Database, clock: Clock
+) -> None:
+    await anyone.get(await forgotten(anyone, db, clock))
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
+    await bob.post("/logout")
+    for _ in range(10):
+        await bob.sign_in(ADA, "not the password")
+    assert (await anyone.sign_in(ADA, NEW)).status_code == 303
+
+
 @pytest.mark.parametrize(("password", "sentence"), [("password1", "a common one"), ("short", "8 to 128 characters")])
 async def test_a_reset_refuses_what_can_not_be_chosen_and_the_link_goes_on(
     anyone: Browser, db: Database, clock: Clock, password: str, sentence: str

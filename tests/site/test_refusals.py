@@ -124,7 +124,7 @@ async def test_a_program_reads_what_is_wrong_with_each_field(ada: Browser, path:
     form = {field: "1" * 21, "drop": "1111", "term": "x" * 101}
     response = await ada.post(path, form=form, headers={"Accept": "application/json"})
     answer = await response.get_json()
-    assert (response.status_code, answer["error"]) == (422, "malformed")
+    assert (response.status_code, answer["error"]) == (422, "wrong_fields")
     assert answer["fields"] == {
         field: ["A course number has at most 20 characters."],
         "term": ["A term has a name like Fall 2026."],

@@ -10,6 +10,8 @@ CODES = {
     "not_found": "There is nothing at this address.",
     "unknown_course": "The catalog has no such course.",
     "unknown_term": "There is no such term; `terms` lists those that there are.",
+    "no_terms": "The school has no terms yet.",
+    "term_needed": "You have the course in several terms; name one.",
     "unknown_section": "The course has no such section in that term.",
     "method_not_allowed": "The address can't be used in that way; the header `Allow` says how.",
     "request_timeout": "The body of the request did not come in time.",
@@ -34,6 +36,8 @@ CODES = {
     "unprocessable_content": "The body is no JSON object.",
     "key_reused": "The Idempotency-Key belongs to another request.",
     "internal_server_error": "Something went wrong on our side.",
+    "account_gone": "The account was deleted meanwhile.",
+    "please_wait": "There were too many wrong passwords; try again after `Retry-After` seconds.",
     "busy": "Too many passwords are being checked; ask again after `Retry-After` seconds, or use a token.",
     "database_away": "The database does not answer; ask again after `Retry-After` seconds.",
 }

@@ -41,7 +41,7 @@ from quart_enroll.services import wishes
 WHO = security_scheme([{"token": []}, {"password": []}])
 ME = tag(["Me"])
 CHANGES = tag(["Changes"])
-SIGN_IN = (401, 403)
+SIGN_IN = (401, 403, 429)
 
 
 @ME
