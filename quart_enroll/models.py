@@ -47,6 +47,11 @@ class Term:
         """Tell whether students may take seats."""
         return self.opens_at <= now < self.add_deadline
 
+    def promotes(self, now: datetime) -> bool:
+        """Tell whether a free seat goes to who waits; before the opening too, for who waits then joined when it was
+        open, and would else meet everybody at the door."""
+        return now < self.add_deadline
+
     def local(self, moment: datetime) -> datetime:
         """Return the moment by the school's clock."""
         return moment.astimezone(ZoneInfo(self.timezone))

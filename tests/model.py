@@ -6,6 +6,7 @@ Where DESIGN.md leaves room, this agrees with the docstrings of the services:
 - who joins a line before an open seat has the seat;
 - linked swaps that wait for each other in a ring are all made when the last of them is asked for;
 - a swap of a course for any section of it is done already;
+- promotion goes on while a term that was open is closed again for a while, until the add deadline;
 - a prerequisite is a seat in an earlier term, even one that has not ended;
 - of several seats that one change frees, the one given back first is filled first; then come the other lines of
   whoever gave something back.
@@ -241,7 +242,7 @@ class School:
     def _fill(self, key: SectionKey, loose: Loose, now: datetime) -> None:
         term = self.terms[key.term]
         for place in list(self.lines[key]):
-            if not self.open_seats(key) or not term.opens_at <= now < term.add_deadline:
+            if not self.open_seats(key) or now >= term.add_deadline:
                 return
             if self.promotion_reason(place, key):
                 place.skipped = True

@@ -88,7 +88,7 @@ class Recount:
         """Give who waits although a seat is open that they could take."""
         for key, counted in self.books.sections.items():
             term = self.books.calendar.get(key.term)
-            if term and term.is_open(now) and counted.section.open_seats:
+            if term and term.promotes(now) and counted.section.open_seats:
                 yield from [waiting for waiting in self.lines[key] if self._could_take(waiting, counted)]
 
     def _unknown(self, user_id: Any, key: SectionKey) -> str | None:

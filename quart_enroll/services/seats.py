@@ -198,7 +198,7 @@ async def _promote(change: Change, waiting: Waiting) -> bool:
         wanted = await offer(change.db, waiting.key, change.session)
     except (UnknownTerm, UnknownCourse, UnknownSection):
         return False  # a line for what is gone; `check-seats` tells of it
-    if not wanted.section.open_seats or not wanted.term.is_open(change.now):
+    if not wanted.section.open_seats or not wanted.term.promotes(change.now):
         return False
     held = await guarded(change, waiting.user_id, waiting.key.term)
     linked = [one for one in held if one.courseID == waiting.drop_if_enrolled and one.status == "enrolled"]

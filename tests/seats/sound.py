@@ -84,7 +84,7 @@ def _lines(school: School, now: datetime) -> list[str]:
     waiting = Counter((one.student, key.term, key.courseID) for key, line in school.lines.items() for one in line)
     wrong += [f"{one} waits {number} times" for one, number in waiting.items() if number > 1]
     for key, line in school.lines.items():
-        opened = school.open_seats(key) and school.terms[key.term].opens_at <= now < school.terms[key.term].add_deadline
+        opened = school.open_seats(key) and now < school.terms[key.term].add_deadline
         for place in line:
             has = school.enrolled(place.student, key.term)
             if key.courseID in has and place.instead_of != key.courseID:

@@ -9,13 +9,14 @@ from quart_enroll.errors import NotOpenYet
 from quart_enroll.models import Term, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import events
+from quart_enroll.services.catalog_files import FileTerm, import_terms
 from quart_enroll.services.enrollment import drop, enroll, swap
 from quart_enroll.services.waitlist import join
 from tests.model import OK
-from tests.seats.school import FALL, course, found, line, offer, outcome, seated, section, term
+from tests.seats.school import FALL, NOW, course, found, line, offer, outcome, seated, section, term
 from tests.seats.sound import assert_sound
 
-ADA, BOB = 1, 2
+ADA, BOB, CAY = 1, 2, 3
 TERM = term()
 A, B = Wish("A", FALL), Wish("B", FALL)
 AN_INSTANT = timedelta(milliseconds=1)
@@ -86,6 +87,17 @@ async def test_the_instant_before_the_add_deadline_promotes(school: Database) ->
     await join(school, BOB, A, TERM.opens_at)
     await drop(school, ADA, A, TERM.add_deadline - AN_INSTANT)
     assert await seated(school, section("A", 1).key) == {BOB}
+
+
+async def test_who_waits_is_promoted_while_the_opening_is_put_off(school: Database) -> None:
+    await enroll(school, ADA, A, TERM.opens_at)
+    await join(school, BOB, A, TERM.opens_at)
+    later = term(opens_at=22)
+    await import_terms(school, [FileTerm(1, later, frozenset())], NOW)
+    await drop(school, ADA, A, NOW)
+    assert await outcome(enroll(school, CAY, A, later.opens_at)) == "section_full"
+    assert await seated(school, section("A", 1).key) == {BOB}
+    await assert_sound(school, later.opens_at)
 
 
 async def test_a_swap_after_the_add_deadline_leaves_the_old_seat(school: Database) -> None:
