@@ -1,7 +1,7 @@
 """What taking and giving back seats means, written a second time in plain Python from DESIGN.md, without a database.
 
 Where DESIGN.md leaves room, this agrees with the docstrings of the services:
-- of several reasons to refuse the first counts: window, already there, time, credits, prerequisites, seat;
+- of several reasons to refuse the first counts: already there, window, time, credits, prerequisites, seat;
 - without a section, the first one that fits and has a seat; if none has, the first that fits is the one that is full;
 - who joins a line before an open seat has the seat;
 - linked swaps that wait for each other in a ring are all made when the last of them is asked for;
@@ -76,8 +76,9 @@ class School:
 
     def enroll(self, student: int, asked: Asked, now: datetime) -> None:
         term, options = self._options(student, asked, now, None)
-        self._check_open(term, now)
         key = options[0]
+        self._check_new(student, key)
+        self._check_open(term, now)
         if reason := self.reason(student, key):
             raise No(reason)
         self._check_seat(student, key)
@@ -125,13 +126,15 @@ class School:
     def join(self, student: int, asked: Asked, now: datetime, instead_of: str | None = None) -> None:
         term, options = self._options(student, asked, now, instead_of)
         key = options[0]
-        self._check_open(term, now)
         if self.place(student, key.term, key.courseID):
             raise No("already_waiting")
         if instead_of is not None:
             self._check_given_up(student, instead_of, key)
-            if self._leaves_others(student, key, instead_of):
-                raise No("corequisites_would_go")
+        if instead_of != key.courseID:
+            self._check_new(student, key)
+        self._check_open(term, now)
+        if instead_of is not None and self._leaves_others(student, key, instead_of):
+            raise No("corequisites_would_go")
         if reason := self.reason(student, key, without=instead_of):
             raise No(reason)
         if self.open_seats(key):  # nobody in the line could take it
@@ -294,6 +297,10 @@ class School:
             raise No("not_open_yet")
         if now >= term.add_deadline:
             raise No("closed")
+
+    def _check_new(self, student: int, key: SectionKey) -> None:
+        if key.courseID in self.enrolled(student, key.term):
+            raise No("already_enrolled")
 
     def _check_given_up(self, student: int, given_up: str, key: SectionKey) -> None:
         has = self.enrolled(student, key.term)

@@ -125,6 +125,7 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Pla
         step = Change(db, session, now, user_id)
         held = await seats.guarded(step, user_id, wanted.key.term)
         found = await seats.offer(db, wanted.key, session)
+        rules.check_new(found.term, found.course, held)
         rules.check_open(found.term, now)
         await seats.check(step, user_id, found, held)
         if not await seats.take(step, user_id, "enroll", found):
@@ -141,8 +142,9 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Pla
     with suppress(SectionFull):
         if wanted.section.open_seats:
             return await change(db, [wanted.key], body, look=look)
-    rules.check_open(wanted.term, now)
     held = await enrollments.held_by(db, user_id, wanted.key.term)
+    rules.check_new(wanted.term, wanted.course, held)
+    rules.check_open(wanted.term, now)
     await seats.check(Change(db, None, now, user_id), user_id, wanted, held)
     raise SectionFull(wanted.course.title, wanted.key.section)
 

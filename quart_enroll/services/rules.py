@@ -32,12 +32,16 @@ def leaves_a_trace(term: Term, course: Course, now: datetime) -> bool:
     return now >= term.drop_deadline
 
 
+def check_new(term: Term, course: Course, held: Iterable[Held]) -> None:
+    """Raise AlreadyEnrolled if the student has the course; what is done is told before what can't be done any more."""
+    if any(one.courseID == course.courseID and one.status == "enrolled" for one in held):
+        raise AlreadyEnrolled(course.title, term.term)
+
+
 def check_fits(term: Term, course: Course, section: Section, held: Iterable[Held]) -> None:
     """Raise AlreadyEnrolled, TimeConflict or CreditLimit if the section does not fit to what the student has."""
     enrolled = [one for one in held if one.status == "enrolled"]
-    for one in enrolled:
-        if one.courseID == course.courseID:
-            raise AlreadyEnrolled(course.title, term.term)
+    check_new(term, course, enrolled)
     for one in enrolled:
         if when := overlap(section, one.section):
             raise TimeConflict(course.title, one.course.title, when)

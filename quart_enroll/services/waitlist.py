@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quart_enroll.errors import AlreadyWaiting, NotWaiting, Refused, SectionFull, UnknownCourse, WaitlistFull
-from quart_enroll.models import Held, SectionKey, Waiting, Wish
+from quart_enroll.models import SectionKey, Waiting, Wish
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, sections, waitlist
 from quart_enroll.services import enrollment, rules, seats, wishes
@@ -43,10 +43,14 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
         step = Change(db, session, now, user_id)
         held = await seats.guarded(step, user_id, wanted.key.term)
         found = await seats.offer(db, wanted.key, session)
-        rules.check_open(found.term, now)
         await _check_not_waiting(db, user_id, found, session)
-        old = await _given_up(db, held, drop_if_enrolled, found)
-        await seats.check(step, user_id, found, [one for one in held if one is not old])
+        old = await wishes.given_up_for(db, held, drop_if_enrolled, found) if drop_if_enrolled else None
+        kept = [one for one in held if one is not old]
+        rules.check_new(found.term, found.course, kept)
+        rules.check_open(found.term, now)
+        if old is not None:
+            rules.check_alone(old, held, found.course.courseID)
+        await seats.check(step, user_id, found, kept)
         if found.section.open_seats:  # nobody who waits could take it: that is what an open seat means
             if not await seats.take(step, user_id, "swap" if old else "enroll", found, old):
                 raise SectionFull(found.course.title, found.key.section)
@@ -124,12 +128,3 @@ async def _check_not_waiting(db: Database, user_id: int, wanted: Offer, session:
     waiting = await waitlist.find(db, user_id, wanted.key.term, wanted.key.courseID, session)
     if waiting is not None:
         raise AlreadyWaiting(wanted.course.title, waiting.key.section)
-
-
-async def _given_up(db: Database, held: list[Held], drop_if_enrolled: str | None, wanted: Offer) -> Held | None:
-    """Return what the student gives back when the seat comes."""
-    if drop_if_enrolled is None:
-        return None
-    going = await wishes.given_up_for(db, held, drop_if_enrolled, wanted)
-    rules.check_alone(going, held, wanted.course.courseID)
-    return going

@@ -69,9 +69,7 @@ async def given_up_for(db: Database, held: Sequence[Held], given_up: str, wanted
             if one.section.key == wanted.key:
                 raise AlreadyEnrolled(wanted.course.title, wanted.term.term)
             return one
-    rules.check_fits(
-        wanted.term, wanted.course, wanted.section, [one for one in held if one.courseID == wanted.course.courseID]
-    )
+    rules.check_new(wanted.term, wanted.course, held)
     course = await courses.find(db, given_up)
     raise NotEnrolled(course.title if course else given_up, wanted.term.term)
 

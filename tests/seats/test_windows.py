@@ -100,6 +100,20 @@ async def test_who_waits_is_promoted_while_the_opening_is_put_off(school: Databa
     await assert_sound(school, later.opens_at)
 
 
+async def test_what_succeeded_says_so_after_the_add_deadline_too(school: Database) -> None:
+    await enroll(school, ADA, A, TERM.opens_at)
+    await join(school, BOB, A, TERM.opens_at)
+    again = [enroll(school, ADA, A, TERM.add_deadline), join(school, ADA, A, TERM.add_deadline)]
+    assert [await outcome(one) for one in again] == ["already_enrolled"] * 2
+    assert await outcome(join(school, BOB, A, TERM.add_deadline)) == "already_waiting"
+
+
+async def test_a_linked_swap_done_before_the_add_deadline_says_so_after_it(school: Database) -> None:
+    await enroll(school, ADA, A, TERM.opens_at)
+    await join(school, ADA, B, TERM.opens_at, "A")
+    assert await outcome(join(school, ADA, B, TERM.add_deadline, "A")) == "already_enrolled"
+
+
 async def test_a_swap_after_the_add_deadline_leaves_the_old_seat(school: Database) -> None:
     await enroll(school, ADA, A, TERM.opens_at)
     assert await outcome(swap(school, ADA, "A", B, TERM.add_deadline)) == "closed"
