@@ -16,7 +16,7 @@ from quart_enroll.mongo import Database, Document, Session
 from quart_enroll.repositories import enrollments, schedules, sections, terms, waitlist
 from quart_enroll.repositories.courses import to_course
 from quart_enroll.repositories.misfits import Misfit, find
-from quart_enroll.repositories.sections import NAMED, to_section, whole
+from quart_enroll.repositories.sections import NAMED, is_known, to_section, whole
 from quart_enroll.repositories.terms import is_proper, to_term, unknown_timezones
 from quart_enroll.repositories.users import NUMBERED
 
@@ -48,7 +48,7 @@ class Seat:
 class Counted:
     """A section as it is stored, with the end of its line, and what imports have noted (see `importing`).
 
-    It is `complete` when each of its counters is a whole number, and else counted again.
+    It is `complete` when each of its counters is a whole number from 0 on, and else counted again.
     """
 
     section: Section
@@ -126,7 +126,8 @@ def _named(key: SectionKey) -> Document:
 
 
 def _to_counted(row: Mapping[str, Any]) -> Counted:
-    complete = all(isinstance(row.get(name), int) for name in ("seats_taken", "waiting", "queue_tail"))
+    counters = [row.get(name) for name in ("seats_taken", "waiting", "queue_tail")]
+    complete = all(isinstance(counter, int) and is_known(counter) for counter in counters)
     overbooked, moved_at = whole(row.get("overbooked")), _moment(row.get("moved_at"))
     return Counted(to_section(row), whole(row.get("queue_tail")), complete, overbooked, moved_at)
 

@@ -60,6 +60,10 @@ NAMED = {name: {"$type": "string"} for name in ("term", "courseID", "section")}
 """Sections that can be found at all; `check-seats` lists the others."""
 
 
+KNOWN = {"$gte": 0}
+"""A counter that says something: a number, not below nothing."""
+
+
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> Section | None:
     """Return the section, or None when there is none of that name."""
     document = await db.section.find_one(_named(key), session=session)
@@ -87,8 +91,8 @@ async def courses_with_sections(db: Database) -> set[str]:
 
 
 async def take_seat(db: Database, key: SectionKey, session: Session | None) -> bool:
-    """Take a seat if there is one; return whether there was."""
-    open_seat = {"$expr": {"$lt": ["$seats_taken", "$capacity"]}}
+    """Take a seat if there is one; return whether there was. Where nobody knows how many are taken, all are."""
+    open_seat = {"seats_taken": KNOWN, "$expr": {"$lt": ["$seats_taken", "$capacity"]}}
     result = await db.section.update_one(_named(key) | open_seat, {"$inc": {"seats_taken": 1}}, session=session)
     return result.modified_count == 1
 
@@ -103,9 +107,9 @@ async def give_back_seat(db: Database, key: SectionKey, session: Session | None)
 async def join_queue(db: Database, key: SectionKey, session: Session | None) -> int | None:
     """Go to the end of the waitlist and return the place, or None when the waitlist is full.
 
-    Places only ever grow; who has the smaller one joined first.
+    Places only ever grow; who has the smaller one joined first. Where nobody knows the end, the waitlist is full.
     """
-    room = {"$expr": {"$lt": ["$waiting", "$waitlist_capacity"]}}
+    room = {"waiting": KNOWN, "queue_tail": KNOWN, "$expr": {"$lt": ["$waiting", "$waitlist_capacity"]}}
     after: Document | None = await db.section.find_one_and_update(
         _named(key) | room,
         {"$inc": {"waiting": 1, "queue_tail": 1}},
@@ -130,15 +134,19 @@ async def put_all(db: Database, sections: Sequence[Section], session: Session | 
 
 
 def to_section(document: Mapping[str, Any]) -> Section:
-    """Read a stored section; what it lacks is nothing: no seats, no meetings. `check-seats` lists such a row."""
+    """Read a stored section; what it lacks is nothing: no seats, no meetings. `check-seats` lists such a row.
+
+    Where a counter is lost, every seat is taken and every place in the line: a guess could overbook the section.
+    """
+    capacity, waitlist_capacity = whole(document.get("capacity")), whole(document.get("waitlist_capacity"))
     return Section(
         term=document["term"],
         courseID=document["courseID"],
         section=document["section"],
-        capacity=whole(document.get("capacity")),
-        seats_taken=whole(document.get("seats_taken")),
-        waitlist_capacity=whole(document.get("waitlist_capacity")),
-        waiting=whole(document.get("waiting")),
+        capacity=capacity,
+        seats_taken=whole(document["seats_taken"]) if is_known(document.get("seats_taken")) else capacity,
+        waitlist_capacity=waitlist_capacity,
+        waiting=whole(document["waiting"]) if is_known(document.get("waiting")) else waitlist_capacity,
         meetings=_meetings(document.get("meetings")),
         instructor=str(document.get("instructor") or ""),
         room=str(document.get("room") or ""),
@@ -148,6 +156,11 @@ def to_section(document: Mapping[str, Any]) -> Section:
 def whole(stored: Any) -> int:
     """Return a stored number as a whole one, and 0 for what is none."""
     return int(stored) if isinstance(stored, int | float) and isfinite(stored) else 0
+
+
+def is_known(counter: Any) -> bool:
+    """Tell whether a stored counter says something; see KNOWN."""
+    return isinstance(counter, int | float) and counter >= 0
 
 
 def _meetings(stored: Any) -> tuple[Meeting, ...]:

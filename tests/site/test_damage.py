@@ -127,6 +127,10 @@ async def spoil(db: Database, collection: str, row: Change, change: Change) -> N
         ("section", PYT, {"$set": {"meetings": [{"days": "MWF"}, 5]}}, "section: 1111|meetings", True),
         ("section", PYT, {"$unset": {"section": ""}}, "section: 1111|section", True),
         ("section", PHP, {"$set": {"seats_taken": "one"}}, "section: 3333|seats_taken", False),
+        ("section", PHP, {"$set": {"seats_taken": None}}, "section: 3333|seats_taken", False),
+        ("section", PHP, {"$set": {"seats_taken": -1}}, "section: 3333|seats_taken", False),
+        ("section", PHP, {"$set": {"waiting": None}}, "section: 3333|waiting", False),
+        ("section", PHP, {"$set": {"queue_tail": "one"}}, "section: 3333|queue_tail", False),
         ("section", PHP, {"$unset": {"waiting": "", "queue_tail": ""}}, "section: 3333|waiting and queue_tail", False),
         ("enrollment", {"user_id": 1}, {"$unset": {"status": ""}}, "enrollment: 1|status", True),
         ("enrollment", {"user_id": 1}, {"$set": {"enrolled_at": "today"}}, "enrollment: 1|enrolled_at", True),
@@ -135,6 +139,8 @@ async def spoil(db: Database, collection: str, row: Change, change: Change) -> N
         ("waitlist", {}, {"$unset": {"joined_at": ""}}, "waitlist: 1|joined_at", True),
         ("waitlist", {}, {"$set": {"place": "first"}}, "waitlist: 1|place", False),
         ("waitlist", {}, {"$unset": {"section": ""}}, "waitlist: 1|section", True),
+        ("waitlist", {}, {"$unset": {"term": ""}}, "waitlist: 1|term", True),
+        ("waitlist", {}, {"$unset": {"courseID": ""}}, "waitlist: 1|courseID", True),
     ],
 )
 async def test_a_row_that_lacks_something_is_listed_and_stops_neither_a_page_nor_the_check(
@@ -162,6 +168,19 @@ async def test_a_row_that_lacks_something_is_listed_and_stops_neither_a_page_nor
         ("/enrollment", {"courseID": "1111"}),
     ):
         assert (await ada.post(path, form=form)).status_code == 303
+
+
+@pytest.mark.parametrize("count", ["one", None, -1, float("nan")])
+async def test_a_section_that_lost_a_count_gives_no_seat_and_no_place_and_keeps_nobody_from_dropping(
+    school: Database, bob: Browser, cal: Browser, count: Any
+) -> None:
+    for counter in ("seats_taken", "queue_tail"):
+        await spoil(school, "section", PHP, {"$set": {counter: count}})
+    assert "PHP 202, section 01, is full" in await told(cal, "/enrollment", **PHP)
+    assert (await cal.post("/waitlist", form=PHP)).status_code == 303
+    assert await told(bob, "/enrollment/drop", courseID="3333") == "You gave back PHP 202 for Fall 2026."
+    assert await mended(school) == []
+    assert [row["user_id"] async for row in school.enrollment.find({"courseID": "3333"})] == [ADA.user_id]
 
 
 async def test_rows_without_any_field_are_listed_and_the_others_counted(school: Database, ada: Browser) -> None:
