@@ -4,7 +4,7 @@ Where DESIGN.md leaves room, this agrees with the docstrings of the services:
 - of several reasons to refuse the first counts: already there, window, time, credits, prerequisites, seat;
 - without a section, the first one that fits and has a seat; if none has, the first that fits is the one that is full;
 - who joins a line before an open seat has the seat;
-- linked swaps that wait for each other in a ring are all made when the last of them is asked for;
+- linked swaps that wait for each other in a ring are all made as soon as each is the first who can be;
 - a swap of a course for any section of it is done already;
 - promotion goes on while a term that was open is closed again for a while, until the add deadline;
 - a prerequisite is a seat in an earlier term, even one that has not ended;
@@ -70,7 +70,7 @@ class School:
         self.sections = {section.key: section for section in sorted(sections, key=lambda section: section.key)}
         self.seats: dict[tuple[int, str, str], Seat] = {}
         self.lines: dict[SectionKey, list[Place]] = {key: [] for key in self.sections}
-        self.lent: tuple[int, SectionKey] | None = None
+        self.lent: SectionKey | None = None
 
     # What a student can do
 
@@ -85,6 +85,7 @@ class School:
         loose = Loose()
         self._take(student, key, loose)
         self.settle(loose, now)
+        self._settle_rings(now)
 
     def _check_seat(self, student: int, key: SectionKey) -> None:
         if not self.open_seats(key):
@@ -105,6 +106,7 @@ class School:
         for courseID in (asked.courseID, *others):
             self._give_back(student, name, courseID, now, loose)
         self.settle(loose, now)
+        self._settle_rings(now)
 
     def swap(self, student: int, given_up: str, asked: Asked, now: datetime) -> None:
         term, options = self._options(student, asked, now, given_up)
@@ -122,6 +124,7 @@ class School:
         self._give_back(student, key.term, given_up, now, loose)
         self._take(student, key, loose)
         self.settle(loose, now)
+        self._settle_rings(now)
 
     def join(self, student: int, asked: Asked, now: datetime, instead_of: str | None = None) -> None:
         term, options = self._options(student, asked, now, instead_of)
@@ -143,12 +146,12 @@ class School:
                 self._give_back(student, key.term, instead_of, now, loose)
             self._take(student, key, loose)
             self.settle(loose, now)
+            self._settle_rings(now)
             return
         if len(self.lines[key]) >= self.sections[key].waitlist_capacity:
             raise No("waitlist_full")
         self.lines[key].append(Place(student, instead_of))
-        if instead_of is not None:
-            self._settle_ring(student, self.enrolled(student, key.term)[instead_of], now)
+        self._settle_rings(now)
 
     def leave(self, student: int, asked: Asked, now: datetime) -> None:
         self._course(asked.courseID)
@@ -159,15 +162,22 @@ class School:
             raise No("not_waiting")
         key, place = found
         self.lines[key].remove(place)
+        self._settle_rings(now)
 
-    def _settle_ring(self, student: int, old: SectionKey, now: datetime) -> None:
-        """Try what happens when somebody gets the student's old seat first; it counts if the student moves too."""
+    def _settle_rings(self, now: datetime) -> None:
+        """Try what happens when somebody gets a seat first that nobody gave back; it counts if somebody does then."""
+        while any(self._settle_ring(key, now) for key in self.sections if self.lines[key]):
+            pass
+
+    def _settle_ring(self, key: SectionKey, now: datetime) -> bool:
         before = deepcopy((self.seats, self.lines))
-        self.lent = student, old
-        self.settle(Loose(deque([old])), now)
+        self.lent = key
+        self.settle(Loose(deque([key])), now)
         if self.lent:
             self.seats, self.lines = before
             self.lent = None
+            return False
+        return True
 
     # What the registrar can do
 
@@ -176,6 +186,7 @@ class School:
         self.sections[section.key] = section
         self.lines.setdefault(section.key, [])
         self.settle(Loose(deque(key for key in self.sections if self.lines[key] and self.open_seats(key))), now)
+        self._settle_rings(now)
 
     # What is
 
@@ -194,8 +205,7 @@ class School:
         )
 
     def open_seats(self, key: SectionKey) -> int:
-        lent = self.lent is not None and self.lent[1] == key
-        return max(0, self.sections[key].capacity - self.taken(key) + lent)
+        return max(0, self.sections[key].capacity - self.taken(key) + (self.lent == key))
 
     def credits(self, student: int, term: str) -> float:
         return sum(self.courses[courseID].credits for courseID in self.enrolled(student, term))
@@ -271,7 +281,7 @@ class School:
         else:
             seat.withdrawn = True
         key = SectionKey(term, courseID, seat.section)
-        if self.lent == (student, key):
+        if self.lent == key:
             self.lent = None
         else:
             loose.seats.append(key)

@@ -85,6 +85,12 @@ async def find_unsettled(db: Database, session: Session | None) -> list[SectionK
     return [to_section(row).key async for row in found if all(isinstance(row.get(name), str) for name in NAMED)]
 
 
+async def find_waited_for(db: Database) -> list[SectionKey]:
+    """Return the sections with a line."""
+    found = db.section.find({"waiting": {"$gt": 0}})
+    return [to_section(row).key async for row in found if all(isinstance(row.get(name), str) for name in NAMED)]
+
+
 async def courses_with_sections(db: Database) -> set[str]:
     """Return the courseIDs that have a section in any term."""
     return set(await db.section.distinct("courseID"))

@@ -75,6 +75,12 @@ async def of_section(db: Database, key: SectionKey, session: Session | None = No
     return [to_waiting(document) async for document in found if isinstance(document.get("user_id"), int | float)]
 
 
+async def has_linked(db: Database, key: SectionKey) -> bool:
+    """Tell whether somebody waits for the section to give back another seat for it."""
+    linked = _line(key) | {"drop_if_enrolled": {"$type": "string"}}
+    return await db.waitlist.find_one(linked, {"_id": 1}) is not None
+
+
 async def of_student(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Waiting]:
     """Return where the student waits in that term, in the order of courseID."""
     found = db.waitlist.find({"user_id": user_id, "term": term}, session=session).sort("courseID")

@@ -4,17 +4,17 @@ What an import makes possible happens with it: raised capacities, moved meetings
 transaction, so that nobody ever sees an open seat that a waiting student could take.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from quart_enroll.errors import BadRow, UnknownTerm
 from quart_enroll.models import Course, Section, SectionKey, Term
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, importing, sections
 from quart_enroll.repositories import terms as stored_terms
-from quart_enroll.services import terms
+from quart_enroll.services import rings, terms
 from quart_enroll.services.importing import PATIENCE, BadRows, Imported, refuse_twins
 from quart_enroll.services.seats import Change, settle_all
 from quart_enroll.transactions import transaction
@@ -75,7 +75,7 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
         await settle_all(Change(db, session, now, SYSTEM))
         return Imported(*written, len(rows) - sum(written))
 
-    return await transaction(db, body, PATIENCE) if rows else Imported(0, 0, 0)
+    return await _settled(db, body, now) if rows else Imported(0, 0, 0)
 
 
 async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime) -> Imported:
@@ -91,7 +91,7 @@ async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime) ->
         await settle_all(Change(db, session, now, SYSTEM))
         return Imported(*written, len(rows) - sum(written))
 
-    return await transaction(db, body, PATIENCE) if rows else Imported(0, 0, 0)
+    return await _settled(db, body, now) if rows else Imported(0, 0, 0)
 
 
 async def import_sections(db: Database, rows: Sequence[FileSection], now: datetime) -> Imported:
@@ -116,7 +116,14 @@ async def import_sections(db: Database, rows: Sequence[FileSection], now: dateti
         await settle_all(Change(db, session, now, SYSTEM))
         return Imported(len(new), len(changed), len(rows) - len(new) - len(changed))
 
-    return await transaction(db, body, PATIENCE)
+    return await _settled(db, body, now)
+
+
+async def _settled(db: Database, body: Callable[[Session], Coroutine[Any, Any, Imported]], now: datetime) -> Imported:
+    """Import, and then let those move who wait in a ring that was not possible before."""
+    imported = await transaction(db, body, PATIENCE)
+    await rings.settle_all(db, SYSTEM, now)
+    return imported
 
 
 async def _in_their_terms(db: Database, rows: Sequence[FileSection], now: datetime) -> list[FileSection]:

@@ -7,7 +7,7 @@ from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import checking, waitlist
 from quart_enroll.repositories.checking import Books
 from quart_enroll.repositories.misfits import Misfit
-from quart_enroll.services import seats
+from quart_enroll.services import rings, seats
 from quart_enroll.services.books import Recount, spoken
 from quart_enroll.services.findings import findings
 from quart_enroll.transactions import transaction
@@ -72,7 +72,9 @@ async def repair(db: Database, now: datetime) -> list[str]:
         settled = [f"{spoken(key)}: who could take an open seat has it." for key in sorted(ready)]
         return [*done, *mended.sections, *mended.students, *settled]
 
-    return await transaction(db, body, PATIENCE)
+    done = await transaction(db, body, PATIENCE)
+    await rings.settle_all(db, SYSTEM, now)
+    return done
 
 
 async def mend_counts(db: Database, session: Session) -> Mended:

@@ -20,11 +20,11 @@ from quart_enroll.errors import (
     UnknownTerm,
 )
 from quart_enroll.models import Course, Held, Section, SectionKey, Term, Wish
-from quart_enroll.mongo import Database, Session
+from quart_enroll.mongo import Database
 from quart_enroll.repositories import courses, enrollments, sections, waitlist
 from quart_enroll.services import rules, seats, wishes
+from quart_enroll.services.rings import change
 from quart_enroll.services.seats import Change, Offer, Placed
-from quart_enroll.services.turnstile import change
 
 UNDISPUTED = (
     AccountGone,
@@ -83,8 +83,7 @@ async def drop(db: Database, user_id: int, wish: Wish, now: datetime, *, with_co
     if term is None:
         raise NotEnrolled(course.title, "a term in which it can still be given back" if has else "")
 
-    async def body(session: Session) -> GivenBack:
-        step = Change(db, session, now, user_id)
+    async def body(step: Change) -> GivenBack:
         held = await seats.guarded(step, user_id, term.term)
         first = _enrolled(held, course, term)
         along = rules.going_along(course.courseID, held)
@@ -97,7 +96,7 @@ async def drop(db: Database, user_id: int, wish: Wish, now: datetime, *, with_co
     held = await enrollments.held_by(db, user_id, term.term)
     keys = [one.section.key for one in held if one.courseID == course.courseID]
     try:
-        return await change(db, keys, body)
+        return await change(db, user_id, now, keys, body)
     except DropClosed as refusal:
         raise await refused(db, user_id, "drop", keys[0], now, refusal) from None
 
@@ -121,10 +120,9 @@ async def swap(db: Database, user_id: int, given_up: str, wish: Wish, now: datet
 
 
 async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Placed:
-    async def body(session: Session) -> Placed:
-        step = Change(db, session, now, user_id)
+    async def body(step: Change) -> Placed:
         held = await seats.guarded(step, user_id, wanted.key.term)
-        found = await seats.offer(db, wanted.key, session)
+        found = await seats.offer(db, wanted.key, step.session)
         rules.check_new(found.term, found.course, held)
         rules.check_open(found.term, now)
         await seats.check(step, user_id, found, held)
@@ -141,7 +139,7 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Pla
     # Where nothing can be taken nothing is begun: a crowd before a full section only reads.
     with suppress(SectionFull):
         if wanted.section.open_seats:
-            return await change(db, [wanted.key], body, look=look)
+            return await change(db, user_id, now, [wanted.key], body, look=look)
     held = await enrollments.held_by(db, user_id, wanted.key.term)
     rules.check_new(wanted.term, wanted.course, held)
     rules.check_open(wanted.term, now)
@@ -150,10 +148,9 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Pla
 
 
 async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: datetime) -> Placed:
-    async def body(session: Session) -> Placed:
-        step = Change(db, session, now, user_id)
+    async def body(step: Change) -> Placed:
         held = await seats.guarded(step, user_id, wanted.key.term)
-        found = await seats.offer(db, wanted.key, session)
+        found = await seats.offer(db, wanted.key, step.session)
         old = await wishes.given_up_for(db, held, given_up, found)
         rules.check_open(found.term, now)
         rules.check_alone(old, held, found.course.courseID)
@@ -165,7 +162,7 @@ async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: d
 
     held = await enrollments.held_by(db, user_id, wanted.key.term)
     old = [one.section.key for one in held if one.courseID == given_up]
-    return await change(db, [wanted.key, *old], body)
+    return await change(db, user_id, now, [wanted.key, *old], body)
 
 
 async def _full(db: Database, user_id: int, wanted: Offer, now: datetime, given_up: str | None = None) -> Refused:

@@ -18,8 +18,9 @@ class Change:
 
     `freed` are sections where a seat may be open, `able` students who gave something back, or took what a course of
     another term needs, and may fit now where they wait in that term. `settle` must come last. `left` are the lines
-    that somebody left for a seat in another section of the course, `lent` the seats that were open before their
-    students gave them back: while there is one the change must not be kept.
+    that somebody left for a seat in another section of the course; `lines` those that somebody joined or left, or in
+    which somebody may be able or unable now. `lent` are the sections with a seat that was open before anybody gave it
+    back: while there is one the change must not be kept.
     """
 
     db: Database
@@ -29,7 +30,8 @@ class Change:
     freed: deque[SectionKey] = field(default_factory=deque)
     able: deque[tuple[int, str]] = field(default_factory=deque)
     left: list[SectionKey] = field(default_factory=list)
-    lent: set[tuple[int, SectionKey]] = field(default_factory=set)
+    lines: set[SectionKey] = field(default_factory=set)
+    lent: set[SectionKey] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ async def _leave_lines(change: Change, user_id: int, key: SectionKey) -> None:
     """Take who has a seat now out of the course's line, unless the place there is for a swap within the course."""
     db, session = change.db, change.session
     for waiting in await waitlist.everywhere(db, user_id, session):
+        change.lines.add(waiting.key)
         if waiting.key.term != key.term:  # the course may be what another one needs
             await schedules.guard(db, user_id, waiting.key.term, session)
             change.able.append((user_id, waiting.key.term))
@@ -128,18 +131,23 @@ async def give_back(change: Change, user_id: int, term: Term, held: Held) -> str
     return action
 
 
-async def lend(change: Change, user_id: int, key: SectionKey) -> None:
-    """Let the student's seat be open already, although the student has it until another one comes."""
-    change.lent.add((user_id, key))
+async def lend(change: Change, key: SectionKey) -> None:
+    """Let a seat be open already that somebody must give back before the end."""
+    change.lent.add(key)
+    await _open(change, key)
+
+
+async def _open(change: Change, key: SectionKey) -> None:
     await sections.give_back_seat(change.db, key, change.session)
     change.freed.append(key)
 
 
 async def _free(change: Change, user_id: int, key: SectionKey) -> None:
-    """Let the student's seat be open, if it is not."""
-    if (user_id, key) not in change.lent:
-        await lend(change, user_id, key)
-    change.lent.remove((user_id, key))
+    """Let the student's seat be open; where one was lent, it is that one."""
+    if key in change.lent:
+        change.lent.remove(key)
+    else:
+        await _open(change, key)
     change.able.append((user_id, key.term))
 
 
@@ -188,6 +196,7 @@ async def _try_again(change: Change) -> None:
         for user_id, term in able
         for waiting in await waitlist.of_student(change.db, user_id, term, change.session)
     ]
+    change.lines.update(waiting.key for waiting in found)
     for waiting in sorted(found, key=lambda waiting: (waiting.key, waiting.place)):
         await _promote(change, waiting)
 

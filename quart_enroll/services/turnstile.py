@@ -26,7 +26,7 @@ _changes: set[asyncio.Task[Any]] = set()
 
 
 async def nothing() -> None:
-    """Look for nothing."""
+    """Look for nothing, and do nothing more."""
 
 
 async def change(
@@ -35,14 +35,22 @@ async def change(
     body: Callable[[Session], Coroutine[Any, Any, Result]],
     *,
     look: Callable[[], Coroutine[Any, Any, None]] = nothing,
+    then: Callable[[], Coroutine[Any, Any, None]] = nothing,
+    patience: float = PATIENCE,
 ) -> Result:
     """Run `body` in a transaction, one at a time for each of these sections, and return its result.
 
-    When the turn has come `look` may raise what makes the transaction pointless.
+    When the turn has come `look` may raise what makes the transaction pointless. When it is done comes `then`.
     Raises one of mongo.AWAY when that does not come about in time: then nobody knows whether it happened.
     It goes on to its end even when the client hangs up, who may have been told already.
     """
-    task = asyncio.ensure_future(_pass(db, sorted(set(sections)), body, look))
+
+    async def everything() -> Result:
+        result = await _pass(db, sorted(set(sections)), body, look, patience)
+        await then()
+        return result
+
+    task = asyncio.ensure_future(everything())
     _changes.add(task)
     task.add_done_callback(_changes.discard)
     try:
@@ -63,14 +71,15 @@ async def _pass(
     sections: list[SectionKey],
     body: Callable[[Session], Coroutine[Any, Any, Result]],
     look: Callable[[], Coroutine[Any, Any, None]],
+    patience: float,
 ) -> Result:
     began = time.monotonic()
     async with AsyncExitStack() as stack:
         try:
-            async with asyncio.timeout(PATIENCE):  # around the line only: what has begun is not interrupted
+            async with asyncio.timeout(patience):  # around the line only: what has begun is not interrupted
                 for key in sections:
                     await stack.enter_async_context(_locks.setdefault(key, asyncio.Lock()))
         except TimeoutError:
             raise Unsettled from None
         await look()
-        return await transaction(db, body, began + PATIENCE - time.monotonic())
+        return await transaction(db, body, began + patience - time.monotonic())

@@ -1,34 +1,28 @@
 """The waitlist: join the line for a section, leave it. Promotion is the business of `seats.settle`."""
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quart_enroll.errors import AlreadyWaiting, NotWaiting, Refused, SectionFull, UnknownCourse, WaitlistFull
 from quart_enroll.models import SectionKey, Waiting, Wish
-from quart_enroll.mongo import Database, Session
+from quart_enroll.mongo import Database
 from quart_enroll.repositories import courses, sections, waitlist
-from quart_enroll.services import enrollment, rules, seats, wishes
+from quart_enroll.services import enrollment, rings, rules, seats, wishes
+from quart_enroll.services.rings import change
 from quart_enroll.services.seats import Change, Offer
-from quart_enroll.services.turnstile import change
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
     """Where a student waits now; `position` is None for who got a seat at once.
 
-    One was open, or it came by a ring of swaps: then a notice tells of it. `old` is the seat that goes for it.
+    One was open, or it came by a ring of swaps: then a notice tells of it.
     """
 
     offer: Offer
     position: int | None
     of: int
-    old: SectionKey | None = None
     by_ring: bool = False
-
-
-class NoRing(Exception):
-    """Nobody comes full circle: nothing must change."""
 
 
 async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_enrolled: str | None = None) -> Joined:
@@ -39,11 +33,10 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
     """
     wanted = await wishes.section_meant(db, user_id, wish, now, drop_if_enrolled)
 
-    async def body(session: Session) -> Joined:
-        step = Change(db, session, now, user_id)
+    async def body(step: Change) -> Joined:
         held = await seats.guarded(step, user_id, wanted.key.term)
-        found = await seats.offer(db, wanted.key, session)
-        await _check_not_waiting(db, user_id, found, session)
+        found = await seats.offer(db, wanted.key, step.session)
+        await _check_not_waiting(step, user_id, found)
         old = await wishes.given_up_for(db, held, drop_if_enrolled, found) if drop_if_enrolled else None
         kept = [one for one in held if one is not old]
         rules.check_new(found.term, found.course, kept)
@@ -58,46 +51,26 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
             return Joined(found, None, found.section.waiting)
         await seats.record(step, user_id, "join", found.key)
         # The line comes last, as the seat does: every other student of this section is waiting for this document.
-        place = await sections.join_queue(db, found.key, session)
+        place = await sections.join_queue(db, found.key, step.session)
         if place is None:
             raise WaitlistFull(found.course.title, found.key.section)
-        await waitlist.add(db, Waiting(user_id, found.key, place, now, drop_if_enrolled), session)
+        await waitlist.add(db, Waiting(user_id, found.key, place, now, drop_if_enrolled), step.session)
+        step.lines.add(found.key)
         last = found.section.waiting + 1
-        return Joined(found, last, last, old.section.key if old else None)
+        return Joined(found, last, last)
 
     try:
-        joined = await change(db, [wanted.key], body)
+        joined = await change(db, user_id, now, [wanted.key], body)
     except Refused as refusal:
+        waiting = (
+            await waitlist.find(db, user_id, *_course(wanted.key)) if isinstance(refusal, AlreadyWaiting) else None
+        )
+        if waiting:  # the process that let them join may have died before it came to the ring
+            await rings.settle(db, user_id, now, [waiting.key])
         raise await enrollment.refused(db, user_id, "join", wanted.key, now, refusal) from None
-    with suppress(NoRing):
-        return await _settle_ring(db, user_id, joined, now)
-    return joined
-
-
-async def _settle_ring(db: Database, user_id: int, joined: Joined, now: datetime) -> Joined:
-    """Let all move at once who wait, with linked swaps, each for a seat of the next; raise NoRing if nobody does.
-
-    The student's old seat is given in advance to the first in line who can take it, and each who gives back
-    another seat for it makes room for the next, as ever: so nobody is passed over. It holds when that leads back to
-    the student. A transaction of its own, after the join: whoever joins last finds the places of all the others.
-    """
-    key, old = joined.offer.key, joined.old
-    if old is None or not any(one.drop_if_enrolled for one in await waitlist.of_section(db, old)):
-        raise NoRing
-
-    async def body(session: Session) -> Joined:
-        step = Change(db, session, now, user_id)
-        held = await seats.guarded(step, user_id, key.term)
-        place = await waitlist.find(db, user_id, key.term, key.courseID, session)
-        if place is None or old not in [one.section.key for one in held if one.status == "enrolled"]:
-            raise NoRing  # somebody else's ring was quicker
-        await seats.lend(step, user_id, old)
-        await seats.settle(step)
-        if step.lent:
-            raise NoRing
+    if drop_if_enrolled and joined.position and not await waitlist.find(db, user_id, *_course(wanted.key)):
         return replace(joined, position=None, by_ring=True)
-
-    return await change(db, [key, old], body)
+    return joined
 
 
 async def leave(db: Database, user_id: int, wish: Wish, now: datetime) -> SectionKey:
@@ -110,21 +83,25 @@ async def leave(db: Database, user_id: int, wish: Wish, now: datetime) -> Sectio
     if term is None:
         raise NotWaiting(course.title, "a term that still runs" if waits else "")
 
-    async def body(session: Session) -> SectionKey:
-        step = Change(db, session, now, user_id)
+    async def body(step: Change) -> SectionKey:
         await seats.guarded(step, user_id, term.term)
-        waiting = await waitlist.find(db, user_id, term.term, course.courseID, session)
+        waiting = await waitlist.find(db, user_id, term.term, course.courseID, step.session)
         if waiting is None:
             raise NotWaiting(course.title, term.term)
-        await waitlist.remove(db, waiting, session)
-        await sections.leave_queue(db, waiting.key, session)
+        await waitlist.remove(db, waiting, step.session)
+        await sections.leave_queue(db, waiting.key, step.session)
+        step.lines.add(waiting.key)
         await seats.record(step, user_id, "leave", waiting.key)
         return waiting.key
 
-    return await change(db, [], body)
+    return await change(db, user_id, now, [], body)
 
 
-async def _check_not_waiting(db: Database, user_id: int, wanted: Offer, session: Session) -> None:
-    waiting = await waitlist.find(db, user_id, wanted.key.term, wanted.key.courseID, session)
+async def _check_not_waiting(step: Change, user_id: int, wanted: Offer) -> None:
+    waiting = await waitlist.find(step.db, user_id, *_course(wanted.key), step.session)
     if waiting is not None:
         raise AlreadyWaiting(wanted.course.title, waiting.key.section)
+
+
+def _course(key: SectionKey) -> tuple[str, str]:
+    return key.term, key.courseID

@@ -8,7 +8,7 @@ from quart_enroll.errors import Refused
 from quart_enroll.models import Course, Meeting, Section, SectionKey, Term
 from quart_enroll.mongo import Database, Document, Session
 from quart_enroll.repositories import courses, sections, terms, waitlist
-from quart_enroll.services import seats
+from quart_enroll.services import rings, seats
 from quart_enroll.services.upgrade import REPOSITORIES
 from quart_enroll.transactions import transaction
 from tests.model import OK, Place, School, Seat
@@ -73,6 +73,7 @@ async def offer(db: Database, offered: Section, now: datetime = NOW) -> None:
         await seats.settle_all(seats.Change(db, session, now, REGISTRAR))
 
     await transaction(db, body)
+    await rings.settle_all(db, REGISTRAR, now)
 
 
 async def outcome(action: Coroutine[None, None, object]) -> str:

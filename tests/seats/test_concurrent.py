@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from quart_enroll import mongo
 from quart_enroll.models import Course, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import notices, sections
-from quart_enroll.services import turnstile
+from quart_enroll.services import seats, turnstile
 from quart_enroll.services.enrollment import drop, enroll, swap
 from quart_enroll.services.waitlist import join, leave
 from tests.model import OK
@@ -270,6 +271,60 @@ async def test_a_ring_holds_only_where_the_rules_allow_each_swap(db: Database) -
     assert [await seated(db, section(one, 1).key) for one in "ABC"] == [{ADA}, {BOB}, {ADA}]
     assert await db.notice.count_documents({}) == 0
     await assert_sound(db)
+
+
+async def a_ring_behind_cay(db: Database) -> None:
+    """Ada and bob wait to swap A and B, and cay waits before ada."""
+    await found(db, term(), *map(course, "ABC"), *(section(one, 1, when) for one, when in WEEK.items()))
+    await seat(db, ADA, "A")
+    await seat(db, BOB, "B")
+    await join(db, CAY, wish("B"), NOW)
+    await join(db, ADA, wish("B"), NOW, "A")
+    await join(db, BOB, wish("A"), NOW, "B")
+
+
+WEEK = {"A": "M 09:00 10:00", "B": "T 09:00 10:00", "C": "T 09:30 10:30"}
+
+
+@pytest.mark.parametrize("way", ["leaves", "can take it no more"])
+async def test_a_ring_moves_when_nobody_stands_before_it_any_more(db: Database, way: str) -> None:
+    await a_ring_behind_cay(db)
+    await (leave(db, CAY, wish("B"), NOW) if way == "leaves" else enroll(db, CAY, wish("C"), NOW))
+    assert [await seated(db, section(one, 1).key) for one in "AB"] == [{BOB}, {ADA}]
+    await assert_sound(db)
+
+
+async def test_a_ring_moves_when_its_last_student_can_take_the_seat(db: Database) -> None:
+    await found(db, term(), *map(course, "ABC"), *(section(one, 1, when) for one, when in WEEK.items()))
+    await seat(db, ADA, "A")
+    await seat(db, BOB, "B")
+    await join(db, ADA, wish("B"), NOW, "A")
+    await seat(db, ADA, "C")
+    await join(db, BOB, wish("A"), NOW, "B")
+    assert await seated(db, section("A", 1).key) == {ADA}
+    await drop(db, ADA, wish("C"), NOW)
+    assert [await seated(db, section(one, 1).key) for one in "AB"] == [{BOB}, {ADA}]
+    await assert_sound(db)
+
+
+async def test_a_ring_that_came_to_nothing_is_tried_by_the_same_request_again(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
+    await seat(db, ADA, "A")
+    await seat(db, BOB, "B")
+    await join(db, ADA, wish("B"), NOW, "A")
+    with monkeypatch.context() as patched:
+        patched.setattr(seats, "lend", unsettled)
+        assert (await join(db, BOB, wish("A"), NOW, "B")).position == 1
+    assert await outcome(join(db, BOB, wish("A"), NOW, "B")) == "already_waiting"
+    assert [await seated(db, section(one, 1).key) for one in "AB"] == [{BOB}, {ADA}]
+    await assert_sound(db)
+
+
+async def unsettled(*_: object) -> None:
+    """Stand in for a database that does not answer in time."""
+    raise mongo.Unsettled
 
 
 async def test_a_swap_done_twice_says_that_it_is_done(db: Database) -> None:
