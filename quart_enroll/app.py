@@ -32,6 +32,7 @@ from quart_enroll.services.notices import sending
 from quart_enroll.services.passwords import Hasher
 from quart_enroll.services.resets import Links
 from quart_enroll.services.sessions import REMEMBERED, Lifetimes
+from quart_enroll.services.snapshot import following
 
 if TYPE_CHECKING:
     from config import Config
@@ -111,11 +112,16 @@ def create_app(
     async def open_parts() -> AsyncGenerator[None, None]:
         threads = config.password_threads or max(1, (os.cpu_count() or 1) // config.web_concurrency)
         with Hasher(config.password_method, threads=threads, queue=config.password_queue) as hasher:
-            async with open_database(config.mongo_uri, config.database_timeout) as database:
-                app.extensions[EXTENSION] = Open(database, hasher, lifetimes, links, sender is not None, clock)
-                async with sending(database, sender, clock, links):
-                    yield
-                    await turnstile.finish()
+            async with (
+                open_database(config.mongo_uri, config.database_timeout) as database,
+                following(database, clock) as snapshot,
+                sending(database, sender, clock, links),
+            ):
+                app.extensions[EXTENSION] = Open(
+                    database, hasher, lifetimes, links, sender is not None, clock, snapshot
+                )
+                yield
+                await turnstile.finish()
 
     return app
 

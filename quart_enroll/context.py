@@ -1,4 +1,4 @@
-"""What the running site holds open: the database, the password threads, the clock, and more."""
+"""What the running site holds open: the database, the catalog, the password threads, the clock, and more."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +8,11 @@ from typing import cast
 from quart import current_app
 
 from quart_enroll.mongo import Database
+from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.passwords import Hasher
 from quart_enroll.services.resets import Links
 from quart_enroll.services.sessions import Lifetimes
+from quart_enroll.services.snapshot import Snapshot
 
 EXTENSION = "quart_enroll"
 
@@ -25,11 +27,17 @@ class Open:
     links: Links
     sends_mail: bool
     clock: Callable[[], datetime]
+    snapshot: Snapshot
 
 
 def database() -> Database:
     """Return the site's database."""
     return _open().database
+
+
+async def catalog() -> Catalog:
+    """Return the catalog as this process holds it, a moment old at most."""
+    return await _open().snapshot.held()
 
 
 def hasher() -> Hasher:

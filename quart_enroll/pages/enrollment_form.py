@@ -6,7 +6,7 @@ from datetime import datetime
 from quart import request
 
 from quart_enroll import auth
-from quart_enroll.context import database, now
+from quart_enroll.context import catalog, now
 from quart_enroll.errors import NotTaught, UnknownCourse, UnknownTerm
 from quart_enroll.forms.enrollment import EnrollForm
 from quart_enroll.models import Course, Held, Term
@@ -14,7 +14,7 @@ from quart_enroll.pages import choices, standing
 from quart_enroll.pages.choices import Choice
 from quart_enroll.pages.courses import window
 from quart_enroll.rendering import render
-from quart_enroll.services import catalog, terms
+from quart_enroll.services import terms
 from quart_enroll.services.catalog import Catalog
 
 
@@ -28,12 +28,12 @@ async def enrollment_form() -> str:
 async def page(form: EnrollForm) -> str:
     """Return the page with what was filled in, and beside it what is wrong with that."""
     moment = now()
-    offered = await catalog.load(database(), moment)
+    offered = await catalog()
     course = offered.find(form.wish().courseID)
     if course is None and form.courseID.data and not form.errors:
         form.courseID.errors = [UnknownCourse(form.wish().courseID).sentence]
     term = _term(form, offered, course, moment) if course else None
-    form.offer(offered.terms, term, offered.sections_of(course.courseID, term) if course and term else [])
+    form.offer(offered.coming(moment), term, offered.sections_of(course.courseID, term) if course and term else [])
     return render(
         "enrollment_form.html",
         title=f"Enroll in {course.title}" if course else "Enroll in a course",
@@ -49,9 +49,8 @@ def _term(form: EnrollForm, offered: Catalog, course: Course, moment: datetime) 
     """Return the term that the request means; when there is none the form says so."""
     if form.term.errors:
         return None
-    taught = {section.term for section in offered.sections if section.courseID == course.courseID}
     try:
-        return terms.choose(course, offered.terms, taught, form.wish().term, moment)
+        return terms.choose(course, offered.coming(moment), offered.terms_of(course.courseID), form.wish().term, moment)
     except (NotTaught, UnknownTerm) as refusal:
         form.term.errors = [refusal.sentence]
         return None

@@ -6,11 +6,10 @@ from typing import NamedTuple
 from quart_auth import login_required
 
 from quart_enroll import auth
-from quart_enroll.context import database
+from quart_enroll.context import catalog, database
 from quart_enroll.models import Event, Term
 from quart_enroll.rendering import render
-from quart_enroll.repositories import courses, events
-from quart_enroll.repositories import terms as stored_terms
+from quart_enroll.repositories import events
 from quart_enroll.services import rules
 
 DONE = {
@@ -58,8 +57,9 @@ class Entry(NamedTuple):
 @login_required
 async def history() -> str:
     happened = await events.of_student(database(), auth.signed_in().user_id)
-    titles = {course.courseID: course.title for course in await courses.find_all(database())}
-    known = {term.term: term for term in await stored_terms.find_all(database())}
+    offered = await catalog()
+    titles = {course.courseID: course.title for course in offered.courses}
+    known = {term.term: term for term in offered.terms}
     return render("history.html", enrollment=True, entries=[_entry(event, titles, known) for event in happened])
 
 

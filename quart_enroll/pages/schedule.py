@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from quart_enroll.context import database, now
+from quart_enroll.context import catalog, database, now
 from quart_enroll.models import ScheduledCourse, Term, User
 from quart_enroll.pages.choices import Button, drop_button, leave_button
 from quart_enroll.pages.standing import Place, places
 from quart_enroll.rendering import render
-from quart_enroll.repositories import courses, enrollments
-from quart_enroll.repositories import terms as stored_terms
+from quart_enroll.repositories import enrollments
 from quart_enroll.services import terms
 
 
@@ -49,7 +48,7 @@ class Plan:
 async def page(user: User) -> str:
     """Return the student's schedule: the terms to come, then the earlier ones, the latest of them first."""
     moment = now()
-    known = await stored_terms.find_all(database())
+    known = (await catalog()).terms
     coming = terms.coming(known, moment)
     shown = coming + [term for term in reversed(known) if term not in coming]
     found = await enrollments.schedule(database(), user.user_id, [term.term for term in shown])
@@ -85,4 +84,4 @@ def _line(place: Place, titles: Mapping[str, str]) -> Line:
 
 
 async def _titles() -> dict[str, str]:
-    return {course.courseID: course.title for course in await courses.find_all(database())}
+    return {course.courseID: course.title for course in (await catalog()).courses}

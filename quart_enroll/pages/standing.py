@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from quart_enroll.context import database
 from quart_enroll.models import Held, SectionKey, Term, User, Waiting
 from quart_enroll.repositories import enrollments, waitlist
-from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services.catalog import Catalog
 
 
@@ -45,7 +44,7 @@ async def in_term(user: User | None, term: Term, offered: Catalog) -> Standing:
     return Standing(
         [one for one in held if one.status == "enrolled"],
         await places(user.user_id, [term]),
-        await _taken(user.user_id, needed) if needed else [],
+        await _taken(user.user_id, needed, offered) if needed else [],
     )
 
 
@@ -59,7 +58,7 @@ async def places(user_id: int, terms: Sequence[Term]) -> list[Place]:
     return [Place(one, *positions[one.key]) for one in waiting if one.key in positions]
 
 
-async def _taken(user_id: int, courses: Sequence[str]) -> list[tuple[str, Term]]:
-    known = {term.term: term for term in await stored_terms.find_all(database())}
+async def _taken(user_id: int, courses: Sequence[str], offered: Catalog) -> list[tuple[str, Term]]:
+    known = {term.term: term for term in offered.terms}
     taken = await enrollments.taken_before(database(), user_id, courses)
     return [(courseID, known[name]) for courseID, name in taken if name in known]

@@ -1,6 +1,6 @@
 """The collection `section`: seats, and the end of each section's waitlist."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -75,6 +75,18 @@ async def find_all(db: Database, terms: Sequence[str], courseID: str | None = No
     wanted = NAMED | {"term": {"$in": list(terms)}} | ({} if courseID is None else {"courseID": courseID})
     found = db.section.find(wanted).sort([("term", 1), ("courseID", 1), ("section", 1)])
     return [to_section(document) async for document in found]
+
+
+async def find_rows(db: Database, terms: Sequence[str]) -> dict[Any, Section]:
+    """Return the sections of those terms by their `_id`, in the order of term, courseID and number."""
+    found = db.section.find({"term": {"$in": list(terms)}}).sort([("term", 1), ("courseID", 1), ("section", 1)])
+    return {document["_id"]: to_section(document) async for document in found}
+
+
+async def find_changed(db: Database, rows: Collection[Any]) -> dict[Any, Section]:
+    """Return the sections with these `_id`s, each under its own."""
+    found = db.section.find({"_id": {"$in": list(rows)}})
+    return {document["_id"]: to_section(document) async for document in found}
 
 
 async def find_unsettled(db: Database, session: Session | None) -> list[SectionKey]:

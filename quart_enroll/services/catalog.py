@@ -1,46 +1,58 @@
 """The catalog: which courses there are, and in which sections they are taught."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from quart_enroll.models import Course, Section, Term
-from quart_enroll.mongo import Database
-from quart_enroll.repositories import courses, sections
-from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import terms
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catalog:
-    """All courses in the order of courseID, the terms to come in the order of time, and their sections."""
+    """The whole catalog at one moment; it never changes, another one takes its place.
+
+    Courses are in the order of courseID, terms in the order of time, sections in that of term, courseID and number.
+    The sections are those of the terms that were not over.
+    """
 
     courses: tuple[Course, ...]
     terms: tuple[Term, ...]
     sections: tuple[Section, ...]
-    now: datetime
 
-    @property
-    def current_term(self) -> Term | None:
-        """The term that a visitor sees first."""
-        return terms.current(self.terms, self.now) if self.terms else None
+    def coming(self, now: datetime) -> Sequence[Term]:
+        """Return the terms that a visitor may choose: in which something can still be done, else all."""
+        return terms.coming(self.terms, now) or self.terms
+
+    def current_term(self, now: datetime) -> Term | None:
+        """Return the term that a visitor sees first; None in a school without terms."""
+        return terms.current(self.terms, now) if self.terms else None
 
     def find(self, courseID: str) -> Course | None:
         """Return the course, or None when there is no such key."""
-        return next((course for course in self.courses if course.courseID == courseID), None)
+        return self._by_courseID.get(courseID)
 
     def taught_in(self, term: Term) -> list[Course]:
         """Return the courses of that term."""
-        taught = {section.courseID for section in self.sections if section.term == term.term}
-        return [course for course in self.courses if course.courseID in taught]
+        return [course for course in self.courses if (term.term, course.courseID) in self._offered]
 
-    def sections_of(self, courseID: str, term: Term) -> list[Section]:
+    def terms_of(self, courseID: str) -> set[str]:
+        """Return the names of the terms in which the course is taught."""
+        return {term for term, taught in self._offered if taught == courseID}
+
+    def sections_of(self, courseID: str, term: Term) -> Sequence[Section]:
         """Return the sections of the course in that term, in the order of their numbers."""
-        return [one for one in self.sections if one.courseID == courseID and one.term == term.term]
+        return self._offered.get((term.term, courseID), ())
 
+    @cached_property
+    def _by_courseID(self) -> Mapping[str, Course]:  # noqa: N802  # the stored name
+        return {course.courseID: course for course in self.courses}
 
-async def load(db: Database, now: datetime) -> Catalog:
-    """Read the catalog as it stands."""
-    known = await stored_terms.find_all(db)
-    shown = terms.coming(known, now) or known
-    found = await sections.find_all(db, [term.term for term in shown])
-    return Catalog(tuple(await courses.find_all(db)), tuple(shown), tuple(found), now)
+    @cached_property
+    def _offered(self) -> Mapping[tuple[str, str], Sequence[Section]]:
+        offered = defaultdict(list)
+        for section in self.sections:
+            offered[section.term, section.courseID].append(section)
+        return dict(offered)

@@ -1,14 +1,18 @@
 """The whole site in front of a real mongod: an empty database with indexes for each test, and people in it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from quart import Quart
 
 from quart_enroll import mongo
 from quart_enroll.app import create_app
+from quart_enroll.context import EXTENSION
 from quart_enroll.models import User
 from quart_enroll.mongo import Database
+from quart_enroll.services.catalog import Catalog
+from quart_enroll.services.snapshot import Snapshot
 from tests import school
 from tests.people import ADA, BOB, RITA, TERMS, Browser, Clock, config
 
@@ -39,7 +43,17 @@ def clock() -> Clock:
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     app = create_app(config(mongo_uri=mongod), clock=clock)
     async with app.test_app():
+        opened = app.extensions[EXTENSION]
+        app.extensions[EXTENSION] = replace(opened, snapshot=NeverBehind(opened.database, clock))
         yield app
+
+
+class NeverBehind(Snapshot):
+    """The catalog, read for each request: tests need not wait for what they have just written."""
+
+    async def held(self) -> Catalog:
+        await self.read()
+        return await super().held()
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """The database goes away, and comes back."""
 
+import asyncio
 import logging
 import os
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +14,16 @@ from quart import Quart
 
 from quart_enroll.app import create_app
 from quart_enroll.commands.local_mongod import local_mongod
+from quart_enroll.context import EXTENSION
+from quart_enroll.models import Term
 from quart_enroll.mongo import open_database
+from quart_enroll.repositories import sections, terms
+from quart_enroll.services.snapshot import Snapshot
 from quart_enroll.services.upgrade import Defaults, upgrade
-from tests.people import Browser, config, registration, text
+from tests.people import COURSES, SECTIONS, Browser, config, registration, text
+
+FOREVER = Term("Fall", 2150, *(datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 2150, 2150, 2150)))
+SECTION = replace(SECTIONS[0], term=FOREVER.term)
 
 AWAY_AFTER = 1.0
 """Seconds of patience in these tests; the setting's own is 3.5."""
@@ -91,3 +100,23 @@ async def test_a_client_of_the_api_is_told_in_json(site: Quart) -> None:
     response = await Browser(site.test_client()).get("/api/")
     assert response.status_code == 503
     assert (await response.get_json())["error"] == "database_away"
+
+
+async def test_the_catalog_is_shown_while_the_database_is_away_and_follows_it_again(
+    site: Quart, uri: str, folder: Path
+) -> None:
+    browser = Browser(site.test_client())
+    with local_mongod(folder):
+        async with open_database(uri, 10) as db:
+            await db.course.insert_one(asdict(COURSES[0]))
+            await terms.put_all(db, [FOREVER])
+            await sections.put_all(db, [SECTION])
+        snapshot: Snapshot = site.extensions[EXTENSION].snapshot
+        await snapshot.read()
+    assert "30 of 30 seats open" in await browser.read("/courses/")
+    with local_mongod(folder):
+        async with open_database(uri, 10) as db:
+            await sections.take_seat(db, SECTION.key, None)
+        async with asyncio.timeout(30):
+            while "29 of 30 seats open" not in await browser.read("/courses/"):
+                await snapshot.replaced()

@@ -1,0 +1,132 @@
+"""The catalog that a process holds in memory, so that looking at it costs the database nothing.
+
+It is read once, and again when the database tells of a change. Changes that come close together are read together:
+a crowd that takes seats replaces the catalog a few times a second, not once for each seat.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Set
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from quart_enroll.models import Section
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import changes, courses, sections
+from quart_enroll.repositories import terms as stored_terms
+from quart_enroll.services import terms
+from quart_enroll.services.catalog import Catalog
+
+TOGETHER = 0.1
+"""Seconds in which changes are gathered before they are read: as much behind may a page be."""
+
+POLL = 1.0
+"""Seconds between two readings where the database tells of no changes, or can't be reached."""
+
+Clock = Callable[[], datetime]
+
+logger = logging.getLogger(__name__)
+
+
+class Snapshot:
+    """The catalog as this process knows it."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._catalog: Catalog | None = None
+        self._sections: dict[Any, Section] = {}
+        self._reading = asyncio.Lock()
+        self._replaced = asyncio.Event()
+        self._news = asyncio.Event()
+        self._changed: set[Any] = set()
+
+    async def held(self) -> Catalog:
+        """Return the catalog; only the very first one is waited for, and may raise one of mongo.AWAY."""
+        if self._catalog is None:
+            async with self._reading:
+                if self._catalog is None:  # of many who wait the first one reads
+                    await self._read()
+        if self._catalog is None:
+            raise RuntimeError("A reading left no catalog.")
+        return self._catalog
+
+    async def read(self) -> None:
+        """Read the whole catalog now; raise one of mongo.AWAY."""
+        async with self._reading:
+            await self._read()
+
+    async def replaced(self) -> None:
+        """Wait until another catalog has taken the place of the present one."""
+        await self._replaced.wait()
+
+    async def listen(self) -> None:
+        """Note what the database tells of changes, without end; where it tells nothing, look every second."""
+        silent = False
+        while True:
+            try:
+                async with changes.following(self._db) as stream:
+                    self._note(None)  # from here on nothing is missed
+                    silent = False
+                    async for row in stream:
+                        self._note(row)
+            except Exception as error:  # noqa: BLE001  # whatever it is, the catalog in hand is still good
+                if not silent:
+                    logger.warning("catalog: no news of changes (%s); looking every %g s", type(error).__name__, POLL)
+                silent = True
+            await asyncio.sleep(POLL)
+            self._note(None)
+
+    async def follow(self) -> None:
+        """Read what has changed, without end."""
+        while True:
+            await self._news.wait()
+            await asyncio.sleep(TOGETHER)
+            self._news.clear()
+            changed, self._changed = self._changed, set()
+            try:
+                async with self._reading:
+                    await self._read_again(changed)
+            except Exception as error:  # noqa: BLE001  # the same
+                logger.warning("catalog: can't be read (%s); trying again in %g s", type(error).__name__, POLL)
+                self._note(None)
+                await asyncio.sleep(POLL)
+
+    def _note(self, row: Any) -> None:
+        self._changed.add(row)
+        self._news.set()
+
+    async def _read(self) -> None:
+        known = await stored_terms.find_all(self._db)
+        shown = [term.term for term in terms.coming(known, self._clock()) or known]
+        taught = await courses.find_all(self._db)
+        self._sections = await sections.find_rows(self._db, shown)
+        self._hold(Catalog(tuple(taught), tuple(known), tuple(self._sections.values())))
+
+    async def _read_again(self, changed: Set[Any]) -> None:
+        """Read these sections again; everything, when it is more than seats that were taken or given back."""
+        if self._catalog is None or not changed <= self._sections.keys():
+            await self._read()
+            return
+        self._sections |= await sections.find_changed(self._db, changed)
+        self._hold(replace(self._catalog, sections=tuple(self._sections.values())))
+
+    def _hold(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._replaced.set()
+        self._replaced = asyncio.Event()
+
+
+@asynccontextmanager
+async def following(db: Database, clock: Clock) -> AsyncIterator[Snapshot]:
+    """Give a snapshot that is kept up to date while the block runs."""
+    snapshot = Snapshot(db, clock)
+    tasks = {asyncio.create_task(snapshot.listen()), asyncio.create_task(snapshot.follow())}
+    try:
+        yield snapshot
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
