@@ -1,6 +1,6 @@
 """Accounts: register, prove who one is, choose another password."""
 
-import asyncio
+from asyncio import sleep
 from contextlib import suppress
 from datetime import datetime
 from time import monotonic
@@ -64,7 +64,7 @@ async def check(db: Database, hasher: Hasher, *, email: str, password: str) -> U
     found = await users.find_credentials(db, email)
     fits = await hasher.fits(password, found.password if found else decoy(hasher.method))
     if found is None or not fits:
-        await asyncio.sleep(refused_at - monotonic())
+        await sleep(refused_at - monotonic())
         raise WrongCredentials
     if hasher.is_old(found.password):
         with suppress(Busy):  # then another sign-in renews it

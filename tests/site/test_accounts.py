@@ -145,7 +145,7 @@ async def test_wrong_password_and_unknown_address_take_the_same_time(
 
     monkeypatch.setattr(accounts, "monotonic", lambda: 0.0)
     monkeypatch.setattr(accounts, "REFUSAL_SECONDS", SHIPPED_REFUSAL_SECONDS)
-    monkeypatch.setattr(accounts.asyncio, "sleep", note)
+    monkeypatch.setattr(accounts, "sleep", note)
     browser = Browser(app.test_client())
     for email in (ADA.email, "nobody@school.example"):
         await browser.post("/login", form={"email": email, "password": "not the password"})
