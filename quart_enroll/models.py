@@ -8,6 +8,10 @@ SEASONS = ("Winter", "Spring", "Summer", "Fall")
 """The seasons of a year, in the order in which they come."""
 
 
+DAYS = "MTWRFSU"
+"""The days of a week; R is Thursday, U is Sunday."""
+
+
 def zone_named(name: str) -> ZoneInfo | None:
     """Return the timezone of that name, or None when this machine knows none."""
     try:

@@ -46,6 +46,11 @@ def spoken(moment: datetime) -> str:
     return rules.by_clock(moment, current_app.config["TIMEZONE"])
 
 
+def is_overridden(template: str) -> bool:
+    """Tell whether the school has a template of its own by that name."""
+    return Path(current_app.jinja_env.get_template(template).filename or "").parent != TEMPLATES
+
+
 def wants_json() -> bool:
     """Tell whether the client would rather have JSON than a page."""
     if request.path.startswith("/api/"):

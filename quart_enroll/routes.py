@@ -12,6 +12,7 @@ from quart_enroll.api.v1 import catalog, document, me
 from quart_enroll.pages import (
     account,
     accounts,
+    course,
     courses,
     enrollment,
     enrollment_form,
@@ -43,6 +44,7 @@ ROUTES = [
     Route("/home", "index", home.index),
     Route("/courses/", "courses", courses.courses),
     Route("/courses/<term>", "courses", courses.courses),
+    Route("/course/<courseID>", "course", course.course),
     Route("/register", "register", accounts.register, GET + POST),
     Route("/login", "login", accounts.login, GET + POST),
     Route("/logout", "logout", accounts.logout, GET + POST),

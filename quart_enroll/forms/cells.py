@@ -5,9 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from quart_enroll.models import Meeting, zone_named
-
-DAYS = "MTWRFSU"
+from quart_enroll.models import DAYS, Meeting, zone_named
 
 _MEETING = re.compile(r"([A-Za-z]+)\s+(\d{1,2}):(\d\d)\s*[-–]\s*(\d{1,2}):(\d\d)")
 

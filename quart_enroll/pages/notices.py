@@ -6,7 +6,7 @@ from quart_enroll import auth
 from quart_enroll.context import database
 from quart_enroll.repositories import notices
 
-PAGES = {"index", "courses", "enrollment", "enrollment_form", "history", "account", "user"}
+PAGES = {"index", "courses", "course", "enrollment", "enrollment_form", "history", "account", "user"}
 """Endpoints that end in a page when somebody signed in asks for them."""
 
 CATEGORIES = {"promote": "success", "skip": "warning"}

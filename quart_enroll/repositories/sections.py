@@ -79,13 +79,13 @@ async def find_all(db: Database, terms: Sequence[str], courseID: str | None = No
 
 async def find_rows(db: Database, terms: Sequence[str]) -> dict[Any, Section]:
     """Return the sections of those terms by their `_id`, in the order of term, courseID and number."""
-    found = db.section.find({"term": {"$in": list(terms)}}).sort([("term", 1), ("courseID", 1), ("section", 1)])
+    found = db.section.find(NAMED | {"term": {"$in": list(terms)}}).sort([("term", 1), ("courseID", 1), ("section", 1)])
     return {document["_id"]: to_section(document) async for document in found}
 
 
 async def find_changed(db: Database, rows: Collection[Any]) -> dict[Any, Section]:
     """Return the sections with these `_id`s, each under its own."""
-    found = db.section.find({"_id": {"$in": list(rows)}})
+    found = db.section.find(NAMED | {"_id": {"$in": list(rows)}})
     return {document["_id"]: to_section(document) async for document in found}
 
 

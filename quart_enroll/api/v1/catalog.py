@@ -18,11 +18,10 @@ from quart_enroll.api.v1.shapes import (
     Term,
     Terms,
 )
-from quart_enroll.context import database, now
+from quart_enroll.context import catalog, now
 from quart_enroll.errors import UnknownCourse
 from quart_enroll.models import Course as KnownCourse
 from quart_enroll.models import Section as KnownSection
-from quart_enroll.services import catalog
 from quart_enroll.services import terms as calendar
 from quart_enroll.services.catalog import Catalog
 
@@ -37,7 +36,7 @@ async def terms() -> Response:
     Those in which something can still be done.
     """
     offered = await _offered()
-    return await cached(Terms([Term.of(term) for term in offered.terms]))
+    return await cached(Terms([Term.of(term) for term in offered.coming(now())]))
 
 
 @CATALOG
@@ -95,14 +94,14 @@ async def sections(query: SectionQuery) -> Response:
 
 
 async def _offered() -> Catalog:
-    return await catalog.load(database(), now())
+    return await catalog()
 
 
 def _taught(offered: Catalog, term: str) -> Sequence[KnownSection]:
     """Return the sections of the term that is meant, of all terms when none is."""
     if not term:
         return offered.sections
-    meant = calendar.find(term, offered.terms, now())
+    meant = calendar.find(term, offered.coming(now()), now())
     return [one for one in offered.sections if one.term == meant.term]
 
 

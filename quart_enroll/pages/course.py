@@ -1,0 +1,65 @@
+"""One course: what it teaches, what it needs, and all its sections in a term."""
+
+from dataclasses import dataclass
+
+from quart import abort, request
+
+from quart_enroll import auth
+from quart_enroll.context import catalog, now
+from quart_enroll.errors import NotTaught, UnknownCourse
+from quart_enroll.models import Course, Term
+from quart_enroll.pages import choices, standing
+from quart_enroll.pages.courses import window
+from quart_enroll.pages.standing import Standing
+from quart_enroll.rendering import render
+from quart_enroll.services import terms
+from quart_enroll.services.catalog import Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """A course that another one needs; `had` tells whether the student has taken it, None of a visitor."""
+
+    courseID: str
+    title: str
+    had: bool | None
+
+
+async def course(courseID: str) -> str:
+    moment = now()
+    offered = await catalog()
+    found = offered.find(courseID)
+    if found is None:
+        abort(404, UnknownCourse(courseID[:20]).sentence)
+    taught = [term for term in offered.coming(moment) if offered.sections_of(courseID, term)]
+    term = _term(offered, found, taught)
+    mine = await standing.in_term(auth.user(), term, offered) if term else Standing()
+    sections = offered.sections_of(courseID, term) if term else []
+    shown = choices.of_course(term, found, sections, mine, moment) if term else []
+    return render(
+        "course.html",
+        courses=True,
+        course=found,
+        term=term,
+        terms=[str(one) for one in taught],
+        choices=[(one, choices.swaps(term, found, one.section, mine, moment)) for one in shown] if term else [],
+        window=window(term, moment) if term else "",
+        prerequisites=[_needed(name, offered, term, mine) for name in found.prerequisites],
+        corequisites=[_needed(name, offered, None, mine) for name in found.corequisites],
+    )
+
+
+def _term(offered: Catalog, found: Course, taught: list[Term]) -> Term | None:
+    """Return the term that the address names, else the first in which the course is taught."""
+    try:
+        return terms.choose(found, taught, offered.terms_of(found.courseID), request.args.get("term", ""), now())
+    except NotTaught:
+        return None
+
+
+def _needed(courseID: str, offered: Catalog, term: Term | None, mine: Standing) -> Needed:
+    course = offered.find(courseID)
+    had = None
+    if mine.taken is not None and term is not None:
+        had = any(name == courseID and when.order < term.order for name, when in mine.taken)
+    return Needed(courseID, course.title if course else courseID, had)

@@ -1,0 +1,91 @@
+"""Looking through the catalog: what is found, and in which order."""
+
+import pytest
+
+from quart_enroll.models import Course, Held, Meeting, Section
+from quart_enroll.services import search
+from quart_enroll.services.catalog import Catalog
+from quart_enroll.services.search import Found, Search
+from tests.people import COURSES, FALL, SECTIONS, TERMS
+
+CAFE = Course("C100", "CAF 100", "Café culture", 2, "Fall", "Culture")
+WEEKEND = Section("Fall 2026", "C100", "01", 5, 5, 0, 0, (Meeting("S", "10:00", "11:50"),), "Zoë Álvarez", "Attic")
+ANYTIME = Section("Fall 2026", "C100", "02", 9, 0, 0, 0, (), "L. Haddad", "Online")
+CATALOG = Catalog((*COURSES, CAFE), tuple(TERMS), (*SECTIONS, WEEKEND, ANYTIME))
+
+
+def found(**wanted: object) -> list[str]:
+    """Return what is found in fall, as courseID-section."""
+    shown = search.search(CATALOG, FALL, Search(**wanted))  # type: ignore[arg-type]
+    return [f"{one.course.courseID}-{section.section}" for one in shown for section in one.sections]
+
+
+ALL = ["1111-01", "1111-02", "3333-01", "C100-01", "C100-02"]
+
+
+def test_who_looks_for_nothing_finds_everything_of_the_term() -> None:
+    assert found() == ALL
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("1111", ["1111-01", "1111-02"]),
+        ("pyt", ["1111-01", "1111-02"]),
+        ("python intro", ["1111-01", "1111-02"]),
+        ("advanced", ["3333-01"]),
+        ("haddad", ["1111-02", "C100-02"]),
+        ("python haddad", ["1111-02"]),
+        ("cafe", ["C100-01", "C100-02"]),
+        ("ALVAREZ zoe", ["C100-01"]),
+        ("culture", ["C100-01", "C100-02"]),
+        ("java", []),
+        ("python silva", []),
+    ],
+)
+def test_all_words_must_be_there_whatever_case_and_accents(words: str, expected: list[str]) -> None:
+    assert found(words=words) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"subject": "Culture"}, ["C100-01", "C100-02"]),
+        ({"credits": "4"}, ["3333-01"]),
+        ({"days": "TR"}, ["1111-02", "3333-01"]),
+        ({"days": "MTWRF"}, ["1111-01", "1111-02", "3333-01"]),
+        ({"time": "morning"}, ["1111-01", "C100-01"]),
+        ({"time": "afternoon"}, ["3333-01"]),
+        ({"time": "evening"}, ["1111-02"]),
+        ({"days": "TR", "time": "evening"}, ["1111-02"]),
+        ({"open": True}, ["1111-01", "1111-02", "3333-01", "C100-02"]),
+    ],
+)
+def test_a_filter_leaves_the_sections_that_fit(wanted: dict[str, object], expected: list[str]) -> None:
+    assert found(**wanted) == expected
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("", ["1111", "3333", "C100"]),
+        ("title", ["C100", "3333", "1111"]),
+        ("credits", ["C100", "1111", "3333"]),
+        ("seats", ["1111", "C100", "3333"]),
+        ("time", ["1111", "C100", "3333"]),
+    ],
+)
+def test_the_visitor_chooses_the_order(sort: str, expected: list[str]) -> None:
+    assert [one.course.courseID for one in search.search(CATALOG, FALL, Search(sort=sort))] == expected
+
+
+def test_what_fits_a_schedule_is_at_other_times_and_within_the_credits() -> None:
+    clash = Course("X", "X 1", "", 15, "Fall")
+    held = [Held(clash, Section("Fall 2026", "X", "01", 1, meetings=(Meeting("M", "09:30", "10:00"),)), "enrolled")]
+    shown = search.fitting([Found(COURSES[0], tuple(SECTIONS[:2])), Found(COURSES[2], (SECTIONS[2],))], FALL, held)
+    assert shown == [Found(COURSES[0], (SECTIONS[1],))]  # section 01 clashes, and 4 credits are too many
+
+
+def test_a_term_has_its_own_subjects_and_credits() -> None:
+    assert search.subjects(CATALOG, FALL) == ["Culture"]
+    assert search.credits(CATALOG, FALL) == ["2", "3", "4"]
