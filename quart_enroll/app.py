@@ -28,6 +28,7 @@ from quart_enroll.forms.proof import comes_from_this_site
 from quart_enroll.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.pages import errors, notices
 from quart_enroll.services import turnstile
+from quart_enroll.services.live import telling
 from quart_enroll.services.notices import sending
 from quart_enroll.services.passwords import Hasher
 from quart_enroll.services.resets import Links
@@ -115,10 +116,11 @@ def create_app(
             async with (
                 open_database(config.mongo_uri, config.database_timeout) as database,
                 following(database, clock) as snapshot,
+                telling(database, snapshot) as live,
                 sending(database, sender, clock, links),
             ):
                 app.extensions[EXTENSION] = Open(
-                    database, hasher, lifetimes, links, sender is not None, clock, snapshot
+                    database, hasher, lifetimes, links, sender is not None, clock, snapshot, live
                 )
                 yield
                 await turnstile.finish()

@@ -9,6 +9,7 @@ from quart import current_app
 
 from quart_enroll.mongo import Database
 from quart_enroll.services.catalog import Catalog
+from quart_enroll.services.live import Live
 from quart_enroll.services.passwords import Hasher
 from quart_enroll.services.resets import Links
 from quart_enroll.services.sessions import Lifetimes
@@ -28,6 +29,7 @@ class Open:
     sends_mail: bool
     clock: Callable[[], datetime]
     snapshot: Snapshot
+    live: Live
 
 
 def database() -> Database:
@@ -38,6 +40,11 @@ def database() -> Database:
 async def catalog() -> Catalog:
     """Return the catalog as this process holds it, a moment old at most."""
     return await _open().snapshot.held()
+
+
+def live() -> Live:
+    """Return what tells open pages the news."""
+    return _open().live
 
 
 def hasher() -> Hasher:

@@ -1,13 +1,16 @@
 """How it looks: pages through one synchronous Jinja environment, the school's own templates first."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader
 from quart import Quart, current_app, request
 
+from quart_enroll.models import SectionKey
 from quart_enroll.services import rules
 
 EXTENSION = "quart_enroll.rendering"
@@ -19,6 +22,13 @@ class PageEnvironment(Environment):
 
     def __init__(self, app: Quart, **options: Any) -> None:
         super().__init__(**options)
+        self.filters["mark"] = mark
+
+
+@lru_cache(50_000)
+def mark(key: SectionKey) -> str:
+    """Return a name for the section that may stand in any attribute."""
+    return "s" + hashlib.blake2s("\0".join((key.term, key.courseID, key.section)).encode(), digest_size=8).hexdigest()
 
 
 def init_app(app: Quart, overrides: Path | None, *names: Callable[[], dict[str, Any]]) -> None:

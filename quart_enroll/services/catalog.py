@@ -44,7 +44,11 @@ class Catalog:
 
     def sections_of(self, courseID: str, term: Term) -> Sequence[Section]:
         """Return the sections of the course in that term, in the order of their numbers."""
-        return self._offered.get((term.term, courseID), ())
+        return self.sections_named(courseID, term.term)
+
+    def sections_named(self, courseID: str, term: str) -> Sequence[Section]:
+        """Return the sections of the course in the term of that name, in the order of their numbers."""
+        return self._offered.get((term, courseID), ())
 
     @cached_property
     def _by_courseID(self) -> Mapping[str, Course]:  # noqa: N802  # the stored name

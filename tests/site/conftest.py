@@ -11,6 +11,7 @@ from quart_enroll.app import create_app
 from quart_enroll.context import EXTENSION
 from quart_enroll.models import User
 from quart_enroll.mongo import Database
+from quart_enroll.pages import live
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.snapshot import Snapshot
 from tests import school
@@ -54,6 +55,12 @@ class NeverBehind(Snapshot):
     async def held(self) -> Catalog:
         await self.read()
         return await super().held()
+
+
+@pytest.fixture(autouse=True)
+def brief_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a stream of news end as soon as everything has been told once."""
+    monkeypatch.setattr(live, "LIFE", (0.0, 0.0))
 
 
 @pytest.fixture

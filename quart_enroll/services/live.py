@@ -1,0 +1,162 @@
+"""Open pages hear of what changes: seats and lines of the courses they show, and the reader's own places.
+
+The work is done once for each change of the catalog, however many pages are open; a page that is slow gets the
+latest news and not all of it.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from quart_enroll.models import Section, SectionKey
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import waitlist
+from quart_enroll.services.catalog import Catalog
+from quart_enroll.services.snapshot import Snapshot
+
+MOST = 5000
+"""Pages of one process that may be open at once; the next ones are as good as any page, but stand still."""
+
+PAUSE = 1.0
+"""Seconds before the next try when the news could not be told."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a reader waits now: `position` of `of`, from 1; both are 0 where the reader waits no more, or never did."""
+
+    key: SectionKey
+    position: int
+    of: int
+
+
+@dataclass(eq=False, slots=True)
+class Reader:
+    """An open page: what it shows, who reads it, and the news that it has not heard yet."""
+
+    term: str
+    courses: frozenset[str]
+    user_id: int | None = None
+    waits: dict[SectionKey, Place] = field(default_factory=dict)
+    sections: dict[SectionKey, Section] = field(default_factory=dict)
+    places: dict[SectionKey, Place] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def take(self) -> tuple[list[Section], list[Place]]:
+        """Return the news; from now on it is heard."""
+        sections, places = list(self.sections.values()), list(self.places.values())
+        self.sections.clear()
+        self.places.clear()
+        self.news.clear()
+        return sections, places
+
+
+class Live:
+    """All open pages of this process."""
+
+    def __init__(self, db: Database, snapshot: Snapshot) -> None:
+        self._db = db
+        self._snapshot = snapshot
+        self._readers: defaultdict[tuple[str, str], set[Reader]] = defaultdict(set)
+        self.open = 0
+
+    @asynccontextmanager
+    async def reading(self, reader: Reader) -> AsyncIterator[bool]:
+        """Give the reader news while the block runs, all that there is to begin with; False when too many read."""
+        if self.open >= MOST:
+            yield False
+            return
+        self.open += 1
+        shown = [(reader.term, courseID) for courseID in reader.courses]
+        for key in shown:
+            self._readers[key].add(reader)
+        try:
+            await self._begin(reader)
+            yield True
+        finally:
+            self.open -= 1
+            for key in shown:
+                self._readers[key].discard(reader)
+                if not self._readers[key]:
+                    del self._readers[key]
+
+    async def tell(self) -> None:
+        """Tell the readers of each change, without end."""
+        before = None
+        while True:
+            try:
+                after = await self._snapshot.held()
+                if before is after:
+                    await self._snapshot.replaced()
+                    continue
+                await self._tell(before or after, after)
+            except Exception as error:  # noqa: BLE001  # the next change, or the next connection, tells it
+                logger.warning("live: news could not be told (%s)", type(error).__name__)
+                await asyncio.sleep(PAUSE)
+            before = after
+
+    async def _begin(self, reader: Reader) -> None:
+        """Note all there is: what has changed since the page was made is then right too."""
+        catalog = await self._snapshot.held()
+        shown = [one for courseID in reader.courses for one in catalog.sections_named(courseID, reader.term)]
+        reader.sections = {section.key: section for section in shown}
+        if reader.user_id is not None:
+            waits = await waitlist.positions(self._db, reader.user_id)
+            reader.places = {key: Place(key, *waits.get(key, (0, 0))) for key in reader.sections}
+            reader.waits = {key: place for key, place in reader.places.items() if place.position}
+        reader.news.set()
+
+    async def _tell(self, before: Catalog, after: Catalog) -> None:
+        for section in changed(before, after):
+            for reader in self._readers.get((section.term, section.courseID), ()):
+                reader.sections[section.key] = section
+                reader.news.set()
+        for section in read_again(before, after):
+            readers = self._readers.get((section.term, section.courseID), ())
+            if waiting := [reader for reader in readers if section.key in reader.waits]:
+                await self._tell_places(section.key, waiting)
+
+    async def _tell_places(self, key: SectionKey, readers: Collection[Reader]) -> None:
+        line = [waiting.user_id for waiting in await waitlist.of_section(self._db, key)]
+        positions = {user_id: number for number, user_id in enumerate(line, 1)}
+        for reader in readers:
+            position = positions.get(reader.user_id or 0, 0)
+            place = Place(key, position, len(line) if position else 0)
+            if reader.waits.get(key) != place:
+                reader.places[key] = place
+                reader.waits[key] = place
+                if not position:
+                    del reader.waits[key]
+                reader.news.set()
+
+
+def read_again(before: Catalog, after: Catalog) -> list[Section]:
+    """Return the sections that were read again, even those that look as before: one who came may hide one who left."""
+    if len(before.sections) != len(after.sections):
+        return list(after.sections)
+    return [new for old, new in zip(before.sections, after.sections, strict=True) if old is not new]
+
+
+def changed(before: Catalog, after: Catalog) -> list[Section]:
+    """Return the sections that are not as they were."""
+    if len(before.sections) != len(after.sections):
+        known = set(before.sections)
+        return [section for section in after.sections if section not in known]
+    return [new for old, new in zip(before.sections, after.sections, strict=True) if old is not new and old != new]
+
+
+@asynccontextmanager
+async def telling(db: Database, snapshot: Snapshot) -> AsyncIterator[Live]:
+    """Give what tells open pages the news while the block runs."""
+    live = Live(db, snapshot)
+    task = asyncio.create_task(live.tell())
+    try:
+        yield live
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
