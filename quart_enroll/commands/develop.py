@@ -43,9 +43,9 @@ def develop(info: ScriptInfo, browser: bool) -> None:
             signal.signal(ending, signal.default_int_handler)  # each ends the site in good order
     with suppress(KeyboardInterrupt), database_uri(settings["MONGO_URI"], PROJECT) as uri:
         environ = {**os.environ, "MONGO_URI": uri}
-        for command in ("upgrade-db", "seed"):
-            if subprocess.run([*QUART, command], env=environ, cwd=PROJECT).returncode:  # noqa: S603  # our own
-                raise click.ClickException(f"`{command}` failed, so the site was not started.")
+        for command in (("upgrade-db",), ("seed", "--demo")):
+            if subprocess.run([*QUART, *command], env=environ, cwd=PROJECT).returncode:  # noqa: S603  # our own
+                raise click.ClickException(f"`{' '.join(command)}` failed, so the site was not started.")
         _serve(port, environ, browser=browser)
     click.echo("\nThe site has stopped.")
 

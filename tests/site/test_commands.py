@@ -15,7 +15,8 @@ from quart_enroll.models import Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import sections, terms
 from quart_enroll.services import enrollment
-from tests.people import ADA, BOB, PASSWORD, RITA
+from tests.people import ADA, BOB, FALL_MORNING, PASSWORD, RITA
+from tests.seats.school import read
 
 Run = Callable[..., Awaitable[Result]]
 COURSE = {"courseID": "7777", "title": "BIO 101", "description": "Cells", "credits": 3.5, "term": "Fall"}
@@ -36,6 +37,11 @@ def _file(tmp_path: Path, rows: Any) -> str:
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(rows))
     return str(path)
+
+
+async def _empty(db: Database, but: str = "") -> None:
+    for name in {"course", "term", "section", "user", "enrollment"} - {but}:
+        await db[name].delete_many({})
 
 
 async def test_import_takes_courses_and_the_second_time_changes_nothing(run: Run, db: Database, tmp_path: Path) -> None:
@@ -167,8 +173,7 @@ async def test_seed_fills_only_an_empty_catalog(run: Run, db: Database) -> None:
 
 
 async def test_the_demo_school_is_open_whenever_it_is_made(run: Run, db: Database) -> None:
-    for collection in (db.course, db.term, db.section, db.user):
-        await collection.delete_many({})
+    await _empty(db)
     assert (await run("seed")).exit_code == 0
     now = datetime.now(UTC)
     known = await terms.find_all(db)
@@ -193,6 +198,40 @@ async def test_seed_may_be_told_to_add(run: Run, db: Database) -> None:
     await db.user.delete_many({})
     assert (await run("seed", "--force")).exit_code == 0
     assert await db.course.count_documents({}) == 5
+
+
+async def test_a_whole_demo_school_is_made_once_and_everything_agrees_in_it(run: Run, db: Database) -> None:
+    await _empty(db)
+    first = await run("seed", "--demo")
+    assert first.exit_code == 0, first.output
+    assert "is open" in first.output
+    checked = await run("check-seats")
+    assert (checked.exit_code, "Everything agrees" in checked.output, "Note" in checked.output) == (0, True, False)
+    before = await read(db)
+    assert (await run("seed", "--demo")).output == "The database is in use already; nothing was changed.\n"
+    assert await read(db) == before
+
+
+@pytest.mark.parametrize("kept", ["course", "term", "section", "user", "enrollment"])
+async def test_a_demo_school_is_put_into_no_database_with_a_row(run: Run, db: Database, kept: str) -> None:
+    await enrollment.enroll(db, ADA.user_id, Wish("1111"), FALL_MORNING)
+    await _empty(db, but=kept)
+    before = await read(db)
+    assert "nothing was changed" in (await run("seed", "--demo")).output
+    assert await read(db) == before
+
+
+async def test_a_demo_school_is_for_development(run: Run, app: Quart, db: Database) -> None:
+    await _empty(db)
+    app.config["APP_ENV"] = "production"
+    result = await run("seed", "--demo")
+    assert (result.exit_code, "APP_ENV=development" in result.output) == (1, True)
+    assert await db.user.count_documents({}) == 0
+
+
+async def test_a_demo_school_can_not_be_forced(run: Run, db: Database) -> None:
+    assert (await run("seed", "--demo", "--force")).exit_code == 2
+    assert await db.course.count_documents({}) == 3
 
 
 async def test_create_user_asks_for_the_password(run: Run, db: Database) -> None:
