@@ -174,6 +174,22 @@ class CorequisitesWouldGo(Refused):
         self.courses = courses
 
 
+class SeatOpen(Refused):
+    """There is nothing to be told of later: a seat is open now."""
+
+    code = "seat_open"
+
+    def __init__(self, title: str, section: str) -> None:
+        super().__init__(f"{title}, section {section}, has an open seat: you can take it now.")
+
+
+class TooManyAlerts(Refused):
+    code = "too_many_alerts"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You asked to be told of seats in {most} sections already. End one of those first.")
+
+
 class EmailTaken(Refused):
     code = "email_taken"
 

@@ -282,7 +282,7 @@ class Wish:
 class Notice:
     """What somebody must be told: of a seat, or by e-mail alone that something is about their password.
 
-    `action` is "promote", or "skip" with the reason in `because`; "password_changed" or "password_forgotten".
+    `action` is "promote", "alert", or "skip" with the reason in `because`; "password_changed" or "password_forgotten".
     """
 
     at: datetime
@@ -305,4 +305,6 @@ class Notice:
         where = f"{self.title}, section {self.section}, for {self.term}"
         if self.action == "promote":
             return f"A seat became free: you are now enrolled in {where}."
+        if self.action == "alert":
+            return f"A seat is open in {where}. It goes to whoever takes it first."
         return f"A seat in {where} became free, but you could not take it. {self.because} You keep your place."

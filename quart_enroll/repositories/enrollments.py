@@ -1,6 +1,6 @@
 """The collection `enrollment`: a student holds a seat, or held it and withdrew."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from pymongo import IndexModel
@@ -90,6 +90,13 @@ async def taken_before(
 async def terms_of(db: Database, user_id: int, courseID: str) -> set[str]:
     """Return the terms in which the student has the course."""
     return set(await db.enrollment.distinct("term", {"user_id": user_id, "courseID": courseID, "status": "enrolled"}))
+
+
+async def seated_of(db: Database, key: SectionKey, users: Collection[int], session: Session | None) -> set[int]:
+    """Return those of the users who have a seat in the section."""
+    asked = {"term": key.term, "courseID": key.courseID, "section": key.section, "status": "enrolled"}
+    found = db.enrollment.find(asked | {"user_id": {"$in": list(users)}}, {"_id": 0, "user_id": 1}, session=session)
+    return {row["user_id"] async for row in found}
 
 
 async def schedule(db: Database, user_id: int, terms: Sequence[str]) -> list[ScheduledCourse]:

@@ -8,7 +8,7 @@ Letters are notices for e-mail alone. One for who has forgotten the password has
 whether it has an account or not, and is gone after `forget_at`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -74,6 +74,13 @@ async def add_letter(
     outbox = {"seen": True, "tries": 0, "next_try_at": notice.at}
     asked = {"email": email, "forget_at": forget_at} if email is not None else {}
     await db.notice.insert_one(asdict(notice) | outbox | asked, session=session)
+
+
+async def add_all(db: Database, stories: Sequence[Notice], session: Session | None) -> None:
+    """Store several notices that nobody has seen and that no e-mail has told."""
+    rows = [asdict(notice) | {"seen": False, "tries": 0, "next_try_at": notice.at} for notice in stories]
+    if rows:
+        await db.notice.insert_many(rows, session=session)
 
 
 async def take_unseen(db: Database, user_id: int) -> list[Notice]:

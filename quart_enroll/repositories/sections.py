@@ -142,6 +142,13 @@ async def leave_queue(db: Database, key: SectionKey, session: Session | None) ->
     await db.section.update_one(_named(key) | {"waiting": {"$gt": 0}}, {"$inc": {"waiting": -1}}, session=session)
 
 
+async def note_alert(db: Database, key: SectionKey, session: Session | None) -> bool:
+    """Count one more who asked to be told of a seat; return False, and count nothing, when one is open."""
+    full = {"$expr": {"$gte": ["$seats_taken", "$capacity"]}}
+    result = await db.section.update_one(_named(key) | full, {"$inc": {"alerts": 1}}, session=session)
+    return result.modified_count == 1
+
+
 async def put_all(db: Database, sections: Sequence[Section], session: Session | None = None) -> tuple[int, int]:
     """Store each section under its name; return how many were added and how many changed.
 

@@ -57,6 +57,13 @@ If it was not you, ask for a new password at once:
 NOBODY = 0
 """The number of no user."""
 
+SUBJECTS = {
+    "promote": "You are enrolled in {}",
+    "skip": "About your place in line for {}",
+    "alert": "A seat is open in {}",
+}
+"""What an e-mail is about, for each action of a notice, with the title of the course."""
+
 Clock = Callable[[], datetime]
 
 logger = logging.getLogger(__name__)
@@ -169,8 +176,7 @@ def _words(notice: Notice, to: Credentials, links: Links, now: datetime) -> tupl
 
 def _of_a_seat(notice: Notice) -> tuple[str, str]:
     title = " ".join(notice.title.split())
-    subject = f"You are enrolled in {title}" if notice.action == "promote" else f"About your place in line for {title}"
-    return subject, f"{notice.sentence}\n\nSign in to see your schedule."
+    return SUBJECTS[notice.action].format(title), f"{notice.sentence}\n\nSign in to see your schedule."
 
 
 async def _run(db: Database, sender: Sender, clock: Clock, links: Links, stop: asyncio.Event) -> None:

@@ -8,7 +8,17 @@ from datetime import datetime
 from quart_enroll.errors import Refused, UnknownCourse, UnknownSection, UnknownTerm
 from quart_enroll.models import Course, Event, Held, Notice, Section, SectionKey, Term, Waiting
 from quart_enroll.mongo import Database, Session
-from quart_enroll.repositories import courses, enrollments, events, notices, schedules, sections, terms, waitlist
+from quart_enroll.repositories import (
+    alerts,
+    courses,
+    enrollments,
+    events,
+    notices,
+    schedules,
+    sections,
+    terms,
+    waitlist,
+)
 from quart_enroll.services import rules
 
 
@@ -20,7 +30,8 @@ class Change:
     another term needs, and may fit now where they wait in that term. `settle` must come last. `left` are the lines
     that somebody left for a seat in another section of the course; `lines` those that somebody joined or left, or in
     which somebody may be able or unable now. `lent` are the sections with a seat that was open before anybody gave it
-    back: while there is one the change must not be kept.
+    back: while there is one the change must not be kept. `gave` says who gave back which seat, `spare` where one was
+    left over when the line was through.
     """
 
     db: Database
@@ -32,6 +43,8 @@ class Change:
     left: list[SectionKey] = field(default_factory=list)
     lines: set[SectionKey] = field(default_factory=set)
     lent: set[SectionKey] = field(default_factory=set)
+    gave: set[tuple[int, SectionKey]] = field(default_factory=set)
+    spare: set[SectionKey] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +161,7 @@ async def _free(change: Change, user_id: int, key: SectionKey) -> None:
         change.lent.remove(key)
     else:
         await _open(change, key)
+    change.gave.add((user_id, key))
     change.able.append((user_id, key.term))
 
 
@@ -161,7 +175,7 @@ async def record(
 
 
 async def settle(change: Change) -> None:
-    """Promote until an open seat means that nobody who could take it is waiting.
+    """Promote until an open seat means that nobody who could take it is waiting; tell who asked of seats left over.
 
     A promoted student may give back another seat, and so on; each step takes somebody out of a line, so it ends.
     """
@@ -170,21 +184,50 @@ async def settle(change: Change) -> None:
             await _fill(change, change.freed.popleft())
         else:
             await _try_again(change)
+    for key in sorted(change.spare):
+        await _tell(change, key)
 
 
 async def settle_all(change: Change) -> None:
-    """Settle every section that has an open seat and a line."""
+    """Settle every section that has an open seat and a line, or somebody who asked to be told of a seat."""
     change.freed.extend(await sections.find_unsettled(change.db, change.session))
+    change.freed.extend(await alerts.sections(change.db, change.session))
     await settle(change)
 
 
 async def _fill(change: Change, key: SectionKey) -> None:
     section = await sections.find(change.db, key, change.session)
-    if section is None or not section.waiting or not section.open_seats:
+    if section is None or not section.open_seats:
         return
-    for waiting in await waitlist.of_section(change.db, key, change.session):
+    line = await waitlist.of_section(change.db, key, change.session) if section.waiting else []
+    for waiting in line:
         if not await _promote(change, waiting):
             break
+    else:
+        change.spare.add(key)
+
+
+async def _tell(change: Change, key: SectionKey) -> None:
+    """Tell everybody who asked that a seat is open, if it is so still, and forget that they asked.
+
+    Who has a seat there meanwhile, waits in line or has just given back this seat need not be told.
+    """
+    asking = await alerts.of_section(change.db, key, change.session)
+    if not asking:
+        return
+    try:
+        opened = await offer(change.db, key, change.session)
+    except (UnknownTerm, UnknownCourse, UnknownSection):
+        return
+    if not opened.section.open_seats or not opened.term.is_open(change.now):
+        return
+    knows = await enrollments.seated_of(change.db, key, asking, change.session)
+    knows |= {waiting.user_id for waiting in await waitlist.of_section(change.db, key, change.session)}
+    knows |= {user_id for user_id, given in change.gave if given == key}
+    where = key.courseID, opened.course.title, key.term, key.section
+    stories = [Notice(change.now, user_id, "alert", *where) for user_id in asking if user_id not in knows]
+    await alerts.end_all(change.db, key, asking, change.session)
+    await notices.add_all(change.db, stories, change.session)
 
 
 async def _try_again(change: Change) -> None:

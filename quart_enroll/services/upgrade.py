@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from quart_enroll.models import Section, SectionKey
 from quart_enroll.mongo import Database, ensure_indexes, ensure_validator
 from quart_enroll.repositories import (
+    alerts,
     answers,
     attempts,
     courses,
@@ -45,6 +46,7 @@ REPOSITORIES: dict[str, Any] = {
     "event": events,
     "notice": notices,
     "attempt": attempts,
+    "alert": alerts,
 }
 """The modules with the indexes and the schema of each collection."""
 

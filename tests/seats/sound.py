@@ -122,7 +122,7 @@ def _history(rows: Rows, school: School) -> list[str]:
             ) - (row["action"] in GIVES)
         if row["action"] in ("promote", "skip"):
             told[_about(row, WHAT)] += 1
-    told.subtract(_about(row, WHAT) for row in rows["notice"])
+    told.subtract(_about(row, WHAT) for row in rows["notice"] if row["action"] != "alert")
     enrolled = {key for key, seat in school.seats.items() if not seat.withdrawn}
     wrong = [f"{key}: the events say {has[key]}" for key in enrolled | set(has) if has[key] != (key in enrolled)]
     return wrong + [f"{about}: {number} notices are missing" for about, number in told.items() if number]
