@@ -190,6 +190,21 @@ class TooManyAlerts(Refused):
         super().__init__(f"You asked to be told of seats in {most} sections already. End one of those first.")
 
 
+class PlanFull(Refused):
+    code = "plan_full"
+
+    def __init__(self, term: str, most: int) -> None:
+        super().__init__(f"Your plan for {term} has {most} courses already. Remove one first.")
+
+
+class NotPlanned(Refused):
+    code = "not_planned"
+
+    def __init__(self, title: str, term: str = "") -> None:
+        where = f"your plan for {term}" if term else "your plan"
+        super().__init__(f"{title} is not in {where}. Nothing was changed.")
+
+
 class EmailTaken(Refused):
     code = "email_taken"
 

@@ -158,6 +158,19 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """A section that a student means to take: tried in the order of `place`, from 1.
+
+    `because` is why it could not be had at the last try.
+    """
+
+    key: SectionKey
+    place: int
+    added_at: datetime
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduledCourse(Course):
     """A course on a student's schedule, with the one term in which the student takes it."""
 

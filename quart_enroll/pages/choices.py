@@ -13,24 +13,26 @@ from quart_enroll.services import rules
 @dataclass(frozen=True, slots=True)
 class Button:
     """A form of one button: where it goes, what it says (and `about` what, for who does not see the page), what
-    it sends."""
+    it sends. One that changes nothing but its own line stays `in_place`."""
 
     endpoint: str
     label: str
     about: str
     fields: dict[str, str]
     strong: bool = True
+    in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A section as one visitor sees it: where the student stands (`state`), what is in the way (`reason`), and
-    the `button` for what can be done."""
+    the `button` for what can be done, and `aside` a quiet one for what comes later."""
 
     section: Section
     state: str = ""
     reason: str = ""
     button: Button | None = None
+    aside: Button | None = None
 
 
 def of_course(term: Term, course: Course, sections: Iterable[Section], mine: Standing, now: datetime) -> list[Choice]:
@@ -66,6 +68,23 @@ def leave_button(key: SectionKey, title: str) -> Button:
     return Button("waitlist_leave", "Leave", f"the waitlist of {title}", fields, strong=False)
 
 
+def plan_button(course: Course, key: SectionKey, mine: Standing, *, strong: bool = False) -> Button:
+    """Return what puts a section into the plan, or takes it out."""
+    this = f"{course.title}, section {key.section}"
+    if key in mine.planned:
+        fields = {"courseID": key.courseID, "term": key.term}
+        return Button("plan_remove", "Remove from plan", f": {this}", fields, strong=False, in_place=True)
+    return Button("plan_add", "Add to plan", f": {this}", _named(key), strong, in_place=True)
+
+
+def alert_button(title: str, key: SectionKey, *, asked: bool) -> Button:
+    """Return what asks to be told of a seat, or ends that."""
+    this = f"in {title}, section {key.section}"
+    if asked:
+        return Button("alert_end", "Don’t tell me of seats", this, _named(key), strong=False, in_place=True)
+    return Button("alert_ask", "Tell me when a seat opens", this, _named(key), strong=False, in_place=True)
+
+
 def _choice(term: Term, course: Course, section: Section, mine: Standing, now: datetime) -> Choice:
     if any(one.section.key == section.key for one in mine.enrolled):
         return Choice(section, "Enrolled", button=drop_button(term, course, now))
@@ -75,13 +94,31 @@ def _choice(term: Term, course: Course, section: Section, mine: Standing, now: d
             section, f"Waiting, {place.position} of {place.of}", because, leave_button(section.key, course.title)
         )
     if not term.is_open(now):
-        return Choice(section)
+        return _before(course, section, mine) if mine.signed_in and now < term.opens_at else Choice(section)
+    aside = _aside(course, section, mine)
     try:
         if mine.taken is not None:
             rules.check_prerequisites(course, term, mine.taken)
-        return Choice(section, button=_button(course, section, mine, _in_the_way(term, course, section, mine)))
+        button = _button(course, section, mine, _in_the_way(term, course, section, mine))
+        return Choice(section, button=button, aside=aside)
     except Refused as refusal:
-        return Choice(section, reason=refusal.sentence)
+        return Choice(section, reason=refusal.sentence, aside=aside)
+
+
+def _before(course: Course, section: Section, mine: Standing) -> Choice:
+    """Return what a student can do before the term opens: plan."""
+    state = "In your plan" if section.key in mine.planned else ""
+    return Choice(section, state, button=plan_button(course, section.key, mine, strong=True))
+
+
+def _aside(course: Course, section: Section, mine: Standing) -> Button | None:
+    """Return what a student can do besides: hear of a seat where there is none, plan what could be taken."""
+    if not mine.signed_in:
+        return None
+    if not section.open_seats:
+        return alert_button(course.title, section.key, asked=section.key in mine.alerts)
+    has_it = any(one.courseID == course.courseID for one in mine.enrolled)
+    return None if has_it else plan_button(course, section.key, mine)
 
 
 def _in_the_way(term: Term, course: Course, section: Section, mine: Standing) -> Held | None:
@@ -117,6 +154,10 @@ def _button(course: Course, section: Section, mine: Standing, gone: Held | None)
         fields = {"drop": gone.courseID, "add": course.courseID, **where}
         return Button("enrollment_swap", f"Swap {gone.course.title} for this", this, fields, strong=False)
     return Button("enrollment", "Enroll", f"in {this}", {"courseID": course.courseID, **where})
+
+
+def _named(key: SectionKey) -> dict[str, str]:
+    return {"courseID": key.courseID, "term": key.term, "section": key.section}
 
 
 def _has_room(section: Section, mine: Standing) -> bool:

@@ -9,8 +9,8 @@ from quart_enroll.context import catalog, now
 from quart_enroll.errors import NotTaught, UnknownCourse
 from quart_enroll.models import Course, Term
 from quart_enroll.pages import choices, standing
-from quart_enroll.pages.courses import window
 from quart_enroll.pages.standing import Standing
+from quart_enroll.pages.windows import window
 from quart_enroll.rendering import render
 from quart_enroll.services import terms
 from quart_enroll.services.catalog import Catalog
@@ -43,7 +43,7 @@ async def course(courseID: str) -> str:
         term=term,
         terms=[str(one) for one in taught],
         choices=[(one, choices.swaps(term, found, one.section, mine, moment)) for one in shown] if term else [],
-        window=window(term, moment) if term else "",
+        window=window(term, moment) if term else None,
         prerequisites=[_needed(name, offered, term, mine) for name in found.prerequisites],
         corequisites=[_needed(name, offered, None, mine) for name in found.corequisites],
     )

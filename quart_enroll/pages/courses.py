@@ -11,14 +11,14 @@ from werkzeug.datastructures import MultiDict
 
 from quart_enroll import auth
 from quart_enroll.context import catalog, now
-from quart_enroll.errors import Refused
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.models import Term
 from quart_enroll.pages import choices, standing
 from quart_enroll.pages.choices import Choice
 from quart_enroll.pages.standing import Standing
+from quart_enroll.pages.windows import window
 from quart_enroll.rendering import is_overridden, render
-from quart_enroll.services import rules, search, terms
+from quart_enroll.services import search, terms
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.search import Found, Search
 
@@ -81,15 +81,6 @@ def page_of(items: Sequence[T], number: int, size: int) -> Page[T]:
     last = max(1, -(-len(items) // max(1, size)))
     number = min(number, last)
     return Page(items[(number - 1) * size : number * size], number, last, len(items))
-
-
-def window(term: Term, moment: datetime) -> str:
-    """Return why no seat can be taken now; nothing while one can."""
-    try:
-        rules.check_open(term, moment)
-    except Refused as refusal:
-        return refusal.sentence
-    return ""
 
 
 def _found(offered: Catalog, term: Term, wanted: Search, mine: Standing | None) -> Sequence[Found]:

@@ -64,9 +64,13 @@ async def _enroll() -> ResponseReturnValue:
         return await told(refusal, form_address(form.wish()))
     except Refused as refusal:
         return await told(refusal, url_for("courses"))
-    where = f"{placed.offer.course.title} for {placed.offer.term}"
-    await flash(f"You are enrolled in {where}.{_left(placed)}", "success")
+    await flash(done(placed), "success")
     return redirect(url_for("enrollment"), 303)
+
+
+def done(placed: Placed) -> str:
+    """Return what to tell a student who got a seat."""
+    return f"You are enrolled in {placed.offer.course.title} for {placed.offer.term}.{_left(placed)}"
 
 
 def _left(placed: Placed) -> str:

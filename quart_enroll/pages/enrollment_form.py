@@ -12,7 +12,7 @@ from quart_enroll.forms.enrollment import EnrollForm
 from quart_enroll.models import Course, Held, Term
 from quart_enroll.pages import choices, standing
 from quart_enroll.pages.choices import Choice
-from quart_enroll.pages.courses import window
+from quart_enroll.pages.windows import window
 from quart_enroll.rendering import render
 from quart_enroll.services import terms
 from quart_enroll.services.catalog import Catalog
@@ -41,7 +41,7 @@ async def page(form: EnrollForm) -> str:
         course=course,
         term=term,
         choices=await _choices(offered, course, term, moment) if course and term else [],
-        window=window(term, moment) if term else "",
+        window=window(term, moment) if term else None,
     )
 
 

@@ -63,6 +63,7 @@ PURPOSES = {
     "GET enrollment": "to see your schedule",
     "GET history": "to see what happened to your courses",
     "GET account": "to see your account",
+    "GET plan": "to see your plan",
     "POST enrollment": "to enroll",
 }
 FORGED = (

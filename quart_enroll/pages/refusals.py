@@ -2,18 +2,22 @@
 
 from collections.abc import Callable
 
-from quart import Response, flash, redirect, url_for
+from quart import Response, flash, redirect, request, url_for
 from werkzeug import Response as Redirect
 
 from quart_enroll.errors import (
     AlreadyEnrolled,
     AlreadyWaiting,
     NotEnrolled,
+    NotPlanned,
     NotWaiting,
+    PlanFull,
     PleaseWait,
     Refused,
+    SeatOpen,
     SectionFull,
     TermNeeded,
+    TooManyAlerts,
 )
 from quart_enroll.forms.base import SiteForm
 from quart_enroll.models import Wish
@@ -23,8 +27,8 @@ from quart_enroll.rendering import wants_json
 Page = tuple[str, int] | tuple[str, int, dict[str, str]]
 """A page with its status, and with headers."""
 
-UNCHANGED = (NotEnrolled, NotWaiting)
-WARNINGS = (AlreadyEnrolled, AlreadyWaiting, SectionFull, TermNeeded)
+UNCHANGED = (NotEnrolled, NotPlanned, NotWaiting, SeatOpen)
+WARNINGS = (AlreadyEnrolled, AlreadyWaiting, PlanFull, SectionFull, TermNeeded, TooManyAlerts)
 
 
 async def told(refusal: Refused, address: str) -> Redirect:
@@ -46,6 +50,13 @@ def after(refusal: Refused, wish: Wish) -> str:
     if isinstance(refusal, (AlreadyEnrolled, AlreadyWaiting, *UNCHANGED)):
         return url_for("enrollment")
     return form_address(wish)
+
+
+def row_address(wish: Wish, otherwise: str) -> str:
+    """Return where a button that stays in its line finds it anew; who has no JavaScript goes on to `otherwise`."""
+    if request.headers.get("HX-Request") != "true":
+        return otherwise
+    return url_for("course", courseID=wish.courseID[:20], term=wish.term[:20])
 
 
 async def malformed(form: SiteForm) -> Response:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quart_enroll.context import catalog, database, now
-from quart_enroll.models import ScheduledCourse, Term, User
+from quart_enroll.models import ScheduledCourse, SectionKey, Term, User
+from quart_enroll.pages import alerts
 from quart_enroll.pages.choices import Button, drop_button, leave_button
 from quart_enroll.pages.standing import Place, places
 from quart_enroll.rendering import render
@@ -57,7 +58,9 @@ async def page(user: User) -> str:
     plans = [_plan(term, found, waiting, titles, moment) for term in shown]
     plans = [plan for plan in plans if plan.rows or plan.lines]
     classes = [row.course for plan in plans for row in plan.rows if row.course.status == "enrolled"]
-    return render("enrollment.html", enrollment=True, classes=classes, schedule=plans)
+    seated = [SectionKey(course.enrolled_term, course.courseID, course.section) for course in classes]
+    asked = await alerts.shown(user.user_id, moment, seated)
+    return render("enrollment.html", enrollment=True, classes=classes, schedule=plans, alerts=asked)
 
 
 def _plan(

@@ -1,11 +1,11 @@
 """Where a student stands in a term: has, waits for, has taken before."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from quart_enroll.context import database
 from quart_enroll.models import Held, SectionKey, Term, User, Waiting
-from quart_enroll.repositories import enrollments, waitlist
+from quart_enroll.repositories import enrollments, plans, waitlist
 from quart_enroll.services.catalog import Catalog
 
 
@@ -20,11 +20,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The courses with a seat, the places in lines, and what was taken in any term; nothing of a visitor."""
+    """The courses with a seat, the places in lines, what was taken in any term, and the sections that are planned or
+    have an alert; nothing of a visitor."""
 
     enrolled: Sequence[Held] = ()
     places: Sequence[Place] = ()
     taken: Sequence[tuple[str, Term]] | None = None
+    planned: Set[SectionKey] = frozenset()
+    alerts: Set[SectionKey] = frozenset()
+
+    @property
+    def signed_in(self) -> bool:
+        return self.taken is not None
 
     def place(self, key: SectionKey) -> Place | None:
         """Return where the student waits for that section."""
@@ -45,6 +52,7 @@ async def in_term(user: User | None, term: Term, offered: Catalog) -> Standing:
         [one for one in held if one.status == "enrolled"],
         await places(user.user_id, [term]),
         await _taken(user.user_id, needed, offered) if needed else [],
+        *await plans.marked(database(), user.user_id, term.term),
     )
 
 

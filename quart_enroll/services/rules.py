@@ -42,9 +42,19 @@ def check_fits(term: Term, course: Course, section: Section, held: Iterable[Held
     """Raise AlreadyEnrolled, TimeConflict or CreditLimit if the section does not fit to what the student has."""
     enrolled = [one for one in held if one.status == "enrolled"]
     check_new(term, course, enrolled)
+    check_times(course, section, enrolled)
+    check_credits(term, course, enrolled)
+
+
+def check_times(course: Course, section: Section, enrolled: Iterable[Held]) -> None:
+    """Raise TimeConflict with the first course that meets when the section does."""
     for one in enrolled:
         if when := overlap(section, one.section):
             raise TimeConflict(course.title, one.course.title, when)
+
+
+def check_credits(term: Term, course: Course, enrolled: Iterable[Held]) -> None:
+    """Raise CreditLimit if the course makes more credits than a student may take."""
     has = sum(one.course.credits for one in enrolled)
     if round(has + course.credits, 2) > term.max_credits:  # credits have two decimals at most
         raise CreditLimit(course.title, adds=course.credits, has=has, limit=term.max_credits)

@@ -20,6 +20,7 @@ from quart_enroll.repositories import (
     logins,
     misfits,
     notices,
+    plans,
     schedules,
     sections,
     tokens,
@@ -46,6 +47,7 @@ REPOSITORIES: dict[str, Any] = {
     "event": events,
     "notice": notices,
     "attempt": attempts,
+    "plan": plans,
     "alert": alerts,
 }
 """The modules with the indexes and the schema of each collection."""

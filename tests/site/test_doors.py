@@ -24,6 +24,13 @@ DOORS = {
     "/enrollment/history": (303, 200, 200),
     "/waitlist": (405, 405, 405),
     "/waitlist/leave": (405, 405, 405),
+    "/plan": (303, 200, 200),
+    "/plan/add": (405, 405, 405),
+    "/plan/remove": (405, 405, 405),
+    "/plan/up": (405, 405, 405),
+    "/plan/enroll": (405, 405, 405),
+    "/alert": (405, 405, 405),
+    "/alert/end": (405, 405, 405),
     "/account": (303, 200, 200),
     "/account/data": (303, 200, 200),
     "/account/delete": (303, 200, 200),
@@ -74,6 +81,12 @@ CHANGES = {
     "/account/sign-out": "/account",
     "/account/tokens": "/account",
     "/account/tokens/end": "/account",
+    "/plan/add": "/enrollment",
+    "/plan/remove": "/enrollment",
+    "/plan/up": "/enrollment",
+    "/plan/enroll": "/enrollment",
+    "/alert": "/enrollment",
+    "/alert/end": "/enrollment",
 }
 
 # What the API changes, for programs: nobody is told to sign in, and sent nowhere.

@@ -1,0 +1,209 @@
+"""The student's plan for a term: what is in the way of it, and one button that enrolls in all of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from quart import flash, redirect, request, url_for
+from quart.typing import ResponseReturnValue
+from quart_auth import login_required
+
+from quart_enroll import auth
+from quart_enroll.context import catalog, database, now
+from quart_enroll.errors import AlreadyEnrolled, Refused
+from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
+from quart_enroll.models import Course, Planned, Section, Term
+from quart_enroll.pages import choices, standing
+from quart_enroll.pages.choices import Button, Choice
+from quart_enroll.pages.enrollment import done
+from quart_enroll.pages.refusals import malformed, row_address, told
+from quart_enroll.pages.standing import Standing
+from quart_enroll.pages.windows import window
+from quart_enroll.rendering import render
+from quart_enroll.repositories import plans
+from quart_enroll.services import plan as rules
+from quart_enroll.services import terms
+from quart_enroll.services.catalog import Catalog
+from quart_enroll.services.plan import Outcome
+from quart_enroll.services.seats import Offer
+
+INSTEAD = ("waitlist_join", "enrollment_swap", "alert_ask", "alert_end")
+"""What is offered where the one button for all can do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A planned course: what is in the way, and what can be done `instead` of the one button for all."""
+
+    course: Course
+    choice: Choice
+    troubles: Sequence[str]
+    because: str
+    remove: Button
+    up: Button | None
+    instead: Sequence[Button]
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether the student does not have it yet."""
+        return self.choice.state != "Enrolled"
+
+
+@login_required
+async def plan() -> str:
+    user, moment, offered = auth.signed_in(), now(), await catalog()
+    choice = [term for term in offered.coming(moment) if moment < term.add_deadline]
+    term = await _term(user.user_id, choice, moment)
+    if term is None:
+        return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
+    mine = await standing.in_term(user, term, offered)
+    planned = await plans.of_student(database(), user.user_id, term.term)
+    found = [(one, offer) for one in planned if (offer := _offer(term, one, offered))]
+    rows = _rows(term, found, mine, moment)
+    return render(
+        "plan.html",
+        plan=True,
+        term=term,
+        terms=[str(one) for one in choice],
+        window=window(term, moment),
+        rows=rows,
+        lost=[_lost(one, offered) for one in planned if not _offer(term, one, offered)],
+        wanted=sum(row.counts for row in rows),
+        planned_credits=sum(row.course.credits for row in rows if row.counts),
+        enrolled_credits=sum(one.course.credits for one in mine.enrolled),
+    )
+
+
+@login_required
+async def add() -> ResponseReturnValue:
+    form = await EnrollForm.from_request()
+    if not form.validate():
+        return await malformed(form)
+    wish = form.wish()
+    try:
+        added = await rules.add(database(), auth.signed_in().user_id, wish, now())
+    except Refused as refusal:
+        return await told(refusal, row_address(wish, url_for("plan")))
+    where = f"{added.offer.course.title}, section {added.offer.key.section}"
+    if added.new:
+        await flash(f"{where}, is in your plan for {added.offer.term}.", "success")
+    else:
+        await flash(f"{where}, is in your plan for {added.offer.term} already.", "info")
+    return redirect(row_address(wish, url_for("plan", term=added.offer.term.term)), 303)
+
+
+@login_required
+async def remove() -> ResponseReturnValue:
+    form = await DropForm.from_request()
+    if not form.validate():
+        return await malformed(form)
+    wish = form.wish()
+    try:
+        course, term = await rules.remove(database(), auth.signed_in().user_id, wish, now())
+    except Refused as refusal:
+        return await told(refusal, row_address(wish, url_for("plan")))
+    await flash(f"{course.title} is not in your plan for {term} any more.", "success")
+    return redirect(row_address(wish, url_for("plan", term=term.term)), 303)
+
+
+@login_required
+async def move_up() -> ResponseReturnValue:
+    form = await DropForm.from_request()
+    if not form.validate():
+        return await malformed(form)
+    try:
+        _, term = await rules.move_up(database(), auth.signed_in().user_id, form.wish(), now())
+    except Refused as refusal:
+        return await told(refusal, url_for("plan"))
+    return redirect(url_for("plan", term=term.term), 303)
+
+
+@login_required
+async def enroll() -> ResponseReturnValue:
+    form = await TermForm.from_request()
+    if not form.validate():
+        return await malformed(form)
+    named = form.term.data or ""
+    try:
+        term, outcomes = await rules.enroll(database(), auth.signed_in().user_id, named, now())
+    except Refused as refusal:
+        return await told(refusal, url_for("plan"))
+    await _tell(term, outcomes)
+    return redirect(url_for("plan", term=term.term), 303)
+
+
+async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
+    """Say what came of each; why something was refused stands beside it in the plan, where there is room."""
+    if not outcomes:
+        await flash(f"There is nothing in your plan for {term}.", "info")
+    for outcome in outcomes:
+        if outcome.placed:
+            await flash(done(outcome.placed), "success")
+        elif isinstance(outcome.refusal, AlreadyEnrolled):
+            await flash(outcome.refusal.sentence, "info")
+    stay = [one for one in outcomes if one.refusal and not isinstance(one.refusal, AlreadyEnrolled)]
+    if stay:
+        number = "1 course stays" if len(stay) == 1 else f"{len(stay)} courses stay"
+        await flash(f"{number} in your plan: why, you read below.", "warning")
+    if open_ones := [one for one in outcomes if not one.settled]:
+        offered = await catalog()
+        titles = [course.title for one in open_ones if (course := offered.find(one.key.courseID))]
+        await flash(f"The time was over before {' and '.join(titles)}. Press once more to go on.", "warning")
+
+
+async def _term(user_id: int, choice: Sequence[Term], moment: datetime) -> Term | None:
+    """Return the term of the address; without one the first that has a plan, else the next to open."""
+    if wanted := request.args.get("term", ""):
+        return terms.find(wanted, choice, moment)
+    if not choice:
+        return None
+    has = await plans.terms_of(database(), user_id)
+    planned = [term for term in choice if term.term in has]
+    return [*planned, *(term for term in choice if moment < term.opens_at), *choice][0]
+
+
+def _offer(term: Term, planned: Planned, offered: Catalog) -> Offer | None:
+    """Return what is planned, unless the school offers it no more."""
+    course = offered.find(planned.key.courseID)
+    sections: Sequence[Section] = offered.sections_of(planned.key.courseID, term)
+    section = next((one for one in sections if one.key == planned.key), None)
+    return Offer(term, course, section) if course and section else None
+
+
+def _rows(term: Term, found: Sequence[tuple[Planned, Offer]], mine: Standing, moment: datetime) -> list[Row]:
+    against = rules.troubles(term, [offer for _, offer in found], mine.enrolled, mine.taken or ())
+    rows = []
+    for (planned, offer), troubles in zip(found, against, strict=True):
+        [choice] = choices.of_course(term, offer.course, [offer.section], mine, moment)
+        because = planned.because if planned.because not in troubles and choice.state != "Enrolled" else ""
+        rows.append(
+            Row(
+                offer.course,
+                choice,
+                troubles,
+                because,
+                _remove(planned, offer.course),
+                _up(planned, offer, found),
+                [one for one in (choice.button, choice.aside) if one and one.endpoint in INSTEAD],
+            )
+        )
+    return rows
+
+
+def _remove(planned: Planned, course: Course | None) -> Button:
+    title = course.title if course else planned.key.courseID
+    fields = {"courseID": planned.key.courseID, "term": planned.key.term}
+    return Button("plan_remove", "Remove", f"{title} from your plan", fields, strong=False)
+
+
+def _up(planned: Planned, offer: Offer, found: Sequence[tuple[Planned, Offer]]) -> Button | None:
+    if planned is found[0][0]:
+        return None
+    fields = {"courseID": planned.key.courseID, "term": planned.key.term}
+    return Button("plan_up", "Move up", f": {offer.course.title}", fields, strong=False)
+
+
+def _lost(planned: Planned, offered: Catalog) -> tuple[str, Button]:
+    """Return the title of what is not offered any more, and what takes it out of the plan."""
+    course = offered.find(planned.key.courseID)
+    return course.title if course else planned.key.courseID, _remove(planned, course)

@@ -1,0 +1,185 @@
+"""The plan: what a student means to take when a term opens, what is in the way of it, and taking all of it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from quart_enroll.errors import (
+    AlreadyEnrolled,
+    CreditLimit,
+    NotPlanned,
+    PlanFull,
+    PrerequisiteMissing,
+    Refused,
+    TimeConflict,
+    UnknownCourse,
+)
+from quart_enroll.models import Course, Held, Planned, SectionKey, Term, Wish
+from quart_enroll.mongo import Database, Session, Unsettled
+from quart_enroll.repositories import courses, plans
+from quart_enroll.repositories import terms as stored_terms
+from quart_enroll.services import enrollment, rules, seats, terms, wishes
+from quart_enroll.services.seats import Change, Offer, Placed
+from quart_enroll.services.turnstile import change
+
+MOST = 15
+"""Courses in a student's plan for one term."""
+
+TIME = 18.0
+"""Seconds in which all courses of a plan are tried: what comes after is well below the 30 of Heroku's router."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A section that is planned now; `new` is False when it was so already."""
+
+    offer: Offer
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a planned section: the seat, or the refusal; neither where the time was over before."""
+
+    key: SectionKey
+    placed: Placed | None = None
+    refusal: Refused | None = None
+
+    @property
+    def settled(self) -> bool:
+        return self.placed is not None or self.refusal is not None
+
+
+async def add(db: Database, user_id: int, wish: Wish, now: datetime) -> Added:
+    """Plan the section, at the end; in place of another section of the course, where that one stood.
+
+    Raises UnknownCourse, UnknownTerm, UnknownSection, NotTaught, Closed, AlreadyEnrolled, PlanFull.
+    """
+    wanted = await wishes.section_meant(db, user_id, wish, now, None)
+
+    async def body(session: Session) -> Added:
+        step = Change(db, session, now, user_id)
+        held = await seats.guarded(step, user_id, wanted.key.term)
+        found = await seats.offer(db, wanted.key, session)
+        if now >= found.term.opens_at:
+            rules.check_open(found.term, now)
+        rules.check_new(found.term, found.course, [one for one in held if one.status == "enrolled"])
+        before = await plans.of_student(db, user_id, found.key.term, session)
+        if found.key in [planned.key for planned in before]:
+            return Added(found, new=False)
+        if len(before) >= MOST and found.course.courseID not in [planned.key.courseID for planned in before]:
+            raise PlanFull(found.term.term, MOST)
+        last = before[-1].place if before else 0
+        await plans.put(db, user_id, Planned(found.key, last + 1, now), session)
+        return Added(found, new=True)
+
+    return await change(db, [], body)
+
+
+async def remove(db: Database, user_id: int, wish: Wish, now: datetime) -> tuple[Course, Term]:
+    """Take the course out of the plan; raise UnknownCourse, UnknownTerm, TermNeeded or NotPlanned."""
+    course, term = await _meant(db, user_id, wish, now)
+    if not await plans.remove_course(db, user_id, term.term, course.courseID):
+        raise NotPlanned(course.title, term.term)
+    return course, term
+
+
+async def move_up(db: Database, user_id: int, wish: Wish, now: datetime) -> tuple[Course, Term]:
+    """Let the course be tried before the one above it; the first stays. Raises what `remove` raises."""
+    course, term = await _meant(db, user_id, wish, now)
+
+    async def body(session: Session) -> tuple[Course, Term]:
+        await seats.guarded(Change(db, session, now, user_id), user_id, term.term)
+        above = None
+        for planned in await plans.of_student(db, user_id, term.term, session):
+            if planned.key.courseID == course.courseID:
+                if above is not None:
+                    await plans.swap_places(db, user_id, above, planned, session)
+                return course, term
+            above = planned
+        raise NotPlanned(course.title, term.term)
+
+    return await change(db, [], body)
+
+
+async def enroll(db: Database, user_id: int, term_named: str, now: datetime) -> tuple[Term, list[Outcome]]:
+    """Take a seat in each planned section, one after the other; return what became of each.
+
+    Each is a change of its own: who is cut off has what was settled before, and the same request again goes on. What
+    the student has leaves the plan, what was refused stays there with the reason. After TIME nothing is begun any more.
+    Raises UnknownTerm, NotOpenYet, Closed.
+    """
+    end = time.monotonic() + TIME
+    term = terms.find(term_named, await stored_terms.find_all(db), now)
+    rules.check_open(term, now)
+    outcomes = []
+    for planned in await plans.of_student(db, user_id, term.term):
+        outcome = await _enroll(db, user_id, planned.key, now, end - time.monotonic())
+        if outcome.placed or isinstance(outcome.refusal, AlreadyEnrolled):
+            await plans.remove(db, user_id, planned.key)
+        elif outcome.refusal:
+            await plans.note(db, user_id, planned.key, outcome.refusal.sentence)
+        outcomes.append(outcome)
+    return term, outcomes
+
+
+def troubles(
+    term: Term, wanted: Sequence[Offer], enrolled: Sequence[Held], taken: Sequence[tuple[str, Term]]
+) -> list[list[str]]:
+    """Return, for each planned section, what the rules will say against it, in sentences.
+
+    What the student is `enrolled` in counts, and the rest of the plan as if all of it came true: of two that meet at
+    one time both are told, of too many credits those that come last. `taken` are the courses of earlier terms.
+    """
+    planned = [Held(one.course, one.section, "enrolled") for one in wanted]
+    had = {one.courseID for one in enrolled}
+    ahead = list(enrolled)
+    found = []
+    for one in planned:
+        others = [*enrolled, *(other for other in planned if other is not one and other.courseID not in had)]
+        found.append(list(_troubles(term, one, others, ahead, taken)) if one.courseID not in had else [])
+        if one.courseID not in had:
+            ahead.append(one)
+    return found
+
+
+def _troubles(
+    term: Term, one: Held, others: Sequence[Held], ahead: Sequence[Held], taken: Sequence[tuple[str, Term]]
+) -> Iterator[str]:
+    checks: list[Callable[[], None]] = [
+        *(partial(rules.check_times, one.course, one.section, [other]) for other in others),
+        partial(rules.check_prerequisites, one.course, term, taken),
+        partial(rules.check_credits, term, one.course, ahead),
+    ]
+    for check in checks:
+        try:
+            check()
+        except (TimeConflict, PrerequisiteMissing) as refusal:
+            yield refusal.sentence
+        except CreditLimit:
+            yield f"With {one.course.title} your plan has more credits than the limit of {term.max_credits:g}."
+
+
+async def _enroll(db: Database, user_id: int, key: SectionKey, now: datetime, seconds: float) -> Outcome:
+    if seconds <= 0:
+        return Outcome(key)
+    try:
+        async with asyncio.timeout(seconds):
+            return Outcome(key, await enrollment.enroll(db, user_id, Wish(key.courseID, key.term, key.section), now))
+    except Refused as refusal:
+        return Outcome(key, refusal=refusal)
+    except (TimeoutError, Unsettled):  # it may come about yet; then the next request finds it done
+        return Outcome(key)
+
+
+async def _meant(db: Database, user_id: int, wish: Wish, now: datetime) -> tuple[Course, Term]:
+    course = await courses.find(db, wish.courseID)
+    if course is None:
+        raise UnknownCourse(wish.courseID)
+    term = await wishes.term_meant(db, wish, course.title, await plans.terms_of(db, user_id, wish.courseID), now)
+    if term is None:
+        raise NotPlanned(course.title)
+    return course, term

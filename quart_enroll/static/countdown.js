@@ -1,0 +1,72 @@
+// Counts down to the opening of enrollment, by the server's clock. Without this, the sentence beside it says when it is.
+(() => {
+  const SPOKEN = [600, 60]; // seconds before the opening at which screen readers say how long it is
+  const SPREAD = 2000; // milliseconds in which open pages fetch what has changed, so that not all come at once
+  const TICK = 250;
+  const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+  const note = document.querySelector(".window[data-opens]");
+  if (!note) return;
+  const left = note.querySelector(".left");
+  const buttons = document.querySelectorAll("[data-at-opening]");
+  const speaker = document.createElement("div");
+  const ahead = lead();
+  let before = 0; // the seconds at the last tick
+  let opened = false;
+
+  // By how many milliseconds the server's clock is ahead of this one.
+  function lead() {
+    const page = performance.getEntriesByType?.("navigation")[0];
+    if (page?.transferSize === 0) return 0; // from a cache: the page says when it was made, and not how late it is
+    const arrived = page?.responseStart ? performance.timeOrigin + page.responseStart : Date.now();
+    return Number(note.dataset.now) - arrived;
+  }
+
+  function words(seconds) {
+    const first = UNITS.findIndex(([, size]) => seconds >= size);
+    const shown = seconds >= 600 && seconds < 3600 ? 1 : 2;
+    const parts = [];
+    for (const [unit, size] of UNITS.slice(first, first + shown)) {
+      const number = Math.floor(seconds / size);
+      seconds %= size;
+      const format = new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit, unitDisplay: "long" });
+      if (number) parts.push(format.format(number));
+    }
+    return note.dataset.left.replace("{}", parts.join(" "));
+  }
+
+  function show(text) {
+    if (left.textContent !== text) left.textContent = text;
+  }
+
+  function tick() {
+    const seconds = Math.ceil((Number(note.dataset.opens) - Date.now() - ahead) / 1000);
+    if (seconds <= 0) return open();
+    show(words(seconds));
+    if (SPOKEN.some((step) => seconds <= step && step < before)) speaker.textContent = words(seconds);
+    before = seconds;
+  }
+
+  function open() {
+    opened = true;
+    clearInterval(timer);
+    show(note.dataset.open);
+    speaker.textContent = note.dataset.open;
+    for (const button of buttons) button.removeAttribute("aria-disabled");
+    setTimeout(() => document.body.dispatchEvent(new Event("opened")), Math.random() * SPREAD);
+  }
+
+  // A button that looks pressable and is not would be worse than none; the server decides all the same.
+  for (const button of buttons) {
+    button.setAttribute("aria-disabled", "true");
+    button.form.addEventListener("submit", (event) => {
+      if (button.getAttribute("aria-disabled") === "true") event.preventDefault();
+    });
+  }
+  speaker.className = "visually-hidden";
+  speaker.setAttribute("role", "status");
+  document.getElementById("main").append(speaker);
+  const timer = setInterval(tick, TICK);
+  document.addEventListener("visibilitychange", () => document.hidden || opened || tick());
+  tick();
+})();
