@@ -107,8 +107,9 @@ def _choice(term: Term, course: Course, section: Section, mine: Standing, now: d
 
 def _before(course: Course, section: Section, mine: Standing) -> Choice:
     """Return what a student can do before the term opens: plan."""
-    state = "In your plan" if section.key in mine.planned else ""
-    return Choice(section, state, button=plan_button(course, section.key, mine, strong=True))
+    if section.key in mine.planned:
+        return Choice(section, "In your plan", aside=plan_button(course, section.key, mine))
+    return Choice(section, button=plan_button(course, section.key, mine, strong=True))
 
 
 def _aside(course: Course, section: Section, mine: Standing) -> Button | None:

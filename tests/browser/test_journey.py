@@ -21,13 +21,14 @@ from tests.people import ADA, BOB, FALL, METHOD, PASSWORD, SPRING
 async def database(fresh_uri: str) -> str:
     """The address of a small school's database, open since yesterday; bob has the only seat in PHP 202."""
     now = datetime.now(UTC)
-    later = now + timedelta(days=30)
+    later, end = now + timedelta(days=30), now + timedelta(days=90)
     fall = replace(
         FALL, opens_at=now - timedelta(days=1), add_deadline=later, drop_deadline=later, withdraw_deadline=later
     )
+    spring = replace(SPRING, opens_at=later, add_deadline=end, drop_deadline=end, withdraw_deadline=end)
     async with open_database(fresh_uri, 20) as db:
         await school.build(db)
-        await school.fill(db, [fall, SPRING])
+        await school.fill(db, [fall, spring])
         await enrollment.enroll(db, BOB.user_id, Wish("3333"), now)
     return fresh_uri
 
@@ -153,9 +154,14 @@ async def test_axe_finds_nothing_on_any_page(address: str, page: Page, width: in
     for name in ("Enroll in PYT 101, section 01", "Join waitlist of PHP 202"):
         await page.goto(f"{address}/courses/Fall")
         await page.get_by_role("button", name=name).click()
+    await page.goto(f"{address}/course/2222")
+    await page.get_by_role("button", name="Add to plan").click()
+    await expect(page.get_by_text("is in your plan")).to_be_visible()
     form = "/enrollment/form?courseID="
     pages = ("/", "/courses/Fall", "/enrollment", f"{form}1111", f"{form}3333", "/enrollment/history", "/user")
     for path in (*pages, "/account", "/account/password", "/account/delete"):
+        await _assert_accessible(page, address + path)
+    for path in ("/plan", "/plan?term=Fall", "/course/2222"):
         await _assert_accessible(page, address + path)
     await page.goto(f"{address}/account/tokens")
     await page.get_by_label("Name").fill("calendar")
