@@ -143,8 +143,8 @@ async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
             await flash(outcome.refusal.sentence, "info")
     stay = [one for one in outcomes if one.refusal and not isinstance(one.refusal, AlreadyEnrolled)]
     if stay:
-        number = "1 course stays" if len(stay) == 1 else f"{len(stay)} courses stay"
-        await flash(f"{number} in your plan: why, you read below.", "warning")
+        number = "1 course" if len(stay) == 1 else f"{len(stay)} courses"
+        await flash(f"You could not get {number}. The reason is in your plan.", "warning")
     if open_ones := [one for one in outcomes if not one.settled]:
         offered = await catalog()
         titles = [course.title for one in open_ones if (course := offered.find(one.key.courseID))]

@@ -109,6 +109,15 @@ async def test_a_skipped_student_reads_why(db: Database, clock: Clock) -> None:
     assert "PYT 101 meets at the same time as PHP 202: MWF 09:00–09:50. You keep your place." in text
 
 
+async def test_an_open_seat_is_told_by_e_mail_too(db: Database, clock: Clock) -> None:
+    await post(db, Notice(FALL_MORNING, ADA.user_id, "alert", "1111", "PYT 101", "Fall 2026", "01"))
+    box = Postbox()
+    await drain_once(db, box, clock, "one")
+    [(_, subject, text)] = box.letters
+    assert subject == "A seat is open in PYT 101"
+    assert "A seat is open in PYT 101, section 01, for Fall 2026. It goes to whoever takes it first." in text
+
+
 async def test_a_title_stays_on_its_line(db: Database, clock: Clock) -> None:
     await post(db, notice(title="PYT 101\r\nBcc: bob@school.example"))
     async with mail_server() as mail:

@@ -190,7 +190,7 @@ async def test_one_press_takes_what_can_be_had_and_the_rest_stays_with_the_reaso
     for form in (PHP, PYT, {"courseID": "6666", "term": "Fall 2026", "section": "01"}):
         await ada.post("/plan/add", form=form)
     said = await told(ada, "/plan/enroll", **ALL)
-    assert said == "You are enrolled in PYT 101 for Fall 2026. 2 courses stay in your plan: why, you read below."
+    assert said == "You are enrolled in PYT 101 for Fall 2026. You could not get 2 courses. The reason is in your plan."
     assert await planned(db) == [("3333", "01"), ("6666", "01")]
     page = unescape(await ada.read("/plan"))
     assert "At the last try: PHP 202, section 01, is full. You can join the waitlist." in page
@@ -199,7 +199,7 @@ async def test_one_press_takes_what_can_be_had_and_the_rest_stays_with_the_reaso
 
     await bob.post("/enrollment/drop", form=PHP)
     said = await told(ada, "/plan/enroll", **ALL)
-    assert said == "You are enrolled in PHP 202 for Fall 2026. 1 course stays in your plan: why, you read below."
+    assert said == "You are enrolled in PHP 202 for Fall 2026. You could not get 1 course. The reason is in your plan."
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 2
 
 
