@@ -1,12 +1,13 @@
 """One course: what it teaches, what it needs, and all its sections in a term."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from quart import abort, request
 
 from quart_enroll import auth
 from quart_enroll.context import catalog, now
-from quart_enroll.errors import NotTaught, UnknownCourse
+from quart_enroll.errors import NoTerms, NotTaught, UnknownCourse
 from quart_enroll.models import Course, Term
 from quart_enroll.pages import choices, standing
 from quart_enroll.pages.standing import Standing
@@ -32,7 +33,7 @@ async def course(courseID: str) -> str:
     if found is None:
         abort(404, UnknownCourse(courseID[:20]).sentence)
     taught = [term for term in offered.coming(moment) if offered.sections_of(courseID, term)]
-    term = _term(offered, found, taught)
+    term = _term(offered, found, moment)
     mine = await standing.in_term(auth.user(), term, offered) if term else Standing()
     sections = offered.sections_of(courseID, term) if term else []
     shown = choices.of_course(term, found, sections, mine, moment) if term else []
@@ -49,11 +50,12 @@ async def course(courseID: str) -> str:
     )
 
 
-def _term(offered: Catalog, found: Course, taught: list[Term]) -> Term | None:
-    """Return the term that the address names, else the first in which the course is taught."""
+def _term(offered: Catalog, found: Course, moment: datetime) -> Term | None:
+    """Return the term that the address names, else the first in which the course is taught; None when it is not."""
+    wanted = request.args.get("term", "")
     try:
-        return terms.choose(found, taught, offered.terms_of(found.courseID), request.args.get("term", ""), now())
-    except NotTaught:
+        return terms.choose(found, offered.coming(moment), offered.terms_of(found.courseID), wanted, moment)
+    except (NotTaught, NoTerms):
         return None
 
 

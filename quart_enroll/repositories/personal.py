@@ -14,6 +14,8 @@ HANDED_OUT = {
     "schedule": {"_id": 0},
     "event": {"_id": 0, "actor": 0},  # who gave the seat back that somebody got is that one's business
     "notice": {"_id": 0},
+    "plan": {"_id": 0},
+    "alert": {"_id": 0},
 }
 """The collections that know of users, and what of their rows stays inside: secrets, the database's own keys."""
 

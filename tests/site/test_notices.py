@@ -112,7 +112,7 @@ async def test_a_skipped_student_reads_why(db: Database, clock: Clock) -> None:
 async def test_an_open_seat_is_told_by_e_mail_too(db: Database, clock: Clock) -> None:
     await post(db, Notice(FALL_MORNING, ADA.user_id, "alert", "1111", "PYT 101", "Fall 2026", "01"))
     box = Postbox()
-    await drain_once(db, box, clock, "one")
+    await drain_once(db, box, clock, LINKS, "one")
     [(_, subject, text)] = box.letters
     assert subject == "A seat is open in PYT 101"
     assert "A seat is open in PYT 101, section 01, for Fall 2026. It goes to whoever takes it first." in text

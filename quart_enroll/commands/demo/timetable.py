@@ -53,7 +53,7 @@ def timetable(term: Term, texts: Texts) -> Iterator[Section]:
 
     Those of `texts.sections` are as written. Only the name of the term counts: its dates change nothing.
     """
-    chance = Random(f"timetable of {term}")  # noqa: S311  # no secret
+    chance = Random(f"sections of {term}")  # noqa: S311  # no secret
     busy: defaultdict[str, list[Meeting]] = defaultdict(list)
     fixed = [replace(one, term=term.term) for one in texts.sections if one.term == term.season]
     for section in fixed:
