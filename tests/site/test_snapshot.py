@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from quart_enroll.mongo import Database, Session, transaction
+from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import sections, terms
 from quart_enroll.services import snapshot
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.snapshot import Snapshot
+from quart_enroll.transactions import transaction
 from tests.people import FALL, SECTIONS, TERMS, Clock, teach
 
 PATIENCE = 20
