@@ -36,17 +36,18 @@ async def change(
     *,
     look: Callable[[], Coroutine[Any, Any, None]] = nothing,
     then: Callable[[], Coroutine[Any, Any, None]] = nothing,
-    patience: float = PATIENCE,
+    patience: float | None = None,
 ) -> Result:
     """Run `body` in a transaction, one at a time for each of these sections, and return its result.
 
     When the turn has come `look` may raise what makes the transaction pointless. When it is done comes `then`.
-    Raises one of mongo.AWAY when that does not come about in time: then nobody knows whether it happened.
+    Raises one of mongo.AWAY when that does not come about within `patience`, PATIENCE by itself: then nobody knows
+    whether it happened.
     It goes on to its end even when the client hangs up, who may have been told already.
     """
 
     async def everything() -> Result:
-        result = await _pass(db, sorted(set(sections)), body, look, patience)
+        result = await _pass(db, sorted(set(sections)), body, look, PATIENCE if patience is None else patience)
         await then()
         return result
 
