@@ -31,7 +31,7 @@ async def read(db: Database, user_id: int) -> dict[str, list[Document]]:
     }
 
 
-async def remove(db: Database, user_id: int, session: Session) -> None:
+async def remove(db: Database, user_id: int, session: Session | None) -> None:
     """Remove the user and all that is stored about them, except what is KEPT and schedules that were closed."""
     for name in HANDED_OUT:
         if name not in KEPT:

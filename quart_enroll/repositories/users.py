@@ -73,7 +73,7 @@ async def find(db: Database, user_id: int, session: Session | None = None) -> Us
     return None if document is None else to_user(document)
 
 
-async def has_another_registrar(db: Database, user_id: int, session: Session) -> bool:
+async def has_another_registrar(db: Database, user_id: int, session: Session | None) -> bool:
     """Tell whether somebody else is a registrar; of two transactions that ask at once one runs again."""
     await db.counter.update_one({"_id": "registrar"}, {"$inc": {"value": 1}}, upsert=True, session=session)
     return bool(await db.user.find_one({"role": "registrar", "user_id": {"$ne": user_id}}, session=session))

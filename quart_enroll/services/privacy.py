@@ -4,12 +4,12 @@ from datetime import datetime
 
 from quart_enroll.errors import LastRegistrar
 from quart_enroll.models import User
-from quart_enroll.mongo import Database, Session
+from quart_enroll.mongo import Database
 from quart_enroll.repositories import enrollments, personal, schedules, sections, terms, users, waitlist
 from quart_enroll.services import accounts, seats
 from quart_enroll.services.passwords import Hasher
+from quart_enroll.services.rings import change
 from quart_enroll.services.seats import Change
-from quart_enroll.services.turnstile import change
 
 
 async def remove_account(db: Database, hasher: Hasher, user: User, password: str, now: datetime) -> None:
@@ -22,8 +22,8 @@ async def remove_account(db: Database, hasher: Hasher, user: User, password: str
     await accounts.confirm(db, hasher, user, password)
     await users.raise_counter(db, at_least=user.user_id)
 
-    async def body(session: Session) -> None:
-        step = Change(db, session, now, user.user_id)
+    async def body(step: Change) -> None:
+        session = step.session
         found = await users.find(db, user.user_id, session)
         if found is None:
             return
@@ -34,7 +34,7 @@ async def remove_account(db: Database, hasher: Hasher, user: User, password: str
         await personal.remove(db, user.user_id, session)
         await seats.settle(step)
 
-    await change(db, await enrollments.seats_of(db, user.user_id), body)
+    await change(db, user.user_id, now, await enrollments.seats_of(db, user.user_id), body)
 
 
 async def _leave(step: Change, user_id: int) -> None:
@@ -45,6 +45,7 @@ async def _leave(step: Change, user_id: int) -> None:
     for waiting in await waitlist.everywhere(db, user_id, session):
         await waitlist.remove(db, waiting, session)
         await sections.leave_queue(db, waiting.key, session)
+        step.lines.add(waiting.key)
         await seats.record(step, user_id, "leave", waiting.key)
     for key in await enrollments.seats_of(db, user_id, session):
         await enrollments.remove(db, user_id, key, session)
