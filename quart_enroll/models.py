@@ -1,7 +1,7 @@
 """Frozen facts: what the repositories hand to the floors above. Field names are the stored ones."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
@@ -26,6 +26,7 @@ class Term:
 
     Adding and waiting: opens_at to add_deadline. Dropping without a trace: until drop_deadline; as
     withdrawn: until withdraw_deadline. `timezone` is the school's, for everything that people read.
+    `starts_on` and `ends_on` are the days between which courses meet, both or neither.
     """
 
     season: str
@@ -36,6 +37,8 @@ class Term:
     withdraw_deadline: datetime
     max_credits: int | float = 18
     timezone: str = "UTC"
+    starts_on: date | None = None
+    ends_on: date | None = None
 
     @property
     def term(self) -> str:
@@ -59,6 +62,16 @@ class Term:
     def local(self, moment: datetime) -> datetime:
         """Return the moment by the school's clock."""
         return moment.astimezone(ZoneInfo(self.timezone))
+
+    @property
+    def first_day(self) -> date:
+        """The first day on which courses may meet; the one of opens_at when nobody has said more."""
+        return self.starts_on or self.local(self.opens_at).date()
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which courses may meet; that before withdraw_deadline is over when nobody has said more."""
+        return self.ends_on or self.local(self.withdraw_deadline - timedelta.resolution).date()
 
     def __str__(self) -> str:
         return self.term

@@ -1,7 +1,7 @@
 """How the cells of an imported file are read: moments, meetings, lists of courses. Each raises ValueError in words."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,6 +33,17 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
     if local.utcoffset() != local.replace(fold=1).utcoffset():
         raise ValueError(f"The clock of {zone.key} shows that time twice. Add the offset, like -04:00.")
     return local.astimezone(UTC)
+
+
+def day(text: str) -> date:
+    """Return the day of the calendar."""
+    try:
+        given = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("Write a day like 2026-08-31.") from None
+    if not 1900 <= given.year <= 2200:
+        raise ValueError("The year must be between 1900 and 2200.")
+    return given
 
 
 def meetings(text: str) -> tuple[Meeting, ...]:

@@ -44,6 +44,8 @@ class TermRow(Row):
     add_deadline = StringField(validators=[DataRequired()], filters=[stripped])
     drop_deadline = StringField(validators=[DataRequired()], filters=[stripped])
     withdraw_deadline = StringField(validators=[DataRequired()], filters=[stripped])
+    starts_on = StringField(validators=[Optional(), reads(cells.day)], filters=[stripped])
+    ends_on = StringField(validators=[Optional(), reads(cells.day)], filters=[stripped])
 
     @classmethod
     def about(cls, row: Mapping[str, Any]) -> str:
@@ -64,6 +66,7 @@ class TermRow(Row):
             self._refuse("year", f"The term is {name}.")
         if not self.timezone.errors:
             self._check_moments()
+        self._check_days()
         return not self.errors
 
     def read(self) -> Term:
@@ -71,7 +74,13 @@ class TermRow(Row):
         [season], year = terms.seasons(self._name()), self._name().split()[1]
         windows = {name: self._moment(name) for name in MOMENTS}
         return Term(
-            season, int(year), **windows, max_credits=number(self.max_credits), timezone=str(self.timezone.data)
+            season,
+            int(year),
+            **windows,
+            max_credits=number(self.max_credits),
+            timezone=str(self.timezone.data),
+            starts_on=cells.day(self.starts_on.data) if self.starts_on.data else None,
+            ends_on=cells.day(self.ends_on.data) if self.ends_on.data else None,
         )
 
     def _name(self) -> str:
@@ -94,6 +103,15 @@ class TermRow(Row):
         for early, late in NOT_BEFORE:
             if moments.keys() >= {early, late} and moments[late] < moments[early]:
                 self._refuse(late, f"This must not come before {early}.")
+
+    def _check_days(self) -> None:
+        first, last = self.starts_on, self.ends_on
+        if not first.data and not last.data:
+            return
+        if not first.data or not last.data:
+            self._refuse("ends_on" if first.data else "starts_on", "Give both starts_on and ends_on, or neither.")
+        elif not first.errors and not last.errors and cells.day(last.data) < cells.day(first.data):
+            self._refuse("ends_on", "This must not come before starts_on.")
 
     def _refuse(self, name: str, sentence: str) -> None:
         self[name].errors = [*self[name].errors, sentence]

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from quart_enroll.models import Course, Credentials, Event, Section, SectionKey, Term, Waiting
 from quart_enroll.mongo import Database, Document, Session
+from quart_enroll.repositories.terms import to_document
 
 EMPTY = ("course", "term", "section", "user", "enrollment")
 """The collections that have no row in a database that nobody has begun to use."""
@@ -49,7 +50,7 @@ async def put(db: Database, school: School, session: Session) -> None:
 
 def _rows(school: School) -> dict[str, list[Document]]:
     return {
-        "term": [asdict(term) | {"term": term.term} for term in school.terms],
+        "term": [to_document(term) for term in school.terms],
         "course": [asdict(course) for course in school.courses],
         "section": [asdict(section) | {"queue_tail": section.waiting} for section in school.sections],
         "user": [asdict(one.user) | {"password": one.password} for one in school.people],

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pymongo import IndexModel, UpdateOne
 
 from quart_enroll.models import SEASONS, Term, zone_named
-from quart_enroll.mongo import Database, Session
+from quart_enroll.mongo import Database, Document, Session
 
 INDEXES = [IndexModel("term", unique=True)]
 
@@ -35,10 +35,14 @@ SCHEMA = {
         "withdraw_deadline": {"bsonType": "date"},
         "max_credits": {"bsonType": "number", "minimum": 0, "maximum": 100},
         "timezone": {"bsonType": "string", "minLength": 1, "maxLength": 50},
+        "starts_on": {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+        "ends_on": {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
     },
 }
 
 MOMENTS = ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline")
+DAYS = ("starts_on", "ends_on")
+"""Days of the calendar, stored as 2026-08-31: a moment of MongoDB's would be another day elsewhere."""
 
 
 async def find(db: Database, term: str, session: Session | None = None) -> Term | None:
@@ -55,7 +59,7 @@ async def find_all(db: Database) -> list[Term]:
 
 async def put_all(db: Database, terms: Sequence[Term], session: Session | None = None) -> tuple[int, int]:
     """Store each term under its name; return how many were added and how many changed."""
-    writes = [UpdateOne({"term": term.term}, {"$set": asdict(term)}, upsert=True) for term in terms]
+    writes = [UpdateOne({"term": term.term}, _change(to_document(term)), upsert=True) for term in terms]
     result = await db.term.bulk_write(writes, session=session)
     return result.upserted_count, result.modified_count
 
@@ -82,4 +86,23 @@ def to_term(document: Mapping[str, Any]) -> Term:
     known = zone_named(str(document.get("timezone"))) is not None
     timezone = document["timezone"] if known else "UTC"
     facts = {name: document[name] for name in ("season", "year", *MOMENTS, "max_credits")}
-    return Term(**facts, timezone=timezone)
+    days = {name: _day(document.get(name)) for name in DAYS}
+    return Term(**facts | days, timezone=timezone)
+
+
+def to_document(term: Term) -> Document:
+    """Return the term as it is stored, without the days that nobody has said."""
+    days = {name: day.isoformat() for name in DAYS if (day := getattr(term, name)) is not None}
+    return {name: fact for name, fact in asdict(term).items() if name not in DAYS} | {"term": term.term} | days
+
+
+def _change(document: Document) -> Document:
+    lacks = {name: "" for name in DAYS if name not in document}
+    return {"$set": document} | ({"$unset": lacks} if lacks else {})
+
+
+def _day(stored: Any) -> date | None:
+    try:
+        return date.fromisoformat(stored)
+    except (TypeError, ValueError):  # a row from before, or one that nobody has checked
+        return None

@@ -84,7 +84,8 @@ async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime) ->
 
     async def body(session: Session) -> Imported:
         before = {row.term.term: await stored_terms.find(db, row.term.term, session) for row in rows}
-        after = [_kept(row.term, before[row.term.term], row.given, ("max_credits", "timezone")) for row in rows]
+        optional = ("max_credits", "timezone", "starts_on", "ends_on")
+        after = [_kept(row.term, before[row.term.term], row.given, optional) for row in rows]
         changed = [term.term for term in after if before[term.term] not in (None, term)]
         await importing.guard_terms(db, changed, session)
         written = await stored_terms.put_all(db, after, session)

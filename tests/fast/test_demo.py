@@ -65,6 +65,14 @@ def test_its_terms_could_be_imported(school: School) -> None:
         assert row.read() == term
 
 
+@pytest.mark.parametrize("year", range(2026, 2036))
+def test_courses_meet_from_a_monday_until_after_the_last_day_to_withdraw(year: int) -> None:
+    for term in calendar(datetime(year, 10, 1, tzinfo=UTC), ZONE, 18):
+        assert (term.first_day.strftime("%a"), term.last_day.strftime("%a")) == ("Mon", "Fri")
+        assert term.first_day < term.local(term.drop_deadline).date() < term.local(term.withdraw_deadline).date()
+        assert timedelta(weeks=3) < term.last_day - term.local(term.withdraw_deadline).date() < timedelta(weeks=6)
+
+
 def test_its_sections_could_be_imported(school: School) -> None:
     for section in open_sections(school):
         row, problems = SectionRow.check(
@@ -164,4 +172,5 @@ def parts(key: SectionKey) -> tuple[str, str, str]:
 
 def as_row(term: Term) -> dict[str, object]:
     moments = {name: str(value) for name, value in asdict(term).items() if isinstance(value, datetime)}
-    return moments | {"term": term.term, "max_credits": term.max_credits, "timezone": term.timezone}
+    days = {name: str(getattr(term, name)) for name in ("starts_on", "ends_on")}
+    return moments | days | {"term": term.term, "max_credits": term.max_credits, "timezone": term.timezone}

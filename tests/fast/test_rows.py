@@ -1,6 +1,6 @@
 """Rows of imported files: what is understood, and what is refused in words."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, cast
 
 import pytest
@@ -83,6 +83,12 @@ def test_a_term_is_named_by_season_and_year(name: dict[str, object]) -> None:
         ({"drop_deadline": "2026-07-01"}, "drop_deadline: This must come after opens_at."),
         ({"add_deadline": "2026-11-02"}, "withdraw_deadline: This must not come before add_deadline."),
         ({"drop_deadline": "2026-11-02"}, "withdraw_deadline: This must not come before drop_deadline."),
+        ({"starts_on": "2026-08-31"}, "ends_on: Give both starts_on and ends_on, or neither."),
+        ({"ends_on": "2026-12-18"}, "starts_on: Give both starts_on and ends_on, or neither."),
+        ({"starts_on": "31.8.2026", "ends_on": "2026-12-18"}, "starts_on: Write a day like 2026-08-31."),
+        ({"starts_on": "2026-08-31", "ends_on": "2026-11-31"}, "ends_on: Write a day like 2026-08-31."),
+        ({"starts_on": "0001-01-01", "ends_on": "2026-12-18"}, "starts_on: The year must be between 1900 and 2200."),
+        ({"starts_on": "2026-08-31", "ends_on": "2026-08-30"}, "ends_on: This must not come before starts_on."),
         ({"max_credits": "many"}, "max_credits: Not a valid decimal value."),
         ({"max_credits": "NaN"}, "max_credits: Number must be between 0 and 100."),
         ({"opens_at": {"$date": 1}}, "opens_at: A text or a number is needed."),
@@ -92,6 +98,17 @@ def test_a_term_is_named_by_season_and_year(name: dict[str, object]) -> None:
 def test_what_is_wrong_with_a_term_is_said(cells: dict[str, object], problem: str) -> None:
     _, problems = TermRow.check(TERM | cells)
     assert problem in problems
+
+
+def test_a_term_may_say_on_which_days_courses_meet() -> None:
+    read = term(starts_on="2026-08-31", ends_on=" 2026-12-18 ")
+    assert (read.first_day, read.last_day) == (date(2026, 8, 31), date(2026, 12, 18))
+
+
+def test_else_they_may_from_the_day_it_opens_until_the_last_on_which_one_may_withdraw() -> None:
+    read = term(starts_on="", opens_at="2026-08-01T23:00", withdraw_deadline="2026-11-01T00:00")
+    assert (read.first_day, read.last_day) == (date(2026, 8, 1), date(2026, 10, 31))
+    assert term(withdraw_deadline="2026-11-01T00:01").last_day == date(2026, 11, 1)
 
 
 def test_deadlines_may_be_the_same() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -143,6 +143,26 @@ async def test_a_term_keeps_its_clock_and_its_limit_when_a_file_does_not_say(
     told = await terms.find(db, "Fall 2026")
     assert told is not None
     assert (told.max_credits, told.timezone, told.opens_at) == (15, "UTC", datetime(2026, 8, 1, tzinfo=UTC))
+
+
+async def test_a_term_keeps_its_days_when_a_file_does_not_say(run: Run, db: Database, tmp_path: Path) -> None:
+    header = "term,opens_at,add_deadline,drop_deadline,withdraw_deadline"
+    row = "Fall 2026,2026-08-01,2026-09-15,2026-09-15,2026-11-01"
+    days = file(tmp_path, f"{header},starts_on,ends_on\n{row},2026-08-31,2026-12-18\n")
+    assert (await run("import", "term", days)).output == "term: 0 added, 1 changed, 0 unchanged.\n"
+    for text in (f"{header}\n{row}\n", f"{header},starts_on,ends_on\n{row},,\n"):
+        done = await run("import", "term", file(tmp_path, text))
+        assert done.output == "term: 0 added, 0 changed, 1 unchanged.\n"
+    expected = replace(FALL, starts_on=date(2026, 8, 31), ends_on=date(2026, 12, 18))
+    assert await terms.find(db, "Fall 2026") == expected
+    await terms.put_all(db, [FALL])
+    assert await terms.find(db, "Fall 2026") == FALL
+
+
+async def test_days_that_cannot_be_read_are_none(db: Database) -> None:
+    days = {"starts_on": "soon", "ends_on": 5}
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": days}, bypass_document_validation=True)
+    assert await terms.find(db, "Fall 2026") == FALL
 
 
 async def test_a_course_can_not_need_itself_or_what_nobody_can_take(run: Run, db: Database, tmp_path: Path) -> None:

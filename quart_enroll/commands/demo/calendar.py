@@ -12,6 +12,9 @@ REGISTRATION = {"Spring": (-1, 11, 9), "Fall": (0, 4, 13)}
 DEADLINES = {"Spring": ((2, 20), (3, 6), (4, 10)), "Fall": ((9, 18), (10, 9), (11, 13))}
 """The days about which a term opens (with the year before or the same), and those of its three deadlines."""
 
+TEACHING = {"Spring": ((1, 18), (5, 8)), "Fall": ((8, 25), (12, 12))}
+"""The days about which courses meet first, on a Monday, and last, on a Friday."""
+
 FEBRUARY, SEPTEMBER = 2, 9
 """From these months on students look for seats in the term after."""
 
@@ -33,6 +36,7 @@ def _term(half: int, today: date, opens: date | None, zone: ZoneInfo, max_credit
     """Return the term of a half-year, numbered from Spring of the year 0; without `opens` it is over for newcomers."""
     season, year = ("Spring", "Fall")[half % 2], half // 2
     add, drop, withdraw = (_friday(date(year, *day)) for day in DEADLINES[season])
+    first, last = (date(year, *day) for day in TEACHING[season])
     if opens is None:
         years, month, day = REGISTRATION[season]
         opens = date(year + years, month, day)
@@ -46,6 +50,8 @@ def _term(half: int, today: date, opens: date | None, zone: ZoneInfo, max_credit
         _moment(withdraw, EVENING, zone),
         max_credits,
         zone.key,
+        first - timedelta(first.weekday()),
+        _friday(last),
     )
 
 
