@@ -1,17 +1,20 @@
 """The student's schedule: what the student has, waits for and withdrew from, term by term."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from quart_enroll.context import catalog, database, now
 from quart_enroll.models import ScheduledCourse, SectionKey, Term, User
-from quart_enroll.pages import alerts
+from quart_enroll.pages import alerts, week
 from quart_enroll.pages.choices import Button, drop_button, leave_button
 from quart_enroll.pages.standing import Place, places
+from quart_enroll.pages.week import Drawing
 from quart_enroll.rendering import render
 from quart_enroll.repositories import enrollments
 from quart_enroll.services import terms
+from quart_enroll.services.catalog import Catalog
+from quart_enroll.services.week import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One term of a student."""
+    """One term of a student; with the week while it goes on."""
 
     term: Term
     rows: Sequence[Row]
     lines: Sequence[Line]
+    week: Drawing | None
 
     @property
     def credits(self) -> int | float:
@@ -49,13 +53,13 @@ class Plan:
 async def page(user: User) -> str:
     """Return the student's schedule: the terms to come, then the earlier ones, the latest of them first."""
     moment = now()
-    known = (await catalog()).terms
+    offered = await catalog()
+    known = offered.terms
     coming = terms.coming(known, moment)
     shown = coming + [term for term in reversed(known) if term not in coming]
     found = await enrollments.schedule(database(), user.user_id, [term.term for term in shown])
     waiting = await places(user.user_id, shown)
-    titles = await _titles() if waiting else {}
-    plans = [_plan(term, found, waiting, titles, moment) for term in shown]
+    plans = [_plan(term, found, waiting, offered, moment) for term in shown]
     plans = [plan for plan in plans if plan.rows or plan.lines]
     classes = [row.course for plan in plans for row in plan.rows if row.course.status == "enrolled"]
     seated = [SectionKey(course.enrolled_term, course.courseID, course.section) for course in classes]
@@ -67,24 +71,40 @@ def _plan(
     term: Term,
     found: Sequence[ScheduledCourse],
     waiting: Sequence[Place],
-    titles: Mapping[str, str],
+    offered: Catalog,
     moment: datetime,
 ) -> Plan:
     rows = [_row(term, course, moment) for course in found if course.enrolled_term == term.term]
-    lines = [_line(place, titles) for place in waiting if place.waiting.key.term == term.term]
-    return Plan(term, rows, lines)
+    lines = [_line(place, offered) for place in waiting if place.waiting.key.term == term.term]
+    goes_on = moment < term.withdraw_deadline or term.local(moment).date() <= term.last_day
+    entries = [*map(_enrolled, rows), *(entry for line in lines for entry in _waiting(line, offered))]
+    return Plan(term, rows, lines, week.draw(entries) if goes_on and entries else None)
 
 
 def _row(term: Term, course: ScheduledCourse, moment: datetime) -> Row:
     return Row(course, drop_button(term, course, moment) if course.status == "enrolled" else None)
 
 
-def _line(place: Place, titles: Mapping[str, str]) -> Line:
+def _line(place: Place, offered: Catalog) -> Line:
     key = place.waiting.key
-    title = titles.get(key.courseID, key.courseID)
-    given_up = place.waiting.drop_if_enrolled or ""
-    return Line(place, title, titles.get(given_up, given_up), leave_button(key, title))
+    title = _title(key.courseID, offered)
+    return Line(place, title, _title(place.waiting.drop_if_enrolled or "", offered), leave_button(key, title))
 
 
-async def _titles() -> dict[str, str]:
-    return {course.courseID: course.title for course in (await catalog()).courses}
+def _title(courseID: str, offered: Catalog) -> str:
+    course = offered.find(courseID)
+    return course.title if course else courseID
+
+
+def _enrolled(row: Row) -> Entry:
+    course = row.course
+    return Entry(course.courseID, course.title, course.status, course.meetings, course.room)
+
+
+def _waiting(line: Line, offered: Catalog) -> Iterator[Entry]:
+    """Give what the student waits for, if it is still taught."""
+    waiting = line.place.waiting
+    for section in offered.sections_named(waiting.key.courseID, waiting.key.term):
+        if section.key == waiting.key:
+            instead_of = waiting.drop_if_enrolled or ""
+            yield Entry(section.courseID, line.title, "waiting", section.meetings, section.room, instead_of)

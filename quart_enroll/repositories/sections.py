@@ -1,18 +1,21 @@
 """The collection `section`: seats, and the end of each section's waitlist."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 from pymongo import IndexModel, ReturnDocument, UpdateOne
 
-from quart_enroll.models import Meeting, Section, SectionKey
+from quart_enroll.models import DAYS, Meeting, Section, SectionKey
 from quart_enroll.mongo import Database, Document, Session
 
 INDEXES = [
     IndexModel([("term", 1), ("courseID", 1), ("section", 1)], unique=True),
     IndexModel([("waiting", 1)]),
 ]
+
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 COUNT = {"bsonType": ["int", "long"], "minimum": 0}
 
@@ -191,7 +194,13 @@ def is_known(counter: Any) -> bool:
 def _meetings(stored: Any) -> tuple[Meeting, ...]:
     meetings = [one for one in stored if isinstance(one, Mapping)] if isinstance(stored, list) else []
     parts: list[list[Any]] = [[one.get(name) for name in ("days", "start", "end")] for one in meetings]
-    return tuple(Meeting(*part) for part in parts if all(isinstance(cell, str) for cell in part))
+    found = [Meeting(*part) for part in parts if all(isinstance(cell, str) for cell in part)]
+    return tuple(one for one in found if _can_be(one))
+
+
+def _can_be(meeting: Meeting) -> bool:
+    clock = _CLOCK.fullmatch(meeting.start) and _CLOCK.fullmatch(meeting.end) and meeting.start < meeting.end
+    return bool(clock and meeting.days and set(meeting.days) <= set(DAYS))
 
 
 def gone(key: SectionKey) -> Section:

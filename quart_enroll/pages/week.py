@@ -1,0 +1,104 @@
+"""The week as a picture: places and sizes as SVG has them, in widths of a day and heights of an hour.
+
+They are attributes, and no styles: the site's pages allow none. A height in em grows with the reader's letters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quart_enroll.services.week import Block, Conflict, Entry, Week, week
+
+HOUR = 4.5
+"""Height of an hour, in em: room for three lines in fifty minutes."""
+
+HEAD = 2.25
+"""Height of the names of the days, in em."""
+
+NAMES = {"M": "Mon", "T": "Tue", "W": "Wed", "R": "Thu", "F": "Fri", "S": "Sat", "U": "Sun"}
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A block, and where it stands."""
+
+    block: Block
+    x: str
+    y: str
+    width: str
+    height: str
+    clashes: bool
+
+    @property
+    def entry(self) -> Entry:
+        return self.block.entry
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A name or a line along the picture's edge."""
+
+    name: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A week: the picture (without boxes there is none), and beside it in words what it can't show to everybody."""
+
+    height: str
+    days: Sequence[Mark]
+    lines: Sequence[Mark]
+    hours: Sequence[Mark]
+    boxes: Sequence[Box]
+    conflicts: Sequence[str]
+    untimed: Sequence[str]
+
+
+def draw(entries: Sequence[Entry]) -> Drawing:
+    """Return the week of these sections."""
+    found = week(entries)
+    clashing = {(entry.courseID, entry.status) for one in found.conflicts for entry in (one.one, one.other)}
+    width = 100 / len(found.days)
+    return Drawing(
+        height=_em(_y(found, 60 * found.ends) + 0.5),
+        days=[Mark(NAMES[day], _percent((place + 0.5) * width)) for place, day in enumerate(found.days)],
+        lines=[Mark(day, _percent(place * width)) for place, day in enumerate(found.days) if place],
+        hours=[Mark(f"{hour:02}:00", _em(_y(found, 60 * hour))) for hour in range(found.begins, found.ends + 1)],
+        boxes=[_box(found, block, clashing) for block in found.blocks],
+        conflicts=[_sentence(conflict) for conflict in found.conflicts],
+        untimed=[_named(entry) for entry in found.untimed],
+    )
+
+
+def _box(found: Week, block: Block, clashing: set[tuple[str, str]]) -> Box:
+    width = 100 / len(found.days)
+    lane = width / block.lanes
+    return Box(
+        block,
+        x=_percent(found.days.index(block.day) * width + block.lane * lane),
+        y=_em(_y(found, block.start)),
+        width=_percent(lane),
+        height=_em((block.end - block.start) / 60 * HOUR),
+        clashes=block.lanes > 1 and (block.entry.courseID, block.entry.status) in clashing,
+    )
+
+
+def _sentence(conflict: Conflict) -> str:
+    when = ", ".join(map(str, conflict.when))
+    return f"{_named(conflict.one)} and {_named(conflict.other)} meet at the same time: {when}."
+
+
+def _named(entry: Entry) -> str:
+    return entry.title if entry.status == "enrolled" else f"{entry.title} ({entry.status})"
+
+
+def _y(found: Week, minute: int) -> float:
+    return HEAD + (minute / 60 - found.begins) * HOUR
+
+
+def _em(number: float) -> str:
+    return f"{number:.4g}em"
+
+
+def _percent(number: float) -> str:
+    return f"{number:.4g}%"

@@ -1,0 +1,99 @@
+"""The week beside the list of the schedule."""
+
+import re
+
+from quart_enroll.mongo import Database
+from tests.people import ADA, FALL, NOONS, Browser, Clock, at, teach
+
+
+async def boxes(browser: Browser) -> list[tuple[str, str]]:
+    """Return the state and the words of each box."""
+    page = await browser.read("/enrollment")
+    found = re.findall(r'<svg class="box is-(.*?)".*?<div class="box-text">(.*?)</div>', page, re.DOTALL)
+    return [(state, " ".join(re.sub("<[^>]+>", "", words).split())) for state, words in found]
+
+
+async def conflicts(browser: Browser) -> list[str]:
+    page = await browser.read("/enrollment")
+    return [
+        line
+        for part in re.findall(r'"conflicts">(.*?)</ul>', page, re.DOTALL)
+        for line in re.findall("<li>(.*?)</li>", part)
+    ]
+
+
+async def test_what_the_student_has_and_waits_for_stands_in_the_week(ada: Browser, bob: Browser) -> None:
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    await ada.post("/waitlist", form={"courseID": "3333"})
+    assert await boxes(ada) == [
+        ("enrolled", "PYT 101 09:00–09:50 Hall 12"),
+        ("waiting", "PHP 202 waiting 12:00–13:15 Lab 1"),
+    ] * 2 + [("enrolled", "PYT 101 09:00–09:50 Hall 12")]
+    assert await conflicts(ada) == []
+
+
+async def test_a_line_for_something_at_the_same_time_is_named(ada: Browser, bob: Browser, db: Database) -> None:
+    await teach(db, "7777", "BIO 101")
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    await ada.post("/enrollment", form={"courseID": "7777"})
+    await ada.post("/waitlist", form={"courseID": "3333"})
+    await db.section.update_one(
+        {"courseID": "7777"}, {"$set": {"meetings": [{"days": "T", "start": "13:00", "end": "14:00"}]}}
+    )
+    assert await conflicts(ada) == ["BIO 101 and PHP 202 (waiting) meet at the same time: T 13:00–13:15."]
+    assert ("waiting clashes", "PHP 202 waiting 12:00–13:15 Lab 1") in await boxes(ada)
+
+
+async def test_a_place_in_line_that_gives_up_the_other_course_is_no_conflict(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await teach(db, "7777", "BIO 101", NOONS)
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    await ada.post("/enrollment", form={"courseID": "7777"})
+    await ada.post("/waitlist", form={"courseID": "3333", "drop_if_enrolled": "7777"})
+    assert {state for state, _ in await boxes(ada)} == {"enrolled", "waiting"}
+    assert await conflicts(ada) == []
+
+
+async def test_a_withdrawn_course_says_so(ada: Browser, clock: Clock) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await at(FALL.drop_deadline, clock, (ada, ADA))
+    await ada.post("/enrollment/drop", form={"courseID": "1111"})
+    assert set(await boxes(ada)) == {("withdrawn", "PYT 101 withdrawn 09:00–09:50 Hall 12")}
+
+
+async def test_a_course_without_times_is_listed_below(ada: Browser, db: Database) -> None:
+    await teach(db, "7777", "BIO 101")
+    await ada.post("/enrollment", form={"courseID": "7777"})
+    assert "Without fixed times: BIO 101." in await ada.read("/enrollment")
+    assert await boxes(ada) == []
+
+
+async def test_the_week_stays_until_the_last_day_on_which_courses_meet(
+    ada: Browser, clock: Clock, db: Database
+) -> None:
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": {"starts_on": "2026-08-31", "ends_on": "2026-12-18"}})
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    for day, shown in ((18, True), (19, False)):
+        await at(FALL.local(clock.now).replace(month=12, day=day, hour=23), clock, (ada, ADA))
+        page = await ada.read("/enrollment")
+        assert ("Your week" in page, "PYT 101" in page) == (shown, True)
+
+
+async def test_times_that_can_not_be_are_none(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    wrong = [
+        {"days": "M", "start": "soon", "end": "later"},
+        {"days": "M", "start": "24:00", "end": "25:00"},
+        {"days": "M", "start": "10:00", "end": "09:00"},
+        {"days": "X", "start": "09:00", "end": "10:00"},
+        {"days": "", "start": "09:00", "end": "10:00"},
+    ]
+    await db.section.update_many({}, {"$set": {"meetings": wrong}}, bypass_document_validation=True)
+    assert "Without fixed times: PYT 101." in await ada.read("/enrollment")
+
+
+async def test_no_page_has_a_style_of_its_own(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    assert "style=" not in await ada.read("/enrollment")
