@@ -24,7 +24,10 @@ from quart_enroll.services.passwords import RETRY_AFTER
 P = ParamSpec("P")
 T = TypeVar("T")
 
-NEEDS_NOBODY = {"static", "healthz", "readyz", "v1_terms", "v1_courses", "v1_course", "v1_sections", "v1_document"}
+NEEDS_NOBODY = {
+    *("static", "healthz", "readyz", "calendar_feed"),
+    *("v1_terms", "v1_courses", "v1_course", "v1_sections", "v1_document"),
+}
 """Endpoints that are the same for everybody, so that they don't ask the database who it is."""
 
 PASSWORDS_AT_ONCE = 4

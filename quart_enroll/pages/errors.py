@@ -64,6 +64,7 @@ PURPOSES = {
     "GET history": "to see what happened to your courses",
     "GET account": "to see your account",
     "GET plan": "to see your plan",
+    "GET calendar_file": "to get your calendar",
     "POST enrollment": "to enroll",
 }
 FORGED = (

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from quart_enroll.context import catalog, database, now
 from quart_enroll.models import ScheduledCourse, SectionKey, Term, User
-from quart_enroll.pages import alerts, week
+from quart_enroll.pages import alerts, calendar, week
 from quart_enroll.pages.choices import Button, drop_button, leave_button
 from quart_enroll.pages.standing import Place, places
 from quart_enroll.pages.week import Drawing
 from quart_enroll.rendering import render
-from quart_enroll.repositories import enrollments
-from quart_enroll.services import terms
+from quart_enroll.repositories import enrollments, feeds
+from quart_enroll.services import rules, terms
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.week import Entry
 
@@ -64,7 +64,16 @@ async def page(user: User) -> str:
     classes = [row.course for plan in plans for row in plan.rows if row.course.status == "enrolled"]
     seated = [SectionKey(course.enrolled_term, course.courseID, course.section) for course in classes]
     asked = await alerts.shown(user.user_id, moment, seated)
-    return render("enrollment.html", enrollment=True, classes=classes, schedule=plans, alerts=asked)
+    made_at = await feeds.made_at(database(), user.user_id)
+    return render(
+        "enrollment.html",
+        enrollment=True,
+        classes=classes,
+        schedule=plans,
+        alerts=asked,
+        calendar_address=calendar.take_new_address(),
+        calendar_since=rules.spoken(shown[0], made_at) if made_at and shown else "",
+    )
 
 
 def _plan(

@@ -15,6 +15,7 @@ from quart_enroll.repositories import (
     courses,
     enrollments,
     events,
+    feeds,
     flask_enrollments,
     flask_era,
     logins,
@@ -49,6 +50,7 @@ REPOSITORIES: dict[str, Any] = {
     "attempt": attempts,
     "plan": plans,
     "alert": alerts,
+    "feed": feeds,
 }
 """The modules with the indexes and the schema of each collection."""
 

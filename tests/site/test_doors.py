@@ -22,6 +22,10 @@ DOORS = {
     "/enrollment/drop": (405, 405, 405),
     "/enrollment/swap": (405, 405, 405),
     "/enrollment/history": (303, 200, 200),
+    "/enrollment/calendar.ics": (303, 200, 200),
+    "/enrollment/calendar": (405, 405, 405),
+    "/enrollment/calendar/end": (405, 405, 405),
+    "/calendar/<token>.ics": (404, 404, 404),
     "/waitlist": (405, 405, 405),
     "/waitlist/leave": (405, 405, 405),
     "/plan": (303, 200, 200),
@@ -87,6 +91,8 @@ CHANGES = {
     "/plan/enroll": "/enrollment",
     "/alert": "/enrollment",
     "/alert/end": "/enrollment",
+    "/enrollment/calendar": "/enrollment",
+    "/enrollment/calendar/end": "/enrollment",
 }
 
 # What the API changes, for programs: nobody is told to sign in, and sent nowhere.

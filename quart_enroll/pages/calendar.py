@@ -1,0 +1,73 @@
+"""The schedule for the student's own calendar: a file, and a secret address to which a calendar subscribes."""
+
+from quart import Response, abort, current_app, flash, redirect, request, session, url_for
+from quart.typing import ResponseReturnValue
+from quart_auth import login_required
+
+from quart_enroll import auth
+from quart_enroll.context import catalog, database, now
+from quart_enroll.pages import ics
+from quart_enroll.repositories import enrollments
+from quart_enroll.services import feeds
+
+SHOWN_ONCE = "calendar_address"
+"""Where the student's own cookie keeps a new address until the next page shows it."""
+
+
+@login_required
+async def calendar_file() -> ResponseReturnValue:
+    """Answer with the schedule as it is now."""
+    response = _file(await _schedule(auth.signed_in().user_id))
+    response.headers["Content-Disposition"] = 'attachment; filename="schedule.ics"'
+    return response
+
+
+@login_required
+async def make_address() -> ResponseReturnValue:
+    """Make a new secret address, in place of the one before."""
+    token = await feeds.make(database(), auth.signed_in().user_id, now())
+    session[SHOWN_ONCE] = whole_address(url_for("calendar_feed", token=token))
+    return redirect(url_for("enrollment", _anchor="calendar"), 303)
+
+
+@login_required
+async def end_address() -> ResponseReturnValue:
+    """Let the secret address lead nowhere."""
+    await feeds.end(database(), auth.signed_in().user_id)
+    session.pop(SHOWN_ONCE, None)
+    await flash("The secret address of your calendar leads nowhere now.", "success")
+    return redirect(url_for("enrollment"), 303)
+
+
+async def calendar_feed(token: str) -> ResponseReturnValue:
+    """Answer a calendar that subscribes; an address that was ended is one that never was."""
+    user_id = await feeds.whose(database(), token)
+    if user_id is None:
+        abort(404)
+    file = await _schedule(user_id)
+    response = _file(file)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.set_etag(ics.fingerprint(file), weak=True)
+    await response.make_conditional(request)
+    return response
+
+
+def take_new_address() -> str:
+    """Return the secret address that was made on the page before, once; else nothing."""
+    return str(session.pop(SHOWN_ONCE, ""))
+
+
+def whole_address(path: str) -> str:
+    """Return the address under which other machines find that path of the site."""
+    scheme = "https" if current_app.config["SESSION_COOKIE_SECURE"] else "http"  # the router's is not the visitor's
+    return f"{scheme}://{request.host}{path}"
+
+
+async def _schedule(user_id: int) -> bytes:
+    known = (await catalog()).terms
+    found = await enrollments.schedule(database(), user_id, [term.term for term in known])
+    return ics.schedule(user_id, [course for course in found if course.status == "enrolled"], known, now())
+
+
+def _file(content: bytes) -> Response:
+    return Response(content, content_type="text/calendar; charset=utf-8")

@@ -1,0 +1,41 @@
+"""The collection `feed`: the secret address of a student's calendar, one for each who made it, as a hash alone."""
+
+from datetime import datetime
+
+from pymongo import IndexModel
+
+from quart_enroll.mongo import Database, Document
+
+INDEXES = [IndexModel("user_id", unique=True), IndexModel("token", unique=True)]
+
+SCHEMA = {
+    "bsonType": "object",
+    "required": ["user_id", "token", "made_at"],
+    "properties": {
+        "user_id": {"bsonType": ["int", "long"]},
+        "token": {"bsonType": "string", "minLength": 64, "maxLength": 64},
+        "made_at": {"bsonType": "date"},
+    },
+}
+
+
+async def put(db: Database, user_id: int, token: str, made_at: datetime) -> None:
+    """Store the hash of the student's token; that of the one before goes in the same moment."""
+    await db.feed.update_one({"user_id": user_id}, {"$set": {"token": token, "made_at": made_at}}, upsert=True)
+
+
+async def remove(db: Database, user_id: int) -> None:
+    """Take the student's token away; nothing happens when there is none."""
+    await db.feed.delete_one({"user_id": user_id})
+
+
+async def made_at(db: Database, user_id: int) -> datetime | None:
+    """Return when the student's token was made, or None when there is none."""
+    found: Document | None = await db.feed.find_one({"user_id": user_id}, {"_id": 0, "made_at": 1})
+    return None if found is None else found["made_at"]
+
+
+async def whose(db: Database, token: str) -> int | None:
+    """Return whose token has this hash, or None."""
+    found: Document | None = await db.feed.find_one({"token": token}, {"_id": 0, "user_id": 1})
+    return None if found is None else found["user_id"]

@@ -1,0 +1,33 @@
+"""The secret address of a student's calendar: whoever knows it reads the schedule, without signing in."""
+
+import hashlib
+import secrets
+from datetime import datetime
+
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import feeds
+
+LENGTH = 32
+"""Bytes of a token, from the system's own chance."""
+
+
+async def make(db: Database, user_id: int, now: datetime) -> str:
+    """Return a new token of the student's; nobody can read it again, and the one before is worth nothing."""
+    token = secrets.token_urlsafe(LENGTH)
+    await feeds.put(db, user_id, _hash(token), now)
+    return token
+
+
+async def end(db: Database, user_id: int) -> None:
+    """Let the student's token be worth nothing."""
+    await feeds.remove(db, user_id)
+
+
+async def whose(db: Database, token: str) -> int | None:
+    """Return whose token it is, or None for one that is ended or never was."""
+    return await feeds.whose(db, _hash(token))
+
+
+def _hash(token: str) -> str:
+    """Return what is stored: with so many bytes of chance, a quick hash is as good as a slow one."""
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

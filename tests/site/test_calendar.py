@@ -1,0 +1,215 @@
+"""The schedule in the student's own calendar: the file, and the secret address."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from html import unescape
+from urllib.parse import urlsplit
+
+import pytest
+from dateutil.rrule import rrulestr
+from icalendar import Calendar, Event
+
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import terms
+from tests.people import ADA, EVENINGS, FALL, FALL_MORNING, SCHOOL, SPRING, Browser, Clock, at, teach, text, told
+
+FILE = "/enrollment/calendar.ics"
+
+
+@pytest.fixture(autouse=True)
+async def days(db: Database) -> None:
+    """Let courses meet in fall from a Wednesday to a Wednesday; the clock goes back on November 1."""
+    await terms.put_all(db, [replace(FALL, starts_on=date(2026, 9, 2), ends_on=date(2026, 12, 9))])
+
+
+async def events(browser: Browser, path: str = FILE) -> list[Event]:
+    response = await browser.get(path)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "text/calendar; charset=utf-8"
+    file = Calendar.from_ical(await text(response))
+    assert (file["version"], file["prodid"]) == ("2.0", "-//Quart Enroll//Schedule//EN")
+    return list(file.events)
+
+
+async def new_address(browser: Browser) -> str:
+    """Press the button and return the path of the address that the page shows."""
+    response = await browser.post("/enrollment/calendar")
+    assert (response.status_code, response.location) == (303, "/enrollment#calendar")
+    [address] = re.findall(r'id="calendar-address" value="([^"]+)"', await browser.read("/enrollment"))
+    assert address.startswith("http://localhost/calendar/")
+    return urlsplit(unescape(address)).path
+
+
+def days_of(event: Event) -> Iterator[datetime]:
+    """Give the moments at which the event begins, as dateutil understands its rule."""
+    rule = event["rrule"].to_ical().decode()
+    yield from rrulestr(rule, dtstart=event.start)
+
+
+async def test_each_meeting_comes_every_week_from_the_first_day_to_the_last(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    [event] = await events(ada)
+    assert (event["summary"], event["location"]) == ("PYT 101", "Hall 12")
+    assert event["description"] == "Introduction to Python\nSection 01\nT. Mori"
+    assert event.start == datetime(2026, 9, 2, 9, tzinfo=SCHOOL)
+    assert event.end - event.start == timedelta(minutes=50)
+    found = list(days_of(event))
+    assert (found[1], found[-1]) == (event.start + timedelta(days=2), datetime(2026, 12, 9, 9, tzinfo=SCHOOL))
+    assert {day.strftime("%a %H:%M") for day in found} == {"Mon 09:00", "Wed 09:00", "Fri 09:00"}
+    assert len(found) == 43
+
+
+async def test_a_course_with_two_kinds_of_meetings_has_two_events(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "02"})
+    more = {"days": "M", "start": "08:00", "end": "08:50"}
+    await db.section.update_one({"courseID": "1111", "section": "02"}, {"$push": {"meetings": more}})
+    evening, morning = await events(ada)
+    assert (evening.start, morning.start) == (
+        datetime(2026, 9, 3, 18, tzinfo=SCHOOL),
+        datetime(2026, 9, 7, 8, tzinfo=SCHOOL),
+    )
+    assert evening["uid"] != morning["uid"]
+
+
+async def test_the_file_knows_the_schools_clock(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    file = Calendar.from_ical(await ada.read(FILE))
+    [zone] = file.timezones
+    assert zone["tzid"] == SCHOOL.key
+    changes = {(one.name, one["tzoffsetto"].td) for one in zone.subcomponents}
+    assert changes == {("DAYLIGHT", timedelta(hours=-4)), ("STANDARD", timedelta(hours=-5))}
+    [event] = file.events
+    assert event["dtstart"].params["tzid"] == SCHOOL.key
+    assert event["rrule"]["until"] == [datetime(2026, 12, 10, 4, 59, 59, tzinfo=UTC)]
+
+
+async def test_the_names_of_events_stay_when_a_meeting_moves(ada: Browser, clock: Clock, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    [before] = await events(ada)
+    clock.now += timedelta(hours=1)
+    await db.section.update_many({"courseID": "1111"}, {"$set": {"meetings.0.start": "08:30"}})
+    [after] = await events(ada)
+    assert (after["uid"], after.start.hour) == (before["uid"], 8)
+
+
+async def test_two_students_have_events_of_their_own(ada: Browser, bob: Browser) -> None:
+    names = []
+    for student in (ada, bob):
+        await student.post("/enrollment", form={"courseID": "1111"})
+        names += [event["uid"] for event in await events(student)]
+    assert len(set(names)) == 2
+
+
+async def test_only_courses_with_a_seat_and_times_are_in_it(
+    ada: Browser, bob: Browser, clock: Clock, db: Database
+) -> None:
+    await teach(db, "7777", "BIO 101")
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    for path, courseID in (("/enrollment", "1111"), ("/enrollment", "7777"), ("/waitlist", "3333")):
+        await ada.post(path, form={"courseID": courseID})
+    assert [event["summary"] for event in await events(ada)] == ["PYT 101"]
+    await at(FALL.drop_deadline, clock, (ada, ADA))
+    await ada.post("/enrollment/drop", form={"courseID": "1111"})
+    assert await events(ada) == []
+
+
+async def test_the_terms_of_years_are_in_one_file(ada: Browser, clock: Clock) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await at(SPRING.opens_at, clock, (ada, ADA))
+    await ada.post("/enrollment", form={"courseID": "2222"})
+    fall, spring = await events(ada)
+    # Nobody has said when courses meet in spring.
+    assert (fall.start.date(), spring.start.date()) == (date(2026, 9, 2), date(2026, 11, 17))
+    assert list(days_of(spring))[-1].date() == date(2027, 3, 30)  # the last Tuesday before April 1
+
+
+async def test_a_meeting_that_never_comes_is_no_event(ada: Browser, db: Database) -> None:
+    await terms.put_all(db, [replace(FALL, starts_on=date(2026, 9, 4), ends_on=date(2026, 9, 7))])
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "02"})  # Tuesdays and Thursdays
+    assert await events(ada) == []
+
+
+async def test_a_course_with_odd_letters_is_one_event(ada: Browser, db: Database) -> None:
+    await teach(db, "7777", "Größe, A;B\\n", EVENINGS)
+    await ada.post("/enrollment", form={"courseID": "7777"})
+    [event] = await events(ada)
+    assert event["summary"] == "Größe, A;B\\n"
+
+
+async def test_a_secret_address_gives_the_schedule_without_signing_in(ada: Browser, anyone: Browser) -> None:
+    path = await new_address(ada)
+    assert await events(anyone, path) == []
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    [event] = await events(anyone, path)
+    assert event["summary"] == "PYT 101"
+
+
+async def test_the_address_is_shown_once_and_stored_as_a_hash(ada: Browser, db: Database) -> None:
+    token = (await new_address(ada)).removeprefix("/calendar/").removesuffix(".ics")
+    assert len(token) == 43
+    page = await ada.read("/enrollment")
+    assert token not in page
+    assert "You made one on Tuesday, 1 September 2026" in page
+    assert token not in str(await db.feed.find().to_list(None))
+
+
+async def test_a_new_address_ends_the_one_before(ada: Browser, anyone: Browser, db: Database) -> None:
+    old, new = await new_address(ada), await new_address(ada)
+    assert [(await anyone.get(path)).status_code for path in (old, new)] == [404, 200]
+    assert await db.feed.count_documents({}) == 1
+
+
+async def test_an_address_can_be_ended_and_that_is_safe_to_repeat(ada: Browser, anyone: Browser) -> None:
+    path = await new_address(ada)
+    for _ in range(2):
+        assert await told(ada, "/enrollment/calendar/end") == "The secret address of your calendar leads nowhere now."
+    assert (await anyone.get(path)).status_code == 404
+    assert "End the secret address" not in await ada.read("/enrollment")
+
+
+async def test_nobody_ends_the_address_of_another(ada: Browser, bob: Browser, anyone: Browser) -> None:
+    path = await new_address(ada)
+    await bob.post("/enrollment/calendar/end")
+    await bob.post("/enrollment/calendar")
+    assert (await anyone.get(path)).status_code == 200
+
+
+async def test_what_is_no_address_looks_like_one_that_was_ended(ada: Browser, anyone: Browser) -> None:
+    ended = await new_address(ada)
+    await ada.post("/enrollment/calendar/end")
+    paths = (ended, "/calendar/x.ics", "/calendar/%FF%00.ics", f"/calendar/{'x' * 3000}.ics", "/calendar/$ne.ics")
+    answers = [await anyone.get(path) for path in paths]
+    assert {response.status_code for response in answers} == {404}
+    assert len({await text(response) for response in answers}) == 1
+
+
+async def test_a_calendar_that_looks_again_is_told_when_nothing_has_changed(
+    ada: Browser, anyone: Browser, clock: Clock
+) -> None:
+    path = await new_address(ada)
+    first = await anyone.get(path)
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    clock.now = FALL_MORNING + timedelta(hours=6)
+    seen = {"If-None-Match": first.headers["ETag"]}
+    again = await anyone.get(path, headers=seen)
+    assert (again.status_code, await text(again)) == (304, "")
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    changed = await anyone.get(path, headers=seen)
+    assert changed.status_code == 200
+    assert "PYT 101" in await text(changed)
+
+
+async def test_the_log_keeps_the_address_secret(
+    ada: Browser, anyone: Browser, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = await new_address(ada)
+
+    async def away(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("quart_enroll.repositories.feeds.whose", away)
+    assert (await anyone.get(path)).status_code == 503
+    assert "/calendar/<token>.ics" in caplog.text
+    assert path not in caplog.text
