@@ -130,8 +130,11 @@ async def text(response: Response) -> str:
 
 
 def buttons(page: str) -> list[str]:
-    """Return the full names of the buttons, and of the links that look like them, in the page's main part."""
-    main = page.split("<main")[1].split("</main>")[0]
+    """Return the full names of the buttons, and of the links that look like them, in the page's main part.
+
+    Those for the student's own calendar, which are the same on each schedule, are left out.
+    """
+    main = page.split("<main")[1].split("</main>")[0].split('<section id="calendar"')[0]
     found = re.findall(r'<(?:button|a) class="btn[^>]*>(.*?)</(?:button|a)>', main, re.DOTALL)
     return [re.sub("<[^>]+>", "", name) for name in found]
 

@@ -6,7 +6,9 @@ from quart_enroll import auth
 from quart_enroll.context import database
 from quart_enroll.repositories import notices
 
-PAGES = {"index", "courses", "course", "enrollment", "enrollment_form", "history", "plan", "account", "user"}
+PAGES = {
+    *("index", "courses", "course", "enrollment", "enrollment_form", "history", "plan", "account", "help", "user"),
+}
 """Endpoints that end in a page when somebody signed in asks for them."""
 
 CATEGORIES = {"promote": "success", "skip": "warning", "alert": "info"}

@@ -10,6 +10,7 @@ from quart_enroll.pages import alerts, calendar, week
 from quart_enroll.pages.choices import Button, drop_button, leave_button
 from quart_enroll.pages.standing import Place, places
 from quart_enroll.pages.week import Drawing
+from quart_enroll.pages.windows import window
 from quart_enroll.rendering import render
 from quart_enroll.repositories import enrollments, feeds
 from quart_enroll.services import rules, terms
@@ -64,6 +65,7 @@ async def page(user: User) -> str:
     classes = [row.course for plan in plans for row in plan.rows if row.course.status == "enrolled"]
     seated = [SectionKey(course.enrolled_term, course.courseID, course.section) for course in classes]
     asked = await alerts.shown(user.user_id, moment, seated)
+    current = offered.current_term(moment)
     made_at = await feeds.made_at(database(), user.user_id)
     return render(
         "enrollment.html",
@@ -71,8 +73,9 @@ async def page(user: User) -> str:
         classes=classes,
         schedule=plans,
         alerts=asked,
+        window=window(current, moment) if current else "",
         calendar_address=calendar.take_new_address(),
-        calendar_since=rules.spoken(shown[0], made_at) if made_at and shown else "",
+        calendar_since=rules.spoken(current, made_at) if made_at and current else "",
     )
 
 

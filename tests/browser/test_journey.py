@@ -142,13 +142,46 @@ async def test_the_visitor_chooses_dark_and_it_stays(address: str, page: Page) -
     await expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
 
+@pytest.mark.parametrize("width", [390, 1100, 1440])
+async def test_the_week_is_drawn_as_the_times_say(address: str, page: Page, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 800})
+    await _register(page, address)
+    for name in ("Enroll in PYT 101, section 01", "Join waitlist of PHP 202"):  # fifty minutes from nine, 75 from noon
+        await page.goto(f"{address}/courses/Fall")
+        await page.get_by_role("button", name=name).click()
+    await expect(page.get_by_role("heading", name="Your week")).to_be_visible()
+    boxes = [await box.bounding_box() for box in await page.locator(".box > rect").all()]
+    assert None not in boxes
+    first, waiting, *_ = [box for box in boxes if box]
+    assert len(boxes) == 5
+    assert waiting["x"] > first["x"] + first["width"] - 1
+    assert (waiting["y"] - first["y"]) / waiting["height"] == pytest.approx(180 / 75, rel=0.02)
+    assert first["height"] / waiting["height"] == pytest.approx(50 / 75, rel=0.02)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await expect(page.locator(".is-waiting").first).to_contain_text("waiting")
+
+    await page.emulate_media(media="print")
+    await expect(page.locator(".box").first).to_be_visible()
+    for hidden in (page.get_by_role("banner"), page.get_by_role("contentinfo"), page.get_by_role("button")):
+        assert not any([await one.is_visible() for one in await hidden.all()])
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_axe_finds_nothing_on_any_page(address: str, page: Page, width: int, theme: str) -> None:
     await page.set_viewport_size({"width": width, "height": 800})
     await page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-    pages = ("/", "/courses/", "/login", "/register", "/password/forgot", "/password/reset/no-link", "/api/v1/docs")
-    for path in (*pages, "/enrollment/form?courseID=0", "/courses/Never"):
+    pages = (
+        "/",
+        "/courses/",
+        "/login",
+        "/register",
+        "/password/forgot",
+        "/password/reset/no-link",
+        "/api/v1/docs",
+        "/help",
+    )
+    for path in (*pages, "/api/v1/docs", "/help", "/enrollment/form?courseID=0", "/courses/Never"):
         await _assert_accessible(page, address + path)
     await _register(page, address)
     for name in ("Enroll in PYT 101, section 01", "Join waitlist of PHP 202"):
@@ -157,6 +190,10 @@ async def test_axe_finds_nothing_on_any_page(address: str, page: Page, width: in
     await page.goto(f"{address}/course/2222")
     await page.get_by_role("button", name="Add to plan").click()
     await expect(page.get_by_text("is in your plan")).to_be_visible()
+    await page.goto(f"{address}/enrollment")
+    await page.get_by_role("button", name="Make a secret address").click()
+    await expect(page.get_by_label("The secret address of your calendar")).to_be_visible()
+    await _assert_accessible(page)
     form = "/enrollment/form?courseID="
     pages = ("/", "/courses/Fall", "/enrollment", f"{form}1111", f"{form}3333", "/enrollment/history", "/user")
     for path in (*pages, "/account", "/account/password", "/account/delete"):
@@ -171,7 +208,9 @@ async def test_axe_finds_nothing_on_any_page(address: str, page: Page, width: in
     await _assert_accessible(page, f"{address}/account/tokens")
 
 
-async def _assert_accessible(page: Page, url: str) -> None:
-    await page.goto(url)
+async def _assert_accessible(page: Page, url: str = "") -> None:
+    """Let axe look at the page at `url`, or at the one that is open."""
+    if url:
+        await page.goto(url)
     found = await Axe().run(page)
     assert found.violations_count == 0, found.generate_report()

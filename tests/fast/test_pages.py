@@ -6,7 +6,7 @@ import pytest
 
 from tests.people import Browser, text
 
-PAGES = ["/", "/courses/", "/login", "/register", "/enrollment/form", "/nothing"]
+PAGES = ["/", "/courses/", "/login", "/register", "/enrollment/form", "/help", "/nothing"]
 
 
 async def test_every_page_has_a_title_of_its_own_and_a_language(anyone: Browser) -> None:

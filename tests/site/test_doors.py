@@ -46,6 +46,7 @@ DOORS = {
     "/password/reset/<token>": (303, 303, 303),
     "/account/tokens": (303, 200, 200),
     "/account/tokens/end": (405, 405, 405),
+    "/help": (200, 200, 200),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<idx>": (200, 200, 200),

@@ -1,12 +1,14 @@
 """The schedule, and the way onto it."""
 
 import asyncio
+import re
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from quart_enroll.mongo import Database
-from tests.people import ADA, FALL, Browser, text
+from tests.people import ADA, BOB, FALL, Browser, Clock, at, buttons, text
 
 
 async def test_enrolling_leads_to_the_schedule_with_the_course(ada: Browser, db: Database) -> None:
@@ -150,7 +152,14 @@ async def test_the_schedule_is_in_the_order_of_course_numbers(ada: Browser, bob:
 async def test_an_empty_schedule_says_what_to_do_next(bob: Browser) -> None:
     page = await bob.read("/enrollment")
     assert "You have no courses yet" in page
-    assert 'href="/courses/"' in page
+    assert re.findall("<li><h2>(.*?)</h2>", page) == ["Search", "Plan", "Enroll"]
+    assert buttons(page) == ["Find courses", "What students ask"]
+    assert "opens on" not in page
+
+
+async def test_before_the_opening_it_says_when_that_is(bob: Browser, clock: Clock) -> None:
+    await at(FALL.opens_at - timedelta(hours=1), clock, (bob, BOB))
+    assert "Enrollment for Fall 2026 opens on Saturday, 1 August 2026, 00:00" in await bob.read("/enrollment")
 
 
 async def test_a_student_enrolls_nobody_else(ada: Browser, db: Database) -> None:

@@ -1,0 +1,29 @@
+"""What students ask, and the dates that the answers need."""
+
+from dataclasses import dataclass
+
+from quart_enroll.context import catalog, now
+from quart_enroll.models import Term
+from quart_enroll.rendering import render
+from quart_enroll.services import rules, terms
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """The moments of a term in words, by the school's clock."""
+
+    term: Term
+    opens: str
+    add: str
+    drop: str
+    withdraw: str
+
+
+async def help_page() -> str:
+    coming = terms.coming((await catalog()).terms, now())
+    return render("help.html", dates=[_dates(term) for term in coming])
+
+
+def _dates(term: Term) -> Dates:
+    moments = (term.opens_at, term.add_deadline, term.drop_deadline, term.withdraw_deadline)
+    return Dates(term, *(rules.spoken(term, moment) for moment in moments))
