@@ -63,6 +63,12 @@ def test_a_lane_is_used_again_as_soon_as_it_is_free() -> None:
     assert lanes == {"A": (1, 2), "B": (0, 2), "C": (0, 2)}
 
 
+def test_after_two_at_once_the_next_has_the_whole_day_to_itself() -> None:
+    early = Meeting("M", "09:00", "10:00")
+    found = week([entry("A", early), entry("B", early), entry("C", Meeting("M", "10:00", "11:00"))])
+    assert [(block.entry.title, block.lanes) for block in found.blocks] == [("A", 2), ("B", 2), ("C", 1)]
+
+
 def test_what_begins_when_the_other_ends_is_no_conflict() -> None:
     found = week([entry("A", Meeting("M", "09:00", "10:00")), entry("B", Meeting("M", "10:00", "11:00"))])
     assert found.conflicts == []
