@@ -58,9 +58,8 @@ def take_new_address() -> str:
 
 
 def whole_address(path: str) -> str:
-    """Return the address under which other machines find that path of the site."""
-    scheme = "https" if current_app.config["SESSION_COOKIE_SECURE"] else "http"  # the router's is not the visitor's
-    return f"{scheme}://{request.host}{path}"
+    """Return the address under which other machines find that path: below PUBLIC_URL, else where the visitor is."""
+    return f"{current_app.config['PUBLIC_URL'] or request.host_url.rstrip('/')}{path}"
 
 
 async def _schedule(user_id: int) -> bytes:

@@ -41,7 +41,9 @@ async def test_a_line_for_something_at_the_same_time_is_named(ada: Browser, bob:
     await db.section.update_one(
         {"courseID": "7777"}, {"$set": {"meetings": [{"days": "T", "start": "13:00", "end": "14:00"}]}}
     )
-    assert await conflicts(ada) == ["BIO 101 and PHP 202 (waiting) meet at the same time: T 13:00–13:15."]
+    [conflict] = await conflicts(ada)
+    assert conflict.startswith("BIO 101 and PHP 202 (waiting) meet at the same time: T 13:00–13:15.")
+    assert '<a href="/help#swap">' in conflict
     assert ("waiting clashes", "PHP 202 waiting 12:00–13:15 Lab 1") in await boxes(ada)
 
 
