@@ -17,7 +17,7 @@ from quart_auth import AuthUser, QuartAuth, current_user, login_required, login_
 from quart_enroll import known_browsers, problems
 from quart_enroll.context import database, hasher, lifetimes, now
 from quart_enroll.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
-from quart_enroll.models import Login, User
+from quart_enroll.models import Credentials, Login, User
 from quart_enroll.services import accounts, browsers, limits, sessions, tokens
 from quart_enroll.services.passwords import RETRY_AFTER
 
@@ -99,7 +99,7 @@ async def _check_password(email: str, password: str) -> User:
     if _passwords.locked():
         raise Busy(RETRY_AFTER)
     async with _passwords, limits.guess(database(), known_browsers.asker(email), now()):
-        return await accounts.check(database(), hasher(), email=email, password=password)
+        return (await accounts.check(database(), hasher(), email=email, password=password)).user
 
 
 def check_may_change() -> None:
@@ -140,14 +140,15 @@ def this_login() -> Login:
     return cast(Login, g.login)
 
 
-async def begin(user: User, *, remember: bool) -> datetime | None:
+async def begin(found: Credentials, *, remember: bool) -> datetime | None:
     """Sign the user in under a new identity, and return when they signed in before.
 
-    Whatever the visitor's cookies said is over: another sign-in ends, and the session begins anew.
+    Whatever the visitor's cookies said is over: another sign-in ends, and the session begins anew. Raises
+    WrongCredentials when the password is another one by now.
     """
     begun = await sessions.sign_in(
         database(),
-        user,
+        found,
         lifetimes(),
         now(),
         remember=remember,
@@ -156,7 +157,7 @@ async def begin(user: User, *, remember: bool) -> datetime | None:
         instead_of=current_user.auth_id,
     )
     session.clear()
-    g.user = user
+    g.user = found.user
     login_user(Visitor(begun.identity), remember)
     return begun.last
 

@@ -231,10 +231,11 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user and the stored hash of the user's password."""
+    """A user, the stored hash of the user's password, and how often another password took its place."""
 
     user: User
     password: str
+    changes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ async def _register(db: Database, given: dict[str, str]) -> User:
     if await users.find_credentials(db, given["email"]):
         raise EmailTaken
     with Hasher(the_app().config["PASSWORD_METHOD"], threads=1, queue=2) as hasher:
-        return await accounts.register(
+        made = await accounts.register(
             db,
             hasher,
             email=given["email"],
@@ -45,3 +45,4 @@ async def _register(db: Database, given: dict[str, str]) -> User:
             last_name=given["last_name"],
             role=given["role"],
         )
+    return made.user

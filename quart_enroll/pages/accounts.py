@@ -10,7 +10,7 @@ from quart_enroll.context import database, hasher, now
 from quart_enroll.errors import EmailTaken, PasswordRefused, PleaseWait, WrongCredentials
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.forms.proof import link_is_ours
-from quart_enroll.models import User
+from quart_enroll.models import Credentials
 from quart_enroll.pages.refusals import Page, please_wait
 from quart_enroll.rendering import render, spoken
 from quart_enroll.repositories import users
@@ -26,7 +26,7 @@ async def register() -> str | Response | Page:
     if not form.validate():
         return _register_page(form), 422
     try:
-        user = await _register(form)
+        found = await _register(form)
     except PleaseWait as refusal:
         return await please_wait(refusal, lambda: _register_page(form))
     except EmailTaken as refusal:
@@ -35,8 +35,8 @@ async def register() -> str | Response | Page:
     except PasswordRefused as refusal:
         form.password.errors = [refusal.sentence]
         return _register_page(form), 422
-    await _begin(user, remember=False)
-    await flash(f"Welcome, {user.first_name}. Your account is ready, and you are signed in.", "success")
+    await _begin(found, remember=False)
+    await flash(f"Welcome, {found.user.first_name}. Your account is ready, and you are signed in.", "success")
     return _onward(form.next.data)
 
 
@@ -51,15 +51,15 @@ async def login() -> str | Response | Page:
     email, password = form.email.data or "", form.password.data or ""
     try:
         async with limits.guess(database(), known_browsers.asker(email), now()):
-            user = await accounts.check(database(), hasher(), email=email, password=password)
+            found = await accounts.check(database(), hasher(), email=email, password=password)
+            last = await _begin(found, remember=form.remember_me.data)
     except PleaseWait as refusal:
         return await please_wait(refusal, lambda: _login_page(form))
     except WrongCredentials as refusal:
         await flash(refusal.sentence, "danger")
         return _login_page(form), 422
-    last = await _begin(user, remember=form.remember_me.data)
     before = f" Your last sign-in was on {spoken(last)}." if last else ""
-    await flash(f"Hello, {user.first_name}. You are signed in.{before}", "success")
+    await flash(f"Hello, {found.user.first_name}. You are signed in.{before}", "success")
     return _onward(form.next.data)
 
 
@@ -77,7 +77,7 @@ async def user() -> str:
     return render("user.html", user=True, users=await users.find_students(database()))
 
 
-async def _register(form: RegisterForm) -> User:
+async def _register(form: RegisterForm) -> Credentials:
     """Make the account; who has it already and knows its password is as good, so that is a guess like any other."""
     email = form.email.data or ""
     asker = known_browsers.asker(email)
@@ -93,10 +93,11 @@ async def _register(form: RegisterForm) -> User:
         )
 
 
-async def _begin(user: User, *, remember: bool) -> datetime | None:
+async def _begin(found: Credentials, *, remember: bool) -> datetime | None:
     """Sign the user in, in a browser that the account knows from now on; return when it was before."""
-    known_browsers.remember(user.email)
-    return await auth.begin(user, remember=remember)
+    last = await auth.begin(found, remember=remember)
+    known_browsers.remember(found.user.email)
+    return last
 
 
 async def _signed_in_already() -> Response:

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +40,7 @@ SCHEMA = {
         "first_name": {"bsonType": "string", "maxLength": 50},
         "last_name": {"bsonType": "string", "maxLength": 50},
         "password": {"bsonType": "string", "maxLength": 256},
+        "password_changes": {"bsonType": ["int", "long"]},
         "role": {"enum": ["student", "registrar"]},
         "signed_in_at": {"bsonType": "date"},
     },
@@ -48,6 +49,7 @@ SCHEMA = {
 SHOWN = {"_id": 0, "user_id": 1, "email": 1, "first_name": 1, "last_name": 1, "role": 1}
 """The fields that leave the database: never the password, unless a sign-in asks for it."""
 
+WITH_PASSWORD = SHOWN | {"password": 1, "password_changes": 1}
 
 NUMBERED = {"user_id": {"$type": "number", "$gte": 0}}
 """Users as they should be; `upgrade-db` lists those whose user_id is something else."""
@@ -58,12 +60,12 @@ async def find_credentials(db: Database, email: str) -> Credentials | None:
 
     Where a Flask database has the address twice, the exact spelling decides, then the older account.
     """
-    found = db.user.find(NUMBERED | {"email": email}, SHOWN | {"password": 1}, collation=ANY_CASE).sort("user_id")
+    found = db.user.find(NUMBERED | {"email": email}, WITH_PASSWORD, collation=ANY_CASE).sort("user_id")
     # The database overlooks more than capitals: marks and signs that would give one account a thousand spellings.
     documents = [document for document in await found.to_list(10) if any_case(document["email"]) == any_case(email)]
     exact = [document for document in documents if document["email"] == email]
     for document in exact or documents:
-        return Credentials(to_user(document), str(document.get("password", "")))
+        return _to_credentials(document)
     return None
 
 
@@ -81,8 +83,8 @@ async def has_another_registrar(db: Database, user_id: int, session: Session | N
 
 async def credentials_of(db: Database, user_id: int) -> Credentials | None:
     """Return the user of that number and the hash of the password."""
-    document = await db.user.find_one({"user_id": user_id}, SHOWN | {"password": 1})
-    return None if document is None else Credentials(to_user(document), str(document.get("password", "")))
+    document = await db.user.find_one({"user_id": user_id}, WITH_PASSWORD)
+    return None if document is None else _to_credentials(document)
 
 
 def any_case(email: str) -> str:
@@ -151,21 +153,33 @@ async def raise_counter(db: Database, at_least: int = 0) -> bool:
     return bool(result.modified_count or result.upserted_id)
 
 
-async def note_sign_in(db: Database, user_id: int, now: datetime) -> datetime | None:
-    """Write that the user signs in, and return when that was the last time; raise Gone when there is no such user."""
+async def note_sign_in(db: Database, found: Credentials, now: datetime) -> datetime | None:
+    """Write that the user signs in, and return when that was the last time.
+
+    Raises Gone when there is no such user, or another password than the one that was found.
+    """
+    user_id = found.user.user_id
     before: Document | None = await db.user.find_one_and_update(
-        {"user_id": user_id}, {"$set": {"signed_in_at": now}}, {"_id": 0, "signed_in_at": 1}
+        {"user_id": user_id, "password_changes": found.changes or None},  # none is written before the first
+        {"$set": {"signed_in_at": now}},
+        {"_id": 0, "signed_in_at": 1},
     )
     if before is None:
         raise Gone(user_id)
     return before.get("signed_in_at")
 
 
-async def replace_password(db: Database, user_id: int, old: str, new: str, session: Session | None = None) -> bool:
-    """Store another hash, unless the password was changed meanwhile; return whether it is stored."""
-    change = {"$set": {"password": new}}
-    result = await db.user.update_one({"user_id": user_id, "password": old}, change, session=session)
-    return bool(result.matched_count)
+async def renew_hash(db: Database, found: Credentials, new: str) -> Credentials:
+    """Store another hash of the same password, unless it was changed meanwhile; return what is known by then."""
+    result = await db.user.update_one(_unchanged(found), {"$set": {"password": new}})
+    return replace(found, password=new) if result.matched_count else found
+
+
+async def replace_password(db: Database, found: Credentials, new: str, session: Session) -> Credentials | None:
+    """Store the hash of another password, and return what is stored; None when the password was changed meanwhile."""
+    change = {"$set": {"password": new}, "$inc": {"password_changes": 1}}
+    result = await db.user.update_one(_unchanged(found), change, session=session)
+    return replace(found, password=new, changes=found.changes + 1) if result.matched_count else None
 
 
 def to_user(document: Mapping[str, Any]) -> User:
@@ -179,8 +193,17 @@ def to_user(document: Mapping[str, Any]) -> User:
     )
 
 
+def _to_credentials(document: Mapping[str, Any]) -> Credentials:
+    password, changes = document.get("password", ""), document.get("password_changes", 0)
+    return Credentials(to_user(document), str(password), int(changes))
+
+
+def _unchanged(found: Credentials) -> Document:
+    return {"user_id": found.user.user_id, "password": found.password}
+
+
 class Gone(Exception):
-    """There is no such user any more."""
+    """There is no such user any more, or the password is another one."""
 
 
 class NumberTaken(Exception):

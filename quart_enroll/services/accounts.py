@@ -27,8 +27,8 @@ async def register(
     first_name: str,
     last_name: str,
     role: str = "student",
-) -> User:
-    """Make an account and return its user; the same request again returns the same user.
+) -> Credentials:
+    """Make an account and return its credentials; the same request again returns the same.
 
     Raises PasswordRefused, and EmailTaken when the address has an account with another password.
     """
@@ -45,18 +45,18 @@ async def register(
         except EmailTaken:
             return await _registered(db, hasher, email, password)
         else:
-            return user
+            return Credentials(user, hashed)
 
 
-async def _registered(db: Database, hasher: Hasher, email: str, password: str) -> User:
+async def _registered(db: Database, hasher: Hasher, email: str, password: str) -> Credentials:
     found = await users.find_credentials(db, email)
     if found is None or not await hasher.fits(password, found.password):
         raise EmailTaken
-    return found.user
+    return found
 
 
-async def check(db: Database, hasher: Hasher, *, email: str, password: str) -> User:
-    """Return the user whose address and password these are, else raise WrongCredentials.
+async def check(db: Database, hasher: Hasher, *, email: str, password: str) -> Credentials:
+    """Return the credentials that this address and password are, else raise WrongCredentials.
 
     Both refusals take the same time. A hash of an older method is replaced by one of today's.
     """
@@ -68,8 +68,8 @@ async def check(db: Database, hasher: Hasher, *, email: str, password: str) -> U
         raise WrongCredentials
     if hasher.is_old(found.password):
         with suppress(Busy):  # then another sign-in renews it
-            await users.replace_password(db, found.user.user_id, found.password, await hasher.hash(password))
-    return found.user
+            found = await users.renew_hash(db, found, await hasher.hash(password))
+    return found
 
 
 async def confirm(db: Database, hasher: Hasher, user: User, password: str) -> Credentials:
@@ -78,10 +78,9 @@ async def confirm(db: Database, hasher: Hasher, user: User, password: str) -> Cr
         checked = await check(db, hasher, email=user.email, password=password)
     except WrongCredentials:
         raise WrongPassword from None
-    found = await users.credentials_of(db, user.user_id)
-    if found is None or checked.user_id != user.user_id:  # the account is gone, or shares its address with an older one
+    if checked.user.user_id != user.user_id:  # the account is gone, or shares its address with an older one
         raise WrongPassword
-    return found
+    return checked
 
 
 async def change_password(
@@ -113,7 +112,7 @@ async def replace_password(
 
     async def body(session: Session) -> bool:
         user_id = found.user.user_id
-        if not await users.replace_password(db, user_id, found.password, hashed, session):
+        if not await users.replace_password(db, found, hashed, session):
             return False
         await end_everything(db, user_id, except_=keep, session=session)
         await notices.add_letter(db, Notice(now, user_id, "password_changed"), session)

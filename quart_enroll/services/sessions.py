@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from quart_enroll.errors import WrongCredentials
-from quart_enroll.models import Login, User
+from quart_enroll.models import Credentials, Login
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import logins, users
 from quart_enroll.repositories.logins import Found
@@ -45,7 +45,7 @@ def key_of(identity: str) -> str:
 
 async def sign_in(
     db: Database,
-    user: User,
+    found: Credentials,
     lifetimes: Lifetimes,
     now: datetime,
     *,
@@ -54,19 +54,19 @@ async def sign_in(
     agent: str = "",
     instead_of: str | None = None,
 ) -> Begun:
-    """Begin a sign-in of that user, under an identity that nobody can guess; end the identity `instead_of`.
+    """Begin a sign-in with what was found, under an identity that nobody can guess; end the identity `instead_of`.
 
-    Raises WrongCredentials when the account was removed in this moment.
+    Raises WrongCredentials when the account was removed, or its password changed, in this moment.
     """
     identity = secrets.token_urlsafe(32)
     ends = lifetimes.end(now, now, remembered=remember)
-    login = Login(key_of(identity), user.user_id, now, now, ends, remember, address[:50], agent[:100])
+    login = Login(key_of(identity), found.user.user_id, now, now, ends, remember, address[:50], agent[:100])
     if instead_of is not None:
         await logins.end(db, key_of(instead_of))
-    # The row comes first: an account that is removed meanwhile takes it along, or the next line notices.
+    # The row comes first: a removal or a new password meanwhile takes it along, or the next line notices.
     await logins.add(db, login)
     try:
-        return Begun(identity, await users.note_sign_in(db, user.user_id, now))
+        return Begun(identity, await users.note_sign_in(db, found, now))
     except users.Gone:
         await logins.end(db, login.key)
         raise WrongCredentials from None

@@ -8,6 +8,7 @@ from quart import Quart
 from werkzeug.security import generate_password_hash
 
 from quart_enroll.errors import Busy
+from quart_enroll.models import Credentials
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import users
 from quart_enroll.services import accounts
@@ -154,7 +155,7 @@ async def test_wrong_password_and_unknown_address_take_the_same_time(
 
 async def test_a_password_changed_meanwhile_is_not_overwritten_by_a_renewal(db: Database) -> None:
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": "the new one"}})
-    await users.replace_password(db, ADA.user_id, old="an older one", new="its renewal")
+    await users.renew_hash(db, Credentials(ADA, "an older one"), "its renewal")
     stored = await db.user.find_one({"user_id": ADA.user_id})
     assert stored is not None
     assert stored["password"] == "the new one"

@@ -8,12 +8,13 @@ from quart import Quart
 
 from quart_enroll.app import create_app
 from quart_enroll.errors import WrongCredentials
+from quart_enroll.models import Credentials
 from quart_enroll.mongo import Database
-from quart_enroll.repositories import logins
-from quart_enroll.services import browsers, sessions
+from quart_enroll.repositories import logins, users
+from quart_enroll.services import accounts, browsers, sessions
 from quart_enroll.services.sessions import REMEMBERED, key_of
 from quart_enroll.services.upgrade import Defaults, upgrade
-from tests.people import ADA, BOB, PASSWORD, Browser, Clock, config, text
+from tests.people import ADA, BOB, HASH, PASSWORD, Browser, Clock, config, text
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0"
 IDLE, AGE = timedelta(hours=3), timedelta(hours=10)
@@ -207,8 +208,25 @@ async def test_signing_out_everywhere_ends_every_sign_in_of_one_student(ada: Bro
 async def test_a_sign_in_of_an_account_that_was_just_removed_leaves_nothing(anyone: Browser, db: Database) -> None:
     await db.user.delete_one({"user_id": ADA.user_id})
     with pytest.raises(WrongCredentials):
-        await sessions.sign_in(db, ADA, sessions.Lifetimes(), Clock().now, remember=True)
+        await sessions.sign_in(db, Credentials(ADA, HASH), sessions.Lifetimes(), Clock().now, remember=True)
     assert await keys(db) == []
+
+
+async def test_a_sign_in_with_a_password_that_was_just_changed_leaves_nothing(anyone: Browser, db: Database) -> None:
+    found = await users.find_credentials(db, ADA.email)
+    assert found is not None
+    assert await accounts.replace_password(db, found, HASH, Clock().now)
+    with pytest.raises(WrongCredentials):
+        await sessions.sign_in(db, found, sessions.Lifetimes(), Clock().now, remember=True)
+    assert await keys(db) == []
+
+
+async def test_a_hash_that_is_renewed_meanwhile_ends_no_sign_in(anyone: Browser, db: Database) -> None:
+    found = await users.find_credentials(db, ADA.email)
+    assert found is not None
+    await users.renew_hash(db, found, "its renewal")
+    await sessions.sign_in(db, found, sessions.Lifetimes(), Clock().now, remember=True)
+    assert len(await keys(db)) == 1
 
 
 async def test_sign_ins_of_an_earlier_version_end(anyone: Browser, db: Database, clock: Clock) -> None:

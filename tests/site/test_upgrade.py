@@ -109,8 +109,8 @@ async def test_people_of_the_flask_site_sign_in_with_their_old_password(db: Data
     await upgrade(db, NOW, DEFAULTS)
     with Hasher("scrypt:1024:8:1", threads=1, queue=9) as hasher:
         for user_id, (_, email, _) in flask_era.PEOPLE.items():
-            user = await accounts.check(db, hasher, email=email, password=flask_era.PASSWORD)
-            assert user.user_id == user_id
+            found = await accounts.check(db, hasher, email=email, password=flask_era.PASSWORD)
+            assert found.user.user_id == user_id
     assert not await db.user.count_documents({"password": {"$not": {"$regex": "^scrypt:1024:8:1"}}})
 
 
