@@ -33,14 +33,13 @@ async def change() -> str | Response | Page:
     user = auth.signed_in()
     try:
         async with limits.guess(database(), known_browsers.asker(user.email), now()):
-            await accounts.change_password(
+            changed = await accounts.change_password(
                 database(),
                 hasher(),
                 user,
                 old=form.current_password.data or "",
                 new=form.password.data or "",
                 now=now(),
-                keep=auth.this_login().key,
             )
     except PleaseWait as refusal:
         return await please_wait(refusal, lambda: _change_page(form))
@@ -50,6 +49,9 @@ async def change() -> str | Response | Page:
     except PasswordRefused as refusal:
         form.password.errors = [refusal.sentence]
         return _change_page(form), 422
+    # A new identity here too: a copy of this browser's cookie has ended like everything else.
+    await auth.begin(changed, remember=auth.this_login().remembered)
+    known_browsers.remember(user.email)
     await flash("Your password is changed. All your other sign-ins and your tokens have ended.", "success")
     return redirect(url_for("account"), 303)
 

@@ -90,9 +90,9 @@ async def end_of_user(db: Database, user_id: int, key: str) -> None:
     await db.login.delete_one({"_id": key, "user_id": user_id})
 
 
-async def end_all(db: Database, user_id: int, except_: str | None, session: Session | None) -> None:
-    """End all sign-ins of the user, except the one of that key."""
-    await db.login.delete_many({"user_id": user_id, "_id": {"$ne": except_}}, session=session)
+async def end_all(db: Database, user_id: int, session: Session | None) -> None:
+    """End all sign-ins of the user."""
+    await db.login.delete_many({"user_id": user_id}, session=session)
 
 
 async def end_unusable(db: Database) -> int:

@@ -84,9 +84,9 @@ async def confirm(db: Database, hasher: Hasher, user: User, password: str) -> Cr
 
 
 async def change_password(
-    db: Database, hasher: Hasher, user: User, *, old: str, new: str, now: datetime, keep: str
-) -> None:
-    """Give the user the password `new`, and end everything but the sign-in of the key `keep`.
+    db: Database, hasher: Hasher, user: User, *, old: str, new: str, now: datetime
+) -> Credentials:
+    """Give the user the password `new`, end everything that the old one has begun, and return what signs in now.
 
     Raises PasswordRefused and WrongPassword. The same request again finds it done.
     """
@@ -94,43 +94,39 @@ async def change_password(
     try:
         found = await confirm(db, hasher, user, old)
     except WrongPassword:
-        now_stored = await users.credentials_of(db, user.user_id)
-        if now_stored is None or not await hasher.fits(new, now_stored.password):
+        stored = await users.credentials_of(db, user.user_id)
+        if stored is None or not await hasher.fits(new, stored.password):
             raise
-        return
-    if not await replace_password(db, found, await hasher.hash(new), now, keep=keep):
+        return stored
+    changed = await replace_password(db, found, await hasher.hash(new), now)
+    if changed is None:
         raise WrongPassword  # another browser was quicker
+    return changed
 
 
-async def replace_password(
-    db: Database, found: Credentials, hashed: str, now: datetime, *, keep: str | None = None
-) -> bool:
-    """Replace the hash, end everything but the sign-in of the key `keep`, and let an e-mail tell the user.
+async def replace_password(db: Database, found: Credentials, hashed: str, now: datetime) -> Credentials | None:
+    """Replace the hash, end everything that the password has begun, let an e-mail tell the user; return what is stored.
 
-    Returns False, and does nothing, when the password is another one than `found` by now.
+    Returns None, and does nothing, when the password is another one than `found` by now.
     """
 
-    async def body(session: Session) -> bool:
+    async def body(session: Session) -> Credentials | None:
         user_id = found.user.user_id
-        if not await users.replace_password(db, found, hashed, session):
-            return False
-        await end_everything(db, user_id, except_=keep, session=session)
-        await notices.add_letter(db, Notice(now, user_id, "password_changed"), session)
-        return True
+        changed = await users.replace_password(db, found, hashed, session)
+        if changed is not None:
+            await end_everything(db, user_id, session)
+            await notices.add_letter(db, Notice(now, user_id, "password_changed"), session)
+        return changed
 
     return await transaction(db, body)
 
 
-async def end_everything(
-    db: Database, user_id: int, *, except_: str | None = None, session: Session | None = None
-) -> None:
-    """End all that lets somebody act as this user: every token, every sign-in but the one of the key `except_`."""
-    await end_sign_ins(db, user_id, except_=except_, session=session)
+async def end_everything(db: Database, user_id: int, session: Session | None = None) -> None:
+    """End all that lets somebody act as this user: every sign-in and every token."""
+    await end_sign_ins(db, user_id, session)
     await tokens.end_all(db, user_id, session)
 
 
-async def end_sign_ins(
-    db: Database, user_id: int, *, except_: str | None = None, session: Session | None = None
-) -> None:
-    """End every sign-in of this user but the one of the key `except_`; programs that have a token go on."""
-    await logins.end_all(db, user_id, except_, session)
+async def end_sign_ins(db: Database, user_id: int, session: Session | None = None) -> None:
+    """End every sign-in of this user; programs that have a token go on."""
+    await logins.end_all(db, user_id, session)

@@ -30,7 +30,7 @@ async def remove_account(db: Database, hasher: Hasher, user: User, password: str
         if found.role == "registrar" and not await users.has_another_registrar(db, user.user_id, session):
             raise LastRegistrar
         await _leave(step, user.user_id)
-        await accounts.end_everything(db, user.user_id, session=session)
+        await accounts.end_everything(db, user.user_id, session)
         await personal.remove(db, user.user_id, session)
         await seats.settle(step)
 

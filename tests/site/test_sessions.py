@@ -65,6 +65,24 @@ async def test_a_copied_cookie_is_dead_after_signing_out(ada: Browser, app: Quar
     assert not await is_signed_in(thief)
 
 
+async def test_a_copied_cookie_is_dead_after_changing_the_password(ada: Browser, app: Quart) -> None:
+    thief = copy_of(ada, app)
+    fresh = "quiet purple tractor"
+    form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
+    assert (await ada.post("/account/password", form=form)).location == "/account"
+    assert await is_signed_in(ada)
+    assert not await is_signed_in(thief)
+
+
+async def test_a_remembered_sign_in_stays_one_when_the_password_changes(anyone: Browser, clock: Clock) -> None:
+    await anyone.sign_in(ADA, remember_me="y")
+    fresh = "quiet purple tractor"
+    form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
+    await anyone.post("/account/password", form=form)
+    clock.now += REMEMBERED - timedelta(seconds=1)
+    assert await is_signed_in(anyone)
+
+
 async def test_a_sign_in_that_nobody_uses_ends_after_the_idle_time(ada: Browser, clock: Clock) -> None:
     clock.now += IDLE
     assert not await is_signed_in(ada)
