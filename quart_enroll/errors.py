@@ -252,6 +252,15 @@ class AccountGone(Refused):
         super().__init__("This account is deleted. Nothing was changed.")
 
 
+class SignInEnded(Refused):
+    """The sign-in was ended while one of its requests was on the way."""
+
+    code = "sign_in_ended"
+
+    def __init__(self) -> None:
+        super().__init__("This sign-in has ended. Nothing was changed. Please sign in again.")
+
+
 class LinkDead(Refused):
     code = "link_dead"
 

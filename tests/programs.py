@@ -7,7 +7,8 @@ from quart.wrappers import Response
 
 from quart_enroll.models import User
 from quart_enroll.mongo import Database
-from quart_enroll.services import tokens
+from quart_enroll.repositories import users
+from quart_enroll.services import sessions, tokens
 from tests.people import FALL_MORNING, SPRING
 
 ENROLLMENTS, SWAPS, WAITLIST = "/api/v1/me/enrollments", "/api/v1/me/swaps", "/api/v1/me/waitlist"
@@ -43,7 +44,11 @@ class Program:
 async def token(db: Database, user: User, scope: str = "enroll", **facts: Any) -> str:
     """Make a token that lives until spring."""
     given = {"name": "program", "expires_at": SPRING.withdraw_deadline, "now": FALL_MORNING} | facts
-    text, _ = await tokens.make(db, user.user_id, scope=scope, **given)
+    found = await users.credentials_of(db, user.user_id)
+    assert found is not None
+    begun = await sessions.sign_in(db, found, sessions.Lifetimes(), given["now"], remember=False)
+    text, _ = await tokens.make(db, user.user_id, scope=scope, login=sessions.key_of(begun.identity), **given)
+    await sessions.sign_out(db, begun.identity)
     return text
 
 

@@ -29,6 +29,7 @@ async def tokens() -> str | tuple[str, int]:
             scope=form.scope.data,
             expires_at=form.end(),
             now=now(),
+            login=auth.this_login().key,
         )
     except (TokenNameTaken, TooManyTokens) as refusal:
         form.name.errors = [refusal.sentence]

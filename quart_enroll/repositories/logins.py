@@ -28,6 +28,7 @@ SCHEMA = {
         "remembered": {"bsonType": "bool"},
         "address": {"bsonType": "string", "maxLength": 50},
         "agent": {"bsonType": "string", "maxLength": 100},
+        "held": {"bsonType": ["int", "long"]},
     },
 }
 
@@ -78,6 +79,12 @@ async def use(db: Database, login: Login, now: datetime, expires_at: datetime) -
         {"_id": login.key, "last_used_at": login.last_used_at},
         {"$set": {"last_used_at": now, "expires_at": expires_at}},
     )
+
+
+async def hold(db: Database, key: str, session: Session) -> bool:
+    """Let the sign-in not end before the transaction does; return False when it has ended already."""
+    result = await db.login.update_one({"_id": key}, {"$inc": {"held": 1}}, session=session)
+    return bool(result.matched_count)
 
 
 async def end(db: Database, key: str) -> None:

@@ -35,10 +35,10 @@ SCHEMA = {
 }
 
 
-async def add(db: Database, token: Token, digest: str) -> None:
+async def add(db: Database, token: Token, digest: str, session: Session | None = None) -> None:
     """Store a new token under its hash; raise TokenNameTaken when the user has one of that name."""
     try:
-        await db.token.insert_one({"_id": digest} | asdict(token))
+        await db.token.insert_one({"_id": digest} | asdict(token), session=session)
     except DuplicateKeyError as error:
         if "name" not in duplicate_key(error):
             raise

@@ -4,10 +4,11 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from quart_enroll.errors import TooManyTokens
+from quart_enroll.errors import SignInEnded, TooManyTokens
 from quart_enroll.models import Token, User
-from quart_enroll.mongo import Database
-from quart_enroll.repositories import tokens
+from quart_enroll.mongo import Database, Session
+from quart_enroll.repositories import logins, tokens
+from quart_enroll.transactions import transaction
 
 PREFIX = "qe_"
 """How every token begins, so that people and scanners of source code know one when they see it."""
@@ -23,18 +24,25 @@ NOTED_EVERY = timedelta(hours=1)
 
 
 async def make(
-    db: Database, user_id: int, *, name: str, scope: str, expires_at: datetime, now: datetime
+    db: Database, user_id: int, *, name: str, scope: str, expires_at: datetime, now: datetime, login: str
 ) -> tuple[str, Token]:
-    """Make a token and return its text, which nobody can find out later.
+    """Make a token in the sign-in of the key `login` and return its text, which nobody can find out later.
 
-    Raises TokenNameTaken, so that a form that is sent twice makes one token; and TooManyTokens.
+    Raises TokenNameTaken, so that a form that is sent twice makes one token; TooManyTokens; and SignInEnded.
     """
     await tokens.clear_ended(db, user_id, now)
     if len(await tokens.of_user(db, user_id, now)) >= MOST:
         raise TooManyTokens(MOST)
     text = PREFIX + secrets.token_urlsafe(32)
     token = Token(secrets.token_hex(8), user_id, name, scope, created_at=now, expires_at=expires_at)
-    await tokens.add(db, token, _digest(text))
+
+    async def body(session: Session) -> None:
+        # Whatever ends the sign-in ends tokens too, and must not miss one that is being made.
+        if not await logins.hold(db, login, session):
+            raise SignInEnded
+        await tokens.add(db, token, _digest(text), session)
+
+    await transaction(db, body)
     return text, token
 
 

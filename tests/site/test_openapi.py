@@ -23,10 +23,10 @@ from schemathesis.specs.openapi.checks import (
 from quart_enroll import mongo
 from quart_enroll.api.v1.document import EXTENSION
 from quart_enroll.app import create_app
-from quart_enroll.services import tokens
 from tests import school
 from tests.local import fresh_database, server
 from tests.people import ADA, METHOD, TERMS, config
+from tests.programs import token
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
@@ -61,10 +61,7 @@ async def _begin(uri: str) -> str:
     async with mongo.open_database(uri, 20) as db:
         await school.build(db)
         await school.fill(db, calendar)
-        text, _ = await tokens.make(
-            db, ADA.user_id, name="program", scope="enroll", expires_at=now + timedelta(days=1), now=now
-        )
-        return text
+        return await token(db, ADA, expires_at=now + timedelta(days=1), now=now)
 
 
 def test_the_document_tells_of_every_address(site: tuple[str, str]) -> None:
