@@ -21,7 +21,7 @@ async def register() -> str | Response | Page:
     if auth.user():
         return await _signed_in_already()
     form = await RegisterForm.from_request(next=request.args.get("next"))
-    if request.method == "GET":
+    if request.method != "POST":
         return _register_page(form)
     if not form.validate():
         return _register_page(form), 422
@@ -44,7 +44,7 @@ async def login() -> str | Response | Page:
     if auth.user() and request.method != "POST":
         return await _signed_in_already()
     form = await LoginForm.from_request(next=request.args.get("next"))
-    if request.method == "GET":
+    if request.method != "POST":
         return _login_page(form)
     if not form.validate():
         return _login_page(form), 422

@@ -17,7 +17,7 @@ from quart_enroll.services import tokens as service
 @login_required
 async def tokens() -> str | tuple[str, int]:
     form = await TokenForm.fresh()
-    if request.method == "GET":
+    if request.method != "POST":
         return await _page(form)
     if not form.validate():
         return await _page(form), 422

@@ -126,6 +126,12 @@ async def test_each_door_opens_for_whom_it_should(rule: str, anyone: Browser, ad
     assert tuple(answers) == DOORS[rule]
 
 
+@pytest.mark.parametrize("rule", sorted({*DOORS} - {"/logout"}))  # which lets nobody be signed out by a glance
+async def test_a_glance_at_a_door_tells_what_a_look_does(rule: str, anyone: Browser, ada: Browser) -> None:
+    answers = [(await visitor.client.head(address(rule))).status_code for visitor in (anyone, ada)]
+    assert tuple(answers) == DOORS[rule][:2]
+
+
 @pytest.mark.parametrize("path", CHANGES)
 async def test_nobody_changes_anything_without_signing_in(path: str, anyone: Browser) -> None:
     response = await anyone.post(path, form={"courseID": "1111"})
