@@ -1,7 +1,8 @@
 """A new password for who has forgotten the old one: by a signed link that works once, and for an hour.
 
-Nothing is stored for it. The link names the user and carries a digest of the hash that the password has when the link
-is made; any new password changes the hash, and so every link that was made before is dead.
+Nothing is stored for it. The link names the user and carries a digest of the address and of the hash that the password
+has when the link is made; any new password changes the hash, and so every link that was made before is dead. So is one
+that went to an address that is no longer the user's.
 """
 
 from datetime import datetime, timedelta
@@ -67,4 +68,4 @@ async def reset(db: Database, hasher: Hasher, links: Links, *, token: str, passw
 
 
 def _seal(found: Credentials) -> str:
-    return sha256(f"{found.user.user_id} {found.password}".encode()).hexdigest()[:32]
+    return sha256(f"{found.user.user_id} {found.password} {found.user.email}".encode()).hexdigest()[:32]

@@ -112,6 +112,14 @@ async def test_a_change_sent_twice_is_done(ada: Browser, app: Quart, db: Databas
     assert len(await letters(db, clock)) == 1
 
 
+async def test_a_link_is_dead_when_the_account_has_another_address(anyone: Browser, db: Database, clock: Clock) -> None:
+    path = await forgotten(anyone, db, clock)
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"email": "ada.new@school.example"}})
+    await anyone.get(path)
+    assert (await anyone.get("/password/reset")).status_code == 410
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 410
+
+
 async def test_of_two_changes_at_once_one_is_told_that_the_password_is_another(ada: Browser, app: Quart) -> None:
     words = ["one horse battery", "two horse battery"]
     sent = [ada.post("/account/password", form=change(password=password)) for password in words]
