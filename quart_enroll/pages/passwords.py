@@ -52,7 +52,10 @@ async def change() -> str | Response | Page:
     # A new identity here too: a copy of this browser's cookie has ended like everything else.
     await auth.begin(changed, remember=auth.this_login().remembered)
     known_browsers.remember(user.email)
-    await flash("Your password is changed. All your other sign-ins and your tokens have ended.", "success")
+    await flash(
+        "Your password is changed. Your other sign-ins, tokens and calendar address have ended.",
+        "success",
+    )
     return redirect(url_for("account"), 303)
 
 

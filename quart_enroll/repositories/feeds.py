@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pymongo import IndexModel
 
-from quart_enroll.mongo import Database, Document
+from quart_enroll.mongo import Database, Document, Session
 
 INDEXES = [IndexModel("user_id", unique=True), IndexModel("token", unique=True)]
 
@@ -24,9 +24,9 @@ async def put(db: Database, user_id: int, token: str, made_at: datetime) -> None
     await db.feed.update_one({"user_id": user_id}, {"$set": {"token": token, "made_at": made_at}}, upsert=True)
 
 
-async def remove(db: Database, user_id: int) -> None:
+async def remove(db: Database, user_id: int, session: Session | None = None) -> None:
     """Take the student's token away; nothing happens when there is none."""
-    await db.feed.delete_one({"user_id": user_id})
+    await db.feed.delete_one({"user_id": user_id}, session=session)
 
 
 async def made_at(db: Database, user_id: int) -> datetime | None:

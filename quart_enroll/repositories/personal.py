@@ -16,7 +16,7 @@ HANDED_OUT = {
     "notice": {"_id": 0},
     "plan": {"_id": 0},
     "alert": {"_id": 0},
-    "feed": {"_id": 0},
+    "feed": {"_id": 0, "token": 0},
 }
 """The collections that know of users, and what of their rows stays inside: secrets, the database's own keys."""
 

@@ -8,7 +8,7 @@ from time import monotonic
 from quart_enroll.errors import Busy, EmailTaken, WrongCredentials, WrongPassword
 from quart_enroll.models import Credentials, Notice, User
 from quart_enroll.mongo import Database, Session
-from quart_enroll.repositories import logins, notices, tokens, users
+from quart_enroll.repositories import feeds, logins, notices, tokens, users
 from quart_enroll.services import password_rules
 from quart_enroll.services.passwords import Hasher, decoy
 from quart_enroll.transactions import transaction
@@ -122,9 +122,10 @@ async def replace_password(db: Database, found: Credentials, hashed: str, now: d
 
 
 async def end_everything(db: Database, user_id: int, session: Session | None = None) -> None:
-    """End all that lets somebody act as this user: every sign-in and every token."""
+    """End all that lets somebody in as this user: every sign-in, every token, the address of the calendar."""
     await end_sign_ins(db, user_id, session)
     await tokens.end_all(db, user_id, session)
+    await feeds.remove(db, user_id, session)
 
 
 async def end_sign_ins(db: Database, user_id: int, session: Session | None = None) -> None:

@@ -13,7 +13,21 @@ from icalendar import Calendar, Event
 
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import terms
-from tests.people import ADA, EVENINGS, FALL, FALL_MORNING, SCHOOL, SPRING, Browser, Clock, at, teach, text, told
+from tests.people import (
+    ADA,
+    EVENINGS,
+    FALL,
+    FALL_MORNING,
+    PASSWORD,
+    SCHOOL,
+    SPRING,
+    Browser,
+    Clock,
+    at,
+    teach,
+    text,
+    told,
+)
 
 FILE = "/enrollment/calendar.ics"
 
@@ -167,6 +181,22 @@ async def test_an_address_can_be_ended_and_that_is_safe_to_repeat(ada: Browser, 
         assert await told(ada, "/enrollment/calendar/end") == "The secret address of your calendar leads nowhere now."
     assert (await anyone.get(path)).status_code == 404
     assert "End the secret address" not in await ada.read("/enrollment")
+
+
+async def test_a_new_password_ends_the_address(ada: Browser, anyone: Browser) -> None:
+    address, fresh = await new_address(ada), "quiet purple tractor"
+    form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
+    assert (await ada.post("/account/password", form=form)).status_code == 303
+    assert (await anyone.get(address)).status_code == 404
+
+
+async def test_the_data_of_the_account_has_no_hash_of_the_address(ada: Browser, db: Database) -> None:
+    await new_address(ada)
+    stored = await db.feed.find_one({})
+    found = await ada.read("/account/data")
+    assert stored is not None
+    assert '"made_at"' in found
+    assert stored["token"] not in found
 
 
 async def test_nobody_ends_the_address_of_another(ada: Browser, bob: Browser, anyone: Browser) -> None:
