@@ -12,7 +12,7 @@ run: .venv/ready .env ## Run the site on this machine and open it in a browser
 	@$(IN_VENV) quart --app asgi develop
 
 test: lint ## Check everything: style, types, floors, all tests (what CI does)
-	@$(IN_VENV) pytest
+	@$(IN_VENV) pytest -n auto --maxprocesses 4 --dist worksteal
 
 test-fast: .venv/ready ## Run the tests that need no database, in seconds
 	@$(IN_VENV) pytest tests/fast tests/test_config.py

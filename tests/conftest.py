@@ -5,12 +5,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
+from jinja2 import FileSystemBytecodeCache
 from pymongo import MongoClient
 
 from quart_enroll.commands.local_mongod import LocalMongodError, local_mongod
+from quart_enroll.rendering import PageEnvironment
 from tests.local import fresh_database
 
 ROOM = 2 * 1024**3
@@ -24,6 +27,15 @@ def quick_folder() -> Iterator[Path]:
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM
     with tempfile.TemporaryDirectory(prefix="quart-enroll-", dir=memory if roomy else None) as folder:
         yield Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what Jinja makes of a template for the next test: compiling takes longer than most tests."""
+    kept = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PageEnvironment, "__init__", partialmethod(PageEnvironment.__init__, bytecode_cache=kept))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def project(quick_folder: Path, request: pytest.FixtureRequest) -> Path:
     """Give a checkout of its own, without a database yet."""
     copy = quick_folder / request.node.name
     for folder in ("quart_enroll", "data"):
-        shutil.copytree(PROJECT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PROJECT / folder, copy / folder)
     for file in ("asgi.py", "config.py", "hypercorn_conf.py"):
         shutil.copy(PROJECT / file, copy)
     return copy
