@@ -1,9 +1,11 @@
 # What one does with this project; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench-signin lint clean
+.PHONY: help run test test-fast bench-signin translations lint clean
 
 PYTHON ?= python3.13 python3.12 python3.11 python3 python
 IN_VENV := .venv/bin/python -m
+PYBABEL := $(IN_VENV) babel.messages.frontend -q
+SENTENCES := --no-wrap --no-location --sort-by-file -c Translators: -k Sentence -k lazy -k plural:1,2
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -19,6 +21,13 @@ test-fast: .venv/ready ## Run the tests that need no database, in seconds
 
 bench-signin: .venv/ready ## Measure how long others wait while 150 people sign in at once
 	@$(IN_VENV) tests.bench.signin
+
+translations: .venv/ready ## Collect the site's sentences in quart_enroll/translations, for who translates them
+	@$(PYBABEL) extract -F pyproject.toml -o .messages.pot $(SENTENCES) quart_enroll
+	@for file in quart_enroll/translations/*.po; do \
+	  $(PYBABEL) update -i .messages.pot -o $$file -l $$(basename $$file .po) \
+	    --no-wrap --ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date || exit; \
+	done; rm .messages.pot
 
 lint: .venv/ready ## Check style, types and floors
 	@$(IN_VENV) ruff check .

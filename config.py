@@ -15,6 +15,7 @@ from pymongo.uri_parser import parse_uri
 from werkzeug.security import generate_password_hash
 
 from quart_enroll.kept import kept
+from quart_enroll.language import known
 from quart_enroll.mail import mail_from, public_url, smtp_url
 
 HERE = Path(__file__).parent
@@ -96,6 +97,13 @@ def _folder(text: str) -> Path:
     return path
 
 
+def _languages(text: str) -> tuple[str, ...]:
+    languages = tuple(dict.fromkeys(text.replace(",", " ").split()))
+    if not set(languages) <= set(known()):
+        raise ValueError(f"must name some of {', '.join(known())}, with blanks between them")
+    return languages
+
+
 def _origins(text: str) -> tuple[str, ...]:
     origins = tuple(text.replace(",", " ").split())
     for origin in origins:
@@ -138,6 +146,11 @@ class Config:
     )
     template_overrides: Path | None = _setting(  # noqa: RUF009  # it gives a dataclass field
         "A folder with the school's own templates, searched before those of the site.", _folder, default=None
+    )
+    languages: tuple[str, ...] = _setting(
+        "Languages to offer, like es en, the first where browsers ask for none; all, or English with own templates.",
+        _languages,
+        default=(),
     )
     timezone: str = _setting(
         "The school's clock: for terms that name no other, and for times in files without an offset.",

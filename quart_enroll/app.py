@@ -19,7 +19,7 @@ from werkzeug import Response as BaseResponse
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from quart_enroll import assets, auth, commands, headers, mongo, proxies, rendering, routes
+from quart_enroll import assets, auth, commands, headers, language, mongo, proxies, reader, rendering, routes
 from quart_enroll.api.v1 import cors, document
 from quart_enroll.context import EXTENSION, Open
 from quart_enroll.errors import Busy, PleaseWait, Refused, UnknownTerm
@@ -94,6 +94,7 @@ def create_app(
     rendering.init_app(app, config.template_overrides, auth.template_names, lambda: {"csrf_token": csrf_token})
     assets.init_app(app, config.template_overrides)
     app.before_request(number_request)
+    reader.init_app(app, _languages(config))
     app.before_request(redirect_by_path)
     app.before_request(proxies.insist_on_https)
     auth.init_app(app, remembered=REMEMBERED)
@@ -111,6 +112,7 @@ def create_app(
 
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
+        language.speak(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
         threads = config.password_threads or max(1, (os.cpu_count() or 1) // config.web_concurrency)
         with Hasher(config.password_method, threads=threads, queue=config.password_queue) as hasher:
             async with (
@@ -144,6 +146,11 @@ def _configure(app: Quart, config: "Config") -> None:
         QUART_AUTH_COOKIE_SECURE=secure,
         TEMPLATES_AUTO_RELOAD=not secure,
     )
+
+
+def _languages(config: "Config") -> tuple[str, ...]:
+    """Return the languages to offer; a school's own templates are in one, and nobody knows better which."""
+    return config.languages or ((language.ENGLISH,) if config.template_overrides else language.known())
 
 
 def _sender(config: "Config") -> Sender | None:
@@ -186,4 +193,4 @@ async def refuse_forged() -> None:
         return
     await request.form  # a body that is too large or too slow is refused here, before anything looks into it
     if not comes_from_this_site() and not await has_token():
-        abort(400, errors.FORGED)
+        abort(400, str(errors.FORGED))

@@ -5,7 +5,7 @@ Programs that use the API send a token or a password instead; then the cookie co
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from quart import Quart, abort, current_app, g, request, session
 from quart_auth import AuthUser, QuartAuth, current_user, login_required, login_user, logout_user
 
-from quart_enroll import known_browsers, problems
+from quart_enroll import known_browsers, problems, reader
 from quart_enroll.context import database, hasher, lifetimes, now
 from quart_enroll.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
 from quart_enroll.models import Credentials, Login, User
@@ -76,6 +76,7 @@ async def identify() -> None:
         logout_user()
     else:
         g.login, g.user, g.has_notices = found
+        reader.speak_to(g.user)
 
 
 async def _identify_program() -> User:
@@ -157,7 +158,8 @@ async def begin(found: Credentials, *, remember: bool) -> datetime | None:
         instead_of=current_user.auth_id,
     )
     session.clear()
-    g.user = found.user
+    g.user = replace(found.user, language=begun.language)
+    reader.speak_to(g.user)
     login_user(Visitor(begun.identity), remember)
     return begun.last
 
@@ -173,6 +175,7 @@ def forget() -> None:
     """Take the cookies of a sign-in back that has ended."""
     session.clear()
     g.user = None
+    reader.speak_to(None)
     logout_user()
 
 

@@ -4,22 +4,32 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from math import ceil
 
+from quart_enroll.language import Moment, Sentence, TermName, plural, together
+
 
 class Refused(Exception):
-    """The rules say no; `sentence` tells a person why, `code` tells a program."""
+    """The rules say no; `sentence` tells a person why in their language, `code` tells a program.
+
+    `why` is the sentence in no language yet, for who reads it later.
+    """
 
     code = "refused"
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, why: Sentence) -> None:
+        super().__init__(str(why))
+        self.why = why
+
+    @property
+    def sentence(self) -> str:
+        """The sentence in the language of who asks."""
+        return str(self.why)
 
 
 class UnknownCourse(Refused):
     code = "unknown_course"
 
     def __init__(self, courseID: str) -> None:
-        super().__init__(f"There is no course {courseID} in the catalog.")
+        super().__init__(Sentence("There is no course %(courseID)s in the catalog.", courseID=courseID))
 
 
 class UnknownTerm(Refused):
@@ -28,7 +38,7 @@ class UnknownTerm(Refused):
     code = "unknown_term"
 
     def __init__(self, text: str, known: Sequence[str]) -> None:
-        super().__init__(f"There is no term “{text}” in the catalog.")
+        super().__init__(Sentence("There is no term “%(text)s” in the catalog.", text=text))
         self.known = known
 
 
@@ -38,7 +48,7 @@ class NoTerms(UnknownTerm):
     code = "no_terms"
 
     def __init__(self) -> None:
-        Refused.__init__(self, "The school has no terms yet.")
+        Refused.__init__(self, Sentence("The school has no terms yet."))
         self.known = []
 
 
@@ -48,21 +58,35 @@ class TermNeeded(Refused):
     code = "term_needed"
 
     def __init__(self, title: str, terms: Sequence[str]) -> None:
-        super().__init__(f"{title} is on your schedule for {_and(terms)}. Say for which term. Nothing was changed.")
+        super().__init__(
+            Sentence(
+                "%(title)s is on your schedule for %(terms)s. Say for which term. Nothing was changed.",
+                title=title,
+                terms=tuple(TermName(term) for term in terms),
+            )
+        )
 
 
 class NotTaught(Refused):
     code = "not_taught"
 
-    def __init__(self, title: str, term: str) -> None:
-        super().__init__(f"{title} is not taught in {term}.")
+    def __init__(self, title: str, term: str = "") -> None:
+        if term:
+            why = Sentence("%(title)s is not taught in %(term)s.", title=title, term=TermName(term))
+        else:
+            why = Sentence("%(title)s is not taught in the coming terms.", title=title)
+        super().__init__(why)
 
 
 class UnknownSection(Refused):
     code = "unknown_section"
 
     def __init__(self, title: str, section: str, term: str) -> None:
-        super().__init__(f"{title} has no section {section} in {term}.")
+        super().__init__(
+            Sentence(
+                "%(title)s has no section %(section)s in %(term)s.", title=title, section=section, term=TermName(term)
+            )
+        )
 
 
 class NotOpenYet(Refused):
@@ -70,29 +94,35 @@ class NotOpenYet(Refused):
 
     code = "not_open_yet"
 
-    def __init__(self, term: str, opens: str) -> None:
-        super().__init__(f"Enrollment for {term} opens on {opens}.")
+    def __init__(self, term: str, opens: Moment) -> None:
+        super().__init__(Sentence("Enrollment for %(term)s opens on %(opens)s.", term=TermName(term), opens=opens))
 
 
 class Closed(Refused):
     code = "closed"
 
-    def __init__(self, term: str, closed: str) -> None:
-        super().__init__(f"Enrollment for {term} closed on {closed}.")
+    def __init__(self, term: str, closed: Moment) -> None:
+        super().__init__(Sentence("Enrollment for %(term)s closed on %(closed)s.", term=TermName(term), closed=closed))
 
 
 class DropClosed(Refused):
     code = "drop_closed"
 
-    def __init__(self, title: str, closed: str) -> None:
-        super().__init__(f"{title} could be given back until {closed}. Please ask the registrar.")
+    def __init__(self, title: str, closed: Moment) -> None:
+        super().__init__(
+            Sentence(
+                "%(title)s could be given back until %(closed)s. Please ask the registrar.", title=title, closed=closed
+            )
+        )
 
 
 class AlreadyEnrolled(Refused):
     code = "already_enrolled"
 
     def __init__(self, title: str, term: str) -> None:
-        super().__init__(f"You are already enrolled in {title} for {term}.")
+        super().__init__(
+            Sentence("You are already enrolled in %(title)s for %(term)s.", title=title, term=TermName(term))
+        )
         self.term = term
 
 
@@ -100,15 +130,24 @@ class AlreadyWaiting(Refused):
     code = "already_waiting"
 
     def __init__(self, title: str, section: str) -> None:
-        super().__init__(f"You are already waiting for a seat in {title}, section {section}.")
+        super().__init__(
+            Sentence(
+                "You are already waiting for a seat in %(title)s, section %(section)s.", title=title, section=section
+            )
+        )
 
 
 class NotEnrolled(Refused):
     code = "not_enrolled"
 
     def __init__(self, title: str, term: str = "") -> None:
-        where = f"{title} for {term}" if term else title
-        super().__init__(f"You are not enrolled in {where}. Nothing was changed.")
+        if term:
+            why = Sentence(
+                "You are not enrolled in %(title)s for %(term)s. Nothing was changed.", title=title, term=TermName(term)
+            )
+        else:
+            why = Sentence("You are not enrolled in %(title)s. Nothing was changed.", title=title)
+        super().__init__(why)
         self.term = term
 
 
@@ -116,8 +155,13 @@ class NotWaiting(Refused):
     code = "not_waiting"
 
     def __init__(self, title: str, term: str = "") -> None:
-        what = f"{title} in {term}" if term else title
-        super().__init__(f"You are not waiting for {what}. Nothing was changed.")
+        if term:
+            why = Sentence(
+                "You are not waiting for %(title)s in %(term)s. Nothing was changed.", title=title, term=TermName(term)
+            )
+        else:
+            why = Sentence("You are not waiting for %(title)s. Nothing was changed.", title=title)
+        super().__init__(why)
 
 
 class SectionFull(Refused):
@@ -126,13 +170,19 @@ class SectionFull(Refused):
     code = "section_full"
 
     def __init__(self, title: str, section: str, *, can_wait: bool = False, others: Sequence[str] = ()) -> None:
-        sentence = f"{title}, section {section}, is full."
+        why = [Sentence("%(title)s, section %(section)s, is full.", title=title, section=section)]
         if others:
-            sentence += f" {'Sections' if len(others) > 1 else 'Section'} {_and(others)} "
-            sentence += f"{'have' if len(others) > 1 else 'has'} seats that fit your schedule."
+            why.append(
+                plural(
+                    "Section %(others)s has seats that fit your schedule.",
+                    "Sections %(others)s have seats that fit your schedule.",
+                    len(others),
+                    others=tuple(others),
+                )
+            )
         if can_wait:
-            sentence += " You can join the waitlist."
-        super().__init__(sentence)
+            why.append(Sentence("You can join the waitlist."))
+        super().__init__(together(why))
         self.others = others
 
 
@@ -140,28 +190,42 @@ class WaitlistFull(Refused):
     code = "waitlist_full"
 
     def __init__(self, title: str, section: str) -> None:
-        super().__init__(f"The waitlist of {title}, section {section}, is full.")
+        super().__init__(
+            Sentence("The waitlist of %(title)s, section %(section)s, is full.", title=title, section=section)
+        )
 
 
 class TimeConflict(Refused):
     code = "time_conflict"
 
-    def __init__(self, title: str, other: str, when: str) -> None:
-        super().__init__(f"{title} meets at the same time as {other}: {when}.")
+    def __init__(self, title: str, other: str, when: Sentence) -> None:
+        super().__init__(
+            Sentence("%(title)s meets at the same time as %(other)s: %(when)s.", title=title, other=other, when=when)
+        )
 
 
 class CreditLimit(Refused):
     code = "credit_limit"
 
     def __init__(self, title: str, *, adds: float, has: float, limit: float) -> None:
-        super().__init__(f"{title} has {adds:g} credits, and you have {has:g} already; the limit is {limit:g}.")
+        super().__init__(
+            Sentence(
+                "%(title)s has %(adds)s credits, and you have %(has)s already; the limit is %(limit)s.",
+                title=title,
+                adds=adds,
+                has=has,
+                limit=limit,
+            )
+        )
 
 
 class PrerequisiteMissing(Refused):
     code = "prerequisite_missing"
 
     def __init__(self, title: str, missing: Sequence[str]) -> None:
-        super().__init__(f"{title} needs {_and(missing)} from an earlier term.")
+        super().__init__(
+            Sentence("%(title)s needs %(missing)s from an earlier term.", title=title, missing=tuple(missing))
+        )
 
 
 class CorequisitesWouldGo(Refused):
@@ -170,7 +234,15 @@ class CorequisitesWouldGo(Refused):
     code = "corequisites_would_go"
 
     def __init__(self, title: str, others: Sequence[str], courses: Sequence[str]) -> None:
-        super().__init__(f"{_and(others)} can’t be taken without {title}, and would be given back with it.")
+        super().__init__(
+            plural(
+                "%(others)s can’t be taken without %(title)s, and would be given back with it.",
+                "%(others)s can’t be taken without %(title)s, and would be given back with it.",
+                len(others),
+                others=tuple(others),
+                title=title,
+            )
+        )
         self.courses = courses
 
 
@@ -180,36 +252,51 @@ class SeatOpen(Refused):
     code = "seat_open"
 
     def __init__(self, title: str, section: str) -> None:
-        super().__init__(f"{title}, section {section}, has an open seat: you can take it now.")
+        super().__init__(
+            Sentence(
+                "%(title)s, section %(section)s, has an open seat: you can take it now.", title=title, section=section
+            )
+        )
 
 
 class TooManyAlerts(Refused):
     code = "too_many_alerts"
 
     def __init__(self, most: int) -> None:
-        super().__init__(f"You asked to be told of seats in {most} sections already. End one of those first.")
+        super().__init__(
+            Sentence("You asked to be told of seats in %(most)s sections already. End one of those first.", most=most)
+        )
 
 
 class PlanFull(Refused):
     code = "plan_full"
 
     def __init__(self, term: str, most: int) -> None:
-        super().__init__(f"Your plan for {term} has {most} courses already. Remove one first.")
+        super().__init__(
+            Sentence(
+                "Your plan for %(term)s has %(most)s courses already. Remove one first.", term=TermName(term), most=most
+            )
+        )
 
 
 class NotPlanned(Refused):
     code = "not_planned"
 
     def __init__(self, title: str, term: str = "") -> None:
-        where = f"your plan for {term}" if term else "your plan"
-        super().__init__(f"{title} is not in {where}. Nothing was changed.")
+        if term:
+            why = Sentence(
+                "%(title)s is not in your plan for %(term)s. Nothing was changed.", title=title, term=TermName(term)
+            )
+        else:
+            why = Sentence("%(title)s is not in your plan. Nothing was changed.", title=title)
+        super().__init__(why)
 
 
 class EmailTaken(Refused):
     code = "email_taken"
 
     def __init__(self) -> None:
-        super().__init__("There is already an account with this address. Sign in, or use another address.")
+        super().__init__(Sentence("There is already an account with this address. Sign in, or use another address."))
 
 
 class WrongCredentials(Refused):
@@ -218,7 +305,7 @@ class WrongCredentials(Refused):
     code = "wrong_credentials"
 
     def __init__(self) -> None:
-        super().__init__("The email address or the password is not right. Please try again.")
+        super().__init__(Sentence("The email address or the password is not right. Please try again."))
 
 
 class PasswordRefused(Refused):
@@ -233,14 +320,16 @@ class WrongPassword(Refused):
     code = "wrong_password"
 
     def __init__(self) -> None:
-        super().__init__("That is not your password.")
+        super().__init__(Sentence("That is not your password."))
 
 
 class LastRegistrar(Refused):
     code = "last_registrar"
 
     def __init__(self) -> None:
-        super().__init__("You are the only registrar. Somebody else must become one before your account can go.")
+        super().__init__(
+            Sentence("You are the only registrar. Somebody else must become one before your account can go.")
+        )
 
 
 class AccountGone(Refused):
@@ -249,7 +338,7 @@ class AccountGone(Refused):
     code = "account_gone"
 
     def __init__(self) -> None:
-        super().__init__("This account is deleted. Nothing was changed.")
+        super().__init__(Sentence("This account is deleted. Nothing was changed."))
 
 
 class SignInEnded(Refused):
@@ -258,7 +347,7 @@ class SignInEnded(Refused):
     code = "sign_in_ended"
 
     def __init__(self) -> None:
-        super().__init__("This sign-in has ended. Nothing was changed. Please sign in again.")
+        super().__init__(Sentence("This sign-in has ended. Nothing was changed. Please sign in again."))
 
 
 class LinkDead(Refused):
@@ -266,8 +355,10 @@ class LinkDead(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            "This link was used already, or it is older than an hour. "
-            "If you have chosen a new password, sign in with it; if not, ask for another link."
+            Sentence(
+                "This link was used already, or it is older than an hour. "
+                "If you have chosen a new password, sign in with it; if not, ask for another link."
+            )
         )
 
 
@@ -279,22 +370,29 @@ class PleaseWait(Refused):
     def __init__(self, wait: timedelta) -> None:
         self.retry_after = max(1, ceil(wait.total_seconds()))
         minutes = ceil(self.retry_after / 60)
-        time = f"{minutes} minutes" if minutes > 1 else "a minute"
-        super().__init__(f"That was tried too often. Please wait {time}, then try again.")
+        super().__init__(
+            plural(
+                "That was tried too often. Please wait a minute, then try again.",
+                "That was tried too often. Please wait %(number)s minutes, then try again.",
+                minutes,
+            )
+        )
 
 
 class TokenNameTaken(Refused):
     code = "token_name_taken"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"You have a token named {name} already. Choose another name, or end that one first.")
+        super().__init__(
+            Sentence("You have a token named %(name)s already. Choose another name, or end that one first.", name=name)
+        )
 
 
 class TooManyTokens(Refused):
     code = "too_many_tokens"
 
     def __init__(self, most: int) -> None:
-        super().__init__(f"You can have {most} tokens at a time. End one that you no longer use.")
+        super().__init__(Sentence("You can have %(most)s tokens at a time. End one that you no longer use.", most=most))
 
 
 class WrongToken(Refused):
@@ -303,21 +401,25 @@ class WrongToken(Refused):
     code = "wrong_token"
 
     def __init__(self) -> None:
-        super().__init__("This token is not known here, or it has ended. You can make another one on the site.")
+        super().__init__(
+            Sentence("This token is not known here, or it has ended. You can make another one on the site.")
+        )
 
 
 class ReadOnlyToken(Refused):
     code = "read_only_token"
 
     def __init__(self) -> None:
-        super().__init__("This token may only read. Nothing was changed.")
+        super().__init__(Sentence("This token may only read. Nothing was changed."))
 
 
 class PasswordOverHttp(Refused):
     code = "password_over_http"
 
     def __init__(self) -> None:
-        super().__init__("A password is taken over https alone. Change it now, since others may have read it.")
+        super().__init__(
+            Sentence("A password is taken over https alone. Change it now, since others may have read it.")
+        )
 
 
 class WrongFields(Refused):
@@ -326,7 +428,8 @@ class WrongFields(Refused):
     code = "wrong_fields"
 
     def __init__(self, fields: Mapping[str, str]) -> None:
-        super().__init__(" ".join(["Nothing was changed.", *(f"{name}: {why}" for name, why in fields.items())]))
+        wrong = [Sentence(f"{name}: {why}") for name, why in fields.items()]
+        super().__init__(together([Sentence("Nothing was changed."), *wrong]))
         self.fields = fields
 
 
@@ -334,7 +437,7 @@ class KeyReused(Refused):
     code = "key_reused"
 
     def __init__(self) -> None:
-        super().__init__("This Idempotency-Key was sent with another request. Nothing was changed.")
+        super().__init__(Sentence("This Idempotency-Key was sent with another request. Nothing was changed."))
 
 
 class InProgress(Refused):
@@ -343,7 +446,9 @@ class InProgress(Refused):
     code = "in_progress"
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__("The first request with this Idempotency-Key is not through yet. Ask again in a moment.")
+        super().__init__(
+            Sentence("The first request with this Idempotency-Key is not through yet. Ask again in a moment.")
+        )
         self.retry_after = retry_after
 
 
@@ -353,7 +458,7 @@ class BadRow(Refused):
     code = "bad_row"
 
     def __init__(self, number: int, sentence: str) -> None:
-        super().__init__(sentence)
+        super().__init__(Sentence(sentence))
         self.number = number
 
 
@@ -363,9 +468,5 @@ class Busy(Refused):
     code = "busy"
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__("Many people are signing in at this moment. Nothing is lost.")
+        super().__init__(Sentence("Many people are signing in at this moment. Nothing is lost."))
         self.retry_after = retry_after
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])

@@ -3,7 +3,7 @@
 from quart import Quart, g, request, session
 from quart.typing import ResponseTypes
 
-from quart_enroll import auth
+from quart_enroll import auth, language, reader
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'"
@@ -37,6 +37,9 @@ def add(app: Quart, response: ResponseTypes) -> ResponseTypes:
         headers["Strict-Transport-Security"] = STRICT_TRANSPORT
     if request.endpoint not in auth.NEEDS_NOBODY and not response.cache_control.public:
         response.vary.add("Cookie")
+    if reader.is_read_by_people():
+        headers.setdefault("Content-Language", language.spoken())
+        response.vary.add("Accept-Language")
     if "Set-Cookie" in headers:
         headers["Cache-Control"] = "no-store"
     headers.setdefault("Cache-Control", "no-store" if _is_personal() else "no-cache")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from quart_enroll.language import Days, Sentence, TermName, Value, gettext
+
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
 """The seasons of a year, in the order in which they come."""
 
@@ -107,8 +109,13 @@ class Meeting:
         """Tell whether nobody can be in both; one may begin when the other ends."""
         return bool(set(self.days) & set(other.days)) and self.start < other.end and other.start < self.end
 
+    @property
+    def when(self) -> Sentence:
+        """The days and the times, for a sentence."""
+        return Sentence("%(days)s %(start)s–%(end)s", days=Days(self.days), start=self.start, end=self.end)
+
     def __str__(self) -> str:
-        return f"{self.days} {self.start}–{self.end}"
+        return str(self.when)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +174,7 @@ class Waiting:
     place: int
     joined_at: datetime
     drop_if_enrolled: str | None = None
-    skipped_because: str | None = None
+    skipped_because: Sentence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +187,7 @@ class Planned:
     key: SectionKey
     place: int
     added_at: datetime
-    because: str = ""
+    because: Sentence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +227,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person with an account; `role` is "student" or "registrar"."""
+    """A person with an account; `role` is "student" or "registrar", `language` the one that they chose, if any."""
 
     user_id: int
     email: str
     first_name: str
     last_name: str
     role: str
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,19 +327,32 @@ class Notice:
     title: str = ""
     term: str = ""
     section: str = ""
-    because: str = ""
+    because: Sentence | None = None
 
     @classmethod
-    def of(cls, event: Event, title: str, because: str = "") -> "Notice":
+    def of(cls, event: Event, title: str, because: Sentence | None = None) -> "Notice":
         """Make the notice of an event."""
         return cls(event.at, event.user_id, event.action, event.courseID, title, event.term, event.section, because)
 
     @property
     def sentence(self) -> str:
-        """What to tell the student."""
-        where = f"{self.title}, section {self.section}, for {self.term}"
-        if self.action == "promote":
-            return f"A seat became free: you are now enrolled in {where}."
-        if self.action == "alert":
-            return f"A seat is open in {where}. It goes to whoever takes it first."
-        return f"A seat in {where} became free, but you could not take it. {self.because} You keep your place."
+        """What to tell the student, in the language of who reads it."""
+        where: dict[str, Value] = {"title": self.title, "section": self.section, "term": TermName(self.term)}
+        match self.action:
+            case "promote":
+                return gettext(
+                    "A seat became free: you are now enrolled in %(title)s, section %(section)s, for %(term)s.", **where
+                )
+            case "alert":
+                return gettext(
+                    "A seat is open in %(title)s, section %(section)s, for %(term)s. "
+                    "It goes to whoever takes it first.",
+                    **where,
+                )
+            case _:
+                return gettext(
+                    "A seat in %(title)s, section %(section)s, for %(term)s became free, but you could not take it. "
+                    "%(because)s You keep your place.",
+                    because=self.because or "",
+                    **where,
+                )

@@ -12,10 +12,13 @@ from quart import abort, current_app, redirect, request
 from werkzeug import Response
 
 from quart_enroll.auth import NEEDS_NOBODY
+from quart_enroll.language import Sentence
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-PLAIN_HTTP = "This site speaks https only. Please write https:// in front of its address. Nothing was changed."
+PLAIN_HTTP = Sentence(
+    "This site speaks https only. Please write https:// in front of its address. Nothing was changed."
+)
 
 
 def believe(scope: Any, hops: int) -> Any:
@@ -43,7 +46,7 @@ async def insist_on_https() -> Response | None:
         return None
     site = str(current_app.config.get("PUBLIC_URL", ""))
     if request.method not in ("GET", "HEAD") or not site.startswith("https://"):
-        abort(400, PLAIN_HTTP)
+        abort(400, str(PLAIN_HTTP))
     return redirect(site.rstrip("/") + request.full_path.rstrip("?"), 308)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader
 from quart import Quart, current_app, request
 
+from quart_enroll import language, reader
 from quart_enroll.models import SectionKey
-from quart_enroll.services import rules
 
 EXTENSION = "quart_enroll.rendering"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -22,7 +22,10 @@ class PageEnvironment(Environment):
 
     def __init__(self, app: Quart, **options: Any) -> None:
         super().__init__(**options)
-        self.filters["mark"] = mark
+        self.filters |= {"mark": mark, "number": language.decimal, "term": term, "moment": spoken, "day": language.day}
+        self.policies["ext.i18n.trimmed"] = True
+        # The extension of Jinja itself, which its types do not know.
+        self.install_gettext_callables(language.translated, language.numbered, newstyle=True)  # type: ignore[attr-defined]
 
 
 @lru_cache(50_000)
@@ -38,6 +41,7 @@ def init_app(app: Quart, overrides: Path | None, *names: Callable[[], dict[str, 
     app.jinja_environment = PageEnvironment  # type: ignore[assignment]  # a plain environment does
     app.jinja_options = {
         "loader": ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
+        "extensions": ["jinja2.ext.i18n"],
         "trim_blocks": True,
         "lstrip_blocks": True,
     }
@@ -45,15 +49,33 @@ def init_app(app: Quart, overrides: Path | None, *names: Callable[[], dict[str, 
 
 def render(template: str, /, **names: Any) -> str:
     """Return the page that the template makes of `names` and of what all pages know."""
-    context: dict[str, Any] = {}
+    context: dict[str, Any] = {"language": language.spoken(), "languages": _languages(), "here": _here()}
     for names_of_all in current_app.extensions[EXTENSION]:
         context.update(names_of_all())
     return current_app.jinja_env.get_template(template).render(context | names)
 
 
+def term(name: object) -> str:
+    """Return the name of a term in the reader's words."""
+    return language.term_name(str(name))
+
+
+def _languages() -> list[tuple[str, str]]:
+    """Return the languages that may be chosen, each with what its speakers call it."""
+    return [(one, language.own_name(one)) for one in reader.offered()]
+
+
+def _here() -> str:
+    """Return where the choice of a language leads: to this page, if it can be asked for and is no secret."""
+    rule = request.url_rule
+    if rule is None or "GET" not in (rule.methods or ()) or "token" in rule.arguments:
+        return ""
+    return request.full_path.rstrip("?")
+
+
 def spoken(moment: datetime) -> str:
     """Return the moment in words, by the school's clock."""
-    return rules.by_clock(moment, current_app.config["TIMEZONE"])
+    return language.moment(moment, current_app.config["TIMEZONE"])
 
 
 def is_overridden(template: str) -> bool:

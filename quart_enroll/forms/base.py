@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Self, cast
 
 from markupsafe import Markup
@@ -12,14 +13,31 @@ from wtforms import Form, HiddenField, ValidationError
 from wtforms.csrf.core import CSRFTokenField
 from wtforms.csrf.session import SessionCSRF
 from wtforms.form import BaseForm
+from wtforms.i18n import DummyTranslations, get_translations
 from wtforms.meta import DefaultMeta
 
+from quart_enroll import language
 from quart_enroll.forms.proof import comes_from_this_site
+from quart_enroll.language import Sentence, gettext
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing, and so need no proof."""
 
 TOKEN_LIFETIME = timedelta(hours=12)
+
+
+def lazy(message: str) -> str:
+    """Return the message for a label or a validator: it becomes text when a page is made, in the reader's language."""
+    return cast(str, Sentence(message))  # WTForms makes text of it where it needs any
+
+
+@lru_cache
+def own_words(of: str) -> Any:
+    """Return WTForms' own words in that language, or in English when it has none."""
+    try:
+        return get_translations([of])
+    except FileNotFoundError:
+        return DummyTranslations()
 
 
 class PageToken(SessionCSRF):
@@ -46,6 +64,10 @@ class SiteForm(Form):
         @property
         def csrf_context(self) -> Any:  # type: ignore[override]  # the same
             return session
+
+        def get_translations(self, form: BaseForm) -> Any:
+            """Speak to the reader where the site itself says nothing."""
+            return own_words(language.spoken())
 
     @classmethod
     async def from_request(cls, **values: Any) -> Self:
@@ -75,7 +97,7 @@ async def has_token() -> bool:
 def one_line(form: Form, field: Any) -> None:
     """Refuse a field that was sent twice, or text with control characters or wrongly encoded letters."""
     if len(field.raw_data or ()) > 1:
-        raise ValidationError("This field was sent twice. Please fill it in once.")
+        raise ValidationError(gettext("This field was sent twice. Please fill it in once."))
     _check_readable(field.data or "")
 
 
@@ -91,7 +113,7 @@ def is_readable(text: str) -> bool:
 
 def _check_readable(text: str) -> None:
     if not is_readable(text):
-        raise ValidationError("This has characters that can’t be read. Please type it again.")
+        raise ValidationError(gettext("This has characters that can’t be read. Please type it again."))
 
 
 def stripped(text: str | None) -> str | None:

@@ -7,34 +7,35 @@ from wtforms import BooleanField, SelectField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length
 
-from quart_enroll.forms.base import SiteForm, one_line, stripped
+from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.language import term_name
 from quart_enroll.models import Section, Term, Wish
 from quart_enroll.services.terms import named
 
-THE_NEXT_ONE = SelectChoice("", "Next term it is taught")
-ANY_SEAT = SelectChoice("", "Any with a seat")
+THE_NEXT_ONE = SelectChoice("", lazy("Next term it is taught"))
+ANY_SEAT = SelectChoice("", lazy("Any with a seat"))
 
 
 def _course(label: str, *rules: Any) -> StringField:
-    length = Length(max=20, message="A course number has at most 20 characters.")
+    length = Length(max=20, message=lazy("A course number has at most 20 characters."))
     return StringField(label, [*rules, one_line, length], filters=[stripped])
 
 
 def _named_course(label: str) -> StringField:
-    return _course(label, DataRequired("Which course? Enter its number, such as 1111."))
+    return _course(label, DataRequired(lazy("Which course? Enter its number, such as 1111.")))
 
 
 def _choices(field: SelectField, names: Iterable[str]) -> list[SelectChoice]:
     wrong = [field.data] if field.errors and field.data else []
-    return [SelectChoice(name) for name in dict.fromkeys([*names, *wrong])]
+    return [SelectChoice(name, term_name(name)) for name in dict.fromkeys([*names, *wrong])]
 
 
 class TermForm(SiteForm):
     """A term; a school's own templates may send the whole "Fall, Spring" of a course."""
 
     term = SelectField(
-        "Term",
-        [one_line, Length(max=100, message="A term has a name like Fall 2026.")],
+        lazy("Term"),
+        [one_line, Length(max=100, message=lazy("A term has a name like Fall 2026."))],
         choices=[THE_NEXT_ONE],
         validate_choice=False,
         default="",
@@ -46,8 +47,8 @@ class SectionForm(TermForm):
     """A term, and a section of a course in it."""
 
     section = SelectField(
-        "Section",
-        [one_line, Length(max=10, message="A section has a number like 01.")],
+        lazy("Section"),
+        [one_line, Length(max=10, message=lazy("A section has a number like 01."))],
         choices=[ANY_SEAT],
         validate_choice=False,
         default="",
@@ -58,8 +59,8 @@ class SectionForm(TermForm):
 class EnrollForm(SectionForm):
     """Take a seat."""
 
-    courseID = _named_course("Course number")
-    submit = SubmitField("Enroll")
+    courseID = _named_course(lazy("Course number"))
+    submit = SubmitField(lazy("Enroll"))
 
     def offer(self, terms: Sequence[Term], chosen: Term | None, sections: Sequence[Section]) -> None:
         """Let the visitor choose among these terms and sections; what the request meant is chosen already.
@@ -80,7 +81,7 @@ class EnrollForm(SectionForm):
 class DropForm(TermForm):
     """Give back a seat; `with_corequisites` says yes to what goes along."""
 
-    courseID = _named_course("Course number")
+    courseID = _named_course(lazy("Course number"))
     with_corequisites = BooleanField(false_values=(False, "false", "0", "no", ""))
 
     def wish(self) -> Wish:
@@ -91,8 +92,8 @@ class DropForm(TermForm):
 class SwapForm(SectionForm):
     """Take the seat `add` for the one in `drop`."""
 
-    drop = _named_course("Give back")
-    add = _named_course("Course number")
+    drop = _named_course(lazy("Give back"))
+    add = _named_course(lazy("Course number"))
 
     def wish(self) -> Wish:
         """Return what the student asks for."""
@@ -102,7 +103,7 @@ class SwapForm(SectionForm):
 class WaitlistForm(EnrollForm):
     """Join a waitlist; `drop_if_enrolled` is given back when the seat comes."""
 
-    drop_if_enrolled = _course("Give back")
+    drop_if_enrolled = _course(lazy("Give back"))
 
     def given_up(self) -> str | None:
         """Return the course that goes when the seat comes, or None."""

@@ -9,21 +9,26 @@ from wtforms import BooleanField, Form, SelectField, SelectMultipleField, String
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from quart_enroll.forms.base import lazy
+from quart_enroll.language import day_name, decimal
+from quart_enroll.models import DAYS
 from quart_enroll.services.search import Search
 
 LONGEST = 100
 """Characters of a search at most."""
 
-DAY_NAMES = {"M": "Mon", "T": "Tue", "W": "Wed", "R": "Thu", "F": "Fri", "S": "Sat", "U": "Sun"}
-
 SORT_NAMES = {
-    "": "Course number",
-    "title": "Title",
-    "credits": "Credits",
-    "seats": "Most open seats",
-    "time": "Earliest in the day",
+    "": lazy("Course number"),
+    "title": lazy("Title"),
+    "credits": lazy("Credits"),
+    "seats": lazy("Most open seats"),
+    "time": lazy("Earliest in the day"),
 }
-TIME_NAMES = {"morning": "Morning, before 12", "afternoon": "Afternoon, 12 to 5", "evening": "Evening, from 5"}
+TIME_NAMES = {
+    "morning": lazy("Morning, before 12"),
+    "afternoon": lazy("Afternoon, 12 to 5"),
+    "evening": lazy("Evening, from 5"),
+}
 
 
 def _choices(names: Mapping[str, str | None]) -> list[SelectChoice]:
@@ -33,27 +38,28 @@ def _choices(names: Mapping[str, str | None]) -> list[SelectChoice]:
 class SearchForm(Form):
     """What is looked for; a choice that there is not is as if nothing had been chosen."""
 
-    q = StringField("Search")
-    subject = SelectField("Subject", choices=[], validate_choice=False)
-    credits = SelectField("Credits", choices=[], validate_choice=False)
-    time = SelectField("Time of day", choices=_choices({"": "Any"} | TIME_NAMES), validate_choice=False)
+    q = StringField(lazy("Search"))
+    subject = SelectField(lazy("Subject"), choices=[], validate_choice=False)
+    credits = SelectField(lazy("Credits"), choices=[], validate_choice=False)
+    time = SelectField(lazy("Time of day"), choices=_choices({"": lazy("Any")} | TIME_NAMES), validate_choice=False)
     days = SelectMultipleField(
-        "Only on these days",
-        choices=_choices(DAY_NAMES),
+        lazy("Only on these days"),
+        choices=[],
         validate_choice=False,
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )
-    open = BooleanField("With open seats", false_values=("", "0", "false", "no"))
-    fits = BooleanField("Fits my schedule", false_values=("", "0", "false", "no"))
-    sort = SelectField("Sort by", choices=_choices(SORT_NAMES), validate_choice=False)
+    open = BooleanField(lazy("With open seats"), false_values=("", "0", "false", "no"))
+    fits = BooleanField(lazy("Fits my schedule"), false_values=("", "0", "false", "no"))
+    sort = SelectField(lazy("Sort by"), choices=_choices(SORT_NAMES), validate_choice=False)
 
     @classmethod
     def from_address(cls, subjects: Sequence[str], credits: Sequence[str]) -> "SearchForm":
         """Fill in the form from the address, for a term with these subjects and credits."""
         form = cls(MultiDict((name, value[:LONGEST]) for name, value in request.args.items(multi=True)))
-        form.subject.choices = _choices({"": "Any"} | dict.fromkeys(subjects))
-        form.credits.choices = _choices({"": "Any"} | dict.fromkeys(credits))
+        form.days.choices = _choices({letter: day_name(letter) for letter in DAYS})
+        form.subject.choices = _choices({"": lazy("Any")} | dict.fromkeys(subjects))
+        form.credits.choices = _choices({"": lazy("Any")} | {number: decimal(float(number)) for number in credits})
         return form
 
     def wanted(self, without: str = "") -> Search:
@@ -75,7 +81,7 @@ class SearchForm(Form):
         return {
             "words": (self.q.data or "").strip(),
             "subject": _chosen(self.subject),
-            "days": "".join(day for day in DAY_NAMES if day in (self.days.data or ())),
+            "days": "".join(day for day in DAYS if day in (self.days.data or ())),
             "time": _chosen(self.time),
             "credits": _chosen(self.credits),
             "open": bool(self.open.data),

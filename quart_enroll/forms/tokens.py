@@ -10,7 +10,8 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length
 
 from quart_enroll.context import now
-from quart_enroll.forms.base import SiteForm, one_line, stripped
+from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.language import day, gettext
 from quart_enroll.services.tokens import LONGEST
 
 USUAL = timedelta(days=90)
@@ -23,30 +24,34 @@ class DayField(DateField):
         try:
             super().process_formdata(valuelist)
         except ValueError:
-            raise ValueError("Enter a day like 2026-12-31.") from None
+            raise ValueError(gettext("Enter a day like 2026-12-31.")) from None
 
 
 class TokenForm(SiteForm):
     """Make a token."""
 
     name = StringField(
-        "Name",
-        [DataRequired("Give it a name, so that you know it again."), one_line, Length(1, 50, "At most 50 characters.")],
+        lazy("Name"),
+        [
+            DataRequired(lazy("Give it a name, so that you know it again.")),
+            one_line,
+            Length(1, 50, lazy("At most 50 characters.")),
+        ],
         filters=[stripped],
-        description="What will use it, such as “calendar on my phone”.",
+        description=lazy("What will use it, such as “calendar on my phone”."),
     )
     scope = SelectField(
-        "It may",
-        [AnyOf(["read", "enroll"], "Choose what it may do.")],
+        lazy("It may"),
+        [AnyOf(["read", "enroll"], lazy("Choose what it may do."))],
         choices=[
-            SelectChoice("read", "Read your schedule"),
-            SelectChoice("enroll", "Read it, and enroll and drop for you"),
+            SelectChoice("read", lazy("Read your schedule")),
+            SelectChoice("enroll", lazy("Read it, and enroll and drop for you")),
         ],
         validate_choice=False,
         default="read",
     )
-    expires_at = DayField("Its last day", [InputRequired("Enter a day like 2026-12-31.")])
-    submit = SubmitField("Make token")
+    expires_at = DayField(lazy("Its last day"), [InputRequired(lazy("Enter a day like 2026-12-31."))])
+    submit = SubmitField(lazy("Make token"))
 
     @classmethod
     async def fresh(cls) -> "TokenForm":
@@ -56,7 +61,7 @@ class TokenForm(SiteForm):
     def validate_expires_at(self, field: DateField) -> None:
         """Refuse a day that is over, or too far away."""
         if field.data and not today() <= field.data <= today() + LONGEST:
-            raise ValidationError(f"Choose a day from today to {today() + LONGEST}.")
+            raise ValidationError(gettext("Choose a day from today to %(last)s.", last=day(today() + LONGEST)))
 
     def end(self) -> datetime:
         """Return the moment at which the last day is over."""
@@ -67,7 +72,7 @@ class TokenForm(SiteForm):
 class EndTokenForm(SiteForm):
     """End a token."""
 
-    token_id = HiddenField(validators=[DataRequired("Which token?"), one_line, Length(max=50)])
+    token_id = HiddenField(lazy("Token"), [DataRequired(lazy("Which token?")), one_line, Length(max=50)])
 
 
 def today() -> date:

@@ -9,6 +9,7 @@ from werkzeug import Response
 
 from quart_enroll import auth
 from quart_enroll.context import database, now
+from quart_enroll.language import gettext
 from quart_enroll.models import Login
 from quart_enroll.rendering import render, spoken
 from quart_enroll.repositories import logins
@@ -39,10 +40,10 @@ async def end() -> Response:
     key = (await request.form).get("login", "")
     if key == auth.this_login().key:
         await auth.end()
-        await flash("You are signed out.", "info")
+        await flash(gettext("You are signed out."), "info")
         return redirect(url_for("index"), 303)
     await logins.end_of_user(database(), auth.signed_in().user_id, key)
-    await flash("That sign-in has ended.", "success")
+    await flash(gettext("That sign-in has ended."), "success")
     return redirect(url_for("account"), 303)
 
 
@@ -50,8 +51,16 @@ async def end() -> Response:
 async def sign_out_everywhere() -> Response:
     await accounts.end_sign_ins(database(), auth.signed_in().user_id)
     auth.forget()
-    await flash("You are signed out everywhere.", "info")
+    await flash(gettext("You are signed out everywhere."), "info")
     return redirect(url_for("index"), 303)
+
+
+def _agent(stored: str) -> str:
+    """Return the browser in words: it is stored like "Firefox on Windows"."""
+    browser, _, system = stored.partition(" on ")
+    if system:
+        return gettext("%(browser)s on %(system)s", browser=browser, system=system)
+    return browser or gettext("An unknown browser")
 
 
 def _places(found: Sequence[Login]) -> list[Place]:
@@ -60,7 +69,7 @@ def _places(found: Sequence[Login]) -> list[Place]:
     return [
         Place(
             key=login.key,
-            agent=login.agent or "An unknown browser",
+            agent=_agent(login.agent),
             address=login.address,
             since=spoken(login.created_at),
             last_used=spoken(login.last_used_at),

@@ -10,6 +10,7 @@ from quart_enroll.context import database, hasher, now
 from quart_enroll.errors import EmailTaken, PasswordRefused, PleaseWait, WrongCredentials
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.forms.proof import link_is_ours
+from quart_enroll.language import gettext
 from quart_enroll.models import Credentials
 from quart_enroll.pages.refusals import Page, please_wait
 from quart_enroll.rendering import render, spoken
@@ -36,7 +37,8 @@ async def register() -> str | Response | Page:
         form.password.errors = [refusal.sentence]
         return _register_page(form), 422
     await _begin(found, remember=False)
-    await flash(f"Welcome, {found.user.first_name}. Your account is ready, and you are signed in.", "success")
+    welcome = gettext("Welcome, %(name)s. Your account is ready, and you are signed in.", name=found.user.first_name)
+    await flash(welcome, "success")
     return _onward(form.next.data)
 
 
@@ -58,8 +60,9 @@ async def login() -> str | Response | Page:
     except WrongCredentials as refusal:
         await flash(refusal.sentence, "danger")
         return _login_page(form), 422
-    before = f" Your last sign-in was on {spoken(last)}." if last else ""
-    await flash(f"Hello, {found.user.first_name}. You are signed in.{before}", "success")
+    hello = gettext("Hello, %(name)s. You are signed in.", name=found.user.first_name)
+    before = gettext("Your last sign-in was on %(moment)s.", moment=spoken(last)) if last else ""
+    await flash(f"{hello} {before}".rstrip(), "success")
     return _onward(form.next.data)
 
 
@@ -68,7 +71,7 @@ async def logout() -> str | Response:
         if request.method != "POST" and not link_is_ours():
             return render("logout.html")
         await auth.end()
-        await flash("You are signed out.", "info")
+        await flash(gettext("You are signed out."), "info")
     return redirect(url_for("index"), 303)
 
 
@@ -101,7 +104,7 @@ async def _begin(found: Credentials, *, remember: bool) -> datetime | None:
 
 
 async def _signed_in_already() -> Response:
-    await flash("You are signed in already.", "info")
+    await flash(gettext("You are signed in already."), "info")
     return _onward((await request.form).get("next") or request.args.get("next"))
 
 
@@ -110,8 +113,8 @@ def _onward(wanted: str | None) -> Response:
 
 
 def _login_page(form: LoginForm) -> str:
-    return render("login.html", title="Sign in", login=True, form=form)
+    return render("login.html", title=gettext("Sign in"), login=True, form=form)
 
 
 def _register_page(form: RegisterForm) -> str:
-    return render("register.html", title="Register", register=True, form=form)
+    return render("register.html", title=gettext("Register"), register=True, form=form)

@@ -12,6 +12,7 @@ from quart_enroll import auth
 from quart_enroll.context import catalog, database, now
 from quart_enroll.errors import Refused
 from quart_enroll.forms.enrollment import EnrollForm
+from quart_enroll.language import gettext
 from quart_enroll.models import SectionKey
 from quart_enroll.pages.choices import Button, alert_button
 from quart_enroll.pages.refusals import malformed, row_address, told
@@ -38,8 +39,12 @@ async def ask() -> ResponseReturnValue:
         offer = await alerts.ask(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await told(refusal, row_address(wish, url_for("enrollment")))
-    where = f"{offer.course.title}, section {offer.key.section}"
-    await flash(f"We tell you as soon as a seat in {where} is open to everybody.", "success")
+    done = gettext(
+        "We tell you as soon as a seat in %(title)s, section %(section)s is open to everybody.",
+        title=offer.course.title,
+        section=offer.key.section,
+    )
+    await flash(done, "success")
     return redirect(row_address(wish, url_for("enrollment")), 303)
 
 
@@ -52,7 +57,10 @@ async def end() -> ResponseReturnValue:
     await alerts.end(database(), auth.signed_in().user_id, SectionKey(wish.term, wish.courseID, wish.section))
     course = (await catalog()).find(wish.courseID)
     title = course.title if course else wish.courseID
-    await flash(f"We will not tell you of seats in {title}, section {wish.section}.", "success")
+    done = gettext(
+        "We will not tell you of seats in %(title)s, section %(section)s.", title=title, section=wish.section
+    )
+    await flash(done, "success")
     return redirect(row_address(wish, url_for("enrollment")), 303)
 
 

@@ -6,8 +6,9 @@ from quart_auth import login_required
 
 from quart_enroll import auth
 from quart_enroll.context import catalog, database, now
+from quart_enroll.language import gettext, speaking
 from quart_enroll.pages import ics
-from quart_enroll.repositories import enrollments
+from quart_enroll.repositories import enrollments, users
 from quart_enroll.services import feeds
 
 SHOWN_ONCE = "calendar_address"
@@ -35,7 +36,7 @@ async def end_address() -> ResponseReturnValue:
     """Let the secret address lead nowhere."""
     await feeds.end(database(), auth.signed_in().user_id)
     session.pop(SHOWN_ONCE, None)
-    await flash("The secret address of your calendar leads nowhere now.", "success")
+    await flash(gettext("The secret address of your calendar leads nowhere now."), "success")
     return redirect(url_for("enrollment"), 303)
 
 
@@ -44,7 +45,9 @@ async def calendar_feed(token: str) -> ResponseReturnValue:
     user_id = await feeds.whose(database(), token)
     if user_id is None:
         abort(404)
-    file = await _schedule(user_id)
+    owner = await users.find(database(), user_id)
+    with speaking(owner.language if owner else ""):
+        file = await _schedule(user_id)
     response = _file(file)
     response.headers["Cache-Control"] = "private, no-cache"
     response.set_etag(ics.fingerprint(file), weak=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quart_enroll.errors import AlreadyEnrolled, AlreadyWaiting, Refused, TimeConflict, WaitlistFull
+from quart_enroll.language import gettext
 from quart_enroll.models import Course, Held, Section, SectionKey, Term
 from quart_enroll.pages.standing import Standing
 from quart_enroll.services import rules
@@ -25,11 +26,13 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A section as one visitor sees it: where the student stands (`state`), what is in the way (`reason`), and
-    the `button` for what can be done, and `aside` a quiet one for what comes later."""
+    """A section as one visitor sees it: where the student stands (`state` is enrolled, waiting, planned or nothing,
+    `words` tells it), what is in the way (`reason`), and the `button` for what can be done, and `aside` a quiet one
+    for what comes later."""
 
     section: Section
     state: str = ""
+    words: str = ""
     reason: str = ""
     button: Button | None = None
     aside: Button | None = None
@@ -58,41 +61,44 @@ def drop_button(term: Term, course: Course, now: datetime) -> Button | None:
     """Return what gives back a seat, while that can be done."""
     if now >= term.withdraw_deadline:
         return None
-    label, about = ("Drop", course.title) if now < term.drop_deadline else ("Withdraw", f"from {course.title}")
+    label, about = gettext("Drop"), course.title
+    if now >= term.drop_deadline:
+        label, about = gettext("Withdraw"), gettext("from %(title)s", title=course.title)
     return Button("enrollment_drop", label, about, {"courseID": course.courseID, "term": term.term}, strong=False)
 
 
 def leave_button(key: SectionKey, title: str) -> Button:
     """Return what takes a student out of a line."""
     fields = {"courseID": key.courseID, "term": key.term}
-    return Button("waitlist_leave", "Leave", f"the waitlist of {title}", fields, strong=False)
+    return Button(
+        "waitlist_leave", gettext("Leave"), gettext("the waitlist of %(title)s", title=title), fields, strong=False
+    )
 
 
 def plan_button(course: Course, key: SectionKey, mine: Standing, *, strong: bool = False) -> Button:
     """Return what puts a section into the plan, or takes it out."""
-    this = f"{course.title}, section {key.section}"
+    this = f": {in_words(course.title, key.section)}"
     if key in mine.planned:
         fields = {"courseID": key.courseID, "term": key.term}
-        return Button("plan_remove", "Remove from plan", f": {this}", fields, strong=False, in_place=True)
-    return Button("plan_add", "Add to plan", f": {this}", _named(key), strong, in_place=True)
+        return Button("plan_remove", gettext("Remove from plan"), this, fields, strong=False, in_place=True)
+    return Button("plan_add", gettext("Add to plan"), this, _named(key), strong, in_place=True)
 
 
 def alert_button(title: str, key: SectionKey, *, asked: bool) -> Button:
     """Return what asks to be told of a seat, or ends that."""
-    this = f"in {title}, section {key.section}"
+    this = gettext("in %(title)s, section %(section)s", title=title, section=key.section)
     if asked:
-        return Button("alert_end", "Don’t tell me of seats", this, _named(key), strong=False, in_place=True)
-    return Button("alert_ask", "Tell me when a seat opens", this, _named(key), strong=False, in_place=True)
+        return Button("alert_end", gettext("Don’t tell me of seats"), this, _named(key), strong=False, in_place=True)
+    return Button("alert_ask", gettext("Tell me when a seat opens"), this, _named(key), strong=False, in_place=True)
 
 
 def _choice(term: Term, course: Course, section: Section, mine: Standing, now: datetime) -> Choice:
     if any(one.section.key == section.key for one in mine.enrolled):
-        return Choice(section, "Enrolled", button=drop_button(term, course, now))
+        return Choice(section, "enrolled", gettext("Enrolled"), button=drop_button(term, course, now))
     if place := mine.place(section.key):
-        because = place.waiting.skipped_because or ""
-        return Choice(
-            section, f"Waiting, {place.position} of {place.of}", because, leave_button(section.key, course.title)
-        )
+        because = str(place.waiting.skipped_because or "")
+        words = waiting_in_words(place.position, place.of)
+        return Choice(section, "waiting", words, because, leave_button(section.key, course.title))
     if not term.is_open(now):
         return _before(course, section, mine) if mine.signed_in and now < term.opens_at else Choice(section)
     aside = _aside(course, section, mine)
@@ -108,7 +114,7 @@ def _choice(term: Term, course: Course, section: Section, mine: Standing, now: d
 def _before(course: Course, section: Section, mine: Standing) -> Choice:
     """Return what a student can do before the term opens: plan."""
     if section.key in mine.planned:
-        return Choice(section, "In your plan", aside=plan_button(course, section.key, mine))
+        return Choice(section, "planned", gettext("In your plan"), aside=plan_button(course, section.key, mine))
     return Choice(section, button=plan_button(course, section.key, mine, strong=True))
 
 
@@ -144,17 +150,31 @@ def _button(course: Course, section: Section, mine: Standing, gone: Held | None)
         waiting = mine.waits_for(course.courseID)
         raise AlreadyWaiting(course.title, waiting) if waiting else WaitlistFull(course.title, section.section)
     where = {"term": section.term, "section": section.section}
-    this = f"{course.title}, section {section.section}"
+    this = in_words(course.title, section.section)
     if not section.open_seats:
         linked = {"drop_if_enrolled": gone.courseID} if gone else {}
         fields = {"courseID": course.courseID, **where, **linked}
         if gone:
-            return Button("waitlist_join", f"Wait to swap {gone.course.title} for this", this, fields, strong=False)
-        return Button("waitlist_join", "Join waitlist", f"of {this}", fields, strong=False)
+            label = gettext("Wait to swap %(title)s for this", title=gone.course.title)
+            return Button("waitlist_join", label, this, fields, strong=False)
+        of_this = gettext("of %(title)s, section %(section)s", title=course.title, section=section.section)
+        return Button("waitlist_join", gettext("Join waitlist"), of_this, fields, strong=False)
     if gone:
         fields = {"drop": gone.courseID, "add": course.courseID, **where}
-        return Button("enrollment_swap", f"Swap {gone.course.title} for this", this, fields, strong=False)
-    return Button("enrollment", "Enroll", f"in {this}", {"courseID": course.courseID, **where})
+        label = gettext("Swap %(title)s for this", title=gone.course.title)
+        return Button("enrollment_swap", label, this, fields, strong=False)
+    in_this = gettext("in %(title)s, section %(section)s", title=course.title, section=section.section)
+    return Button("enrollment", gettext("Enroll"), in_this, {"courseID": course.courseID, **where})
+
+
+def in_words(title: str, section: str) -> str:
+    """Return what a section is called."""
+    return gettext("%(title)s, section %(section)s", title=title, section=section)
+
+
+def waiting_in_words(position: int, of: int) -> str:
+    """Return where somebody waits."""
+    return gettext("Waiting, %(position)s of %(of)s", position=position, of=of)
 
 
 def _named(key: SectionKey) -> dict[str, str]:

@@ -8,6 +8,7 @@ from quart_enroll import auth
 from quart_enroll.context import database, now
 from quart_enroll.errors import CorequisitesWouldGo, Refused, SectionFull
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
+from quart_enroll.language import TermName, gettext, listed, ngettext
 from quart_enroll.pages import enrollment_form, schedule
 from quart_enroll.pages.refusals import after, form_address, malformed, told
 from quart_enroll.rendering import render, wants_json
@@ -49,8 +50,12 @@ async def swap() -> ResponseReturnValue:
         placed = await rules.swap(database(), auth.signed_in().user_id, form.drop.data or "", wish, now())
     except Refused as refusal:
         return await told(refusal, after(refusal, wish))
-    where = f"{placed.offer.course.title}, section {placed.offer.key.section}"
-    await flash(f"You swapped: you are now enrolled in {where}.{_left(placed)}", "success")
+    swapped = gettext(
+        "You swapped: you are now enrolled in %(title)s, section %(section)s.",
+        title=placed.offer.course.title,
+        section=placed.offer.key.section,
+    )
+    await flash(f"{swapped}{_left(placed)}", "success")
     return redirect(url_for("enrollment"), 303)
 
 
@@ -70,15 +75,24 @@ async def _enroll() -> ResponseReturnValue:
 
 def done(placed: Placed) -> str:
     """Return what to tell a student who got a seat."""
-    return f"You are enrolled in {placed.offer.course.title} for {placed.offer.term}.{_left(placed)}"
+    title, term = placed.offer.course.title, TermName(placed.offer.term.term)
+    return f"{gettext('You are enrolled in %(title)s for %(term)s.', title=title, term=term)}{_left(placed)}"
 
 
 def _left(placed: Placed) -> str:
-    return f" You are not in the waitlist of section {placed.left} any more." if placed.left else ""
+    if not placed.left:
+        return ""
+    return f" {gettext('You are not in the waitlist of section %(section)s any more.', section=placed.left)}"
 
 
 def _gone(gone: GivenBack) -> str:
-    titles = " and ".join(course.title for course in gone.courses)
+    titles, term = listed([course.title for course in gone.courses]), TermName(gone.term)
     if gone.action == "drop":
-        return f"You gave back {titles} for {gone.term}."
-    return f"You withdrew from {titles} for {gone.term}. It stays on your schedule with a W."
+        return gettext("You gave back %(titles)s for %(term)s.", titles=titles, term=term)
+    return ngettext(
+        "You withdrew from %(titles)s for %(term)s. It stays on your schedule with a W.",
+        "You withdrew from %(titles)s for %(term)s. They stay on your schedule with a W.",
+        len(gone.courses),
+        titles=titles,
+        term=term,
+    )

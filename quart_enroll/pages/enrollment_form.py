@@ -9,6 +9,7 @@ from quart_enroll import auth
 from quart_enroll.context import catalog, now
 from quart_enroll.errors import NotTaught, UnknownCourse, UnknownTerm
 from quart_enroll.forms.enrollment import EnrollForm
+from quart_enroll.language import gettext
 from quart_enroll.models import Course, Held, Term
 from quart_enroll.pages import choices, standing
 from quart_enroll.pages.choices import Choice
@@ -36,7 +37,7 @@ async def page(form: EnrollForm) -> str:
     form.offer(offered.coming(moment), term, offered.sections_of(course.courseID, term) if course and term else [])
     return render(
         "enrollment_form.html",
-        title=f"Enroll in {course.title}" if course else "Enroll in a course",
+        title=gettext("Enroll in %(title)s", title=course.title) if course else gettext("Enroll in a course"),
         form=form,
         course=course,
         term=term,

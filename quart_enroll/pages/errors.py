@@ -27,21 +27,25 @@ from quart_enroll.errors import (
     WrongFields,
     WrongToken,
 )
+from quart_enroll.language import Sentence
 from quart_enroll.rendering import render, wants_json
 
 RETRY_AFTER = 5
 """Seconds after which a page should be asked for again while the database is away."""
 
 WORDS = {
-    400: ("This can’t be done", "The request could not be understood. Nothing was changed."),
-    403: ("For the registrar only", "Students can’t open this page."),
-    404: ("Page not found", "There is nothing at this address."),
-    405: ("This can’t be done", "This address can’t be used in that way."),
-    413: ("Too much at once", "That is more than this site accepts at once. Nothing was changed."),
-    429: ("One moment, please", "That was tried too often."),
-    415: ("This can’t be done", "This can’t be read. Nothing was changed."),
-    500: ("Sorry, that went wrong", "Something went wrong on our side."),
-    503: ("One moment, please", "The site can’t reach its database at the moment. Nothing is lost."),
+    400: (Sentence("This can’t be done"), Sentence("The request could not be understood. Nothing was changed.")),
+    403: (Sentence("For the registrar only"), Sentence("Students can’t open this page.")),
+    404: (Sentence("Page not found"), Sentence("There is nothing at this address.")),
+    405: (Sentence("This can’t be done"), Sentence("This address can’t be used in that way.")),
+    413: (Sentence("Too much at once"), Sentence("That is more than this site accepts at once. Nothing was changed.")),
+    429: (Sentence("One moment, please"), Sentence("That was tried too often.")),
+    415: (Sentence("This can’t be done"), Sentence("This can’t be read. Nothing was changed.")),
+    500: (Sentence("Sorry, that went wrong"), Sentence("Something went wrong on our side.")),
+    503: (
+        Sentence("One moment, please"),
+        Sentence("The site can’t reach its database at the moment. Nothing is lost."),
+    ),
 }
 """The heading and the sentence for each kind of refusal; those that are not listed are told as a 400."""
 
@@ -60,14 +64,15 @@ CODES = {413: "content_too_large", 422: "unprocessable_content"}
 """Codes that Python names differently from one version to the next."""
 
 PURPOSES = {
-    "GET enrollment": "to see your schedule",
-    "GET history": "to see what happened to your courses",
-    "GET account": "to see your account",
-    "GET plan": "to see your plan",
-    "GET calendar_file": "to get your calendar",
-    "POST enrollment": "to enroll",
+    "GET enrollment": Sentence("Please sign in to see your schedule."),
+    "GET history": Sentence("Please sign in to see what happened to your courses."),
+    "GET account": Sentence("Please sign in to see your account."),
+    "GET plan": Sentence("Please sign in to see your plan."),
+    "GET calendar_file": Sentence("Please sign in to get your calendar."),
+    "POST enrollment": Sentence("Please sign in to enroll."),
 }
-FORGED = (
+SIGN_IN_FIRST = Sentence("Please sign in first.")
+FORGED = Sentence(
     "This page was open for too long, or the request came from another site. "
     "Nothing was changed. Please go back, reload the page and try again."
 )
@@ -87,11 +92,11 @@ async def http_error(error: HTTPException) -> Response | AnyResponse:
 async def sign_in_first(_: Unauthorized) -> Response | AnyResponse:
     """Send the visitor to sign in, and from there back to the page, or to the course that was wanted."""
     if wants_json():
-        return await _answer(401, "sign_in_first", "Please sign in first.")
+        return await _answer(401, "sign_in_first", str(SIGN_IN_FIRST))
     wanted = request.full_path.rstrip("?")
     if request.method == "POST":
         wanted = await _after_sign_in()
-    await flash(f"Please sign in {PURPOSES.get(f'{request.method} {request.endpoint}', 'first')}.", "warning")
+    await flash(str(PURPOSES.get(f"{request.method} {request.endpoint}", SIGN_IN_FIRST)), "warning")
     return redirect(url_for("login", next=wanted), 303)
 
 
@@ -142,7 +147,7 @@ async def please_wait(error: PleaseWait) -> Response:
 
 async def database_away(error: Exception) -> Response:
     current_app.logger.error("database away: %s %s", this_request(), type(error).__name__)
-    return await _answer(503, "database_away", WORDS[503][1], retry_after=RETRY_AFTER)
+    return await _answer(503, "database_away", str(WORDS[503][1]), retry_after=RETRY_AFTER)
 
 
 def log(error: PleaseWait) -> None:
@@ -163,7 +168,7 @@ def this_request() -> str:
 def own_words(error: HTTPException) -> str:
     """Return the sentence for this refusal, the view's own where it gave one."""
     given = error.description if error.description != type(error).description else None
-    return given or WORDS.get(error.code or 500, WORDS[400])[1]
+    return given or str(WORDS.get(error.code or 500, WORDS[400])[1])
 
 
 async def _answer(
@@ -193,7 +198,7 @@ def _page(status: int, sentence: str, retry_after: int | None, terms: Sequence[s
         return render(
             "error.html",
             code=status,
-            heading=WORDS.get(status, WORDS[400])[0],
+            heading=str(WORDS.get(status, WORDS[400])[0]),
             sentence=sentence,
             request_id=g.get("request_id") if status >= 500 else None,
             retry_after=retry_after,

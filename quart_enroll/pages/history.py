@@ -7,41 +7,44 @@ from quart_auth import login_required
 
 from quart_enroll import auth
 from quart_enroll.context import catalog, database
+from quart_enroll.language import Sentence, TermName, Value, gettext, moment
 from quart_enroll.models import Event, Term
 from quart_enroll.rendering import render
 from quart_enroll.repositories import events
 from quart_enroll.services import rules
 
 DONE = {
-    "enroll": "Enrolled in {}",
-    "drop": "Gave back {}",
-    "withdraw": "Withdrew from {}",
-    "swap": "Swapped into {}",
-    "join": "Joined the waitlist of {}",
-    "leave": "Left the waitlist of {}",
-    "promote": "Got a seat from the waitlist of {}",
+    "enroll": Sentence("Enrolled in %(title)s, section %(section)s, for %(term)s."),
+    "drop": Sentence("Gave back %(title)s, section %(section)s, for %(term)s."),
+    "withdraw": Sentence("Withdrew from %(title)s, section %(section)s, for %(term)s."),
+    "swap": Sentence("Swapped into %(title)s, section %(section)s, for %(term)s."),
+    "join": Sentence("Joined the waitlist of %(title)s, section %(section)s, for %(term)s."),
+    "leave": Sentence("Left the waitlist of %(title)s, section %(section)s, for %(term)s."),
+    "promote": Sentence("Got a seat from the waitlist of %(title)s, section %(section)s, for %(term)s."),
 }
 TRIED = {
-    "enroll": "Tried to enroll in {}",
-    "drop": "Tried to give back {}",
-    "swap": "Tried to swap into {}",
-    "join": "Tried to join the waitlist of {}",
-    "skip": "A seat became free in {}, and went to the next in line",
+    "enroll": Sentence("Tried to enroll in %(title)s, section %(section)s, for %(term)s."),
+    "drop": Sentence("Tried to give back %(title)s, section %(section)s, for %(term)s."),
+    "swap": Sentence("Tried to swap into %(title)s, section %(section)s, for %(term)s."),
+    "join": Sentence("Tried to join the waitlist of %(title)s, section %(section)s, for %(term)s."),
+    "skip": Sentence(
+        "A seat became free in %(title)s, section %(section)s, for %(term)s, and went to the next in line."
+    ),
 }
 BECAUSE = {
-    "not_open_yet": "enrollment was not open yet",
-    "closed": "enrollment was closed",
-    "drop_closed": "it was too late to give it back",
-    "already_enrolled": "you had the course already",
-    "already_waiting": "you were waiting already",
-    "not_enrolled": "you did not have the course that was to be given back",
-    "not_waiting": "you were not waiting",
-    "section_full": "the section was full",
-    "waitlist_full": "the waitlist was full",
-    "time_conflict": "it met at the same time as another course of yours",
-    "credit_limit": "it would have exceeded your credit limit",
-    "prerequisite_missing": "a course that it needs was missing",
-    "corequisites_would_go": "another course of yours needed the one that was to be given back",
+    "not_open_yet": Sentence("enrollment was not open yet"),
+    "closed": Sentence("enrollment was closed"),
+    "drop_closed": Sentence("it was too late to give it back"),
+    "already_enrolled": Sentence("you had the course already"),
+    "already_waiting": Sentence("you were waiting already"),
+    "not_enrolled": Sentence("you did not have the course that was to be given back"),
+    "not_waiting": Sentence("you were not waiting"),
+    "section_full": Sentence("the section was full"),
+    "waitlist_full": Sentence("the waitlist was full"),
+    "time_conflict": Sentence("it met at the same time as another course of yours"),
+    "credit_limit": Sentence("it would have exceeded your credit limit"),
+    "prerequisite_missing": Sentence("a course that it needs was missing"),
+    "corequisites_would_go": Sentence("another course of yours needed the one that was to be given back"),
 }
 """Why not, for each code of a refusal."""
 
@@ -65,10 +68,20 @@ async def history() -> str:
 
 def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -> Entry:
     term = known.get(event.term)
-    when = rules.spoken(term, event.at) if term else f"{event.at:%d.%m.%Y %H:%M} (UTC)"
-    where = f"{titles.get(event.courseID, event.courseID)}, section {event.section}, for {event.term}"
+    when = rules.spoken(term, event.at) if term else moment(event.at, "UTC")
+    where: dict[str, Value] = {
+        "title": titles.get(event.courseID, event.courseID),
+        "section": event.section,
+        "term": TermName(event.term),
+    }
     if event.result == "ok":
-        where += f", in place of section {event.from_section}" if event.from_section else ""
-        return Entry(when, f"{DONE.get(event.action, event.action).format(where)}.", "")
-    because = BECAUSE.get(event.result, event.result)
-    return Entry(when, f"{TRIED.get(event.action, event.action).format(where)}.", f"Not possible: {because}.")
+        what = DONE.get(event.action, Sentence(event.action)) % where
+        if event.from_section:
+            what += f" {gettext('It was in place of section %(section)s.', section=event.from_section)}"
+        return Entry(when, what, "")
+    because = BECAUSE.get(event.result, Sentence(event.result))
+    return Entry(
+        when,
+        TRIED.get(event.action, Sentence(event.action)) % where,
+        gettext("Not possible: %(because)s.", because=because),
+    )

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
 
+from quart_enroll.language import gettext
 from quart_enroll.models import DAYS, Meeting, ScheduledCourse, Term
 
 ICAL_DAYS = dict(zip(DAYS, ("MO", "TU", "WE", "TH", "FR", "SA", "SU"), strict=True))
@@ -52,7 +53,11 @@ def _events(user_id: int, course: ScheduledCourse, term: Term, now: datetime) ->
         event = Event.new(
             uid=_name(user_id, course.enrolled_term, course.courseID, course.section, number),
             summary=course.title,
-            description="\n".join(filter(None, (course.description, f"Section {course.section}", course.instructor))),
+            description="\n".join(
+                filter(
+                    None, (course.description, gettext("Section %(number)s", number=course.section), course.instructor)
+                )
+            ),
             location=course.room or None,
             start=_moment(first, meeting.start, zone),
             end=_moment(first, meeting.end, zone),

@@ -14,8 +14,9 @@ from time import monotonic
 from jinja2 import Environment
 from quart import Response, current_app, request
 
-from quart_enroll import auth, context
+from quart_enroll import auth, context, language
 from quart_enroll.models import Section
+from quart_enroll.pages.choices import waiting_in_words
 from quart_enroll.rendering import mark
 from quart_enroll.services.live import Live, Place, Reader
 
@@ -37,7 +38,8 @@ async def live() -> Response:
         user_id=user.user_id if user else None,
     )
     response = Response(
-        _stream(context.live(), reader, partial(_seats, current_app.jinja_env)), content_type="text/event-stream"
+        _stream(context.live(), reader, partial(_seats, current_app.jinja_env), language.spoken()),
+        content_type="text/event-stream",
     )
     response.timeout = None
     response.headers["Cache-Control"] = "no-store"
@@ -45,13 +47,13 @@ async def live() -> Response:
     return response
 
 
-async def _stream(live: Live, reader: Reader, seats: Callable[[Section], str]) -> AsyncIterator[str]:
+async def _stream(live: Live, reader: Reader, seats: Callable[[str, Section], str], spoken: str) -> AsyncIterator[str]:
     end = monotonic() + random.uniform(*LIFE)  # noqa: S311  # no secret
     async with live.reading(reader) as has_room:
         yield f"retry: {RETRY if has_room else 60 * RETRY}\n\n"
         while has_room and await _hears_news(reader, end - monotonic()):
             sections, places = reader.take()
-            yield "".join([*map(seats, sections), *map(_place, places)])
+            yield "".join([*(seats(spoken, one) for one in sections), *(_place(spoken, one) for one in places)])
 
 
 async def _hears_news(reader: Reader, seconds: float) -> bool:
@@ -63,17 +65,19 @@ async def _hears_news(reader: Reader, seconds: float) -> bool:
     return True
 
 
-def _place(place: Place) -> str:
+def _place(spoken: str, place: Place) -> str:
     if place.position:
-        return f"event: {mark(place.key)}-place\ndata: Waiting, {place.position} of {place.of}\n\n"
+        with language.speaking(spoken):
+            return f"event: {mark(place.key)}-place\ndata: {waiting_in_words(place.position, place.of)}\n\n"
     return f"event: {mark(place.key)}-gone\ndata: .\n\n"
 
 
 @lru_cache(20_000)
-def _seats(pages: Environment, section: Section) -> str:
-    """Return the events of a section; all pages get the same ones."""
+def _seats(pages: Environment, spoken: str, section: Section) -> str:
+    """Return the events of a section; all pages in one language get the same ones."""
     name = mark(section.key)
-    shown = str(pages.get_template("macros/seats.html").module.seats(section))  # type: ignore[attr-defined]
+    with language.speaking(spoken):
+        shown = str(pages.get_template("macros/seats.html").module.seats(section))  # type: ignore[attr-defined]
     turn = "open" if section.open_seats else "full"
     # Without data an event would be none.
     return f"event: {name}\ndata: {' '.join(shown.split())}\n\nevent: {name}-{turn}\ndata: .\n\n"

@@ -10,6 +10,7 @@ from quart_enroll import auth, known_browsers
 from quart_enroll.context import database, hasher, links, now, sends_mail
 from quart_enroll.errors import LinkDead, PasswordRefused, PleaseWait, WrongPassword
 from quart_enroll.forms.accounts import ChangePasswordForm, ForgotForm, ResetForm
+from quart_enroll.language import Sentence, gettext
 from quart_enroll.pages.refusals import Page, please_wait
 from quart_enroll.rendering import render
 from quart_enroll.services import accounts, limits, notices, resets
@@ -20,7 +21,9 @@ UNTOLD = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 """What keeps a link from those who should not read it."""
 
 TOKEN = "password_reset"  # noqa: S105  # where the session keeps it
-SENT = "If there is an account with this address, an e-mail with a link is on its way. The link works for one hour."
+SENT = Sentence(
+    "If there is an account with this address, an e-mail with a link is on its way. The link works for one hour."
+)
 
 
 @login_required
@@ -53,7 +56,7 @@ async def change() -> str | Response | Page:
     await auth.begin(changed, remember=auth.this_login().remembered)
     known_browsers.remember(user.email)
     await flash(
-        "Your password is changed. Your other sign-ins, tokens and calendar address have ended.",
+        gettext("Your password is changed. Your other sign-ins, tokens and calendar address have ended."),
         "success",
     )
     return redirect(url_for("account"), 303)
@@ -71,7 +74,7 @@ async def forgot() -> str | Response | Page:
     except PleaseWait as refusal:
         return await please_wait(refusal, lambda: _forgot_page(form))
     await notices.password_forgotten(database(), email, now())
-    await flash(SENT, "info")
+    await flash(str(SENT), "info")
     return redirect(url_for("login"), 303)
 
 
@@ -100,9 +103,9 @@ async def reset() -> Secret | Response:
         return render("link_dead.html", sentence=refusal.sentence), 410, UNTOLD
     session.pop(TOKEN, None)
     known_browsers.remember(user.email)  # who guesses elsewhere can't keep the owner out of here
-    if auth.user() == user:  # this sign-in has ended with all the others
+    if (asks := auth.user()) and asks.user_id == user.user_id:  # this sign-in has ended with all the others
         auth.forget()
-    await flash("Your new password is saved. Please sign in with it.", "success")
+    await flash(gettext("Your new password is saved. Please sign in with it."), "success")
     return redirect(url_for("login"), 303)
 
 

@@ -12,9 +12,10 @@ from quart_enroll import auth
 from quart_enroll.context import catalog, database, now
 from quart_enroll.errors import AlreadyEnrolled, Refused
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
+from quart_enroll.language import TermName, gettext, listed, ngettext
 from quart_enroll.models import Course, Planned, Section, Term
 from quart_enroll.pages import choices, standing
-from quart_enroll.pages.choices import Button, Choice
+from quart_enroll.pages.choices import Button, Choice, in_words
 from quart_enroll.pages.enrollment import done
 from quart_enroll.pages.refusals import malformed, row_address, told
 from quart_enroll.pages.standing import Standing
@@ -46,7 +47,7 @@ class Row:
     @property
     def counts(self) -> bool:
         """Tell whether the student does not have it yet."""
-        return self.choice.state != "Enrolled"
+        return self.choice.state != "enrolled"
 
 
 @login_required
@@ -84,11 +85,11 @@ async def add() -> ResponseReturnValue:
         added = await rules.add(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await told(refusal, row_address(wish, url_for("plan")))
-    where = f"{added.offer.course.title}, section {added.offer.key.section}"
+    where, term = in_words(added.offer.course.title, added.offer.key.section), TermName(added.offer.term.term)
     if added.new:
-        await flash(f"{where}, is in your plan for {added.offer.term}.", "success")
+        await flash(gettext("%(where)s, is in your plan for %(term)s.", where=where, term=term), "success")
     else:
-        await flash(f"{where}, is in your plan for {added.offer.term} already.", "info")
+        await flash(gettext("%(where)s, is in your plan for %(term)s already.", where=where, term=term), "info")
     return redirect(row_address(wish, url_for("plan", term=added.offer.term.term)), 303)
 
 
@@ -102,7 +103,8 @@ async def remove() -> ResponseReturnValue:
         course, term = await rules.remove(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await told(refusal, row_address(wish, url_for("plan")))
-    await flash(f"{course.title} is not in your plan for {term} any more.", "success")
+    gone = gettext("%(title)s is not in your plan for %(term)s any more.", title=course.title, term=TermName(term.term))
+    await flash(gone, "success")
     return redirect(row_address(wish, url_for("plan", term=term.term)), 303)
 
 
@@ -135,7 +137,7 @@ async def enroll() -> ResponseReturnValue:
 async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
     """Say what came of each; why something was refused stands beside it in the plan, where there is room."""
     if not outcomes:
-        await flash(f"There is nothing in your plan for {term}.", "info")
+        await flash(gettext("There is nothing in your plan for %(term)s.", term=TermName(term.term)), "info")
     for outcome in outcomes:
         if outcome.placed:
             await flash(done(outcome.placed), "success")
@@ -143,12 +145,17 @@ async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
             await flash(outcome.refusal.sentence, "info")
     stay = [one for one in outcomes if one.refusal and not isinstance(one.refusal, AlreadyEnrolled)]
     if stay:
-        number = "1 course" if len(stay) == 1 else f"{len(stay)} courses"
-        await flash(f"You could not get {number}. The reason is in your plan.", "warning")
+        left = ngettext(
+            "You could not get %(number)s course. The reason is in your plan.",
+            "You could not get %(number)s courses. The reason is in your plan.",
+            len(stay),
+        )
+        await flash(left, "warning")
     if open_ones := [one for one in outcomes if not one.settled]:
         offered = await catalog()
         titles = [course.title for one in open_ones if (course := offered.find(one.key.courseID))]
-        await flash(f"The time was over before {' and '.join(titles)}. Press once more to go on.", "warning")
+        late = gettext("The time was over before %(titles)s. Press once more to go on.", titles=listed(titles))
+        await flash(late, "warning")
 
 
 async def _term(user_id: int, choice: Sequence[Term], moment: datetime) -> Term | None:
@@ -175,12 +182,12 @@ def _rows(term: Term, found: Sequence[tuple[Planned, Offer]], mine: Standing, mo
     rows = []
     for (planned, offer), troubles in zip(found, against, strict=True):
         [choice] = choices.of_course(term, offer.course, [offer.section], mine, moment)
-        because = planned.because if planned.because not in troubles and choice.state != "Enrolled" else ""
+        because = str(planned.because or "") if planned.because not in troubles and choice.state != "enrolled" else ""
         rows.append(
             Row(
                 offer.course,
                 choice,
-                troubles,
+                [str(trouble) for trouble in troubles],
                 because,
                 _remove(planned, offer.course),
                 _up(planned, offer, found),
@@ -193,14 +200,16 @@ def _rows(term: Term, found: Sequence[tuple[Planned, Offer]], mine: Standing, mo
 def _remove(planned: Planned, course: Course | None) -> Button:
     title = course.title if course else planned.key.courseID
     fields = {"courseID": planned.key.courseID, "term": planned.key.term}
-    return Button("plan_remove", "Remove", f"{title} from your plan", fields, strong=False)
+    return Button(
+        "plan_remove", gettext("Remove"), gettext("%(title)s from your plan", title=title), fields, strong=False
+    )
 
 
 def _up(planned: Planned, offer: Offer, found: Sequence[tuple[Planned, Offer]]) -> Button | None:
     if planned is found[0][0]:
         return None
     fields = {"courseID": planned.key.courseID, "term": planned.key.term}
-    return Button("plan_up", "Move up", f": {offer.course.title}", fields, strong=False)
+    return Button("plan_up", gettext("Move up"), f": {offer.course.title}", fields, strong=False)
 
 
 def _lost(planned: Planned, offered: Catalog) -> tuple[str, Button]:

@@ -13,6 +13,7 @@ from quart_enroll import auth, known_browsers
 from quart_enroll.context import database, hasher, now
 from quart_enroll.errors import LastRegistrar, PleaseWait, WrongPassword
 from quart_enroll.forms.accounts import DeleteAccountForm
+from quart_enroll.language import gettext
 from quart_enroll.pages.refusals import Page, please_wait
 from quart_enroll.rendering import render
 from quart_enroll.repositories import personal
@@ -49,7 +50,7 @@ async def delete() -> str | Response | Page:
         form.form_errors = [refusal.sentence]
         return _delete_page(form), 422
     auth.forget()
-    await flash("Your account is deleted, and your seats are free for others. Good-bye.", "info")
+    await flash(gettext("Your account is deleted, and your seats are free for others. Good-bye."), "info")
     return redirect(url_for("index"), 303)
 
 

@@ -62,8 +62,9 @@ def row_address(wish: Wish, otherwise: str) -> str:
 async def malformed(form: SiteForm) -> Response:
     """Refuse what none of our buttons sends, with the sentences of each field."""
     wrong = [field for field in form if field.errors]
-    sentences = [f"{field.label.text}: {' '.join(field.errors)}" for field in wrong]
-    return await errors.malformed(" ".join(sentences), {field.name: field.errors for field in wrong})
+    sentences = [f"{field.label.text}: {' '.join(map(str, field.errors))}" for field in wrong]
+    fields = {field.name: [str(error) for error in field.errors] for field in wrong}
+    return await errors.malformed(" ".join(sentences), fields)
 
 
 async def please_wait(refusal: PleaseWait, page: Callable[[], str]) -> Page:

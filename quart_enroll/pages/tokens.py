@@ -8,6 +8,7 @@ from quart_enroll import auth
 from quart_enroll.context import database, now
 from quart_enroll.errors import TokenNameTaken, TooManyTokens
 from quart_enroll.forms.tokens import EndTokenForm, TokenForm
+from quart_enroll.language import gettext
 from quart_enroll.pages.refusals import malformed
 from quart_enroll.rendering import render
 from quart_enroll.repositories import tokens as stored
@@ -44,12 +45,12 @@ async def end() -> ResponseReturnValue:
     if not form.validate():
         return await malformed(form)
     if await stored.end(database(), auth.signed_in().user_id, form.token_id.data or ""):
-        await flash("The token has ended. Nothing can use it any more.", "success")
+        await flash(gettext("The token has ended. Nothing can use it any more."), "success")
     else:
-        await flash("This token has ended already.", "info")
+        await flash(gettext("This token has ended already."), "info")
     return redirect(url_for("tokens"), 303)
 
 
 async def _page(form: TokenForm) -> str:
     found = await stored.of_user(database(), auth.signed_in().user_id, now())
-    return render("tokens.html", title="Access tokens", form=form, tokens=found)
+    return render("tokens.html", title=gettext("Access tokens"), form=form, tokens=found)

@@ -8,6 +8,8 @@ from quart_enroll import auth
 from quart_enroll.context import database, now
 from quart_enroll.errors import Refused
 from quart_enroll.forms.enrollment import DropForm, WaitlistForm
+from quart_enroll.language import gettext
+from quart_enroll.pages.choices import in_words
 from quart_enroll.pages.refusals import after, malformed, told
 from quart_enroll.repositories import courses
 from quart_enroll.services import waitlist
@@ -23,12 +25,20 @@ async def join() -> ResponseReturnValue:
         joined = await waitlist.join(database(), auth.signed_in().user_id, wish, now(), form.given_up())
     except Refused as refusal:
         return await told(refusal, after(refusal, wish))
-    where = f"{joined.offer.course.title}, section {joined.offer.key.section}"
+    where = in_words(joined.offer.course.title, joined.offer.key.section)
     if joined.position is None and not joined.by_ring:  # of a ring, the notice on the next page tells
-        done = "swapped into" if form.given_up() else "are enrolled in"
-        await flash(f"A seat was open: you {done} {where}.", "success")
+        if form.given_up():
+            await flash(gettext("A seat was open: you swapped into %(where)s.", where=where), "success")
+        else:
+            await flash(gettext("A seat was open: you are enrolled in %(where)s.", where=where), "success")
     elif joined.position is not None:
-        await flash(f"You are waiting for a seat in {where}: {joined.position} of {joined.of}.", "success")
+        waits = gettext(
+            "You are waiting for a seat in %(where)s: %(position)s of %(of)s.",
+            where=where,
+            position=joined.position,
+            of=joined.of,
+        )
+        await flash(waits, "success")
     return redirect(url_for("enrollment"), 303)
 
 
@@ -42,5 +52,6 @@ async def leave() -> ResponseReturnValue:
     except Refused as refusal:
         return await told(refusal, url_for("enrollment"))
     course = await courses.find(database(), left.courseID)
-    await flash(f"You left the waitlist of {course.title if course else left.courseID}.", "success")
+    title = course.title if course else left.courseID
+    await flash(gettext("You left the waitlist of %(title)s.", title=title), "success")
     return redirect(url_for("enrollment"), 303)

@@ -6,6 +6,7 @@ They are attributes, and no styles: the site's pages allow none. A height in em 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from quart_enroll.language import day_name, gettext
 from quart_enroll.services.week import Block, Conflict, Entry, Week, week
 
 HOUR = 4.5
@@ -13,8 +14,6 @@ HOUR = 4.5
 
 HEAD = 2.25
 """Height of the names of the days, in em."""
-
-NAMES = {"M": "Mon", "T": "Tue", "W": "Wed", "R": "Thu", "F": "Fri", "S": "Sat", "U": "Sun"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def draw(entries: Sequence[Entry]) -> Drawing:
     width = 100 / len(found.days)
     return Drawing(
         height=_em(_y(found, 60 * found.ends) + 0.5),
-        days=[Mark(NAMES[day], _percent((place + 0.5) * width)) for place, day in enumerate(found.days)],
+        days=[Mark(day_name(day), _percent((place + 0.5) * width)) for place, day in enumerate(found.days)],
         lines=[Mark(day, _percent(place * width)) for place, day in enumerate(found.days) if place],
         hours=[Mark(f"{hour:02}:00", _em(_y(found, 60 * hour))) for hour in range(found.begins, found.ends + 1)],
         boxes=[_box(found, block, clashing) for block in found.blocks],
@@ -85,11 +84,22 @@ def _box(found: Week, block: Block, clashing: set[tuple[str, str]]) -> Box:
 
 def _sentence(conflict: Conflict) -> str:
     when = ", ".join(map(str, conflict.when))
-    return f"{_named(conflict.one)} and {_named(conflict.other)} meet at the same time: {when}."
+    return gettext(
+        "%(one)s and %(other)s meet at the same time: %(when)s.",
+        one=_named(conflict.one),
+        other=_named(conflict.other),
+        when=when,
+    )
 
 
 def _named(entry: Entry) -> str:
-    return entry.title if entry.status == "enrolled" else f"{entry.title} ({entry.status})"
+    match entry.status:
+        case "waiting":
+            return gettext("%(title)s (waiting)", title=entry.title)
+        case "withdrawn":
+            return gettext("%(title)s (withdrawn)", title=entry.title)
+        case _:
+            return entry.title
 
 
 def _y(found: Week, minute: int) -> float:

@@ -7,6 +7,7 @@ from datetime import datetime
 from quart_enroll.models import Course, Credentials, Event, Section, SectionKey, Term, Waiting
 from quart_enroll.mongo import Database, Document, Session
 from quart_enroll.repositories.terms import to_document
+from quart_enroll.repositories.users import to_row
 
 EMPTY = ("course", "term", "section", "user", "enrollment")
 """The collections that have no row in a database that nobody has begun to use."""
@@ -53,7 +54,7 @@ def _rows(school: School) -> dict[str, list[Document]]:
         "term": [to_document(term) for term in school.terms],
         "course": [asdict(course) for course in school.courses],
         "section": [asdict(section) | {"queue_tail": section.waiting} for section in school.sections],
-        "user": [asdict(one.user) | {"password": one.password} for one in school.people],
+        "user": [to_row(one.user) | {"password": one.password} for one in school.people],
         "enrollment": [
             _named(seat.key) | {"user_id": seat.user_id, "enrolled_at": seat.at, "status": seat.status}
             for seat in school.seats

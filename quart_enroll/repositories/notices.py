@@ -9,7 +9,7 @@ whether it has an account or not, and is gone after `forget_at`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from pymongo import IndexModel
 
 from quart_enroll.models import Credentials, Notice
 from quart_enroll.mongo import Database, Document, Session
-from quart_enroll.repositories import users
+from quart_enroll.repositories import sentences, users
 
 INDEXES = [
     IndexModel([("user_id", 1), ("seen", 1)]),
@@ -59,7 +59,7 @@ class Outgoing:
 async def add(db: Database, notice: Notice, session: Session | None) -> None:
     """Store a notice that nobody has seen and that no e-mail has told."""
     outbox = {"seen": False, "tries": 0, "next_try_at": notice.at}
-    await db.notice.insert_one(asdict(notice) | outbox, session=session)
+    await db.notice.insert_one(_row(notice) | outbox, session=session)
 
 
 async def add_letter(
@@ -73,12 +73,12 @@ async def add_letter(
     """Store a notice for e-mail alone: to its user, or to who has the address `email`."""
     outbox = {"seen": True, "tries": 0, "next_try_at": notice.at}
     asked = {"email": email, "forget_at": forget_at} if email is not None else {}
-    await db.notice.insert_one(asdict(notice) | outbox | asked, session=session)
+    await db.notice.insert_one(_row(notice) | outbox | asked, session=session)
 
 
 async def add_all(db: Database, stories: Sequence[Notice], session: Session | None) -> None:
     """Store several notices that nobody has seen and that no e-mail has told."""
-    rows = [asdict(notice) | {"seen": False, "tries": 0, "next_try_at": notice.at} for notice in stories]
+    rows = [_row(notice) | {"seen": False, "tries": 0, "next_try_at": notice.at} for notice in stories]
     if rows:
         await db.notice.insert_many(rows, session=session)
 
@@ -142,4 +142,10 @@ async def give_up(db: Database, outgoing: Outgoing, at: datetime, because: str) 
 
 def to_notice(document: Mapping[str, Any]) -> Notice:
     """Read a stored notice."""
-    return Notice(**{name: document.get(name, "") for name in Notice.__dataclass_fields__})
+    facts = {one.name: document.get(one.name, "") for one in fields(Notice)}
+    return Notice(**facts | {"because": sentences.from_stored(facts["because"])})
+
+
+def _row(notice: Notice) -> Document:
+    facts = {one.name: getattr(notice, one.name) for one in fields(Notice)}
+    return facts | {"because": sentences.to_stored(notice.because)}

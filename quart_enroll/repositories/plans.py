@@ -5,9 +5,10 @@ from typing import Any
 
 from pymongo import IndexModel
 
+from quart_enroll.language import Sentence
 from quart_enroll.models import Planned, SectionKey
 from quart_enroll.mongo import Database, Document, Session
-from quart_enroll.repositories import pipelines
+from quart_enroll.repositories import pipelines, sentences
 
 INDEXES = [IndexModel([("user_id", 1), ("term", 1), ("courseID", 1)], unique=True)]
 
@@ -21,7 +22,7 @@ SCHEMA = {
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "place": {"bsonType": ["int", "long"], "minimum": 1},
         "added_at": {"bsonType": "date"},
-        "because": {"bsonType": "string"},
+        "because": sentences.SCHEMA,
     },
 }
 
@@ -59,9 +60,10 @@ async def swap_places(db: Database, user_id: int, one: Planned, other: Planned, 
         await db.plan.update_one(_course(user_id, planned.key), {"$set": {"place": place}}, session=session)
 
 
-async def note(db: Database, user_id: int, key: SectionKey, because: str) -> None:
+async def note(db: Database, user_id: int, key: SectionKey, because: Sentence) -> None:
     """Write why the section could not be had, if it is planned still."""
-    await db.plan.update_one(_course(user_id, key) | {"section": key.section}, {"$set": {"because": because}})
+    change = {"$set": {"because": sentences.to_stored(because)}}
+    await db.plan.update_one(_course(user_id, key) | {"section": key.section}, change)
 
 
 async def remove(db: Database, user_id: int, key: SectionKey, session: Session | None = None) -> None:
@@ -80,7 +82,8 @@ def _course(user_id: int, key: SectionKey) -> Document:
 
 
 def _to_planned(document: Mapping[str, Any]) -> Planned:
-    return Planned(_key(document), document["place"], document["added_at"], document.get("because", ""))
+    because = sentences.from_stored(document.get("because"))
+    return Planned(_key(document), document["place"], document["added_at"], because)
 
 
 def _key(document: Mapping[str, Any]) -> SectionKey:

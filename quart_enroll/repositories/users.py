@@ -43,10 +43,11 @@ SCHEMA = {
         "password_changes": {"bsonType": ["int", "long"]},
         "role": {"enum": ["student", "registrar"]},
         "signed_in_at": {"bsonType": "date"},
+        "language": {"bsonType": "string", "maxLength": 20},
     },
 }
 
-SHOWN = {"_id": 0, "user_id": 1, "email": 1, "first_name": 1, "last_name": 1, "role": 1}
+SHOWN = {"_id": 0, "user_id": 1, "email": 1, "first_name": 1, "last_name": 1, "role": 1, "language": 1}
 """The fields that leave the database: never the password, unless a sign-in asks for it."""
 
 WITH_PASSWORD = SHOWN | {"password": 1, "password_changes": 1}
@@ -104,7 +105,7 @@ async def add(db: Database, user: User, password: str) -> None:
     Raises EmailTaken when the address is in use whatever its case, NumberTaken when the user_id is.
     """
     try:
-        await db.user.insert_one(asdict(user) | {"password": password})
+        await db.user.insert_one(to_row(user) | {"password": password})
     except DuplicateKeyError as error:
         raise EmailTaken if "email" in duplicate_key(error) else NumberTaken(user.user_id) from error
 
@@ -117,9 +118,9 @@ async def find_all(db: Database, session: Session) -> list[User]:
 async def put_all(db: Database, new: Sequence[Credentials], changed: Sequence[User], session: Session) -> None:
     """Store new users with the hashes of their passwords, and other facts about users that are known."""
     writes: list[InsertOne[Document] | UpdateOne] = [
-        UpdateOne({"user_id": user.user_id}, {"$set": asdict(user)}) for user in changed
+        UpdateOne({"user_id": user.user_id}, {"$set": to_row(user)}) for user in changed
     ]
-    writes += [InsertOne(asdict(one.user) | {"password": one.password}) for one in new]
+    writes += [InsertOne(to_row(one.user) | {"password": one.password}) for one in new]
     if writes:
         try:
             await db.user.bulk_write(writes, session=session)
@@ -153,20 +154,27 @@ async def raise_counter(db: Database, at_least: int = 0) -> bool:
     return bool(result.modified_count or result.upserted_id)
 
 
-async def note_sign_in(db: Database, found: Credentials, now: datetime) -> datetime | None:
-    """Write that the user signs in, and return when that was the last time.
+async def set_language(db: Database, user_id: int, language: str) -> None:
+    """Let the user read in this language from now on."""
+    await db.user.update_one({"user_id": user_id}, {"$set": {"language": language}})
+
+
+async def note_sign_in(db: Database, found: Credentials, now: datetime, language: str) -> tuple[datetime | None, str]:
+    """Write that the user signs in; return when that was the last time, and the user's language.
+
+    That is the one in which they sign in, for who has none yet.
 
     Raises Gone when there is no such user, or another password than the one that was found.
     """
     user_id = found.user.user_id
     before: Document | None = await db.user.find_one_and_update(
         {"user_id": user_id, "password_changes": found.changes or None},  # none is written before the first
-        {"$set": {"signed_in_at": now}},
-        {"_id": 0, "signed_in_at": 1},
+        [{"$set": {"signed_in_at": now, "language": {"$ifNull": ["$language", language]}}}],
+        {"_id": 0, "signed_in_at": 1, "language": 1},
     )
     if before is None:
         raise Gone(user_id)
-    return before.get("signed_in_at")
+    return before.get("signed_in_at"), str(before.get("language") or language)
 
 
 async def renew_hash(db: Database, found: Credentials, new: str) -> Credentials:
@@ -190,7 +198,13 @@ def to_user(document: Mapping[str, Any]) -> User:
         first_name=str(document.get("first_name") or ""),
         last_name=str(document.get("last_name") or ""),
         role=str(document.get("role", "student")),
+        language=str(document.get("language") or ""),
     )
+
+
+def to_row(user: User) -> Document:
+    """Return the user as a row; who has chosen no language has no such field."""
+    return {name: fact for name, fact in asdict(user).items() if fact or name != "language"}
 
 
 def _to_credentials(document: Mapping[str, Any]) -> Credentials:

@@ -7,9 +7,10 @@ from typing import Any
 from bson import ObjectId
 from pymongo import IndexModel
 
+from quart_enroll.language import Sentence
 from quart_enroll.models import SectionKey, Waiting
 from quart_enroll.mongo import Database, Document, Session
-from quart_enroll.repositories import pipelines, sections
+from quart_enroll.repositories import pipelines, sections, sentences
 from quart_enroll.repositories.sections import whole
 from quart_enroll.repositories.users import NUMBERED
 
@@ -29,7 +30,7 @@ SCHEMA = {
         "place": {"bsonType": ["int", "long"], "minimum": 1},
         "joined_at": {"bsonType": "date"},
         "drop_if_enrolled": {"bsonType": ["string", "null"]},
-        "skipped_because": {"bsonType": ["string", "null"]},
+        "skipped_because": sentences.SCHEMA,
     },
 }
 
@@ -46,7 +47,7 @@ async def add(db: Database, waiting: Waiting, session: Session | None) -> None:
         "user_id": waiting.user_id,
         "joined_at": waiting.joined_at,
         "drop_if_enrolled": waiting.drop_if_enrolled,
-        "skipped_because": waiting.skipped_because,
+        "skipped_because": sentences.to_stored(waiting.skipped_because),
     }
     place = _line(waiting.key) | {"place": waiting.place}
     # Not an insert: the unique index would refuse it, and the whole transaction with it.
@@ -104,11 +105,11 @@ async def remove(db: Database, waiting: Waiting, session: Session | None) -> Non
     await db.waitlist.delete_one(_entry(waiting.user_id, waiting.key.term, waiting.key.courseID), session=session)
 
 
-async def skip(db: Database, waiting: Waiting, because: str, session: Session | None) -> None:
+async def skip(db: Database, waiting: Waiting, because: Sentence, session: Session | None) -> None:
     """Note why the student could not take a seat that was open."""
     await db.waitlist.update_one(
         _entry(waiting.user_id, waiting.key.term, waiting.key.courseID),
-        {"$set": {"skipped_because": because}},
+        {"$set": {"skipped_because": sentences.to_stored(because)}},
         session=session,
     )
 
@@ -123,7 +124,7 @@ def to_waiting(document: Mapping[str, Any]) -> Waiting:
         place=whole(document.get("place")),
         joined_at=joined_at if isinstance(joined_at, datetime) else made,
         drop_if_enrolled=document.get("drop_if_enrolled"),
-        skipped_because=document.get("skipped_because"),
+        skipped_because=sentences.from_stored(document.get("skipped_because")),
     )
 
 

@@ -121,6 +121,11 @@ async def replace_password(db: Database, found: Credentials, hashed: str, now: d
     return await transaction(db, body)
 
 
+async def choose_language(db: Database, user_id: int, language: str) -> None:
+    """Let pages and e-mails be in this language for the user, wherever they sign in."""
+    await users.set_language(db, user_id, language)
+
+
 async def end_everything(db: Database, user_id: int, session: Session | None = None) -> None:
     """End all that lets somebody in as this user: every sign-in, every token, the address of the calendar."""
     await end_sign_ins(db, user_id, session)

@@ -81,11 +81,16 @@ def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[Ne
             bad.append(BadRow(row.number, f"email: The address belongs to user {numbers}."))
         elif found is None:
             new.append(row)
-        elif (wanted := replace(row.user, user_id=found.user_id, role=row.user.role or found.role)) != found:
+        elif (wanted := _changed(row.user, found)) != found:
             changed.append(wanted)
     if bad:
         raise BadRows(bad)
     return new, changed
+
+
+def _changed(given: User, found: User) -> User:
+    """Return the user as the row has it, with what no row says."""
+    return replace(given, user_id=found.user_id, role=given.role or found.role, language=found.language)
 
 
 def refuse_twins(keys: Sequence[tuple[int, str]], field: str) -> None:

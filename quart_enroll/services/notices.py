@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
-from quart_enroll import mail
+from quart_enroll import language, mail
+from quart_enroll.language import Sentence, gettext
 from quart_enroll.mail import Postponed, Sender, Undeliverable
 from quart_enroll.models import Credentials, Notice
 from quart_enroll.mongo import Database
@@ -40,27 +41,27 @@ TRIES = 12
 FRESH = timedelta(hours=24)
 """What has been due for longer is no news: a site that gets a mail server later does not begin with old stories."""
 
-FORGOTTEN = """\
+FORGOTTEN = Sentence("""\
 Somebody, we hope you, has asked for a new password for your account. Here you choose it:
 
-{link}
+%(link)s
 
-The link works once, and for one hour. If it was not you, do nothing: your password stays as it is."""
+The link works once, and for one hour. If it was not you, do nothing: your password stays as it is.""")
 
-CHANGED = """\
+CHANGED = Sentence("""\
 Your password was changed, and wherever else you were signed in that has ended.
 
 If it was not you, ask for a new password at once:
 
-{link}"""
+%(link)s""")
 
 NOBODY = 0
 """The number of no user."""
 
 SUBJECTS = {
-    "promote": "You are enrolled in {}",
-    "skip": "About your place in line for {}",
-    "alert": "A seat is open in {}",
+    "promote": Sentence("You are enrolled in %(title)s"),
+    "skip": Sentence("About your place in line for %(title)s"),
+    "alert": Sentence("A seat is open in %(title)s"),
 }
 """What an e-mail is about, for each action of a notice, with the title of the course."""
 
@@ -163,20 +164,29 @@ async def _give_up(db: Database, clock: Clock, outgoing: Outgoing, reason: str) 
 
 
 def _words(notice: Notice, to: Credentials, links: Links, now: datetime) -> tuple[str, str]:
-    """Return the subject and the text."""
+    """Return the subject and the text, in the language of who gets it; the site's first for who has none."""
+    with language.speaking(to.user.language or language.spoken()):
+        subject, text = _about(notice, to, links, now)
+        text = gettext(
+            "Hello %(name)s,\n\n%(text)s\n\nNobody reads answers to this address.\n", name=to.user.first_name, text=text
+        )
+        return subject, text
+
+
+def _about(notice: Notice, to: Credentials, links: Links, now: datetime) -> tuple[str, str]:
     match notice.action:
         case "password_changed":
-            subject, text = "Your password was changed", CHANGED.format(link=links.forgot)
+            return gettext("Your password was changed"), CHANGED % {"link": links.forgot}
         case "password_forgotten":
-            subject, text = "Choose a new password", FORGOTTEN.format(link=links.reset(to, now))
+            return gettext("Choose a new password"), FORGOTTEN % {"link": links.reset(to, now)}
         case _:
-            subject, text = _of_a_seat(notice)
-    return subject, f"Hello {to.user.first_name},\n\n{text}\n\nNobody reads answers to this address.\n"
+            return _of_a_seat(notice)
 
 
 def _of_a_seat(notice: Notice) -> tuple[str, str]:
     title = " ".join(notice.title.split())
-    return SUBJECTS[notice.action].format(title), f"{notice.sentence}\n\nSign in to see your schedule."
+    text = gettext("%(sentence)s\n\nSign in to see your schedule.", sentence=notice.sentence)
+    return SUBJECTS[notice.action] % {"title": title}, text
 
 
 async def _run(db: Database, sender: Sender, clock: Clock, links: Links, stop: asyncio.Event) -> None:

@@ -12,6 +12,7 @@ import unicodedata
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from quart_enroll.errors import PasswordRefused
+from quart_enroll.language import Sentence
 
 SHORTEST = 8
 """Characters that every password has; the forms see to it."""
@@ -33,10 +34,14 @@ def check_choice(password: str, *, email: str, first_name: str, last_name: str) 
     folded = _folded(password).strip()
     if folded in COMMON:
         raise PasswordRefused(
-            "This password is a common one and would be guessed first. Choose another one; a few words are fine."
+            Sentence(
+                "This password is a common one and would be guessed first. Choose another one; a few words are fine."
+            )
         )
     if _says_little_more(folded, email, f"{first_name} {last_name}"):
-        raise PasswordRefused("Your name or your address can be guessed. Choose a password with more than that.")
+        raise PasswordRefused(
+            Sentence("Your name or your address can be guessed. Choose a password with more than that.")
+        )
 
 
 def _says_little_more(password: str, *known: str) -> bool:

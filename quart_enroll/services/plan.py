@@ -17,6 +17,7 @@ from quart_enroll.errors import (
     TimeConflict,
     UnknownCourse,
 )
+from quart_enroll.language import Sentence
 from quart_enroll.models import Course, Held, Planned, SectionKey, Term, Wish
 from quart_enroll.mongo import Database, Session, Unsettled
 from quart_enroll.repositories import courses, plans
@@ -121,14 +122,14 @@ async def enroll(db: Database, user_id: int, term_named: str, now: datetime) -> 
         if outcome.placed or isinstance(outcome.refusal, AlreadyEnrolled):
             await plans.remove(db, user_id, planned.key)
         elif outcome.refusal:
-            await plans.note(db, user_id, planned.key, outcome.refusal.sentence)
+            await plans.note(db, user_id, planned.key, outcome.refusal.why)
         outcomes.append(outcome)
     return term, outcomes
 
 
 def troubles(
     term: Term, wanted: Sequence[Offer], enrolled: Sequence[Held], taken: Sequence[tuple[str, Term]]
-) -> list[list[str]]:
+) -> list[list[Sentence]]:
     """Return, for each planned section, what the rules will say against it, in sentences.
 
     What the student is `enrolled` in counts, and the rest of the plan as if all of it came true: of two that meet at
@@ -148,7 +149,7 @@ def troubles(
 
 def _troubles(
     term: Term, one: Held, others: Sequence[Held], ahead: Sequence[Held], taken: Sequence[tuple[str, Term]]
-) -> Iterator[str]:
+) -> Iterator[Sentence]:
     checks: list[Callable[[], None]] = [
         *(partial(rules.check_times, one.course, one.section, [other]) for other in others),
         partial(rules.check_prerequisites, one.course, term, taken),
@@ -158,9 +159,13 @@ def _troubles(
         try:
             check()
         except (TimeConflict, PrerequisiteMissing) as refusal:
-            yield refusal.sentence
+            yield refusal.why
         except CreditLimit:
-            yield f"With {one.course.title} your plan has more credits than the limit of {term.max_credits:g}."
+            yield Sentence(
+                "With %(title)s your plan has more credits than the limit of %(limit)s.",
+                title=one.course.title,
+                limit=term.max_credits,
+            )
 
 
 async def _enroll(db: Database, user_id: int, key: SectionKey, now: datetime, seconds: float) -> Outcome:

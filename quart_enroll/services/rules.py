@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from quart_enroll.errors import (
     AlreadyEnrolled,
@@ -14,21 +13,22 @@ from quart_enroll.errors import (
     PrerequisiteMissing,
     TimeConflict,
 )
-from quart_enroll.models import Course, Held, Section, Term
+from quart_enroll.language import Moment
+from quart_enroll.models import Course, Held, Meeting, Section, Term
 
 
 def check_open(term: Term, now: datetime) -> None:
     """Raise NotOpenYet or Closed outside of the window for taking seats."""
     if now < term.opens_at:
-        raise NotOpenYet(term.term, spoken(term, term.opens_at))
+        raise NotOpenYet(term.term, told(term, term.opens_at))
     if not term.is_open(now):
-        raise Closed(term.term, spoken(term, term.add_deadline))
+        raise Closed(term.term, told(term, term.add_deadline))
 
 
 def leaves_a_trace(term: Term, course: Course, now: datetime) -> bool:
     """Tell whether a course that is given back now stays on the schedule as withdrawn; raise DropClosed when late."""
     if now >= term.withdraw_deadline:
-        raise DropClosed(course.title, spoken(term, term.withdraw_deadline))
+        raise DropClosed(course.title, told(term, term.withdraw_deadline))
     return now >= term.drop_deadline
 
 
@@ -50,7 +50,7 @@ def check_times(course: Course, section: Section, enrolled: Iterable[Held]) -> N
     """Raise TimeConflict with the first course that meets when the section does."""
     for one in enrolled:
         if when := overlap(section, one.section):
-            raise TimeConflict(course.title, one.course.title, when)
+            raise TimeConflict(course.title, one.course.title, when.when)
 
 
 def check_credits(term: Term, course: Course, enrolled: Iterable[Held]) -> None:
@@ -67,11 +67,11 @@ def check_prerequisites(course: Course, term: Term, taken: Iterable[tuple[str, T
         raise PrerequisiteMissing(course.title, missing)
 
 
-def overlap(one: Section, other: Section) -> str | None:
+def overlap(one: Section, other: Section) -> Meeting | None:
     """Return the meeting of `one` at which `other` meets too, or None."""
     for meeting in one.meetings:
         if any(meeting.overlaps(theirs) for theirs in other.meetings):
-            return str(meeting)
+            return meeting
     return None
 
 
@@ -103,12 +103,11 @@ def check_alone(given_up: Held, held: Iterable[Held], instead: str = "") -> None
         )
 
 
+def told(term: Term, moment: datetime) -> Moment:
+    """Return the moment for a sentence, by the school's clock."""
+    return Moment(moment, term.timezone)
+
+
 def spoken(term: Term, moment: datetime) -> str:
     """Return the moment in words, by the school's clock."""
-    return by_clock(moment, term.timezone)
-
-
-def by_clock(moment: datetime, timezone: str) -> str:
-    """Return the moment in words, by the clock of that timezone."""
-    local = moment.astimezone(ZoneInfo(timezone))
-    return f"{local:%A}, {local.day} {local:%B %Y}, {local:%H:%M} ({timezone})"
+    return str(told(term, moment))

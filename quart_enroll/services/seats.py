@@ -271,8 +271,8 @@ async def _promote(change: Change, waiting: Waiting) -> bool:
 
 async def _skip(change: Change, waiting: Waiting, wanted: Offer, refusal: Refused) -> None:
     """Keep the student's place, and say why the seat went on to the next; once for each reason."""
-    if waiting.skipped_because == refusal.sentence:
+    if waiting.skipped_because == refusal.why:
         return
-    await waitlist.skip(change.db, waiting, refusal.sentence, change.session)
+    await waitlist.skip(change.db, waiting, refusal.why, change.session)
     event = await record(change, waiting.user_id, "skip", waiting.key, result=refusal.code)
-    await notices.add(change.db, Notice.of(event, wanted.course.title, refusal.sentence), change.session)
+    await notices.add(change.db, Notice.of(event, wanted.course.title, refusal.why), change.session)

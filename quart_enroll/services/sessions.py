@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from quart_enroll.errors import WrongCredentials
+from quart_enroll.language import spoken
 from quart_enroll.models import Credentials, Login
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import logins, users
@@ -32,10 +33,11 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A new sign-in: what its cookie must say, and when the same user signed in before, if ever."""
+    """A new sign-in: what its cookie must say, when the same user signed in before, if ever, and their language."""
 
     identity: str
     last: datetime | None
+    language: str
 
 
 def key_of(identity: str) -> str:
@@ -66,7 +68,7 @@ async def sign_in(
     # The row comes first: a removal or a new password meanwhile takes it along, or the next line notices.
     await logins.add(db, login)
     try:
-        return Begun(identity, await users.note_sign_in(db, found, now))
+        return Begun(identity, *await users.note_sign_in(db, found, now, spoken()))
     except users.Gone:
         await logins.end(db, login.key)
         raise WrongCredentials from None

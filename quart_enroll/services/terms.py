@@ -73,7 +73,7 @@ def choose(course: Course, known: Sequence[Term], offered: Collection[str], text
     for term in wanted:
         if term.term in offered:
             return term
-    raise NotTaught(course.title, str(wanted[0]) if text else "the coming terms")
+    raise NotTaught(course.title, wanted[0].term if text else "")
 
 
 def by_calendar(text: str, today: date, *, max_credits: int | float, timezone: str) -> list[Term]:

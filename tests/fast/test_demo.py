@@ -15,6 +15,7 @@ from quart_enroll.forms.offer_rows import SectionRow, TermRow
 from quart_enroll.forms.rows import UserRow
 from quart_enroll.models import Meeting, Section, SectionKey, Term
 from quart_enroll.repositories.demo import School
+from quart_enroll.repositories.users import to_row
 from quart_enroll.services.passwords import decoy
 from tests.local import PROJECT
 from tests.people import ADA, BOB, METHOD
@@ -86,7 +87,7 @@ def test_its_sections_could_be_imported(school: School) -> None:
 
 def test_its_people_could_be_imported_and_live_on_reserved_addresses(school: School) -> None:
     people = [one.user for one in school.people]
-    assert [problems for user in people for problems in UserRow.check(asdict(user))[1]] == []
+    assert [problems for user in people for problems in UserRow.check(to_row(user))[1]] == []
     assert len({user.email for user in people}) == len({user.user_id for user in people}) == len(people) > 400
     assert all(user.email.endswith(".example") for user in people)
 

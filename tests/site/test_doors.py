@@ -47,6 +47,7 @@ DOORS = {
     "/account/tokens": (303, 200, 200),
     "/account/tokens/end": (405, 405, 405),
     "/help": (200, 200, 200),
+    "/language": (405, 405, 405),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<idx>": (200, 200, 200),
@@ -116,7 +117,7 @@ def address(rule: str) -> str:
 def test_every_door_is_listed(app: Quart) -> None:
     assert {rule.rule for rule in app.url_map.iter_rules()} == set(DOORS)
     changes = {(m, rule.rule) for rule in app.url_map.iter_rules() for m in (rule.methods or set()) - SAFE}
-    posts = [*CHANGES, "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
+    posts = [*CHANGES, "/language", "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
     assert changes == {*API_CHANGES, *(("POST", path) for path in posts)}
 
 

@@ -56,9 +56,9 @@ async def test_another_section_of_the_course_is_a_swap_and_nothing_else(
     clock.now += timedelta(minutes=1)
     await bob.post("/enrollment/swap", form={"drop": "1111", "add": "3333"})
     assert await lines(ada) == [
-        "Got a seat from the waitlist of PYT 101, section 01, for Fall 2026, in place of section 02.",
+        "Got a seat from the waitlist of PYT 101, section 01, for Fall 2026. It was in place of section 02.",
         "Joined the waitlist of PYT 101, section 01, for Fall 2026.",
-        "Swapped into PYT 101, section 02, for Fall 2026, in place of section 01.",
+        "Swapped into PYT 101, section 02, for Fall 2026. It was in place of section 01.",
         "Enrolled in PYT 101, section 01, for Fall 2026.",
     ]
     assert "Withdrawn (W)" not in await ada.read("/enrollment")

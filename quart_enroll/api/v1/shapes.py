@@ -325,7 +325,7 @@ class Place(Struct, frozen=True):
             *position,
             one.joined_at,
             one.drop_if_enrolled,
-            one.skipped_because,
+            None if one.skipped_because is None else str(one.skipped_because),
         )
 
     @classmethod

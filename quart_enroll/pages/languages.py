@@ -1,0 +1,24 @@
+"""Choosing a language."""
+
+from quart import redirect, url_for
+from quart.typing import ResponseReturnValue
+
+from quart_enroll import auth, reader
+from quart_enroll.context import database
+from quart_enroll.forms.languages import LanguageForm
+from quart_enroll.pages.refusals import malformed
+from quart_enroll.services import accounts
+
+
+async def choose() -> ResponseReturnValue:
+    """Go back to the page in the language that was chosen: who is signed in has it everywhere from now on."""
+    form = await LanguageForm.from_request()
+    if not form.validate():
+        return await malformed(form)
+    chosen = str(form.language.data)
+    response = redirect(auth.safe_next(form.next.data) or url_for("index"), 303)
+    if user := auth.user():
+        await accounts.choose_language(database(), user.user_id, chosen)
+    else:
+        reader.remember(response, chosen)
+    return response
