@@ -1,32 +1,122 @@
-"""Chromium, as a visitor has it."""
+"""Chromium, as a visitor has it, and one site for all: each test finds the small school as on its first day."""
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from playwright.async_api import ConsoleMessage, Page, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
-HOW = "there is no chromium on PATH (on Debian and Ubuntu: apt install chromium)"
+from quart_enroll.models import Term, Wish
+from quart_enroll.mongo import Database, open_database
+from quart_enroll.services import enrollment
+from tests import school
+from tests.browser.student import heard
+from tests.local import fresh_database, server
+from tests.people import BOB, FALL, METHOD, SPRING
+
+HOW = "There is no Chromium on the PATH for {} (on Debian and Ubuntu: apt install chromium)."
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Let all these tests have one event loop: the browser lives in it."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser; without one the tests are skipped, or fail where REQUIRE_BROWSER says so."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        how = HOW.format("the tests in a browser")
+        pytest.fail(how) if os.environ.get("REQUIRE_BROWSER") else pytest.skip(how)
+    return found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
 
 
 @pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    """A page in Chromium; what goes wrong in its scripts, or stands in its console, fails the test."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        if os.environ.get("REQUIRE_BROWSER"):
-            pytest.fail(HOW)
-        pytest.skip(HOW)
+def scripts() -> bool:
+    """Whether the visitor's browser runs scripts."""
+    return True
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser: Browser, scripts: bool) -> AsyncIterator[Page]:
+    """A visitor's page; what goes wrong in its scripts, or stands in its console, fails the test."""
     faults: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = await browser.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda message: faults.append(message.text) if _is_a_fault(message) else None)
-        yield page
-        await browser.close()
+    context = await browser.new_context(java_script_enabled=scripts)
+    page = await context.new_page()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if _is_a_fault(message) else None)
+    yield page
+    await context.close()
     assert faults == []
+
+
+@pytest.fixture(scope="session")
+def database(mongod: str, chromium: str) -> Iterator[str]:
+    """The address of the database of the site of these tests."""
+    with fresh_database(mongod) as uri:
+        yield uri
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def emptied(database: str) -> AsyncIterator[Database]:
+    async with open_database(database, 20) as db:
+        await school.build(db)
+        yield db
+
+
+@pytest.fixture(scope="session")
+def site(emptied: Database, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address at which the site runs."""
+    with server(tmp_path_factory.mktemp("site") / "log", MONGO_URI=database, PASSWORD_METHOD=METHOD) as site:
+        yield f"http://127.0.0.1:{site.port}"
+
+
+@pytest.fixture
+def calendar() -> list[Term]:
+    """The terms: fall is open since yesterday, spring opens in a month."""
+    now = datetime.now(UTC)
+    later, end = now + timedelta(days=30), now + timedelta(days=90)
+    return [
+        replace(
+            FALL, opens_at=now - timedelta(days=1), add_deadline=later, drop_deadline=later, withdraw_deadline=later
+        ),
+        replace(SPRING, opens_at=later, add_deadline=end, drop_deadline=end, withdraw_deadline=end),
+    ]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def db(emptied: Database, calendar: list[Term]) -> Database:
+    """The small school as on its first day; bob has the only seat in PHP 202, if fall is open."""
+    for name in await emptied.list_collection_names():
+        await emptied[name].delete_many({})
+    await school.fill(emptied, calendar)
+    if calendar[0].is_open(datetime.now(UTC)):
+        await enrollment.enroll(emptied, BOB.user_id, Wish("3333"), datetime.now(UTC))
+    return emptied
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def address(site: str, db: Database) -> str:
+    """The address of the site, as soon as it has heard that the school is new."""
+    await heard(db, site)
+    return site
 
 
 def _is_a_fault(message: ConsoleMessage) -> bool:

@@ -1,35 +1,37 @@
 """A school that moves: its Flask database, its Flask templates, a browser."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from quart_enroll.mongo import open_database
 from quart_enroll.services.upgrade import Defaults, upgrade
 from tests import flask_era
-from tests.local import server
+from tests.local import fresh_database, server
 from tests.people import METHOD, PASSWORD
 
 TEMPLATES = Path(__file__).parents[1] / "flask_templates"
 
 
-@pytest.fixture
-async def database(fresh_uri: str) -> str:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def moved(mongod: str, chromium: str) -> AsyncIterator[str]:
     """The address of a Flask site's database after `upgrade-db`."""
-    async with open_database(fresh_uri, 20) as db:
-        await flask_era.fill(db)
-        await upgrade(db, datetime.now(UTC), Defaults())
-    return fresh_uri
+    with fresh_database(mongod) as uri:
+        async with open_database(uri, 20) as db:
+            await flask_era.fill(db)
+            await upgrade(db, datetime.now(UTC), Defaults())
+        yield uri
 
 
-@pytest.fixture
-def address(database: str, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def address(moved: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address where the site runs with the school's templates."""
-    settings = {"MONGO_URI": database, "TEMPLATE_OVERRIDES": TEMPLATES, "PASSWORD_METHOD": METHOD}
-    with server(tmp_path / "log", **settings) as site:
+    settings = {"MONGO_URI": moved, "TEMPLATE_OVERRIDES": TEMPLATES, "PASSWORD_METHOD": METHOD}
+    with server(tmp_path_factory.mktemp("moved") / "log", **settings) as site:
         yield f"http://127.0.0.1:{site.port}"
 
 

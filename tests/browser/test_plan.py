@@ -1,56 +1,35 @@
 """Planning before a term opens, the moment when it does, and what moves on an open page."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
 
-from quart_enroll.models import Wish
-from quart_enroll.mongo import open_database
+from quart_enroll.models import Term, Wish
+from quart_enroll.mongo import Database
 from quart_enroll.services import enrollment
-from tests import school
-from tests.local import server
-from tests.people import ADA, BOB, FALL, METHOD, PASSWORD, RITA, SPRING
+from tests.browser.student import heard, sign_in
+from tests.people import ADA, BOB, FALL, RITA, SPRING
 
 AN_HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-async def database(fresh_uri: str) -> str:
-    """The address of a small school's database; fall opens in an hour, spring is open."""
+def calendar() -> list[Term]:
+    """The terms: fall opens in an hour, spring is open."""
     now = datetime.now(UTC)
     later = dict.fromkeys(("add_deadline", "drop_deadline", "withdraw_deadline"), now + 60 * 24 * AN_HOUR)
-    async with open_database(fresh_uri, 20) as db:
-        await school.build(db)
-        fall, spring = replace(FALL, opens_at=now + AN_HOUR, **later), replace(SPRING, opens_at=now - AN_HOUR, **later)
-        await school.fill(db, [fall, spring])
-    return fresh_uri
+    return [replace(FALL, opens_at=now + AN_HOUR, **later), replace(SPRING, opens_at=now - AN_HOUR, **later)]
 
 
-@pytest.fixture
-def address(database: str, tmp_path: Path) -> Iterator[str]:
-    with server(tmp_path / "log", MONGO_URI=database, PASSWORD_METHOD=METHOD) as site:
-        yield f"http://127.0.0.1:{site.port}"
+async def _open_fall(db: Database, address: str) -> None:
+    await db.term.update_one({"season": "Fall"}, {"$set": {"opens_at": datetime.now(UTC) - AN_HOUR}})
+    await heard(db, address)
 
 
-async def _sign_in(page: Page, address: str) -> None:
-    await page.goto(f"{address}/login")
-    await page.get_by_label("Email").fill(ADA.email)
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Sign in").click()
-    await expect(page.get_by_role("status")).to_contain_text("Hello, Ada")
-
-
-async def _open_fall(database: str) -> None:
-    async with open_database(database, 20) as db:
-        await db.term.update_one({"season": "Fall"}, {"$set": {"opens_at": datetime.now(UTC) - AN_HOUR}})
-
-
-async def test_the_button_opens_with_the_term_and_without_a_reload(address: str, database: str, page: Page) -> None:
-    await _sign_in(page, address)
+async def test_the_button_opens_with_the_term_and_without_a_reload(address: str, db: Database, page: Page) -> None:
+    await sign_in(page, address, ADA)
     await page.goto(f"{address}/courses/Fall")
     for name in ("PYT 101, section 01", "PHP 202, section 01"):
         await page.get_by_role("button", name=f"Add to plan : {name}").click()
@@ -75,7 +54,7 @@ async def test_the_button_opens_with_the_term_and_without_a_reload(address: str,
     await button.click()  # by the clock of the server it is too early
     await expect(page.get_by_text("Enrollment for Fall 2026 opens on")).to_have_count(2)
 
-    await _open_fall(database)
+    await _open_fall(db, address)
     await page.clock.fast_forward(60 * 60_000)
     await button.click()
     await expect(page.get_by_text("You are enrolled in PYT 101 for Fall 2026.")).to_be_visible()
@@ -83,44 +62,34 @@ async def test_the_button_opens_with_the_term_and_without_a_reload(address: str,
 
 
 @pytest.mark.parametrize("path", ["/course/1111?term=Fall", "/courses/Fall?q=PYT"])
-async def test_the_buttons_of_a_course_come_with_the_opening(
-    address: str, database: str, page: Page, path: str
-) -> None:
-    await _sign_in(page, address)
+async def test_the_buttons_of_a_course_come_with_the_opening(address: str, db: Database, page: Page, path: str) -> None:
+    await sign_in(page, address, ADA)
     await page.clock.install()
     await page.goto(address + path)
     await expect(page.get_by_role("button", name="Add to plan")).to_have_count(2)
-    await _open_fall(database)
-    while "data-opens" in await (await page.request.get(page.url)).text():
-        pass  # until the server has heard of it
+    await _open_fall(db, address)
     await page.clock.fast_forward(60 * 60_000)
     await page.clock.fast_forward(2_000)
     await expect(page.get_by_role("button", name="Enroll in PYT 101, section 01")).to_be_visible()
 
 
+@pytest.mark.parametrize("scripts", [False])
 async def test_without_javascript_the_sentence_says_when_and_the_button_works(
-    address: str, database: str, page: Page
+    address: str, db: Database, page: Page
 ) -> None:
-    assert page.context.browser is not None
-    context = await page.context.browser.new_context(java_script_enabled=False)
-    plain = await context.new_page()
-    await plain.goto(f"{address}/login")
-    await plain.get_by_label("Email").fill(ADA.email)
-    await plain.get_by_label("Password").fill(PASSWORD)
-    await plain.get_by_role("button", name="Sign in").click()
-    await plain.goto(f"{address}/courses/Fall")
-    await plain.get_by_role("button", name="Add to plan : PHP 202, section 01").click()
-    await expect(plain).to_have_url(f"{address}/plan?term=Fall+2026")
-    await expect(plain.get_by_text("Enrollment for Fall 2026 opens on")).to_be_visible()
-    await _open_fall(database)
-    await plain.get_by_role("button", name="Enroll in this course").click()
-    await expect(plain.get_by_text("You are enrolled in PHP 202 for Fall 2026.")).to_be_visible()
+    await sign_in(page, address, ADA)
+    await page.goto(f"{address}/courses/Fall")
+    await page.get_by_role("button", name="Add to plan : PHP 202, section 01").click()
+    await expect(page).to_have_url(f"{address}/plan?term=Fall+2026")
+    await expect(page.get_by_text("Enrollment for Fall 2026 opens on")).to_be_visible()
+    await _open_fall(db, address)
+    await page.get_by_role("button", name="Enroll in this course").click()
+    await expect(page.get_by_text("You are enrolled in PHP 202 for Fall 2026.")).to_be_visible()
 
 
-async def test_seats_move_on_an_open_page_again_and_again(address: str, database: str, page: Page) -> None:
+async def test_seats_move_on_an_open_page_again_and_again(address: str, db: Database, page: Page) -> None:
     await page.goto(f"{address}/course/2222?term=Spring")
     await expect(page.get_by_text("30 of 30 seats open")).to_be_visible()
-    async with open_database(database, 20) as db:
-        for student, seats in ((BOB, 29), (RITA, 28)):
-            await enrollment.enroll(db, student.user_id, Wish("2222"), datetime.now(UTC))
-            await expect(page.get_by_text(f"{seats} of 30 seats open")).to_be_visible()
+    for student, seats in ((BOB, 29), (RITA, 28)):
+        await enrollment.enroll(db, student.user_id, Wish("2222"), datetime.now(UTC))
+        await expect(page.get_by_text(f"{seats} of 30 seats open")).to_be_visible()

@@ -1,0 +1,77 @@
+"""What axe has against the pages: nothing, in light and in dark, on a phone and on a desktop, whoever looks."""
+
+from axe_playwright_python.async_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.async_api import Page, expect
+
+from tests.browser.student import register, sign_in
+from tests.people import RITA
+
+AXE = Axe("")
+"""Runs the script that each page is given once."""
+
+WIDTHS = (390, 1280)
+THEMES = ("light", "dark")
+EVERYTHING = {"resultTypes": ["violations"], "preload": False}
+OF_COLORS = EVERYTHING | {"runOnly": ["color-contrast", "link-in-text-block"]}
+"""The rules that another theme may break where the first one did not; all others ask for no color."""
+
+FORM = "/enrollment/form?courseID="
+PAGES = {
+    "nobody": (
+        *("/", "/courses/", "/courses/?q=nothing+like+it", "/login", "/register", "/help", "/api/v1/docs"),
+        *("/password/forgot", "/password/reset/no-link", f"{FORM}0", "/courses/Never"),
+    ),
+    "student": (
+        *("/", "/courses/Fall", "/course/2222", "/enrollment", "/enrollment/history", f"{FORM}1111", "/plan?term=Fall"),
+        *("/plan", "/account", "/account/password", "/account/delete", "/account/tokens"),
+    ),
+    "registrar": ("/user", "/account"),
+}
+
+
+async def test_axe_finds_nothing_where_nobody_is_signed_in(address: str, page: Page) -> None:
+    await _look_at(page, address, PAGES["nobody"])
+
+
+async def test_axe_finds_nothing_on_the_pages_of_a_student(address: str, page: Page) -> None:
+    await register(page, address)
+    for name in ("Enroll in PYT 101, section 01", "Join waitlist of PHP 202"):
+        await page.goto(f"{address}/courses/Fall")
+        await page.get_by_role("button", name=name).click()
+    await page.goto(f"{address}/course/2222")
+    await page.get_by_role("button", name="Add to plan").click()
+    await expect(page.get_by_text("is in your plan")).to_be_visible()
+    await page.goto(f"{address}/enrollment")
+    await page.get_by_role("button", name="Make a secret address").click()
+    await expect(page.get_by_label("The secret address of your calendar")).to_be_visible()
+    await _assert_accessible(page)
+    await page.goto(f"{address}/account/tokens")
+    await page.get_by_label("Name").fill("calendar")
+    await page.get_by_role("button", name="Make token").click()
+    await expect(page.get_by_text("qe_")).to_be_visible()
+    await _assert_accessible(page)
+    await _look_at(page, address, PAGES["student"])
+
+
+async def test_axe_finds_nothing_on_the_pages_of_the_registrar(address: str, page: Page) -> None:
+    await sign_in(page, address, RITA)
+    await _look_at(page, address, PAGES["registrar"])
+
+
+async def _look_at(page: Page, address: str, paths: tuple[str, ...]) -> None:
+    for path in paths:
+        await page.goto(address + path)
+        await _assert_accessible(page)
+
+
+async def _assert_accessible(page: Page) -> None:
+    """Let axe look at the open page: with all rules at each width, and at the colors in each theme."""
+    await page.evaluate(AXE_SCRIPT)
+    for width in WIDTHS:
+        await page.set_viewport_size({"width": width, "height": 800})
+        for theme in THEMES:
+            await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            await expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
+            found = await AXE.run(page, options=EVERYTHING if theme == "light" else OF_COLORS)
+            assert found.violations_count == 0, f"{page.url}, {width}, {theme}\n{found.generate_report()}"
