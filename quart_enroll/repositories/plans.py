@@ -1,6 +1,10 @@
-"""The collection `plan`: the sections that a student means to take in a term, in the order of `place`."""
+"""The collection `plan`: the sections that a student means to take in a term, in the order of `place`.
+
+MongoDB removes what is still planned at the end of the term, at `expires_at`.
+"""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pymongo import IndexModel
@@ -10,7 +14,10 @@ from quart_enroll.models import Planned, SectionKey
 from quart_enroll.mongo import Database, Document, Session
 from quart_enroll.repositories import pipelines, sentences
 
-INDEXES = [IndexModel([("user_id", 1), ("term", 1), ("courseID", 1)], unique=True)]
+INDEXES = [
+    IndexModel([("user_id", 1), ("term", 1), ("courseID", 1)], unique=True),
+    IndexModel("expires_at", expireAfterSeconds=0),
+]
 
 SCHEMA = {
     "bsonType": "object",
@@ -23,6 +30,7 @@ SCHEMA = {
         "place": {"bsonType": ["int", "long"], "minimum": 1},
         "added_at": {"bsonType": "date"},
         "because": sentences.SCHEMA,
+        "expires_at": {"bsonType": "date"},
     },
 }
 
@@ -44,10 +52,10 @@ async def marked(db: Database, user_id: int, term: str) -> tuple[set[SectionKey]
     return {_key(row) for row in rows if row["planned"]}, {_key(row) for row in rows if not row["planned"]}
 
 
-async def put(db: Database, user_id: int, planned: Planned, session: Session | None) -> None:
+async def put(db: Database, user_id: int, planned: Planned, session: Session | None, *, expires_at: datetime) -> None:
     """Plan the section; one in place of another section of the course keeps the place of that one."""
     change = {
-        "$set": {"section": planned.key.section},
+        "$set": {"section": planned.key.section, "expires_at": expires_at},
         "$setOnInsert": {"place": planned.place, "added_at": planned.added_at},
         "$unset": {"because": ""},
     }

@@ -74,7 +74,8 @@ async def add(db: Database, user_id: int, wish: Wish, now: datetime) -> Added:
         if len(before) >= MOST and found.course.courseID not in [planned.key.courseID for planned in before]:
             raise PlanFull(found.term.term, MOST)
         last = before[-1].place if before else 0
-        await plans.put(db, user_id, Planned(found.key, last + 1, now), session)
+        planned = Planned(found.key, last + 1, now)
+        await plans.put(db, user_id, planned, session, expires_at=found.term.withdraw_deadline)
         return Added(found, new=True)
 
     return await change(db, [], body)

@@ -141,6 +141,13 @@ async def test_what_the_student_has_needs_no_plan(ada: Browser, db: Database) ->
     assert await planned(db) == []
 
 
+async def test_a_plan_goes_with_its_term(early: Browser, db: Database) -> None:
+    await early.post("/plan/add", form=PHP)
+    [row] = await db.plan.find().to_list(None)
+    assert row["expires_at"] == FALL.withdraw_deadline
+    assert (await db.plan.index_information())["expires_at_1"]["expireAfterSeconds"] == 0
+
+
 async def test_a_plan_has_a_bound(early: Browser, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "MOST", 1)
     await early.post("/plan/add", form=PYT)
