@@ -153,7 +153,7 @@ async def test_an_empty_schedule_says_what_to_do_next(bob: Browser) -> None:
     page = await bob.read("/enrollment")
     assert "You have no courses yet" in page
     assert re.findall("<li><h2>(.*?)</h2>", page) == ["Search", "Plan", "Enroll"]
-    assert buttons(page) == ["Find courses", "What students ask"]
+    assert buttons(page) == ["Find courses", "See your plan", "What students ask"]
     assert "opens on" not in page
 
 

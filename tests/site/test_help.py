@@ -29,6 +29,10 @@ async def test_every_page_leads_there(anyone: Browser, ada: Browser) -> None:
         assert 'href="/help"' in await browser.read(path)
 
 
+async def test_it_leads_to_another_password(anyone: Browser) -> None:
+    assert 'href="/password/forgot"' in await anyone.read("/help")
+
+
 async def test_it_tells_the_dates_of_the_terms_to_come(anyone: Browser, clock: Clock) -> None:
     page = await anyone.read("/help")
     for words in ("<h3>Fall 2026</h3>", "<h3>Spring 2027</h3>", "Sunday, 1 November 2026, 00:00 (America/New_York)"):
