@@ -67,10 +67,10 @@ class SearchForm(Form):
         return Search(**{field: value for field, value in self._values().items() if _FIELDS[field] != without})
 
     def used(self) -> dict[str, str]:
-        """Return the fields that narrow the search, each with what to call it."""
+        """Return the fields that narrow the search, each with what to call it: the words by themselves."""
         labels = {_FIELDS[field]: value for field, value in self._values().items() if value and field != "sort"}
         labels |= {"fits": True} if self.fits.data else {}
-        return {name: str(self[name].label.text) for name in labels}
+        return {name: labels["q"] if name == "q" else str(self[name].label.text) for name in labels}
 
     def page(self) -> int:
         """Return the number of the page that is asked for, from 1."""
