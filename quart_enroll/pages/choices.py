@@ -43,15 +43,17 @@ def of_course(term: Term, course: Course, sections: Iterable[Section], mine: Sta
     return [_choice(term, course, section, mine, now) for section in sections]
 
 
-def swaps(term: Term, course: Course, section: Section, mine: Standing, now: datetime) -> list[Held]:
-    """Return the student's other courses in whose stead the section would fit."""
+def swaps(term: Term, course: Course, choice: Choice, mine: Standing, now: datetime) -> list[Held]:
+    """Return the student's other courses in whose stead the section would fit, but for that of the choice's button."""
+    section = choice.section
+    offered = choice.button.fields if choice.button else {}
     if not term.is_open(now) or not _has_room(section, mine) or mine.place(section.key):
         return []
     others = [] if any(one.section.key == section.key for one in mine.enrolled) else mine.enrolled
     return [
         one
         for one in others
-        if one.courseID != course.courseID
+        if one.courseID not in (course.courseID, offered.get("drop"), offered.get("drop_if_enrolled"))
         and not rules.going_along(one.courseID, mine.enrolled)
         and rules.fits(term, course, section, [kept for kept in mine.enrolled if kept is not one])
     ]

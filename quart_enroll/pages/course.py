@@ -43,7 +43,7 @@ async def course(courseID: str) -> str:
         course=found,
         term=term,
         terms=[str(one) for one in taught],
-        choices=[(one, choices.swaps(term, found, one.section, mine, moment)) for one in shown] if term else [],
+        choices=[(one, choices.swaps(term, found, one, mine, moment)) for one in shown] if term else [],
         window=window(term, moment) if term else None,
         prerequisites=[_needed(name, offered, term, mine) for name in found.prerequisites],
         corequisites=[_needed(name, offered, None, mine) for name in found.corequisites],

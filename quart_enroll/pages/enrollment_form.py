@@ -64,4 +64,4 @@ async def _choices(
     mine = await standing.in_term(auth.user(), term, offered)
     sections = offered.sections_of(course.courseID, term)
     shown = choices.of_course(term, course, sections, mine, moment)
-    return [(one, choices.swaps(term, course, one.section, mine, moment)) for one in shown]
+    return [(one, choices.swaps(term, course, one, mine, moment)) for one in shown]

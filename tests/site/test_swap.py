@@ -3,7 +3,7 @@
 import pytest
 
 from quart_enroll.mongo import Database
-from tests.people import ADA, Browser, buttons, seats_taken, teach, told
+from tests.people import ADA, NOONS, Browser, buttons, seats_taken, teach, told
 
 
 async def test_a_swap_takes_the_one_and_gives_back_the_other(ada: Browser, db: Database) -> None:
@@ -59,6 +59,15 @@ async def test_a_swap_of_what_another_course_needs_is_refused(ada: Browser, db: 
         await ada.post("/enrollment", form={"courseID": courseID})
     assert "can’t be taken without ART 100" in await told(ada, "/enrollment/swap", drop="6666", add="1111")
     assert await db.enrollment.count_documents({}) == 2
+
+
+async def test_what_the_button_gives_back_is_not_offered_twice(ada: Browser, db: Database) -> None:
+    await teach(db, "6666", "ART 100", NOONS)
+    for courseID in ("1111", "3333"):
+        await ada.post("/enrollment", form={"courseID": courseID})
+    page = await ada.read("/course/6666")
+    assert "Swap PHP 202 for this ART 100, section 01" in buttons(page)
+    assert "<option" not in page
 
 
 async def test_the_form_offers_all_that_can_be_swapped_for_a_section(ada: Browser, db: Database) -> None:
