@@ -1,7 +1,6 @@
 """Chromium, as a visitor has it, and one site for all: each test finds the small school as on its first day."""
 
 import os
-import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,29 +14,26 @@ from quart_enroll.models import Term, Wish
 from quart_enroll.mongo import Database, open_database
 from quart_enroll.services import enrollment
 from tests import school
+from tests.browser.demo import HOW, find_chromium
 from tests.browser.student import heard
 from tests.local import fresh_database, server
 from tests.people import BOB, FALL, METHOD, SPRING
 
-HOW = "There is no Chromium on the PATH for {} (on Debian and Ubuntu: apt install chromium)."
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Let all these tests have one event loop: the browser lives in it."""
+    """Let all these tests have one event loop, in which the browser lives; without a browser, skip each by its name."""
+    skipped = not find_chromium() and not os.environ.get("REQUIRE_BROWSER")
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            if skipped:
+                item.add_marker(pytest.mark.skip(HOW))
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The path of the browser; without one the tests are skipped, or fail where REQUIRE_BROWSER says so."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        how = HOW.format("the tests in a browser")
-        pytest.fail(how) if os.environ.get("REQUIRE_BROWSER") else pytest.skip(how)
-    return found
+    """The path of the browser; without one the tests fail where REQUIRE_BROWSER says so."""
+    return find_chromium() or pytest.fail(HOW)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,0 +1,37 @@
+"""The site with the whole demo school, for those who look at it: photographs, Lighthouse."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from quart_enroll.commands.local_mongod import local_mongod
+from tests.local import quart, server
+
+PROJECT = Path(__file__).parents[2]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+HOW = "There is no Chromium on the PATH (Debian and Ubuntu: apt install chromium)"
+
+
+def find_chromium() -> str | None:
+    """Return the path of Chromium, or None where there is none."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def needed_chromium() -> str:
+    """Return the path of Chromium; without one the program ends and says how to get it."""
+    return find_chromium() or sys.exit(HOW)
+
+
+@contextmanager
+def demo_site() -> Iterator[str]:
+    """Serve the demo school from a database that is thrown away, and give its address."""
+    with tempfile.TemporaryDirectory() as folder, local_mongod(Path(folder) / "mongodb") as uri:
+        for command in (("upgrade-db",), ("seed", "--demo")):
+            done = quart(*command, MONGO_URI=uri)
+            if done.returncode:
+                sys.exit(f"{done.stdout}{done.stderr}")
+        with server(Path(folder) / "log", MONGO_URI=uri, PUBLIC_URL="https://enroll.school.example") as site:
+            yield f"http://127.0.0.1:{site.port}"
