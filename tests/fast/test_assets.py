@@ -1,5 +1,6 @@
 """Static files named by their content."""
 
+import gzip
 import re
 from pathlib import Path
 
@@ -24,6 +25,18 @@ async def test_a_plain_name_is_asked_for_again(anyone: Browser) -> None:
     response = await anyone.get("/static/site.css")
     assert response.status_code == 200
     assert response.headers["Cache-Control"] == "no-cache"
+
+
+async def test_text_is_compressed_for_who_can_read_that(anyone: Browser) -> None:
+    plain = await anyone.get("/static/site.css")
+    packed = await anyone.get("/static/site.css", headers={"Accept-Encoding": "br, gzip"})
+    assert gzip.decompress(await packed.get_data(as_text=False)) == await plain.get_data(as_text=False)
+    assert (plain.headers.get("Content-Encoding"), packed.headers["Content-Encoding"]) == (None, "gzip")
+    for response in (plain, packed):
+        assert response.headers["Vary"] == "Accept-Encoding"
+        assert response.headers["Content-Type"] == "text/css; charset=utf-8"
+    refused = await anyone.get("/static/site.css", headers={"Accept-Encoding": "gzip;q=0"})
+    assert "Content-Encoding" not in refused.headers
 
 
 async def test_a_part_of_a_file_is_answered_with_the_whole(anyone: Browser) -> None:
