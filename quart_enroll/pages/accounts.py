@@ -12,7 +12,7 @@ from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.forms.proof import link_is_ours
 from quart_enroll.language import gettext
 from quart_enroll.models import Credentials
-from quart_enroll.pages.refusals import Page, please_wait
+from quart_enroll.pages.refusals import Page, on_top, please_wait
 from quart_enroll.rendering import render, spoken
 from quart_enroll.repositories import users
 from quart_enroll.services import accounts, limits
@@ -29,7 +29,7 @@ async def register() -> str | Response | Page:
     try:
         found = await _register(form)
     except PleaseWait as refusal:
-        return await please_wait(refusal, lambda: _register_page(form))
+        return await please_wait(refusal, form, "register.html", _register_page)
     except EmailTaken as refusal:
         form.email.errors = [refusal.sentence]
         return _register_page(form), 422
@@ -56,9 +56,9 @@ async def login() -> str | Response | Page:
             found = await accounts.check(database(), hasher(), email=email, password=password)
             last = await _begin(found, remember=form.remember_me.data)
     except PleaseWait as refusal:
-        return await please_wait(refusal, lambda: _login_page(form))
+        return await please_wait(refusal, form, "login.html", _login_page)
     except WrongCredentials as refusal:
-        await flash(refusal.sentence, "danger")
+        await on_top(form, refusal.sentence, "login.html")
         return _login_page(form), 422
     hello = gettext("Hello, %(name)s. You are signed in.", name=found.user.first_name)
     before = gettext("Your last sign-in was on %(moment)s.", moment=spoken(last)) if last else ""

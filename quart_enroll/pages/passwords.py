@@ -45,7 +45,7 @@ async def change() -> str | Response | Page:
                 now=now(),
             )
     except PleaseWait as refusal:
-        return await please_wait(refusal, lambda: _change_page(form))
+        return await please_wait(refusal, form, "password_change.html", _change_page)
     except WrongPassword as refusal:
         form.current_password.errors = [refusal.sentence]
         return _change_page(form), 422
@@ -72,7 +72,7 @@ async def forgot() -> str | Response | Page:
     try:
         await limits.reset_asked(database(), known_browsers.asker(email), now())
     except PleaseWait as refusal:
-        return await please_wait(refusal, lambda: _forgot_page(form))
+        return await please_wait(refusal, form, "password_forgot.html", _forgot_page)
     await notices.password_forgotten(database(), email, now())
     await flash(str(SENT), "info")
     return redirect(url_for("login"), 303)

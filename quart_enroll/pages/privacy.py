@@ -42,7 +42,7 @@ async def delete() -> str | Response | Page:
         async with limits.guess(database(), known_browsers.asker(user.email), now()):
             await privacy.remove_account(database(), hasher(), user, form.password.data or "", now())
     except PleaseWait as refusal:
-        return await please_wait(refusal, lambda: _delete_page(form))
+        return await please_wait(refusal, form, "account_delete.html", _delete_page)
     except WrongPassword as refusal:
         form.password.errors = [refusal.sentence]
         return _delete_page(form), 422

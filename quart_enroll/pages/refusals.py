@@ -1,6 +1,7 @@
 """How a refusal is told after a POST: on the page that comes next, or in JSON."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from quart import Response, flash, redirect, request, url_for
 from werkzeug import Response as Redirect
@@ -22,7 +23,9 @@ from quart_enroll.errors import (
 from quart_enroll.forms.base import SiteForm
 from quart_enroll.models import Wish
 from quart_enroll.pages import errors
-from quart_enroll.rendering import wants_json
+from quart_enroll.rendering import is_overridden, wants_json
+
+F = TypeVar("F", bound=SiteForm)
 
 Page = tuple[str, int] | tuple[str, int, dict[str, str]]
 """A page with its status, and with headers."""
@@ -67,10 +70,18 @@ async def malformed(form: SiteForm) -> Response:
     return await errors.malformed(" ".join(sentences), fields)
 
 
-async def please_wait(refusal: PleaseWait, page: Callable[[], str]) -> Page:
+async def on_top(form: SiteForm, sentence: str, template: str) -> None:
+    """Tell what is wrong with the whole form above it; a school's own template has messages alone."""
+    if is_overridden(template):
+        await flash(sentence, "danger")
+    else:
+        form.form_errors = [sentence]
+
+
+async def please_wait(refusal: PleaseWait, form: F, template: str, page: Callable[[F], str]) -> Page:
     """Tell who tried too often how long to wait, on the page of the form with what was typed."""
     if wants_json():
         raise refusal
     errors.log(refusal)
-    await flash(refusal.sentence, "danger")
-    return page(), 429, {"Retry-After": str(refusal.retry_after)}
+    await on_top(form, refusal.sentence, template)
+    return page(form), 429, {"Retry-After": str(refusal.retry_after)}
