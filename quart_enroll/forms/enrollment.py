@@ -14,6 +14,7 @@ from quart_enroll.services.terms import named
 
 THE_NEXT_ONE = SelectChoice("", lazy("Next term it is taught"))
 ANY_SEAT = SelectChoice("", lazy("Any with a seat"))
+NO = (False, "false", "0", "no", "")
 
 
 def _course(label: str, *rules: Any) -> StringField:
@@ -79,10 +80,11 @@ class EnrollForm(SectionForm):
 
 
 class DropForm(TermForm):
-    """Give back a seat; `with_corequisites` says yes to what goes along."""
+    """Give back a seat; `with_corequisites` says yes to what goes along, `ask` wants to be asked before."""
 
     courseID = _named_course(lazy("Course number"))
-    with_corequisites = BooleanField(false_values=(False, "false", "0", "no", ""))
+    with_corequisites = BooleanField(false_values=NO)
+    ask = BooleanField(false_values=NO)
 
     def wish(self) -> Wish:
         """Return what the student gives back, or waits for no longer."""

@@ -10,6 +10,9 @@ from quart_enroll.models import Course, Held, Section, SectionKey, Term
 from quart_enroll.pages.standing import Standing
 from quart_enroll.services import rules
 
+ASKS = {"ask": "y"}
+"""What a button sends to be asked first whether that is meant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Button:
@@ -59,19 +62,21 @@ def swaps(term: Term, course: Course, choice: Choice, mine: Standing, now: datet
     ]
 
 
-def drop_button(term: Term, course: Course, now: datetime) -> Button | None:
-    """Return what gives back a seat, while that can be done."""
+def drop_button(term: Term, course: Course, waiting: int, now: datetime) -> Button | None:
+    """Return what gives back a seat, while that can be done; where it can't be undone, it asks before."""
     if now >= term.withdraw_deadline:
         return None
     label, about = gettext("Drop"), course.title
     if now >= term.drop_deadline:
         label, about = gettext("Withdraw"), gettext("from %(title)s", title=course.title)
-    return Button("enrollment_drop", label, about, {"courseID": course.courseID, "term": term.term}, strong=False)
+    asks = ASKS if waiting or now >= term.drop_deadline else {}
+    fields = {"courseID": course.courseID, "term": term.term} | asks
+    return Button("enrollment_drop", label, about, fields, strong=False)
 
 
 def leave_button(key: SectionKey, title: str) -> Button:
     """Return what takes a student out of a line."""
-    fields = {"courseID": key.courseID, "term": key.term}
+    fields = {"courseID": key.courseID, "term": key.term} | ASKS
     return Button(
         "waitlist_leave", gettext("Leave"), gettext("the waitlist of %(title)s", title=title), fields, strong=False
     )
@@ -96,7 +101,7 @@ def alert_button(title: str, key: SectionKey, *, asked: bool) -> Button:
 
 def _choice(term: Term, course: Course, section: Section, mine: Standing, now: datetime) -> Choice:
     if any(one.section.key == section.key for one in mine.enrolled):
-        return Choice(section, "enrolled", gettext("Enrolled"), button=drop_button(term, course, now))
+        return Choice(section, "enrolled", gettext("Enrolled"), button=drop_button(term, course, section.waiting, now))
     if place := mine.place(section.key):
         because = str(place.waiting.skipped_because or "")
         words = waiting_in_words(place.position, place.of)

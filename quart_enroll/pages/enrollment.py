@@ -11,6 +11,7 @@ from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
 from quart_enroll.language import TermName, gettext, listed, ngettext
 from quart_enroll.pages import enrollment_form, schedule
 from quart_enroll.pages.refusals import after, form_address, malformed, told
+from quart_enroll.pages.sure import before_drop
 from quart_enroll.rendering import render, wants_json
 from quart_enroll.services import enrollment as rules
 from quart_enroll.services.enrollment import GivenBack
@@ -28,6 +29,8 @@ async def drop() -> ResponseReturnValue:
     if not form.validate():
         return await malformed(form)
     wish, sure = form.wish(), form.with_corequisites.data
+    if form.ask.data:
+        return await before_drop(wish)
     try:
         gone = await rules.drop(database(), auth.signed_in().user_id, wish, now(), with_corequisites=sure)
     except CorequisitesWouldGo as refusal:

@@ -86,15 +86,19 @@ def _plan(
     offered: Catalog,
     moment: datetime,
 ) -> Plan:
-    rows = [_row(term, course, moment) for course in found if course.enrolled_term == term.term]
+    rows = [_row(term, course, offered, moment) for course in found if course.enrolled_term == term.term]
     lines = [_line(place, offered) for place in waiting if place.waiting.key.term == term.term]
     goes_on = moment < term.withdraw_deadline or term.local(moment).date() <= term.last_day
     entries = [*map(_enrolled, rows), *(entry for line in lines for entry in _waiting(line, offered))]
     return Plan(term, rows, lines, week.draw(entries) if goes_on and entries else None)
 
 
-def _row(term: Term, course: ScheduledCourse, moment: datetime) -> Row:
-    return Row(course, drop_button(term, course, moment) if course.status == "enrolled" else None)
+def _row(term: Term, course: ScheduledCourse, offered: Catalog, moment: datetime) -> Row:
+    if course.status != "enrolled":
+        return Row(course, None)
+    sections = offered.sections_of(course.courseID, term)
+    waiting = sum(one.waiting for one in sections if one.section == course.section)
+    return Row(course, drop_button(term, course, waiting, moment))
 
 
 def _line(place: Place, offered: Catalog) -> Line:

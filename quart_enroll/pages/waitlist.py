@@ -11,6 +11,7 @@ from quart_enroll.forms.enrollment import DropForm, WaitlistForm
 from quart_enroll.language import gettext
 from quart_enroll.pages.choices import in_words
 from quart_enroll.pages.refusals import after, malformed, told
+from quart_enroll.pages.sure import before_leaving
 from quart_enroll.repositories import courses
 from quart_enroll.services import waitlist
 
@@ -47,6 +48,8 @@ async def leave() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
         return await malformed(form)
+    if form.ask.data:
+        return await before_leaving(form.wish())
     try:
         left = await waitlist.leave(database(), auth.signed_in().user_id, form.wish(), now())
     except Refused as refusal:
