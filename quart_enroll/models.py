@@ -107,7 +107,7 @@ class Meeting:
 
     def overlaps(self, other: "Meeting") -> bool:
         """Tell whether nobody can be in both; one may begin when the other ends."""
-        return bool(set(self.days) & set(other.days)) and self.start < other.end and other.start < self.end
+        return self.start < other.end and other.start < self.end and not set(self.days).isdisjoint(other.days)
 
     @property
     def when(self) -> Sentence:

@@ -74,18 +74,18 @@ SORTS: dict[str, Callable[[Found], Any]] = {
 def search(catalog: Catalog, term: Term, wanted: Search) -> Sequence[Found]:
     """Return the courses of the term with sections as `wanted`, in the order that it names."""
     words = plain(wanted.words).split()
+    picky = bool(wanted.open or wanted.days or wanted.time)
     found = []
     for course in catalog.taught_in(term):
         if not _course_fits(course, wanted):
             continue
-        missing = [word for word in words if word not in _text(course)]
-        sections = tuple(
-            section
-            for section in catalog.sections_of(course.courseID, term)
-            if all(word in plain(section.instructor) for word in missing) and _section_fits(section, wanted)
-        )
+        text = _text(course) if words else ""
+        missing = [word for word in words if word not in text]
+        sections = catalog.sections_of(course.courseID, term)
+        if missing or picky:
+            sections = [section for section in sections if _is_wanted(section, missing, wanted)]
         if sections:
-            found.append(Found(course, sections))
+            found.append(Found(course, tuple(sections)))
     return sorted(found, key=SORTS.get(wanted.sort, _number))
 
 
@@ -121,10 +121,13 @@ def _text(course: Course) -> str:
 
 
 def _course_fits(course: Course, wanted: Search) -> bool:
-    return wanted.subject in ("", course.subject) and wanted.credits in ("", f"{course.credits:g}")
+    return wanted.subject in ("", course.subject) and (not wanted.credits or wanted.credits == f"{course.credits:g}")
 
 
-def _section_fits(section: Section, wanted: Search) -> bool:
+def _is_wanted(section: Section, missing: Sequence[str], wanted: Search) -> bool:
+    """Tell whether the section fits, and its teacher has the words that the course is `missing`."""
+    if not all(word in plain(section.instructor) for word in missing):
+        return False
     if wanted.open and not section.open_seats:
         return False
     if not (wanted.days or wanted.time):
