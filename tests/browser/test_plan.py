@@ -1,5 +1,6 @@
 """Planning before a term opens, the moment when it does, and what moves on an open page."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -88,8 +89,12 @@ async def test_without_javascript_the_sentence_says_when_and_the_button_works(
 
 
 async def test_seats_move_on_an_open_page_again_and_again(address: str, db: Database, page: Page) -> None:
+    await page.add_init_script("drawn = []; addEventListener('htmx:sseMessage', (e) => drawn.push(e.detail.data))")
     await page.goto(f"{address}/course/2222?term=Spring")
     await expect(page.get_by_text("30 of 30 seats open")).to_be_visible()
     for student, seats in ((BOB, 29), (RITA, 28)):
         await enrollment.enroll(db, student.user_id, Wish("2222"), datetime.now(UTC))
         await expect(page.get_by_text(f"{seats} of 30 seats open")).to_be_visible()
+    assert [re.sub("<.*?>", "", news) for news in await page.evaluate("drawn")] == [
+        *("29 of 30 seats open", "28 of 30 seats open")  # and nothing that stood there already
+    ]
