@@ -29,6 +29,7 @@ from quart_enroll.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.pages import errors, notices
 from quart_enroll.services import turnstile
 from quart_enroll.services.live import telling
+from quart_enroll.services.memory import remembering
 from quart_enroll.services.notices import sending
 from quart_enroll.services.passwords import Hasher
 from quart_enroll.services.resets import Links
@@ -119,10 +120,11 @@ def create_app(
                 open_database(config.mongo_uri, config.database_timeout) as database,
                 following(database, clock) as snapshot,
                 telling(database, snapshot) as live,
+                remembering(database) as people,
                 sending(database, sender, clock, links),
             ):
                 app.extensions[EXTENSION] = Open(
-                    database, hasher, lifetimes, links, sender is not None, clock, snapshot, live
+                    database, hasher, lifetimes, links, sender is not None, clock, snapshot, live, people
                 )
                 yield
                 await turnstile.finish()

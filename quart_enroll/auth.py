@@ -12,10 +12,11 @@ from typing import Any, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
 
 from quart import Quart, abort, current_app, g, request, session
+from quart.typing import ResponseTypes
 from quart_auth import AuthUser, QuartAuth, current_user, login_required, login_user, logout_user
 
 from quart_enroll import known_browsers, problems, reader
-from quart_enroll.context import database, hasher, lifetimes, now
+from quart_enroll.context import database, hasher, lifetimes, now, people
 from quart_enroll.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
 from quart_enroll.models import Credentials, Login, User
 from quart_enroll.services import accounts, browsers, limits, sessions, tokens
@@ -59,6 +60,7 @@ def init_app(app: Quart, *, remembered: timedelta) -> None:
     app.config["QUART_AUTH_DURATION"] = int(remembered.total_seconds())
     QuartAuth(app, user_class=Visitor)
     app.before_request(identify)
+    app.after_request(forget_changed)
 
 
 async def identify() -> None:
@@ -71,12 +73,22 @@ async def identify() -> None:
     identity = current_user.auth_id
     if identity is None or request.endpoint in NEEDS_NOBODY:
         return
-    found = await sessions.resume(database(), identity, lifetimes(), now())
+    found = await sessions.resume(database(), people().logins, identity, lifetimes(), now())
     if found is None:
         logout_user()
     else:
-        g.login, g.user, g.has_notices = found
+        g.login, g.user, g.has_notices = found.login, found.user, found.has_notices
+        g.asks = found.user
         reader.speak_to(g.user)
+
+
+async def forget_changed(response: ResponseTypes) -> ResponseTypes:
+    """Let the next request read what this one may have changed about who asks; other processes hear it as news."""
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        for changed in (g.get("asks"), user()):
+            if changed is not None:
+                people().forget(changed.user_id)
+    return response
 
 
 async def _identify_program() -> User:
@@ -168,6 +180,7 @@ async def end() -> None:
     """End the visitor's sign-in everywhere, so that a copy of the cookie is worth nothing."""
     if identity := current_user.auth_id:
         await sessions.sign_out(database(), identity)
+        people().logins.forget(sessions.key_of(identity))
     forget()
 
 

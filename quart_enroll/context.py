@@ -10,6 +10,7 @@ from quart import current_app
 from quart_enroll.mongo import Database
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.live import Live
+from quart_enroll.services.memory import People
 from quart_enroll.services.passwords import Hasher
 from quart_enroll.services.resets import Links
 from quart_enroll.services.sessions import Lifetimes
@@ -30,6 +31,7 @@ class Open:
     clock: Callable[[], datetime]
     snapshot: Snapshot
     live: Live
+    people: People
 
 
 def database() -> Database:
@@ -45,6 +47,11 @@ async def catalog() -> Catalog:
 def live() -> Live:
     """Return what tells open pages the news."""
     return _open().live
+
+
+def people() -> People:
+    """Return what this process remembers about people."""
+    return _open().people
 
 
 def hasher() -> Hasher:

@@ -1,6 +1,6 @@
 """Asking to be told of a seat, and no more."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,8 +16,8 @@ from quart_enroll.language import gettext
 from quart_enroll.models import SectionKey
 from quart_enroll.pages.choices import Button, alert_button
 from quart_enroll.pages.refusals import malformed, row_address, told
-from quart_enroll.repositories import alerts as stored
 from quart_enroll.services import alerts
+from quart_enroll.services.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +64,13 @@ async def end() -> ResponseReturnValue:
     return redirect(row_address(wish, url_for("enrollment")), 303)
 
 
-async def shown(user_id: int, moment: datetime, seated: Sequence[SectionKey] = ()) -> list[Alert]:
+def shown(
+    asked: Iterable[SectionKey], offered: Catalog, moment: datetime, seated: Sequence[SectionKey] = ()
+) -> list[Alert]:
     """Return what the student wants to hear of while seats can be taken, where the student is not seated."""
-    asked = [key for key in await stored.of_student(database(), user_id) if key not in seated]
-    if not asked:
-        return []
-    offered = await catalog()
     open_terms = {term.term for term in offered.terms if term.is_open(moment)}
-    titles = {course.courseID: course.title for course in offered.courses}
     return [
-        Alert(key, title, alert_button(title, key, asked=True))
+        Alert(key, course.title, alert_button(course.title, key, asked=True))
         for key in asked
-        if key.term in open_terms and (title := titles.get(key.courseID, ""))
+        if key not in seated and key.term in open_terms and (course := offered.find(key.courseID))
     ]

@@ -7,7 +7,7 @@ from quart_auth import login_required
 from werkzeug import Response
 
 from quart_enroll import auth, known_browsers
-from quart_enroll.context import database, hasher, links, now, sends_mail
+from quart_enroll.context import database, hasher, links, now, people, sends_mail
 from quart_enroll.errors import LinkDead, PasswordRefused, PleaseWait, WrongPassword
 from quart_enroll.forms.accounts import ChangePasswordForm, ForgotForm, ResetForm
 from quart_enroll.language import Sentence, gettext
@@ -102,6 +102,7 @@ async def reset() -> Secret | Response:
     except LinkDead as refusal:
         return render("link_dead.html", sentence=refusal.sentence), 410, UNTOLD
     session.pop(TOKEN, None)
+    people().forget(user.user_id)
     known_browsers.remember(user.email)  # who guesses elsewhere can't keep the owner out of here
     if (asks := auth.user()) and asks.user_id == user.user_id:  # this sign-in has ended with all the others
         auth.forget()

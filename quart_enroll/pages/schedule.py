@@ -8,11 +8,11 @@ from quart_enroll.context import catalog, database, now
 from quart_enroll.models import ScheduledCourse, SectionKey, Term, User
 from quart_enroll.pages import alerts, calendar, week
 from quart_enroll.pages.choices import Button, drop_button, leave_button
-from quart_enroll.pages.standing import Place, places
+from quart_enroll.pages.standing import Place, facts, places
 from quart_enroll.pages.week import Drawing
 from quart_enroll.pages.windows import window
 from quart_enroll.rendering import render
-from quart_enroll.repositories import enrollments, feeds
+from quart_enroll.repositories import enrollments
 from quart_enroll.services import rules, terms
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.week import Entry
@@ -59,14 +59,15 @@ async def page(user: User) -> str:
     coming = terms.coming(known, moment)
     shown = coming + [term for term in reversed(known) if term not in coming]
     found = await enrollments.schedule(database(), user.user_id, [term.term for term in shown])
-    waiting = await places(user.user_id, shown)
+    mine = await facts(user.user_id)
+    waiting = await places(user.user_id, mine, shown)
     plans = [_plan(term, found, waiting, offered, moment) for term in shown]
     plans = [plan for plan in plans if plan.rows or plan.lines]
     classes = [row.course for plan in plans for row in plan.rows if row.course.status == "enrolled"]
     seated = [SectionKey(course.enrolled_term, course.courseID, course.section) for course in classes]
-    asked = await alerts.shown(user.user_id, moment, seated)
+    asked = alerts.shown(mine.alerts, offered, moment, seated)
     current = offered.current_term(moment)
-    made_at = await feeds.made_at(database(), user.user_id)
+    made_at = mine.calendar_since
     return render(
         "enrollment.html",
         enrollment=True,

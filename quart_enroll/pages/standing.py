@@ -1,11 +1,15 @@
 """Where a student stands in a term: has, waits for, has taken before."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from quart_enroll.context import database
+from quart import session
+
+from quart_enroll.context import database, people
 from quart_enroll.models import Held, SectionKey, Term, User, Waiting
-from quart_enroll.repositories import enrollments, plans, waitlist
+from quart_enroll.repositories import students, waitlist
+from quart_enroll.repositories.sections import gone
+from quart_enroll.repositories.students import Facts
 from quart_enroll.services.catalog import Catalog
 
 
@@ -43,30 +47,54 @@ class Standing:
 
 
 async def in_term(user: User | None, term: Term, offered: Catalog) -> Standing:
-    """Read where the visitor stands in that term."""
+    """Find out where the visitor stands in that term."""
     if user is None:
         return Standing()
-    held = await enrollments.held_by(database(), user.user_id, term.term)
-    needed = sorted({courseID for course in offered.courses for courseID in course.prerequisites})
+    known = await facts(user.user_id)
     return Standing(
-        [one for one in held if one.status == "enrolled"],
-        await places(user.user_id, [term]),
-        await _taken(user.user_id, needed, offered) if needed else [],
-        *await plans.marked(database(), user.user_id, term.term),
+        [one for one in _held(known, term, offered) if one.status == "enrolled"],
+        await places(user.user_id, known, [term]),
+        _taken(known, offered),
+        {key for key in known.planned if key.term == term.term},
+        {key for key in known.alerts if key.term == term.term},
     )
 
 
-async def places(user_id: int, terms: Sequence[Term]) -> list[Place]:
-    """Return where the student waits in those terms."""
+async def facts(user_id: int) -> Facts:
+    """Return what is stored about the student, as this process remembers it.
+
+    A page that has something to say follows a change that another process may have made a moment ago: it is read.
+    """
+    memory = people().students
+    if session.get("_flashes"):
+        memory.forget(user_id)
+    found = await memory.recall(user_id, lambda: students.find(database(), user_id))
+    if found is None:
+        raise RuntimeError("Of everybody there are facts, if only that there is nothing.")
+    return found
+
+
+async def places(user_id: int, known: Facts, terms: Sequence[Term]) -> list[Place]:
+    """Return where the student waits in those terms. Others move in the lines too: how far is always read."""
+    waiting = [one for term in terms for one in known.waiting if one.key.term == term.term]
+    if not waiting:
+        return []
     positions = await waitlist.positions(database(), user_id)
-    named = {key.term for key in positions}
-    waiting = [
-        one for term in terms if term.term in named for one in await waitlist.of_student(database(), user_id, term.term)
-    ]
     return [Place(one, *positions[one.key]) for one in waiting if one.key in positions]
 
 
-async def _taken(user_id: int, courses: Sequence[str], offered: Catalog) -> list[tuple[str, Term]]:
-    known = {term.term: term for term in offered.terms}
-    taken = await enrollments.taken_before(database(), user_id, courses)
-    return [(courseID, known[name]) for courseID, name in taken if name in known]
+def _held(known: Facts, term: Term, offered: Catalog) -> Iterator[Held]:
+    """Give what the student has in that term; a seat in a section that was deleted is one without meetings."""
+    for seat in known.seats:
+        course = offered.find(seat.key.courseID)
+        if course is not None and seat.key.term == term.term:
+            there = (one for one in offered.sections_of(course.courseID, term) if one.key == seat.key)
+            status = "withdrawn" if seat.status == "withdrawn" else "enrolled"
+            yield Held(course, next(there, gone(seat.key)), status)
+
+
+def _taken(known: Facts, offered: Catalog) -> list[tuple[str, Term]]:
+    """Return the courses that the student was ever enrolled in, each with its term."""
+    terms = {term.term: term for term in offered.terms}
+    seats = [seat.key for seat in known.seats if seat.status == "enrolled"]
+    return [(key.courseID, terms[key.term]) for key in seats if key.term in terms]

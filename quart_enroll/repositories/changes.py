@@ -1,13 +1,16 @@
-"""What has changed in the catalog, as MongoDB tells it."""
+"""What has changed in the catalog or about people, as MongoDB tells it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from quart_enroll.mongo import Database, Document
+from quart_enroll.repositories import students
 from quart_enroll.repositories.pipelines import Stage
+from quart_enroll.repositories.students import row_name
 
 COLLECTIONS = ("course", "section", "term")
+OF_SIGN_INS = ("login", "user", "notice")
 
 LOOK = 500
 """Milliseconds that one question may wait for news; so long may the good-bye take at the end."""
@@ -25,6 +28,44 @@ async def following(db: Database) -> AsyncIterator[AsyncIterator[Any]]:
     ]
     async with db.watch(stages, max_await_time_ms=LOOK) as stream:
         yield (_section(change) async for change in stream)
+
+
+class Row(NamedTuple):
+    """A row about somebody that has changed: `key` is its `_id`, None when more than rows has changed.
+
+    `user_id` is known of a new row alone, and not told of one that says nothing about what was there before.
+    """
+
+    key: Hashable | None
+    user_id: int | None
+    is_a_students: bool
+
+
+@asynccontextmanager
+async def following_people(db: Database) -> AsyncIterator[AsyncIterator[Row | None]]:
+    """Give each change of what is known about people; None, each LOOK at least, when there was none.
+
+    Raises as `following` does.
+    """
+    stages: list[Stage] = [
+        {"$match": {"ns.coll": {"$in": [*OF_SIGN_INS, *students.COLLECTIONS]}}},
+        {"$project": {"ns": 1, "documentKey": 1, "fullDocument.user_id": 1}},
+    ]
+    async with db.watch(stages, max_await_time_ms=LOOK) as stream:
+        yield _rows(stream)
+
+
+async def _rows(stream: Any) -> AsyncIterator[Row | None]:
+    while stream.alive:
+        change: Document | None = await stream.try_next()
+        yield None if change is None else _row(change)
+
+
+def _row(change: Document) -> Row:
+    collection = change["ns"]["coll"]
+    key = change["documentKey"]["_id"] if "documentKey" in change else None
+    whose = change.get("fullDocument", {}).get("user_id") if collection not in ("login", "user") else None
+    return Row(None if key is None else row_name(key), whose, collection in students.COLLECTIONS)
 
 
 def _section(change: Document) -> Any:

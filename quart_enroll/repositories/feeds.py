@@ -29,12 +29,6 @@ async def remove(db: Database, user_id: int, session: Session | None = None) -> 
     await db.feed.delete_one({"user_id": user_id}, session=session)
 
 
-async def made_at(db: Database, user_id: int) -> datetime | None:
-    """Return when the student's token was made, or None when there is none."""
-    found: Document | None = await db.feed.find_one({"user_id": user_id}, {"_id": 0, "made_at": 1})
-    return None if found is None else found["made_at"]
-
-
 async def whose(db: Database, token: str) -> int | None:
     """Return whose token has this hash, or None."""
     found: Document | None = await db.feed.find_one({"token": token}, {"_id": 0, "user_id": 1})

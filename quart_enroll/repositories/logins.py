@@ -3,7 +3,7 @@
 Its `_id` is the digest of what the cookie says: who reads the database can't make a cookie of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from pymongo import IndexModel
 from quart_enroll.models import Login, User
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import pipelines
+from quart_enroll.repositories.students import row_name
 from quart_enroll.repositories.users import to_user
 
 INDEXES = [IndexModel("user_id"), IndexModel("expires_at", expireAfterSeconds=0)]
@@ -42,6 +43,12 @@ class Found(NamedTuple):
     login: Login
     user: User
     has_notices: bool
+    user_row: Hashable
+
+    @property
+    def rows(self) -> frozenset[Hashable] | None:
+        """What it came from, for who remembers it: that notices are waiting is to be told once and forgotten."""
+        return None if self.has_notices else frozenset((self.user_row, self.user.user_id))
 
 
 async def add(db: Database, login: Login) -> None:
@@ -63,7 +70,8 @@ async def add(db: Database, login: Login) -> None:
 async def find(db: Database, key: str, now: datetime) -> Found | None:
     """Return the sign-in and whose it is; None when it has ended or never was."""
     async for document in db.login.aggregate(pipelines.who(key, now)):
-        return Found(_to_login(document), to_user(document["user"]), bool(document["notices"]))
+        owner = document["user"]
+        return Found(_to_login(document), to_user(owner), bool(document["notices"]), row_name(owner["_id"]))
     return None
 
 

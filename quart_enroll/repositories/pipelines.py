@@ -88,18 +88,14 @@ def positions(user_id: int) -> list[Stage]:
     ]
 
 
-def marked(user_id: int, term: str) -> list[Stage]:
-    """Give the sections of a term that a student has `planned`, and, not planned, those about which there is an alert.
+def of_student(user_id: int, collections: Sequence[str]) -> list[Stage]:
+    """Give the student's rows of those collections, the one that is asked first; each says its collection as `kind`."""
 
-    One question for both: every page of the catalog asks it.
-    """
-    mine: Stage = {"$match": {"user_id": user_id, "term": term}}
-    shown = {"_id": 0, "term": 1, "courseID": 1, "section": 1}
-    return [
-        mine,
-        {"$project": {**shown, "planned": {"$literal": True}}},
-        {"$unionWith": {"coll": "alert", "pipeline": [mine, {"$project": {**shown, "planned": {"$literal": False}}}]}},
-    ]
+    def rows(collection: str) -> list[Stage]:
+        return [{"$match": {"user_id": user_id}}, {"$set": {"kind": collection}}]
+
+    asked, *others = collections
+    return [*rows(asked), *({"$unionWith": {"coll": name, "pipeline": rows(name)}} for name in others)]
 
 
 def _section_of(term: str, courseID: str, section: str) -> Stage:

@@ -12,7 +12,7 @@ from pymongo import IndexModel
 from quart_enroll.language import Sentence
 from quart_enroll.models import Planned, SectionKey
 from quart_enroll.mongo import Database, Document, Session
-from quart_enroll.repositories import pipelines, sentences
+from quart_enroll.repositories import sentences
 
 INDEXES = [
     IndexModel([("user_id", 1), ("term", 1), ("courseID", 1)], unique=True),
@@ -44,12 +44,6 @@ async def of_student(db: Database, user_id: int, term: str, session: Session | N
 async def terms_of(db: Database, user_id: int, courseID: str | None = None) -> set[str]:
     """Return the terms for which the student has planned something, or that course."""
     return set(await db.plan.distinct("term", {"user_id": user_id} | ({"courseID": courseID} if courseID else {})))
-
-
-async def marked(db: Database, user_id: int, term: str) -> tuple[set[SectionKey], set[SectionKey]]:
-    """Return the sections of the term that the student has planned, and those about which there is an alert."""
-    rows = [row async for row in db.plan.aggregate(pipelines.marked(user_id, term))]
-    return {_key(row) for row in rows if row["planned"]}, {_key(row) for row in rows if not row["planned"]}
 
 
 async def put(db: Database, user_id: int, planned: Planned, session: Session | None, *, expires_at: datetime) -> None:

@@ -85,19 +85,19 @@ async def has_linked(db: Database, key: SectionKey) -> bool:
 async def of_student(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Waiting]:
     """Return where the student waits in that term, in the order of courseID."""
     found = db.waitlist.find({"user_id": user_id, "term": term}, session=session).sort("courseID")
-    return [to_waiting(document) async for document in found if _is_placed(document)]
+    return [to_waiting(document) async for document in found if is_placed(document)]
 
 
 async def everywhere(db: Database, user_id: int, session: Session | None = None) -> list[Waiting]:
     """Return where the student waits, in any term."""
     found = db.waitlist.find({"user_id": user_id}, session=session)
-    return [to_waiting(document) async for document in found if _is_placed(document)]
+    return [to_waiting(document) async for document in found if is_placed(document)]
 
 
 async def positions(db: Database, user_id: int) -> dict[SectionKey, tuple[int, int]]:
     """Return the student's position, from 1 and without gaps, and how many wait, for each section waited for."""
     found = db.waitlist.aggregate(pipelines.positions(user_id))
-    return {_key(row): (row["position"], row["of"]) async for row in found if _is_placed(row)}
+    return {_key(row): (row["position"], row["of"]) async for row in found if is_placed(row)}
 
 
 async def remove(db: Database, waiting: Waiting, session: Session | None) -> None:
@@ -128,7 +128,7 @@ def to_waiting(document: Mapping[str, Any]) -> Waiting:
     )
 
 
-def _is_placed(document: Mapping[str, Any]) -> bool:
+def is_placed(document: Mapping[str, Any]) -> bool:
     """Tell whether the row says of which course it is a line; `check-seats` lists the others."""
     return all(isinstance(document.get(name), str) for name in ("term", "courseID"))
 

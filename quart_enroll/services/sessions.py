@@ -11,6 +11,7 @@ from quart_enroll.models import Credentials, Login
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import logins, users
 from quart_enroll.repositories.logins import Found
+from quart_enroll.services.memory import Memory
 
 REMEMBERED = timedelta(days=30)
 """How long a remembered sign-in lasts, used or not."""
@@ -74,15 +75,23 @@ async def sign_in(
         raise WrongCredentials from None
 
 
-async def resume(db: Database, identity: str, lifetimes: Lifetimes, now: datetime) -> Found | None:
+async def resume(
+    db: Database, memory: Memory[Found], identity: str, lifetimes: Lifetimes, now: datetime
+) -> Found | None:
     """Return the sign-in of that identity and whose it is; None when it has ended or never was.
 
-    Now and then this writes that it is in use, which lets it go on.
+    It is read once, and then remembered until it changes. Now and then this writes that it is in use, which lets it
+    go on.
     """
-    found = await logins.find(db, key_of(identity), now)
+    key = key_of(identity)
+    found = await memory.recall(key, lambda: logins.find(db, key, now))
+    if found is not None and found.login.expires_at <= now:
+        memory.forget(key)
+        found = await logins.find(db, key, now)  # another process may have let it go on in this moment
     if found is not None and now - found.login.last_used_at > lifetimes.idle / STEPS:
         ends = lifetimes.end(found.login.created_at, now, remembered=found.login.remembered)
         await logins.use(db, found.login, now, ends)
+        memory.forget(key)
     return found
 
 

@@ -13,6 +13,7 @@ from quart_enroll.models import User
 from quart_enroll.mongo import Database
 from quart_enroll.pages import live
 from quart_enroll.services.catalog import Catalog
+from quart_enroll.services.memory import People
 from quart_enroll.services.snapshot import Snapshot
 from tests import school
 from tests.people import ADA, BOB, RITA, TERMS, Browser, Clock, config
@@ -46,7 +47,9 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     app = create_app(config(mongo_uri=mongod), clock=clock)
     async with app.test_app():
         opened = app.extensions[EXTENSION]
-        app.extensions[EXTENSION] = replace(opened, snapshot=NeverBehind(opened.database, clock))
+        app.extensions[EXTENSION] = replace(
+            opened, snapshot=NeverBehind(opened.database, clock), people=Forgetful(opened.database)
+        )
         yield app
 
 
@@ -56,6 +59,13 @@ class NeverBehind(Snapshot):
     async def held(self) -> Catalog:
         await self.read()
         return await super().held()
+
+
+class Forgetful(People):
+    """Nothing is remembered of people: the same."""
+
+    def listens(self) -> bool:
+        return False
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from quart_enroll.models import Credentials
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import logins, users
 from quart_enroll.services import accounts, browsers, sessions
+from quart_enroll.services.memory import People
 from quart_enroll.services.sessions import REMEMBERED, key_of
 from quart_enroll.services.upgrade import Defaults, upgrade
 from tests.people import ADA, BOB, HASH, PASSWORD, Browser, Clock, config, text
@@ -55,7 +56,7 @@ async def test_who_reads_the_database_can_not_make_a_cookie_of_it(ada: Browser, 
     identity = cookie(ada, "QUART_AUTH").split(".")[0]
     assert len(key) == 64
     assert key not in identity
-    assert await sessions.resume(db, key, sessions.Lifetimes(), Clock().now) is None
+    assert await sessions.resume(db, People(db).logins, key, sessions.Lifetimes(), Clock().now) is None
 
 
 async def test_a_copied_cookie_is_dead_after_signing_out(ada: Browser, app: Quart) -> None:

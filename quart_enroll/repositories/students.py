@@ -1,0 +1,65 @@
+"""All that a student's pages ask about the student, in one question, with the names of the rows it came from."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from quart_enroll.models import SectionKey, Waiting
+from quart_enroll.mongo import Database, Document
+from quart_enroll.repositories import pipelines
+from quart_enroll.repositories.waitlist import is_placed, to_waiting
+
+COLLECTIONS = ("enrollment", "waitlist", "plan", "alert", "feed")
+"""Where those rows are; each has a `user_id`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A seat that a student has or had; what an old row does not say is empty."""
+
+    key: SectionKey
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A student's seats and places in lines in all terms, in the order of courseID; what is planned, in which
+    sections seats are waited for with an alert, in the order of their keys; and when the calendar's address was made.
+    """
+
+    seats: tuple[Seat, ...]
+    waiting: tuple[Waiting, ...]
+    planned: frozenset[SectionKey]
+    alerts: tuple[SectionKey, ...]
+    calendar_since: datetime | None
+    rows: frozenset[Hashable]
+
+
+async def find(db: Database, user_id: int) -> Facts:
+    """Return what is stored about the student; nothing of somebody who does not exist."""
+    found: dict[str, list[Document]] = {name: [] for name in COLLECTIONS}
+    async for document in db.enrollment.aggregate(pipelines.of_student(user_id, COLLECTIONS)):
+        found[document["kind"]].append(document)
+    placed = [document for document in found["waitlist"] if is_placed(document)]
+    return Facts(
+        seats=tuple(sorted(map(_seat, found["enrollment"]), key=lambda seat: seat.key.courseID)),
+        waiting=tuple(sorted(map(to_waiting, placed), key=lambda one: one.key.courseID)),
+        planned=frozenset(map(_key, found["plan"])),
+        alerts=tuple(sorted(map(_key, found["alert"]))),
+        calendar_since=next((document["made_at"] for document in found["feed"]), None),
+        rows=frozenset(row_name(document["_id"]) for documents in found.values() for document in documents),
+    )
+
+
+def row_name(key: Any) -> Hashable:
+    """Return a row's key as something to look up; an imported one may be a document itself."""
+    return key if isinstance(key, Hashable) else str(key)
+
+
+def _seat(document: Mapping[str, Any]) -> Seat:
+    return Seat(_key(document), str(document.get("status") or ""))
+
+
+def _key(document: Mapping[str, Any]) -> SectionKey:
+    return SectionKey(*(str(document.get(name) or "") for name in ("term", "courseID", "section")))

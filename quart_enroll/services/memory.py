@@ -1,0 +1,169 @@
+"""What a process remembers about people, so that to ask who they are costs the database nothing.
+
+Everything is read once, and forgotten the moment the database tells that one of the rows it came from has changed, or
+that its owner has a new one. What this process changes itself it forgets at once. While no news comes, nothing is
+remembered: every request reads.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Set
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Generic, Protocol, TypeVar
+
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import changes
+from quart_enroll.repositories.changes import Row
+from quart_enroll.repositories.logins import Found
+from quart_enroll.repositories.students import Facts
+
+MOST = 5000
+"""People of each kind that a process remembers; whoever asked longest ago is forgotten for the next one."""
+
+SILENCE = 2.0
+"""Seconds without a word from the database after which nothing that is remembered counts. It speaks each half second,
+if only to say that there is no news."""
+
+PAUSE = 1.0
+"""Seconds before the news is asked for again, when it could not be had."""
+
+logger = logging.getLogger(__name__)
+
+
+class FromRows(Protocol):
+    """What may be remembered: `rows` names the rows it came from; None is forgotten at once."""
+
+    @property
+    def rows(self) -> Set[Hashable] | None: ...
+
+
+V = TypeVar("V", bound=FromRows)
+
+
+class Memory(Generic[V]):
+    """Some answers of the database, each under a key, while `counts` says that their rows are watched."""
+
+    def __init__(self, counts: Callable[[], bool], most: int = MOST) -> None:
+        self._counts = counts
+        self._most = most
+        self._held: OrderedDict[Hashable, V] = OrderedDict()
+        self._made_of: defaultdict[Hashable, set[Hashable]] = defaultdict(set)
+        self._readings: list[set[Hashable]] = []
+
+    async def recall(self, key: Hashable, read: Callable[[], Awaitable[V | None]]) -> V | None:
+        """Return what is remembered under the key, else what `read` finds, which is remembered from now on."""
+        if not self._counts():
+            return await read()
+        if (found := self._held.get(key)) is not None:
+            self._held.move_to_end(key)
+            return found
+        changed: set[Hashable] = set()  # while it is being read
+        self._readings.append(changed)
+        try:
+            found = await read()
+        finally:
+            self._readings = [one for one in self._readings if one is not changed]
+        if found is not None and found.rows is not None and changed.isdisjoint({key, EVERYTHING, *found.rows}):
+            self._keep(key, found, found.rows)
+        return found
+
+    def forget(self, row: Hashable) -> None:
+        """Forget what is remembered under that key, and what came from that row."""
+        for changed in self._readings:
+            changed.add(row)
+        for key in {row, *self._made_of.get(row, ())}:
+            if (found := self._held.pop(key, None)) is not None:
+                self._unlink(key, found)
+
+    def forget_everything(self) -> None:
+        for changed in self._readings:
+            changed.add(EVERYTHING)
+        self._held.clear()
+        self._made_of.clear()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def _keep(self, key: Hashable, found: V, rows: Set[Hashable]) -> None:
+        self.forget(key)  # of two who have read the same the second one stays
+        self._held[key] = found
+        for row in rows:
+            self._made_of[row].add(key)
+        if len(self._held) > self._most:
+            self._unlink(*self._held.popitem(last=False))
+
+    def _unlink(self, key: Hashable, found: V) -> None:
+        for row in found.rows or ():
+            self._made_of[row].discard(key)
+            if not self._made_of[row]:
+                del self._made_of[row]
+
+
+EVERYTHING = object()
+
+
+class People:
+    """Who is signed in, by the key of the sign-in, and where students stand, by user_id."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._heard_at = float("-inf")
+        self.logins: Memory[Found] = Memory(self.listens)
+        self.students: Memory[Facts] = Memory(self.listens)
+
+    def listens(self) -> bool:
+        """Tell whether the database has told lately what has changed."""
+        return monotonic() - self._heard_at < SILENCE
+
+    def forget(self, user_id: int) -> None:
+        """Forget all about a user; for who has just written something about that one."""
+        self.logins.forget(user_id)
+        self.students.forget(user_id)
+
+    async def listen(self) -> None:
+        """Forget what the database says has changed, without end."""
+        silent = False
+        while True:
+            try:
+                async with changes.following_people(self._db) as news:
+                    self._forget_everything()  # from here on nothing is missed
+                    silent = False
+                    async for row in news:
+                        self._note(row)
+                        self._heard_at = monotonic()
+            except Exception as error:  # noqa: BLE001  # whatever it is, the database itself can still be asked
+                if not silent:
+                    logger.warning("people: no news of changes (%s); reading each time", type(error).__name__)
+                silent = True
+            self._heard_at = float("-inf")
+            self._forget_everything()
+            await asyncio.sleep(PAUSE)
+
+    def _note(self, row: Row | None) -> None:
+        if row is None:
+            return
+        if row.key is None:
+            self._forget_everything()
+            return
+        memory = self.students if row.is_a_students else self.logins
+        memory.forget(row.key)
+        if row.user_id is not None:
+            memory.forget(row.user_id)
+
+    def _forget_everything(self) -> None:
+        self.logins.forget_everything()
+        self.students.forget_everything()
+
+
+@asynccontextmanager
+async def remembering(db: Database) -> AsyncIterator[People]:
+    """Give a memory that forgets what changes, while the block runs."""
+    people = People(db)
+    task = asyncio.create_task(people.listen())
+    try:
+        yield people
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
