@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import random
 import re
-import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,6 +23,7 @@ from werkzeug.routing import RequestRedirect
 from quart_enroll import assets, auth, commands, headers, language, mongo, proxies, reader, rendering, routes
 from quart_enroll.api.v1 import cors, document
 from quart_enroll.context import EXTENSION, Open
+from quart_enroll.cookies import Sessions
 from quart_enroll.errors import Busy, PleaseWait, Refused, UnknownTerm
 from quart_enroll.forms.base import SAFE, csrf_token, has_token
 from quart_enroll.forms.proof import comes_from_this_site
@@ -45,11 +47,21 @@ LARGEST_BODY = 64 * 1024
 IN_THE_QUEUE = 0.5
 """Seconds that a page may wait for a thread of the driver, past the time that the database has to answer."""
 
+NOT_THE_SAME = {"_external", "_scheme", "_method"}
+"""What makes an address depend on the request that asks for it."""
+
+MOST_ADDRESSES = 20_000
+"""Addresses that a process keeps, all of them small."""
+
 OpenDatabase = Callable[[str, float], AbstractAsyncContextManager[mongo.Database]]
 
 
 class Enroll(Quart):
     """The application; a fault of ours is logged in one line that leads to the request, and its stack after it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._addresses: dict[Any, str] = {}
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer requests; there is nothing to talk about over websockets."""
@@ -60,6 +72,26 @@ class Enroll(Quart):
                 await send({"type": "websocket.close"})
             case _:
                 await super().asgi_app(scope, receive, send)
+
+    def url_for(self, endpoint: str, **values: Any) -> str:
+        """Return an address; those inside of the site, which are the same for everybody, are built once."""
+        if values.keys() & NOT_THE_SAME or not has_request_context():
+            return super().url_for(endpoint, **values)
+        key = (endpoint, request.root_path, *values.items())
+        try:
+            if (address := self._addresses.get(key)) is not None:
+                return address
+        except TypeError:  # a list of values is no key
+            return super().url_for(endpoint, **values)
+        if len(self._addresses) >= MOST_ADDRESSES:
+            self._addresses.clear()
+        address = self._addresses[key] = super().url_for(endpoint, **values)
+        return address
+
+    @lru_cache(1000)  # noqa: B019  # there is one application, and few functions to be asked about
+    def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function that is awaited for `func`; to look what kind of function it is takes its time."""
+        return super().ensure_async(func)
 
     async def dispatch_request(self, request_context: RequestContext | None = None) -> ResponseReturnValue:
         """Run the view; one that only reads waits for the database no longer than one operation may take.
@@ -92,12 +124,13 @@ def create_app(
     """Build the site; the database opens when it starts to serve and closes when it stops."""
     app = Enroll("quart_enroll", static_folder=None, template_folder=None)
     _configure(app, config)
-    rendering.init_app(app, config.template_overrides, auth.template_names, lambda: {"csrf_token": csrf_token})
+    rendering.init_app(app, config.template_overrides, auth.template_names, csrf_token)
     assets.init_app(app, config.template_overrides)
     app.before_request(number_request)
     reader.init_app(app, _languages(config))
     app.before_request(redirect_by_path)
     app.before_request(proxies.insist_on_https)
+    app.session_interface = Sessions(app)
     auth.init_app(app, remembered=REMEMBERED)
     app.before_request(refuse_forged)
     app.before_request(notices.show)
@@ -175,7 +208,7 @@ def _register_errors(app: Quart) -> None:
 async def number_request() -> None:
     """Give the request a number that leads from a visitor's error page to the log; the router's if it has one."""
     given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else secrets.token_hex(8)
+    g.request_id = given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else f"{random.getrandbits(64):016x}"
 
 
 async def redirect_by_path() -> BaseResponse | None:

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 from quart import Quart, abort, current_app, g, request, session
 from quart.typing import ResponseTypes
-from quart_auth import AuthUser, QuartAuth, current_user, login_required, login_user, logout_user
+from quart_auth import AuthUser, current_user, login_required, login_user, logout_user
 
 from quart_enroll import known_browsers, problems, reader
 from quart_enroll.context import database, hasher, lifetimes, now, people
+from quart_enroll.cookies import SignIns
 from quart_enroll.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
 from quart_enroll.models import Credentials, Login, User
 from quart_enroll.services import accounts, browsers, limits, sessions, tokens
@@ -58,7 +59,7 @@ class TemplateVisitor:
 def init_app(app: Quart, *, remembered: timedelta) -> None:
     """Let `app` know who asks, before each request."""
     app.config["QUART_AUTH_DURATION"] = int(remembered.total_seconds())
-    QuartAuth(app, user_class=Visitor)
+    SignIns(app, user_class=Visitor)
     app.before_request(identify)
     app.after_request(forget_changed)
 

@@ -1,5 +1,7 @@
 """What every answer tells browsers and caches, whatever page, file, JSON or refusal it is."""
 
+from collections.abc import Iterable
+
 from quart import Quart, g, request, session
 from quart.typing import ResponseTypes
 
@@ -28,22 +30,37 @@ STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 def add(app: Quart, response: ResponseTypes) -> ResponseTypes:
     """Add the headers to an answer that is ready to go, cookies included; a view may have its own policy."""
     headers = response.headers
-    headers.extend({name: value for name, value in ALWAYS.items() if name not in headers})
-    # A school's own templates may load styles and scripts from where they always did.
-    policy = FRAME_POLICY if app.config["TEMPLATE_OVERRIDES"] else f"{CONTENT_POLICY}; {FRAME_POLICY}"
-    headers.setdefault("Content-Security-Policy", policy)
-    headers["X-Request-ID"] = g.get("request_id", "")
-    if app.config["APP_ENV"] == "production":  # browsers ignore it over http
-        headers["Strict-Transport-Security"] = STRICT_TRANSPORT
-    if request.endpoint not in auth.NEEDS_NOBODY and not response.cache_control.public:
-        response.vary.add("Cookie")
+    present = {name.lower() for name, _ in headers}  # to ask the headers for each name would take ten times as long
+    added = [(name, value) for name, value in _always(app) if name.lower() not in present]
+    added.append(("X-Request-ID", g.get("request_id", "")))
+    kept = headers["Cache-Control"] if "cache-control" in present else ""
+    varies = []
+    if request.endpoint not in auth.NEEDS_NOBODY and "public" not in kept:
+        varies.append("Cookie")
     if reader.is_read_by_people():
-        headers.setdefault("Content-Language", language.spoken())
-        response.vary.add("Accept-Language")
-    if "Set-Cookie" in headers:
+        varies.append("Accept-Language")
+        if "content-language" not in present:
+            added.append(("Content-Language", language.spoken()))
+    if varies and "vary" in present:
+        response.vary.update(varies)
+    elif varies:
+        added.append(("Vary", ", ".join(varies)))
+    if "set-cookie" in present:
         headers["Cache-Control"] = "no-store"
-    headers.setdefault("Cache-Control", "no-store" if _is_personal() else "no-cache")
+    elif not kept:
+        added.append(("Cache-Control", "no-store" if _is_personal() else "no-cache"))
+    headers.extend(added)
     return response
+
+
+def _always(app: Quart) -> Iterable[tuple[str, str]]:
+    """Give what every answer of this site says."""
+    yield from ALWAYS.items()
+    # A school's own templates may load styles and scripts from where they always did.
+    own = app.config["TEMPLATE_OVERRIDES"]
+    yield "Content-Security-Policy", FRAME_POLICY if own else f"{CONTENT_POLICY}; {FRAME_POLICY}"
+    if app.config["APP_ENV"] == "production":  # browsers ignore it over http
+        yield "Strict-Transport-Security", STRICT_TRANSPORT
 
 
 def _is_personal() -> bool:

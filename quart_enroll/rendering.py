@@ -1,13 +1,23 @@
-"""How it looks: pages through one synchronous Jinja environment, the school's own templates first."""
+"""How it looks: pages through one synchronous Jinja environment, the school's own templates first.
+
+What many pages have in common is drawn once: a template says `{% kept "footer" %}…{% endkept %}`, and after the name
+all that the part depends on; for `none` it is drawn anew. The token of the visitor's forms is filled in when the page
+is ready.
+"""
 
 import hashlib
-from collections.abc import Callable
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+from markupsafe import Markup
 from quart import Quart, current_app, request
 
 from quart_enroll import language, reader
@@ -15,6 +25,44 @@ from quart_enroll.models import SectionKey
 
 EXTENSION = "quart_enroll.rendering"
 TEMPLATES = Path(__file__).parent / "templates"
+
+MOST_KEPT = 4000
+"""Parts of pages that a process keeps; what was not shown for longest makes room for the next one."""
+
+TOKEN = secrets.token_hex(16)
+"""Stands in a page for the visitor's token until it is ready; nobody who writes a title or a name can know it."""
+
+
+class Kept(Extension):
+    """The tag `kept`: what is drawn for the same facts in the same place is drawn once."""
+
+    tags = {"kept"}  # noqa: RUF012  # as Jinja has it
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self._parts: OrderedDict[Hashable, Markup] = OrderedDict()
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        line = next(parser.stream).lineno
+        facts = parser.parse_tuple()
+        body = parser.parse_statements(("name:endkept",), drop_needle=True)
+        place = nodes.Const(f"{parser.name}:{line}")
+        return nodes.CallBlock(self.call_method("_part", [place, facts]), [], [], body).set_lineno(line)
+
+    def forget(self) -> None:
+        self._parts.clear()
+
+    def _part(self, place: str, facts: Hashable, caller: Callable[[], Markup]) -> Markup:
+        if facts is None:
+            return caller()
+        key = (place, facts, variant())
+        if (part := self._parts.get(key)) is not None:
+            self._parts.move_to_end(key)
+            return part
+        part = self._parts[key] = caller()
+        if len(self._parts) > MOST_KEPT:
+            self._parts.popitem(last=False)
+        return part
 
 
 class PageEnvironment(Environment):
@@ -26,6 +74,12 @@ class PageEnvironment(Environment):
         self.policies["ext.i18n.trimmed"] = True
         # The extension of Jinja itself, which its types do not know.
         self.install_gettext_callables(language.translated, language.numbered, newstyle=True)  # type: ignore[attr-defined]
+        self.add_extension(Kept)
+
+    def compile(self, *args: Any, **options: Any) -> Any:
+        """Compile a template, for the first time or because its file has changed: then other parts may look new."""
+        cast(Kept, self.extensions[Kept.identifier]).forget()
+        return super().compile(*args, **options)
 
 
 @lru_cache(50_000)
@@ -34,9 +88,12 @@ def mark(key: SectionKey) -> str:
     return "s" + hashlib.blake2s("\0".join((key.term, key.courseID, key.section)).encode(), digest_size=8).hexdigest()
 
 
-def init_app(app: Quart, overrides: Path | None, *names: Callable[[], dict[str, Any]]) -> None:
-    """Let `app` render templates, from the folder `overrides` first; `names` give what every page knows."""
-    app.extensions[EXTENSION] = names
+def init_app(app: Quart, overrides: Path | None, names: Callable[[], dict[str, Any]], token: Callable[[], str]) -> None:
+    """Let `app` render templates, from the folder `overrides` first.
+
+    `names` gives what every page knows, and `token` the proof that a form comes from this site.
+    """
+    app.extensions[EXTENSION] = names, token
     folders = [overrides, TEMPLATES] if overrides else [TEMPLATES]
     app.jinja_environment = PageEnvironment  # type: ignore[assignment]  # a plain environment does
     app.jinja_options = {
@@ -49,10 +106,21 @@ def init_app(app: Quart, overrides: Path | None, *names: Callable[[], dict[str, 
 
 def render(template: str, /, **names: Any) -> str:
     """Return the page that the template makes of `names` and of what all pages know."""
-    context: dict[str, Any] = {"language": language.spoken(), "languages": _languages(), "here": _here()}
-    for names_of_all in current_app.extensions[EXTENSION]:
-        context.update(names_of_all())
-    return current_app.jinja_env.get_template(template).render(context | names)
+    names_of_all, token = current_app.extensions[EXTENSION]
+    context = {
+        "csrf_token": _token_to_come,
+        "language": language.spoken(),
+        "languages": _languages(),
+        "here": _here(),
+        **names_of_all(),
+        **names,
+    }
+    page = current_app.jinja_env.get_template(template).render(context)
+    return page.replace(TOKEN, token()) if TOKEN in page else page
+
+
+def _token_to_come() -> str:
+    return TOKEN
 
 
 def term(name: object) -> str:
@@ -76,6 +144,11 @@ def _here() -> str:
 def spoken(moment: datetime) -> str:
     """Return the moment in words, by the school's clock."""
     return language.moment(moment, current_app.config["TIMEZONE"])
+
+
+def variant() -> Hashable:
+    """Return what all pages depend on besides what they show; what is kept of pages is kept for each."""
+    return language.spoken()
 
 
 def is_overridden(template: str) -> bool:

@@ -1,9 +1,8 @@
 """The form that looks through the catalog: it comes from an address, and what it can't read does not count."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from quart import request
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Form, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
@@ -54,9 +53,11 @@ class SearchForm(Form):
     sort = SelectField(lazy("Sort by"), choices=_choices(SORT_NAMES), validate_choice=False)
 
     @classmethod
-    def from_address(cls, subjects: Sequence[str], credits: Sequence[str]) -> "SearchForm":
-        """Fill in the form from the address, for a term with these subjects and credits."""
-        form = cls(MultiDict((name, value[:LONGEST]) for name, value in request.args.items(multi=True)))
+    def from_address(
+        cls, given: Iterable[tuple[str, str]], subjects: Sequence[str], credits: Sequence[str]
+    ) -> "SearchForm":
+        """Fill in the form with what an address gives, for a term with these subjects and credits."""
+        form = cls(MultiDict((name, value[:LONGEST]) for name, value in given))
         form.days.choices = _choices({letter: day_name(letter) for letter in DAYS})
         form.subject.choices = _choices({"": lazy("Any")} | dict.fromkeys(subjects))
         form.credits.choices = _choices({"": lazy("Any")} | {number: decimal(float(number)) for number in credits})
@@ -71,11 +72,6 @@ class SearchForm(Form):
         labels = {_FIELDS[field]: value for field, value in self._values().items() if value and field != "sort"}
         labels |= {"fits": True} if self.fits.data else {}
         return {name: labels["q"] if name == "q" else str(self[name].label.text) for name in labels}
-
-    def page(self) -> int:
-        """Return the number of the page that is asked for, from 1."""
-        given = request.args.get("page", "")
-        return max(1, int(given)) if given.isascii() and given.isdigit() and len(given) < 6 else 1
 
     def _values(self) -> dict[str, Any]:
         return {

@@ -1,6 +1,6 @@
 """What a visitor can do about each section now: the one button that fits, or the reason why there is none."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,6 +26,11 @@ class Button:
     strong: bool = True
     in_place: bool = False
 
+    @property
+    def look(self) -> tuple[Hashable, ...]:
+        """What two buttons that look and do the same have in common."""
+        return self.endpoint, self.label, self.about, *self.fields.items(), self.strong, self.in_place
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -39,6 +44,11 @@ class Choice:
     reason: str = ""
     button: Button | None = None
     aside: Button | None = None
+
+    @property
+    def look(self) -> tuple[Hashable, ...]:
+        """What two choices about the section have in common when they look the same."""
+        return self.state, self.reason, self.button and self.button.look, self.aside and self.aside.look
 
 
 def of_course(term: Term, course: Course, sections: Iterable[Section], mine: Standing, now: datetime) -> list[Choice]:

@@ -1,8 +1,9 @@
 """The catalog of a term, looked through; and one course of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -13,14 +14,16 @@ from quart_enroll import auth
 from quart_enroll.context import catalog, now
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.models import Term
-from quart_enroll.pages import choices, standing
-from quart_enroll.pages.choices import Choice
+from quart_enroll.pages import standing
+from quart_enroll.pages.rows import Common, Row, common, since
+from quart_enroll.pages.rows import rows as own_rows
 from quart_enroll.pages.standing import Standing
 from quart_enroll.pages.windows import window
-from quart_enroll.rendering import is_overridden, render
+from quart_enroll.rendering import is_overridden, render, variant
+from quart_enroll.repositories.students import Facts
 from quart_enroll.services import search, terms
 from quart_enroll.services.catalog import Catalog
-from quart_enroll.services.search import Found, Search
+from quart_enroll.services.search import Found
 
 PAGE = 25
 """Courses on a page."""
@@ -28,9 +31,9 @@ PAGE = 25
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Page(Generic[T]):
-    """Some of many: page `number` of `last`, from 1."""
+    """Some of many: page `number` of `last`, from 1. Equal to itself alone."""
 
     items: Sequence[T]
     number: int
@@ -47,33 +50,110 @@ class Looser:
     address: str
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Look:
+    """What an address asks of a catalog, and what it finds. `used` are the wishes that narrow the search, each with
+    what to call it. Equal to itself alone."""
+
+    form: SearchForm
+    found: Sequence[Found]
+    used: Mapping[str, str]
+    filtered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which part of what was found is shown, and whether to somebody who is signed in."""
+
+    look: Look
+    signed_in: bool
+    number: int
+    size: int
+
+
 async def courses(term: str | None = None) -> str:
     moment = now()
     offered = await catalog()
     coming = offered.coming(moment)
     chosen = terms.find(term, coming, moment) if term else offered.current_term(moment)
     if chosen is None:  # a school without terms
-        return render("courses.html", courses=True, course_data=[], term="", terms=[], choices={})
-    form = SearchForm.from_address(search.subjects(offered, chosen), search.credits(offered, chosen))
-    mine = await standing.in_term(auth.user(), chosen, offered)
-    found = _found(offered, chosen, form.wanted(), mine if form.fits.data else None)
-    # A school's own template knows no pages: it gets everything.
-    page = page_of(found, form.page(), len(found) if is_overridden("courses.html") else PAGE)
+        return render("courses.html", courses=True, course_data=[], term="", terms=[], rows=[])
+    look = _look(offered, chosen.term, tuple(request.args.items(multi=True)), variant())
+    page, rows = await _shown(offered, chosen, look, moment)
+    # A page of what fits is nobody else's.
+    drawn = None if look.form.fits.data else (look, request.path, page.number, *(one.key for one in rows))
     return render(
         "courses.html",
         courses=True,
-        course_data=[one.course for one in page.items],
+        course_data=[one.course for one in rows],
         term=str(chosen),
         terms=[str(known) for known in coming],
-        choices={one.course.courseID: _choices(chosen, one, mine, moment) for one in page.items},
+        rows=rows,
+        drawn=drawn if rows else None,
         window=window(chosen, moment),
-        form=form,
+        look=look,
         page=page,
         address=_address,
-        used=form.used(),
-        filtered=bool(form.used().keys() - {"q"} or form.wanted().sort),
-        looser=[] if found else _looser(offered, chosen, form, mine),
+        looser=[] if rows else await _looser(offered, chosen, look),
     )
+
+
+@lru_cache(256)
+def _look(offered: Catalog, name: str, given: tuple[tuple[str, str], ...], variant: Hashable) -> Look:
+    """Look through the term of that name; what many ask of the same catalog is found once."""
+    term = _term(offered, name)
+    form = SearchForm.from_address(given, search.subjects(offered, term), search.credits(offered, term))
+    used, wanted = form.used(), form.wanted()
+    return Look(form, search.search(offered, term, wanted), used, bool(used.keys() - {"q"} or wanted.sort))
+
+
+async def _shown(offered: Catalog, term: Term, look: Look, moment: datetime) -> tuple[Page[Common], Sequence[Row]]:
+    """Return the page that is asked for, and its rows as the visitor sees them."""
+    user, begun = auth.user(), since(term, moment)
+    part = Shown(look, user is not None, *_page_wanted(len(look.found)))
+    if look.form.fits.data:
+        mine = await standing.in_term(user, term, offered)
+        fitting = search.fitting(look.found, term, mine.enrolled)
+        page = _in_common(term, begun, replace(part, look=replace(look, found=fitting)))
+        return page, own_rows(term, page.items, mine, begun)
+    page = _common_page(offered, term.term, begun, part)
+    if user is None:
+        return page, _same_rows(offered, term.term, begun, page, None)
+    known = await standing.facts(user.user_id)
+    if any(one.key.term == term.term for one in known.waiting):  # the lines move by themselves
+        return page, own_rows(term, page.items, await standing.in_term(user, term, offered), begun)
+    return page, _same_rows(offered, term.term, begun, page, known)
+
+
+@lru_cache(256)
+def _common_page(offered: Catalog, name: str, begun: datetime, part: Shown) -> Page[Common]:
+    return _in_common(_term(offered, name), begun, part)
+
+
+@lru_cache(2000)
+def _same_rows(offered: Catalog, name: str, begun: datetime, page: Page[Common], known: Facts | None) -> Sequence[Row]:
+    """Return the rows of a page for who looks at it again, or of a visitor's page."""
+    term = _term(offered, name)
+    mine = standing.of(known, term, offered) if known else Standing()
+    return own_rows(term, page.items, mine, begun)
+
+
+def _term(offered: Catalog, name: str) -> Term:
+    return next(one for one in offered.terms if one.term == name)
+
+
+def _in_common(term: Term, begun: datetime, shown: Shown) -> Page[Common]:
+    page = page_of(shown.look.found, shown.number, shown.size)
+    rows = [common(term, one, begun, signed_in=shown.signed_in) for one in page.items]
+    return Page(rows, page.number, page.last, page.total)
+
+
+def _page_wanted(total: int) -> tuple[int, int]:
+    """Return the number of the page that is asked for, from 1, and how many courses one has."""
+    given = request.args.get("page", "")
+    number = max(1, int(given)) if given.isascii() and given.isdigit() and len(given) < 6 else 1
+    # A school's own template knows no pages: it gets everything.
+    return number, total if is_overridden("courses.html") else PAGE
 
 
 def page_of(items: Sequence[T], number: int, size: int) -> Page[T]:
@@ -83,24 +163,16 @@ def page_of(items: Sequence[T], number: int, size: int) -> Page[T]:
     return Page(items[(number - 1) * size : number * size], number, last, len(items))
 
 
-def _found(offered: Catalog, term: Term, wanted: Search, mine: Standing | None) -> Sequence[Found]:
-    """Return what is wanted; of that what fits to what the student has, if `mine` tells."""
-    found = search.search(offered, term, wanted)
-    return found if mine is None else search.fitting(found, term, mine.enrolled)
-
-
-def _choices(term: Term, one: Found, mine: Standing, moment: datetime) -> list[Choice]:
-    return choices.of_course(term, one.course, one.sections, mine, moment)
-
-
-def _looser(offered: Catalog, term: Term, form: SearchForm, mine: Standing) -> list[Looser]:
+async def _looser(offered: Catalog, term: Term, look: Look) -> list[Looser]:
     """Return the searches with one wish less that find something."""
+    mine = await standing.in_term(auth.user(), term, offered)
     looser = []
-    for name, label in form.used().items():
-        fits = form.fits.data and name != "fits"
-        total = len(_found(offered, term, form.wanted(without=name), mine if fits else None))
-        if total:
-            looser.append(Looser(label, total, _address(**{name: None})))
+    for name, label in look.used.items():
+        found = search.search(offered, term, look.form.wanted(without=name))
+        if look.form.fits.data and name != "fits":
+            found = search.fitting(found, term, mine.enrolled)
+        if found:
+            looser.append(Looser(label, len(found), _address(**{name: None})))
     return looser
 
 

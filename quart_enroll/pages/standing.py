@@ -51,9 +51,14 @@ async def in_term(user: User | None, term: Term, offered: Catalog) -> Standing:
     if user is None:
         return Standing()
     known = await facts(user.user_id)
+    return of(known, term, offered, await places(user.user_id, known, [term]))
+
+
+def of(known: Facts, term: Term, offered: Catalog, waits: Sequence[Place] = ()) -> Standing:
+    """Return where the student stands in that term, who `waits` there as told."""
     return Standing(
         [one for one in _held(known, term, offered) if one.status == "enrolled"],
-        await places(user.user_id, known, [term]),
+        waits,
         _taken(known, offered),
         {key for key in known.planned if key.term == term.term},
         {key for key in known.alerts if key.term == term.term},

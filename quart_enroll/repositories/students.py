@@ -22,10 +22,11 @@ class Seat:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Facts:
     """A student's seats and places in lines in all terms, in the order of courseID; what is planned, in which
     sections seats are waited for with an alert, in the order of their keys; and when the calendar's address was made.
+    Equal to themselves alone.
     """
 
     seats: tuple[Seat, ...]

@@ -10,9 +10,9 @@ from quart_enroll.models import Course, Section, Term
 from quart_enroll.services import terms
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalog:
-    """The whole catalog at one moment; it never changes, another one takes its place.
+    """The whole catalog at one moment; it never changes, another one takes its place. Each is equal to itself alone.
 
     Courses are in the order of courseID, terms in the order of time, sections in that of term, courseID and number.
     The sections are those of the terms that were not over.

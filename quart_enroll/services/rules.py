@@ -62,6 +62,8 @@ def check_credits(term: Term, course: Course, enrolled: Iterable[Held]) -> None:
 
 def check_prerequisites(course: Course, term: Term, taken: Iterable[tuple[str, Term]]) -> None:
     """Raise PrerequisiteMissing unless every prerequisite is among the courses taken in earlier terms."""
+    if not course.prerequisites:  # of most courses, and this is asked of each on a page
+        return
     earlier = {courseID for courseID, when in taken if when.order < term.order}
     if missing := [courseID for courseID in course.prerequisites if courseID not in earlier]:
         raise PrerequisiteMissing(course.title, missing)
