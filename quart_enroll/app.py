@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import random
-import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import fields
@@ -20,7 +18,7 @@ from werkzeug import Response as BaseResponse
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from quart_enroll import assets, auth, commands, headers, language, mongo, proxies, reader, rendering, routes
+from quart_enroll import assets, auth, commands, headers, language, mongo, prepared, proxies, reader, rendering, routes
 from quart_enroll.api.v1 import cors, document
 from quart_enroll.context import EXTENSION, Open
 from quart_enroll.cookies import Sessions
@@ -62,16 +60,27 @@ class Enroll(Quart):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._addresses: dict[Any, str] = {}
+        self.answers = prepared.Prepared()
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer requests; there is nothing to talk about over websockets."""
         match scope["type"]:
             case "http":
-                await super().asgi_app(proxies.believe(scope, self.config["PROXIES"]), receive, send)
+                if answer := self._prepared(scope):
+                    await prepared.send(answer, scope, send)
+                else:
+                    await super().asgi_app(proxies.believe(scope, self.config["PROXIES"]), receive, send)
             case "websocket":
                 await send({"type": "websocket.close"})
             case _:
                 await super().asgi_app(scope, receive, send)
+
+    def _prepared(self, scope: Any) -> prepared.Answer | None:
+        """Return the answer if there is one that is the same for everybody."""
+        parts: Open | None = self.extensions.get(EXTENSION)
+        if parts is None or (key := prepared.key_of(scope, self.config["LANGUAGES"])) is None:
+            return None
+        return self.answers.find(key, parts.snapshot.present, parts.clock())
 
     def url_for(self, endpoint: str, **values: Any) -> str:
         """Return an address; those inside of the site, which are the same for everybody, are built once."""
@@ -104,7 +113,8 @@ class Enroll(Quart):
 
     async def finalize_request(self, *args: Any, **options: Any) -> ResponseTypes:
         """Make the answer, whatever came of the request; none leaves the site without its headers."""
-        return headers.add(self, await super().finalize_request(*args, **options))
+        response = headers.add(self, await super().finalize_request(*args, **options))
+        return await self.answers.finish(response, prepared.key_of(request.scope, self.config["LANGUAGES"]))
 
     def log_exception(self, exception_info: Any) -> None:
         what = errors.this_request() if has_request_context() else "start"
@@ -207,8 +217,7 @@ def _register_errors(app: Quart) -> None:
 
 async def number_request() -> None:
     """Give the request a number that leads from a visitor's error page to the log; the router's if it has one."""
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else f"{random.getrandbits(64):016x}"
+    g.request_id = prepared.request_number(request.headers.get("X-Request-ID", ""))
 
 
 async def redirect_by_path() -> BaseResponse | None:

@@ -27,7 +27,7 @@ def wanted(chosen: str, accepted: str, offered: tuple[str, ...]) -> str:
     """
     if chosen in offered:
         return chosen
-    asked: LanguageAccept = parse_accept_header(accepted, LanguageAccept)
+    asked: LanguageAccept = parse_accept_header(accepted[:LONGEST], LanguageAccept)
     return asked.best_match(offered, offered[0])
 
 
@@ -79,4 +79,4 @@ def remember(response: ResponseTypes, chosen: str) -> None:
 
 def _of_browser() -> str:
     chosen = request.cookies.get(cookie_name(current_app.config["SESSION_COOKIE_SECURE"]), "")
-    return wanted(chosen[:20], request.headers.get("Accept-Language", "")[:LONGEST], offered())
+    return wanted(chosen[:20], request.headers.get("Accept-Language", ""), offered())

@@ -8,6 +8,7 @@ from quart import Response, jsonify
 from quart_enroll.context import catalog
 from quart_enroll.errors import UnknownCourse
 from quart_enroll.models import Course
+from quart_enroll.prepared import same_for_all
 
 FIELDS = ("courseID", "title", "description", "credits", "term")
 """What the Flask site tells of a course."""
@@ -15,7 +16,9 @@ FIELDS = ("courseID", "title", "description", "credits", "term")
 
 async def api(idx: str | None = None) -> Response | tuple[Response, int]:
     """Answer with all courses in the order of courseID, or with one: by its place in that order, or its courseID."""
-    taught = (await catalog()).courses
+    offered = await catalog()
+    taught = offered.courses
+    same_for_all(offered)
     if idx is None:
         return jsonify([_told(course) for course in taught])
     course = _pick(taught, idx)

@@ -19,6 +19,7 @@ from quart_enroll.pages.rows import Common, Row, common, since
 from quart_enroll.pages.rows import rows as own_rows
 from quart_enroll.pages.standing import Standing
 from quart_enroll.pages.windows import window
+from quart_enroll.prepared import same_for_all
 from quart_enroll.rendering import is_overridden, render, variant
 from quart_enroll.repositories.students import Facts
 from quart_enroll.services import search, terms
@@ -82,6 +83,9 @@ async def courses(term: str | None = None) -> str:
     page, rows = await _shown(offered, chosen, look, moment)
     # A page of what fits is nobody else's.
     drawn = None if look.form.fits.data else (look, request.path, page.number, *(one.key for one in rows))
+    closed = window(chosen, moment)
+    if auth.user() is None and not (closed and closed.opens):  # who counts down to the opening has a clock of its own
+        same_for_all(offered)
     return render(
         "courses.html",
         courses=True,
@@ -90,7 +94,7 @@ async def courses(term: str | None = None) -> str:
         terms=[str(known) for known in coming],
         rows=rows,
         drawn=drawn if rows else None,
-        window=window(chosen, moment),
+        window=closed,
         look=look,
         page=page,
         address=_address,

@@ -53,6 +53,11 @@ class Snapshot:
             raise RuntimeError("A reading left no catalog.")
         return self._catalog
 
+    @property
+    def present(self) -> Catalog | None:
+        """The catalog in hand, as `held` would return it; None before the first one."""
+        return self._catalog
+
     async def read(self) -> None:
         """Read the whole catalog now; raise one of mongo.AWAY."""
         async with self._reading:

@@ -56,6 +56,8 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
 class NeverBehind(Snapshot):
     """The catalog, read for each request: tests need not wait for what they have just written."""
 
+    present = None
+
     async def held(self) -> Catalog:
         await self.read()
         return await super().held()

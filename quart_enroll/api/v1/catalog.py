@@ -7,7 +7,7 @@ from quart import Response
 from quart_schema import tag
 
 from quart_enroll.api.v1 import cursors
-from quart_enroll.api.v1.exchange import answers_with, cached, takes_query
+from quart_enroll.api.v1.exchange import answers_with, shared, takes_query
 from quart_enroll.api.v1.shapes import (
     Course,
     CourseQuery,
@@ -22,6 +22,7 @@ from quart_enroll.context import catalog, now
 from quart_enroll.errors import UnknownCourse
 from quart_enroll.models import Course as KnownCourse
 from quart_enroll.models import Section as KnownSection
+from quart_enroll.prepared import same_for_all
 from quart_enroll.services import terms as calendar
 from quart_enroll.services.catalog import Catalog
 
@@ -36,7 +37,7 @@ async def terms() -> Response:
     Those in which something can still be done.
     """
     offered = await _offered()
-    return await cached(Terms([Term.of(term) for term in offered.coming(now())]))
+    return shared(Terms([Term.of(term) for term in offered.coming(now())]))
 
 
 @CATALOG
@@ -62,7 +63,7 @@ async def courses(query: CourseQuery) -> Response:
         and all(word in _text(one) for word in words)
     ]
     shown, cursor = cursors.page(found, lambda one: [one.courseID], query.cursor, query.limit)
-    return await cached(Courses([Course.of(one) for one in shown], cursor))
+    return shared(Courses([Course.of(one) for one in shown], cursor))
 
 
 @CATALOG
@@ -72,7 +73,7 @@ async def course(courseID: str) -> Response:
     found = (await _offered()).find(courseID)
     if found is None:
         raise UnknownCourse(courseID[:20])
-    return await cached(Course.of(found))
+    return shared(Course.of(found))
 
 
 @CATALOG
@@ -90,11 +91,13 @@ async def sections(query: SectionQuery) -> Response:
         and (query.open_seats is UNSET or bool(one.open_seats) == query.open_seats)
     ]
     shown, cursor = cursors.page(found, lambda one: [one.term, one.courseID, one.section], query.cursor, query.limit)
-    return await cached(Sections([Section.of(one) for one in shown], cursor))
+    return shared(Sections([Section.of(one) for one in shown], cursor))
 
 
 async def _offered() -> Catalog:
-    return await catalog()
+    offered = await catalog()
+    same_for_all(offered)
+    return offered
 
 
 def _taught(offered: Catalog, term: str) -> Sequence[KnownSection]:

@@ -82,15 +82,20 @@ def answer(told: Struct, status: int = 200, location: str = "") -> Response:
     return _reply(Answer(status, location, msgspec.json.encode(told).decode()))
 
 
-async def cached(told: Struct) -> Response:
+def shared(told: Struct) -> Response:
     """Answer what is the same for everybody: caches keep it, and ask each time whether it is still so."""
-    return await cached_json(msgspec.json.encode(told))
+    return _shared(msgspec.json.encode(told))
+
+
+def _shared(body: bytes) -> Response:
+    response = Response(body, content_type=JSON)
+    response.headers["Cache-Control"] = "public, no-cache"
+    return response
 
 
 async def cached_json(body: bytes) -> Response:
-    """Answer with JSON that is the same for everybody."""
-    response = Response(body, content_type=JSON)
-    response.headers["Cache-Control"] = "public, no-cache"
+    """Answer with JSON that is the same for everybody and does not come from the catalog."""
+    response = _shared(body)
     await response.add_etag()
     return await response.make_conditional(request)
 

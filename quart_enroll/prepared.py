@@ -1,0 +1,190 @@
+"""Answers that are the same for everybody, given again without the framework until the catalog changes.
+
+A view says so with `same_for_all`. The framework's first answer is kept, with all its headers, and whoever then asks
+for the same address, without a cookie or anything else that could make a difference, gets its bytes: compressed once,
+not for each. Nothing is kept for longer than its catalog, nor past the next moment at which a term opens or closes.
+"""
+
+import gzip
+import random
+import re
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import brotli
+from quart import Response, g, request, session
+from quart.typing import ResponseTypes
+from quart.utils import encode_headers
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header, parse_etags, quote_etag
+
+from quart_enroll import auth, reader
+from quart_enroll.context import now
+from quart_enroll.services.catalog import Catalog
+
+MOST = 200
+"""Answers that a process keeps; what was not asked for longest makes room for the next one."""
+
+LEAST = 1000
+"""Bytes from which on an answer is compressed."""
+
+MAKES_A_DIFFERENCE = {
+    *(b"cookie", b"authorization", b"origin"),
+    *(b"range", b"if-range", b"if-match", b"if-modified-since", b"if-unmodified-since"),
+    *(b"content-length", b"transfer-encoding", b"expect", b"upgrade"),
+}
+"""Headers of requests that the framework must answer."""
+
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "br": lambda body: bytes(brotli.compress(body, quality=5)),
+    "gzip": lambda body: gzip.compress(body, 6, mtime=0),
+}
+"""How, by the name of the encoding; of those that a client takes the first is used."""
+
+Headers = list[tuple[bytes, bytes]]
+Key = Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """What an answer that is the same for all was made of, and until when the clock changes nothing."""
+
+    catalog: Catalog
+    begun: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Answer:
+    """A whole answer; `etag` is weak, for it stands for the body in any encoding."""
+
+    same: Same
+    headers: Headers
+    etag: str
+    body: bytes
+    compressed: dict[str, bytes] = field(default_factory=dict)
+
+    def encoded(self, encoding: str) -> bytes:
+        """Return the body in that encoding."""
+        if encoding not in self.compressed:
+            self.compressed[encoding] = COMPRESS[encoding](self.body)
+        return self.compressed[encoding]
+
+
+class Prepared:
+    """The answers that a process keeps."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[Key, Answer] = OrderedDict()
+
+    def find(self, key: Key, catalog: Catalog | None, moment: datetime) -> Answer | None:
+        """Return the answer to such a request, if it was made of this catalog and would be made so now."""
+        answer = self._answers.get(key)
+        if answer is None:
+            return None
+        if answer.same.catalog is not catalog or not answer.same.begun <= moment < answer.same.until:
+            del self._answers[key]
+            return None
+        self._answers.move_to_end(key)
+        return answer
+
+    def keep(self, key: Key, answer: Answer) -> None:
+        self._answers[key] = answer
+        if len(self._answers) > MOST:
+            self._answers.popitem(last=False)
+
+    async def finish(self, response: ResponseTypes, key: Key | None) -> ResponseTypes:
+        """Let caches ask whether an answer that is the same for all has changed; keep it, if `key` is given."""
+        same: Same | None = g.get("same_for_all")
+        if same is None or not isinstance(response, Response) or not _is_for_all(response):
+            return response
+        body = bytes(await response.get_data(as_text=False))
+        etag = blake2b(body, digest_size=16).hexdigest()
+        response.set_etag(etag, weak=True)
+        response.vary.add("Accept-Encoding")
+        if key is not None:
+            self.keep(key, Answer(same, _without(encode_headers(response.headers)), etag, body))
+        return await response.make_conditional(request)
+
+
+def same_for_all(catalog: Catalog) -> None:
+    """Say that what the view answers depends on its address, this catalog and the time of day at its terms' doors."""
+    moment = now()
+    doors = [
+        door
+        for term in catalog.terms
+        for door in (term.opens_at, term.add_deadline, term.drop_deadline, term.withdraw_deadline)
+    ]
+    g.same_for_all = Same(
+        catalog, moment, min((door for door in doors if door > moment), default=datetime.max.replace(tzinfo=UTC))
+    )
+
+
+def key_of(scope: Any, languages: tuple[str, ...]) -> Key | None:
+    """Return what all requests have in common that get the same answer; None when somebody must look closer.
+
+    `languages` are those that the site offers; who has chosen one has a cookie.
+    """
+    if scope["method"] not in ("GET", "HEAD"):
+        return None
+    accepted = None
+    for name, value in scope["headers"]:
+        if name == b"accept-language" and accepted is None:
+            accepted = value.decode("latin-1")
+        if name in MAKES_A_DIFFERENCE or (name == b"x-forwarded-proto" and value != b"https"):
+            return None
+    return scope["root_path"], scope["path"], scope["query_string"], reader.wanted("", accepted or "", languages)
+
+
+async def send(answer: Answer, scope: Any, send_event: Callable[[Any], Awaitable[None]]) -> None:
+    """Send the answer as the request wants it."""
+    asked: dict[bytes, bytes] = dict(scope["headers"])
+    number = request_number(asked.get(b"x-request-id", b"").decode("latin-1")).encode()
+    headers, body, status = [*answer.headers, (b"x-request-id", number)], answer.body, 200
+    if _has(asked.get(b"if-none-match"), answer.etag):
+        body, status = b"", 304
+    else:
+        encoding = encoding_for(asked.get(b"accept-encoding", b"")) if len(body) >= LEAST else ""
+        if encoding:
+            body = answer.encoded(encoding)
+            headers.append((b"content-encoding", encoding.encode()))
+        headers.append((b"content-length", str(len(body)).encode()))
+    await send_event({"type": "http.response.start", "status": status, "headers": headers})
+    # To HEAD too, like the framework: the server knows that it must not go out.
+    await send_event({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def request_number(given: str) -> str:
+    """Return a number that leads from an answer to the log; the router's if it has given one."""
+    return given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else f"{random.getrandbits(64):016x}"
+
+
+@lru_cache(500)
+def encoding_for(accepted: bytes) -> str:
+    """Return the encoding to use for who accepts these, or nothing."""
+    wanted = parse_accept_header(accepted.decode("latin-1"), Accept)
+    return next((encoding for encoding in COMPRESS if wanted.quality(encoding) > 0), "")
+
+
+def _is_for_all(response: Response) -> bool:
+    """Tell whether nothing of one visitor's own has come into the answer."""
+    mine = auth.user() is not None or session.accessed or "Set-Cookie" in response.headers
+    return response.status_code == 200 and not mine
+
+
+def _has(sent: bytes | None, etag: str) -> bool:
+    """Tell whether the client has the answer already."""
+    if sent is None:
+        return False
+    text = sent.decode("latin-1")
+    return text == quote_etag(etag, weak=True) or parse_etags(text).contains_weak(etag)
+
+
+def _without(headers: Headers) -> Headers:
+    """Return the headers but for those that each answer has of its own."""
+    return [(name, value) for name, value in headers if name not in (b"x-request-id", b"content-length")]
