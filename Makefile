@@ -1,6 +1,6 @@
 # What one does with this project; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench-signin translations lint clean
+.PHONY: help run test test-fast bench bench-signin load translations lint clean
 
 PYTHON ?= python3.13 python3.12 python3.11 python3 python
 IN_VENV := .venv/bin/python -m
@@ -19,6 +19,9 @@ test: lint ## Check everything: style, types, floors, all tests (what CI does)
 test-fast: .venv/ready ## Run the tests that need no database, in seconds
 	@$(IN_VENV) pytest tests/fast tests/test_config.py
 
+bench: .venv/ready .venv-bench/ready ## Measure pages, crowds, open pages and memory beside the Flask site; QUICK=1 in two minutes
+	@$(IN_VENV) tests.bench
+
 bench-signin: .venv/ready ## Measure how long others wait while 150 people sign in at once
 	@$(IN_VENV) tests.bench.signin
 
@@ -36,7 +39,7 @@ lint: .venv/ready ## Check style, types and floors
 	@.venv/bin/lint-imports --no-logo
 
 clean: ## Remove what these targets made, except the database of `make run` and its secret key
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench .venv-load .bench .load .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .env:
@@ -54,3 +57,8 @@ clean: ## Remove what these targets made, except the database of `make run` and 
 	done; \
 	echo "This needs Python 3.11, 3.12 or 3.13 with venv (on Debian and Ubuntu: apt install python3-venv)."; \
 	echo "If yours has another name: make PYTHON=/path/to/python"; exit 1
+
+.venv-bench/ready .venv-load/ready: .venv-%/ready: requirements-%.txt | .venv/ready
+	@echo "Installing the packages into .venv-$*: a minute, this once."
+	@rm -rf .venv-$* && $(IN_VENV) venv .venv-$* && \
+	  .venv-$*/bin/python -m pip install -qq --disable-pip-version-check -r $< && touch $@

@@ -6,25 +6,26 @@ cores, the crowd's own program included, so a machine that does nothing else tel
 
 import asyncio
 import os
-import platform
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlencode
 
-from werkzeug.security import generate_password_hash
+from werkzeug.security import check_password_hash, generate_password_hash
 
 from config import Config
 from quart_enroll.commands.local_mongod import local_mongod
 from quart_enroll.models import User
-from quart_enroll.mongo import Database, open_database
+from quart_enroll.mongo import open_database
 from tests import school
+from tests.bench import machine
+from tests.bench.figures import Goal, Row, Spread
 from tests.crowd import exchange, spread
 from tests.local import server
 from tests.people import PASSWORD, TERMS
@@ -35,44 +36,108 @@ OTHERS = ("/healthz", "/courses/")
 PAUSE = 0.02
 """Seconds between two requests of somebody else."""
 
+HASHING = 0.85
+"""Part of what the cores hash when they do nothing else: the others' pages and the crowd itself need the rest."""
+
 QUIET = 3.0
 """Seconds in which nobody signs in, for comparison."""
+
+METHOD = Config.__dataclass_fields__["password_method"].default
 
 _sent_away: list[str] = []
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The seconds that others waited while nobody and while everybody signed in, by address; those of the sign-ins,
+    each and all together."""
+
+    quiet: dict[str, list[float]]
+    busy: dict[str, list[float]]
+    took: list[float]
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        return len(self.took) / self.seconds
+
+
 async def main() -> None:
-    method = Config.__dataclass_fields__["password_method"].default
-    print(f"{AT_ONCE} sign-ins at once, {PROCESSES} processes, {method}")
-    print(f"{_machine()}; load before: {os.getloadavg()[0]:.1f}")
+    print(f"{AT_ONCE} sign-ins at once, {PROCESSES} processes, {METHOD}")
+    print(f"{machine.in_a_line(machine.description())}; load before: {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder, local_mongod(Path(folder) / "mongodb") as uri:
-        async with open_database(uri, 20) as db:
-            people = await _school(db, method)
+        people = await prepare(uri, AT_ONCE)
         with server(Path(folder) / "log", MONGO_URI=uri, WEB_CONCURRENCY=PROCESSES) as site:
-            await _measure(site.port, people)
+            measured = await measure(site.port, people)
+    _print("nobody signs in", measured.quiet)
+    _print(f"{len(people)} sign in", measured.busy)
+    rate = f"{measured.per_second:.1f} a second"
+    print(f"  the sign-ins: {spread(measured.took)}; {rate}; {len(_sent_away)} times 503")
 
 
-async def _school(db: Database, method: str) -> list[str]:
-    """Make a small school, and students whose addresses are returned."""
-    await school.build(db)
-    await school.fill(db, TERMS)
-    emails = [f"student{number}@school.example" for number in range(AT_ONCE)]
-    hashed = generate_password_hash(PASSWORD, method)
-    users = [User(1000 + number, email, "Stu", "Dent", "student") for number, email in enumerate(emails)]
-    await db.user.insert_many([asdict(user) | {"password": hashed} for user in users])
+async def prepare(uri: str, number: int) -> list[str]:
+    """Make a small school, and as many students, whose addresses are returned."""
+    async with open_database(uri, 20) as db:
+        await school.build(db)
+        await school.fill(db, TERMS)
+        emails = [f"student{one}@school.example" for one in range(number)]
+        hashed = generate_password_hash(PASSWORD, METHOD)
+        users = [User(1000 + one, email, "Stu", "Dent", "student") for one, email in enumerate(emails)]
+        await db.user.insert_many([asdict(user) | {"password": hashed} for user in users])
     return emails
 
 
-async def _measure(port: int, people: list[str]) -> None:
-    async with _watching(port) as waits:
+async def measure(port: int, people: list[str]) -> Measured:
+    """Let others look at pages, first alone, then while all these people sign in at once."""
+    async with _watching(port) as quiet:
         await asyncio.sleep(QUIET)
-    _print("nobody signs in", waits)
     began = time.monotonic()
-    async with _watching(port) as waits:
-        took = await asyncio.gather(*(_timed(partial(_sign_in, port, email)) for email in people))
-    seconds = time.monotonic() - began
-    _print(f"{len(people)} sign in", waits)
-    print(f"  the sign-ins: {spread(took)}; {len(people) / seconds:.1f} a second; {len(_sent_away)} times 503")
+    async with _watching(port) as busy:
+        took = await sign_in_all(port, people)
+    return Measured(quiet, busy, took, time.monotonic() - began)
+
+
+async def sign_in_all(port: int, people: list[str]) -> list[float]:
+    """Let all sign in at once; return the seconds of each."""
+    return await asyncio.gather(*(_timed(partial(_sign_in, port, email)) for email in people))
+
+
+def hashes_per_second(seconds: float) -> float:
+    """Return how many passwords all cores check in a second when they do nothing else."""
+    hashed = generate_password_hash(PASSWORD, METHOD)
+    cores = os.cpu_count() or 1
+    began = time.monotonic()
+
+    def check_until_the_end(_: int) -> int:
+        number = 0
+        while time.monotonic() < began + seconds:
+            check_password_hash(hashed, PASSWORD)
+            number += 1
+        return number
+
+    with ThreadPoolExecutor(cores) as threads:
+        checked = sum(threads.map(check_until_the_end, range(cores)))
+    return checked / (time.monotonic() - began)
+
+
+def row(measured: Measured, hashes: float, flask: float) -> Row:
+    """Return the line of `make bench`; `hashes` is what the cores can do, `flask` the Flask site's rate."""
+    waits = sorted(second for seconds in measured.busy.values() for second in seconds)
+    late = waits[len(waits) * 99 // 100]
+    rate = Spread((measured.per_second,))
+    return Row(
+        f"{len(measured.took)} sign-ins at once",
+        "sign-ins/s",
+        rate,
+        {"the cores alone": Spread((hashes,)), "Flask": Spread((flask,))},
+        goals=[
+            Goal("part of what the cores hash", measured.per_second / hashes, at_least=HASHING),
+            Goal("p99 of other people's pages, in seconds", late, at_most=0.1),
+            Goal("times 503", len(_sent_away), at_most=0),
+        ],
+        note=f"the sign-ins: {spread(measured.took)}",
+        compared_by="the cores alone",
+    )
 
 
 @asynccontextmanager
@@ -125,16 +190,6 @@ def _print(when: str, waits: dict[str, list[float]]) -> None:
     print(f"{when}:")
     for path, seconds in waits.items():
         print(f"  {path}: {len(seconds)} times, {spread(seconds)}")
-
-
-def _machine() -> str:
-    model = next((line for line in _lines("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
-    versions = ", ".join(f"{name} {version(name)}" for name in ("quart", "hypercorn", "werkzeug", "motor"))
-    return f"{os.cpu_count()} × {model.partition(':')[2].strip()}, Python {platform.python_version()}, {versions}"
-
-
-def _lines(path: str) -> list[str]:
-    return Path(path).read_text().splitlines() if Path(path).exists() else []
 
 
 if __name__ == "__main__":

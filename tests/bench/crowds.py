@@ -1,0 +1,125 @@
+"""Crowds that change something: how many get through, how long they wait, and whether the books are right."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+
+from quart_enroll.mongo import Database, open_database
+from tests.bench.figures import Goal, Row, Spread
+from tests.bench.schools import FALL, in_production
+from tests.bench.sites import Site
+from tests.crowd import Answer, Crowd, Student, sign_in
+from tests.failure.school import open_school
+from tests.local import quart
+
+AT_ONCE = 128
+SECTIONS = 200
+SEATS, STAMPEDE = 30, 1000
+WARM_UP = 64
+"""Posts before those that count: each process has opened its connections to the database by then."""
+
+
+WHOLE = "answers with 5xx, or none at all"
+
+
+class WrongBooks(SystemExit):
+    """Seats were given twice, or not given to who was told so."""
+
+
+async def prepare(uri: str, students: int, *, sections: int, seats: int) -> list[Student]:
+    """Make a school of courses of one credit, and students who are signed in."""
+    async with open_database(uri, 20) as db:
+        await open_school(db, [f"C{number}" for number in range(sections)], capacity=seats, waitlist_capacity=1000)
+        return in_production(await sign_in(db, range(10_001, 10_001 + students)))
+
+
+async def enroll_everywhere(
+    uri: str, site: Site, students: Sequence[Student], posts: int, times: int
+) -> list[tuple[Crowd, float]]:
+    """Let students take seats in all sections, 128 of them at a time; return each crowd with its posts per second."""
+    wishes = []
+    for number in range(WARM_UP + posts * times):
+        turn, student = divmod(number, len(students))
+        # Those who come after each other want other courses, and nobody wants the same one in the next turn.
+        wishes.append((students[student], f"C{(7 * student + turn) % SECTIONS}"))
+    done = []
+    await _post(Crowd([site.port], room=asyncio.Semaphore(AT_ONCE)), wishes[:WARM_UP])
+    for first in range(WARM_UP, len(wishes), posts):
+        crowd = Crowd([site.port], room=asyncio.Semaphore(AT_ONCE))
+        began = time.monotonic()
+        answers = await _post(crowd, wishes[first : first + posts])
+        done.append((crowd, posts / (time.monotonic() - began)))
+        if not all(answer.done for answer in answers):
+            raise WrongBooks("There are seats for everybody, and somebody was refused.")
+    async with open_database(uri, 20) as db:
+        await _compare(db, {(who.user_id, courseID) for who, courseID in wishes})
+    return done
+
+
+async def stampede(uri: str, site: Site, students: Sequence[Student]) -> Crowd:
+    """Let all want a seat in the same section in the same moment; return the crowd when all were answered."""
+    crowd = Crowd([site.port], room=asyncio.Semaphore(len(students)))
+    answers = await _post(crowd, [(student, "C0") for student in students])
+    told = {(student.user_id, "C0") for student, answer in zip(students, answers, strict=True) if answer.done}
+    if len(told) != SEATS:
+        raise WrongBooks(f"{len(told)} students were told that they have one of {SEATS} seats.")
+    async with open_database(uri, 20) as db:
+        await _compare(db, told)
+    return crowd
+
+
+async def _post(crowd: Crowd, wishes: Sequence[tuple[Student, str]]) -> list[Answer]:
+    return await asyncio.gather(
+        *(
+            crowd.post(student, "/enrollment", courseID=courseID, term=FALL, section="01")
+            for student, courseID in wishes
+        )
+    )
+
+
+async def _compare(db: Database, told: set[tuple[int, str]]) -> None:
+    """Compare who was told of a seat with who has one."""
+    have = {(row["user_id"], row["courseID"]) async for row in db.enrollment.find({"status": "enrolled"})}
+    if have != told:
+        raise WrongBooks(f"Told but not seated: {sorted(told - have)[:5]}; not told: {sorted(have - told)[:5]}.")
+
+
+def check_seats(uri: str) -> None:
+    """Run `quart check-seats`, and end when it finds anything."""
+    done = quart("check-seats", MONGO_URI=uri)
+    if done.returncode:
+        raise WrongBooks(f"check-seats found: {done.stdout}{done.stderr}")
+
+
+def enroll_row(crowds: Sequence[Crowd], rates: Sequence[float]) -> Row:
+    rate, late = Spread(tuple(rates)), p99([answer.took for crowd in crowds for answer in crowd.answers])
+    return Row(
+        f"enroll posts over {SECTIONS} sections, {AT_ONCE} at once",
+        "posts/s",
+        rate,
+        goals=[Goal("posts/s", rate.median, at_least=300), Goal("p99 in seconds", late, at_most=1), _whole(crowds)],
+        note="; ".join(crowd.report().partition("; until")[0] for crowd in crowds[-1:]),
+    )
+
+
+def stampede_row(crowds: Sequence[Crowd]) -> Row:
+    lates = Spread(tuple(p99([answer.took for answer in crowd.answers]) for crowd in crowds))
+    return Row(
+        f"{STAMPEDE:,} students for {SEATS} seats at once",
+        "s (p99)",
+        lates,
+        goals=[Goal("p99 in seconds", lates.median, at_most=3), _whole(crowds)],
+        note=f"exactly {SEATS} seated each time; {crowds[-1].report().partition('; until')[0]}",
+    )
+
+
+def _whole(crowds: Sequence[Crowd]) -> Goal:
+    """Judge that nobody was sent away with a 503 or cut off."""
+    wrong = sum(crowd.cuts + sum(answer.status >= 500 for answer in crowd.answers) for crowd in crowds)
+    return Goal(WHOLE, wrong, at_most=0)
+
+
+def p99(seconds: Sequence[float]) -> float:
+    ordered = sorted(seconds) or sys.exit("Nobody was answered.")
+    return ordered[len(ordered) * 99 // 100]

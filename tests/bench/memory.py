@@ -1,0 +1,62 @@
+"""How much memory a process needs with a large catalog, and whether that stays level."""
+
+import time
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+from urllib.parse import urlencode
+
+from pymongo import MongoClient
+
+from tests.bench import pages, wrk
+from tests.bench.figures import Goal, Row, Spread
+from tests.bench.schools import course
+from tests.bench.sites import Site
+from tests.bench.wrk import Request
+from tests.crowd import Student
+
+MEBIBYTE = 1024 * 1024
+LARGEST = 150.0
+LEVEL = 1.03
+"""What the last third of the time may need, as a part of what the second third does."""
+
+SLICE = 5.0
+"""Seconds of load between two looks; before each a section changes, so that what is prepared is prepared anew."""
+
+WORDS = ("algebra 1", "biology", "teacher 0", "draw", "nothing of that name", "history 12", "law 10", "french")
+
+
+def measure(uri: str, site: Site, students: Sequence[Student], seconds: float, folder: Any) -> Row:
+    """Load one process with pages of every kind, and look at its memory meanwhile."""
+    script = wrk.write_script(folder, "memory", [one for student in students for one in _looks(student)])
+    found: list[float] = []
+    began = time.monotonic()
+    with MongoClient[dict[str, Any]](uri) as client:
+        sections = client.get_default_database().section
+        while time.monotonic() < began + seconds or len(found) < 6:
+            sections.update_one({"courseID": course(len(found) % 5000).courseID}, {"$inc": {"capacity": 1}})
+            measured = wrk.run(site.port, script, min(SLICE, seconds / 6), connections=16)
+            if measured.refused or measured.broken:
+                raise pages.WrongAnswer(f"memory: {measured.refused} refused, {measured.broken} broken off")
+            found.append(site.memory()[0] / MEBIBYTE)
+    third = len(found) // 3
+    growth = median(found[-third:]) / median(found[third : 2 * third])
+    return Row(
+        "memory of one process, 5,000 sections",
+        "MiB",
+        Spread(tuple(found[-third:])),
+        goals=[
+            Goal("MiB at most", max(found), at_most=LARGEST),
+            Goal("last third of the time to the second", growth, at_most=LEVEL),
+        ],
+        note=f"after {seconds:.0f} s of load",
+    )
+
+
+def _looks(student: Student) -> list[Request]:
+    """Return what a student looks at: pages of the catalog, searches, own pages, the API."""
+    headers = pages.BROWSER | {"Cookie": student.cookie, "Sec-Fetch-Site": "same-origin"}
+    number = student.user_id
+    searches = [f"/courses/?{urlencode({'q': word, 'page': number % 5 + 1})}" for word in WORDS]
+    catalog = [f"/courses/?page={number % 200 + 1}", f"/course/{course(number % 5000).courseID}"]
+    return [Request(path, headers) for path in ["/", "/enrollment", "/plan", "/api/v1/courses", *catalog, *searches]]

@@ -1,0 +1,145 @@
+"""A thousand open pages that hear the news: what they cost the processor, and how much memory each needs."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from quart_enroll.mongo import Database
+from tests.bench.figures import Goal, Row, Spread
+from tests.bench.schools import FALL, course
+from tests.bench.sites import Site
+from tests.crowd import Student
+
+PAGES = 1000
+SHOWN = 25
+"""Courses on each page; all show the same, so that each change is news for everybody."""
+
+EVERY = 1.0
+"""Seconds from one change to the next."""
+
+SPREAD = 20.0
+"""Seconds after which the pages come back at different moments, as they do who did not all open at once."""
+
+FIRST, FIRST_SECONDS = 50, 4.0
+"""Pages that are there before the others, and for how long: what all of them share is in memory then."""
+
+
+EVENTS_AT_FIRST = 3
+"""Of each section, when a stream begins: its seats, its button, and that the student does not wait for it."""
+
+
+@dataclass(slots=True)
+class Crowd:
+    """The open pages; `open` is how many there are now, `heard` how many events they were told, `refused` how often
+    the site answered something else, `opened` how many streams were begun."""
+
+    port: int
+    open: int = 0
+    heard: int = 0
+    refused: int = 0
+    opened: int = 0
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def look(self, student: Student, after: float) -> None:
+        """Open a page after some seconds and keep it open: a second after a stream ends the next one begins."""
+        await asyncio.sleep(after)
+        while True:
+            with suppress(OSError):
+                await self._listen(student)
+            await asyncio.sleep(1)
+
+    async def _listen(self, student: Student) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(_request(student))
+            status = (await reader.readline()).split()
+            if status[1:2] != [b"200"]:
+                self.refused += 1
+                return
+            self.opened += 1
+            self.open += 1
+            try:
+                ended = False
+                while not ended and (block := await reader.read(65536)):
+                    self.heard += block.count(b"event: ")
+                    ended = block.endswith(b"0\r\n\r\n")  # the last chunk; the connection itself stays open
+            finally:
+                self.open -= 1
+        finally:
+            writer.close()
+
+
+def _request(student: Student) -> bytes:
+    shown = [("term", FALL), *(("course", course(number).courseID) for number in range(SHOWN))]
+    head = f"GET /live?{urlencode(shown)} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
+    return f"{head}Sec-Fetch-Site: same-origin\r\nCookie: {student.cookie}\r\n\r\n".encode()
+
+
+async def measure(db: Database, site: Site, students: Sequence[Student], seconds: float) -> Row:
+    """Open the pages, and measure while once a second a registrar gives one of their sections a seat more."""
+    crowd = Crowd(site.port)
+    async with _open(crowd, students), _changing(db):
+        await asyncio.sleep(FIRST_SECONDS)
+        few, before = crowd.open, sum(site.memory())
+        await asyncio.sleep(SPREAD * 1.5)
+        began, worked, heard, opened = time.monotonic(), site.cpu_seconds(), crowd.heard, crowd.opened
+        memory = []
+        while time.monotonic() < began + seconds:
+            await asyncio.sleep(0.5)
+            memory.append((sum(site.memory()) - before) / max(1, crowd.open - few))
+        passed = time.monotonic() - began
+        share = (site.cpu_seconds() - worked) / passed
+        came_back = (crowd.opened - opened) / passed
+        told = (crowd.heard - heard) / passed - came_back * SHOWN * EVENTS_AT_FIRST
+        still_open = crowd.open
+    each = sorted(memory)[len(memory) // 2] / 1024
+    return Row(
+        f"{PAGES:,} open live pages, a change a second",
+        "% of a core",
+        Spread((share * 100,)),
+        goals=[
+            Goal("% of one core", share * 100, at_most=15),
+            Goal("KiB of memory each", each, at_most=40),
+            Goal("pages open at the end", still_open, at_least=0.9 * PAGES),
+            Goal("answers other than a stream", crowd.refused, at_most=0),
+            # Each of them hears each change: one event of the seats, one of the button.
+            Goal("news heard of those told", told / (2 * PAGES / EVERY), at_least=0.8),
+        ],
+        note=f"{came_back:.0f} pages came back each second, each with {SHOWN} courses, signed in",
+    )
+
+
+@asynccontextmanager
+async def _open(crowd: Crowd, students: Sequence[Student]) -> AsyncIterator[None]:
+    afters = [0.0] * FIRST + [random.uniform(FIRST_SECONDS + 1, SPREAD) for _ in range(PAGES - FIRST)]  # noqa: S311  # no secret
+    tasks = [
+        asyncio.create_task(crowd.look(students[number % len(students)], after)) for number, after in enumerate(afters)
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _changing(db: Database) -> AsyncIterator[None]:
+    async def change() -> None:
+        number = 0
+        while True:
+            await asyncio.sleep(EVERY)
+            number = (number + 1) % SHOWN
+            named = {"term": FALL, "courseID": course(number).courseID, "section": "01"}
+            await db.section.update_one(named, {"$inc": {"capacity": 1}})
+
+    task = asyncio.create_task(change())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})

@@ -1,0 +1,262 @@
+"""Pages: how many of them a second, beside a bare answer and the Flask site, with as many bytes as they must have."""
+
+import gzip
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+
+from tests.bench import wrk
+from tests.bench.figures import Goal, Row, Spread
+from tests.bench.sites import SECRET_KEY, Site
+from tests.bench.wrk import Request
+from tests.crowd import Student
+
+BARE, FLASK = "bare Quart", "Flask"
+OTHER_SIZE = "50 sections"
+
+BROWSER = {"Accept": "text/html,*/*;q=0.8", "Accept-Encoding": "gzip", "User-Agent": "Mozilla/5.0 Firefox/140.0"}
+PROGRAM = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "a program of the school"}
+
+ROW_OF_CATALOG = '<article class="course"'
+SIGNED_IN = "Log Out"
+
+
+LONGER = 4
+"""Times as long as usual."""
+
+
+class WrongAnswer(SystemExit):
+    """A page is not what it must be: there is nothing to measure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a visit was answered; `size` is in bytes, as they came over the line."""
+
+    status: int
+    headers: Mapping[str, str]
+    cookies: Sequence[str]
+    text: str
+    size: int
+
+
+@dataclass(slots=True)
+class Runner:
+    """A site that does the work of a contest, and what it was measured at, round by round."""
+
+    port: int
+    script: Path
+    size: int
+    rates: list[float] = field(default_factory=list)
+
+    def warm_up(self, seconds: float, name: str) -> None:
+        """Run, and forget how quick that was."""
+        self.run(seconds, name)
+        self.rates.clear()
+
+    def run(self, seconds: float, name: str) -> None:
+        """Note how many answers come in a second; none may be wrong.
+
+        Where not even each connection gets a few, the measurement is made again, and longer.
+        """
+        measured = wrk.run(self.port, self.script, seconds)
+        if measured.per_second * seconds < 3 * wrk.CONNECTIONS:
+            measured = wrk.run(self.port, self.script, seconds * LONGER)
+        if measured.refused or measured.broken or measured.timeouts:
+            raise WrongAnswer(
+                f"{name}: {measured.refused} refused, {measured.broken} broken off, {measured.timeouts} late"
+            )
+        if measured.per_second and abs(measured.bytes_each - self.size) > 0.1 * self.size + 100:
+            raise WrongAnswer(f"{name}: answers have {measured.bytes_each:.0f} bytes, and must have {self.size}")
+        self.rates.append(measured.per_second)
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """The same work for several; `goals` judges what came of it."""
+
+    name: str
+    runners: dict[str, Runner]
+    goals: Callable[[Mapping[str, Spread]], Sequence[Goal]]
+    compared_by: str = BARE
+    note: str = ""
+
+    def row(self) -> Row:
+        spreads = {name: Spread(tuple(runner.rates)) for name, runner in self.runners.items()}
+        site, *_ = spreads
+        others = {name: spread for name, spread in spreads.items() if name != site}
+        return Row(self.name, "pages/s", spreads[site], others, self.goals(spreads), self.note, self.compared_by)
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """All that run; `students` are those of each database of this site, by its number of courses."""
+
+    school: Mapping[int, Site]
+    students: Mapping[int, Sequence[Student]]
+    bare: Site
+    flask: Site
+    folder: Path
+
+
+def contests(sites: Sites) -> Iterator[Contest]:
+    """Give what is measured."""
+    ours = sites.school[500].port
+    catalog = _ours(sites, 500, "/courses/", 10_000, ROW_OF_CATALOG, 25)
+    flask_catalog = _flask(sites, "/courses/", 100_000, "<tr>", 501)
+    yield Contest(
+        "catalog, signed in, 25 of 500 courses",
+        {"site": catalog, BARE: _bare(sites), FLASK: flask_catalog},
+        lambda found: [_to(found, BARE, 0.8), _to(found, FLASK, 30)],
+        note=f"{catalog.size:,} bytes; the Flask site shows all 500: {flask_catalog.size:,} bytes",
+    )
+    yield Contest(
+        "catalog, signed in, 25 of 5,000 courses",
+        {
+            "site": _ours(sites, 5000, "/courses/", 10_000, ROW_OF_CATALOG, 25),
+            OTHER_SIZE: _ours(sites, 50, "/courses/", 10_000, ROW_OF_CATALOG, 25),
+        },
+        lambda found: [_to(found, OTHER_SIZE, 0.9)],
+        compared_by=OTHER_SIZE,
+    )
+    yield Contest(
+        "home, signed in",
+        {"site": _ours(sites, 500, "/", 1_000), BARE: _bare(sites), FLASK: _flask(sites, "/", 500)},
+        lambda found: [_to(found, BARE, 0.85)],
+    )
+    yield Contest(
+        "schedule with 5 courses",
+        {
+            "site": _ours(sites, 500, "/enrollment", 5_000, 'action="/enrollment/drop"', 5),
+            BARE: _bare(sites),
+            FLASK: _flask(sites, "/enrollment", 1_000, "<tr>", 6),
+        },
+        lambda found: [_to(found, FLASK, 2)],
+    )
+    for name, path, headers, flask in (
+        ("/api/, 500 courses", "/api/", PROGRAM, _flask(sites, "/api/", 50_000, "courseID", 500, who=None)),
+        ("/api/v1/courses", "/api/v1/courses", PROGRAM, None),
+        ("catalog, not signed in", "/courses/", BROWSER, None),
+    ):
+        yield from _prepared(sites, ours, name, path, headers, flask)
+
+
+def _prepared(
+    sites: Sites, port: int, name: str, path: str, headers: Mapping[str, str], flask: Runner | None
+) -> Iterator[Contest]:
+    """Give two contests for what is the same for everybody: the whole of it, and "not changed"."""
+    answer = visit(port, path, headers)
+    _check(answer, path, 200, 1_000)
+    whole = {"site": _runner(sites, port, [Request(path, headers)], answer.size), BARE: _bare(sites)}
+    yield Contest(
+        f"{name}: 200",
+        whole | ({FLASK: flask} if flask else {}),
+        lambda found: [_to(found, BARE, 2)],
+        note=f"{answer.size:,} bytes{', compressed' if 'content-encoding' in answer.headers else ''}",
+    )
+    known = {**headers, "If-None-Match": answer.headers.get("etag", '"none"')}
+    again = visit(port, path, known)
+    runner = _runner(sites, port, [Request(path, known)], again.size)
+    yield Contest(
+        f"{name}: 304",
+        {"site": runner, BARE: _bare(sites)},
+        lambda found: [
+            Goal("share of answers that are 304", float(again.status == 304), at_least=1),
+            _to(found, BARE, 2),
+        ],
+        note="" if again.status == 304 else f"it has no ETag, so that it is answered with {again.status}",
+    )
+
+
+def _to(found: Mapping[str, Spread], other: str, at_least: float) -> Goal:
+    return Goal(f"ratio to {other}", found["site"].to(found[other]).median, at_least=at_least)
+
+
+def _ours(sites: Sites, courses: int, path: str, least: int, word: str = SIGNED_IN, times: int = 1) -> Runner:
+    """Let each student look at the page once, and check it; then they go on with the cookies that they got."""
+    site, requests, sizes = sites.school[courses], [], []
+    for student in sites.students[courses]:
+        headers = BROWSER | {"Cookie": student.cookie, "Sec-Fetch-Site": "same-origin"}
+        first = visit(site.port, path, headers)
+        headers["Cookie"] = "; ".join([student.cookie, *(cookie.partition(";")[0] for cookie in first.cookies)])
+        requests.append(Request(path, headers))
+        sizes.append(visit(site.port, path, headers).size)
+        _check(first, path, 200, least, SIGNED_IN, 1)
+        _check(first, path, 200, least, word, times)
+    return _runner(sites, site.port, requests, sum(sizes) // len(sizes))
+
+
+def _flask(
+    sites: Sites, path: str, least: int, word: str = SIGNED_IN, times: int = 1, who: str | None = SIGNED_IN
+) -> Runner:
+    signer = SecureCookieSessionInterface().get_signing_serializer(_flask_app())
+    assert signer is not None
+    requests = []
+    for student in sites.students[500]:
+        cookie = signer.dumps({"user_id": student.user_id, "username": "Stu"})
+        requests.append(Request(path, BROWSER | {"Cookie": f"session={cookie}"}))
+    answer = visit(sites.flask.port, path, requests[0].headers)
+    _check(answer, path, 200, least, word, times)
+    if who:
+        _check(answer, path, 200, least, who, 1)
+    return _runner(sites, sites.flask.port, requests, answer.size)
+
+
+def _flask_app() -> Flask:
+    """Return an application that signs as the Flask site does."""
+    app = Flask("flask_site")
+    app.secret_key = SECRET_KEY
+    return app
+
+
+def _bare(sites: Sites) -> Runner:
+    answer = visit(sites.bare.port, "/", BROWSER)
+    _check(answer, "/", 200, 5, "Hello", 1)
+    return _runner(sites, sites.bare.port, [Request("/", BROWSER)], answer.size)
+
+
+def _runner(sites: Sites, port: int, requests: Sequence[Request], size: int) -> Runner:
+    name = f"requests-{len(list(sites.folder.glob('requests-*.lua')))}"
+    return Runner(port, wrk.write_script(sites.folder, name, requests), size)
+
+
+def _check(answer: Answer, path: str, status: int, least: int, word: str = "", times: int = 1) -> None:
+    """Let nobody win by an answer that is not the page."""
+    if answer.status != status:
+        raise WrongAnswer(f"{path} was answered with {answer.status} instead of {status}: {answer.text[:500]}")
+    if len(answer.text.encode()) < least:
+        raise WrongAnswer(f"{path} has {len(answer.text)} bytes, and must have at least {least}")
+    if word and answer.text.count(word) < times:
+        raise WrongAnswer(f"{path} has “{word}” {answer.text.count(word)} times, and must have it {times} times")
+
+
+def visit(port: int, path: str, headers: Mapping[str, str]) -> Answer:
+    """Ask once, and return the whole answer."""
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("GET", path, headers=dict(headers))
+        response = connection.getresponse()
+        body = response.read()
+        pairs = response.getheaders()
+    named = {name.lower(): value for name, value in pairs}
+    size = len("HTTP/1.1 200 \r\n\r\n") + sum(len(name) + len(value) + 4 for name, value in pairs) + len(body)
+    text = gzip.decompress(body) if named.get("content-encoding") == "gzip" else body
+    cookies = [value for name, value in pairs if name.lower() == "set-cookie"]
+    return Answer(response.status, named, cookies, text.decode(), size)
+
+
+def measure(found: Sequence[Contest], rounds: int, seconds: float, warm_up: float) -> list[Row]:
+    """Let all warm up, then take them in turn, so that what the machine does meanwhile meets all of them."""
+    for contest in found:
+        for name, runner in contest.runners.items():
+            runner.warm_up(warm_up, f"{contest.name}, {name}")
+    for number in range(rounds):
+        for contest in found:
+            for name, runner in contest.runners.items():
+                runner.run(seconds, f"{contest.name}, {name}")
+        print(f"  round {number + 1} of {rounds}", flush=True)
+    return [contest.row() for contest in found]

@@ -1,0 +1,97 @@
+"""Schools for measurements, written straight into a database: no form, no password, and the books are right."""
+
+from collections import Counter
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymongo import MongoClient
+from werkzeug.security import generate_password_hash
+
+from quart_enroll.models import Course, Meeting, Section, Term
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import terms
+from tests.crowd import Student, sign_in
+from tests.people import PASSWORD
+from tests.school import build
+
+FALL = "Fall 2026"
+FIRST = 10_001
+"""The number of the first student, as long as those of all others: their pages have the same size."""
+
+COURSES_EACH = 5
+SUBJECTS = ("Algebra", "Biology", "Chemistry", "Drawing", "Economics", "French", "Geology", "History", "Italian", "Law")
+DAYS = ("MWF", "TR")
+TIMES = (("08:00", "08:50"), ("09:30", "10:20"), ("11:00", "11:50"), ("13:00", "13:50"), ("14:30", "15:20"))
+PRODUCTION_COOKIE = "__Host-"
+
+
+def course(number: int) -> Course:
+    """Return the course of that number, from 0."""
+    subject = SUBJECTS[number % len(SUBJECTS)]
+    about = f"What {subject.lower()} is about, what it asks, and how people have answered; with exercises every week."
+    return Course(str(10_000 + number), f"{subject} {1000 + number}", about, 3, "Fall", subject=subject)
+
+
+def section(number: int, seats_taken: int) -> Section:
+    """Return the one section of that course; courses beside each other meet at different times."""
+    start, end = TIMES[number % len(TIMES)]
+    meetings = (Meeting(DAYS[number // len(TIMES) % len(DAYS)], start, end),)
+    teacher, room = f"T. Teacher {number % 40:02}", f"Hall {number % 30:02}"
+    return Section(FALL, course(number).courseID, "01", 90, seats_taken, 10, 0, meetings, teacher, room)
+
+
+def chosen_by(student: int, courses: int) -> list[int]:
+    """Return the numbers of the courses that a student has: five beside each other."""
+    return [(student * COURSES_EACH + number) % courses for number in range(COURSES_EACH)]
+
+
+async def found_school(db: Database, courses: int, students: int) -> list[Student]:
+    """Fill an empty database: a term that is open, courses with a section each, and students with five courses each.
+
+    Returns the students, each with a sign-in for the site in production.
+    """
+    await build(db)
+    now = datetime.now(UTC)
+    ends = now + timedelta(days=30)
+    await terms.put_all(db, [Term("Fall", 2026, now - timedelta(days=1), ends, ends, ends)])
+    await db.course.insert_many([asdict(course(number)) for number in range(courses)])
+    taken = Counter(number for student in range(students) for number in chosen_by(student, courses))
+    await db.section.insert_many(
+        [asdict(section(number, taken[number])) | {"queue_tail": 0} for number in range(courses)]
+    )
+    rows, schedules = [], []
+    for student in range(students):
+        user_id = FIRST + student
+        schedules.append({"user_id": user_id, "term": FALL, "credits": 3 * COURSES_EACH, "version": 1})
+        for number in chosen_by(student, courses):
+            seat = {"user_id": user_id, "courseID": course(number).courseID, "term": FALL, "section": "01"}
+            rows.append(seat | {"enrolled_at": now, "status": "enrolled"})
+    if students:
+        await db.enrollment.insert_many(rows)
+        await db.schedule.insert_many(schedules)
+    return in_production(await sign_in(db, range(FIRST, FIRST + students)))
+
+
+def in_production(students: list[Student]) -> list[Student]:
+    """Return the students with cookies as production names them."""
+    return [Student(one.user_id, PRODUCTION_COOKIE + one.cookie) for one in students]
+
+
+def copy_for_flask(uri: str, source: str, target: str) -> None:
+    """Write what the Flask site knows of the school in database `source` into database `target`."""
+    kept: dict[str, tuple[str, ...]] = {
+        "course": ("courseID", "title", "description", "credits", "term"),
+        "user": ("user_id", "first_name", "last_name", "email"),
+        "enrollment": ("user_id", "courseID"),
+    }
+    password = generate_password_hash(PASSWORD)
+    with MongoClient[dict[str, Any]](uri) as client:
+        for name, fields in kept.items():
+            rows = client[source][name].find({}, {"_id": 0, **dict.fromkeys(fields, 1)})
+            more = {"password": password} if name == "user" else {}
+            client[target][name].insert_many([row | more for row in rows])
+        client[target].enrollment.create_index("user_id")
+        client[target].course.create_index("courseID", unique=True)
+        client[target].user.create_index("user_id", unique=True)
+        client[target].user.create_index("email", unique=True)

@@ -1,0 +1,107 @@
+"""The sites that are measured, each on two processes of this machine's loopback."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from quart_enroll.commands.children import child
+from tests.local import PROJECT, SERVER, descendants, environment, free_port, wait_for_port
+
+PROCESSES = 2
+THREADS = 16
+"""Threads of each gunicorn worker: with more or fewer the Flask site is not quicker."""
+
+SECRET_KEY = environment()["SECRET_KEY"]
+HYPERCORN = SERVER[:-1]
+FLASK_PYTHON = PROJECT / ".venv-bench" / "bin" / "python"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site that was started; it needs a moment until it listens. `process` is its first process."""
+
+    name: str
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def wait(self) -> "Site":
+        """Wait until it takes connections."""
+        wait_for_port(self.process, self.port, self.log)
+        return self
+
+    def workers(self) -> list[int]:
+        """Return the processes that answer: the first one, and those that it has started."""
+        return [self.process.pid, *descendants(self.process.pid)]
+
+    def memory(self) -> list[int]:
+        """Return the bytes that each process has in memory, the largest first."""
+        return sorted((_status(pid, "VmRSS") for pid in self.workers()), reverse=True)
+
+    def cpu_seconds(self) -> float:
+        """Return the seconds that all processes have worked so far."""
+        return sum(map(_cpu_seconds, self.workers()))
+
+    def trouble(self) -> list[str]:
+        """Return the lines of the log that tell of faults."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [line for line in lines if "failed:" in line or "database away" in line or "Traceback" in line]
+
+
+@contextmanager
+def quart_enroll(folder: Path, uri: str, name: str, *, processes: int = PROCESSES) -> Iterator[Site]:
+    """Serve the site as the Procfile does, in production, but for https."""
+    command = [*HYPERCORN, "asgi:app"]
+    with _running(name, folder, command, MONGO_URI=uri, WEB_CONCURRENCY=processes) as site:
+        yield site
+
+
+@contextmanager
+def bare_quart(folder: Path) -> Iterator[Site]:
+    """Serve one answer of a word, with the same server and settings."""
+    command = [*HYPERCORN, "tests.bench.bare:app"]
+    uri = "mongodb://127.0.0.1:9/none"  # the settings want one
+    with _running("bare", folder, command, MONGO_URI=uri, WEB_CONCURRENCY=PROCESSES) as site:
+        yield site
+
+
+@contextmanager
+def flask(folder: Path, uri: str) -> Iterator[Site]:
+    """Serve the Flask site in its best setting."""
+    command = [
+        *(str(FLASK_PYTHON), "-m", "gunicorn", "--chdir", "tests/bench/flask_site", "flask_site:app"),
+        *("--workers", str(PROCESSES), "--worker-class", "gthread", "--threads", str(THREADS)),
+        *("--keep-alive", "95", "--backlog", "2048", "--log-level", "warning"),
+    ]
+    with _running("flask", folder, command, MONGO_URI=uri, WEB_CONCURRENCY=PROCESSES) as site:
+        yield site
+
+
+@contextmanager
+def _running(name: str, folder: Path, command: Sequence[str], **settings: object) -> Iterator[Site]:
+    port, log = free_port(), folder / f"{name}.log"
+    environ = environment(APP_ENV="production", PORT=port, **settings)
+    # The settings of production listen on every address of the machine; this is nobody else's business.
+    command = [*command, "--bind", f"127.0.0.1:{port}"]
+    with open(log, "wb") as output, child(command, output=output, environ=environ, cwd=PROJECT) as process:
+        yield Site(name, port, process, log)
+
+
+def _status(pid: int, name: str) -> int:
+    """Return a size from /proc, in bytes; 0 for a process that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)
+
+
+def _cpu_seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

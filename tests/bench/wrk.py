@@ -1,0 +1,106 @@
+"""wrk, which asks as fast as it is answered, and what it found."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+CONNECTIONS = 64
+
+MISSING = """`make bench` needs wrk, which is not on the PATH:
+  - Debian, Ubuntu: apt install wrk
+  - macOS: brew install wrk
+  - elsewhere: https://github.com/wg/wrk, then `make` in its folder."""
+
+# The requests are made once, before the measurement; the only work for each is to take the next. `done` runs once.
+SCRIPT = """
+local requests = {}
+local number = 0
+
+function init()
+  for path, head in io.open(FILE):read("*a"):gmatch("([^\\n]+)\\n([^\\n]*)\\n") do
+    local headers = {}
+    for name, value in head:gmatch("([^\\t]+)\\t([^\\t]+)") do headers[name] = value end
+    requests[#requests + 1] = wrk.format("GET", path, headers)
+  end
+end
+
+function request()
+  number = number % #requests + 1
+  return requests[number]
+end
+
+function done(summary, latency)
+  local e = summary.errors
+  io.write(string.format(
+    '\\nJSON{"requests":%d,"microseconds":%d,"bytes":%d,"refused":%d,"broken":%d,"timeouts":%d,"p99":%d}\\n',
+    summary.requests, summary.duration, summary.bytes, e.status, e.connect + e.read + e.write, e.timeout,
+    latency:percentile(99)))
+end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked."""
+
+    path: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came of it; `refused` are answers with a status of 400 or more, `p99` is in seconds."""
+
+    per_second: float
+    bytes_each: float
+    refused: int
+    broken: int
+    timeouts: int
+    p99: float
+
+
+def find() -> str:
+    """Return where wrk is, or end with a sentence that says how to get it."""
+    return shutil.which("wrk") or sys.exit(MISSING)
+
+
+def write_script(folder: Path, name: str, requests: Sequence[Request]) -> Path:
+    """Write what wrk shall ask, in turns, into two files; return the one to give it."""
+    listed, script = folder / f"{name}.txt", folder / f"{name}.lua"
+    lines = (
+        f"{one.path}\n" + "\t".join(part for header in one.headers.items() for part in header) + "\n"
+        for one in requests
+    )
+    listed.write_text("".join(lines))
+    script.write_text(f"local FILE = {json.dumps(str(listed))}\n{SCRIPT}")
+    return script
+
+
+def run(port: int, script: Path, seconds: float, connections: int = CONNECTIONS) -> Measured:
+    """Ask for so many seconds over so many connections."""
+    command = [find(), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s"]
+    done = subprocess.run(
+        [*command, "-s", str(script), f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=False
+    )
+    return read(done.stdout, done.stderr)
+
+
+def read(output: str, errors: str = "") -> Measured:
+    """Read what `SCRIPT` printed at the end. Raises SystemExit with wrk's own words when it did not."""
+    found = output.partition("JSON")[2]
+    if not found:
+        sys.exit(f"wrk did not work: {errors or output}")
+    told = json.loads(found.splitlines()[0])
+    seconds, requests = told["microseconds"] / 1e6, told["requests"]
+    return Measured(
+        per_second=requests / seconds,
+        bytes_each=told["bytes"] / requests if requests else 0.0,
+        refused=told["refused"],
+        broken=told["broken"],
+        timeouts=told["timeouts"],
+        p99=told["p99"] / 1e6,
+    )
