@@ -32,6 +32,9 @@ translations: .venv/ready ## Collect the site's sentences in quart_enroll/transl
 	    --no-wrap --ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date || exit; \
 	done; rm .messages.pot
 
+load: .venv/ready .venv-load/ready ## Let a crowd in: SCENARIO=RegistrationDay, BrowsingDay or Stampede, STUDENTS=400, TIME=90s
+	@$(IN_VENV) tests.load
+
 lint: .venv/ready ## Check style, types and floors
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .

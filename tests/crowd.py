@@ -57,9 +57,12 @@ class Answer:
         return self.status == 303
 
 
-async def sign_in(db: Database, numbers: Iterable[int]) -> list[Student]:
-    """Make students of these numbers, each with a sign-in as the site itself makes it, but for the password."""
-    key = environment()["SECRET_KEY"]
+async def sign_in(db: Database, numbers: Iterable[int], key: str = "") -> list[Student]:
+    """Make students of these numbers, each with a sign-in as the site itself makes it, but for the password.
+
+    `key` is the site's SECRET_KEY, if it is not that of the tests.
+    """
+    key = key or environment()["SECRET_KEY"]
     serializer = URLSafeTimedSerializer(key, "quart auth salt", signer_kwargs={"digest_method": sha512})
     people = [User(number, f"student{number}@school.example", "Stu", f"Dent {number}", "student") for number in numbers]
     now = datetime.now(UTC)

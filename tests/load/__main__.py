@@ -1,0 +1,158 @@
+"""`make load`: a crowd of students before the site, and afterwards the books.
+
+SCENARIO is RegistrationDay, BrowsingDay or Stampede; STUDENTS, TIME (in seconds, like 90s) and PROCESSES (of Locust)
+say how much. Without HOST everything runs on this machine; with it the site there is asked, whose empty database
+MONGO_URI names and whose SECRET_KEY is in the environment. Exits with 1 when a section is over-seated, when somebody
+was told of a seat and has none, or when anybody was answered with 5xx or not at all.
+"""
+
+import asyncio
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from quart_enroll.commands.local_mongod import local_mongod
+from quart_enroll.mongo import open_database
+from tests.bench import machine, sites
+from tests.load import audit, school
+from tests.local import PROJECT, quart
+
+LOCUST = PROJECT / ".venv-load" / "bin" / "python"
+REPORTS = PROJECT / ".load"
+EARLY = 0.25
+"""Part of the time in which people come, before enrollment opens."""
+
+START = 6.0
+"""Seconds until Locust and its processes have started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Who comes by default; `seats` are those of each section, 0 for nearly as many as are planned."""
+
+    file: str
+    students: int
+    seats: int = 0
+    is_open: bool = False
+
+
+SCENARIOS = {
+    "RegistrationDay": Scenario("registration_day", 400),
+    "BrowsingDay": Scenario("browsing_day", 200, seats=30, is_open=True),
+    "Stampede": Scenario("stampede", 600, seats=30),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The site that is asked, where its database is, and the key that signs its cookies."""
+
+    host: str
+    uri: str
+    key: str
+    site: sites.Site | None = None
+
+
+def main() -> None:
+    name = os.environ.get("SCENARIO") or "RegistrationDay"
+    if name not in SCENARIOS:
+        sys.exit(f"There is no scenario {name}; there are {', '.join(SCENARIOS)}.")
+    scenario = SCENARIOS[name]
+    students = int(os.environ.get("STUDENTS") or scenario.students)
+    seconds = float((os.environ.get("TIME") or "90s").removesuffix("s"))
+    machine.lift_limits()
+    REPORTS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary, _target(Path(temporary)) as target:
+        folder = Path(temporary)
+        _prepare(scenario, target, students, seconds, folder)
+        report = REPORTS / f"{name}.html"
+        print(f"{name}: {students} students, {seconds:g} s, {target.host}", flush=True)
+        wrong = _run(scenario, target, students, seconds, folder, report)
+        wrong += _look_into_the_books(target, folder)
+    print(f"The report with its charts: {report.relative_to(PROJECT)}")
+    print("\n".join(wrong) or "Nobody is over-seated, lost, or was answered with 5xx.")
+    sys.exit(1 if wrong else 0)
+
+
+@contextmanager
+def _target(folder: Path) -> Iterator[Target]:
+    if host := os.environ.get("HOST"):
+        missing = [name for name in ("MONGO_URI", "SECRET_KEY") if not os.environ.get(name)]
+        if missing:
+            sys.exit(f"With HOST, {' and '.join(missing)} of the site there must be in the environment.")
+        yield Target(host, os.environ["MONGO_URI"], os.environ["SECRET_KEY"])
+        return
+    with local_mongod(folder / "mongodb") as uri, sites.quart_enroll(folder, uri, "load") as site:
+        yield Target(f"http://127.0.0.1:{site.port}", uri, sites.SECRET_KEY, site.wait())
+
+
+def _prepare(scenario: Scenario, target: Target, students: int, seconds: float, folder: Path) -> None:
+    """Fill the database, let enrollment open at its moment, and write down what the crowd must know."""
+
+    async def prepare() -> None:
+        async with open_database(target.uri, 20) as db:
+            if await db.user.find_one() or await db.course.find_one():
+                sys.exit("The database is not empty. A crowd needs one of its own: never that of the school.")
+            opened = datetime.now(UTC) - timedelta(hours=1)
+            known = await school.found(db, students, opened, scenario.seats, target.key)
+            if not scenario.is_open:
+                opened = datetime.now(UTC) + timedelta(seconds=START + EARLY * seconds)
+                await school.open_at(db, opened)
+            (folder / "school.json").write_text(json.dumps(known | {"opens_at": opened.timestamp()}))
+
+    began = time.monotonic()
+    asyncio.run(prepare())
+    print(f"The school with {students} students was made in {time.monotonic() - began:.1f} s.")
+
+
+def _run(scenario: Scenario, target: Target, students: int, seconds: float, folder: Path, report: Path) -> list[str]:
+    """Let Locust run; return what was wrong."""
+    processes = int(os.environ.get("PROCESSES") or 1)
+    command = [
+        *(str(LOCUST), "-m", "locust", "-f", f"tests/load/{scenario.file}.py", "--headless", "--only-summary"),
+        *("--html", str(report), "--stop-timeout", "35", "--loglevel", "WARNING"),
+        *(("--processes", str(processes)) if processes > 1 else ()),
+        *shlex.split(os.environ.get("OPTIONS", "")),
+    ]
+    given = {
+        "PYTHONPATH": str(PROJECT),
+        "LOAD_FOLDER": str(folder),
+        "LOAD_HOST": target.host,
+        "LOAD_STUDENTS": str(students),
+        "LOAD_SECONDS": str(seconds),
+    }
+    done = subprocess.run(command, cwd=PROJECT, env={**os.environ, **given}, check=False)
+    return ["Somebody was not answered as a student must be: see the table of failures."] if done.returncode else []
+
+
+def _look_into_the_books(target: Target, folder: Path) -> list[str]:
+    """Count all seats again, and compare with what everybody was told; return what is wrong."""
+
+    async def seated() -> set[audit.Seat]:
+        async with open_database(target.uri, 20) as db:
+            return {(row["user_id"], row["courseID"]) async for row in db.enrollment.find({"status": "enrolled"})}
+
+    told = list(audit.read(folder))
+    have = asyncio.run(seated())
+    checked = quart("check-seats", MONGO_URI=target.uri)
+    print(f"check-seats: {checked.stdout.strip()}")
+    print(f"{len(have)} seats are taken; the crowd noted {len(told)} times what it was told.")
+    wrong = audit.lost(told, have)
+    if checked.returncode:
+        wrong.append("check-seats found something.")
+    if not told:
+        wrong.append("Nobody was told anything: the crowd did not work.")
+    return wrong + (target.site.trouble()[:10] if target.site else [])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Stampede: everybody wants the same section in the same second, and who does not get it waits in line."""
+
+import random
+
+from locust import between, task
+
+from tests.load.people import SCHOOL, TIME, Crowd, Student, after_the_opening
+
+
+class InTheStampede(Student):
+    """A student who wants this one section."""
+
+    wait_time = between(2, 6)
+
+    def on_start(self) -> None:
+        super().on_start()
+        self.courseID, self.section = next(iter(SCHOOL["courses"])), SCHOOL["sections"][0]
+        self.look(f"/course/{self.courseID}", "waits on the course’s page")
+        after_the_opening(patience=0.5)
+        self.enroll(self.courseID, self.section)
+
+    @task(3)
+    def reload(self) -> None:
+        self.look(f"/course/{self.courseID}", "reloads the course’s page")
+
+    @task(2)
+    def try_again(self) -> None:
+        self.enroll(self.courseID, self.section)
+
+    @task(2)
+    def wait_for_a_seat(self) -> None:
+        if self.courseID not in self.seats:
+            self.wait_in_line(self.courseID, self.section)
+
+    @task(1)
+    def give_it_back(self) -> None:
+        if self.courseID in self.seats and random.random() < 0.2:
+            self.drop(self.courseID)
+
+
+class Stampede(Crowd):
+    early = TIME * 0.25
