@@ -127,7 +127,6 @@ def _run(scenario: Scenario, target: Target, students: int, seconds: float, fold
         "PYTHONPATH": str(PROJECT),
         "LOAD_FOLDER": str(folder),
         "LOAD_HOST": target.host,
-        "LOAD_STUDENTS": str(students),
         "LOAD_SECONDS": str(seconds),
     }
     done = subprocess.run(command, cwd=PROJECT, env={**os.environ, **given}, check=False)
