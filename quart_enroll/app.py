@@ -51,6 +51,9 @@ NOT_THE_SAME = {"_external", "_scheme", "_method"}
 MOST_ADDRESSES = 20_000
 """Addresses that a process keeps, all of them small."""
 
+LONGEST_CHANGE = 25
+"""Seconds after which a change is answered, whatever comes of it: Heroku's router gives up after 30."""
+
 OpenDatabase = Callable[[str, float], AbstractAsyncContextManager[mongo.Database]]
 
 
@@ -105,9 +108,10 @@ class Enroll(Quart):
     async def dispatch_request(self, request_context: RequestContext | None = None) -> ResponseReturnValue:
         """Run the view; one that only reads waits for the database no longer than one operation may take.
 
-        The driver counts from the moment when a thread takes an operation up, and there may be a queue.
+        The driver counts from the moment when a thread takes an operation up, and there may be a queue. What changes
+        something has many operations; it is cut off as by a client that hangs up.
         """
-        limit = self.config["DATABASE_TIMEOUT"] + IN_THE_QUEUE if request.method in SAFE else None
+        limit = self.config["DATABASE_TIMEOUT"] + IN_THE_QUEUE if request.method in SAFE else LONGEST_CHANGE
         async with asyncio.timeout(limit):
             return await super().dispatch_request(request_context)
 

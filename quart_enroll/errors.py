@@ -462,11 +462,27 @@ class BadRow(Refused):
         self.number = number
 
 
-class Busy(Refused):
-    """More people wait than the server can serve in time; `retry_after` is in seconds."""
+class Busy(Exception):
+    """More people wait than the server can serve in time; nothing was done, and `retry_after` is in seconds.
+
+    It is no refusal: the rules may well say yes in a moment.
+    """
 
     code = "busy"
 
+    why = Sentence("Many people are signing in at this moment. Nothing is lost.")
+
     def __init__(self, retry_after: int) -> None:
-        super().__init__(Sentence("Many people are signing in at this moment. Nothing is lost."))
+        super().__init__(str(self.why))
         self.retry_after = retry_after
+
+    @property
+    def sentence(self) -> str:
+        """What is the matter, in the language of who asks."""
+        return str(self.why)
+
+
+class Crowded(Busy):
+    """More changes of seats wait than can be made in time."""
+
+    why = Sentence("Many people are enrolling at this moment. Nothing was changed.")

@@ -27,7 +27,9 @@ from quart_enroll.errors import (
     WrongFields,
     WrongToken,
 )
+from quart_enroll.forms.base import SAFE
 from quart_enroll.language import Sentence
+from quart_enroll.pages import again
 from quart_enroll.rendering import render, wants_json
 
 RETRY_AFTER = 5
@@ -48,6 +50,10 @@ WORDS = {
     ),
 }
 """The heading and the sentence for each kind of refusal; those that are not listed are told as a 400."""
+
+UNSETTLED = Sentence(
+    "This could not be settled in time. It may have come about or not; asking again is safe, and tells."
+)
 
 STATUS: dict[type[Refused], int] = {
     WrongToken: 401,
@@ -147,7 +153,8 @@ async def please_wait(error: PleaseWait) -> Response:
 
 async def database_away(error: Exception) -> Response:
     current_app.logger.error("database away: %s %s", this_request(), type(error).__name__)
-    return await _answer(503, "database_away", str(WORDS[503][1]), retry_after=RETRY_AFTER)
+    sentence = WORDS[503][1] if request.method in SAFE else UNSETTLED
+    return await _answer(503, "database_away", str(sentence), retry_after=RETRY_AFTER)
 
 
 def log(error: PleaseWait) -> None:
@@ -186,14 +193,17 @@ async def _answer(
         about = {"fields": fields} if fields else {}
         response = jsonify(error=code, message=sentence, request_id=g.get("request_id"), **about)
     else:
-        response = Response(_page(status, sentence, retry_after, (more or {}).get("terms", ())))
+        repeat = await again.pressed() if retry_after is not None else None
+        response = Response(_page(status, sentence, retry_after, repeat, (more or {}).get("terms", ())))
+        if retry_after is not None and request.method in SAFE:
+            response.headers["Refresh"] = str(again.later(retry_after))  # as old as Retry-After, and browsers obey it
     response.status_code = status
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response
 
 
-def _page(status: int, sentence: str, retry_after: int | None, terms: Sequence[str]) -> str:
+def _page(status: int, sentence: str, retry_after: int | None, repeat: again.Press | None, terms: Sequence[str]) -> str:
     try:
         return render(
             "error.html",
@@ -202,6 +212,8 @@ def _page(status: int, sentence: str, retry_after: int | None, terms: Sequence[s
             sentence=sentence,
             request_id=g.get("request_id") if status >= 500 else None,
             retry_after=retry_after,
+            repeat=repeat,
+            by_itself=request.method in SAFE,
             terms=terms,
         )
     except Exception:  # noqa: BLE001  # a school's own template may have any fault; the visitor gets the sentence

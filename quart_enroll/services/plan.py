@@ -9,6 +9,7 @@ from functools import partial
 
 from quart_enroll.errors import (
     AlreadyEnrolled,
+    Busy,
     CreditLimit,
     NotPlanned,
     PlanFull,
@@ -112,14 +113,19 @@ async def enroll(db: Database, user_id: int, term_named: str, now: datetime) -> 
 
     Each is a change of its own: who is cut off has what was settled before, and the same request again goes on. What
     the student has leaves the plan, what was refused stays there with the reason. After TIME nothing is begun any more.
-    Raises UnknownTerm, NotOpenYet, Closed.
+    Raises UnknownTerm, NotOpenYet, Closed; Busy while there is no room for any of them.
     """
     end = time.monotonic() + TIME
     term = terms.find(term_named, await stored_terms.find_all(db), now)
     rules.check_open(term, now)
-    outcomes = []
+    outcomes: list[Outcome] = []
     for planned in await plans.of_student(db, user_id, term.term):
-        outcome = await _enroll(db, user_id, planned.key, now, end - time.monotonic())
+        try:
+            outcome = await _enroll(db, user_id, planned.key, now, end - time.monotonic())
+        except Busy:
+            if not any(one.settled for one in outcomes):
+                raise  # nothing has to be told: the whole press is repeated
+            outcome = Outcome(planned.key)
         if outcome.placed or isinstance(outcome.refusal, AlreadyEnrolled):
             await plans.remove(db, user_id, planned.key)
         elif outcome.refusal:

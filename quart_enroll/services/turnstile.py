@@ -1,4 +1,4 @@
-"""The turnstile: in each process, one change of a section at a time.
+"""The turnstile: in each process, one change of a section at a time, and no longer a line than can be served in time.
 
 Transactions on one hot section that meet in the database abort each other: 300 students for 30 seats took 10 s and
 6,700 attempts, and 0.6 s and 300 attempts behind this.
@@ -6,12 +6,13 @@ Transactions on one hot section that meet in the database abort each other: 300 
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from quart_enroll.errors import Refused
+from quart_enroll.errors import Crowded, Refused
 from quart_enroll.models import SectionKey
 from quart_enroll.mongo import Database, Session, Unsettled
 from quart_enroll.transactions import acknowledge, transaction
@@ -21,8 +22,16 @@ Result = TypeVar("Result")
 PATIENCE = 15.0
 """Seconds from a request to its last try, the wait in line included: Heroku's router gives up after 30."""
 
+MOST, MOST_OF_A_SECTION = 2000, 1000
+"""Changes that a process lets wait or run, and those of one section: about as many as are made within PATIENCE on one
+core, and half of them, so that a crowd in front of one section keeps nobody from the others."""
+
+RETRY_AFTER = 5
+"""Seconds after which somebody who found no room should try again."""
+
 _locks: WeakValueDictionary[SectionKey, asyncio.Lock] = WeakValueDictionary()
-_changes: set[asyncio.Task[Any]] = set()
+_changes: dict[asyncio.Task[Any], frozenset[SectionKey]] = {}
+_crowds: Counter[SectionKey] = Counter()
 
 
 async def nothing() -> None:
@@ -41,25 +50,49 @@ async def change(
     """Run `body` in a transaction, one at a time for each of these sections, and return its result.
 
     When the turn has come `look` may raise what makes the transaction pointless. When it is done comes `then`.
-    Raises one of mongo.AWAY when that does not come about within `patience`, PATIENCE by itself: then nobody knows
-    whether it happened.
+    Raises Crowded, and does nothing, where too many wait already; one of mongo.AWAY when that does not come about
+    within `patience`, PATIENCE by itself: then nobody knows whether it happened.
     It goes on to its end even when the client hangs up, who may have been told already.
     """
 
+    keys = frozenset(sections)
+    _check_room(keys)
+
     async def everything() -> Result:
-        result = await _pass(db, sorted(set(sections)), body, look, PATIENCE if patience is None else patience)
+        result = await _pass(db, sorted(keys), body, look, PATIENCE if patience is None else patience)
         await then()
         return result
 
     task = asyncio.ensure_future(everything())
-    _changes.add(task)
-    task.add_done_callback(_changes.discard)
+    _changes[task] = keys
+    _crowds.update(keys)
+    task.add_done_callback(_leave)
     try:
         return await asyncio.shield(task)
     except Refused:
         # "You are already enrolled" may come from a seat that an election takes back; then it must not be said.
         await acknowledge(db)
         raise
+
+
+def waiting() -> int:
+    """Return how many changes wait or run in this process."""
+    return len(_changes)
+
+
+def _check_room(keys: frozenset[SectionKey]) -> None:
+    """Raise Crowded where too many wait; what belongs to a change that was let in always has room."""
+    if asyncio.current_task() in _changes:
+        return
+    if len(_changes) >= MOST or any(_crowds[key] >= MOST_OF_A_SECTION for key in keys):
+        raise Crowded(RETRY_AFTER)
+
+
+def _leave(task: asyncio.Task[Any]) -> None:
+    for key in _changes.pop(task):
+        _crowds[key] -= 1
+        if not _crowds[key]:
+            del _crowds[key]
 
 
 async def finish() -> None:

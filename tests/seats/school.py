@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime
 
-from quart_enroll.errors import Refused
+from quart_enroll.errors import Busy, Refused
 from quart_enroll.models import Course, Meeting, Section, SectionKey, Term
 from quart_enroll.mongo import Database, Document, Session
 from quart_enroll.repositories import courses, sections, terms, waitlist
@@ -80,7 +80,7 @@ async def outcome(action: Coroutine[None, None, object]) -> str:
     """Do it, and return "ok" or the code of the refusal."""
     try:
         await action
-    except Refused as refusal:
+    except (Refused, Busy) as refusal:
         return refusal.code
     return OK
 

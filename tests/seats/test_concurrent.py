@@ -433,6 +433,19 @@ async def test_after_any_crowd_everything_adds_up(db: Database, seed: int) -> No
     await assert_sound(db, lowered=True)
 
 
+async def test_a_crowd_before_one_section_keeps_nobody_from_the_others(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turnstile, "MOST_OF_A_SECTION", 2)
+    await found(db, term(), *_courses(A=3, B=3), section("A", 9), section("B", 9))
+    said = await together(
+        [*(enroll(db, student, wish("A"), NOW) for student in (ADA, BOB, CAY)), enroll(db, DAN, wish("B"), NOW)]
+    )
+    assert sorted(said[:3]) == ["busy", OK, OK]
+    assert said[3] == OK
+    await assert_sound(db)
+
+
 def _anything(db: Database, student: int, chance: random.Random) -> Coroutine[None, None, object]:
     wanted = Wish(chance.choice("AABCD"), FALL, chance.choice(["", "01"]))
     other = chance.choice("ABCD")

@@ -38,6 +38,6 @@ CODES = {
     "internal_server_error": "Something went wrong on our side.",
     "account_gone": "The account was deleted meanwhile.",
     "please_wait": "There were too many wrong passwords; try again after `Retry-After` seconds.",
-    "busy": "Too many passwords are being checked; ask again after `Retry-After` seconds, or use a token.",
+    "busy": "Too many people wait for that; nothing was changed. Ask again after `Retry-After` seconds.",
     "database_away": "The database does not answer; ask again after `Retry-After` seconds.",
 }

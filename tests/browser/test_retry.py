@@ -1,0 +1,58 @@
+"""What a page that said "in a moment" does when that is over."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from quart_enroll.mongo import open_database
+from tests import school
+from tests.local import server
+from tests.people import ADA, FALL, METHOD, PASSWORD
+
+BUSY = """<!doctype html><title>One moment</title><script defer src="/static/retry.js"></script>
+<form method="post" action="/enrollment" data-retry-after="0.1">
+  <input type="hidden" name="courseID" value="1111"><p hidden>It presses itself.</p><button>Try again</button>
+</form>"""
+
+
+@pytest.fixture
+async def database(fresh_uri: str) -> str:
+    """The address of a small school's database, open since yesterday."""
+    now = datetime.now(UTC)
+    end = now + timedelta(days=30)
+    fall = replace(FALL, opens_at=now - timedelta(days=1), add_deadline=end, drop_deadline=end, withdraw_deadline=end)
+    async with open_database(fresh_uri, 20) as db:
+        await school.build(db)
+        await school.fill(db, [fall])
+    return fresh_uri
+
+
+@pytest.fixture
+def address(database: str, tmp_path: Path) -> Iterator[str]:
+    with server(tmp_path / "log", MONGO_URI=database, PASSWORD_METHOD=METHOD) as site:
+        yield f"http://127.0.0.1:{site.port}"
+
+
+async def test_a_press_that_found_no_room_is_pressed_again_by_itself(address: str, page: Page) -> None:
+    async def no_room(route: Route) -> None:
+        await route.fulfill(status=503, headers={"Retry-After": "1"}, content_type="text/html", body=BUSY)
+
+    await page.goto(f"{address}/login")
+    await page.get_by_label("Email").fill(ADA.email)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.goto(f"{address}/enrollment/form?courseID=1111")
+    await page.route(lambda url: url.endswith("/enrollment"), no_room, times=1)
+    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
+    await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
+
+    # A button that stays in its line can't show the words of a 503, and goes to the page that has them.
+    await page.goto(f"{address}/courses/")
+    await page.route(lambda url: url.endswith("/plan/add"), no_room, times=1)
+    await page.get_by_role("button", name="Add to plan : PHP 202").click()
+    await expect(page).to_have_url(f"{address}/plan?term=Fall+2026")
+    await expect(page.get_by_text("PHP 202, section 01, is in your plan")).to_be_visible()
