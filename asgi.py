@@ -6,7 +6,13 @@ import signal
 import threading
 
 from config import Config
-from quart_enroll.app import create_app
+
+config = Config.from_env()
+# Motor reads it once, when it is imported. Fewer threads than connections, and requests would queue for a thread while
+# the database is idle; more, and their time would run out while they wait for a connection.
+os.environ["MOTOR_MAX_WORKERS"] = str(config.database_pool)
+
+from quart_enroll.app import create_app  # noqa: E402  # after the line above
 
 
 def end_with(parent: multiprocessing.process.BaseProcess) -> None:
@@ -21,4 +27,4 @@ if (parent := multiprocessing.parent_process()) is not None:
     # middle of its requests. Hypercorn's parent has another way to stop workers, and so they finish first.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
-app = create_app(Config.from_env())
+app = create_app(config)

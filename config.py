@@ -185,6 +185,11 @@ class Config:
         _number(float, 0.1, 25),  # Heroku's router gives up after 30
         default=3.5,
     )
+    database_pool: int = _setting(
+        "Connections of each process to the database at most, and threads that use them.",
+        _number(int, 4, 500),
+        default=64,
+    )
     session_idle: float = _setting(
         "Hours without a click after which a sign-in ends; remembered ones last 30 days.",
         _number(float, 0.1, 720),

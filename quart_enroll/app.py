@@ -54,7 +54,7 @@ MOST_ADDRESSES = 20_000
 LONGEST_CHANGE = 25
 """Seconds after which a change is answered, whatever comes of it: Heroku's router gives up after 30."""
 
-OpenDatabase = Callable[[str, float], AbstractAsyncContextManager[mongo.Database]]
+OpenDatabase = Callable[..., AbstractAsyncContextManager[mongo.Database]]
 
 
 class Enroll(Quart):
@@ -164,7 +164,7 @@ def create_app(
         threads = config.password_threads or max(1, (os.cpu_count() or 1) // config.web_concurrency)
         with Hasher(config.password_method, threads=threads, queue=config.password_queue) as hasher:
             async with (
-                open_database(config.mongo_uri, config.database_timeout) as database,
+                open_database(config.mongo_uri, config.database_timeout, pool=config.database_pool) as database,
                 following(database, clock) as snapshot,
                 telling(database, snapshot) as live,
                 remembering(database) as people,

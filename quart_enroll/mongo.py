@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-# Motor reads this once, when it is imported. Its own five threads per core are fewer than the
-# connections of the pool, and requests would queue for a thread while the database is idle.
+# Motor reads this once, when it is imported. asgi.py says it for the site, and this for whatever else imports it.
 os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
 
 from motor.motor_asyncio import (  # the line above must come first
@@ -39,7 +38,7 @@ DUPLICATE_KEY = 11000
 """MongoDB's code for a write that a unique index refuses."""
 
 POOL_SIZE = 64
-"""Connections of one process at most, as many as Motor has threads."""
+"""Connections of one process at most when nobody says otherwise, as many as Motor has threads."""
 
 INDEX_CLASHES = (85, 86)
 """MongoDB's codes for an index that is there under another name, or under this one with other options."""
@@ -66,10 +65,10 @@ class Indexes:
 
 
 @asynccontextmanager
-async def open_database(uri: str, timeout: float) -> AsyncIterator[Database]:
+async def open_database(uri: str, timeout: float, pool: int = POOL_SIZE) -> AsyncIterator[Database]:
     """Open the database that `uri` names and close it at the end.
 
-    No operation takes longer than `timeout` seconds, finding a server and waiting for a connection
+    No operation takes longer than `timeout` seconds, finding a server and waiting for one of `pool` connections
     included; then one of AWAY is raised. Every write is acknowledged by a majority, and nothing is read that an
     election could undo.
     """
@@ -78,7 +77,7 @@ async def open_database(uri: str, timeout: float) -> AsyncIterator[Database]:
         uri,
         appname=APP_NAME,
         tz_aware=True,
-        maxPoolSize=POOL_SIZE,
+        maxPoolSize=pool,
         timeoutMS=milliseconds,
         serverSelectionTimeoutMS=milliseconds,  # also how long the good-bye at the end may wait
         w="majority",

@@ -77,6 +77,7 @@ def test_an_empty_value_is_an_absent_one(tmp_path: Path) -> None:
         ("PASSWORD_QUEUE", "0"),
         ("DATABASE_TIMEOUT", "nan"),
         ("DATABASE_TIMEOUT", "30"),
+        ("DATABASE_POOL", "0"),
     ],
 )
 def test_a_wrong_value_ends_the_start_with_the_sentence_of_its_setting(name: str, value: str, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ async def anyone() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def _mock(_uri: str, _timeout: float) -> AsyncIterator[Database]:
+async def _mock(_uri: str, _timeout: float, **_: object) -> AsyncIterator[Database]:
     db = AsyncMongoMockClient(tz_aware=True)["FLASK_Enrollment"]
     await db.course.insert_many([asdict(course) for course in COURSES])
     await db.term.insert_many([to_document(term) for term in TERMS])
