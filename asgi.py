@@ -6,6 +6,7 @@ import signal
 import threading
 
 from config import Config
+from quart_enroll import logs
 
 config = Config.from_env()
 # Motor reads it once, when it is imported. Fewer threads than connections, and requests would queue for a thread while
@@ -27,4 +28,5 @@ if (parent := multiprocessing.parent_process()) is not None:
     # middle of its requests. Hypercorn's parent has another way to stop workers, and so they finish first.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
+logs.begin()
 app = create_app(config)

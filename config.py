@@ -104,6 +104,12 @@ def _languages(text: str) -> tuple[str, ...]:
     return languages
 
 
+def _token(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{16,}", text):
+        raise ValueError("must have 16 characters or more, and no blanks")
+    return text
+
+
 def _origins(text: str) -> tuple[str, ...]:
     origins = tuple(text.replace(",", " ").split())
     for origin in origins:
@@ -189,6 +195,20 @@ class Config:
         "Connections of each process to the database at most, and threads that use them.",
         _number(int, 4, 500),
         default=64,
+    )
+    metrics_token: str = _setting(
+        "The bearer token with which Prometheus reads /metrics, of 16 characters or more; without one nobody does.",
+        _token,
+        default="",
+        repr=False,
+    )
+    slow_request: float = _setting(
+        "Seconds after which a request is written in the log as slow.", _number(float, 0.01, 30), default=1.0
+    )
+    slow_query: float = _setting(
+        "Seconds after which a command to the database is written in the log as slow.",
+        _number(float, 0.001, 30),
+        default=0.5,
     )
     session_idle: float = _setting(
         "Hours without a click after which a sign-in ends; remembered ones last 30 days.",

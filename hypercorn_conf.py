@@ -1,5 +1,10 @@
 """How Hypercorn serves the site: `python -m hypercorn -c file:hypercorn_conf.py asgi:app`."""
 
+import atexit
+import os
+import shutil
+import tempfile
+
 from config import Config
 
 # Each name here becomes an attribute of Hypercorn's configuration and travels to its workers: plain values.
@@ -15,4 +20,9 @@ backlog = 2048  # with Hypercorn's 100, a crowd that arrives at once waits for t
 include_server_header = False
 accesslog = None  # costs a sixth of every request; the site logs what matters
 
-del Config, _config, _host
+if _config.metrics_token and workers:
+    # Workers add up in this folder what they count; what counts looks for its name when it is imported.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="quart-enroll-")
+    atexit.register(shutil.rmtree, os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+
+del Config, _config, _host, atexit, os, shutil, tempfile

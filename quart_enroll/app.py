@@ -18,7 +18,20 @@ from werkzeug import Response as BaseResponse
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from quart_enroll import assets, auth, commands, headers, language, mongo, prepared, proxies, reader, rendering, routes
+from quart_enroll import (
+    assets,
+    auth,
+    commands,
+    headers,
+    language,
+    mongo,
+    prepared,
+    proxies,
+    reader,
+    rendering,
+    routes,
+    watch,
+)
 from quart_enroll.api.v1 import cors, document
 from quart_enroll.context import EXTENSION, Open
 from quart_enroll.cookies import Sessions
@@ -32,6 +45,7 @@ from quart_enroll.services.live import telling
 from quart_enroll.services.memory import remembering
 from quart_enroll.services.notices import sending
 from quart_enroll.services.passwords import Hasher
+from quart_enroll.services.pulse import beating
 from quart_enroll.services.resets import Links
 from quart_enroll.services.sessions import REMEMBERED, Lifetimes
 from quart_enroll.services.snapshot import following
@@ -116,12 +130,14 @@ class Enroll(Quart):
             return await super().dispatch_request(request_context)
 
     async def finalize_request(self, *args: Any, **options: Any) -> ResponseTypes:
-        """Make the answer, whatever came of the request; none leaves the site without its headers."""
+        """Make the answer, whatever came of the request; none leaves the site unseen, or without its headers."""
         response = headers.add(self, await super().finalize_request(*args, **options))
-        return await self.answers.finish(response, prepared.key_of(request.scope, self.config["LANGUAGES"]))
+        response = await self.answers.finish(response, prepared.key_of(request.scope, self.config["LANGUAGES"]))
+        watch.answered(response)
+        return response
 
     def log_exception(self, exception_info: Any) -> None:
-        what = errors.this_request() if has_request_context() else "start"
+        what = f"{request.method} {watch.path()} request_id={g.get('request_id')}" if has_request_context() else "start"
         self.logger.error("failed: %s", what, exc_info=exception_info)
 
 
@@ -164,10 +180,13 @@ def create_app(
         threads = config.password_threads or max(1, (os.cpu_count() or 1) // config.web_concurrency)
         with Hasher(config.password_method, threads=threads, queue=config.password_queue) as hasher:
             async with (
-                open_database(config.mongo_uri, config.database_timeout, pool=config.database_pool) as database,
+                open_database(
+                    config.mongo_uri, config.database_timeout, pool=config.database_pool, slow=config.slow_query
+                ) as database,
                 following(database, clock) as snapshot,
                 telling(database, snapshot) as live,
                 remembering(database) as people,
+                beating(hasher, snapshot, live),
                 sending(database, sender, clock, links),
             ):
                 app.extensions[EXTENSION] = Open(
@@ -221,7 +240,7 @@ def _register_errors(app: Quart) -> None:
 
 async def number_request() -> None:
     """Give the request a number that leads from a visitor's error page to the log; the router's if it has one."""
-    g.request_id = prepared.request_number(request.headers.get("X-Request-ID", ""))
+    watch.begin(prepared.request_number(request.headers.get("X-Request-ID", "")))
 
 
 async def redirect_by_path() -> BaseResponse | None:

@@ -27,7 +27,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 NEEDS_NOBODY = {
-    *("static", "healthz", "readyz", "calendar_feed"),
+    *("static", "healthz", "readyz", "metrics", "calendar_feed"),
     *("v1_terms", "v1_courses", "v1_course", "v1_sections", "v1_document"),
 }
 """Endpoints that are the same for everybody, so that they don't ask the database who it is."""

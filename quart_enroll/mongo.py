@@ -1,5 +1,6 @@
 """The database client, indexes and validators; MongoDB's own words stay here, in transactions.py and repositories/."""
 
+import logging
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from pymongo.errors import (
     OperationFailure,
     WTimeoutError,
 )
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 Document: TypeAlias = dict[str, Any]
 Database: TypeAlias = AsyncIOMotorDatabase[Document]
@@ -39,6 +41,12 @@ DUPLICATE_KEY = 11000
 
 POOL_SIZE = 64
 """Connections of one process at most when nobody says otherwise, as many as Motor has threads."""
+
+SLOW = 0.5
+"""Seconds after which a command is written in the log, when nobody says otherwise."""
+
+WAITS_FOR_NEWS = "$cmd.aggregate"
+"""The collection of what waits for news: to be slow is its business."""
 
 INDEX_CLASHES = (85, 86)
 """MongoDB's codes for an index that is there under another name, or under this one with other options."""
@@ -64,13 +72,43 @@ class Indexes:
     clashing: list[str] = field(default_factory=list)
 
 
+logger = logging.getLogger(__name__)
+
+
+class SlowCommands(CommandListener):
+    """Writes a line of the log for each command that takes longer than `seconds`; of what was asked, only where."""
+
+    def __init__(self, seconds: float) -> None:
+        self._microseconds = seconds * 1e6
+        self._collections: dict[int, str] = {}
+
+    def started(self, event: CommandStartedEvent) -> None:
+        """Remember which collection it is about."""
+        name = event.command_name
+        self._collections[event.request_id] = str(event.command.get("collection" if name == "getMore" else name))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """Write the line when it was slow."""
+        self._ended(event)
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Write the line when it was slow."""
+        self._ended(event)
+
+    def _ended(self, event: CommandSucceededEvent | CommandFailedEvent) -> None:
+        collection = self._collections.pop(event.request_id, "")
+        if event.duration_micros > self._microseconds and collection != WAITS_FOR_NEWS:
+            facts = {"command": event.command_name, "collection": collection, "ms": event.duration_micros // 1000}
+            logger.warning("slow command", extra=facts)
+
+
 @asynccontextmanager
-async def open_database(uri: str, timeout: float, pool: int = POOL_SIZE) -> AsyncIterator[Database]:
+async def open_database(uri: str, timeout: float, pool: int = POOL_SIZE, slow: float = SLOW) -> AsyncIterator[Database]:
     """Open the database that `uri` names and close it at the end.
 
     No operation takes longer than `timeout` seconds, finding a server and waiting for one of `pool` connections
     included; then one of AWAY is raised. Every write is acknowledged by a majority, and nothing is read that an
-    election could undo.
+    election could undo. What takes longer than `slow` seconds is written in the log.
     """
     milliseconds = int(timeout * 1000)
     client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
@@ -78,6 +116,7 @@ async def open_database(uri: str, timeout: float, pool: int = POOL_SIZE) -> Asyn
         appname=APP_NAME,
         tz_aware=True,
         maxPoolSize=pool,
+        event_listeners=[SlowCommands(slow)],
         timeoutMS=milliseconds,
         serverSelectionTimeoutMS=milliseconds,  # also how long the good-bye at the end may wait
         w="majority",

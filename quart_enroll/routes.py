@@ -24,6 +24,7 @@ from quart_enroll.pages import (
     home,
     languages,
     live,
+    metrics,
     passwords,
     plan,
     privacy,
@@ -107,6 +108,7 @@ ROUTES = [
     Route("/static/<path:filename>", "static", assets.static),
     Route("/healthz", "healthz", health.healthz),
     Route("/readyz", "readyz", health.readyz),
+    Route("/metrics", "metrics", metrics.metrics),
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from quart_enroll import measures
 from quart_enroll.mongo import APP_NAME, Database, Document, Session, Unsettled
 
 Result = TypeVar("Result")
@@ -35,17 +36,22 @@ async def transaction(
     `patience` seconds no new try begins, and one of AWAY is raised: then nobody knows whether it happened.
     """
     tries = _Tries(db, patience)
-    async with await db.client.start_session() as session:
-        while True:
-            try:
-                async with session.start_transaction():
-                    result = await body(session)
-                    await _commit(session, tries)
-                return result
-            except PyMongoError as error:
-                if not error.has_error_label("TransientTransactionError"):
-                    raise
-                await tries.pause(error)
+    with measures.transaction():
+        async with await db.client.start_session() as session:
+            return await _repeat(session, body, tries)
+
+
+async def _repeat(session: Session, body: Callable[[Session], Coroutine[Any, Any, Result]], tries: "_Tries") -> Result:
+    while True:
+        try:
+            async with session.start_transaction():
+                result = await body(session)
+                await _commit(session, tries)
+            return result
+        except PyMongoError as error:
+            if not error.has_error_label("TransientTransactionError"):
+                raise
+            await tries.pause(error)
 
 
 async def acknowledge(db: Database) -> None:
@@ -84,6 +90,7 @@ class _Tries:
         self.longest = min(self.longest * 1.5, LONGEST_PAUSE)
         if time.monotonic() > self.end:
             raise Unsettled from error
+        measures.tried_again()
         if self.longest > SUSPICIOUS:
             await self._end_abandoned()
 

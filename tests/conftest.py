@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ import pytest
 from jinja2 import FileSystemBytecodeCache
 from pymongo import MongoClient
 
+from quart_enroll import logs
 from quart_enroll.commands.local_mongod import LocalMongodError, local_mongod
 from quart_enroll.rendering import PageEnvironment
 from tests.local import fresh_database
@@ -36,6 +38,16 @@ def templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PageEnvironment, "__init__", partialmethod(PageEnvironment.__init__, bytecode_cache=kept))
         yield
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Give the log; its text is as Heroku gets it."""
+    before = caplog.handler.formatter
+    caplog.handler.setFormatter(logs.formatter(plain=False))
+    with caplog.at_level(logging.INFO):
+        yield caplog
+    caplog.handler.setFormatter(before)
 
 
 @pytest.fixture(scope="session")

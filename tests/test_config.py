@@ -78,6 +78,10 @@ def test_an_empty_value_is_an_absent_one(tmp_path: Path) -> None:
         ("DATABASE_TIMEOUT", "nan"),
         ("DATABASE_TIMEOUT", "30"),
         ("DATABASE_POOL", "0"),
+        ("METRICS_TOKEN", "too short"),
+        ("METRICS_TOKEN", "sixteen characters"),
+        ("SLOW_REQUEST", "0"),
+        ("SLOW_QUERY", "-1"),
     ],
 )
 def test_a_wrong_value_ends_the_start_with_the_sentence_of_its_setting(name: str, value: str, tmp_path: Path) -> None:

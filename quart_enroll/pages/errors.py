@@ -11,7 +11,7 @@ from quart_auth import Unauthorized
 from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
-from quart_enroll import problems
+from quart_enroll import problems, watch
 from quart_enroll.errors import (
     Busy,
     CorequisitesWouldGo,
@@ -86,8 +86,6 @@ FORGED = Sentence(
 
 async def http_error(error: HTTPException) -> Response | AnyResponse:
     status = error.code or 500
-    if status in (400, 413):
-        current_app.logger.warning("refused with %s: %s", status, this_request())
     code = CODES.get(status) or HTTPStatus(status).name.lower()
     response = await _answer(status, code, own_words(error))
     if status == 405:
@@ -140,36 +138,19 @@ async def unknown_term(error: UnknownTerm) -> Response:
 
 
 async def busy(error: Busy) -> Response:
-    current_app.logger.warning("busy: %s", this_request())
     return await _answer(503, error.code, error.sentence, retry_after=error.retry_after)
 
 
 async def please_wait(error: PleaseWait) -> Response:
-    log(error)
     response = await _answer(429, error.code, error.sentence)
     response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
 async def database_away(error: Exception) -> Response:
-    current_app.logger.error("database away: %s %s", this_request(), type(error).__name__)
+    watch.note(error=type(error).__name__)
     sentence = WORDS[503][1] if request.method in SAFE else UNSETTLED
     return await _answer(503, "database_away", str(sentence), retry_after=RETRY_AFTER)
-
-
-def log(error: PleaseWait) -> None:
-    """Write that something was tried too often, and nothing of who tried it."""
-    current_app.logger.warning("%s: %s", error.code, this_request())
-
-
-def this_request() -> str:
-    """Name the request in a line of the log; quoted, so that nobody writes lines of their own.
-
-    Of an address that is itself a secret only the rule is named.
-    """
-    secret = request.url_rule is not None and "token" in request.url_rule.arguments
-    path = str(request.url_rule) if secret else request.path
-    return f"{request.method} {path!r} request_id={g.get('request_id')}"
 
 
 def own_words(error: HTTPException) -> str:
@@ -187,6 +168,7 @@ async def _answer(
     more: Mapping[str, Sequence[Any]] | None = None,
     fields: Mapping[str, Sequence[str]] | None = None,
 ) -> Response:
+    watch.note(code=code)
     if problems.wanted():
         response = problems.answer(status, code, sentence, **(more or {}))
     elif wants_json():

@@ -6,6 +6,7 @@ from typing import TypeVar
 from quart import Response, flash, redirect, request, url_for
 from werkzeug import Response as Redirect
 
+from quart_enroll import watch
 from quart_enroll.errors import (
     AlreadyEnrolled,
     AlreadyWaiting,
@@ -38,6 +39,7 @@ async def told(refusal: Refused, address: str) -> Redirect:
     """Tell the student on the page at `address`; who asks for JSON gets the refusal itself."""
     if wants_json():
         raise refusal
+    watch.note(code=refusal.code)
     category = "info" if isinstance(refusal, UNCHANGED) else "warning" if isinstance(refusal, WARNINGS) else "danger"
     await flash(refusal.sentence, category)
     return redirect(address, 303)
@@ -82,6 +84,6 @@ async def please_wait(refusal: PleaseWait, form: F, template: str, page: Callabl
     """Tell who tried too often how long to wait, on the page of the form with what was typed."""
     if wants_json():
         raise refusal
-    errors.log(refusal)
+    watch.note(code=refusal.code)
     await on_top(form, refusal.sentence, template)
     return page(form), 429, {"Retry-After": str(refusal.retry_after)}

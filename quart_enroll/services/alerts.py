@@ -6,6 +6,7 @@ lose a word or say it twice, nothing has to look for open seats, and where nobod
 
 from datetime import datetime
 
+from quart_enroll import measures
 from quart_enroll.errors import AlreadyEnrolled, AlreadyWaiting, SeatOpen, TooManyAlerts
 from quart_enroll.models import SectionKey, Wish
 from quart_enroll.mongo import Database, Session
@@ -18,6 +19,7 @@ MOST = 20
 """Sections that a student may ask about in all terms together."""
 
 
+@measures.change("alert_ask")
 async def ask(db: Database, user_id: int, wish: Wish, now: datetime) -> Offer:
     """Tell the student when a seat opens in the section; asking again changes nothing.
 
@@ -48,6 +50,7 @@ async def ask(db: Database, user_id: int, wish: Wish, now: datetime) -> Offer:
     return await change(db, [wanted.key], body)
 
 
+@measures.change("alert_end")
 async def end(db: Database, user_id: int, key: SectionKey) -> None:
     """Do not tell the student any more, who may be told already."""
     await alerts.end(db, user_id, key)

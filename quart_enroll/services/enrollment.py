@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from quart_enroll import measures
 from quart_enroll.errors import (
     AccountGone,
     AlreadyEnrolled,
@@ -49,6 +50,7 @@ class GivenBack:
     action: str
 
 
+@measures.change("enroll")
 async def enroll(db: Database, user_id: int, wish: Wish, now: datetime) -> Placed:
     """Give the student a seat; all the same how often or from how many tabs it is asked for.
 
@@ -69,6 +71,7 @@ async def enroll(db: Database, user_id: int, wish: Wish, now: datetime) -> Place
     raise AssertionError("There is always an option.")
 
 
+@measures.change("drop")
 async def drop(db: Database, user_id: int, wish: Wish, now: datetime, *, with_corequisites: bool = False) -> GivenBack:
     """Give back the student's seat, and promote who waits for it.
 
@@ -101,6 +104,7 @@ async def drop(db: Database, user_id: int, wish: Wish, now: datetime, *, with_co
         raise await refused(db, user_id, "drop", keys[0], now, refusal) from None
 
 
+@measures.change("swap")
 async def swap(db: Database, user_id: int, given_up: str, wish: Wish, now: datetime) -> Placed:
     """Give the student another seat for the one in course `given_up`; whatever fails, that one stays.
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
+from quart_enroll import measures
 from quart_enroll.errors import Busy
 
 Result = TypeVar("Result")
@@ -59,6 +60,11 @@ class Hasher:
     ) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def waiting(self) -> int:
+        """How many hashes wait or run."""
+        return self._waiting
+
     async def hash(self, password: str) -> str:
         """Return the hash to store."""
         return await self._run(lambda: generate_password_hash(password, self.method))
@@ -75,7 +81,7 @@ class Hasher:
         if self._waiting >= self._queue or self._waiting // self._threads * self._takes > LONGEST_WAIT:
             raise Busy(RETRY_AFTER)
         self._waiting += 1
-        running = self._executor.submit(self._measured, work)
+        running = self._executor.submit(self._measured, work, monotonic())
         answer = asyncio.wrap_future(running)
         try:
             await asyncio.wait([answer], timeout=LONGEST_WAIT)
@@ -89,8 +95,9 @@ class Hasher:
         finally:
             self._waiting -= 1
 
-    def _measured(self, work: Callable[[], Result]) -> Result:
+    def _measured(self, work: Callable[[], Result], asked: float) -> Result:
         began = monotonic()
+        measures.password_waited(began - asked)
         try:
             return work()
         finally:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from quart_enroll import measures
 from quart_enroll.errors import (
     AlreadyEnrolled,
     Busy,
@@ -55,6 +56,7 @@ class Outcome:
         return self.placed is not None or self.refusal is not None
 
 
+@measures.change("plan_add")
 async def add(db: Database, user_id: int, wish: Wish, now: datetime) -> Added:
     """Plan the section, at the end; in place of another section of the course, where that one stood.
 
@@ -82,6 +84,7 @@ async def add(db: Database, user_id: int, wish: Wish, now: datetime) -> Added:
     return await change(db, [], body)
 
 
+@measures.change("plan_remove")
 async def remove(db: Database, user_id: int, wish: Wish, now: datetime) -> tuple[Course, Term]:
     """Take the course out of the plan; raise UnknownCourse, UnknownTerm, TermNeeded or NotPlanned."""
     course, term = await _meant(db, user_id, wish, now)
@@ -90,6 +93,7 @@ async def remove(db: Database, user_id: int, wish: Wish, now: datetime) -> tuple
     return course, term
 
 
+@measures.change("plan_move_up")
 async def move_up(db: Database, user_id: int, wish: Wish, now: datetime) -> tuple[Course, Term]:
     """Let the course be tried before the one above it; the first stays. Raises what `remove` raises."""
     course, term = await _meant(db, user_id, wish, now)
@@ -108,6 +112,7 @@ async def move_up(db: Database, user_id: int, wish: Wish, now: datetime) -> tupl
     return await change(db, [], body)
 
 
+@measures.change("plan_enroll")
 async def enroll(db: Database, user_id: int, term_named: str, now: datetime) -> tuple[Term, list[Outcome]]:
     """Take a seat in each planned section, one after the other; return what became of each.
 

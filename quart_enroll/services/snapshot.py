@@ -6,6 +6,7 @@ a crowd that takes seats replaces the catalog a few times a second, not once for
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Set
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -42,6 +43,12 @@ class Snapshot:
         self._replaced = asyncio.Event()
         self._news = asyncio.Event()
         self._changed: set[Any] = set()
+        self._behind_since: float | None = None
+
+    @property
+    def behind(self) -> float:
+        """The seconds since the first change that is known to be, and not in the catalog yet; 0 when there is none."""
+        return 0.0 if self._behind_since is None else time.monotonic() - self._behind_since
 
     async def held(self) -> Catalog:
         """Return the catalog; only the very first one is waited for, and may raise one of mongo.AWAY."""
@@ -91,17 +98,21 @@ class Snapshot:
             await asyncio.sleep(TOGETHER)
             self._news.clear()
             changed, self._changed = self._changed, set()
+            since, self._behind_since = self._behind_since, None  # what is noted from here on is read the next time
             try:
                 async with self._reading:
                     await self._read_again(changed)
             except Exception as error:  # noqa: BLE001  # the same
                 logger.warning("catalog: can't be read (%s); trying again in %g s", type(error).__name__, POLL)
+                self._behind_since = since
                 self._note(None)
                 await asyncio.sleep(POLL)
 
     def _note(self, row: Any) -> None:
         self._changed.add(row)
         self._news.set()
+        if self._behind_since is None:
+            self._behind_since = time.monotonic()
 
     async def _read(self) -> None:
         known = await stored_terms.find_all(self._db)

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
+from quart_enroll import measures
 from quart_enroll.errors import Crowded, Refused
 from quart_enroll.models import SectionKey
 from quart_enroll.mongo import Database, Session, Unsettled
@@ -115,5 +116,6 @@ async def _pass(
                     await stack.enter_async_context(_locks.setdefault(key, asyncio.Lock()))
         except TimeoutError:
             raise Unsettled from None
+        measures.stood_in_line(time.monotonic() - began)
         await look()
         return await transaction(db, body, began + patience - time.monotonic())

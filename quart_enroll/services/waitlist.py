@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from quart_enroll import measures
 from quart_enroll.errors import AlreadyWaiting, NotWaiting, Refused, SectionFull, UnknownCourse, WaitlistFull
 from quart_enroll.models import SectionKey, Waiting, Wish
 from quart_enroll.mongo import Database
@@ -25,6 +26,7 @@ class Joined:
     by_ring: bool = False
 
 
+@measures.change("join")
 async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_enrolled: str | None = None) -> Joined:
     """Put the student at the end of the line, or into the seat if one is open.
 
@@ -73,6 +75,7 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
     return joined
 
 
+@measures.change("leave")
 async def leave(db: Database, user_id: int, wish: Wish, now: datetime) -> SectionKey:
     """Take the student out of the line; raise UnknownCourse, UnknownTerm, TermNeeded or NotWaiting."""
     course = await courses.find(db, wish.courseID)

@@ -233,7 +233,7 @@ async def test_a_calendar_that_looks_again_is_told_when_nothing_has_changed(
 
 
 async def test_the_log_keeps_the_address_secret(
-    ada: Browser, anyone: Browser, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ada: Browser, anyone: Browser, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
 ) -> None:
     path = await new_address(ada)
 
@@ -242,5 +242,5 @@ async def test_the_log_keeps_the_address_secret(
 
     monkeypatch.setattr("quart_enroll.repositories.feeds.whose", away)
     assert (await anyone.get(path)).status_code == 503
-    assert "/calendar/<token>.ics" in caplog.text
-    assert path not in caplog.text
+    assert "path=/calendar/<token>.ics" in log.text
+    assert path not in log.text

@@ -65,6 +65,7 @@ DOORS = {
     "/static/<path:filename>": (200, 200, 200),
     "/healthz": (200, 200, 200),
     "/readyz": (200, 200, 200),
+    "/metrics": (404, 404, 404),
 }
 VALUES = {
     "<courseID>": "1111",

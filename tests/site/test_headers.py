@@ -33,6 +33,7 @@ KEPT = {
     "/static/site.css": "no-cache",
     "/healthz": "no-cache",
     "/readyz": "no-cache",
+    "/metrics": "no-cache",
     "/calendar/no-link.ics": "no-cache",
     **dict.fromkeys(
         [f"/api/v1/{name}" for name in ("terms", "courses", "courses/1111", "sections", "openapi.json")],

@@ -1,0 +1,17 @@
+"""What Prometheus reads, for who has the token; for everybody else there is no such page."""
+
+from hmac import compare_digest
+
+from quart import Response, abort, current_app, request
+
+from quart_enroll import measures
+
+
+async def metrics() -> Response:
+    token = current_app.config["METRICS_TOKEN"]
+    sent = request.authorization.token if request.authorization and request.authorization.type == "bearer" else None
+    if not token or not compare_digest((sent or "").encode(), token.encode()):
+        abort(404)
+    response = Response(measures.told(), content_type=measures.CONTENT_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,73 @@
+"""What is seen of a request from outside: it is counted, and written in the log when it matters.
+
+In the log is who asked by number alone, and never what was typed, nor an address that is itself a secret.
+"""
+
+import logging
+from time import monotonic
+from typing import Any
+from urllib.parse import quote
+
+from quart import current_app, g, request
+from quart.typing import ResponseTypes
+from structlog.contextvars import bind_contextvars
+
+from quart_enroll import auth, measures
+from quart_enroll.forms.base import SAFE
+
+USUAL = {401, 404, 405, 410}
+"""Refusals of pages that are only looked at, and that strangers ask for all day."""
+
+LONGEST_PATH = 200
+"""Characters of an address that stand in the log."""
+
+logger = logging.getLogger(__name__)
+
+
+def begin(number: str) -> None:
+    """Let the request have that number; lines of the log that come from it, by whomever, have it too."""
+    g.request_id, g.began = number, monotonic()
+    bind_contextvars(request_id=number)
+
+
+def note(**facts: str) -> None:
+    """Remember what belongs into the request's line of the log."""
+    g.noted = {**g.get("noted", {}), **facts}
+
+
+def answered(response: ResponseTypes) -> None:
+    """Count the request, and write its line when something was changed, refused or slow."""
+    seconds = monotonic() - g.began
+    config, status = current_app.config, response.status_code
+    if config["METRICS_TOKEN"]:
+        measures.answered(request.endpoint or "none", request.method, status, seconds)
+    if (level := _level(status, slow=seconds >= config["SLOW_REQUEST"])) is not None:
+        logger.log(level, "request", extra=_facts(status, seconds))
+
+
+def path() -> str:
+    """Return the address as it may stand in the log, in one line; of one that is itself a secret, the rule alone."""
+    secret = request.url_rule is not None and "token" in request.url_rule.arguments
+    return str(request.url_rule) if secret else quote(request.path)[:LONGEST_PATH]
+
+
+def _level(status: int, *, slow: bool) -> int | None:
+    if status >= 500:
+        return logging.ERROR
+    changes = request.method not in SAFE
+    if slow or (status >= 400 and (changes or status not in USUAL)):
+        return logging.WARNING
+    return logging.INFO if changes else None
+
+
+def _facts(status: int, seconds: float) -> dict[str, Any]:
+    user = auth.user()
+    return {
+        "method": request.method,
+        "path": path(),
+        "status": status,
+        "ms": round(seconds * 1000),
+        **g.get("noted", {}),
+        **({"user_id": user.user_id} if user else {}),
+        "request_id": g.request_id,
+    }

@@ -1,0 +1,142 @@
+"""What is seen of the site from outside: the lines of its log, and what Prometheus reads."""
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+from quart import Quart
+
+from quart_enroll import measures
+from quart_enroll.app import create_app
+from quart_enroll.mongo import Database, open_database
+from quart_enroll.services import pulse
+from tests.people import ADA, PASSWORD, Browser, Clock, config, registration, text
+
+TOKEN = "of-no-use-to-anybody"
+WISH = {"courseID": "1111", "term": "Fall 2026", "section": "02"}
+
+
+@pytest.fixture
+async def watched(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Quart]:
+    """The site with a token for Prometheus, and a quick pulse."""
+    monkeypatch.setattr(pulse, "BEAT", 0.001)
+    app = create_app(config(mongo_uri=mongod, metrics_token=TOKEN), clock=clock)
+    async with app.test_app():
+        yield app
+
+
+@pytest.fixture
+async def eve(watched: Quart) -> Browser:
+    """Ada's browser at the site that is watched."""
+    browser = Browser(watched.test_client())
+    await browser.sign_in(ADA)
+    return browser
+
+
+async def read(browser: Browser) -> dict[str, float]:
+    """Return what Prometheus reads: each line's name and labels, without the server's, and its number."""
+    response = await browser.client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert response.status_code == 200
+    assert response.content_type.startswith("text/plain; version=")
+    lines = [line for line in (await text(response)).splitlines() if not line.startswith("#")]
+    assert all('dyno="' in line for line in lines)
+    pairs = [re.sub(r'dyno="[^"]*",?', "", line).replace("{}", "").rsplit(" ", 1) for line in lines]
+    return {name: float(number) for name, number in pairs}
+
+
+async def counted(browser: Browser, name: str, path: str, **form: str) -> float:
+    """Send the form, and return by how much the number of that name grew."""
+    before = (await read(browser)).get(name, 0)
+    await browser.post(path, form=form)
+    return (await read(browser)).get(name, 0) - before
+
+
+async def test_who_has_no_token_finds_no_such_page(eve: Browser, anyone: Browser) -> None:
+    wrong = ["", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"Basic {TOKEN}", f"Bearer {TOKEN[:-1]}é"]
+    for sent in wrong:
+        assert (await eve.get("/metrics", headers={"Authorization": sent} if sent else {})).status_code == 404
+    for sent in ("Bearer ", "Bearer x"):  # where there is no token none fits
+        assert (await anyone.get("/metrics", headers={"Authorization": sent})).status_code == 404
+
+
+async def test_requests_are_counted_by_endpoint_method_and_status(eve: Browser) -> None:
+    name = 'enroll_requests_total{endpoint="enrollment",method="POST",status="303"}'
+    times = 'enroll_request_seconds_count{endpoint="enrollment"}'
+    before = await read(eve)
+    await eve.post("/enrollment", form=WISH)
+    await eve.get("/nothing/here")
+    await eve.client.open("/nothing/there", method="INVENTED")
+    after = await read(eve)
+    assert after[name] - before.get(name, 0) == 1
+    assert after[times] - before.get(times, 0) == 1
+    nowhere = [name for name in after if 'endpoint="none"' in name and "total" in name]
+    assert sorted(re.findall('method="(.*?)"', " ".join(nowhere))) == ["GET", "other"]
+
+
+async def test_changes_are_counted_by_what_became_of_them(eve: Browser) -> None:
+    enrolled, already = (f'enroll_changes_total{{action="enroll",result="{it}"}}' for it in ("ok", "already_enrolled"))
+    assert await counted(eve, enrolled, "/enrollment", **WISH) == 1
+    assert await counted(eve, already, "/enrollment", **WISH) == 1
+    assert await counted(eve, 'enroll_changes_total{action="drop",result="ok"}', "/enrollment/drop", **WISH) == 1
+    assert await counted(eve, 'enroll_transactions_total{result="committed"}', "/enrollment", **WISH) == 1
+    assert await counted(eve, 'enroll_transactions_total{result="abandoned"}', "/enrollment", **WISH) == 1
+    assert await counted(eve, "enroll_turnstile_wait_seconds_count", "/enrollment/drop", **WISH) == 1
+    assert await counted(eve, "enroll_hash_wait_seconds_count", "/account/delete", password="wrong") == 1
+
+
+async def test_the_pulse_is_told(eve: Browser) -> None:
+    seen = await read(eve)
+    assert seen["enroll_loop_delay_seconds_count"] > 0
+    assert {"enroll_changes_waiting", "enroll_hashes_waiting", "enroll_live_pages"} <= seen.keys()
+    assert 0 <= seen["enroll_catalog_behind_seconds"] < 60
+
+
+async def test_a_change_has_one_line_that_says_who_by_number_and_what_came_of_it(
+    ada: Browser, log: pytest.LogCaptureFixture
+) -> None:
+    await ada.post("/enrollment", form=WISH, headers={"X-Request-ID": "router-number-1"})
+    assert len(log.records) == 1
+    assert re.search(
+        r"event=request request_id=router-number-1 method=POST path=/enrollment status=303 ms=\d+ user_id=1$",
+        log.text.strip(),
+    )
+    await ada.post("/enrollment", form=WISH)
+    assert "code=already_enrolled" in log.text.splitlines()[1]
+
+
+async def test_a_look_has_no_line_and_a_slow_one_has(app: Quart, ada: Browser, log: pytest.LogCaptureFixture) -> None:
+    app.config["SLOW_REQUEST"] = 60
+    for path in ("/", "/courses/", "/enrollment", "/nothing", "/metrics"):
+        await ada.get(path)
+    assert log.text == ""
+    app.config["SLOW_REQUEST"] = 0
+    await ada.get("/courses/")
+    assert "method=GET path=/courses/ status=200" in log.text
+
+
+async def test_the_log_has_nothing_that_somebody_typed(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
+    await anyone.sign_in(ADA)
+    await anyone.sign_in(ADA, "a wrong password")
+    await anyone.post("/register?email=zoe@school.example", form=registration())
+    assert len(log.records) == 3
+    for typed in (ADA.email, ADA.first_name, PASSWORD, "wrong", "zoe", "Adler"):
+        assert typed not in log.text
+
+
+async def test_a_slow_command_is_written_with_its_collection_and_not_with_what_was_asked(
+    mongod: str, log: pytest.LogCaptureFixture
+) -> None:
+    async with open_database(mongod, 20, slow=0) as db:
+        await db.user.find_one({"email": ADA.email})
+    assert 'event="slow command" command=find collection=user ms=' in log.text
+    assert ADA.email not in log.text
+    log.clear()
+    async with open_database(mongod, 20) as db:
+        await db.user.find_one({"email": ADA.email})
+    assert log.text == ""
+
+
+async def test_a_transaction_that_tries_again_is_counted(eve: Browser) -> None:
+    before = (await read(eve))["enroll_transaction_retries_total"]
+    measures.tried_again()
+    assert (await read(eve))["enroll_transaction_retries_total"] - before == 1
