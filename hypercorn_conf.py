@@ -1,14 +1,17 @@
 """How Hypercorn serves the site: `python -m hypercorn -c file:hypercorn_conf.py asgi:app`."""
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
 
 from config import Config
+from quart_enroll import logs
 
 # Each name here becomes an attribute of Hypercorn's configuration and travels to its workers: plain values.
 _config = Config.from_env()
+logs.begin()
 _host = "127.0.0.1" if _config.app_env == "development" else "0.0.0.0"  # noqa: S104  # for Heroku's router
 
 bind = f"{_host}:{_config.port}"
@@ -18,6 +21,7 @@ graceful_timeout = 25  # seconds; Heroku kills after 30
 keep_alive_timeout = 95  # seconds; the router keeps its connections for 90
 backlog = 2048  # with Hypercorn's 100, a crowd that arrives at once waits for the network to try again
 include_server_header = False
+errorlog = logging.getLogger("hypercorn.error")  # in the manner of all other lines
 accesslog = None  # costs a sixth of every request; the site logs what matters
 
 if _config.metrics_token and workers:
@@ -25,4 +29,4 @@ if _config.metrics_token and workers:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="quart-enroll-")
     atexit.register(shutil.rmtree, os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
-del Config, _config, _host, atexit, os, shutil, tempfile
+del Config, _config, _host, atexit, logging, logs, os, shutil, tempfile

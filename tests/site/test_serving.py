@@ -91,3 +91,19 @@ def registration(name: str) -> str:
             "last_name": "Winters",
         }
     )
+
+
+def test_workers_count_together_and_leave_no_folder_behind(tmp_path: Path) -> None:
+    token, log = "of-no-use-to-anybody", tmp_path / "log"
+    nowhere = "mongodb://127.0.0.1:1/?replicaSet=none"  # what is asked here needs no database
+    with server(log, WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=nowhere, TMPDIR=tmp_path) as site:
+        for _ in range(20):  # each on a connection of its own, which one of the two takes up
+            with site.connection():
+                pass
+        with site.connection() as connection:
+            connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+            told = connection.getresponse().read().decode()
+        assert len(list(tmp_path.glob("quart-enroll-*/counter_*.db"))) == 2
+    assert 'endpoint="healthz",method="GET",status="200"} 21.0' in told
+    assert list(tmp_path.glob("quart-enroll-*")) == []
+    assert all(line.startswith("at=") for line in log.read_text().splitlines())
