@@ -77,6 +77,7 @@ def speaking(language: str) -> Iterator[None]:
         _spoken.reset(before)
 
 
+@lru_cache
 def own_name(language: str) -> str:
     """Return what its speakers call the language."""
     name = Locale.parse(language).get_display_name() or language

@@ -16,7 +16,7 @@ import pytest
 from quart import Quart
 from quart.wrappers import Response
 
-from quart_enroll import language
+from quart_enroll import language, rendering
 from quart_enroll.app import create_app
 from quart_enroll.context import EXTENSION
 from quart_enroll.mongo import Database
@@ -155,9 +155,11 @@ class Reading(Browser):
 @pytest.fixture
 def brackets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Brackets]:
     made_up = Brackets()
+    rendering._markup.cache_clear()
     monkeypatch.setitem(language.CATALOGS, MADE_UP, made_up)
     yield made_up
     language._seasons.cache_clear()
+    rendering._markup.cache_clear()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from quart_enroll import mongo
+from quart_enroll.language import Sentence
 from quart_enroll.mail import Postponed, SmtpSender, Undeliverable
 from quart_enroll.models import Notice, Wish
 from quart_enroll.mongo import Database, Session
@@ -62,7 +63,14 @@ def clock() -> Clock:
 
 def notice(user_id: int = ADA.user_id, title: str = "PYT 101", because: str = "") -> Notice:
     return Notice(
-        FALL_MORNING, user_id, "skip" if because else "promote", "1111", title, "Fall 2026", "01", because=because
+        FALL_MORNING,
+        user_id,
+        "skip" if because else "promote",
+        "1111",
+        title,
+        "Fall 2026",
+        "01",
+        because=Sentence(because),
     )
 
 

@@ -55,7 +55,7 @@ async def test_the_page_lists_names_scopes_and_ends_and_ends_a_token(ada: Browse
     mine = await program(app, db, ADA)
     assert await _code(mine) == (200, "")
     page = await ada.read("/account/tokens")
-    for fact in (">program<", "read and enroll", "2026-09-01", "2027-04-01"):
+    for fact in (">program<", "read and enroll", "1 Sept 2026", "Thursday, 1 April 2027, 04:00 (UTC)"):
         assert fact in page
     token_id = re.findall(r'name="token_id" value="(\w+)"', page)[0]
     response = await ada.post("/account/tokens/end", form={"token_id": token_id})
@@ -95,8 +95,8 @@ async def test_what_can_not_be_a_token_is_told_beside_its_field(ada: Browser, db
         ("name", "x" * 51, "At most 50 characters."),
         ("scope", "everything", "Choose what it may do."),
         ("expires_at", "soon", "Enter a day like 2026-12-31."),
-        ("expires_at", "2026-08-31", "Choose a day from today to 2027-09-02."),
-        ("expires_at", "2027-09-03", "Choose a day from today to 2027-09-02."),
+        ("expires_at", "2026-08-31", "Choose a day from today to 2 Sept 2027."),
+        ("expires_at", "2027-09-03", "Choose a day from today to 2 Sept 2027."),
     ]:
         response = await ada.post("/account/tokens", form=FORM | {field: value})
         assert response.status_code == 422
