@@ -100,7 +100,9 @@ async def test_the_week_is_drawn_as_the_times_say(address: str, page: Page, widt
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await expect(page.locator(".is-waiting").first).to_contain_text("waiting")
 
-    await page.emulate_media(media="print")
+    await page.emulate_media(media="print", color_scheme="dark")
+    fill = "getComputedStyle(document.querySelector('.is-enrolled > rect')).fill"
+    assert await page.evaluate(fill) == "rgb(238, 238, 238)"  # paper is white, whatever the screen shows
     await expect(page.locator(".box").first).to_be_visible()
     for hidden in (page.get_by_role("banner"), page.get_by_role("contentinfo"), page.get_by_role("button")):
         assert not any([await one.is_visible() for one in await hidden.all()])
