@@ -1,6 +1,6 @@
 # What one does with this project; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench bench-signin load translations lint clean
+.PHONY: help run test test-fast bench bench-signin load screenshots lighthouse translations lint clean
 
 PYTHON ?= python3.13 python3.12 python3.11 python3 python
 IN_VENV := .venv/bin/python -m
@@ -34,6 +34,12 @@ translations: .venv/ready ## Collect the site's sentences in quart_enroll/transl
 
 load: .venv/ready .venv-load/ready ## Let a crowd in: SCENARIO=RegistrationDay, BrowsingDay or Stampede, STUDENTS=400, TIME=90s
 	@$(IN_VENV) tests.load
+
+screenshots: .venv/ready ## Photograph every page into docs/screenshots.md, with Chromium
+	@$(IN_VENV) tests.browser.screenshots
+
+lighthouse: .venv/ready ## Let Lighthouse judge four pages into docs/lighthouse.md, with Chromium and Node
+	@$(IN_VENV) tests.browser.lighthouse
 
 lint: .venv/ready ## Check style, types and floors
 	@$(IN_VENV) ruff check .

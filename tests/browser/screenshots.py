@@ -1,0 +1,157 @@
+"""Photographs of every page, for the documentation: `make screenshots` makes them anew, on the day's demo school."""
+
+import asyncio
+import base64
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from playwright.async_api import Browser, CDPSession, Page, async_playwright
+
+from quart_enroll.commands.develop import DEMO_PASSWORD
+from tests.browser.demo import PROJECT, demo_site, needed_chromium
+
+FOLDER = PROJECT / "docs" / "screenshots"
+SHAPES = {"phone": 390, "desktop": 1280}
+THEMES = ("light", "dark")
+TALLEST = {"phone": 1800, "desktop": 1500}
+"""Pixels of a page that are shown at most."""
+
+QUALITY = 60
+
+Step = Callable[[Page], Awaitable[object]]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A page: its name, what it shows, who looks at it and where, and what is done there before."""
+
+    name: str
+    words: str
+    who: str
+    path: str
+    steps: tuple[Step, ...] = ()
+
+
+async def _plan(page: Page) -> None:
+    """Plan the first four courses that the page shows."""
+    for number in range(4):
+        await page.get_by_role("article").nth(number).get_by_role("button", name="Add to plan").first.click()
+        await page.get_by_role("button", name="Remove from plan").nth(number).wait_for()
+
+
+def _press(name: str) -> Step:
+    return lambda page: page.get_by_role("button", name=name).first.click()
+
+
+def _open(summary: str) -> Step:
+    return lambda page: page.get_by_text(summary).click()
+
+
+SHOTS = [
+    Shot("home", "Home", "", "/"),
+    Shot("register", "Making an account", "", "/register"),
+    Shot("register-errors", "What is wrong stands on top and beside the field", "", "/register", (_press("Make"),)),
+    Shot("login", "Signing in", "", "/login"),
+    Shot("forgot", "A forgotten password", "", "/password/forgot"),
+    Shot("catalog", "The catalog of a term", "ada", "/courses/"),
+    Shot("search", "Searching and filtering as one types", "ada", "/courses/?q=data&open=y&days=T&days=R&sort=seats"),
+    Shot("nothing-found", "Nothing found, and what to loosen", "ada", "/courses/?q=data&days=S"),
+    Shot("course", "A course with its sections", "ada", "/course/MAT115"),
+    Shot("schedule", "The schedule, with the week at a glance", "ada", "/enrollment"),
+    Shot("first-visit", "The schedule of who has nothing yet", "bob", "/enrollment"),
+    Shot("plan", "A plan for the term that opens next", "ada", "/plan?term={next}"),
+    Shot("history", "What happened", "ada", "/enrollment/history"),
+    Shot("account", "The account", "ada", "/account"),
+    Shot("tokens", "Access tokens for programs", "ada", "/account/tokens"),
+    Shot("delete", "What can’t be undone is asked for", "ada", "/account/delete"),
+    Shot("help", "What students ask", "ada", "/help"),
+    Shot("error", "A page that is not there", "ada", "/courses/Never"),
+    Shot("students", "The registrar’s list", "rita", "/user"),
+    Shot("api", "The documentation of the API", "", "/api/v1/docs"),
+]
+
+
+async def main() -> None:
+    chromium = needed_chromium()
+    FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.glob("*.webp"):
+        old.unlink()
+    with demo_site() as address:
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            for who in dict.fromkeys(shot.who for shot in SHOTS):
+                await _photograph(browser, address, who)
+            await browser.close()
+    (FOLDER.parent / "screenshots.md").write_text(_document(), "utf-8")
+    size = sum(file.stat().st_size for file in FOLDER.glob("*.webp"))
+    print(f"{len(SHOTS)} pages in docs/screenshots.md, {size / 1e6:.1f} MB")
+
+
+async def _photograph(browser: Browser, address: str, who: str) -> None:
+    """Take the pictures that this person sees."""
+    context = await browser.new_context(viewport={"width": SHAPES["desktop"], "height": 800}, reduced_motion="reduce")
+    page = await context.new_page()
+    camera = await context.new_cdp_session(page)
+    if who:
+        await page.goto(f"{address}/login")
+        await page.get_by_label("Email").fill(f"{who}@school.example")
+        await page.get_by_label("Password").fill(DEMO_PASSWORD)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_text("You are signed in").wait_for()
+    following = await _next_term(page, address)
+    if who == "ada":
+        await page.goto(f"{address}/courses/{following}?q=introduction")
+        await _plan(page)
+        await page.goto(address)
+    for shot in SHOTS:
+        if shot.who == who:
+            await page.goto(address + shot.path.format(next=following))
+            for step in shot.steps:
+                await step(page)
+            await _take(page, camera, shot.name)
+    await context.close()
+
+
+async def _take(page: Page, camera: CDPSession, name: str) -> None:
+    for shape, width in SHAPES.items():
+        for theme in THEMES:
+            await page.set_viewport_size({"width": width, "height": 800})
+            await page.emulate_media(color_scheme=theme)
+            await page.locator(f"html[data-bs-theme={theme}]").wait_for()
+            height = min(await page.evaluate("document.documentElement.scrollHeight"), TALLEST[shape])
+            clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+            options = {"format": "webp", "quality": QUALITY, "captureBeyondViewport": True, "clip": clip}
+            taken = await camera.send("Page.captureScreenshot", options)
+            (FOLDER / f"{name}-{shape}-{theme}.webp").write_bytes(base64.b64decode(taken["data"]))
+
+
+async def _next_term(page: Page, address: str) -> str:
+    """Return the name of the last term, which opens next."""
+    found = await (await page.request.get(f"{address}/api/v1/terms")).text()
+    return re.findall(r'"term":"([^"]+)"', found)[-1]
+
+
+def _document() -> str:
+    """Return the page that shows all pictures."""
+    pages = "\n".join(_chapter(shot) for shot in SHOTS)
+    return (
+        "# How it looks\n\n"
+        "Every page on a desktop and on a phone, in light and in dark. `make screenshots` takes these pictures anew,\n"
+        "of the demo school that it makes for the day.\n"
+        f"{pages}"
+    )
+
+
+def _chapter(shot: Shot) -> str:
+    images = "\n".join(
+        f'<img src="screenshots/{shot.name}-{shape}-{theme}.webp" alt="{shot.words}: {shape}, {theme}" '
+        f'width="{480 if shape == "desktop" else 180}">'
+        for shape in reversed(SHAPES)
+        for theme in THEMES
+    )
+    return f"\n## {shot.words}\n\n{images}\n"
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
