@@ -1,6 +1,6 @@
 # What one does with this project; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench bench-signin load screenshots lighthouse translations lint clean
+.PHONY: help run test test-fast bench bench-signin load dynos screenshots lighthouse translations lint clean
 
 PYTHON ?= python3.13 python3.12 python3.11 python3 python
 IN_VENV := .venv/bin/python -m
@@ -21,6 +21,9 @@ test-fast: .venv/ready ## Run the tests that need no database, in seconds
 
 bench: .venv/ready .venv-bench/ready ## Measure pages, crowds, open pages and memory beside the Flask site; QUICK=1 in two minutes
 	@$(IN_VENV) tests.bench
+
+dynos: .venv/ready ## Replace dynos under load, behind a router like Heroku's, in half a minute (needs nginx)
+	@$(IN_VENV) pytest tests/failure/dynos.py
 
 bench-signin: .venv/ready ## Measure how long others wait while 150 people sign in at once
 	@$(IN_VENV) tests.bench.signin

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quart_enroll.commands.children import child
-from tests.local import PROJECT, SERVER, environment, free_port
+from tests.local import PROJECT, SERVER, descendants, environment, free_port
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds for a process to start on a busy machine."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """One process of the site; the operating system forgets its connections with it."""
+    """One process of the site, with its workers if it has any; the operating system forgets its connections with it."""
 
     popen: subprocess.Popen[bytes]
     port: int
@@ -27,6 +27,11 @@ class Process:
     def kill(self) -> None:
         """End it as a power cut would: nothing is finished, nobody is told."""
         os.kill(self.popen.pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask all its processes to stop, as Heroku does."""
+        for pid in (self.popen.pid, *descendants(self.popen.pid)):
+            os.kill(pid, signal.SIGTERM)
 
     async def takes_requests(self) -> None:
         """Wait until it listens."""
@@ -40,11 +45,11 @@ class Process:
         raise AssertionError(f"The server did not start:\n{self.log.read_text()}")
 
 
-def start(stack: ExitStack, folder: Path, uri: str) -> Process:
-    """Start a process of the site for as long as the stack lasts; it needs a moment until it listens."""
+def start(stack: ExitStack, folder: Path, uri: str, **settings: object) -> Process:
+    """Start a server of the site for as long as the stack lasts; it needs a moment until it listens."""
     port = free_port()
     log = folder / f"server-{port}.log"
-    environ = environment(PORT=port, MONGO_URI=uri)
+    environ = environment(PORT=port, MONGO_URI=uri, **settings)
     with open(log, "wb") as output:  # the process goes on with its own copy
         running = child(SERVER, output=output, environ=environ, cwd=PROJECT)
         return Process(stack.enter_context(running), port, log)

@@ -1,0 +1,107 @@
+"""Dynos come and go behind a router while a crowd enrolls, as when Heroku restarts them: `make dynos`.
+
+Each dyno is started as the Procfile says, with two processes. When one has to stop, the router gives it no new requests
+from that moment, all its processes are sent SIGTERM, and another one starts, all of it as Heroku does.
+"""
+
+import asyncio
+import random
+import shlex
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from quart_enroll.mongo import Database, open_database
+from tests.crowd import Crowd, exchange, sign_in
+from tests.failure.router import find_nginx, router
+from tests.failure.school import disagreements, open_school, read_all
+from tests.failure.servers import Process, start
+from tests.failure.students import Told, register
+from tests.local import PROJECT, SERVER, quart, with_database
+
+STOPS = 4
+STUDENTS = 60
+SEATS = 20
+
+KILLED_AFTER = 30.0
+"""Seconds that Heroku gives a dyno to stop."""
+
+SETTINGS = {"APP_ENV": "production", "WEB_CONCURRENCY": 2, "PASSWORD_THREADS": 1, "DATABASE_TIMEOUT": 20}
+"""More patience with the database than by default: dynos that start leave it little of two cores."""
+
+
+@pytest.fixture
+def uri(mongod: str) -> str:
+    return with_database(mongod, "enroll_dynos")
+
+
+@pytest.fixture
+async def db(uri: str) -> AsyncIterator[Database]:
+    async with open_database(uri, 20) as db:
+        await db.client.drop_database(db.name)
+        yield db
+        await db.client.drop_database(db.name)
+
+
+@pytest.mark.timeout(300)  # half a minute on two idle cores
+async def test_nothing_is_lost_and_nobody_sees_a_fault_when_dynos_are_replaced(
+    db: Database, uri: str, tmp_path: Path
+) -> None:
+    if (nginx := find_nginx()) is None:
+        pytest.skip("there is no nginx (on Debian and Ubuntu: apt install nginx-light)")
+    courseIDs = [f"C{number:02}" for number in range(STOPS)]
+    await open_school(db, courseIDs, capacity=SEATS, waitlist_capacity=SEATS)
+    students = [replace(one, cookie=f"__Host-{one.cookie}") for one in await sign_in(db, range(1, STUDENTS + 1))]
+    told, chance = Told(), random.Random()  # noqa: S311  # other moments each time
+    stopping: list[asyncio.Task[None]] = []
+    with ExitStack() as stack:
+        victim, other = (start(stack, tmp_path, uri, **SETTINGS) for _ in range(2))
+        for dyno in (victim, other):
+            await dyno.takes_requests()
+        front = stack.enter_context(router(nginx, tmp_path / "nginx", [victim.port, other.port]))
+        await _assert_known_by_the_routers_number(front.port)
+        crowd = Crowd([front.port])
+        async with asyncio.TaskGroup() as stampede:
+            before: list[asyncio.Task[None]] = []
+            for courseID in courseIDs:
+                acts = [stampede.create_task(register(crowd, student, courseID, told)) for student in students]
+                await crowd.answered(len(crowd.answers) + chance.randrange(STUDENTS))
+                assert not all(act.done() for act in acts)
+                await front.lead_to([other.port])
+                victim.stop()
+                stopping.append(stampede.create_task(_ends_well(victim)))
+                after = start(stack, tmp_path, uri, **SETTINGS)
+                await after.takes_requests()
+                await front.lead_to([other.port, after.port])
+                victim, other = other, after
+                await asyncio.gather(*before)
+                before = acts
+    print(crowd.report())  # noqa: T201  # shown with -s
+    assert [answer for answer in crowd.answers if answer.status not in (303, 409)] == []
+    assert crowd.cuts == 0
+    rows = await read_all(db)
+    assert told.broken(rows) == []
+    assert disagreements(rows) == []
+    checked = await asyncio.to_thread(quart, "check-seats", MONGO_URI=uri)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_a_dyno_here_is_started_as_heroku_starts_it() -> None:
+    [web] = [line for line in (PROJECT / "Procfile").read_text("utf-8").splitlines() if line.startswith("web: ")]
+    assert shlex.split(web)[2:] == list(SERVER[1:])
+
+
+async def _ends_well(dyno: Process) -> None:
+    async with asyncio.timeout(KILLED_AFTER):
+        assert await asyncio.to_thread(dyno.popen.wait, KILLED_AFTER) == 0
+    assert "Traceback" not in dyno.log.read_text()
+
+
+async def _assert_known_by_the_routers_number(port: int) -> None:
+    """See that what the router says of a request arrives: it came by https, and has a number."""
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    status, headers, _ = await exchange(port, request)
+    assert (status, len(headers["x-request-id"])) == (200, 32)

@@ -1,0 +1,97 @@
+"""nginx in the part of Heroku's router: its headers, its limit of 30 seconds, and no request is ever sent twice."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from quart_enroll.commands.children import child
+from tests.crowd import exchange
+from tests.local import free_port, wait_for_port
+
+CONFIGURATION = """
+daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1; {root}
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  upstream dynos {{ {dynos} keepalive 64; }}
+  server {{
+    listen 127.0.0.1:{port} backlog=2048;
+    location = /which-configuration {{ return 200 "{number}"; }}
+    location / {{
+      proxy_pass http://dynos;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto https;
+      proxy_set_header X-Forwarded-Port 443;
+      proxy_set_header X-Request-ID $request_id;
+      proxy_set_header Via "1.1 heroku-router";
+      proxy_connect_timeout 5s;
+      proxy_read_timeout 30s;
+      proxy_next_upstream off;
+      proxy_buffering off;
+    }}
+  }}
+}}
+"""
+
+
+def find_nginx() -> str | None:
+    """Return where nginx is, or None; Debian keeps it where only root looks."""
+    return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+
+
+@dataclass
+class Router:
+    """The router, which listens on `port` and gives requests to the servers on the ports `dynos`."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    port: int
+    dynos: list[int] = field(default_factory=list)
+    number: int = 0
+
+    async def lead_to(self, dynos: Iterable[int]) -> None:
+        """Give new requests to these servers alone; those under way are answered by whoever has them."""
+        self.dynos, self.number = list(dynos), self.number + 1
+        _write(self.folder, self.port, self.dynos, self.number)
+        self.process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(20):
+            while await self._which() != self.number:  # noqa: ASYNC110  # nginx tells nobody when it has read it
+                await asyncio.sleep(0.01)
+
+    async def _which(self) -> int:
+        """Return the number of the configuration by which a new connection is treated."""
+        request = b"GET /which-configuration HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        with suppress(OSError):
+            return int((await exchange(self.port, request))[2])
+        return -1
+
+
+@contextmanager
+def router(nginx: str, folder: Path, dynos: Iterable[int]) -> Iterator[Router]:
+    """Run the router for as long as the block lasts."""
+    folder.mkdir()
+    port, log = free_port(), folder / "output"
+    _write(folder, port, dynos, 0)
+    command = [nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", str(folder / "error.log")]
+    with ExitStack() as stack:
+        output = stack.enter_context(open(log, "wb"))
+        process = stack.enter_context(child(command, output=output))
+        wait_for_port(process, port, log)
+        yield Router(process, folder, port, list(dynos))
+
+
+def _write(folder: Path, port: int, dynos: Iterable[int], number: int) -> None:
+    servers = " ".join(f"server 127.0.0.1:{dyno} max_fails=0;" for dyno in dynos)
+    root = "user root;" if os.geteuid() == 0 else ""  # else its worker may not enter the folder of a test
+    text = CONFIGURATION.format(folder=folder, root=root, dynos=servers, port=port, number=number)
+    (folder / "nginx.conf").write_text(text)
