@@ -1,6 +1,7 @@
 """Asking once more before what can't be undone: to withdraw, and to leave a seat or a place to those behind."""
 
 from quart_enroll.context import catalog, now
+from quart_enroll.language import gettext
 from quart_enroll.models import Wish
 from quart_enroll.rendering import render
 
@@ -10,17 +11,20 @@ async def before_drop(wish: Wish) -> str:
     offered = await catalog()
     title = _title(wish, {course.courseID: course.title for course in offered.courses})
     if any(term.term == wish.term and now() >= term.drop_deadline for term in offered.terms):
-        sentence = "It stays on your schedule with a W, without credits, and you can’t take it back."
-        return _page("enrollment_drop", wish, f"Withdraw from {title}?", sentence, "Withdraw", "Keep it")
-    sentence = "Others wait for it: your seat goes to the first of them at once, and you can’t get it back."
-    return _page("enrollment_drop", wish, f"Drop {title}?", sentence, "Drop", "Keep it")
+        heading = gettext("Withdraw from %(title)s?", title=title)
+        sentence = gettext("It stays on your schedule with a W, without credits, and you can’t take it back.")
+        return _page("enrollment_drop", wish, heading, sentence, gettext("Withdraw"), gettext("Keep it"))
+    heading = gettext("Drop %(title)s?", title=title)
+    sentence = gettext("Others wait for it: your seat goes to the first of them at once, and you can’t get it back.")
+    return _page("enrollment_drop", wish, heading, sentence, gettext("Drop"), gettext("Keep it"))
 
 
 async def before_leaving(wish: Wish) -> str:
     """Ask whether the student really leaves the line."""
     title = _title(wish, {course.courseID: course.title for course in (await catalog()).courses})
-    sentence = "Your place goes to those behind you. Who joins again stands at the end."
-    return _page("waitlist_leave", wish, f"Leave the waitlist of {title}?", sentence, "Leave", "Stay in line")
+    heading = gettext("Leave the waitlist of %(title)s?", title=title)
+    sentence = gettext("Your place goes to those behind you. Who joins again stands at the end.")
+    return _page("waitlist_leave", wish, heading, sentence, gettext("Leave"), gettext("Stay in line"))
 
 
 def _title(wish: Wish, titles: dict[str, str]) -> str:
