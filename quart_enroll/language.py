@@ -4,16 +4,16 @@
 as they are when a process starts, so that no compiled file can be missing or old.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
-from typing import TypeAlias
+from typing import ParamSpec, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -22,6 +22,9 @@ from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 ENGLISH = "en"
 FOLDER = Path(__file__).parent / "translations"
@@ -159,6 +162,23 @@ def plural(one: str, many: str, number: int, /, **values: Value) -> Sentence:
     sentence = Sentence(one, number=number, **values)
     sentence.plural = many
     return sentence
+
+
+def cached(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Keep what a function returns, as lru_cache does, but for each language: what it returns has words in it."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @lru_cache(most)
+        def kept(_: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            return function(*args, **kwargs)
+
+        @wraps(function)
+        def asked(*args: P.args, **kwargs: P.kwargs) -> T:
+            return kept(spoken(), *args, **kwargs)  # type: ignore[arg-type]  # what lru_cache's types forget
+
+        return asked
+
+    return decorate
 
 
 def translated(message: str) -> str:

@@ -46,7 +46,7 @@ class Kept(Extension):
         line = next(parser.stream).lineno
         facts = parser.parse_tuple()
         body = parser.parse_statements(("name:endkept",), drop_needle=True)
-        place = nodes.Const(f"{parser.name}:{line}")
+        place = nodes.Const(f"{parser.name}:{parser.free_identifier().name}")
         return nodes.CallBlock(self.call_method("_part", [place, facts]), [], [], body).set_lineno(line)
 
     def forget(self) -> None:

@@ -1,9 +1,8 @@
 """The catalog of a term, looked through; and one course of it."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -13,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from quart_enroll import auth
 from quart_enroll.context import catalog, now
 from quart_enroll.forms.search import SearchForm
+from quart_enroll.language import cached
 from quart_enroll.models import Term
 from quart_enroll.pages import standing
 from quart_enroll.pages.rows import Common, Row, common, since
@@ -20,7 +20,7 @@ from quart_enroll.pages.rows import rows as own_rows
 from quart_enroll.pages.standing import Standing
 from quart_enroll.pages.windows import window
 from quart_enroll.prepared import same_for_all
-from quart_enroll.rendering import is_overridden, render, variant
+from quart_enroll.rendering import is_overridden, render
 from quart_enroll.repositories.students import Facts
 from quart_enroll.services import search, terms
 from quart_enroll.services.catalog import Catalog
@@ -79,7 +79,7 @@ async def courses(term: str | None = None) -> str:
     chosen = terms.find(term, coming, moment) if term else offered.current_term(moment)
     if chosen is None:  # a school without terms
         return render("courses.html", courses=True, course_data=[], term="", terms=[], rows=[])
-    look = _look(offered, chosen.term, tuple(request.args.items(multi=True)), variant())
+    look = _look(offered, chosen.term, tuple(request.args.items(multi=True)))
     page, rows = await _shown(offered, chosen, look, moment)
     # A page of what fits is nobody else's.
     drawn = None if look.form.fits.data else (look, request.path, page.number, *(one.key for one in rows))
@@ -102,8 +102,8 @@ async def courses(term: str | None = None) -> str:
     )
 
 
-@lru_cache(256)
-def _look(offered: Catalog, name: str, given: tuple[tuple[str, str], ...], variant: Hashable) -> Look:
+@cached(256)
+def _look(offered: Catalog, name: str, given: tuple[tuple[str, str], ...]) -> Look:
     """Look through the term of that name; what many ask of the same catalog is found once."""
     term = _term(offered, name)
     form = SearchForm.from_address(given, search.subjects(offered, term), search.credits(offered, term))
@@ -129,12 +129,12 @@ async def _shown(offered: Catalog, term: Term, look: Look, moment: datetime) -> 
     return page, _same_rows(offered, term.term, begun, page, known)
 
 
-@lru_cache(256)
+@cached(256)
 def _common_page(offered: Catalog, name: str, begun: datetime, part: Shown) -> Page[Common]:
     return _in_common(_term(offered, name), begun, part)
 
 
-@lru_cache(2000)
+@cached(2000)
 def _same_rows(offered: Catalog, name: str, begun: datetime, page: Page[Common], known: Facts | None) -> Sequence[Row]:
     """Return the rows of a page for who looks at it again, or of a visitor's page."""
     term = _term(offered, name)

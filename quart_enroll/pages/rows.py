@@ -7,8 +7,8 @@ import re
 from collections.abc import Hashable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 
+from quart_enroll.language import cached
 from quart_enroll.models import Course, Section, Term
 from quart_enroll.pages import choices
 from quart_enroll.pages.choices import Choice
@@ -77,7 +77,7 @@ def since(term: Term, now: datetime) -> datetime:
     return max((one for one in boundaries if one <= now), default=min(boundaries) - timedelta(days=1))
 
 
-@lru_cache(10_000)
+@cached(10_000)
 def common(term: Term, found: Found, now: datetime, *, signed_in: bool) -> Common:
     """Return the row of who has nothing yet; while a row stays as it is, other catalogs have the same one."""
     nothing = Standing(taken=[] if signed_in else None)

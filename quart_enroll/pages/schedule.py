@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from quart_enroll.context import catalog, database, now
+from quart_enroll.language import cached
 from quart_enroll.models import ScheduledCourse, SectionKey, Term, User
 from quart_enroll.pages import alerts, calendar, week
 from quart_enroll.pages.choices import Button, drop_button, leave_button
+from quart_enroll.pages.rows import since
 from quart_enroll.pages.standing import Place, facts, places
 from quart_enroll.pages.week import Drawing
 from quart_enroll.pages.windows import window
@@ -36,9 +39,9 @@ class Row:
     button: Button | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Plan:
-    """One term of a student; with the week while it goes on."""
+    """One term of a student; with the week while it goes on. Equal to itself alone."""
 
     term: Term
     rows: Sequence[Row]
@@ -51,6 +54,14 @@ class Plan:
         return sum(row.course.credits for row in self.rows if row.course.status == "enrolled")
 
 
+class Phase(NamedTuple):
+    """How far a term is: since `begun` the same can be done in it."""
+
+    term: Term
+    begun: datetime
+    goes_on: bool
+
+
 async def page(user: User) -> str:
     """Return the student's schedule: the terms to come, then the earlier ones, the latest of them first."""
     moment = now()
@@ -61,8 +72,7 @@ async def page(user: User) -> str:
     found = await enrollments.schedule(database(), user.user_id, [term.term for term in shown])
     mine = await facts(user.user_id)
     waiting = await places(user.user_id, mine, shown)
-    plans = [_plan(term, found, waiting, offered, moment) for term in shown]
-    plans = [plan for plan in plans if plan.rows or plan.lines]
+    plans = _plans(tuple(found), tuple(waiting), offered, _phases(shown, moment))
     classes = [row.course for plan in plans for row in plan.rows if row.course.status == "enrolled"]
     seated = [SectionKey(course.enrolled_term, course.courseID, course.section) for course in classes]
     asked = alerts.shown(mine.alerts, offered, moment, seated)
@@ -80,18 +90,29 @@ async def page(user: User) -> str:
     )
 
 
-def _plan(
-    term: Term,
-    found: Sequence[ScheduledCourse],
-    waiting: Sequence[Place],
-    offered: Catalog,
-    moment: datetime,
-) -> Plan:
-    rows = [_row(term, course, offered, moment) for course in found if course.enrolled_term == term.term]
+def _phases(shown: Sequence[Term], moment: datetime) -> tuple[Phase, ...]:
+    return tuple(Phase(term, since(term, moment), _goes_on(term, moment)) for term in shown)
+
+
+def _goes_on(term: Term, moment: datetime) -> bool:
+    return moment < term.withdraw_deadline or term.local(moment).date() <= term.last_day
+
+
+@cached(1000)
+def _plans(
+    found: tuple[ScheduledCourse, ...], waiting: tuple[Place, ...], offered: Catalog, phases: tuple[Phase, ...]
+) -> tuple[Plan, ...]:
+    """Return the terms in which there is something; for who looks again, nothing is worked out again."""
+    plans = [_plan(phase, found, waiting, offered) for phase in phases]
+    return tuple(plan for plan in plans if plan.rows or plan.lines)
+
+
+def _plan(phase: Phase, found: Sequence[ScheduledCourse], waiting: Sequence[Place], offered: Catalog) -> Plan:
+    term, moment = phase.term, phase.begun
+    rows = [_row(term, course, moment) for course in found if course.enrolled_term == term.term]
     lines = [_line(place, offered) for place in waiting if place.waiting.key.term == term.term]
-    goes_on = moment < term.withdraw_deadline or term.local(moment).date() <= term.last_day
     entries = [*map(_enrolled, rows), *(entry for line in lines for entry in _waiting(line, offered))]
-    return Plan(term, rows, lines, week.draw(entries) if goes_on and entries else None)
+    return Plan(term, rows, lines, week.draw(entries) if phase.goes_on and entries else None)
 
 
 def _row(term: Term, course: ScheduledCourse, offered: Catalog, moment: datetime) -> Row:

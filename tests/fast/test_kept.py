@@ -1,0 +1,75 @@
+"""Parts of pages that are kept: drawn once for the same facts, and with each visitor's own token."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from quart import Quart
+
+from quart_enroll import rendering
+from quart_enroll.rendering import init_app, render
+
+
+class School:
+    """An application with one template, which counts how often its part is drawn."""
+
+    def __init__(self, folder: Path) -> None:
+        self.app = Quart("school", template_folder=None)
+        self.tokens: Iterator[str] = iter(())
+        self.template = folder / "page.html"
+        init_app(self.app, folder, dict, lambda: next(self.tokens))
+        self.drawn = 0
+
+    def count(self) -> str:
+        self.drawn += 1
+        return f"drawing {self.drawn}"
+
+    async def show(self, **names: object) -> str:
+        async with self.app.app_context():
+            return render("page.html", count=self.count, **names)
+
+
+@pytest.fixture
+def school(tmp_path: Path) -> School:
+    school = School(tmp_path)
+    school.template.write_text("{% kept who, term %}{{ count() }} for {{ who }}{% endkept %}")
+    return school
+
+
+async def test_the_same_facts_are_drawn_once(school: School) -> None:
+    shown = [await school.show(who=who) for who in ("<ada>", "bob", "<ada>")]
+    assert shown == ["drawing 1 for &lt;ada&gt;", "drawing 2 for bob", "drawing 1 for &lt;ada&gt;"]
+
+
+async def test_what_depends_on_none_is_drawn_each_time(school: School) -> None:
+    school.template.write_text("{% kept none %}{{ count() }}{% endkept %}")
+    assert [await school.show() for _ in range(2)] == ["drawing 1", "drawing 2"]
+
+
+async def test_two_parts_of_a_page_are_two(school: School) -> None:
+    school.template.write_text("{% kept 1 %}{{ count() }}{% endkept %}{% kept 1 %}{{ count() }}{% endkept %}")
+    assert await school.show() == "drawing 1drawing 2"
+
+
+async def test_each_visitor_has_a_token_of_their_own(school: School) -> None:
+    school.template.write_text("{% kept 1 %}{{ csrf_token() }} {{ csrf_token() }}{% endkept %}")
+    school.tokens = iter(["adas", "bobs"])
+    assert [await school.show() for _ in range(2)] == ["adas adas", "bobs bobs"]
+
+
+async def test_a_page_without_a_form_needs_no_token(school: School) -> None:
+    assert await school.show(who="ada") == "drawing 1 for ada"  # there is no token to be had
+
+
+async def test_what_was_not_shown_for_longest_makes_room(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "MOST_KEPT", 2)
+    for who in ("ada", "bob", "ada", "rita", "ada", "bob"):
+        await school.show(who=who)
+    assert school.drawn == 4
+
+
+async def test_a_template_that_has_changed_is_drawn_anew(school: School) -> None:
+    school.app.config["TEMPLATES_AUTO_RELOAD"] = True
+    await school.show(who="ada")
+    school.app.jinja_env.compile("another template")
+    assert await school.show(who="ada") == "drawing 2 for ada"
