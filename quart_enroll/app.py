@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -84,7 +85,9 @@ class Enroll(Quart):
         match scope["type"]:
             case "http":
                 if answer := self._prepared(scope):
-                    await prepared.send(answer, scope, send)
+                    began = monotonic()
+                    status = await prepared.send(answer, scope, send)
+                    watch.count(self, "prepared", scope["method"], status, monotonic() - began)
                 else:
                     await super().asgi_app(proxies.believe(scope, self.config["PROXIES"]), receive, send)
             case "websocket":

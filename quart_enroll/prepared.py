@@ -141,8 +141,8 @@ def key_of(scope: Any, languages: tuple[str, ...]) -> Key | None:
     return scope["root_path"], scope["path"], scope["query_string"], reader.wanted("", accepted or "", languages)
 
 
-async def send(answer: Answer, scope: Any, send_event: Callable[[Any], Awaitable[None]]) -> None:
-    """Send the answer as the request wants it."""
+async def send(answer: Answer, scope: Any, send_event: Callable[[Any], Awaitable[None]]) -> int:
+    """Send the answer as the request wants it, and return the status."""
     asked: dict[bytes, bytes] = dict(scope["headers"])
     number = request_number(asked.get(b"x-request-id", b"").decode("latin-1")).encode()
     headers, body, status = [*answer.headers, (b"x-request-id", number)], answer.body, 200
@@ -157,6 +157,7 @@ async def send(answer: Answer, scope: Any, send_event: Callable[[Any], Awaitable
     await send_event({"type": "http.response.start", "status": status, "headers": headers})
     # To HEAD too, like the framework: the server knows that it must not go out.
     await send_event({"type": "http.response.body", "body": body, "more_body": False})
+    return status
 
 
 def request_number(given: str) -> str:

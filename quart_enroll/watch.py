@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
-from quart import current_app, g, request
+from quart import Quart, current_app, g, request
 from quart.typing import ResponseTypes
 from structlog.contextvars import bind_contextvars
 
@@ -38,11 +38,16 @@ def note(**facts: str) -> None:
 def answered(response: ResponseTypes) -> None:
     """Count the request, and write its line when something was changed, refused or slow."""
     seconds = monotonic() - g.began
-    config, status = current_app.config, response.status_code
-    if config["METRICS_TOKEN"]:
-        measures.answered(request.endpoint or "none", request.method, status, seconds)
-    if (level := _level(status, slow=seconds >= config["SLOW_REQUEST"])) is not None:
+    status = response.status_code
+    count(current_app, request.endpoint or "none", request.method, status, seconds)
+    if (level := _level(status, slow=seconds >= current_app.config["SLOW_REQUEST"])) is not None:
         logger.log(level, "request", extra=_facts(status, seconds))
+
+
+def count(app: Quart, endpoint: str, method: str, status: int, seconds: float) -> None:
+    """Count a request that `app` answered, if anybody reads the counts."""
+    if app.config["METRICS_TOKEN"]:
+        measures.answered(endpoint, method, status, seconds)
 
 
 def path() -> str:

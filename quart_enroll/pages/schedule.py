@@ -109,7 +109,7 @@ def _plans(
 
 def _plan(phase: Phase, found: Sequence[ScheduledCourse], waiting: Sequence[Place], offered: Catalog) -> Plan:
     term, moment = phase.term, phase.begun
-    rows = [_row(term, course, moment) for course in found if course.enrolled_term == term.term]
+    rows = [_row(term, course, offered, moment) for course in found if course.enrolled_term == term.term]
     lines = [_line(place, offered) for place in waiting if place.waiting.key.term == term.term]
     entries = [*map(_enrolled, rows), *(entry for line in lines for entry in _waiting(line, offered))]
     return Plan(term, rows, lines, week.draw(entries) if phase.goes_on and entries else None)
