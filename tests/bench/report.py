@@ -75,7 +75,7 @@ def markdown(facts: dict[str, Any], rows: Sequence[Row], worse: Sequence[str]) -
         missed(rows)[-1],
     ]
     if worse:
-        lines += ["", "Worse than in the run before on such a machine:", "", *(f"- {sentence}" for sentence in worse)]
+        lines += ["", "Not as it should be:", "", *(f"- {sentence}" for sentence in worse)]
     return "\n".join([*lines, ""])
 
 
