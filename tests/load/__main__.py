@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -78,6 +79,8 @@ def main() -> None:
         print(f"{name}: {students} students, {seconds:g} s, {target.host}", flush=True)
         wrong = _run(scenario, target, students, seconds, folder, report)
         wrong += _look_into_the_books(target, folder)
+        if target.site:
+            shutil.copyfile(target.site.log, REPORTS / f"{name}.log")
     print(f"The report with its charts: {report.relative_to(PROJECT)}")
     print("\n".join(wrong) or "Nobody is over-seated, lost, or was answered with 5xx.")
     sys.exit(1 if wrong else 0)
@@ -150,7 +153,9 @@ def _look_into_the_books(target: Target, folder: Path) -> list[str]:
         wrong.append("check-seats found something.")
     if not told:
         wrong.append("Nobody was told anything: the crowd did not work.")
-    return wrong + (target.site.trouble()[:10] if target.site else [])
+    if target.site and (trouble := target.site.trouble()):
+        print(f"Worth a look, in the site's log: {len(trouble)} lines of faults, the first: {trouble[0]}")
+    return wrong
 
 
 if __name__ == "__main__":
