@@ -90,6 +90,8 @@ def _check_room(keys: frozenset[SectionKey]) -> None:
 
 
 def _leave(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()  # a client that hung up is told nothing any more, not even that the rules said no
     for key in _changes.pop(task):
         _crowds[key] -= 1
         if not _crowds[key]:
