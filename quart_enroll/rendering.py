@@ -53,7 +53,7 @@ class Kept(Extension):
         self._parts.clear()
 
     def _part(self, place: str, facts: Hashable, caller: Callable[[], Markup]) -> Markup:
-        if facts is None:
+        if facts is None or not cast(PageEnvironment, self.environment).keeps:
             return caller()
         key = (place, facts, variant())
         if (part := self._parts.get(key)) is not None:
@@ -66,10 +66,14 @@ class Kept(Extension):
 
 
 class PageEnvironment(Environment):
-    """A Jinja environment that does not await: Quart's own takes twice the time for the same page."""
+    """A Jinja environment that does not await: Quart's own takes twice the time for the same page.
+
+    It keeps no parts where a school has templates of its own, which may show whatever a request says.
+    """
 
     def __init__(self, app: Quart, **options: Any) -> None:
         super().__init__(**options)
+        self.keeps = not app.config["TEMPLATE_OVERRIDES"]
         self.filters |= {"mark": mark, "number": language.decimal, "term": term, "moment": spoken, "day": language.day}
         self.policies["ext.i18n.trimmed"] = True
         # Not those that the extension would install: they make markup of each text anew, at a third of a page's price.

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
-from quart import request, url_for
+from quart import current_app, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from quart_enroll import auth
@@ -84,7 +84,8 @@ async def courses(term: str | None = None) -> str:
     # A page of what fits is nobody else's.
     drawn = None if look.form.fits.data else (look, request.path, page.number, *(one.key for one in rows))
     closed = window(chosen, moment)
-    if auth.user() is None and not (closed and closed.opens):  # who counts down to the opening has a clock of its own
+    # Who counts down to the opening has a clock of its own, and a school's own templates may show what they like.
+    if auth.user() is None and not (closed and closed.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
         same_for_all(offered)
     return render(
         "courses.html",
