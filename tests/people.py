@@ -85,6 +85,8 @@ def config(**settings: Any) -> Config:
             "secret_key": "a key that only the tests know, and long",
             "password_method": METHOD,
             "password_threads": 2,
+            "slow_request": 30,  # a machine may be busy; the log is then as it would be otherwise
+            "slow_query": 30,
         }
         | settings
     )
