@@ -48,7 +48,8 @@ class Site:
     def trouble(self) -> list[str]:
         """Return the lines of the log that tell of faults."""
         lines = self.log.read_text(errors="replace").splitlines()
-        return [line for line in lines if "failed:" in line or "database away" in line or "Traceback" in line]
+        signs = ("failed:", "status=5", "Traceback")
+        return [line for line in lines if any(sign in line for sign in signs)]
 
 
 @contextmanager
