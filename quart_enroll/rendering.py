@@ -27,8 +27,8 @@ from quart_enroll.models import SectionKey
 EXTENSION = "quart_enroll.rendering"
 TEMPLATES = Path(__file__).parent / "templates"
 
-MOST_KEPT = 4000
-"""Parts of pages that a process keeps; what was not shown for longest makes room for the next one."""
+MOST_KEPT = 8_000_000
+"""Characters, of two bytes each, of parts of pages that a process keeps; what was not shown for longest makes room."""
 
 TOKEN = secrets.token_hex(16)
 """Stands in a page for the visitor's token until it is ready; nobody who writes a title or a name can know it."""
@@ -42,6 +42,7 @@ class Kept(Extension):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self._parts: OrderedDict[Hashable, Markup] = OrderedDict()
+        self._size = 0
 
     def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
@@ -52,6 +53,7 @@ class Kept(Extension):
 
     def forget(self) -> None:
         self._parts.clear()
+        self._size = 0
 
     def _part(self, place: str, facts: Hashable, caller: Callable[[], Markup]) -> Markup:
         if facts is None or not cast(PageEnvironment, self.environment).keeps:
@@ -61,8 +63,9 @@ class Kept(Extension):
             self._parts.move_to_end(key)
             return part
         part = self._parts[key] = caller()
-        if len(self._parts) > MOST_KEPT:
-            self._parts.popitem(last=False)
+        self._size += len(part)
+        while self._size > MOST_KEPT:
+            self._size -= len(self._parts.popitem(last=False)[1])
         return part
 
 

@@ -62,7 +62,7 @@ async def test_a_page_without_a_form_needs_no_token(school: School) -> None:
 
 
 async def test_what_was_not_shown_for_longest_makes_room(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering, "MOST_KEPT", 2)
+    monkeypatch.setattr(rendering, "MOST_KEPT", 2 * len("drawing 1 for rita"))
     for who in ("ada", "bob", "ada", "rita", "ada", "bob"):
         await school.show(who=who)
     assert school.drawn == 4
