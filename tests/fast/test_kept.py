@@ -15,9 +15,10 @@ class School:
 
     def __init__(self, folder: Path) -> None:
         self.app = Quart("school", template_folder=None)
+        self.app.config.update(TEMPLATE_OVERRIDES=None, LANGUAGES=("en",))
         self.tokens: Iterator[str] = iter(())
         self.template = folder / "page.html"
-        init_app(self.app, folder, dict, lambda: next(self.tokens))
+        init_app(self.app, None, dict, lambda: next(self.tokens))
         self.drawn = 0
 
     def count(self) -> str:
@@ -25,12 +26,13 @@ class School:
         return f"drawing {self.drawn}"
 
     async def show(self, **names: object) -> str:
-        async with self.app.app_context():
+        async with self.app.test_request_context("/"):
             return render("page.html", count=self.count, **names)
 
 
 @pytest.fixture
-def school(tmp_path: Path) -> School:
+def school(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> School:
+    monkeypatch.setattr(rendering, "TEMPLATES", tmp_path)
     school = School(tmp_path)
     school.template.write_text("{% kept who, term %}{{ count() }} for {{ who }}{% endkept %}")
     return school
