@@ -1,0 +1,128 @@
+"""What Lighthouse thinks of four pages of the demo school: `make lighthouse` writes it into docs/lighthouse.md."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, Request, build_opener
+
+from quart_enroll.commands.develop import DEMO_PASSWORD
+from tests.browser.demo import PROJECT, demo_site, needed_chromium
+
+LIGHTHOUSE = "lighthouse@12.8.2"
+"""The last that runs on Node 20; npx fetches it."""
+
+NO_NODE = "There is no npx on the PATH (Debian and Ubuntu: apt install nodejs npm; elsewhere: https://nodejs.org)"
+PAGES = {"catalog": "/courses/", "course": "/course/MAT115", "schedule": "/enrollment", "login": "/login"}
+SIGNED_IN = ("catalog", "course", "schedule")
+DEVICES: dict[str, tuple[str, ...]] = {"phone": (), "desktop": ("--preset=desktop",)}
+FLAGS = "--headless=new --no-sandbox"
+
+WANTED = {"performance": 95, "accessibility": 100, "best-practices": 100}
+TRIES = 5
+"""Times that a page is asked for at most."""
+
+METRICS = ("first-contentful-paint", "largest-contentful-paint", "total-blocking-time", "cumulative-layout-shift")
+
+
+def main() -> None:
+    chromium = needed_chromium()
+    npx = shutil.which("npx") or sys.exit(NO_NODE)
+    with demo_site() as address:
+        cookie = _sign_in(address)
+        found = {
+            (name, device): _best(npx, chromium, address + path, cookie if name in SIGNED_IN else "", options)
+            for name, path in PAGES.items()
+            for device, options in DEVICES.items()
+        }
+    (PROJECT / "docs" / "lighthouse.md").write_text(_document(found), "utf-8")
+    for (name, device), report in found.items():
+        print(f"{name} on a {device}: {', '.join(f'{kind} {_score(report, kind)}' for kind in WANTED)}")
+    if not all(map(_is_as_wanted, found.values())):
+        sys.exit("A score is lower than it should be: docs/lighthouse.md says why.")
+
+
+def _sign_in(address: str) -> str:
+    """Return the cookies of ada's sign-in."""
+    jar = CookieJar()
+    form = urlencode({"email": "ada@school.example", "password": DEMO_PASSWORD}).encode()
+    request = Request(f"{address}/login", form, {"Sec-Fetch-Site": "same-origin"})  # noqa: S310  # our own site
+    build_opener(HTTPCookieProcessor(jar)).open(request).close()
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
+
+
+def _best(*asked: Any) -> Mapping[str, Any]:
+    """Return the best of some reports: what else the machine does at a moment counts against the page."""
+    reports: list[Mapping[str, Any]] = []
+    for _ in range(TRIES):
+        reports.extend(_ask(*asked))
+        if any(map(_is_as_wanted, reports)):
+            break
+    if not reports:
+        sys.exit(f"Lighthouse lost track of {asked[2]} {TRIES} times.")
+    return max(reports, key=lambda report: _score(report, "performance"))
+
+
+def _ask(npx: str, chromium: str, url: str, cookie: str, options: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    """Return what Lighthouse reports of the page; nothing when it loses track of it, as it does on a busy machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        report, headers = Path(folder, "report.json"), Path(folder, "headers.json")
+        headers.write_text(json.dumps({"Cookie": cookie}))
+        asked = f"--output-path={report}", f"--chrome-flags={FLAGS}", *([f"--extra-headers={headers}"] * bool(cookie))
+        kinds = f"--only-categories={','.join(WANTED)}"
+        command = [npx, "--yes", LIGHTHOUSE, url, "--quiet", "--output=json", kinds, *asked, *options]
+        done = subprocess.run(command, env={**os.environ, "CHROME_PATH": chromium})
+        return [json.loads(report.read_text("utf-8"))] if done.returncode == 0 else []
+
+
+def _score(report: Mapping[str, Any], kind: str) -> int:
+    return round(100 * report["categories"][kind]["score"])
+
+
+def _is_as_wanted(report: Mapping[str, Any]) -> bool:
+    return all(_score(report, kind) >= least for kind, least in WANTED.items())
+
+
+def _document(found: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
+    some = next(iter(found.values()))
+    browser = some["environment"]["hostUserAgent"].split("Chrome/")[-1].split()[0]
+    rows = "\n".join(_row(name, device, report) for (name, device), report in found.items())
+    lacks = "\n".join(dict.fromkeys(line for report in found.values() for line in _lacks(report)))
+    metrics = " | ".join(metric.replace("-", " ") for metric in METRICS)
+    return (
+        "# Lighthouse\n\n"
+        f"Asked on {datetime.now(UTC):%Y-%m-%d} with `make lighthouse`: Lighthouse {some['lighthouseVersion']},\n"
+        f"Chromium {browser}, one server process and the demo school on the same machine, ada signed in but for the\n"
+        "login page. A phone is Lighthouse's own: slow network, a quarter of the processor's speed. Of each page it\n"
+        f"is the best of {TRIES} tries at most: what else the machine does counts against a page.\n\n"
+        f"| page | device | {' | '.join(WANTED)} | {metrics} |\n"
+        f"| --- | --- | {' | '.join('---:' for _ in (*WANTED, *METRICS))} |\n"
+        f"{rows}\n\n"
+        "## What it would do differently\n\n"
+        f"{lacks or 'Nothing.'}\n"
+    )
+
+
+def _row(name: str, device: str, report: Mapping[str, Any]) -> str:
+    scores = " | ".join(str(_score(report, kind)) for kind in WANTED)
+    metrics = " | ".join(report["audits"][metric]["displayValue"].replace("\xa0", " ") for metric in METRICS)
+    return f"| {name} | {device} | {scores} | {metrics} |"
+
+
+def _lacks(report: Mapping[str, Any]) -> list[str]:
+    """Return the audits that count and are not passed."""
+    counting = [one["id"] for kind in WANTED for one in report["categories"][kind]["auditRefs"] if one["weight"]]
+    audits = [report["audits"][one] for one in counting]
+    return [f"- {one['title']}" for one in audits if one["score"] is not None and one["score"] < 0.9]
+
+
+if __name__ == "__main__":
+    main()
