@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from functools import partial
 
 import pytest
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
@@ -44,7 +43,7 @@ def limits() -> Limits:
 async def ada(
     db: Database, mongod: str, clock: Clock, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Browser]:
-    monkeypatch.setattr(mongo, "AsyncIOMotorClient", partial(mongo.AsyncIOMotorClient, event_listeners=[limits]))
+    monkeypatch.setattr(mongo, "SlowCommands", lambda _: limits)
     app = create_app(config(mongo_uri=mongod, database_timeout=3.5), clock=clock)
     async with app.test_app():
         browser = Browser(app.test_client())
