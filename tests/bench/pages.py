@@ -163,7 +163,8 @@ def _prepared(
     sites: Sites, port: int, name: str, path: str, headers: Mapping[str, str], flask: Runner | None
 ) -> Iterator[Contest]:
     """Give two contests for what is the same for everybody: the whole of it, and "not changed"."""
-    answer = visit(port, path, headers)
+    # The first answer of each process is not compressed yet.
+    answer = min((visit(port, path, headers) for _ in range(8)), key=lambda answer: answer.size)
     _check(answer, path, 200, 1_000)
     whole = {"site": _runner(sites, port, [Request(path, headers)], answer.size), BARE: _bare(sites)}
     yield Contest(
