@@ -1,0 +1,50 @@
+"""What is kept of pages is kept for each language: nobody reads what was drawn for somebody else's."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.context import EXTENSION
+from quart_enroll.mongo import Database
+from tests.people import ADA, Browser, Clock, config, text
+
+WORDS = {
+    "/": ("Your Schedule", "Tu horario"),
+    "/courses/": ("Enroll", "Inscribirme"),
+    "/courses/?open=y&credits=3": ("Any", "Cualquiera"),
+    "/course/1111": ("Credits", "Créditos"),
+    "/enrollment": ("Drop", "Dejar"),
+    "/plan": ("Your plan", "Tu plan"),
+    "/help": ("What is a waitlist?", "¿Qué es una lista de espera?"),
+}
+
+
+@pytest.fixture
+async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
+    """The site with everything that it keeps, as it is served."""
+    app = create_app(config(mongo_uri=mongod), clock=clock)
+    async with app.test_app():
+        await app.extensions[EXTENSION].snapshot.held()
+        yield app
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+async def test_who_reads_spanish_and_who_reads_english_never_get_each_others_pages(
+    app: Quart, *, signed_in: bool
+) -> None:
+    browser = Browser(app.test_client())
+    if signed_in:
+        await browser.sign_in(ADA)
+        await browser.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026", "section": "02"})
+        await app.extensions[EXTENSION].database.user.update_one({"user_id": ADA.user_id}, {"$set": {"language": ""}})
+    for path, (english, spanish) in WORDS.items():
+        if not signed_in and path in ("/enrollment", "/plan", "/"):
+            continue
+        for _ in range(2):
+            for language, word, other in (("en", english, spanish), ("es", spanish, english)):
+                page = await text(await browser.get(path, headers={"Accept-Language": language}))
+                assert f'<html lang="{language}">' in page, path
+                assert f">{word}" in page or f" {word}" in page, (path, language)
+                assert f">{other}<" not in page, (path, language)
