@@ -15,7 +15,7 @@ from tests.failure.servers import start
 from tests.failure.students import Told, register
 from tests.local import quart, with_database
 
-KILLS = 12
+KILLS = 8
 STUDENTS = 30
 SEATS = 10
 

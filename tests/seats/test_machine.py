@@ -51,7 +51,7 @@ MORE = int(os.environ.get("LIVES", "0"))
 """How many lives to try, other ones each time, for who looks for faults that hide; else the same few."""
 
 BOUNDS = settings(
-    max_examples=MORE or 16,
+    max_examples=MORE or 10,
     stateful_step_count=50,
     derandomize=not MORE,
     deadline=None,
