@@ -42,11 +42,12 @@ from quart_enroll.forms.proof import comes_from_this_site
 from quart_enroll.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.pages import errors, notices
 from quart_enroll.services import turnstile
+from quart_enroll.services.background import going_on
 from quart_enroll.services.live import telling
 from quart_enroll.services.memory import remembering
 from quart_enroll.services.notices import sending
 from quart_enroll.services.passwords import Hasher
-from quart_enroll.services.pulse import beating
+from quart_enroll.services.pulse import beat
 from quart_enroll.services.resets import Links
 from quart_enroll.services.sessions import REMEMBERED, Lifetimes
 from quart_enroll.services.snapshot import following
@@ -135,7 +136,7 @@ class Enroll(Quart):
     async def finalize_request(self, *args: Any, **options: Any) -> ResponseTypes:
         """Make the answer, whatever came of the request; none leaves the site unseen, or without its headers."""
         response = headers.add(self, await super().finalize_request(*args, **options))
-        response = await self.answers.finish(response, prepared.key_of(request.scope, self.config["LANGUAGES"]))
+        response = await self.answers.finish(response, self.config["LANGUAGES"])
         watch.answered(response)
         return response
 
@@ -189,7 +190,7 @@ def create_app(
                 following(database, clock) as snapshot,
                 telling(database, snapshot) as live,
                 remembering(database) as people,
-                beating(hasher, snapshot, live),
+                going_on(beat(hasher, snapshot, live)),
                 sending(database, sender, clock, links),
             ):
                 app.extensions[EXTENSION] = Open(

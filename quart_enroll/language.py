@@ -81,6 +81,7 @@ def speaking(language: str) -> Iterator[None]:
 
 
 @lru_cache
+@lru_cache
 def own_name(language: str) -> str:
     """Return what its speakers call the language."""
     name = Locale.parse(language).get_display_name() or language

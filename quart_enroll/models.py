@@ -61,6 +61,11 @@ class Term:
         open, and would else meet everybody at the door."""
         return now < self.add_deadline
 
+    @property
+    def boundaries(self) -> tuple[datetime, datetime, datetime, datetime]:
+        """The moments at which something else can be done than before, in their order."""
+        return self.opens_at, self.add_deadline, self.drop_deadline, self.withdraw_deadline
+
     def local(self, moment: datetime) -> datetime:
         """Return the moment by the school's clock."""
         return moment.astimezone(ZoneInfo(self.timezone))

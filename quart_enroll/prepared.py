@@ -98,8 +98,8 @@ class Prepared:
         if len(self._answers) > MOST:
             self._answers.popitem(last=False)
 
-    async def finish(self, response: ResponseTypes, key: Key | None) -> ResponseTypes:
-        """Let caches ask whether an answer that is the same for all has changed; keep it, if `key` is given."""
+    async def finish(self, response: ResponseTypes, languages: tuple[str, ...]) -> ResponseTypes:
+        """Let caches ask whether an answer that is the same for all has changed; keep it for who asks the same."""
         same: Same | None = g.get("same_for_all")
         if same is None or not isinstance(response, Response) or not _is_for_all(response):
             return response
@@ -107,7 +107,7 @@ class Prepared:
         etag = blake2b(body, digest_size=16).hexdigest()
         response.set_etag(etag, weak=True)
         response.vary.add("Accept-Encoding")
-        if key is not None:
+        if (key := key_of(request.scope, languages)) is not None:
             self.keep(key, Answer(same, _without(encode_headers(response.headers)), etag, body))
         return await response.make_conditional(request)
 
@@ -115,14 +115,8 @@ class Prepared:
 def same_for_all(catalog: Catalog) -> None:
     """Say that what the view answers depends on its address, this catalog and the time of day at its terms' doors."""
     moment = now()
-    doors = [
-        door
-        for term in catalog.terms
-        for door in (term.opens_at, term.add_deadline, term.drop_deadline, term.withdraw_deadline)
-    ]
-    g.same_for_all = Same(
-        catalog, moment, min((door for door in doors if door > moment), default=datetime.max.replace(tzinfo=UTC))
-    )
+    to_come = (one for term in catalog.terms for one in term.boundaries if one > moment)
+    g.same_for_all = Same(catalog, moment, min(to_come, default=datetime.max.replace(tzinfo=UTC)))
 
 
 def key_of(scope: Any, languages: tuple[str, ...]) -> Key | None:

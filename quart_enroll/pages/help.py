@@ -25,5 +25,4 @@ async def help_page() -> str:
 
 
 def _dates(term: Term) -> Dates:
-    moments = (term.opens_at, term.add_deadline, term.drop_deadline, term.withdraw_deadline)
-    return Dates(term, *(rules.spoken(term, moment) for moment in moments))
+    return Dates(term, *(rules.spoken(term, moment) for moment in term.boundaries))

@@ -73,8 +73,7 @@ class Concerns:
 
 def since(term: Term, now: datetime) -> datetime:
     """Return a moment from which until now all can do the same about the term's sections: its last boundary."""
-    boundaries = (term.opens_at, term.add_deadline, term.drop_deadline, term.withdraw_deadline)
-    return max((one for one in boundaries if one <= now), default=min(boundaries) - timedelta(days=1))
+    return max((one for one in term.boundaries if one <= now), default=min(term.boundaries) - timedelta(days=1))
 
 
 @cached(10_000)

@@ -106,11 +106,6 @@ async def find_waited_for(db: Database) -> list[SectionKey]:
     return [to_section(row).key async for row in found if all(isinstance(row.get(name), str) for name in NAMED)]
 
 
-async def courses_with_sections(db: Database) -> set[str]:
-    """Return the courseIDs that have a section in any term."""
-    return set(await db.section.distinct("courseID"))
-
-
 async def take_seat(db: Database, key: SectionKey, session: Session | None) -> bool:
     """Take a seat if there is one; return whether there was. Where nobody knows how many are taken, all are."""
     open_seat = {"seats_taken": KNOWN, "$expr": {"$lt": ["$seats_taken", "$capacity"]}}

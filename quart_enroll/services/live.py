@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from quart_enroll.models import Section, SectionKey
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import waitlist
+from quart_enroll.services.background import going_on
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.snapshot import Snapshot
 
@@ -154,9 +155,5 @@ def changed(before: Catalog, after: Catalog) -> list[Section]:
 async def telling(db: Database, snapshot: Snapshot) -> AsyncIterator[Live]:
     """Give what tells open pages the news while the block runs."""
     live = Live(db, snapshot)
-    task = asyncio.create_task(live.tell())
-    try:
+    async with going_on(live.tell()):
         yield live
-    finally:
-        task.cancel()
-        await asyncio.wait({task})

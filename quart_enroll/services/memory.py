@@ -18,6 +18,7 @@ from quart_enroll.repositories import changes
 from quart_enroll.repositories.changes import Row
 from quart_enroll.repositories.logins import Found
 from quart_enroll.repositories.students import Facts
+from quart_enroll.services.background import going_on
 
 MOST = 5000
 """People of each kind that a process remembers; whoever asked longest ago is forgotten for the next one."""
@@ -161,9 +162,5 @@ class People:
 async def remembering(db: Database) -> AsyncIterator[People]:
     """Give a memory that forgets what changes, while the block runs."""
     people = People(db)
-    task = asyncio.create_task(people.listen())
-    try:
+    async with going_on(people.listen()):
         yield people
-    finally:
-        task.cancel()
-        await asyncio.wait({task})

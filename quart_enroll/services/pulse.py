@@ -1,8 +1,6 @@
 """The pulse of a process: how late it is, and how many wait, twice a second."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from quart_enroll import measures
 from quart_enroll.services import turnstile
@@ -14,7 +12,8 @@ BEAT = 0.5
 """Seconds between two looks."""
 
 
-async def _beat(hasher: Hasher, snapshot: Snapshot, live: Live) -> None:
+async def beat(hasher: Hasher, snapshot: Snapshot, live: Live) -> None:
+    """Measure, without end."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + BEAT
@@ -26,14 +25,3 @@ async def _beat(hasher: Hasher, snapshot: Snapshot, live: Live) -> None:
             pages=live.open,
             behind=snapshot.behind,
         )
-
-
-@asynccontextmanager
-async def beating(hasher: Hasher, snapshot: Snapshot, live: Live) -> AsyncIterator[None]:
-    """Measure while the block runs."""
-    task = asyncio.create_task(_beat(hasher, snapshot, live))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})

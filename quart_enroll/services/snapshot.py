@@ -18,6 +18,7 @@ from quart_enroll.mongo import Database
 from quart_enroll.repositories import changes, courses, sections
 from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import terms
+from quart_enroll.services.background import going_on
 from quart_enroll.services.catalog import Catalog
 
 TOGETHER = 0.1
@@ -139,10 +140,5 @@ class Snapshot:
 async def following(db: Database, clock: Clock) -> AsyncIterator[Snapshot]:
     """Give a snapshot that is kept up to date while the block runs."""
     snapshot = Snapshot(db, clock)
-    tasks = {asyncio.create_task(snapshot.listen()), asyncio.create_task(snapshot.follow())}
-    try:
+    async with going_on(snapshot.listen(), snapshot.follow()):
         yield snapshot
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)

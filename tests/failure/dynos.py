@@ -7,21 +7,20 @@ from that moment, all its processes are sent SIGTERM, and another one starts, al
 import asyncio
 import random
 import shlex
-from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from quart_enroll.mongo import Database, open_database
+from quart_enroll.mongo import Database
 from quart_enroll.services.turnstile import PATIENCE
 from tests.crowd import Crowd, exchange, sign_in
 from tests.failure.router import find_nginx, router
 from tests.failure.school import disagreements, open_school, read_all
 from tests.failure.servers import Process, start
 from tests.failure.students import Told, register
-from tests.local import PROJECT, SERVER, quart, with_database
+from tests.local import PROJECT, SERVER, quart
 
 STOPS = 4
 STUDENTS = 40
@@ -34,22 +33,9 @@ SETTINGS = {"APP_ENV": "production", "WEB_CONCURRENCY": 2, "PASSWORD_THREADS": 1
 """More patience with the database than by default: dynos that start leave it little of two cores."""
 
 
-@pytest.fixture
-def uri(mongod: str) -> str:
-    return with_database(mongod, "enroll_dynos")
-
-
-@pytest.fixture
-async def db(uri: str) -> AsyncIterator[Database]:
-    async with open_database(uri, 20) as db:
-        await db.client.drop_database(db.name)
-        yield db
-        await db.client.drop_database(db.name)
-
-
 @pytest.mark.timeout(300)  # half a minute on two idle cores
 async def test_nothing_is_lost_and_nobody_sees_a_fault_when_dynos_are_replaced(
-    db: Database, uri: str, tmp_path: Path
+    db: Database, fresh_uri: str, tmp_path: Path
 ) -> None:
     if (nginx := find_nginx()) is None:
         pytest.skip("there is no nginx (on Debian and Ubuntu: apt install nginx-light)")
@@ -59,7 +45,7 @@ async def test_nothing_is_lost_and_nobody_sees_a_fault_when_dynos_are_replaced(
     told, chance = Told(), random.Random()  # noqa: S311  # other moments each time
     stopping: list[asyncio.Task[None]] = []
     with ExitStack() as stack:
-        victim, other = (start(stack, tmp_path, uri, **SETTINGS) for _ in range(2))
+        victim, other = (start(stack, tmp_path, fresh_uri, **SETTINGS) for _ in range(2))
         for dyno in (victim, other):
             await dyno.takes_requests()
         front = stack.enter_context(router(nginx, tmp_path / "nginx", [victim.port, other.port]))
@@ -74,7 +60,7 @@ async def test_nothing_is_lost_and_nobody_sees_a_fault_when_dynos_are_replaced(
                 await front.lead_to([other.port])
                 victim.stop()
                 stopping.append(stampede.create_task(_ends_well(victim)))
-                after = start(stack, tmp_path, uri, **SETTINGS)
+                after = start(stack, tmp_path, fresh_uri, **SETTINGS)
                 await after.takes_requests()
                 await front.lead_to([other.port, after.port])
                 victim, other = other, after
@@ -87,7 +73,7 @@ async def test_nothing_is_lost_and_nobody_sees_a_fault_when_dynos_are_replaced(
     rows = await read_all(db)
     assert told.broken(rows) == []
     assert disagreements(rows) == []
-    checked = await asyncio.to_thread(quart, "check-seats", MONGO_URI=uri)
+    checked = await asyncio.to_thread(quart, "check-seats", MONGO_URI=fresh_uri)
     assert checked.returncode == 0, checked.stdout
 
 

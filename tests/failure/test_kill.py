@@ -2,52 +2,40 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from quart_enroll.mongo import Database, open_database
+from quart_enroll.mongo import Database
 from tests.crowd import Crowd, sign_in
 from tests.failure.school import disagreements, open_school, read_all
 from tests.failure.servers import start
 from tests.failure.students import Told, register
-from tests.local import quart, with_database
+from tests.local import quart
 
 KILLS = 8
 STUDENTS = 30
 SEATS = 10
 
 
-@pytest.fixture
-def uri(mongod: str) -> str:
-    return with_database(mongod, "enroll_killed")
-
-
-@pytest.fixture
-async def db(uri: str) -> AsyncIterator[Database]:
-    async with open_database(uri, 20) as db:
-        await db.client.drop_database(db.name)
-        yield db
-        await db.client.drop_database(db.name)
-
-
 @pytest.mark.timeout(300)  # half a minute on two idle cores
-async def test_who_was_told_enrolled_is_whatever_process_is_killed(db: Database, uri: str, tmp_path: Path) -> None:
+async def test_who_was_told_enrolled_is_whatever_process_is_killed(
+    db: Database, fresh_uri: str, tmp_path: Path
+) -> None:
     courseIDs = [f"C{number:02}" for number in range(KILLS)]
     await open_school(db, courseIDs, capacity=SEATS, waitlist_capacity=SEATS)
     students = await sign_in(db, range(1, STUDENTS + 1))
     told, chance = Told(), random.Random(3)  # noqa: S311  # the same moments each time
     with ExitStack() as stack:
-        victim, other = start(stack, tmp_path, uri), start(stack, tmp_path, uri)
+        victim, other = start(stack, tmp_path, fresh_uri), start(stack, tmp_path, fresh_uri)
         for process in (victim, other):
             await process.takes_requests()
         crowd = Crowd([victim.port, other.port])
         async with asyncio.TaskGroup() as stampede:
             before: list[asyncio.Task[None]] = []
             for courseID in courseIDs:
-                after = start(stack, tmp_path, uri)
+                after = start(stack, tmp_path, fresh_uri)
                 acts = [stampede.create_task(register(crowd, student, courseID, told)) for student in students]
                 await crowd.answered(len(crowd.answers) + chance.randrange(STUDENTS))
                 await asyncio.wait(acts, timeout=chance.uniform(0, 0.05))  # in the middle of whatever is next
@@ -63,5 +51,5 @@ async def test_who_was_told_enrolled_is_whatever_process_is_killed(db: Database,
     rows = await read_all(db)
     assert told.broken(rows) == []
     assert disagreements(rows) == []
-    checked = await asyncio.to_thread(quart, "check-seats", MONGO_URI=uri)
+    checked = await asyncio.to_thread(quart, "check-seats", MONGO_URI=fresh_uri)
     assert checked.returncode == 0, checked.stdout
