@@ -102,6 +102,15 @@ class SlowCommands(CommandListener):
             logger.warning("slow command", extra=facts)
 
 
+class _Database(AsyncIOMotorDatabase[Document]):
+    """A database that makes each collection once; Motor's own makes `db.section` anew each time it is named."""
+
+    def __getattr__(self, name: str) -> Any:
+        collection = super().__getattr__(name)
+        setattr(self, name, collection)
+        return collection
+
+
 @asynccontextmanager
 async def open_database(uri: str, timeout: float, pool: int = POOL_SIZE, slow: float = SLOW) -> AsyncIterator[Database]:
     """Open the database that `uri` names and close it at the end.
@@ -124,7 +133,7 @@ async def open_database(uri: str, timeout: float, pool: int = POOL_SIZE, slow: f
         retryWrites=True,
     )
     try:
-        yield client.get_default_database(DATABASE_NAME)
+        yield _Database(client, client.get_default_database(DATABASE_NAME).name)
     finally:
         client.close()
 

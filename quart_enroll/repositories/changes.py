@@ -1,7 +1,8 @@
 """What has changed in the catalog or about people, as MongoDB tells it."""
 
-from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, NamedTuple
 
 from quart_enroll.mongo import Database, Document
@@ -15,19 +16,21 @@ OF_SIGN_INS = ("login", "user", "notice")
 LOOK = 500
 """Milliseconds that one question may wait for news; so long may the good-bye take at the end."""
 
+REST = 0.03
+"""Seconds from news to the next question. One click is told at once; of a crowd's many are told together, and nobody
+is woken for each."""
+
 
 @asynccontextmanager
-async def following(db: Database) -> AsyncIterator[AsyncIterator[Any]]:
-    """Give, for each change of the catalog from now on, the `_id` of the section; None when it is anything else.
+async def following(db: Database) -> AsyncIterator[AsyncIterator[list[Any]]]:
+    """Give the changes of the catalog from now on, each as the `_id` of the section; None when it is anything else.
 
-    Raises one of mongo.AWAY or mongo.REFUSED when the news ends; what has happened since is told by nobody then.
+    An empty list, each LOOK at least, says that there were none. Raises one of mongo.AWAY or mongo.REFUSED when the
+    news ends; what has happened since is told by nobody then.
     """
-    stages: list[Stage] = [
-        {"$match": {"ns.coll": {"$in": list(COLLECTIONS)}}},
-        {"$project": {"operationType": 1, "ns": 1, "documentKey": 1}},
-    ]
-    async with db.watch(stages, max_await_time_ms=LOOK) as stream:
-        yield (_section(change) async for change in stream)
+    kept = {"operationType": 1, "ns": 1, "documentKey": 1}
+    async with aclosing(_following(db, await _now(db), COLLECTIONS, kept)) as news:
+        yield ([_section(change) for change in changes] async for changes in news)
 
 
 class Row(NamedTuple):
@@ -42,23 +45,36 @@ class Row(NamedTuple):
 
 
 @asynccontextmanager
-async def following_people(db: Database) -> AsyncIterator[AsyncIterator[Row | None]]:
-    """Give each change of what is known about people; None, each LOOK at least, when there was none.
+async def following_people(db: Database) -> AsyncIterator[AsyncIterator[list[Row]]]:
+    """Give the changes of what is known about people from now on, as `following` does."""
+    kept = {"ns": 1, "documentKey": 1, "fullDocument.user_id": 1}
+    async with aclosing(_following(db, await _now(db), (*OF_SIGN_INS, *students.COLLECTIONS), kept)) as news:
+        yield ([_row(change) for change in changes] async for changes in news)
 
-    Raises as `following` does.
+
+async def _now(db: Database) -> Any:
+    """Return the database's own time."""
+    return (await db.command("ping")).get("operationTime")
+
+
+async def _following(
+    db: Database, since: Any, collections: Sequence[str], kept: Document
+) -> AsyncGenerator[list[Document]]:
+    """Give what has changed since then, as much at a time as is told at a time.
+
+    A plain cursor, for Motor's change stream asks a thread for each change of a batch.
     """
     stages: list[Stage] = [
-        {"$match": {"ns.coll": {"$in": [*OF_SIGN_INS, *students.COLLECTIONS]}}},
-        {"$project": {"ns": 1, "documentKey": 1, "fullDocument.user_id": 1}},
+        {"$changeStream": {"startAtOperationTime": since}},
+        {"$match": {"ns.coll": {"$in": list(collections)}}},
+        {"$project": kept},
     ]
-    async with db.watch(stages, max_await_time_ms=LOOK) as stream:
-        yield _rows(stream)
-
-
-async def _rows(stream: Any) -> AsyncIterator[Row | None]:
-    while stream.alive:
-        change: Document | None = await stream.try_next()
-        yield None if change is None else _row(change)
+    async with db.aggregate(stages, maxAwaitTimeMS=LOOK) as cursor:
+        while cursor.alive:
+            changes = [change async for change in cursor]
+            yield changes
+            if changes:
+                await asyncio.sleep(REST)
 
 
 def _row(change: Document) -> Row:

@@ -7,7 +7,7 @@ from pymongo import IndexModel
 
 from quart_enroll.models import Held, ScheduledCourse, Section, SectionKey
 from quart_enroll.mongo import Database, Document, Session
-from quart_enroll.repositories import pipelines
+from quart_enroll.repositories import pipelines, together
 from quart_enroll.repositories.courses import to_course
 from quart_enroll.repositories.sections import gone, to_section
 
@@ -64,11 +64,26 @@ async def held_by(db: Database, user_id: int, term: str, session: Session | None
 
     A seat in a section that was deleted counts; it is one without meetings.
     """
-    documents = db.enrollment.aggregate(pipelines.held(user_id, term), session=session)
-    return [
-        Held(to_course(document["course"]), _section_of(document), _status(document["enrollment"]))
-        async for document in documents
-    ]
+    rows = await db.enrollment.find({"user_id": user_id, "term": term}, session=session).to_list(None)
+    return await join(db, rows, session)
+
+
+async def join(db: Database, rows: Sequence[Document], session: Session | None = None) -> list[Held]:
+    """Return what the rows say, in the order of courseID; one whose course is gone says nothing.
+
+    Looked up by hand: MongoDB's own `$lookup` of three fields took four times as long.
+    """
+    if not rows:
+        return []
+    named = {name: {"$in": list({row.get(name) for row in rows})} for name in ("term", "courseID", "section")}
+    found = await together.find(db, {"section": named, "course": {"courseID": named["courseID"]}}, session)
+    courses = {row["courseID"]: to_course(row) for row in found["course"]}
+    sections = {one.key: one for one in map(to_section, found["section"])}
+    held = []
+    for row in sorted((row for row in rows if row["courseID"] in courses), key=lambda row: str(row["courseID"])):
+        key = SectionKey(row["term"], row["courseID"], str(row.get("section") or ""))
+        held.append(Held(courses[row["courseID"]], sections.get(key) or gone(key), _status(row)))
+    return held
 
 
 async def seats_of(db: Database, user_id: int, session: Session | None = None) -> list[SectionKey]:

@@ -1,6 +1,6 @@
 """Aggregation pipelines: pure functions that return stages, `$match` first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -44,23 +44,6 @@ def schedule(user_id: int, terms: Sequence[str]) -> list[Stage]:
     ]
 
 
-def held(user_id: int, term: str) -> list[Stage]:
-    """Join a student's enrollments of a term with their courses, in the order of courseID.
-
-    Each document has the `enrollment`, its `course`, and its `section` if there is one.
-    """
-    return [
-        {"$match": {"user_id": user_id, "term": term}},
-        {"$project": {"_id": 0, "enrollment": "$$ROOT", "courseID": 1}},
-        _section_of("$enrollment.term", "$enrollment.courseID", "$enrollment.section"),
-        IF_THERE_IS_ONE,
-        {"$lookup": {"from": "course", "localField": "courseID", "foreignField": "courseID", "as": "course"}},
-        {"$unwind": "$course"},
-        {"$sort": {"courseID": 1}},
-        {"$project": {"course": 1, "section": 1, "enrollment": 1}},
-    ]
-
-
 def positions(user_id: int) -> list[Stage]:
     """Count, for each section that a student waits for, who waits and who does not wait longer than the student."""
     line = {
@@ -88,14 +71,10 @@ def positions(user_id: int) -> list[Stage]:
     ]
 
 
-def of_student(user_id: int, collections: Sequence[str]) -> list[Stage]:
-    """Give the student's rows of those collections, the one that is asked first; each says its collection as `kind`."""
-
-    def rows(collection: str) -> list[Stage]:
-        return [{"$match": {"user_id": user_id}}, {"$set": {"kind": collection}}]
-
-    asked, *others = collections
-    return [*rows(asked), *({"$unionWith": {"coll": name, "pipeline": rows(name)}} for name in others)]
+def together(wanted: Mapping[str, Stage]) -> list[Stage]:
+    """Give one document with, for each collection, its rows that match; in a transaction too, unlike `$unionWith`."""
+    lookups = ({"from": name, "pipeline": [{"$match": match}], "as": name} for name, match in wanted.items())
+    return [{"$documents": [{}]}, *({"$lookup": lookup} for lookup in lookups)]
 
 
 def _section_of(term: str, courseID: str, section: str) -> Stage:

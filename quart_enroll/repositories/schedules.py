@@ -1,4 +1,4 @@
-"""The collection `schedule`: each student's guard in a term, which every change of theirs writes first.
+"""The collection `schedule`: each student's guard in a term, which every change of theirs writes.
 
 Where an account was removed its schedules stay for an hour, closed, and nothing else: no request that was on the way
 can begin anything there.
@@ -6,7 +6,7 @@ can begin anything there.
 
 from datetime import datetime
 
-from pymongo import IndexModel, ReturnDocument
+from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from quart_enroll.errors import AccountGone
@@ -30,17 +30,19 @@ SCHEMA = {
 }
 
 
-async def guard(db: Database, user_id: int, term: str, session: Session | None) -> None:
+async def guard(db: Database, user_id: int, term: str, session: Session | None, *, more: int | float = 0) -> None:
     """Let no other change of this student in this term go on beside this one: one of the two runs again.
 
-    Raises AccountGone when the schedule is closed.
+    It may come after what the change has read: who writes what another has written since then runs again too.
+    `more` are the credits that the change adds; less than none when it gives something back. Raises AccountGone when
+    the schedule is closed.
     """
+    version = {"$add": [{"$ifNull": ["$version", 0]}, 1]}
     try:
-        await db.schedule.find_one_and_update(
+        await db.schedule.update_one(
             {"user_id": user_id, "term": term, "closed_at": {"$exists": False}},
-            {"$inc": {"version": 1}, "$setOnInsert": {"credits": 0}},
+            [{"$set": {"version": version, "credits": more_credits(more)}}],
             upsert=True,
-            return_document=ReturnDocument.AFTER,
             session=session,
         )
     except DuplicateKeyError:  # there is one, but not an open one
@@ -55,12 +57,6 @@ async def close(db: Database, user_id: int, term: str, at: datetime, session: Se
         upsert=True,
         session=session,
     )
-
-
-async def add_credits(db: Database, user_id: int, term: str, number: int | float, session: Session | None) -> None:
-    """Count `number` credits more, or less when it is negative, of the courses that the student has."""
-    change = [{"$set": {"credits": more_credits(number)}}]
-    await db.schedule.update_one({"user_id": user_id, "term": term}, change, session=session)
 
 
 def more_credits(number: int | float) -> Document:

@@ -12,7 +12,8 @@ from quart_enroll.mongo import Database, Document, Session
 
 INDEXES = [
     IndexModel([("term", 1), ("courseID", 1), ("section", 1)], unique=True),
-    IndexModel([("waiting", 1)]),
+    IndexModel("courseID"),
+    IndexModel("waiting"),
 ]
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from quart_enroll.models import SectionKey, Waiting
-from quart_enroll.mongo import Database, Document
-from quart_enroll.repositories import pipelines
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import together
 from quart_enroll.repositories.waitlist import is_placed, to_waiting
 
 COLLECTIONS = ("enrollment", "waitlist", "plan", "alert", "feed")
@@ -39,9 +39,7 @@ class Facts:
 
 async def find(db: Database, user_id: int) -> Facts:
     """Return what is stored about the student; nothing of somebody who does not exist."""
-    found: dict[str, list[Document]] = {name: [] for name in COLLECTIONS}
-    async for document in db.enrollment.aggregate(pipelines.of_student(user_id, COLLECTIONS)):
-        found[document["kind"]].append(document)
+    found = await together.find(db, {name: {"user_id": user_id} for name in COLLECTIONS})
     placed = [document for document in found["waitlist"] if is_placed(document)]
     return Facts(
         seats=tuple(sorted(map(_seat, found["enrollment"]), key=lambda seat: seat.key.courseID)),

@@ -1,6 +1,6 @@
 """The collection `term`: when students may do what."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
@@ -53,8 +53,7 @@ async def find(db: Database, term: str, session: Session | None = None) -> Term 
 
 async def find_all(db: Database) -> list[Term]:
     """Return all terms in the order of time."""
-    found = [to_term(document) async for document in db.term.find() if is_proper(document)]
-    return sorted(found, key=lambda term: term.order)
+    return in_order(await db.term.find().to_list(None))
 
 
 async def put_all(db: Database, terms: Sequence[Term], session: Session | None = None) -> tuple[int, int]:
@@ -69,6 +68,11 @@ async def unknown_timezones(db: Database, session: Session | None = None) -> dic
     named = {"term": {"$type": "string"}, "timezone": {"$type": "string"}}
     stored = {row["term"]: row["timezone"] async for row in db.term.find(named, session=session).sort("term")}
     return {term: name for term, name in stored.items() if zone_named(name) is None}
+
+
+def in_order(documents: Iterable[Mapping[str, Any]]) -> list[Term]:
+    """Read stored terms, those that are proper, in the order of time."""
+    return sorted(map(to_term, filter(is_proper, documents)), key=lambda term: term.order)
 
 
 def is_proper(document: Mapping[str, Any]) -> bool:

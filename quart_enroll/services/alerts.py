@@ -10,7 +10,7 @@ from quart_enroll import measures
 from quart_enroll.errors import AlreadyEnrolled, AlreadyWaiting, SeatOpen, TooManyAlerts
 from quart_enroll.models import SectionKey, Wish
 from quart_enroll.mongo import Database, Session
-from quart_enroll.repositories import alerts, sections, waitlist
+from quart_enroll.repositories import alerts, sections
 from quart_enroll.services import rules, seats, wishes
 from quart_enroll.services.seats import Change, Offer
 from quart_enroll.services.turnstile import change
@@ -30,13 +30,13 @@ async def ask(db: Database, user_id: int, wish: Wish, now: datetime) -> Offer:
 
     async def body(session: Session) -> Offer:
         step = Change(db, session, now, user_id)
-        held = await seats.guarded(step, user_id, wanted.key.term)
-        found = await seats.offer(db, wanted.key, session)
+        await seats.guard(step, user_id, wanted.key.term)
+        there = await seats.standing(step, user_id, wanted.key)
+        found, held = there.offer, there.held
         rules.check_open(found.term, now)
         if found.key in [one.section.key for one in held if one.status == "enrolled"]:
             raise AlreadyEnrolled(found.course.title, found.term.term)
-        waiting = await waitlist.find(db, user_id, found.key.term, found.key.courseID, session)
-        if waiting is not None and waiting.key == found.key:
+        if found.key in [waiting.key for waiting in there.lines]:
             raise AlreadyWaiting(found.course.title, found.key.section)
         asked = await alerts.of_student(db, user_id, session)
         if found.key not in asked and len(asked) >= MOST:

@@ -87,7 +87,7 @@ async def drop(db: Database, user_id: int, wish: Wish, now: datetime, *, with_co
         raise NotEnrolled(course.title, "a term in which it can still be given back" if has else "")
 
     async def body(step: Change) -> GivenBack:
-        held = await seats.guarded(step, user_id, term.term)
+        held = await enrollments.held_by(db, user_id, term.term, step.session)
         first = _enrolled(held, course, term)
         along = rules.going_along(course.courseID, held)
         if not with_corequisites:
@@ -125,12 +125,12 @@ async def swap(db: Database, user_id: int, given_up: str, wish: Wish, now: datet
 
 async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Placed:
     async def body(step: Change) -> Placed:
-        held = await seats.guarded(step, user_id, wanted.key.term)
-        found = await seats.offer(db, wanted.key, step.session)
-        rules.check_new(found.term, found.course, held)
+        there = await seats.standing(step, user_id, wanted.key)
+        found = there.offer
+        rules.check_new(found.term, found.course, there.held)
         rules.check_open(found.term, now)
-        await seats.check(step, user_id, found, held)
-        if not await seats.take(step, user_id, "enroll", found):
+        await seats.check(step, user_id, found, there.held)
+        if not await seats.take(step, user_id, "enroll", there):
             raise SectionFull(found.course.title, found.key.section)
         await seats.settle(step)
         return _placed(step, found)
@@ -153,13 +153,13 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Pla
 
 async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: datetime) -> Placed:
     async def body(step: Change) -> Placed:
-        held = await seats.guarded(step, user_id, wanted.key.term)
-        found = await seats.offer(db, wanted.key, step.session)
+        there = await seats.standing(step, user_id, wanted.key)
+        found, held = there.offer, there.held
         old = await wishes.given_up_for(db, held, given_up, found)
         rules.check_open(found.term, now)
         rules.check_alone(old, held, found.course.courseID)
         await seats.check(step, user_id, found, [one for one in held if one is not old])
-        if not await seats.take(step, user_id, "swap", found, old):
+        if not await seats.take(step, user_id, "swap", there, old):
             raise SectionFull(found.course.title, found.key.section, can_wait=_can_wait(found.section))
         await seats.settle(step)
         return _placed(step, found)

@@ -129,10 +129,10 @@ class People:
         while True:
             try:
                 async with changes.following_people(self._db) as news:
-                    self._forget_everything()  # from here on nothing is missed
-                    silent = False
-                    async for row in news:
-                        self._note(row)
+                    async for rows in news:
+                        silent = False
+                        for row in rows:
+                            self._note(row)
                         self._heard_at = monotonic()
             except Exception as error:  # noqa: BLE001  # whatever it is, the database itself can still be asked
                 if not silent:
@@ -142,9 +142,7 @@ class People:
             self._forget_everything()
             await asyncio.sleep(PAUSE)
 
-    def _note(self, row: Row | None) -> None:
-        if row is None:
-            return
+    def _note(self, row: Row) -> None:
         if row.key is None:
             self._forget_everything()
             return

@@ -66,8 +66,9 @@ async def add(db: Database, user_id: int, wish: Wish, now: datetime) -> Added:
 
     async def body(session: Session) -> Added:
         step = Change(db, session, now, user_id)
-        held = await seats.guarded(step, user_id, wanted.key.term)
-        found = await seats.offer(db, wanted.key, session)
+        await seats.guard(step, user_id, wanted.key.term)
+        there = await seats.standing(step, user_id, wanted.key)
+        found, held = there.offer, there.held
         if now >= found.term.opens_at:
             rules.check_open(found.term, now)
         rules.check_new(found.term, found.course, [one for one in held if one.status == "enrolled"])
@@ -99,7 +100,7 @@ async def move_up(db: Database, user_id: int, wish: Wish, now: datetime) -> tupl
     course, term = await _meant(db, user_id, wish, now)
 
     async def body(session: Session) -> tuple[Course, Term]:
-        await seats.guarded(Change(db, session, now, user_id), user_id, term.term)
+        await seats.guard(Change(db, session, now, user_id), user_id, term.term)
         above = None
         for planned in await plans.of_student(db, user_id, term.term, session):
             if planned.key.courseID == course.courseID:

@@ -10,15 +10,16 @@ from quart_enroll.models import Course, Event, Held, Notice, Section, SectionKey
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import (
     alerts,
-    courses,
     enrollments,
     events,
     notices,
+    offers,
     schedules,
     sections,
     terms,
     waitlist,
 )
+from quart_enroll.repositories.offers import Found
 from quart_enroll.services import rules
 
 
@@ -61,6 +62,15 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What is offered under a section's name, what a student has in its term, and where the student waits in any."""
+
+    offer: Offer
+    held: list[Held]
+    lines: list[Waiting]
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
     """The seat that a student took, and the number of another section whose line the student left for it."""
 
@@ -70,22 +80,32 @@ class Placed:
 
 async def offer(db: Database, key: SectionKey, session: Session | None = None) -> Offer:
     """Return what is offered under that name; raise UnknownTerm, UnknownCourse or UnknownSection."""
-    term = await terms.find(db, key.term, session)
-    if term is None:
+    return _offer(key, await offers.find(db, key, session))
+
+
+async def standing(change: Change, user_id: int, key: SectionKey) -> Standing:
+    """Return all that the rules ask about before the student takes that seat; raises what `offer` raises.
+
+    Until `take`, or a `guard`, nothing keeps the student from doing something else meanwhile. What is written then
+    makes sure of it: where anything has changed since, the transaction runs again.
+    """
+    found, held, lines = await offers.find_for(change.db, user_id, key, change.session)
+    return Standing(_offer(key, found), held, lines)
+
+
+def _offer(key: SectionKey, found: Found) -> Offer:
+    if found.term is None:
         raise UnknownTerm(key.term, [])
-    course = await courses.find(db, key.courseID, session)
-    if course is None:
+    if found.course is None:
         raise UnknownCourse(key.courseID)
-    section = await sections.find(db, key, session)
-    if section is None:
-        raise UnknownSection(course.title, key.section, key.term)
-    return Offer(term, course, section)
+    if found.section is None:
+        raise UnknownSection(found.course.title, key.section, key.term)
+    return Offer(found.term, found.course, found.section)
 
 
-async def guarded(change: Change, user_id: int, term: str) -> list[Held]:
-    """Let the student do nothing else meanwhile, and return what the student has."""
+async def guard(change: Change, user_id: int, term: str) -> None:
+    """Let the student do nothing else in that term meanwhile."""
     await schedules.guard(change.db, user_id, term, change.session)
-    return await enrollments.held_by(change.db, user_id, term, change.session)
 
 
 async def check(change: Change, user_id: int, wanted: Offer, held: Iterable[Held]) -> None:
@@ -98,31 +118,31 @@ async def check(change: Change, user_id: int, wanted: Offer, held: Iterable[Held
         rules.check_prerequisites(wanted.course, wanted.term, earlier)
 
 
-async def take(change: Change, user_id: int, action: str, wanted: Offer, old: Held | None = None) -> Event | None:
+async def take(change: Change, user_id: int, action: str, there: Standing, old: Held | None = None) -> Event | None:
     """Take the seat for the student, for an `old` one if there is one; return None when none is open, and abort then.
 
     Another section of the same course is a swap and nothing else: the course stays, so nothing is withdrawn.
     The seat comes last: every other student of this section is waiting for this document.
     """
-    db, session, key = change.db, change.session, wanted.key
+    db, session, wanted = change.db, change.session, there.offer
+    key = wanted.key
     moved = old is not None and old.courseID == key.courseID
     if old is not None:
         await (_free(change, user_id, old.section.key) if moved else give_back(change, user_id, wanted.term, old))
-    if not moved:
-        await schedules.add_credits(db, user_id, key.term, wanted.course.credits, session)
+    await schedules.guard(db, user_id, key.term, session, more=0 if moved else wanted.course.credits)
     await enrollments.put(db, user_id, key, change.now, session)
-    await _leave_lines(change, user_id, key)
+    await _leave_lines(change, user_id, key, there.lines)
     event = await record(change, user_id, action, key, from_section=old.section.section if old and moved else "")
     return event if await sections.take_seat(db, key, session) else None
 
 
-async def _leave_lines(change: Change, user_id: int, key: SectionKey) -> None:
+async def _leave_lines(change: Change, user_id: int, key: SectionKey, lines: Iterable[Waiting]) -> None:
     """Take who has a seat now out of the course's line, unless the place there is for a swap within the course."""
     db, session = change.db, change.session
-    for waiting in await waitlist.everywhere(db, user_id, session):
+    for waiting in lines:
         change.lines.add(waiting.key)
         if waiting.key.term != key.term:  # the course may be what another one needs
-            await schedules.guard(db, user_id, waiting.key.term, session)
+            await guard(change, user_id, waiting.key.term)
             change.able.append((user_id, waiting.key.term))
         elif waiting.key == key or (waiting.key.courseID == key.courseID != waiting.drop_if_enrolled):
             await waitlist.remove(db, waiting, session)
@@ -137,7 +157,7 @@ async def give_back(change: Change, user_id: int, term: Term, held: Held) -> str
     db, session, key = change.db, change.session, held.section.key
     withdrawn = rules.leaves_a_trace(term, held.course, change.now)
     await (enrollments.withdraw if withdrawn else enrollments.remove)(db, user_id, key, session)
-    await schedules.add_credits(db, user_id, key.term, -held.course.credits, session)
+    await schedules.guard(db, user_id, key.term, session, more=-held.course.credits)
     await _free(change, user_id, key)
     action = "withdraw" if withdrawn else "drop"
     await record(change, user_id, action, key)
@@ -247,12 +267,12 @@ async def _try_again(change: Change) -> None:
 async def _promote(change: Change, waiting: Waiting) -> bool:
     """Give the waiting student the seat if there is one and the rules allow it; return whether the next may try."""
     try:
-        wanted = await offer(change.db, waiting.key, change.session)
+        there = await standing(change, waiting.user_id, waiting.key)
     except (UnknownTerm, UnknownCourse, UnknownSection):
         return False  # a line for what is gone; `check-seats` tells of it
+    wanted, held = there.offer, there.held
     if not wanted.section.open_seats or not wanted.term.promotes(change.now):
         return False
-    held = await guarded(change, waiting.user_id, waiting.key.term)
     linked = [one for one in held if one.courseID == waiting.drop_if_enrolled and one.status == "enrolled"]
     old = linked[0] if linked else None
     try:
@@ -262,7 +282,7 @@ async def _promote(change: Change, waiting: Waiting) -> bool:
     except Refused as refusal:
         await _skip(change, waiting, wanted, refusal)
         return True
-    event = await take(change, waiting.user_id, "promote", wanted, old)
+    event = await take(change, waiting.user_id, "promote", there, old)
     if event is None:
         raise RuntimeError(f"The seat of {waiting.key} that was open in this transaction is gone.")
     await notices.add(change.db, Notice.of(event, wanted.course.title), change.session)
@@ -270,7 +290,11 @@ async def _promote(change: Change, waiting: Waiting) -> bool:
 
 
 async def _skip(change: Change, waiting: Waiting, wanted: Offer, refusal: Refused) -> None:
-    """Keep the student's place, and say why the seat went on to the next; once for each reason."""
+    """Keep the student's place, and say why the seat went on to the next; once for each reason.
+
+    Who changes in this moment what was the reason must try this line again: so the guard is written in any case.
+    """
+    await guard(change, waiting.user_id, waiting.key.term)
     if waiting.skipped_because == refusal.why:
         return
     await waitlist.skip(change.db, waiting, refusal.why, change.session)

@@ -80,11 +80,12 @@ class Snapshot:
         silent = False
         while True:
             try:
-                async with changes.following(self._db) as stream:
+                async with changes.following(self._db) as news:
                     self._note(None)  # from here on nothing is missed
-                    silent = False
-                    async for row in stream:
-                        self._note(row)
+                    async for rows in news:
+                        silent = False
+                        for row in rows:
+                            self._note(row)
             except Exception as error:  # noqa: BLE001  # whatever it is, the catalog in hand is still good
                 if not silent:
                     logger.warning("catalog: no news of changes (%s); looking every %g s", type(error).__name__, POLL)

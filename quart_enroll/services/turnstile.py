@@ -50,7 +50,7 @@ async def change(
 ) -> Result:
     """Run `body` in a transaction, one at a time for each of these sections, and return its result.
 
-    When the turn has come `look` may raise what makes the transaction pointless. When it is done comes `then`.
+    After a wait in line `look` may raise what makes the transaction pointless. When it is done comes `then`.
     Raises Crowded, and does nothing, where too many wait already; one of mongo.AWAY when that does not come about
     within `patience`, PATIENCE by itself: then nobody knows whether it happened.
     It goes on to its end even when the client hangs up, who may have been told already.
@@ -110,14 +110,16 @@ async def _pass(
     look: Callable[[], Coroutine[Any, Any, None]],
     patience: float,
 ) -> Result:
-    began = time.monotonic()
+    began, stood = time.monotonic(), False
     async with AsyncExitStack() as stack:
         try:
             async with asyncio.timeout(patience):  # around the line only: what has begun is not interrupted
                 for key in sections:
+                    stood = stood or (key in _locks and _locks[key].locked())
                     await stack.enter_async_context(_locks.setdefault(key, asyncio.Lock()))
         except TimeoutError:
             raise Unsettled from None
         measures.stood_in_line(time.monotonic() - began)
-        await look()
+        if stood:
+            await look()
         return await transaction(db, body, began + patience - time.monotonic())

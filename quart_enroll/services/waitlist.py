@@ -1,5 +1,6 @@
 """The waitlist: join the line for a section, leave it. Promotion is the business of `seats.settle`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -36,9 +37,9 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
     wanted = await wishes.section_meant(db, user_id, wish, now, drop_if_enrolled)
 
     async def body(step: Change) -> Joined:
-        held = await seats.guarded(step, user_id, wanted.key.term)
-        found = await seats.offer(db, wanted.key, step.session)
-        await _check_not_waiting(step, user_id, found)
+        there = await seats.standing(step, user_id, wanted.key)
+        found, held = there.offer, there.held
+        _check_not_waiting(found, there.lines)
         old = await wishes.given_up_for(db, held, drop_if_enrolled, found) if drop_if_enrolled else None
         kept = [one for one in held if one is not old]
         rules.check_new(found.term, found.course, kept)
@@ -47,10 +48,11 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
             rules.check_alone(old, held, found.course.courseID)
         await seats.check(step, user_id, found, kept)
         if found.section.open_seats:  # nobody who waits could take it: that is what an open seat means
-            if not await seats.take(step, user_id, "swap" if old else "enroll", found, old):
+            if not await seats.take(step, user_id, "swap" if old else "enroll", there, old):
                 raise SectionFull(found.course.title, found.key.section)
             await seats.settle(step)
             return Joined(found, None, found.section.waiting)
+        await seats.guard(step, user_id, found.key.term)
         await seats.record(step, user_id, "join", found.key)
         # The line comes last, as the seat does: every other student of this section is waiting for this document.
         place = await sections.join_queue(db, found.key, step.session)
@@ -87,7 +89,7 @@ async def leave(db: Database, user_id: int, wish: Wish, now: datetime) -> Sectio
         raise NotWaiting(course.title, "a term that still runs" if waits else "")
 
     async def body(step: Change) -> SectionKey:
-        await seats.guarded(step, user_id, term.term)
+        await seats.guard(step, user_id, term.term)
         waiting = await waitlist.find(db, user_id, term.term, course.courseID, step.session)
         if waiting is None:
             raise NotWaiting(course.title, term.term)
@@ -100,10 +102,10 @@ async def leave(db: Database, user_id: int, wish: Wish, now: datetime) -> Sectio
     return await change(db, user_id, now, [], body)
 
 
-async def _check_not_waiting(step: Change, user_id: int, wanted: Offer) -> None:
-    waiting = await waitlist.find(step.db, user_id, *_course(wanted.key), step.session)
-    if waiting is not None:
-        raise AlreadyWaiting(wanted.course.title, waiting.key.section)
+def _check_not_waiting(wanted: Offer, lines: Iterable[Waiting]) -> None:
+    for waiting in lines:
+        if _course(waiting.key) == _course(wanted.key):
+            raise AlreadyWaiting(wanted.course.title, waiting.key.section)
 
 
 def _course(key: SectionKey) -> tuple[str, str]:

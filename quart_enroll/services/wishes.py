@@ -6,7 +6,7 @@ from datetime import datetime
 from quart_enroll.errors import AlreadyEnrolled, NotEnrolled, NoTerms, TermNeeded, UnknownCourse, UnknownSection
 from quart_enroll.models import Held, SectionKey, Term, Wish
 from quart_enroll.mongo import Database
-from quart_enroll.repositories import courses, enrollments, sections
+from quart_enroll.repositories import courses, enrollments, offers
 from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import rules, terms
 from quart_enroll.services.seats import Offer
@@ -16,11 +16,9 @@ async def sections_meant(
     db: Database, user_id: int, wish: Wish, now: datetime, given_up: str | None = None
 ) -> list[Offer]:
     """Return the sections to try in turn: the one that was named, else those with a seat that fits, by number."""
-    course = await courses.find(db, wish.courseID)
+    course, known, offered = await offers.of_course(db, wish.courseID)
     if course is None:
         raise UnknownCourse(wish.courseID)
-    known = await stored_terms.find_all(db)
-    offered = await sections.find_all(db, [term.term for term in known], wish.courseID)
     term = terms.choose(course, known, {section.term for section in offered}, wish.term, now)
     found = [Offer(term, course, section) for section in offered if section.term == term.term]
     if wish.section:

@@ -231,7 +231,8 @@ async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: D
 
     async def drop(session: Session) -> None:
         step = Change(db, session, NOW, ADA.user_id)
-        [held] = await seats.guarded(step, ADA.user_id, FALL.term)
+        await seats.guard(step, ADA.user_id, FALL.term)
+        [held] = await enrollments.held_by(db, ADA.user_id, FALL.term, step.session)
         await seats.give_back(step, ADA.user_id, FALL, held)
         await seats.settle(step)  # passes bob over, who has a conflict yet
         importing.append(asyncio.create_task(offer(db, away)))
