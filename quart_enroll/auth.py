@@ -32,6 +32,11 @@ NEEDS_NOBODY = {
 }
 """Endpoints that are the same for everybody, so that they don't ask the database who it is."""
 
+SEATS_ALONE = {
+    *("enrollment", "plan_add", "plan_remove", "plan_up", "plan_enroll", "alert_ask", "alert_end"),
+}
+"""Endpoints that change nothing of who somebody is. After them, on a busy day the most, nobody has to ask again."""
+
 PASSWORDS_AT_ONCE = 4
 """Passwords of the API that a process checks at a time. Each costs as much as a sign-in: a program that sends its
 password with every request shall not keep the people waiting who sign in by hand."""
@@ -88,7 +93,9 @@ async def forget_changed(response: ResponseTypes) -> ResponseTypes:
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         for changed in (g.get("asks"), user()):
             if changed is not None:
-                people().forget(changed.user_id)
+                people().students.forget(changed.user_id)
+                if request.endpoint not in SEATS_ALONE:
+                    people().logins.forget(changed.user_id)
     return response
 
 

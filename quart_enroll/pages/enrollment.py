@@ -5,7 +5,7 @@ from quart.typing import ResponseReturnValue
 from quart_auth import login_required
 
 from quart_enroll import auth
-from quart_enroll.context import database, now
+from quart_enroll.context import catalog, database, now
 from quart_enroll.errors import CorequisitesWouldGo, Refused, SectionFull
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
 from quart_enroll.language import TermName, gettext, listed, ngettext
@@ -67,7 +67,7 @@ async def _enroll() -> ResponseReturnValue:
     if not form.validate():
         return await malformed(form) if wants_json() else (await enrollment_form.page(form), 422)
     try:
-        placed = await rules.enroll(database(), auth.signed_in().user_id, form.wish(), now())
+        placed = await rules.enroll(database(), auth.signed_in().user_id, form.wish(), now(), await catalog())
     except SectionFull as refusal:
         return await told(refusal, form_address(form.wish()))
     except Refused as refusal:

@@ -127,7 +127,7 @@ async def enroll() -> ResponseReturnValue:
         return await malformed(form)
     named = form.term.data or ""
     try:
-        term, outcomes = await rules.enroll(database(), auth.signed_in().user_id, named, now())
+        term, outcomes = await rules.enroll(database(), auth.signed_in().user_id, named, now(), await catalog())
     except Refused as refusal:
         return await told(refusal, url_for("plan"))
     await _tell(term, outcomes)

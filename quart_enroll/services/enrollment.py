@@ -22,10 +22,11 @@ from quart_enroll.errors import (
 )
 from quart_enroll.models import Course, Held, Section, SectionKey, Term, Wish
 from quart_enroll.mongo import Database
-from quart_enroll.repositories import courses, enrollments, sections, waitlist
+from quart_enroll.repositories import courses, enrollments, sections
 from quart_enroll.services import rules, seats, wishes
+from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.rings import change
-from quart_enroll.services.seats import Change, Offer, Placed
+from quart_enroll.services.seats import Change, Offer, Placed, Standing
 
 UNDISPUTED = (
     AccountGone,
@@ -51,21 +52,20 @@ class GivenBack:
 
 
 @measures.change("enroll")
-async def enroll(db: Database, user_id: int, wish: Wish, now: datetime) -> Placed:
+async def enroll(db: Database, user_id: int, wish: Wish, now: datetime, catalog: Catalog | None = None) -> Placed:
     """Give the student a seat; all the same how often or from how many tabs it is asked for.
 
+    A `catalog` that may be a moment old saves the question what is meant; it decides nothing.
     Raises the reason to refuse: UnknownCourse, UnknownTerm, UnknownSection, NotTaught, NotOpenYet, Closed,
     AlreadyEnrolled, AlreadyWaiting, TimeConflict, CreditLimit, PrerequisiteMissing, SectionFull.
     """
-    options = await wishes.sections_meant(db, user_id, wish, now)
+    options = wishes.at_hand(catalog, wish, now) or await wishes.sections_meant(db, user_id, wish, now)
     for wanted in options:
         try:
             return await _take(db, user_id, wanted, now)
-        except SectionFull:
+        except (SectionFull, AlreadyWaiting) as refusal:
             if wanted is options[-1]:
-                raise await refused(
-                    db, user_id, "enroll", wanted.key, now, await _full(db, user_id, wanted, now)
-                ) from None
+                raise await refused(db, user_id, "enroll", wanted.key, now, refusal) from None
         except Refused as refusal:
             raise await refused(db, user_id, "enroll", wanted.key, now, refusal) from None
     raise AssertionError("There is always an option.")
@@ -116,7 +116,8 @@ async def swap(db: Database, user_id: int, given_up: str, wish: Wish, now: datet
             return await _swap(db, user_id, given_up, wanted, now)
         except SectionFull:
             if wanted is options[-1]:
-                full = await _full(db, user_id, wanted, now, given_up)
+                there = await seats.standing(Change(db, None, now, user_id), user_id, wanted.key)
+                full = await _full(db, there, given_up)
                 raise await refused(db, user_id, "swap", wanted.key, now, full) from None
         except Refused as refusal:
             raise await refused(db, user_id, "swap", wanted.key, now, refusal) from None
@@ -127,9 +128,7 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Pla
     async def body(step: Change) -> Placed:
         there = await seats.standing(step, user_id, wanted.key)
         found = there.offer
-        rules.check_new(found.term, found.course, there.held)
-        rules.check_open(found.term, now)
-        await seats.check(step, user_id, found, there.held)
+        await _check(step, user_id, there)
         if not await seats.take(step, user_id, "enroll", there):
             raise SectionFull(found.course.title, found.key.section)
         await seats.settle(step)
@@ -144,11 +143,16 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Pla
     with suppress(SectionFull):
         if wanted.section.open_seats:
             return await change(db, user_id, now, [wanted.key], body, look=look)
-    held = await enrollments.held_by(db, user_id, wanted.key.term)
-    rules.check_new(wanted.term, wanted.course, held)
-    rules.check_open(wanted.term, now)
-    await seats.check(Change(db, None, now, user_id), user_id, wanted, held)
-    raise SectionFull(wanted.course.title, wanted.key.section)
+    step = Change(db, None, now, user_id)
+    there = await seats.standing(step, user_id, wanted.key)
+    await _check(step, user_id, there)
+    raise await _full(db, there)
+
+
+async def _check(step: Change, user_id: int, there: Standing) -> None:
+    rules.check_new(there.offer.term, there.offer.course, there.held)
+    rules.check_open(there.offer.term, step.now)
+    await seats.check(step, user_id, there.offer, there.held)
 
 
 async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: datetime) -> Placed:
@@ -169,13 +173,13 @@ async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: d
     return await change(db, user_id, now, [wanted.key, *old], body)
 
 
-async def _full(db: Database, user_id: int, wanted: Offer, now: datetime, given_up: str | None = None) -> Refused:
+async def _full(db: Database, there: Standing, given_up: str | None = None) -> Refused:
     """Return the refusal of a full section, with what the student can do instead."""
-    key = wanted.key
-    waiting = await waitlist.find(db, user_id, key.term, key.courseID)
-    if waiting is not None:
-        return AlreadyWaiting(wanted.course.title, waiting.key.section)
-    held = [one for one in await enrollments.held_by(db, user_id, key.term) if one.courseID != given_up]
+    wanted, key = there.offer, there.offer.key
+    for waiting in there.lines:
+        if (waiting.key.term, waiting.key.courseID) == (key.term, key.courseID):
+            return AlreadyWaiting(wanted.course.title, waiting.key.section)
+    held = [one for one in there.held if one.courseID != given_up]
     others = [
         section.section
         for section in await sections.find_all(db, [key.term], key.courseID)

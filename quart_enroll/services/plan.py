@@ -25,6 +25,7 @@ from quart_enroll.mongo import Database, Session, Unsettled
 from quart_enroll.repositories import courses, plans
 from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import enrollment, rules, seats, terms, wishes
+from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.seats import Change, Offer, Placed
 from quart_enroll.services.turnstile import change
 
@@ -114,7 +115,9 @@ async def move_up(db: Database, user_id: int, wish: Wish, now: datetime) -> tupl
 
 
 @measures.change("plan_enroll")
-async def enroll(db: Database, user_id: int, term_named: str, now: datetime) -> tuple[Term, list[Outcome]]:
+async def enroll(
+    db: Database, user_id: int, term_named: str, now: datetime, catalog: Catalog | None = None
+) -> tuple[Term, list[Outcome]]:
     """Take a seat in each planned section, one after the other; return what became of each.
 
     Each is a change of its own: who is cut off has what was settled before, and the same request again goes on. What
@@ -127,7 +130,7 @@ async def enroll(db: Database, user_id: int, term_named: str, now: datetime) -> 
     outcomes: list[Outcome] = []
     for planned in await plans.of_student(db, user_id, term.term):
         try:
-            outcome = await _enroll(db, user_id, planned.key, now, end - time.monotonic())
+            outcome = await _enroll(db, user_id, planned.key, now, end - time.monotonic(), catalog)
         except Busy:
             if not any(one.settled for one in outcomes):
                 raise  # nothing has to be told: the whole press is repeated
@@ -181,12 +184,15 @@ def _troubles(
             )
 
 
-async def _enroll(db: Database, user_id: int, key: SectionKey, now: datetime, seconds: float) -> Outcome:
+async def _enroll(
+    db: Database, user_id: int, key: SectionKey, now: datetime, seconds: float, catalog: Catalog | None
+) -> Outcome:
     if seconds <= 0:
         return Outcome(key)
     try:
         async with asyncio.timeout(seconds):
-            return Outcome(key, await enrollment.enroll(db, user_id, Wish(key.courseID, key.term, key.section), now))
+            wish = Wish(key.courseID, key.term, key.section)
+            return Outcome(key, await enrollment.enroll(db, user_id, wish, now, catalog))
     except Refused as refusal:
         return Outcome(key, refusal=refusal)
     except (TimeoutError, Unsettled):  # it may come about yet; then the next request finds it done

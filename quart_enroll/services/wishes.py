@@ -3,12 +3,21 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from quart_enroll.errors import AlreadyEnrolled, NotEnrolled, NoTerms, TermNeeded, UnknownCourse, UnknownSection
+from quart_enroll.errors import (
+    AlreadyEnrolled,
+    NotEnrolled,
+    NoTerms,
+    Refused,
+    TermNeeded,
+    UnknownCourse,
+    UnknownSection,
+)
 from quart_enroll.models import Held, SectionKey, Term, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import courses, enrollments, offers
 from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import rules, terms
+from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.seats import Offer
 
 
@@ -33,6 +42,18 @@ async def sections_meant(
     fitting = [option for option in found if rules.fits(term, course, option.section, held)]
     with_seat = [option for option in fitting if option.section.open_seats]
     return with_seat or fitting[:1] or [option for option in found if option.section.open_seats][:1] or found[:1]
+
+
+def at_hand(catalog: Catalog | None, wish: Wish, now: datetime) -> list[Offer]:
+    """Return the section that was named, if it has an open seat in the catalog; nothing where one must look closer."""
+    if catalog is None or not wish.section or (course := catalog.find(wish.courseID)) is None:
+        return []
+    try:
+        term = terms.choose(course, catalog.terms, catalog.terms_of(course.courseID), wish.term, now)
+    except Refused:
+        return []
+    offered = catalog.sections_of(course.courseID, term)
+    return [Offer(term, course, one) for one in offered if one.section == wish.section and one.open_seats]
 
 
 async def section_meant(db: Database, user_id: int, wish: Wish, now: datetime, given_up: str | None) -> Offer:

@@ -26,7 +26,7 @@ from quart_enroll.api.v1.shapes import (
     WhichDrop,
     WhichEnrollments,
 )
-from quart_enroll.context import database, now
+from quart_enroll.context import catalog, database, now
 from quart_enroll.errors import AlreadyEnrolled, AlreadyWaiting, NotEnrolled, NotWaiting
 from quart_enroll.models import Held, SectionKey
 from quart_enroll.repositories import enrollments as stored
@@ -85,7 +85,7 @@ async def enroll(body: EnrollBody) -> Response:
     Answers 201 with your enrollment; asked for again, 200 with the one that you have.
     """
     try:
-        placed = await rules.enroll(database(), _student(), body.wish(), now())
+        placed = await rules.enroll(database(), _student(), body.wish(), now(), await catalog())
     except AlreadyEnrolled as refusal:
         return _enrolled(await _had(refusal, body.courseID, body.section), 200)
     return _enrolled(Enrollment.of(placed.offer.course, placed.offer.section, "enrolled"), 201)
