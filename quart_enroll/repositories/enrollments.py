@@ -1,9 +1,9 @@
 """The collection `enrollment`: a student holds a seat, or held it and withdrew."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from pymongo import IndexModel
+from pymongo import IndexModel, UpdateOne
 
 from quart_enroll.models import Held, ScheduledCourse, Section, SectionKey
 from quart_enroll.mongo import Database, Document, Session
@@ -39,12 +39,12 @@ SCHEMA = {
 
 async def put(db: Database, user_id: int, key: SectionKey, at: datetime, session: Session | None) -> None:
     """Give the student a seat; a course that was withdrawn is enrolled again."""
-    await db.enrollment.update_one(
-        _seat(user_id, key.term, key.courseID),
-        {"$set": {"section": key.section, "enrolled_at": at, "status": "enrolled"}},
-        upsert=True,
-        session=session,
-    )
+    await db.enrollment.update_one(*_put(user_id, key, at), upsert=True, session=session)
+
+
+async def put_all(db: Database, seats: Iterable[tuple[int, SectionKey, datetime]], session: Session) -> None:
+    """Give each student a seat, as `put` does."""
+    await db.enrollment.bulk_write([UpdateOne(*_put(*one), upsert=True) for one in seats], session=session)
 
 
 async def remove(db: Database, user_id: int, key: SectionKey, session: Session | None) -> None:
@@ -65,11 +65,11 @@ async def held_by(db: Database, user_id: int, term: str, session: Session | None
     A seat in a section that was deleted counts; it is one without meetings.
     """
     rows = await db.enrollment.find({"user_id": user_id, "term": term}, session=session).to_list(None)
-    return await join(db, rows, session)
+    return [held for _, held in await join(db, rows, session)]
 
 
-async def join(db: Database, rows: Sequence[Document], session: Session | None = None) -> list[Held]:
-    """Return what the rows say, in the order of courseID; one whose course is gone says nothing.
+async def join(db: Database, rows: Sequence[Document], session: Session | None = None) -> list[tuple[int, Held]]:
+    """Return what the rows say, and of which student, in the order of courseID; without its course a row says nothing.
 
     Looked up by hand: MongoDB's own `$lookup` of three fields took four times as long.
     """
@@ -82,7 +82,7 @@ async def join(db: Database, rows: Sequence[Document], session: Session | None =
     held = []
     for row in sorted((row for row in rows if row["courseID"] in courses), key=lambda row: str(row["courseID"])):
         key = SectionKey(row["term"], row["courseID"], str(row.get("section") or ""))
-        held.append(Held(courses[row["courseID"]], sections.get(key) or gone(key), _status(row)))
+        held.append((row["user_id"], Held(courses[row["courseID"]], sections.get(key) or gone(key), _status(row))))
     return held
 
 
@@ -144,6 +144,11 @@ def _section_of(document: Document) -> Section:
 
 def _status(enrollment: Document) -> str:
     return "withdrawn" if enrollment.get("status") == "withdrawn" else "enrolled"
+
+
+def _put(user_id: int, key: SectionKey, at: datetime) -> tuple[Document, Document]:
+    change = {"$set": {"section": key.section, "enrolled_at": at, "status": "enrolled"}}
+    return _seat(user_id, key.term, key.courseID), change
 
 
 def _seat(user_id: int, term: str, courseID: str) -> Document:

@@ -1,6 +1,6 @@
 """The collection `event`: what happened to a student's seats, written with it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,6 +36,11 @@ SCHEMA = {
 async def add(db: Database, event: Event, session: Session | None = None) -> None:
     """Store what happened."""
     await db.event.insert_one(asdict(event), session=session)
+
+
+async def add_all(db: Database, happened: Iterable[Event], session: Session) -> None:
+    """Store what happened."""
+    await db.event.insert_many([asdict(event) for event in happened], session=session)
 
 
 async def of_student(db: Database, user_id: int, at_most: int = 200) -> list[Event]:

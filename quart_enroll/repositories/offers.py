@@ -1,5 +1,7 @@
-"""What a section is: its row, its course's and its term's, with what a student has to do with it."""
+"""What a section is: its row, its course's and its term's, with what students have to do with it."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from quart_enroll.models import Course, Held, Section, SectionKey, Term, Waiting
@@ -21,20 +23,29 @@ class Found(NamedTuple):
 
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> Found:
     """Return what there is under that name."""
-    return _found(await together.find(db, _named(key), session))
+    return _found([key], await together.find(db, _named([key]), session))[key]
 
 
-async def find_for(
-    db: Database, user_id: int, key: SectionKey, session: Session | None = None
-) -> tuple[Found, list[Held], list[Waiting]]:
-    """Return the same, with what the student has in that term, in the order of courseID, and waits for in any."""
-    students: dict[str, Document] = {
-        "enrollment": {"user_id": user_id, "term": key.term},
-        "waitlist": {"user_id": user_id},
+async def find_for_all(
+    db: Database, wanted: Sequence[tuple[int, SectionKey]], session: Session | None = None
+) -> list[tuple[Found, list[Held], list[Waiting]]]:
+    """Return the same for each student and section, with what the student has in that term and waits for in any.
+
+    Both are in the order of courseID.
+    """
+    keys = {key for _, key in wanted}
+    students = {"user_id": {"$in": list({user_id for user_id, _ in wanted})}}
+    asked: dict[str, Document] = {
+        "enrollment": students | {"term": {"$in": list({key.term for key in keys})}},
+        "waitlist": students,
     }
-    rows = await together.find(db, _named(key) | students, session)
-    held = await enrollments.join(db, rows["enrollment"], session)
-    return _found(rows), held, [to_waiting(row) for row in rows["waitlist"] if is_placed(row)]
+    rows = await together.find(db, _named(keys) | asked, session)
+    found, held, lines = _found(keys, rows), defaultdict(list), defaultdict(list)
+    for user_id, one in await enrollments.join(db, rows["enrollment"], session):
+        held[user_id, one.section.key.term].append(one)
+    for waiting in sorted(map(to_waiting, filter(is_placed, rows["waitlist"])), key=lambda one: one.key.courseID):
+        lines[waiting.user_id].append(waiting)
+    return [(found[key], held[user_id, key.term], lines[user_id]) for user_id, key in wanted]
 
 
 async def of_course(db: Database, courseID: str) -> tuple[Course | None, list[Term], list[Section]]:
@@ -49,17 +60,14 @@ async def of_course(db: Database, courseID: str) -> tuple[Course | None, list[Te
     return next(map(to_course, rows["course"]), None), in_order(rows["term"]), offered
 
 
-def _named(key: SectionKey) -> dict[str, Document]:
-    return {
-        "section": {"term": key.term, "courseID": key.courseID, "section": key.section},
-        "course": {"courseID": key.courseID},
-        "term": {"term": key.term},
-    }
+def _named(keys: Iterable[SectionKey]) -> dict[str, Document]:
+    """Match these sections, and whatever else has a term, a course and a number of them; one index finds them."""
+    named = {name: {"$in": list({getattr(key, name) for key in keys})} for name in ("term", "courseID", "section")}
+    return {"section": named, "course": {"courseID": named["courseID"]}, "term": {"term": named["term"]}}
 
 
-def _found(rows: dict[str, list[Document]]) -> Found:
-    return Found(
-        next(iter(in_order(rows["term"])), None),
-        next(map(to_course, rows["course"]), None),
-        next(map(to_section, rows["section"]), None),
-    )
+def _found(keys: Iterable[SectionKey], rows: dict[str, list[Document]]) -> dict[SectionKey, Found]:
+    terms = {term.term: term for term in in_order(rows["term"])}
+    courses = {row["courseID"]: to_course(row) for row in rows["course"]}
+    offered = {section.key: section for section in map(to_section, rows["section"])}
+    return {key: Found(terms.get(key.term), courses.get(key.courseID), offered.get(key)) for key in keys}

@@ -4,9 +4,10 @@ Where an account was removed its schedules stay for an hour, closed, and nothing
 can begin anything there.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from pymongo import IndexModel
+from pymongo import IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from quart_enroll.errors import AccountGone
@@ -37,16 +38,16 @@ async def guard(db: Database, user_id: int, term: str, session: Session | None, 
     `more` are the credits that the change adds; less than none when it gives something back. Raises AccountGone when
     the schedule is closed.
     """
-    version = {"$add": [{"$ifNull": ["$version", 0]}, 1]}
     try:
-        await db.schedule.update_one(
-            {"user_id": user_id, "term": term, "closed_at": {"$exists": False}},
-            [{"$set": {"version": version, "credits": more_credits(more)}}],
-            upsert=True,
-            session=session,
-        )
+        await db.schedule.update_one(*_guard(user_id, term, more), upsert=True, session=session)
     except DuplicateKeyError:  # there is one, but not an open one
         raise AccountGone from None
+
+
+async def guard_all(db: Database, more: Mapping[tuple[int, str], int | float], session: Session) -> None:
+    """Guard the schedules of students, by user_id and term; raises BulkWriteError where one is closed."""
+    writes = [UpdateOne(*_guard(*schedule, number), upsert=True) for schedule, number in more.items()]
+    await db.schedule.bulk_write(writes, session=session)
 
 
 async def close(db: Database, user_id: int, term: str, at: datetime, session: Session | None) -> None:
@@ -57,6 +58,12 @@ async def close(db: Database, user_id: int, term: str, at: datetime, session: Se
         upsert=True,
         session=session,
     )
+
+
+def _guard(user_id: int, term: str, more: int | float) -> tuple[Document, list[Document]]:
+    version = {"$add": [{"$ifNull": ["$version", 0]}, 1]}
+    change = [{"$set": {"version": version, "credits": more_credits(more)}}]
+    return {"user_id": user_id, "term": term, "closed_at": {"$exists": False}}, change
 
 
 def more_credits(number: int | float) -> Document:

@@ -109,9 +109,15 @@ async def find_waited_for(db: Database) -> list[SectionKey]:
 
 async def take_seat(db: Database, key: SectionKey, session: Session | None) -> bool:
     """Take a seat if there is one; return whether there was. Where nobody knows how many are taken, all are."""
-    open_seat = {"seats_taken": KNOWN, "$expr": {"$lt": ["$seats_taken", "$capacity"]}}
-    result = await db.section.update_one(_named(key) | open_seat, {"$inc": {"seats_taken": 1}}, session=session)
+    result = await db.section.update_one(*_taken(key, 1), session=session)
     return result.modified_count == 1
+
+
+async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: Session) -> bool:
+    """Take so many seats in each section if there are as many; return whether there were in all of them."""
+    writes = [UpdateOne(*_taken(key, number)) for key, number in sorted(numbers.items())]
+    result = await db.section.bulk_write(writes, session=session)
+    return result.modified_count == len(writes)
 
 
 async def give_back_seat(db: Database, key: SectionKey, session: Session | None) -> None:
@@ -214,6 +220,11 @@ def _put(section: Section) -> UpdateOne:
     }
     nobody_yet = {"seats_taken": 0, "waiting": 0, "queue_tail": 0}
     return UpdateOne(_named(section.key), {"$set": given, "$setOnInsert": nobody_yet}, upsert=True)
+
+
+def _taken(key: SectionKey, number: int) -> tuple[Document, Document]:
+    room = {"seats_taken": KNOWN, "$expr": {"$lte": [{"$add": ["$seats_taken", number]}, "$capacity"]}}
+    return _named(key) | room, {"$inc": {"seats_taken": number}}
 
 
 def _named(key: SectionKey) -> Document:

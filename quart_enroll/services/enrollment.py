@@ -23,7 +23,7 @@ from quart_enroll.errors import (
 from quart_enroll.models import Course, Held, Section, SectionKey, Term, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import courses, enrollments, sections
-from quart_enroll.services import rules, seats, wishes
+from quart_enroll.services import boarding, rules, seats, wishes
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.rings import change
 from quart_enroll.services.seats import Change, Offer, Placed, Standing
@@ -128,7 +128,7 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Pla
     async def body(step: Change) -> Placed:
         there = await seats.standing(step, user_id, wanted.key)
         found = there.offer
-        await _check(step, user_id, there)
+        await seats.check_all(step, user_id, there)
         if not await seats.take(step, user_id, "enroll", there):
             raise SectionFull(found.course.title, found.key.section)
         await seats.settle(step)
@@ -140,19 +140,17 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Pla
             raise SectionFull(wanted.course.title, wanted.key.section)
 
     # Where nothing can be taken nothing is begun: a crowd before a full section only reads.
-    with suppress(SectionFull):
-        if wanted.section.open_seats:
+    if wanted.section.open_seats:
+        if isinstance(boarded := await boarding.board(db, user_id, wanted.key, now), Placed):
+            return boarded
+        if boarded is not None:
+            raise await _full(db, boarded)
+        with suppress(SectionFull):
             return await change(db, user_id, now, [wanted.key], body, look=look)
     step = Change(db, None, now, user_id)
     there = await seats.standing(step, user_id, wanted.key)
-    await _check(step, user_id, there)
+    await seats.check_all(step, user_id, there)
     raise await _full(db, there)
-
-
-async def _check(step: Change, user_id: int, there: Standing) -> None:
-    rules.check_new(there.offer.term, there.offer.course, there.held)
-    rules.check_open(there.offer.term, step.now)
-    await seats.check(step, user_id, there.offer, there.held)
 
 
 async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: datetime) -> Placed:

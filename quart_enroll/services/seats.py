@@ -1,7 +1,7 @@
 """What happens to seats inside one transaction: taken, given back, and promoted to whoever waits."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -89,8 +89,25 @@ async def standing(change: Change, user_id: int, key: SectionKey) -> Standing:
     Until `take`, or a `guard`, nothing keeps the student from doing something else meanwhile. What is written then
     makes sure of it: where anything has changed since, the transaction runs again.
     """
-    found, held, lines = await offers.find_for(change.db, user_id, key, change.session)
-    return Standing(_offer(key, found), held, lines)
+    [there] = await standings(change.db, [(user_id, key)], change.session)
+    if isinstance(there, Refused):
+        raise there
+    return there
+
+
+async def standings(
+    db: Database, wanted: Sequence[tuple[int, SectionKey]], session: Session | None
+) -> list[Standing | Refused]:
+    """Return the standing of each student who wants a section, or what `offer` raises."""
+    found = await offers.find_for_all(db, wanted, session)
+    return [_standing(key, *one) for (_, key), one in zip(wanted, found, strict=True)]
+
+
+def _standing(key: SectionKey, found: Found, held: list[Held], lines: list[Waiting]) -> Standing | Refused:
+    try:
+        return Standing(_offer(key, found), held, lines)
+    except (UnknownTerm, UnknownCourse, UnknownSection) as refusal:
+        return refusal
 
 
 def _offer(key: SectionKey, found: Found) -> Offer:
@@ -106,6 +123,13 @@ def _offer(key: SectionKey, found: Found) -> Offer:
 async def guard(change: Change, user_id: int, term: str) -> None:
     """Let the student do nothing else in that term meanwhile."""
     await schedules.guard(change.db, user_id, term, change.session)
+
+
+async def check_all(change: Change, user_id: int, there: Standing) -> None:
+    """Raise the first reason why the student may not have the section now, open or full; what is done comes first."""
+    rules.check_new(there.offer.term, there.offer.course, there.held)
+    rules.check_open(there.offer.term, change.now)
+    await check(change, user_id, there.offer, there.held)
 
 
 async def check(change: Change, user_id: int, wanted: Offer, held: Iterable[Held]) -> None:

@@ -51,29 +51,39 @@ async def change(
     """Run `body` in a transaction, one at a time for each of these sections, and return its result.
 
     After a wait in line `look` may raise what makes the transaction pointless. When it is done comes `then`.
-    Raises Crowded, and does nothing, where too many wait already; one of mongo.AWAY when that does not come about
-    within `patience`, PATIENCE by itself: then nobody knows whether it happened.
-    It goes on to its end even when the client hangs up, who may have been told already.
+    Raises what `admit` and `turn` raise.
     """
-
     keys = frozenset(sections)
-    _check_room(keys)
 
     async def everything() -> Result:
-        result = await _pass(db, sorted(keys), body, look, PATIENCE if patience is None else patience)
+        result = await turn(db, keys, body, look=look, patience=PATIENCE if patience is None else patience)
         await then()
         return result
 
-    task = asyncio.ensure_future(everything())
-    _changes[task] = keys
-    _crowds.update(keys)
-    task.add_done_callback(_leave)
     try:
-        return await asyncio.shield(task)
+        return await admit(keys, everything)
     except Refused:
         # "You are already enrolled" may come from a seat that an election takes back; then it must not be said.
         await acknowledge(db)
         raise
+
+
+async def admit(keys: frozenset[SectionKey], make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Make a change of these sections, and return its result; raise Crowded, and do nothing, where too many wait.
+
+    It goes on to its end even when the client hangs up, who may have been told already.
+    """
+    _check_room(keys)
+    task = asyncio.ensure_future(make())
+    _changes[task] = keys
+    _crowds.update(keys)
+    task.add_done_callback(_leave)
+    return await asyncio.shield(task)
+
+
+def is_taken(key: SectionKey) -> bool:
+    """Tell whether somebody of this process changes the section now."""
+    return key in _locks and _locks[key].locked()
 
 
 def waiting() -> int:
@@ -103,19 +113,25 @@ async def finish() -> None:
     await asyncio.gather(*_changes, return_exceptions=True)
 
 
-async def _pass(
+async def turn(
     db: Database,
-    sections: list[SectionKey],
+    sections: Iterable[SectionKey],
     body: Callable[[Session], Coroutine[Any, Any, Result]],
-    look: Callable[[], Coroutine[Any, Any, None]],
+    *,
     patience: float,
+    look: Callable[[], Coroutine[Any, Any, None]] = nothing,
 ) -> Result:
+    """Wait until nobody else of this process changes these sections, and run `body` in a transaction.
+
+    Raises one of mongo.AWAY when that does not come about within `patience`, in seconds: then nobody knows whether it
+    happened.
+    """
     began, stood = time.monotonic(), False
     async with AsyncExitStack() as stack:
         try:
             async with asyncio.timeout(patience):  # around the line only: what has begun is not interrupted
-                for key in sections:
-                    stood = stood or (key in _locks and _locks[key].locked())
+                for key in sorted(sections):
+                    stood = stood or is_taken(key)
                     await stack.enter_async_context(_locks.setdefault(key, asyncio.Lock()))
         except TimeoutError:
             raise Unsettled from None

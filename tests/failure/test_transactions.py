@@ -14,7 +14,7 @@ import pytest
 from quart_enroll.errors import AlreadyEnrolled
 from quart_enroll.models import Wish
 from quart_enroll.mongo import AWAY, Database, open_database
-from quart_enroll.services import turnstile
+from quart_enroll.services import boarding, turnstile
 from quart_enroll.services.enrollment import enroll
 from tests.failure.school import FALL, disagreements, open_school, read_all
 from tests.replica_set import ReplicaSet, replica_set
@@ -116,6 +116,8 @@ async def test_who_stands_in_line_behind_a_change_that_hangs_is_answered_in_time
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turnstile, "PATIENCE", 0.5)
+    monkeypatch.setattr(boarding, "MOST_TOGETHER", 1)
+    monkeypatch.setattr(boarding, "WAIT", 0.1)
     await fail_commits(db, {"times": 1}, blockConnection=True, blockTimeMS=3000)
     clicks = {asyncio.create_task(enroll(db, who, WISH, datetime.now(UTC)), name=str(who)) for who in (ONE, TWO)}
     # Who comes first is chance, and its commit hangs; the other one stands behind it.

@@ -1,0 +1,179 @@
+"""Seats for many in one transaction: each has what they would have had alone, and nobody waits for somebody else."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from quart_enroll.errors import Refused
+from quart_enroll.models import SectionKey
+from quart_enroll.mongo import Database, Session
+from quart_enroll.repositories import schedules, sections
+from quart_enroll.services import boarding, turnstile
+from quart_enroll.services.enrollment import enroll
+from quart_enroll.services.seats import Placed
+from quart_enroll.services.waitlist import join
+from tests.model import OK
+from tests.seats.school import FALL, NOW, course, found, line, offer, outcome, seated, section, term, together
+from tests.seats.sound import assert_sound
+from tests.seats.test_concurrent import MORNING, OVERLAPPING, wish
+
+ADA, BOB, CAY = 1, 2, 3
+MANY = range(1, 41)
+
+
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many students were in each of the transactions that gave seats."""
+    found: list[int] = []
+    take_seats = sections.take_seats
+
+    async def counting(db: Database, numbers: Any, session: Session) -> bool:
+        found.append(sum(numbers.values()))
+        return await take_seats(db, numbers, session)
+
+    monkeypatch.setattr(sections, "take_seats", counting)
+    return found
+
+
+async def board(db: Database, student: int, courseID: str, number: str = "01") -> str:
+    """Board, and return "ok", "full", "alone", or the code of the refusal."""
+    try:
+        verdict = await boarding.board(db, student, SectionKey(FALL, courseID, number), NOW)
+    except Refused as refusal:
+        return refusal.code
+    if verdict is None:
+        return "alone"
+    return OK if isinstance(verdict, Placed) else "full"
+
+
+async def board_all(db: Database, *wanted: tuple[int, str]) -> list[str]:
+    """Let all board at once, in this order."""
+    return list(await asyncio.gather(*(board(db, *one) for one in wanted)))
+
+
+async def test_who_comes_at_once_goes_together(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), section("A", 40))
+    said = await together(enroll(db, student, wish("A"), NOW) for student in MANY)
+    assert said == [OK] * 40
+    assert len(sizes) < 10
+    assert max(sizes) == boarding.MOST_TOGETHER
+    assert await seated(db, section("A", 0).key) == set(MANY)
+    await assert_sound(db)
+
+
+async def test_of_more_than_there_are_seats_those_have_them_who_came_first(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 4))
+    said = await board_all(db, *((student, "AB"[student % 2]) for student in range(1, 15)))
+    assert sizes == [11]
+    assert said[1::2] == [OK] * 7
+    assert said[0::2] == [OK] * 4 + ["full"] * 3
+    assert await seated(db, section("B", 0).key) == {1, 3, 5, 7}
+    await assert_sound(db)
+
+
+async def test_who_comes_in_front_of_a_full_section_is_told_what_is(db: Database) -> None:
+    await found(db, term(), course("A"), section("A", 2))
+    said = await together(enroll(db, student, wish("A"), NOW) for student in MANY)
+    assert sorted(said) == [OK] * 2 + ["section_full"] * 38
+    await assert_sound(db)
+
+
+async def test_one_who_is_refused_stops_no_other(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
+    await board_all(db, (ADA, "B"), (BOB, "A"))
+    said = await board_all(db, (ADA, "A"), (BOB, "A"), (CAY, "A"), (4, "C"), (5, "A"))
+    assert said == ["time_conflict", "already_enrolled", OK, "unknown_course", OK]
+    assert sizes == [2, 2]
+    await assert_sound(db)
+
+
+async def test_one_whose_account_is_gone_stops_no_other(db: Database) -> None:
+    await found(db, term(), course("A"), section("A", 9))
+    await schedules.close(db, BOB, FALL, NOW, None)
+    said = await together(enroll(db, student, wish("A"), NOW) for student in (ADA, BOB, CAY))
+    assert said == [OK, "account_gone", OK]
+    assert await seated(db, section("A", 0).key) == {ADA, CAY}
+
+
+async def test_who_waits_in_a_line_goes_alone_and_leaves_it(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), section("A", 0), section("A", 9, number="02"))
+    await join(db, BOB, wish("A"), NOW)
+    assert await asyncio.gather(*(board(db, student, "A", "02") for student in (ADA, BOB, CAY))) == [OK, "alone", OK]
+    assert sizes == [2]
+    assert await outcome(enroll(db, BOB, wish("A", "02"), NOW)) == OK
+    assert await line(db, section("A", 0).key) == []
+    await assert_sound(db)
+
+
+async def test_two_clicks_are_one_seat(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
+    assert await board_all(db, (ADA, "A"), (ADA, "A"), (ADA, "B")) == [OK, "already_enrolled", "time_conflict"]
+    assert sizes == [1]
+    await assert_sound(db)
+
+
+async def test_what_the_database_refuses_is_made_by_each_alone(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def none(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(sections, "take_seats", none)
+    await found(db, term(), course("A"), section("A", 9))
+    assert await board_all(db, (ADA, "A"), (BOB, "A")) == ["alone"] * 2
+    assert await together(enroll(db, student, wish("A"), NOW) for student in (ADA, BOB)) == [OK, OK]
+    await assert_sound(db)
+
+
+async def test_nobody_waits_for_a_section_that_somebody_else_changes(db: Database) -> None:
+    await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
+    holds, free = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: Session) -> None:
+        holds.set()
+        await free.wait()
+
+    holding = asyncio.ensure_future(turnstile.turn(db, [section("A", 0).key], hold, patience=20))
+    await holds.wait()
+    assert await board_all(db, (ADA, "A"), (BOB, "B")) == ["alone", OK]
+    free.set()
+    await holding
+    assert await board_all(db, (ADA, "A")) == [OK]
+
+
+async def test_while_a_transaction_hangs_the_others_go_alone(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boarding, "WAIT", 0.01)
+    await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
+    begun, free, take_seats = asyncio.Event(), asyncio.Event(), sections.take_seats
+
+    async def hang(*those: Any, **more: Any) -> bool:
+        begun.set()
+        await free.wait()
+        return await take_seats(*those, **more)
+
+    monkeypatch.setattr(sections, "take_seats", hang)
+    hangs = asyncio.ensure_future(board(db, ADA, "A"))
+    await begun.wait()
+    assert await board_all(db, (BOB, "B"), (CAY, "B")) == ["alone"] * 2
+    assert await together(enroll(db, student, wish("B"), NOW) for student in (BOB, CAY)) == [OK, OK]
+    assert not hangs.done()
+    free.set()
+    assert await hangs == OK
+    assert await board_all(db, (4, "A")) == [OK]
+    await assert_sound(db)
+
+
+async def test_a_change_by_another_process_lets_all_begin_again(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await found(db, term(), course("A"), section("A", 9))
+    take_seats, met = sections.take_seats, False
+
+    async def meet(*those: Any, **more: Any) -> bool:
+        nonlocal met
+        if not met:  # they have read that there are nine
+            met = True
+            await offer(db, section("A", 3))
+        return await take_seats(*those, **more)
+
+    monkeypatch.setattr(sections, "take_seats", meet)
+    assert await board_all(db, *((student, "A") for student in range(1, 6))) == [OK] * 3 + ["full"] * 2
+    assert met
+    await assert_sound(db)
