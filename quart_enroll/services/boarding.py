@@ -2,7 +2,7 @@
 
 Who comes while one is under way waits for its end, and then goes with everybody who has come meanwhile; who comes
 alone waits for nobody. Each is judged by the same rules, in the order of coming, and one who is refused stops no other.
-Where that would keep somebody waiting for what others do, they go alone.
+Nobody waits for a section that they don't want.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from quart_enroll.errors import Refused
 from quart_enroll.models import Event, SectionKey
@@ -26,7 +26,7 @@ MOST_TOGETHER = 16
 """Students in one transaction: of more, one would often meet somebody of another process, and all begin again."""
 
 WAIT = 1.0
-"""Seconds after which a transaction hangs: until it has ended the others go alone."""
+"""Seconds after which a transaction hangs: until it has ended the others need not wait for it."""
 
 Verdict: TypeAlias = Placed | Standing | Refused | None
 """A seat; what was found where the section is full; why there is no seat; None for who must go alone."""
@@ -41,6 +41,7 @@ class Boarder:
     key: SectionKey
     now: datetime
     came: float = field(default_factory=time.monotonic)
+    gate: "Gate | None" = None
     told: asyncio.Future[Verdict] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def tell(self, verdict: Verdict) -> None:
@@ -57,74 +58,103 @@ class Boarder:
 
 
 class Gate:
-    """Where students of one event loop wait for the transaction under way."""
+    """Where students wait for the transaction under way."""
 
     def __init__(self) -> None:
         self._waiting: list[Boarder] = []
         self._boarding: asyncio.Task[None] | None = None
-        self._hangs = False
 
-    async def wait(self, boarder: Boarder) -> Verdict:
-        """Return what becomes of the student."""
-        if self._hangs:
-            return None
+    def enter(self, boarder: Boarder) -> None:
+        """Let the student go with the next transaction."""
         self._waiting.append(boarder)
         if self._boarding is None or self._boarding.done():
             self._boarding = asyncio.ensure_future(self._board_all())
-        return await boarder.told
 
     async def _board_all(self) -> None:
         while together := self._next():
-            hangs = asyncio.get_running_loop().call_later(WAIT, self._send_all_alone)
-            try:
-                verdicts = await _board(together)
-            except AWAY as error:
-                for one in together:
-                    one.fail(error)
-            except Exception:  # noqa: BLE001  # whoever it is that can't be boarded will hear so alone
-                for one in together:
-                    one.tell(None)
-            else:
-                for one, verdict in zip(together, verdicts, strict=True):
-                    one.tell(verdict)
-            finally:
-                hangs.cancel()
-                self._hangs = False
+            await self._go(together)
+
+    async def _go(self, together: Sequence[Boarder]) -> None:
+        try:
+            verdicts = await _board(together)
+        except AWAY as error:
+            for one in together:
+                one.fail(error)
+        except Exception:  # noqa: BLE001  # whoever it is that can't be boarded will hear so alone
+            for one in together:
+                one.tell(None)
+        else:
+            for one, verdict in zip(together, verdicts, strict=True):
+                one.tell(verdict)
 
     def _next(self) -> list[Boarder]:
-        """Take out who goes next: those who came first, each student once, into sections that nobody changes now."""
+        """Take out who goes next: those who came first, each student once."""
         together: dict[int, Boarder] = {}
-        for one in list(self._waiting):
-            if len(together) == MOST_TOGETHER:
-                break
-            if turnstile.is_taken(one.key):
-                self._waiting.remove(one)
-                one.tell(None)
-            elif one.db is self._waiting[0].db:
+        for one in self._waiting:
+            if len(together) < MOST_TOGETHER and one.db is self._waiting[0].db:
                 together.setdefault(one.user_id, one)
-        for one in together.values():
-            self._waiting.remove(one)
+        gone = set(together.values())
+        self._waiting = [one for one in self._waiting if one not in gone]
         return list(together.values())
 
-    def _send_all_alone(self) -> None:
+
+class MainGate(Gate):
+    """The gate to all sections; beside it is one for each section in front of which somebody would have to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hangs = False
+        self._beside: WeakValueDictionary[SectionKey, Gate] = WeakValueDictionary()
+
+    def enter(self, boarder: Boarder) -> None:
+        if self._hangs:
+            self._send_beside(boarder)
+        else:
+            super().enter(boarder)
+
+    async def _go(self, together: Sequence[Boarder]) -> None:
+        hangs = asyncio.get_running_loop().call_later(WAIT, self._hang)
+        try:
+            await super()._go(together)
+        finally:
+            hangs.cancel()
+            self._hangs = False
+
+    def _next(self) -> list[Boarder]:
+        for one in [one for one in self._waiting if turnstile.is_taken(one.key)]:
+            self._waiting.remove(one)
+            self._send_beside(one)
+        return super()._next()
+
+    def _hang(self) -> None:
         self._hangs = True
         for one in self._waiting:
-            one.tell(None)
+            self._send_beside(one)
         self._waiting.clear()
 
+    def _send_beside(self, boarder: Boarder) -> None:
+        boarder.gate = self._beside.setdefault(boarder.key, Gate())  # which is there as long as somebody waits at it
+        boarder.gate.enter(boarder)
 
-_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, Gate] = WeakKeyDictionary()
+
+_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, MainGate] = WeakKeyDictionary()
 
 
 async def board(db: Database, user_id: int, key: SectionKey, now: datetime) -> Placed | Standing | None:
     """Give the student a seat, or return what was found in front of a full section.
 
     None is for who must go alone, in a transaction of their own: who waits in a line, because leaving it makes room for
-    others; who would have to wait here; and all in a transaction that the database refuses. Raises the reason to
-    refuse, Crowded, and one of mongo.AWAY when nobody knows whether it happened.
+    others, and all in a transaction that the database refuses. Raises the reason to refuse, Crowded, and one of
+    mongo.AWAY when nobody knows whether it happened.
     """
-    gate = _gates.setdefault(asyncio.get_running_loop(), Gate())
-    verdict = await turnstile.admit(frozenset([key]), lambda: gate.wait(Boarder(db, user_id, key, now)))
+    gate = _gates.setdefault(asyncio.get_running_loop(), MainGate())
+
+    async def wait() -> Verdict:
+        boarder = Boarder(db, user_id, key, now)
+        gate.enter(boarder)
+        return await boarder.told
+
+    verdict = await turnstile.admit(frozenset([key]), wait)
     if isinstance(verdict, Refused):
         raise verdict
     return verdict

@@ -62,7 +62,7 @@ async def enroll(db: Database, user_id: int, wish: Wish, now: datetime, catalog:
     options = wishes.at_hand(catalog, wish, now) or await wishes.sections_meant(db, user_id, wish, now)
     for wanted in options:
         try:
-            return await _take(db, user_id, wanted, now)
+            return await _take(db, user_id, wanted, now, catalog)
         except (SectionFull, AlreadyWaiting) as refusal:
             if wanted is options[-1]:
                 raise await refused(db, user_id, "enroll", wanted.key, now, refusal) from None
@@ -117,14 +117,14 @@ async def swap(db: Database, user_id: int, given_up: str, wish: Wish, now: datet
         except SectionFull:
             if wanted is options[-1]:
                 there = await seats.standing(Change(db, None, now, user_id), user_id, wanted.key)
-                full = await _full(db, there, given_up)
+                full = await _full(db, there, given_up=given_up)
                 raise await refused(db, user_id, "swap", wanted.key, now, full) from None
         except Refused as refusal:
             raise await refused(db, user_id, "swap", wanted.key, now, refusal) from None
     raise AssertionError("There is always an option.")
 
 
-async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Placed:
+async def _take(db: Database, user_id: int, wanted: Offer, now: datetime, catalog: Catalog | None) -> Placed:
     async def body(step: Change) -> Placed:
         there = await seats.standing(step, user_id, wanted.key)
         found = there.offer
@@ -144,13 +144,13 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime) -> Pla
         if isinstance(boarded := await boarding.board(db, user_id, wanted.key, now), Placed):
             return boarded
         if boarded is not None:
-            raise await _full(db, boarded)
+            raise await _full(db, boarded, catalog)
         with suppress(SectionFull):
             return await change(db, user_id, now, [wanted.key], body, look=look)
     step = Change(db, None, now, user_id)
     there = await seats.standing(step, user_id, wanted.key)
     await seats.check_all(step, user_id, there)
-    raise await _full(db, there)
+    raise await _full(db, there, catalog)
 
 
 async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: datetime) -> Placed:
@@ -171,17 +171,21 @@ async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: d
     return await change(db, user_id, now, [wanted.key, *old], body)
 
 
-async def _full(db: Database, there: Standing, given_up: str | None = None) -> Refused:
-    """Return the refusal of a full section, with what the student can do instead."""
+async def _full(db: Database, there: Standing, catalog: Catalog | None = None, given_up: str | None = None) -> Refused:
+    """Return the refusal of a full section, with what the student can do instead, by the catalog if there is one."""
     wanted, key = there.offer, there.offer.key
     for waiting in there.lines:
         if (waiting.key.term, waiting.key.courseID) == (key.term, key.courseID):
             return AlreadyWaiting(wanted.course.title, waiting.key.section)
     held = [one for one in there.held if one.courseID != given_up]
+    if catalog is None:
+        offered: Sequence[Section] = await sections.find_all(db, [key.term], key.courseID)
+    else:
+        offered = catalog.sections_named(key.courseID, key.term)
     others = [
         section.section
-        for section in await sections.find_all(db, [key.term], key.courseID)
-        if section.open_seats and rules.fits(wanted.term, wanted.course, section, held)
+        for section in offered
+        if section.key != key and section.open_seats and rules.fits(wanted.term, wanted.course, section, held)
     ]
     return SectionFull(wanted.course.title, key.section, can_wait=_can_wait(wanted.section), others=others)
 

@@ -124,7 +124,7 @@ async def test_what_the_database_refuses_is_made_by_each_alone(db: Database, mon
     await assert_sound(db)
 
 
-async def test_nobody_waits_for_a_section_that_somebody_else_changes(db: Database) -> None:
+async def test_nobody_waits_for_a_section_of_others(db: Database, sizes: list[int]) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
     holds, free = asyncio.Event(), asyncio.Event()
 
@@ -134,27 +134,30 @@ async def test_nobody_waits_for_a_section_that_somebody_else_changes(db: Databas
 
     holding = asyncio.ensure_future(turnstile.turn(db, [section("A", 0).key], hold, patience=20))
     await holds.wait()
-    assert await board_all(db, (ADA, "A"), (BOB, "B")) == ["alone", OK]
+    behind = asyncio.ensure_future(board_all(db, (ADA, "A"), (BOB, "A")))
+    assert await board_all(db, (CAY, "B")) == [OK]
+    assert not behind.done()
     free.set()
     await holding
-    assert await board_all(db, (ADA, "A")) == [OK]
+    assert await behind == [OK] * 2
+    assert sizes == [1, 2]
 
 
-async def test_while_a_transaction_hangs_the_others_go_alone(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobody_waits_for_a_transaction_that_hangs(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boarding, "WAIT", 0.01)
     await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
     begun, free, take_seats = asyncio.Event(), asyncio.Event(), sections.take_seats
 
-    async def hang(*those: Any, **more: Any) -> bool:
+    async def hang(db: Database, numbers: Any, session: Session) -> bool:
         begun.set()
-        await free.wait()
-        return await take_seats(*those, **more)
+        if section("A", 0).key in numbers:
+            await free.wait()
+        return await take_seats(db, numbers, session)
 
     monkeypatch.setattr(sections, "take_seats", hang)
     hangs = asyncio.ensure_future(board(db, ADA, "A"))
     await begun.wait()
-    assert await board_all(db, (BOB, "B"), (CAY, "B")) == ["alone"] * 2
-    assert await together(enroll(db, student, wish("B"), NOW) for student in (BOB, CAY)) == [OK, OK]
+    assert await board_all(db, (BOB, "B"), (CAY, "B")) == [OK] * 2
     assert not hangs.done()
     free.set()
     assert await hangs == OK
