@@ -9,7 +9,7 @@ from quart_enroll.models import Held, ScheduledCourse, Section, SectionKey
 from quart_enroll.mongo import Database, Document, Session
 from quart_enroll.repositories import pipelines, together
 from quart_enroll.repositories.courses import to_course
-from quart_enroll.repositories.sections import gone, to_section
+from quart_enroll.repositories.sections import gone, named, to_section
 
 INDEXES = [
     # Rows of the Flask site have a term as soon as `upgrade-db` could place them; the others may stay.
@@ -73,17 +73,19 @@ async def join(db: Database, rows: Sequence[Document], session: Session | None =
 
     Looked up by hand: MongoDB's own `$lookup` of three fields took four times as long.
     """
-    if not rows:
+    rows = [row for row in rows if isinstance(row.get("courseID"), str)]
+    keys = [SectionKey(row["term"], row["courseID"], str(row.get("section") or "")) for row in rows]
+    if not keys:
         return []
-    named = {name: {"$in": list({row.get(name) for row in rows})} for name in ("term", "courseID", "section")}
-    found = await together.find(db, {"section": named, "course": {"courseID": named["courseID"]}}, session)
+    found = await together.find(db, {name: wanted for name, wanted in named(keys).items() if name != "term"}, session)
     courses = {row["courseID"]: to_course(row) for row in found["course"]}
     sections = {one.key: one for one in map(to_section, found["section"])}
-    held = []
-    for row in sorted((row for row in rows if row["courseID"] in courses), key=lambda row: str(row["courseID"])):
-        key = SectionKey(row["term"], row["courseID"], str(row.get("section") or ""))
-        held.append((row["user_id"], Held(courses[row["courseID"]], sections.get(key) or gone(key), _status(row))))
-    return held
+    held = [
+        (row["user_id"], Held(courses[key.courseID], sections.get(key) or gone(key), _status(row)))
+        for row, key in zip(rows, keys, strict=True)
+        if key.courseID in courses
+    ]
+    return sorted(held, key=lambda one: one[1].courseID)
 
 
 async def seats_of(db: Database, user_id: int, session: Session | None = None) -> list[SectionKey]:
@@ -91,15 +93,6 @@ async def seats_of(db: Database, user_id: int, session: Session | None = None) -
     placed = {"user_id": user_id, "status": "enrolled", "term": {"$exists": True}, "section": {"$exists": True}}
     found = db.enrollment.find(placed, session=session)
     return [SectionKey(row["term"], row["courseID"], row["section"]) async for row in found]
-
-
-async def taken_before(
-    db: Database, user_id: int, courses: Sequence[str], session: Session | None = None
-) -> set[tuple[str, str]]:
-    """Return the courses of those that the student was enrolled in, each as courseID and term."""
-    asked = {"user_id": user_id, "courseID": {"$in": list(courses)}, "status": "enrolled"}
-    found = db.enrollment.find(asked, {"_id": 0, "courseID": 1, "term": 1}, session=session)
-    return {(row["courseID"], str(row.get("term"))) async for row in found}
 
 
 async def terms_of(db: Database, user_id: int, courseID: str) -> set[str]:

@@ -21,31 +21,41 @@ class Found(NamedTuple):
     section: Section | None
 
 
+class Theirs(NamedTuple):
+    """What a student has in a term and waits for in any, both in the order of courseID, and took in which terms."""
+
+    held: list[Held]
+    lines: list[Waiting]
+    taken: list[tuple[str, Term]]
+
+
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> Found:
     """Return what there is under that name."""
-    return _found([key], await together.find(db, _named([key]), session))[key]
+    return _found([key], await together.find(db, sections.named([key]), session))[key]
 
 
 async def find_for_all(
     db: Database, wanted: Sequence[tuple[int, SectionKey]], session: Session | None = None
-) -> list[tuple[Found, list[Held], list[Waiting]]]:
-    """Return the same for each student and section, with what the student has in that term and waits for in any.
-
-    Both are in the order of courseID.
-    """
+) -> list[tuple[Found, Theirs]]:
+    """Return the same for each student and section, with what the student has to do with it."""
     keys = {key for _, key in wanted}
     students = {"user_id": {"$in": list({user_id for user_id, _ in wanted})}}
-    asked: dict[str, Document] = {
-        "enrollment": students | {"term": {"$in": list({key.term for key in keys})}},
-        "waitlist": students,
-    }
-    rows = await together.find(db, _named(keys) | asked, session)
-    found, held, lines = _found(keys, rows), defaultdict(list), defaultdict(list)
-    for user_id, one in await enrollments.join(db, rows["enrollment"], session):
+    rows = await together.find(
+        db, sections.named(keys) | {"enrollment": students, "waitlist": students, "term": {}}, session
+    )
+    terms = {term.term: term for term in in_order(rows["term"])}
+    wanted_terms = {key.term for key in keys}
+    held, lines, taken = defaultdict(list), defaultdict(list), defaultdict(list)
+    for row in rows["enrollment"]:
+        if row.get("status") == "enrolled" and (term := terms.get(str(row.get("term")))) is not None:
+            taken[row["user_id"]].append((str(row.get("courseID")), term))
+    now = [row for row in rows["enrollment"] if str(row.get("term")) in wanted_terms]
+    for user_id, one in await enrollments.join(db, now, session):
         held[user_id, one.section.key.term].append(one)
     for waiting in sorted(map(to_waiting, filter(is_placed, rows["waitlist"])), key=lambda one: one.key.courseID):
         lines[waiting.user_id].append(waiting)
-    return [(found[key], held[user_id, key.term], lines[user_id]) for user_id, key in wanted]
+    found = _found(keys, rows)
+    return [(found[key], Theirs(held[user_id, key.term], lines[user_id], taken[user_id])) for user_id, key in wanted]
 
 
 async def of_course(db: Database, courseID: str) -> tuple[Course | None, list[Term], list[Section]]:
@@ -58,12 +68,6 @@ async def of_course(db: Database, courseID: str) -> tuple[Course | None, list[Te
     rows = await together.find(db, wanted)
     offered = sorted(map(to_section, rows["section"]), key=lambda section: section.key)
     return next(map(to_course, rows["course"]), None), in_order(rows["term"]), offered
-
-
-def _named(keys: Iterable[SectionKey]) -> dict[str, Document]:
-    """Match these sections, and whatever else has a term, a course and a number of them; one index finds them."""
-    named = {name: {"$in": list({getattr(key, name) for key in keys})} for name in ("term", "courseID", "section")}
-    return {"section": named, "course": {"courseID": named["courseID"]}, "term": {"term": named["term"]}}
 
 
 def _found(keys: Iterable[SectionKey], rows: dict[str, list[Document]]) -> dict[SectionKey, Found]:

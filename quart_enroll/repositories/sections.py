@@ -1,7 +1,7 @@
 """The collection `section`: seats, and the end of each section's waitlist."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -181,6 +181,15 @@ def to_section(document: Mapping[str, Any]) -> Section:
         instructor=str(document.get("instructor") or ""),
         room=str(document.get("room") or ""),
     )
+
+
+def named(keys: Iterable[SectionKey]) -> dict[str, Document]:
+    """Match these sections with their courses and terms; and others that have a term, a course and a number of them.
+
+    One index finds them all. Who asks takes those that are wanted.
+    """
+    parts = {name: {"$in": sorted({getattr(key, name) for key in keys})} for name in ("term", "courseID", "section")}
+    return {"section": parts, "course": {"courseID": parts["courseID"]}, "term": {"term": parts["term"]}}
 
 
 def whole(stored: Any) -> int:

@@ -19,7 +19,7 @@ from quart_enroll.models import Event, SectionKey
 from quart_enroll.mongo import AWAY, Database, Session, Unsettled
 from quart_enroll.repositories import enrollments, events, schedules, sections
 from quart_enroll.services import seats, turnstile
-from quart_enroll.services.seats import Change, Placed, Standing
+from quart_enroll.services.seats import Placed, Standing
 from quart_enroll.transactions import acknowledge
 
 MOST_TOGETHER = 16
@@ -188,7 +188,7 @@ async def _judge(db: Database, session: Session, together: Sequence[Boarder]) ->
             verdicts.append(None)
         else:
             try:
-                await seats.check_all(Change(db, session, one.now, one.user_id), one.user_id, there)
+                seats.check_all(there, one.now)
             except Refused as refusal:
                 verdicts.append(refusal)
             else:

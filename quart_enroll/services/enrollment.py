@@ -128,7 +128,7 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime, catalo
     async def body(step: Change) -> Placed:
         there = await seats.standing(step, user_id, wanted.key)
         found = there.offer
-        await seats.check_all(step, user_id, there)
+        seats.check_all(there, now)
         if not await seats.take(step, user_id, "enroll", there):
             raise SectionFull(found.course.title, found.key.section)
         await seats.settle(step)
@@ -149,7 +149,7 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime, catalo
             return await change(db, user_id, now, [wanted.key], body, look=look)
     step = Change(db, None, now, user_id)
     there = await seats.standing(step, user_id, wanted.key)
-    await seats.check_all(step, user_id, there)
+    seats.check_all(there, now)
     raise await _full(db, there, catalog)
 
 
@@ -160,7 +160,7 @@ async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: d
         old = await wishes.given_up_for(db, held, given_up, found)
         rules.check_open(found.term, now)
         rules.check_alone(old, held, found.course.courseID)
-        await seats.check(step, user_id, found, [one for one in held if one is not old])
+        seats.check(there, [one for one in held if one is not old])
         if not await seats.take(step, user_id, "swap", there, old):
             raise SectionFull(found.course.title, found.key.section, can_wait=_can_wait(found.section))
         await seats.settle(step)

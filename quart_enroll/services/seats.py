@@ -16,10 +16,9 @@ from quart_enroll.repositories import (
     offers,
     schedules,
     sections,
-    terms,
     waitlist,
 )
-from quart_enroll.repositories.offers import Found
+from quart_enroll.repositories.offers import Found, Theirs
 from quart_enroll.services import rules
 
 
@@ -63,11 +62,12 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is offered under a section's name, what a student has in its term, and where the student waits in any."""
+    """What is offered under a section's name, what a student has in its term, waits for in any, and took when."""
 
     offer: Offer
     held: list[Held]
     lines: list[Waiting]
+    taken: list[tuple[str, Term]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,9 @@ async def standings(
     return [_standing(key, *one) for (_, key), one in zip(wanted, found, strict=True)]
 
 
-def _standing(key: SectionKey, found: Found, held: list[Held], lines: list[Waiting]) -> Standing | Refused:
+def _standing(key: SectionKey, found: Found, theirs: Theirs) -> Standing | Refused:
     try:
-        return Standing(_offer(key, found), held, lines)
+        return Standing(_offer(key, found), *theirs)
     except (UnknownTerm, UnknownCourse, UnknownSection) as refusal:
         return refusal
 
@@ -125,21 +125,18 @@ async def guard(change: Change, user_id: int, term: str) -> None:
     await schedules.guard(change.db, user_id, term, change.session)
 
 
-async def check_all(change: Change, user_id: int, there: Standing) -> None:
+def check_all(there: Standing, now: datetime) -> None:
     """Raise the first reason why the student may not have the section now, open or full; what is done comes first."""
     rules.check_new(there.offer.term, there.offer.course, there.held)
-    rules.check_open(there.offer.term, change.now)
-    await check(change, user_id, there.offer, there.held)
+    rules.check_open(there.offer.term, now)
+    check(there, there.held)
 
 
-async def check(change: Change, user_id: int, wanted: Offer, held: Iterable[Held]) -> None:
+def check(there: Standing, held: Iterable[Held]) -> None:
     """Raise the first reason why the student may not have the section: what of `held` stays counts."""
+    wanted = there.offer
     rules.check_fits(wanted.term, wanted.course, wanted.section, held)
-    if wanted.course.prerequisites:
-        taken = await enrollments.taken_before(change.db, user_id, wanted.course.prerequisites, change.session)
-        known = {term.term: term for term in await terms.find_all(change.db)}
-        earlier = [(courseID, known[name]) for courseID, name in taken if name in known]
-        rules.check_prerequisites(wanted.course, wanted.term, earlier)
+    rules.check_prerequisites(wanted.course, wanted.term, there.taken)
 
 
 async def take(change: Change, user_id: int, action: str, there: Standing, old: Held | None = None) -> Event | None:
@@ -302,7 +299,7 @@ async def _promote(change: Change, waiting: Waiting) -> bool:
     try:
         if old is not None:
             rules.check_alone(old, held, wanted.course.courseID)
-        await check(change, waiting.user_id, wanted, [one for one in held if one is not old])
+        check(there, [one for one in held if one is not old])
     except Refused as refusal:
         await _skip(change, waiting, wanted, refusal)
         return True

@@ -46,7 +46,7 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
         rules.check_open(found.term, now)
         if old is not None:
             rules.check_alone(old, held, found.course.courseID)
-        await seats.check(step, user_id, found, kept)
+        seats.check(there, kept)
         if found.section.open_seats:  # nobody who waits could take it: that is what an open seat means
             if not await seats.take(step, user_id, "swap" if old else "enroll", there, old):
                 raise SectionFull(found.course.title, found.key.section)
