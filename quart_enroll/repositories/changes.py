@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from time import monotonic
 from typing import Any, NamedTuple
 
 from quart_enroll.mongo import Database, Document
@@ -17,8 +18,7 @@ LOOK = 500
 """Milliseconds that one question may wait for news; so long may the good-bye take at the end."""
 
 REST = 0.03
-"""Seconds from news to the next question. One click is told at once; of a crowd's many are told together, and nobody
-is woken for each."""
+"""Seconds of rest where news comes close upon news: one click is told at once, a crowd's many are told together."""
 
 
 @asynccontextmanager
@@ -64,6 +64,7 @@ async def _following(
 
     A plain cursor, for Motor's change stream asks a thread for each change of a batch.
     """
+    told = float("-inf")
     stages: list[Stage] = [
         {"$changeStream": {"startAtOperationTime": since}},
         {"$match": {"ns.coll": {"$in": list(collections)}}},
@@ -74,7 +75,9 @@ async def _following(
             changes = [change async for change in cursor]
             yield changes
             if changes:
-                await asyncio.sleep(REST)
+                if monotonic() - told < REST:
+                    await asyncio.sleep(REST)
+                told = monotonic()
 
 
 def _row(change: Document) -> Row:

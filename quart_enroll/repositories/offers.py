@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from quart_enroll.models import Course, Held, Section, SectionKey, Term, Waiting
 from quart_enroll.mongo import Database, Document, Session
-from quart_enroll.repositories import enrollments, sections, together
+from quart_enroll.repositories import enrollments, schedules, sections, together
 from quart_enroll.repositories.courses import to_course
 from quart_enroll.repositories.sections import to_section
 from quart_enroll.repositories.terms import in_order
@@ -22,8 +22,12 @@ class Found(NamedTuple):
 
 
 class Theirs(NamedTuple):
-    """What a student has in a term and waits for in any, both in the order of courseID, and took in which terms."""
+    """What a student has in a term and waits for in any, both in the order of courseID, and took in which terms.
 
+    Who is gone has nothing, and may begin nothing.
+    """
+
+    is_gone: bool
     held: list[Held]
     lines: list[Waiting]
     taken: list[tuple[str, Term]]
@@ -40,9 +44,8 @@ async def find_for_all(
     """Return the same for each student and section, with what the student has to do with it."""
     keys = {key for _, key in wanted}
     students = {"user_id": {"$in": list({user_id for user_id, _ in wanted})}}
-    rows = await together.find(
-        db, sections.named(keys) | {"enrollment": students, "waitlist": students, "term": {}}, session
-    )
+    theirs = {"enrollment": students, "waitlist": students, "schedule": students | schedules.CLOSED}
+    rows = await together.find(db, sections.named(keys) | theirs | {"term": {}}, session)
     terms = {term.term: term for term in in_order(rows["term"])}
     wanted_terms = {key.term for key in keys}
     held, lines, taken = defaultdict(list), defaultdict(list), defaultdict(list)
@@ -54,8 +57,15 @@ async def find_for_all(
         held[user_id, one.section.key.term].append(one)
     for waiting in sorted(map(to_waiting, filter(is_placed, rows["waitlist"])), key=lambda one: one.key.courseID):
         lines[waiting.user_id].append(waiting)
+    gone = {(row["user_id"], row["term"]) for row in rows["schedule"]}
     found = _found(keys, rows)
-    return [(found[key], Theirs(held[user_id, key.term], lines[user_id], taken[user_id])) for user_id, key in wanted]
+    return [
+        (
+            found[key],
+            Theirs((user_id, key.term) in gone, held[user_id, key.term], lines[user_id], taken[user_id]),
+        )
+        for user_id, key in wanted
+    ]
 
 
 async def of_course(db: Database, courseID: str) -> tuple[Course | None, list[Term], list[Section]]:

@@ -31,6 +31,10 @@ SCHEMA = {
 }
 
 
+CLOSED = {"closed_at": {"$exists": True}}
+"""Schedules of accounts that were removed."""
+
+
 async def guard(db: Database, user_id: int, term: str, session: Session | None, *, more: int | float = 0) -> None:
     """Let no other change of this student in this term go on beside this one: one of the two runs again.
 

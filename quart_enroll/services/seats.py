@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from quart_enroll.errors import Refused, UnknownCourse, UnknownSection, UnknownTerm
+from quart_enroll.errors import AccountGone, Refused, UnknownCourse, UnknownSection, UnknownTerm
 from quart_enroll.models import Course, Event, Held, Notice, Section, SectionKey, Term, Waiting
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import (
@@ -84,7 +84,7 @@ async def offer(db: Database, key: SectionKey, session: Session | None = None) -
 
 
 async def standing(change: Change, user_id: int, key: SectionKey) -> Standing:
-    """Return all that the rules ask about before the student takes that seat; raises what `offer` raises.
+    """Return all that the rules ask about before the student takes that seat; raise what `standings` returns.
 
     Until `take`, or a `guard`, nothing keeps the student from doing something else meanwhile. What is written then
     makes sure of it: where anything has changed since, the transaction runs again.
@@ -98,14 +98,16 @@ async def standing(change: Change, user_id: int, key: SectionKey) -> Standing:
 async def standings(
     db: Database, wanted: Sequence[tuple[int, SectionKey]], session: Session | None
 ) -> list[Standing | Refused]:
-    """Return the standing of each student who wants a section, or what `offer` raises."""
+    """Return the standing of each student who wants a section, or what `offer` raises, or AccountGone."""
     found = await offers.find_for_all(db, wanted, session)
     return [_standing(key, *one) for (_, key), one in zip(wanted, found, strict=True)]
 
 
 def _standing(key: SectionKey, found: Found, theirs: Theirs) -> Standing | Refused:
+    if theirs.is_gone:
+        return AccountGone()
     try:
-        return Standing(_offer(key, found), *theirs)
+        return Standing(_offer(key, found), theirs.held, theirs.lines, theirs.taken)
     except (UnknownTerm, UnknownCourse, UnknownSection) as refusal:
         return refusal
 
