@@ -72,7 +72,11 @@ async def _following(
     ]
     async with db.aggregate(stages, maxAwaitTimeMS=LOOK) as cursor:
         while cursor.alive:
-            changes = [change async for change in cursor]
+            changes: list[Document] = []
+            async for change in cursor:
+                changes.append(change)
+                if not cursor._buffer_size():  # the next one would have to be waited for
+                    break
             yield changes
             if changes:
                 if monotonic() - told < REST:

@@ -44,7 +44,11 @@ async def find_for_all(
     """Return the same for each student and section, with what the student has to do with it."""
     keys = {key for _, key in wanted}
     students = {"user_id": {"$in": list({user_id for user_id, _ in wanted})}}
-    theirs = {"enrollment": students, "waitlist": students, "schedule": students | schedules.CLOSED}
+    theirs: dict[str, Document] = {
+        "enrollment": students,
+        "waitlist": students,
+        "schedule": students | schedules.CLOSED,
+    }
     rows = await together.find(db, sections.named(keys) | theirs | {"term": {}}, session)
     terms = {term.term: term for term in in_order(rows["term"])}
     wanted_terms = {key.term for key in keys}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from quart_enroll.mongo import Database, Session
-from quart_enroll.repositories import sections, terms
+from quart_enroll.repositories import changes, sections, terms
 from quart_enroll.services import snapshot
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.snapshot import Snapshot
@@ -98,3 +98,12 @@ async def test_many_who_come_first_cause_one_reading(
     catalogs = await asyncio.gather(*(following.held() for _ in range(20)))
     assert readings == 1
     assert len({id(catalog) for catalog in catalogs}) == 1
+
+
+async def test_news_waits_for_no_other_news(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "LOOK", 2 * PATIENCE * 1000)
+    async with changes.following(db) as news:
+        await sections.take_seat(db, SECTIONS[0].key, None)
+        async with asyncio.timeout(PATIENCE):
+            [row] = await anext(news)
+    assert await db.section.find_one({"_id": row, "courseID": SECTIONS[0].courseID})
