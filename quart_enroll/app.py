@@ -31,6 +31,7 @@ from quart_enroll import (
     reader,
     rendering,
     routes,
+    server,
     watch,
 )
 from quart_enroll.api.v1 import cors, document
@@ -80,11 +81,13 @@ class Enroll(Quart):
         super().__init__(*args, **options)
         self._addresses: dict[Any, str] = {}
         self.answers = prepared.Prepared()
+        self._knows_the_stop = False
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer requests; there is nothing to talk about over websockets."""
         match scope["type"]:
             case "http":
+                self._wait_for_stop(send)
                 if answer := self._prepared(scope):
                     began = monotonic()
                     status = await prepared.send(answer, scope, send)
@@ -95,6 +98,16 @@ class Enroll(Quart):
                 await send({"type": "websocket.close"})
             case _:
                 await super().asgi_app(scope, receive, send)
+
+    def _wait_for_stop(self, send: Any) -> None:
+        """Let open pages go as soon as the server is told to stop; the first request leads to who knows."""
+        if not self._knows_the_stop and (stop := server.stop_of(send)) is not None:
+            self._knows_the_stop = True
+            self.add_background_task(self._end_live, stop)
+
+    async def _end_live(self, stop: server.Stop) -> None:
+        await stop()
+        self.extensions[EXTENSION].live.end()
 
     def _prepared(self, scope: Any) -> prepared.Answer | None:
         """Return the answer if there is one that is the same for everybody."""

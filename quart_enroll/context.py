@@ -74,6 +74,11 @@ def sends_mail() -> bool:
     return _open().sends_mail
 
 
+def clock() -> Callable[[], datetime]:
+    """Return what tells the present moment, for what goes on after the request."""
+    return _open().clock
+
+
 def now() -> datetime:
     """Return the present moment, in UTC."""
     return _open().clock()

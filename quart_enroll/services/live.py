@@ -64,7 +64,19 @@ class Live:
         self._db = db
         self._snapshot = snapshot
         self._readers: defaultdict[tuple[str, str], set[Reader]] = defaultdict(set)
-        self.open = 0
+        self._open: set[Reader] = set()
+        self.ended = False
+
+    @property
+    def open(self) -> int:
+        """How many pages read now."""
+        return len(self._open)
+
+    def end(self) -> None:
+        """Wake all readers, now and from now on: the process stops, and nothing more will be told."""
+        self.ended = True
+        for reader in self._open:
+            reader.news.set()
 
     @asynccontextmanager
     async def reading(self, reader: Reader) -> AsyncIterator[bool]:
@@ -72,7 +84,7 @@ class Live:
         if self.open >= MOST:
             yield False
             return
-        self.open += 1
+        self._open.add(reader)
         shown = [(reader.term, courseID) for courseID in reader.courses]
         for key in shown:
             self._readers[key].add(reader)
@@ -80,7 +92,7 @@ class Live:
             await self._begin(reader)
             yield True
         finally:
-            self.open -= 1
+            self._open.discard(reader)
             for key in shown:
                 self._readers[key].discard(reader)
                 if not self._readers[key]:

@@ -74,6 +74,7 @@ class Forgetful(People):
 def brief_news(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a stream of news end as soon as everything has been told once."""
     monkeypatch.setattr(live, "LIFE", (0.0, 0.0))
+    monkeypatch.setattr(live, "LOOK", (0.0, 0.0))
 
 
 @pytest.fixture
