@@ -47,6 +47,12 @@ class Reader:
     sections: dict[SectionKey, Section] = field(default_factory=dict)
     places: dict[SectionKey, Place] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    must_look: bool = False
+
+    def look(self) -> None:
+        """Wake the reader, news or none: it has been quiet for long enough."""
+        self.must_look = True
+        self.news.set()
 
     def take(self) -> tuple[list[Section], list[Place]]:
         """Return the news; from now on it is heard."""
@@ -126,13 +132,15 @@ class Live:
 
     async def _tell(self, before: Catalog, after: Catalog) -> None:
         for section in changed(before, after):
+            key = section.key
             for reader in self._readers.get((section.term, section.courseID), ()):
-                reader.sections[section.key] = section
+                reader.sections[key] = section
                 reader.news.set()
         for section in read_again(before, after):
+            key = section.key
             readers = self._readers.get((section.term, section.courseID), ())
-            if waiting := [reader for reader in readers if section.key in reader.waits]:
-                await self._tell_places(section.key, waiting)
+            if waiting := [reader for reader in readers if reader.waits and key in reader.waits]:
+                await self._tell_places(key, waiting)
 
     async def _tell_places(self, key: SectionKey, readers: Collection[Reader]) -> None:
         line = [waiting.user_id for waiting in await waitlist.of_section(self._db, key)]

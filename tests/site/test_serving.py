@@ -59,6 +59,29 @@ def test_requests_in_flight_are_answered_when_every_process_is_told_to_stop(
     assert "Traceback" not in log.read_text()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+@pytest.mark.parametrize(("workers", "ending"), [(1, signal.SIGINT), (2, signal.SIGTERM)])
+def test_open_pages_are_let_go_when_every_process_is_told_to_stop(
+    workers: int, ending: signal.Signals, database: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with server(log, WEB_CONCURRENCY=workers, MONGO_URI=database) as site, ExitStack() as stack:
+        streams = []
+        for _ in range(8):  # so that no worker is without one
+            connection = stack.enter_context(site.connection())
+            connection.request("GET", "/live?term=Fall+2026")
+            streams.append(connection.getresponse())
+            assert streams[-1].readline().startswith(b"retry: ")
+
+        for pid in (site.process.pid, *descendants(site.process.pid)):
+            os.kill(pid, ending)
+
+        for stream in streams:  # a stream that is cut off, as after graceful_timeout, is an IncompleteRead
+            assert b"retry: " in stream.read()
+        assert site.process.wait(PATIENCE) == 0
+    assert "Traceback" not in log.read_text()
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("command", [SERVER, (*QUART, "seed")], ids=["hypercorn", "quart"])
 def test_a_wrong_setting_ends_the_start_with_its_sentence(command: tuple[str, ...], workers: int) -> None:
