@@ -32,6 +32,7 @@ from quart_enroll import (
     rendering,
     routes,
     server,
+    streams,
     watch,
 )
 from quart_enroll.api.v1 import cors, document
@@ -93,7 +94,9 @@ class Enroll(Quart):
                     status = await prepared.send(answer, scope, send)
                     watch.count(self, "prepared", scope["method"], status, monotonic() - began)
                 else:
-                    await super().asgi_app(proxies.believe(scope, self.config["PROXIES"]), receive, send)
+                    exchange = streams.Exchange(proxies.believe(scope, self.config["PROXIES"]), receive, send)
+                    await super().asgi_app(exchange.scope, exchange.receive, exchange.send)
+                    await exchange.go_on()
             case "websocket":
                 await send({"type": "websocket.close"})
             case _:

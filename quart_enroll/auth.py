@@ -16,10 +16,11 @@ from quart.typing import ResponseTypes
 from quart_auth import AuthUser, current_user, login_required, login_user, logout_user
 
 from quart_enroll import known_browsers, problems, reader
-from quart_enroll.context import database, hasher, lifetimes, now, people
+from quart_enroll.context import clock, database, hasher, lifetimes, now, people
 from quart_enroll.cookies import SignIns
 from quart_enroll.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
 from quart_enroll.models import Credentials, Login, User
+from quart_enroll.mongo import AWAY
 from quart_enroll.services import accounts, browsers, limits, sessions, tokens
 from quart_enroll.services.passwords import RETRY_AFTER
 
@@ -86,6 +87,23 @@ async def identify() -> None:
         g.login, g.user, g.has_notices = found.login, found.user, found.has_notices
         g.asks = found.user
         reader.speak_to(g.user)
+
+
+def still() -> Callable[[], Awaitable[bool]]:
+    """Return what tells, long after the request, whether who asks is still signed in; a visitor stays one.
+
+    To be looked at counts as use, as a request does. While the database is away nobody can tell, and all stay.
+    """
+    identity = current_user.auth_id if user() else None
+    db, logins, lasting, moment = database(), people().logins, lifetimes(), clock()
+
+    async def is_signed_in() -> bool:
+        try:
+            return identity is None or await sessions.resume(db, logins, identity, lasting, moment()) is not None
+        except AWAY:
+            return True
+
+    return is_signed_in
 
 
 async def forget_changed(response: ResponseTypes) -> ResponseTypes:

@@ -6,24 +6,23 @@ is signed in no more, and by itself after a while; the browser comes back and he
 """
 
 import random
-from asyncio import timeout
-from collections.abc import AsyncIterator, Awaitable, Callable
+from asyncio import get_running_loop
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import lru_cache, partial
 from time import monotonic
 
 from jinja2 import Environment
 from quart import Response, current_app, request
 
-from quart_enroll import auth, context, language
-from quart_enroll.models import Section, User
+from quart_enroll import auth, context, language, streams
+from quart_enroll.models import Section
 from quart_enroll.pages.choices import waiting_in_words
 from quart_enroll.rendering import mark
-from quart_enroll.services import sessions
 from quart_enroll.services.live import Live, Place, Reader
 
 LIFE = (1200.0, 1800.0)
-"""Seconds that a stream lasts, by chance, so that not all come back at once: a process that has just started gets its
-share of the open pages, and that a page is open counts as use of its sign-in, as each request does."""
+"""Seconds that a stream lasts, by chance, so that not all come back at once; a process that has just started gets its
+share of the open pages that way."""
 
 LOOK = (35.0, 45.0)
 """Seconds after which a stream looks whether its reader is still signed in, and says something, if only that there is
@@ -48,26 +47,12 @@ async def live() -> Response:
         courses=frozenset(request.args.getlist("course")[:MOST_COURSES]),
         user_id=user.user_id if user else None,
     )
-    response = Response(
-        _stream(context.live(), reader, partial(_seats, current_app.jinja_env), language.spoken(), _may_listen(user)),
-        content_type="text/event-stream",
-    )
-    response.timeout = None
+    seats = partial(_seats, current_app.jinja_env)
+    stream = _stream(context.live(), reader, seats, language.spoken(), auth.still())
+    response = streams.begin(stream, "text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response
-
-
-def _may_listen(user: User | None) -> Callable[[], Awaitable[bool]]:
-    """Return what tells, long after the request, whether who asks may still hear of their own places."""
-
-    async def always() -> bool:
-        return True
-
-    if user is None:
-        return always
-    database, memory, clock, key = context.database(), context.people().logins, context.clock(), auth.this_login().key
-    return lambda: sessions.lives(database, memory, key, clock())
 
 
 async def _stream(
@@ -75,36 +60,38 @@ async def _stream(
     reader: Reader,
     seats: Callable[[str, Section], str],
     spoken: str,
-    may_listen: Callable[[], Awaitable[bool]],
-) -> AsyncIterator[str]:
+    is_signed_in: Callable[[], Awaitable[bool]],
+) -> AsyncGenerator[str, None]:
     end = monotonic() + random.uniform(*LIFE)  # noqa: S311  # no secret
-    look = monotonic() + random.uniform(*LOOK)  # noqa: S311
     async with live.reading(reader) as has_room:
         yield _retry(RETRY, 1 if has_room else 60)
-        while has_room and not live.ended:
-            if await _hears_news(reader, look - monotonic()):
-                sections, places = reader.take()
-                yield "".join([*(seats(spoken, one) for one in sections), *(_place(spoken, one) for one in places)])
-            elif monotonic() < end and await may_listen():
-                look = monotonic() + random.uniform(*LOOK)  # noqa: S311
+        if not has_room:
+            return
+        _look_later(reader)
+        while not live.ended:
+            if reader.has_news():
+                yield _news(reader, seats, spoken)
+            if reader.must_look:
+                if monotonic() >= end or not await is_signed_in():
+                    return
                 yield NO_NEWS
-            else:
-                return
-        if live.ended:
-            yield _retry(RETRY_STOPPED)
+                _look_later(reader)
+            await reader.wakes()
+        yield _retry(RETRY_STOPPED)
+
+
+def _look_later(reader: Reader) -> None:
+    reader.must_look = False
+    get_running_loop().call_later(random.uniform(*LOOK), reader.look)  # noqa: S311
+
+
+def _news(reader: Reader, seats: Callable[[str, Section], str], spoken: str) -> str:
+    sections, places = reader.take()
+    return "".join([*(seats(spoken, one) for one in sections), *(_place(spoken, one) for one in places)])
 
 
 def _retry(within: tuple[int, int], times: int = 1) -> str:
     return f"retry: {times * random.randint(*within)}\n\n"  # noqa: S311  # no secret
-
-
-async def _hears_news(reader: Reader, seconds: float) -> bool:
-    try:
-        async with timeout(seconds):
-            await reader.news.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 def _place(spoken: str, place: Place) -> str:

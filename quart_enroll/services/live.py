@@ -7,7 +7,7 @@ latest news and not all of it.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -54,13 +54,29 @@ class Reader:
         self.must_look = True
         self.news.set()
 
+    async def wakes(self) -> None:
+        """Wait until there is news, or something else to do."""
+        await self.news.wait()
+        self.news.clear()
+
+    def has_news(self) -> bool:
+        return bool(self.sections or self.places)
+
     def take(self) -> tuple[list[Section], list[Place]]:
         """Return the news; from now on it is heard."""
         sections, places = list(self.sections.values()), list(self.places.values())
         self.sections.clear()
         self.places.clear()
-        self.news.clear()
         return sections, places
+
+
+@dataclass(eq=False, slots=True)
+class Shown:
+    """What an open page shows, and everybody who reads a page that shows the same."""
+
+    term: str
+    courses: frozenset[str]
+    readers: set[Reader] = field(default_factory=set)
 
 
 class Live:
@@ -69,20 +85,17 @@ class Live:
     def __init__(self, db: Database, snapshot: Snapshot) -> None:
         self._db = db
         self._snapshot = snapshot
-        self._readers: defaultdict[tuple[str, str], set[Reader]] = defaultdict(set)
-        self._open: set[Reader] = set()
+        self._shown: dict[tuple[str, frozenset[str]], Shown] = {}
+        self._showing: defaultdict[tuple[str, str], set[Shown]] = defaultdict(set)
+        self.open = 0
         self.ended = False
-
-    @property
-    def open(self) -> int:
-        """How many pages read now."""
-        return len(self._open)
 
     def end(self) -> None:
         """Wake all readers, now and from now on: the process stops, and nothing more will be told."""
         self.ended = True
-        for reader in self._open:
-            reader.news.set()
+        for shown in self._shown.values():
+            for reader in shown.readers:
+                reader.news.set()
 
     @asynccontextmanager
     async def reading(self, reader: Reader) -> AsyncIterator[bool]:
@@ -90,19 +103,37 @@ class Live:
         if self.open >= MOST:
             yield False
             return
-        self._open.add(reader)
-        shown = [(reader.term, courseID) for courseID in reader.courses]
-        for key in shown:
-            self._readers[key].add(reader)
+        self.open += 1
+        shown = self._join(reader)
         try:
             await self._begin(reader)
             yield True
         finally:
-            self._open.discard(reader)
-            for key in shown:
-                self._readers[key].discard(reader)
-                if not self._readers[key]:
-                    del self._readers[key]
+            self.open -= 1
+            self._leave(reader, shown)
+
+    def _join(self, reader: Reader) -> Shown:
+        shown = self._shown.get((reader.term, reader.courses))
+        if shown is None:
+            shown = self._shown[reader.term, reader.courses] = Shown(reader.term, reader.courses)
+            for courseID in shown.courses:
+                self._showing[shown.term, courseID].add(shown)
+        reader.courses = shown.courses  # one set of names for all of them
+        shown.readers.add(reader)
+        return shown
+
+    def _leave(self, reader: Reader, shown: Shown) -> None:
+        shown.readers.discard(reader)
+        if not shown.readers:
+            del self._shown[shown.term, shown.courses]
+            for courseID in shown.courses:
+                self._showing[shown.term, courseID].discard(shown)
+                if not self._showing[shown.term, courseID]:
+                    del self._showing[shown.term, courseID]
+
+    def _readers(self, section: Section) -> Iterator[Reader]:
+        for shown in self._showing.get((section.term, section.courseID), ()):
+            yield from shown.readers
 
     async def tell(self) -> None:
         """Tell the readers of each change, without end."""
@@ -133,13 +164,12 @@ class Live:
     async def _tell(self, before: Catalog, after: Catalog) -> None:
         for section in changed(before, after):
             key = section.key
-            for reader in self._readers.get((section.term, section.courseID), ()):
+            for reader in self._readers(section):
                 reader.sections[key] = section
                 reader.news.set()
         for section in read_again(before, after):
             key = section.key
-            readers = self._readers.get((section.term, section.courseID), ())
-            if waiting := [reader for reader in readers if reader.waits and key in reader.waits]:
+            if waiting := [reader for reader in self._readers(section) if reader.waits and key in reader.waits]:
                 await self._tell_places(key, waiting)
 
     async def _tell_places(self, key: SectionKey, readers: Collection[Reader]) -> None:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from quart_enroll.errors import WrongCredentials
 from quart_enroll.language import spoken
 from quart_enroll.models import Credentials, Login
-from quart_enroll.mongo import AWAY, Database
+from quart_enroll.mongo import Database
 from quart_enroll.repositories import logins, users
 from quart_enroll.repositories.logins import Found
 from quart_enroll.services.memory import Memory
@@ -84,27 +84,14 @@ async def resume(
     go on.
     """
     key = key_of(identity)
-    found = await _find(db, memory, key, now)
-    if found is not None and now - found.login.last_used_at > lifetimes.idle / STEPS:
-        ends = lifetimes.end(found.login.created_at, now, remembered=found.login.remembered)
-        await logins.use(db, found.login, now, ends)
-        memory.forget(key)
-    return found
-
-
-async def lives(db: Database, memory: Memory[Found], key: str, now: datetime) -> bool:
-    """Tell whether the sign-in of that key has not ended, as far as anybody can tell; to ask does not let it go on."""
-    try:
-        return await _find(db, memory, key, now) is not None
-    except AWAY:
-        return True
-
-
-async def _find(db: Database, memory: Memory[Found], key: str, now: datetime) -> Found | None:
     found = await memory.recall(key, lambda: logins.find(db, key, now))
     if found is not None and found.login.expires_at <= now:
         memory.forget(key)
         found = await logins.find(db, key, now)  # another process may have let it go on in this moment
+    if found is not None and now - found.login.last_used_at > lifetimes.idle / STEPS:
+        ends = lifetimes.end(found.login.created_at, now, remembered=found.login.remembered)
+        await logins.use(db, found.login, now, ends)
+        memory.forget(key)
     return found
 
 

@@ -3,15 +3,22 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
+from quart import Quart
+from quart.typing import TestHTTPConnectionProtocol as Connection
 
+from quart_enroll.context import EXTENSION
 from quart_enroll.models import SectionKey
 from quart_enroll.mongo import Database
+from quart_enroll.pages import live as streaming
 from quart_enroll.rendering import mark
 from quart_enroll.repositories import sections
 from quart_enroll.services import live, snapshot
 from quart_enroll.services.live import Live, Place, Reader
+from quart_enroll.services.sessions import Lifetimes
 from tests.people import ADA, BOB, SECTIONS, Browser, Clock, text
 
 FALL = "Fall 2026"
@@ -28,7 +35,7 @@ async def telling(db: Database, clock: Clock) -> AsyncIterator[Live]:
 async def heard(reader: Reader) -> tuple[dict[str, int], dict[SectionKey, Place]]:
     """Return the next news: open seats, each under courseID-section, and places."""
     async with asyncio.timeout(PATIENCE):
-        await reader.news.wait()
+        await reader.wakes()
     shown, places = reader.take()
     return {f"{one.courseID}-{one.section}": one.open_seats for one in shown}, {place.key: place for place in places}
 
@@ -72,7 +79,8 @@ async def test_a_page_that_closes_is_forgotten(telling: Live) -> None:
     async with telling.reading(Reader(FALL, frozenset(["1111"]), ADA.user_id)):
         pass
     assert telling.open == 0
-    assert not telling._readers
+    assert not telling._shown
+    assert not telling._showing
 
 
 async def test_past_a_bound_pages_stand_still(telling: Live, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +107,85 @@ async def test_the_stream_has_an_event_for_each_section(anyone: Browser) -> None
 async def test_a_student_hears_where_there_is_no_place_any_more(ada: Browser) -> None:
     stream = await text(await ada.get("/live?term=Fall+2026&course=3333"))
     assert f"event: {mark(FULL)}-gone\ndata: .\n\n" in stream
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a stream go on, and say all the time that there is no news."""
+    monkeypatch.setattr(streaming, "LIFE", (3600.0, 3600.0))
+
+
+@asynccontextmanager
+async def listening(browser: Browser) -> AsyncIterator[Connection]:
+    """Open a stream, and expect that it has ended when the block is left, or soon after."""
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    async with (
+        asyncio.timeout(PATIENCE),
+        browser.client.request("/live?term=Fall+2026&course=3333", headers=headers) as stream,
+    ):
+        await stream.send_complete()
+        yield stream
+
+
+async def no_news(stream: Connection) -> None:
+    """Wait until the stream has told everything, and says that there is no more."""
+    while await stream.receive() != b":\n\n":
+        pass
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_stream_without_news_says_so(app: Quart, anyone: Browser) -> None:
+    async with listening(anyone) as stream:
+        await no_news(stream)
+        await no_news(stream)
+        assert app.extensions[EXTENSION].live.open == 1
+        await stream.disconnect()
+    assert app.extensions[EXTENSION].live.open == 0
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_stream_ends_when_its_reader_signs_out(app: Quart, ada: Browser) -> None:
+    async with listening(ada) as stream:
+        await no_news(stream)
+        await Browser(app.test_client()).sign_in(ADA)  # another sign-in of hers changes nothing
+        await no_news(stream)
+        await ada.post("/logout")
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_stream_ends_when_the_sign_in_is_too_old(clock: Clock, ada: Browser) -> None:
+    async with listening(ada) as stream:
+        await no_news(stream)
+        clock.now += Lifetimes().age
+
+
+@pytest.mark.usefixtures("patient")
+async def test_an_open_page_is_a_use_of_the_sign_in(clock: Clock, ada: Browser) -> None:
+    nearly = Lifetimes().idle - timedelta(minutes=1)
+    async with listening(ada) as stream:
+        for _ in range(3):
+            await no_news(stream)
+            clock.now += nearly
+            await no_news(stream)  # this one may have been said before
+            await no_news(stream)
+        await stream.disconnect()
+    assert (await ada.get("/enrollment")).status_code == 200
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_process_that_stops_lets_its_pages_go_and_those_that_come(app: Quart, anyone: Browser) -> None:
+    async with listening(anyone) as stream:
+        await no_news(stream)
+        app.extensions[EXTENSION].live.end()
+    stream = await text(await anyone.get("/live?term=Fall+2026&course=3333"))
+    assert [line.split(":")[0] for line in stream.split("\n\n")] == ["retry", "retry", ""]
+
+
+@pytest.mark.usefixtures("patient")
+async def test_who_asks_for_the_head_alone_does_not_listen(anyone: Browser) -> None:
+    async with asyncio.timeout(PATIENCE):
+        response = await anyone.client.head("/live?term=Fall+2026&course=3333")
+    assert (response.content_type, await text(response)) == ("text/event-stream", "")
 
 
 async def test_a_page_listens_to_what_it_does_not_show_yet(ada: Browser) -> None:

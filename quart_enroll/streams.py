@@ -1,0 +1,73 @@
+"""Answers without an end of their own: the framework makes their head, and they go on around it.
+
+A thousand of them may be open, for as long as people look at a page; inside of the framework each would keep what it
+was asked with, its contexts and its tasks.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from quart import Response, request
+
+GOES_ON = "quart_enroll.goes_on"
+
+
+def begin(chunks: AsyncGenerator[str, None], content_type: str) -> Response:
+    """Return an answer with these chunks as its body; they end when the client leaves."""
+    return Response(_hand_over(request.scope, chunks), content_type=content_type)
+
+
+async def _hand_over(scope: Any, chunks: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+    """Let the chunks follow; the framework asks for its own body, which is empty, when the head is out."""
+    if scope["method"] != "HEAD":
+        scope[GOES_ON] = chunks
+    yield ""
+
+
+class Exchange:
+    """A request and its answer, as the framework and what goes on after it see them."""
+
+    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        self._left = False
+
+    async def receive(self) -> Any:
+        """Return what the client says next."""
+        message = await self._receive()
+        self._left = message["type"] == "http.disconnect"
+        return message
+
+    async def send(self, message: Any) -> None:
+        """Send a part of the answer, but for its end if something follows."""
+        if GOES_ON not in self.scope or message.get("more_body", True):
+            await self._send(message)
+
+    async def go_on(self) -> None:
+        """Send what follows, if anything does, until it ends or the client leaves."""
+        chunks = self.scope.pop(GOES_ON, None)
+        if chunks is None:
+            return
+        tasks = [asyncio.create_task(self._send_all(chunks)), asyncio.create_task(self._leave())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if not tasks[0].cancelled():
+            tasks[0].result()
+
+    async def _send_all(self, chunks: AsyncGenerator[str, None]) -> None:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                await self._send({"type": "http.response.body", "body": chunk.encode(), "more_body": True})
+                del chunk  # it may be long, and the next one an hour away
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _leave(self) -> None:
+        while not self._left:
+            await self.receive()
