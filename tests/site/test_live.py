@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -73,6 +73,26 @@ async def test_who_waits_hears_of_the_place_and_of_its_end(
         assert await place(reader) == Place(FULL, 1, 1)
         await bob.post("/waitlist/leave", form={"courseID": "3333"})
         assert await place(reader) == Place(FULL, 0, 0)
+
+
+async def test_others_get_their_turn_while_many_pages_are_told(
+    db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "AT_ONCE", 1)
+    async with snapshot.following(db, clock) as held, AsyncExitStack() as pages:
+        before, telling = await held.held(), Live(db, held)
+        readers = [Reader(FALL, frozenset(["1111"])) for _ in range(3)]
+        for reader in readers:
+            await pages.enter_async_context(telling.reading(reader))
+            await heard(reader)
+        await sections.take_seat(db, SECTIONS[1].key, None)
+        await held.read()
+        told = asyncio.create_task(telling._tell(before, await held.held()))
+        seen = []
+        while not told.done():
+            await asyncio.sleep(0)
+            seen.append(sum(reader.has_news() for reader in readers))
+        assert seen[:3] == [1, 2, 3]
 
 
 async def test_a_page_that_closes_is_forgotten(telling: Live) -> None:
