@@ -1,13 +1,15 @@
 """What the running site holds open: the database, the catalog, the password threads, the clock, and more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
 from quart import current_app
 
+from quart_enroll.models import Held
 from quart_enroll.mongo import Database
+from quart_enroll.repositories.students import Seat
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.live import Live
 from quart_enroll.services.memory import People
@@ -42,6 +44,11 @@ def database() -> Database:
 async def catalog() -> Catalog:
     """Return the catalog as this process holds it, a moment old at most."""
     return await _open().snapshot.held()
+
+
+async def seats(asked: Iterable[Seat]) -> list[Held]:
+    """Return what these seats are: of this catalog, and of terms that are over."""
+    return await _open().snapshot.seats(asked)
 
 
 def live() -> Live:

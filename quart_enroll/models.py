@@ -206,6 +206,27 @@ class ScheduledCourse(Course):
     instructor: str = ""
     room: str = ""
 
+    @classmethod
+    def of(cls, held: Held) -> "ScheduledCourse":
+        """Return what the student has as one thing."""
+        course, section = held.course, held.section
+        return cls(
+            course.courseID,
+            course.title,
+            course.description,
+            course.credits,
+            course.term,
+            course.subject,
+            course.prerequisites,
+            course.corequisites,
+            enrolled_term=section.term,
+            section=section.section,
+            status=held.status,
+            meetings=section.meetings,
+            instructor=section.instructor,
+            room=section.room,
+        )
+
     @property
     def result_2(self) -> "ScheduledCourse":
         """The course itself, under the name that templates of the Flask site look for."""

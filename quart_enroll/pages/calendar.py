@@ -7,6 +7,7 @@ from quart_auth import login_required
 from quart_enroll import auth
 from quart_enroll.context import catalog, database, now
 from quart_enroll.language import gettext, speaking
+from quart_enroll.models import ScheduledCourse
 from quart_enroll.pages import ics
 from quart_enroll.repositories import enrollments, users
 from quart_enroll.services import feeds
@@ -68,7 +69,8 @@ def whole_address(path: str) -> str:
 async def _schedule(user_id: int) -> bytes:
     known = (await catalog()).terms
     found = await enrollments.schedule(database(), user_id, [term.term for term in known])
-    return ics.schedule(user_id, [course for course in found if course.status == "enrolled"], known, now())
+    courses = [ScheduledCourse.of(one) for one in found if one.status == "enrolled"]
+    return ics.schedule(user_id, courses, known, now())
 
 
 def _file(content: bytes) -> Response:

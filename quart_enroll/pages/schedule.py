@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from quart_enroll.context import catalog, database, now
+from quart_enroll.context import catalog, now, seats
 from quart_enroll.language import cached
-from quart_enroll.models import ScheduledCourse, SectionKey, Term, User
+from quart_enroll.models import Held, ScheduledCourse, SectionKey, Term, User
 from quart_enroll.pages import alerts, calendar, week
 from quart_enroll.pages.choices import Button, drop_button, leave_button
 from quart_enroll.pages.rows import since
@@ -15,7 +15,6 @@ from quart_enroll.pages.standing import Place, facts, places
 from quart_enroll.pages.week import Drawing
 from quart_enroll.pages.windows import window
 from quart_enroll.rendering import render
-from quart_enroll.repositories import enrollments
 from quart_enroll.services import rules, terms
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.week import Entry
@@ -69,8 +68,8 @@ async def page(user: User) -> str:
     known = offered.terms
     coming = terms.coming(known, moment)
     shown = coming + [term for term in reversed(known) if term not in coming]
-    found = await enrollments.schedule(database(), user.user_id, [term.term for term in shown])
     mine = await facts(user.user_id)
+    found = await seats(mine.seats)
     waiting = await places(user.user_id, mine, shown)
     plans = _plans(tuple(found), tuple(waiting), offered, _phases(shown, moment))
     classes = [row.course for plan in plans for row in plan.rows if row.course.status == "enrolled"]
@@ -100,27 +99,24 @@ def _goes_on(term: Term, moment: datetime) -> bool:
 
 @cached(1000)
 def _plans(
-    found: tuple[ScheduledCourse, ...], waiting: tuple[Place, ...], offered: Catalog, phases: tuple[Phase, ...]
+    found: tuple[Held, ...], waiting: tuple[Place, ...], offered: Catalog, phases: tuple[Phase, ...]
 ) -> tuple[Plan, ...]:
     """Return the terms in which there is something; for who looks again, nothing is worked out again."""
     plans = [_plan(phase, found, waiting, offered) for phase in phases]
     return tuple(plan for plan in plans if plan.rows or plan.lines)
 
 
-def _plan(phase: Phase, found: Sequence[ScheduledCourse], waiting: Sequence[Place], offered: Catalog) -> Plan:
+def _plan(phase: Phase, found: Sequence[Held], waiting: Sequence[Place], offered: Catalog) -> Plan:
     term, moment = phase.term, phase.begun
-    rows = [_row(term, course, offered, moment) for course in found if course.enrolled_term == term.term]
+    rows = [_row(term, held, moment) for held in found if held.section.term == term.term]
     lines = [_line(place, offered) for place in waiting if place.waiting.key.term == term.term]
     entries = [*map(_enrolled, rows), *(entry for line in lines for entry in _waiting(line, offered))]
     return Plan(term, rows, lines, week.draw(entries) if phase.goes_on and entries else None)
 
 
-def _row(term: Term, course: ScheduledCourse, offered: Catalog, moment: datetime) -> Row:
-    if course.status != "enrolled":
-        return Row(course, None)
-    sections = offered.sections_of(course.courseID, term)
-    waiting = sum(one.waiting for one in sections if one.section == course.section)
-    return Row(course, drop_button(term, course, waiting, moment))
+def _row(term: Term, held: Held, moment: datetime) -> Row:
+    course = ScheduledCourse.of(held)
+    return Row(course, drop_button(term, course, held.section.waiting, moment) if held.status == "enrolled" else None)
 
 
 def _line(place: Place, offered: Catalog) -> Line:

@@ -91,11 +91,9 @@ async def places(user_id: int, known: Facts, terms: Sequence[Term]) -> list[Plac
 def _held(known: Facts, term: Term, offered: Catalog) -> Iterator[Held]:
     """Give what the student has in that term; a seat in a section that was deleted is one without meetings."""
     for seat in known.seats:
-        course = offered.find(seat.key.courseID)
-        if course is not None and seat.key.term == term.term:
-            there = (one for one in offered.sections_of(course.courseID, term) if one.key == seat.key)
-            status = "withdrawn" if seat.status == "withdrawn" else "enrolled"
-            yield Held(course, next(there, gone(seat.key)), status)
+        if seat.key.term != term.term or (course := offered.find(seat.key.courseID)) is None:
+            continue
+        yield offered.held(seat) or Held(course, gone(seat.key), seat.told)
 
 
 def _taken(known: Facts, offered: Catalog) -> list[tuple[str, Term]]:

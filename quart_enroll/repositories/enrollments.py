@@ -1,15 +1,17 @@
 """The collection `enrollment`: a student holds a seat, or held it and withdrew."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from pymongo import IndexModel, UpdateOne
 
-from quart_enroll.models import Held, ScheduledCourse, Section, SectionKey
+from quart_enroll.models import Held, SectionKey
 from quart_enroll.mongo import Database, Document, Session
-from quart_enroll.repositories import pipelines, together
+from quart_enroll.repositories import together
 from quart_enroll.repositories.courses import to_course
 from quart_enroll.repositories.sections import gone, named, to_section
+from quart_enroll.repositories.students import Seat
 
 INDEXES = [
     # Rows of the Flask site have a term as soon as `upgrade-db` could place them; the others may stay.
@@ -64,15 +66,32 @@ async def held_by(db: Database, user_id: int, term: str, session: Session | None
 
     A seat in a section that was deleted counts; it is one without meetings.
     """
-    rows = await db.enrollment.find({"user_id": user_id, "term": term}, session=session).to_list(None)
-    return [held for _, held in await join(db, rows, session)]
+    return await schedule(db, user_id, [term], session)
 
 
-async def join(db: Database, rows: Sequence[Document], session: Session | None = None) -> list[tuple[int, Held]]:
-    """Return what the rows say, and of which student, in the order of courseID; without its course a row says nothing.
+async def schedule(db: Database, user_id: int, terms: Sequence[str], session: Session | None = None) -> list[Held]:
+    """Return what the student has in those terms, as `held_by` does."""
+    asked = {"user_id": user_id, "term": {"$in": list(terms)}}
+    return await join(db, await db.enrollment.find(asked, session=session).to_list(None), session)
 
-    Looked up by hand: MongoDB's own `$lookup` of three fields took four times as long.
-    """
+
+async def of_seats(db: Database, seats: Sequence[Seat]) -> list[Held]:
+    """Return what these seats are; one whose course is gone is none."""
+    return await join(db, [asdict(seat.key) | {"status": seat.status} for seat in seats])
+
+
+async def join(db: Database, rows: Sequence[Document], session: Session | None = None) -> list[Held]:
+    """Return what the rows say, in the order of courseID; one whose course is gone says nothing."""
+    return [held for _, held in await _join(db, rows, session)]
+
+
+async def join_all(db: Database, rows: Sequence[Document], session: Session | None) -> list[tuple[int, Held]]:
+    """Return the same for rows of many students, each with its user_id."""
+    return [(row["user_id"], held) for row, held in await _join(db, rows, session)]
+
+
+async def _join(db: Database, rows: Sequence[Document], session: Session | None) -> list[tuple[Document, Held]]:
+    """Look up by hand: MongoDB's own `$lookup` of three fields took four times as long."""
     rows = [row for row in rows if isinstance(row.get("courseID"), str)]
     keys = [SectionKey(row["term"], row["courseID"], str(row.get("section") or "")) for row in rows]
     if not keys:
@@ -81,7 +100,7 @@ async def join(db: Database, rows: Sequence[Document], session: Session | None =
     courses = {row["courseID"]: to_course(row) for row in found["course"]}
     sections = {one.key: one for one in map(to_section, found["section"])}
     held = [
-        (row["user_id"], Held(courses[key.courseID], sections.get(key) or gone(key), _status(row)))
+        (row, Held(courses[key.courseID], sections.get(key) or gone(key), _status(row)))
         for row, key in zip(rows, keys, strict=True)
         if key.courseID in courses
     ]
@@ -105,34 +124,6 @@ async def seated_of(db: Database, key: SectionKey, users: Collection[int], sessi
     asked = {"term": key.term, "courseID": key.courseID, "section": key.section, "status": "enrolled"}
     found = db.enrollment.find(asked | {"user_id": {"$in": list(users)}}, {"_id": 0, "user_id": 1}, session=session)
     return {row["user_id"] async for row in found}
-
-
-async def schedule(db: Database, user_id: int, terms: Sequence[str]) -> list[ScheduledCourse]:
-    """Return the student's courses in those terms, in the order of courseID."""
-    documents = db.user.aggregate(pipelines.schedule(user_id, terms))
-    return [_to_scheduled(document) async for document in documents]
-
-
-def _to_scheduled(document: Document) -> ScheduledCourse:
-    course, enrollment = to_course(document["result_2"]), document["enrollment"]
-    section = _section_of(document)
-    return ScheduledCourse(
-        **{name: getattr(course, name) for name in type(course).__dataclass_fields__},
-        enrolled_term=enrollment["term"],
-        section=section.section,
-        status=_status(enrollment),
-        meetings=section.meetings,
-        instructor=section.instructor,
-        room=section.room,
-    )
-
-
-def _section_of(document: Document) -> Section:
-    """Return the section that was joined to an enrollment, or what is left of one that was deleted."""
-    row = document["enrollment"]
-    if "section" in document:
-        return to_section(document["section"])
-    return gone(SectionKey(row["term"], row["courseID"], str(row.get("section") or "")))
 
 
 def _status(enrollment: Document) -> str:

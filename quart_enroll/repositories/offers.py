@@ -57,7 +57,7 @@ async def find_for_all(
         if row.get("status") == "enrolled" and (term := terms.get(str(row.get("term")))) is not None:
             taken[row["user_id"]].append((str(row.get("courseID")), term))
     now = [row for row in rows["enrollment"] if str(row.get("term")) in wanted_terms]
-    for user_id, one in await enrollments.join(db, now, session):
+    for user_id, one in await enrollments.join_all(db, now, session):
         held[user_id, one.section.key.term].append(one)
     for waiting in sorted(map(to_waiting, filter(is_placed, rows["waitlist"])), key=lambda one: one.key.courseID):
         lines[waiting.user_id].append(waiting)

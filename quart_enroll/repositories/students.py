@@ -21,6 +21,11 @@ class Seat:
     key: SectionKey
     status: str
 
+    @property
+    def told(self) -> str:
+        """The status as pages tell it; a seat of which nothing is known counts."""
+        return "withdrawn" if self.status == "withdrawn" else "enrolled"
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Facts:

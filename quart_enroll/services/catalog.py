@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from quart_enroll.models import Course, Section, Term
+from quart_enroll.models import Course, Held, Section, Term
+from quart_enroll.repositories.students import Seat
 from quart_enroll.services import terms
 
 
@@ -49,6 +50,15 @@ class Catalog:
     def sections_named(self, courseID: str, term: str) -> Sequence[Section]:
         """Return the sections of the course in the term of that name, in the order of their numbers."""
         return self._offered.get((term, courseID), ())
+
+    def held(self, seat: Seat) -> Held | None:
+        """Return what the seat is; None when its course or its section is not in this catalog."""
+        key = seat.key
+        course = self.find(key.courseID)
+        there = (one for one in self.sections_named(key.courseID, key.term) if one.section == key.section)
+        if course is None or (section := next(there, None)) is None:
+            return None
+        return Held(course, section, seat.told)
 
     @cached_property
     def _by_courseID(self) -> Mapping[str, Course]:  # noqa: N802  # the stored name

@@ -7,22 +7,26 @@ a crowd that takes seats replaces the catalog a few times a second, not once for
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Set
+from collections.abc import AsyncIterator, Callable, Iterable, Set
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from quart_enroll.models import Section
+from quart_enroll.models import Held, Section
 from quart_enroll.mongo import Database
-from quart_enroll.repositories import changes, courses, sections
+from quart_enroll.repositories import changes, courses, enrollments, sections
 from quart_enroll.repositories import terms as stored_terms
+from quart_enroll.repositories.students import Seat
 from quart_enroll.services import terms
 from quart_enroll.services.background import going_on
 from quart_enroll.services.catalog import Catalog
 
 TOGETHER = 0.1
 """Seconds in which changes are gathered before they are read: as much behind may a page be."""
+
+MOST_PAST = 5000
+"""Seats in terms that are over of which a process remembers what they are."""
 
 POLL = 1.0
 """Seconds between two readings where the database tells of no changes, or can't be reached."""
@@ -44,6 +48,7 @@ class Snapshot:
         self._replaced = asyncio.Event()
         self._news = asyncio.Event()
         self._changed: set[Any] = set()
+        self._past: dict[Seat, Held | None] = {}
         self._behind_since: float | None = None
 
     @property
@@ -65,6 +70,23 @@ class Snapshot:
     def present(self) -> Catalog | None:
         """The catalog in hand, as `held` would return it; None before the first one."""
         return self._catalog
+
+    async def seats(self, asked: Iterable[Seat]) -> list[Held]:
+        """Return what these seats are, in their order; one whose course is gone is none.
+
+        Where a seat is in no section of the catalog, because its term is over or its section a moment old, the
+        database is asked, and its answer counts until the whole catalog is read again.
+        """
+        catalog, past, found = await self.held(), self._past, {}
+        for seat in asked:
+            found[seat] = catalog.held(seat) or past.get(seat)
+        if missing := [seat for seat, held in found.items() if held is None and seat not in past]:
+            read = {held.section.key: held for held in await enrollments.of_seats(self._db, missing)}
+            if len(past) + len(missing) > MOST_PAST:
+                past.clear()
+            for seat in missing:
+                found[seat] = past[seat] = read.get(seat.key)
+        return [held for held in found.values() if held is not None]
 
     async def read(self) -> None:
         """Read the whole catalog now; raise one of mongo.AWAY."""
@@ -117,6 +139,7 @@ class Snapshot:
             self._behind_since = time.monotonic()
 
     async def _read(self) -> None:
+        self._past = {}  # another one: what is being read for the old one stays with that
         known = await stored_terms.find_all(self._db)
         shown = [term.term for term in terms.coming(known, self._clock()) or known]
         taught = await courses.find_all(self._db)

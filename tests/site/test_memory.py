@@ -10,7 +10,7 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.context import EXTENSION
 from quart_enroll.mongo import Database
-from quart_enroll.repositories import changes, logins, students
+from quart_enroll.repositories import changes, enrollments, logins, students, waitlist
 from quart_enroll.services import memory
 from quart_enroll.services.memory import People
 from tests.people import ADA, BOB, PASSWORD, Browser, Clock, config
@@ -18,6 +18,9 @@ from tests.site.test_sessions import copy_of, is_signed_in
 
 PATIENCE = 20
 """Seconds in which news must arrive on a busy machine."""
+
+READINGS = [(logins, "find"), (students, "find"), (enrollments, "join"), (waitlist, "positions")]
+"""What a process asks about a student."""
 
 FRESH = "quiet purple tractor"
 
@@ -79,27 +82,28 @@ async def until(holds: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)  # no time that matters: PATIENCE does
 
 
-def count(monkeypatch: pytest.MonkeyPatch, module: object) -> list[object]:
+def count(monkeypatch: pytest.MonkeyPatch, module: object, name: str = "find") -> list[object]:
     """Note each question for who asks, or where somebody stands."""
     asked: list[object] = []
-    find = module.find  # type: ignore[attr-defined]
+    find = getattr(module, name)
 
     async def counted(db: Database, *what: object) -> object:
         asked.append(what)
         return await find(db, *what)
 
-    monkeypatch.setattr(module, "find", counted)
+    monkeypatch.setattr(module, name, counted)
     return asked
 
 
 async def test_a_page_of_somebody_who_is_remembered_asks_the_database_nothing(
     ada: Browser, here: Quart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
     await until(lambda: is_remembered(here, ada))
-    asked = count(monkeypatch, logins), count(monkeypatch, students)
-    for path in ("/courses/", "/", "/courses/"):
+    asked = [count(monkeypatch, module, name) for module, name in READINGS]
+    for path in ("/courses/", "/", "/courses/", "/enrollment"):
         assert "Your Schedule" in await ada.read(path)
-    assert asked == ([], [])
+    assert asked == [[]] * len(READINGS)
 
 
 @pytest.mark.parametrize("path", ["/logout", "/account/sign-out"])

@@ -1,13 +1,15 @@
 """The catalog in memory follows the database, whoever changes that."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
-from quart_enroll.mongo import Database, Session
-from quart_enroll.repositories import changes, sections, terms
+from quart_enroll.models import Held, SectionKey
+from quart_enroll.mongo import Database, Document, Session
+from quart_enroll.repositories import changes, enrollments, sections, terms
+from quart_enroll.repositories.students import Seat
 from quart_enroll.services import snapshot
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.snapshot import Snapshot
@@ -107,3 +109,46 @@ async def test_news_waits_for_no_other_news(db: Database, monkeypatch: pytest.Mo
         async with asyncio.timeout(PATIENCE):
             [row] = await anext(news)
     assert await db.section.find_one({"_id": row, "courseID": SECTIONS[0].courseID})
+
+
+async def test_seats_of_terms_that_are_over_are_read_once(
+    db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.now = FALL.withdraw_deadline
+    following = Snapshot(db, clock)
+    join, readings = enrollments.join, 0
+
+    async def counted(db: Database, rows: Sequence[Document]) -> list[Held]:
+        nonlocal readings
+        readings += 1
+        return await join(db, rows)
+
+    monkeypatch.setattr(enrollments, "join", counted)
+    for _ in range(2):
+        [held] = await following.seats([Seat(SECTIONS[0].key, "enrolled")])
+        assert (held.section.key, held.section.room, held.status) == (SECTIONS[0].key, SECTIONS[0].room, "enrolled")
+    assert readings == 1
+    await db.section.update_one({"courseID": "1111"}, {"$set": {"room": "Elsewhere 1"}})
+    await following.read()
+    [held] = await following.seats([Seat(SECTIONS[0].key, "enrolled")])
+    assert held.section.room == "Elsewhere 1"
+
+
+async def test_a_seat_in_a_section_that_the_catalog_does_not_have_yet_is_found(db: Database, clock: Clock) -> None:
+    following = Snapshot(db, clock)
+    catalog = await following.held()
+    await teach(db, "9999", "NEW 101")
+    assert catalog.find("9999") is None
+    [held] = await following.seats([Seat(SectionKey(FALL.term, "9999", "01"), "enrolled")])
+    assert held.course.title == "NEW 101"
+
+
+async def test_a_seat_in_a_section_that_is_gone_has_no_meetings_and_one_in_no_course_is_none(
+    db: Database, clock: Clock
+) -> None:
+    await db.section.delete_many({"courseID": "1111"})
+    await db.course.delete_many({"courseID": "2222"})
+    following = Snapshot(db, clock)
+    seats = [Seat(SectionKey(FALL.term, courseID, "01"), "withdrawn") for courseID in ("1111", "2222")]
+    [held] = await following.seats(seats)
+    assert (held.course.courseID, held.section.meetings, held.status) == ("1111", (), "withdrawn")

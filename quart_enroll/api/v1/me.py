@@ -69,7 +69,11 @@ async def enrollments(query: WhichEnrollments) -> Response:
     found = await stored.schedule(database(), _student(), [term.term for term in meant])
     return answer(
         Enrollments(
-            [Enrollment.scheduled(one) for one in found if query.courseID is UNSET or one.courseID == query.courseID]
+            [
+                Enrollment.of(one.course, one.section, one.status)
+                for one in found
+                if query.courseID is UNSET or one.courseID == query.courseID
+            ]
         )
     )
 

@@ -222,11 +222,6 @@ class Enrollment(Struct, frozen=True):
             room=section.room,
         )
 
-    @classmethod
-    def scheduled(cls, course: models.ScheduledCourse) -> Self:
-        facts: dict[str, Any] = {name: getattr(course, name) for name in cls.__struct_fields__}
-        return cls(**facts | {"term": course.enrolled_term, "meetings": Meeting.all(course.meetings)})
-
 
 class Enrollments(Struct, frozen=True):
     """What the student has, in the order of courseID."""
