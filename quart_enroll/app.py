@@ -9,15 +9,12 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
-from quart import Quart, abort, g, has_request_context, redirect, request
+from quart import Quart, g, has_request_context, request
 from quart.ctx import RequestContext
 from quart.typing import ResponseReturnValue, ResponseTypes
 from quart_auth import Unauthorized
-from werkzeug import Response as BaseResponse
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect
 
 from quart_enroll import (
     assets,
@@ -36,13 +33,15 @@ from quart_enroll import (
     watch,
 )
 from quart_enroll.api.v1 import cors, document
+from quart_enroll.arrival import arrive
+from quart_enroll.asked import Asked
+from quart_enroll.connection import Connection
 from quart_enroll.context import EXTENSION, Open
 from quart_enroll.cookies import Sessions
 from quart_enroll.errors import Busy, PleaseWait, Refused, UnknownTerm
-from quart_enroll.forms.base import SAFE, csrf_token, has_token
-from quart_enroll.forms.proof import comes_from_this_site
+from quart_enroll.forms.base import SAFE, csrf_token
 from quart_enroll.mail import PrintedSender, Sender, SmtpSender
-from quart_enroll.pages import errors, notices
+from quart_enroll.pages import errors
 from quart_enroll.services import turnstile
 from quart_enroll.services.background import going_on
 from quart_enroll.services.live import telling
@@ -77,6 +76,9 @@ OpenDatabase = Callable[..., AbstractAsyncContextManager[mongo.Database]]
 
 class Enroll(Quart):
     """The application; a fault of ours is logged in one line that leads to the request, and its stack after it."""
+
+    request_class = Asked
+    asgi_http_class = Connection
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -176,15 +178,12 @@ def create_app(
     _configure(app, config)
     rendering.init_app(app, config.template_overrides, auth.template_names, csrf_token)
     assets.init_app(app, config.template_overrides)
-    app.before_request(number_request)
     reader.init_app(app, _languages(config))
-    app.before_request(redirect_by_path)
-    app.before_request(proxies.insist_on_https)
     app.session_interface = Sessions(app)
     auth.init_app(app, remembered=REMEMBERED)
-    app.before_request(refuse_forged)
-    app.before_request(notices.show)
-    app.after_request(cors.headers_for(config.cors_origins))
+    app.before_request(arrive)
+    if config.cors_origins:
+        app.after_request(cors.headers_for(config.cors_origins))
     routes.register(app)
     document.init_app(app)
     _register_errors(app)
@@ -256,28 +255,3 @@ def _register_errors(app: Quart) -> None:
     app.register_error_handler(PleaseWait, errors.please_wait)
     for away in (TimeoutError, *mongo.AWAY):
         app.register_error_handler(away, errors.database_away)
-
-
-async def number_request() -> None:
-    """Give the request a number that leads from a visitor's error page to the log; the router's if it has one."""
-    watch.begin(prepared.request_number(request.headers.get("X-Request-ID", "")))
-
-
-async def redirect_by_path() -> BaseResponse | None:
-    """Lead from /courses to /courses/ by the path alone: the scheme before the router is not the visitor's."""
-    wrong = request.routing_exception
-    if isinstance(wrong, RequestRedirect):
-        return redirect(urlunsplit(("", "", *urlsplit(wrong.new_url)[2:])), wrong.code)
-    return None
-
-
-async def refuse_forged() -> None:
-    """Let an unsafe request pass only with a proof that it comes from this site."""
-    if request.method in SAFE or request.routing_exception is not None:
-        return
-    auth.check_may_change()
-    if auth.needs_no_proof():
-        return
-    await request.form  # a body that is too large or too slow is refused here, before anything looks into it
-    if not comes_from_this_site() and not await has_token():
-        abort(400, str(errors.FORGED))

@@ -16,6 +16,7 @@ from quart.typing import ResponseTypes
 from quart_auth import AuthUser, current_user, login_required, login_user, logout_user
 
 from quart_enroll import known_browsers, problems, reader
+from quart_enroll.asked import Asked
 from quart_enroll.context import clock, database, hasher, lifetimes, now, people
 from quart_enroll.cookies import SignIns
 from quart_enroll.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
@@ -63,17 +64,16 @@ class TemplateVisitor:
 
 
 def init_app(app: Quart, *, remembered: timedelta) -> None:
-    """Let `app` know who asks, before each request."""
+    """Let `app` know who asks."""
     app.config["QUART_AUTH_DURATION"] = int(remembered.total_seconds())
     SignIns(app, user_class=Visitor)
-    app.before_request(identify)
     app.after_request(forget_changed)
 
 
-async def identify() -> None:
+async def identify(request: Asked) -> None:
     """Find out who asks; a cookie whose sign-in has ended is taken back."""
     g.user = None
-    if problems.wanted() and "Authorization" in request.headers:
+    if "authorization" in request.sent and problems.wanted():
         if request.endpoint is not None and request.endpoint not in NEEDS_NOBODY:
             g.user = await _identify_program()
         return

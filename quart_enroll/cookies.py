@@ -1,14 +1,17 @@
 """Signed cookies: that one comes from this site is worked out once in a process, how old it is each time."""
 
-from datetime import datetime, timedelta
+import time
+from copy import deepcopy
 from functools import lru_cache
 from typing import Any, cast
 
 from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
 from quart import Quart
-from quart.sessions import SecureCookieSession, SecureCookieSessionInterface
+from quart.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from quart.wrappers import BaseRequestWebsocket
 from quart_auth import QuartAuth
+
+from quart_enroll.asked import Asked, asked
 
 MOST = 5000
 """Cookies of each kind that a process knows again."""
@@ -24,18 +27,17 @@ class Signed:
     def read(self, text: str, max_age: float) -> Any:
         """Return what was signed, a new copy each time; None when nobody here did so, or longer ago than `max_age`."""
         try:
-            payload, signed_at = self._known(text)
-            age = datetime.now(signed_at.tzinfo) - signed_at
-            # Whole seconds, as itsdangerous counts them.
-            if not timedelta(0) <= age < timedelta(seconds=max_age + 1):
-                return None
-            return self._serializer.load_payload(payload)
+            signed, signed_at = self._known(text)
         except BadSignature:  # of which an unreadable payload is one
             return None
+        age = time.time() - signed_at
+        # Whole seconds, as itsdangerous counts them.
+        return deepcopy(signed) if 0 <= age < max_age + 1 else None
 
-    def _unsign(self, text: str) -> tuple[bytes, datetime]:
+    def _unsign(self, text: str) -> tuple[Any, float]:
         signer = cast(TimestampSigner, self._serializer.make_signer(self._serializer.salt))
-        return signer.unsign(text, return_timestamp=True)
+        payload, signed_at = signer.unsign(text, return_timestamp=True)
+        return self._serializer.load_payload(payload), signed_at.timestamp()
 
 
 class Sessions(SecureCookieSessionInterface):
@@ -48,11 +50,14 @@ class Sessions(SecureCookieSessionInterface):
         self._signed = Signed(serializer)
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> SecureCookieSession:
-        cookie = request.cookies.get(self.get_cookie_name(app))
-        if cookie is None:
-            return self.session_class()
-        data = self._signed.read(cookie, app.permanent_session_lifetime.total_seconds())
+        cookie = cast(Asked, request).cookie(self.get_cookie_name(app))
+        data = self._signed.read(cookie, app.permanent_session_lifetime.total_seconds()) if cookie else None
         return self.session_class(data if isinstance(data, dict) else None)
+
+    async def save_session(self, app: Quart, session: SessionMixin, response: Any) -> None:
+        """Write what has changed; that it was read `headers` tell."""
+        if session.modified or session.permanent:
+            await super().save_session(app, session, response)
 
 
 class SignIns(QuartAuth):
@@ -62,6 +67,9 @@ class SignIns(QuartAuth):
         super().init_app(app)
         self._signed = Signed(self.serializer_class(app.secret_key or "", self.salt or ""))
 
+    def load_cookie(self) -> str | None:
+        return self.load_token(asked().cookie(self.cookie_name or ""))
+
     def load_token(self, token: str, app: Quart | None = None) -> str | None:
-        identity = self._signed.read(token, self.duration or 0)
+        identity = self._signed.read(token, self.duration or 0) if token else None
         return identity if isinstance(identity, str) else None

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from quart import Quart, g, request, session
+from quart import Quart, g, session
 from quart.typing import ResponseTypes
 
 from quart_enroll import auth, language, reader
+from quart_enroll.asked import Asked, asked
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'"
@@ -29,13 +30,13 @@ STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 
 def add(app: Quart, response: ResponseTypes) -> ResponseTypes:
     """Add the headers to an answer that is ready to go, cookies included; a view may have its own policy."""
-    headers = response.headers
+    request, headers = asked(), response.headers
     present = {name.lower() for name, _ in headers}  # to ask the headers for each name would take ten times as long
     added = [(name, value) for name, value in _always(app) if name.lower() not in present]
     added.append(("X-Request-ID", g.get("request_id", "")))
     kept = headers["Cache-Control"] if "cache-control" in present else ""
     varies = []
-    if request.endpoint not in auth.NEEDS_NOBODY and "public" not in kept:
+    if session.accessed or (request.endpoint not in auth.NEEDS_NOBODY and "public" not in kept):
         varies.append("Cookie")
     if reader.is_read_by_people():
         varies.append("Accept-Language")
@@ -48,7 +49,7 @@ def add(app: Quart, response: ResponseTypes) -> ResponseTypes:
     if "set-cookie" in present:
         headers["Cache-Control"] = "no-store"
     elif not kept:
-        added.append(("Cache-Control", "no-store" if _is_personal() else "no-cache"))
+        added.append(("Cache-Control", "no-store" if _is_personal(request) else "no-cache"))
     headers.extend(added)
     return response
 
@@ -63,6 +64,6 @@ def _always(app: Quart) -> Iterable[tuple[str, str]]:
         yield "Strict-Transport-Security", STRICT_TRANSPORT
 
 
-def _is_personal() -> bool:
+def _is_personal(request: Asked) -> bool:
     """Tell whether the answer is for one visitor: who signed in, or whose session gave a token or a message."""
-    return bool(auth.user() or session.accessed or "Authorization" in request.headers)
+    return bool(auth.user() or session.accessed or "authorization" in request.sent)

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any
 
-from quart import abort, current_app, redirect, request
+from quart import abort, current_app, redirect
 from werkzeug import Response
 
+from quart_enroll.asked import Asked
 from quart_enroll.auth import NEEDS_NOBODY
 from quart_enroll.language import Sentence
 
@@ -34,12 +35,12 @@ def believe(scope: Any, hops: int) -> Any:
     return seen
 
 
-async def insist_on_https() -> Response | None:
+def insist_on_https(request: Asked) -> Response | None:
     """In production, lead a page that a proxy was asked for over plain http to https; refuse everything else.
 
     The address comes from PUBLIC_URL alone: whoever asks can write any Host.
     """
-    said = "X-Forwarded-Proto" in request.headers  # a proxy that says nothing of it is believed to speak https
+    said = "x-forwarded-proto" in request.sent  # a proxy that says nothing of it is believed to speak https
     if request.scheme == "https" or not said or request.endpoint in NEEDS_NOBODY:
         return None
     if current_app.config["APP_ENV"] != "production":

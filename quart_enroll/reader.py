@@ -5,12 +5,13 @@ Who is signed in has a language of their own, wherever they sign in. Programs th
 
 from functools import lru_cache
 
-from quart import Quart, current_app, request
+from quart import Quart, current_app
 from quart.typing import ResponseTypes
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from quart_enroll import language
+from quart_enroll.asked import Asked, asked
 from quart_enroll.models import User
 
 A_YEAR = 365 * 24 * 3600
@@ -39,12 +40,6 @@ def cookie_name(secure: bool) -> str:
 def init_app(app: Quart, offered: tuple[str, ...]) -> None:
     """Let `app` speak to each visitor in one of the languages `offered`."""
     app.config["LANGUAGES"] = offered
-    app.before_request(listen)
-
-
-async def listen() -> None:
-    """Speak the visitor's language; who it is will be known later."""
-    speak_to(None)
 
 
 def speak_to(user: User | None) -> None:
@@ -55,7 +50,7 @@ def speak_to(user: User | None) -> None:
     elif own in offered():
         language.speak(own)
     else:
-        language.speak(_of_browser())
+        language.speak(_of_browser(asked()))
 
 
 def offered() -> tuple[str, ...]:
@@ -66,8 +61,10 @@ def offered() -> tuple[str, ...]:
 
 def is_read_by_people() -> bool:
     """Tell whether the answer has words for people in it, and so differs from one language to the next."""
-    page = request.endpoint == "v1_docs" or not request.path.startswith("/api/")
-    return page and request.endpoint not in ("static", "healthz", "readyz")
+    request = asked()
+    endpoint = request.endpoint
+    page = endpoint == "v1_docs" or not request.path.startswith("/api/")
+    return page and endpoint not in ("static", "healthz", "readyz")
 
 
 def remember(response: ResponseTypes, chosen: str) -> None:
@@ -77,6 +74,6 @@ def remember(response: ResponseTypes, chosen: str) -> None:
     response.set_cookie(name, chosen, max_age=A_YEAR, secure=secure, httponly=True, samesite="Lax")
 
 
-def _of_browser() -> str:
-    chosen = request.cookies.get(cookie_name(current_app.config["SESSION_COOKIE_SECURE"]), "")
-    return wanted(chosen[:20], request.headers.get("Accept-Language", ""), offered())
+def _of_browser(request: Asked) -> str:
+    chosen = request.cookie(cookie_name(current_app.config["SESSION_COOKIE_SECURE"]))
+    return wanted(chosen[:20], request.sent.get("accept-language", ""), offered())

@@ -1,9 +1,11 @@
 """What all forms share: the page's token, the hidden fields, and text that can be read."""
 
 import re
+import time
 import unicodedata
 from datetime import timedelta
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, Self, cast
 
 from markupsafe import Markup
@@ -24,6 +26,9 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing, and so need no proof."""
 
 TOKEN_LIFETIME = timedelta(hours=12)
+
+TOKEN_MADE_ANEW = 60
+"""Seconds after which pages of the same session get another token."""
 
 
 def lazy(message: str) -> str:
@@ -85,9 +90,21 @@ class SiteForm(Form):
 
 
 def csrf_token() -> str:
-    """Return the token for a button that stands alone."""
+    """Return the token for a button that stands alone; it may have been made a minute ago."""
     token = PageToken()
     token.form_meta = SiteForm.Meta()  # as a form would set it: a whole form for one token takes ten times as long
+    if (number := session.get("csrf")) is None:
+        return str(token.generate_csrf_token(cast(CSRFTokenField, None)))
+    return _token(number, token.form_meta.csrf_secret, int(time.time() // TOKEN_MADE_ANEW))
+
+
+@lru_cache(5000)
+def _token(number: str, secret: bytes, _: int) -> str:
+    """Return the token for the session of that number, as WTForms makes it."""
+    token, context = PageToken(), {"csrf": number}
+    token.form_meta = cast(
+        DefaultMeta, SimpleNamespace(csrf_secret=secret, csrf_context=context, csrf_time_limit=TOKEN_LIFETIME)
+    )
     return str(token.generate_csrf_token(cast(CSRFTokenField, None)))
 
 

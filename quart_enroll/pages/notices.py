@@ -1,8 +1,9 @@
 """What a student must be told of a seat, at the top of the next page."""
 
-from quart import flash, request
+from quart import flash
 
 from quart_enroll import auth
+from quart_enroll.asked import Asked
 from quart_enroll.context import database
 from quart_enroll.repositories import notices
 
@@ -14,16 +15,16 @@ PAGES = {
 CATEGORIES = {"promote": "success", "skip": "warning", "alert": "info"}
 
 
-async def show() -> None:
+async def show(request: Asked) -> None:
     """Put the student's unseen notices on the page that is asked for."""
     user = auth.user()
-    if user is None or not auth.has_notices() or not _is_a_page():
+    if user is None or not auth.has_notices() or not _is_a_page(request):
         return
     for notice in await notices.take_unseen(database(), user.user_id):
         await flash(notice.sentence, CATEGORIES.get(notice.action, "info"))
 
 
-def _is_a_page() -> bool:
+def _is_a_page(request: Asked) -> bool:
     """Tell whether a page is asked for to be looked at now."""
-    in_advance = "prefetch" in request.headers.get("Sec-Purpose", "")
+    in_advance = "prefetch" in request.sent.get("sec-purpose", "")
     return request.method == "GET" and request.endpoint in PAGES and not in_advance

@@ -1,0 +1,46 @@
+"""What every request meets before its view, in one step: each step that Quart takes by itself has its price."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+from quart import abort, redirect
+from werkzeug import Response
+from werkzeug.routing import RequestRedirect
+
+from quart_enroll import auth, prepared, proxies, reader, watch
+from quart_enroll.asked import Asked, asked
+from quart_enroll.forms.base import SAFE, has_token
+from quart_enroll.forms.proof import comes_from_this_site
+from quart_enroll.pages import errors, notices
+
+
+async def arrive() -> Response | None:
+    """Let the request in: numbered, in the reader's language, from somebody who is known and has a proof."""
+    request = asked()
+    # A number leads from a visitor's error page to the log; the router's if it has given one.
+    watch.begin(prepared.request_number(request.sent.get("x-request-id", "")))
+    reader.speak_to(None)
+    if elsewhere := _by_path(request) or proxies.insist_on_https(request):
+        return elsewhere
+    await auth.identify(request)
+    if request.method not in SAFE and request.routing_exception is None:
+        await _refuse_forged(request)
+    await notices.show(request)
+    return None
+
+
+def _by_path(request: Asked) -> Response | None:
+    """Lead from /courses to /courses/ by the path alone: the scheme before the router is not the visitor's."""
+    wrong = request.routing_exception
+    if isinstance(wrong, RequestRedirect):
+        return redirect(urlunsplit(("", "", *urlsplit(wrong.new_url)[2:])), wrong.code)
+    return None
+
+
+async def _refuse_forged(request: Asked) -> None:
+    """Let an unsafe request pass only with a proof that it comes from this site."""
+    auth.check_may_change()
+    if auth.needs_no_proof():
+        return
+    await request.form  # a body that is too large or too slow is refused here, before anything looks into it
+    if not comes_from_this_site() and not await has_token():
+        abort(400, str(errors.FORGED))

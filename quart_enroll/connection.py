@@ -1,0 +1,58 @@
+"""How Quart talks to the server: a request without a body is answered in the server's own task.
+
+Quart makes two tasks for each request, of which one waits for more of the body, and for the client to hang up. A page
+that is only read is ready before anybody could. Whatever has a body, or is told bit by bit, goes Quart's way.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, cast
+
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+from quart import Response
+from quart.asgi import ASGIHTTPConnection
+from quart.typing import ResponseTypes
+from quart.utils import cancel_tasks, encode_headers, raise_task_exceptions
+from quart.wrappers import Request
+from quart.wrappers.response import DataBody
+
+
+class Connection(ASGIHTTPConnection):
+    """One request and its answer."""
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if self.scope["method"] not in ("GET", "HEAD") or _may_have_a_body(self.scope) or self.app.debug:
+            await super().__call__(receive, send)
+            return
+        request = self._create_request_from_scope(send)
+        request.body.set_complete()
+        response = await self.app.handle_request(request)
+        with suppress(TimeoutError):  # whoever reads so slowly gets no more
+            if isinstance(response, Response) and isinstance(body := response.response, DataBody):
+                async with asyncio.timeout(self.app.config["RESPONSE_TIMEOUT"]):
+                    await _send(send, response, body.data[body.begin : body.end])
+            else:
+                await self._tell(request, response, receive, send)
+
+    async def _tell(
+        self, request: Request, response: ResponseTypes, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        """Send the answer bit by bit until it ends, or the client has gone."""
+        limit = self.app.config["RESPONSE_TIMEOUT"]
+        if isinstance(response, Response) and response.timeout is not Ellipsis:
+            limit = response.timeout
+        telling = asyncio.ensure_future(asyncio.wait_for(self._send_response(send, response), limit))
+        hearing = asyncio.ensure_future(self.handle_messages(request, receive))
+        done, pending = await asyncio.wait([telling, hearing], return_when=asyncio.FIRST_COMPLETED)
+        await cancel_tasks(pending)
+        raise_task_exceptions(done)
+
+
+def _may_have_a_body(scope: Any) -> bool:
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+
+
+async def _send(send: ASGISendCallable, response: Response, body: bytes) -> None:
+    start = {"type": "http.response.start", "status": response.status_code, "headers": encode_headers(response.headers)}
+    await send(cast(Any, start))
+    await send(cast(Any, {"type": "http.response.body", "body": body, "more_body": False}))
