@@ -7,9 +7,10 @@ is ready.
 
 import hashlib
 import os
+import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from markupsafe import Markup
 from quart import Quart, current_app, request
 
 from quart_enroll import language, reader
+from quart_enroll.asked import asked
 from quart_enroll.models import SectionKey
 
 EXTENSION = "quart_enroll.rendering"
@@ -34,6 +36,35 @@ TOKEN = secrets.token_hex(16)
 """Stands in a page for the visitor's token until it is ready; nobody who writes a title or a name can know it."""
 
 
+PLACE = secrets.token_hex(16)
+"""Stands in a page, with a number after it, for a part that was kept."""
+
+PLACES = re.compile(rf"{PLACE}(\d+);")
+
+Pieces = Sequence[bytes]
+"""Text as it goes out, cut where the visitor's token belongs."""
+
+
+class Part:
+    """A part of a page. To encode it costs more than to put a page together, so that is done once too."""
+
+    __slots__ = ("_pieces", "text")
+
+    def __init__(self, text: Markup) -> None:
+        self.text = text
+        self._pieces: Pieces = ()
+
+    @property
+    def pieces(self) -> Pieces:
+        self._pieces = self._pieces or cut(self.text)
+        return self._pieces
+
+
+def cut(text: str) -> Pieces:
+    """Return the text as it goes out, in pieces between which the token belongs."""
+    return text.encode().split(TOKEN.encode())
+
+
 class Kept(Extension):
     """The tag `kept`: what is drawn for the same facts in the same place is drawn once."""
 
@@ -41,8 +72,9 @@ class Kept(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self._parts: OrderedDict[Hashable, Markup] = OrderedDict()
+        self._parts: OrderedDict[Hashable, Part] = OrderedDict()
         self._size = 0
+        self._page: list[Part] | None = None  # the one that is put together just now: nothing else happens meanwhile
 
     def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
@@ -55,17 +87,38 @@ class Kept(Extension):
         self._parts.clear()
         self._size = 0
 
+    def whole(self, draw: Callable[[], str]) -> list[Pieces]:
+        """Return the page that `draw` returns, as all its parts one after the other."""
+        parts: list[Part] = []
+        self._page = parts
+        try:
+            page = draw()
+        finally:
+            self._page = None
+        # Between any two texts of the page stands the number of a part.
+        return [parts[int(one)].pieces if number % 2 else cut(one) for number, one in enumerate(PLACES.split(page))]
+
     def _part(self, place: str, facts: Hashable, caller: Callable[[], Markup]) -> Markup:
         if facts is None or not cast(PageEnvironment, self.environment).keeps:
             return caller()
-        key = (place, facts, variant())
+        part = self._find((place, facts, variant()), caller)
+        if self._page is None:
+            return part.text
+        self._page.append(part)
+        return Markup(f"{PLACE}{len(self._page) - 1};")  # noqa: S704  # our own
+
+    def _find(self, key: Hashable, caller: Callable[[], Markup]) -> Part:
         if (part := self._parts.get(key)) is not None:
             self._parts.move_to_end(key)
             return part
-        part = self._parts[key] = caller()
-        self._size += len(part)
+        page, self._page = self._page, None  # a part has those inside of it as texts
+        try:
+            part = self._parts[key] = Part(caller())
+        finally:
+            self._page = page
+        self._size += len(part.text)
         while self._size > MOST_KEPT:
-            self._size -= len(self._parts.popitem(last=False)[1])
+            self._size -= len(self._parts.popitem(last=False)[1].text)
         return part
 
 
@@ -85,9 +138,13 @@ class PageEnvironment(Environment):
         self.globals |= {"gettext": said, "_": said, "ngettext": said_of}
         self.add_extension(Kept)
 
+    @property
+    def kept(self) -> Kept:
+        return cast(Kept, self.extensions[Kept.identifier])
+
     def compile(self, *args: Any, **options: Any) -> Any:
         """Compile a template, for the first time or because its file has changed: then other parts may look new."""
-        cast(Kept, self.extensions[Kept.identifier]).forget()
+        self.kept.forget()
         return super().compile(*args, **options)
 
 
@@ -130,19 +187,21 @@ def init_app(app: Quart, overrides: Path | None, names: Callable[[], dict[str, A
     }
 
 
-def render(template: str, /, **names: Any) -> str:
-    """Return the page that the template makes of `names` and of what all pages know."""
+def render(template: str, /, **names: Any) -> bytes:
+    """Return the page that the template makes of `names` and of what all pages know, as it goes out."""
     names_of_all, token = current_app.extensions[EXTENSION]
     context = {
         "csrf_token": _token_to_come,
         "language": language.spoken(),
-        "languages": _languages(),
+        "languages": _languages(reader.offered()),
         "here": _here(),
         **names_of_all(),
         **names,
     }
-    page = current_app.jinja_env.get_template(template).render(context)
-    return page.replace(TOKEN, token()) if TOKEN in page else page
+    pages = cast(PageEnvironment, current_app.jinja_env)
+    parts = pages.kept.whole(lambda: pages.get_template(template).render(context))
+    mine = token().encode() if any(len(pieces) > 1 for pieces in parts) else b""
+    return b"".join([mine.join(pieces) for pieces in parts])
 
 
 def _token_to_come() -> str:
@@ -154,13 +213,15 @@ def term(name: object) -> str:
     return language.term_name(str(name))
 
 
-def _languages() -> list[tuple[str, str]]:
+@lru_cache
+def _languages(offered: Sequence[str]) -> Sequence[tuple[str, str]]:
     """Return the languages that may be chosen, each with what its speakers call it."""
-    return [(one, language.own_name(one)) for one in reader.offered()]
+    return [(one, language.own_name(one)) for one in offered]
 
 
 def _here() -> str:
     """Return where the choice of a language leads: to this page, if it can be asked for and is no secret."""
+    request = asked()
     rule = request.url_rule
     if rule is None or "GET" not in (rule.methods or ()) or "token" in rule.arguments:
         return ""
@@ -179,6 +240,8 @@ def variant() -> Hashable:
 
 def is_overridden(template: str) -> bool:
     """Tell whether the school has a template of its own by that name."""
+    if not current_app.config["TEMPLATE_OVERRIDES"]:
+        return False
     file = current_app.jinja_env.get_template(template).filename or ""
     return os.path.dirname(file) != str(TEMPLATES)  # noqa: PTH120  # a Path takes ten times as long, on each page
 

@@ -29,7 +29,7 @@ class Place(NamedTuple):
 
 
 @login_required
-async def account() -> str:
+async def account() -> bytes:
     user = auth.signed_in()
     found = await logins.of_user(database(), user.user_id, now())
     return render("account.html", account=True, user=user, places=_places(found))

@@ -18,7 +18,7 @@ from quart_enroll.repositories import users
 from quart_enroll.services import accounts, limits
 
 
-async def register() -> str | Response | Page:
+async def register() -> bytes | Response | Page:
     if auth.user():
         return await _signed_in_already()
     form = await RegisterForm.from_request(next=request.args.get("next"))
@@ -42,7 +42,7 @@ async def register() -> str | Response | Page:
     return _onward(form.next.data)
 
 
-async def login() -> str | Response | Page:
+async def login() -> bytes | Response | Page:
     if auth.user() and request.method != "POST":
         return await _signed_in_already()
     form = await LoginForm.from_request(next=request.args.get("next"))
@@ -66,7 +66,7 @@ async def login() -> str | Response | Page:
     return _onward(form.next.data)
 
 
-async def logout() -> str | Response:
+async def logout() -> bytes | Response:
     if auth.user():
         if request.method != "POST" and not link_is_ours():
             return render("logout.html")
@@ -76,7 +76,7 @@ async def logout() -> str | Response:
 
 
 @auth.registrar_required
-async def user() -> str:
+async def user() -> bytes:
     return render("user.html", user=True, users=await users.find_students(database()))
 
 
@@ -112,9 +112,9 @@ def _onward(wanted: str | None) -> Response:
     return redirect(auth.safe_next(wanted) or url_for("index"), 303)
 
 
-def _login_page(form: LoginForm) -> str:
+def _login_page(form: LoginForm) -> bytes:
     return render("login.html", title=gettext("Sign in"), login=True, form=form)
 
 
-def _register_page(form: RegisterForm) -> str:
+def _register_page(form: RegisterForm) -> bytes:
     return render("register.html", title=gettext("Register"), register=True, form=form)

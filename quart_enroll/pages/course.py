@@ -26,7 +26,7 @@ class Needed:
     had: bool | None
 
 
-async def course(courseID: str) -> str:
+async def course(courseID: str) -> bytes:
     moment = now()
     offered = await catalog()
     found = offered.find(courseID)

@@ -72,7 +72,7 @@ class Shown:
     size: int
 
 
-async def courses(term: str | None = None) -> str:
+async def courses(term: str | None = None) -> bytes:
     moment = now()
     offered = await catalog()
     coming = offered.coming(moment)

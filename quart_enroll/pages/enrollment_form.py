@@ -19,14 +19,14 @@ from quart_enroll.services import terms
 from quart_enroll.services.catalog import Catalog
 
 
-async def enrollment_form() -> str:
+async def enrollment_form() -> bytes:
     form = EnrollForm.from_query()
     if request.args:
         form.validate()
     return await page(form)
 
 
-async def page(form: EnrollForm) -> str:
+async def page(form: EnrollForm) -> bytes:
     """Return the page with what was filled in, and beside it what is wrong with that."""
     moment = now()
     offered = await catalog()

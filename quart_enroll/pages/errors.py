@@ -185,7 +185,9 @@ async def _answer(
     return response
 
 
-def _page(status: int, sentence: str, retry_after: int | None, repeat: again.Press | None, terms: Sequence[str]) -> str:
+def _page(
+    status: int, sentence: str, retry_after: int | None, repeat: again.Press | None, terms: Sequence[str]
+) -> bytes:
     try:
         return render(
             "error.html",
@@ -200,4 +202,4 @@ def _page(status: int, sentence: str, retry_after: int | None, repeat: again.Pre
         )
     except Exception:  # noqa: BLE001  # a school's own template may have any fault; the visitor gets the sentence
         current_app.logger.exception("error page failed: request_id=%s", g.get("request_id"))
-        return escape(sentence)
+        return escape(sentence).encode()

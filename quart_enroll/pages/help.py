@@ -19,7 +19,7 @@ class Dates:
     withdraw: str
 
 
-async def help_page() -> str:
+async def help_page() -> bytes:
     coming = terms.coming((await catalog()).terms, now())
     return render("help.html", dates=[_dates(term) for term in coming])
 

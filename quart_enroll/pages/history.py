@@ -58,7 +58,7 @@ class Entry(NamedTuple):
 
 
 @login_required
-async def history() -> str:
+async def history() -> bytes:
     happened = await events.of_student(database(), auth.signed_in().user_id)
     offered = await catalog()
     titles = {course.courseID: course.title for course in offered.courses}

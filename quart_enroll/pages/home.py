@@ -3,5 +3,5 @@
 from quart_enroll.rendering import render
 
 
-async def index() -> str:
+async def index() -> bytes:
     return render("index.html", index=True)

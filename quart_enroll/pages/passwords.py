@@ -15,7 +15,7 @@ from quart_enroll.pages.refusals import Page, please_wait
 from quart_enroll.rendering import render
 from quart_enroll.services import accounts, limits, notices, resets
 
-Secret: TypeAlias = tuple[str | Response, int, dict[str, str]]
+Secret: TypeAlias = tuple[bytes | Response, int, dict[str, str]]
 
 UNTOLD = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 """What keeps a link from those who should not read it."""
@@ -27,7 +27,7 @@ SENT = Sentence(
 
 
 @login_required
-async def change() -> str | Response | Page:
+async def change() -> bytes | Response | Page:
     form = await ChangePasswordForm.from_request()
     if request.method != "POST":
         return _change_page(form)
@@ -62,7 +62,7 @@ async def change() -> str | Response | Page:
     return redirect(url_for("account"), 303)
 
 
-async def forgot() -> str | Response | Page:
+async def forgot() -> bytes | Response | Page:
     form = await ForgotForm.from_request()
     if request.method != "POST" or not sends_mail():
         return _forgot_page(form)
@@ -110,11 +110,11 @@ async def reset() -> Secret | Response:
     return redirect(url_for("login"), 303)
 
 
-def _change_page(form: ChangePasswordForm) -> str:
+def _change_page(form: ChangePasswordForm) -> bytes:
     return render("password_change.html", account=True, form=form)
 
 
-def _forgot_page(form: ForgotForm) -> str:
+def _forgot_page(form: ForgotForm) -> bytes:
     return render("password_forgot.html", login=True, form=form, sends_mail=sends_mail())
 
 

@@ -51,7 +51,7 @@ class Row:
 
 
 @login_required
-async def plan() -> str:
+async def plan() -> bytes:
     user, moment, offered = auth.signed_in(), now(), await catalog()
     choice = [term for term in offered.coming(moment) if moment < term.add_deadline]
     term = await _term(user.user_id, choice, moment)

@@ -31,7 +31,7 @@ async def data() -> PageResponse:
 
 
 @login_required
-async def delete() -> str | Response | Page:
+async def delete() -> bytes | Response | Page:
     form = await DeleteAccountForm.from_request()
     if request.method != "POST":
         return _delete_page(form)
@@ -54,7 +54,7 @@ async def delete() -> str | Response | Page:
     return redirect(url_for("index"), 303)
 
 
-def _delete_page(form: DeleteAccountForm) -> str:
+def _delete_page(form: DeleteAccountForm) -> bytes:
     return render("account_delete.html", account=True, form=form)
 
 

@@ -28,7 +28,7 @@ from quart_enroll.rendering import is_overridden, wants_json
 
 F = TypeVar("F", bound=SiteForm)
 
-Page = tuple[str, int] | tuple[str, int, dict[str, str]]
+Page = tuple[bytes, int] | tuple[bytes, int, dict[str, str]]
 """A page with its status, and with headers."""
 
 UNCHANGED = (NotEnrolled, NotPlanned, NotWaiting, SeatOpen)
@@ -80,7 +80,7 @@ async def on_top(form: SiteForm, sentence: str, template: str) -> None:
         form.form_errors = [sentence]
 
 
-async def please_wait(refusal: PleaseWait, form: F, template: str, page: Callable[[F], str]) -> Page:
+async def please_wait(refusal: PleaseWait, form: F, template: str, page: Callable[[F], bytes]) -> Page:
     """Tell who tried too often how long to wait, on the page of the form with what was typed."""
     if wants_json():
         raise refusal

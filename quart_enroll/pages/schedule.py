@@ -61,7 +61,7 @@ class Phase(NamedTuple):
     goes_on: bool
 
 
-async def page(user: User) -> str:
+async def page(user: User) -> bytes:
     """Return the student's schedule: the terms to come, then the earlier ones, the latest of them first."""
     moment = now()
     offered = await catalog()

@@ -6,7 +6,7 @@ from quart_enroll.models import Wish
 from quart_enroll.rendering import render
 
 
-async def before_drop(wish: Wish) -> str:
+async def before_drop(wish: Wish) -> bytes:
     """Ask whether the student really gives the seat back."""
     offered = await catalog()
     title = _title(wish, {course.courseID: course.title for course in offered.courses})
@@ -19,7 +19,7 @@ async def before_drop(wish: Wish) -> str:
     return _page("enrollment_drop", wish, heading, sentence, gettext("Drop"), gettext("Keep it"))
 
 
-async def before_leaving(wish: Wish) -> str:
+async def before_leaving(wish: Wish) -> bytes:
     """Ask whether the student really leaves the line."""
     title = _title(wish, {course.courseID: course.title for course in (await catalog()).courses})
     heading = gettext("Leave the waitlist of %(title)s?", title=title)
@@ -31,7 +31,7 @@ def _title(wish: Wish, titles: dict[str, str]) -> str:
     return titles.get(wish.courseID, wish.courseID)
 
 
-def _page(endpoint: str, wish: Wish, heading: str, sentence: str, yes: str, no: str) -> str:
+def _page(endpoint: str, wish: Wish, heading: str, sentence: str, yes: str, no: str) -> bytes:
     words = {"heading": heading, "sentence": sentence, "yes": yes, "no": no}
     fields = {"courseID": wish.courseID, "term": wish.term}
     return render("sure.html", enrollment=True, endpoint=endpoint, fields=fields, **words)

@@ -16,7 +16,7 @@ from quart_enroll.services import tokens as service
 
 
 @login_required
-async def tokens() -> str | tuple[str, int]:
+async def tokens() -> bytes | tuple[bytes, int]:
     form = await TokenForm.fresh()
     if request.method != "POST":
         return await _page(form)
@@ -51,6 +51,6 @@ async def end() -> ResponseReturnValue:
     return redirect(url_for("tokens"), 303)
 
 
-async def _page(form: TokenForm) -> str:
+async def _page(form: TokenForm) -> bytes:
     found = await stored.of_user(database(), auth.signed_in().user_id, now())
     return render("tokens.html", title=gettext("Access tokens"), form=form, tokens=found)

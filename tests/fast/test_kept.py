@@ -27,7 +27,7 @@ class School:
 
     async def show(self, **names: object) -> str:
         async with self.app.test_request_context("/"):
-            return render("page.html", count=self.count, **names)
+            return render("page.html", count=self.count, **names).decode()
 
 
 @pytest.fixture
@@ -57,6 +57,16 @@ async def test_each_visitor_has_a_token_of_their_own(school: School) -> None:
     school.template.write_text("{% kept 1 %}{{ csrf_token() }} {{ csrf_token() }}{% endkept %}")
     school.tokens = iter(["adas", "bobs"])
     assert [await school.show() for _ in range(2)] == ["adas adas", "bobs bobs"]
+
+
+async def test_a_part_inside_of_another_stands_in_its_place(school: School) -> None:
+    inner = "{% kept who %}({{ count() }} {{ csrf_token() }} é){% endkept %}"
+    school.template.write_text("<é>{% kept 1, who %}[" + inner + "]{% endkept %}" + inner + "{{ csrf_token() }}</é>")
+    school.tokens = iter(["adas", "bobs", "adas"])
+    shown = [await school.show(who=who) for who in ("ada", "bob", "ada")]
+    assert shown[0] == "<é>[(drawing 1 adas é)](drawing 2 adas é)adas</é>"
+    assert shown[1] == "<é>[(drawing 3 bobs é)](drawing 4 bobs é)bobs</é>"
+    assert shown[2] == shown[0]
 
 
 async def test_a_page_without_a_form_needs_no_token(school: School) -> None:

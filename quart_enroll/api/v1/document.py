@@ -114,7 +114,7 @@ async def openapi() -> Response:
     return await cached_json(current_app.extensions[EXTENSION].json)
 
 
-async def docs() -> str:
+async def docs() -> bytes:
     document = msgspec.json.decode(current_app.extensions[EXTENSION].json)
     return render("api.html", document=document, codes=CODES)
 
