@@ -82,19 +82,21 @@ async def courses(term: str | None = None) -> bytes:
     look = _look(offered, chosen.term, tuple(request.args.items(multi=True)))
     page, rows = await _shown(offered, chosen, look, moment)
     # A page of what fits is nobody else's.
-    drawn = None if look.form.fits.data else (look, request.path, page.number, *(one.key for one in rows))
+    shown = [str(known) for known in coming]
+    drawn = None if look.form.fits.data or not rows else (look, request.path, page.number, *(one.key for one in rows))
     closed = window(chosen, moment)
     # Who counts down to the opening has a clock of its own, and a school's own templates may show what they like.
     if auth.user() is None and not (closed and closed.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
         same_for_all(offered)
     return render(
         "courses.html",
+        facts=(drawn, *shown) if drawn and closed is None else None,
         courses=True,
         course_data=[one.course for one in rows],
         term=str(chosen),
-        terms=[str(known) for known in coming],
+        terms=shown,
         rows=rows,
-        drawn=drawn if rows else None,
+        drawn=drawn,
         window=closed,
         look=look,
         page=page,

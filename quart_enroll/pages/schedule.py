@@ -76,15 +76,16 @@ async def page(user: User) -> bytes:
     seated = [SectionKey(course.enrolled_term, course.courseID, course.section) for course in classes]
     asked = alerts.shown(mine.alerts, offered, moment, seated)
     current = offered.current_term(moment)
-    made_at = mine.calendar_since
+    made_at, address = mine.calendar_since, calendar.take_new_address()
     return render(
         "enrollment.html",
+        facts=(plans, made_at, current) if plans and not asked and not address else None,
         enrollment=True,
         classes=classes,
         schedule=plans,
         alerts=asked,
         window=window(current, moment) if current else "",
-        calendar_address=calendar.take_new_address(),
+        calendar_address=address,
         calendar_since=rules.spoken(current, made_at) if made_at and current else "",
     )
 

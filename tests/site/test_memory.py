@@ -106,6 +106,32 @@ async def test_a_page_of_somebody_who_is_remembered_asks_the_database_nothing(
     assert asked == [[]] * len(READINGS)
 
 
+async def test_a_schedule_that_was_drawn_before_follows_what_its_student_does(ada: Browser, here: Quart) -> None:
+    seat = {"courseID": "1111", "section": "01", "term": "Fall 2026"}
+    drop = 'action="/enrollment/drop"'
+    for _ in range(2):
+        await until(lambda: is_remembered(here, ada))
+        assert drop not in await ada.read("/enrollment")
+        await ada.post("/enrollment", form=seat)
+        await ada.read("/enrollment")  # which says what was done
+        assert drop in await ada.read("/enrollment")
+        await ada.post("/enrollment/drop", form=seat)
+        await ada.read("/enrollment")
+
+
+async def test_nobody_sees_the_page_of_another_one(ada: Browser, here: Quart) -> None:
+    bob = Browser(here.test_client())
+    await bob.sign_in(BOB)
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
+    for browser in (ada, bob, Browser(here.test_client())):
+        await browser.get("/enrollment")
+    for _ in range(2):
+        assert ("Hello, Ada" in await ada.read("/"), "Hello, Bob" in await bob.read("/")) == (True, True)
+        assert 'action="/enrollment/drop"' in await ada.read("/enrollment")
+        assert 'action="/enrollment/drop"' not in await bob.read("/enrollment")
+        assert "Hello" not in await Browser(here.test_client()).read("/")
+
+
 @pytest.mark.parametrize("path", ["/logout", "/account/sign-out"])
 async def test_signing_out_in_one_process_ends_it_in_the_other(ada: Browser, her_copy: Browser, path: str) -> None:
     await ada.post(path)
