@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import Any, cast
 
 from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
-from quart import Quart
+from quart import Quart, g, has_request_context
 from quart.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from quart.wrappers import BaseRequestWebsocket
-from quart_auth import QuartAuth
+from quart_auth import AuthUser, QuartAuth
 
 from quart_enroll.asked import Asked, asked
 
@@ -66,6 +66,11 @@ class SignIns(QuartAuth):
     def init_app(self, app: Quart) -> None:
         super().init_app(app)
         self._signed = Signed(self.serializer_class(app.secret_key or "", self.salt or ""))
+
+    def load_user(self) -> AuthUser:
+        """Return who the cookie names; Quart-Auth asks for that three times on a page."""
+        user: AuthUser | None = g.get(self.attribute_name or "") if has_request_context() else None
+        return user or super().load_user()
 
     def load_cookie(self) -> str | None:
         return self.load_token(asked().cookie(self.cookie_name or ""))
