@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
+from weakref import ref
 
 import brotli
 from quart import Response, g, request, session
@@ -52,9 +53,12 @@ Key = Hashable
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """What an answer that is the same for all was made of, and until when the clock changes nothing."""
+    """What an answer that is the same for all was made of, and until when the clock changes nothing.
 
-    catalog: Catalog
+    It does not hold the catalog: answers that nobody asks for again would hold many.
+    """
+
+    catalog: "ref[Catalog]"
     begun: datetime
     until: datetime
 
@@ -87,7 +91,7 @@ class Prepared:
         answer = self._answers.get(key)
         if answer is None:
             return None
-        if answer.same.catalog is not catalog or not answer.same.begun <= moment < answer.same.until:
+        if answer.same.catalog() is not catalog or not answer.same.begun <= moment < answer.same.until:
             del self._answers[key]
             return None
         self._answers.move_to_end(key)
@@ -116,7 +120,7 @@ def same_for_all(catalog: Catalog) -> None:
     """Say that what the view answers depends on its address, this catalog and the time of day at its terms' doors."""
     moment = now()
     to_come = (one for term in catalog.terms for one in term.boundaries if one > moment)
-    g.same_for_all = Same(catalog, moment, min(to_come, default=datetime.max.replace(tzinfo=UTC)))
+    g.same_for_all = Same(ref(catalog), moment, min(to_come, default=datetime.max.replace(tzinfo=UTC)))
 
 
 def key_of(scope: Any, languages: tuple[str, ...]) -> Key | None:

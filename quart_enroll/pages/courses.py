@@ -1,7 +1,7 @@
 """The catalog of a term, looked through; and one course of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
@@ -12,9 +12,9 @@ from werkzeug.datastructures import MultiDict
 from quart_enroll import auth
 from quart_enroll.context import catalog, now
 from quart_enroll.forms.search import SearchForm
-from quart_enroll.language import cached
 from quart_enroll.models import Term
 from quart_enroll.pages import standing
+from quart_enroll.pages.remembered import remembered
 from quart_enroll.pages.rows import Common, Row, common, since
 from quart_enroll.pages.rows import rows as own_rows
 from quart_enroll.pages.standing import Standing
@@ -54,12 +54,13 @@ class Looser:
 @dataclass(frozen=True, eq=False, slots=True)
 class Look:
     """What an address asks of a catalog, and what it finds. `used` are the wishes that narrow the search, each with
-    what to call it. Equal to itself alone."""
+    what to call it. Equal to itself alone; `mark` stands for it where all that was found would be too much to keep."""
 
     form: SearchForm
     found: Sequence[Found]
     used: Mapping[str, str]
     filtered: bool
+    mark: object = field(default_factory=object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ async def courses(term: str | None = None) -> bytes:
     page, rows = await _shown(offered, chosen, look, moment)
     # A page of what fits is nobody else's.
     shown = [str(known) for known in coming]
-    drawn = None if look.form.fits.data or not rows else (look, request.path, page.number, *(one.key for one in rows))
+    is_own = look.form.fits.data or not rows
+    drawn = None if is_own else (look.mark, request.path, page.number, *(one.key for one in rows))
     closed = window(chosen, moment)
     # Who counts down to the opening has a clock of its own, and a school's own templates may show what they like.
     if auth.user() is None and not (closed and closed.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
@@ -105,7 +107,7 @@ async def courses(term: str | None = None) -> bytes:
     )
 
 
-@cached(256)
+@remembered(256)
 def _look(offered: Catalog, name: str, given: tuple[tuple[str, str], ...]) -> Look:
     """Look through the term of that name; what many ask of the same catalog is found once."""
     term = _term(offered, name)
@@ -132,12 +134,12 @@ async def _shown(offered: Catalog, term: Term, look: Look, moment: datetime) -> 
     return page, _same_rows(offered, term.term, begun, page, known)
 
 
-@cached(256)
+@remembered(256)
 def _common_page(offered: Catalog, name: str, begun: datetime, part: Shown) -> Page[Common]:
     return _in_common(_term(offered, name), begun, part)
 
 
-@cached(2000)
+@remembered(2000)
 def _same_rows(offered: Catalog, name: str, begun: datetime, page: Page[Common], known: Facts | None) -> Sequence[Row]:
     """Return the rows of a page for who looks at it again, or of a visitor's page."""
     term = _term(offered, name)

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from quart_enroll.context import catalog, now, seats
-from quart_enroll.language import cached
 from quart_enroll.models import Held, ScheduledCourse, SectionKey, Term, User
 from quart_enroll.pages import alerts, calendar, week
 from quart_enroll.pages.choices import Button, drop_button, leave_button
+from quart_enroll.pages.remembered import remembered
 from quart_enroll.pages.rows import since
 from quart_enroll.pages.standing import Place, facts, places
 from quart_enroll.pages.week import Drawing
@@ -71,7 +71,7 @@ async def page(user: User) -> bytes:
     mine = await facts(user.user_id)
     found = await seats(mine.seats)
     waiting = await places(user.user_id, mine, shown)
-    plans = _plans(tuple(found), tuple(waiting), offered, _phases(shown, moment))
+    plans = _plans(offered, tuple(found), tuple(waiting), _phases(shown, moment))
     classes = [row.course for plan in plans for row in plan.rows if row.course.status == "enrolled"]
     seated = [SectionKey(course.enrolled_term, course.courseID, course.section) for course in classes]
     asked = alerts.shown(mine.alerts, offered, moment, seated)
@@ -98,9 +98,9 @@ def _goes_on(term: Term, moment: datetime) -> bool:
     return moment < term.withdraw_deadline or term.local(moment).date() <= term.last_day
 
 
-@cached(1000)
+@remembered(1000)
 def _plans(
-    found: tuple[Held, ...], waiting: tuple[Place, ...], offered: Catalog, phases: tuple[Phase, ...]
+    offered: Catalog, found: tuple[Held, ...], waiting: tuple[Place, ...], phases: tuple[Phase, ...]
 ) -> tuple[Plan, ...]:
     """Return the terms in which there is something; for who looks again, nothing is worked out again."""
     plans = [_plan(phase, found, waiting, offered) for phase in phases]

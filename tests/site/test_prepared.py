@@ -1,5 +1,6 @@
 """Answers that are the same for everybody are kept, and are what the framework would answer."""
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -17,6 +18,7 @@ from quart_enroll.context import EXTENSION
 from quart_enroll.mongo import Database
 from quart_enroll.prepared import Prepared
 from quart_enroll.repositories import sections
+from quart_enroll.services.snapshot import Snapshot
 from tests.people import ADA, FALL, SECTIONS, Browser, Clock, config
 
 PATHS = [
@@ -46,8 +48,11 @@ OWN = ("x-request-id", "content-encoding", "content-length")
 
 
 @pytest.fixture(params=["development", "production", "overrides"])
-async def app(request: pytest.FixtureRequest, db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site with a catalog that it keeps, as it is served."""
+async def app(
+    request: pytest.FixtureRequest, db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Quart]:
+    """The site with a catalog that it keeps, as it is served, but for news: a test says when there is another one."""
+    monkeypatch.setattr(Snapshot, "listen", hear_nothing)
     templates = Path(__file__).parents[1] / "flask_templates"
     settings = {
         "development": {},
@@ -58,6 +63,10 @@ async def app(request: pytest.FixtureRequest, db: Database, mongod: str, clock: 
     async with app.test_app():
         await app.extensions[EXTENSION].snapshot.held()
         yield app
+
+
+async def hear_nothing(_: Snapshot) -> None:
+    await asyncio.Event().wait()
 
 
 @pytest.fixture
