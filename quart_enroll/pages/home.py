@@ -4,4 +4,4 @@ from quart_enroll.rendering import render
 
 
 async def index() -> bytes:
-    return render("index.html", facts="nothing of its own", index=True)
+    return render("index.html", facts="nothing", index=True)

@@ -79,7 +79,8 @@ async def test_changes_are_counted_by_what_became_of_them(eve: Browser) -> None:
     assert await counted(eve, already, "/enrollment", **WISH) == 1
     assert await counted(eve, 'enroll_changes_total{action="drop",result="ok"}', "/enrollment/drop", **WISH) == 1
     assert await counted(eve, 'enroll_transactions_total{result="committed"}', "/enrollment", **WISH) == 1
-    assert await counted(eve, 'enroll_transactions_total{result="abandoned"}', "/enrollment", **WISH) == 1
+    swap = {"drop": "2222", "add": "1111", "term": "Fall 2026", "section": "02"}
+    assert await counted(eve, 'enroll_transactions_total{result="abandoned"}', "/enrollment/swap", **swap) == 1
     assert await counted(eve, "enroll_turnstile_wait_seconds_count", "/enrollment/drop", **WISH) == 1
     assert await counted(eve, "enroll_hash_wait_seconds_count", "/account/delete", password="wrong") == 1
 
