@@ -293,6 +293,8 @@ async def _promote(change: Change, waiting: Waiting) -> bool:
         there = await standing(change, waiting.user_id, waiting.key)
     except (UnknownTerm, UnknownCourse, UnknownSection):
         return False  # a line for what is gone; `check-seats` tells of it
+    except AccountGone:
+        return True  # so is who waits: the next one may have it
     wanted, held = there.offer, there.held
     if not wanted.section.open_seats or not wanted.term.promotes(change.now):
         return False
