@@ -105,7 +105,7 @@ def alert_button(title: str, key: SectionKey, *, asked: bool) -> Button:
     """Return what asks to be told of a seat, or ends that."""
     this = gettext("in %(title)s, section %(section)s", title=title, section=key.section)
     if asked:
-        return Button("alert_end", gettext("Don’t tell me of seats"), this, _named(key), strong=False, in_place=True)
+        return Button("alert_end", gettext("Stop telling me of seats"), this, _named(key), strong=False, in_place=True)
     return Button("alert_ask", gettext("Tell me when a seat opens"), this, _named(key), strong=False, in_place=True)
 
 

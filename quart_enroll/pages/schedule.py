@@ -8,7 +8,7 @@ from typing import NamedTuple
 from quart_enroll.context import catalog, now, seats
 from quart_enroll.models import Held, ScheduledCourse, SectionKey, Term, User
 from quart_enroll.pages import alerts, calendar, week
-from quart_enroll.pages.choices import Button, drop_button, leave_button
+from quart_enroll.pages.choices import Button, drop_button, leave_button, waiting_in_words
 from quart_enroll.pages.remembered import remembered
 from quart_enroll.pages.rows import since
 from quart_enroll.pages.standing import Place, facts, places
@@ -25,6 +25,7 @@ class Line:
     """A place in a waitlist, with the titles of the courses that it is about."""
 
     place: Place
+    words: str
     title: str
     instead_of: str
     button: Button
@@ -123,7 +124,8 @@ def _row(term: Term, held: Held, moment: datetime) -> Row:
 def _line(place: Place, offered: Catalog) -> Line:
     key = place.waiting.key
     title = _title(key.courseID, offered)
-    return Line(place, title, _title(place.waiting.drop_if_enrolled or "", offered), leave_button(key, title))
+    words, instead_of = waiting_in_words(place.position, place.of), place.waiting.drop_if_enrolled or ""
+    return Line(place, words, title, _title(instead_of, offered), leave_button(key, title))
 
 
 def _title(courseID: str, offered: Catalog) -> str:

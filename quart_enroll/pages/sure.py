@@ -23,7 +23,7 @@ async def before_leaving(wish: Wish) -> bytes:
     """Ask whether the student really leaves the line."""
     title = _title(wish, {course.courseID: course.title for course in (await catalog()).courses})
     heading = gettext("Leave the waitlist of %(title)s?", title=title)
-    sentence = gettext("Your place goes to those behind you. Who joins again stands at the end.")
+    sentence = gettext("Your place goes to those behind you. If you join again, you go to the end of the line.")
     return _page("waitlist_leave", wish, heading, sentence, gettext("Leave"), gettext("Stay in line"))
 
 

@@ -24,6 +24,19 @@ async def test_wait_in_line_and_get_the_seat_that_comes(address: str, db: Databa
     await expect(page.get_by_role("row", name="PHP 202")).to_be_visible()
 
 
+async def test_on_an_open_schedule_the_seat_comes_by_itself(address: str, db: Database, page: Page) -> None:
+    await register(page, address)
+    await page.goto(f"{address}/courses/Fall")
+    await page.get_by_role("button", name="Join waitlist of PHP 202").click()
+    await page.goto(f"{address}/enrollment")
+    await expect(page.get_by_text("Waiting, 1 of 1")).to_be_visible()
+
+    await enrollment.drop(db, BOB.user_id, Wish("3333"), datetime.now(UTC))
+    await expect(page.get_by_role("row", name="PHP 202")).to_be_visible()
+    await expect(page.get_by_role("status")).to_contain_text("A seat became free: you are now enrolled in PHP 202")
+    await expect(page.get_by_text("Waiting,")).to_have_count(0)
+
+
 async def test_swap_for_another_section_and_for_another_course(address: str, page: Page) -> None:
     await register(page, address)
     await page.goto(f"{address}/courses/Fall")

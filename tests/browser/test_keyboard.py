@@ -43,7 +43,7 @@ async def test_from_registering_to_signing_out_by_keyboard(address: str, page: P
     await press(page, "Add to plan : JAV 201, section 01")
     await expect(page.get_by_text("JAV 201, section 01, is in your plan for Spring 2027.")).to_be_visible()
     await press(page, "Plan", "link")
-    await expect(page.get_by_text("4 credits planned, of 18")).to_be_visible()
+    await expect(page.get_by_text("4 of 18 credits planned")).to_be_visible()
 
     await press(page, "Your Schedule", "link")
     await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()

@@ -8,7 +8,7 @@ from tests.site.test_plan import quiet
 
 PHP = {"courseID": "3333", "term": "Fall 2026", "section": "01"}
 TELL = "Tell me when a seat opens in PHP 202, section 01"
-DONT = "Don’t tell me of seats in PHP 202, section 01"
+DONT = "Stop telling me of seats in PHP 202, section 01"
 OPEN = "A seat is open in PHP 202, section 01, for Fall 2026. It goes to whoever takes it first."
 
 
