@@ -65,8 +65,8 @@ IN_THE_QUEUE = 0.5
 NOT_THE_SAME = {"_external", "_scheme", "_method"}
 """What makes an address depend on the request that asks for it."""
 
-MOST_ADDRESSES = 20_000
-"""Addresses that a process keeps, all of them small."""
+MOST_ADDRESSES, LONGEST_ADDRESS = 20_000, 200
+"""Addresses that a process keeps, and their characters at most: visitors may make up any."""
 
 LONGEST_CHANGE = 25
 """Seconds after which a change is answered, whatever comes of it: Heroku's router gives up after 30."""
@@ -133,7 +133,9 @@ class Enroll(Quart):
             return super().url_for(endpoint, **values)
         if len(self._addresses) >= MOST_ADDRESSES:
             self._addresses.clear()
-        address = self._addresses[key] = super().url_for(endpoint, **values)
+        address = super().url_for(endpoint, **values)
+        if len(address) <= LONGEST_ADDRESS:
+            self._addresses[key] = address
         return address
 
     @lru_cache(1000)  # noqa: B019  # there is one application, and few functions to be asked about

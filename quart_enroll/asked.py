@@ -12,8 +12,8 @@ from quart import Request, request
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.http import parse_cookie
 
-MOST = 5000
-"""Headers with cookies that a process knows again."""
+MOST, LONGEST = 5000, 1000
+"""Headers with cookies that a process knows again, and their characters at most: the site's own have some 400."""
 
 
 class Asked(Request):
@@ -27,7 +27,8 @@ class Asked(Request):
 
     @cached_property
     def cookies(self) -> ImmutableMultiDict[str, str]:
-        return _read(";".join(self.headers.getlist("Cookie")) if "cookie" in self.sent else "")
+        text = ";".join(self.headers.getlist("Cookie")) if "cookie" in self.sent else ""
+        return _known(text) if len(text) <= LONGEST else _read(text)
 
     def cookie(self, name: str) -> str:
         """Return the cookie, or nothing."""
@@ -39,6 +40,12 @@ def asked() -> Asked:
     return cast(Asked, request._get_current_object())  # type: ignore[attr-defined]  # it is public
 
 
-@lru_cache(MOST)
 def _read(text: str) -> ImmutableMultiDict[str, str]:
-    return cast("ImmutableMultiDict[str, str]", parse_cookie(text, cls=ImmutableMultiDict))
+    """Return the cookies; none where one is no text, which some other site of the school may have set."""
+    try:
+        return cast("ImmutableMultiDict[str, str]", parse_cookie(text, cls=ImmutableMultiDict))
+    except UnicodeDecodeError:
+        return ImmutableMultiDict()
+
+
+_known = lru_cache(MOST)(_read)

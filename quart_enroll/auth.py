@@ -119,7 +119,10 @@ async def forget_changed(response: ResponseTypes) -> ResponseTypes:
 
 async def _identify_program() -> User:
     """Return whose token or password came with the request; raise what is wrong with it."""
-    sent = request.authorization
+    try:
+        sent = request.authorization
+    except ValueError:  # Werkzeug reads it as base64 of text, whatever it is
+        raise WrongToken from None
     if sent is not None and sent.type == "basic":
         g.needs_no_proof = "Sec-Fetch-Site" not in request.headers and "Origin" not in request.headers
         return await _check_password(sent.username or "", sent.password or "")

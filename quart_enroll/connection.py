@@ -49,7 +49,10 @@ class Connection(ASGIHTTPConnection):
 
 
 def _may_have_a_body(scope: Any) -> bool:
-    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+    """Tell whether something may follow the head; in HTTP/2 nothing there says so."""
+    return scope["http_version"] not in ("1.0", "1.1") or any(
+        name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]
+    )
 
 
 async def _send(send: ASGISendCallable, response: Response, body: bytes) -> None:

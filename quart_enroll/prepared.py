@@ -133,7 +133,7 @@ def key_of(scope: Any, languages: tuple[str, ...]) -> Key | None:
     accepted = None
     for name, value in scope["headers"]:
         if name == b"accept-language" and accepted is None:
-            accepted = value.decode("latin-1")
+            accepted = value.decode("latin-1")[: reader.LONGEST]
         if name in MAKES_A_DIFFERENCE or (name == b"x-forwarded-proto" and value != b"https"):
             return None
     return scope["root_path"], scope["path"], scope["query_string"], reader.wanted("", accepted or "", languages)

@@ -21,14 +21,15 @@ LONGEST = 200
 
 @lru_cache(1000)
 def wanted(chosen: str, accepted: str, offered: tuple[str, ...]) -> str:
-    """Return the language for a visitor: `chosen` is that of the cookie, `accepted` the header Accept-Language.
+    """Return the language for a visitor: `chosen` is that of the cookie, `accepted` the header Accept-Language, which
+    must be cut at LONGEST.
 
     The first of those `offered` is for who wants none of them. It looks at nothing else, so that whoever keeps pages
     ready for visitors may ask it too.
     """
     if chosen in offered:
         return chosen
-    asked: LanguageAccept = parse_accept_header(accepted[:LONGEST], LanguageAccept)
+    asked: LanguageAccept = parse_accept_header(accepted, LanguageAccept)
     return asked.best_match(offered, offered[0])
 
 
@@ -76,4 +77,4 @@ def remember(response: ResponseTypes, chosen: str) -> None:
 
 def _of_browser(request: Asked) -> str:
     chosen = request.cookie(cookie_name(current_app.config["SESSION_COOKIE_SECURE"]))
-    return wanted(chosen[:20], request.sent.get("accept-language", ""), offered())
+    return wanted(chosen[:20], request.sent.get("accept-language", "")[:LONGEST], offered())

@@ -48,7 +48,7 @@ class Choice:
     @property
     def look(self) -> tuple[Hashable, ...]:
         """What two choices about the section have in common when they look the same."""
-        return self.state, self.reason, self.button and self.button.look, self.aside and self.aside.look
+        return self.state, self.words, self.reason, self.button and self.button.look, self.aside and self.aside.look
 
 
 def of_course(term: Term, course: Course, sections: Iterable[Section], mine: Standing, now: datetime) -> list[Choice]:

@@ -25,8 +25,16 @@ from quart_enroll.transactions import acknowledge
 MOST_TOGETHER = 16
 """Students in one transaction: of more, one would often meet somebody of another process, and all begin again."""
 
+TRIES = 2.0
+"""Seconds in which many try together. Where somebody stands in the way of one of them, the others then go alone."""
+
 WAIT = 1.0
 """Seconds after which a transaction hangs: until it has ended the others need not wait for it."""
+
+
+class GoAlone(Exception):
+    """Together they do not get through."""
+
 
 Verdict: TypeAlias = Placed | Standing | Refused | None
 """A seat; what was found where the section is full; why there is no seat; None for who must go alone."""
@@ -77,6 +85,9 @@ class Gate:
     async def _go(self, together: Sequence[Boarder]) -> None:
         try:
             verdicts = await _board(together)
+        except GoAlone:
+            for one in together:
+                one.tell(None)
         except AWAY as error:
             for one in together:
                 one.fail(error)
@@ -144,8 +155,8 @@ async def board(db: Database, user_id: int, key: SectionKey, now: datetime) -> P
     """Give the student a seat, or return what was found in front of a full section.
 
     None is for who must go alone, in a transaction of their own: who waits in a line, because leaving it makes room for
-    others, and all in a transaction that the database refuses. Raises the reason to refuse, Crowded, and one of
-    mongo.AWAY when nobody knows whether it happened.
+    others; and all in a transaction that the database refuses, or does not let through. Raises the reason to refuse,
+    Crowded, and one of mongo.AWAY when nobody knows whether it happened.
     """
     gate = _gates.setdefault(asyncio.get_running_loop(), MainGate())
 
@@ -161,16 +172,23 @@ async def board(db: Database, user_id: int, key: SectionKey, now: datetime) -> P
 
 
 async def _board(together: Sequence[Boarder]) -> list[Verdict]:
-    db, keys = together[0].db, {one.key for one in together}
+    db, keys, begun = together[0].db, {one.key for one in together}, False
 
     async def body(session: Session) -> list[Verdict]:
+        nonlocal begun
+        begun = True
         verdicts = await _judge(db, session, together)
         seated = [(who, one) for who, one in zip(together, verdicts, strict=True) if isinstance(one, Placed)]
         await _take(db, session, seated)
         return verdicts
 
     left = min(one.came for one in together) + turnstile.PATIENCE - time.monotonic()
-    verdicts = await turnstile.turn(db, sorted(keys), body, patience=left)
+    tries = TRIES if len(together) > 1 else left
+    try:
+        verdicts = await turnstile.turn(db, keys, body, patience=left, tries=tries)
+    except Unsettled:
+        # If it came about after all, who goes alone is told that they are enrolled.
+        raise GoAlone if begun and tries < left else Unsettled from None
     if not any(isinstance(one, Placed) for one in verdicts):  # else the commit has waited for that
         await acknowledge(db)
     return verdicts

@@ -119,12 +119,13 @@ async def turn(
     body: Callable[[Session], Coroutine[Any, Any, Result]],
     *,
     patience: float,
+    tries: float = float("inf"),
     look: Callable[[], Coroutine[Any, Any, None]] = nothing,
 ) -> Result:
     """Wait until nobody else of this process changes these sections, and run `body` in a transaction.
 
-    Raises one of mongo.AWAY when that does not come about within `patience`, in seconds: then nobody knows whether it
-    happened.
+    Raises one of mongo.AWAY when that does not come about within `patience`, in seconds, of which the transaction may
+    take `tries`: then nobody knows whether it happened.
     """
     began, stood = time.monotonic(), False
     async with AsyncExitStack() as stack:
@@ -138,4 +139,4 @@ async def turn(
         measures.stood_in_line(time.monotonic() - began)
         if stood:
             await look()
-        return await transaction(db, body, began + patience - time.monotonic())
+        return await transaction(db, body, min(tries, began + patience - time.monotonic()))

@@ -180,3 +180,15 @@ async def test_a_change_by_another_process_lets_all_begin_again(db: Database, mo
     assert await board_all(db, *((student, "A") for student in range(1, 6))) == [OK] * 3 + ["full"] * 2
     assert met
     await assert_sound(db)
+
+
+async def test_one_in_whose_way_somebody_stands_stops_no_other(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boarding, "TRIES", 0.05)
+    await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
+    await enroll(db, ADA, wish("B"), NOW)
+    async with await db.client.start_session() as session, session.start_transaction():
+        await schedules.guard(db, ADA, FALL, session)
+        assert await board_all(db, (ADA, "A"), (BOB, "A"), (CAY, "A")) == ["alone"] * 3
+        assert await together(enroll(db, student, wish("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
+    assert await outcome(enroll(db, ADA, wish("A"), NOW)) == OK
+    await assert_sound(db)

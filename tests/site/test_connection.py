@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from quart import Quart
 
+from quart_enroll.asked import _known
+
 PATIENCE = 20
 """Seconds that an answer may take on a busy machine."""
 
@@ -15,7 +17,7 @@ class Client:
 
     def __init__(self, app: Quart, path: str, method: str = "GET", **headers: str) -> None:
         self._app = app
-        self._scope = {
+        self.scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
@@ -34,7 +36,7 @@ class Client:
 
     async def ask(self) -> None:
         async with asyncio.timeout(PATIENCE):
-            await self._app(self._scope, self._receive, self._send)  # type: ignore[arg-type]
+            await self._app(self.scope, self._receive, self._send)  # type: ignore[arg-type]
 
     async def _receive(self) -> dict[str, Any]:
         await self.hangs_up.wait()
@@ -65,3 +67,26 @@ async def test_news_ends_when_the_client_hangs_up(app: Quart) -> None:
     assert not asking.done()
     client.hangs_up.set()
     await asking
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/static/site.css"])
+async def test_a_cookie_that_is_no_text_is_none(app: Quart, path: str) -> None:
+    client = Client(app, path)
+    client.scope["headers"].append((b"cookie", b"a=\xe9"))
+    await client.ask()
+    assert client.told[0]["status"] == 200
+
+
+async def test_a_password_that_is_no_text_is_a_wrong_one(app: Quart) -> None:
+    client = Client(app, "/api/v1/me/enrollments")
+    client.scope["headers"].append((b"authorization", b"Basic \xff\xfe"))
+    await client.ask()
+    assert client.told[0]["status"] == 401
+
+
+async def test_what_a_visitor_makes_up_is_not_kept(app: Quart) -> None:
+    before = _known.cache_info().currsize
+    client = Client(app, "/", cookie="; ".join(f"a{number}=b" for number in range(200)))
+    await client.ask()
+    assert client.told[0]["status"] == 200
+    assert _known.cache_info().currsize == before

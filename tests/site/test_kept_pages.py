@@ -1,4 +1,4 @@
-"""What is kept of pages is kept for each language: nobody reads what was drawn for somebody else's."""
+"""What is kept of pages is kept for each language and each student: nobody reads what was drawn for others."""
 
 from collections.abc import AsyncIterator
 
@@ -8,7 +8,7 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.context import EXTENSION
 from quart_enroll.mongo import Database
-from tests.people import ADA, Browser, Clock, config, text
+from tests.people import ADA, BOB, Browser, Clock, config, text
 
 WORDS = {
     "/": ("Your Schedule", "Tu horario"),
@@ -28,6 +28,20 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     async with app.test_app():
         await app.extensions[EXTENSION].snapshot.held()
         yield app
+
+
+async def test_two_who_wait_in_one_line_see_each_their_own_place(app: Quart) -> None:
+    database = app.extensions[EXTENSION].database
+    await database.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1, "waitlist_capacity": 9}})
+    browsers = [Browser(app.test_client()) for _ in (ADA, BOB)]
+    for browser, user in zip(browsers, (ADA, BOB), strict=True):
+        await browser.sign_in(user)
+        await browser.post("/waitlist", form={"courseID": "3333", "term": "Fall 2026", "section": "01"})
+        await browser.read("/enrollment")  # which says what was done
+    for path in ("/courses/Fall", "/course/3333", "/enrollment"):
+        for _ in range(5):
+            for place, browser in enumerate(browsers, 1):
+                assert f"Waiting, {place} of 2" in await browser.read(path), (place, path)
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
