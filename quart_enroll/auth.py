@@ -34,9 +34,7 @@ NEEDS_NOBODY = {
 }
 """Endpoints that are the same for everybody, so that they don't ask the database who it is."""
 
-SEATS_ALONE = {
-    *("enrollment", "plan_add", "plan_remove", "plan_up", "plan_enroll", "alert_ask", "alert_end"),
-}
+SEATS_ALONE = {"enrollment", "plan_add", "plan_remove", "plan_up", "plan_enroll", "alert_ask", "alert_end"}
 """Endpoints that change nothing of who somebody is. After them, on a busy day the most, nobody has to ask again."""
 
 PASSWORDS_AT_ONCE = 4
@@ -109,11 +107,10 @@ def still() -> Callable[[], Awaitable[bool]]:
 async def forget_changed(response: ResponseTypes) -> ResponseTypes:
     """Let the next request read what this one may have changed about who asks; other processes hear it as news."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
+        forget = people().students.forget if request.endpoint in SEATS_ALONE else people().forget
         for changed in (g.get("asks"), user()):
             if changed is not None:
-                people().students.forget(changed.user_id)
-                if request.endpoint not in SEATS_ALONE:
-                    people().logins.forget(changed.user_id)
+                forget(changed.user_id)
     return response
 
 

@@ -82,8 +82,8 @@ async def courses(term: str | None = None) -> bytes:
         return render("courses.html", courses=True, course_data=[], term="", terms=[], rows=[])
     look = _look(offered, chosen.term, tuple(request.args.items(multi=True)))
     page, rows = await _shown(offered, chosen, look, moment)
-    # A page of what fits is nobody else's.
     shown = [str(known) for known in coming]
+    # A page of what fits is nobody else's.
     is_own = look.form.fits.data or not rows
     drawn = None if is_own else (look.mark, request.path, page.number, *(one.key for one in rows))
     closed = window(chosen, moment)

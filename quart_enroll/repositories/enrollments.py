@@ -96,7 +96,7 @@ async def _join(db: Database, rows: Sequence[Document], session: Session | None)
     keys = [SectionKey(row["term"], row["courseID"], str(row.get("section") or "")) for row in rows]
     if not keys:
         return []
-    found = await together.find(db, {name: wanted for name, wanted in named(keys).items() if name != "term"}, session)
+    found = await together.find(db, named(keys), session)
     courses = {row["courseID"]: to_course(row) for row in found["course"]}
     sections = {one.key: one for one in map(to_section, found["section"])}
     held = [

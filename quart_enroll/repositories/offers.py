@@ -35,7 +35,8 @@ class Theirs(NamedTuple):
 
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> Found:
     """Return what there is under that name."""
-    return _found([key], await together.find(db, sections.named([key]), session))[key]
+    rows = await together.find(db, sections.named([key]) | {"term": {"term": key.term}}, session)
+    return _found([key], rows, in_order(rows["term"]))[key]
 
 
 async def find_for_all(
@@ -50,7 +51,8 @@ async def find_for_all(
         "schedule": students | schedules.CLOSED,
     }
     rows = await together.find(db, sections.named(keys) | theirs | {"term": {}}, session)
-    terms = {term.term: term for term in in_order(rows["term"])}
+    known = in_order(rows["term"])
+    terms = {term.term: term for term in known}
     wanted_terms = {key.term for key in keys}
     held, lines, taken = defaultdict(list), defaultdict(list), defaultdict(list)
     for row in rows["enrollment"]:
@@ -62,7 +64,7 @@ async def find_for_all(
     for waiting in sorted(map(to_waiting, filter(is_placed, rows["waitlist"])), key=lambda one: one.key.courseID):
         lines[waiting.user_id].append(waiting)
     gone = {(row["user_id"], row["term"]) for row in rows["schedule"]}
-    found = _found(keys, rows)
+    found = _found(keys, rows, known)
     return [
         (
             found[key],
@@ -84,8 +86,10 @@ async def of_course(db: Database, courseID: str) -> tuple[Course | None, list[Te
     return next(map(to_course, rows["course"]), None), in_order(rows["term"]), offered
 
 
-def _found(keys: Iterable[SectionKey], rows: dict[str, list[Document]]) -> dict[SectionKey, Found]:
-    terms = {term.term: term for term in in_order(rows["term"])}
+def _found(
+    keys: Iterable[SectionKey], rows: dict[str, list[Document]], known: Iterable[Term]
+) -> dict[SectionKey, Found]:
+    terms = {term.term: term for term in known}
     courses = {row["courseID"]: to_course(row) for row in rows["course"]}
     offered = {section.key: section for section in map(to_section, rows["section"])}
     return {key: Found(terms.get(key.term), courses.get(key.courseID), offered.get(key)) for key in keys}

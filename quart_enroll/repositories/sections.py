@@ -184,12 +184,12 @@ def to_section(document: Mapping[str, Any]) -> Section:
 
 
 def named(keys: Iterable[SectionKey]) -> dict[str, Document]:
-    """Match these sections with their courses and terms; and others that have a term, a course and a number of them.
+    """Match these sections with their courses; and other sections that have a term, a course and a number of them.
 
     One index finds them all. Who asks takes those that are wanted.
     """
     parts = {name: {"$in": sorted({getattr(key, name) for key in keys})} for name in ("term", "courseID", "section")}
-    return {"section": parts, "course": {"courseID": parts["courseID"]}, "term": {"term": parts["term"]}}
+    return {"section": parts, "course": {"courseID": parts["courseID"]}}
 
 
 def whole(stored: Any) -> int:

@@ -7,12 +7,12 @@ Nobody waits for a section that they don't want.
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary
 
 from quart_enroll.errors import Refused
 from quart_enroll.models import Event, SectionKey
@@ -49,7 +49,6 @@ class Boarder:
     key: SectionKey
     now: datetime
     came: float = field(default_factory=time.monotonic)
-    gate: "Gate | None" = None
     told: asyncio.Future[Verdict] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def tell(self, verdict: Verdict) -> None:
@@ -85,9 +84,6 @@ class Gate:
     async def _go(self, together: Sequence[Boarder]) -> None:
         try:
             verdicts = await _board(together)
-        except GoAlone:
-            for one in together:
-                one.tell(None)
         except AWAY as error:
             for one in together:
                 one.fail(error)
@@ -115,11 +111,11 @@ class MainGate(Gate):
     def __init__(self) -> None:
         super().__init__()
         self._hangs = False
-        self._beside: WeakValueDictionary[SectionKey, Gate] = WeakValueDictionary()
+        self._beside: defaultdict[SectionKey, Gate] = defaultdict(Gate)
 
     def enter(self, boarder: Boarder) -> None:
         if self._hangs:
-            self._send_beside(boarder)
+            self._beside[boarder.key].enter(boarder)
         else:
             super().enter(boarder)
 
@@ -134,18 +130,14 @@ class MainGate(Gate):
     def _next(self) -> list[Boarder]:
         for one in [one for one in self._waiting if turnstile.is_taken(one.key)]:
             self._waiting.remove(one)
-            self._send_beside(one)
+            self._beside[one.key].enter(one)
         return super()._next()
 
     def _hang(self) -> None:
         self._hangs = True
         for one in self._waiting:
-            self._send_beside(one)
+            self._beside[one.key].enter(one)
         self._waiting.clear()
-
-    def _send_beside(self, boarder: Boarder) -> None:
-        boarder.gate = self._beside.setdefault(boarder.key, Gate())  # which is there as long as somebody waits at it
-        boarder.gate.enter(boarder)
 
 
 _gates: WeakKeyDictionary[asyncio.AbstractEventLoop, MainGate] = WeakKeyDictionary()
@@ -200,20 +192,25 @@ async def _judge(db: Database, session: Session, together: Sequence[Boarder]) ->
     given = Counter[SectionKey]()
     verdicts: list[Verdict] = []
     for one, there in zip(together, found, strict=True):
-        if isinstance(there, Refused):
-            verdicts.append(there)
-        elif there.lines:
-            verdicts.append(None)
-        else:
-            try:
-                seats.check_all(there, one.now)
-            except Refused as refusal:
-                verdicts.append(refusal)
-            else:
-                is_open = given[one.key] < there.offer.section.open_seats
-                given[one.key] += is_open
-                verdicts.append(Placed(there.offer) if is_open else there)
+        verdict = _allowed(there, one.now)
+        if isinstance(verdict, Standing) and given[one.key] < verdict.offer.section.open_seats:
+            given[one.key] += 1
+            verdict = Placed(verdict.offer)
+        verdicts.append(verdict)
     return verdicts
+
+
+def _allowed(there: Standing | Refused, now: datetime) -> Verdict:
+    """Return the standing of who may have a seat if one is open."""
+    if isinstance(there, Refused):
+        return there
+    if there.lines:
+        return None
+    try:
+        seats.check_all(there, now)
+    except Refused as refusal:
+        return refusal
+    return there
 
 
 async def _take(db: Database, session: Session, placed: Sequence[tuple[Boarder, Placed]]) -> None:
@@ -229,4 +226,4 @@ async def _take(db: Database, session: Session, placed: Sequence[tuple[Boarder, 
 
 
 def _event(who: Boarder) -> Event:
-    return Event(who.now, who.user_id, who.user_id, "enroll", who.key.courseID, who.key.term, who.key.section, "ok")
+    return Event(who.now, who.user_id, who.user_id, "enroll", who.key.courseID, who.key.term, who.key.section)

@@ -41,7 +41,7 @@ class Catalog:
 
     def terms_of(self, courseID: str) -> set[str]:
         """Return the names of the terms in which the course is taught."""
-        return {term for term, taught in self._offered if taught == courseID}
+        return {term.term for term in self.terms if self.sections_named(courseID, term.term)}
 
     def sections_of(self, courseID: str, term: Term) -> Sequence[Section]:
         """Return the sections of the course in that term, in the order of their numbers."""

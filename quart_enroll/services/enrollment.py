@@ -174,9 +174,8 @@ async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: d
 async def _full(db: Database, there: Standing, catalog: Catalog | None = None, given_up: str | None = None) -> Refused:
     """Return the refusal of a full section, with what the student can do instead, by the catalog if there is one."""
     wanted, key = there.offer, there.offer.key
-    for waiting in there.lines:
-        if (waiting.key.term, waiting.key.courseID) == (key.term, key.courseID):
-            return AlreadyWaiting(wanted.course.title, waiting.key.section)
+    if there.place is not None:
+        return AlreadyWaiting(wanted.course.title, there.place.key.section)
     held = [one for one in there.held if one.courseID != given_up]
     if catalog is None:
         offered: Sequence[Section] = await sections.find_all(db, [key.term], key.courseID)

@@ -69,6 +69,12 @@ class Standing:
     lines: list[Waiting]
     taken: list[tuple[str, Term]]
 
+    @property
+    def place(self) -> Waiting | None:
+        """The student's place in a line of this course in this term, of whichever section."""
+        course = self.offer.key.term, self.offer.key.courseID
+        return next((one for one in self.lines if (one.key.term, one.key.courseID) == course), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:

@@ -1,6 +1,5 @@
 """The waitlist: join the line for a section, leave it. Promotion is the business of `seats.settle`."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -39,7 +38,8 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
     async def body(step: Change) -> Joined:
         there = await seats.standing(step, user_id, wanted.key)
         found, held = there.offer, there.held
-        _check_not_waiting(found, there.lines)
+        if there.place is not None:
+            raise AlreadyWaiting(found.course.title, there.place.key.section)
         old = await wishes.given_up_for(db, held, drop_if_enrolled, found) if drop_if_enrolled else None
         kept = [one for one in held if one is not old]
         rules.check_new(found.term, found.course, kept)
@@ -100,12 +100,6 @@ async def leave(db: Database, user_id: int, wish: Wish, now: datetime) -> Sectio
         return waiting.key
 
     return await change(db, user_id, now, [], body)
-
-
-def _check_not_waiting(wanted: Offer, lines: Iterable[Waiting]) -> None:
-    for waiting in lines:
-        if _course(waiting.key) == _course(wanted.key):
-            raise AlreadyWaiting(wanted.course.title, waiting.key.section)
 
 
 def _course(key: SectionKey) -> tuple[str, str]:
