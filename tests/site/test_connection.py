@@ -31,6 +31,7 @@ class Client:
             "client": ("192.0.2.1", 5000),
         }
         self.told: list[dict[str, Any]] = []
+        self.is_heard = False
         self.heard_something = asyncio.Event()
         self.hangs_up = asyncio.Event()
 
@@ -39,6 +40,7 @@ class Client:
             await self._app(self.scope, self._receive, self._send)  # type: ignore[arg-type]
 
     async def _receive(self) -> dict[str, Any]:
+        self.is_heard = True
         await self.hangs_up.wait()
         return {"type": "http.disconnect"}
 
@@ -58,6 +60,15 @@ async def test_a_page_is_answered_to_a_client_that_says_no_more(app: Quart, path
     headers = dict(client.told[0]["headers"])
     assert len(client.body()) == int(headers[b"content-length"])
     assert client.told[-1].get("more_body") is False
+
+
+@pytest.mark.parametrize(("version", "is_heard"), [("1.1", False), ("2", True)])
+async def test_what_may_follow_a_request_over_http_2_is_heard(app: Quart, version: str, *, is_heard: bool) -> None:
+    client = Client(app, "/")
+    client.scope["http_version"] = version
+    await client.ask()
+    assert client.told[0]["status"] == 200
+    assert client.is_heard is is_heard  # else the server would keep it, and wait for it when it stops
 
 
 async def test_news_ends_when_the_client_hangs_up(app: Quart) -> None:
