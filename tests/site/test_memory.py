@@ -99,11 +99,17 @@ async def test_a_page_of_somebody_who_is_remembered_asks_the_database_nothing(
     ada: Browser, here: Quart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
-    await until(lambda: is_remembered(here, ada))
     asked = [count(monkeypatch, module, name) for module, name in READINGS]
-    for path in ("/courses/", "/", "/courses/", "/enrollment"):
-        assert "Your Schedule" in await ada.read(path)
-    assert asked == [[]] * len(READINGS)
+
+    async def asks_nothing() -> bool:
+        """Read some pages; an echo of the enrollment may come between them, and makes the next one ask."""
+        for questions in asked:
+            questions.clear()
+        for path in ("/courses/", "/", "/courses/", "/enrollment"):
+            assert "Your Schedule" in await ada.read(path)
+        return asked == [[]] * len(READINGS)
+
+    await until(asks_nothing)
 
 
 async def test_a_schedule_that_was_drawn_before_follows_what_its_student_does(ada: Browser, here: Quart) -> None:
