@@ -5,7 +5,7 @@ A counter's `level` goes up by one with each try and fades with time; who reache
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import IndexModel
@@ -15,6 +15,9 @@ from quart_enroll.models import Pace
 from quart_enroll.mongo import Database
 
 INDEXES = [IndexModel("expires_at", expireAfterSeconds=0)]
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Of who need not wait: long ago."""
 
 SCHEMA = {
     "bsonType": "object",
@@ -51,9 +54,11 @@ def _one_more(pace: Pace, now: datetime) -> list[dict[str, Any]]:
     faded = {"$max": [0, {"$subtract": [{"$ifNull": ["$level", 0]}, {"$divide": [passed, fade]}]}]}
     past = {"$subtract": [{"$round": "$level"}, pace.limit]}
     longer = {"$multiply": [int(pace.first_wait.total_seconds() * 1000), {"$pow": [2, past]}]}
-    wait = {"$cond": [{"$gte": [past, 0]}, {"$min": [longer, int(pace.longest_wait.total_seconds() * 1000)]}, 0]}
+    wait = {"$min": [longer, int(pace.longest_wait.total_seconds() * 1000)]}
+    # Below the limit there is no moment to wait for: a request that came a little earlier may look a little later.
+    until = {"$cond": [{"$gte": [past, 0]}, {"$add": [now, wait]}, _NEVER]}
     return [
         {"$set": {"level": {"$min": [{"$add": [faded, 1]}, pace.limit + pace.steps]}, "at": now}},
-        {"$set": {"wait_until": {"$max": ["$wait_until", {"$add": [now, wait]}]}}},
+        {"$set": {"wait_until": {"$max": ["$wait_until", until]}}},
         {"$set": {"expires_at": {"$max": ["$wait_until", {"$add": [now, {"$multiply": ["$level", fade]}]}]}}},
     ]

@@ -200,6 +200,12 @@ async def test_500_right_passwords_from_one_address_pass_and_count_nothing(db: D
     assert await db.attempt.count_documents({}) == 0
 
 
+async def test_of_those_who_register_at_once_nobody_waits_for_who_came_later(db: Database) -> None:
+    later = FALL_MORNING + timedelta(milliseconds=5)
+    for now in (later, FALL_MORNING):  # in the order in which the database was asked
+        await limits.registering(db, Asker("somebody", "a campus"), now)
+
+
 async def test_who_guesses_at_many_accounts_is_stopped_at_the_address(db: Database) -> None:
     for number in range(100):
         await _wrong(db, replace(STRANGER, account=f"student {number}"))
