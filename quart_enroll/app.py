@@ -157,6 +157,7 @@ class Enroll(Quart):
         """Make the answer, whatever came of the request; none leaves the site unseen, or without its headers."""
         response = headers.add(self, await super().finalize_request(*args, **options))
         response = await self.answers.finish(response, self.config["LANGUAGES"])
+        headers.shorten(response)
         watch.answered(response)
         return response
 

@@ -24,7 +24,7 @@ from quart.utils import encode_headers
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header, parse_etags, quote_etag
 
-from quart_enroll import auth, reader
+from quart_enroll import auth, headers, reader
 from quart_enroll.context import now
 from quart_enroll.services.catalog import Catalog
 
@@ -65,10 +65,14 @@ class Same:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Answer:
-    """A whole answer; `etag` is weak, for it stands for the body in any encoding."""
+    """A whole answer, with the headers for who does not have it and for who does.
+
+    `etag` is weak, for it stands for the body in any encoding.
+    """
 
     same: Same
     headers: Headers
+    unchanged: Headers
     etag: str
     body: bytes
     compressed: dict[str, bytes] = field(default_factory=dict)
@@ -112,7 +116,9 @@ class Prepared:
         response.set_etag(etag, weak=True)
         response.vary.add("Accept-Encoding")
         if (key := key_of(request.scope, languages)) is not None:
-            self.keep(key, Answer(same, _without(encode_headers(response.headers)), etag, body))
+            told = _without(encode_headers(response.headers))
+            unchanged = [(name, value) for name, value in told if name.decode() in headers.UNCHANGED]
+            self.keep(key, Answer(same, told, unchanged, etag, body))
         return await response.make_conditional(request)
 
 
@@ -143,16 +149,18 @@ async def send(answer: Answer, scope: Any, send_event: Callable[[Any], Awaitable
     """Send the answer as the request wants it, and return the status."""
     asked: dict[bytes, bytes] = dict(scope["headers"])
     number = request_number(asked.get(b"x-request-id", b"").decode("latin-1")).encode()
-    headers, body, status = [*answer.headers, (b"x-request-id", number)], answer.body, 200
+    told, body, status = [(b"x-request-id", number)], answer.body, 200
     if _has(asked.get(b"if-none-match"), answer.etag):
+        told += answer.unchanged
         body, status = b"", 304
     else:
+        told += answer.headers
         encoding = encoding_for(asked.get(b"accept-encoding", b"")) if len(body) >= LEAST else ""
         if encoding:
             body = answer.encoded(encoding)
-            headers.append((b"content-encoding", encoding.encode()))
-        headers.append((b"content-length", str(len(body)).encode()))
-    await send_event({"type": "http.response.start", "status": status, "headers": headers})
+            told.append((b"content-encoding", encoding.encode()))
+        told.append((b"content-length", str(len(body)).encode()))
+    await send_event({"type": "http.response.start", "status": status, "headers": told})
     # To HEAD too, like the framework: the server knows that it must not go out.
     await send_event({"type": "http.response.body", "body": body, "more_body": False})
     return status
@@ -184,6 +192,6 @@ def _has(sent: bytes | None, etag: str) -> bool:
     return text == quote_etag(etag, weak=True) or parse_etags(text).contains_weak(etag)
 
 
-def _without(headers: Headers) -> Headers:
+def _without(told: Headers) -> Headers:
     """Return the headers but for those that each answer has of its own."""
-    return [(name, value) for name, value in headers if name not in (b"x-request-id", b"content-length")]
+    return [(name, value) for name, value in told if name not in (b"x-request-id", b"content-length")]

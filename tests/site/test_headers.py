@@ -26,6 +26,10 @@ ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+UNCHANGED = ("Cache-Control", "ETag", "Vary")
+OF_THE_CLIENT = {"content-type", "content-length"}
+"""What the tests' client adds to an answer that came without."""
+
 OTHERS = [("GET", "/courses"), ("GET", "/nothing"), ("POST", "/"), ("OPTIONS", "/"), ("HEAD", "/"), ("POST", "/logout")]
 """A redirect, an unknown address, a method that won't do, and a change without proof."""
 
@@ -67,6 +71,17 @@ async def test_every_answer_says_the_same_to_browsers(anyone: Browser, ada: Brow
             assert "unsafe-inline" not in str(response.headers)
             assert len(response.headers["X-Request-ID"]) == 16
             assert "Strict-Transport-Security" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/courses/", "/api/", "/api/v1/courses"])
+async def test_who_has_an_answer_already_is_not_told_its_headers_again(anyone: Browser, path: str) -> None:
+    first = await anyone.get(path)
+    for _ in range(2):
+        again = await anyone.get(path, headers={"If-None-Match": first.headers["ETag"]})
+        assert again.status_code == 304
+        names = {name.lower() for name, _ in again.headers}
+        assert names - OF_THE_CLIENT == {"cache-control", "etag", "vary", "x-request-id"}
+        assert [again.headers[name] for name in UNCHANGED] == [first.headers[name] for name in UNCHANGED]
 
 
 async def test_no_cache_keeps_what_a_student_sees(ada: Browser) -> None:
