@@ -26,6 +26,7 @@ from quart_enroll import (
     prepared,
     proxies,
     reader,
+    reloads,
     rendering,
     routes,
     server,
@@ -84,6 +85,7 @@ class Enroll(Quart):
         super().__init__(*args, **options)
         self._addresses: dict[Any, str] = {}
         self.answers = prepared.Prepared()
+        self.reloads = reloads.Reloads()
         self._knows_the_stop = False
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
@@ -91,10 +93,13 @@ class Enroll(Quart):
         match scope["type"]:
             case "http":
                 self._wait_for_stop(send)
+                began = monotonic()
                 if answer := self._prepared(scope):
-                    began = monotonic()
                     status = await prepared.send(answer, scope, send)
                     watch.count(self, "prepared", scope["method"], status, monotonic() - began)
+                elif page := self._reload(scope):
+                    status = await reloads.send(page, scope, send)
+                    watch.count(self, page.endpoint, scope["method"], status, monotonic() - began)
                 else:
                     exchange = streams.Exchange(proxies.believe(scope, self.config["PROXIES"]), receive, send)
                     await super().asgi_app(exchange.scope, exchange.receive, exchange.send)
@@ -120,6 +125,11 @@ class Enroll(Quart):
         if parts is None or (key := prepared.key_of(scope, self.config["LANGUAGES"])) is None:
             return None
         return self.answers.find(key, parts.snapshot.present, parts.clock())
+
+    def _reload(self, scope: Any) -> reloads.Reload | None:
+        """Return the page if who asks for it has it already."""
+        parts: Open | None = self.extensions.get(EXTENSION)
+        return None if parts is None else self.reloads.find(scope, parts)
 
     def url_for(self, endpoint: str, **values: Any) -> str:
         """Return an address; those inside of the site, which are the same for everybody, are built once."""
@@ -157,6 +167,7 @@ class Enroll(Quart):
         """Make the answer, whatever came of the request; none leaves the site unseen, or without its headers."""
         response = headers.add(self, await super().finalize_request(*args, **options))
         response = await self.answers.finish(response, self.config["LANGUAGES"])
+        self.reloads.keep(response)
         headers.shorten(response)
         watch.answered(response)
         return response

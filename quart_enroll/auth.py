@@ -82,7 +82,7 @@ async def identify(request: Asked) -> None:
     if found is None:
         logout_user()
     else:
-        g.login, g.user, g.has_notices = found.login, found.user, found.has_notices
+        g.found, g.login, g.user, g.has_notices = found, found.login, found.user, found.has_notices
         g.asks = found.user
         reader.speak_to(g.user)
 

@@ -62,7 +62,8 @@ def shorten(response: ResponseTypes) -> None:
     """Leave out of a 304 what the client knows: a third of the work of sending it would be headers."""
     if response.status_code == HTTPStatus.NOT_MODIFIED:
         for name in {name.lower() for name, _ in response.headers} - UNCHANGED:
-            del response.headers[name]
+            if not name.startswith("access-control-"):  # a script of another site asks by itself, and keeps nothing
+                del response.headers[name]
 
 
 def _always(app: Quart) -> Iterable[tuple[str, str]]:

@@ -9,7 +9,7 @@ import gzip
 import random
 import re
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -25,7 +25,7 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header, parse_etags, quote_etag
 
 from quart_enroll import auth, headers, reader
-from quart_enroll.context import now
+from quart_enroll.models import Term
 from quart_enroll.services.catalog import Catalog
 
 MOST = 200
@@ -122,11 +122,18 @@ class Prepared:
         return await response.make_conditional(request)
 
 
-def same_for_all(catalog: Catalog) -> None:
-    """Say that what the view answers depends on its address, this catalog and the time of day at its terms' doors."""
-    moment = now()
-    to_come = (one for term in catalog.terms for one in term.boundaries if one > moment)
-    g.same_for_all = Same(ref(catalog), moment, min(to_come, default=datetime.max.replace(tzinfo=UTC)))
+def same_for_all(moment: datetime, catalog: Catalog) -> None:
+    """Say that what the view answers depends on its address, this catalog and the time of day at its terms' doors.
+
+    `moment` is when it began: a door may open while it works.
+    """
+    g.same_for_all = Same(ref(catalog), moment, next_door(catalog.terms, moment))
+
+
+def next_door(terms: Iterable[Term], moment: datetime) -> datetime:
+    """Return the first moment to come at which one of the terms opens or closes."""
+    to_come = (one for term in terms for one in term.boundaries if one > moment)
+    return min(to_come, default=datetime.max.replace(tzinfo=UTC))
 
 
 def key_of(scope: Any, languages: tuple[str, ...]) -> Key | None:

@@ -20,7 +20,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 from markupsafe import Markup
-from quart import Quart, current_app, request, session
+from quart import Quart, current_app, request
 
 from quart_enroll import language, reader
 from quart_enroll.asked import asked
@@ -31,9 +31,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 MOST_KEPT = 8_000_000
 """Characters, of two bytes each, of parts of pages that a process keeps; what was not shown for longest makes room."""
-
-MOST_OF_PAGES = 8_000_000
-"""Bytes of whole pages that a process keeps besides, if nothing but the token is new when they are asked for again."""
 
 TOKEN = secrets.token_hex(16)
 """Stands in a page for the visitor's token until it is ready; nobody who writes a title or a name can know it."""
@@ -77,8 +74,6 @@ class Kept(Extension):
         super().__init__(environment)
         self._parts: OrderedDict[Hashable, Part] = OrderedDict()
         self._size = 0
-        self._pages: OrderedDict[Hashable, list[Pieces]] = OrderedDict()
-        self._pages_size = 0
         self._page: list[Part] | None = None  # the one that is put together just now: nothing else happens meanwhile
 
     def parse(self, parser: Parser) -> nodes.Node:
@@ -90,23 +85,10 @@ class Kept(Extension):
 
     def forget(self) -> None:
         self._parts.clear()
-        self._pages.clear()
-        self._size = self._pages_size = 0
+        self._size = 0
 
-    def page(self, key: Hashable, draw: Callable[[], str]) -> list[Pieces]:
-        """Return the page that `draw` returns, as all its parts one after the other; for the same key the same one."""
-        if key is None or not cast(PageEnvironment, self.environment).keeps:
-            return self._whole(draw)
-        if (page := self._pages.get(key)) is not None:
-            self._pages.move_to_end(key)
-            return page
-        page = self._pages[key] = self._whole(draw)
-        self._pages_size += _size(page)
-        while self._pages_size > MOST_OF_PAGES:
-            self._pages_size -= _size(self._pages.popitem(last=False)[1])
-        return page
-
-    def _whole(self, draw: Callable[[], str]) -> list[Pieces]:
+    def page(self, draw: Callable[[], str]) -> list[Pieces]:
+        """Return the page that `draw` returns, as all its parts one after the other."""
         parts: list[Part] = []
         self._page = parts
         try:
@@ -138,10 +120,6 @@ class Kept(Extension):
         while self._size > MOST_KEPT:
             self._size -= len(self._parts.popitem(last=False)[1].text)
         return part
-
-
-def _size(page: list[Pieces]) -> int:
-    return sum(len(piece) for pieces in page for piece in pieces)
 
 
 class PageEnvironment(Environment):
@@ -209,31 +187,23 @@ def init_app(app: Quart, overrides: Path | None, names: Callable[[], dict[str, A
     }
 
 
-def render(template: str, /, *, facts: Hashable = None, **names: Any) -> bytes:
-    """Return the page that the template makes of `names` and of what all pages know, as it goes out.
-
-    `facts` are all that the view's own names depend on: who asks for the same again, in the same sign-in, gets what
-    was drawn. For None it is drawn anew, and whenever the page has a message.
-    """
+def render(template: str, /, **names: Any) -> bytes:
+    """Return the page that the template makes of `names` and of what all pages know, as it goes out."""
     names_of_all, token = current_app.extensions[EXTENSION]
-    known, here = names_of_all(), _here()
 
     def draw() -> str:
         context = {
             "csrf_token": _token_to_come,
             "language": language.spoken(),
             "languages": _languages(reader.offered()),
-            "here": here,
-            **known,
+            "here": _here(),
+            **names_of_all(),
             **names,
         }
         return pages.get_template(template).render(context)
 
     pages = cast(PageEnvironment, current_app.jinja_env)
-    key = None
-    if facts is not None and "_flashes" not in session:  # to ask for them would say that the page is one visitor's
-        key = (template, facts, variant(), here, known.get("current_user"), *known.get("session", {}).items())
-    parts = pages.kept.page(key, draw)
+    parts = pages.kept.page(draw)
     mine = token().encode() if any(len(pieces) > 1 for pieces in parts) else b""
     return b"".join([mine.join(pieces) for pieces in parts])
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from quart import Response, jsonify
 
-from quart_enroll.context import catalog
+from quart_enroll.context import catalog, now
 from quart_enroll.errors import UnknownCourse
 from quart_enroll.models import Course
 from quart_enroll.prepared import same_for_all
@@ -18,7 +18,7 @@ async def api(idx: str | None = None) -> Response | tuple[Response, int]:
     """Answer with all courses in the order of courseID, or with one: by its place in that order, or its courseID."""
     offered = await catalog()
     taught = offered.courses
-    same_for_all(offered)
+    same_for_all(now(), offered)
     if idx is None:
         return jsonify([_told(course) for course in taught])
     course = _pick(taught, idx)

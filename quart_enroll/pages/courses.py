@@ -20,6 +20,7 @@ from quart_enroll.pages.rows import rows as own_rows
 from quart_enroll.pages.standing import Standing
 from quart_enroll.pages.windows import window
 from quart_enroll.prepared import same_for_all
+from quart_enroll.reloads import same_again
 from quart_enroll.rendering import is_overridden, render
 from quart_enroll.repositories.students import Facts
 from quart_enroll.services import search, terms
@@ -81,7 +82,7 @@ async def courses(term: str | None = None) -> bytes:
     if chosen is None:  # a school without terms
         return render("courses.html", courses=True, course_data=[], term="", terms=[], rows=[])
     look = _look(offered, chosen.term, tuple(request.args.items(multi=True)))
-    page, rows = await _shown(offered, chosen, look, moment)
+    page, rows, known = await _shown(offered, chosen, look, moment)
     shown = [str(known) for known in coming]
     # A page of what fits is nobody else's.
     is_own = look.form.fits.data or not rows
@@ -89,10 +90,11 @@ async def courses(term: str | None = None) -> bytes:
     closed = window(chosen, moment)
     # Who counts down to the opening has a clock of its own, and a school's own templates may show what they like.
     if auth.user() is None and not (closed and closed.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
-        same_for_all(offered)
+        same_for_all(moment, offered)
+    if known is not None and not (closed and closed.opens):
+        same_again(moment, offered, known)
     return render(
         "courses.html",
-        facts=(drawn, *shown) if drawn and closed is None else None,
         courses=True,
         course_data=[one.course for one in rows],
         term=str(chosen),
@@ -116,22 +118,25 @@ def _look(offered: Catalog, name: str, given: tuple[tuple[str, str], ...]) -> Lo
     return Look(form, search.search(offered, term, wanted), used, bool(used.keys() - {"q"} or wanted.sort))
 
 
-async def _shown(offered: Catalog, term: Term, look: Look, moment: datetime) -> tuple[Page[Common], Sequence[Row]]:
-    """Return the page that is asked for, and its rows as the visitor sees them."""
+async def _shown(
+    offered: Catalog, term: Term, look: Look, moment: datetime
+) -> tuple[Page[Common], Sequence[Row], Facts | None]:
+    """Return the page that is asked for, its rows as the visitor sees them, and what these depend on of the student's;
+    None where that is nothing, or more than what this process remembers."""
     user, begun = auth.user(), since(term, moment)
     part = Shown(look, user is not None, *_page_wanted(len(look.found)))
     if look.form.fits.data:
         mine = await standing.in_term(user, term, offered)
         fitting = search.fitting(look.found, term, mine.enrolled)
         page = _in_common(term, begun, replace(part, look=replace(look, found=fitting)))
-        return page, own_rows(term, page.items, mine, begun)
+        return page, own_rows(term, page.items, mine, begun), None
     page = _common_page(offered, term.term, begun, part)
     if user is None:
-        return page, _same_rows(offered, term.term, begun, page, None)
+        return page, _same_rows(offered, term.term, begun, page, None), None
     known = await standing.facts(user.user_id)
     if any(one.key.term == term.term for one in known.waiting):  # the lines move by themselves
-        return page, own_rows(term, page.items, await standing.in_term(user, term, offered), begun)
-    return page, _same_rows(offered, term.term, begun, page, known)
+        return page, own_rows(term, page.items, await standing.in_term(user, term, offered), begun), None
+    return page, _same_rows(offered, term.term, begun, page, known), known
 
 
 @remembered(256)

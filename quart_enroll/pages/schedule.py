@@ -14,6 +14,7 @@ from quart_enroll.pages.rows import since
 from quart_enroll.pages.standing import Place, facts, places
 from quart_enroll.pages.week import Drawing
 from quart_enroll.pages.windows import window
+from quart_enroll.reloads import same_again
 from quart_enroll.rendering import render
 from quart_enroll.services import rules, terms
 from quart_enroll.services.catalog import Catalog
@@ -78,9 +79,10 @@ async def page(user: User) -> bytes:
     asked = alerts.shown(mine.alerts, offered, moment, seated)
     current = offered.current_term(moment)
     made_at, address = mine.calendar_since, calendar.take_new_address()
+    if not mine.waiting:  # the lines move by themselves
+        same_again(moment, offered, mine)
     return render(
         "enrollment.html",
-        facts=(plans, made_at, current) if plans and not asked and not address else None,
         enrollment=True,
         classes=classes,
         schedule=plans,

@@ -57,8 +57,7 @@ class Memory(Generic[V]):
         """Return what is remembered under the key, else what `read` finds, which is remembered from now on."""
         if not self._counts():
             return await read()
-        if (found := self._held.get(key)) is not None:
-            self._held.move_to_end(key)
+        if (found := self.known(key)) is not None:
             return found
         changed: set[Hashable] = set()  # while it is being read
         self._readings.append(changed)
@@ -68,6 +67,13 @@ class Memory(Generic[V]):
             self._readings = [one for one in self._readings if one is not changed]
         if found is not None and found.rows is not None and changed.isdisjoint({key, EVERYTHING, *found.rows}):
             self._keep(key, found, found.rows)
+        return found
+
+    def known(self, key: Hashable) -> V | None:
+        """Return what is remembered under the key."""
+        if not self._counts() or (found := self._held.get(key)) is None:
+            return None
+        self._held.move_to_end(key)
         return found
 
     def forget(self, row: Hashable) -> None:

@@ -90,11 +90,16 @@ async def resume(
     if found is not None and found.login.expires_at <= now:
         memory.forget(key)
         found = await logins.find(db, key, now)  # another process may have let it go on in this moment
-    if found is not None and now - found.login.last_used_at > lifetimes.idle / STEPS:
+    if found is not None and must_be_noted(found.login, lifetimes, now):
         ends = lifetimes.end(found.login.created_at, now, remembered=found.login.remembered)
         await logins.use(db, found.login, now, ends)
         memory.forget(key)
     return found
+
+
+def must_be_noted(login: Login, lifetimes: Lifetimes, now: datetime) -> bool:
+    """Tell whether it is time to write that the sign-in is in use."""
+    return now - login.last_used_at > lifetimes.idle / STEPS
 
 
 async def sign_out(db: Database, identity: str) -> None:

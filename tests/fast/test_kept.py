@@ -1,14 +1,13 @@
 """Parts of pages that are kept: drawn once for the same facts, and with each visitor's own token."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from quart import Quart, flash
+from quart import Quart
 
 from quart_enroll import rendering
-from quart_enroll.language import speaking
 from quart_enroll.rendering import init_app, render
 
 
@@ -21,18 +20,15 @@ class School:
         self.app.config.update(TEMPLATE_OVERRIDES=None, LANGUAGES=("en",))
         self.tokens: Iterator[str] = iter(())
         self.template = folder / "page.html"
-        self.names: dict[str, object] = {}
-        init_app(self.app, None, lambda: self.names, lambda: next(self.tokens))
+        init_app(self.app, None, dict, lambda: next(self.tokens))
         self.drawn = 0
 
     def count(self) -> str:
         self.drawn += 1
         return f"drawing {self.drawn}"
 
-    async def show(self, messages: Sequence[str] = (), **names: Any) -> str:
+    async def show(self, **names: Any) -> str:
         async with self.app.test_request_context("/"):
-            for message in messages:
-                await flash(message)
             return render("page.html", count=self.count, **names).decode()
 
 
@@ -73,29 +69,6 @@ async def test_a_part_inside_of_another_stands_in_its_place(school: School) -> N
     assert shown[0] == "<é>[(drawing 1 adas é)](drawing 2 adas é)adas</é>"
     assert shown[1] == "<é>[(drawing 3 bobs é)](drawing 4 bobs é)bobs</é>"
     assert shown[2] == shown[0]
-
-
-async def test_a_whole_page_is_drawn_once_for_the_same_facts(school: School) -> None:
-    school.template.write_text("{{ count() }} {{ csrf_token() }}")
-    school.tokens = iter(["adas", "bobs", "adas", "adas"])
-    shown = [await school.show(facts=facts) for facts in ("some", "some", "others", None)]
-    assert shown == ["drawing 1 adas", "drawing 1 bobs", "drawing 2 adas", "drawing 3 adas"]
-
-
-async def test_a_whole_page_is_of_one_language_and_one_visitor(school: School) -> None:
-    school.template.write_text("{{ count() }}")
-    await school.show(facts="same")
-    with speaking("es"):
-        assert await school.show(facts="same") == "drawing 2"
-    school.names["current_user"] = "bob"
-    assert await school.show(facts="same") == "drawing 3"
-
-
-async def test_a_page_with_a_message_is_drawn_anew(school: School) -> None:
-    school.template.write_text("{{ count() }}")
-    await school.show(facts="same")
-    assert await school.show(["saved"], facts="same") == "drawing 2"
-    assert await school.show(facts="same") == "drawing 1"
 
 
 async def test_a_page_without_a_form_needs_no_token(school: School) -> None:

@@ -243,6 +243,9 @@ async def test_other_sites_are_let_in_only_when_the_settings_name_them(db: Datab
         response = await client.get(COURSES, headers={"Origin": friend})
         assert response.headers["Access-Control-Allow-Origin"] == friend
         assert "Origin" in response.headers["Vary"]
+        known = {"Origin": friend, "If-None-Match": response.headers["ETag"]}
+        response = await client.get(COURSES, headers=known)
+        assert (response.status_code, response.headers.get("Access-Control-Allow-Origin")) == (304, friend)
         preflight = await client.options("/api/v1/me/enrollments", headers={"Origin": friend} | asks)
         assert preflight.status_code == 200
         assert "POST" in preflight.headers["Access-Control-Allow-Methods"]

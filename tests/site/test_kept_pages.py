@@ -25,6 +25,7 @@ WORDS = {
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site with everything that it keeps, as it is served."""
     app = create_app(config(mongo_uri=mongod), clock=clock)
+    app.config["TEMPLATES_AUTO_RELOAD"] = False  # nobody works on them: whole pages are kept
     async with app.test_app():
         await app.extensions[EXTENSION].snapshot.held()
         yield app

@@ -29,6 +29,7 @@ FRESH = "quiet purple tractor"
 async def process(mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """Give the site as a process of its own would have it, as soon as it hears of changes."""
     app = create_app(config(mongo_uri=mongod), clock=clock)
+    app.config["TEMPLATES_AUTO_RELOAD"] = False  # nobody works on them: whole pages are kept
     async with app.test_app():
         await until(people(app).listens)
         yield app

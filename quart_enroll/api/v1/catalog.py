@@ -96,7 +96,7 @@ async def sections(query: SectionQuery) -> Response:
 
 async def _offered() -> Catalog:
     offered = await catalog()
-    same_for_all(offered)
+    same_for_all(now(), offered)
     return offered
 
 

@@ -1,0 +1,152 @@
+"""Pages that somebody who is signed in asks for again: on registration day people reload.
+
+A view says with `same_again` what its page was made of. Whoever asks for the same address with the very same cookies
+then gets the same bytes without the framework, as long as this process remembers the sign-in, and what the student
+has, as they were, holds the same catalog, and no term has opened or closed. What makes it forget one of them, a change
+of the student's own or the news of another process, ends the page too.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from weakref import ref
+
+from quart import Response, current_app, g, request
+from quart.typing import ResponseTypes
+from quart.utils import encode_headers
+from quart.wrappers.response import DataBody
+
+from quart_enroll.asked import LONGEST
+from quart_enroll.context import Open
+from quart_enroll.forms.base import TOKEN_MADE_ANEW
+from quart_enroll.prepared import MAKES_A_DIFFERENCE, Headers, next_door, request_number
+from quart_enroll.repositories.logins import Found
+from quart_enroll.repositories.students import Facts
+from quart_enroll.services import sessions
+from quart_enroll.services.catalog import Catalog
+
+MOST = 6_000_000
+"""Bytes of pages that a process keeps; what was not asked for longest makes room."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeOf:
+    """What a page was made of, besides who asked, and from when until when the clock changes nothing."""
+
+    catalog: "ref[Catalog] | None"
+    mine: Facts | None
+    begun: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Reload:
+    """A page as it went out."""
+
+    endpoint: str
+    found: Found
+    made_of: MadeOf
+    minute: int
+    headers: Headers
+    body: bytes
+
+    def is_the_same(self, parts: Open) -> bool:
+        """Tell whether the framework would answer the same now, and would write nothing."""
+        moment, people, login, made_of = parts.clock(), parts.people, self.found.login, self.made_of
+        return (
+            people.logins.known(login.key) is self.found
+            and (made_of.mine is None or people.students.known(login.user_id) is made_of.mine)
+            and (made_of.catalog is None or made_of.catalog() is parts.snapshot.present)
+            and made_of.begun <= moment < made_of.until
+            and self.minute == minute()
+            and moment < login.expires_at
+            and not sessions.must_be_noted(login, parts.lifetimes, moment)
+        )
+
+
+class Reloads:
+    """The pages that a process keeps."""
+
+    def __init__(self) -> None:
+        self._pages: OrderedDict[Hashable, Reload] = OrderedDict()
+        self._size = 0
+
+    def find(self, scope: Any, parts: Open) -> Reload | None:
+        """Return the page for such a request, if it would be the same."""
+        key = _key_of(scope)
+        page = self._pages.get(key)
+        if page is None:
+            return None
+        if not page.is_the_same(parts):
+            self._drop(key)
+            return None
+        self._pages.move_to_end(key)
+        return page
+
+    def keep(self, response: ResponseTypes) -> None:
+        """Keep the page for who asks again, if its view has said what it is made of, and it left nothing behind."""
+        made_of: MadeOf | None = g.get("same_again")
+        found: Found | None = g.get("found")
+        if made_of is None or found is None or not isinstance(response, Response) or _templates_may_change():
+            return
+        body, key = response.response, _key_of(request.scope)
+        if response.status_code != 200 or "Set-Cookie" in response.headers or not isinstance(body, DataBody):
+            return
+        if key is None:
+            return
+        self._drop(key)
+        told = [(name, value) for name, value in encode_headers(response.headers) if name != b"x-request-id"]
+        self._pages[key] = Reload(request.endpoint or "", found, made_of, minute(), told, body.data)
+        self._size += len(body.data)
+        while self._size > MOST:
+            self._drop(next(iter(self._pages)))
+
+    def _drop(self, key: Hashable) -> None:
+        if (page := self._pages.pop(key, None)) is not None:
+            self._size -= len(page.body)
+
+
+def same_again(moment: datetime, catalog: Catalog | None = None, mine: Facts | None = None) -> None:
+    """Say that the view's page depends on nothing but its address, its reader and these; `moment` is when it began."""
+    until = next_door(catalog.terms if catalog else (), moment)
+    g.same_again = MadeOf(ref(catalog) if catalog else None, mine, moment, until)
+
+
+async def send(page: Reload, scope: Any, send_event: Callable[[Any], Awaitable[None]]) -> int:
+    """Send the page, and return the status."""
+    number = request_number(dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")).encode()
+    headers = [*page.headers, (b"x-request-id", number)]
+    await send_event({"type": "http.response.start", "status": 200, "headers": headers})
+    await send_event({"type": "http.response.body", "body": page.body, "more_body": False})
+    return 200
+
+
+def _key_of(scope: Any) -> Hashable:
+    """Return what requests have in common that one visitor's browser sends for the same page; None for all others."""
+    cookies = languages = b""
+    if scope["method"] != "GET":
+        return None
+    for name, value in scope["headers"]:
+        if name == b"cookie":  # in HTTP/2 there may be several
+            cookies += b";" + value
+        elif name == b"accept-language" and not languages:
+            languages = value
+        elif name in MAKES_A_DIFFERENCE or (name == b"x-forwarded-proto" and value != b"https"):
+            return None
+    if not cookies or len(cookies) > LONGEST:
+        return None
+    return scope["root_path"], scope["path"], scope["query_string"], cookies, languages
+
+
+def _templates_may_change() -> bool:
+    """Tell whether pages may look new without a start: while somebody works on them, or where they are a school's own,
+    which may show whatever a request says."""
+    return bool(current_app.config["TEMPLATES_AUTO_RELOAD"] or current_app.config["TEMPLATE_OVERRIDES"])
+
+
+def minute() -> int:
+    """Return in which minute the token of a page was made; day and night change with one too."""
+    return int(time.time() // TOKEN_MADE_ANEW)
