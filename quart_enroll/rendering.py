@@ -30,7 +30,7 @@ EXTENSION = "quart_enroll.rendering"
 TEMPLATES = Path(__file__).parent / "templates"
 
 MOST_KEPT = 8_000_000
-"""Characters, of two bytes each, of parts of pages that a process keeps; what was not shown for longest makes room."""
+"""Bytes of parts of pages that a process keeps; what was not shown for longest makes room."""
 
 TOKEN = secrets.token_hex(16)
 """Stands in a page for the visitor's token until it is ready; nobody who writes a title or a name can know it."""
@@ -46,18 +46,21 @@ Pieces = Sequence[bytes]
 
 
 class Part:
-    """A part of a page. To encode it costs more than to put a page together, so that is done once too."""
+    """A part of a page, as it goes out: to encode it costs more than to put a page together, and text takes twice the
+    memory."""
 
-    __slots__ = ("_pieces", "text")
+    __slots__ = ("pieces",)
 
-    def __init__(self, text: Markup) -> None:
-        self.text = text
-        self._pieces: Pieces = ()
+    def __init__(self, text: str) -> None:
+        self.pieces = cut(text)
 
     @property
-    def pieces(self) -> Pieces:
-        self._pieces = self._pieces or cut(self.text)
-        return self._pieces
+    def text(self) -> Markup:
+        """The part inside of another one."""
+        return Markup(TOKEN.encode().join(self.pieces).decode())  # noqa: S704  # our own
+
+    def __len__(self) -> int:
+        return sum(map(len, self.pieces))
 
 
 def cut(text: str) -> Pieces:
@@ -116,9 +119,9 @@ class Kept(Extension):
             part = self._parts[key] = Part(caller())
         finally:
             self._page = page
-        self._size += len(part.text)
+        self._size += len(part)
         while self._size > MOST_KEPT:
-            self._size -= len(self._parts.popitem(last=False)[1].text)
+            self._size -= len(self._parts.popitem(last=False)[1])
         return part
 
 

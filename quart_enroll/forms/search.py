@@ -52,12 +52,18 @@ class SearchForm(Form):
     fits = BooleanField(lazy("Fits my schedule"), false_values=("", "0", "false", "no"))
     sort = SelectField(lazy("Sort by"), choices=_choices(SORT_NAMES), validate_choice=False)
 
+    @staticmethod
+    def asked(address: MultiDict[str, str]) -> tuple[tuple[str, str], ...]:
+        """Return what an address looks for; which page of it is shown is not of it."""
+        known = {*_FIELDS.values(), "fits"}
+        return tuple((name, value[:LONGEST]) for name, value in address.items(multi=True) if name in known)
+
     @classmethod
     def from_address(
-        cls, given: Iterable[tuple[str, str]], subjects: Sequence[str], credits: Sequence[str]
+        cls, asked: Iterable[tuple[str, str]], subjects: Sequence[str], credits: Sequence[str]
     ) -> "SearchForm":
-        """Fill in the form with what an address gives, for a term with these subjects and credits."""
-        form = cls(MultiDict((name, value[:LONGEST]) for name, value in given))
+        """Fill in the form with what is `asked` for, for a term with these subjects and credits."""
+        form = cls(MultiDict(asked))
         form.days.choices = _choices({letter: day_name(letter) for letter in DAYS})
         form.subject.choices = _choices({"": lazy("Any")} | dict.fromkeys(subjects))
         form.credits.choices = _choices({"": lazy("Any")} | {number: decimal(float(number)) for number in credits})

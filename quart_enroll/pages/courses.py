@@ -24,8 +24,7 @@ from quart_enroll.reloads import same_again
 from quart_enroll.rendering import is_overridden, render
 from quart_enroll.repositories.students import Facts
 from quart_enroll.services import search, terms
-from quart_enroll.services.catalog import Catalog
-from quart_enroll.services.search import Found
+from quart_enroll.services.catalog import Catalog, Found
 
 PAGE = 25
 """Courses on a page."""
@@ -81,7 +80,7 @@ async def courses(term: str | None = None) -> bytes:
     chosen = terms.find(term, coming, moment) if term else offered.current_term(moment)
     if chosen is None:  # a school without terms
         return render("courses.html", courses=True, course_data=[], term="", terms=[], rows=[])
-    look = _look(offered, chosen.term, tuple(request.args.items(multi=True)))
+    look = _look(offered, chosen.term, SearchForm.asked(request.args))
     page, rows, known = await _shown(offered, chosen, look, moment)
     shown = [str(known) for known in coming]
     # A page of what fits is nobody else's.
@@ -109,11 +108,11 @@ async def courses(term: str | None = None) -> bytes:
     )
 
 
-@remembered(256)
-def _look(offered: Catalog, name: str, given: tuple[tuple[str, str], ...]) -> Look:
+@remembered(64)
+def _look(offered: Catalog, name: str, asked: tuple[tuple[str, str], ...]) -> Look:
     """Look through the term of that name; what many ask of the same catalog is found once."""
     term = _term(offered, name)
-    form = SearchForm.from_address(given, search.subjects(offered, term), search.credits(offered, term))
+    form = SearchForm.from_address(asked, search.subjects(offered, term), search.credits(offered, term))
     used, wanted = form.used(), form.wanted()
     return Look(form, search.search(offered, term, wanted), used, bool(used.keys() - {"q"} or wanted.sort))
 

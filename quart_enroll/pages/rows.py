@@ -13,7 +13,7 @@ from quart_enroll.models import Course, Section, Term
 from quart_enroll.pages import choices
 from quart_enroll.pages.choices import Choice
 from quart_enroll.pages.standing import Standing
-from quart_enroll.services.search import Found
+from quart_enroll.services.catalog import Found
 
 Hours = frozenset[tuple[str, int]]
 """Hours of a week, each as its day and its number: ("M", 9)."""

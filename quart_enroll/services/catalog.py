@@ -11,6 +11,14 @@ from quart_enroll.repositories.students import Seat
 from quart_enroll.services import terms
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A course with sections of one term: all of them, or those that somebody looks for."""
+
+    course: Course
+    sections: tuple[Section, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Catalog:
     """The whole catalog at one moment; it never changes, another one takes its place. Each is equal to itself alone.
@@ -35,9 +43,9 @@ class Catalog:
         """Return the course, or None when there is no such key."""
         return self._by_courseID.get(courseID)
 
-    def taught_in(self, term: Term) -> list[Course]:
-        """Return the courses of that term."""
-        return [course for course in self.courses if (term.term, course.courseID) in self._offered]
+    def taught_in(self, term: Term) -> Sequence[Found]:
+        """Return the courses of that term, each with all its sections."""
+        return self._taught.get(term.term, ())
 
     def terms_of(self, courseID: str) -> set[str]:
         """Return the names of the terms in which the course is taught."""
@@ -63,6 +71,16 @@ class Catalog:
     @cached_property
     def _by_courseID(self) -> Mapping[str, Course]:  # noqa: N802  # the stored name
         return {course.courseID: course for course in self.courses}
+
+    @cached_property
+    def _taught(self) -> Mapping[str, Sequence[Found]]:
+        # Each search that finds one finds this one: five thousand for each of some hundred searches would be too many.
+        taught = defaultdict(list)
+        for term in self.terms:
+            for course in self.courses:
+                if sections := self.sections_named(course.courseID, term.term):
+                    taught[term.term].append(Found(course, tuple(sections)))
+        return dict(taught)
 
     @cached_property
     def _offered(self) -> Mapping[tuple[str, str], Sequence[Section]]:

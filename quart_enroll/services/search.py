@@ -8,7 +8,7 @@ from typing import Any
 
 from quart_enroll.models import DAYS, Course, Held, Section, Term
 from quart_enroll.services import rules
-from quart_enroll.services.catalog import Catalog
+from quart_enroll.services.catalog import Catalog, Found
 
 ALL_DAY = ("00:00", "24:00")
 TIMES = {"morning": ("00:00", "12:00"), "afternoon": ("12:00", "17:00"), "evening": ("17:00", "24:00")}
@@ -30,14 +30,6 @@ class Search:
     credits: str = ""
     open: bool = False
     sort: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A course with those of its sections that were looked for."""
-
-    course: Course
-    sections: tuple[Section, ...]
 
 
 def _number(found: Found) -> Any:
@@ -76,16 +68,16 @@ def search(catalog: Catalog, term: Term, wanted: Search) -> Sequence[Found]:
     words = plain(wanted.words).split()
     picky = bool(wanted.open or wanted.days or wanted.time)
     found = []
-    for course in catalog.taught_in(term):
+    for every in catalog.taught_in(term):
+        course, sections = every.course, every.sections
         if not _course_fits(course, wanted):
             continue
         text = _text(course) if words else ""
         missing = [word for word in words if word not in text]
-        sections = catalog.sections_of(course.courseID, term)
         if missing or picky:
-            sections = [section for section in sections if _is_wanted(section, missing, wanted)]
+            sections = tuple(section for section in sections if _is_wanted(section, missing, wanted))
         if sections:
-            found.append(Found(course, tuple(sections)))
+            found.append(every if sections == every.sections else Found(course, sections))
     return sorted(found, key=SORTS.get(wanted.sort, _number))
 
 
@@ -101,12 +93,12 @@ def fitting(found: Iterable[Found], term: Term, enrolled: Sequence[Held]) -> lis
 
 def subjects(catalog: Catalog, term: Term) -> list[str]:
     """Return the subjects that are taught in the term."""
-    return sorted({course.subject for course in catalog.taught_in(term)} - {""})
+    return sorted({one.course.subject for one in catalog.taught_in(term)} - {""})
 
 
 def credits(catalog: Catalog, term: Term) -> list[str]:
     """Return the numbers of credits that courses of the term have."""
-    return [f"{number:g}" for number in sorted({course.credits for course in catalog.taught_in(term)})]
+    return [f"{number:g}" for number in sorted({one.course.credits for one in catalog.taught_in(term)})]
 
 
 @lru_cache(100_000)

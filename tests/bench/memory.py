@@ -55,9 +55,10 @@ def measure(uri: str, site: Site, students: Sequence[Student], seconds: float, f
 
 
 def _looks(student: Student) -> list[Request]:
-    """Return what a student looks at: pages of the catalog, searches, own pages, the API."""
+    """Return what a student looks at: pages of the catalog, all together every one, searches, own pages, the API."""
     headers = pages.BROWSER | {"Cookie": student.cookie, "Sec-Fetch-Site": "same-origin"}
     number = student.user_id
     searches = [f"/courses/?{urlencode({'q': word, 'page': number % 5 + 1})}" for word in WORDS]
-    catalog = [f"/courses/?page={number % 200 + 1}", f"/course/{course(number % 5000).courseID}"]
+    everywhere = [f"/courses/?page={(5 * number + turn) % 200 + 1}" for turn in range(5)]
+    catalog = [*everywhere, f"/course/{course(number % 5000).courseID}"]
     return [Request(path, headers) for path in ["/", "/enrollment", "/plan", "/api/v1/courses", *catalog, *searches]]

@@ -8,7 +8,7 @@ import pytest
 from quart_enroll.models import Course, Held, Meeting, Section, Term
 from quart_enroll.pages import choices, rows
 from quart_enroll.pages.standing import Standing
-from quart_enroll.services.search import Found
+from quart_enroll.services.catalog import Found
 from tests.people import FALL, FALL_MORNING
 
 TIMES = [("09:00", "09:50"), ("09:30", "10:45"), ("10:00", "10:50"), ("22:00", "23:59"), ("soon", "later")]

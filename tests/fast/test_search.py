@@ -4,8 +4,8 @@ import pytest
 
 from quart_enroll.models import Course, Held, Meeting, Section
 from quart_enroll.services import search
-from quart_enroll.services.catalog import Catalog
-from quart_enroll.services.search import Found, Search
+from quart_enroll.services.catalog import Catalog, Found
+from quart_enroll.services.search import Search
 from tests.people import COURSES, FALL, SECTIONS, TERMS
 
 CAFE = Course("C100", "CAF 100", "Café culture", 2, "Fall", "Culture")

@@ -46,7 +46,7 @@ async def test_a_seat_that_is_taken_somewhere_else_is_seen(db: Database, held: S
 
 async def test_a_new_course_with_its_section_is_seen(db: Database, held: Snapshot) -> None:
     await teach(db, "9999", "NEW 101")
-    await shows(held, lambda catalog: "9999" in [course.courseID for course in catalog.taught_in(FALL)])
+    await shows(held, lambda catalog: "9999" in [one.course.courseID for one in catalog.taught_in(FALL)])
 
 
 async def test_a_course_that_is_gone_is_seen(db: Database, held: Snapshot) -> None:
