@@ -28,7 +28,7 @@ from quart_enroll.repositories.students import Facts
 from quart_enroll.services import sessions
 from quart_enroll.services.catalog import Catalog
 
-MOST = 6_000_000
+MOST = 5_000_000
 """Bytes of pages that a process keeps; what was not asked for longest makes room."""
 
 

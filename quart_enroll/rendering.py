@@ -29,7 +29,7 @@ from quart_enroll.models import SectionKey
 EXTENSION = "quart_enroll.rendering"
 TEMPLATES = Path(__file__).parent / "templates"
 
-MOST_KEPT = 8_000_000
+MOST_KEPT = 6_000_000
 """Bytes of parts of pages that a process keeps; what was not shown for longest makes room."""
 
 TOKEN = secrets.token_hex(16)
