@@ -19,6 +19,7 @@ from quart.typing import ResponseTypes
 from quart.utils import encode_headers
 from quart.wrappers.response import DataBody
 
+from quart_enroll import reader
 from quart_enroll.asked import LONGEST
 from quart_enroll.context import Open
 from quart_enroll.forms.base import TOKEN_MADE_ANEW
@@ -30,6 +31,10 @@ from quart_enroll.services.catalog import Catalog
 
 MOST = 5_000_000
 """Bytes of pages that a process keeps; what was not asked for longest makes room."""
+
+
+BESIDES = 3000
+"""Bytes that a page needs besides its own and those of the address, at most: cookies and headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Reload:
     minute: int
     headers: Headers
     body: bytes
+    size: int
 
     def is_the_same(self, parts: Open) -> bool:
         """Tell whether the framework would answer the same now, and would write nothing."""
@@ -77,8 +83,7 @@ class Reloads:
     def find(self, scope: Any, parts: Open) -> Reload | None:
         """Return the page for such a request, if it would be the same."""
         key = _key_of(scope)
-        page = self._pages.get(key)
-        if page is None:
+        if (page := self._pages.get(key)) is None:
             return None
         if not page.is_the_same(parts):
             self._drop(key)
@@ -99,14 +104,15 @@ class Reloads:
             return
         self._drop(key)
         told = [(name, value) for name, value in encode_headers(response.headers) if name != b"x-request-id"]
-        self._pages[key] = Reload(request.endpoint or "", found, made_of, minute(), told, body.data)
-        self._size += len(body.data)
+        size = BESIDES + len(request.scope["query_string"]) + len(body.data)
+        self._pages[key] = Reload(request.endpoint or "", found, made_of, minute(), told, body.data, size)
+        self._size += size
         while self._size > MOST:
             self._drop(next(iter(self._pages)))
 
     def _drop(self, key: Hashable) -> None:
         if (page := self._pages.pop(key, None)) is not None:
-            self._size -= len(page.body)
+            self._size -= page.size
 
 
 def same_again(moment: datetime, catalog: Catalog | None = None, mine: Facts | None = None) -> None:
@@ -126,14 +132,14 @@ async def send(page: Reload, scope: Any, send_event: Callable[[Any], Awaitable[N
 
 def _key_of(scope: Any) -> Hashable:
     """Return what requests have in common that one visitor's browser sends for the same page; None for all others."""
-    cookies = languages = b""
+    cookies, languages = b"", None
     if scope["method"] != "GET":
         return None
     for name, value in scope["headers"]:
         if name == b"cookie":  # in HTTP/2 there may be several
             cookies += b";" + value
-        elif name == b"accept-language" and not languages:
-            languages = value
+        elif name == b"accept-language" and languages is None:
+            languages = value[: reader.LONGEST]
         elif name in MAKES_A_DIFFERENCE or (name == b"x-forwarded-proto" and value != b"https"):
             return None
     if not cookies or len(cookies) > LONGEST:

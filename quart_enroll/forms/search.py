@@ -54,9 +54,10 @@ class SearchForm(Form):
 
     @staticmethod
     def asked(address: MultiDict[str, str]) -> tuple[tuple[str, str], ...]:
-        """Return what an address looks for; which page of it is shown is not of it."""
-        known = {*_FIELDS.values(), "fits"}
-        return tuple((name, value[:LONGEST]) for name, value in address.items(multi=True) if name in known)
+        """Return what an address looks for, the same in whatever order it says so; which page is shown is not of it."""
+        firsts = ((name, address.get(name, "")[:LONGEST]) for name in (*_FIELDS.values(), "fits") if name != "days")
+        days = (("days", day) for day in DAYS if day in address.getlist("days"))
+        return (*(one for one in firsts if one[1]), *days)
 
     @classmethod
     def from_address(

@@ -1,7 +1,7 @@
 """The catalog of a term, looked through; and one course of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
@@ -51,26 +51,27 @@ class Looser:
     address: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which part of what was found is shown, and whether to somebody who is signed in."""
+
+    signed_in: bool
+    number: int
+    size: int
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Look:
     """What an address asks of a catalog, and what it finds. `used` are the wishes that narrow the search, each with
-    what to call it. Equal to itself alone; `mark` stands for it where all that was found would be too much to keep."""
+    what to call it; `pages` those that were shown since `begun`. Equal to itself alone; `mark` stands for it where all
+    that was found would be too much to keep."""
 
     form: SearchForm
     found: Sequence[Found]
     used: Mapping[str, str]
     filtered: bool
     mark: object = field(default_factory=object)
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Which part of what was found is shown, and whether to somebody who is signed in."""
-
-    look: Look
-    signed_in: bool
-    number: int
-    size: int
+    pages: dict[tuple[datetime, Shown], Page[Common]] = field(default_factory=dict)
 
 
 async def courses(term: str | None = None) -> bytes:
@@ -108,7 +109,7 @@ async def courses(term: str | None = None) -> bytes:
     )
 
 
-@remembered(64)
+@remembered(32)
 def _look(offered: Catalog, name: str, asked: tuple[tuple[str, str], ...]) -> Look:
     """Look through the term of that name; what many ask of the same catalog is found once."""
     term = _term(offered, name)
@@ -123,13 +124,13 @@ async def _shown(
     """Return the page that is asked for, its rows as the visitor sees them, and what these depend on of the student's;
     None where that is nothing, or more than what this process remembers."""
     user, begun = auth.user(), since(term, moment)
-    part = Shown(look, user is not None, *_page_wanted(len(look.found)))
+    part = Shown(user is not None, *_page_wanted(len(look.found)))
     if look.form.fits.data:
         mine = await standing.in_term(user, term, offered)
-        fitting = search.fitting(look.found, term, mine.enrolled)
-        page = _in_common(term, begun, replace(part, look=replace(look, found=fitting)))
+        page = _in_common(term, begun, search.fitting(look.found, term, mine.enrolled), part)
         return page, own_rows(term, page.items, mine, begun), None
-    page = _common_page(offered, term.term, begun, part)
+    kept = look.pages
+    page = kept[begun, part] = kept.get((begun, part)) or _in_common(term, begun, look.found, part)
     if user is None:
         return page, _same_rows(offered, term.term, begun, page, None), None
     known = await standing.facts(user.user_id)
@@ -138,14 +139,9 @@ async def _shown(
     return page, _same_rows(offered, term.term, begun, page, known), known
 
 
-@remembered(256)
-def _common_page(offered: Catalog, name: str, begun: datetime, part: Shown) -> Page[Common]:
-    return _in_common(_term(offered, name), begun, part)
-
-
-@remembered(2000)
+@remembered(100)
 def _same_rows(offered: Catalog, name: str, begun: datetime, page: Page[Common], known: Facts | None) -> Sequence[Row]:
-    """Return the rows of a page for who looks at it again, or of a visitor's page."""
+    """Return the rows of a page for who looks at it again, or of a visitor's page; a student's own may be 100 kB."""
     term = _term(offered, name)
     mine = standing.of(known, term, offered) if known else Standing()
     return own_rows(term, page.items, mine, begun)
@@ -155,23 +151,29 @@ def _term(offered: Catalog, name: str) -> Term:
     return next(one for one in offered.terms if one.term == name)
 
 
-def _in_common(term: Term, begun: datetime, shown: Shown) -> Page[Common]:
-    page = page_of(shown.look.found, shown.number, shown.size)
+def _in_common(term: Term, begun: datetime, found: Sequence[Found], shown: Shown) -> Page[Common]:
+    page = page_of(found, shown.number, shown.size)
     rows = [common(term, one, begun, signed_in=shown.signed_in) for one in page.items]
     return Page(rows, page.number, page.last, page.total)
 
 
 def _page_wanted(total: int) -> tuple[int, int]:
-    """Return the number of the page that is asked for, from 1, and how many courses one has."""
+    """Return the number of the page that is asked for, from 1 to the last one, and how many courses one has."""
     given = request.args.get("page", "")
-    number = max(1, int(given)) if given.isascii() and given.isdigit() and len(given) < 6 else 1
+    number = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 1
     # A school's own template knows no pages: it gets everything.
-    return number, total if is_overridden("courses.html") else PAGE
+    size = total if is_overridden("courses.html") else PAGE
+    return min(max(1, number), last_page(total, size)), size
+
+
+def last_page(total: int, size: int) -> int:
+    """Return the number of the last page of so many things."""
+    return max(1, -(-total // max(1, size)))
 
 
 def page_of(items: Sequence[T], number: int, size: int) -> Page[T]:
     """Return that page; past the last one, the last."""
-    last = max(1, -(-len(items) // max(1, size)))
+    last = last_page(len(items), size)
     number = min(number, last)
     return Page(items[(number - 1) * size : number * size], number, last, len(items))
 

@@ -1,7 +1,9 @@
 """Looking through the catalog: what is found, and in which order."""
 
 import pytest
+from werkzeug.datastructures import MultiDict
 
+from quart_enroll.forms.search import SearchForm
 from quart_enroll.models import Course, Held, Meeting, Section
 from quart_enroll.services import search
 from quart_enroll.services.catalog import Catalog, Found
@@ -89,3 +91,20 @@ def test_what_fits_a_schedule_is_at_other_times_and_within_the_credits() -> None
 def test_a_term_has_its_own_subjects_and_credits() -> None:
     assert search.subjects(CATALOG, FALL) == ["Culture"]
     assert search.credits(CATALOG, FALL) == ["2", "3", "4"]
+
+
+def test_what_an_address_looks_for_is_the_same_in_whatever_order_it_says_so() -> None:
+    once = SearchForm.asked(MultiDict([("q", "art"), ("days", "M"), ("days", "W"), ("open", "y")]))
+    again = [("days", "W"), ("open", "y"), ("page", "7"), ("q", "art"), ("q", "another"), ("days", "M"), ("x", "1")]
+    assert SearchForm.asked(MultiDict(again)) == once
+    assert SearchForm.asked(MultiDict([("q", "arts"), *again])) != once
+    form = SearchForm.from_address(once, [], [])
+    assert form.wanted() == Search(words="art", days="MW", open=True)
+
+
+def test_a_search_that_finds_all_sections_of_a_course_shares_what_says_so() -> None:
+    shared = CATALOG.taught_in(FALL)
+    assert all(one in shared for one in search.search(CATALOG, FALL, Search(words="cafe")))
+    assert [id(one) for one in search.search(CATALOG, FALL, Search())] == [id(one) for one in shared]
+    [part] = search.search(CATALOG, FALL, Search(words="cafe", open=True))
+    assert part.sections == (ANYTIME,)

@@ -227,6 +227,16 @@ async def test_an_answer_with_a_cookie_is_not_kept(app: Quart, ada: Browser, ask
         assert (asked, "Set-Cookie" in response.headers) == (["/courses/"], True)
 
 
+async def test_of_two_languages_that_a_browser_asks_for_the_first_counts(app: Quart, asked: list[str]) -> None:
+    def request(*languages: bytes) -> dict[str, object]:
+        headers = [(b"cookie", b"a=b"), *((b"accept-language", one) for one in languages)]
+        return {"method": "GET", "root_path": "", "path": "/", "query_string": b"", "headers": headers}
+
+    keys = [reloads._key_of(request(*one)) for one in ([b"", b"es"], [b""], [b"es"], [b"es" * 5000], [b"es" * 6000])]
+    assert keys[0] == keys[1] != keys[2]
+    assert keys[3] == keys[4]
+
+
 @pytest.mark.parametrize("setting", ["TEMPLATES_AUTO_RELOAD", "TEMPLATE_OVERRIDES"])
 async def test_where_templates_may_change_or_show_anything_no_page_is_kept(
     app: Quart, ada: Browser, asked: list[str], setting: str
@@ -240,7 +250,7 @@ async def test_what_was_not_asked_for_longest_makes_room(
     ada: Browser, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len(await ada.read("/"))
-    monkeypatch.setattr(reloads, "MOST", 2 * size + 100)
+    monkeypatch.setattr(reloads, "MOST", 2 * (size + reloads.BESIDES) + 100)
     for path in ("/", "/?a", "/", "/?b"):
         await until_kept(ada, asked, path)
     assert await is_kept(ada, asked, "/")
