@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from quart import Quart
 
 from quart_enroll import mongo
-from quart_enroll.app import create_app
+from quart_enroll.app import Enroll, create_app
 from quart_enroll.context import EXTENSION
 from quart_enroll.models import User
 from quart_enroll.mongo import Database
@@ -51,6 +52,20 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
             opened, snapshot=NeverBehind(opened.database, clock), people=Forgetful(opened.database)
         )
         yield app
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths that the framework is asked for."""
+    paths: list[str] = []
+    handle = Enroll.handle_request
+
+    async def counted(self: Enroll, request: Any) -> Any:
+        paths.append(request.path)
+        return await handle(self, request)
+
+    monkeypatch.setattr(Enroll, "handle_request", counted)
+    return paths
 
 
 class NeverBehind(Snapshot):

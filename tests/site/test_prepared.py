@@ -13,7 +13,7 @@ from quart import Quart
 from quart.wrappers import Response
 
 from quart_enroll import prepared
-from quart_enroll.app import Enroll, create_app
+from quart_enroll.app import create_app
 from quart_enroll.context import EXTENSION
 from quart_enroll.mongo import Database
 from quart_enroll.prepared import Prepared
@@ -67,20 +67,6 @@ async def app(
 
 async def hear_nothing(_: Snapshot) -> None:
     await asyncio.Event().wait()
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths that the framework is asked for."""
-    paths: list[str] = []
-    handle = Enroll.handle_request
-
-    async def counted(self: Enroll, request: Any) -> Any:
-        paths.append(request.path)
-        return await handle(self, request)
-
-    monkeypatch.setattr(Enroll, "handle_request", counted)
-    return paths
 
 
 only_development = pytest.mark.parametrize("app", ["development"], indirect=True)

@@ -9,7 +9,6 @@ from quart import Quart
 from quart.wrappers import Response
 
 from quart_enroll import reloads
-from quart_enroll.app import Enroll
 from quart_enroll.context import EXTENSION, Open
 from quart_enroll.models import Notice
 from quart_enroll.mongo import Database
@@ -31,20 +30,6 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site as a process of its own would have it."""
     async with process(mongod, clock) as app:
         yield app
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths that the framework is asked for."""
-    paths: list[str] = []
-    handle = Enroll.handle_request
-
-    async def counted(self: Enroll, request: Any) -> Any:
-        paths.append(request.path)
-        return await handle(self, request)
-
-    monkeypatch.setattr(Enroll, "handle_request", counted)
-    return paths
 
 
 @pytest.fixture
