@@ -3,17 +3,18 @@
 from urllib.parse import urlsplit, urlunsplit
 
 from quart import abort, redirect
+from quart.typing import ResponseReturnValue
 from werkzeug import Response
 from werkzeug.routing import RequestRedirect
 
 from quart_enroll import auth, prepared, proxies, reader, watch
 from quart_enroll.asked import Asked, asked
-from quart_enroll.forms.base import SAFE, has_token
+from quart_enroll.forms.base import SAFE, has_token, is_of_another
 from quart_enroll.forms.proof import comes_from_this_site
 from quart_enroll.pages import errors, notices
 
 
-async def arrive() -> Response | None:
+async def arrive() -> ResponseReturnValue | None:
     """Let the request in: numbered, in the reader's language, from somebody who is known and has a proof."""
     request = asked()
     # A number leads from a visitor's error page to the log; the router's if it has given one.
@@ -24,6 +25,8 @@ async def arrive() -> Response | None:
     await auth.identify(request)
     if request.method not in SAFE and request.routing_exception is None:
         await _refuse_forged(request)
+        if not auth.needs_no_proof() and await is_of_another():
+            return await errors.of_another()
     await notices.show(request)
     return None
 

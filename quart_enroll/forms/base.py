@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, Self, cast
 
 from markupsafe import Markup
-from quart import current_app, request, session
+from quart import current_app, g, request, session
 from werkzeug.datastructures import MultiDict
 from wtforms import Form, HiddenField, ValidationError
 from wtforms.csrf.core import CSRFTokenField
@@ -46,11 +46,18 @@ def own_words(of: str) -> Any:
 
 
 class PageToken(SessionCSRF):
-    """WTForms' token of the visitor's session; not needed when the browser vouches for the request."""
+    """WTForms' token of the visitor's session; not needed when the browser vouches for the request.
+
+    After it stands for whom the page was made.
+    """
+
+    def generate_csrf_token(self, csrf_token_field: CSRFTokenField) -> str:
+        return _made_for_reader(str(super().generate_csrf_token(csrf_token_field)))
 
     def validate_csrf_token(self, form: BaseForm, field: CSRFTokenField) -> None:
         if request.method in SAFE or comes_from_this_site():
             return
+        field.data, _ = _apart(field.data or "")
         super().validate_csrf_token(form, field)
 
 
@@ -95,13 +102,13 @@ def csrf_token() -> str:
     token.form_meta = SiteForm.Meta()  # as a form would set it: a whole form for one token takes ten times as long
     if (number := session.get("csrf")) is None:
         return str(token.generate_csrf_token(cast(CSRFTokenField, None)))
-    return _token(number, token.form_meta.csrf_secret, int(time.time() // TOKEN_MADE_ANEW))
+    return _made_for_reader(_token(number, token.form_meta.csrf_secret, int(time.time() // TOKEN_MADE_ANEW)))
 
 
 @lru_cache(5000)
 def _token(number: str, secret: bytes, _: int) -> str:
     """Return the token for the session of that number, as WTForms makes it."""
-    token, context = PageToken(), {"csrf": number}
+    token, context = SessionCSRF(), {"csrf": number}
     token.form_meta = cast(
         DefaultMeta, SimpleNamespace(csrf_secret=secret, csrf_context=context, csrf_time_limit=TOKEN_LIFETIME)
     )
@@ -111,6 +118,27 @@ def _token(number: str, secret: bytes, _: int) -> str:
 async def has_token() -> bool:
     """Tell whether the request proves by its form's token that it comes from this site."""
     return SiteForm(MultiDict({"csrf_token": (await request.form).get("csrf_token", "")})).validate()
+
+
+async def is_of_another() -> bool:
+    """Tell whether the form is of a page that was made for somebody else, who was signed in here before."""
+    _, reader = _apart((await request.form).get("csrf_token", ""))
+    return bool(reader) and _reader() not in ("", reader)
+
+
+def _made_for_reader(token: str) -> str:
+    return f"{token}##{_reader()}"
+
+
+def _apart(token: str) -> tuple[str, str]:
+    """Return WTForms' token, and the number of whom its page was made for; nothing for a visitor."""
+    parts = token.split("##")
+    return "##".join(parts[:2]), parts[2] if len(parts) == 3 else ""
+
+
+def _reader() -> str:
+    user = g.get("user")
+    return str(user.user_id) if user else ""
 
 
 def one_line(form: Form, field: Any) -> None:

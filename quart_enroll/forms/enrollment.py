@@ -92,10 +92,11 @@ class DropForm(TermForm):
 
 
 class SwapForm(SectionForm):
-    """Take the seat `add` for the one in `drop`."""
+    """Take the seat `add` for the one in `drop`; `ask` wants to be asked before, where others wait for that one."""
 
     drop = _named_course(lazy("Give back"))
     add = _named_course(lazy("Course number"))
+    ask = BooleanField(false_values=NO)
 
     def wish(self) -> Wish:
         """Return what the student asks for."""

@@ -177,7 +177,7 @@ def _button(course: Course, section: Section, mine: Standing, gone: Held | None)
         of_this = gettext("of %(title)s, section %(section)s", title=course.title, section=section.section)
         return Button("waitlist_join", gettext("Join waitlist"), of_this, fields, strong=False)
     if gone:
-        fields = {"drop": gone.courseID, "add": course.courseID, **where}
+        fields = {"drop": gone.courseID, "add": course.courseID, **where, "ask": "y"}
         label = gettext("Swap %(title)s for this", title=gone.course.title)
         return Button("enrollment_swap", label, this, fields, strong=False)
     in_this = gettext("in %(title)s, section %(section)s", title=course.title, section=section.section)

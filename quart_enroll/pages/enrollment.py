@@ -11,7 +11,7 @@ from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
 from quart_enroll.language import TermName, gettext, listed, ngettext
 from quart_enroll.pages import enrollment_form, schedule
 from quart_enroll.pages.refusals import after, form_address, malformed, told
-from quart_enroll.pages.sure import before_drop
+from quart_enroll.pages.sure import before_drop, before_swap
 from quart_enroll.rendering import render, wants_json
 from quart_enroll.services import enrollment as rules
 from quart_enroll.services.enrollment import GivenBack
@@ -49,6 +49,8 @@ async def swap() -> ResponseReturnValue:
     if not form.validate():
         return await malformed(form)
     wish = form.wish()
+    if form.ask.data and (question := await before_swap(wish, form.drop.data or "")):
+        return question
     try:
         placed = await rules.swap(database(), auth.signed_in().user_id, form.drop.data or "", wish, now())
     except Refused as refusal:

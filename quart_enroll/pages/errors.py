@@ -6,12 +6,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from markupsafe import escape
-from quart import Response, current_app, flash, g, jsonify, redirect, request, url_for
+from quart import Response, abort, current_app, flash, g, jsonify, redirect, request, url_for
 from quart_auth import Unauthorized
 from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
-from quart_enroll import problems, watch
+from quart_enroll import auth, problems, watch
 from quart_enroll.errors import (
     Busy,
     CorequisitesWouldGo,
@@ -28,7 +28,7 @@ from quart_enroll.errors import (
     WrongToken,
 )
 from quart_enroll.forms.base import SAFE
-from quart_enroll.language import Sentence
+from quart_enroll.language import Sentence, gettext
 from quart_enroll.pages import again
 from quart_enroll.rendering import render, wants_json
 
@@ -82,6 +82,20 @@ FORGED = Sentence(
     "This page was open for too long, or the request came from another site. "
     "Nothing was changed. Please go back, reload the page and try again."
 )
+
+
+async def of_another() -> Response | AnyResponse:
+    """Answer a button of a page that somebody else left open here: with the pages of who is signed in now."""
+    sentence = gettext(
+        "This page was opened by somebody else. You are signed in as %(name)s. Nothing was changed.",
+        name=auth.signed_in().first_name,
+    )
+    if wants_json():
+        abort(409, sentence)
+    await flash(sentence, "warning")
+    if request.headers.get("HX-Request") == "true":
+        return Response(status=204, headers={"HX-Refresh": "true"})
+    return redirect(url_for("index"), 303)
 
 
 async def http_error(error: HTTPException) -> Response | AnyResponse:

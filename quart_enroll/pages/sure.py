@@ -1,8 +1,10 @@
 """Asking once more before what can't be undone: to withdraw, and to leave a seat or a place to those behind."""
 
+from quart_enroll import auth
 from quart_enroll.context import catalog, now
 from quart_enroll.language import gettext
 from quart_enroll.models import Wish
+from quart_enroll.pages import standing
 from quart_enroll.rendering import render
 
 
@@ -19,6 +21,21 @@ async def before_drop(wish: Wish) -> bytes:
     return _page("enrollment_drop", wish, heading, sentence, gettext("Drop"), gettext("Keep it"))
 
 
+async def before_swap(wish: Wish, given_up: str) -> bytes | None:
+    """Ask whether the student really gives that seat up for another one; None where nobody waits for it."""
+    offered = await catalog()
+    term = next((term for term in offered.terms if term.term == wish.term), None)
+    mine = await standing.in_term(auth.signed_in(), term, offered) if term else standing.Standing()
+    old = next((one for one in mine.enrolled if one.courseID == given_up and one.section.waiting), None)
+    if old is None:
+        return None
+    new = _title(wish, {course.courseID: course.title for course in offered.courses})
+    heading = gettext("Swap %(old)s for %(new)s?", old=old.course.title, new=new)
+    sentence = gettext("Others wait for it: your seat goes to the first of them at once, and you can’t get it back.")
+    fields = {"drop": given_up, "add": wish.courseID, "term": wish.term, "section": wish.section}
+    return _asked("enrollment_swap", fields, heading, sentence, gettext("Swap"), gettext("Keep it"))
+
+
 async def before_leaving(wish: Wish) -> bytes:
     """Ask whether the student really leaves the line."""
     title = _title(wish, {course.courseID: course.title for course in (await catalog()).courses})
@@ -32,6 +49,9 @@ def _title(wish: Wish, titles: dict[str, str]) -> str:
 
 
 def _page(endpoint: str, wish: Wish, heading: str, sentence: str, yes: str, no: str) -> bytes:
+    return _asked(endpoint, {"courseID": wish.courseID, "term": wish.term}, heading, sentence, yes, no)
+
+
+def _asked(endpoint: str, fields: dict[str, str], heading: str, sentence: str, yes: str, no: str) -> bytes:
     words = {"heading": heading, "sentence": sentence, "yes": yes, "no": no}
-    fields = {"courseID": wish.courseID, "term": wish.term}
     return render("sure.html", enrollment=True, endpoint=endpoint, fields=fields, **words)

@@ -1,6 +1,7 @@
 """What a visitor who is not signed in sees."""
 
 import re
+from urllib.parse import unquote
 
 import pytest
 
@@ -35,9 +36,11 @@ async def test_a_visitor_is_offered_login_and_register_and_no_schedule(anyone: B
     assert "Log Out" not in page
 
 
-async def test_an_enroll_button_of_a_visitor_leads_to_the_form_with_the_course(anyone: Browser) -> None:
-    page = await anyone.read("/courses/")
-    assert 'href="/enrollment/form?courseID=1111&amp;term=Fall+2026&amp;section=01"' in page
+async def test_an_enroll_button_of_a_visitor_leads_by_sign_in_to_the_form_with_the_course(anyone: Browser) -> None:
+    form = "/enrollment/form?courseID=1111&term=Fall+2026&section=01"
+    for path in ("/courses/", form):
+        links = re.findall(r'href="/login\?next=([^"]+)"', await anyone.read(path))
+        assert form in map(unquote, links), path
     assert 'value="1111"' in await anyone.read("/enrollment/form?courseID=1111&term=Fall+2026")
 
 

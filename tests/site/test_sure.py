@@ -61,3 +61,25 @@ async def test_who_leaves_a_line_is_asked(ada: Browser, bob: Browser, db: Databa
 async def test_what_nobody_teaches_is_asked_about_too(ada: Browser) -> None:
     page = await text(await ada.post("/enrollment/drop", form={"courseID": "<b>", "ask": "y"}))
     assert "Drop &lt;b&gt;?" in page
+
+
+async def test_who_swaps_what_others_wait_for_is_asked(ada: Browser, bob: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form=PHP)
+    await bob.post("/waitlist", form=PHP)
+    offered = await ada.read("/enrollment/form?courseID=1111&term=Fall+2026")
+    for form in re.findall(r'<form [^>]*action="/enrollment/swap">.*?</form>', offered, re.DOTALL):
+        assert 'name="ask" value="y"' in form
+    wanted = {"drop": "3333", "add": "1111", "term": "Fall 2026", "section": "01", "ask": "y"}
+    page = await text(await ada.post("/enrollment/swap", form=wanted))
+    assert "Swap PHP 202 for PYT 101?" in page
+    assert buttons(page) == ["Swap", "Keep it"]
+    assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "3333"}) == 1
+    assert (await ada.post("/enrollment/swap", form=sent(page, "/enrollment/swap"))).location == "/enrollment"
+    assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "1111"}) == 1
+
+
+async def test_who_swaps_what_nobody_waits_for_is_not_asked(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form=PHP)
+    wanted = {"drop": "3333", "add": "1111", "term": "Fall 2026", "section": "01", "ask": "y"}
+    assert (await ada.post("/enrollment/swap", form=wanted)).location == "/enrollment"
+    assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "1111"}) == 1
