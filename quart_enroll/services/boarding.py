@@ -25,6 +25,9 @@ from quart_enroll.transactions import acknowledge
 MOST_TOGETHER = 16
 """Students in one transaction: of more, one would often meet somebody of another process, and all begin again."""
 
+MOST_BESIDE = 100
+"""The same where all want one section that others change too: each transaction stands in the turnstile behind them."""
+
 TRIES = 2.0
 """Seconds in which many try together. Where somebody stands in the way of one of them, the others then go alone."""
 
@@ -67,7 +70,8 @@ class Boarder:
 class Gate:
     """Where students wait for the transaction under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_TOGETHER) -> None:
+        self._most = most
         self._waiting: list[Boarder] = []
         self._boarding: asyncio.Task[None] | None = None
 
@@ -98,7 +102,7 @@ class Gate:
         """Take out who goes next: those who came first, each student once."""
         together: dict[int, Boarder] = {}
         for one in self._waiting:
-            if len(together) < MOST_TOGETHER and one.db is self._waiting[0].db:
+            if len(together) < self._most and one.db is self._waiting[0].db:
                 together.setdefault(one.user_id, one)
         gone = set(together.values())
         self._waiting = [one for one in self._waiting if one not in gone]
@@ -111,7 +115,7 @@ class MainGate(Gate):
     def __init__(self) -> None:
         super().__init__()
         self._hangs = False
-        self._beside: defaultdict[SectionKey, Gate] = defaultdict(Gate)
+        self._beside: defaultdict[SectionKey, Gate] = defaultdict(lambda: Gate(MOST_BESIDE))
 
     def enter(self, boarder: Boarder) -> None:
         if self._hangs:
