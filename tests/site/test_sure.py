@@ -67,8 +67,9 @@ async def test_who_swaps_what_others_wait_for_is_asked(ada: Browser, bob: Browse
     await ada.post("/enrollment", form=PHP)
     await bob.post("/waitlist", form=PHP)
     offered = await ada.read("/enrollment/form?courseID=1111&term=Fall+2026")
-    for form in re.findall(r'<form [^>]*action="/enrollment/swap">.*?</form>', offered, re.DOTALL):
-        assert 'name="ask" value="y"' in form
+    forms = re.findall(r'<form [^>]*action="/enrollment/swap">.*?</form>', offered, re.DOTALL)
+    assert forms
+    assert all('name="ask" value="y"' in form for form in forms)
     wanted = {"drop": "3333", "add": "1111", "term": "Fall 2026", "section": "01", "ask": "y"}
     page = await text(await ada.post("/enrollment/swap", form=wanted))
     assert "Swap PHP 202 for PYT 101?" in page
