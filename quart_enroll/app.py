@@ -30,7 +30,6 @@ from quart_enroll import (
     rendering,
     routes,
     server,
-    streams,
     watch,
 )
 from quart_enroll.api.v1 import cors, document
@@ -101,9 +100,7 @@ class Enroll(Quart):
                     status = await reloads.send(page, scope, send)
                     watch.count(self, page.endpoint, scope["method"], status, monotonic() - began)
                 else:
-                    exchange = streams.Exchange(proxies.believe(scope, self.config["PROXIES"]), receive, send)
-                    await super().asgi_app(exchange.scope, exchange.receive, exchange.send)
-                    await exchange.go_on()
+                    await super().asgi_app(proxies.believe(scope, self.config["PROXIES"]), receive, send)
             case "websocket":
                 await send({"type": "websocket.close"})
             case _:

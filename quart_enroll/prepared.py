@@ -9,7 +9,7 @@ import gzip
 import random
 import re
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -26,6 +26,7 @@ from werkzeug.http import parse_accept_header, parse_etags, quote_etag
 
 from quart_enroll import auth, headers, reader
 from quart_enroll.models import Term
+from quart_enroll.server import Headers, Send, Whole, send_whole
 from quart_enroll.services.catalog import Catalog
 
 MOST = 200
@@ -47,7 +48,6 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
 }
 """How, by the name of the encoding; of those that a client takes the first is used."""
 
-Headers = list[tuple[bytes, bytes]]
 Key = Hashable
 
 
@@ -65,23 +65,27 @@ class Same:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Answer:
-    """A whole answer, with the headers for who does not have it and for who does.
+    """An answer for who does not have it and for who does.
 
     `etag` is weak, for it stands for the body in any encoding.
     """
 
     same: Same
     headers: Headers
-    unchanged: Headers
+    unchanged: Whole
     etag: str
     body: bytes
-    compressed: dict[str, bytes] = field(default_factory=dict)
+    encoded: dict[str, Whole] = field(default_factory=dict)
 
-    def encoded(self, encoding: str) -> bytes:
-        """Return the body in that encoding."""
-        if encoding not in self.compressed:
-            self.compressed[encoding] = COMPRESS[encoding](self.body)
-        return self.compressed[encoding]
+    def whole(self, encoding: str) -> Whole:
+        """Return it with the body in that encoding, or as it is."""
+        if encoding not in self.encoded:
+            body = COMPRESS[encoding](self.body) if encoding else self.body
+            told = [*self.headers, (b"content-length", str(len(body)).encode())]
+            if encoding:
+                told.append((b"content-encoding", encoding.encode()))
+            self.encoded[encoding] = Whole(200, told, body)
+        return self.encoded[encoding]
 
 
 class Prepared:
@@ -118,7 +122,7 @@ class Prepared:
         if (key := key_of(request.scope, languages)) is not None:
             told = _without(encode_headers(response.headers))
             unchanged = [(name, value) for name, value in told if name.decode() in headers.UNCHANGED]
-            self.keep(key, Answer(same, told, unchanged, etag, body))
+            self.keep(key, Answer(same, told, Whole(304, unchanged, b""), etag, body))
         return await response.make_conditional(request)
 
 
@@ -152,25 +156,17 @@ def key_of(scope: Any, languages: tuple[str, ...]) -> Key | None:
     return scope["root_path"], scope["path"], scope["query_string"], reader.wanted("", accepted or "", languages)
 
 
-async def send(answer: Answer, scope: Any, send_event: Callable[[Any], Awaitable[None]]) -> int:
+async def send(answer: Answer, scope: Any, send_event: Send) -> int:
     """Send the answer as the request wants it, and return the status."""
     asked: dict[bytes, bytes] = dict(scope["headers"])
-    number = request_number(asked.get(b"x-request-id", b"").decode("latin-1")).encode()
-    told, body, status = [(b"x-request-id", number)], answer.body, 200
     if _has(asked.get(b"if-none-match"), answer.etag):
-        told += answer.unchanged
-        body, status = b"", 304
+        whole = answer.unchanged
     else:
-        told += answer.headers
-        encoding = encoding_for(asked.get(b"accept-encoding", b"")) if len(body) >= LEAST else ""
-        if encoding:
-            body = answer.encoded(encoding)
-            told.append((b"content-encoding", encoding.encode()))
-        told.append((b"content-length", str(len(body)).encode()))
-    await send_event({"type": "http.response.start", "status": status, "headers": told})
-    # To HEAD too, like the framework: the server knows that it must not go out.
-    await send_event({"type": "http.response.body", "body": body, "more_body": False})
-    return status
+        accepted = asked.get(b"accept-encoding", b"") if len(answer.body) >= LEAST else b""
+        whole = answer.whole(encoding_for(accepted))
+    number = request_number(asked.get(b"x-request-id", b"").decode("latin-1")).encode()
+    await send_whole(whole, send_event, b"x-request-id", number)
+    return whole.status
 
 
 def request_number(given: str) -> str:

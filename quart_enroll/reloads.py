@@ -8,7 +8,7 @@ of the student's own or the news of another process, ends the page too.
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,9 +23,10 @@ from quart_enroll import reader
 from quart_enroll.asked import LONGEST
 from quart_enroll.context import Open
 from quart_enroll.forms.base import TOKEN_MADE_ANEW
-from quart_enroll.prepared import MAKES_A_DIFFERENCE, Headers, next_door, request_number
+from quart_enroll.prepared import MAKES_A_DIFFERENCE, next_door, request_number
 from quart_enroll.repositories.logins import Found
 from quart_enroll.repositories.students import Facts
+from quart_enroll.server import Send, Whole, send_whole
 from quart_enroll.services import sessions
 from quart_enroll.services.catalog import Catalog
 
@@ -55,8 +56,7 @@ class Reload:
     found: Found
     made_of: MadeOf
     minute: int
-    headers: Headers
-    body: bytes
+    whole: Whole
     size: int
 
     def is_the_same(self, parts: Open) -> bool:
@@ -105,7 +105,7 @@ class Reloads:
         self._drop(key)
         told = [(name, value) for name, value in encode_headers(response.headers) if name != b"x-request-id"]
         size = BESIDES + len(request.scope["query_string"]) + len(body.data)
-        self._pages[key] = Reload(request.endpoint or "", found, made_of, minute(), told, body.data, size)
+        self._pages[key] = Reload(request.endpoint or "", found, made_of, minute(), Whole(200, told, body.data), size)
         self._size += size
         while self._size > MOST:
             self._drop(next(iter(self._pages)))
@@ -121,13 +121,11 @@ def same_again(moment: datetime, catalog: Catalog | None = None, mine: Facts | N
     g.same_again = MadeOf(ref(catalog) if catalog else None, mine, moment, until)
 
 
-async def send(page: Reload, scope: Any, send_event: Callable[[Any], Awaitable[None]]) -> int:
+async def send(page: Reload, scope: Any, send_event: Send) -> int:
     """Send the page, and return the status."""
     number = request_number(dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")).encode()
-    headers = [*page.headers, (b"x-request-id", number)]
-    await send_event({"type": "http.response.start", "status": 200, "headers": headers})
-    await send_event({"type": "http.response.body", "body": page.body, "more_body": False})
-    return 200
+    await send_whole(page.whole, send_event, b"x-request-id", number)
+    return page.whole.status
 
 
 def _key_of(scope: Any) -> Hashable:
