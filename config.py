@@ -177,7 +177,7 @@ class Config:
         default="scrypt:32768:8:1",
     )
     password_threads: int = _setting(
-        "Threads of each process that hash passwords; 0 shares the cores among the processes.",
+        "Passwords that each process may hash at a time; what one does not need, another uses. 0 shares out the cores.",
         _number(int, 0, 64),
         default=0,
     )

@@ -24,9 +24,14 @@ include_server_header = False
 errorlog = logging.getLogger("hypercorn.error")  # in the manner of all other lines
 accesslog = None  # costs a sixth of every request; the site logs what matters
 
-if _config.metrics_token and workers:
-    # Workers add up in this folder what they count; what counts looks for its name when it is imported.
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="quart-enroll-")
-    atexit.register(shutil.rmtree, os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+if workers:
+    # In this folder workers take turns at hashing, and add up what they count; what counts looks for its name when it
+    # is imported.
+    _folder = tempfile.mkdtemp(prefix="quart-enroll-")
+    atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+    os.environ["PASSWORD_SLOTS"] = _folder
+    if _config.metrics_token:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = _folder
+    del _folder
 
 del Config, _config, _host, atexit, logging, logs, os, shutil, tempfile

@@ -51,6 +51,7 @@ from quart_enroll.services.passwords import Hasher
 from quart_enroll.services.pulse import beat
 from quart_enroll.services.resets import Links
 from quart_enroll.services.sessions import REMEMBERED, Lifetimes
+from quart_enroll.services.slots import FOLDER, Slots
 from quart_enroll.services.snapshot import following
 
 if TYPE_CHECKING:
@@ -207,8 +208,7 @@ def create_app(
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
         language.speak(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
-        threads = config.password_threads or max(1, (os.cpu_count() or 1) // config.web_concurrency)
-        with Hasher(config.password_method, threads=threads, queue=config.password_queue) as hasher:
+        with Hasher(config.password_method, slots=_slots(config), queue=config.password_queue) as hasher:
             async with (
                 open_database(
                     config.mongo_uri, config.database_timeout, pool=config.database_pool, slow=config.slow_query
@@ -249,6 +249,13 @@ def _configure(app: Quart, config: "Config") -> None:
 def _languages(config: "Config") -> tuple[str, ...]:
     """Return the languages to offer; a school's own templates are in one, and nobody knows better which."""
     return config.languages or ((language.ENGLISH,) if config.template_overrides else language.known())
+
+
+def _slots(config: "Config") -> Slots:
+    """Return what lets passwords be hashed side by side: a process that shares its server with others shares these."""
+    each = config.password_threads or max(1, (os.cpu_count() or 1) // config.web_concurrency)
+    folder = os.environ.get(FOLDER)
+    return Slots(folder, each * config.web_concurrency if folder else each)
 
 
 def _sender(config: "Config") -> Sender | None:

@@ -1,12 +1,14 @@
 """What tests start on this machine: the site's own processes, seen from outside."""
 
+import fcntl
 import os
 import secrets
 import select
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields
 from http.client import HTTPConnection
@@ -108,6 +110,24 @@ def descendants(pid: int) -> list[int]:
         int(found) for listed in Path(f"/proc/{pid}/task").glob("*/children") for found in listed.read_text().split()
     ]
     return [*children, *(below for found in children for below in descendants(found))]
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.001)
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether somebody, of this process or another one, has locked the file."""
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from quart_enroll.mongo import Database
 from quart_enroll.repositories import users
 from quart_enroll.services import accounts
 from quart_enroll.services.passwords import Hasher
+from quart_enroll.services.slots import Slots
 
 
 @click.command("create-user")
@@ -35,7 +36,7 @@ def create_user(**given: str) -> None:
 async def _register(db: Database, given: dict[str, str]) -> User:
     if await users.find_credentials(db, given["email"]):
         raise EmailTaken
-    with Hasher(the_app().config["PASSWORD_METHOD"], threads=1, queue=2) as hasher:
+    with Hasher(the_app().config["PASSWORD_METHOD"], slots=Slots(None, 1), queue=2) as hasher:
         made = await accounts.register(
             db,
             hasher,

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from time import monotonic
 from types import TracebackType
 from typing import TypeVar
@@ -14,6 +15,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from quart_enroll import measures
 from quart_enroll.errors import Busy
+from quart_enroll.services.slots import Slots
 
 Result = TypeVar("Result")
 
@@ -21,7 +23,8 @@ LONGEST_WAIT = 15.0
 """Seconds that a password may wait for a thread: Heroku's router gives up after 30, and a renewal hashes twice."""
 
 FIRST_GUESS, SHARE = 0.1, 0.2
-"""Seconds that a hash takes before one was measured; and how much each one that is measured counts from then on."""
+"""Seconds that a hash takes, the wait for a slot included, before one was measured; and how much each one that is
+measured counts from then on."""
 
 NICENESS = 5
 """How far threads that hash stand back behind those that answer everybody else: a third of their share of a core
@@ -38,19 +41,22 @@ class NotBegun(asyncio.CancelledError):
 class Hasher:
     """A few threads that hash, with a bounded queue in front; use it with `with`.
 
-    Hashing releases the interpreter, so as many threads as cores, all processes together, are as quick as can be.
-    `queue` is how many hashes may wait or run: past it Busy is raised at once, and also when the wait would be longer
-    than LONGEST_WAIT, as long as hashes take at present. Nobody waits longer than that for a thread, and who hangs up
-    before makes room. `method` is one of werkzeug's.
+    Hashing releases the interpreter, so as many at a time as cores, all processes together, are as quick as can be:
+    there is a thread for each of the `slots`, which the processes share. `queue` is how many hashes may wait or run:
+    past it Busy is raised at once, and also when the wait would be longer than LONGEST_WAIT, as long as hashes take at
+    present. Nobody waits longer than that for a thread, and who hangs up before makes room.
+    `method` is one of werkzeug's.
     """
 
-    def __init__(self, method: str, *, threads: int, queue: int) -> None:
+    def __init__(self, method: str, *, slots: Slots, queue: int) -> None:
         self.method = method
         self._queue = queue
         self._waiting = 0
-        self._threads = threads
+        self._slots = slots
         self._takes = FIRST_GUESS
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="password", initializer=_stand_back)
+        self._threads = threading.local()
+        self._numbers = count()
+        self._executor = ThreadPoolExecutor(slots.number, thread_name_prefix="password", initializer=self._begin)
 
     def __enter__(self) -> "Hasher":
         return self
@@ -78,7 +84,7 @@ class Hasher:
         return not stored.startswith(f"{self.method}$")
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        if self._waiting >= self._queue or self._waiting // self._threads * self._takes > LONGEST_WAIT:
+        if self._waiting >= self._queue or self._waiting // self._slots.number * self._takes > LONGEST_WAIT:
             raise Busy(RETRY_AFTER)
         self._waiting += 1
         running = self._executor.submit(self._measured, work, monotonic())
@@ -95,19 +101,20 @@ class Hasher:
         finally:
             self._waiting -= 1
 
+    def _begin(self) -> None:
+        """Give the thread its number, and let the system prefer others to it; only Linux can tell threads apart."""
+        self._threads.number = next(self._numbers)
+        if sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
     def _measured(self, work: Callable[[], Result], asked: float) -> Result:
         began = monotonic()
-        measures.password_waited(began - asked)
         try:
-            return work()
+            with self._slots.take(self._threads.number):
+                measures.password_waited(monotonic() - asked)
+                return work()
         finally:
             self._takes += (monotonic() - began - self._takes) * SHARE
-
-
-def _stand_back() -> None:
-    """Let the system prefer other threads to this one; only Linux can tell them apart."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def decoy(method: str) -> str:

@@ -33,7 +33,7 @@ from tests.people import PASSWORD, TERMS
 AT_ONCE = 150
 PROCESSES = 2
 OTHERS = ("/healthz", "/courses/")
-PAUSE = 0.02
+PAUSE = 0.05
 """Seconds between two requests of somebody else."""
 
 HASHING = 0.85

@@ -8,11 +8,12 @@ import pytest
 from quart_enroll.errors import Busy
 from quart_enroll.services import passwords
 from quart_enroll.services.passwords import Hasher, NotBegun, decoy
+from quart_enroll.services.slots import Slots
 from tests.people import METHOD
 
 
 async def test_a_hash_fits_its_password_alone() -> None:
-    with Hasher(METHOD, threads=1, queue=4) as hasher:
+    with Hasher(METHOD, slots=Slots(None, 1), queue=4) as hasher:
         stored = await hasher.hash("right")
         assert await hasher.fits("right", stored)
         assert not await hasher.fits("wrong", stored)
@@ -27,7 +28,7 @@ async def test_hashes_are_made_outside_the_event_loops_thread(monkeypatch: pytes
         return ""
 
     monkeypatch.setattr(passwords, "generate_password_hash", note)
-    with Hasher(METHOD, threads=1, queue=4) as hasher:
+    with Hasher(METHOD, slots=Slots(None, 1), queue=4) as hasher:
         await hasher.hash("x")
     assert threads[0] is not threading.current_thread()
 
@@ -35,7 +36,7 @@ async def test_hashes_are_made_outside_the_event_loops_thread(monkeypatch: pytes
 async def test_past_the_bound_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(passwords, "generate_password_hash", lambda *_: release.wait(10))
-    with Hasher(METHOD, threads=1, queue=2) as hasher:
+    with Hasher(METHOD, slots=Slots(None, 1), queue=2) as hasher:
         waiting = [asyncio.create_task(hasher.hash("x")) for _ in range(2)]
         await asyncio.wait(waiting, timeout=0)
         with pytest.raises(Busy):
@@ -48,7 +49,7 @@ async def test_past_the_bound_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_who_hangs_up_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(passwords, "generate_password_hash", lambda *_: release.wait(10))
-    with Hasher(METHOD, threads=1, queue=2) as hasher:
+    with Hasher(METHOD, slots=Slots(None, 1), queue=2) as hasher:
         waiting = [asyncio.create_task(hasher.hash("x")) for _ in range(2)]
         await asyncio.wait(waiting, timeout=0)
         waiting[1].cancel()
@@ -62,7 +63,7 @@ async def test_nobody_waits_longer_than_the_router_does(monkeypatch: pytest.Monk
     release = threading.Event()
     monkeypatch.setattr(passwords, "generate_password_hash", lambda *_: release.wait(10))
     monkeypatch.setattr(passwords, "LONGEST_WAIT", 0.05)
-    with Hasher(METHOD, threads=1, queue=9) as hasher:
+    with Hasher(METHOD, slots=Slots(None, 1), queue=9) as hasher:
         began = asyncio.create_task(hasher.hash("x"))
         await asyncio.sleep(0)
         with pytest.raises(Busy):
@@ -75,7 +76,7 @@ async def test_where_hashes_take_long_fewer_may_wait(monkeypatch: pytest.MonkeyP
     release = threading.Event()
     monkeypatch.setattr(passwords, "generate_password_hash", lambda *_: release.wait(10))
     monkeypatch.setattr(passwords, "FIRST_GUESS", 10.0)
-    with Hasher(METHOD, threads=1, queue=9) as hasher:
+    with Hasher(METHOD, slots=Slots(None, 1), queue=9) as hasher:
         waiting = [asyncio.create_task(hasher.hash("x")) for _ in range(2)]
         await asyncio.wait(waiting, timeout=0)
         with pytest.raises(Busy):
@@ -100,7 +101,7 @@ async def test_who_hangs_up_in_the_queue_is_told_from_who_was_looked_at(monkeypa
         return release.wait(10)
 
     monkeypatch.setattr(passwords, "generate_password_hash", work)
-    with Hasher(METHOD, threads=1, queue=9) as hasher:
+    with Hasher(METHOD, slots=Slots(None, 1), queue=9) as hasher:
         tasks = [asyncio.create_task(hang_up(name)) for name in ("looked at", "in the queue")]
         await asyncio.wait(tasks, timeout=0)
         await asyncio.to_thread(begun.wait, 10)
@@ -113,6 +114,6 @@ async def test_who_hangs_up_in_the_queue_is_told_from_who_was_looked_at(monkeypa
 
 @pytest.mark.parametrize("stored", ["pbkdf2:sha256:1000$x$y", "scrypt:32768:8:1$x$y", "", "plain"])
 def test_a_hash_of_another_method_is_old(stored: str) -> None:
-    with Hasher(METHOD, threads=1, queue=1) as hasher:
+    with Hasher(METHOD, slots=Slots(None, 1), queue=1) as hasher:
         assert hasher.is_old(stored)
         assert not hasher.is_old(f"{METHOD}$x$y")

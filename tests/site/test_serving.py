@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from quart_enroll.services.slots import Slots
 from tests.local import (
     PATIENCE,
     PROJECT,
@@ -18,8 +19,10 @@ from tests.local import (
     SERVER,
     descendants,
     environment,
+    is_locked,
     quart,
     server,
+    until,
 )
 
 SLOW_HASH = "scrypt:65536:8:1"  # a sixth of a second each, and ten times that on a busy machine
@@ -80,6 +83,20 @@ def test_open_pages_are_let_go_when_every_process_is_told_to_stop(
             assert b"retry: " in stream.read()
         assert site.process.wait(PATIENCE) == 0
     assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds what a worker knows in /proc")
+def test_workers_share_what_may_be_hashed_at_a_time(database: str, tmp_path: Path) -> None:
+    with server(tmp_path / "log", WEB_CONCURRENCY=2, PASSWORD_THREADS=1, MONGO_URI=database) as site:
+        known = Path(f"/proc/{descendants(site.process.pid)[-1]}/environ").read_bytes().split(b"\0")
+        folder = Path(next(one for one in known if one.startswith(b"PASSWORD_SLOTS=")).decode().partition("=")[2])
+        mine = Slots(str(folder), 2)
+        with site.connection() as connection:
+            with mine.take(0), mine.take(1):  # one for each worker: now nobody else may
+                connection.request("POST", "/register", registration("Ada"), headers=FROM_THE_SITE)
+                until(lambda: is_locked(folder / "door0") or is_locked(folder / "door1"))
+            assert connection.getresponse().status == 303
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -15,6 +15,7 @@ from quart_enroll.repositories import courses, enrollments, schedules, sections,
 from quart_enroll.services import accounts, checking
 from quart_enroll.services.catalog_files import FileCourse, import_courses
 from quart_enroll.services.passwords import Hasher
+from quart_enroll.services.slots import Slots
 from quart_enroll.services.upgrade import Defaults, Report, upgrade
 from tests import flask_era, people
 from tests.local import quart, with_database
@@ -107,7 +108,7 @@ async def test_two_users_with_one_address_are_listed_and_left_alone(db: Database
 
 async def test_people_of_the_flask_site_sign_in_with_their_old_password(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
-    with Hasher("scrypt:1024:8:1", threads=1, queue=9) as hasher:
+    with Hasher("scrypt:1024:8:1", slots=Slots(None, 1), queue=9) as hasher:
         for user_id, (_, email, _) in flask_era.PEOPLE.items():
             found = await accounts.check(db, hasher, email=email, password=flask_era.PASSWORD)
             assert found.user.user_id == user_id
