@@ -127,15 +127,16 @@ async def give_back_seat(db: Database, key: SectionKey, session: Session | None)
     )
 
 
-async def join_queue(db: Database, key: SectionKey, session: Session | None) -> int | None:
-    """Go to the end of the waitlist and return the place, or None when the waitlist is full.
+async def join_queue(db: Database, key: SectionKey, session: Session | None, number: int = 1) -> int | None:
+    """Take so many places at the end of the waitlist and return the last, or None when there are not as many left.
 
     Places only ever grow; who has the smaller one joined first. Where nobody knows the end, the waitlist is full.
     """
-    room = {"waiting": KNOWN, "queue_tail": KNOWN, "$expr": {"$lt": ["$waiting", "$waitlist_capacity"]}}
+    enough = {"$lte": [{"$add": ["$waiting", number]}, "$waitlist_capacity"]}
+    room = {"waiting": KNOWN, "queue_tail": KNOWN, "$expr": enough}
     after: Document | None = await db.section.find_one_and_update(
         _named(key) | room,
-        {"$inc": {"waiting": 1, "queue_tail": 1}},
+        {"$inc": {"waiting": number, "queue_tail": number}},
         return_document=ReturnDocument.AFTER,
         session=session,
     )

@@ -1,6 +1,6 @@
 """The collection `waitlist`: who waits for which section, first in, first out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,12 +43,7 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 async def add(db: Database, waiting: Waiting, session: Session | None) -> None:
     """Store a new place; when somebody has it already, because the section's count is wrong, the last of the line."""
-    row = {
-        "user_id": waiting.user_id,
-        "joined_at": waiting.joined_at,
-        "drop_if_enrolled": waiting.drop_if_enrolled,
-        "skipped_because": sentences.to_stored(waiting.skipped_because),
-    }
+    row = _row(waiting)
     place = _line(waiting.key) | {"place": waiting.place}
     # Not an insert: the unique index would refuse it, and the whole transaction with it.
     result = await db.waitlist.update_one(place, {"$setOnInsert": row}, upsert=True, session=session)
@@ -57,6 +52,12 @@ async def add(db: Database, waiting: Waiting, session: Session | None) -> None:
         last: Document | None = await db.waitlist.find_one(numbered, sort=[("place", -1)], session=session)
         after = waiting.place if last is None else whole(last["place"]) + 1
         await db.waitlist.insert_one(place | row | {"place": after}, session=session)
+
+
+async def add_all(db: Database, places: Iterable[Waiting], session: Session) -> None:
+    """Store new places; raise BulkWriteError when somebody has one of them already."""
+    rows = [_line(one.key) | {"place": one.place} | _row(one) for one in places]
+    await db.waitlist.insert_many(rows, session=session)
 
 
 async def find(db: Database, user_id: int, term: str, courseID: str, session: Session | None = None) -> Waiting | None:
@@ -135,6 +136,15 @@ def is_placed(document: Mapping[str, Any]) -> bool:
 
 def _key(document: Mapping[str, Any]) -> SectionKey:
     return SectionKey(document["term"], document["courseID"], str(document.get("section", "")))
+
+
+def _row(waiting: Waiting) -> Document:
+    return {
+        "user_id": waiting.user_id,
+        "joined_at": waiting.joined_at,
+        "drop_if_enrolled": waiting.drop_if_enrolled,
+        "skipped_because": sentences.to_stored(waiting.skipped_because),
+    }
 
 
 def _line(key: SectionKey) -> Document:

@@ -1,7 +1,8 @@
-"""Boarding: enrollments that come together share a transaction, which costs little more for ten than for one.
+"""Boarding: students who come together share a transaction, which costs little more for ten than for one.
 
 Who comes while one is under way waits for its end, and then goes with everybody who has come meanwhile; who comes
-alone waits for nobody. Each is judged by the same rules, in the order of coming, and one who is refused stops no other.
+alone waits for nobody. Each is judged by the same rules, in the order of coming, and one who is refused stops no other:
+who wants a seat gets one that is open, and who would line up goes to the end of the line where there is none.
 Nobody waits for a section that they don't want.
 """
 
@@ -14,12 +15,12 @@ from datetime import datetime
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
-from quart_enroll.errors import Refused
-from quart_enroll.models import Event, SectionKey
+from quart_enroll.errors import AlreadyWaiting, Refused, WaitlistFull
+from quart_enroll.models import Event, SectionKey, Waiting
 from quart_enroll.mongo import AWAY, Database, Session, Unsettled
-from quart_enroll.repositories import enrollments, events, schedules, sections
+from quart_enroll.repositories import enrollments, events, schedules, sections, waitlist
 from quart_enroll.services import seats, turnstile
-from quart_enroll.services.seats import Placed, Standing
+from quart_enroll.services.seats import Offer, Placed, Standing
 from quart_enroll.transactions import acknowledge
 
 MOST_TOGETHER = 16
@@ -39,18 +40,27 @@ class GoAlone(Exception):
     """Together they do not get through."""
 
 
-Verdict: TypeAlias = Placed | Standing | Refused | None
-"""A seat; what was found where the section is full; why there is no seat; None for who must go alone."""
+@dataclass(frozen=True, slots=True)
+class Lined:
+    """The place in line that a student took, from 1."""
+
+    offer: Offer
+    position: int
+
+
+Verdict: TypeAlias = Placed | Lined | Standing | Refused | None
+"""A seat; a place in line; or what was found where the section is full; why not; None for who must go alone."""
 
 
 @dataclass(eq=False, slots=True)
 class Boarder:
-    """A student who wants a seat."""
+    """A student who wants a seat, and lines up for it where none is open, or not."""
 
     db: Database
     user_id: int
     key: SectionKey
     now: datetime
+    lines_up: bool = False
     came: float = field(default_factory=time.monotonic)
     told: asyncio.Future[Verdict] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -147,17 +157,21 @@ class MainGate(Gate):
 _gates: WeakKeyDictionary[asyncio.AbstractEventLoop, MainGate] = WeakKeyDictionary()
 
 
-async def board(db: Database, user_id: int, key: SectionKey, now: datetime) -> Placed | Standing | None:
-    """Give the student a seat, or return what was found in front of a full section.
+async def board(
+    db: Database, user_id: int, key: SectionKey, now: datetime, *, lines_up: bool = False
+) -> Placed | Lined | Standing | None:
+    """Give the student a seat; where the section is full the last place in line to who `lines_up`, else what was found.
 
-    None is for who must go alone, in a transaction of their own: who waits in a line, because leaving it makes room for
-    others; and all in a transaction that the database refuses, or does not let through. Raises the reason to refuse,
-    Crowded, and one of mongo.AWAY when nobody knows whether it happened.
+    None is for who must go alone, in a transaction of their own: who waits in a line and could have a seat, because
+    leaving the line makes room for others; and all in a transaction that the database refuses, or does not let through.
+    Raises the reason to refuse, Crowded, and one of mongo.AWAY when nobody knows whether it happened.
+
+    No new place makes a ring of swaps possible: who comes last stands behind everybody who may be in one.
     """
     gate = _gates.setdefault(asyncio.get_running_loop(), MainGate())
 
     async def wait() -> Verdict:
-        boarder = Boarder(db, user_id, key, now)
+        boarder = Boarder(db, user_id, key, now, lines_up)
         gate.enter(boarder)
         return await boarder.told
 
@@ -174,8 +188,7 @@ async def _board(together: Sequence[Boarder]) -> list[Verdict]:
         nonlocal begun
         begun = True
         verdicts = await _judge(db, session, together)
-        seated = [(who, one) for who, one in zip(together, verdicts, strict=True) if isinstance(one, Placed)]
-        await _take(db, session, seated)
+        await _write(db, session, list(zip(together, verdicts, strict=True)))
         return verdicts
 
     left = min(one.came for one in together) + turnstile.PATIENCE - time.monotonic()
@@ -185,49 +198,76 @@ async def _board(together: Sequence[Boarder]) -> list[Verdict]:
     except Unsettled:
         # If it came about after all, who goes alone is told that they are enrolled.
         raise GoAlone if begun and tries < left else Unsettled from None
-    if not any(isinstance(one, Placed) for one in verdicts):  # else the commit has waited for that
+    if not any(isinstance(one, Placed | Lined) for one in verdicts):  # else the commit has waited for that
         await acknowledge(db)
     return verdicts
 
 
 async def _judge(db: Database, session: Session, together: Sequence[Boarder]) -> list[Verdict]:
-    """Return what becomes of each; seats that are given are not open for those who come after."""
+    """Return what becomes of each; what is given to one is not there any more for those who come after."""
     found = await seats.standings(db, [(one.user_id, one.key) for one in together], session)
-    given = Counter[SectionKey]()
+    given, lined = Counter[SectionKey](), Counter[SectionKey]()
     verdicts: list[Verdict] = []
     for one, there in zip(together, found, strict=True):
-        verdict = _allowed(there, one.now)
-        if isinstance(verdict, Standing) and given[one.key] < verdict.offer.section.open_seats:
-            given[one.key] += 1
-            verdict = Placed(verdict.offer)
+        verdict = _verdict(one, there, given[one.key], lined[one.key])
+        given[one.key] += isinstance(verdict, Placed)
+        lined[one.key] += isinstance(verdict, Lined)
         verdicts.append(verdict)
     return verdicts
 
 
-def _allowed(there: Standing | Refused, now: datetime) -> Verdict:
-    """Return the standing of who may have a seat if one is open."""
+def _verdict(one: Boarder, there: Standing | Refused, given: int, lined: int) -> Verdict:
+    """Return what becomes of a student, when so many seats were given and places taken just before."""
     if isinstance(there, Refused):
         return there
-    if there.lines:
-        return None
+    wanted, section = there.offer, there.offer.section
+    if one.lines_up and there.place is not None:
+        return AlreadyWaiting(wanted.course.title, there.place.key.section)
     try:
-        seats.check_all(there, now)
+        seats.check_all(there, one.now)
     except Refused as refusal:
         return refusal
-    return there
+    if given < section.open_seats:
+        return None if there.lines else Placed(wanted)
+    if not one.lines_up:
+        return there
+    if section.waiting + lined >= section.waitlist_capacity:
+        return WaitlistFull(wanted.course.title, section.section)
+    return Lined(wanted, section.waiting + lined + 1)
 
 
-async def _take(db: Database, session: Session, placed: Sequence[tuple[Boarder, Placed]]) -> None:
-    """Write the seats. Those of the sections come last: everybody else who wants one is waiting for these."""
-    if not placed:
+async def _write(db: Database, session: Session, judged: Sequence[tuple[Boarder, Verdict]]) -> None:
+    """Write the seats and places. Those of the sections come last: everybody else is waiting for these."""
+    placed = [(who, one.offer.course.credits) for who, one in judged if isinstance(one, Placed)]
+    lined = [who for who, one in judged if isinstance(one, Lined)]
+    if not placed and not lined:
         return
-    more = {(who.user_id, who.key.term): one.offer.course.credits for who, one in placed}
+    more = {(who.user_id, who.key.term): number for who, number in (*placed, *((who, 0) for who in lined))}
     await schedules.guard_all(db, more, session)
-    await enrollments.put_all(db, [(who.user_id, who.key, who.now) for who, _ in placed], session)
-    await events.add_all(db, [_event(who) for who, _ in placed], session)
-    if not await sections.take_seats(db, Counter(who.key for who, _ in placed), session):
+    if placed:
+        await enrollments.put_all(db, [(who.user_id, who.key, who.now) for who, _ in placed], session)
+    happened = [*(_event(who, "enroll") for who, _ in placed), *(_event(who, "join") for who in lined)]
+    await events.add_all(db, happened, session)
+    if placed and not await sections.take_seats(db, Counter(who.key for who, _ in placed), session):
         raise RuntimeError("A seat that was open in this transaction is gone.")
+    if lined:
+        await _line_up(db, session, lined)
 
 
-def _event(who: Boarder) -> Event:
-    return Event(who.now, who.user_id, who.user_id, "enroll", who.key.courseID, who.key.term, who.key.section)
+async def _line_up(db: Database, session: Session, lined: Sequence[Boarder]) -> None:
+    """Write the places, in the order of coming."""
+    ends: dict[SectionKey, int] = {}
+    for key, number in sorted(Counter(who.key for who in lined).items()):
+        last = await sections.join_queue(db, key, session, number)
+        if last is None:
+            raise RuntimeError("A place in line that was free in this transaction is gone.")
+        ends[key] = last - number
+    places = []
+    for who in lined:
+        ends[who.key] += 1
+        places.append(Waiting(who.user_id, who.key, ends[who.key], who.now))
+    await waitlist.add_all(db, places, session)
+
+
+def _event(who: Boarder, action: str) -> Event:
+    return Event(who.now, who.user_id, who.user_id, action, who.key.courseID, who.key.term, who.key.section)

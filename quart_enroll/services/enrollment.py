@@ -143,7 +143,7 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime, catalo
     if wanted.section.open_seats:
         if isinstance(boarded := await boarding.board(db, user_id, wanted.key, now), Placed):
             return boarded
-        if boarded is not None:
+        if isinstance(boarded, Standing):
             raise await _full(db, boarded, catalog)
         with suppress(SectionFull):
             return await change(db, user_id, now, [wanted.key], body, look=look)

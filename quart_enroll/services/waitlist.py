@@ -8,9 +8,10 @@ from quart_enroll.errors import AlreadyWaiting, NotWaiting, Refused, SectionFull
 from quart_enroll.models import SectionKey, Waiting, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import courses, sections, waitlist
-from quart_enroll.services import enrollment, rings, rules, seats, wishes
+from quart_enroll.services import boarding, enrollment, rings, rules, seats, wishes
+from quart_enroll.services.boarding import Lined
 from quart_enroll.services.rings import change
-from quart_enroll.services.seats import Change, Offer
+from quart_enroll.services.seats import Change, Offer, Placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,12 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
         return Joined(found, last, last)
 
     try:
+        if drop_if_enrolled is None:
+            match await boarding.board(db, user_id, wanted.key, now, lines_up=True):
+                case Lined(found, position):
+                    return Joined(found, position, position)
+                case Placed(found):
+                    return Joined(found, None, found.section.waiting)
         joined = await change(db, user_id, now, [wanted.key], body)
     except Refused as refusal:
         waiting = (

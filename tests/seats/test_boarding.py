@@ -1,6 +1,7 @@
-"""Seats for many in one transaction: each has what they would have had alone, and nobody waits for somebody else."""
+"""Seats and places for many in one transaction: each has what they would have had alone, and waits for nobody else."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from quart_enroll.models import SectionKey
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import schedules, sections
 from quart_enroll.services import boarding, turnstile
+from quart_enroll.services.boarding import Lined
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.seats import Placed
 from quart_enroll.services.waitlist import join
@@ -36,20 +38,44 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-async def board(db: Database, student: int, courseID: str, number: str = "01") -> str:
-    """Board, and return "ok", "full", "alone", or the code of the refusal."""
+@pytest.fixture
+def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many students were put in a line at a time."""
+    found: list[int] = []
+    join_queue = sections.join_queue
+
+    async def counting(db: Database, key: SectionKey, session: Session | None, number: int = 1) -> int | None:
+        found.append(number)
+        return await join_queue(db, key, session, number)
+
+    monkeypatch.setattr(sections, "join_queue", counting)
+    return found
+
+
+async def board(db: Database, student: int, courseID: str, number: str = "01", *, lines_up: bool = False) -> str:
+    """Board, and return "ok", "line" with the place, "full", "alone", or the code of the refusal."""
     try:
-        verdict = await boarding.board(db, student, SectionKey(FALL, courseID, number), NOW)
+        verdict = await boarding.board(db, student, SectionKey(FALL, courseID, number), NOW, lines_up=lines_up)
     except Refused as refusal:
         return refusal.code
-    if verdict is None:
-        return "alone"
-    return OK if isinstance(verdict, Placed) else "full"
+    match verdict:
+        case Placed():
+            return OK
+        case Lined(position=position):
+            return f"line {position}"
+        case None:
+            return "alone"
+    return "full"
 
 
 async def board_all(db: Database, *wanted: tuple[int, str]) -> list[str]:
     """Let all board at once, in this order."""
     return list(await asyncio.gather(*(board(db, *one) for one in wanted)))
+
+
+async def line_up_all(db: Database, *wanted: tuple[int, str]) -> list[str]:
+    """Let all board at once, in this order, who line up where there is no seat."""
+    return list(await asyncio.gather(*(board(db, *one, lines_up=True) for one in wanted)))
 
 
 async def test_who_comes_at_once_goes_together(db: Database, sizes: list[int]) -> None:
@@ -104,6 +130,62 @@ async def test_who_waits_in_a_line_goes_alone_and_leaves_it(db: Database, sizes:
     assert await outcome(enroll(db, BOB, wish("A", "02"), NOW)) == OK
     assert await line(db, section("A", 0).key) == []
     await assert_sound(db)
+
+
+async def test_who_lines_up_at_once_goes_together(db: Database, lengths: list[int]) -> None:
+    await found(db, term(), course("A"), section("A", 0))
+    joined = await asyncio.gather(*(join(db, student, wish("A"), NOW) for student in MANY))
+    assert sum(lengths) == 40
+    assert len(lengths) < 10
+    waiting = await line(db, section("A", 0).key)
+    assert sorted(waiting) == [*MANY]
+    assert [one.position for one in joined] == [waiting.index(student) + 1 for student in MANY]
+    await assert_sound(db)
+
+
+async def test_seats_come_before_places_in_line(db: Database, sizes: list[int], lengths: list[int]) -> None:
+    await found(db, term(), course("A"), course("B"), section("A", 2), section("B", 0))
+    wanted = [(ADA, "A"), (BOB, "B"), (CAY, "A"), (4, "A"), (5, "B"), (6, "A")]
+    assert await line_up_all(db, *wanted) == [OK, "line 1", OK, "line 1", "line 2", "line 2"]
+    assert (sizes, lengths) == ([2], [2, 2])
+    assert await line(db, section("A", 0).key) == [4, 6]
+    assert await line(db, section("B", 0).key) == [BOB, 5]
+    await assert_sound(db)
+
+
+async def test_of_more_than_a_line_takes_those_stand_in_it_who_came_first(db: Database) -> None:
+    await found(db, term(), course("A"), replace(section("A", 0), waitlist_capacity=3))
+    assert await line_up_all(db, (ADA, "A")) == ["line 1"]
+    said = await line_up_all(db, *((student, "A") for student in (BOB, CAY, 4, 5)))
+    assert said == ["line 2", "line 3", "waitlist_full", "waitlist_full"]
+    await assert_sound(db)
+
+
+async def test_one_who_may_not_line_up_stops_no_other(db: Database) -> None:
+    closed = replace(course("C"), prerequisites=("A",))
+    await found(db, term(), course("A"), closed, section("A", 0), section("C", 0))
+    said = await line_up_all(db, (ADA, "A"), (ADA, "A"), (BOB, "C"), (CAY, "D"), (4, "A"))
+    assert said == ["line 1", "already_waiting", "prerequisite_missing", "unknown_course", "line 2"]
+    await assert_sound(db)
+
+
+async def test_who_waits_elsewhere_may_line_up_but_goes_alone_to_a_seat(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), course("B"), course("C"), section("A", 0), section("B", 0), section("C", 9))
+    assert await line_up_all(db, (ADA, "A")) == ["line 1"]
+    assert await line_up_all(db, (ADA, "B"), (BOB, "B")) == ["line 1", "line 2"]
+    assert await line_up_all(db, (ADA, "C"), (BOB, "A")) == ["alone", "line 2"]
+    assert sizes == []
+    assert (await join(db, ADA, wish("C"), NOW)).position is None
+    await assert_sound(db)
+
+
+async def test_where_a_place_is_taken_wrongly_each_lines_up_alone(db: Database) -> None:
+    await found(db, term(), course("A"), section("A", 0))
+    await join(db, ADA, wish("A"), NOW)
+    await db.section.update_one({"courseID": "A"}, {"$set": {"queue_tail": 0}})
+    assert await line_up_all(db, (BOB, "A"), (CAY, "A")) == ["alone"] * 2
+    assert await together(join(db, student, wish("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
+    assert sorted(await line(db, section("A", 0).key)) == [ADA, BOB, CAY]
 
 
 async def test_two_clicks_are_one_seat(db: Database, sizes: list[int]) -> None:
