@@ -91,8 +91,9 @@ async def _at_once(whole: Whole, more: Headers, stream: HTTPStream, protocol: H1
     data = write(whole.framing).removesuffix(END) + lines + END
     if not suppress_body(stream.scope["method"], whole.status):
         data += write(h11.Data(data=whole.body))
-    await protocol.send(RawData(data=data + write(h11.EndOfMessage())))
-    stream.state = ASGIHTTPState.CLOSED
+    data += write(h11.EndOfMessage())
+    stream.state = ASGIHTTPState.CLOSED  # now, for nothing else may follow, though nobody waits until all of it is read
+    await protocol.send(RawData(data=data))
     if stream.config.accesslog is not None:
         answer: Any = {"type": "http.response.start", "status": whole.status, "headers": whole.headers}
         await stream.config.log.access(stream.scope, answer, time.time() - stream.start_time)

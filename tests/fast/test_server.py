@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import h11
@@ -44,14 +45,19 @@ REQUESTS = {
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-async def talk(app: App, said: bytes, config: Config) -> list[bytes | str]:
-    """Return what Hypercorn writes and does when a client says that and then waits, the time of day left out."""
+async def talk(app: App, said: bytes, config: Config, *, reads: bool = True) -> list[bytes | str]:
+    """Return what Hypercorn writes and does when a client says that and then waits, the time of day left out.
+
+    One that `reads` nothing lets whoever writes to it wait.
+    """
     heard: list[bytes | str] = []
 
     async def send(event: Event) -> None:
         match event:
             case RawData(data=data):
                 heard.append(bytes(data))
+                if not reads:
+                    await asyncio.Event().wait()
             case Updated(idle=True):
                 heard.append("idle")
             case Closed():
@@ -133,6 +139,16 @@ async def test_whoever_wants_lines_of_access_gets_them(caplog: pytest.LogCapture
         await talk(in_one_piece(PAGE), REQUESTS["a page"], config)
         await talk(in_three_pieces(PAGE), REQUESTS["a page"], config)
     assert [record.getMessage() for record in caplog.records] == ['200 "W/"one""'] * 2
+
+
+async def test_a_client_that_reads_too_slowly_gets_nothing_else() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await send_whole(PAGE, send)
+
+    [answer, what_then] = await talk(app, REQUESTS["a page"], Config(), reads=False)
+    assert (answer[:13], what_then) == (b"HTTP/1.1 200 ", "idle")
 
 
 def test_what_is_no_header_is_refused() -> None:
