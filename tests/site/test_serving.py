@@ -17,6 +17,7 @@ from tests.local import (
     PROJECT,
     QUART,
     SERVER,
+    Server,
     descendants,
     environment,
     is_locked,
@@ -88,8 +89,7 @@ def test_open_pages_are_let_go_when_every_process_is_told_to_stop(
 @pytest.mark.skipif(sys.platform != "linux", reason="finds what a worker knows in /proc")
 def test_workers_share_what_may_be_hashed_at_a_time(database: str, tmp_path: Path) -> None:
     with server(tmp_path / "log", WEB_CONCURRENCY=2, PASSWORD_THREADS=1, MONGO_URI=database) as site:
-        known = Path(f"/proc/{descendants(site.process.pid)[-1]}/environ").read_bytes().split(b"\0")
-        folder = Path(next(one for one in known if one.startswith(b"PASSWORD_SLOTS=")).decode().partition("=")[2])
+        folder = Path(known_to_a_worker(site)["PASSWORD_SLOTS"])
         mine = Slots(str(folder), 2)
         with site.connection() as connection:
             with mine.take(0), mine.take(1):  # one for each worker: now nobody else may
@@ -97,6 +97,12 @@ def test_workers_share_what_may_be_hashed_at_a_time(database: str, tmp_path: Pat
                 until(lambda: is_locked(folder / "door0") or is_locked(folder / "door1"))
             assert connection.getresponse().status == 303
     assert not folder.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds what a worker knows in /proc")
+def test_workers_take_the_memory_for_a_hash_in_large_pages(database: str, tmp_path: Path) -> None:
+    with server(tmp_path / "log", WEB_CONCURRENCY=2, MONGO_URI=database) as site:
+        assert known_to_a_worker(site)["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1"
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -119,6 +125,12 @@ def test_a_wrong_setting_ends_the_start_with_its_sentence(command: tuple[str, ..
 
 
 FROM_THE_SITE = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+
+
+def known_to_a_worker(site: Server) -> dict[str, str]:
+    """Return the environment of a worker."""
+    pairs = Path(f"/proc/{descendants(site.process.pid)[-1]}/environ").read_bytes().decode().split("\0")
+    return dict(pair.split("=", 1) for pair in pairs if pair)
 
 
 def registration(name: str) -> str:
