@@ -42,12 +42,16 @@ class Row:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Plan:
-    """One term of a student; with the week while it goes on. Equal to itself alone."""
+    """One term of a student; with the week while it goes on, and to link to while courses have a page for it.
+
+    Equal to itself alone.
+    """
 
     term: Term
     rows: Sequence[Row]
     lines: Sequence[Line]
     week: Drawing | None
+    linked_term: Term | None
 
     @property
     def credits(self) -> int | float:
@@ -115,7 +119,8 @@ def _plan(phase: Phase, found: Sequence[Held], waiting: Sequence[Place], offered
     rows = [_row(term, held, moment) for held in found if held.section.term == term.term]
     lines = [_line(place, offered) for place in waiting if place.waiting.key.term == term.term]
     entries = [*map(_enrolled, rows), *(entry for line in lines for entry in _waiting(line, offered))]
-    return Plan(term, rows, lines, week.draw(entries) if phase.goes_on and entries else None)
+    drawing = week.draw(entries) if phase.goes_on and entries else None
+    return Plan(term, rows, lines, drawing, term if moment < term.withdraw_deadline else None)
 
 
 def _row(term: Term, held: Held, moment: datetime) -> Row:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from quart_enroll.language import day_name, gettext
 from quart_enroll.services.week import Block, Conflict, Entry, Week, week
 
-HOUR = 4.5
-"""Height of an hour, in em: room for three lines in fifty minutes."""
+HOUR = 5
+"""Height of an hour, in em: room for four lines in fifty minutes."""
 
 HEAD = 2.25
 """Height of the names of the days, in em."""
@@ -41,14 +41,23 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Day:
+    """A day on which something meets, the earliest first."""
+
+    name: str
+    boxes: Sequence[Box]
+
+
+@dataclass(frozen=True, slots=True)
 class Drawing:
-    """A week: the picture (without boxes there is none), and beside it in words what it can't show to everybody."""
+    """A week: the picture (without boxes there is none), the same as a list of days, and in words the rest."""
 
     height: str
     days: Sequence[Mark]
     lines: Sequence[Mark]
     hours: Sequence[Mark]
     boxes: Sequence[Box]
+    listed: Sequence[Day]
     conflicts: Sequence[str]
     untimed: Sequence[str]
 
@@ -58,12 +67,15 @@ def draw(entries: Sequence[Entry]) -> Drawing:
     found = week(entries)
     clashing = {(entry.courseID, entry.status) for one in found.conflicts for entry in (one.one, one.other)}
     width = 100 / len(found.days)
+    boxes = [_box(found, block, clashing) for block in found.blocks]
+    by_day = [(day, [box for box in boxes if box.block.day == day]) for day in found.days]
     return Drawing(
         height=_em(_y(found, 60 * found.ends) + 0.5),
         days=[Mark(day_name(day), _percent((place + 0.5) * width)) for place, day in enumerate(found.days)],
         lines=[Mark(day, _percent(place * width)) for place, day in enumerate(found.days) if place],
         hours=[Mark(f"{hour:02}:00", _em(_y(found, 60 * hour))) for hour in range(found.begins, found.ends + 1)],
-        boxes=[_box(found, block, clashing) for block in found.blocks],
+        boxes=boxes,
+        listed=[Day(day_name(day), theirs) for day, theirs in by_day if theirs],
         conflicts=[_sentence(conflict) for conflict in found.conflicts],
         untimed=[_named(entry) for entry in found.untimed],
     )

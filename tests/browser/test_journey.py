@@ -94,7 +94,12 @@ async def test_the_visitor_chooses_dark_and_it_stays(address: str, page: Page) -
     await expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
 
-@pytest.mark.parametrize("width", [390, 1100, 1440])
+CUT = """() => [...document.querySelectorAll('.box-text')]
+  .filter(box => box.scrollHeight > box.clientHeight || box.scrollWidth > box.clientWidth).map(box => box.innerText)"""
+"""What stands in boxes of the week and is not all to be seen."""
+
+
+@pytest.mark.parametrize("width", [1000, 1440])
 async def test_the_week_is_drawn_as_the_times_say(address: str, page: Page, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": 800})
     await register(page, address)
@@ -110,11 +115,40 @@ async def test_the_week_is_drawn_as_the_times_say(address: str, page: Page, widt
     assert (waiting["y"] - first["y"]) / waiting["height"] == pytest.approx(180 / 75, rel=0.02)
     assert first["height"] / waiting["height"] == pytest.approx(50 / 75, rel=0.02)
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    await expect(page.locator(".is-waiting").first).to_contain_text("waiting")
+    await expect(page.locator(".box.is-waiting").first).to_contain_text("waiting")
+    assert await page.evaluate(CUT) == []
 
     await page.emulate_media(media="print", color_scheme="dark")
     fill = "getComputedStyle(document.querySelector('.is-enrolled > rect')).fill"
     assert await page.evaluate(fill) == "rgb(238, 238, 238)"  # paper is white, whatever the screen shows
     await expect(page.locator(".box").first).to_be_visible()
+    assert await page.evaluate(CUT) == []
     for hidden in (page.get_by_role("banner"), page.get_by_role("contentinfo"), page.get_by_role("button")):
         assert not any([await one.is_visible() for one in await hidden.all()])
+
+
+async def test_on_a_phone_the_week_is_a_list_of_its_days(address: str, page: Page) -> None:
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await register(page, address)
+    await page.goto(f"{address}/courses/Fall")
+    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
+    week = page.get_by_role("region", name="Your week")
+    await expect(page.locator(".week-picture")).to_be_hidden()
+    await expect(week.get_by_role("heading", level=4)).to_have_text(["Mon", "Wed", "Fri"])
+    await expect(week.locator("ul li").first).to_have_text("09:00–09:50 PYT 101 Hall 12", use_inner_text=False)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await week.get_by_role("link", name="PYT 101").first.click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("PYT 101 Fall 2026")
+
+
+async def test_the_header_stands_at_the_same_place_on_every_page(address: str, page: Page) -> None:
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await register(page, address)
+    await page.goto(f"{address}/courses/Fall")
+    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
+    places = set()
+    for path in ("/enrollment", "/", "/courses/Fall", "/plan", "/account"):
+        await page.goto(address + path)
+        place = await page.get_by_role("link", name="Quart Enroll").bounding_box()
+        places.add(place and (place["x"], place["y"]))
+    assert len(places) == 1

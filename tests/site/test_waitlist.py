@@ -112,7 +112,7 @@ async def test_a_freed_seat_goes_to_the_first_in_line_who_is_told_on_the_next_pa
     assert "alert-success" in page
     assert sentence not in await ada.read("/")
     assert sentence not in await bob.read("/")
-    assert "PHP 202<span" in await ada.read("/enrollment")
+    assert "PHP 202</a><span" in await ada.read("/enrollment")
 
 
 @pytest.mark.usefixtures("full")
