@@ -110,7 +110,7 @@ async def test_a_course_page_tells_a_student_what_is_missing(ada: Browser, db: D
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["1111"]}})
     page = await ada.read("/course/3333")
     assert "(you don’t have it yet)" in page
-    assert "PHP 202 needs 1111 from an earlier term." in page
+    assert "PHP 202 needs 1111 (PYT 101) from an earlier term." in page
 
 
 async def test_a_course_page_has_the_terms_of_the_course(anyone: Browser) -> None:

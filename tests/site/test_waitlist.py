@@ -243,3 +243,13 @@ async def test_a_page_that_is_fetched_in_advance_takes_no_notice_away(ada: Brows
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     await ada.get("/", headers={"Sec-Purpose": "prefetch"})
     assert "A seat became free" in await text(await ada.get("/"))
+
+
+@pytest.mark.usefixtures("full")
+async def test_who_lacks_a_prerequisite_by_then_reads_what_it_is_called(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await ada.post("/waitlist", form=PHP)
+    await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    assert "PHP 202 needs 2222 (JAV 201) from an earlier term." in await ada.read("/enrollment")
