@@ -8,8 +8,8 @@ from playwright.async_api import Page, expect
 from quart_enroll.models import Wish
 from quart_enroll.mongo import Database
 from quart_enroll.services import enrollment
-from tests.browser.student import register
-from tests.people import ADA, BOB, PASSWORD
+from tests.browser.student import register, sign_in
+from tests.people import ADA, BOB, PASSWORD, RITA
 
 
 async def test_wait_in_line_and_get_the_seat_that_comes(address: str, db: Database, page: Page) -> None:
@@ -152,3 +152,26 @@ async def test_the_header_stands_at_the_same_place_on_every_page(address: str, p
         place = await page.get_by_role("link", name="Quart Enroll").bounding_box()
         places.add(place and (place["x"], place["y"]))
     assert len(places) == 1
+
+
+PLACEHOLDER = """box => {
+  const text = document.createElement("canvas").getContext("2d"), of = getComputedStyle(box)
+  text.font = `${getComputedStyle(box, "::placeholder").fontSize} ${of.fontFamily}`
+  return text.measureText(box.placeholder).width <= box.clientWidth - 2 * parseFloat(of.paddingLeft)
+}"""
+
+
+async def test_on_a_phone_all_can_be_read_of_what_to_search_for(address: str, page: Page) -> None:
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await page.goto(f"{address}/courses/Fall")
+    assert await page.get_by_role("searchbox").evaluate(PLACEHOLDER)
+
+
+async def test_the_registrar_finds_a_student_while_typing(address: str, page: Page) -> None:
+    await sign_in(page, address, RITA)
+    await page.get_by_role("link", name="Students").click()
+    await expect(page.get_by_text("2 students")).to_be_visible()
+    await page.get_by_role("searchbox").press_sequentially("okaf")
+    await expect(page.get_by_text("1 student found")).to_be_visible()
+    await expect(page.get_by_role("row")).to_have_count(2)  # with that of the names of columns
+    await expect(page).to_have_url(f"{address}/user?q=okaf")
