@@ -12,6 +12,9 @@ from quart_enroll.services.week import Block, Conflict, Entry, Week, week
 HOUR = 5
 """Height of an hour, in em: room for four lines in fifty minutes."""
 
+NARROW_HOUR = 6
+"""The same where meetings stand side by side: each word has a line of its own, and a room two."""
+
 HEAD = 2.25
 """Height of the names of the days, in em."""
 
@@ -50,7 +53,10 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A week: the picture (without boxes there is none), the same as a list of days, and in words the rest."""
+    """A week: the picture (without boxes there is none), the same as a list of days, and in words the rest.
+
+    `lanes` says how many boxes stand side by side at most.
+    """
 
     height: str
     days: Sequence[Mark]
@@ -60,6 +66,7 @@ class Drawing:
     listed: Sequence[Day]
     conflicts: Sequence[str]
     untimed: Sequence[str]
+    lanes: int
 
 
 def draw(entries: Sequence[Entry]) -> Drawing:
@@ -78,6 +85,7 @@ def draw(entries: Sequence[Entry]) -> Drawing:
         listed=[Day(day_name(day), theirs) for day, theirs in by_day if theirs],
         conflicts=[_sentence(conflict) for conflict in found.conflicts],
         untimed=[_named(entry) for entry in found.untimed],
+        lanes=found.lanes,
     )
 
 
@@ -89,7 +97,7 @@ def _box(found: Week, block: Block, clashing: set[tuple[str, str]]) -> Box:
         x=_percent(found.days.index(block.day) * width + block.lane * lane),
         y=_em(_y(found, block.start)),
         width=_percent(lane),
-        height=_em((block.end - block.start) / 60 * HOUR),
+        height=_em((block.end - block.start) / 60 * _hour(found)),
         clashes=block.lanes > 1 and (block.entry.courseID, block.entry.status) in clashing,
     )
 
@@ -115,7 +123,11 @@ def _named(entry: Entry) -> str:
 
 
 def _y(found: Week, minute: int) -> float:
-    return HEAD + (minute / 60 - found.begins) * HOUR
+    return HEAD + (minute / 60 - found.begins) * _hour(found)
+
+
+def _hour(found: Week) -> float:
+    return HOUR if found.lanes == 1 else NARROW_HOUR
 
 
 def _em(number: float) -> str:

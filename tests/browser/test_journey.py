@@ -8,8 +8,8 @@ from playwright.async_api import Page, expect
 from quart_enroll.models import Wish
 from quart_enroll.mongo import Database
 from quart_enroll.services import enrollment
-from tests.browser.student import register, sign_in
-from tests.people import ADA, BOB, PASSWORD, RITA
+from tests.browser.student import heard, register, sign_in
+from tests.people import ADA, BOB, PASSWORD, RITA, teach
 
 
 async def test_wait_in_line_and_get_the_seat_that_comes(address: str, db: Database, page: Page) -> None:
@@ -99,7 +99,7 @@ CUT = """() => [...document.querySelectorAll('.box-text')]
 """What stands in boxes of the week and is not all to be seen."""
 
 
-@pytest.mark.parametrize("width", [1000, 1440])
+@pytest.mark.parametrize("width", [1100, 1440])
 async def test_the_week_is_drawn_as_the_times_say(address: str, page: Page, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": 800})
     await register(page, address)
@@ -175,3 +175,28 @@ async def test_the_registrar_finds_a_student_while_typing(address: str, page: Pa
     await expect(page.get_by_text("1 student found")).to_be_visible()
     await expect(page.get_by_role("row")).to_have_count(2)  # with that of the names of columns
     await expect(page).to_have_url(f"{address}/user?q=okaf")
+
+
+@pytest.mark.parametrize(("more", "pictured"), [(1, True), (2, False)])
+async def test_of_courses_at_one_time_all_can_be_read(
+    address: str, page: Page, db: Database, more: int, pictured: bool
+) -> None:
+    """Two stand side by side; where even more do, or on paper, the week is the list of its days."""
+    await page.set_viewport_size({"width": 1100, "height": 800})
+    await register(page, address)
+    for number in range(more):
+        await teach(db, f"B10{number}", f"BIO 10{number}")
+    await heard(db, address)
+    for name in ("PYT 101, section 01", *(f"BIO 10{number}, section 01" for number in range(more))):
+        await page.goto(f"{address}/courses/Fall")
+        await page.get_by_role("button", name=f"Enroll in {name}").click()
+    at_one_time = [{"days": "MWFSU", "start": "09:00", "end": "09:50"}]
+    moved = {"meetings": at_one_time, "room": "Kollwitz House 206"}
+    await db.section.update_many({"courseID": {"$regex": "^B10"}}, {"$set": moved})
+    await heard(db, address)
+    await page.goto(f"{address}/enrollment")
+    picture, days = page.locator(".week-picture"), page.locator(".week-days")
+    assert [await one.is_visible() for one in (picture, days)] == [pictured, not pictured]
+    assert await page.evaluate(CUT) == []
+    await page.emulate_media(media="print")
+    assert [await one.is_visible() for one in (picture, days)] == [False, True]
