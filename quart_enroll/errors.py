@@ -196,11 +196,20 @@ class WaitlistFull(Refused):
 
 
 class TimeConflict(Refused):
+    """`clashes` are the titles of all courses that are in the way, each with when it is."""
+
     code = "time_conflict"
 
-    def __init__(self, title: str, other: str, when: Sentence) -> None:
+    def __init__(self, title: str, clashes: Sequence[tuple[str, Sentence]]) -> None:
         super().__init__(
-            Sentence("%(title)s meets at the same time as %(other)s: %(when)s.", title=title, other=other, when=when)
+            together(
+                [
+                    Sentence(
+                        "%(title)s meets at the same time as %(other)s: %(when)s.", title=title, other=other, when=when
+                    )
+                    for other, when in clashes
+                ]
+            )
         )
 
 
@@ -220,12 +229,16 @@ class CreditLimit(Refused):
 
 
 class PrerequisiteMissing(Refused):
+    """`missing` are courseIDs, `names` what to call them."""
+
     code = "prerequisite_missing"
 
-    def __init__(self, title: str, missing: Sequence[str]) -> None:
+    def __init__(self, title: str, missing: Sequence[str], names: Sequence[str]) -> None:
         super().__init__(
-            Sentence("%(title)s needs %(missing)s from an earlier term.", title=title, missing=tuple(missing))
+            Sentence("%(title)s needs %(missing)s from an earlier term.", title=title, missing=tuple(names))
         )
+        self.title = title
+        self.missing = missing
 
 
 class CorequisitesWouldGo(Refused):

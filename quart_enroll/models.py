@@ -89,7 +89,8 @@ class Course:
     """A catalog entry; `term` names the seasons in which it is taught: "Fall, Spring".
 
     A student needs the `prerequisites` from an earlier term; who gives back a course gives back what has it
-    among its `corequisites`.
+    among its `corequisites`. `needs` is what the prerequisites are called, in their order; only the catalog in memory
+    knows it.
     """
 
     courseID: str
@@ -100,6 +101,12 @@ class Course:
     subject: str = ""
     prerequisites: tuple[str, ...] = ()
     corequisites: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The number and the title; the title alone where it is the number."""
+        return self.title if self.title.replace(" ", "") == self.courseID else f"{self.courseID} ({self.title})"
 
 
 @dataclass(frozen=True, slots=True)

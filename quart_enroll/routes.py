@@ -28,6 +28,7 @@ from quart_enroll.pages import (
     passwords,
     plan,
     privacy,
+    students,
     tokens,
     waitlist,
 )
@@ -87,7 +88,7 @@ ROUTES = [
     Route("/account/tokens/end", "token_end", tokens.end, POST),
     Route("/language", "language", languages.choose, POST),
     Route("/help", "help", help.help_page),
-    Route("/user", "user", accounts.user),
+    Route("/user", "user", students.user),
     Route("/api/", "api", api.api),
     Route("/api/<idx>", "api", api.api),
     Route("/api/v1/terms", "v1_terms", catalog.terms),

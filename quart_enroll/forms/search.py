@@ -92,6 +92,22 @@ class SearchForm(Form):
         }
 
 
+class StudentForm(Form):
+    """What the registrar looks for among the students."""
+
+    q = StringField(lazy("Search"))
+
+    @classmethod
+    def from_address(cls, address: MultiDict[str, str]) -> "StudentForm":
+        """Fill in the form; of what is too long the rest does not count."""
+        return cls(MultiDict({"q": address.get("q", "")[:LONGEST]}))
+
+    @property
+    def words(self) -> list[str]:
+        """The words that are looked for, each once."""
+        return list(dict.fromkeys((self.q.data or "").replace("\0", " ").split()))
+
+
 _FIELDS = {"words": "q"} | {name: name for name in ("subject", "days", "time", "credits", "open", "sort")}
 """The field of the form for each fact of a search."""
 

@@ -1,4 +1,4 @@
-"""Register, sign in, sign out; and the registrar's list of students."""
+"""Register, sign in, sign out."""
 
 from datetime import datetime
 
@@ -14,7 +14,6 @@ from quart_enroll.language import gettext
 from quart_enroll.models import Credentials
 from quart_enroll.pages.refusals import Page, on_top, please_wait
 from quart_enroll.rendering import render, spoken
-from quart_enroll.repositories import users
 from quart_enroll.services import accounts, limits
 
 
@@ -73,11 +72,6 @@ async def logout() -> bytes | Response:
         await auth.end()
         await flash(gettext("You are signed out."), "info")
     return redirect(url_for("index"), 303)
-
-
-@auth.registrar_required
-async def user() -> bytes:
-    return render("user.html", user=True, users=await users.find_students(database()))
 
 
 async def _register(form: RegisterForm) -> Credentials:

@@ -4,7 +4,14 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from quart_enroll.errors import AlreadyEnrolled, AlreadyWaiting, Refused, TimeConflict, WaitlistFull
+from quart_enroll.errors import (
+    AlreadyEnrolled,
+    AlreadyWaiting,
+    PrerequisiteMissing,
+    Refused,
+    TimeConflict,
+    WaitlistFull,
+)
 from quart_enroll.language import gettext
 from quart_enroll.models import Course, Held, Section, SectionKey, Term
 from quart_enroll.pages.standing import Standing
@@ -60,7 +67,7 @@ def swaps(term: Term, course: Course, choice: Choice, mine: Standing, now: datet
     """Return the student's other courses in whose stead the section would fit, but for that of the choice's button."""
     section = choice.section
     offered = choice.button.fields if choice.button else {}
-    if not term.is_open(now) or not _has_room(section, mine) or mine.place(section.key):
+    if not term.is_open(now) or not _has_room(section, mine) or mine.place(section.key) or _lacks(term, course, mine):
         return []
     others = [] if any(one.section.key == section.key for one in mine.enrolled) else mine.enrolled
     return [
@@ -196,6 +203,15 @@ def waiting_in_words(position: int, of: int) -> str:
 
 def _named(key: SectionKey) -> dict[str, str]:
     return {"courseID": key.courseID, "term": key.term, "section": key.section}
+
+
+def _lacks(term: Term, course: Course, mine: Standing) -> bool:
+    """Tell whether the student has not taken what the course needs: then nothing that is given back helps."""
+    try:
+        rules.check_prerequisites(course, term, mine.taken or ())
+    except PrerequisiteMissing:
+        return True
+    return False
 
 
 def _has_room(section: Section, mine: Standing) -> bool:

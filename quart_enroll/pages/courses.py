@@ -3,17 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar
-from urllib.parse import urlencode
 
-from quart import current_app, request, url_for
-from werkzeug.datastructures import MultiDict
+from quart import current_app, request
 
 from quart_enroll import auth
 from quart_enroll.context import catalog, now
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.models import Term
 from quart_enroll.pages import standing
+from quart_enroll.pages.paging import Page, address, page_of, wanted
 from quart_enroll.pages.remembered import remembered
 from quart_enroll.pages.rows import Common, Row, common, since
 from quart_enroll.pages.rows import rows as own_rows
@@ -28,18 +26,6 @@ from quart_enroll.services.catalog import Catalog, Found
 
 PAGE = 25
 """Courses on a page."""
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Page(Generic[T]):
-    """Some of many: page `number` of `last`, from 1. Equal to itself alone."""
-
-    items: Sequence[T]
-    number: int
-    last: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +90,7 @@ async def courses(term: str | None = None) -> bytes:
         window=closed,
         look=look,
         page=page,
-        address=_address,
+        address=address,
         looser=[] if rows else await _looser(offered, chosen, look),
     )
 
@@ -159,23 +145,9 @@ def _in_common(term: Term, begun: datetime, found: Sequence[Found], shown: Shown
 
 def _page_wanted(total: int) -> tuple[int, int]:
     """Return the number of the page that is asked for, from 1 to the last one, and how many courses one has."""
-    given = request.args.get("page", "")
-    number = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 1
     # A school's own template knows no pages: it gets everything.
     size = total if is_overridden("courses.html") else PAGE
-    return min(max(1, number), last_page(total, size)), size
-
-
-def last_page(total: int, size: int) -> int:
-    """Return the number of the last page of so many things."""
-    return max(1, -(-total // max(1, size)))
-
-
-def page_of(items: Sequence[T], number: int, size: int) -> Page[T]:
-    """Return that page; past the last one, the last."""
-    last = last_page(len(items), size)
-    number = min(number, last)
-    return Page(items[(number - 1) * size : number * size], number, last, len(items))
+    return wanted(total, size), size
 
 
 async def _looser(offered: Catalog, term: Term, look: Look) -> list[Looser]:
@@ -187,16 +159,5 @@ async def _looser(offered: Catalog, term: Term, look: Look) -> list[Looser]:
         if look.form.fits.data and name != "fits":
             found = search.fitting(found, term, mine.enrolled)
         if found:
-            looser.append(Looser(label, len(found), _address(**{name: None})))
+            looser.append(Looser(label, len(found), address(**{name: None})))
     return looser
-
-
-def _address(**changed: Any) -> str:
-    """Return the address of this page with other values; None takes one out. The page number never stays."""
-    kept = MultiDict((name, value) for name, value in request.args.items(multi=True) if value and name != "page")
-    for name, value in changed.items():
-        kept.poplist(name)
-        if value is not None:
-            kept[name] = str(value)
-    path = url_for("courses", **(request.view_args or {}))
-    return f"{path}?{urlencode(list(kept.items(multi=True)))}" if kept else path

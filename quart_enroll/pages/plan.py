@@ -182,13 +182,14 @@ def _rows(term: Term, found: Sequence[tuple[Planned, Offer]], mine: Standing, mo
     rows = []
     for (planned, offer), troubles in zip(found, against, strict=True):
         [choice] = choices.of_course(term, offer.course, [offer.section], mine, moment)
-        because = str(planned.because or "") if planned.because not in troubles and choice.state != "enrolled" else ""
+        said = [str(trouble) for trouble in troubles]
+        because = str(planned.because or "") if choice.state != "enrolled" else ""
         rows.append(
             Row(
                 offer.course,
                 choice,
-                [str(trouble) for trouble in troubles],
-                because,
+                said,
+                because if because not in " ".join(said) else "",
                 _remove(planned, offer.course),
                 _up(planned, offer, found),
                 [one for one in (choice.button, choice.aside) if one and one.endpoint in INSTEAD],

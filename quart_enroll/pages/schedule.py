@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from quart_enroll.context import catalog, now, seats
-from quart_enroll.models import Held, ScheduledCourse, SectionKey, Term, User
+from quart_enroll.errors import CreditLimit
+from quart_enroll.language import gettext
+from quart_enroll.models import Held, ScheduledCourse, SectionKey, Term, User, Waiting
 from quart_enroll.pages import alerts, calendar, week
 from quart_enroll.pages.choices import Button, drop_button, leave_button, waiting_in_words
 from quart_enroll.pages.remembered import remembered
@@ -23,13 +25,17 @@ from quart_enroll.services.week import Entry
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A place in a waitlist, with the titles of the courses that it is about."""
+    """A place in a waitlist, with the titles of the courses that it is about.
+
+    `passed_over` says why a seat would go to the next, before one has come; afterwards the place itself says so.
+    """
 
     place: Place
     words: str
     title: str
     instead_of: str
     button: Button
+    passed_over: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +48,17 @@ class Row:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Plan:
-    """One term of a student; with the week while it goes on. Equal to itself alone."""
+    """One term of a student; with the week while it goes on, and to link to while courses have a page for it.
+
+    `too_many` says that not all seats may be had for which the student waits. Equal to itself alone.
+    """
 
     term: Term
     rows: Sequence[Row]
     lines: Sequence[Line]
     week: Drawing | None
+    linked_term: Term | None
+    too_many: str
 
     @property
     def credits(self) -> int | float:
@@ -112,10 +123,15 @@ def _plans(
 
 def _plan(phase: Phase, found: Sequence[Held], waiting: Sequence[Place], offered: Catalog) -> Plan:
     term, moment = phase.term, phase.begun
-    rows = [_row(term, held, moment) for held in found if held.section.term == term.term]
-    lines = [_line(place, offered) for place in waiting if place.waiting.key.term == term.term]
+    theirs = [held for held in found if held.section.term == term.term]
+    enrolled = [held for held in theirs if held.status == "enrolled"]
+    places = [place for place in waiting if place.waiting.key.term == term.term]
+    rows = [_row(term, held, moment) for held in theirs]
+    lines = [_line(phase, place, enrolled, offered) for place in places]
     entries = [*map(_enrolled, rows), *(entry for line in lines for entry in _waiting(line, offered))]
-    return Plan(term, rows, lines, week.draw(entries) if phase.goes_on and entries else None)
+    drawing = week.draw(entries) if phase.goes_on and entries else None
+    linked_term = term if moment < term.withdraw_deadline else None
+    return Plan(term, rows, lines, drawing, linked_term, _too_many(phase, lines, enrolled, offered))
 
 
 def _row(term: Term, held: Held, moment: datetime) -> Row:
@@ -123,11 +139,45 @@ def _row(term: Term, held: Held, moment: datetime) -> Row:
     return Row(course, drop_button(term, course, held.section.waiting, moment) if held.status == "enrolled" else None)
 
 
-def _line(place: Place, offered: Catalog) -> Line:
+def _line(phase: Phase, place: Place, enrolled: Sequence[Held], offered: Catalog) -> Line:
     key = place.waiting.key
     title = _title(key.courseID, offered)
     words, instead_of = waiting_in_words(place.position, place.of), place.waiting.drop_if_enrolled or ""
-    return Line(place, words, title, _title(instead_of, offered), leave_button(key, title))
+    over = "" if place.waiting.skipped_because else _passed_over(phase, place.waiting, enrolled, offered)
+    return Line(place, words, title, _title(instead_of, offered), leave_button(key, title), over)
+
+
+def _passed_over(phase: Phase, waiting: Waiting, enrolled: Sequence[Held], offered: Catalog) -> str:
+    """Return what to tell who could not take the seat for its credits, by the rule that is asked when one comes."""
+    course = offered.find(waiting.key.courseID)
+    try:
+        if course and phase.term.promotes(phase.begun):
+            rules.check_credits(
+                phase.term, course, [one for one in enrolled if one.courseID != waiting.drop_if_enrolled]
+            )
+    except CreditLimit as refusal:
+        return gettext(
+            "A seat that comes now would go to the next in line: %(because)s You keep your place.", because=refusal.why
+        )
+    return ""
+
+
+def _too_many(phase: Phase, lines: Sequence[Line], enrolled: Sequence[Held], offered: Catalog) -> str:
+    """Return what to tell who can take each of the seats but not all of them; who has read it of one knows it."""
+    if any(line.passed_over or line.place.waiting.skipped_because for line in lines):
+        return ""
+    given_back = {line.place.waiting.drop_if_enrolled for line in lines}
+    courses = [one.course for one in enrolled if one.courseID not in given_back]
+    courses += [course for line in lines if (course := offered.find(line.place.waiting.key.courseID))]
+    credits, term = sum(course.credits for course in courses), phase.term
+    if round(credits, 2) <= term.max_credits or not term.promotes(phase.begun):
+        return ""
+    return gettext(
+        "With all that you wait for you would have %(credits)s credits, and the limit is %(limit)s: "
+        "a seat beyond it goes to the next in line, and you keep your place.",
+        credits=credits,
+        limit=term.max_credits,
+    )
 
 
 def _title(courseID: str, offered: Catalog) -> str:

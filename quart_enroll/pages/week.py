@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from quart_enroll.language import day_name, gettext
 from quart_enroll.services.week import Block, Conflict, Entry, Week, week
 
-HOUR = 4.5
-"""Height of an hour, in em: room for three lines in fifty minutes."""
+HOUR = 5
+"""Height of an hour, in em: room for four lines in fifty minutes."""
+
+NARROW_HOUR = 6
+"""The same where meetings stand side by side: each word has a line of its own, and a room two."""
 
 HEAD = 2.25
 """Height of the names of the days, in em."""
@@ -41,16 +44,29 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Day:
+    """A day on which something meets, the earliest first."""
+
+    name: str
+    boxes: Sequence[Box]
+
+
+@dataclass(frozen=True, slots=True)
 class Drawing:
-    """A week: the picture (without boxes there is none), and beside it in words what it can't show to everybody."""
+    """A week: the picture (without boxes there is none), the same as a list of days, and in words the rest.
+
+    `lanes` says how many boxes stand side by side at most.
+    """
 
     height: str
     days: Sequence[Mark]
     lines: Sequence[Mark]
     hours: Sequence[Mark]
     boxes: Sequence[Box]
+    listed: Sequence[Day]
     conflicts: Sequence[str]
     untimed: Sequence[str]
+    lanes: int
 
 
 def draw(entries: Sequence[Entry]) -> Drawing:
@@ -58,14 +74,18 @@ def draw(entries: Sequence[Entry]) -> Drawing:
     found = week(entries)
     clashing = {(entry.courseID, entry.status) for one in found.conflicts for entry in (one.one, one.other)}
     width = 100 / len(found.days)
+    boxes = [_box(found, block, clashing) for block in found.blocks]
+    by_day = [(day, [box for box in boxes if box.block.day == day]) for day in found.days]
     return Drawing(
         height=_em(_y(found, 60 * found.ends) + 0.5),
         days=[Mark(day_name(day), _percent((place + 0.5) * width)) for place, day in enumerate(found.days)],
         lines=[Mark(day, _percent(place * width)) for place, day in enumerate(found.days) if place],
         hours=[Mark(f"{hour:02}:00", _em(_y(found, 60 * hour))) for hour in range(found.begins, found.ends + 1)],
-        boxes=[_box(found, block, clashing) for block in found.blocks],
+        boxes=boxes,
+        listed=[Day(day_name(day), theirs) for day, theirs in by_day if theirs],
         conflicts=[_sentence(conflict) for conflict in found.conflicts],
         untimed=[_named(entry) for entry in found.untimed],
+        lanes=found.lanes,
     )
 
 
@@ -77,7 +97,7 @@ def _box(found: Week, block: Block, clashing: set[tuple[str, str]]) -> Box:
         x=_percent(found.days.index(block.day) * width + block.lane * lane),
         y=_em(_y(found, block.start)),
         width=_percent(lane),
-        height=_em((block.end - block.start) / 60 * HOUR),
+        height=_em((block.end - block.start) / 60 * _hour(found)),
         clashes=block.lanes > 1 and (block.entry.courseID, block.entry.status) in clashing,
     )
 
@@ -103,7 +123,11 @@ def _named(entry: Entry) -> str:
 
 
 def _y(found: Week, minute: int) -> float:
-    return HEAD + (minute / 60 - found.begins) * HOUR
+    return HEAD + (minute / 60 - found.begins) * _hour(found)
+
+
+def _hour(found: Week) -> float:
+    return HOUR if found.lanes == 1 else NARROW_HOUR
 
 
 def _em(number: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import IndexModel, UpdateOne
 
 from quart_enroll.models import Course
-from quart_enroll.mongo import Database, Session
+from quart_enroll.mongo import Database, Document, Session
 
 INDEXES = [IndexModel("courseID", unique=True)]
 
@@ -43,6 +43,13 @@ async def find_all(db: Database, session: Session | None = None) -> list[Course]
     return [to_course(document) async for document in db.course.find(NAMED, session=session).sort("courseID")]
 
 
+async def names(db: Database, courseIDs: Sequence[str], session: Session | None = None) -> list[str]:
+    """Return what these courses are called; one that is gone by its number."""
+    found = db.course.find({"courseID": {"$in": list(courseIDs)}}, session=session)
+    known = {course.courseID: course.name for course in [to_course(document) async for document in found]}
+    return [known.get(courseID, courseID) for courseID in courseIDs]
+
+
 async def is_empty(db: Database) -> bool:
     """Tell whether the catalog has no course at all."""
     return await db.course.find_one({}, {"_id": 1}) is None
@@ -50,7 +57,7 @@ async def is_empty(db: Database) -> bool:
 
 async def put_all(db: Database, courses: Sequence[Course], session: Session) -> tuple[int, int]:
     """Store each course under its courseID; return how many were added and how many changed."""
-    writes = [UpdateOne({"courseID": course.courseID}, {"$set": asdict(course)}, upsert=True) for course in courses]
+    writes = [UpdateOne({"courseID": course.courseID}, {"$set": to_row(course)}, upsert=True) for course in courses]
     result = await db.course.bulk_write(writes, session=session)
     return result.upserted_count, result.modified_count
 
@@ -67,6 +74,11 @@ def to_course(document: Mapping[str, Any]) -> Course:
         prerequisites=_names(document.get("prerequisites")),
         corequisites=_names(document.get("corequisites")),
     )
+
+
+def to_row(course: Course) -> Document:
+    """Return the course as a row; what others are called stands in their own."""
+    return {name: fact for name, fact in asdict(course).items() if name != "needs"}
 
 
 def _names(stored: Any) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from quart_enroll.models import Course, Credentials, Event, Section, SectionKey, Term, Waiting
 from quart_enroll.mongo import Database, Document, Session
+from quart_enroll.repositories import courses
 from quart_enroll.repositories.terms import to_document
 from quart_enroll.repositories.users import to_row
 
@@ -52,7 +53,7 @@ async def put(db: Database, school: School, session: Session) -> None:
 def _rows(school: School) -> dict[str, list[Document]]:
     return {
         "term": [to_document(term) for term in school.terms],
-        "course": [asdict(course) for course in school.courses],
+        "course": [courses.to_row(course) for course in school.courses],
         "section": [asdict(section) | {"queue_tail": section.waiting} for section in school.sections],
         "user": [to_row(one.user) | {"password": one.password} for one in school.people],
         "enrollment": [

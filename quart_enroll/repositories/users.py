@@ -1,5 +1,6 @@
 """The collection `user`, and the counter that numbers its people."""
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -52,6 +53,9 @@ SHOWN = {"_id": 0, "user_id": 1, "email": 1, "first_name": 1, "last_name": 1, "r
 
 WITH_PASSWORD = SHOWN | {"password": 1, "password_changes": 1}
 
+LONGEST_NUMBER = 18
+"""Digits of a number that the database can hold whatever they are."""
+
 NUMBERED = {"user_id": {"$type": "number", "$gte": 0}}
 """Users as they should be; `upgrade-db` lists those whose user_id is something else."""
 
@@ -93,10 +97,36 @@ def any_case(email: str) -> str:
     return unicodedata.normalize("NFKC", email).casefold()
 
 
-async def find_students(db: Database) -> list[User]:
-    """Return all students in the order of their numbers."""
-    students = NUMBERED | {"role": {"$ne": "registrar"}}
-    return [to_user(document) async for document in db.user.find(students, SHOWN).sort("user_id")]
+async def count_students(db: Database, words: Sequence[str] = ()) -> int:
+    """Return how many students there are, or have all these words in name, address or number.
+
+    This looks at every student: 30 ms for 20,000, and like any question no longer than DATABASE_TIMEOUT.
+    """
+    return int(await db.user.count_documents(students(words)))
+
+
+async def find_students(db: Database, words: Sequence[str] = (), *, skip: int = 0, most: int = 0) -> list[User]:
+    """Return these students in the order of their numbers: past the first ones, `most` at most, all of them for 0.
+
+    It looks at all up to the last one that is shown, at most as many as `count_students`.
+    """
+    found = db.user.find(students(words), SHOWN).sort("user_id").skip(skip).limit(most)
+    return [to_user(document) async for document in found]
+
+
+def students(words: Sequence[str]) -> Document:
+    """Return the filter of the students who have all these words."""
+    everybody: Document = NUMBERED | {"role": {"$ne": "registrar"}}
+    return everybody | {"$and": [_has(word) for word in words]} if words else everybody
+
+
+def _has(word: str) -> Document:
+    """Return the filter of who has the word in a name or the address, in whatever case, or as the number."""
+    like = {"$regex": re.escape(word), "$options": "i"}
+    either: list[Document] = [{name: like} for name in ("last_name", "first_name", "email")]
+    if word.isascii() and word.isdigit() and len(word) <= LONGEST_NUMBER:
+        either.append({"user_id": int(word)})
+    return {"$or": either}
 
 
 async def add(db: Database, user: User, password: str) -> None:

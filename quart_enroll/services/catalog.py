@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -17,6 +17,17 @@ class Found:
 
     course: Course
     sections: tuple[Section, ...]
+
+
+def with_names(courses: Sequence[Course]) -> tuple[Course, ...]:
+    """Return all courses, each with what its prerequisites are called."""
+    names = {course.courseID: course.name for course in courses}
+    return tuple(
+        replace(course, needs=tuple(names.get(one, one) for one in course.prerequisites))
+        if course.prerequisites
+        else course
+        for course in courses
+    )
 
 
 @dataclass(frozen=True, eq=False)

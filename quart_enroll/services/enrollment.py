@@ -198,10 +198,10 @@ def _can_wait(section: Section) -> bool:
 
 
 async def refused(db: Database, user_id: int, action: str, key: SectionKey, now: datetime, refusal: Refused) -> Refused:
-    """Record a refusal that the student may dispute, and return it."""
+    """Record a refusal that the student may dispute, and return it as it is told."""
     if not isinstance(refusal, UNDISPUTED):
         await seats.record(Change(db, None, now, user_id), user_id, action, key, result=refusal.code)
-    return refusal
+    return await seats.named(db, refusal)
 
 
 def _enrolled(held: Sequence[Held], course: Course, term: Term) -> Held:

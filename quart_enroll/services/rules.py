@@ -47,10 +47,10 @@ def check_fits(term: Term, course: Course, section: Section, held: Iterable[Held
 
 
 def check_times(course: Course, section: Section, enrolled: Iterable[Held]) -> None:
-    """Raise TimeConflict with the first course that meets when the section does."""
-    for one in enrolled:
-        if when := overlap(section, one.section):
-            raise TimeConflict(course.title, one.course.title, when.when)
+    """Raise TimeConflict with all courses that meet when the section does."""
+    clashes = [(one.course.title, when.when) for one in enrolled if (when := overlap(section, one.section))]
+    if clashes:
+        raise TimeConflict(course.title, clashes)
 
 
 def check_credits(term: Term, course: Course, enrolled: Iterable[Held]) -> None:
@@ -66,7 +66,8 @@ def check_prerequisites(course: Course, term: Term, taken: Iterable[tuple[str, T
         return
     earlier = {courseID for courseID, when in taken if when.order < term.order}
     if missing := [courseID for courseID in course.prerequisites if courseID not in earlier]:
-        raise PrerequisiteMissing(course.title, missing)
+        names = dict(zip(course.prerequisites, course.needs, strict=False))
+        raise PrerequisiteMissing(course.title, missing, [names.get(courseID, courseID) for courseID in missing])
 
 
 def overlap(one: Section, other: Section) -> Meeting | None:

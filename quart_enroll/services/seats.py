@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from quart_enroll.errors import AccountGone, Refused, UnknownCourse, UnknownSection, UnknownTerm
+from quart_enroll.errors import AccountGone, PrerequisiteMissing, Refused, UnknownCourse, UnknownSection, UnknownTerm
 from quart_enroll.models import Course, Event, Held, Notice, Section, SectionKey, Term, Waiting
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import (
     alerts,
+    courses,
     enrollments,
     events,
     notices,
@@ -145,6 +146,14 @@ def check(there: Standing, held: Iterable[Held]) -> None:
     wanted = there.offer
     rules.check_fits(wanted.term, wanted.course, wanted.section, held)
     rules.check_prerequisites(wanted.course, wanted.term, there.taken)
+
+
+async def named(db: Database, refusal: Refused, session: Session | None = None) -> Refused:
+    """Return the refusal with what courses are called that it knew by their numbers alone."""
+    if not isinstance(refusal, PrerequisiteMissing):
+        return refusal
+    names = await courses.names(db, refusal.missing, session)
+    return PrerequisiteMissing(refusal.title, refusal.missing, names)
 
 
 async def take(change: Change, user_id: int, action: str, there: Standing, old: Held | None = None) -> Event | None:
@@ -311,7 +320,7 @@ async def _promote(change: Change, waiting: Waiting) -> bool:
             rules.check_alone(old, held, wanted.course.courseID)
         check(there, [one for one in held if one is not old])
     except Refused as refusal:
-        await _skip(change, waiting, wanted, refusal)
+        await _skip(change, waiting, wanted, await named(change.db, refusal, change.session))
         return True
     event = await take(change, waiting.user_id, "promote", there, old)
     if event is None:

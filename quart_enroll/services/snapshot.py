@@ -20,7 +20,7 @@ from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.repositories.students import Seat
 from quart_enroll.services import terms
 from quart_enroll.services.background import going_on
-from quart_enroll.services.catalog import Catalog
+from quart_enroll.services.catalog import Catalog, with_names
 
 TOGETHER = 0.1
 """Seconds in which changes are gathered before they are read: as much behind may a page be."""
@@ -144,7 +144,7 @@ class Snapshot:
         shown = [term.term for term in terms.coming(known, self._clock()) or known]
         taught = await courses.find_all(self._db)
         self._sections = await sections.find_rows(self._db, shown)
-        self._hold(Catalog(tuple(taught), tuple(known), tuple(self._sections.values())))
+        self._hold(Catalog(with_names(taught), tuple(known), tuple(self._sections.values())))
 
     async def _read_again(self, changed: Set[Any]) -> None:
         """Read these sections again; everything, when it is more than seats that were taken or given back."""

@@ -61,6 +61,11 @@ class Week:
     conflicts: Sequence[Conflict]
     untimed: Sequence[Entry]
 
+    @property
+    def lanes(self) -> int:
+        """How many meetings stand side by side at most."""
+        return max((block.lanes for block in self.blocks), default=1)
+
 
 def week(entries: Sequence[Entry]) -> Week:
     """Put the sections into a week."""

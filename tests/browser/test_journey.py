@@ -8,8 +8,8 @@ from playwright.async_api import Page, expect
 from quart_enroll.models import Wish
 from quart_enroll.mongo import Database
 from quart_enroll.services import enrollment
-from tests.browser.student import register
-from tests.people import ADA, BOB, PASSWORD
+from tests.browser.student import heard, register, sign_in
+from tests.people import ADA, BOB, PASSWORD, RITA, teach
 
 
 async def test_wait_in_line_and_get_the_seat_that_comes(address: str, db: Database, page: Page) -> None:
@@ -94,7 +94,12 @@ async def test_the_visitor_chooses_dark_and_it_stays(address: str, page: Page) -
     await expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
 
-@pytest.mark.parametrize("width", [390, 1100, 1440])
+CUT = """() => [...document.querySelectorAll('.box-text')]
+  .filter(box => box.scrollHeight > box.clientHeight || box.scrollWidth > box.clientWidth).map(box => box.innerText)"""
+"""What stands in boxes of the week and is not all to be seen."""
+
+
+@pytest.mark.parametrize("width", [1100, 1440])
 async def test_the_week_is_drawn_as_the_times_say(address: str, page: Page, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": 800})
     await register(page, address)
@@ -110,11 +115,88 @@ async def test_the_week_is_drawn_as_the_times_say(address: str, page: Page, widt
     assert (waiting["y"] - first["y"]) / waiting["height"] == pytest.approx(180 / 75, rel=0.02)
     assert first["height"] / waiting["height"] == pytest.approx(50 / 75, rel=0.02)
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    await expect(page.locator(".is-waiting").first).to_contain_text("waiting")
+    await expect(page.locator(".box.is-waiting").first).to_contain_text("waiting")
+    assert await page.evaluate(CUT) == []
 
     await page.emulate_media(media="print", color_scheme="dark")
     fill = "getComputedStyle(document.querySelector('.is-enrolled > rect')).fill"
     assert await page.evaluate(fill) == "rgb(238, 238, 238)"  # paper is white, whatever the screen shows
     await expect(page.locator(".box").first).to_be_visible()
+    assert await page.evaluate(CUT) == []
     for hidden in (page.get_by_role("banner"), page.get_by_role("contentinfo"), page.get_by_role("button")):
         assert not any([await one.is_visible() for one in await hidden.all()])
+
+
+async def test_on_a_phone_the_week_is_a_list_of_its_days(address: str, page: Page) -> None:
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await register(page, address)
+    await page.goto(f"{address}/courses/Fall")
+    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
+    week = page.get_by_role("region", name="Your week")
+    await expect(page.locator(".week-picture")).to_be_hidden()
+    await expect(week.get_by_role("heading", level=4)).to_have_text(["Mon", "Wed", "Fri"])
+    await expect(week.locator("ul li").first).to_have_text("09:00–09:50 PYT 101 Hall 12", use_inner_text=False)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await week.get_by_role("link", name="PYT 101").first.click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("PYT 101 Fall 2026")
+
+
+async def test_the_header_stands_at_the_same_place_on_every_page(address: str, page: Page) -> None:
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await register(page, address)
+    await page.goto(f"{address}/courses/Fall")
+    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
+    places = set()
+    for path in ("/enrollment", "/", "/courses/Fall", "/plan", "/account"):
+        await page.goto(address + path)
+        place = await page.get_by_role("link", name="Quart Enroll").bounding_box()
+        places.add(place and (place["x"], place["y"]))
+    assert len(places) == 1
+
+
+PLACEHOLDER = """box => {
+  const text = document.createElement("canvas").getContext("2d"), of = getComputedStyle(box)
+  text.font = `${getComputedStyle(box, "::placeholder").fontSize} ${of.fontFamily}`
+  return text.measureText(box.placeholder).width <= box.clientWidth - 2 * parseFloat(of.paddingLeft)
+}"""
+
+
+async def test_on_a_phone_all_can_be_read_of_what_to_search_for(address: str, page: Page) -> None:
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await page.goto(f"{address}/courses/Fall")
+    assert await page.get_by_role("searchbox").evaluate(PLACEHOLDER)
+
+
+async def test_the_registrar_finds_a_student_while_typing(address: str, page: Page) -> None:
+    await sign_in(page, address, RITA)
+    await page.get_by_role("link", name="Students").click()
+    await expect(page.get_by_text("2 students")).to_be_visible()
+    await page.get_by_role("searchbox").press_sequentially("okaf")
+    await expect(page.get_by_text("1 student found")).to_be_visible()
+    await expect(page.get_by_role("row")).to_have_count(2)  # with that of the names of columns
+    await expect(page).to_have_url(f"{address}/user?q=okaf")
+
+
+@pytest.mark.parametrize(("more", "pictured"), [(1, True), (2, False)])
+async def test_of_courses_at_one_time_all_can_be_read(
+    address: str, page: Page, db: Database, more: int, pictured: bool
+) -> None:
+    """Two stand side by side; where even more do, or on paper, the week is the list of its days."""
+    await page.set_viewport_size({"width": 1100, "height": 800})
+    await register(page, address)
+    for number in range(more):
+        await teach(db, f"B10{number}", f"BIO 10{number}")
+    await heard(db, address)
+    for name in ("PYT 101, section 01", *(f"BIO 10{number}, section 01" for number in range(more))):
+        await page.goto(f"{address}/courses/Fall")
+        await page.get_by_role("button", name=f"Enroll in {name}").click()
+    at_one_time = [{"days": "MWFSU", "start": "09:00", "end": "09:50"}]
+    moved = {"meetings": at_one_time, "room": "Kollwitz House 206"}
+    await db.section.update_many({"courseID": {"$regex": "^B10"}}, {"$set": moved})
+    await heard(db, address)
+    await page.goto(f"{address}/enrollment")
+    picture, days = page.locator(".week-picture"), page.locator(".week-days")
+    assert [await one.is_visible() for one in (picture, days)] == [pictured, not pictured]
+    assert await page.evaluate(CUT) == []
+    await page.emulate_media(media="print")
+    assert [await one.is_visible() for one in (picture, days)] == [False, True]

@@ -39,7 +39,7 @@ async def test_the_button_opens_with_the_term_and_without_a_reload(address: str,
 
     await page.clock.install()
     await page.goto(f"{address}/plan")
-    button = page.get_by_role("button", name="Enroll in all 2 courses")
+    button = page.get_by_role("button", name="Enroll in both courses")
     await expect(button).to_have_attribute("aria-disabled", "true")
     await expect(page.get_by_text("Enrollment opens in 59 minutes.")).to_be_visible()
     speaker = page.locator("main > [role=status]")

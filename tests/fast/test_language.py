@@ -166,8 +166,8 @@ def test_numbers_of_things_lists_and_days_have_the_readers_form() -> None:
         assert str(TermNeeded("PYT 101", ["Fall 2026", "Spring 2027"]).why).startswith(
             "PYT 101 está en tu horario para Otoño 2026 y Primavera 2027."
         )
-        clash = TimeConflict("PYT 101", "PHP 202", Meeting("MWR", "09:00", "09:50").when)
-        assert clash.sentence == "PYT 101 coincide con PHP 202: LXJ 09:00–09:50."
+        clash = TimeConflict("PYT 101", [("PHP 202", Meeting("MWR", "09:00", "09:50").when)] * 2)
+        assert clash.sentence == " ".join(["PYT 101 coincide con PHP 202: LXJ 09:00–09:50."] * 2)
         assert [language.decimal(number) for number in (1234.5, 12345, 3.0)] == ["1.234,5", "12.345", "3"]
         assert [language.day_name(letter) for letter in "MU"] == ["lun", "dom"]
         assert language.day(date(2026, 12, 31)) == "31 dic 2026"
@@ -182,7 +182,7 @@ def test_a_sentence_that_was_stored_is_read_in_another_language() -> None:
     refusals = [
         NotOpenYet("Fall 2026", Moment(datetime(2026, 9, 1, 4, tzinfo=UTC), "UTC")),
         SectionFull("PYT 101", "01", can_wait=True, others=["02", "03"]),
-        TimeConflict("PYT 101", "PHP 202", Meeting("MWR", "09:00", "09:50").when),
+        TimeConflict("PYT 101", [("PHP 202", Meeting("MWR", "09:00", "09:50").when)] * 2),
     ]
     for refusal in refusals:
         with speaking("es"):

@@ -1,12 +1,16 @@
 """Looking through the catalog: what is found, and in which order."""
 
+from dataclasses import replace
+
 import pytest
 from werkzeug.datastructures import MultiDict
 
+from quart_enroll.errors import PrerequisiteMissing
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.models import Course, Held, Meeting, Section
 from quart_enroll.services import search
-from quart_enroll.services.catalog import Catalog, Found
+from quart_enroll.services.catalog import Catalog, Found, with_names
+from quart_enroll.services.rules import check_prerequisites
 from quart_enroll.services.search import Search
 from tests.people import COURSES, FALL, SECTIONS, TERMS
 
@@ -108,3 +112,12 @@ def test_a_search_that_finds_all_sections_of_a_course_shares_what_says_so() -> N
     assert [id(one) for one in search.search(CATALOG, FALL, Search())] == [id(one) for one in shared]
     [part] = search.search(CATALOG, FALL, Search(words="cafe", open=True))
     assert part.sections == (ANYTIME,)
+
+
+def test_a_course_is_called_by_its_number_and_its_title_and_one_that_is_gone_by_its_number() -> None:
+    algebra = Course("MAT101", "MAT 101", "Algebra", 3, "Fall")
+    wanted = replace(CAFE, prerequisites=("1111", "MAT101", "9999"))
+    [*_, found] = with_names([*COURSES, algebra, wanted])
+    assert found.needs == ("1111 (PYT 101)", "MAT 101", "9999")
+    with pytest.raises(PrerequisiteMissing, match=r"needs MAT 101 and 9999 from an earlier term"):
+        check_prerequisites(found, replace(FALL, year=2027), [("1111", FALL)])

@@ -93,6 +93,24 @@ def test_what_has_no_times_is_listed() -> None:
 
 def test_places_and_sizes_are_parts_of_the_picture() -> None:
     [box, _] = draw([entry("A", MORNING)]).boxes
-    assert (box.x, box.y, box.width, box.height) == ("0%", "2.25em", "20%", "3.75em")
+    assert (box.x, box.y, box.width, box.height) == ("0%", "2.25em", "20%", "4.167em")
     boxes = draw([entry("A", MORNING), entry("B", LATE_MORNING)]).boxes
     assert [(box.x, box.width) for box in boxes] == [("0%", "20%"), ("40%", "10%"), ("50%", "10%"), ("80%", "20%")]
+
+
+@pytest.mark.parametrize(
+    ("entries", "lanes", "height"),
+    [((MORNING,), 1, "4.167em"), ((MORNING, LATE_MORNING), 2, "5em"), ((MORNING,) * 3, 3, "5em")],
+)
+def test_side_by_side_there_is_room_for_more_lines(entries: tuple[Meeting, ...], lanes: int, height: str) -> None:
+    drawing = draw([entry(f"C{number}", one) for number, one in enumerate(entries)])
+    assert (drawing.lanes, drawing.boxes[0].height) == (lanes, height)
+
+
+def test_the_list_has_the_days_on_which_something_meets_and_the_earliest_first() -> None:
+    listed = draw([entry("A", LATE_MORNING), entry("B", MORNING)]).listed
+    assert [(day.name, [box.entry.title for box in day.boxes]) for day in listed] == [
+        ("Mon", ["B"]),
+        ("Wed", ["B", "A"]),
+        ("Fri", ["A"]),
+    ]

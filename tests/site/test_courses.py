@@ -115,7 +115,7 @@ async def test_what_another_class_needs_is_not_offered_for_a_swap(ada: Browser, 
 
 async def test_what_can_not_be_had_says_why(ada: Browser, db: Database) -> None:
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["1111"]}})
-    assert "PHP 202 needs 1111 from an earlier term." in await ada.read("/courses/")
+    assert "PHP 202 needs 1111 (PYT 101) from an earlier term." in await ada.read("/courses/")
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": []}})
     await db.term.update_many({}, {"$set": {"max_credits": 6}})
     await ada.post("/enrollment", form={"courseID": "1111"})

@@ -248,11 +248,25 @@ async def test_what_is_not_offered_any_more_can_be_removed(early: Browser, db: D
     assert quiet(page) == ["Remove PHP 202 from your plan"]
 
 
-async def test_the_page_counts_credits(ada: Browser) -> None:
-    await ada.post("/enrollment", form=PYT)
+async def test_the_page_counts_credits(ada: Browser, db: Database) -> None:
+    async def total() -> str:
+        return " ".join((await ada.read("/plan")).split('<p class="total">')[1].split("</p>")[0].split())
+
     await ada.post("/plan/add", form=PHP)
-    page = " ".join((await ada.read("/plan")).split())
-    assert "4 credits planned and 3 enrolled, of 18" in page
+    assert await total() == "4 of 18 credits planned"
+    await ada.post("/enrollment", form=PYT)
+    assert await total() == "You have 3 credits and plan 4 more; the limit is 18."
+    await db.course.update_one({"courseID": "1111"}, {"$set": {"credits": 1}})
+    assert await total() == "You have 1 credit and plan 4 more; the limit is 18."
+    await ada.post("/enrollment", form=PHP)
+    assert await total() == "5 of 18 credits"
+
+
+async def test_the_button_for_all_says_how_many(ada: Browser, db: Database) -> None:
+    await teach(db, "6666", "ART 100")
+    for form, label in ((PHP, "this course"), (PYT, "both courses"), ({"courseID": "6666"}, "all 3 courses")):
+        await ada.post("/plan/add", form=form)
+        assert f"Enroll in {label}" in buttons(await ada.read("/plan"))
 
 
 def offered(number: int, section: Section | None = None, **facts: Any) -> Offer:

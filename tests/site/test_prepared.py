@@ -28,6 +28,7 @@ PATHS = [
         "/api/1111",
         "/courses/",
         "/courses/Fall",
+        "/courses/Fall?fits=y",
         "/courses/fall?q=python&open=y",
         "/courses/?page=9",
     ),

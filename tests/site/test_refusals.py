@@ -79,6 +79,20 @@ async def test_two_classes_at_one_time_are_refused_with_both_names_and_the_time(
     assert await seats_taken(db, "6666") == 0
 
 
+async def test_all_that_is_in_the_way_is_named(ada: Browser, db: Database) -> None:
+    await teach(db, "6666", "ART 100", (*MORNINGS, *NOONS))
+    for courseID in ("1111", "3333"):
+        await ada.post("/enrollment", form={"courseID": courseID})
+    first = f"ART 100 meets at the same time as PYT 101: {MORNINGS[0]}."
+    second = f"ART 100 meets at the same time as PHP 202: {NOONS[0]}."
+    assert await told(ada, "/enrollment", courseID="6666") == f"{first} {second}"
+    assert f"{first} {second}" in await ada.read("/course/6666")
+    await ada.post("/plan/add", form={"courseID": "6666"})
+    await ada.post("/plan/enroll", form={"term": "Fall 2026"})
+    page = await ada.read("/plan")
+    assert (page.count(first), page.count(second), "At the last try" in page) == (1, 1, False)
+
+
 async def test_exactly_the_credit_limit_is_allowed_and_no_more(ada: Browser, db: Database) -> None:
     await teach(db, "6666", "ART 100")
     await db.term.update_many({}, {"$set": {"max_credits": 7}})
@@ -92,7 +106,9 @@ async def test_exactly_the_credit_limit_is_allowed_and_no_more(ada: Browser, db:
 async def test_a_prerequisite_must_come_from_an_earlier_term(ada: Browser, clock: Clock, db: Database) -> None:
     await db.course.update_one({"courseID": "2222"}, {"$set": {"prerequisites": ["1111"]}})
     await at(SPRING.opens_at, clock, (ada, ADA))
-    assert await told(ada, "/enrollment", courseID="2222") == "JAV 201 needs 1111 from an earlier term."
+    missing = "JAV 201 needs 1111 (PYT 101) from an earlier term."
+    assert await told(ada, "/enrollment", courseID="2222") == missing
+    assert missing in await ada.read("/course/2222")
     await enrollments.put(db, ADA.user_id, SectionKey("Fall 2026", "1111", "01"), FALL.opens_at, None)
     assert await told(ada, "/enrollment", courseID="2222") == "You are enrolled in JAV 201 for Spring 2027."
 

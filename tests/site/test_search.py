@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import asdict
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from quart_enroll.models import Course, Section
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import sections
-from tests.people import Browser, text
+from tests.people import BOB, Browser, text
 
 MANY = 60
 
@@ -110,7 +111,7 @@ async def test_a_course_page_tells_a_student_what_is_missing(ada: Browser, db: D
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["1111"]}})
     page = await ada.read("/course/3333")
     assert "(you don’t have it yet)" in page
-    assert "PHP 202 needs 1111 from an earlier term." in page
+    assert "PHP 202 needs 1111 (PYT 101) from an earlier term." in page
 
 
 async def test_a_course_page_has_the_terms_of_the_course(anyone: Browser) -> None:
@@ -131,3 +132,14 @@ async def test_a_course_or_term_that_there_is_not_is_a_friendly_404(anyone: Brow
 async def test_a_course_that_is_taught_no_more_has_a_page_too(anyone: Browser, db: Database) -> None:
     await db.section.delete_many({"courseID": "3333"})
     assert "It is not taught in the coming terms." in await anyone.read("/course/3333")
+
+
+async def test_a_visitor_who_asks_for_what_fits_is_asked_to_sign_in(anyone: Browser, ada: Browser) -> None:
+    path, words = "/courses/Fall?q=P&fits=y", "to see what fits your schedule"
+    for _ in range(2):  # the second time from what is prepared
+        assert words in await anyone.read(path)
+        assert words not in await anyone.read("/courses/Fall?q=P")
+        assert words not in await ada.read(path)
+    [link] = re.findall(rf'<a href="(/login[^"]+)">Sign in</a> {words}', await anyone.read(path))
+    assert (await anyone.sign_in(BOB, next=parse_qs(urlsplit(link).query)["next"][0])).location == path
+    assert words not in await anyone.read(path)

@@ -112,7 +112,7 @@ async def test_a_freed_seat_goes_to_the_first_in_line_who_is_told_on_the_next_pa
     assert "alert-success" in page
     assert sentence not in await ada.read("/")
     assert sentence not in await bob.read("/")
-    assert "PHP 202<span" in await ada.read("/enrollment")
+    assert "PHP 202</a><span" in await ada.read("/enrollment")
 
 
 @pytest.mark.usefixtures("full")
@@ -243,3 +243,62 @@ async def test_a_page_that_is_fetched_in_advance_takes_no_notice_away(ada: Brows
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     await ada.get("/", headers={"Sec-Purpose": "prefetch"})
     assert "A seat became free" in await text(await ada.get("/"))
+
+
+@pytest.mark.usefixtures("full")
+async def test_who_lacks_a_prerequisite_by_then_reads_what_it_is_called(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await ada.post("/waitlist", form=PHP)
+    await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    assert "PHP 202 needs 2222 (JAV 201) from an earlier term." in await ada.read("/enrollment")
+
+
+TOO_MANY = "With all that you wait for you would have 7 credits, and the limit is 6"
+WOULD_GO = "PHP 202 has 4 credits, and you have 3 already; the limit is 6."
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_seat_that_would_be_too_much_is_told_before_it_comes(ada: Browser, bob: Browser, db: Database) -> None:
+    await db.term.update_many({}, {"$set": {"max_credits": 6}})
+    await teach(db, "7777", "BIO 101")
+    await ada.post("/waitlist", form=PHP)
+    assert "the limit is" not in await ada.read("/enrollment")
+    await ada.post("/enrollment", form={"courseID": "7777"})
+    page = await ada.read("/enrollment")
+    assert f"A seat that comes now would go to the next in line: {WOULD_GO} You keep your place." in page
+    assert page.count("the limit is") == 1
+
+    await bob.post("/enrollment/drop", form=PHP)
+    page = await ada.read("/enrollment")
+    assert "A seat that comes now" not in page  # it has come, and the place says so
+    assert f"but you could not take it: {WOULD_GO}" in page
+
+    await ada.post("/enrollment/drop", form={"courseID": "7777"})
+    assert await seats_taken(db, "3333") == 1
+
+
+@pytest.mark.usefixtures("full")
+async def test_of_lines_for_more_than_may_be_had_one_is_told(
+    ada: Browser, bob: Browser, clock: Clock, db: Database
+) -> None:
+    await teach(db, "6666", "ART 100")
+    await bob.post("/enrollment", form={"courseID": "6666"})
+    await db.term.update_many({}, {"$set": {"max_credits": 6}})
+    await ada.post("/waitlist", form=PHP)
+    assert TOO_MANY not in await ada.read("/enrollment")
+    await ada.post("/waitlist", form={"courseID": "6666"})
+    assert TOO_MANY in await ada.read("/enrollment")
+    await at(FALL.add_deadline, clock, (ada, ADA))
+    assert TOO_MANY not in await ada.read("/enrollment")  # nobody gets a seat any more
+
+
+@pytest.mark.usefixtures("full")
+async def test_what_goes_for_the_seat_does_not_count(ada: Browser, db: Database) -> None:
+    await db.term.update_many({}, {"$set": {"max_credits": 4}})
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await ada.post("/waitlist", form=PHP | {"drop_if_enrolled": "1111"})
+    page = await ada.read("/enrollment")
+    assert "Waiting, 1 of 1" in page
+    assert "the limit is" not in page

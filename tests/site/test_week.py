@@ -9,7 +9,7 @@ from tests.people import ADA, FALL, NOONS, Browser, Clock, at, teach
 async def boxes(browser: Browser) -> list[tuple[str, str]]:
     """Return the state and the words of each box."""
     page = await browser.read("/enrollment")
-    found = re.findall(r'<svg class="box is-(.*?)".*?<div class="box-text">(.*?)</div>', page, re.DOTALL)
+    found = re.findall(r'<svg class="box(?: narrow)? is-(.*?)".*?<div class="box-text">(.*?)</div>', page, re.DOTALL)
     return [(state, " ".join(re.sub("<[^>]+>", "", words).split())) for state, words in found]
 
 
@@ -99,3 +99,22 @@ async def test_times_that_can_not_be_are_none(ada: Browser, db: Database) -> Non
 async def test_no_page_has_a_style_of_its_own(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     assert "style=" not in await ada.read("/enrollment")
+
+
+async def test_courses_of_the_schedule_lead_to_their_pages(ada: Browser, bob: Browser) -> None:
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await ada.post("/waitlist", form={"courseID": "3333"})
+    page = await ada.read("/enrollment")
+    for courseID, title, days in (("1111", "PYT 101", 3), ("3333", "PHP 202", 2)):
+        links = re.findall(rf'href="(/course/{courseID}[^"]*)">{title}</a>', page)
+        # one of its list, one of each day in the picture, one of each in the list that a phone shows
+        assert links == [f"/course/{courseID}?term=Fall+2026"] * (1 + days + days)
+        assert f"<h1>{title}" in await ada.read(links[0])
+
+
+async def test_a_course_of_a_term_that_is_over_leads_to_its_page_in_the_next(ada: Browser, clock: Clock) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await at(FALL.withdraw_deadline, clock, (ada, ADA))
+    [link] = set(re.findall(r'href="(/course/[^"]*)">PYT 101</a>', await ada.read("/enrollment")))
+    assert "<h1>PYT 101 <small>Spring 2027" in await ada.read(link)

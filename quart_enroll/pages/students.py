@@ -1,0 +1,25 @@
+"""The registrar's list of students, looked through."""
+
+from quart import request
+
+from quart_enroll import auth
+from quart_enroll.context import database
+from quart_enroll.forms.search import StudentForm
+from quart_enroll.pages.paging import Page, address, last_page, wanted
+from quart_enroll.rendering import is_overridden, render
+from quart_enroll.repositories import users
+
+PAGE = 50
+"""Students on a page."""
+
+
+@auth.registrar_required
+async def user() -> bytes:
+    form = StudentForm.from_address(request.args)
+    total = await users.count_students(database(), form.words)
+    # A school's own template knows no pages: it gets everything.
+    size = total if is_overridden("user.html") else PAGE
+    number = wanted(total, size)
+    found = await users.find_students(database(), form.words, skip=(number - 1) * size, most=size)
+    page = Page(found, number, last_page(total, size), total)
+    return render("user.html", user=True, users=found, form=form, page=page, address=address)
