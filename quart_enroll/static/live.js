@@ -4,6 +4,21 @@ document.addEventListener("htmx:sseBeforeMessage", (event) => {
   if (event.target.innerHTML.trim() === event.detail.data.trim()) event.preventDefault();
 });
 
+// What somebody has chosen in a part of the page stays chosen when that is fetched anew, as far as it still can be.
+(() => {
+  const chosen = new WeakMap(); // for each answer that is put in
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const selects = [...detail.target.querySelectorAll("select[id]")];
+    chosen.set(detail.xhr, selects.map(({ id, value }) => [id, value]));
+  });
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    for (const [id, value] of chosen.get(detail.xhr) ?? []) {
+      const select = document.getElementById(id);
+      if (select?.querySelector(`option[value="${CSS.escape(value)}"]`)) select.value = value;
+    }
+  });
+})();
+
 // Over HTTP/1.1 a browser has six connections to a site, and a stream keeps one. A page that nobody sees lets its streams
 // go; when it is seen again they begin anew, with how everything is.
 (() => {
