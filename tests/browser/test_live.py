@@ -156,6 +156,7 @@ async def test_an_open_schedule_shows_what_is_done_elsewhere(address: str, db: D
     await expect(page.get_by_text("You have no courses yet")).to_be_visible()
     await _do(enrollment.enroll, db, "1111", "01")
     await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
+    await expect(page.get_by_role("link", name="Download calendar file")).to_be_visible()
     await _do(waitlist.join, db, "3333", "01")
     await expect(page.get_by_text("Waiting, 1 of 1")).to_be_visible()
     await page.get_by_role("button", name="Drop PYT 101").focus()

@@ -267,6 +267,13 @@ async def test_a_visitor_has_nothing_to_hear_of(anyone: Browser, path: str) -> N
     assert "event: mine" not in await text(await anyone.get("/live?term=Fall+2026&course=3333&mine=0123"))
 
 
+async def test_an_address_that_is_shown_once_is_not_fetched_away(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await ada.post("/enrollment/calendar")
+    assert "mine=" not in await address_of_news(ada, "/enrollment")
+    assert "mine=" in await address_of_news(ada, "/enrollment")
+
+
 async def test_what_another_student_does_is_no_news_of_ones_own(ada: Browser, bob: Browser) -> None:
     address = await address_of_news(ada, "/enrollment")
     await bob.post("/enrollment", form={"courseID": "1111"})
