@@ -187,7 +187,7 @@ class Config:
         default=256,
     )
     database_timeout: float = _setting(
-        "Seconds that the database may take to answer before a page says that it is away.",
+        "Seconds that the database may take to answer before a page says that it did not.",
         _number(float, 0.1, 25),  # Heroku's router gives up after 30
         default=3.5,
     )

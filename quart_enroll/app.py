@@ -215,7 +215,7 @@ def create_app(
                 ) as database,
                 following(database, clock) as snapshot,
                 telling(database, snapshot) as live,
-                remembering(database) as people,
+                remembering(database, live.look_at) as people,
                 going_on(beat(hasher, snapshot, live)),
                 sending(database, sender, clock, links),
             ):

@@ -42,6 +42,7 @@ async def course(courseID: str) -> bytes:
         courses=True,
         course=found,
         term=term,
+        sign=mine.sign,
         terms=[str(one) for one in taught],
         choices=[(one, choices.swaps(term, found, one, mine, moment)) for one in shown] if term else [],
         window=window(term, moment) if term else None,

@@ -68,7 +68,9 @@ async def courses(term: str | None = None) -> bytes:
     if chosen is None:  # a school without terms
         return render("courses.html", courses=True, course_data=[], term="", terms=[], rows=[])
     look = _look(offered, chosen.term, SearchForm.asked(request.args))
-    page, rows, known = await _shown(offered, chosen, look, moment)
+    user = auth.user()
+    known = await standing.facts(user.user_id) if user else None
+    page, rows, stays = await _shown(offered, chosen, look, moment, known)
     shown = [str(known) for known in coming]
     # A page of what fits is nobody else's.
     is_own = look.form.fits.data or not rows
@@ -77,7 +79,7 @@ async def courses(term: str | None = None) -> bytes:
     # Who counts down to the opening has a clock of its own, and a school's own templates may show what they like.
     if auth.user() is None and not (closed and closed.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
         same_for_all(moment, offered)
-    if known is not None and not (closed and closed.opens):
+    if stays and known and not (closed and closed.opens):
         same_again(moment, offered, known)
     return render(
         "courses.html",
@@ -90,6 +92,7 @@ async def courses(term: str | None = None) -> bytes:
         window=closed,
         look=look,
         page=page,
+        sign=known.sign if known else "",
         address=address,
         looser=[] if rows else await _looser(offered, chosen, look),
     )
@@ -105,24 +108,22 @@ def _look(offered: Catalog, name: str, asked: tuple[tuple[str, str], ...]) -> Lo
 
 
 async def _shown(
-    offered: Catalog, term: Term, look: Look, moment: datetime
-) -> tuple[Page[Common], Sequence[Row], Facts | None]:
-    """Return the page that is asked for, its rows as the visitor sees them, and what these depend on of the student's;
-    None where that is nothing, or more than what this process remembers."""
+    offered: Catalog, term: Term, look: Look, moment: datetime, known: Facts | None
+) -> tuple[Page[Common], Sequence[Row], bool]:
+    """Return the page that is asked for, its rows as the visitor sees them of whom that is `known`, and whether these
+    depend on nothing of the visitor's besides."""
     user, begun = auth.user(), since(term, moment)
     part = Shown(user is not None, *_page_wanted(len(look.found)))
     if look.form.fits.data:
-        mine = await standing.in_term(user, term, offered)
+        mine = await standing.in_term(user, term, offered, known)
         page = _in_common(term, begun, search.fitting(look.found, term, mine.enrolled), part)
-        return page, own_rows(term, page.items, mine, begun), None
+        return page, own_rows(term, page.items, mine, begun), False
     kept = look.pages
     page = kept[begun, part] = kept.get((begun, part)) or _in_common(term, begun, look.found, part)
-    if user is None:
-        return page, _same_rows(offered, term.term, begun, page, None), None
-    known = await standing.facts(user.user_id)
-    if any(one.key.term == term.term for one in known.waiting):  # the lines move by themselves
-        return page, own_rows(term, page.items, await standing.in_term(user, term, offered), begun), None
-    return page, _same_rows(offered, term.term, begun, page, known), known
+    if known and any(one.key.term == term.term for one in known.waiting):  # the lines move by themselves
+        mine = await standing.in_term(user, term, offered, known)
+        return page, own_rows(term, page.items, mine, begun), False
+    return page, _same_rows(offered, term.term, begun, page, known), True
 
 
 @remembered(100)

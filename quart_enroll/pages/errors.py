@@ -33,7 +33,7 @@ from quart_enroll.pages import again
 from quart_enroll.rendering import render, wants_json
 
 RETRY_AFTER = 5
-"""Seconds after which a page should be asked for again while the database is away."""
+"""Seconds after which a page should be asked for again when the database is away, or too busy to answer in time."""
 
 WORDS = {
     400: (Sentence("This can’t be done"), Sentence("The request could not be understood. Nothing was changed.")),
@@ -46,7 +46,7 @@ WORDS = {
     500: (Sentence("Sorry, that went wrong"), Sentence("Something went wrong on our side.")),
     503: (
         Sentence("One moment, please"),
-        Sentence("The site can’t reach its database at the moment. Nothing is lost."),
+        Sentence("The site got no answer from its database in time. Nothing is lost."),
     ),
 }
 """The heading and the sentence for each kind of refusal; those that are not listed are told as a 400."""

@@ -1,7 +1,8 @@
-"""The news for an open page, as server-sent events: seats, lines, and the reader's own places.
+"""The news for an open page, as server-sent events: seats, lines, and the reader's own seats and places.
 
 For each section there are an event of its name with how full it is, `…-open` or `…-full` for the button that must
-change, and for who is signed in `…-place` and `…-gone`. A stream ends when the process is told to stop, when its reader
+change, and for who is signed in `…-place` and `…-gone`. A page that says what it shows of the reader's own hears `mine`
+when that is not right any more. A stream ends when the process is told to stop, when its reader
 is signed in no more, and by itself after a while; the browser comes back and hears first how everything is.
 """
 
@@ -16,6 +17,7 @@ from quart import Response, current_app, request
 
 from quart_enroll import auth, context, language, streams
 from quart_enroll.models import Section
+from quart_enroll.pages import standing
 from quart_enroll.pages.choices import waiting_in_words
 from quart_enroll.rendering import mark
 from quart_enroll.services.live import Live, Place, Reader
@@ -39,16 +41,20 @@ NO_NEWS = ":\n\n"
 MOST_COURSES = 60
 """Courses that one page may ask for."""
 
+MOST_TERMS = 4
+"""Terms of these courses that one page may ask for."""
+
 
 async def live() -> Response:
     user = auth.user()
     reader = Reader(
-        term=request.args.get("term", "")[:20],
+        terms=tuple(term[:20] for term in request.args.getlist("term")[:MOST_TERMS]),
         courses=frozenset(request.args.getlist("course")[:MOST_COURSES]),
         user_id=user.user_id if user else None,
+        sign=request.args.get("mine", "")[:20] if user else "",
     )
     seats = partial(_seats, current_app.jinja_env)
-    stream = _stream(context.live(), reader, seats, language.spoken(), auth.still())
+    stream = _stream(context.live(), reader, seats, language.spoken(), auth.still(), standing.sign_of(user))
     response = streams.begin(stream, "text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -61,6 +67,7 @@ async def _stream(
     seats: Callable[[str, Section], str],
     spoken: str,
     is_signed_in: Callable[[], Awaitable[bool]],
+    sign_now: Callable[[str], Awaitable[str]],
 ) -> AsyncGenerator[str, None]:
     end = monotonic() + random.uniform(*LIFE)  # noqa: S311  # no secret
     async with live.reading(reader) as has_room:
@@ -71,6 +78,8 @@ async def _stream(
         while not live.ended:
             if reader.has_news():
                 yield _news(reader, seats, spoken)
+            if reader.must_compare and await _differs(reader, sign_now):
+                yield _event("mine")
             if reader.must_look:
                 if monotonic() >= end or not await is_signed_in():
                     return
@@ -78,6 +87,13 @@ async def _stream(
                 _look_later(reader)
             await reader.wakes()
         yield _retry(RETRY_STOPPED)
+
+
+async def _differs(reader: Reader, sign_now: Callable[[str], Awaitable[str]]) -> bool:
+    """Tell whether something of the reader's own is not as the page heard last."""
+    reader.must_compare = False
+    shown, reader.sign = reader.sign, await sign_now(reader.sign)
+    return reader.sign != shown
 
 
 def _look_later(reader: Reader) -> None:
@@ -97,8 +113,8 @@ def _retry(within: tuple[int, int], times: int = 1) -> str:
 def _place(spoken: str, place: Place) -> str:
     if place.position:
         with language.speaking(spoken):
-            return f"event: {mark(place.key)}-place\ndata: {waiting_in_words(place.position, place.of)}\n\n"
-    return f"event: {mark(place.key)}-gone\ndata: .\n\n"
+            return _event(f"{mark(place.key)}-place", waiting_in_words(place.position, place.of))
+    return _event(f"{mark(place.key)}-gone")
 
 
 @lru_cache(20_000)
@@ -108,5 +124,9 @@ def _seats(pages: Environment, spoken: str, section: Section) -> str:
     with language.speaking(spoken):
         shown = str(pages.get_template("macros/seats.html").module.seats(section))  # type: ignore[attr-defined]
     turn = "open" if section.open_seats else "full"
-    # Without data an event would be none.
-    return f"event: {name}\ndata: {' '.join(shown.split())}\n\nevent: {name}-{turn}\ndata: .\n\n"
+    return _event(name, " ".join(shown.split())) + _event(f"{name}-{turn}")
+
+
+def _event(name: str, data: str = ".") -> str:
+    """Return an event; without data it would be none."""
+    return f"event: {name}\ndata: {data}\n\n"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from quart_enroll.context import catalog, now, seats
 from quart_enroll.errors import CreditLimit
 from quart_enroll.language import gettext
-from quart_enroll.models import Held, ScheduledCourse, SectionKey, Term, User, Waiting
+from quart_enroll.models import Held, ScheduledCourse, Term, User, Waiting
 from quart_enroll.pages import alerts, calendar, week
 from quart_enroll.pages.choices import Button, drop_button, leave_button, waiting_in_words
 from quart_enroll.pages.remembered import remembered
@@ -86,7 +86,7 @@ async def page(user: User) -> bytes:
     waiting = await places(user.user_id, mine, shown)
     plans = _plans(offered, tuple(found), tuple(waiting), _phases(shown, moment))
     classes = [row.course for plan in plans for row in plan.rows if row.course.status == "enrolled"]
-    seated = [SectionKey(course.enrolled_term, course.courseID, course.section) for course in classes]
+    seated = [course.key for course in classes]
     asked = alerts.shown(mine.alerts, offered, moment, seated)
     current = offered.current_term(moment)
     made_at, address = mine.calendar_since, calendar.take_new_address()
@@ -97,6 +97,7 @@ async def page(user: User) -> bytes:
         enrollment=True,
         classes=classes,
         schedule=plans,
+        sign=mine.sign,
         alerts=asked,
         window=window(current, moment) if current else "",
         calendar_address=address,

@@ -1,12 +1,13 @@
 """Where a student stands in a term: has, waits for, has taken before."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from quart import session
 
 from quart_enroll.context import database, people
 from quart_enroll.models import Held, SectionKey, Term, User, Waiting
+from quart_enroll.mongo import AWAY
 from quart_enroll.repositories import students, waitlist
 from quart_enroll.repositories.sections import gone
 from quart_enroll.repositories.students import Facts
@@ -25,13 +26,14 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The courses with a seat, the places in lines, what was taken in any term, and the sections that are planned or
-    have an alert; nothing of a visitor."""
+    have an alert; nothing of a visitor. `sign` is that of the student's Facts."""
 
     enrolled: Sequence[Held] = ()
     places: Sequence[Place] = ()
     taken: Sequence[tuple[str, Term]] | None = None
     planned: Set[SectionKey] = frozenset()
     alerts: Set[SectionKey] = frozenset()
+    sign: str = ""
 
     @property
     def signed_in(self) -> bool:
@@ -46,11 +48,11 @@ class Standing:
         return next((one.waiting.key.section for one in self.places if one.waiting.key.courseID == courseID), "")
 
 
-async def in_term(user: User | None, term: Term, offered: Catalog) -> Standing:
-    """Find out where the visitor stands in that term."""
+async def in_term(user: User | None, term: Term, offered: Catalog, known: Facts | None = None) -> Standing:
+    """Find out where the visitor stands in that term, of whom that is `known` already."""
     if user is None:
         return Standing()
-    known = await facts(user.user_id)
+    known = known or await facts(user.user_id)
     return of(known, term, offered, await places(user.user_id, known, [term]))
 
 
@@ -62,6 +64,7 @@ def of(known: Facts, term: Term, offered: Catalog, waits: Sequence[Place] = ()) 
         _taken(known, offered),
         {key for key in known.planned if key.term == term.term},
         {key for key in known.alerts if key.term == term.term},
+        known.sign,
     )
 
 
@@ -77,6 +80,23 @@ async def facts(user_id: int) -> Facts:
     if found is None:
         raise RuntimeError("Of everybody there are facts, if only that there is nothing.")
     return found
+
+
+def sign_of(user: User | None) -> Callable[[str], Awaitable[str]]:
+    """Return what tells, long after the request, the sign of the student's Facts. It is given the one that was told
+    last, and tells that again of a visitor, and while the database is away."""
+    db, memory = database(), people().students
+
+    async def sign_now(told: str) -> str:
+        if user is None:
+            return told
+        try:
+            found = await memory.recall(user.user_id, lambda: students.find(db, user.user_id))
+        except AWAY:
+            return told
+        return found.sign if found else told
+
+    return sign_now
 
 
 async def places(user_id: int, known: Facts, terms: Sequence[Term]) -> list[Place]:

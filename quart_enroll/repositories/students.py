@@ -1,8 +1,9 @@
 """All that a student's pages ask about the student, in one question, with the names of the rows it came from."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2s
 from typing import Any
 
 from quart_enroll.models import SectionKey, Waiting
@@ -31,7 +32,7 @@ class Seat:
 class Facts:
     """A student's seats and places in lines in all terms, in the order of courseID; what is planned, in which
     sections seats are waited for with an alert, in the order of their keys; and when the calendar's address was made.
-    Equal to themselves alone.
+    The same seats and places have the same `sign`, in all processes. Equal to themselves alone.
     """
 
     seats: tuple[Seat, ...]
@@ -40,25 +41,33 @@ class Facts:
     alerts: tuple[SectionKey, ...]
     calendar_since: datetime | None
     rows: frozenset[Hashable]
+    sign: str
 
 
 async def find(db: Database, user_id: int) -> Facts:
     """Return what is stored about the student; nothing of somebody who does not exist."""
     found = await together.find(db, {name: {"user_id": user_id} for name in COLLECTIONS})
+    seats = sorted(map(_seat, found["enrollment"]), key=lambda seat: seat.key.courseID)
     placed = [document for document in found["waitlist"] if is_placed(document)]
+    waiting = sorted(map(to_waiting, placed), key=lambda one: one.key.courseID)
     return Facts(
-        seats=tuple(sorted(map(_seat, found["enrollment"]), key=lambda seat: seat.key.courseID)),
-        waiting=tuple(sorted(map(to_waiting, placed), key=lambda one: one.key.courseID)),
+        seats=tuple(seats),
+        waiting=tuple(waiting),
         planned=frozenset(map(_key, found["plan"])),
         alerts=tuple(sorted(map(_key, found["alert"]))),
         calendar_since=next((document["made_at"] for document in found["feed"]), None),
         rows=frozenset(row_name(document["_id"]) for documents in found.values() for document in documents),
+        sign=_sign([*seats, *waiting]),
     )
 
 
 def row_name(key: Any) -> Hashable:
     """Return a row's key as something to look up; an imported one may be a document itself."""
     return key if isinstance(key, Hashable) else str(key)
+
+
+def _sign(what: Iterable[Seat | Waiting]) -> str:
+    return blake2s("".join(sorted(map(repr, what))).encode(), digest_size=8).hexdigest()
 
 
 def _seat(document: Mapping[str, Any]) -> Seat:

@@ -1,4 +1,4 @@
-"""Open pages hear of what changes: seats and lines of the courses they show, and the reader's own places.
+"""Open pages hear of what changes: seats and lines of the courses they show, and the reader's own seats and places.
 
 The work is done once for each change of the catalog, however many pages are open; a page that is slow gets the
 latest news and not all of it.
@@ -7,9 +7,11 @@ latest news and not all of it.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Hashable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import product
+from typing import TypeVar
 
 from quart_enroll.models import Section, SectionKey
 from quart_enroll.mongo import Database
@@ -24,10 +26,17 @@ MOST = 5000
 AT_ONCE = 100
 """Pages that are told before other requests get their turn: some ten milliseconds of work."""
 
+SOON = 0.5
+"""Seconds until it is looked at what has changed of a reader's own: all that comes meanwhile is told together, and the
+page on which the button was pressed has gone."""
+
 PAUSE = 1.0
 """Seconds before the next try when the news could not be told."""
 
 logger = logging.getLogger(__name__)
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +50,37 @@ class Place:
 
 @dataclass(eq=False, slots=True)
 class Reader:
-    """An open page: what it shows, who reads it, and the news that it has not heard yet."""
+    """An open page: what it shows, who reads it, and the news that it has not heard yet.
 
-    term: str
+    `sign` tells which of the reader's own seats and places it shows, as Facts have it; empty when it shows none.
+    """
+
+    terms: tuple[str, ...]
     courses: frozenset[str]
     user_id: int | None = None
+    sign: str = ""
     waits: dict[SectionKey, Place] = field(default_factory=dict)
     sections: dict[SectionKey, Section] = field(default_factory=dict)
     places: dict[SectionKey, Place] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     must_look: bool = False
+    must_compare: bool = False
+    will_compare: bool = False
 
     def look(self) -> None:
         """Wake the reader, news or none: it has been quiet for long enough."""
         self.must_look = True
+        self.compare()
+
+    def compare(self) -> None:
+        """Wake the reader: its own may be other than its page shows."""
+        self.must_compare, self.will_compare = bool(self.sign), False
         self.news.set()
+
+    def compare_soon(self) -> None:
+        if not self.will_compare:
+            self.will_compare = True
+            asyncio.get_running_loop().call_later(SOON, self.compare)
 
     async def wakes(self) -> None:
         """Wait until there is news, or something else to do."""
@@ -77,7 +102,7 @@ class Reader:
 class Shown:
     """What an open page shows, and everybody who reads a page that shows the same."""
 
-    term: str
+    terms: tuple[str, ...]
     courses: frozenset[str]
     readers: set[Reader] = field(default_factory=set)
 
@@ -88,8 +113,9 @@ class Live:
     def __init__(self, db: Database, snapshot: Snapshot) -> None:
         self._db = db
         self._snapshot = snapshot
-        self._shown: dict[tuple[str, frozenset[str]], Shown] = {}
+        self._shown: dict[tuple[tuple[str, ...], frozenset[str]], Shown] = {}
         self._showing: defaultdict[tuple[str, str], set[Shown]] = defaultdict(set)
+        self._own: defaultdict[Hashable, set[Reader]] = defaultdict(set)
         self.open = 0
         self.ended = False
 
@@ -99,6 +125,11 @@ class Live:
         for shown in self._shown.values():
             for reader in shown.readers:
                 reader.news.set()
+
+    def look_at(self, user_id: Hashable) -> None:
+        """Let the open pages of that user look soon whether they still show what is."""
+        for reader in self._own.get(user_id, ()):
+            reader.compare_soon()
 
     @asynccontextmanager
     async def reading(self, reader: Reader) -> AsyncIterator[bool]:
@@ -116,23 +147,25 @@ class Live:
             self._leave(reader, shown)
 
     def _join(self, reader: Reader) -> Shown:
-        shown = self._shown.get((reader.term, reader.courses))
+        shown = self._shown.get((reader.terms, reader.courses))
         if shown is None:
-            shown = self._shown[reader.term, reader.courses] = Shown(reader.term, reader.courses)
-            for courseID in shown.courses:
-                self._showing[shown.term, courseID].add(shown)
+            shown = self._shown[reader.terms, reader.courses] = Shown(reader.terms, reader.courses)
+            for course in product(shown.terms, shown.courses):
+                self._showing[course].add(shown)
         reader.courses = shown.courses  # one set of names for all of them
         shown.readers.add(reader)
+        if reader.sign:
+            self._own[reader.user_id].add(reader)
         return shown
 
     def _leave(self, reader: Reader, shown: Shown) -> None:
         shown.readers.discard(reader)
         if not shown.readers:
-            del self._shown[shown.term, shown.courses]
-            for courseID in shown.courses:
-                self._showing[shown.term, courseID].discard(shown)
-                if not self._showing[shown.term, courseID]:
-                    del self._showing[shown.term, courseID]
+            del self._shown[shown.terms, shown.courses]
+            for course in product(shown.terms, shown.courses):
+                _discard(self._showing, course, shown)
+        if reader.sign:
+            _discard(self._own, reader.user_id, reader)
 
     def _readers(self, section: Section) -> Iterator[Reader]:
         for shown in self._showing.get((section.term, section.courseID), ()):
@@ -156,13 +189,13 @@ class Live:
     async def _begin(self, reader: Reader) -> None:
         """Note all there is: what has changed since the page was made is then right too."""
         catalog = await self._snapshot.held()
-        shown = [one for courseID in reader.courses for one in catalog.sections_named(courseID, reader.term)]
-        reader.sections = {section.key: section for section in shown}
+        named = [catalog.sections_named(courseID, term) for term, courseID in product(reader.terms, reader.courses)]
+        reader.sections = {section.key: section for sections in named for section in sections}
         if reader.user_id is not None:
             waits = await waitlist.positions(self._db, reader.user_id)
             reader.places = {key: Place(key, *waits.get(key, (0, 0))) for key in reader.sections}
             reader.waits = {key: place for key, place in reader.places.items() if place.position}
-        reader.news.set()
+        reader.compare()
 
     async def _tell(self, before: Catalog, after: Catalog) -> None:
         for section in changed(before, after):
@@ -189,6 +222,12 @@ class Live:
                 if not position:
                     del reader.waits[key]
                 reader.news.set()
+
+
+def _discard(held: defaultdict[K, set[V]], key: K, value: V) -> None:
+    held[key].discard(value)
+    if not held[key]:
+        del held[key]
 
 
 def read_again(before: Catalog, after: Catalog) -> list[Section]:

@@ -46,9 +46,12 @@ V = TypeVar("V", bound=FromRows)
 class Memory(Generic[V]):
     """Some answers of the database, each under a key, while `counts` says that their rows are watched."""
 
-    def __init__(self, counts: Callable[[], bool], most: int = MOST) -> None:
+    def __init__(
+        self, counts: Callable[[], bool], most: int = MOST, tell: Callable[[Hashable], None] | None = None
+    ) -> None:
         self._counts = counts
         self._most = most
+        self._tell = tell
         self._held: OrderedDict[Hashable, V] = OrderedDict()
         self._made_of: defaultdict[Hashable, set[Hashable]] = defaultdict(set)
         self._readings: list[set[Hashable]] = []
@@ -77,12 +80,13 @@ class Memory(Generic[V]):
         return found
 
     def forget(self, row: Hashable) -> None:
-        """Forget what is remembered under that key, and what came from that row."""
+        """Forget what is remembered under that key, and what came from that row, and tell of each."""
         for changed in self._readings:
             changed.add(row)
         for key in {row, *self._made_of.get(row, ())}:
-            if (found := self._held.pop(key, None)) is not None:
-                self._unlink(key, found)
+            self._drop(key)
+            if self._tell is not None:
+                self._tell(key)
 
     def forget_everything(self) -> None:
         for changed in self._readings:
@@ -94,12 +98,16 @@ class Memory(Generic[V]):
         return len(self._held)
 
     def _keep(self, key: Hashable, found: V, rows: Set[Hashable]) -> None:
-        self.forget(key)  # of two who have read the same the second one stays
+        self._drop(key)  # of two who have read the same the second one stays
         self._held[key] = found
         for row in rows:
             self._made_of[row].add(key)
         if len(self._held) > self._most:
             self._unlink(*self._held.popitem(last=False))
+
+    def _drop(self, key: Hashable) -> None:
+        if (found := self._held.pop(key, None)) is not None:
+            self._unlink(key, found)
 
     def _unlink(self, key: Hashable, found: V) -> None:
         for row in found.rows or ():
@@ -112,13 +120,16 @@ EVERYTHING = object()
 
 
 class People:
-    """Who is signed in, by the key of the sign-in, and where students stand, by user_id."""
+    """Who is signed in, by the key of the sign-in, and where students stand, by user_id.
 
-    def __init__(self, db: Database) -> None:
+    `tell` hears the user_id of each student of whom something was forgotten; and other rows, which are nobody's.
+    """
+
+    def __init__(self, db: Database, tell: Callable[[Hashable], None] | None = None) -> None:
         self._db = db
         self._heard_at = float("-inf")
         self.logins: Memory[Found] = Memory(self.listens)
-        self.students: Memory[Facts] = Memory(self.listens)
+        self.students: Memory[Facts] = Memory(self.listens, tell=tell)
 
     def listens(self) -> bool:
         """Tell whether the database has told lately what has changed."""
@@ -163,8 +174,8 @@ class People:
 
 
 @asynccontextmanager
-async def remembering(db: Database) -> AsyncIterator[People]:
-    """Give a memory that forgets what changes, while the block runs."""
-    people = People(db)
+async def remembering(db: Database, tell: Callable[[Hashable], None] | None = None) -> AsyncIterator[People]:
+    """Give a memory that forgets what changes, and tells of whom, while the block runs."""
+    people = People(db, tell)
     async with going_on(people.listen()):
         yield people

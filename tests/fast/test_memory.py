@@ -53,6 +53,16 @@ async def test_it_is_forgotten_with_each_row_that_it_came_from(memory: Memory[An
     assert stored.asked == 2
 
 
+@pytest.mark.parametrize("changed", ["ada", "her row", 1])
+async def test_who_asks_for_it_is_told_of_whom_something_was_forgotten(changed: Hashable) -> None:
+    told: list[Hashable] = []
+    memory: Memory[Answer] = Memory(lambda: True, tell=told.append)
+    await memory.recall("ada", Stored().read)
+    assert told == []
+    memory.forget(changed)
+    assert "ada" in told
+
+
 @pytest.mark.parametrize("changed", ["ada", "her row", 1, None])
 async def test_what_changed_while_it_was_read_is_not_remembered(memory: Memory[Answer], changed: Hashable) -> None:
     stored = Stored()

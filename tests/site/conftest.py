@@ -49,7 +49,9 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     async with app.test_app():
         opened = app.extensions[EXTENSION]
         app.extensions[EXTENSION] = replace(
-            opened, snapshot=NeverBehind(opened.database, clock), people=Forgetful(opened.database)
+            opened,
+            snapshot=NeverBehind(opened.database, clock),
+            people=Forgetful(opened.database, opened.live.look_at),
         )
         yield app
 

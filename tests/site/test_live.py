@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from quart import Quart
@@ -49,12 +50,12 @@ async def place(reader: Reader) -> Place:
 
 
 async def test_a_page_hears_first_how_everything_is(telling: Live) -> None:
-    async with telling.reading(reader := Reader(FALL, frozenset(["1111", "3333"]))):
+    async with telling.reading(reader := Reader((FALL,), frozenset(["1111", "3333"]))):
         assert await heard(reader) == ({"1111-01": 30, "1111-02": 2, "3333-01": 1}, {})
 
 
 async def test_then_it_hears_of_each_change_of_its_courses_and_of_no_other(db: Database, telling: Live) -> None:
-    async with telling.reading(reader := Reader(FALL, frozenset(["1111"]))):
+    async with telling.reading(reader := Reader((FALL,), frozenset(["1111"]))):
         await heard(reader)
         await sections.take_seat(db, FULL, None)
         await sections.take_seat(db, SECTIONS[1].key, None)
@@ -67,7 +68,7 @@ async def test_who_waits_hears_of_the_place_and_of_its_end(
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
     for browser in (ada, bob):
         await browser.post("/waitlist", form={"courseID": "3333"})
-    async with telling.reading(reader := Reader(FALL, frozenset(["3333"]), BOB.user_id)):
+    async with telling.reading(reader := Reader((FALL,), frozenset(["3333"]), BOB.user_id)):
         assert await place(reader) == Place(FULL, 2, 2)
         await ada.post("/waitlist/leave", form={"courseID": "3333"})
         assert await place(reader) == Place(FULL, 1, 1)
@@ -81,7 +82,7 @@ async def test_others_get_their_turn_while_many_pages_are_told(
     monkeypatch.setattr(live, "AT_ONCE", 1)
     async with snapshot.following(db, clock) as held, AsyncExitStack() as pages:
         before, telling = await held.held(), Live(db, held)
-        readers = [Reader(FALL, frozenset(["1111"])) for _ in range(3)]
+        readers = [Reader((FALL,), frozenset(["1111"])) for _ in range(3)]
         for reader in readers:
             await pages.enter_async_context(telling.reading(reader))
             await heard(reader)
@@ -96,7 +97,7 @@ async def test_others_get_their_turn_while_many_pages_are_told(
 
 
 async def test_a_page_that_closes_is_forgotten(telling: Live) -> None:
-    async with telling.reading(Reader(FALL, frozenset(["1111"]), ADA.user_id)):
+    async with telling.reading(Reader((FALL,), frozenset(["1111"]), ADA.user_id)):
         pass
     assert telling.open == 0
     assert not telling._shown
@@ -105,10 +106,10 @@ async def test_a_page_that_closes_is_forgotten(telling: Live) -> None:
 
 async def test_past_a_bound_pages_stand_still(telling: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MOST", 1)
-    async with telling.reading(Reader(FALL, frozenset(["1111"]))) as first:
-        async with telling.reading(Reader(FALL, frozenset(["1111"]))) as second:
+    async with telling.reading(Reader((FALL,), frozenset(["1111"]))) as first:
+        async with telling.reading(Reader((FALL,), frozenset(["1111"]))) as second:
             assert (first, second) == (True, False)
-    async with telling.reading(Reader(FALL, frozenset(["1111"]))) as third:
+    async with telling.reading(Reader((FALL,), frozenset(["1111"]))) as third:
         assert third
 
 
@@ -223,9 +224,89 @@ async def test_who_came_does_not_hide_who_left(db: Database, clock: Clock, ada: 
         before = await held.held()  # one waits
         telling = Live(db, held)
         await bob.post("/waitlist", form={"courseID": "3333"})
-        async with telling.reading(reader := Reader(FALL, frozenset(["3333"]), BOB.user_id)):
+        async with telling.reading(reader := Reader((FALL,), frozenset(["3333"]), BOB.user_id)):
             assert await place(reader) == Place(FULL, 2, 2)
             await ada.post("/waitlist/leave", form={"courseID": "3333"})
             await held.read()  # one waits
             await telling._tell(before, await held.held())
             assert await place(reader) == Place(FULL, 1, 1)
+
+
+async def test_a_page_may_show_courses_of_several_terms(db: Database, telling: Live) -> None:
+    async with telling.reading(reader := Reader((FALL, "Spring 2027"), frozenset(["2222", "3333"]))):
+        assert await heard(reader) == ({"2222-01": 30, "3333-01": 1}, {})
+        await sections.take_seat(db, FULL, None)
+        assert await heard(reader) == ({"3333-01": 0}, {})
+        await sections.take_seat(db, SectionKey("Spring 2027", "2222", "01"), None)
+        assert await heard(reader) == ({"2222-01": 29}, {})
+
+
+async def address_of_news(browser: Browser, path: str) -> str:
+    """Return where the page hears news."""
+    [address] = re.findall('sse-connect="(.*?)"', await browser.read(path))
+    return unescape(address)
+
+
+OWN = ["/enrollment", "/courses/Fall", "/courses/Fall?fits=y", "/course/3333?term=Fall"]
+
+
+@pytest.mark.parametrize("path", OWN)
+async def test_a_page_hears_whether_it_shows_what_its_reader_has(db: Database, ada: Browser, path: str) -> None:
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
+    for do, courseID in (("/enrollment", "1111"), ("/enrollment/drop", "1111"), ("/waitlist", "3333")):
+        address = await address_of_news(ada, path)
+        assert "event: mine" not in await text(await ada.get(address))
+        await ada.post(do, form={"courseID": courseID})
+        await ada.get("/")  # what it tells of that is another page's
+        assert "event: mine\ndata: .\n\n" in await text(await ada.get(address))
+
+
+@pytest.mark.parametrize("path", OWN[1:])
+async def test_a_visitor_has_nothing_to_hear_of(anyone: Browser, path: str) -> None:
+    assert "mine" not in await anyone.read(path)
+    assert "event: mine" not in await text(await anyone.get("/live?term=Fall+2026&course=3333&mine=0123"))
+
+
+async def test_an_address_that_is_shown_once_is_not_fetched_away(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await ada.post("/enrollment/calendar")
+    assert "mine=" not in await address_of_news(ada, "/enrollment")
+    assert "mine=" in await address_of_news(ada, "/enrollment")
+
+
+async def test_what_another_student_does_is_no_news_of_ones_own(ada: Browser, bob: Browser) -> None:
+    address = await address_of_news(ada, "/enrollment")
+    await bob.post("/enrollment", form={"courseID": "1111"})
+    assert "event: mine" not in await text(await ada.get(address))
+
+
+async def test_several_changes_of_ones_own_are_looked_at_once(telling: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "SOON", 0.0)
+    mine, of_bob = (Reader((FALL,), frozenset(["1111"]), user.user_id, "a sign") for user in (ADA, BOB))
+    async with telling.reading(mine), telling.reading(of_bob):
+        for reader in (mine, of_bob):
+            await heard(reader)
+            reader.must_compare = False
+        telling.look_at(ADA.user_id)
+        telling.look_at(ADA.user_id)
+        assert not mine.must_compare  # the page on which she pressed may be going
+        await heard(mine)
+        assert (mine.must_compare, mine.will_compare, of_bob.must_compare) == (True, False, False)
+    assert not telling._own
+
+
+@pytest.mark.usefixtures("patient")
+async def test_an_open_page_hears_of_a_change_of_ones_own(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "LOOK", (3600.0, 3600.0))
+    monkeypatch.setattr(live, "SOON", 0.0)
+    address = await address_of_news(ada, "/enrollment")
+    async with (
+        asyncio.timeout(PATIENCE),
+        ada.client.request(address, headers={"Sec-Fetch-Site": "same-origin"}) as stream,
+    ):
+        await stream.send_complete()
+        await stream.receive()
+        await ada.post("/enrollment", form={"courseID": "1111"})
+        while await stream.receive() != b"event: mine\ndata: .\n\n":
+            pass
+        await stream.disconnect()

@@ -120,7 +120,7 @@ def test_a_wrong_setting_ends_the_start_with_its_sentence(command: tuple[str, ..
     assert ended.returncode == 1
     assert ended.stderr == (
         "DATABASE_TIMEOUT must be a number from 0.1 to 25. "
-        "(Seconds that the database may take to answer before a page says that it is away.)\n"
+        "(Seconds that the database may take to answer before a page says that it did not.)\n"
     )
 
 

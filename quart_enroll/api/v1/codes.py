@@ -39,5 +39,5 @@ CODES = {
     "account_gone": "The account was deleted meanwhile.",
     "please_wait": "There were too many wrong passwords; try again after `Retry-After` seconds.",
     "busy": "Too many people wait for that; nothing was changed. Ask again after `Retry-After` seconds.",
-    "database_away": "The database does not answer; ask again after `Retry-After` seconds.",
+    "database_away": "The database did not answer in time; ask again after `Retry-After` seconds.",
 }

@@ -1,0 +1,222 @@
+"""What an open page hears, of seats and of what its reader does elsewhere, and for how long it listens.
+
+Over HTTP/1.1 a browser has six connections to a site.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+
+import pytest_asyncio
+from playwright.async_api import Page, Request, async_playwright, expect
+
+from quart_enroll.models import User, Wish
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import sections
+from quart_enroll.services import enrollment, waitlist
+from tests.browser.student import heard, sign_in
+from tests.people import ADA, BOB, COURSES, FALL, SECTIONS
+
+COURSE = "/course/1111?term=Fall"
+CONNECTIONS = 6
+
+
+async def _enroll(db: Database, student: User) -> None:
+    await enrollment.enroll(db, student.user_id, Wish("1111", section="01"), datetime.now(UTC))
+
+
+async def _turn(page: Page, *, hidden: bool) -> None:
+    """Let the page believe that it is hidden, or seen again."""
+    await page.evaluate(
+        """(hidden) => {
+          Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )
+
+
+def _is_a_stream(request: Request) -> bool:
+    return "/live?" in request.url
+
+
+def _stream_begins(page: Page) -> AbstractAsyncContextManager[object]:
+    return page.expect_event("request", _is_a_stream)
+
+
+def _stream_ends(page: Page) -> AbstractAsyncContextManager[object]:
+    return page.expect_event("requestfailed", _is_a_stream)
+
+
+async def _hide(page: Page) -> None:
+    """Hide the page for so long that it lets its stream go."""
+    await _turn(page, hidden=True)
+    async with _stream_ends(page):
+        await page.clock.fast_forward(10_000)
+
+
+async def test_a_page_that_is_seen_again_shows_what_it_has_missed(address: str, db: Database, page: Page) -> None:
+    await page.clock.install()
+    await page.goto(address + COURSE)
+    await expect(page.get_by_text("30 of 30 seats open")).to_be_visible()
+    await _hide(page)
+    await _enroll(db, ADA)
+    async with _stream_begins(page):
+        await _turn(page, hidden=False)
+    await expect(page.get_by_text("29 of 30 seats open")).to_be_visible()
+    await _enroll(db, BOB)
+    await expect(page.get_by_text("28 of 30 seats open")).to_be_visible()
+
+
+async def test_who_looks_away_for_a_moment_misses_nothing(address: str, db: Database, page: Page) -> None:
+    streams: list[str] = []
+    page.on("request", lambda request: streams.append(request.url) if _is_a_stream(request) else None)
+    await page.clock.install()
+    async with _stream_begins(page):
+        await page.goto(address + COURSE)
+    await _turn(page, hidden=True)
+    await page.clock.fast_forward(9_000)
+    await _enroll(db, ADA)
+    await expect(page.get_by_text("29 of 30 seats open")).to_be_visible()
+    await _turn(page, hidden=False)
+    await page.clock.fast_forward(9_000)
+    await _enroll(db, BOB)
+    await expect(page.get_by_text("28 of 30 seats open")).to_be_visible()
+    assert len(streams) == 1
+
+
+async def test_a_page_that_opens_where_nobody_sees_it_waits_with_its_stream(
+    address: str, db: Database, page: Page
+) -> None:
+    await page.add_init_script("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    await page.goto(address + COURSE)
+    await _enroll(db, ADA)
+    async with _stream_begins(page):
+        await _turn(page, hidden=False)
+    await expect(page.get_by_text("29 of 30 seats open")).to_be_visible()
+
+
+async def test_more_pages_than_a_browser_has_connections(address: str, page: Page) -> None:
+    for _ in range(CONNECTIONS):
+        other = await page.context.new_page()
+        await other.clock.install()
+        async with _stream_begins(other):
+            await other.goto(address + COURSE)
+        await _hide(other)
+    await page.goto(address + COURSE)
+    await expect(page.get_by_text("30 of 30 seats open")).to_be_visible()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def keeping(chromium: str) -> AsyncIterator[Page]:
+    """A page of a browser that keeps pages for who goes back to them, as people's browsers do."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox"], ignore_default_args=["--disable-back-forward-cache"]
+        )
+        yield await browser.new_page()
+        await browser.close()
+
+
+async def test_who_goes_back_finds_the_page_as_it_is_now(address: str, db: Database, keeping: Page) -> None:
+    await keeping.goto(address + COURSE)
+    await expect(keeping.get_by_text("30 of 30 seats open")).to_be_visible()
+    await keeping.evaluate("kept = true")
+    async with _stream_ends(keeping):
+        await keeping.goto(f"{address}/help")
+    await _enroll(db, ADA)
+    await keeping.go_back(wait_until="commit")  # it is not loaded again
+    assert await keeping.evaluate("kept")
+    await expect(keeping.get_by_text("29 of 30 seats open")).to_be_visible()
+
+
+async def test_a_browser_may_tell_no_more_than_that_the_page_is_left_and_found_again(
+    address: str, db: Database, page: Page
+) -> None:
+    async with _stream_begins(page):
+        await page.goto(address + COURSE)
+    async with _stream_ends(page):
+        await page.evaluate("dispatchEvent(new Event('pagehide'))")
+    await _enroll(db, ADA)
+    async with _stream_begins(page):
+        await page.evaluate("dispatchEvent(new Event('pageshow'))")
+    await expect(page.get_by_text("29 of 30 seats open")).to_be_visible()
+
+
+async def _do(what: Callable[..., Awaitable[object]], db: Database, courseID: str, section: str = "") -> None:
+    """Let ada do something on another device."""
+    await what(db, ADA.user_id, Wish(courseID, FALL.term, section), datetime.now(UTC))
+
+
+async def test_an_open_schedule_shows_what_is_done_elsewhere(address: str, db: Database, page: Page) -> None:
+    await sign_in(page, address, ADA)
+    await page.goto(f"{address}/enrollment")
+    await page.evaluate("kept = true")
+    await expect(page.get_by_text("You have no courses yet")).to_be_visible()
+    await _do(enrollment.enroll, db, "1111", "01")
+    await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
+    await expect(page.get_by_role("link", name="Download calendar file")).to_be_visible()
+    await _do(waitlist.join, db, "3333", "01")
+    await expect(page.get_by_text("Waiting, 1 of 1")).to_be_visible()
+    await page.get_by_role("button", name="Drop PYT 101").focus()
+    await _do(waitlist.leave, db, "3333")
+    await expect(page.get_by_text("Waiting, 1 of 1")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Drop PYT 101")).to_be_focused()
+    await _do(enrollment.drop, db, "1111")
+    await expect(page.get_by_text("You have no courses yet")).to_be_visible()
+    assert await page.evaluate("kept")
+
+
+async def test_a_hidden_schedule_shows_it_when_it_is_seen_again(address: str, db: Database, page: Page) -> None:
+    await page.clock.install()
+    await sign_in(page, address, ADA)
+    async with _stream_begins(page):
+        await page.goto(f"{address}/enrollment")
+    await _hide(page)
+    await _do(enrollment.enroll, db, "1111", "01")
+    await _turn(page, hidden=False)
+    await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
+
+
+async def test_what_the_page_shows_already_is_not_fetched_again(address: str, db: Database, page: Page) -> None:
+    fetched: list[str] = []
+    await sign_in(page, address, ADA)
+    page.on("request", lambda request: fetched.append(request.url) if request.resource_type == "xhr" else None)
+    await page.goto(address + COURSE)
+    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
+    await expect(page.get_by_text("You are enrolled in PYT 101")).to_be_visible()
+    await _do(waitlist.join, db, "3333", "01")
+    await expect(page.get_by_text("Waiting, 1 of 1")).to_be_visible()
+    await expect(page.get_by_text("You are enrolled in PYT 101")).to_be_visible()
+    assert fetched.count(f"{address}/enrollment") == 1
+
+
+async def test_the_buttons_of_a_catalog_follow_and_what_is_typed_stays(address: str, db: Database, page: Page) -> None:
+    await sign_in(page, address, ADA)
+    await page.goto(f"{address}/courses/Fall")
+    await page.get_by_label("Search", exact=True).fill("python")
+    await expect(page.get_by_text("1 course found")).to_be_visible()
+    await _do(enrollment.enroll, db, "1111", "01")
+    await expect(page.get_by_role("button", name="Drop PYT 101")).to_be_visible()
+    await expect(page.get_by_label("Search", exact=True)).to_have_value("python")
+    await expect(page.get_by_label("Search", exact=True)).to_be_focused()
+    await _do(enrollment.drop, db, "1111")
+    await expect(page.get_by_role("button", name="Enroll in PYT 101, section 01")).to_be_visible()
+
+
+async def test_what_is_chosen_on_the_page_of_a_course_stays(address: str, db: Database, page: Page) -> None:
+    await db.course.insert_one(asdict(replace(COURSES[0], courseID="4444", title="ANG 101")))
+    await sections.put_all(db, [replace(SECTIONS[0], courseID="4444", meetings=())])
+    for courseID in ("1111", "4444"):
+        await _do(enrollment.enroll, db, courseID, "01")
+    await heard(db, address)
+    await sign_in(page, address, ADA)
+    await page.goto(f"{address}/course/3333?term=Fall")
+    await page.get_by_label("When a seat comes, give back").select_option("ANG 101")
+    await page.evaluate("document.querySelector('#offered').dataset.old = ''")
+    await enrollment.swap(db, ADA.user_id, "1111", Wish("1111", FALL.term, "02"), datetime.now(UTC))
+    await expect(page.locator("#offered[data-old]")).to_have_count(0)
+    await expect(page.get_by_label("When a seat comes, give back")).to_have_value("4444")
+    await _do(enrollment.drop, db, "4444")
+    await expect(page.get_by_label("When a seat comes, give back")).to_have_value("1111")
