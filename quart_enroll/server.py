@@ -8,11 +8,13 @@ An answer goes out in three pieces: head, body, and an end of nothing; and each 
 that is ready that is half of all work. Over any other server, or HTTP/2, answers go out as ASGI has it.
 """
 
-import time
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from time import time
 from typing import Any
 
 import h11
+from hypercorn.config import Config
 from hypercorn.events import RawData
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.h11 import H11Protocol
@@ -87,7 +89,7 @@ def _is_plain(stream: HTTPStream, protocol: H11Protocol) -> bool:
 async def _at_once(whole: Whole, more: Headers, stream: HTTPStream, protocol: H11Protocol) -> None:
     """Do what Hypercorn does with the three pieces, with one."""
     write = protocol.connection.send
-    lines = whole.lines + _lines(more + protocol.config.response_headers("h11"))
+    lines = whole.lines + _lines(more) + _of_server(protocol.config, int(time()))
     data = write(whole.framing).removesuffix(END) + lines + END
     if not suppress_body(stream.scope["method"], whole.status):
         data += write(h11.Data(data=whole.body))
@@ -96,8 +98,14 @@ async def _at_once(whole: Whole, more: Headers, stream: HTTPStream, protocol: H1
     await protocol.send(RawData(data=data))
     if stream.config.accesslog is not None:
         answer: Any = {"type": "http.response.start", "status": whole.status, "headers": whole.headers}
-        await stream.config.log.access(stream.scope, answer, time.time() - stream.start_time)
+        await stream.config.log.access(stream.scope, answer, time() - stream.start_time)
     await stream.send(StreamClosed(stream_id=stream.stream_id))
+
+
+@lru_cache(1)
+def _of_server(config: Config, second: int) -> bytes:
+    """Return what the server itself says, as the date, which is the same for a whole second."""
+    return _lines(config.response_headers("h11"))
 
 
 def _lines(headers: Headers) -> bytes:

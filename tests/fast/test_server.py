@@ -45,8 +45,14 @@ REQUESTS = {
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
+def _timeless() -> Config:
+    config = Config()
+    config.include_date_header = config.include_server_header = False
+    return config
+
+
 async def talk(app: App, said: bytes, config: Config, *, reads: bool = True) -> list[bytes | str]:
-    """Return what Hypercorn writes and does when a client says that and then waits, the time of day left out.
+    """Return what Hypercorn writes and does when a client says that and then waits.
 
     One that `reads` nothing lets whoever writes to it wait.
     """
@@ -63,7 +69,6 @@ async def talk(app: App, said: bytes, config: Config, *, reads: bool = True) -> 
             case Closed():
                 heard.append("closed")
 
-    config.include_date_header = config.include_server_header = False
     async with asyncio.timeout(PATIENCE), TaskGroup(asyncio.get_running_loop()) as group:
         client, server = ("127.0.0.1", 1), ("127.0.0.1", 2)
         context, state = WorkerContext(None), ConnectionState({})
@@ -109,13 +114,13 @@ def _without_order(text: bytes) -> tuple[bytes, list[bytes], Any]:
 @pytest.mark.parametrize("said", REQUESTS.values(), ids=REQUESTS)
 @pytest.mark.parametrize("whole", [PAGE, UNCHANGED, NOTHING, OF_UNKNOWN_LENGTH, TO_BE_CLOSED, ZIPPED])
 async def test_an_answer_in_one_piece_is_the_same(whole: Whole, said: bytes) -> None:
-    at_once, bit_by_bit = [await talk(make(whole), said, Config()) for make in (in_one_piece, in_three_pieces)]
+    at_once, bit_by_bit = [await talk(make(whole), said, _timeless()) for make in (in_one_piece, in_three_pieces)]
     assert read(at_once) == read(bit_by_bit)
     assert f"HTTP/1.1 {whole.status} ".encode() in b"".join(one for one in at_once if isinstance(one, bytes))
 
 
 async def test_it_is_one_piece() -> None:
-    heard = await talk(in_one_piece(PAGE), REQUESTS["a page"], Config())
+    heard = await talk(in_one_piece(PAGE), REQUESTS["a page"], _timeless())
     assert heard == [
         b"HTTP/1.1 200 \r\ncontent-length: 5\r\n"
         b'Content-Type: text/html\r\nETag: W/"one"\r\nx-request-id: 1\r\n\r\npage\n',
@@ -123,8 +128,19 @@ async def test_it_is_one_piece() -> None:
     ]
 
 
+async def test_each_second_has_its_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, said = Config(), []
+    for second in (1.2, 1.9, 2.1):
+        monkeypatch.setattr("hypercorn.config.time", lambda now=second: now)
+        monkeypatch.setattr("quart_enroll.server.time", lambda now=second: now)
+        [answer, _] = await talk(in_one_piece(NOTHING), REQUESTS["a page"], config)
+        said.append(answer)
+    assert [b"date: Thu, 01 Jan 1970 00:00:01 GMT\r\n" in answer for answer in said] == [True, True, False]
+    assert b"date: Thu, 01 Jan 1970 00:00:02 GMT\r\n" in said[-1]
+
+
 async def test_the_last_answer_of_a_connection_says_so() -> None:
-    config = Config()
+    config = _timeless()
     config.keep_alive_max_requests = 0
     heard = await talk(in_one_piece(PAGE), REQUESTS["a page"], config)
     assert read(heard)[-1] == "closed"
@@ -132,7 +148,7 @@ async def test_the_last_answer_of_a_connection_says_so() -> None:
 
 
 async def test_whoever_wants_lines_of_access_gets_them(caplog: pytest.LogCaptureFixture) -> None:
-    config = Config()
+    config = _timeless()
     config.accesslog = logging.getLogger("access")
     config.access_log_format = '%(s)s "%({etag}o)s"'
     with caplog.at_level(logging.INFO, "access"):
