@@ -9,7 +9,7 @@ from werkzeug.routing import RequestRedirect
 
 from quart_enroll import auth, prepared, proxies, reader, watch
 from quart_enroll.asked import Asked, asked
-from quart_enroll.forms.base import SAFE, has_token, is_of_another
+from quart_enroll.forms.base import SAFE, has_token, is_of_another, is_part_for_another
 from quart_enroll.forms.proof import comes_from_this_site
 from quart_enroll.pages import errors, notices
 
@@ -23,6 +23,8 @@ async def arrive() -> ResponseReturnValue | None:
     if elsewhere := _by_path(request) or proxies.insist_on_https(request):
         return elsewhere
     await auth.identify(request)
+    if is_part_for_another(request.sent):
+        return errors.loaded_anew()
     if request.method not in SAFE and request.routing_exception is None:
         await _refuse_forged(request)
         if not auth.needs_no_proof() and await is_of_another():

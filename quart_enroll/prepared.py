@@ -36,7 +36,7 @@ LEAST = 1000
 """Bytes from which on an answer is compressed."""
 
 MAKES_A_DIFFERENCE = {
-    *(b"cookie", b"authorization", b"origin"),
+    *(b"cookie", b"authorization", b"origin", b"x-reader"),
     *(b"range", b"if-range", b"if-match", b"if-modified-since", b"if-unmodified-since"),
     *(b"content-length", b"transfer-encoding", b"expect", b"upgrade"),
 }

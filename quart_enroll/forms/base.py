@@ -3,6 +3,7 @@
 import re
 import time
 import unicodedata
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
 from types import SimpleNamespace
@@ -124,6 +125,11 @@ async def is_of_another() -> bool:
     """Tell whether the form is of a page that was made for somebody else, who was signed in here before."""
     _, reader = _apart((await request.form).get("csrf_token", ""))
     return bool(reader) and _reader() not in ("", reader)
+
+
+def is_part_for_another(sent: Mapping[str, str]) -> bool:
+    """Tell whether a page wants a part of it anew that was made for somebody else; it says in X-Reader for whom."""
+    return sent.get("x-reader", _reader()) != _reader()
 
 
 def _made_for_reader(token: str) -> str:

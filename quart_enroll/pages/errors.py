@@ -94,8 +94,13 @@ async def of_another() -> Response | AnyResponse:
         abort(409, sentence)
     await flash(sentence, "warning")
     if request.headers.get("HX-Request") == "true":
-        return Response(status=204, headers={"HX-Refresh": "true"})
+        return loaded_anew()
     return redirect(url_for("index"), 303)
+
+
+def loaded_anew() -> Response:
+    """Let htmx load the whole page."""
+    return Response(status=204, headers={"HX-Refresh": "true"})
 
 
 async def http_error(error: HTTPException) -> Response | AnyResponse:

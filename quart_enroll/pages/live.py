@@ -46,10 +46,10 @@ MOST_TERMS = 4
 
 
 async def live() -> Response:
-    user = auth.user()
+    user, offered = auth.user(), await context.catalog()
     reader = Reader(
-        terms=tuple(term[:20] for term in request.args.getlist("term")[:MOST_TERMS]),
-        courses=frozenset(request.args.getlist("course")[:MOST_COURSES]),
+        terms=tuple(one.term for one in offered.terms if one.term in request.args.getlist("term"))[:MOST_TERMS],
+        courses=frozenset(filter(offered.find, request.args.getlist("course")[:MOST_COURSES])),
         user_id=user.user_id if user else None,
         sign=request.args.get("mine", "")[:20] if user else "",
     )
@@ -90,10 +90,10 @@ async def _stream(
 
 
 async def _differs(reader: Reader, sign_now: Callable[[str], Awaitable[str]]) -> bool:
-    """Tell whether something of the reader's own is not as the page heard last."""
+    """Tell whether something of the reader's own is not as the page shows. One that could not fetch it hears so again,
+    at the next look; one that could has another stream."""
     reader.must_compare = False
-    shown, reader.sign = reader.sign, await sign_now(reader.sign)
-    return reader.sign != shown
+    return await sign_now(reader.sign) != reader.sign
 
 
 def _look_later(reader: Reader) -> None:

@@ -4,6 +4,12 @@ document.addEventListener("htmx:sseBeforeMessage", (event) => {
   if (event.target.innerHTML.trim() === event.detail.data.trim()) event.preventDefault();
 });
 
+// A part that is fetched belongs to whom the page was made for; for somebody else the whole page is loaded anew.
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  const { reader } = document.body.dataset;
+  if (reader) detail.headers["X-Reader"] = reader;
+});
+
 // What somebody has chosen in a part of the page stays chosen when that is fetched anew, as far as it still can be.
 (() => {
   const chosen = new WeakMap(); // for each answer that is put in

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 from quart import Quart
@@ -310,3 +311,29 @@ async def test_an_open_page_hears_of_a_change_of_ones_own(ada: Browser, monkeypa
         while await stream.receive() != b"event: mine\ndata: .\n\n":
             pass
         await stream.disconnect()
+
+
+async def test_who_could_not_fetch_what_has_changed_hears_so_again() -> None:
+    reader = Reader((FALL,), frozenset(["1111"]), ADA.user_id, "the sign of the page")
+
+    async def sign_now(told: str) -> str:
+        return "another"
+
+    for _ in range(2):
+        reader.compare()
+        assert reader.must_compare
+        assert await streaming._differs(reader, sign_now)
+        assert not reader.must_compare
+
+
+async def test_of_made_up_names_nothing_is_kept(anyone: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = []
+
+    def noting(**given: Any) -> Reader:
+        readers.append(Reader(**given))
+        return readers[-1]
+
+    monkeypatch.setattr(streaming, "Reader", noting)
+    await anyone.get(f"/live?term={'x' * 900}&term=Fall+2026&course={'y' * 900}&course=1111")
+    [reader] = readers
+    assert (reader.terms, reader.courses) == ((FALL,), {"1111"})

@@ -68,3 +68,25 @@ async def test_a_page_of_ada_asks_to_sign_in_when_nobody_is(ada: Browser) -> Non
     form = {"courseID": "1111", "csrf_token": await _token(ada)}
     await ada.post("/logout")
     assert "/login" in ((await ada.post("/enrollment", form=form)).location or "")
+
+
+PARTS = ["/enrollment", "/courses/Fall", "/course/1111?term=Fall"]
+
+
+@pytest.mark.parametrize("path", PARTS)
+async def test_a_part_of_a_page_of_ada_is_not_fetched_as_bob(ada: Browser, path: str) -> None:
+    [reader] = re.findall('<body data-reader="(.*?)"', await ada.read(path))
+    fetch = {"HX-Request": "true", "X-Reader": reader}
+    assert (await ada.get(path, headers=fetch)).status_code == 200
+    for sign_in in (False, True):
+        await ada.post("/logout")
+        if sign_in:
+            await ada.sign_in(BOB)
+            await ada.read(path)  # a page of bob's, which may be kept
+        response = await ada.get(path, headers=fetch)
+        assert (response.status_code, response.headers["HX-Refresh"]) == (204, "true")
+
+
+@pytest.mark.parametrize("path", PARTS[1:])
+async def test_a_part_of_a_visitors_page_is_anybodys(anyone: Browser, path: str) -> None:
+    assert "data-reader" not in await anyone.read(path)

@@ -175,11 +175,16 @@ async def test_the_page_counts_down_by_the_servers_clock(early: Browser, clock: 
     assert 'data-now="{}" data-opens="{}"'.format(*times) in page
     assert "Enrollment for Fall 2026 opens on Saturday, 1 August 2026, 00:00 (America/New_York)." in page
     assert "data-at-opening>Enroll in this course<" in page
-    assert "data-opens" in await early.read("/course/3333?term=Fall")
     await at(FALL.opens_at, clock, (early, ADA))
     page = await early.read("/plan")
     assert "data-opens" not in page
     assert "data-at-opening" not in page
+
+
+async def test_what_is_fetched_anew_before_the_opening_is_not_what_counts_down(early: Browser) -> None:
+    before, _, part = (await early.read("/course/3333?term=Fall")).partition('id="offered"')
+    assert "data-opens" in before
+    assert "data-opens" not in part
 
 
 async def test_a_click_too_early_is_refused_in_words_and_recorded_nowhere(early: Browser, db: Database) -> None:
