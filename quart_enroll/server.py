@@ -8,6 +8,7 @@ An answer goes out in three pieces: head, body, and an end of nothing; and each 
 that is ready that is half of all work. Over any other server, or HTTP/2, answers go out as ASGI has it.
 """
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from time import time
@@ -66,18 +67,19 @@ async def send_whole(whole: Whole, send: Send, name: bytes = b"", value: bytes =
     more = [(name, value)] if name else []
     stream = getattr(send, "__self__", None)
     protocol = getattr(getattr(stream, "send", None), "__self__", None)
-    if isinstance(stream, HTTPStream) and isinstance(protocol, H11Protocol) and _is_plain(stream, protocol):
-        await _at_once(whole, more, stream, protocol)
-        return
+    if isinstance(stream, HTTPStream) and isinstance(protocol, H11Protocol):
+        connection = protocol.connection
+        if isinstance(connection, h11.Connection) and _is_plain(stream, protocol, connection):
+            await _at_once(whole, more, stream, protocol, connection)
+            return
     headers = [*whole.headers, *more]
     await send({"type": "http.response.start", "status": whole.status, "headers": headers})
     # To HEAD too, like the framework: the server knows that it must not go out.
     await send({"type": "http.response.body", "body": whole.body, "more_body": False})
 
 
-def _is_plain(stream: HTTPStream, protocol: H11Protocol) -> bool:
+def _is_plain(stream: HTTPStream, protocol: H11Protocol, connection: h11.Connection) -> bool:
     """Tell whether all of the request is there, nothing of the answer has gone out, and the connection stays."""
-    connection = protocol.connection
     return (
         stream.state is ASGIHTTPState.REQUEST
         and connection.our_state is h11.SEND_RESPONSE
@@ -86,16 +88,22 @@ def _is_plain(stream: HTTPStream, protocol: H11Protocol) -> bool:
     )
 
 
-async def _at_once(whole: Whole, more: Headers, stream: HTTPStream, protocol: H11Protocol) -> None:
+async def _at_once(
+    whole: Whole, more: Headers, stream: HTTPStream, protocol: H11Protocol, connection: h11.Connection
+) -> None:
     """Do what Hypercorn does with the three pieces, with one."""
-    write = protocol.connection.send
+    write = connection.send
     lines = whole.lines + _lines(more) + _of_server(protocol.config, int(time()))
     data = write(whole.framing).removesuffix(END) + lines + END
     if not suppress_body(stream.scope["method"], whole.status):
         data += write(h11.Data(data=whole.body))
     data += write(h11.EndOfMessage())
-    stream.state = ASGIHTTPState.CLOSED  # now, for nothing else may follow, though nobody waits until all of it is read
-    await protocol.send(RawData(data=data))
+    stream.state = ASGIHTTPState.CLOSED
+    try:
+        await protocol.send(RawData(data=data))
+    except CancelledError:  # nobody waits until a client has read all of it: it gets nothing else, and is let go
+        connection.send_failed()
+        raise
     if stream.config.accesslog is not None:
         answer: Any = {"type": "http.response.start", "status": whole.status, "headers": whole.headers}
         await stream.config.log.access(stream.scope, answer, time() - stream.start_time)
