@@ -19,8 +19,8 @@ from quart_enroll.errors import AlreadyWaiting, Refused, WaitlistFull
 from quart_enroll.models import Event, SectionKey, Waiting
 from quart_enroll.mongo import AWAY, Database, Session, Unsettled
 from quart_enroll.repositories import enrollments, events, schedules, sections, waitlist
-from quart_enroll.services import seats, turnstile
-from quart_enroll.services.seats import Offer, Placed, Standing
+from quart_enroll.services import rings, seats, turnstile
+from quart_enroll.services.seats import Change, Offer, Placed, Standing
 from quart_enroll.transactions import acknowledge
 
 MOST_TOGETHER = 16
@@ -54,13 +54,18 @@ Verdict: TypeAlias = Placed | Lined | Standing | Refused | None
 
 @dataclass(eq=False, slots=True)
 class Boarder:
-    """A student who wants a seat, and lines up for it where none is open, or not."""
+    """A student who wants a seat, and lines up for it where none is open, or not.
+
+    Who gets one leaves lines by a `step` of their own, in the same transaction; `waits` are those places.
+    """
 
     db: Database
     user_id: int
     key: SectionKey
     now: datetime
     lines_up: bool = False
+    waits: Sequence[Waiting] = ()
+    step: Change | None = None
     came: float = field(default_factory=time.monotonic)
     told: asyncio.Future[Verdict] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -162,9 +167,8 @@ async def board(
 ) -> Placed | Lined | Standing | None:
     """Give the student a seat; where the section is full the last place in line to who `lines_up`, else what was found.
 
-    None is for who must go alone, in a transaction of their own: who waits in a line and could have a seat, because
-    leaving the line makes room for others; and all in a transaction that the database refuses, or does not let through.
-    Raises the reason to refuse, Crowded, and one of mongo.AWAY when nobody knows whether it happened.
+    None is for who must go alone, in a transaction of their own: all in one that the database refuses, or does not let
+    through. Raises the reason to refuse, Crowded, and one of mongo.AWAY when nobody knows whether it happened.
 
     No new place makes a ring of swaps possible: who comes last stands behind everybody who may be in one.
     """
@@ -173,7 +177,11 @@ async def board(
     async def wait() -> Verdict:
         boarder = Boarder(db, user_id, key, now, lines_up)
         gate.enter(boarder)
-        return await boarder.told
+        verdict = await boarder.told
+        if isinstance(verdict, Placed) and boarder.step is not None:
+            await rings.settle(db, user_id, now, boarder.step.lines)
+            return seats.placed(boarder.step, verdict.offer)
+        return verdict
 
     verdict = await turnstile.admit(frozenset([key]), wait)
     if isinstance(verdict, Refused):
@@ -228,7 +236,8 @@ def _verdict(one: Boarder, there: Standing | Refused, given: int, lined: int) ->
     except Refused as refusal:
         return refusal
     if given < section.open_seats:
-        return None if there.lines else Placed(wanted)
+        one.waits = there.lines
+        return Placed(wanted)
     if not one.lines_up:
         return there
     if section.waiting + lined >= section.waitlist_capacity:
@@ -237,21 +246,27 @@ def _verdict(one: Boarder, there: Standing | Refused, given: int, lined: int) ->
 
 
 async def _write(db: Database, session: Session, judged: Sequence[tuple[Boarder, Verdict]]) -> None:
-    """Write the seats and places. Those of the sections come last: everybody else is waiting for these."""
+    """Write the seats and places. Those of the sections come late: everybody else is waiting for these."""
     placed = [(who, one.offer.course.credits) for who, one in judged if isinstance(one, Placed)]
     lined = [who for who, one in judged if isinstance(one, Lined)]
+    leaving = [(who, Change(db, session, who.now, who.user_id)) for who, _ in placed if who.waits]
     if not placed and not lined:
         return
     more = {(who.user_id, who.key.term): number for who, number in (*placed, *((who, 0) for who in lined))}
     await schedules.guard_all(db, more, session)
     if placed:
         await enrollments.put_all(db, [(who.user_id, who.key, who.now) for who, _ in placed], session)
+    for who, step in leaving:
+        who.step = step
+        await seats.leave_lines(step, who.user_id, who.key, who.waits)
     happened = [*(_event(who, "enroll") for who, _ in placed), *(_event(who, "join") for who in lined)]
     await events.add_all(db, happened, session)
     if placed and not await sections.take_seats(db, Counter(who.key for who, _ in placed), session):
         raise RuntimeError("A seat that was open in this transaction is gone.")
     if lined:
         await _line_up(db, session, lined)
+    for _, step in leaving:
+        await seats.settle(step)
 
 
 async def _line_up(db: Database, session: Session, lined: Sequence[Boarder]) -> None:

@@ -132,7 +132,7 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime, catalo
         if not await seats.take(step, user_id, "enroll", there):
             raise SectionFull(found.course.title, found.key.section)
         await seats.settle(step)
-        return _placed(step, found)
+        return seats.placed(step, found)
 
     async def look() -> None:
         section = await sections.find(db, wanted.key)
@@ -164,7 +164,7 @@ async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: d
         if not await seats.take(step, user_id, "swap", there, old):
             raise SectionFull(found.course.title, found.key.section, can_wait=_can_wait(found.section))
         await seats.settle(step)
-        return _placed(step, found)
+        return seats.placed(step, found)
 
     held = await enrollments.held_by(db, user_id, wanted.key.term)
     old = [one.section.key for one in held if one.courseID == given_up]
@@ -187,10 +187,6 @@ async def _full(db: Database, there: Standing, catalog: Catalog | None = None, g
         if section.key != key and section.open_seats and rules.fits(wanted.term, wanted.course, section, held)
     ]
     return SectionFull(wanted.course.title, key.section, can_wait=_can_wait(wanted.section), others=others)
-
-
-def _placed(step: Change, wanted: Offer) -> Placed:
-    return Placed(wanted, step.left[0].section if step.left else "")
 
 
 def _can_wait(section: Section) -> bool:

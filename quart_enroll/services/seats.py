@@ -85,6 +85,11 @@ class Placed:
     left: str = ""
 
 
+def placed(change: Change, wanted: Offer) -> Placed:
+    """Return the seat that was taken in this change."""
+    return Placed(wanted, change.left[0].section if change.left else "")
+
+
 async def offer(db: Database, key: SectionKey, session: Session | None = None) -> Offer:
     """Return what is offered under that name; raise UnknownTerm, UnknownCourse or UnknownSection."""
     return _offer(key, await offers.find(db, key, session))
@@ -169,12 +174,12 @@ async def take(change: Change, user_id: int, action: str, there: Standing, old: 
         await (_free(change, user_id, old.section.key) if moved else give_back(change, user_id, wanted.term, old))
     await schedules.guard(db, user_id, key.term, session, more=0 if moved else wanted.course.credits)
     await enrollments.put(db, user_id, key, change.now, session)
-    await _leave_lines(change, user_id, key, there.lines)
+    await leave_lines(change, user_id, key, there.lines)
     event = await record(change, user_id, action, key, from_section=old.section.section if old and moved else "")
     return event if await sections.take_seat(db, key, session) else None
 
 
-async def _leave_lines(change: Change, user_id: int, key: SectionKey, lines: Iterable[Waiting]) -> None:
+async def leave_lines(change: Change, user_id: int, key: SectionKey, lines: Iterable[Waiting]) -> None:
     """Take who has a seat now out of the course's line, unless the place there is for a swap within the course."""
     db, session = change.db, change.session
     for waiting in lines:

@@ -122,13 +122,15 @@ async def test_one_whose_account_is_gone_stops_no_other(db: Database) -> None:
     assert await seated(db, section("A", 0).key) == {ADA, CAY}
 
 
-async def test_who_waits_in_a_line_goes_alone_and_leaves_it(db: Database, sizes: list[int]) -> None:
-    await found(db, term(), course("A"), section("A", 0), section("A", 9, number="02"))
-    await join(db, BOB, wish("A"), NOW)
-    assert await asyncio.gather(*(board(db, student, "A", "02") for student in (ADA, BOB, CAY))) == [OK, "alone", OK]
+async def test_who_waits_in_a_line_leaves_it_for_the_seat(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), section("A", 0), section("A", 2, number="02"))
+    for student in (BOB, CAY):
+        await join(db, student, wish("A"), NOW)
+    key = section("A", 0, number="02").key
+    said = await asyncio.gather(*(boarding.board(db, student, key, NOW) for student in (ADA, BOB)))
     assert sizes == [2]
-    assert await outcome(enroll(db, BOB, wish("A", "02"), NOW)) == OK
-    assert await line(db, section("A", 0).key) == []
+    assert [one.left for one in said if isinstance(one, Placed)] == ["", "01"]
+    assert await line(db, section("A", 0).key) == [CAY]
     await assert_sound(db)
 
 
@@ -169,13 +171,49 @@ async def test_one_who_may_not_line_up_stops_no_other(db: Database) -> None:
     await assert_sound(db)
 
 
-async def test_who_waits_elsewhere_may_line_up_but_goes_alone_to_a_seat(db: Database, sizes: list[int]) -> None:
+async def test_who_waits_elsewhere_may_line_up_and_take_a_seat(db: Database, sizes: list[int]) -> None:
     await found(db, term(), course("A"), course("B"), course("C"), section("A", 0), section("B", 0), section("C", 9))
     assert await line_up_all(db, (ADA, "A")) == ["line 1"]
     assert await line_up_all(db, (ADA, "B"), (BOB, "B")) == ["line 1", "line 2"]
-    assert await line_up_all(db, (ADA, "C"), (BOB, "A")) == ["alone", "line 2"]
-    assert sizes == []
-    assert (await join(db, ADA, wish("C"), NOW)).position is None
+    assert await line_up_all(db, (ADA, "C"), (BOB, "A"), (CAY, "C")) == [OK, "line 2", OK]
+    assert sizes == [2]
+    assert await line(db, section("A", 0).key) == [ADA, BOB]
+    await assert_sound(db)
+
+
+@pytest.mark.parametrize("elsewhere", [("B", "01"), ("A", "02")], ids=["another course", "another section"])
+async def test_who_waits_elsewhere_loses_no_turn(db: Database, elsewhere: tuple[str, str]) -> None:
+    offered = [section("A", 1), section("A", 0, number="02"), section("B", 0)]
+    await found(db, term(), course("A"), course("B"), *offered)
+    await join(db, ADA, wish(*elsewhere), NOW)
+    assert await board_all(db, (ADA, "A"), (BOB, "A"), (CAY, "A")) == [OK, "full", "full"]
+    await assert_sound(db)
+
+
+async def test_who_waits_elsewhere_and_lines_up_loses_no_turn(db: Database) -> None:
+    await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 0))
+    await join(db, ADA, wish("B"), NOW)
+    assert await line_up_all(db, (ADA, "A"), (BOB, "A"), (CAY, "A")) == [OK, "line 1", "line 2"]
+    await assert_sound(db)
+
+
+async def test_a_seat_that_breaks_a_line_lets_a_ring_turn(db: Database) -> None:
+    """Cay stands in front of the ring of ada and bob, and with another seat can't have that one any more."""
+    credits = {"A": 3, "B": 3, "C": 3}
+    await found(
+        db,
+        term(max_credits=5),
+        *(course(name, number) for name, number in credits.items()),
+        *(section("A", 1), section("B", 1), section("C", 9)),
+    )
+    await together(enroll(db, student, wish(name), NOW) for student, name in ((ADA, "A"), (BOB, "B")))
+    await join(db, CAY, wish("A"), NOW)
+    await join(db, ADA, wish("B"), NOW, "A")
+    await join(db, BOB, wish("A"), NOW, "B")
+    assert await seated(db, section("A", 0).key) == {ADA}
+    await enroll(db, CAY, wish("C"), NOW)
+    assert await seated(db, section("A", 0).key) == {BOB}
+    assert await seated(db, section("B", 0).key) == {ADA}
     await assert_sound(db)
 
 
