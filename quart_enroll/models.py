@@ -372,8 +372,13 @@ class Notice:
         return cls(event.at, event.user_id, event.action, event.courseID, title, event.term, event.section, because)
 
     @property
+    def key(self) -> SectionKey:
+        """What names the section of which it tells."""
+        return SectionKey(self.term, self.courseID, self.section)
+
+    @property
     def sentence(self) -> str:
-        """What to tell the student, in the language of who reads it."""
+        """What to tell the student, in the language of who reads it; it may be read hours later."""
         where: dict[str, Value] = {"title": self.title, "section": self.section, "term": TermName(self.term)}
         match self.action:
             case "promote":
@@ -382,8 +387,8 @@ class Notice:
                 )
             case "alert":
                 return gettext(
-                    "A seat is open in %(title)s, section %(section)s, for %(term)s. "
-                    "It goes to whoever takes it first.",
+                    "A seat opened in %(title)s, section %(section)s, for %(term)s. "
+                    "It goes to whoever takes it first, and may be gone by now.",
                     **where,
                 )
             case _:

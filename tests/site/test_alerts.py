@@ -9,7 +9,8 @@ from tests.site.test_plan import quiet
 PHP = {"courseID": "3333", "term": "Fall 2026", "section": "01"}
 TELL = "Tell me when a seat opens in PHP 202, section 01"
 DONT = "Stop telling me of seats in PHP 202, section 01"
-OPEN = "A seat is open in PHP 202, section 01, for Fall 2026. It goes to whoever takes it first."
+OPEN = "A seat opened in PHP 202, section 01, for Fall 2026. It goes to whoever takes it first, and may be gone by now."
+TAKEN = "A seat opened in PHP 202, section 01, for Fall 2026, and is taken again. If you ask again, we tell"
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +42,17 @@ async def test_a_seat_that_opens_is_told_once_on_the_next_page(ada: Browser, bob
     assert OPEN in await ada.read("/plan")
     assert OPEN not in await ada.read("/")
     assert "We tell you when a seat opens" not in await ada.read("/enrollment")
+
+
+async def test_of_a_seat_that_is_taken_again_nobody_reads_that_it_is_open(ada: Browser, bob: Browser) -> None:
+    await ada.post("/alert", form=PHP)
+    await ada.read("/")
+    await bob.post("/enrollment/drop", form=PHP)
+    await bob.post("/enrollment", form=PHP)
+    page = await ada.read("/courses/")
+    assert TAKEN in page
+    assert OPEN not in page
+    assert TELL in quiet(page)
 
 
 async def test_the_schedule_lists_what_is_told_and_ends_it(ada: Browser, bob: Browser, db: Database) -> None:
