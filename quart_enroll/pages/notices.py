@@ -1,12 +1,13 @@
 """What a student must be told of a seat, at the top of the next page."""
 
-from quart import flash
+from markupsafe import Markup
+from quart import flash, url_for
 
 from quart_enroll import auth
 from quart_enroll.asked import Asked
 from quart_enroll.context import database
-from quart_enroll.language import TermName, gettext
-from quart_enroll.models import Notice
+from quart_enroll.language import Sentence, TermName
+from quart_enroll.models import SEAT_OPENED, Notice
 from quart_enroll.repositories import notices, sections
 
 PAGES = {
@@ -15,6 +16,11 @@ PAGES = {
 """Endpoints that end in a page when somebody signed in asks for them."""
 
 CATEGORIES = {"promote": "success", "skip": "warning", "alert": "info"}
+
+TAKEN_AGAIN = Sentence(
+    "A seat opened in %(title)s, section %(section)s, for %(term)s, and is taken again. "
+    "If you ask again, we tell you of the next one."
+)
 
 
 async def show(request: Asked) -> None:
@@ -27,21 +33,14 @@ async def show(request: Asked) -> None:
 
 
 async def _words(notice: Notice) -> str:
-    """Return what is true now: the seat that opened may be taken again."""
-    if notice.action != "alert" or not await _is_full(notice):
+    """Return what is true now, as the seat that opened may be taken again, with a link to the course."""
+    if notice.action != "alert":
         return notice.sentence
-    return gettext(
-        "A seat opened in %(title)s, section %(section)s, for %(term)s, and is taken again. "
-        "If you ask again, we tell you of the next one.",
-        title=notice.title,
-        section=notice.section,
-        term=TermName(notice.term),
-    )
-
-
-async def _is_full(notice: Notice) -> bool:
     section = await sections.find(database(), notice.key)
-    return section is not None and not section.open_seats
+    sentence = TAKEN_AGAIN if section and not section.open_seats else SEAT_OPENED
+    address = url_for("course", courseID=notice.courseID, term=notice.term)
+    link = Markup('<a href="{}">{}</a>').format(address, notice.title)
+    return Markup.escape(sentence) % {"title": link, "section": notice.section, "term": TermName(notice.term)}
 
 
 def _is_a_page(request: Asked) -> bool:
