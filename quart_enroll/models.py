@@ -350,6 +350,13 @@ class Wish:
     section: str = ""
 
 
+SEAT_OPENED = Sentence(
+    "A seat opened in %(title)s, section %(section)s, for %(term)s. "
+    "It goes to whoever takes it first, and may be gone by now."
+)
+"""What an alert says, as its e-mail may be read hours later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """What somebody must be told: of a seat, or by e-mail alone that something is about their password.
@@ -372,6 +379,11 @@ class Notice:
         return cls(event.at, event.user_id, event.action, event.courseID, title, event.term, event.section, because)
 
     @property
+    def key(self) -> SectionKey:
+        """What names the section of which it tells."""
+        return SectionKey(self.term, self.courseID, self.section)
+
+    @property
     def sentence(self) -> str:
         """What to tell the student, in the language of who reads it."""
         where: dict[str, Value] = {"title": self.title, "section": self.section, "term": TermName(self.term)}
@@ -381,11 +393,7 @@ class Notice:
                     "A seat became free: you are now enrolled in %(title)s, section %(section)s, for %(term)s.", **where
                 )
             case "alert":
-                return gettext(
-                    "A seat is open in %(title)s, section %(section)s, for %(term)s. "
-                    "It goes to whoever takes it first.",
-                    **where,
-                )
+                return SEAT_OPENED % where
             case _:
                 return gettext(
                     "A seat in %(title)s, section %(section)s, for %(term)s became free, but you could not take it. "

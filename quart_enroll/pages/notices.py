@@ -1,11 +1,14 @@
 """What a student must be told of a seat, at the top of the next page."""
 
-from quart import flash
+from markupsafe import Markup
+from quart import flash, url_for
 
 from quart_enroll import auth
 from quart_enroll.asked import Asked
 from quart_enroll.context import database
-from quart_enroll.repositories import notices
+from quart_enroll.language import Sentence, TermName
+from quart_enroll.models import SEAT_OPENED, Notice
+from quart_enroll.repositories import notices, sections
 
 PAGES = {
     *("index", "courses", "course", "enrollment", "enrollment_form", "history", "plan", "account", "help", "user"),
@@ -14,6 +17,11 @@ PAGES = {
 
 CATEGORIES = {"promote": "success", "skip": "warning", "alert": "info"}
 
+TAKEN_AGAIN = Sentence(
+    "A seat opened in %(title)s, section %(section)s, for %(term)s, and is taken again. "
+    "If you ask again, we tell you of the next one."
+)
+
 
 async def show(request: Asked) -> None:
     """Put the student's unseen notices on the page that is asked for."""
@@ -21,7 +29,18 @@ async def show(request: Asked) -> None:
     if user is None or not auth.has_notices() or not _is_a_page(request):
         return
     for notice in await notices.take_unseen(database(), user.user_id):
-        await flash(notice.sentence, CATEGORIES.get(notice.action, "info"))
+        await flash(await _words(notice), CATEGORIES.get(notice.action, "info"))
+
+
+async def _words(notice: Notice) -> str:
+    """Return what is true now, as the seat that opened may be taken again, with a link to the course."""
+    if notice.action != "alert":
+        return notice.sentence
+    section = await sections.find(database(), notice.key)
+    sentence = TAKEN_AGAIN if section and not section.open_seats else SEAT_OPENED
+    address = url_for("course", courseID=notice.courseID, term=notice.term)
+    link = Markup('<a href="{}">{}</a>').format(address, notice.title)
+    return Markup.escape(sentence) % {"title": link, "section": notice.section, "term": TermName(notice.term)}
 
 
 def _is_a_page(request: Asked) -> bool:

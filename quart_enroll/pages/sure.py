@@ -15,10 +15,9 @@ async def before_drop(wish: Wish) -> bytes:
     if any(term.term == wish.term and now() >= term.drop_deadline for term in offered.terms):
         heading = gettext("Withdraw from %(title)s?", title=title)
         sentence = gettext("It stays on your schedule with a W, without credits, and you can’t take it back.")
-        return _page("enrollment_drop", wish, heading, sentence, gettext("Withdraw"), gettext("Keep it"))
+        return _page("enrollment_drop", wish, heading, sentence, gettext("Withdraw"), _keep(title))
     heading = gettext("Drop %(title)s?", title=title)
-    sentence = gettext("Others wait for it: your seat goes to the first of them at once, and you can’t get it back.")
-    return _page("enrollment_drop", wish, heading, sentence, gettext("Drop"), gettext("Keep it"))
+    return _page("enrollment_drop", wish, heading, _to_the_line(title), gettext("Drop"), _keep(title))
 
 
 async def before_swap(wish: Wish, given_up: str) -> bytes | None:
@@ -30,10 +29,10 @@ async def before_swap(wish: Wish, given_up: str) -> bytes | None:
     if old is None:
         return None
     new = _title(wish, {course.courseID: course.title for course in offered.courses})
-    heading = gettext("Swap %(old)s for %(new)s?", old=old.course.title, new=new)
-    sentence = gettext("Others wait for it: your seat goes to the first of them at once, and you can’t get it back.")
+    title = old.course.title
+    heading = gettext("Swap %(old)s for %(new)s?", old=title, new=new)
     fields = {"drop": given_up, "add": wish.courseID, "term": wish.term, "section": wish.section}
-    return _asked("enrollment_swap", fields, heading, sentence, gettext("Swap"), gettext("Keep it"))
+    return _asked("enrollment_swap", fields, heading, _to_the_line(title), gettext("Swap"), _keep(title))
 
 
 async def before_leaving(wish: Wish) -> bytes:
@@ -46,6 +45,17 @@ async def before_leaving(wish: Wish) -> bytes:
 
 def _title(wish: Wish, titles: dict[str, str]) -> str:
     return titles.get(wish.courseID, wish.courseID)
+
+
+def _to_the_line(title: str) -> str:
+    return gettext(
+        "Others wait for %(title)s: your seat there goes to the first of them at once, and you can’t get it back.",
+        title=title,
+    )
+
+
+def _keep(title: str) -> str:
+    return gettext("Keep %(title)s", title=title)
 
 
 def _page(endpoint: str, wish: Wish, heading: str, sentence: str, yes: str, no: str) -> bytes:

@@ -61,7 +61,7 @@ NOBODY = 0
 SUBJECTS = {
     "promote": Sentence("You are enrolled in %(title)s"),
     "skip": Sentence("About your place in line for %(title)s"),
-    "alert": Sentence("A seat is open in %(title)s"),
+    "alert": Sentence("A seat opened in %(title)s"),
 }
 """What an e-mail is about, for each action of a notice, with the title of the course."""
 

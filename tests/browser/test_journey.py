@@ -127,6 +127,22 @@ async def test_the_week_is_drawn_as_the_times_say(address: str, page: Page, widt
         assert not any([await one.is_visible() for one in await hidden.all()])
 
 
+LOOK = """link => [getComputedStyle(link).textDecorationLine,
+  getComputedStyle(link).color === getComputedStyle(document.body).color]"""
+"""How a link is underlined, and whether it has the color of text."""
+
+
+async def test_courses_on_the_schedule_look_like_links_but_on_paper(address: str, page: Page) -> None:
+    await register(page, address)
+    await page.goto(f"{address}/courses/Fall")
+    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
+    for place in (".listing th a", ".box-text a", ".week-days a"):
+        link = page.locator(place).first
+        for media, look in (("screen", ["underline", False]), ("print", ["none", True])):
+            await page.emulate_media(media=media)
+            assert await link.evaluate(LOOK) == look, (place, media)
+
+
 async def test_on_a_phone_the_week_is_a_list_of_its_days(address: str, page: Page) -> None:
     await page.set_viewport_size({"width": 390, "height": 800})
     await register(page, address)

@@ -26,7 +26,9 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_registration_makes_an_account_and_signs_in(anyone: Browser, db: Database) -> None:
     response = await anyone.post("/register", form=registration())
     assert (response.status_code, response.location) == (303, "/")
-    assert "Welcome, Zoe" in await anyone.read("/")
+    page = await anyone.read("/")
+    assert "Welcome, Zoe" in page
+    assert "Find a course that fits, or see how your schedule looks." in page  # which says nothing of courses they have
     stored = await db.user.find_one({"email": "zoe@school.example"})
     assert stored is not None
     assert (stored["user_id"], stored["role"]) == (4, "student")

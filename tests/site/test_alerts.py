@@ -9,7 +9,10 @@ from tests.site.test_plan import quiet
 PHP = {"courseID": "3333", "term": "Fall 2026", "section": "01"}
 TELL = "Tell me when a seat opens in PHP 202, section 01"
 DONT = "Stop telling me of seats in PHP 202, section 01"
-OPEN = "A seat is open in PHP 202, section 01, for Fall 2026. It goes to whoever takes it first."
+PAGE = "/course/3333?term=Fall+2026"
+LINK = f'<a href="{PAGE}">PHP 202</a>'
+OPEN = f"A seat opened in {LINK}, section 01, for Fall 2026. It goes to whoever takes it first, and may be gone by now."
+TAKEN = f"A seat opened in {LINK}, section 01, for Fall 2026, and is taken again. If you ask again, we tell"
 
 
 @pytest.fixture(autouse=True)
@@ -43,10 +46,32 @@ async def test_a_seat_that_opens_is_told_once_on_the_next_page(ada: Browser, bob
     assert "We tell you when a seat opens" not in await ada.read("/enrollment")
 
 
+async def test_of_a_seat_that_is_taken_again_nobody_reads_that_it_is_open(ada: Browser, bob: Browser) -> None:
+    await ada.post("/alert", form=PHP)
+    await ada.read("/")
+    await bob.post("/enrollment/drop", form=PHP)
+    await bob.post("/enrollment", form=PHP)
+    page = await ada.read("/courses/")
+    assert TAKEN in page
+    assert OPEN not in page
+    assert TELL in quiet(page)
+
+
+async def test_in_a_message_with_a_link_a_title_is_text(ada: Browser, bob: Browser, db: Database) -> None:
+    await db.course.update_one({"courseID": "3333"}, {"$set": {"title": "<script>x</script> %(section)s"}})
+    await ada.post("/alert", form=PHP)
+    await ada.read("/")
+    await bob.post("/enrollment/drop", form=PHP)
+    page = await ada.read("/plan")
+    assert f'A seat opened in <a href="{PAGE}">&lt;script&gt;x&lt;/script&gt; %(section)s</a>, section 01' in page
+    assert "<script>x" not in page
+
+
 async def test_the_schedule_lists_what_is_told_and_ends_it(ada: Browser, bob: Browser, db: Database) -> None:
     await ada.post("/alert", form=PHP)
     page = await ada.read("/enrollment")
     assert "We tell you when a seat opens" in page
+    assert f"<strong>{LINK}</strong>" in page
     assert DONT in page.replace('<span class="visually-hidden">', "")
     for _ in range(2):
         assert await told(ada, "/alert/end", **PHP) == "We will not tell you of seats in PHP 202, section 01."
@@ -75,4 +100,4 @@ async def test_an_open_seat_is_to_be_taken_and_not_waited_for(ada: Browser, db: 
 async def test_with_javascript_a_button_leads_back_to_its_line(ada: Browser) -> None:
     for path in ("/alert", "/alert/end"):
         response = await ada.post(path, form=PHP, headers={"HX-Request": "true"})
-        assert response.location == "/course/3333?term=Fall+2026"
+        assert response.location == PAGE

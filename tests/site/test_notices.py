@@ -122,8 +122,8 @@ async def test_an_open_seat_is_told_by_e_mail_too(db: Database, clock: Clock) ->
     box = Postbox()
     await drain_once(db, box, clock, LINKS, "one")
     [(_, subject, text)] = box.letters
-    assert subject == "A seat is open in PYT 101"
-    assert "A seat is open in PYT 101, section 01, for Fall 2026. It goes to whoever takes it first." in text
+    assert subject == "A seat opened in PYT 101"
+    assert "A seat opened in PYT 101, section 01, for Fall 2026. It goes to whoever takes it first, and may" in text
 
 
 async def test_a_title_stays_on_its_line(db: Database, clock: Clock) -> None:

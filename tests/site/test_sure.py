@@ -28,8 +28,8 @@ async def test_who_drops_what_others_wait_for_is_asked(ada: Browser, bob: Browse
         fields = sent(await ada.read(path), "/enrollment/drop")
         assert fields == PHP | {"ask": "y"}
     page = await text(await ada.post("/enrollment/drop", form=fields))
-    assert "Others wait for it" in page
-    assert buttons(page) == ["Drop", "Keep it"]
+    assert "Others wait for PHP 202: your seat there goes to the first of them" in page
+    assert buttons(page) == ["Drop", "Keep PHP 202"]
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 1
     assert sent(page, "/enrollment/drop") == PHP
     await ada.post("/enrollment/drop", form=PHP)
@@ -42,7 +42,7 @@ async def test_who_withdraws_is_asked(ada: Browser, clock: Clock, db: Database) 
     fields = sent(await ada.read("/enrollment"), "/enrollment/drop")
     page = await text(await ada.post("/enrollment/drop", form=fields))
     assert "Withdraw from PHP 202?" in page
-    assert buttons(page) == ["Withdraw", "Keep it"]
+    assert buttons(page) == ["Withdraw", "Keep PHP 202"]
     assert await db.enrollment.count_documents({"status": "enrolled"}) == 1
 
 
@@ -73,7 +73,8 @@ async def test_who_swaps_what_others_wait_for_is_asked(ada: Browser, bob: Browse
     wanted = {"drop": "3333", "add": "1111", "term": "Fall 2026", "section": "01", "ask": "y"}
     page = await text(await ada.post("/enrollment/swap", form=wanted))
     assert "Swap PHP 202 for PYT 101?" in page
-    assert buttons(page) == ["Swap", "Keep it"]
+    assert "Others wait for PHP 202: your seat there goes to the first of them" in page
+    assert buttons(page) == ["Swap", "Keep PHP 202"]
     assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "3333"}) == 1
     assert (await ada.post("/enrollment/swap", form=sent(page, "/enrollment/swap"))).location == "/enrollment"
     assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "1111"}) == 1
