@@ -68,6 +68,12 @@ async def test_markup_in_a_search_stays_text(anyone: Browser) -> None:
     assert "<b>" not in page
 
 
+async def test_what_was_typed_stays_as_it_was(anyone: Browser) -> None:
+    page = await anyone.read("/courses/Fall?q=%E2%80%9CAdvanced%E2%80%9D,+PHP")
+    assert titles(page) == ["PHP 202"]
+    assert 'value="“Advanced”, PHP"' in page
+
+
 async def test_a_student_finds_what_fits_the_schedule(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     assert titles(await ada.read("/courses/Fall?fits=y")) == ["PHP 202"]
