@@ -140,6 +140,22 @@ async def test_a_course_that_is_taught_no_more_has_a_page_too(anyone: Browser, d
     assert "It is not taught in the coming terms." in await anyone.read("/course/3333")
 
 
+async def test_a_course_that_is_not_taught_in_that_term_leads_to_those_in_which_it_is(anyone: Browser) -> None:
+    page = await anyone.read("/course/3333?term=Spring+2027")
+    assert "<p>PHP 202 is not taught in Spring 2027.</p>" in page
+    assert 'href="/course/3333?term=Fall+2026">Fall 2026</a>' in page
+    assert "coming terms" not in page
+
+
+async def test_a_course_that_is_taught_in_no_term_is_not_in_the_one_that_is_named(
+    anyone: Browser, db: Database
+) -> None:
+    await db.section.delete_many({"courseID": "3333"})
+    page = await anyone.read("/course/3333?term=Spring+2027")
+    assert "It is not taught in the coming terms." in page
+    assert '<nav class="terms"' not in page
+
+
 async def test_a_visitor_who_asks_for_what_fits_is_asked_to_sign_in(anyone: Browser, ada: Browser) -> None:
     path, words = "/courses/Fall?q=P&fits=y", "to see what fits your schedule"
     for _ in range(2):  # the second time from what is prepared
