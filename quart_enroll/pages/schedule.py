@@ -75,12 +75,10 @@ class Phase(NamedTuple):
 
 
 async def page(user: User) -> bytes:
-    """Return the student's schedule: the terms to come, then the earlier ones, the latest of them first."""
+    """Return the student's schedule: what goes on today, then the terms to come, then the earlier ones."""
     moment = now()
     offered = await catalog()
-    known = offered.terms
-    coming = terms.coming(known, moment)
-    shown = coming + [term for term in reversed(known) if term not in coming]
+    shown = terms.in_turn(offered.terms, moment)
     mine = await facts(user.user_id)
     found = await seats(mine.seats)
     waiting = await places(user.user_id, mine, shown)
@@ -91,7 +89,7 @@ async def page(user: User) -> bytes:
     current = offered.current_term(moment)
     made_at, address = mine.calendar_since, calendar.take_new_address()
     if not mine.waiting:  # the lines move by themselves
-        same_again(moment, offered, mine)
+        same_again(moment, offered, mine, until=terms.next_day(shown, moment))
     return render(
         "enrollment.html",
         enrollment=True,
