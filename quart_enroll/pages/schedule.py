@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Plan:
-    """One term of a student; with the week while it goes on, and to link to while courses have a page for it.
+    """One term of a student; with the week until it is over, and to link to while courses have a page for it.
 
     `too_many` says that not all seats may be had for which the student waits. Equal to itself alone.
     """
@@ -59,6 +59,7 @@ class Plan:
     week: Drawing | None
     linked_term: Term | None
     too_many: str
+    is_over: bool
 
     @property
     def credits(self) -> int | float:
@@ -130,7 +131,7 @@ def _plan(phase: Phase, found: Sequence[Held], waiting: Sequence[Place], offered
     entries = [*map(_enrolled, rows), *(entry for line in lines for entry in _waiting(line, offered))]
     drawing = week.draw(entries) if phase.goes_on and entries else None
     linked_term = term if moment < term.withdraw_deadline else None
-    return Plan(term, rows, lines, drawing, linked_term, _too_many(phase, lines, enrolled, offered))
+    return Plan(term, rows, lines, drawing, linked_term, _too_many(phase, lines, enrolled, offered), not phase.goes_on)
 
 
 def _row(term: Term, held: Held, moment: datetime) -> Row:
