@@ -115,10 +115,13 @@ class Reloads:
             self._size -= page.size
 
 
-def same_again(moment: datetime, catalog: Catalog | None = None, mine: Facts | None = None) -> None:
-    """Say that the view's page depends on nothing but its address, its reader and these; `moment` is when it began."""
-    until = next_door(catalog.terms if catalog else (), moment)
-    g.same_again = MadeOf(ref(catalog) if catalog else None, mine, moment, until)
+def same_again(
+    moment: datetime, catalog: Catalog | None = None, mine: Facts | None = None, *, until: datetime | None = None
+) -> None:
+    """Say that the view's page depends on nothing but its address, its reader and these; `moment` is when it began, and
+    `until` when the clock changes it, if that is before the next door."""
+    door = next_door(catalog.terms if catalog else (), moment)
+    g.same_again = MadeOf(ref(catalog) if catalog else None, mine, moment, min(door, until or door))
 
 
 async def send(page: Reload, scope: Any, send_event: Send) -> int:

@@ -33,7 +33,7 @@ async def course(courseID: str) -> bytes:
     if found is None:
         abort(404, UnknownCourse(courseID[:20]).sentence)
     taught = [term for term in offered.coming(moment) if offered.sections_of(courseID, term)]
-    term = _term(offered, found, moment)
+    term, not_taught = _term(offered, found, moment)
     mine = await standing.in_term(auth.user(), term, offered) if term else Standing()
     sections = offered.sections_of(courseID, term) if term else []
     shown = choices.of_course(term, found, sections, mine, moment) if term else []
@@ -44,6 +44,7 @@ async def course(courseID: str) -> bytes:
         term=term,
         sign=mine.sign,
         terms=[str(one) for one in taught],
+        not_taught=not_taught if taught else "",
         choices=[(one, choices.swaps(term, found, one, mine, moment)) for one in shown] if term else [],
         window=window(term, moment) if term else None,
         prerequisites=[_needed(name, offered, term, mine) for name in found.prerequisites],
@@ -51,13 +52,16 @@ async def course(courseID: str) -> bytes:
     )
 
 
-def _term(offered: Catalog, found: Course, moment: datetime) -> Term | None:
-    """Return the term that the address names, else the first in which the course is taught; None when it is not."""
+def _term(offered: Catalog, found: Course, moment: datetime) -> tuple[Term | None, str]:
+    """Return the term that the address names, else the first in which the course is taught; when there is none, and one
+    was named, what to say of that."""
     wanted = request.args.get("term", "")
     try:
-        return terms.choose(found, offered.coming(moment), offered.terms_of(found.courseID), wanted, moment)
-    except (NotTaught, NoTerms):
-        return None
+        return terms.choose(found, offered.coming(moment), offered.terms_of(found.courseID), wanted, moment), ""
+    except NotTaught as refusal:
+        return None, refusal.sentence if wanted else ""
+    except NoTerms:
+        return None, ""
 
 
 def _needed(courseID: str, offered: Catalog, term: Term | None, mine: Standing) -> Needed:

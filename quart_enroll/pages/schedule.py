@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Plan:
-    """One term of a student; with the week while it goes on, and to link to while courses have a page for it.
+    """One term of a student; with the week until it is over, and to link to while courses have a page for it.
 
     `too_many` says that not all seats may be had for which the student waits. Equal to itself alone.
     """
@@ -59,6 +59,7 @@ class Plan:
     week: Drawing | None
     linked_term: Term | None
     too_many: str
+    is_over: bool
 
     @property
     def credits(self) -> int | float:
@@ -75,12 +76,10 @@ class Phase(NamedTuple):
 
 
 async def page(user: User) -> bytes:
-    """Return the student's schedule: the terms to come, then the earlier ones, the latest of them first."""
+    """Return the student's schedule: what goes on today, then the terms to come, then the earlier ones."""
     moment = now()
     offered = await catalog()
-    known = offered.terms
-    coming = terms.coming(known, moment)
-    shown = coming + [term for term in reversed(known) if term not in coming]
+    shown = terms.in_turn(offered.terms, moment)
     mine = await facts(user.user_id)
     found = await seats(mine.seats)
     waiting = await places(user.user_id, mine, shown)
@@ -91,7 +90,7 @@ async def page(user: User) -> bytes:
     current = offered.current_term(moment)
     made_at, address = mine.calendar_since, calendar.take_new_address()
     if not mine.waiting:  # the lines move by themselves
-        same_again(moment, offered, mine)
+        same_again(moment, offered, mine, until=terms.next_day(shown, moment))
     return render(
         "enrollment.html",
         enrollment=True,
@@ -132,7 +131,7 @@ def _plan(phase: Phase, found: Sequence[Held], waiting: Sequence[Place], offered
     entries = [*map(_enrolled, rows), *(entry for line in lines for entry in _waiting(line, offered))]
     drawing = week.draw(entries) if phase.goes_on and entries else None
     linked_term = term if moment < term.withdraw_deadline else None
-    return Plan(term, rows, lines, drawing, linked_term, _too_many(phase, lines, enrolled, offered))
+    return Plan(term, rows, lines, drawing, linked_term, _too_many(phase, lines, enrolled, offered), not phase.goes_on)
 
 
 def _row(term: Term, held: Held, moment: datetime) -> Row:

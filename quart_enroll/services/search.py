@@ -1,5 +1,6 @@
 """Looking through the catalog of a term: by words, by facts, in some order."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ from quart_enroll.services.catalog import Catalog, Found
 ALL_DAY = ("00:00", "24:00")
 TIMES = {"morning": ("00:00", "12:00"), "afternoon": ("12:00", "17:00"), "evening": ("17:00", "24:00")}
 """Times of day, each from and to: a section is there when all its meetings begin there."""
+
+_APOSTROPHES = "'’‘‛ʼ′`"
+
+_NO_NAME = re.compile(r"(?<![\w+#])[+#]+|(?<=\w\w)[+#]+")
+"""Signs that are not the end of a name like C++ or C#."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +109,22 @@ def credits(catalog: Catalog, term: Term) -> list[str]:
 
 @lru_cache(100_000)
 def plain(text: str) -> str:
-    """Return the text as it is compared: without case and without accents."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
+    """Return the text as it is compared: without case, accents and punctuation.
+
+    "Can't" is "cant", "data-structures" are two words, C++ and C# stay what they are.
+    """
+    decomposed = unicodedata.normalize("NFKD", text.replace("´", "'").casefold())
+    return _NO_NAME.sub(" ", decomposed.translate(_PLAIN))
+
+
+def _plain(character: str) -> str:
+    if character in _APOSTROPHES or unicodedata.combining(character):
+        return ""
+    return " " if unicodedata.category(character)[0] in "PS" and character not in "+#" else character
+
+
+_PLAIN = {code: _plain(chr(code)) for code in (*range(0x3100), *range(0xFE00, 0xFF00))}
+"""Nearly all there is but for Asian scripts, also what stays as it is: for what a table lacks, Python raises."""
 
 
 def _text(course: Course) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from quart_enroll.errors import NoTerms, NotTaught, UnknownTerm
@@ -45,6 +45,21 @@ def current(known: Sequence[Term], now: datetime) -> Term:
 def coming(known: Iterable[Term], now: datetime) -> list[Term]:
     """Return the terms in which something can still be done."""
     return [term for term in known if now < term.withdraw_deadline]
+
+
+def in_turn(known: Sequence[Term], now: datetime) -> list[Term]:
+    """Return all terms as they concern a student: those whose courses meet these days, then those in which something
+    can still be done, then those that are over, the latest of them first."""
+    meeting = [term for term in known if term.first_day <= term.local(now).date() <= term.last_day]
+    to_come = [term for term in coming(known, now) if term not in meeting]
+    return [*meeting, *to_come, *(term for term in reversed(known) if term not in meeting and term not in to_come)]
+
+
+def next_day(known: Iterable[Term], now: datetime) -> datetime:
+    """Return when the next day begins by the school's clock: with it, courses of a term may begin or end."""
+    zones = [ZoneInfo(name) for name in {term.timezone for term in known}]
+    tomorrows = [(now.astimezone(zone).date() + timedelta(days=1), zone) for zone in zones]
+    return min((datetime.combine(day, time(), zone) for day, zone in tomorrows), default=now + timedelta(days=1))
 
 
 def find(text: str, known: Sequence[Term], now: datetime) -> Term:

@@ -1,15 +1,19 @@
 """The whole way of a student, in a real browser."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 from playwright.async_api import Page, expect
 
-from quart_enroll.models import Wish
+from quart_enroll.models import Term, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.services import enrollment
 from tests.browser.student import heard, register, sign_in
 from tests.people import ADA, BOB, PASSWORD, RITA, teach
+
+PAPER = 794
+"""Pixels of the width of an A4 page."""
 
 
 async def test_wait_in_line_and_get_the_seat_that_comes(address: str, db: Database, page: Page) -> None:
@@ -141,6 +145,32 @@ async def test_courses_on_the_schedule_look_like_links_but_on_paper(address: str
         for media, look in (("screen", ["underline", False]), ("print", ["none", True])):
             await page.emulate_media(media=media)
             assert await link.evaluate(LOOK) == look, (place, media)
+
+
+async def test_on_paper_come_the_terms_that_are_not_over_and_no_empty_page(
+    address: str, db: Database, page: Page, calendar: list[Term]
+) -> None:
+    await enrollment.enroll(db, BOB.user_id, Wish("2222"), calendar[1].opens_at)
+    long_ago = dict.fromkeys(
+        ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline"), datetime(2020, 5, 1, tzinfo=UTC)
+    )
+    await db.term.update_one({"season": "Fall"}, {"$set": long_ago})
+    await heard(db, address)
+    await sign_in(page, address, BOB)
+    await page.set_viewport_size({"width": PAPER, "height": 600})
+    await page.goto(f"{address}/enrollment")
+    fall, spring = (page.get_by_role("heading", name=name) for name in ("Fall 2026", "Spring 2027"))
+    assert [await one.is_visible() for one in (fall, spring)] == [True, True]
+    await page.emulate_media(media="print")
+    assert [await one.is_visible() for one in (fall, spring)] == [False, True]
+    bottom = await page.locator(".my-week").evaluate("week => Math.ceil(week.getBoundingClientRect().bottom)")
+    printed = await page.pdf(width=f"{PAPER}px", height=f"{bottom + 1}px")
+    assert len(re.findall(rb"/Type /Page\b", printed)) == 1
+
+    await enrollment.drop(db, BOB.user_id, Wish("2222"), calendar[1].opens_at)
+    await heard(db, address)
+    await page.reload()
+    await expect(fall).to_be_visible()  # there is nothing else
 
 
 async def test_on_a_phone_the_week_is_a_list_of_its_days(address: str, page: Page) -> None:

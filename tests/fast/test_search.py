@@ -53,6 +53,50 @@ def test_all_words_must_be_there_whatever_case_and_accents(words: str, expected:
     assert found(words=words) == expected
 
 
+LANGUAGES = Course("CSC-111", "C/C++ and C#", 'What you can’t say in C; data-structures, "objects"', 3, "Fall", "I/O")
+LETTERS = Course("C200", "LET 200", "Women's letters: हिन्दी, C. de Staël and Renaissance_art", 3, "Fall")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("can't", ["CSC-111"]),
+        ("can’t", ["CSC-111"]),
+        ("can´t", ["CSC-111"]),
+        ("cant", ["CSC-111"]),
+        ("women’s", ["C200"]),
+        ("'women'", ["C200"]),
+        ("data,", ["CSC-111"]),
+        ('"data"', ["CSC-111"]),
+        ("“data”", ["CSC-111"]),
+        ("«objects»", ["CSC-111"]),
+        ("structures/data", ["CSC-111"]),
+        ("data structures", ["CSC-111"]),
+        ("data+", ["CSC-111"]),
+        ("#data", ["CSC-111"]),
+        ("renaissance-art", ["C200"]),
+        ("¿renaissance?", ["C200"]),
+        ("stael,de", ["C200"]),
+        ("हिन्दी", ["C200"]),
+        ("CSC-111", ["CSC-111"]),
+        ("csc 111", ["CSC-111"]),
+        ("CSC‑111", ["CSC-111"]),  # the hyphen at which no line ends
+        ("C++", ["CSC-111"]),
+        ("(c++,", ["CSC-111"]),
+        ("C#", ["CSC-111"]),
+        ("1111", ["1111"]),
+        ("D'Haddad", []),
+        ("O’HADDAD,", ["1111"]),
+        ("F#", []),
+    ],
+)
+def test_punctuation_makes_no_difference(words: str, expected: list[str]) -> None:
+    sections = [Section("Fall 2026", course.courseID, "01", 5) for course in (LANGUAGES, LETTERS)]
+    taught = Section("Fall 2026", "1111", "01", 5, instructor="K. O'Haddad")
+    catalog = Catalog((COURSES[0], LANGUAGES, LETTERS), tuple(TERMS), (taught, *sections))
+    assert [one.course.courseID for one in search.search(catalog, FALL, Search(words=words))] == expected
+
+
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [

@@ -8,12 +8,13 @@ import pytest
 from quart_enroll.errors import NoTerms, NotTaught, UnknownTerm
 from quart_enroll.models import Course, Term
 from quart_enroll.services import terms
-from tests.people import FALL, FALL_MORNING, SPRING, TERMS
+from tests.people import FALL, FALL_MORNING, SPRING, TERMS, midnight
 
 NEXT_FALL = replace(
     FALL, year=2027, opens_at=datetime(2027, 8, 1, tzinfo=UTC), withdraw_deadline=datetime(2027, 11, 1, tzinfo=UTC)
 )
 SECOND = timedelta(seconds=1)
+YEARS_AGO = datetime(2025, 11, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,45 @@ SECOND = timedelta(seconds=1)
 )
 def test_the_current_term_is_the_one_that_is_open_else_the_next_else_the_last(now: datetime, term: Term) -> None:
     assert terms.current(TERMS, now) == term
+
+
+WITH_CLASSES = [
+    replace(FALL, year=2024, starts_on=date(2024, 9, 2), ends_on=date(2024, 12, 20), withdraw_deadline=YEARS_AGO),
+    replace(FALL, year=2025, starts_on=date(2025, 9, 1), ends_on=date(2025, 12, 19), withdraw_deadline=YEARS_AGO),
+    replace(FALL, starts_on=date(2026, 8, 31), ends_on=date(2026, 12, 18)),
+    replace(SPRING, starts_on=date(2027, 1, 18), ends_on=date(2027, 5, 7)),
+    NEXT_FALL,
+]
+
+
+@pytest.mark.parametrize(
+    ("now", "turn"),
+    [
+        (midnight(2026, 8, 31) - SECOND, ["Fall 2026", "Spring 2027", "Fall 2027", "Fall 2025", "Fall 2024"]),
+        (midnight(2026, 11, 20), ["Fall 2026", "Spring 2027", "Fall 2027", "Fall 2025", "Fall 2024"]),
+        (midnight(2026, 12, 19) - SECOND, ["Fall 2026", "Spring 2027", "Fall 2027", "Fall 2025", "Fall 2024"]),
+        (midnight(2026, 12, 19), ["Spring 2027", "Fall 2027", "Fall 2026", "Fall 2025", "Fall 2024"]),
+        (midnight(2027, 5, 1), ["Spring 2027", "Fall 2027", "Fall 2026", "Fall 2025", "Fall 2024"]),
+        (midnight(2027, 5, 8), ["Fall 2027", "Spring 2027", "Fall 2026", "Fall 2025", "Fall 2024"]),
+    ],
+)
+def test_what_meets_these_days_comes_first_then_what_is_to_come_then_what_is_over(
+    now: datetime, turn: list[str]
+) -> None:
+    assert [term.term for term in terms.in_turn(WITH_CLASSES, now)] == turn
+
+
+def test_while_a_term_goes_on_that_was_opened_later_it_comes_before_one_that_is_open_longer() -> None:
+    early = replace(FALL, starts_on=date(2026, 12, 1), ends_on=date(2026, 12, 18))
+    late = replace(SPRING, opens_at=FALL.opens_at, starts_on=date(2026, 9, 1))
+    assert terms.in_turn([early, late], FALL_MORNING.replace(month=10)) == [late, early]
+
+
+def test_the_next_day_begins_at_midnight_by_the_school_s_clock() -> None:
+    west = replace(SPRING, timezone="America/Los_Angeles")
+    assert terms.next_day(TERMS, midnight(2026, 11, 1)) == midnight(2026, 11, 2)  # the day has 25 hours
+    assert terms.next_day([FALL, west], midnight(2026, 11, 2) - SECOND) == midnight(2026, 11, 2)
+    assert terms.next_day([FALL, west], midnight(2026, 11, 2)) == midnight(2026, 11, 2) + timedelta(hours=3)
 
 
 def test_a_school_without_terms_says_so() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from quart_enroll.mongo import Database
-from tests.people import ADA, BOB, FALL, Browser, Clock, at, buttons, text
+from tests.people import ADA, BOB, FALL, SPRING, Browser, Clock, at, buttons, midnight, text
 
 
 async def test_enrolling_leads_to_the_schedule_with_the_course(ada: Browser, db: Database) -> None:
@@ -147,6 +147,19 @@ async def test_the_schedule_is_in_the_order_of_course_numbers(ada: Browser, bob:
     assert page.index("Fall 2026</h2>") < page.index("Spring 2027</h2>") < page.index("JAV 201</a><span")
     assert "7 of 18 credits" in page
     assert "PYT 101" not in await bob.read("/enrollment")
+
+
+async def test_the_term_that_goes_on_comes_before_the_one_that_opens(ada: Browser, clock: Clock, db: Database) -> None:
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": {"starts_on": "2026-08-31", "ends_on": "2026-12-18"}})
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    assert '<nav class="terms"' not in await ada.read("/enrollment")
+    await at(SPRING.opens_at, clock, (ada, ADA))
+    await ada.post("/enrollment", form={"courseID": "2222"})
+    for day, order in ((18, ["Fall 2026", "Spring 2027"]), (19, ["Spring 2027", "Fall 2026"])):
+        await at(midnight(2026, 12, day), clock, (ada, ADA))
+        page = await ada.read("/enrollment")
+        assert re.findall(r'<h2 id="(term-\d)">(.*?)</h2>', page) == [("term-1", order[0]), ("term-2", order[1])]
+        assert re.findall(r'<a href="#(term-\d)">(.*?)</a>', page) == [("term-1", order[0]), ("term-2", order[1])]
 
 
 async def test_an_empty_schedule_says_what_to_do_next(bob: Browser) -> None:

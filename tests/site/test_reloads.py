@@ -13,7 +13,7 @@ from quart_enroll.context import EXTENSION, Open
 from quart_enroll.models import Notice
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import notices
-from tests.people import ADA, BOB, FALL, FALL_MORNING, Browser, Clock, text
+from tests.people import ADA, BOB, FALL, FALL_MORNING, Browser, Clock, midnight, text
 from tests.site.test_memory import process, until
 
 PATHS = ["/", "/courses/", "/courses/Fall?q=pyt&open=y", "/enrollment"]
@@ -130,6 +130,17 @@ async def test_a_page_ends_when_a_term_closes(ada: Browser, clock: Clock, asked:
     await until_kept(ada, asked, "/courses/")
     clock.now = FALL.add_deadline
     assert not await is_kept(ada, asked, "/courses/")
+
+
+@pytest.mark.parametrize("clock", [midnight(2026, 9, 2) - timedelta(minutes=1)], indirect=True)
+async def test_a_schedule_ends_with_the_day_for_classes_may_end_with_it(
+    ada: Browser, clock: Clock, asked: list[str]
+) -> None:
+    await until_kept(ada, asked, "/enrollment")
+    clock.now += timedelta(seconds=59)
+    assert await is_kept(ada, asked, "/enrollment")
+    clock.now += timedelta(seconds=1)
+    assert not await is_kept(ada, asked, "/enrollment")
 
 
 @pytest.mark.parametrize("path", PATHS)

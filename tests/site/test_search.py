@@ -68,6 +68,12 @@ async def test_markup_in_a_search_stays_text(anyone: Browser) -> None:
     assert "<b>" not in page
 
 
+async def test_what_was_typed_stays_as_it_was(anyone: Browser) -> None:
+    page = await anyone.read("/courses/Fall?q=%E2%80%9CAdvanced%E2%80%9D,+PHP")
+    assert titles(page) == ["PHP 202"]
+    assert 'value="“Advanced”, PHP"' in page
+
+
 async def test_a_student_finds_what_fits_the_schedule(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     assert titles(await ada.read("/courses/Fall?fits=y")) == ["PHP 202"]
@@ -132,6 +138,22 @@ async def test_a_course_or_term_that_there_is_not_is_a_friendly_404(anyone: Brow
 async def test_a_course_that_is_taught_no_more_has_a_page_too(anyone: Browser, db: Database) -> None:
     await db.section.delete_many({"courseID": "3333"})
     assert "It is not taught in the coming terms." in await anyone.read("/course/3333")
+
+
+async def test_a_course_that_is_not_taught_in_that_term_leads_to_those_in_which_it_is(anyone: Browser) -> None:
+    page = await anyone.read("/course/3333?term=Spring+2027")
+    assert "<p>PHP 202 is not taught in Spring 2027.</p>" in page
+    assert 'href="/course/3333?term=Fall+2026">Fall 2026</a>' in page
+    assert "coming terms" not in page
+
+
+async def test_a_course_that_is_taught_in_no_term_is_not_in_the_one_that_is_named(
+    anyone: Browser, db: Database
+) -> None:
+    await db.section.delete_many({"courseID": "3333"})
+    page = await anyone.read("/course/3333?term=Spring+2027")
+    assert "It is not taught in the coming terms." in page
+    assert '<nav class="terms"' not in page
 
 
 async def test_a_visitor_who_asks_for_what_fits_is_asked_to_sign_in(anyone: Browser, ada: Browser) -> None:
