@@ -116,13 +116,19 @@ async def test_who_stands_in_line_behind_a_change_that_hangs_is_answered_in_time
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turnstile, "PATIENCE", 0.5)
-    monkeypatch.setattr(boarding, "MOST_TOGETHER", 1)
     monkeypatch.setattr(boarding, "WAIT", 0.1)
+    begun, transaction = asyncio.Event(), turnstile.transaction
+
+    async def noting(*given: Any) -> Any:
+        begun.set()
+        return await transaction(*given)
+
+    monkeypatch.setattr(turnstile, "transaction", noting)
     await fail_commits(db, {"times": 1}, blockConnection=True, blockTimeMS=3000)
-    clicks = {asyncio.create_task(enroll(db, who, WISH, datetime.now(UTC)), name=str(who)) for who in (ONE, TWO)}
-    # Who comes first is chance, and its commit hangs; the other one stands behind it.
-    [behind], [hangs] = await asyncio.wait(clicks, return_when=asyncio.FIRST_COMPLETED)
+    hangs = asyncio.create_task(enroll(db, ONE, WISH, datetime.now(UTC)))
+    await begun.wait()
     with pytest.raises(AWAY):
-        await behind
+        await enroll(db, TWO, WISH, datetime.now(UTC))
+    assert not hangs.done()
     await hangs
-    await assert_seated(db, int(hangs.get_name()))
+    await assert_seated(db, ONE)
