@@ -4,14 +4,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from quart_enroll.errors import (
-    AlreadyEnrolled,
-    AlreadyWaiting,
-    PrerequisiteMissing,
-    Refused,
-    TimeConflict,
-    WaitlistFull,
-)
+from quart_enroll.errors import AlreadyEnrolled, AlreadyWaiting, Refused, TimeConflict, WaitlistFull
 from quart_enroll.language import gettext
 from quart_enroll.models import Course, Held, Section, SectionKey, Term
 from quart_enroll.pages.standing import Standing
@@ -207,11 +200,7 @@ def _named(key: SectionKey) -> dict[str, str]:
 
 def _lacks(term: Term, course: Course, mine: Standing) -> bool:
     """Tell whether the student has not taken what the course needs: then nothing that is given back helps."""
-    try:
-        rules.check_prerequisites(course, term, mine.taken or ())
-    except PrerequisiteMissing:
-        return True
-    return False
+    return bool(rules.missing_prerequisites(course, term, mine.taken or ()))
 
 
 def _has_room(section: Section, mine: Standing) -> bool:

@@ -60,12 +60,17 @@ def check_credits(term: Term, course: Course, enrolled: Iterable[Held]) -> None:
         raise CreditLimit(course.title, adds=course.credits, has=has, limit=term.max_credits)
 
 
+def missing_prerequisites(course: Course, term: Term, taken: Iterable[tuple[str, Term]]) -> list[str]:
+    """Return the prerequisites that are not among the courses taken in earlier terms."""
+    if not course.prerequisites:  # of most courses, and this is asked of each on a page
+        return []
+    earlier = {courseID for courseID, when in taken if when.order < term.order}
+    return [courseID for courseID in course.prerequisites if courseID not in earlier]
+
+
 def check_prerequisites(course: Course, term: Term, taken: Iterable[tuple[str, Term]]) -> None:
     """Raise PrerequisiteMissing unless every prerequisite is among the courses taken in earlier terms."""
-    if not course.prerequisites:  # of most courses, and this is asked of each on a page
-        return
-    earlier = {courseID for courseID, when in taken if when.order < term.order}
-    if missing := [courseID for courseID in course.prerequisites if courseID not in earlier]:
+    if missing := missing_prerequisites(course, term, taken):
         names = dict(zip(course.prerequisites, course.needs, strict=False))
         raise PrerequisiteMissing(course.title, missing, [names.get(courseID, courseID) for courseID in missing])
 
