@@ -9,7 +9,7 @@ import gzip
 import random
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -164,8 +164,13 @@ async def send(answer: Answer, scope: Any, send_event: Send) -> int:
     else:
         accepted = asked.get(b"accept-encoding", b"") if len(answer.body) >= LEAST else b""
         whole = answer.whole(encoding_for(accepted))
+    return await send_numbered(whole, asked, send_event)
+
+
+async def send_numbered(whole: Whole, asked: Mapping[bytes, bytes], send_event: Send) -> int:
+    """Send the answer with the number of the request, whose headers are `asked`, and return the status."""
     number = request_number(asked.get(b"x-request-id", b"").decode("latin-1")).encode()
-    await send_whole(whole, send_event, b"x-request-id", number)
+    await send_whole(whole, send_event, (b"x-request-id", number))
     return whole.status
 
 

@@ -23,10 +23,10 @@ from quart_enroll import reader
 from quart_enroll.asked import LONGEST
 from quart_enroll.context import Open
 from quart_enroll.forms.base import TOKEN_MADE_ANEW
-from quart_enroll.prepared import MAKES_A_DIFFERENCE, next_door, request_number
+from quart_enroll.prepared import MAKES_A_DIFFERENCE, next_door, send_numbered
 from quart_enroll.repositories.logins import Found
 from quart_enroll.repositories.students import Facts
-from quart_enroll.server import Send, Whole, send_whole
+from quart_enroll.server import Send, Whole
 from quart_enroll.services import sessions
 from quart_enroll.services.catalog import Catalog
 
@@ -126,9 +126,7 @@ def same_again(
 
 async def send(page: Reload, scope: Any, send_event: Send) -> int:
     """Send the page, and return the status."""
-    number = request_number(dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")).encode()
-    await send_whole(page.whole, send_event, b"x-request-id", number)
-    return page.whole.status
+    return await send_numbered(page.whole, dict(scope["headers"]), send_event)
 
 
 def _key_of(scope: Any) -> Hashable:

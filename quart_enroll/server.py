@@ -9,7 +9,7 @@ that is ready that is half of all work. Over any other server, or HTTP/2, answer
 """
 
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache
 from time import time
 from typing import Any
@@ -62,9 +62,8 @@ def stop_of(send: Any) -> Stop | None:
     return stream.context.terminated.wait if isinstance(stream, HTTPStream) else None
 
 
-async def send_whole(whole: Whole, send: Send, name: bytes = b"", value: bytes = b"") -> None:
-    """Send the answer, with one more header if its name is given, in lower case, and its value is no stranger's."""
-    more = [(name, value)] if name else []
+async def send_whole(whole: Whole, send: Send, *more: tuple[bytes, bytes]) -> None:
+    """Send the answer, with `more` headers: names in lower case, and values that no stranger has written."""
     stream = getattr(send, "__self__", None)
     protocol = getattr(getattr(stream, "send", None), "__self__", None)
     if isinstance(stream, HTTPStream) and isinstance(protocol, H11Protocol):
@@ -89,7 +88,11 @@ def _is_plain(stream: HTTPStream, protocol: H11Protocol, connection: h11.Connect
 
 
 async def _at_once(
-    whole: Whole, more: Headers, stream: HTTPStream, protocol: H11Protocol, connection: h11.Connection
+    whole: Whole,
+    more: Iterable[tuple[bytes, bytes]],
+    stream: HTTPStream,
+    protocol: H11Protocol,
+    connection: h11.Connection,
 ) -> None:
     """Do what Hypercorn does with the three pieces, with one."""
     write = connection.send
@@ -116,5 +119,5 @@ def _of_server(config: Config, second: int) -> bytes:
     return _lines(config.response_headers("h11"))
 
 
-def _lines(headers: Headers) -> bytes:
+def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join(b"%s: %s\r\n" % header for header in headers)

@@ -18,9 +18,7 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.typing import ConnectionState
 
 from quart_enroll.server import Whole, send_whole
-
-PATIENCE = 20
-"""Seconds that an answer may take on a busy machine."""
+from tests.local import PATIENCE
 
 PAGE = Whole(200, [(b"Content-Type", b"text/html"), (b"ETag", b' W/"one" '), (b"content-length", b"5")], b"page\n")
 UNCHANGED = Whole(304, [(b"etag", b'W/"one"'), (b"vary", b"Cookie")], b"")
@@ -79,7 +77,7 @@ async def talk(app: App, said: bytes, config: Config, *, reads: bool = True) -> 
 
 def in_one_piece(whole: Whole) -> App:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send_whole(whole, send, b"x-request-id", b"1")
+        await send_whole(whole, send, (b"x-request-id", b"1"))
 
     return app
 
@@ -89,7 +87,7 @@ def in_three_pieces(whole: Whole) -> App:
         async def of_another_server(event: Any) -> None:
             await send(event)
 
-        await send_whole(whole, of_another_server, b"x-request-id", b"1")
+        await send_whole(whole, of_another_server, (b"x-request-id", b"1"))
 
     return app
 
