@@ -19,7 +19,7 @@ test: lint ## Check everything: style, types, floors, all tests (what CI does)
 test-fast: .venv/ready ## Run the tests that need no database, in seconds
 	@$(IN_VENV) pytest tests/fast tests/test_config.py
 
-bench: .venv/ready .venv-bench/ready ## Measure pages, crowds, open pages and memory beside the Flask site; QUICK=1 in two minutes
+bench: .venv/ready .venv-bench/ready ## Measure pages, crowds, open pages and memory beside the Flask site; QUICK=1 in about four minutes
 	@$(IN_VENV) tests.bench
 
 dynos: .venv/ready ## Replace dynos under load, behind a router like Heroku's, in half a minute (needs nginx)

@@ -1,7 +1,7 @@
 """`make bench`: this site beside a bare answer and beside the Flask site, every goal with its figure.
 
 Everything runs on this machine's loopback and shares its cores, so a machine that does nothing else tells most.
-QUICK=1 takes two minutes, and is for seeing that it works. SOAK says for how many seconds the memory is watched.
+QUICK=1 takes about four minutes, and is for seeing that it works. SOAK says for how many seconds the memory is watched.
 """
 
 import asyncio
