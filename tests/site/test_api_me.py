@@ -176,6 +176,8 @@ async def test_events_come_by_pages_the_latest_first(ada: Program, bob: Program)
         "term": "Fall 2026",
         "section": "01",
         "result": "ok",
+        "count": 1,
+        "last_at": "2026-09-01T09:00:00Z",
     }
 
 
