@@ -81,7 +81,7 @@ class Exchange:
                         await self._send({"type": "http.response.body", "body": chunk.encode(), "more_body": True})
                     del chunk  # it may be long, and the next one an hour away
         except (TimeoutError, REFUSED, *AWAY) as error:
-            # Without the end of the body the server closes the connection, so the client sees that something is missing.
+            # Without the end of the body the server closes the connection: the client sees that something is missing.
             logger.warning("stream broken off: %s %s", self.scope["path"], type(error).__name__)
         else:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})

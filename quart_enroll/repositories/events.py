@@ -76,9 +76,9 @@ def to_row(event: Event) -> Document:
 def to_event(document: Mapping[str, Any]) -> Event:
     """Read a stored event."""
     names = ("action", "courseID", "term", "section", "result", "from_section")
-    texts = {name: str(document.get(name, "")) for name in names}
-    times = {"count": int(document.get("count", 1)), "last_at": document.get("last_at")}
-    return Event(document["at"], document.get("actor", 0), document["user_id"], **texts, **times)
+    facts: dict[str, Any] = {name: str(document.get(name, "")) for name in names}
+    facts |= {"count": int(document.get("count", 1)), "last_at": document.get("last_at")}
+    return Event(document["at"], document.get("actor", 0), document["user_id"], **facts)
 
 
 async def page(db: Database, user_id: int, after: str, at_most: int) -> tuple[list[Event], str]:

@@ -5,8 +5,8 @@ A notice waits for its e-mail while it has `next_try_at`. Who wants to send it t
 sent by a process that died meanwhile, or nobody knows.
 
 Letters are notices for e-mail alone. One for who has forgotten the password has the address that somebody typed,
-whether it has an account or not, and is gone after an hour. MongoDB removes every notice at `forget_at`; what happened to
-the seat stays in `event`.
+whether it has an account or not, and is gone after an hour. MongoDB removes every notice at `forget_at`; what happened
+to the seat stays in `event`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -32,7 +32,7 @@ LATEST_FIRST = {"event": [("at", -1), ("_id", -1)]}
 
 
 async def read(db: Database, user_id: int) -> AsyncGenerator[tuple[str, list[Document]], None]:
-    """Yield all that is stored about the user at this moment, a batch of rows of one collection at a time.
+    """Yield the rows about the user as they are at this moment, one batch of one collection at a time.
 
     Each collection comes at least once, if only with an empty batch. Raises one of mongo.AWAY or mongo.REFUSED: also
     when the rows are taken so slowly that the database no longer has them as they were, after some five minutes.

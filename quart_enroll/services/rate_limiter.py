@@ -53,7 +53,7 @@ class RateLimiter:
         return 0
 
     def charge(self, key: Hashable, tokens: int) -> None:
-        """Use more tokens for what was let in and turned out to cost more; the key may have to earn them first."""
+        """Use more tokens for a request that turned out to cost more; the key may have to earn them before the next."""
         self._use(key, self._full_at.get(key), tokens, self._clock())
 
     def __len__(self) -> int:

@@ -124,21 +124,21 @@ async def test_another_section_reason_student_or_day_is_another_line(
     clock.now += timedelta(days=1)
     await ada.sign_in(ADA)
     await ada.post("/enrollment", form={"courseID": "3333"})
-    assert [line.partition(" Not possible: ")[::2] for line in await lines(ada)] == [
+    assert [
+        line.removesuffix(" (America/New_York).").partition(" Not possible: ")[::2] for line in await lines(ada)
+    ] == [
         ("Tried to enroll in PHP 202, section 01, for Fall 2026.", "enrollment was closed."),
         ("Tried to enroll in PYT 101, section 02, for Fall 2026.", "enrollment was closed."),
         ("Tried to enroll in PYT 101, section 01, for Fall 2026.", "enrollment was closed."),
         ("Tried to enroll in PHP 202, section 01, for Fall 2026.", "enrollment was closed."),
         (
             "Tried to enroll in PHP 202, section 01, for Fall 2026.",
-            "the section was full. Tried 2 times; the last time on Tuesday, 1 September 2026, 05:00 (America/New_York).",
+            "the section was full. Tried 2 times; the last time on Tuesday, 1 September 2026, 05:00",
         ),
     ]
 
 
-async def test_refusals_at_the_same_moment_are_all_counted_in_one_row(
-    ada: Browser, bob: Browser, db: Database
-) -> None:
+async def test_refusals_at_the_same_moment_are_all_counted_in_one_row(ada: Browser, bob: Browser, db: Database) -> None:
     await bob.post("/enrollment", form={"courseID": "3333"})
     await asyncio.gather(*(ada.post("/enrollment", form={"courseID": "3333"}) for _ in range(20)))
     [row] = await db.event.find({"user_id": ADA.user_id}).to_list(None)

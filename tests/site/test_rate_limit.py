@@ -110,4 +110,3 @@ async def test_enroll_in_all_counts_once_for_the_press_and_once_for_each_course(
     assert (await ada.post("/plan/enroll", form={"term": "Fall 2026"})).status_code == 303
     assert not limiter.take(ADA.user_id)
     assert limiter.take(ADA.user_id)
-
