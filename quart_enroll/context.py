@@ -1,8 +1,9 @@
 """What the running site holds open: the database, the catalog, the password threads, the clock, and more."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import cast
 
 from quart import current_app
@@ -14,6 +15,7 @@ from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.live import Live
 from quart_enroll.services.memory import People
 from quart_enroll.services.passwords import Hasher
+from quart_enroll.services.rate_limiter import CHANGES, DOWNLOADS, RateLimiter
 from quart_enroll.services.resets import Links
 from quart_enroll.services.sessions import Lifetimes
 from quart_enroll.services.snapshot import Snapshot
@@ -34,6 +36,8 @@ class Open:
     snapshot: Snapshot
     live: Live
     people: People
+    change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGES))
+    download_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *DOWNLOADS))
 
 
 def database() -> Database:
@@ -59,6 +63,16 @@ def live() -> Live:
 def people() -> People:
     """Return what this process remembers about people."""
     return _open().people
+
+
+def change_limiter() -> RateLimiter:
+    """Return the rate limiter of changes, by user_id."""
+    return _open().change_limiter
+
+
+def download_limiter() -> RateLimiter:
+    """Return the rate limiter of downloads of one's own data, by user_id."""
+    return _open().download_limiter
 
 
 def hasher() -> Hasher:

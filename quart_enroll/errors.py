@@ -392,6 +392,16 @@ class PleaseWait(Refused):
         )
 
 
+class TooManyChanges(Refused):
+    """The account has used up its rate of changes; `retry_after` is in seconds."""
+
+    code = "too_many_changes"
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(Sentence("You made too many changes in a short time. Nothing was changed this time."))
+        self.retry_after = max(1, ceil(wait))
+
+
 class TokenNameTaken(Refused):
     code = "token_name_taken"
 

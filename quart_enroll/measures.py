@@ -60,6 +60,12 @@ def _now(name: str, sentence: str, of_all: str = "livesum") -> Gauge:
 _changes_waiting = _now("enroll_changes_waiting", "Changes that wait or run.")
 _hashes_waiting = _now("enroll_hashes_waiting", "Passwords that wait or are hashed.")
 _live_pages = _now("enroll_live_pages", "Open pages that hear the news.")
+_live_refused = Counter(
+    "enroll_live_refused",
+    "Pages that hear no news for want of room, by the share that is used up.",
+    ["reason"],
+    registry=_registry,
+)
 _catalog_behind = _now("enroll_catalog_behind_seconds", "How long the catalog lacks what the database has.", "livemax")
 
 
@@ -120,6 +126,11 @@ def stood_in_line(seconds: float) -> None:
 def password_waited(seconds: float) -> None:
     """Count how long a password waited for a thread."""
     _hash_wait.observe(seconds)
+
+
+def live_page_refused(reason: str) -> None:
+    """Count an open page that hears no news for want of room."""
+    _live_refused.labels(reason).inc()
 
 
 def pulse(*, delay: float, changes: int, hashes: int, pages: int, behind: float) -> None:

@@ -248,7 +248,8 @@ class ScheduledCourse(Course):
 class Event:
     """What happened to a student's seat: `action` was tried, `result` is "ok" or the code of the refusal.
 
-    `from_section` is the other section of the course that the student had until then.
+    `from_section` is the other section of the course that the student had until then. A refusal that repeats itself is
+    one event: `count` is how often, `at` the first time and `last_at` the last.
     """
 
     at: datetime
@@ -260,6 +261,8 @@ class Event:
     section: str
     result: str = "ok"
     from_section: str = ""
+    count: int = 1
+    last_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,25 +5,36 @@ was asked with, its contexts and its tasks.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
 from quart import Response, request
 
+from quart_enroll.mongo import AWAY, REFUSED
+
 GOES_ON = "quart_enroll.goes_on"
 
+SEND_SECONDS = 30.0
+"""Seconds that a client may take until there is room for the next chunk; then it is as good as gone."""
 
-def begin(chunks: AsyncGenerator[str, None], content_type: str) -> Response:
-    """Return an answer with these chunks as its body; they end when the client leaves."""
-    return Response(_hand_over(request.scope, chunks), content_type=content_type)
+logger = logging.getLogger(__name__)
 
 
-async def _hand_over(scope: Any, chunks: AsyncGenerator[str, None]) -> AsyncIterator[str]:
-    """Let the chunks follow; the framework asks for its own body, which is empty, when the head is out."""
-    if scope["method"] != "HEAD":
+def begin(chunks: AsyncGenerator[str, None], content_type: str, first: str = "") -> Response:
+    """Return an answer with these chunks as its body, after the `first`; they end when the client leaves."""
+    return Response(_hand_over(request.scope, chunks, first), content_type=content_type)
+
+
+async def _hand_over(scope: Any, chunks: AsyncGenerator[str, None], first: str) -> AsyncIterator[str]:
+    """Let the chunks follow; the framework asks for its own body, which is the first one, when the head is out."""
+    if scope["method"] == "HEAD":
+        await chunks.aclose()
+        yield ""
+    else:
         scope[GOES_ON] = chunks
-    yield ""
+        yield first
 
 
 class Exchange:
@@ -58,15 +69,22 @@ class Exchange:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await chunks.aclose()  # of a task that never began
         if not tasks[0].cancelled():
             tasks[0].result()
 
     async def _send_all(self, chunks: AsyncGenerator[str, None]) -> None:
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                await self._send({"type": "http.response.body", "body": chunk.encode(), "more_body": True})
-                del chunk  # it may be long, and the next one an hour away
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        try:
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    async with asyncio.timeout(SEND_SECONDS):
+                        await self._send({"type": "http.response.body", "body": chunk.encode(), "more_body": True})
+                    del chunk  # it may be long, and the next one an hour away
+        except (TimeoutError, REFUSED, *AWAY) as error:
+            # Without the end of the body the server closes the connection: the client sees that something is missing.
+            logger.warning("stream broken off: %s %s", self.scope["path"], type(error).__name__)
+        else:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _leave(self) -> None:
         while not self._left:

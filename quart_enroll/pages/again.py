@@ -1,7 +1,7 @@
 """Asking again for what was answered with "in a moment": who only looks comes by themselves, a button is pressed again.
 
-Every change of the site may be repeated, so the page of a 503 holds the same button once more. With JavaScript it
-presses itself after a while.
+Every change of the site may be repeated, so the page of a 503 or a 429 holds the same button once more. With
+JavaScript it presses itself after a while.
 """
 
 import random

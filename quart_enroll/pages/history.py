@@ -1,8 +1,10 @@
 """What happened to a student's seats, in words."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import NamedTuple
 
+from quart import abort, request
 from quart_auth import login_required
 
 from quart_enroll import auth
@@ -48,6 +50,9 @@ BECAUSE = {
 }
 """Why not, for each code of a refusal."""
 
+PAGE_SIZE = 100
+"""Entries on a page."""
+
 
 class Entry(NamedTuple):
     """One line of the history: when, by the school's clock, what, and why not."""
@@ -59,16 +64,21 @@ class Entry(NamedTuple):
 
 @login_required
 async def history() -> bytes:
-    happened = await events.of_student(database(), auth.signed_in().user_id)
+    try:
+        before = request.args.get("before", "")
+        happened, earlier = await events.page(database(), auth.signed_in().user_id, before, PAGE_SIZE)
+    except ValueError:
+        abort(404)
     offered = await catalog()
     titles = {course.courseID: course.title for course in offered.courses}
     known = {term.term: term for term in offered.terms}
-    return render("history.html", enrollment=True, entries=[_entry(event, titles, known) for event in happened])
+    entries = [_entry(event, titles, known) for event in happened]
+    return render("history.html", enrollment=True, entries=entries, earlier=earlier)
 
 
 def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -> Entry:
     term = known.get(event.term)
-    when = rules.spoken(term, event.at) if term else moment(event.at, "UTC")
+    when = _when(event.at, term)
     where: dict[str, Value] = {
         "title": titles.get(event.courseID, event.courseID),
         "section": event.section,
@@ -80,8 +90,12 @@ def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -
             what += f" {gettext('It was in place of section %(section)s.', section=event.from_section)}"
         return Entry(when, what, "")
     because = BECAUSE.get(event.result, Sentence(event.result))
-    return Entry(
-        when,
-        TRIED.get(event.action, Sentence(event.action)) % where,
-        gettext("Not possible: %(because)s.", because=because),
-    )
+    why = gettext("Not possible: %(because)s.", because=because)
+    if event.count > 1:
+        last = _when(event.last_at or event.at, term)
+        why += f" {gettext('Tried %(number)s times; the last time on %(when)s.', number=event.count, when=last)}"
+    return Entry(when, TRIED.get(event.action, Sentence(event.action)) % where, why)
+
+
+def _when(at: datetime, term: Term | None) -> str:
+    return rules.spoken(term, at) if term else moment(at, "UTC")

@@ -20,6 +20,7 @@ from quart_enroll.models import Section
 from quart_enroll.pages import standing
 from quart_enroll.pages.choices import waiting_in_words
 from quart_enroll.rendering import mark
+from quart_enroll.services.limits import source
 from quart_enroll.services.live import Live, Place, Reader
 
 LIFE = (1200.0, 1800.0)
@@ -32,6 +33,9 @@ no news: Heroku's router gives up on an answer that is silent for 55."""
 
 RETRY = (1000, 3000)
 """Milliseconds after which the browser comes back, by chance."""
+
+RETRY_NO_ROOM = (60_000, 180_000)
+"""The same when there is no room: the page stands still, and the next answer may have room."""
 
 RETRY_STOPPED = (1000, 15_000)
 """The same when the process stops: all its pages come back, and another process may need a while to start."""
@@ -52,6 +56,7 @@ async def live() -> Response:
         courses=frozenset(filter(offered.find, request.args.getlist("course")[:MOST_COURSES])),
         user_id=user.user_id if user else None,
         sign=request.args.get("mine", "")[:20] if user else "",
+        source="" if user else source(request.remote_addr or ""),
     )
     seats = partial(_seats, current_app.jinja_env)
     stream = _stream(context.live(), reader, seats, language.spoken(), auth.still(), standing.sign_of(user))
@@ -71,11 +76,14 @@ async def _stream(
 ) -> AsyncGenerator[str, None]:
     end = monotonic() + random.uniform(*LIFE)  # noqa: S311  # no secret
     async with live.reading(reader) as has_room:
-        yield _retry(RETRY, 1 if has_room else 60)
+        yield _retry(RETRY if has_room else RETRY_NO_ROOM)
         if not has_room:
             return
         _look_later(reader)
         while not live.ended:
+            if reader.gives_way:
+                yield _retry(RETRY_NO_ROOM)
+                return
             if reader.has_news():
                 yield _news(reader, seats, spoken)
             if reader.must_compare and await _differs(reader, sign_now):
@@ -106,8 +114,8 @@ def _news(reader: Reader, seats: Callable[[str, Section], str], spoken: str) -> 
     return "".join([*(seats(spoken, one) for one in sections), *(_place(spoken, one) for one in places)])
 
 
-def _retry(within: tuple[int, int], times: int = 1) -> str:
-    return f"retry: {times * random.randint(*within)}\n\n"  # noqa: S311  # no secret
+def _retry(within: tuple[int, int]) -> str:
+    return f"retry: {random.randint(*within)}\n\n"  # noqa: S311  # no secret
 
 
 def _place(spoken: str, place: Place) -> str:

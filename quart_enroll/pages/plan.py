@@ -9,7 +9,7 @@ from quart.typing import ResponseReturnValue
 from quart_auth import login_required
 
 from quart_enroll import auth
-from quart_enroll.context import catalog, database, now
+from quart_enroll.context import catalog, change_limiter, database, now
 from quart_enroll.errors import AlreadyEnrolled, Refused
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
 from quart_enroll.language import TermName, gettext, listed, ngettext
@@ -130,6 +130,7 @@ async def enroll() -> ResponseReturnValue:
         term, outcomes = await rules.enroll(database(), auth.signed_in().user_id, named, now(), await catalog())
     except Refused as refusal:
         return await told(refusal, url_for("plan"))
+    change_limiter().charge(auth.signed_in().user_id, len(outcomes))  # each was as much work as a button of its own
     await _tell(term, outcomes)
     return redirect(url_for("plan", term=term.term), 303)
 

@@ -1,7 +1,9 @@
 """What the site knows of who asks: to take away, or to delete."""
 
 import json
-from datetime import datetime
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import datetime, timedelta
 from typing import Any
 
 from quart import Response as PageResponse
@@ -9,8 +11,8 @@ from quart import flash, redirect, request, url_for
 from quart_auth import login_required
 from werkzeug import Response
 
-from quart_enroll import auth, known_browsers
-from quart_enroll.context import database, hasher, now
+from quart_enroll import auth, known_browsers, streams
+from quart_enroll.context import database, download_limiter, hasher, now
 from quart_enroll.errors import LastRegistrar, PleaseWait, WrongPassword
 from quart_enroll.forms.accounts import DeleteAccountForm
 from quart_enroll.language import gettext
@@ -22,10 +24,13 @@ from quart_enroll.services import limits, privacy
 
 @login_required
 async def data() -> PageResponse:
-    found: dict[str, Any] = dict(await personal.read(database(), auth.signed_in().user_id))
-    found["user"] = next(iter(found["user"]), None)
-    text = json.dumps({"at": now(), **found}, default=_written, indent=2, ensure_ascii=False)
-    response = PageResponse(text, mimetype="application/json")
+    user_id = auth.signed_in().user_id
+    if wait := download_limiter().take(user_id):
+        raise PleaseWait(timedelta(seconds=wait))
+    pieces = _pieces(now(), personal.read(database(), user_id))
+    # While nothing is sent yet, a database that is away is told on a page. Later the file ends in the middle.
+    first = await anext(pieces)
+    response = streams.begin(pieces, "application/json", first)
     response.headers["Content-Disposition"] = "attachment; filename=my-data.json"
     return response
 
@@ -58,5 +63,37 @@ def _delete_page(form: DeleteAccountForm) -> bytes:
     return render("account_delete.html", account=True, form=form)
 
 
-def _written(value: object) -> str:
+async def _pieces(
+    at: datetime, found: AsyncGenerator[tuple[str, list[dict[str, Any]]], None]
+) -> AsyncGenerator[str, None]:
+    """Write the rows as one JSON object, a line for each row, and yield a piece for each batch.
+
+    The brace that makes it valid JSON is the very last character.
+    """
+    text, open_list = f'{{\n"at": {_json(at)}', ""
+    async with aclosing(found):
+        async for name, rows in found:
+            if name == "user":
+                text += f',\n"user": {_json(next(iter(rows), None))}'
+            else:
+                if name != open_list:
+                    text += f'{_end(open_list)},\n"{name}": ['
+                    separator, open_list = "\n", name
+                for row in rows:
+                    text += separator + _json(row)
+                    separator = ",\n"
+            yield text
+            text = ""
+    yield f"{_end(open_list)}\n}}"
+
+
+def _end(open_list: str) -> str:
+    return "\n]" if open_list else ""
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, default=_text, ensure_ascii=False)
+
+
+def _text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,10 +1,11 @@
 """The registrar's list of students, looked through."""
 
-from quart import request
+from quart import flash, request
 
 from quart_enroll import auth
 from quart_enroll.context import database
 from quart_enroll.forms.search import StudentForm
+from quart_enroll.language import gettext
 from quart_enroll.pages.paging import Page, address, last_page, wanted
 from quart_enroll.rendering import is_overridden, render
 from quart_enroll.repositories import users
@@ -12,13 +13,20 @@ from quart_enroll.repositories import users
 PAGE = 50
 """Students on a page."""
 
+MAX_ON_A_PAGE = 5000
+"""Students on the one page of a school's own template: some 10 MB while the page is made."""
+
 
 @auth.registrar_required
 async def user() -> bytes:
     form = StudentForm.from_address(request.args)
     total = await users.count_students(database(), form.words)
-    # A school's own template knows no pages: it gets everything.
-    size = total if is_overridden("user.html") else PAGE
+    size = PAGE
+    if is_overridden("user.html"):  # a school's own template knows no pages
+        size = min(total, MAX_ON_A_PAGE)
+        if size < total:
+            shown = gettext("Only %(number)s of %(total)s students are shown here.", number=size, total=total)
+            await flash(shown, "warning")
     number = wanted(total, size)
     found = await users.find_students(database(), form.words, skip=(number - 1) * size, most=size)
     page = Page(found, number, last_page(total, size), total)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from quart_enroll.models import Course, Credentials, Event, Section, SectionKey, Term, Waiting
 from quart_enroll.mongo import Database, Document, Session
-from quart_enroll.repositories import courses
+from quart_enroll.repositories import courses, events
 from quart_enroll.repositories.terms import to_document
 from quart_enroll.repositories.users import to_row
 
@@ -65,7 +65,7 @@ def _rows(school: School) -> dict[str, list[Document]]:
             {"user_id": user_id, "term": term, "credits": number, "version": 1}
             for (user_id, term), number in school.credits.items()
         ],
-        "event": [asdict(event) for event in school.events],
+        "event": [events.to_row(event) for event in school.events],
     }
 
 

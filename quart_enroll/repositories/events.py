@@ -1,4 +1,8 @@
-"""The collection `event`: what happened to a student's seats, written with it."""
+"""The collection `event`: what happened to a student's seats, written with it.
+
+A refusal is one row for each student, action, section, reason and `day` (in UTC), however often it repeats itself: the
+row has the first time, the last time and a count. So an account that goes on trying does not fill the database.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -8,11 +12,18 @@ from typing import Any
 from bson import ObjectId
 from bson.errors import InvalidId
 from pymongo import IndexModel
+from pymongo.errors import DuplicateKeyError
 
 from quart_enroll.models import Event
 from quart_enroll.mongo import Database, Document, Session
 
-INDEXES = [IndexModel([("user_id", 1), ("at", -1), ("_id", -1)])]
+REFUSAL = ("user_id", "day", "courseID", "term", "section", "action", "result")
+"""What refusals have in common that are one row."""
+
+INDEXES = [
+    IndexModel([("user_id", 1), ("at", -1), ("_id", -1)]),
+    IndexModel([(name, 1) for name in REFUSAL], unique=True, partialFilterExpression={"day": {"$exists": True}}),
+]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,32 +40,45 @@ SCHEMA = {
         "section": {"bsonType": "string"},
         "result": {"bsonType": "string"},
         "from_section": {"bsonType": "string"},
+        "day": {"bsonType": "date"},
+        "count": {"bsonType": ["int", "long"], "minimum": 1},
+        "last_at": {"bsonType": "date"},
     },
 }
 
 
 async def add(db: Database, event: Event, session: Session | None = None) -> None:
     """Store what happened."""
-    await db.event.insert_one(asdict(event), session=session)
+    await db.event.insert_one(to_row(event), session=session)
 
 
 async def add_all(db: Database, happened: Iterable[Event], session: Session) -> None:
     """Store what happened."""
-    await db.event.insert_many([asdict(event) for event in happened], session=session)
+    await db.event.insert_many([to_row(event) for event in happened], session=session)
 
 
-async def of_student(db: Database, user_id: int, at_most: int = 200) -> list[Event]:
-    """Return what happened to the student's seats, the latest first."""
-    dated = {"user_id": user_id, "at": {"$type": "date"}}
-    found = db.event.find(dated).sort([("at", -1), ("_id", -1)]).limit(at_most)
-    return [to_event(document) async for document in found]
+async def add_refusal(db: Database, refusal: Event) -> None:
+    """Store a refusal, or count it in the row of the same one if there was one that day."""
+    row = to_row(refusal) | {"day": refusal.at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)}
+    same = {name: row.pop(name) for name in REFUSAL}
+    change = {"$setOnInsert": row, "$inc": {"count": 1}, "$max": {"last_at": refusal.at}}
+    try:
+        await db.event.update_one(same, change, upsert=True)
+    except DuplicateKeyError:  # another request stored the first one in this moment
+        await db.event.update_one(same, change)
+
+
+def to_row(event: Event) -> Document:
+    """Return the event as a row; only refusals have a count."""
+    return {name: fact for name, fact in asdict(event).items() if name not in ("count", "last_at")}
 
 
 def to_event(document: Mapping[str, Any]) -> Event:
     """Read a stored event."""
     names = ("action", "courseID", "term", "section", "result", "from_section")
-    texts = {name: str(document.get(name, "")) for name in names}
-    return Event(document["at"], document.get("actor", 0), document["user_id"], **texts)
+    facts: dict[str, Any] = {name: str(document.get(name, "")) for name in names}
+    facts |= {"count": int(document.get("count", 1)), "last_at": document.get("last_at")}
+    return Event(document["at"], document.get("actor", 0), document["user_id"], **facts)
 
 
 async def page(db: Database, user_id: int, after: str, at_most: int) -> tuple[list[Event], str]:

@@ -105,6 +105,13 @@ async def end_of_user(db: Database, user_id: int, key: str) -> None:
     await db.login.delete_one({"_id": key, "user_id": user_id})
 
 
+async def end_least_recent(db: Database, user_id: int, keep: int) -> None:
+    """End the user's sign-ins but for the `keep` that were used last."""
+    found = db.login.find({"user_id": user_id}, {"_id": 1}).sort("last_used_at", -1).skip(keep)
+    if ended := [document["_id"] async for document in found]:
+        await db.login.delete_many({"_id": {"$in": ended}})
+
+
 async def end_all(db: Database, user_id: int, session: Session | None) -> None:
     """End all sign-ins of the user."""
     await db.login.delete_many({"user_id": user_id}, session=session)

@@ -5,12 +5,13 @@ A notice waits for its e-mail while it has `next_try_at`. Who wants to send it t
 sent by a process that died meanwhile, or nobody knows.
 
 Letters are notices for e-mail alone. One for who has forgotten the password has the address that somebody typed,
-whether it has an account or not, and is gone after `forget_at`.
+whether it has an account or not, and is gone after an hour. MongoDB removes every notice at `forget_at`; what happened
+to the seat stays in `event`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import IndexModel
@@ -42,6 +43,13 @@ SCHEMA = {
         "failed_because": {"bsonType": "string"},
     },
 }
+
+
+KEEP = timedelta(days=366)
+"""How long a notice is kept, seen or not."""
+
+MAX_SHOWN = 20
+"""Notices that one page shows; the next page shows the next ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +92,16 @@ async def add_all(db: Database, stories: Sequence[Notice], session: Session | No
 
 
 async def take_unseen(db: Database, user_id: int) -> list[Notice]:
-    """Return what the student has not seen yet, the oldest first; each notice is returned once."""
+    """Return what the student has not seen yet, the oldest first, MAX_SHOWN at most; each notice is returned once."""
     taken: list[Notice] = []
-    while True:
+    while len(taken) < MAX_SHOWN:
         document: Document | None = await db.notice.find_one_and_update(
             {"user_id": user_id, "seen": False}, {"$set": {"seen": True}}, sort=[("at", 1)]
         )
         if document is None:
-            return taken
+            break
         taken.append(to_notice(document))
+    return taken
 
 
 async def find_due(db: Database, since: datetime, until: datetime) -> Outgoing | None:
@@ -148,4 +157,4 @@ def to_notice(document: Mapping[str, Any]) -> Notice:
 
 def _row(notice: Notice) -> Document:
     facts = {one.name: getattr(notice, one.name) for one in fields(Notice)}
-    return facts | {"because": sentences.to_stored(notice.because)}
+    return facts | {"because": sentences.to_stored(notice.because), "forget_at": notice.at + KEEP}

@@ -1,8 +1,11 @@
 """The rows of one user in every collection that has any: to hand them out, and to remove them."""
 
-from pymongo import DESCENDING
+from collections.abc import AsyncGenerator
 
 from quart_enroll.mongo import Database, Document, Session
+
+BATCH = 250
+"""Rows that are in memory at a time: some 60 kB."""
 
 HANDED_OUT = {
     "user": {"_id": 0, "password": 0},
@@ -12,7 +15,7 @@ HANDED_OUT = {
     "enrollment": {"_id": 0},
     "waitlist": {"_id": 0},
     "schedule": {"_id": 0},
-    "event": {"_id": 0, "actor": 0},  # who gave the seat back that somebody got is that one's business
+    "event": {"_id": 0, "day": 0, "actor": 0},  # who gave the seat back that somebody got is that one's business
     "notice": {"_id": 0},
     "plan": {"_id": 0},
     "alert": {"_id": 0},
@@ -24,12 +27,26 @@ KEPT = ("event",)
 """What stays when a user is removed: a history of seats, under a number that leads to nobody."""
 
 
-async def read(db: Database, user_id: int) -> dict[str, list[Document]]:
-    """Return all that is stored about the user, by collection, the newest rows first."""
-    return {
-        name: await db[name].find({"user_id": user_id}, shown).sort("_id", DESCENDING).to_list(None)
-        for name, shown in HANDED_OUT.items()
-    }
+LATEST_FIRST = {"event": [("at", -1), ("_id", -1)]}
+"""The order of rows where there may be too many to sort: an index has this one. The others come the newest first."""
+
+
+async def read(db: Database, user_id: int) -> AsyncGenerator[tuple[str, list[Document]], None]:
+    """Yield the rows about the user as they are at this moment, one batch of one collection at a time.
+
+    Each collection comes at least once, if only with an empty batch. Raises one of mongo.AWAY or mongo.REFUSED: also
+    when the rows are taken so slowly that the database no longer has them as they were, after some five minutes.
+    """
+    async with await db.client.start_session(snapshot=True) as session:
+        for name, shown in HANDED_OUT.items():
+            order = LATEST_FIRST.get(name, [("_id", -1)])
+            cursor = db[name].find({"user_id": user_id}, shown, session=session, batch_size=BATCH).sort(order)
+            try:
+                yield name, await cursor.to_list(BATCH)
+                while rows := await cursor.to_list(BATCH):
+                    yield name, rows
+            finally:
+                await cursor.close()
 
 
 async def remove(db: Database, user_id: int, session: Session | None) -> None:

@@ -20,9 +20,9 @@ from quart_enroll.errors import (
     UnknownSection,
     UnknownTerm,
 )
-from quart_enroll.models import Course, Held, Section, SectionKey, Term, Wish
+from quart_enroll.models import Course, Event, Held, Section, SectionKey, Term, Wish
 from quart_enroll.mongo import Database
-from quart_enroll.repositories import courses, enrollments, sections
+from quart_enroll.repositories import courses, enrollments, events, sections
 from quart_enroll.services import boarding, rules, seats, wishes
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.rings import change
@@ -196,7 +196,8 @@ def _can_wait(section: Section) -> bool:
 async def refused(db: Database, user_id: int, action: str, key: SectionKey, now: datetime, refusal: Refused) -> Refused:
     """Record a refusal that the student may dispute, and return it as it is told."""
     if not isinstance(refusal, UNDISPUTED):
-        await seats.record(Change(db, None, now, user_id), user_id, action, key, result=refusal.code)
+        where = key.courseID, key.term, key.section
+        await events.add_refusal(db, Event(now, user_id, user_id, action, *where, refusal.code))
     return await seats.named(db, refusal)
 
 

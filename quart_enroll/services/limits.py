@@ -65,14 +65,19 @@ def account_digest(key: str, email: str) -> str:
 
 
 def address_digest(key: str, address: str) -> str:
-    """Name an address of the network; the 2**64 of one IPv6 network, which a single visitor may have, are one."""
+    """Name an address of the network, or the network of an IPv6 address."""
+    return _digest(key, "address", source(address))
+
+
+def source(address: str) -> str:
+    """Return what an address is counted as: the 2**64 of one IPv6 network, which a single visitor may have, are one."""
     try:
         ip = ip_address(address)
     except ValueError:  # such as the name of a socket
-        return _digest(key, "address", address)
+        return address
     if isinstance(ip, IPv6Address):
         ip = ip.ipv4_mapped or IPv6Address(int(ip) >> 64 << 64)
-    return _digest(key, "address", str(ip))
+    return str(ip)
 
 
 def _digest(key: str, kind: str, text: str) -> str:

@@ -6,13 +6,15 @@ latest news and not all of it.
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Collection, Hashable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import product
+from time import monotonic
 from typing import TypeVar
 
+from quart_enroll import measures
 from quart_enroll.models import Section, SectionKey
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import waitlist
@@ -23,6 +25,15 @@ from quart_enroll.services.snapshot import Snapshot
 MOST = 5000
 """Pages of one process that may be open at once; the next ones are as good as any page, but stand still."""
 
+MAX_ANONYMOUS_PAGES = 3000
+"""Pages of visitors who are not signed in: the rest is kept for students, for whom these give way besides."""
+
+MAX_PAGES_OF_A_SOURCE = 500
+"""Pages of visitors who are not signed in and come from one network address, which may be that of a whole campus."""
+
+MAX_PAGES_OF_A_USER = 20
+"""Pages of one account, on all its devices."""
+
 AT_ONCE = 100
 """Pages that are told before other requests get their turn: some ten milliseconds of work."""
 
@@ -32,6 +43,9 @@ page on which the button was pressed has gone."""
 
 PAUSE = 1.0
 """Seconds before the next try when the news could not be told."""
+
+LOG_EVERY = 60.0
+"""Seconds between two lines of the log that say that there is no room."""
 
 logger = logging.getLogger(__name__)
 
@@ -53,12 +67,15 @@ class Reader:
     """An open page: what it shows, who reads it, and the news that it has not heard yet.
 
     `sign` tells which of the reader's own seats and places it shows, as Facts have it; empty when it shows none.
+    `source` is the network address that it comes from. A page that `gives_way` ends, since a student needs its room.
     """
 
     terms: tuple[str, ...]
     courses: frozenset[str]
     user_id: int | None = None
     sign: str = ""
+    source: str = ""
+    gives_way: bool = False
     waits: dict[SectionKey, Place] = field(default_factory=dict)
     sections: dict[SectionKey, Section] = field(default_factory=dict)
     places: dict[SectionKey, Place] = field(default_factory=dict)
@@ -66,6 +83,11 @@ class Reader:
     must_look: bool = False
     must_compare: bool = False
     will_compare: bool = False
+
+    @property
+    def owner(self) -> Hashable:
+        """Whose share of the pages it is: a user's, or else a network address's."""
+        return self.source if self.user_id is None else self.user_id
 
     def look(self) -> None:
         """Wake the reader, news or none: it has been quiet for long enough."""
@@ -116,6 +138,10 @@ class Live:
         self._shown: dict[tuple[tuple[str, ...], frozenset[str]], Shown] = {}
         self._showing: defaultdict[tuple[str, str], set[Shown]] = defaultdict(set)
         self._own: defaultdict[Hashable, set[Reader]] = defaultdict(set)
+        self._shares: Counter[Hashable] = Counter()
+        self._anonymous: dict[Reader, None] = {}  # the oldest first, without those that give way
+        self._giving_way = 0
+        self._logged_at: dict[str, float] = {}
         self.open = 0
         self.ended = False
 
@@ -133,18 +159,61 @@ class Live:
 
     @asynccontextmanager
     async def reading(self, reader: Reader) -> AsyncIterator[bool]:
-        """Give the reader news while the block runs, all that there is to begin with; False when too many read."""
-        if self.open >= MOST:
+        """Give the reader news while the block runs, all that there is to begin with; False when there is no room."""
+        if not self._has_room(reader):
             yield False
             return
         self.open += 1
+        self._shares[reader.owner] += 1
+        if reader.user_id is None:
+            self._anonymous[reader] = None
         shown = self._join(reader)
         try:
             await self._begin(reader)
             yield True
         finally:
             self.open -= 1
+            self._shares[reader.owner] -= 1
+            if not self._shares[reader.owner]:
+                del self._shares[reader.owner]
+            self._anonymous.pop(reader, None)
+            self._giving_way -= reader.gives_way
             self._leave(reader, shown)
+
+    def _has_room(self, reader: Reader) -> bool:
+        """Tell whether one more page may be open; when all are taken, the oldest anonymous one gives way to a user."""
+        anonymous = reader.user_id is None
+        if self._shares[reader.owner] >= (MAX_PAGES_OF_A_SOURCE if anonymous else MAX_PAGES_OF_A_USER):
+            self._note_refusal("source" if anonymous else "user")
+            return False
+        is_full = self.open - self._giving_way >= MOST
+        if anonymous and (is_full or len(self._anonymous) >= MAX_ANONYMOUS_PAGES):
+            self._note_refusal("anonymous")
+            return False
+        if is_full and not self._anonymous:
+            self._note_refusal("full")
+            return False
+        if is_full:
+            self._note_refusal("gave_way")
+            oldest = next(iter(self._anonymous))
+            del self._anonymous[oldest]
+            self._giving_way += 1
+            oldest.gives_way = True
+            oldest.news.set()
+        return True
+
+    def _note_refusal(self, reason: str) -> None:
+        """Count that a page had no room, and write so in the log now and then."""
+        measures.live_page_refused(reason)
+        now = monotonic()
+        if now - self._logged_at.get(reason, -LOG_EVERY) >= LOG_EVERY:
+            self._logged_at[reason] = now
+            logger.warning(
+                "live: no room for a page (%s); %d are open, %d of them anonymous",
+                reason,
+                self.open,
+                len(self._anonymous),
+            )
 
     def _join(self, reader: Reader) -> Shown:
         shown = self._shown.get((reader.terms, reader.courses))

@@ -17,6 +17,9 @@ from quart_enroll.services.memory import MOST, Memory
 REMEMBERED = timedelta(days=30)
 """How long a remembered sign-in lasts, used or not."""
 
+MAX_SIGN_INS = 50
+"""Sign-ins of a user at a time; the next one ends the one that was used least recently."""
+
 STEPS = 20
 """That a sign-in is in use is written once in such a part of the idle time: it may end this much sooner."""
 
@@ -70,6 +73,7 @@ async def sign_in(
         await logins.end(db, key_of(instead_of))
     # The row comes first: a removal or a new password meanwhile takes it along, or the next line notices.
     await logins.add(db, login)
+    await logins.end_least_recent(db, found.user.user_id, keep=MAX_SIGN_INS)
     try:
         return Begun(identity, *await users.note_sign_in(db, found, now, spoken()))
     except users.Gone:

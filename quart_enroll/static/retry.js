@@ -3,7 +3,7 @@
   // A button that stays in its line has no room for such words: it goes to the page that has them.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { requestConfig: { elt }, xhr } = event.detail;
-    if (xhr.status !== 503 || !elt.matches("form[method=post]")) return;
+    if (![429, 503].includes(xhr.status) || !elt.matches("form[method=post]")) return;
     event.detail.isError = false;
     HTMLFormElement.prototype.submit.call(elt);
   });

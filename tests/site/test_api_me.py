@@ -176,7 +176,17 @@ async def test_events_come_by_pages_the_latest_first(ada: Program, bob: Program)
         "term": "Fall 2026",
         "section": "01",
         "result": "ok",
+        "count": 1,
+        "last_at": "2026-09-01T09:00:00Z",
     }
+
+
+async def test_a_refusal_that_repeats_itself_is_one_event_with_a_count(ada: Program, bob: Program) -> None:
+    await bob.post(ENROLLMENTS, {"courseID": "3333"})
+    for _ in range(3):
+        await ada.post(ENROLLMENTS, {"courseID": "3333"})
+    [event] = (await ada.get("/api/v1/me/events"))["events"]
+    assert (event["result"], event["count"]) == ("section_full", 3)
 
 
 async def test_enrollments_are_those_of_the_term_and_course_that_is_asked_for(ada: Program) -> None:

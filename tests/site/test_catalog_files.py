@@ -180,7 +180,7 @@ async def test_a_raised_capacity_promotes_and_leaves_a_notice(db: Database) -> N
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
     [notice] = await notices.take_unseen(db, BOB.user_id)
     assert notice.action == "promote"
-    promoted = (await events.of_student(db, BOB.user_id))[0]
+    promoted = (await events.page(db, BOB.user_id, "", 1))[0][0]
     assert (promoted.action, promoted.actor) == ("promote", 0)
     assert (await checking.check(db, NOW)).disagreements == []
 

@@ -10,7 +10,8 @@ from quart import Quart
 
 from quart_enroll.app import create_app
 from quart_enroll.mongo import Database
-from tests.people import ADA, PASSWORD, RITA, Browser, Clock, config, registration, text
+from quart_enroll.pages import students
+from tests.people import ADA, BOB, PASSWORD, RITA, Browser, Clock, config, registration, text
 
 TEMPLATES = Path(__file__).parents[1] / "flask_templates"
 
@@ -85,6 +86,15 @@ async def test_the_registrar_sees_the_students(rita: Browser) -> None:
     assert "<h3>Students</h3>" in page
     assert all(part in page for part in (str(ADA.user_id), "Ada Winters", ADA.email))
     assert RITA.email not in page
+
+
+async def test_the_registrar_is_told_when_there_are_more_students_than_a_page_holds(
+    rita: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(students, "MAX_ON_A_PAGE", 1)
+    page = await rita.read("/user")
+    assert "Only 1 of 2 students are shown here." in page
+    assert (ADA.email in page, BOB.email in page) == (True, False)
 
 
 async def test_pages_that_the_school_has_no_template_for_stand_in_its_layout(ada: Browser) -> None:

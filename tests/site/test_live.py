@@ -12,6 +12,7 @@ import pytest
 from quart import Quart
 from quart.typing import TestHTTPConnectionProtocol as Connection
 
+from quart_enroll import measures
 from quart_enroll.context import EXTENSION
 from quart_enroll.models import SectionKey
 from quart_enroll.mongo import Database
@@ -112,6 +113,126 @@ async def test_past_a_bound_pages_stand_still(telling: Live, monkeypatch: pytest
             assert (first, second) == (True, False)
     async with telling.reading(Reader((FALL,), frozenset(["1111"]))) as third:
         assert third
+
+
+@pytest.fixture
+def no_news_to_begin_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let thousands of pages open without a look at the database for each."""
+
+    async def begin(*_: object) -> None: ...
+
+    monkeypatch.setattr(Live, "_begin", begin)
+
+
+async def open_pages(pages: AsyncExitStack, telling: Live, *owners: int | str) -> list[Reader | None]:
+    """Open a page for each user_id or network address; return their readers, None where there was no room."""
+    found: list[Reader | None] = []
+    for owner in owners:
+        whose = {"user_id": owner} if isinstance(owner, int) else {"source": owner}
+        reader = Reader((FALL,), frozenset(["1111"]), **whose)  # type: ignore[arg-type]
+        has_room = await pages.enter_async_context(telling.reading(reader))
+        found.append(reader if has_room else None)
+    return found
+
+
+@pytest.mark.usefixtures("no_news_to_begin_with")
+async def test_one_network_address_or_user_has_a_share_of_the_pages(telling: Live) -> None:
+    async with AsyncExitStack() as pages:
+        for owner, share in (("192.0.2.1", live.MAX_PAGES_OF_A_SOURCE), (1, live.MAX_PAGES_OF_A_USER)):
+            opened = await open_pages(pages, telling, *[owner] * (share + 3))
+            assert [reader is not None for reader in opened] == [True] * share + [False] * 3
+        assert None not in await open_pages(pages, telling, "192.0.2.2", 2)
+    assert not telling._shares
+    assert not telling._anonymous
+
+
+@pytest.mark.usefixtures("no_news_to_begin_with")
+async def test_anonymous_pages_never_keep_a_student_out(telling: Live, log: pytest.LogCaptureFixture) -> None:
+    async with AsyncExitStack() as pages:
+        anonymous = await open_pages(pages, telling, *(f"192.0.2.{number % 250}" for number in range(4000)))
+        assert len([reader for reader in anonymous if reader]) == live.MAX_ANONYMOUS_PAGES < live.MOST
+        students = await open_pages(pages, telling, *range(1, 2001))
+        assert None not in students
+        assert telling.open == live.MOST
+        assert await open_pages(pages, telling, "198.51.100.1") == [None]
+
+        assert None not in await open_pages(pages, telling, 5001, 5002, 5003)
+        assert [reader.gives_way for reader in anonymous[:5] if reader] == [True] * 3 + [False] * 2
+    assert telling.open == telling._giving_way == 0
+    assert log.text.count("no room for a page (anonymous); 3000 are open, 3000 of them anonymous") == 1
+    assert log.text.count("no room for a page") == 2
+
+
+@pytest.mark.usefixtures("no_news_to_begin_with")
+async def test_a_process_full_of_students_turns_the_next_ones_away(
+    telling: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MOST", 3)
+    async with AsyncExitStack() as pages:
+        assert None not in await open_pages(pages, telling, 1, 2, 3)
+        before = refused("full")
+        assert await open_pages(pages, telling, 4) == [None]
+        assert refused("full") == before + 1
+
+
+def refused(reason: str) -> float:
+    """Return how many pages were refused for that reason until now."""
+    return measures._registry.get_sample_value("enroll_live_refused_total", {"reason": reason}) or 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "share_a_room"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("192.0.2.1", "192.0.2.2", False),
+    ],
+)
+async def test_addresses_of_one_ipv6_network_have_one_share(
+    app: Quart, monkeypatch: pytest.MonkeyPatch, patient: None, first: str, second: str, share_a_room: bool
+) -> None:
+    monkeypatch.setattr(live, "MAX_PAGES_OF_A_SOURCE", 1)
+    streams = [
+        Browser(app.test_client()).client.request("/live?term=Fall+2026", scope_base={"client": (address, 1)})
+        for address in (first, second)
+    ]
+    async with asyncio.timeout(PATIENCE), streams[0] as open_one:
+        await open_one.send_complete()
+        await no_news(open_one)
+        async with streams[1] as other:
+            await other.send_complete()
+            while not (told := await other.receive()):
+                pass
+            assert (int(told.split()[1]) >= 60_000) is share_a_room
+            await other.disconnect()
+        await open_one.disconnect()
+
+
+async def test_a_page_without_room_stands_still_and_asks_again_after_a_minute_or_more(
+    anyone: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MOST", 0)
+    assert "Introduction to Python" in await anyone.read("/course/1111")
+    stream = await text(await anyone.get("/live?term=Fall+2026&course=1111"))
+    assert re.fullmatch(r"retry: \d+\n\n", stream)
+    assert 60_000 <= int(stream.split()[1]) <= 180_000
+
+
+@pytest.mark.usefixtures("patient")
+async def test_an_anonymous_page_that_gives_way_is_told_to_come_back_later(
+    anyone: Browser, ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MOST", 1)
+    monkeypatch.setattr(streaming, "LOOK", (3600.0, 3600.0))
+    async with listening(anyone) as stream:
+        while b"event: " not in await stream.receive():
+            pass
+        async with listening(ada) as of_ada:
+            while not re.fullmatch(rb"retry: \d{5,6}\n\n", await stream.receive()):
+                pass
+            while b"event: " not in await of_ada.receive():
+                pass
+            await of_ada.disconnect()
 
 
 async def test_the_stream_has_an_event_for_each_section(anyone: Browser) -> None:

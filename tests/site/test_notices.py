@@ -126,6 +126,15 @@ async def test_an_open_seat_is_told_by_e_mail_too(db: Database, clock: Clock) ->
     assert "A seat opened in PYT 101, section 01, for Fall 2026. It goes to whoever takes it first, and may" in text
 
 
+async def test_a_notice_is_forgotten_after_a_year_and_a_page_shows_no_more_than_some(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notices, "MAX_SHOWN", 2)
+    await post(db, *(notice(title=f"Course {number}") for number in range(3)))
+    assert (await stored(db))["forget_at"] == FALL_MORNING + notices.KEEP
+    assert [len(await notices.take_unseen(db, ADA.user_id)) for _ in range(3)] == [2, 1, 0]
+
+
 async def test_a_title_stays_on_its_line(db: Database, clock: Clock) -> None:
     await post(db, notice(title="PYT 101\r\nBcc: bob@school.example"))
     async with mail_server() as mail:

@@ -80,6 +80,16 @@ async def test_the_data_is_a_file_with_everything_about_me(ada: Browser, school:
     assert [row["remembered"] for row in found["login"]] == [False]
 
 
+async def test_the_data_says_how_often_something_was_refused(ada: Browser, bob: Browser, db: Database) -> None:
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    for _ in range(2):
+        await ada.post("/enrollment", form={"courseID": "3333"})
+    [event] = (await data_of(ada))["event"]
+    moment = NOW.isoformat()
+    assert (event["result"], event["count"], event["at"], event["last_at"]) == ("section_full", 2, moment, moment)
+    assert "day" not in event
+
+
 async def test_the_data_has_no_secret_and_nothing_of_anybody_else(ada: Browser, bob: Browser, school: Database) -> None:
     await enrollment.drop(school, BOB.user_id, PYT, NOW)  # which gives ada a seat
     found = await ada.read("/account/data")

@@ -38,6 +38,7 @@ CODES = {
     "internal_server_error": "Something went wrong on our side.",
     "account_gone": "The account was deleted meanwhile.",
     "please_wait": "There were too many wrong passwords; try again after `Retry-After` seconds.",
+    "too_many_changes": "You made too many changes in a short time; try again after `Retry-After` seconds.",
     "busy": "Too many people wait for that; nothing was changed. Ask again after `Retry-After` seconds.",
     "database_away": "The database did not answer in time; ask again after `Retry-After` seconds.",
 }

@@ -352,10 +352,13 @@ class Event(Struct, frozen=True):
     term: str
     section: str
     result: Annotated[str, Meta(description="ok, or the code of the refusal.")]
+    count: Annotated[int, Meta(description="How often, when a refusal repeated itself that day; else 1.")]
+    last_at: Annotated[datetime, Meta(tz=True, description="The last time, when it repeated itself; else the same.")]
 
     @classmethod
     def of(cls, event: models.Event) -> Self:
-        return cls(**{name: getattr(event, name) for name in cls.__struct_fields__})
+        facts = {name: getattr(event, name) for name in cls.__struct_fields__}
+        return cls(**facts | {"last_at": event.last_at or event.at})
 
 
 class Events(Struct, frozen=True):
