@@ -1,10 +1,11 @@
 # What one does with this project; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench bench-signin load dynos screenshots lighthouse translations lint clean
+.PHONY: help run test test-fast bench bench-signin load dynos screenshots lighthouse translations requirements sbom lint clean
 
 PYTHON ?= python3.13 python3.12 python3.11 python3 python
 IN_VENV := .venv/bin/python -m
 PYBABEL := $(IN_VENV) babel.messages.frontend -q
+UV := .venv-tools/bin/uv --quiet --no-config
 SENTENCES := --no-wrap --no-location --sort-by-file -c Translators: -k Sentence -k lazy -k plural:1,2
 
 help: ## List these targets
@@ -35,6 +36,29 @@ translations: .venv/ready ## Collect the site's sentences in quart_enroll/transl
 	    --no-wrap --ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date || exit; \
 	done; rm .messages.pot
 
+# The pins that are there stay, except those of UPGRADE. With -c, a package has one version in all files, and with
+# --universal one file serves every system and Python. An unchanged file keeps its time, so nothing is installed again.
+requirements: COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
+  --annotation-style line --custom-compile-command "make requirements" \
+  $(if $(filter all,$(UPGRADE)),--upgrade,$(addprefix --upgrade-package ,$(UPGRADE)))
+requirements: .venv-tools/ready ## Pin the packages of pyproject.toml, with hashes; UPGRADE="werkzeug h2" or UPGRADE=all for newer ones
+	@mkdir -p .venv-tools/before && cp -p requirements*.txt .venv-tools/before
+	@$(COMPILE) pyproject.toml -o requirements.txt
+	@$(COMPILE) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	@for group in bench load tools; do \
+	  $(COMPILE) --group $$group -c requirements-dev.txt -o requirements-$$group.txt || exit; \
+	done
+	@for file in requirements*.txt; do \
+	  if cmp -s .venv-tools/before/$$file $$file; then touch -r .venv-tools/before/$$file $$file; fi; \
+	done
+
+# From an environment with nothing but the site's packages, because only installed packages tell their licenses.
+sbom: .venv-tools/ready ## List what production runs in sbom.cdx.json, with versions and licenses (CycloneDX)
+	@$(UV) venv --clear --python .venv/bin/python .venv-tools/production
+	@$(UV) pip install --python .venv-tools/production --require-hashes -r requirements.txt
+	@.venv-tools/bin/cyclonedx-py environment .venv-tools/production --pyproject pyproject.toml \
+	  --output-reproducible --validate -o sbom.cdx.json
+
 load: .venv/ready .venv-load/ready ## Let a crowd in: SCENARIO=RegistrationDay, BrowsingDay or Stampede, STUDENTS=400, TIME=90s
 	@$(IN_VENV) tests.load
 
@@ -44,14 +68,15 @@ screenshots: .venv/ready ## Photograph every page into docs/screenshots.md, with
 lighthouse: .venv/ready ## Let Lighthouse judge four pages into docs/lighthouse.md, with Chromium and Node
 	@$(IN_VENV) tests.browser.lighthouse
 
-lint: .venv/ready ## Check style, types and floors
+lint: .venv/ready ## Check style, types, floors and declared packages
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) mypy
 	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/deptry .
 
 clean: ## Remove what these targets made, except the database of `make run` and its secret key
-	rm -rf .venv .venv-bench .venv-load .bench .load .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench .venv-load .venv-tools sbom.cdx.json .bench .load .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .env:
@@ -70,7 +95,7 @@ clean: ## Remove what these targets made, except the database of `make run` and 
 	echo "This needs Python 3.11, 3.12 or 3.13 with venv (on Debian and Ubuntu: apt install python3-venv)."; \
 	echo "If yours has another name: make PYTHON=/path/to/python"; exit 1
 
-.venv-bench/ready .venv-load/ready: .venv-%/ready: requirements-%.txt | .venv/ready
+.venv-bench/ready .venv-load/ready .venv-tools/ready: .venv-%/ready: requirements-%.txt | .venv/ready
 	@echo "Installing the packages into .venv-$*: a minute, this once."
 	@rm -rf .venv-$* && $(IN_VENV) venv .venv-$* && \
 	  .venv-$*/bin/python -m pip install -qq --disable-pip-version-check -r $< && touch $@
