@@ -81,13 +81,13 @@ async def _enroll() -> ResponseReturnValue:
 def done(placed: Placed) -> str:
     """Return what to tell a student who got a seat."""
     title, term = placed.offer.course.title, TermName(placed.offer.term.term)
-    return f"{gettext('You are enrolled in %(title)s for %(term)s.', title=title, term=term)}{_left(placed)}"
+    return gettext("You are enrolled in %(title)s for %(term)s.", title=title, term=term) + _left(placed)
 
 
 def _left(placed: Placed) -> str:
     if not placed.left:
         return ""
-    return f" {gettext('You are not in the waitlist of section %(section)s any more.', section=placed.left)}"
+    return " " + gettext("You are not in the waitlist of section %(section)s any more.", section=placed.left)
 
 
 def _gone(gone: GivenBack) -> str:

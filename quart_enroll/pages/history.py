@@ -87,13 +87,13 @@ def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -
     if event.result == "ok":
         what = DONE.get(event.action, Sentence(event.action)) % where
         if event.from_section:
-            what += f" {gettext('It was in place of section %(section)s.', section=event.from_section)}"
+            what += " " + gettext("It was in place of section %(section)s.", section=event.from_section)
         return Entry(when, what, "")
     because = BECAUSE.get(event.result, Sentence(event.result))
     why = gettext("Not possible: %(because)s.", because=because)
     if event.count > 1:
         last = _when(event.last_at or event.at, term)
-        why += f" {gettext('Tried %(number)s times; the last time on %(when)s.', number=event.count, when=last)}"
+        why += " " + gettext("Tried %(number)s times; the last time on %(when)s.", number=event.count, when=last)
     return Entry(when, TRIED.get(event.action, Sentence(event.action)) % where, why)
 
 
