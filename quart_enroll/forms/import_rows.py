@@ -67,7 +67,10 @@ def read_rows(form: type[Row], filename: str, data: bytes) -> FileRows:
 def check_rows(form: type[Row], file: FileRows) -> list[tuple[int, Any]]:
     """Return the checked form of each row with its number; raise BadRows when a row can't be taken."""
     checked, bad = [], list(file.faults)
+    shifted = {one.number for one in file.faults}  # their cells may stand in other columns than they should
     for row in file.rows:
+        if row.number in shifted:
+            continue
         taken, faults = form.faults(row.cells)
         lacks = import_columns.missing(form, (name for name, value in row.cells.items() if value not in (None, "")))
         spoiled = {name: said for name, value in row.cells.items() if (said := cells.spoiled(value))}
@@ -95,9 +98,9 @@ def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[in
     ]
     sentences = [*_nameless(table)]
     if unknown:
-        names = _listed([f"“{header[place]}”" for place in unknown])
+        names = _listed([f"“{header[place]}”{_first_row(table, place)}" for place in unknown])
         may_be = ", ".join(field.name for field in form())
-        sentences.append(f"There is no column {names} here. Remove it; these may be there: {may_be}.")
+        sentences.append(f"Unknown columns: {names}. Remove or rename them; a file may have {may_be}.")
     for name in dict.fromkeys(found.values()):
         same = [f"“{header[place]}”" for place, other in found.items() if other == name]
         if len(same) > 1:
@@ -128,6 +131,13 @@ def _nameless(table: Table) -> list[str]:
             what = f"{table.unit} {row.number} has “{row.cells[place]}” there"
             found.append(f"Column {place + 1} has no name, and {what}. Name the column, or remove it.")
     return found
+
+
+def _first_row(table: Table, place: int) -> str:
+    """Tell which object of a JSON file is the first to have a name; a CSV file has all of them in one line."""
+    if table.unit == "line":
+        return ""
+    return next((f" (row {row.number})" for row in table.rows if row.cells[place] is not None), "")
 
 
 def _beyond(table: Table) -> list[BadRow]:

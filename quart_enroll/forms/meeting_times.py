@@ -127,9 +127,7 @@ def _by_24_hours(text: str, time: tuple[str | None, ...]) -> str:
     if int(hour) > 23 or int(minute) > 59:
         raise ValueError(f"{text}: Times are from 00:00 to 23:59.")
     if len(hour) == 1 and int(hour) < EARLIEST_HOUR:
-        raise ValueError(
-            f"“{text}” may be in the morning or in the afternoon. Write 13:00 or 1:00 PM, 01:00 or 1:00 AM."
-        )
+        raise ValueError(f"“{text}” may be before or after noon. Write 13:00 or 1:00 PM, 01:00 or 1:00 AM.")
     return f"{int(hour):02}:{minute}"
 
 
