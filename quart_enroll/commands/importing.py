@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -23,15 +24,17 @@ from quart_enroll.services.catalog_files import FileCourse, FileSection, FileTer
 from quart_enroll.services.importing import BadRows, Imported, NewUser, RowChange
 from quart_enroll.services.passwords import decoy
 
+T = TypeVar("T")
+
 MAX_LINES = 50
-"""Changes, or students, that are printed one by one unless somebody asks for all of them."""
+"""Faults, changes or students that are printed one by one, without --verbose."""
 
 
 @click.command("import", short_help="Take in terms, courses, sections or users from a file.")
 @click.argument("collection", type=click.Choice(["course", "section", "term", "user"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Say what the import would do, and change nothing.")
-@click.option("--verbose", is_flag=True, help=f"Print all changes, not the first {MAX_LINES}.")
+@click.option("--verbose", is_flag=True, help=f"Print every line, not the first {MAX_LINES} of a kind.")
 def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> None:
     """Take the rows of FILE, a JSON array or CSV with a header, into COLLECTION.
 
@@ -51,13 +54,12 @@ def take_in(collection: str, file: Path, *, dry_run: bool = False, verbose: bool
     except EmailTaken as taken:
         raise click.ClickException("Two rows have one address in different letters. Nothing was imported.") from taken
     except BadRows as refused:
-        for row in refused.rows:
-            click.echo(rows.describe(row), err=True)
+        _print_some(rows.describe, refused.rows, "more", verbose, err=True)
         raise click.ClickException("Nothing was imported.") from refused
-    limit = len(done.changes) + len(done.promoted) if verbose else MAX_LINES
-    _print_some([_change_text(rows.unit, change) for change in done.changes], limit, "more rows change")
-    _print_some([text for change in done.changes if (text := _warning(rows.unit, change))], limit, "more warnings")
-    _print_some([_promotion_text(event, dry_run) for event in done.promoted], limit, "more students")
+    overbooked = [change for change in done.changes if change.capacity_below_enrolled is not None]
+    _print_some(partial(_change_text, rows.unit), done.changes, "more rows change", verbose)
+    _print_some(partial(_warning, rows.unit), overbooked, "more warnings", verbose)
+    _print_some(partial(_promotion_text, dry_run), done.promoted, "more students", verbose)
     if dry_run:
         counts = f"{done.added} would be added, {done.changed} would change, {done.unchanged} would not"
         click.echo(f"{collection}: {counts}. This was a dry run: nothing was changed.")
@@ -74,11 +76,13 @@ def read(collection: str, file: Path) -> FileRows:
         raise click.ClickException(f"{sentences}\nNothing was imported.") from error
 
 
-def _print_some(texts: Sequence[str], limit: int, what: str) -> None:
-    for text in texts[:limit]:
-        click.echo(text)
-    if len(texts) > limit:
-        click.echo(f"… and {len(texts) - limit} {what}; --verbose prints them all.")
+def _print_some(write: Callable[[T], str], items: Sequence[T], what: str, verbose: bool, *, err: bool = False) -> None:
+    """Print a line for each of the first items, or for all of them."""
+    limit = len(items) if verbose else MAX_LINES
+    for item in items[:limit]:
+        click.echo(write(item), err=err)
+    if len(items) > limit:
+        click.echo(f"… and {len(items) - limit} {what}; --verbose prints them all.", err=err)
 
 
 def _change_text(unit: str, change: RowChange) -> str:
@@ -89,16 +93,13 @@ def _change_text(unit: str, change: RowChange) -> str:
 
 
 def _warning(unit: str, change: RowChange) -> str:
-    capacity = change.capacity_below_enrolled
-    if capacity is None:
-        return ""
     return (
-        f"Warning: {unit} {change.number}: {change.name} has {change.enrolled} enrolled and a capacity of {capacity}. "
-        "They keep their seats, and nobody else gets one until there is room."
+        f"Warning: {unit} {change.number}: {change.name} has {change.enrolled} enrolled and a capacity of "
+        f"{change.capacity_below_enrolled}. They keep their seats, and no other student gets one until there is room."
     )
 
 
-def _promotion_text(event: Event, dry_run: bool) -> str:
+def _promotion_text(dry_run: bool, event: Event) -> str:
     gets = "would get" if dry_run else "got"
     return f"Student {event.user_id} {gets} a seat in {event.courseID} section {event.section}, {event.term}."
 

@@ -17,6 +17,10 @@ _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E[+-]\d\d+", re.ASCII)
 _FORMULA_ERROR = re.compile(r"#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|#+)")
 
 
+MAX_WRITTEN = 60
+"""Characters of a text that are repeated where people compare it with another one."""
+
+
 def whole_number(text: str) -> str:
     """Return 30 for the 30.0 that spreadsheets make of it; 1.000 stays, as it may be a thousand."""
     return _WHOLE.sub(r"\1", text) if _WHOLE.fullmatch(text) else text
@@ -37,7 +41,7 @@ def spoiled(value: Any) -> str:
 
 
 def written(value: Any) -> str:
-    """Return a fact as a file would have it, for people who compare it with another one."""
+    """Return a fact in one line, much as a file would have it, to compare it with another one."""
     match value:
         case datetime():
             return f"{value:%Y-%m-%d %H:%M}"
@@ -48,7 +52,8 @@ def written(value: Any) -> str:
         case None | "":
             return "nothing"
         case str():
-            return f"“{value}”"
+            text = " ".join(value.split())
+            return f"“{text if len(text) <= MAX_WRITTEN else text[:MAX_WRITTEN] + '…'}”"
         case _:
             return str(value)
 

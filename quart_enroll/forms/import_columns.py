@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from quart_enroll.forms.offer_rows import SectionRow, TermRow
 from quart_enroll.forms.rows import CourseRow, Row, UserRow
@@ -45,8 +46,8 @@ SYNONYMS: Mapping[type[Row], Mapping[str, tuple[str, ...]]] = {
         "add_deadline": ("last day to add",),
         "drop_deadline": ("last day to drop",),
         "withdraw_deadline": ("withdrawal deadline", "last day to withdraw"),
-        "starts_on": ("starts", "start date", "first day of classes"),
-        "ends_on": ("ends", "end date", "last day of classes"),
+        "starts_on": ("starts", "start date", "first_day_of_classes"),
+        "ends_on": ("ends", "end date", "last_day_of_classes"),
     },
     UserRow: {
         "email": ("email address", "mail"),
@@ -76,9 +77,10 @@ def fields_by_key(form: type[Row]) -> dict[str, str]:
     return found | {key(field.name): field.name for field in form()}
 
 
-def required(form: type[Row]) -> list[str]:
+@cache
+def required(form: type[Row]) -> tuple[str, ...]:
     """Return the fields that every row must fill in."""
-    return [field.name for field in form() if field.flags.required and field.name not in DEFAULTS]
+    return tuple(field.name for field in form() if field.flags.required and field.name not in DEFAULTS)
 
 
 def missing(form: type[Row], present: Iterable[str]) -> list[str]:

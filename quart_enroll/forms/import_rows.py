@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from wtforms import Field
+
 from quart_enroll.errors import BadRow
 from quart_enroll.forms import cells, import_columns
+from quart_enroll.forms.base import one_line
 from quart_enroll.forms.import_files import Table, TableRow, UnreadableFile, read_table
 from quart_enroll.forms.rows import Row
 from quart_enroll.services.importing import BadRows
@@ -57,7 +60,7 @@ def read_rows(form: type[Row], filename: str, data: bytes) -> FileRows:
     known = import_columns.fields_by_key(form)
     table = read_table(filename, data, lambda label: import_columns.key(label) in known)
     columns = _columns(form, table, known)
-    labels = {name: table.header.cells[place] for place, name in columns.items()}
+    labels = {name: " ".join(table.header.cells[place].split()) for place, name in columns.items()}
     renamed = [f"“{label}” as {name}" for name, label in labels.items() if label != name]
     notes = [*table.notes, *([f"Columns read: {', '.join(renamed)}."] if renamed else [])]
     rows = [FileRow(row.number, _cells(row, columns, table)) for row in table.rows]
@@ -78,7 +81,11 @@ def check_rows(form: type[Row], file: FileRows) -> list[tuple[int, Any]]:
         if lacks:
             bad.append(BadRow(row.number, f"{_listed(lacks)} {'is' if len(lacks) == 1 else 'are'} missing."))
         bad += [BadRow(row.number, said, name) for name, said in spoiled.items()]
-        bad += [BadRow(row.number, said, name) for name, said in faults if name not in {*lacks, *spoiled}]
+        bad += [
+            BadRow(row.number, _line_break(taken[name], row.cells.get(name)) or said, name)
+            for name, said in faults
+            if name not in {*lacks, *spoiled}
+        ]
     if bad:
         raise BadRows(sorted(bad, key=lambda one: one.number))
     return checked
@@ -150,6 +157,12 @@ def _beyond(table: Table) -> list[BadRow]:
     ]
 
 
+def _line_break(field: Field, value: Any) -> str:
+    """Say that a cell has several lines where it may have only one; nobody sees that in a spreadsheet."""
+    is_broken = one_line in field.validators and isinstance(value, str) and len(value.splitlines()) > 1
+    return "There is a line break in this cell." if is_broken else ""
+
+
 def _cells(row: TableRow, columns: Mapping[int, str], table: Table) -> dict[str, Any]:
     """Return the cells by the names of the fields; a row of a CSV file that ends early has empty cells there."""
     if table.unit == "line":
@@ -159,7 +172,7 @@ def _cells(row: TableRow, columns: Mapping[int, str], table: Table) -> dict[str,
 
 def _quoted(value: Any, sentence: str) -> str:
     """Return the value between quotation marks, unless the sentence has it already, or it is no plain one."""
-    text = str(value) if isinstance(value, str | int | float) else ""
+    text = " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
     if not text or re.search(rf"(?<!\w){re.escape(text)}(?!\w)", sentence):
         return ""
     return f" “{text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + '…'}”"

@@ -30,7 +30,7 @@ _SHORT_NAMES = dict(zip(DAYS, ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"), strict
 LONG = {name: day for day, names in _LONG_NAMES.items() for name in names}
 NAMES = LONG | {name.lower(): day for day, name in _SHORT_NAMES.items()} | {day.lower(): day for day in DAYS}
 READINGS = NAMES | {"h": "R"}
-"""Some schools write H for Thursday: that alone is not read, but it makes TH ambiguous."""
+"""Some schools write H for Thursday. H alone is never read as a day, but it makes TH ambiguous."""
 
 _CAPITALIZED = re.compile(r"[A-Z][a-z]*")
 _BETWEEN_DAYS = re.compile(r"[\s,./&+]+|\band\b", re.IGNORECASE)

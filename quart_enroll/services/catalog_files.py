@@ -85,7 +85,7 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
 
 
 async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime, *, dry_run: bool = False) -> Imported:
-    """Store terms under their names; raise BadRows for twins, and for deadlines at odds with the days of classes."""
+    """Store terms under their names; raise BadRows for twins, and for deadlines at odds with its days."""
     refuse_twins([(row.number, row.term.term) for row in rows], "term")
 
     async def body(session: Session) -> Imported:
@@ -199,16 +199,16 @@ def _refuse_unknown(rows: Sequence[FileCourse], after: Sequence[Course], known: 
 
 
 def _refuse_disorder(rows: Sequence[FileTerm], after: Sequence[Term]) -> None:
-    """Raise BadRows for deadlines that make no sense for the days on which classes meet."""
+    """Raise BadRows for deadlines that make no sense for the days on which courses meet."""
     bad = []
     for row, term in zip(rows, after, strict=True):
         if term.starts_on and term.local(term.withdraw_deadline - timedelta.resolution).date() < term.starts_on:
-            sentence = f"Classes begin on {term.starts_on}. Nobody could withdraw from them."
+            sentence = f"Courses begin on {term.starts_on}: nobody could withdraw from them."
             bad.append(BadRow(row.number, sentence, "withdraw_deadline"))
         for name in ("add_deadline", "drop_deadline"):
             last_day = term.local(getattr(term, name) - timedelta.resolution).date()
             if term.ends_on and last_day > term.ends_on:
-                bad.append(BadRow(row.number, f"Classes end on {term.ends_on} already.", name))
+                bad.append(BadRow(row.number, f"Courses end on {term.ends_on} already.", name))
     if bad:
         raise BadRows(bad)
 

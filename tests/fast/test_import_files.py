@@ -111,6 +111,9 @@ REFUSED = {
         "credits, term, subject, prerequisites, corequisites.",
         "The column term must be there.",
     ],
+    "courses-line-break-in-a-title.csv": [
+        "line 3: Course title “Introduction to Python”: There is a line break in this cell."
+    ],
     "courses-text-past-the-columns.csv": [
         "line 3: There is text past the last column: “Spring”. Does a cell lack its quotation marks?"
     ],
