@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from wtforms import Field
@@ -41,7 +41,7 @@ class FileRows:
     rows: Sequence[FileRow]
     labels: Mapping[str, str]
     notes: Sequence[str] = ()
-    faults: Sequence[BadRow] = field(default_factory=tuple)
+    faults: Sequence[BadRow] = ()
 
     def describe(self, bad: BadRow) -> str:
         """Return what is wrong with a row, with its place in the file, the column and the value."""
@@ -56,7 +56,7 @@ class FileRows:
 
 
 def read_rows(form: type[Row], filename: str, data: bytes) -> FileRows:
-    """Read the rows of a file whose rows that form checks; raise UnreadableFile when the whole file can't be taken."""
+    """Read a file whose rows `form` checks; raise UnreadableFile when the file as a whole can't be taken."""
     known = import_columns.fields_by_key(form)
     table = read_table(filename, data, lambda label: import_columns.key(label) in known)
     columns = _columns(form, table, known)
@@ -79,7 +79,8 @@ def check_rows(form: type[Row], file: FileRows) -> list[tuple[int, Any]]:
         spoiled = {name: said for name, value in row.cells.items() if (said := cells.spoiled(value))}
         checked.append((row.number, taken))
         if lacks:
-            bad.append(BadRow(row.number, f"{_listed(lacks)} {'is' if len(lacks) == 1 else 'are'} missing."))
+            names = _listed([file.labels.get(name, name) for name in lacks])
+            bad.append(BadRow(row.number, f"{names} {'is' if len(lacks) == 1 else 'are'} missing."))
         bad += [BadRow(row.number, said, name) for name, said in spoiled.items()]
         bad += [
             BadRow(row.number, _line_break(taken[name], row.cells.get(name)) or said, name)
@@ -92,7 +93,7 @@ def check_rows(form: type[Row], file: FileRows) -> list[tuple[int, Any]]:
 
 
 def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[int, str]:
-    """Return the field of each column that has one; raise UnreadableFile, with all that is wrong with the header."""
+    """Return the field of each column that has one; raise UnreadableFile with every fault of the header."""
     header = table.header.cells
     fields = {place: known.get(import_columns.key(label)) for place, label in enumerate(header)}
     found = {place: name for place, name in fields.items() if name is not None}

@@ -97,14 +97,12 @@ async def run_import(
 
 def field_changes(old: Course | Section | Term | User, new: Course | Section | Term | User) -> list[FieldChange]:
     """Return the fields that differ."""
-    clock: Callable[[datetime], datetime] | None = new.local if isinstance(new, Term) else None
-    found = []
-    for name in (one.name for one in fields(new)):
-        before, after = getattr(old, name), getattr(new, name)
-        if before != after:
-            is_moment = clock is not None and isinstance(after, datetime)
-            found.append(FieldChange(name, *(map(clock, (before, after)) if clock and is_moment else (before, after))))
-    return found
+
+    def by_clock(value: Any) -> Any:
+        return new.local(value) if isinstance(new, Term) and isinstance(value, datetime) else value
+
+    pairs = [(one.name, getattr(old, one.name), getattr(new, one.name)) for one in fields(new)]
+    return [FieldChange(name, by_clock(was), by_clock(now)) for name, was, now in pairs if was != now]
 
 
 async def import_users(

@@ -97,7 +97,7 @@ REFUSED = {
         "line 2: user_id “1.5”: This must be a whole number, like 30.",
         "line 2: E-mail “zoe@school”: Enter an email address like name@school.example.",
         "line 2: password: Only Werkzeug’s hashes are taken.",
-        "line 4: first_name and last_name are missing.",
+        "line 4: First Name and Last Name are missing.",
     ],
     "users-name-twice.json": ["An object of the JSON has “email” twice."],
     "users-objects-without-a-list.json": ["Line 2 is no valid JSON: Put all objects into one list, like [{…}, {…}]."],
