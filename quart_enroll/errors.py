@@ -476,13 +476,18 @@ class InProgress(Refused):
 
 
 class BadRow(Refused):
-    """A row of a file can't be taken; `number` is its place in the file, from 1."""
+    """A row of a file can't be taken; `number` is its place in the file, from 1.
+
+    `field` is the one that is wrong, if it is one, and `first` the place of another row that has the same.
+    """
 
     code = "bad_row"
 
-    def __init__(self, number: int, sentence: str) -> None:
+    def __init__(self, number: int, sentence: str, field: str = "", *, first: int | None = None) -> None:
         super().__init__(Sentence(sentence))
         self.number = number
+        self.field = field
+        self.first = first
 
 
 class Busy(Exception):

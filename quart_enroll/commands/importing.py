@@ -1,112 +1,143 @@
 """`import COLLECTION FILE`: courses, terms, sections and users from JSON or CSV, all rows or none."""
 
-import csv
-import io
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from quart_enroll.commands.running import in_database, the_app
-from quart_enroll.errors import BadRow, EmailTaken
+from quart_enroll.errors import EmailTaken
+from quart_enroll.forms import cells
+from quart_enroll.forms.import_columns import COLLECTIONS
+from quart_enroll.forms.import_files import UnreadableFile
+from quart_enroll.forms.import_rows import FileRow, FileRows, check_rows, read_rows
 from quart_enroll.forms.offer_rows import SectionRow, TermRow
 from quart_enroll.forms.rows import CourseRow, UserRow
-from quart_enroll.models import Term, User
+from quart_enroll.models import Event, Term, User
 from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import catalog_files, importing
 from quart_enroll.services.catalog_files import FileCourse, FileSection, FileTerm
-from quart_enroll.services.importing import BadRows, Imported, NewUser
+from quart_enroll.services.importing import BadRows, Imported, NewUser, RowChange
 from quart_enroll.services.passwords import decoy
 
-NumberedRow = tuple[int, dict[str, Any]]
+T = TypeVar("T")
+
+MAX_LINES = 50
+"""Faults, changes or students that are printed one by one, without --verbose."""
 
 
 @click.command("import", short_help="Take in terms, courses, sections or users from a file.")
 @click.argument("collection", type=click.Choice(["course", "section", "term", "user"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_file(collection: str, file: Path) -> None:
+@click.option("--dry-run", is_flag=True, help="Say what the import would do, and change nothing.")
+@click.option("--verbose", is_flag=True, help=f"Print every line, not the first {MAX_LINES} of a kind.")
+def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> None:
     """Take the rows of FILE, a JSON array or CSV with a header, into COLLECTION.
 
-    Every row that can't be taken is named, and then none is. The same file twice changes nothing.
+    Every row that can't be taken is named, and then none is. What a row changes is printed, old and new. The same
+    file twice changes nothing.
     """
-    take_in(collection, file)
+    take_in(collection, file, dry_run=dry_run, verbose=verbose)
 
 
-def take_in(collection: str, file: Path) -> None:
+def take_in(collection: str, file: Path, *, dry_run: bool = False, verbose: bool = False) -> None:
     """Import the file and say what came of it; end the command when a row can't be taken."""
+    rows = read(collection, file)
+    for note in rows.notes:
+        click.echo(f"Note: {note}")
     try:
-        done = IMPORTS[collection](read(file))
+        done = IMPORTS[collection](rows, dry_run)
     except EmailTaken as taken:
         raise click.ClickException("Two rows have one address in different letters. Nothing was imported.") from taken
     except BadRows as refused:
-        for row in refused.rows:
-            click.echo(f"row {row.number}: {row.sentence}", err=True)
+        _print_some(rows.describe, refused.rows, "more", verbose, err=True)
         raise click.ClickException("Nothing was imported.") from refused
-    click.echo(f"{collection}: {done.added} added, {done.changed} changed, {done.unchanged} unchanged.")
+    overbooked = [change for change in done.changes if change.capacity_below_enrolled is not None]
+    _print_some(partial(_change_text, rows.unit), done.changes, "more rows change", verbose)
+    _print_some(partial(_warning, rows.unit), overbooked, "more warnings", verbose)
+    _print_some(partial(_promotion_text, dry_run), done.promoted, "more students", verbose)
+    if dry_run:
+        counts = f"{done.added} would be added, {done.changed} would change, {done.unchanged} would not"
+        click.echo(f"{collection}: {counts}. This was a dry run: nothing was changed.")
+    else:
+        click.echo(f"{collection}: {done.added} added, {done.changed} changed, {done.unchanged} unchanged.")
 
 
-def read(file: Path) -> list[NumberedRow]:
-    """Read the rows of a JSON array or a CSV file, each with its number, from 1."""
+def read(collection: str, file: Path) -> FileRows:
+    """Read the rows of a file; end the command when it can't be read."""
     try:
-        text = file.read_bytes().decode("utf-8-sig")
-        rows: Any = _read_csv(text) if file.suffix.lower() == ".csv" else json.loads(text)
-    except (ValueError, RecursionError, csv.Error) as error:
-        raise click.ClickException(f"{file} can't be read: {error}") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise click.ClickException(f"{file} must have a JSON array of objects, or end in .csv.")
-    return list(enumerate(rows, 1))
+        return read_rows(COLLECTIONS[collection], file.name, file.read_bytes())
+    except UnreadableFile as error:
+        sentences = "\n".join(f"{file}: {sentence}" for sentence in error.sentences)
+        raise click.ClickException(f"{sentences}\nNothing was imported.") from error
 
 
-def _read_csv(text: str) -> list[dict[str, Any]]:
-    rows = csv.DictReader(io.StringIO(text, newline=""), restkey="more fields than the header", strict=True)
-    header = rows.fieldnames or []
-    if len(set(header)) < len(header):
-        raise ValueError("two columns have the same name")
-    return list(rows)
+def _print_some(write: Callable[[T], str], items: Sequence[T], what: str, verbose: bool, *, err: bool = False) -> None:
+    """Print a line for each of the first items, or for all of them."""
+    limit = len(items) if verbose else MAX_LINES
+    for item in items[:limit]:
+        click.echo(write(item), err=err)
+    if len(items) > limit:
+        click.echo(f"… and {len(items) - limit} {what}; --verbose prints them all.", err=err)
 
 
-def _checked(form: type[Any], rows: Sequence[NumberedRow]) -> list[tuple[int, Any]]:
-    checked, bad = [], []
-    for number, row in rows:
-        taken, problems = form.check(row)
-        checked.append((number, taken))
-        bad += [BadRow(number, problem) for problem in problems]
-    if bad:
-        raise BadRows(bad)
-    return checked
+def _change_text(unit: str, change: RowChange) -> str:
+    fields = ", ".join(f"{one.field} {cells.written(one.old)} → {cells.written(one.new)}" for one in change.fields)
+    counts = {"enrolled": change.enrolled, "waiting": change.waiting}
+    people = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+    return f"{unit} {change.number}: {change.name}: {fields}{f' ({people})' if people else ''}"
 
 
-def _courses(rows: Sequence[NumberedRow]) -> Imported:
-    checked = [FileCourse(number, row.course(), row.given) for number, row in _checked(CourseRow, rows)]
-    return in_database(lambda db: catalog_files.import_courses(db, checked, datetime.now(UTC)))
+def _warning(unit: str, change: RowChange) -> str:
+    return (
+        f"Warning: {unit} {change.number}: {change.name} has {change.enrolled} enrolled and a capacity of "
+        f"{change.capacity_below_enrolled}. They keep their seats, and no other student gets one until there is room."
+    )
 
 
-def _terms(rows: Sequence[NumberedRow]) -> Imported:
+def _promotion_text(dry_run: bool, event: Event) -> str:
+    gets = "would get" if dry_run else "got"
+    return f"Student {event.user_id} {gets} a seat in {event.courseID} section {event.section}, {event.term}."
+
+
+def _courses(rows: FileRows, dry_run: bool) -> Imported:
+    checked = [FileCourse(number, row.course(), row.given) for number, row in check_rows(CourseRow, rows)]
+    now = datetime.now(UTC)
+    return in_database(lambda db: catalog_files.import_courses(db, checked, now, dry_run=dry_run))
+
+
+def _terms(rows: FileRows, dry_run: bool) -> Imported:
     config = the_app().config
     known = {term.term: term for term in in_database(stored_terms.find_all)}
-    said = [(number, {name: cell for name, cell in row.items() if _says(cell)}) for number, row in rows]
+    said = [{name: cell for name, cell in row.cells.items() if _says(cell)} for row in rows.rows]
     new = {"timezone": config["TIMEZONE"], "max_credits": config["MAX_CREDITS"]}
     # Times are read by the clock of the row, else of the term that is there already.
-    filled = [(number, new | _clock(known.get(TermRow.about(row))) | row) for number, row in said]
+    filled = [
+        FileRow(row.number, new | _clock(known.get(TermRow.about(given))) | given)
+        for row, given in zip(rows.rows, said, strict=True)
+    ]
     checked = [
         FileTerm(number, row.read(), frozenset(given))
-        for (number, row), (_, given) in zip(_checked(TermRow, filled), said, strict=True)
+        for (number, row), given in zip(check_rows(TermRow, replace(rows, rows=filled)), said, strict=True)
     ]
-    return in_database(lambda db: catalog_files.import_terms(db, checked, datetime.now(UTC)))
+    now = datetime.now(UTC)
+    return in_database(lambda db: catalog_files.import_terms(db, checked, now, dry_run=dry_run))
 
 
-def _sections(rows: Sequence[NumberedRow]) -> Imported:
-    checked = [FileSection(number, row.read(), row.given) for number, row in _checked(SectionRow, rows)]
-    return in_database(lambda db: catalog_files.import_sections(db, checked, datetime.now(UTC)))
+def _sections(rows: FileRows, dry_run: bool) -> Imported:
+    checked = [FileSection(number, row.read(), row.given) for number, row in check_rows(SectionRow, rows)]
+    now = datetime.now(UTC)
+    return in_database(lambda db: catalog_files.import_sections(db, checked, now, dry_run=dry_run))
 
 
-def _users(rows: Sequence[NumberedRow]) -> Imported:
-    people = [_new_user(*row) for row in _checked(UserRow, rows)]
+def _users(rows: FileRows, dry_run: bool) -> Imported:
+    people = [_new_user(*row) for row in check_rows(UserRow, rows)]
     nobodys = decoy(the_app().config["PASSWORD_METHOD"])
-    return in_database(lambda db: importing.import_users(db, people, nobodys_password=nobodys))
+    return in_database(lambda db: importing.import_users(db, people, nobodys_password=nobodys, dry_run=dry_run))
 
 
 def _clock(term: Term | None) -> dict[str, str]:
@@ -128,5 +159,10 @@ def _new_user(number: int, row: UserRow) -> NewUser:
     return NewUser(number, row.user_id.data, user, row.password.data or None)
 
 
-IMPORTS = {"course": _courses, "section": _sections, "term": _terms, "user": _users}
+IMPORTS: dict[str, Callable[[FileRows, bool], Imported]] = {
+    "course": _courses,
+    "section": _sections,
+    "term": _terms,
+    "user": _users,
+}
 """What takes the rows of each collection in."""

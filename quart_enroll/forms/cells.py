@@ -1,13 +1,61 @@
-"""How the cells of an imported file are read: moments, meetings, lists of courses. Each raises ValueError in words."""
+"""How the cells of an imported file are read, and written: moments, meetings, lists of courses.
+
+What reads a cell raises ValueError in words.
+"""
 
 import re
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from quart_enroll.models import DAYS, Meeting, zone_named
+from quart_enroll.forms import meeting_times
+from quart_enroll.models import Meeting, zone_named
 
-_MEETING = re.compile(r"([A-Za-z]+)\s+(\d{1,2}):(\d\d)\s*[-–]\s*(\d{1,2}):(\d\d)")
+_WHOLE = re.compile(r"(\d+)\.00?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"\d{1,3},\d{1,2}", re.ASCII)
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?E[+-]\d\d+", re.ASCII)
+_FORMULA_ERROR = re.compile(r"#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|#+)")
+
+
+MAX_WRITTEN = 60
+"""Characters of a text that are repeated where people compare it with another one."""
+
+
+def whole_number(text: str) -> str:
+    """Return 30 for the 30.0 that spreadsheets make of it; 1.000 stays, as it may be a thousand."""
+    return _WHOLE.sub(r"\1", text) if _WHOLE.fullmatch(text) else text
+
+
+def amount(text: str) -> str:
+    """Return 3.5 for 3,5, and 30 for 30,0 or 30.0; 1,000 stays, as it may be a thousand."""
+    return whole_number(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text)
+
+
+def spoiled(value: Any) -> str:
+    """Say how a spreadsheet has spoiled a cell, or return nothing."""
+    if not isinstance(value, str):
+        return ""
+    if _FORMULA_ERROR.fullmatch(value):
+        return "A formula of the spreadsheet has failed there."
+    return "The spreadsheet has rounded this number. Format its column as text." if _ROUNDED.fullmatch(value) else ""
+
+
+def written(value: Any) -> str:
+    """Return a fact in one line, much as a file would have it, to compare it with another one."""
+    match value:
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M}"
+        case tuple() if value and isinstance(value[0], Meeting):
+            return "; ".join(f"{one.days} {one.start}-{one.end}" for one in value)
+        case tuple():
+            return " ".join(value) or "nothing"
+        case None | "":
+            return "nothing"
+        case str():
+            text = " ".join(value.split())
+            return f"“{text if len(text) <= MAX_WRITTEN else text[:MAX_WRITTEN] + '…'}”"
+        case _:
+            return str(value)
 
 
 def timezone(text: str) -> ZoneInfo:
@@ -47,12 +95,12 @@ def day(text: str) -> date:
 
 
 def meetings(text: str) -> tuple[Meeting, ...]:
-    """Return the meetings of a text like "MWF 09:00-09:50; R 14:00-15:15"."""
-    found = [_meeting(part.strip()) for part in text.split(";") if part.strip()]
+    """Return the meetings of a text like "MWF 09:00-09:50; R 14:00-15:15"; none for "TBA"."""
+    found = meeting_times.parse(text)
     for place, one in enumerate(found):
         if any(one.overlaps(other) for other in found[:place]):
             raise ValueError(f"{one} is at the same time as another meeting of the section.")
-    return tuple(found)
+    return found
 
 
 def courseIDs(text: str) -> tuple[str, ...]:  # noqa: N802  # the stored name
@@ -76,19 +124,3 @@ def courseIDs_text(value: list[Any]) -> str | None:  # noqa: N802  # the same
     if not all(isinstance(one, str) and "\n" not in one for one in value):
         return None
     return "".join(f"{one}\n" for one in value)
-
-
-def _meeting(text: str) -> Meeting:
-    match = _MEETING.fullmatch(text)
-    if match is None:
-        raise ValueError(f"Write “{text}” like MWF 09:00-09:50, or several of that with ; between them.")
-    days, hour, minute, end_hour, end_minute = match.groups()
-    given = days.upper()
-    if not set(given) <= set(DAYS) or len(set(given)) < len(given):
-        raise ValueError(f"{days}: Days are letters of {DAYS}, each once; R is Thursday, U is Sunday.")
-    if max(int(hour), int(end_hour)) > 23 or max(int(minute), int(end_minute)) > 59:
-        raise ValueError(f"{text}: Times are from 00:00 to 23:59.")
-    start, end = f"{int(hour):02}:{minute}", f"{int(end_hour):02}:{end_minute}"
-    if start >= end:
-        raise ValueError(f"{text}: A meeting ends after it begins.")
-    return Meeting("".join(day for day in DAYS if day in given), start, end)

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from werkzeug.datastructures import MultiDict
-from wtforms import DecimalField, Form, IntegerField, StringField, ValidationError
+from wtforms import DecimalField, Form, StringField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from quart_enroll.forms import cells
-from quart_enroll.forms.base import one_line, stripped
-from quart_enroll.forms.rows import COURSE_ID, Row, number, reads
+from quart_enroll.forms.base import one_line, several_lines, stripped
+from quart_enroll.forms.rows import COURSE_ID, Row, WholeNumberField, number, reads
 from quart_enroll.models import Section, Term
 from quart_enroll.services import terms
 from quart_enroll.services.catalog_files import DEFAULT_WAITLIST
@@ -20,7 +20,11 @@ MOMENTS = ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline")
 AFTER = (("opens_at", "add_deadline"), ("opens_at", "drop_deadline"))
 """Of each two moments the second must come after the first."""
 
-NOT_BEFORE = (("add_deadline", "withdraw_deadline"), ("drop_deadline", "withdraw_deadline"))
+NOT_BEFORE = (
+    ("add_deadline", "drop_deadline"),
+    ("add_deadline", "withdraw_deadline"),
+    ("drop_deadline", "withdraw_deadline"),
+)
 """Of each two moments the second must not come before the first."""
 
 MOST_SEATS = 100_000
@@ -125,9 +129,9 @@ class SectionRow(Row):
     term = StringField(validators=[DataRequired(), one_line, _names_a_term], filters=[stripped])
     courseID = StringField(validators=COURSE_ID, filters=[stripped])
     section = StringField(validators=[DataRequired(), one_line, Length(max=10)], filters=[stripped])
-    capacity = IntegerField(validators=[InputRequired(), NumberRange(0, MOST_SEATS)])
-    waitlist_capacity = IntegerField(validators=[Optional(), NumberRange(0, MOST_SEATS)])
-    meetings = StringField(validators=[one_line, reads(cells.meetings)])
+    capacity = WholeNumberField(validators=[InputRequired(), NumberRange(0, MOST_SEATS)])
+    waitlist_capacity = WholeNumberField(validators=[Optional(), NumberRange(0, MOST_SEATS)])
+    meetings = StringField(validators=[several_lines, reads(cells.meetings)])
     instructor = StringField(validators=[one_line, Length(max=100)], filters=[stripped])
     room = StringField(validators=[one_line, Length(max=50)], filters=[stripped])
 

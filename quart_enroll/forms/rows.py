@@ -18,6 +18,8 @@ COURSE_ID = [DataRequired(), one_line, Length(max=20)]
 
 
 def _names_a_season(_: Form, field: Any) -> None:
+    if re.search("[;|]", field.data or ""):
+        raise ValidationError("Put commas between the seasons, like Fall, Spring.")
     if not terms.seasons(field.data or ""):
         raise ValidationError(f"Name at least one season: {', '.join(SEASONS)}.")
 
@@ -40,6 +42,15 @@ def number(field: Any) -> int | float:
     return int(found) if found.is_integer() else found
 
 
+class WholeNumberField(IntegerField):
+    """A whole number in digits, as people and spreadsheets write it."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if valuelist and valuelist[0].strip() and not re.fullmatch(r"-?\d{1,18}", valuelist[0].strip(), re.ASCII):
+            raise ValueError("This must be a whole number, like 30.")
+        super().process_formdata(valuelist)
+
+
 def _are_course_ids(text: str) -> None:
     if any(len(name) > 20 for name in cells.courseIDs(text)):
         raise ValueError("A courseID has at most 20 characters.")
@@ -51,20 +62,32 @@ class Row(Form):
     LISTS: ClassVar[dict[str, tuple[Callable[[list[Any]], str | None], str]]] = {}
     """For each field that is a list in JSON, what writes it as in CSV, and what to say when it can't."""
 
+    NUMBERS: ClassVar[dict[str, Callable[[str], str]]] = {
+        **dict.fromkeys(("courseID", "section", "year", "user_id"), cells.whole_number),
+        **dict.fromkeys(("prerequisites", "corequisites"), cells.whole_number),
+        **dict.fromkeys(("credits", "max_credits", "capacity", "waitlist_capacity"), cells.amount),
+    }
+    """Fields in which spreadsheets and their programs write numbers in other ways, and what reads them."""
+
     @classmethod
     def check(cls, row: Mapping[str, Any]) -> tuple["Row", list[str]]:
         """Take a row as a file has it, and return it with every problem, in words."""
+        form, faults = cls.faults(row)
+        return form, [f"{name}: {sentence}" for name, sentence in faults]
+
+    @classmethod
+    def faults(cls, row: Mapping[str, Any]) -> tuple["Row", list[tuple[str, str]]]:
+        """Take a row as a file has it, and return it with the fields that are wrong, each with one sentence."""
         texts = {name: cls._text(name, value) for name, value in row.items()}
         form = cls(MultiDict({name: text for name, text in texts.items() if text is not None}))
         form.validate()
-        problems = [f"{name}: {error}" for name, errors in form.errors.items() for error in errors]
-        problems += [f"{name}: There is no such field." for name in row if name not in form and name != "_id"]
-        problems += [
-            f"{name}: {cls.LISTS[name][1] if name in cls.LISTS else 'A text or a number is needed.'}"
-            for name, text in texts.items()
-            if name in form and text is None and row[name] is not None
-        ]
-        return form, problems
+        found = {field.name: str(field.errors[0]) for field in form if field.errors}
+        for name, text in texts.items():
+            if name not in form and name != "_id":
+                found[name] = "There is no such field."
+            elif name in form and text is None and row[name] is not None:
+                found[name] = cls.LISTS[name][1] if name in cls.LISTS else "A text or a number is needed."
+        return form, list(found.items())
 
     @classmethod
     def _text(cls, name: str, value: Any) -> str | None:
@@ -72,7 +95,7 @@ class Row(Form):
         if isinstance(value, list) and name in cls.LISTS:
             return cls.LISTS[name][0](value)
         plain = isinstance(value, str | int | float) and not isinstance(value, bool)
-        return str(value) if plain else None
+        return cls.NUMBERS.get(name, str)(str(value)) if plain else None
 
     @property
     def given(self) -> frozenset[str]:
@@ -113,7 +136,7 @@ class CourseRow(Row):
 
 
 class UserRow(Row):
-    user_id = IntegerField(validators=[Optional(), NumberRange(1, 2**53)])
+    user_id = WholeNumberField(validators=[Optional(), NumberRange(1, 2**53)])
     email = StringField(validators=EMAIL, filters=[stripped])
     first_name = StringField(validators=name_rules("first"), filters=[stripped])
     last_name = StringField(validators=name_rules("last"), filters=[stripped])

@@ -57,6 +57,32 @@ async def add_credits(db: Database, terms: Collection[str], more: Mapping[str, f
                 await db.schedule.update_many({"term": term, "user_id": {"$in": students}}, change, session=session)
 
 
+async def count_students(db: Database, terms: Collection[str], session: Session) -> dict[str, int]:
+    """Return how many students are enrolled in each of these terms."""
+    stages: list[Document] = [
+        {"$match": {"term": {"$in": list(terms)}, "status": "enrolled"}},
+        {"$group": {"_id": {"term": "$term", "user_id": "$user_id"}}},
+        {"$group": {"_id": "$_id.term", "students": {"$sum": 1}}},
+    ]
+    if not terms:
+        return {}
+    return {row["_id"]: row["students"] async for row in db.enrollment.aggregate(stages, session=session)}
+
+
+async def count_seats(
+    db: Database, terms: Collection[str], courseIDs: Collection[str], session: Session
+) -> dict[str, tuple[int, int]]:
+    """Return how many students are enrolled in each of these courses in these terms, and how many wait."""
+    stages: list[Document] = [
+        {"$match": {"term": {"$in": list(terms)}, "courseID": {"$in": list(courseIDs)}}},
+        {"$group": {"_id": "$courseID", "enrolled": {"$sum": "$seats_taken"}, "waiting": {"$sum": "$waiting"}}},
+    ]
+    if not terms or not courseIDs:
+        return {}
+    found = db.section.aggregate(stages, session=session)
+    return {row["_id"]: (row["enrolled"], row["waiting"]) async for row in found}
+
+
 async def note_changes(
     db: Database, resized: Sequence[Section], moved: Sequence[Section], now: datetime, session: Session
 ) -> None:

@@ -6,7 +6,7 @@ transaction, so that nobody ever sees an open seat that a waiting student could 
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from quart_enroll.errors import BadRow, UnknownTerm
@@ -15,9 +15,8 @@ from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, importing, sections
 from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import rings, terms
-from quart_enroll.services.importing import PATIENCE, BadRows, Imported, refuse_twins
+from quart_enroll.services.importing import BadRows, Imported, RowChange, field_changes, refuse_twins, run_import
 from quart_enroll.services.seats import Change, settle_all
-from quart_enroll.transactions import transaction
 
 DEFAULT_WAITLIST = 10
 """Places in the waitlist of a section that nobody has said more about."""
@@ -55,53 +54,70 @@ class FileSection:
     given: frozenset[str]
 
 
-async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime) -> Imported:
+async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime, *, dry_run: bool = False) -> Imported:
     """Store courses under their courseIDs; raise BadRows for twins, and for a course that needs an unknown one."""
     refuse_twins([(row.number, row.course.courseID) for row in rows], "courseID")
-    known = [term.term for term in await stored_terms.find_all(db)]
+    all_terms = await stored_terms.find_all(db)
+    known = [term.term for term in all_terms]
+    coming = [term.term for term in terms.coming(all_terms, now)]
+    optional = ("description", "subject", "prerequisites", "corequisites")
 
     async def body(session: Session) -> Imported:
         before = {course.courseID: course for course in await courses.find_all(db, session)}
-        after = [
-            _kept(row.course, before.get(row.course.courseID), row.given, ("subject", "prerequisites", "corequisites"))
-            for row in rows
-        ]
+        after = [_kept(row.course, before.get(row.course.courseID), row.given, optional) for row in rows]
         _refuse_unknown(rows, after, before.keys() | {course.courseID for course in after})
         changed = [course for course in after if course.courseID in before and course != before[course.courseID]]
         await importing.guard_courses(db, known, [course.courseID for course in changed], session)
         more = {course.courseID: course.credits - before[course.courseID].credits for course in changed}
         await importing.add_credits(db, known, {name: number for name, number in more.items() if number}, session)
+        seats = await importing.count_seats(db, coming, [course.courseID for course in changed], session)
         written = await courses.put_all(db, after, session)
-        await settle_all(Change(db, session, now, SYSTEM))
-        return Imported(*written, len(rows) - sum(written))
+        step = Change(db, session, now, SYSTEM)
+        await settle_all(step)
+        changes = [
+            RowChange(row.number, course.courseID, different, *seats.get(course.courseID, (0, 0)))
+            for row, course in zip(rows, after, strict=True)
+            if course.courseID in before and (different := field_changes(before[course.courseID], course))
+        ]
+        return Imported(*written, len(rows) - sum(written), changes, step.promoted)
 
-    return await _settled(db, body, now) if rows else Imported(0, 0, 0)
+    return await _settled(db, body, now, dry_run=dry_run) if rows else Imported(0, 0, 0)
 
 
-async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime) -> Imported:
-    """Store terms under their names; raise BadRows for twins."""
+async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime, *, dry_run: bool = False) -> Imported:
+    """Store terms under their names; raise BadRows for twins, and for deadlines at odds with its days."""
     refuse_twins([(row.number, row.term.term) for row in rows], "term")
 
     async def body(session: Session) -> Imported:
         before = {row.term.term: await stored_terms.find(db, row.term.term, session) for row in rows}
         optional = ("max_credits", "timezone", "starts_on", "ends_on")
         after = [_kept(row.term, before[row.term.term], row.given, optional) for row in rows]
+        _refuse_disorder(rows, after)
         changed = [term.term for term in after if before[term.term] not in (None, term)]
         await importing.guard_terms(db, changed, session)
+        students = await importing.count_students(db, changed, session)
         written = await stored_terms.put_all(db, after, session)
-        await settle_all(Change(db, session, now, SYSTEM))
-        return Imported(*written, len(rows) - sum(written))
+        step = Change(db, session, now, SYSTEM)
+        await settle_all(step)
+        changes = [
+            RowChange(row.number, term.term, field_changes(old, term), students.get(term.term, 0))
+            for row, term in zip(rows, after, strict=True)
+            if (old := before[term.term]) is not None and old != term
+        ]
+        return Imported(*written, len(rows) - sum(written), changes, step.promoted)
 
-    return await _settled(db, body, now) if rows else Imported(0, 0, 0)
+    return await _settled(db, body, now, dry_run=dry_run) if rows else Imported(0, 0, 0)
 
 
-async def import_sections(db: Database, rows: Sequence[FileSection], now: datetime) -> Imported:
+async def import_sections(
+    db: Database, rows: Sequence[FileSection], now: datetime, *, dry_run: bool = False
+) -> Imported:
     """Store sections under term, courseID and number; who has a seat keeps it, whatever the capacity.
 
     A season without a year is its next term. Raises BadRows for twins and for unknown terms and courses.
     """
     named = await _in_their_terms(db, rows, now)
-    refuse_twins([(row.number, " ".join(_parts(row.section.key))) for row in named], "section")
+    refuse_twins([(row.number, _called(row.section.key)) for row in named], "section")
 
     async def body(session: Session) -> Imported:
         before = await importing.find_sections(db, {row.section.term for row in named}, session)
@@ -114,16 +130,25 @@ async def import_sections(db: Database, rows: Sequence[FileSection], now: dateti
         await importing.note_changes(db, resized, moved, now, session)
         if new or changed:
             await sections.put_all(db, new + changed, session)
-        await settle_all(Change(db, session, now, SYSTEM))
-        return Imported(len(new), len(changed), len(rows) - len(new) - len(changed))
+        step = Change(db, session, now, SYSTEM)
+        await settle_all(step)
+        changes = [
+            RowChange(row.number, _called(one.key), field_changes(old, one), old.seats_taken, old.waiting)
+            for row, one in zip(named, after, strict=True)
+            if (old := before.get(one.key)) is not None and old != one
+        ]
+        return Imported(len(new), len(changed), len(rows) - len(new) - len(changed), changes, step.promoted)
 
-    return await _settled(db, body, now)
+    return await _settled(db, body, now, dry_run=dry_run)
 
 
-async def _settled(db: Database, body: Callable[[Session], Coroutine[Any, Any, Imported]], now: datetime) -> Imported:
+async def _settled(
+    db: Database, body: Callable[[Session], Coroutine[Any, Any, Imported]], now: datetime, *, dry_run: bool
+) -> Imported:
     """Import, and then let those move who wait in a ring that was not possible before."""
-    imported = await transaction(db, body, PATIENCE)
-    await rings.settle_all(db, SYSTEM, now)
+    imported = await run_import(db, body, dry_run=dry_run)
+    if not dry_run:
+        await rings.settle_all(db, SYSTEM, now)
     return imported
 
 
@@ -136,11 +161,11 @@ async def _in_their_terms(db: Database, rows: Sequence[FileSection], now: dateti
         try:
             term = terms.find(row.section.term, known, now)
         except UnknownTerm as unknown:
-            bad.append(BadRow(row.number, f"term: {unknown.sentence}"))
+            bad.append(BadRow(row.number, unknown.sentence, "term"))
         else:
             found.append(replace(row, section=replace(row.section, term=term.term)))
         if row.section.courseID not in taught:
-            bad.append(BadRow(row.number, f"courseID: There is no course {row.section.courseID} in the catalog."))
+            bad.append(BadRow(row.number, f"There is no course {row.section.courseID} in the catalog.", "courseID"))
     if bad:
         raise BadRows(bad)
     return found
@@ -163,15 +188,30 @@ def _refuse_unknown(rows: Sequence[FileCourse], after: Sequence[Course], known: 
     """Raise BadRows for courses that need themselves or what nobody can take."""
     bad = []
     for row, course in zip(rows, after, strict=True):
-        for field in {"prerequisites", "corequisites"} & row.given:
+        for field in sorted({"prerequisites", "corequisites"} & row.given):
             for needed in getattr(course, field):
                 if needed not in known:
-                    bad.append(BadRow(row.number, f"{field}: There is no course {needed} in the catalog."))
+                    bad.append(BadRow(row.number, f"There is no course {needed} in the catalog.", field))
                 if needed == course.courseID:
-                    bad.append(BadRow(row.number, f"{field}: A course can't need itself."))
+                    bad.append(BadRow(row.number, "A course can't need itself.", field))
     if bad:
         raise BadRows(bad)
 
 
-def _parts(key: SectionKey) -> tuple[str, str, str]:
-    return key.term, key.courseID, key.section
+def _refuse_disorder(rows: Sequence[FileTerm], after: Sequence[Term]) -> None:
+    """Raise BadRows for deadlines that make no sense for the days on which courses meet."""
+    bad = []
+    for row, term in zip(rows, after, strict=True):
+        if term.starts_on and term.local(term.withdraw_deadline - timedelta.resolution).date() < term.starts_on:
+            sentence = f"Courses begin on {term.starts_on}: nobody could withdraw from them."
+            bad.append(BadRow(row.number, sentence, "withdraw_deadline"))
+        for name in ("add_deadline", "drop_deadline"):
+            last_day = term.local(getattr(term, name) - timedelta.resolution).date()
+            if term.ends_on and last_day > term.ends_on:
+                bad.append(BadRow(row.number, f"Courses end on {term.ends_on} already.", name))
+    if bad:
+        raise BadRows(bad)
+
+
+def _called(key: SectionKey) -> str:
+    return f"{key.term} {key.courseID} section {key.section}"

@@ -1,10 +1,14 @@
 """Imports: a file's rows into the database, all of them or none; here the people, in catalog_files the rest."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from itertools import count
+from typing import Any
 
 from quart_enroll.errors import BadRow
-from quart_enroll.models import Credentials, User
+from quart_enroll.models import Course, Credentials, Event, Section, Term, User
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import users
 from quart_enroll.transactions import transaction
@@ -22,12 +26,42 @@ class BadRows(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class FieldChange:
+    """What a field held before, and what it holds now; moments are by the school's clock."""
+
+    field: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """What a row of a file changed in what is called `name`, and the students whom that concerns."""
+
+    number: int
+    name: str
+    fields: Sequence[FieldChange]
+    enrolled: int = 0
+    waiting: int = 0
+
+    @property
+    def capacity_below_enrolled(self) -> int | None:
+        """The new capacity, where more students have a seat."""
+        return next((one.new for one in self.fields if one.field == "capacity" and one.new < self.enrolled), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Imported:
-    """How many rows were new, how many changed something, how many were there just so."""
+    """How many rows were new, how many changed something, how many were there just so.
+
+    `changes` has what was there before, row by row; `promoted` the waiting students who were given a seat.
+    """
 
     added: int
     changed: int
     unchanged: int
+    changes: Sequence[RowChange] = ()
+    promoted: Sequence[Event] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +74,40 @@ class NewUser:
     password: str | None
 
 
-async def import_users(db: Database, rows: Sequence[NewUser], *, nobodys_password: str) -> Imported:
+class _TakenBack(Exception):
+    """Aborts the transaction of a dry run."""
+
+
+async def run_import(
+    db: Database, body: Callable[[Session], Coroutine[Any, Any, Imported]], *, dry_run: bool
+) -> Imported:
+    """Run the import in one transaction and return what it did; a dry run then takes all of it back."""
+    if not dry_run:
+        return await transaction(db, body, PATIENCE)
+    done: list[Imported] = []
+
+    async def rehearse(session: Session) -> None:
+        done[:] = [await body(session)]
+        raise _TakenBack
+
+    with suppress(_TakenBack):
+        await transaction(db, rehearse, PATIENCE)
+    return done[0]
+
+
+def field_changes(old: Course | Section | Term | User, new: Course | Section | Term | User) -> list[FieldChange]:
+    """Return the fields that differ."""
+
+    def by_clock(value: Any) -> Any:
+        return new.local(value) if isinstance(new, Term) and isinstance(value, datetime) else value
+
+    pairs = [(one.name, getattr(old, one.name), getattr(new, one.name)) for one in fields(new)]
+    return [FieldChange(name, by_clock(was), by_clock(now)) for name, was, now in pairs if was != now]
+
+
+async def import_users(
+    db: Database, rows: Sequence[NewUser], *, nobodys_password: str, dry_run: bool = False
+) -> Imported:
     """Store users under their user_id, or under their address when they have none.
 
     Somebody who has an account keeps the password, and the role if the row has none. Raises BadRows when rows
@@ -48,44 +115,46 @@ async def import_users(db: Database, rows: Sequence[NewUser], *, nobodys_passwor
     """
     refuse_twins([(row.number, row.user.email.casefold()) for row in rows], "email")
     refuse_twins([(row.number, str(row.user_id)) for row in rows if row.user_id is not None], "user_id")
-    await users.raise_counter(db, max((row.user_id or 0 for row in rows), default=0))
+    highest = max((row.user_id or 0 for row in rows), default=0)
+    if not dry_run:
+        await users.raise_counter(db, highest)
 
     async def body(session: Session) -> Imported:
         known = await users.find_all(db, session)
-        new, changed = _sorted_out(rows, known)
-        stored = [
-            Credentials(
-                replace(row.user, user_id=row.user_id or await users.next_number(db), role=row.user.role or "student"),
-                row.password or nobodys_password,
-            )
-            for row in new
-        ]
+        unused = count(max([highest, *(user.user_id for user in known)]) + 1)  # a dry run must not use numbers up
+        new, changes, changed = _sorted_out(rows, known)
+        stored = []
+        for row in new:
+            number = row.user_id or (next(unused) if dry_run else await users.next_number(db))
+            user = replace(row.user, user_id=number, role=row.user.role or "student")
+            stored.append(Credentials(user, row.password or nobodys_password))
         await users.put_all(db, stored, changed, session)
-        return Imported(len(new), len(changed), len(rows) - len(new) - len(changed))
+        return Imported(len(new), len(changed), len(rows) - len(new) - len(changed), changes)
 
-    return await transaction(db, body, PATIENCE)
+    return await run_import(db, body, dry_run=dry_run)
 
 
-def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[NewUser], list[User]]:
-    """Return the rows of new users and the users that rows change; raise BadRows for what belongs to others."""
+def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[NewUser], list[RowChange], list[User]]:
+    """Return the rows of new users, and the users that rows change; raise BadRows for what belongs to others."""
     by_number = {user.user_id: user for user in known}
     by_email: dict[str, list[User]] = {}
     for user in known:
         by_email.setdefault(user.email.casefold(), []).append(user)
-    new, changed, bad = [], [], []
+    new, changes, changed, bad = [], [], [], []
     for row in rows:
         owners = by_email.get(row.user.email.casefold(), [])
         found = by_number.get(row.user_id) if row.user_id else next(iter(owners), None)
         if [owner for owner in owners if owner != found]:
             numbers = " and ".join(str(owner.user_id) for owner in owners)
-            bad.append(BadRow(row.number, f"email: The address belongs to user {numbers}."))
+            bad.append(BadRow(row.number, f"The address belongs to user {numbers}.", "email"))
         elif found is None:
             new.append(row)
         elif (wanted := _changed(row.user, found)) != found:
+            changes.append(RowChange(row.number, f"user {found.user_id}", field_changes(found, wanted)))
             changed.append(wanted)
     if bad:
         raise BadRows(bad)
-    return new, changed
+    return new, changes, changed
 
 
 def _changed(given: User, found: User) -> User:
@@ -97,7 +166,7 @@ def refuse_twins(keys: Sequence[tuple[int, str]], field: str) -> None:
     """Raise BadRows if two rows, each given by its number and its key, have the same key."""
     first: dict[str, int] = {}
     twins = [
-        BadRow(number, f"{field}: {key} stands in row {first[key]} too.")
+        BadRow(number, f"{key} is in the file twice.", field, first=first[key])
         for number, key in keys
         if first.setdefault(key, number) != number
     ]

@@ -32,7 +32,7 @@ class Change:
     that somebody left for a seat in another section of the course; `lines` those that somebody joined or left, or in
     which somebody may be able or unable now. `lent` are the sections with a seat that was open before anybody gave it
     back: while there is one the change must not be kept. `gave` says who gave back which seat, `spare` where one was
-    left over when the line was through.
+    left over when the line was through. `promoted` has the promotions, in their order.
     """
 
     db: Database
@@ -46,6 +46,7 @@ class Change:
     lent: set[SectionKey] = field(default_factory=set)
     gave: set[tuple[int, SectionKey]] = field(default_factory=set)
     spare: set[SectionKey] = field(default_factory=set)
+    promoted: list[Event] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +331,7 @@ async def _promote(change: Change, waiting: Waiting) -> bool:
     event = await take(change, waiting.user_id, "promote", there, old)
     if event is None:
         raise RuntimeError(f"The seat of {waiting.key} that was open in this transaction is gone.")
+    change.promoted.append(event)
     await notices.add(change.db, Notice.of(event, wanted.course.title), change.session)
     return True
 

@@ -81,6 +81,7 @@ def test_a_term_is_named_by_season_and_year(name: dict[str, object]) -> None:
         ),
         ({"add_deadline": "2026-08-01"}, "add_deadline: This must come after opens_at."),
         ({"drop_deadline": "2026-07-01"}, "drop_deadline: This must come after opens_at."),
+        ({"add_deadline": "2026-09-16"}, "drop_deadline: This must not come before add_deadline."),
         ({"add_deadline": "2026-11-02"}, "withdraw_deadline: This must not come before add_deadline."),
         ({"drop_deadline": "2026-11-02"}, "withdraw_deadline: This must not come before drop_deadline."),
         ({"starts_on": "2026-08-31"}, "ends_on: Give both starts_on and ends_on, or neither."),
@@ -132,11 +133,11 @@ def test_meetings_are_read_from_text_and_from_json(meetings: object) -> None:
 @pytest.mark.parametrize(
     ("meetings", "problem"),
     [
-        ("MWF", "Write “MWF” like MWF 09:00-09:50, or several of that with ; between them."),
-        ("MM 09:00-10:00", "MM: Days are letters of MTWRFSU, each once; R is Thursday, U is Sunday."),
-        ("X 09:00-10:00", "X: Days are letters of MTWRFSU, each once; R is Thursday, U is Sunday."),
-        ("M 10:00-09:00", "M 10:00-09:00: A meeting ends after it begins."),
-        ("M 10:00-10:00", "M 10:00-10:00: A meeting ends after it begins."),
+        ("MWF", "Write “MWF” like MWF 09:00-09:50, with ; between several, or TBA for no fixed time."),
+        (
+            "X 09:00-10:00",
+            "“X” names no days. Write them one by one, like MWF or TuTh; R is Thursday, U is Sunday.",
+        ),
         ("M 23:00-24:00", "M 23:00-24:00: Times are from 00:00 to 23:59."),
         ("M 09:60-10:00", "M 09:60-10:00: Times are from 00:00 to 23:59."),
         ("MW 09:00-10:00; W 09:30-11:00", "W 09:30–11:00 is at the same time as another meeting of the section."),
@@ -148,6 +149,23 @@ def test_meetings_are_read_from_text_and_from_json(meetings: object) -> None:
 def test_what_is_wrong_with_meetings_is_said(meetings: Any, problem: str) -> None:
     _, problems = SectionRow.check(SECTION | {"meetings": meetings})
     assert problems == [f"meetings: {problem}"]
+
+
+@pytest.mark.parametrize("text", ["30", "30.0", "30.00", "30,0", 30, 30.0])
+def test_a_whole_number_may_be_written_as_spreadsheets_do(text: object) -> None:
+    assert section(capacity=text).capacity == 30
+    assert course(courseID=1111.0).courseID == course(courseID="1111.0").courseID == "1111"
+
+
+@pytest.mark.parametrize("text", ["30.5", "1.000", "1,000", "3e1", "٣٠", "1_0", "9" * 5000, "thirty"])
+def test_what_may_be_another_number_is_none(text: str) -> None:
+    _, problems = SectionRow.check(SECTION | {"capacity": text})
+    assert problems == ["capacity: This must be a whole number, like 30."]
+
+
+def test_credits_may_have_a_decimal_comma() -> None:
+    assert course(credits="3,5").credits == 3.5
+    assert term(max_credits="18,5").max_credits == 18.5
 
 
 @pytest.mark.parametrize(("given", "stored"), [("1", "01"), (1, "01"), ("12", "12"), ("003", "003"), ("A", "A")])

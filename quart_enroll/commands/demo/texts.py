@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from quart_enroll.commands.importing import read
+from quart_enroll.forms.import_rows import check_rows, read_rows
 from quart_enroll.forms.offer_rows import SectionRow
-from quart_enroll.forms.rows import CourseRow, UserRow
+from quart_enroll.forms.rows import CourseRow, Row, UserRow
 from quart_enroll.models import Course, Credentials, Section, User
 
 OLDEST_SUBJECT = "Computing"
@@ -37,7 +37,7 @@ class Texts:
 
 
 def load(data: Path, nobodys_password: str) -> Texts:
-    """Read the texts; a row that could not be imported raises ValueError."""
+    """Read the texts; a row that could not be imported raises BadRows."""
     words = json.loads((data / "demo-school.json").read_text("utf-8"))
     first = [row.course() for row in _rows(CourseRow, data / "courses.json")]
     more = [row.course() for row in _rows(CourseRow, data / "demo-courses.csv")]
@@ -52,11 +52,8 @@ def load(data: Path, nobodys_password: str) -> Texts:
     )
 
 
-def _rows(form: type[Any], file: Path) -> list[Any]:
-    checked = [(number, *form.check(row)) for number, row in read(file)]
-    if bad := [f"{file.name}, row {number}: {problem}" for number, _, problems in checked for problem in problems]:
-        raise ValueError("\n".join(bad))
-    return [row for _, row, _ in checked]
+def _rows(form: type[Row], file: Path) -> list[Any]:
+    return [row for _, row in check_rows(form, read_rows(form, file.name, file.read_bytes()))]
 
 
 def _person(row: UserRow) -> Credentials:

@@ -1,0 +1,91 @@
+"""Which columns the files of each collection have, and by what other names registrars call them."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from quart_enroll.forms.offer_rows import SectionRow, TermRow
+from quart_enroll.forms.rows import CourseRow, Row, UserRow
+
+COLLECTIONS: Mapping[str, type[Row]] = {"course": CourseRow, "section": SectionRow, "term": TermRow, "user": UserRow}
+"""The form of a row of each collection."""
+
+IGNORED = {"_id"}
+"""Columns that a file may have for nothing: this one is MongoDB's own name of a row."""
+
+_COURSE_ID = ("course", "course code", "course number", "course no")
+_TERM = ("semester", "terms", "semesters", "term name")
+
+SYNONYMS: Mapping[type[Row], Mapping[str, tuple[str, ...]]] = {
+    CourseRow: {
+        "courseID": _COURSE_ID,
+        "title": ("course title", "course name"),
+        "description": ("course description",),
+        "credits": ("credit", "credit hours", "units"),
+        "term": (*_TERM, "season", "seasons"),
+        "subject": ("subject area",),
+        "prerequisites": ("prerequisite", "prereq", "prereqs"),
+        "corequisites": ("corequisite", "coreq", "coreqs"),
+    },
+    SectionRow: {
+        "term": _TERM,
+        "courseID": _COURSE_ID,
+        "section": ("section number", "section no", "section id", "sec"),
+        "capacity": ("max enrollment", "enrollment limit", "enrollment capacity", "seat limit", "cap"),
+        "waitlist_capacity": ("waitlist limit", "waitlist cap", "wait list capacity", "max waitlist"),
+        "meetings": ("meeting", "meeting times", "meeting pattern", "days and times", "days times"),
+        "instructor": ("instructors", "teacher", "professor", "faculty"),
+        "room": ("location", "classroom"),
+    },
+    TermRow: {
+        "term": ("semester", "term name"),
+        "timezone": (),
+        "max_credits": ("maximum credits", "credit limit"),
+        "opens_at": ("opens", "enrollment opens", "registration opens"),
+        "add_deadline": ("last day to add",),
+        "drop_deadline": ("last day to drop",),
+        "withdraw_deadline": ("withdrawal deadline", "last day to withdraw"),
+        "starts_on": ("starts", "start date", "first_day_of_classes"),
+        "ends_on": ("ends", "end date", "last_day_of_classes"),
+    },
+    UserRow: {
+        "email": ("email address", "mail"),
+        "first_name": ("first", "given name", "forename"),
+        "last_name": ("last", "surname", "family name"),
+    },
+}
+"""What a column may be called besides its own name. Only what can mean nothing else: a column “Seats” may be those that
+are open, and a “Student ID” is the school's and not the site's."""
+
+DEFAULTS = {"timezone", "max_credits"}
+"""Fields that the settings fill in where a file says nothing."""
+
+EITHER: Mapping[type[Row], tuple[tuple[str, ...], ...]] = {TermRow: (("term",), ("season", "year"))}
+"""Of these sets of columns a file needs one."""
+
+
+def key(label: str) -> str:
+    """Return what the spellings of a column's name have in common: “E-mail” and “email”, “Course ID” and “courseID”."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", label)).casefold()
+
+
+def fields_by_key(form: type[Row]) -> dict[str, str]:
+    """Return the field for each name that a column may have, as `key` writes it."""
+    names = SYNONYMS.get(form, {})
+    found = {key(other): field for field, others in names.items() for other in others}
+    return found | {key(field.name): field.name for field in form()}
+
+
+@cache
+def required(form: type[Row]) -> tuple[str, ...]:
+    """Return the fields that every row must fill in."""
+    return tuple(field.name for field in form() if field.flags.required and field.name not in DEFAULTS)
+
+
+def missing(form: type[Row], present: Iterable[str]) -> list[str]:
+    """Return the required fields that are not among those `present`."""
+    given = set(present)
+    lacks = [name for name in required(form) if name not in given]
+    ways = EITHER.get(form, ())
+    return lacks if not ways or any(given.issuperset(way) for way in ways) else [*ways[0], *lacks]

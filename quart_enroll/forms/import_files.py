@@ -1,0 +1,221 @@
+"""The bytes of a file that somebody saved from a spreadsheet, as a table: its encoding, separator, lines and cells.
+
+What is certain is detected; for the rest, UnreadableFile says in a sentence what to do. Nothing is guessed from
+statistics of letters: a wrong guess would store wrong names, and nobody would see it.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+SAVE_AS_CSV = "Open it in the spreadsheet program, save it as “CSV UTF-8”, and import that file."
+
+OTHER_FORMATS = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers", ".pdf"}
+
+SIGNATURES = {
+    b"PK\x03\x04": "a spreadsheet or an archive",  # .xlsx, .ods and .numbers are ZIP archives
+    b"\xd0\xcf\x11\xe0": "a spreadsheet of an older Excel",
+    b"%PDF": "a PDF document",
+    b"{\\rtf": "a text document with formats",
+    b"\x1f\x8b": "a compressed file",
+}
+"""How files begin that are no text."""
+
+BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+
+SEPARATORS = ",;\t|"
+
+_EXCEL_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\r\n?|\n|$)', re.IGNORECASE)
+"""The first line by which Excel is told the separator of a file."""
+
+_INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
+_EDGES = re.compile(rf"^[\s{_INVISIBLE}]+|[\s{_INVISIBLE}]+$")
+_TEXT_FORMULA = re.compile(r'="([^"]*)"')
+"""How a number like 001 keeps its zeros in a spreadsheet."""
+
+_NOT_ASCII = re.compile(r"[\w’'-]*[^\x00-\x7f][\w’'-]*")
+_UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_NOT_WINDOWS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+_LINE_END = re.compile(r"\r\n?|\n")
+
+
+class UnreadableFile(Exception):
+    """A file can't be read; `sentences` say why, and what to do."""
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__("\n".join(sentences))
+        self.sentences = sentences
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row that has text: `number` is its first line in a CSV file, or its place in the list of a JSON file."""
+
+    number: int
+    cells: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file's cells: `unit` is what the number of a row counts, and None stands for what a JSON row doesn't have.
+
+    `notes` are sentences about what was assumed.
+    """
+
+    unit: str
+    header: TableRow
+    rows: Sequence[TableRow]
+    notes: list[str] = field(default_factory=list)
+
+
+def read_table(filename: str, data: bytes, is_column: Callable[[str], bool]) -> Table:
+    """Read a JSON array of objects, or CSV; `is_column` tells which names of columns make sense.
+
+    Raises UnreadableFile.
+    """
+    _refuse_other_formats(PurePath(filename).suffix.lower(), data)
+    text, notes = _decode(data)
+    begins = text.lstrip()[:1]
+    if not begins:
+        raise UnreadableFile("The file is empty.")
+    if begins == "<":
+        raise UnreadableFile(f"This is a web page, not a table. {SAVE_AS_CSV}")
+    is_json = filename.lower().endswith(".json") or begins in "[{"
+    table = _read_json(text, notes) if is_json else _read_csv(text, is_column, notes)
+    if not table.rows:
+        raise UnreadableFile("The file has no rows." if is_json else "The file has no rows below the column names.")
+    return table
+
+
+def _refuse_other_formats(suffix: str, data: bytes) -> None:
+    for signature, what in SIGNATURES.items():
+        if data.startswith(signature):
+            raise UnreadableFile(f"This is {what}, not a CSV file. {SAVE_AS_CSV}")
+    if suffix in OTHER_FORMATS:
+        raise UnreadableFile(f"A {suffix} file can’t be read. {SAVE_AS_CSV}")
+
+
+def _decode(data: bytes) -> tuple[str, list[str]]:
+    """Return the text, with a note where its encoding had to be assumed."""
+    mark = next((mark for mark in BYTE_ORDER_MARKS if data.startswith(mark)), b"")
+    encoding, notes = BYTE_ORDER_MARKS.get(mark, "utf-8"), []
+    body = data.removeprefix(mark)
+    if not mark and 0 in body[:2]:  # in UTF-16, one of the first two bytes of a name of a column is zero
+        encoding = "utf-16-be" if body[0] == 0 else "utf-16-le"
+        notes = [f"The file was read as {encoding[:-3].upper()}."]
+    try:
+        text = body.decode(encoding)
+    except UnicodeDecodeError as error:
+        if mark or encoding != "utf-8":
+            raise UnreadableFile(_broken(body[: error.start].decode(encoding, "replace"))) from None
+        text, notes = _decode_windows(body, error.start)
+    if "\0" in text:
+        raise UnreadableFile(f"This is not a text file. {SAVE_AS_CSV}")
+    return text, notes
+
+
+def _decode_windows(data: bytes, first: int) -> tuple[str, list[str]]:
+    """Read what is no UTF-8, the first such byte being at `first`, as the encoding that Windows used before."""
+    if stray := _NOT_WINDOWS.search(data):
+        raise UnreadableFile(_broken(data[: stray.start()].decode("latin-1")))
+    if _UTF_8.search(data):  # parts of the file come from different programs: no encoding fits all
+        raise UnreadableFile(_broken(data[:first].decode("latin-1")))
+    text = data.decode("windows-1252")
+    found = _NOT_ASCII.search(text)
+    example = found[0][:40] if found else ""
+    return text, [
+        f"The file was read as Windows-1252. Check “{example}” in line {_line(data[:first].decode('latin-1'))}: "
+        "if that is wrong, save the file as “CSV UTF-8” and import it again."
+    ]
+
+
+def _broken(before: str) -> str:
+    encoding = "letters in an encoding that can’t be told for certain"
+    return f"Line {_line(before)} has {encoding}. Save the file as “CSV UTF-8” and import that file."
+
+
+def _line(before: str) -> int:
+    return 1 + len(_LINE_END.findall(before))
+
+
+def _read_json(text: str, notes: list[str]) -> Table:
+    try:
+        items = json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        hint = "Put all objects into one list, like [{…}, {…}]" if error.msg == "Extra data" else error.msg
+        raise UnreadableFile(f"Line {error.lineno} is no valid JSON: {hint}.") from None
+    except (ValueError, RecursionError):
+        raise UnreadableFile("The JSON has a number with too many digits, or too many lists in each other.") from None
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise UnreadableFile("JSON must be a list of objects, like [{…}, {…}].")
+    labels = list(dict.fromkeys(label for item in items for label in item))
+    rows = [
+        TableRow(number, [_clean(item.get(label)) for label in labels])
+        for number, item in enumerate(items, 1)
+        if any(_clean(value) not in (None, "") for value in item.values())
+    ]
+    return Table("row", TableRow(0, labels), rows, notes)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UnreadableFile(f"An object of the JSON has “{twice}” twice.")
+    return found
+
+
+def _read_csv(text: str, is_column: Callable[[str], bool], notes: list[str]) -> Table:
+    said = _EXCEL_SEPARATOR.match(text)
+    skipped = 1 if said else 0
+    text = text[said.end() :] if said else text
+    separator = said[1] if said else _separator(text, is_column)
+    rows = [row for row in _records(text, separator, skipped) if any(row.cells)]
+    if not rows:
+        raise UnreadableFile("The file is empty.")
+    return Table("line", rows[0], rows[1:], notes)
+
+
+def _separator(text: str, is_column: Callable[[str], bool]) -> str:
+    """Return the separator by which the first line with text has the most names of columns."""
+
+    def names(separator: str) -> int:
+        try:
+            header = next((row.cells for row in _records(text, separator) if any(row.cells)), ())
+        except UnreadableFile:
+            return 0
+        return sum(map(is_column, header))
+
+    return max(SEPARATORS, key=names)
+
+
+def _records(text: str, separator: str, skipped: int = 0) -> Iterator[TableRow]:
+    """Give the rows with the lines on which they begin; a quoted cell may have several lines."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    while True:
+        line = reader.line_num + skipped + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            raise UnreadableFile(
+                f"Line {line}: A quotation mark opens a cell and does not close it. "
+                'Remove it, or write "" for one that belongs to the text.'
+            ) from None
+        yield TableRow(line, [_clean(cell) for cell in cells])
+
+
+def _clean(value: Any) -> Any:
+    """Take off what nobody sees at both ends of a text."""
+    if not isinstance(value, str):
+        return value
+    text = _EDGES.sub("", value)
+    formula = _TEXT_FORMULA.fullmatch(text)
+    return formula[1] if formula else text

@@ -1,0 +1,183 @@
+"""The rows of a file to import: which column is which field, and what is wrong with a row, named by its own line."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wtforms import Field
+
+from quart_enroll.errors import BadRow
+from quart_enroll.forms import cells, import_columns
+from quart_enroll.forms.base import one_line
+from quart_enroll.forms.import_files import Table, TableRow, UnreadableFile, read_table
+from quart_enroll.forms.rows import Row
+from quart_enroll.services.importing import BadRows
+
+MAX_QUOTED = 60
+"""Characters of a wrong value that a message repeats."""
+
+SECRET = {"password"}
+"""Fields whose values no message repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A row of a file by the names of the fields; `number` is its place in the file."""
+
+    number: int
+    cells: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRows:
+    """The rows of a file.
+
+    `unit` is what their numbers count, lines or rows; `labels` are the names of the columns as the file has them;
+    `notes` are sentences about what was assumed, and `faults` what is wrong with rows as parts of a table.
+    """
+
+    unit: str
+    rows: Sequence[FileRow]
+    labels: Mapping[str, str]
+    notes: Sequence[str] = ()
+    faults: Sequence[BadRow] = ()
+
+    def describe(self, bad: BadRow) -> str:
+        """Return what is wrong with a row, with its place in the file, the column and the value."""
+        where = f"{self.unit} {bad.number}"
+        sentence = bad.sentence if bad.first is None else f"{bad.sentence} The first is in {self.unit} {bad.first}."
+        if not bad.field:
+            return f"{where}: {sentence}"
+        label = self.labels.get(bad.field, bad.field)
+        value = next((row.cells.get(bad.field) for row in self.rows if row.number == bad.number), None)
+        quoted = "" if bad.field in SECRET else _quoted(value, sentence)
+        return f"{where}: {label}{quoted}: {sentence}"
+
+
+def read_rows(form: type[Row], filename: str, data: bytes) -> FileRows:
+    """Read a file whose rows `form` checks; raise UnreadableFile when the file as a whole can't be taken."""
+    known = import_columns.fields_by_key(form)
+    table = read_table(filename, data, lambda label: import_columns.key(label) in known)
+    columns = _columns(form, table, known)
+    labels = {name: " ".join(table.header.cells[place].split()) for place, name in columns.items()}
+    renamed = [f"“{label}” as {name}" for name, label in labels.items() if label != name]
+    notes = [*table.notes, *([f"Columns read: {', '.join(renamed)}."] if renamed else [])]
+    rows = [FileRow(row.number, _cells(row, columns, table)) for row in table.rows]
+    return FileRows(table.unit, rows, labels, notes, _beyond(table))
+
+
+def check_rows(form: type[Row], file: FileRows) -> list[tuple[int, Any]]:
+    """Return the checked form of each row with its number; raise BadRows when a row can't be taken."""
+    checked, bad = [], list(file.faults)
+    shifted = {one.number for one in file.faults}  # their cells may stand in other columns than they should
+    for row in file.rows:
+        if row.number in shifted:
+            continue
+        taken, faults = form.faults(row.cells)
+        lacks = import_columns.missing(form, (name for name, value in row.cells.items() if value not in (None, "")))
+        spoiled = {name: said for name, value in row.cells.items() if (said := cells.spoiled(value))}
+        checked.append((row.number, taken))
+        if lacks:
+            names = _listed([file.labels.get(name, name) for name in lacks])
+            bad.append(BadRow(row.number, f"{names} {'is' if len(lacks) == 1 else 'are'} missing."))
+        bad += [BadRow(row.number, said, name) for name, said in spoiled.items()]
+        bad += [
+            BadRow(row.number, _line_break(taken[name], row.cells.get(name)) or said, name)
+            for name, said in faults
+            if name not in {*lacks, *spoiled}
+        ]
+    if bad:
+        raise BadRows(sorted(bad, key=lambda one: one.number))
+    return checked
+
+
+def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[int, str]:
+    """Return the field of each column that has one; raise UnreadableFile with every fault of the header."""
+    header = table.header.cells
+    fields = {place: known.get(import_columns.key(label)) for place, label in enumerate(header)}
+    found = {place: name for place, name in fields.items() if name is not None}
+    if not found:
+        raise UnreadableFile(_no_header(form, table, known))
+    unknown = [
+        place
+        for place, name in fields.items()
+        if name is None and header[place] and header[place] not in import_columns.IGNORED
+    ]
+    sentences = [*_nameless(table)]
+    if unknown:
+        names = _listed([f"“{header[place]}”{_first_row(table, place)}" for place in unknown])
+        may_be = ", ".join(field.name for field in form())
+        sentences.append(f"Unknown columns: {names}. Remove or rename them; a file may have {may_be}.")
+    for name in dict.fromkeys(found.values()):
+        same = [f"“{header[place]}”" for place, other in found.items() if other == name]
+        if len(same) > 1:
+            sentences.append(f"The columns {_listed(same)} would all be {name}. Remove all but one of them.")
+    if lacks := import_columns.missing(form, found.values()):
+        sentences.append(f"The column{'s' if len(lacks) > 1 else ''} {_listed(lacks)} must be there.")
+    if sentences:
+        raise UnreadableFile(*sentences)
+    return found
+
+
+def _no_header(form: type[Row], table: Table, known: Mapping[str, str]) -> str:
+    names = ", ".join(import_columns.required(form))
+    if table.unit == "row":
+        return f"No object of the file has any of {names}."
+    for row in table.rows[:20]:
+        if sum(import_columns.key(cell) in known for cell in row.cells) > 1:
+            return f"The names of the columns seem to be in line {row.number}. Remove what is above them."
+    return f"Line {table.header.number} must name the columns, like {names}."
+
+
+def _nameless(table: Table) -> list[str]:
+    """Name the columns that have text and no name; other columns without a name are nobody's concern."""
+    found = []
+    for place, label in enumerate(table.header.cells):
+        row = None if label else next((row for row in table.rows if place < len(row.cells) and row.cells[place]), None)
+        if row is not None:
+            what = f"{table.unit} {row.number} has “{row.cells[place]}” there"
+            found.append(f"Column {place + 1} has no name, and {what}. Name the column, or remove it.")
+    return found
+
+
+def _first_row(table: Table, place: int) -> str:
+    """Tell which object of a JSON file is the first to have a name; a CSV file has all of them in one line."""
+    if table.unit == "line":
+        return ""
+    return next((f" (row {row.number})" for row in table.rows if row.cells[place] is not None), "")
+
+
+def _beyond(table: Table) -> list[BadRow]:
+    """Return the rows that have text past the last column."""
+    width = len(table.header.cells)
+    return [
+        BadRow(row.number, f"There is text past the last column: “{text}”. Does a cell lack its quotation marks?")
+        for row in table.rows
+        if (text := " ".join(str(cell) for cell in row.cells[width:] if cell))
+    ]
+
+
+def _line_break(field: Field, value: Any) -> str:
+    """Say that a cell has several lines where it may have only one; nobody sees that in a spreadsheet."""
+    is_broken = one_line in field.validators and isinstance(value, str) and len(value.splitlines()) > 1
+    return "There is a line break in this cell." if is_broken else ""
+
+
+def _cells(row: TableRow, columns: Mapping[int, str], table: Table) -> dict[str, Any]:
+    """Return the cells by the names of the fields; a row of a CSV file that ends early has empty cells there."""
+    if table.unit == "line":
+        return {name: row.cells[place] if place < len(row.cells) else "" for place, name in columns.items()}
+    return {name: row.cells[place] for place, name in columns.items() if row.cells[place] is not None}
+
+
+def _quoted(value: Any, sentence: str) -> str:
+    """Return the value between quotation marks, unless the sentence has it already, or it is no plain one."""
+    text = " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
+    if not text or re.search(rf"(?<!\w){re.escape(text)}(?!\w)", sentence):
+        return ""
+    return f" “{text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + '…'}”"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,138 @@
+"""How the text of a meeting is read: its days, and its times by a clock of 24 or of 12 hours.
+
+Schools abbreviate days in several ways that contradict each other: TU is Tuesday, or Tuesday and Sunday. A text is
+read only where every way agrees; else it is refused with a sentence that says how to write what is meant.
+"""
+
+import re
+import unicodedata
+
+from quart_enroll.models import DAYS, Meeting
+
+NO_FIXED_TIME = re.compile(
+    r"tb[ad]|arr|arranged|(to be|by) (announced|arranged|arrangement|determined)|online|web|async|"
+    r"(online )?asynchronous|n/a|none|no fixed time|[-–—]",
+    re.IGNORECASE,
+)
+"""What registrars write where a section meets at no fixed time."""
+
+_LONG_NAMES = {
+    "M": ("monday", "mon"),
+    "T": ("tuesday", "tues", "tue"),
+    "W": ("wednesday", "weds", "wed"),
+    "R": ("thursday", "thurs", "thur", "thu"),
+    "F": ("friday", "fri"),
+    "S": ("saturday", "sat"),
+    "U": ("sunday", "sun"),
+}
+_SHORT_NAMES = dict(zip(DAYS, ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"), strict=True))
+
+LONG = {name: day for day, names in _LONG_NAMES.items() for name in names}
+NAMES = LONG | {name.lower(): day for day, name in _SHORT_NAMES.items()} | {day.lower(): day for day in DAYS}
+READINGS = NAMES | {"h": "R"}
+"""Some schools write H for Thursday. H alone is never read as a day, but it makes TH ambiguous."""
+
+_CAPITALIZED = re.compile(r"[A-Z][a-z]*")
+_BETWEEN_DAYS = re.compile(r"[\s,./&+]+|\band\b", re.IGNORECASE)
+_BETWEEN_MEETINGS = re.compile(r"[;|\r\n]|(?<=\d),|(?<=[ap]m),", re.IGNORECASE)
+_TIME = r"(\d{1,2})(?:[:.]?(\d\d))?(?::00)?\s*(?:([ap])\.?\s?m?\.?)?"
+_MEETING = re.compile(rf"(\D+?)\s*{_TIME}\s*(?:[-‐‒–—−]|to|until)\s*{_TIME}", re.IGNORECASE | re.ASCII)
+
+EARLIEST_HOUR = 6
+"""A class at 1:00 is meant for the afternoon, so 1:00 needs AM or PM; 01:00 is by the clock of 24 hours."""
+
+
+def parse(text: str) -> tuple[Meeting, ...]:
+    """Return the meetings of a text like "MWF 09:00-09:50; TuTh 1:00-2:15 PM".
+
+    Raises ValueError, in words, for what can't be read with certainty.
+    """
+    parts = [" ".join(part.split()) for part in _BETWEEN_MEETINGS.split(unicodedata.normalize("NFKC", text))]
+    return tuple(_meeting(part) for part in parts if part and not NO_FIXED_TIME.fullmatch(part.strip("*().")))
+
+
+def parse_days(text: str) -> str:
+    """Return the days that a text like "MWF", "TuTh" or "Mon/Wed" names, as letters of DAYS; raise ValueError."""
+    words = [word for word in _BETWEEN_DAYS.split(text) if word]
+    found = "".join(_days_of_word(word) for word in words)
+    if not found:
+        raise ValueError("Name the days, like MWF or TuTh.")
+    if len(set(found)) < len(found):
+        raise ValueError(f"“{text}” names a day twice.")
+    return "".join(day for day in DAYS if day in found)
+
+
+def _meeting(text: str) -> Meeting:
+    match = _MEETING.fullmatch(text)
+    if match is None:
+        raise ValueError(f"Write “{text}” like MWF 09:00-09:50, with ; between several, or TBA for no fixed time.")
+    days = parse_days(match[1])
+    start, end = _times(text, match.groups()[1:4], match.groups()[4:7])
+    if start >= end:
+        raise ValueError(
+            f"“{text}” ends before it begins. For the afternoon write 13:00 or 1:00 PM; "
+            "for a meeting past midnight write two, like F 22:00-23:59; Sa 00:00-01:00."
+        )
+    return Meeting(days, start, end)
+
+
+def _days_of_word(word: str) -> str:
+    """Return the days of a word without blanks, as letters; in Tu or MWFr a capital begins each of them."""
+    parts = [part.lower() for part in _CAPITALIZED.findall(word)]
+    if not word.isupper() and "".join(parts) == word.lower() and all(part in NAMES for part in parts):
+        return "".join(NAMES[part] for part in parts)
+    lower = word.lower()
+    letters = lower.upper()
+    if "R" in letters and "".join(day for day in DAYS if day in letters) == letters:
+        return letters  # R is Thursday only where every day is one letter
+    readings = _readings(lower, LONG) or _readings(lower, READINGS)
+    certain = readings & _readings(lower, NAMES)
+    if len(readings) == 1 and certain:
+        return certain.pop()
+    if readings:
+        ways = sorted("".join(_SHORT_NAMES[day] for day in reading) for reading in readings)
+        raise ValueError(f"“{word}” may mean other days than it seems to. Write {' or '.join(ways)}.")
+    raise ValueError(f"“{word}” names no days. Write them one by one, like MWF or TuTh; R is Thursday, U is Sunday.")
+
+
+def _readings(word: str, names: dict[str, str]) -> set[str]:
+    """Return what the word can mean when it is put together from these names, none of them twice, in week order."""
+    found: set[str] = set()
+    unread = [(word, "")]
+    while unread:
+        rest, days = unread.pop()
+        if not rest:
+            found.add("".join(day for day in DAYS if day in days))
+        unread += [
+            (rest[len(name) :], days + day) for name, day in names.items() if rest.startswith(name) and day not in days
+        ]
+    return found
+
+
+def _times(text: str, start: tuple[str | None, ...], end: tuple[str | None, ...]) -> tuple[str, str]:
+    """Return the times as 09:00 and 09:50; where only one of them says AM or PM, the other one follows from it."""
+    if start[2] is None and end[2] is None:
+        return _by_24_hours(text, start), _by_24_hours(text, end)
+    said = (start[2] or end[2] or "").lower()
+    other = "p" if said == "a" else "a"
+    halves = [(start[2] or half, end[2] or half) for half in (said, other)]
+    ways = [(_by_12_hours(text, start, first), _by_12_hours(text, end, second)) for first, second in halves]
+    return next((way for way in ways if way[0] < way[1]), ways[0])
+
+
+def _by_24_hours(text: str, time: tuple[str | None, ...]) -> str:
+    hour, minute, _ = time
+    if hour is None or minute is None:
+        raise ValueError(f"Write the times of “{text}” like 09:00-09:50 or 9:00-9:50 AM.")
+    if int(hour) > 23 or int(minute) > 59:
+        raise ValueError(f"{text}: Times are from 00:00 to 23:59.")
+    if len(hour) == 1 and int(hour) < EARLIEST_HOUR:
+        raise ValueError(f"“{text}” may be before or after noon. Write 13:00 or 1:00 PM, 01:00 or 1:00 AM.")
+    return f"{int(hour):02}:{minute}"
+
+
+def _by_12_hours(text: str, time: tuple[str | None, ...], half: str) -> str:
+    hour, minute = int(time[0] or 0), int(time[1] or 0)
+    if not 1 <= hour <= 12 or minute > 59:
+        raise ValueError(f"{text}: Times with AM or PM are from 1:00 to 12:59.")
+    return f"{hour % 12 + (12 if half.lower() == 'p' else 0):02}:{minute:02}"
