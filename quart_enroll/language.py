@@ -4,6 +4,7 @@
 as they are when a process starts, so that no compiled file can be missing or old.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,6 +36,11 @@ month, and the clock has 24 hours."""
 
 WEEK = "MTWRFSU"
 """The days of a week as they are stored; R is Thursday, U is Sunday."""
+
+_SEASON = re.compile(r"\b(?:Winter|Spring|Summer|Fall)\b")
+_NAME = rf"{_SEASON.pattern}(?: \d{{4}})?"
+_SEASONS = re.compile(rf"{_NAME}(?:\s*(?:[/;&+]|and|or)\s*{_NAME})*")
+"""Seasons, with or without a year, that stand between two commas of a list."""
 
 Value: TypeAlias = "str | int | float | Sentence | TermName | Moment | Days | Sequence[str] | Sequence[TermName]"
 
@@ -253,12 +259,15 @@ def days(letters: str) -> str:
 
 
 def term_name(text: str) -> str:
-    """Return the name of a term, or of seasons, in the reader's words; what is no season stays."""
+    """Return the name of a term, or of several, in the reader's words; what is no season stays.
+
+    A school's own name stays as it is, even where it has a season in it.
+    """
     if _spoken.get() == ENGLISH:
         return text
-    for season, own in _seasons(_spoken.get()).items():
-        text = text.replace(season, own)
-    return text
+    own = _seasons(_spoken.get())
+    names = re.split(r"(,\s*)", text)
+    return "".join(_SEASON.sub(lambda one: own[one[0]], name) if _SEASONS.fullmatch(name) else name for name in names)
 
 
 @lru_cache

@@ -16,7 +16,7 @@ from quart_enroll.forms.offer_rows import SectionRow, TermRow
 from quart_enroll.forms.rows import CourseRow, UserRow
 from quart_enroll.models import Term, User
 from quart_enroll.repositories import terms as stored_terms
-from quart_enroll.services import catalog_files, importing
+from quart_enroll.services import catalog_files, importing, terms
 from quart_enroll.services.catalog_files import FileCourse, FileSection, FileTerm
 from quart_enroll.services.importing import BadRows, Imported, NewUser
 from quart_enroll.services.passwords import decoy
@@ -86,11 +86,11 @@ def _courses(rows: Sequence[NumberedRow]) -> Imported:
 
 def _terms(rows: Sequence[NumberedRow]) -> Imported:
     config = the_app().config
-    known = {term.term: term for term in in_database(stored_terms.find_all)}
+    known = {terms.key(term.term): term for term in in_database(stored_terms.find_all)}
     said = [(number, {name: cell for name, cell in row.items() if _says(cell)}) for number, row in rows]
     new = {"timezone": config["TIMEZONE"], "max_credits": config["MAX_CREDITS"]}
     # Times are read by the clock of the row, else of the term that is there already.
-    filled = [(number, new | _clock(known.get(TermRow.about(row))) | row) for number, row in said]
+    filled = [(number, new | _clock(known.get(terms.key(TermRow.about(row)))) | row) for number, row in said]
     checked = [
         FileTerm(number, row.read(), frozenset(given))
         for (number, row), (_, given) in zip(_checked(TermRow, filled), said, strict=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from quart_enroll.errors import BadRow, UnknownTerm
-from quart_enroll.models import Course, Section, SectionKey, Term
+from quart_enroll.models import SEASONS, Course, Section, SectionKey, Term
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, importing, sections
 from quart_enroll.repositories import terms as stored_terms
@@ -56,9 +56,11 @@ class FileSection:
 
 
 async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime) -> Imported:
-    """Store courses under their courseIDs; raise BadRows for twins, and for a course that needs an unknown one."""
+    """Store courses under their courseIDs; raise BadRows for twins, and for what needs or names something unknown."""
     refuse_twins([(row.number, row.course.courseID) for row in rows], "courseID")
-    known = [term.term for term in await stored_terms.find_all(db)]
+    in_order = await stored_terms.find_all(db)
+    known = [term.term for term in in_order]
+    _refuse_unknown_terms(rows, in_order)
 
     async def body(session: Session) -> Imported:
         before = {course.courseID: course for course in await courses.find_all(db, session)}
@@ -79,7 +81,8 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
 
 
 async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime) -> Imported:
-    """Store terms under their names; raise BadRows for twins."""
+    """Store terms under their names, however a file writes those that are there; raise BadRows for twins."""
+    rows = _under_stored_names(rows, await stored_terms.find_all(db))
     refuse_twins([(row.number, row.term.term) for row in rows], "term")
 
     async def body(session: Session) -> Imported:
@@ -146,6 +149,15 @@ async def _in_their_terms(db: Database, rows: Sequence[FileSection], now: dateti
     return found
 
 
+def _under_stored_names(rows: Sequence[FileTerm], known: Sequence[Term]) -> list[FileTerm]:
+    """Give each term the name under which it is stored, or under which the file has it first."""
+    names = {terms.key(term.term): term.term for term in known}
+    return [
+        replace(row, term=replace(row.term, term=names.setdefault(terms.key(row.term.term), row.term.term)))
+        for row in rows
+    ]
+
+
 def _as_stored(row: FileSection, before: Mapping[SectionKey, Section]) -> Section:
     old = before.get(row.section.key)
     after = _kept(row.section, old, row.given, ("waitlist_capacity", "meetings", "instructor", "room"))
@@ -169,6 +181,17 @@ def _refuse_unknown(rows: Sequence[FileCourse], after: Sequence[Course], known: 
                     bad.append(BadRow(row.number, f"{field}: There is no course {needed} in the catalog."))
                 if needed == course.courseID:
                     bad.append(BadRow(row.number, f"{field}: A course can't need itself."))
+    if bad:
+        raise BadRows(bad)
+
+
+def _refuse_unknown_terms(rows: Sequence[FileCourse], known: Sequence[Term]) -> None:
+    """Raise BadRows for courses that name neither seasons nor terms."""
+    bad = [
+        BadRow(row.number, f"term: “{name}” is neither a season ({', '.join(SEASONS)}) nor a term of the catalog.")
+        for row in rows
+        for name in terms.unknown(row.course.term, known)
+    ]
     if bad:
         raise BadRows(bad)
 

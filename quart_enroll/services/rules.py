@@ -64,7 +64,8 @@ def missing_prerequisites(course: Course, term: Term, taken: Iterable[tuple[str,
     """Return the prerequisites that are not among the courses taken in earlier terms."""
     if not course.prerequisites:  # of most courses, and this is asked of each on a page
         return []
-    earlier = {courseID for courseID, when in taken if when.order < term.order}
+    needed = set(course.prerequisites)
+    earlier = {courseID for courseID, when in taken if courseID in needed and when.comes_before(term)}
     return [courseID for courseID in course.prerequisites if courseID not in earlier]
 
 

@@ -134,7 +134,7 @@ async def make_sections(db: Database, now: datetime, defaults: Defaults) -> list
     for course in await flask_enrollments.courses_without_sections(db):
         keys |= {
             SectionKey(term.term, course.courseID, flask_enrollments.FIRST_SECTION)
-            for term in terms.named(course.term, terms.coming(known, now))
+            for term in terms.known_in(course.term, terms.coming(known, now))
         }
     new = [
         Section(key.term, key.courseID, key.section, defaults.section_capacity, waitlist_capacity=DEFAULT_WAITLIST)
