@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache, wraps
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -42,7 +42,9 @@ _NAME = rf"{_SEASON.pattern}(?: \d{{4}})?"
 _SEASONS = re.compile(rf"{_NAME}(?:\s*(?:[/;&+]|and|or)\s*{_NAME})*")
 """Seasons, with or without a year, that stand between two commas of a list."""
 
-Value: TypeAlias = "str | int | float | Sentence | TermName | Moment | Days | Sequence[str] | Sequence[TermName]"
+Value: TypeAlias = (
+    "str | int | float | Sentence | TermName | Moment | LastDay | Days | Sequence[str] | Sequence[TermName]"
+)
 
 
 def _read(path: Path) -> NullTranslations:
@@ -152,6 +154,18 @@ class Moment:
 
     def __str__(self) -> str:
         return moment(self.at, self.timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class LastDay:
+    """The day that is over at a moment, by the clock of a timezone."""
+
+    ends_at: datetime
+    timezone: str
+
+    def __str__(self) -> str:
+        day = (self.ends_at - timedelta.resolution).astimezone(ZoneInfo(self.timezone)).date()
+        return f"{format_date(day, 'long', locale=_form(_spoken.get()))} ({self.timezone})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,12 @@ class Term:
         """The moments at which something else can be done than before, in their order."""
         return self.opens_at, self.add_deadline, self.drop_deadline, self.withdraw_deadline
 
+    def day_ending_at(self, deadline: datetime) -> date | None:
+        """Return the day that is over at the deadline by the school's clock; None when it comes during a day."""
+        following = self.local(deadline).date()
+        ends_a_day = start_of_day(following, ZoneInfo(self.timezone)) == deadline
+        return following - timedelta(days=1) if ends_a_day else None
+
     def local(self, moment: datetime) -> datetime:
         """Return the moment by the school's clock."""
         return moment.astimezone(ZoneInfo(self.timezone))

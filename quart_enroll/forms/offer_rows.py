@@ -16,7 +16,8 @@ from quart_enroll.models import MAX_TERM_NAME, SEASON_AND_YEAR, Section, Term
 from quart_enroll.services import terms
 from quart_enroll.services.catalog_files import DEFAULT_WAITLIST
 
-MOMENTS = ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline")
+DEADLINES = ("add_deadline", "drop_deadline", "withdraw_deadline")
+MOMENTS = ("opens_at", *DEADLINES)
 AFTER = (("opens_at", "add_deadline"), ("opens_at", "drop_deadline"))
 """Of each two moments the second must come after the first."""
 
@@ -102,7 +103,8 @@ class TermRow(Row):
         return terms.canonical(self.term.data or f"{self.season.data or ''} {self.year.data or ''}")
 
     def _moment(self, name: str) -> datetime:
-        return cells.moment(self[name].data, cells.timezone(self.timezone.data or ""))
+        read = cells.deadline if name in DEADLINES else cells.opening
+        return read(self[name].data, cells.timezone(self.timezone.data or ""))
 
     def _check_moments(self) -> None:
         moments = {}

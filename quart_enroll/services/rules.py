@@ -13,7 +13,7 @@ from quart_enroll.errors import (
     PrerequisiteMissing,
     TimeConflict,
 )
-from quart_enroll.language import Moment
+from quart_enroll.language import LastDay, Moment
 from quart_enroll.models import Course, Held, Meeting, Section, Term
 
 
@@ -22,13 +22,13 @@ def check_open(term: Term, now: datetime) -> None:
     if now < term.opens_at:
         raise NotOpenYet(term.term, told(term, term.opens_at))
     if not term.is_open(now):
-        raise Closed(term.term, told(term, term.add_deadline))
+        raise Closed(term.term, told_deadline(term, term.add_deadline))
 
 
 def leaves_a_trace(term: Term, course: Course, now: datetime) -> bool:
     """Tell whether a course that is given back now stays on the schedule as withdrawn; raise DropClosed when late."""
     if now >= term.withdraw_deadline:
-        raise DropClosed(course.title, told(term, term.withdraw_deadline))
+        raise DropClosed(course.title, told_deadline(term, term.withdraw_deadline))
     return now >= term.drop_deadline
 
 
@@ -115,6 +115,11 @@ def check_alone(given_up: Held, held: Iterable[Held], instead: str = "") -> None
 def told(term: Term, moment: datetime) -> Moment:
     """Return the moment for a sentence, by the school's clock."""
     return Moment(moment, term.timezone)
+
+
+def told_deadline(term: Term, deadline: datetime) -> Moment | LastDay:
+    """Return the deadline for a sentence: the day that ends with it, where one does, else the moment."""
+    return LastDay(deadline, term.timezone) if term.day_ending_at(deadline) else told(term, deadline)
 
 
 def spoken(term: Term, moment: datetime) -> str:

@@ -124,7 +124,7 @@ async def make_terms(db: Database, now: datetime, defaults: Defaults) -> list[st
     new = sorted(made.values(), key=lambda term: term.order)
     if new:
         await transaction(db, lambda session: stored_terms.put_all(db, new, session), PATIENCE)
-    return [f"term: {term} made, open until {term.add_deadline:%Y-%m-%d}" for term in new]
+    return [f"term: {term} made, open until the end of {term.day_ending_at(term.add_deadline)}" for term in new]
 
 
 async def make_sections(db: Database, now: datetime, defaults: Defaults) -> list[str]:

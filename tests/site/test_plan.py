@@ -127,7 +127,7 @@ async def test_a_course_moves_up_and_the_first_one_stays(early: Browser, db: Dat
         (
             PYT,
             FALL.add_deadline,
-            "Enrollment for Fall 2026 closed on Tuesday, 15 September 2026, 00:00",
+            "Enrollment for Fall 2026 was open until the end of 14 September 2026 (America/New_York).",
         ),
     ],
 )

@@ -70,6 +70,9 @@ IdempotencyKey = Annotated[
 ]
 
 
+UNTIL = "A deadline at the end of a day is the first moment of the next day by the school’s clock."
+
+
 class Term(Struct, frozen=True):
     """A term, and from when to when students may do what, in UTC."""
 
@@ -77,9 +80,9 @@ class Term(Struct, frozen=True):
     season: Annotated[str | None, Meta(description="Of a term named like Fall 2026; null for any other name.")]
     year: Annotated[int | None, Meta(description="The same.")]
     opens_at: Annotated[datetime, Meta(tz=True, description="From now on seats can be taken.")]
-    add_deadline: Annotated[datetime, Meta(tz=True, description="From now on no longer.")]
-    drop_deadline: Annotated[datetime, Meta(tz=True, description="What is dropped before leaves no trace.")]
-    withdraw_deadline: Annotated[datetime, Meta(tz=True, description="From now on nothing can be given back.")]
+    add_deadline: Annotated[datetime, Meta(tz=True, description=f"From now on no longer. {UNTIL}")]
+    drop_deadline: Annotated[datetime, Meta(tz=True, description=f"What is dropped before leaves no trace. {UNTIL}")]
+    withdraw_deadline: Annotated[datetime, Meta(tz=True, description=f"From now on nothing can be given back. {UNTIL}")]
     max_credits: float
     timezone: Annotated[str, Meta(description="The school’s clock.")]
 
