@@ -50,6 +50,11 @@ async def catalog() -> Catalog:
     return await _open().snapshot.held()
 
 
+def catalog_at_hand() -> Catalog | None:
+    """Return the catalog without asking the database; None before it was first read."""
+    return _open().snapshot.present
+
+
 async def seats(asked: Iterable[Seat]) -> list[Held]:
     """Return what these seats are: of this catalog, and of terms that are over."""
     return await _open().snapshot.seats(asked)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from math import ceil
 
-from quart_enroll.language import Moment, Sentence, TermName, plural, together
+from quart_enroll.language import LastDay, Moment, Sentence, TermName, plural, together
 
 
 class Refused(Exception):
@@ -101,19 +101,31 @@ class NotOpenYet(Refused):
 class Closed(Refused):
     code = "closed"
 
-    def __init__(self, term: str, closed: Moment) -> None:
-        super().__init__(Sentence("Enrollment for %(term)s closed on %(closed)s.", term=TermName(term), closed=closed))
+    def __init__(self, term: str, closed: Moment | LastDay) -> None:
+        if isinstance(closed, LastDay):
+            why = Sentence(
+                "Enrollment for %(term)s was open until the end of %(day)s.", term=TermName(term), day=closed
+            )
+        else:
+            why = Sentence("Enrollment for %(term)s closed on %(closed)s.", term=TermName(term), closed=closed)
+        super().__init__(why)
 
 
 class DropClosed(Refused):
     code = "drop_closed"
 
-    def __init__(self, title: str, closed: Moment) -> None:
-        super().__init__(
-            Sentence(
+    def __init__(self, title: str, closed: Moment | LastDay) -> None:
+        if isinstance(closed, LastDay):
+            why = Sentence(
+                "%(title)s could be given back until the end of %(day)s. Please ask the registrar.",
+                title=title,
+                day=closed,
+            )
+        else:
+            why = Sentence(
                 "%(title)s could be given back until %(closed)s. Please ask the registrar.", title=title, closed=closed
             )
-        )
+        super().__init__(why)
 
 
 class AlreadyEnrolled(Refused):

@@ -4,11 +4,12 @@
 as they are when a process starts, so that no compiled file can be missing or old.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache, wraps
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -36,7 +37,14 @@ month, and the clock has 24 hours."""
 WEEK = "MTWRFSU"
 """The days of a week as they are stored; R is Thursday, U is Sunday."""
 
-Value: TypeAlias = "str | int | float | Sentence | TermName | Moment | Days | Sequence[str] | Sequence[TermName]"
+_SEASON = re.compile(r"\b(?:Winter|Spring|Summer|Fall)\b")
+_NAME = rf"{_SEASON.pattern}(?: \d{{4}})?"
+_SEASONS = re.compile(rf"{_NAME}(?:\s*(?:[/;&+]|and|or)\s*{_NAME})*")
+"""Seasons, with or without a year, that stand between two commas of a list."""
+
+Value: TypeAlias = (
+    "str | int | float | Sentence | TermName | Moment | LastDay | Days | Sequence[str] | Sequence[TermName]"
+)
 
 
 def _read(path: Path) -> NullTranslations:
@@ -149,6 +157,18 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class LastDay:
+    """The day that is over at a moment, by the clock of a timezone."""
+
+    ends_at: datetime
+    timezone: str
+
+    def __str__(self) -> str:
+        day = (self.ends_at - timedelta.resolution).astimezone(ZoneInfo(self.timezone)).date()
+        return f"{format_date(day, 'long', locale=_form(_spoken.get()))} ({self.timezone})"
+
+
+@dataclass(frozen=True, slots=True)
 class Days:
     """Days of the week, as letters."""
 
@@ -253,12 +273,15 @@ def days(letters: str) -> str:
 
 
 def term_name(text: str) -> str:
-    """Return the name of a term, or of seasons, in the reader's words; what is no season stays."""
+    """Return the name of a term, or of several, in the reader's words; what is no season stays.
+
+    A school's own name stays as it is, even where it has a season in it.
+    """
     if _spoken.get() == ENGLISH:
         return text
-    for season, own in _seasons(_spoken.get()).items():
-        text = text.replace(season, own)
-    return text
+    own = _seasons(_spoken.get())
+    names = re.split(r"(,\s*)", text)
+    return "".join(_SEASON.sub(lambda one: own[one[0]], name) if _SEASONS.fullmatch(name) else name for name in names)
 
 
 @lru_cache

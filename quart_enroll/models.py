@@ -1,13 +1,20 @@
 """Frozen facts: what the repositories hand to the floors above. Field names are the stored ones."""
 
+import re
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from quart_enroll.language import Days, Sentence, TermName, Value, gettext
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
 """The seasons of a year, in the order in which they come."""
+
+SEASON_AND_YEAR = re.compile(rf"({'|'.join(SEASONS)}) ((?:19|20|21)[0-9]{{2}})")
+"""The whole name of a term that is a season of a year; schools have other names too."""
+
+MAX_TERM_NAME = 50
+"""The longest name of a term, in characters."""
 
 
 DAYS = "MTWRFSU"
@@ -22,17 +29,21 @@ def zone_named(name: str) -> ZoneInfo | None:
         return None
 
 
+def start_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """Return the first moment of the day in UTC; it is later than midnight where the clock skips that."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A season of one year, and its windows: each is [open, close), in UTC.
+    """A term under the school's own name for it, and its windows: each is [open, close), in UTC.
 
     Adding and waiting: opens_at to add_deadline. Dropping without a trace: until drop_deadline; as
     withdrawn: until withdraw_deadline. `timezone` is the school's, for everything that people read.
     `starts_on` and `ends_on` are the days between which courses meet, both or neither.
     """
 
-    season: str
-    year: int
+    term: str
     opens_at: datetime
     add_deadline: datetime
     drop_deadline: datetime
@@ -43,14 +54,34 @@ class Term:
     ends_on: date | None = None
 
     @property
-    def term(self) -> str:
-        """The term's name, as stored: "Fall 2026"."""
-        return f"{self.season} {self.year}"
+    def season(self) -> str | None:
+        """The season of a term named like "Fall 2026"; None for any other name."""
+        named = SEASON_AND_YEAR.fullmatch(self.term)
+        return named[1] if named else None
 
     @property
-    def order(self) -> tuple[int, int]:
-        """Sorts terms by time."""
-        return self.year, SEASONS.index(self.season)
+    def year(self) -> int | None:
+        """The year of a term named like "Fall 2026"; None for any other name."""
+        named = SEASON_AND_YEAR.fullmatch(self.term)
+        return int(named[2]) if named else None
+
+    @property
+    def order(self) -> tuple[date, date, int, int, str]:
+        """Sorts terms by time: by the day on which they end, which every term has.
+
+        Many schools open the terms of a year on one day, so `opens_at` alone does not tell which one comes first.
+        """
+        season = SEASONS.index(self.season) if self.season else 0
+        return self.last_day, self.first_day, self.year or 0, season, self.term
+
+    def comes_before(self, other: "Term") -> bool:
+        """Tell whether this term is an earlier one: over before the other begins, where both have their days.
+
+        A half of a term is not earlier than the whole, nor the whole than its second half.
+        """
+        if self.ends_on and other.starts_on:
+            return self.ends_on < other.starts_on
+        return self.order < other.order
 
     def is_open(self, now: datetime) -> bool:
         """Tell whether students may take seats."""
@@ -65,6 +96,12 @@ class Term:
     def boundaries(self) -> tuple[datetime, datetime, datetime, datetime]:
         """The moments at which something else can be done than before, in their order."""
         return self.opens_at, self.add_deadline, self.drop_deadline, self.withdraw_deadline
+
+    def day_ending_at(self, deadline: datetime) -> date | None:
+        """Return the day that is over at the deadline by the school's clock; None when it comes during a day."""
+        following = self.local(deadline).date()
+        ends_a_day = start_of_day(following, ZoneInfo(self.timezone)) == deadline
+        return following - timedelta(days=1) if ends_a_day else None
 
     def local(self, moment: datetime) -> datetime:
         """Return the moment by the school's clock."""
@@ -86,7 +123,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A catalog entry; `term` names the seasons in which it is taught: "Fall, Spring".
+    """A catalog entry; `term` names the seasons or the terms in which it is taught: "Fall, Spring".
 
     A student needs the `prerequisites` from an earlier term; who gives back a course gives back what has it
     among its `corequisites`. `needs` is what the prerequisites are called, in their order; only the catalog in memory

@@ -51,7 +51,7 @@ ROUTES = [
     Route("/index", "index", home.index),
     Route("/home", "index", home.index),
     Route("/courses/", "courses", courses.courses),
-    Route("/courses/<term>", "courses", courses.courses),
+    Route("/courses/<path:term>", "courses", courses.courses),
     Route("/course/<courseID>", "course", course.course),
     Route("/live", "live", live.live),
     Route("/register", "register", accounts.register, GET + POST),

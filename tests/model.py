@@ -227,8 +227,7 @@ class School:
         wanted = self.courses[key.courseID]
         if sum(self.courses[courseID].credits for courseID in has) + wanted.credits > self.terms[key.term].max_credits:
             return "credit_limit"
-        order = self.terms[key.term].order
-        earlier = [term.term for term in self.terms.values() if term.order < order]
+        earlier = [term.term for term in self.terms.values() if term.comes_before(self.terms[key.term])]
         if not all(any(need in self.enrolled(student, term) for term in earlier) for need in wanted.prerequisites):
             return "prerequisite_missing"
         return None

@@ -42,8 +42,7 @@ def midnight(year: int, month: int, day: int) -> datetime:
 
 
 FALL = Term(
-    "Fall",
-    2026,
+    "Fall 2026",
     opens_at=midnight(2026, 8, 1),
     add_deadline=midnight(2026, 9, 15),
     drop_deadline=midnight(2026, 9, 15),
@@ -51,8 +50,7 @@ FALL = Term(
     timezone=SCHOOL.key,
 )
 SPRING = Term(
-    "Spring",
-    2027,
+    "Spring 2027",
     opens_at=midnight(2026, 11, 15),
     add_deadline=midnight(2027, 2, 15),
     drop_deadline=midnight(2027, 2, 15),

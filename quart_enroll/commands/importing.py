@@ -19,7 +19,7 @@ from quart_enroll.forms.offer_rows import SectionRow, TermRow
 from quart_enroll.forms.rows import CourseRow, UserRow
 from quart_enroll.models import Event, Term, User
 from quart_enroll.repositories import terms as stored_terms
-from quart_enroll.services import catalog_files, importing
+from quart_enroll.services import catalog_files, importing, terms
 from quart_enroll.services.catalog_files import FileCourse, FileSection, FileTerm
 from quart_enroll.services.importing import BadRows, Imported, NewUser, RowChange
 from quart_enroll.services.passwords import decoy
@@ -112,12 +112,12 @@ def _courses(rows: FileRows, dry_run: bool) -> Imported:
 
 def _terms(rows: FileRows, dry_run: bool) -> Imported:
     config = the_app().config
-    known = {term.term: term for term in in_database(stored_terms.find_all)}
+    known = {terms.key(term.term): term for term in in_database(stored_terms.find_all)}
     said = [{name: cell for name, cell in row.cells.items() if _says(cell)} for row in rows.rows]
     new = {"timezone": config["TIMEZONE"], "max_credits": config["MAX_CREDITS"]}
     # Times are read by the clock of the row, else of the term that is there already.
     filled = [
-        FileRow(row.number, new | _clock(known.get(TermRow.about(given))) | given)
+        FileRow(row.number, new | _clock(known.get(terms.key(TermRow.about(given)))) | given)
         for row, given in zip(rows.rows, said, strict=True)
     ]
     checked = [

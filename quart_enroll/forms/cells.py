@@ -4,12 +4,12 @@ What reads a cell raises ValueError in words.
 """
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from quart_enroll.forms import meeting_times
-from quart_enroll.models import Meeting, zone_named
+from quart_enroll.models import Meeting, start_of_day, zone_named
 
 _WHOLE = re.compile(r"(\d+)\.00?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"\d{1,3},\d{1,2}", re.ASCII)
@@ -81,6 +81,24 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
     if local.utcoffset() != local.replace(fold=1).utcoffset():
         raise ValueError(f"The clock of {zone.key} shows that time twice. Add the offset, like -04:00.")
     return local.astimezone(UTC)
+
+
+def opening(text: str, zone: ZoneInfo) -> datetime:
+    """Return the moment in UTC from which something is possible; a day alone counts from its beginning."""
+    return start_of_day(day(text), zone) if _is_day(text) else moment(text, zone)
+
+
+def deadline(text: str, zone: ZoneInfo) -> datetime:
+    """Return the moment in UTC from which something is no longer possible; a day alone counts until its end."""
+    return start_of_day(day(text) + timedelta(days=1), zone) if _is_day(text) else moment(text, zone)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def day(text: str) -> date:

@@ -1,6 +1,6 @@
 """What shape a row of a file of terms or sections must have."""
 
-import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
@@ -12,11 +12,12 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 from quart_enroll.forms import cells
 from quart_enroll.forms.base import one_line, several_lines, stripped
 from quart_enroll.forms.rows import COURSE_ID, Row, WholeNumberField, number, reads
-from quart_enroll.models import Section, Term
+from quart_enroll.models import MAX_TERM_NAME, SEASON_AND_YEAR, Section, Term
 from quart_enroll.services import terms
 from quart_enroll.services.catalog_files import DEFAULT_WAITLIST
 
-MOMENTS = ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline")
+DEADLINES = ("add_deadline", "drop_deadline", "withdraw_deadline")
+MOMENTS = ("opens_at", *DEADLINES)
 AFTER = (("opens_at", "add_deadline"), ("opens_at", "drop_deadline"))
 """Of each two moments the second must come after the first."""
 
@@ -29,15 +30,31 @@ NOT_BEFORE = (
 
 MOST_SEATS = 100_000
 
+UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
+"""The Unicode categories of characters that nobody sees."""
+
 
 def _names_a_term(_: Form, field: Any) -> None:
-    """Take "Fall 2026", and "Fall" for the next one."""
-    if not re.fullmatch(r"[A-Za-z]+(\s+\d{4})?", field.data) or len(terms.seasons(field.data)) != 1:
+    """Take the name of a term, and "Fall" for the next one; which terms there are is not known here."""
+    if len(terms.seasons(field.data)) > 1:
         raise ValidationError("Name one term, like Fall 2026.")
 
 
+def _name_problem(name: str) -> str:
+    """Return what is wrong with the name of a term; nothing for a season and year, or a name of the school's own."""
+    if not terms.unknown(name, ()) and not SEASON_AND_YEAR.fullmatch(name):  # nothing, or seasons alone
+        return "Name one season and year, like Fall 2026, or give the school’s own name of the term."
+    if len(name) > MAX_TERM_NAME:
+        return f"The name of a term has at most {MAX_TERM_NAME} characters."
+    if any(unicodedata.category(one) in UNSEEN for one in name) or not any(map(str.isalnum, name)):
+        return "The name of a term has letters or digits, and no characters that can’t be seen."
+    if {"", ".", ".."}.intersection(name.split("/")):  # browsers leave such parts out of an address
+        return "The name of a term can’t begin or end with a slash, nor have only dots between two."
+    return ""
+
+
 class TermRow(Row):
-    """A term; its name is in `term`, or in `season` and `year`."""
+    """A term; its name is in `term`, whatever the school calls it, or in `season` and `year`."""
 
     term = StringField(validators=[Optional(), one_line], filters=[stripped])
     season = StringField(validators=[one_line], filters=[stripped])
@@ -55,18 +72,19 @@ class TermRow(Row):
     def about(cls, row: Mapping[str, Any]) -> str:
         """Return the name, as it is stored, of the term that a row of a file is about; some text when it names none."""
         texts = {name: cls._text(name, row.get(name)) or "" for name in ("term", "season", "year")}
-        name = cls(MultiDict(texts))._name()
-        return " ".join([*terms.seasons(name)[:1], *name.split()[1:]])
+        return cls(MultiDict(texts))._name()
 
     def validate(self, *args: Any, **kwargs: Any) -> bool:
         """Check besides what belongs together: season and year, and the moments."""
         super().validate(*args, **kwargs)
         name = self._name()
-        if not re.fullmatch(r"[A-Za-z]+ (19|20|21)\d\d", name) or len(terms.seasons(name)) != 1:
-            self._refuse("term", "Name one season and year, like Fall 2026.")
-        elif self.season.data and terms.seasons(self.season.data) != terms.seasons(name):
+        match = SEASON_AND_YEAR.fullmatch(name)
+        season, year = match.groups() if match else ("", "")
+        if problem := _name_problem(name):
+            self._refuse("term", problem)
+        elif self.season.data and terms.seasons(self.season.data) != [season]:
             self._refuse("season", f"The term is {name}.")
-        elif self.year.data and self.year.data != name.split()[1]:
+        elif self.year.data and self.year.data != year:
             self._refuse("year", f"The term is {name}.")
         if not self.timezone.errors:
             self._check_moments()
@@ -75,11 +93,9 @@ class TermRow(Row):
 
     def read(self) -> Term:
         """Return the term that the row describes."""
-        [season], year = terms.seasons(self._name()), self._name().split()[1]
         windows = {name: self._moment(name) for name in MOMENTS}
         return Term(
-            season,
-            int(year),
+            self._name(),
             **windows,
             max_credits=number(self.max_credits),
             timezone=str(self.timezone.data),
@@ -88,10 +104,11 @@ class TermRow(Row):
         )
 
     def _name(self) -> str:
-        return " ".join((self.term.data or f"{self.season.data or ''} {self.year.data or ''}").split())
+        return terms.canonical(self.term.data or f"{self.season.data or ''} {self.year.data or ''}")
 
     def _moment(self, name: str) -> datetime:
-        return cells.moment(self[name].data, cells.timezone(self.timezone.data or ""))
+        read = cells.deadline if name in DEADLINES else cells.opening
+        return read(self[name].data, cells.timezone(self.timezone.data or ""))
 
     def _check_moments(self) -> None:
         moments = {}

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from quart import request
 from werkzeug.exceptions import HTTPException
 
+from quart_enroll.context import catalog_at_hand
 from quart_enroll.forms.base import has_token
 from quart_enroll.forms.proof import comes_from_this_site
+from quart_enroll.models import Wish
+from quart_enroll.pages.own_templates import meant
 
 REPEATED = ("courseID", "term", "section", "drop", "add", "drop_if_enrolled", "with_corequisites")
 """What buttons of seats, lines, plans and alerts send. What else a form has, such as a password, no page repeats."""
@@ -41,13 +44,15 @@ async def pressed() -> Press | None:
         return None
     try:
         form = await request.form
-        fields = [(name, form[name]) for name in REPEATED if name in form]
+        fields = {name: form[name] for name in REPEATED if name in form}
         if not fields or not (comes_from_this_site() or await has_token()):
             return None
     except HTTPException:  # it is too large, or did not come in time
         return None
+    if term := meant(Wish(fields.get("courseID", ""), fields.get("term", "")), catalog_at_hand()).term:
+        fields["term"] = term  # the page that asks again is no term's page
     times = form.get(COUNT, 0, type=int) + 1
-    return Press(request.path, [*fields, (COUNT, str(times))], times <= BY_ITSELF)
+    return Press(request.path, [*fields.items(), (COUNT, str(times))], times <= BY_ITSELF)
 
 
 def later(seconds: int) -> int:

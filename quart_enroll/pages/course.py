@@ -68,5 +68,5 @@ def _needed(courseID: str, offered: Catalog, term: Term | None, mine: Standing) 
     course = offered.find(courseID)
     had = None
     if mine.taken is not None and term is not None:
-        had = any(name == courseID and when.order < term.order for name, when in mine.taken)
+        had = any(name == courseID and when.comes_before(term) for name, when in mine.taken)
     return Needed(courseID, course.title if course else courseID, had)

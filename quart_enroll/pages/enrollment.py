@@ -10,6 +10,7 @@ from quart_enroll.errors import CorequisitesWouldGo, Refused, SectionFull
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
 from quart_enroll.language import TermName, gettext, listed, ngettext
 from quart_enroll.pages import enrollment_form, schedule
+from quart_enroll.pages.own_templates import meant
 from quart_enroll.pages.refusals import after, form_address, malformed, told
 from quart_enroll.pages.sure import before_drop, before_swap
 from quart_enroll.rendering import render, wants_json
@@ -28,7 +29,7 @@ async def drop() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
         return await malformed(form)
-    wish, sure = form.wish(), form.with_corequisites.data
+    wish, sure = meant(form.wish(), await catalog()), form.with_corequisites.data
     if form.ask.data:
         return await before_drop(wish)
     try:
@@ -68,10 +69,11 @@ async def _enroll() -> ResponseReturnValue:
     form = await EnrollForm.from_request()
     if not form.validate():
         return await malformed(form) if wants_json() else (await enrollment_form.page(form), 422)
+    wish = meant(form.wish(), await catalog())
     try:
-        placed = await rules.enroll(database(), auth.signed_in().user_id, form.wish(), now(), await catalog())
+        placed = await rules.enroll(database(), auth.signed_in().user_id, wish, now(), await catalog())
     except SectionFull as refusal:
-        return await told(refusal, form_address(form.wish()))
+        return await told(refusal, form_address(wish))
     except Refused as refusal:
         return await told(refusal, url_for("courses"))
     await flash(done(placed), "success")

@@ -12,6 +12,7 @@ from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
 from quart_enroll import auth, problems, watch
+from quart_enroll.context import catalog_at_hand
 from quart_enroll.errors import (
     Busy,
     CorequisitesWouldGo,
@@ -30,7 +31,9 @@ from quart_enroll.errors import (
 )
 from quart_enroll.forms.base import SAFE
 from quart_enroll.language import Sentence, gettext
+from quart_enroll.models import Wish
 from quart_enroll.pages import again
+from quart_enroll.pages.own_templates import meant
 from quart_enroll.rendering import render, wants_json
 
 RETRY_AFTER = 5
@@ -135,6 +138,8 @@ async def _after_sign_in() -> str:
 async def _wanted_course() -> str:
     form = await request.form
     query = {name: form[name][:100] for name in ("courseID", "term", "section") if form.get(name)}
+    if term := meant(Wish(query.get("courseID", ""), query.get("term", "")), catalog_at_hand()).term:
+        query["term"] = term
     return f"{url_for('enrollment_form')}?{urlencode(query)}"
 
 

@@ -1,8 +1,10 @@
 """What students ask, and the dates that the answers need."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from quart_enroll.context import catalog, now
+from quart_enroll.language import LastDay, gettext
 from quart_enroll.models import Term
 from quart_enroll.rendering import render
 from quart_enroll.services import rules, terms
@@ -10,7 +12,7 @@ from quart_enroll.services import rules, terms
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """The moments of a term in words, by the school's clock."""
+    """The opening and the deadlines of a term in words, by the school's clock."""
 
     term: Term
     opens: str
@@ -25,4 +27,10 @@ async def help_page() -> bytes:
 
 
 def _dates(term: Term) -> Dates:
-    return Dates(term, *(rules.spoken(term, moment) for moment in term.boundaries))
+    opens, *deadlines = term.boundaries
+    return Dates(term, rules.spoken(term, opens), *(_spoken(term, deadline) for deadline in deadlines))
+
+
+def _spoken(term: Term, deadline: datetime) -> str:
+    told = rules.told_deadline(term, deadline)
+    return gettext("the end of %(day)s", day=told) if isinstance(told, LastDay) else str(told)

@@ -61,7 +61,7 @@ def row_address(wish: Wish, otherwise: str) -> str:
     """Return where a button that stays in its line finds it anew; who has no JavaScript goes on to `otherwise`."""
     if request.headers.get("HX-Request") != "true":
         return otherwise
-    return url_for("course", courseID=wish.courseID[:20], term=wish.term[:20])
+    return url_for("course", courseID=wish.courseID[:20], term=wish.term[:100])
 
 
 async def malformed(form: SiteForm) -> Response:

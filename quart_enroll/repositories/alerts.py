@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pymongo import IndexModel
 
-from quart_enroll.models import SectionKey
+from quart_enroll.models import MAX_TERM_NAME, SectionKey
 from quart_enroll.mongo import Database, Document, Session
 
 INDEXES = [
@@ -23,7 +23,7 @@ SCHEMA = {
     "properties": {
         "user_id": {"bsonType": ["int", "long"]},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": 20},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "asked_at": {"bsonType": "date"},
         "expires_at": {"bsonType": "date"},

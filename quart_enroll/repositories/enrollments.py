@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pymongo import IndexModel, UpdateOne
 
-from quart_enroll.models import Held, SectionKey
+from quart_enroll.models import MAX_TERM_NAME, Held, SectionKey
 from quart_enroll.mongo import Database, Document, Session
 from quart_enroll.repositories import together
 from quart_enroll.repositories.courses import to_course
@@ -31,7 +31,7 @@ SCHEMA = {
     "properties": {
         "user_id": {"bsonType": ["int", "long"]},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": 20},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "enrolled_at": {"bsonType": "date"},
         "status": {"enum": ["enrolled", "withdrawn"]},

@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo import IndexModel, ReturnDocument, UpdateOne
 
-from quart_enroll.models import DAYS, Meeting, Section, SectionKey
+from quart_enroll.models import DAYS, MAX_TERM_NAME, Meeting, Section, SectionKey
 from quart_enroll.mongo import Database, Document, Session
 
 INDEXES = [
@@ -34,7 +34,7 @@ SCHEMA = {
         "meetings",
     ],
     "properties": {
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": 20},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "capacity": COUNT,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from quart_enroll.language import Days, Moment, Sentence, TermName, Value
+from quart_enroll.language import Days, LastDay, Moment, Sentence, TermName, Value
 
 SCHEMA = {"bsonType": ["object", "string", "null"]}
 """A text is what versions of the site stored that knew English alone."""
@@ -33,6 +33,8 @@ def _to_stored(value: Value) -> Any:
             return {"term": value.term}
         case Moment():
             return {"at": value.at, "timezone": value.timezone}
+        case LastDay():
+            return {"ends_at": value.ends_at, "timezone": value.timezone}
         case Days():
             return {"days": value.days}
         case list() | tuple():
@@ -51,6 +53,8 @@ def _from_stored(stored: Any) -> Value:
             return TermName(term)
         case {"at": datetime() as at, "timezone": str(timezone)}:
             return Moment(at, timezone)
+        case {"ends_at": datetime() as ends_at, "timezone": str(timezone)}:
+            return LastDay(ends_at, timezone)
         case {"days": str(days)}:
             return Days(days)
         case list():

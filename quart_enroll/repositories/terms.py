@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo import IndexModel, UpdateOne
 
-from quart_enroll.models import SEASONS, Term, zone_named
+from quart_enroll.models import MAX_TERM_NAME, SEASONS, Term, zone_named
 from quart_enroll.mongo import Database, Document, Session
 
 INDEXES = [IndexModel("term", unique=True)]
@@ -16,8 +16,6 @@ SCHEMA = {
     "bsonType": "object",
     "required": [
         "term",
-        "season",
-        "year",
         "opens_at",
         "add_deadline",
         "drop_deadline",
@@ -26,7 +24,7 @@ SCHEMA = {
         "timezone",
     ],
     "properties": {
-        "term": {"bsonType": "string", "minLength": 6, "maxLength": 20},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
         "season": {"enum": list(SEASONS)},
         "year": {"bsonType": ["int", "long"], "minimum": 1900, "maximum": 2200},
         "opens_at": {"bsonType": "date"},
@@ -81,23 +79,24 @@ def is_proper(document: Mapping[str, Any]) -> bool:
     The site knows no term rather than guess; `check-seats` lists the row.
     """
     windows = all(isinstance(document.get(name), datetime) for name in MOMENTS)
-    year, limit = document.get("year"), document.get("max_credits")
-    return windows and document.get("season") in SEASONS and isinstance(year, int) and isinstance(limit, int | float)
+    named, limit = isinstance(document.get("term"), str), document.get("max_credits")
+    return windows and named and isinstance(limit, int | float)
 
 
 def to_term(document: Mapping[str, Any]) -> Term:
     """Read a stored term; where nobody knows its timezone, its times are told by the clock of UTC."""
     known = zone_named(str(document.get("timezone"))) is not None
     timezone = document["timezone"] if known else "UTC"
-    facts = {name: document[name] for name in ("season", "year", *MOMENTS, "max_credits")}
+    facts = {name: document[name] for name in ("term", *MOMENTS, "max_credits")}
     days = {name: _day(document.get(name)) for name in DAYS}
     return Term(**facts | days, timezone=timezone)
 
 
 def to_document(term: Term) -> Document:
-    """Return the term as it is stored, without the days that nobody has said."""
+    """Return the term as it is stored: with the season and the year of its name, without days that nobody has said."""
     days = {name: day.isoformat() for name in DAYS if (day := getattr(term, name)) is not None}
-    return {name: fact for name, fact in asdict(term).items() if name not in DAYS} | {"term": term.term} | days
+    season = {"season": term.season, "year": term.year} if term.season else {}
+    return {name: fact for name, fact in asdict(term).items() if name not in DAYS} | season | days
 
 
 def _change(document: Document) -> Document:

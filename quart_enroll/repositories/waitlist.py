@@ -8,7 +8,7 @@ from bson import ObjectId
 from pymongo import IndexModel
 
 from quart_enroll.language import Sentence
-from quart_enroll.models import SectionKey, Waiting
+from quart_enroll.models import MAX_TERM_NAME, SectionKey, Waiting
 from quart_enroll.mongo import Database, Document, Session
 from quart_enroll.repositories import pipelines, sections, sentences
 from quart_enroll.repositories.sections import whole
@@ -25,7 +25,7 @@ SCHEMA = {
     "properties": {
         "user_id": {"bsonType": ["int", "long"]},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": 20},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "place": {"bsonType": ["int", "long"], "minimum": 1},
         "joined_at": {"bsonType": "date"},

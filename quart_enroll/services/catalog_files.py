@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from quart_enroll.errors import BadRow, UnknownTerm
-from quart_enroll.models import Course, Section, SectionKey, Term
+from quart_enroll.models import SEASONS, Course, Section, SectionKey, Term
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, importing, sections
 from quart_enroll.repositories import terms as stored_terms
@@ -55,11 +55,12 @@ class FileSection:
 
 
 async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime, *, dry_run: bool = False) -> Imported:
-    """Store courses under their courseIDs; raise BadRows for twins, and for a course that needs an unknown one."""
+    """Store courses under their courseIDs; raise BadRows for twins, and for what needs or names something unknown."""
     refuse_twins([(row.number, row.course.courseID) for row in rows], "courseID")
     all_terms = await stored_terms.find_all(db)
     known = [term.term for term in all_terms]
     coming = [term.term for term in terms.coming(all_terms, now)]
+    _refuse_unknown_terms(rows, all_terms)
     optional = ("description", "subject", "prerequisites", "corequisites")
 
     async def body(session: Session) -> Imported:
@@ -85,7 +86,11 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
 
 
 async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime, *, dry_run: bool = False) -> Imported:
-    """Store terms under their names; raise BadRows for twins, and for deadlines at odds with its days."""
+    """Store terms under their names, however a file writes those that are there.
+
+    Raises BadRows for twins, and for deadlines at odds with the days of their term.
+    """
+    rows = _under_stored_names(rows, await stored_terms.find_all(db))
     refuse_twins([(row.number, row.term.term) for row in rows], "term")
 
     async def body(session: Session) -> Imported:
@@ -171,6 +176,15 @@ async def _in_their_terms(db: Database, rows: Sequence[FileSection], now: dateti
     return found
 
 
+def _under_stored_names(rows: Sequence[FileTerm], known: Sequence[Term]) -> list[FileTerm]:
+    """Give each term the name under which it is stored, or under which the file has it first."""
+    names = {terms.key(term.term): term.term for term in known}
+    return [
+        replace(row, term=replace(row.term, term=names.setdefault(terms.key(row.term.term), row.term.term)))
+        for row in rows
+    ]
+
+
 def _as_stored(row: FileSection, before: Mapping[SectionKey, Section]) -> Section:
     old = before.get(row.section.key)
     after = _kept(row.section, old, row.given, ("waitlist_capacity", "meetings", "instructor", "room"))
@@ -209,6 +223,17 @@ def _refuse_disorder(rows: Sequence[FileTerm], after: Sequence[Term]) -> None:
             last_day = term.local(getattr(term, name) - timedelta.resolution).date()
             if term.ends_on and last_day > term.ends_on:
                 bad.append(BadRow(row.number, f"Courses end on {term.ends_on} already.", name))
+    if bad:
+        raise BadRows(bad)
+
+
+def _refuse_unknown_terms(rows: Sequence[FileCourse], known: Sequence[Term]) -> None:
+    """Raise BadRows for courses that name neither seasons nor terms."""
+    bad = [
+        BadRow(row.number, f"“{name}” is neither a season ({', '.join(SEASONS)}) nor a term of the catalog.", "term")
+        for row in rows
+        for name in terms.unknown(row.course.term, known)
+    ]
     if bad:
         raise BadRows(bad)
 

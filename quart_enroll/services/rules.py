@@ -13,7 +13,7 @@ from quart_enroll.errors import (
     PrerequisiteMissing,
     TimeConflict,
 )
-from quart_enroll.language import Moment
+from quart_enroll.language import LastDay, Moment
 from quart_enroll.models import Course, Held, Meeting, Section, Term
 
 
@@ -22,13 +22,13 @@ def check_open(term: Term, now: datetime) -> None:
     if now < term.opens_at:
         raise NotOpenYet(term.term, told(term, term.opens_at))
     if not term.is_open(now):
-        raise Closed(term.term, told(term, term.add_deadline))
+        raise Closed(term.term, told_deadline(term, term.add_deadline))
 
 
 def leaves_a_trace(term: Term, course: Course, now: datetime) -> bool:
     """Tell whether a course that is given back now stays on the schedule as withdrawn; raise DropClosed when late."""
     if now >= term.withdraw_deadline:
-        raise DropClosed(course.title, told(term, term.withdraw_deadline))
+        raise DropClosed(course.title, told_deadline(term, term.withdraw_deadline))
     return now >= term.drop_deadline
 
 
@@ -64,7 +64,8 @@ def missing_prerequisites(course: Course, term: Term, taken: Iterable[tuple[str,
     """Return the prerequisites that are not among the courses taken in earlier terms."""
     if not course.prerequisites:  # of most courses, and this is asked of each on a page
         return []
-    earlier = {courseID for courseID, when in taken if when.order < term.order}
+    needed = set(course.prerequisites)
+    earlier = {courseID for courseID, when in taken if courseID in needed and when.comes_before(term)}
     return [courseID for courseID in course.prerequisites if courseID not in earlier]
 
 
@@ -114,6 +115,11 @@ def check_alone(given_up: Held, held: Iterable[Held], instead: str = "") -> None
 def told(term: Term, moment: datetime) -> Moment:
     """Return the moment for a sentence, by the school's clock."""
     return Moment(moment, term.timezone)
+
+
+def told_deadline(term: Term, deadline: datetime) -> Moment | LastDay:
+    """Return the deadline for a sentence: the day that ends with it, where one does, else the moment."""
+    return LastDay(deadline, term.timezone) if term.day_ending_at(deadline) else told(term, deadline)
 
 
 def spoken(term: Term, moment: datetime) -> str:

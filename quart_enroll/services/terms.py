@@ -1,36 +1,97 @@
 """Terms: which one is now, and which one a person means."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from quart_enroll.errors import NoTerms, NotTaught, UnknownTerm
-from quart_enroll.models import SEASONS, Course, Term
+from quart_enroll.models import SEASONS, Course, Term, start_of_day
 
 _NAMES = {season.lower(): season for season in SEASONS} | {"autumn": "Fall"}
-_NAMED = re.compile(rf"\b({'|'.join(_NAMES)})\b(?:\s+(\d{{4}})\b|(?!\s*\d))", re.IGNORECASE | re.ASCII)
+_SEASON = re.compile(rf"({'|'.join(_NAMES)})(?:\s*((?:19|20|21)\d\d))?", re.IGNORECASE | re.ASCII)
+_BETWEEN = re.compile(r"\s*(?:[;/&+]|\band\b|\bor\b)\s*", re.IGNORECASE)
+"""What stands between the names of a list where that is no comma."""
 
 _LAST_MONTH = {"Winter": 2, "Spring": 5, "Summer": 7, "Fall": 12}
 """The month that ends a season, for terms that nobody has given dates yet."""
 
 
+def canonical(name: str) -> str:
+    """Return a term's name as it is stored: "autumn  2026" is Fall 2026; of another name only the blanks are tidied."""
+    name = " ".join(unicodedata.normalize("NFC", name).split())
+    match = _SEASON.fullmatch(name)
+    return f"{_NAMES[match[1].lower()]} {match[2]}" if match and match[2] else name
+
+
+def key(name: str) -> str:
+    """Return what two ways to write one term's name have in common.
+
+    Case, blanks, invisible characters and the forms that Unicode has for one character make no other name.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", canonical(name)).casefold())
+    return "".join(one for one in folded if not one.isspace() and unicodedata.category(one) != "Cf")
+
+
 def seasons(text: str) -> list[str]:
-    """Return the seasons that a text names, under their own names: "autumn" is Fall."""
-    return [_NAMES[season.lower()] for season, _ in _NAMED.findall(text)]
+    """Return the seasons that a list names, under their own names: "autumn" is Fall."""
+    found = [_SEASON.fullmatch(name) for name in _names(text, ())]
+    return [_NAMES[match[1].lower()] for match in found if match]
+
+
+def unknown(text: str, among: Iterable[Term]) -> list[str]:
+    """Return the names in a list that are neither seasons, with a year or without one, nor one of these terms."""
+    keys = {key(term.term) for term in among}
+    return [name for name in _names(text, keys) if key(name) not in keys and not _SEASON.fullmatch(name)]
 
 
 def named(text: str, among: Iterable[Term]) -> list[Term]:
-    """Return the terms that a text like "Fall, Spring 2027" names, in the order of time.
+    """Return the terms that a text like "Fall, Spring 2027" names, in the order of time; none unless all are known.
 
     A season without a year is its first term of those given; so "Autumn" may be Fall 2026.
     """
-    terms = sorted(among, key=lambda term: term.order)
-    found = set()
-    for season, year in _NAMED.findall(text):
-        same = [term for term in terms if term.season == _NAMES[season.lower()]]
-        found.update([term for term in same if str(term.year) == year] if year else same[:1])
-    return sorted(found, key=lambda term: term.order)
+    found = _meant(text, among)
+    return [] if None in found else _in_order(found)
+
+
+def known_in(text: str, among: Iterable[Term]) -> list[Term]:
+    """Return the terms that a list names, in the order of time, whatever else it names."""
+    return _in_order(_meant(text, among))
+
+
+def _in_order(found: Iterable[Term | None]) -> list[Term]:
+    terms = {term for term in found if term}
+    return sorted(terms, key=lambda term: term.order) if len(terms) > 1 else list(terms)
+
+
+def _meant(text: str, among: Iterable[Term]) -> list[Term | None]:
+    """Return the term that each name in a list means, None for what is no term of these."""
+    terms: list[Term] = list(among)
+    for term in terms:
+        if term.term == text:  # what every button of the site sends
+            return [term]
+    terms.sort(key=lambda term: term.order)
+    by_key = {key(term.term): term for term in terms}
+    first = {term.season: term for term in reversed(terms)}
+    found: list[Term | None] = []
+    for name in _names(text, by_key):
+        match = _SEASON.fullmatch(name)
+        season = _NAMES[match[1].lower()] if match and not match[2] else ""
+        found.append(by_key.get(key(name)) or first.get(season))
+    return found
+
+
+def _names(text: str, keys: Collection[str]) -> list[str]:
+    """Return the names in a list; a name of these `keys` is never taken apart, and no other word is left out."""
+    if key(text) in keys:
+        return [text]
+    names: list[str] = []
+    for name in filter(None, map(str.strip, text.split(","))):
+        parts = _BETWEEN.split(name)
+        is_list = key(name) not in keys and all(_SEASON.fullmatch(part) or key(part) in keys for part in parts)
+        names += parts if is_list else [name]
+    return names
 
 
 def current(known: Sequence[Term], now: datetime) -> Term:
@@ -58,33 +119,35 @@ def in_turn(known: Sequence[Term], now: datetime) -> list[Term]:
 def next_day(known: Iterable[Term], now: datetime) -> datetime:
     """Return when the next day begins by the school's clock: with it, courses of a term may begin or end."""
     zones = [ZoneInfo(name) for name in {term.timezone for term in known}]
-    tomorrows = [(now.astimezone(zone).date() + timedelta(days=1), zone) for zone in zones]
-    return min((datetime.combine(day, time(), zone) for day, zone in tomorrows), default=now + timedelta(days=1))
+    tomorrows = [start_of_day(now.astimezone(zone).date() + timedelta(days=1), zone) for zone in zones]
+    return min(tomorrows, default=now + timedelta(days=1))
 
 
 def find(text: str, known: Sequence[Term], now: datetime) -> Term:
-    """Return the term that a person means by "fall", "Autumn" or "Fall 2026"; raise UnknownTerm if none.
+    """Return the term that a person means by "Fall 2026", or by "fall" or "Autumn" for the next one.
 
-    That is NoTerms in a school that has none at all.
+    The whole text must be its name: raises UnknownTerm if it is none, NoTerms in a school that has no term at all.
     """
     if not known:
         raise NoTerms
-    if not (found := named(text, coming(known, now)) or named(text, known)):
-        raise UnknownTerm(text, [str(term) for term in known])
-    return found[0]
+    for among in (coming(known, now), known):
+        if len(found := _meant(text, among)) == 1 and found[0]:
+            return found[0]
+    raise UnknownTerm(text, [str(term) for term in known])
 
 
 def choose(course: Course, known: Sequence[Term], offered: Collection[str], text: str, now: datetime) -> Term:
     """Return the term in which a student takes a course that is `offered` in terms of those names.
 
-    That is the first of those meant by `text`; without a text the first that is open, else the first to come.
-    Raises UnknownTerm when the text names no term, NotTaught when the course is not taught then, NoTerms when there
-    is no term at all.
+    That is the first of those meant by `text`; without a text the first that is open, else the first to come. `known`
+    is in the order of time. Raises UnknownTerm when the text names no term, NotTaught when the course is not taught
+    then, NoTerms when there is no term at all.
     """
     if not known:
         raise NoTerms
-    wanted = named(text, coming(known, now)) or [find(text, known, now)] if text else coming(known, now)
-    wanted = sorted(wanted, key=lambda term: (not term.is_open(now), term.order))
+    among = coming(known, now)
+    wanted = named(text, among) or named(text, known) or [find(text, known, now)] if text else among
+    wanted = sorted(wanted, key=lambda term: not term.is_open(now))
     for term in wanted:
         if term.term in offered:
             return term
@@ -101,12 +164,11 @@ def by_calendar(text: str, today: date, *, max_credits: int | float, timezone: s
         for season in SEASONS
         for year in (today.year, today.year + 1)
     ]
-    return named(text, [term for term in made if term.opens_at < term.add_deadline])
+    return known_in(text, [term for term in made if term.opens_at < term.add_deadline])
 
 
 def _by_calendar(season: str, year: int, today: date, max_credits: int | float, timezone: str) -> Term:
     month = _LAST_MONTH[season]
     zone = ZoneInfo(timezone)
-    ends = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone).astimezone(UTC)
-    opens = datetime(today.year, today.month, today.day, tzinfo=zone).astimezone(UTC)
-    return Term(season, year, opens, ends, ends, ends, max_credits, timezone)
+    ends = start_of_day(date(year + month // 12, month % 12 + 1, 1), zone)
+    return Term(f"{season} {year}", start_of_day(today, zone), ends, ends, ends, max_credits, timezone)

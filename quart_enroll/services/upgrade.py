@@ -124,7 +124,7 @@ async def make_terms(db: Database, now: datetime, defaults: Defaults) -> list[st
     new = sorted(made.values(), key=lambda term: term.order)
     if new:
         await transaction(db, lambda session: stored_terms.put_all(db, new, session), PATIENCE)
-    return [f"term: {term} made, open until {term.add_deadline:%Y-%m-%d}" for term in new]
+    return [f"term: {term} made, open until the end of {term.day_ending_at(term.add_deadline)}" for term in new]
 
 
 async def make_sections(db: Database, now: datetime, defaults: Defaults) -> list[str]:
@@ -134,7 +134,7 @@ async def make_sections(db: Database, now: datetime, defaults: Defaults) -> list
     for course in await flask_enrollments.courses_without_sections(db):
         keys |= {
             SectionKey(term.term, course.courseID, flask_enrollments.FIRST_SECTION)
-            for term in terms.named(course.term, terms.coming(known, now))
+            for term in terms.known_in(course.term, terms.coming(known, now))
         }
     new = [
         Section(key.term, key.courseID, key.section, defaults.section_capacity, waitlist_capacity=DEFAULT_WAITLIST)

@@ -54,7 +54,7 @@ async def found_school(db: Database, courses: int, students: int) -> list[Studen
     await build(db)
     now = datetime.now(UTC)
     ends = now + timedelta(days=30)
-    await terms.put_all(db, [Term("Fall", 2026, now - timedelta(days=1), ends, ends, ends)])
+    await terms.put_all(db, [Term("Fall 2026", now - timedelta(days=1), ends, ends, ends)])
     await db.course.insert_many([asdict(course(number)) for number in range(courses)])
     taken = Counter(number for student in range(students) for number in chosen_by(student, courses))
     await db.section.insert_many(

@@ -1,14 +1,18 @@
 """A school that moves: its Flask database, its Flask templates, a browser."""
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
+from quart_enroll.models import Section
 from quart_enroll.mongo import open_database
+from quart_enroll.repositories import sections, terms
 from quart_enroll.services.upgrade import Defaults, upgrade
 from tests import flask_era
 from tests.local import fresh_database, server
@@ -55,6 +59,26 @@ async def test_a_new_student_registers_enrolls_and_leaves(address: str, page: Pa
     await page.get_by_role("link", name="Log Out").click()
     await expect(page).to_have_url(f"{address}/")
     await expect(page.get_by_role("link", name="Login")).to_be_visible()
+
+
+async def test_the_button_on_the_page_of_a_term_enrolls_in_that_term(address: str, moved: str, page: Page) -> None:
+    """The Flask site's button sends "Fall, Spring", or no term: the browser says on which page it was pressed."""
+    async with open_database(moved, 20) as db:
+        [first, second] = await terms.find_all(db)
+        own = replace(second, term="Winter 2026/27", opens_at=first.opens_at - timedelta(days=1))
+        await terms.put_all(db, [own])
+        await sections.put_all(db, [Section(own.term, "6666", "01", 9), Section(own.term, "2222", "01", 9)])
+    await page.goto(f"{address}/register")
+    await page.get_by_label("Email").fill("yan@school.example")
+    await page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await page.get_by_label("Confirm Password").fill(PASSWORD)
+    await page.get_by_label("First Name").fill("Yan")
+    await page.get_by_label("Last Name").fill("Berg")
+    await page.locator("input[type=submit]").click()
+    for term, title in ((second.term, "PYT 101"), (own.term, "LAB 110")):
+        await page.goto(f"{address}/courses/{quote(term, safe='')}")
+        await page.get_by_role("button", name=f"Take {title}").click()
+        await expect(page.get_by_text(f"You are enrolled in {title} for {term}.")).to_be_visible()
 
 
 async def test_a_student_of_the_flask_site_signs_in_to_the_seats_of_then(address: str, page: Page) -> None:

@@ -22,7 +22,7 @@ async def open_school(db: Database, courseIDs: Sequence[str], *, capacity: int, 
     await build(db)
     opened = datetime.now(UTC) - timedelta(days=1)
     ends = opened + timedelta(days=30)
-    await terms.put_all(db, [Term("Fall", 2026, opened, ends, ends, ends, max_credits=100)])
+    await terms.put_all(db, [Term("Fall 2026", opened, ends, ends, ends, max_credits=100)])
     taught = [Course(courseID, f"Course {courseID}", "", 1, "Fall") for courseID in courseIDs]
     await db.course.insert_many([asdict(course) for course in taught])
     await sections.put_all(

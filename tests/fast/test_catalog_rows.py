@@ -39,7 +39,7 @@ def _student(taught: list[Found], earlier: Term, dice: random.Random) -> Standin
 @pytest.mark.parametrize("moment", [FALL.opens_at.replace(year=2025), FALL_MORNING, FALL.add_deadline])
 def test_a_row_is_always_as_if_it_were_made_for_the_student(moment: object) -> None:
     dice = random.Random(7)  # noqa: S311  # the same school each time
-    earlier = Term("Spring", 2026, *[FALL.opens_at] * 4)
+    earlier = Term("Spring 2026", *[FALL.opens_at] * 4)
     shared = 0
     for _ in range(200):
         taught = [_found(number, dice) for number in range(12)]

@@ -119,7 +119,6 @@ REFUSED = {
     ],
     "courses-seasons.csv": [
         "line 2: term “Fall;Spring”: Put commas between the seasons, like Fall, Spring.",
-        "line 3: term “Monsoon”: Name at least one season: Winter, Spring, Summer, Fall.",
     ],
     "sections-ambiguous-days.csv": [
         "line 2: meetings “TU 9:00-9:50”: “TU” may mean other days than it seems to. Write Tu or TuSu.",

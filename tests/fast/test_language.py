@@ -14,8 +14,8 @@ from babel.messages.pofile import read_po
 
 import quart_enroll
 from quart_enroll import language
-from quart_enroll.errors import NotOpenYet, PleaseWait, SectionFull, TermNeeded, TimeConflict
-from quart_enroll.language import Moment, Sentence, plural, speaking
+from quart_enroll.errors import Closed, NotOpenYet, PleaseWait, SectionFull, TermNeeded, TimeConflict
+from quart_enroll.language import LastDay, Moment, Sentence, plural, speaking
 from quart_enroll.models import Meeting
 from quart_enroll.reader import wanted
 from quart_enroll.repositories.sentences import from_stored, to_stored
@@ -191,9 +191,38 @@ def test_numbers_of_things_lists_and_days_have_the_readers_form() -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Fall 2026", "Otoño 2026"),
+        ("Fall, Spring", "Otoño, Primavera"),
+        ("Fall/Spring 2027", "Otoño/Primavera 2027"),
+        ("Spring, 2026FA", "Primavera, 2026FA"),
+        ("Winter 2026/27", "Winter 2026/27"),
+        ("Fall 2026 – first half", "Fall 2026 – first half"),
+        ("Summer Session II", "Summer Session II"),
+        ("Springfield", "Springfield"),
+    ],
+)
+def test_seasons_are_told_in_the_readers_language_and_a_school_s_own_names_as_they_are(name: str, told: str) -> None:
+    with speaking("es"):
+        assert language.term_name(name) == told
+    assert language.term_name(name) == name
+
+
+def test_a_deadline_at_the_end_of_a_day_names_that_day() -> None:
+    closed = Closed("Fall 2026", LastDay(datetime(2026, 12, 2, 5, tzinfo=UTC), "America/New_York"))
+    assert closed.sentence == "Enrollment for Fall 2026 was open until the end of 1 December 2026 (America/New_York)."
+    with speaking("es"):
+        assert closed.sentence == (
+            "La matrícula para Otoño 2026 estuvo abierta hasta el final del 1 de diciembre de 2026 (America/New_York)."
+        )
+
+
 def test_a_sentence_that_was_stored_is_read_in_another_language() -> None:
     refusals = [
         NotOpenYet("Fall 2026", Moment(datetime(2026, 9, 1, 4, tzinfo=UTC), "UTC")),
+        Closed("Fall 2026", LastDay(datetime(2026, 9, 1, 4, tzinfo=UTC), "America/New_York")),
         SectionFull("PYT 101", "01", can_wait=True, others=["02", "03"]),
         TimeConflict("PYT 101", [("PHP 202", Meeting("MWR", "09:00", "09:50").when)] * 2),
     ]

@@ -22,6 +22,11 @@ SECTION = {"term": "Fall 2026", "courseID": "1111", "section": "1", "capacity": 
 COURSE = {"courseID": "7777", "title": "BIO 101", "description": "Cells", "credits": "3.5", "term": "Fall"}
 
 
+NO_NAME = "Name one season and year, like Fall 2026, or give the school’s own name of the term."
+UNSEEN = "The name of a term has letters or digits, and no characters that can’t be seen."
+SLASHES = "The name of a term can’t begin or end with a slash, nor have only dots between two."
+
+
 def term(**cells: object) -> Term:
     row, problems = TermRow.check(TERM | cells)
     assert not problems
@@ -61,11 +66,61 @@ def test_a_term_is_named_by_season_and_year(name: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["2026FA", "Winter 2026/27", "Summer Session II", "Fall 2026 – first half", "Fall 2026, first half", "Fall 26"],
+)
+def test_a_school_has_names_of_its_own_for_terms(name: str) -> None:
+    read = term(term=f" {name.replace(' ', '  ')} ")
+    assert (read.term, read.season, read.year) == (name, None, None)
+
+
+def test_a_day_as_a_deadline_includes_that_day_and_opening_begins_with_it() -> None:
+    day = "2026-11-01"
+    read = term(opens_at=day, add_deadline=day, drop_deadline="2026-11-02T12:00", withdraw_deadline="2026-11-02")
+    assert read.opens_at == datetime(2026, 11, 1, 4, tzinfo=UTC)
+    assert read.add_deadline == datetime(2026, 11, 2, 5, tzinfo=UTC)  # a day of 25 hours
+    assert read.withdraw_deadline == datetime(2026, 11, 3, 5, tzinfo=UTC)
+    assert read.day_ending_at(read.add_deadline) == date(2026, 11, 1)
+    assert read.day_ending_at(read.drop_deadline) is None
+
+
+@pytest.mark.parametrize(
+    ("timezone", "last", "over"),
+    [
+        ("America/Santiago", "2026-09-05", datetime(2026, 9, 6, 4, tzinfo=UTC)),  # the clock skips midnight
+        ("America/Havana", "2026-10-31", datetime(2026, 11, 1, 4, tzinfo=UTC)),  # midnight comes twice
+        ("Asia/Kolkata", "2026-10-31", datetime(2026, 10, 31, 18, 30, tzinfo=UTC)),
+    ],
+)
+def test_the_end_of_a_day_is_found_where_midnight_is_special(timezone: str, last: str, over: datetime) -> None:
+    read = term(timezone=timezone, add_deadline=last, drop_deadline=last)
+    assert read.drop_deadline == over
+    assert read.day_ending_at(read.drop_deadline) == date.fromisoformat(last)
+
+
+@pytest.mark.parametrize(
     ("cells", "problem"),
     [
-        ({"term": "Fall"}, "term: Name one season and year, like Fall 2026."),
-        ({"term": "Fall, Spring 2026"}, "term: Name one season and year, like Fall 2026."),
-        ({"term": "Fall 26"}, "term: Name one season and year, like Fall 2026."),
+        (
+            {"term": "Fall"},
+            f"term: {NO_NAME}",
+        ),
+        (
+            {"term": "Fall, Spring 2026"},
+            f"term: {NO_NAME}",
+        ),
+        (
+            {"term": "autumn/spring"},
+            f"term: {NO_NAME}",
+        ),
+        ({"term": "T" * 51}, "term: The name of a term has at most 50 characters."),
+        ({"term": "2026\u200bFA"}, f"term: {UNSEEN}"),
+        ({"term": "–"}, f"term: {UNSEEN}"),
+        ({"term": "Fall 2026/"}, f"term: {SLASHES}"),
+        ({"term": "2026/../27"}, f"term: {SLASHES}"),
+        ({"term": "2026FA", "season": "Fall"}, "season: The term is 2026FA."),
+        ({"term": "2026FA", "year": "2026"}, "year: The term is 2026FA."),
+        ({"term": "", "season": "2026FA"}, "season: The term is 2026FA."),
         ({"season": "Spring"}, "season: The term is Fall 2026."),
         ({"year": "2027"}, "year: The term is Fall 2026."),
         ({"timezone": "Mars/Olympus"}, "timezone: Name a timezone like Europe/Berlin or America/New_York."),
@@ -79,7 +134,7 @@ def test_a_term_is_named_by_season_and_year(name: dict[str, object]) -> None:
             {"withdraw_deadline": "2026-11-01T01:30"},
             "withdraw_deadline: The clock of America/New_York shows that time twice. Add the offset, like -04:00.",
         ),
-        ({"add_deadline": "2026-08-01"}, "add_deadline: This must come after opens_at."),
+        ({"add_deadline": "2026-07-31"}, "add_deadline: This must come after opens_at."),
         ({"drop_deadline": "2026-07-01"}, "drop_deadline: This must come after opens_at."),
         ({"add_deadline": "2026-09-16"}, "drop_deadline: This must not come before add_deadline."),
         ({"add_deadline": "2026-11-02"}, "withdraw_deadline: This must not come before add_deadline."),

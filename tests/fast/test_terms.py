@@ -1,5 +1,6 @@
 """Which term is now, which ones a course names, which one a person means."""
 
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -11,7 +12,10 @@ from quart_enroll.services import terms
 from tests.people import FALL, FALL_MORNING, SPRING, TERMS, midnight
 
 NEXT_FALL = replace(
-    FALL, year=2027, opens_at=datetime(2027, 8, 1, tzinfo=UTC), withdraw_deadline=datetime(2027, 11, 1, tzinfo=UTC)
+    FALL,
+    term="Fall 2027",
+    opens_at=datetime(2027, 8, 1, tzinfo=UTC),
+    withdraw_deadline=datetime(2027, 11, 1, tzinfo=UTC),
 )
 SECOND = timedelta(seconds=1)
 YEARS_AGO = datetime(2025, 11, 1, tzinfo=UTC)
@@ -33,8 +37,12 @@ def test_the_current_term_is_the_one_that_is_open_else_the_next_else_the_last(no
 
 
 WITH_CLASSES = [
-    replace(FALL, year=2024, starts_on=date(2024, 9, 2), ends_on=date(2024, 12, 20), withdraw_deadline=YEARS_AGO),
-    replace(FALL, year=2025, starts_on=date(2025, 9, 1), ends_on=date(2025, 12, 19), withdraw_deadline=YEARS_AGO),
+    replace(
+        FALL, term="Fall 2024", starts_on=date(2024, 9, 2), ends_on=date(2024, 12, 20), withdraw_deadline=YEARS_AGO
+    ),
+    replace(
+        FALL, term="Fall 2025", starts_on=date(2025, 9, 1), ends_on=date(2025, 12, 19), withdraw_deadline=YEARS_AGO
+    ),
     replace(FALL, starts_on=date(2026, 8, 31), ends_on=date(2026, 12, 18)),
     replace(SPRING, starts_on=date(2027, 1, 18), ends_on=date(2027, 5, 7)),
     NEXT_FALL,
@@ -130,8 +138,78 @@ def test_of_several_terms_meant_the_open_one_comes_first() -> None:
     assert terms.choose(JAVA, [FALL, spring], offered, "Fall, Spring", FALL.add_deadline) == spring
 
 
-def test_a_year_that_is_none_is_not_read_as_the_bare_season() -> None:
-    assert terms.named("Fall 20266", TERMS) == []
+@pytest.mark.parametrize(
+    "text",
+    ["Fall 20266", "2028 Spring", "2027 Spring", "Spring 2028", "Spring term", "the Spring", "Fall, 2028 Spring"],
+)
+def test_a_text_with_a_season_in_it_is_no_name_of_a_term(text: str) -> None:
+    assert terms.named(text, TERMS) == []
+    with pytest.raises(UnknownTerm):
+        terms.find(text, TERMS, FALL_MORNING)
+    with pytest.raises(UnknownTerm):
+        terms.choose(JAVA, TERMS, {"Fall 2026", "Spring 2027"}, text, FALL_MORNING)
+
+
+def test_of_two_terms_none_is_the_one_that_is_meant() -> None:
+    with pytest.raises(UnknownTerm):
+        terms.find("Fall, Spring", TERMS, FALL_MORNING)
+
+
+SCHOOLS_OWN = [
+    replace(FALL, term=name)
+    for name in ("2026FA", "Winter 2026/27", "Summer Session II", "Fall 2026 – first half", "2026-27 Semester 1", "Été")
+]
+
+
+@pytest.mark.parametrize("term", SCHOOLS_OWN)
+def test_a_school_s_own_name_of_a_term_is_found_as_people_write_it(term: Term) -> None:
+    known = [*TERMS, *SCHOOLS_OWN]
+    wide = "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else one for one in term.term)
+    ways = (term.term, term.term.upper(), f"  {term.term.replace(' ', '   ')}", unicodedata.normalize("NFD", term.term))
+    for text in (*ways, wide, f"\ufeff{term.term}"):
+        assert terms.find(text, known, FALL_MORNING) == term
+        assert terms.named(text, known) == [term]
+
+
+@pytest.mark.parametrize(
+    "text", ["2026", "FA", "2026F", "Winter", "Winter 2026", "2026/27", "Summer Session I", "Session"]
+)
+def test_a_part_of_such_a_name_finds_nothing(text: str) -> None:
+    with pytest.raises(UnknownTerm):
+        terms.find(text, SCHOOLS_OWN, FALL_MORNING)
+
+
+def test_a_course_may_list_seasons_and_names_of_a_school() -> None:
+    known = [*TERMS, *SCHOOLS_OWN]
+    assert {term.term for term in terms.named("Spring, Winter 2026/27, 2026fa", known)} == {
+        "Spring 2027",
+        "Winter 2026/27",
+        "2026FA",
+    }
+    assert terms.known_in("J-Term, Spring and Fall", TERMS) == TERMS
+    assert terms.unknown("Spring, Winter 2022, 2026FA, J-Term", known) == ["J-Term"]
+
+
+def test_terms_come_in_the_order_of_their_days_whatever_they_are_called() -> None:
+    days = {
+        "Fall 2026 – first half": (date(2026, 8, 31), date(2026, 10, 16)),
+        "Fall 2026": (date(2026, 8, 31), date(2026, 12, 18)),
+        "Fall 2026 – second half": (date(2026, 10, 19), date(2026, 12, 18)),
+        "Winter 2026/27": (date(2027, 1, 4), date(2027, 1, 15)),
+        "2027SP": (date(2027, 1, 18), date(2027, 5, 7)),
+    }
+    made = [replace(FALL, term=name, starts_on=first, ends_on=last) for name, (first, last) in days.items()]
+    assert [term.term for term in sorted(set(made), key=lambda term: term.order)] == [*days]
+    first_half, fall, second_half, winter, _ = made
+    assert first_half.comes_before(second_half)
+    assert fall.comes_before(winter)
+    assert not any(one.comes_before(other) for one, other in ((first_half, fall), (fall, second_half), (fall, fall)))
+
+
+def test_a_term_without_days_is_ordered_by_its_end_for_many_open_on_one_day() -> None:
+    summer = replace(FALL, term="Summer 2026", opens_at=FALL.opens_at + SECOND, withdraw_deadline=FALL.add_deadline)
+    assert sorted([FALL, summer], key=lambda term: term.order) == [summer, FALL]
+    assert summer.comes_before(FALL)
 
 
 def test_a_course_is_not_taken_when_it_is_not_taught() -> None:

@@ -72,7 +72,7 @@ async def found(db: Database, students: int, opens_at: datetime, seats: int, key
 async def open_at(db: Database, moment: datetime) -> None:
     """Let enrollment open at that moment; a site that runs hears of it."""
     ends = moment + timedelta(days=30)
-    await terms.put_all(db, [Term("Fall", 2026, moment, ends, ends, ends)])
+    await terms.put_all(db, [Term("Fall 2026", moment, ends, ends, ends)])
 
 
 def _sections(number: int, seats: int, students: int) -> list[Section]:

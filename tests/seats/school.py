@@ -31,10 +31,9 @@ NOW = day(20)
 
 def term(name: str = FALL, max_credits: float = 18, **days: int) -> Term:
     """Return a term whose windows are days of September."""
-    season, year = name.split()
     windows = {"opens_at": 1, "add_deadline": 25, "drop_deadline": 27, "withdraw_deadline": 29} | days
     opens, add, drop, withdraw = (day(number) for number in windows.values())
-    return Term(season, int(year), opens, add, drop, withdraw, max_credits)
+    return Term(name, opens, add, drop, withdraw, max_credits)
 
 
 def course(courseID: str, credits: float = 3, *, needs: tuple[str, ...] = (), beside: tuple[str, ...] = ()) -> Course:

@@ -40,7 +40,7 @@ async def students(db: Database) -> list[Student]:
     """A school on the day when registration opens, and who has signed in for it."""
     opened = datetime.now(UTC) - timedelta(seconds=1)
     ends = opened + timedelta(days=30)
-    await found(db, Term("Fall", 2026, opened, ends, ends, ends), course("A"), section("A", SEATS))
+    await found(db, Term("Fall 2026", opened, ends, ends, ends), course("A"), section("A", SEATS))
     return await sign_in(db, range(STUDENTS))
 
 

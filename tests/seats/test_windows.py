@@ -157,7 +157,7 @@ async def test_a_window_opens_once_on_the_day_when_the_clocks_change(
     moment = opens.astimezone(UTC)
     later = moment + timedelta(days=10)
     await found(
-        db, Term("Fall", 2026, moment, later, later, later, timezone="America/New_York"), course("A"), section("A", 100)
+        db, Term("Fall 2026", moment, later, later, later, timezone="America/New_York"), course("A"), section("A", 100)
     )
     assert await _opened(db, moment) == [False] * 8 + [True] * 8
     with pytest.raises(NotOpenYet) as refusal:
@@ -172,7 +172,7 @@ async def test_a_window_opens_once_on_the_day_when_the_clocks_change(
 async def test_a_window_from_noon_to_noon_keeps_the_schools_clock(db: Database, noon: datetime, hours: int) -> None:
     begin, end = noon.astimezone(UTC), (noon + timedelta(days=1)).astimezone(UTC)
     assert end - begin == timedelta(hours=hours)
-    await found(db, Term("Fall", 2026, begin, end, end, end, timezone="America/New_York"), course("A"), section("A", 9))
+    await found(db, Term("Fall 2026", begin, end, end, end, timezone="America/New_York"), course("A"), section("A", 9))
     assert await outcome(enroll(db, ADA, A, end - AN_INSTANT)) == OK
     assert await outcome(enroll(db, BOB, A, end)) == "closed"
 

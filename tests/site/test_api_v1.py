@@ -2,15 +2,18 @@
 
 import base64
 import re
+from dataclasses import replace
 
 import pytest
 from quart import Quart
 
 from quart_enroll.api.v1.codes import CODES
 from quart_enroll.app import create_app
+from quart_enroll.models import MAX_TERM_NAME
 from quart_enroll.mongo import Database
 from quart_enroll.pages.history import BECAUSE
-from tests.people import Browser, Clock, config, teach, text
+from quart_enroll.repositories import sections, terms
+from tests.people import FALL, SECTIONS, Browser, Clock, config, teach, text
 
 COURSES = "/api/v1/courses"
 
@@ -50,6 +53,24 @@ async def test_the_terms_are_told_with_their_windows_in_utc(anyone: Browser) -> 
         "timezone": "America/New_York",
     }
     assert [term["term"] for term in answer["terms"]] == ["Fall 2026", "Spring 2027"]
+
+
+async def test_sections_of_a_term_with_the_longest_name_come_by_pages(anyone: Browser, db: Database) -> None:
+    name = "\N{SNOWMAN WITHOUT SNOW}\N{MATHEMATICAL BOLD CAPITAL T}" * (MAX_TERM_NAME // 2)
+    await terms.put_all(db, [replace(FALL, term=name)])
+    await sections.put_all(db, [replace(one, term=name) for one in SECTIONS[:2]])
+    address, found = {"term": name, "limit": "1"}, []
+    while address.get("cursor") != "":
+        answer = await (await anyone.get("/api/v1/sections", query_string=address)).get_json()
+        found += answer["sections"]
+        address["cursor"] = answer["next"] or ""
+    assert [(one["term"], one["section"]) for one in found] == [(name, "01"), (name, "02")]
+
+
+async def test_a_text_with_a_term_in_it_names_none(anyone: Browser) -> None:
+    for term in ("2028 Spring", "Spring 2027 or so", "Fall, Spring"):
+        response = await anyone.get("/api/v1/sections", query_string={"term": term})
+        assert (response.status_code, (await response.get_json())["code"]) == (404, "unknown_term")
 
 
 async def test_a_course_is_told_with_the_names_of_its_fields_as_stored(anyone: Browser) -> None:

@@ -87,6 +87,61 @@ async def test_terms_from_csv_are_read_by_the_schools_clock(run: Run, db: Databa
     assert f"{summer.opens_at:%d %H:%M}, {summer.withdraw_deadline:%d %H:%M}" == "01 08:00, 01 21:00"
 
 
+SCHOOLS_OWN = ["2026FA", "Winter 2026/27", "Summer Session II", "Fall 2026 – first half", "2026-27 Semester 1"]
+
+
+async def test_a_school_s_own_names_of_terms_are_taken_as_they_are_each_its_own_term(
+    run: Run, db: Database, tmp_path: Path
+) -> None:
+    header, *_ = TERM_CSV.splitlines()
+    rows = [f"{name},2026-08-01,2026-09-20,2026-09-20,2026-11-01" for name in SCHOOLS_OWN]
+    words = ("import", "term", file(tmp_path, "\n".join([header, *rows])))
+    assert (await run(*words)).output == "term: 5 added, 0 changed, 0 unchanged.\n"
+    assert (await run(*words)).output == "term: 0 added, 0 changed, 5 unchanged.\n"
+    assert {term.term for term in await terms.find_all(db)} == {"Fall 2026", "Spring 2027", *SCHOOLS_OWN}
+    assert await terms.find(db, "Fall 2026") == FALL
+    taught = "".join(f"{name.upper()},3333,01,5\n" for name in SCHOOLS_OWN)
+    await run("import", "section", file(tmp_path, f"term,courseID,section,capacity\n{taught}"))
+    assert set(await db.section.distinct("term", {"courseID": "3333"})) == {"Fall 2026", *SCHOOLS_OWN}
+
+
+async def test_other_ways_to_write_a_term_are_the_term_that_is_stored(run: Run, db: Database, tmp_path: Path) -> None:
+    header, *_ = TERM_CSV.splitlines()
+    days = "2026-08-01,2026-09-14,2026-09-14,2026-10-31"
+    await run("import", "term", file(tmp_path, f"{header}\n2026 FA,{days}\n"))
+    for name in ("2026fa", "２０２６ＦＡ", "autumn 2026"):
+        done = await run("import", "term", file(tmp_path, f"{header}\n{name},{days}\n"))
+        assert done.output.startswith("term: 0 added")
+    assert {term.term for term in await terms.find_all(db)} == {"2026 FA", "Fall 2026", "Spring 2027"}
+    twins = await run("import", "term", file(tmp_path, f"{header}\n2027FA,{days}\n2027fa,{days}\n"))
+    assert "line 3: term “2027fa”: 2027FA is in the file twice. The first is in line 2.\n" in twins.output
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("Monsoon", "“Monsoon” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
+        ('"Fall, 2027FA"', "“2027FA” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
+        ("Every Fall", "“Every Fall” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
+        ("Fall;Spring", "Put commas between the seasons, like Fall, Spring."),
+        ('"Fall, Spring 2019"', ""),
+        ("autumn and spring", ""),
+        ('"Fall, 2026fa"', ""),
+    ],
+)
+async def test_a_course_lists_seasons_or_terms_that_are_known(
+    run: Run, db: Database, tmp_path: Path, text: str, wrong: str
+) -> None:
+    await terms.put_all(db, [replace(FALL, term="2026FA")])
+    done = await run("import", "course", file(tmp_path, f"courseID,title,description,credits,term\n7,X 1,,3,{text}\n"))
+    if wrong:
+        assert done.exit_code == 1
+        assert done.output.startswith("line 2: term")
+        assert wrong in done.output
+    else:
+        assert done.exit_code == 0
+
+
 async def test_sections_from_csv_are_stored_and_the_second_time_changes_nothing(
     run: Run, db: Database, tmp_path: Path
 ) -> None:
@@ -137,7 +192,7 @@ async def test_a_term_keeps_its_clock_and_its_limit_when_a_file_does_not_say(
 ) -> None:
     await db.term.update_one({"term": "Fall 2026"}, {"$set": {"max_credits": 12.5}})
     header = "term,opens_at,add_deadline,drop_deadline,withdraw_deadline"
-    row = f"{name},2026-08-01,2026-09-15T00:00,2026-09-15,2026-11-01"
+    row = f"{name},2026-08-01,2026-09-15T00:00,2026-09-14,2026-10-31"
     for text in (f"{header}\n{row}\n", f"{header},max_credits,timezone\n{row},,\n"):
         done = await run("import", "term", file(tmp_path, text))
         assert done.output == "term: 0 added, 0 changed, 1 unchanged.\n"
@@ -150,7 +205,7 @@ async def test_a_term_keeps_its_clock_and_its_limit_when_a_file_does_not_say(
 
 async def test_a_term_keeps_its_days_when_a_file_does_not_say(run: Run, db: Database, tmp_path: Path) -> None:
     header = "term,opens_at,add_deadline,drop_deadline,withdraw_deadline"
-    row = "Fall 2026,2026-08-01,2026-09-15,2026-09-15,2026-11-01"
+    row = "Fall 2026,2026-08-01,2026-09-14,2026-09-14,2026-10-31"
     days = file(tmp_path, f"{header},starts_on,ends_on\n{row},2026-08-31,2026-12-18\n")
     assert (await run("import", "term", days)).output == (
         "line 2: Fall 2026: starts_on nothing → 2026-08-31, ends_on nothing → 2026-12-18\n"

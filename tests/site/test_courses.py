@@ -1,11 +1,15 @@
 """The catalog of a term."""
 
+import re
+from dataclasses import replace
 from datetime import datetime, timedelta
+from html import escape, unescape
 
 import pytest
 
 from quart_enroll.mongo import Database
-from tests.people import FALL, MORNINGS, NOONS, SPRING, Browser, Clock, buttons, teach, text
+from quart_enroll.repositories import sections, terms
+from tests.people import FALL, MORNINGS, NOONS, SECTIONS, SPRING, Browser, Clock, buttons, teach, text
 
 SECOND = timedelta(seconds=1)
 
@@ -31,7 +35,20 @@ async def test_the_term_filters(anyone: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "term", ["Winterfell", "Fall 1999", "Summer", "%FF", "x" * 300, "$ne", "\u017fpring", "Spr\u0131ng"]
+    "term",
+    [
+        "Winterfell",
+        "2028 Spring",
+        "Spring term",
+        "Fall, Spring",
+        "Fall 1999",
+        "Summer",
+        "%FF",
+        "x" * 300,
+        "$ne",
+        "\u017fpring",
+        "Spr\u0131ng",
+    ],
 )
 async def test_an_unknown_term_lists_the_known_ones(anyone: Browser, term: str) -> None:
     response = await anyone.get(f"/courses/{term}")
@@ -39,6 +56,35 @@ async def test_an_unknown_term_lists_the_known_ones(anyone: Browser, term: str) 
     assert response.status_code == 404
     assert 'href="/courses/Fall%202026"' in page
     assert 'href="/courses/Spring%202027"' in page
+
+
+SCHOOLS_OWN = ("2026FA", "Winter 2026/27", "100% Online & more?", "Fall 2026 – first half", "#2/2027-28+")
+
+
+@pytest.mark.parametrize("name", SCHOOLS_OWN)
+async def test_a_term_with_a_school_s_own_name_is_reached_by_every_link(ada: Browser, db: Database, name: str) -> None:
+    await terms.put_all(db, [replace(FALL, term=name)])
+    await sections.put_all(db, [replace(one, term=name) for one in SECTIONS if one.term == "Fall 2026"])
+    start = await ada.read("/courses/")
+    [link] = re.findall(rf'href="(/courses/[^"?]*)"[^>]*>{re.escape(escape(name))}<', start)
+    page = await ada.read(unescape(link))
+    assert f"<h1>Courses <small>{escape(name)}</small></h1>" in page
+    seen = {link}
+    for path in (*re.findall(r'href="(/course/[^"]+)"', page), *re.findall(r'hx-get="(/course/[^"]+)"', page)):
+        course = await ada.read(unescape(path))
+        assert f"<small>{escape(name)}</small></h1>" in course
+        seen |= set(re.findall(r'href="(/courses/[^"]+)"', course)) - {"/courses/"}
+    assert seen == {link}
+    answer = await (await ada.get("/api/v1/sections", query_string={"term": name.lower()})).get_json()
+    assert {one["term"] for one in answer["sections"]} == {name}
+    told = await (await ada.get("/api/v1/terms")).get_json()
+    assert {"term": name, "season": None, "year": None}.items() <= next(
+        one.items() for one in told["terms"] if one["term"] == name
+    )
+    response = await ada.post("/enrollment", form={"courseID": "3333", "term": name, "section": "01"})
+    assert (response.status_code, response.location) == (303, "/enrollment")
+    assert f'<h2 id="term-1">{escape(name)}</h2>' in await ada.read("/enrollment")
+    assert (await db.enrollment.find_one({}))["term"] == name
 
 
 async def test_the_address_without_a_slash_leads_to_the_catalog(anyone: Browser) -> None:
@@ -129,8 +175,8 @@ async def test_what_can_not_be_had_says_why(ada: Browser, db: Database) -> None:
             FALL.opens_at - SECOND,
             "Enrollment for Fall 2026 opens on Saturday, 1 August 2026, 00:00 (America/New_York).",
         ),
-        (FALL.add_deadline, "Enrollment for Fall 2026 closed on Tuesday, 15 September 2026, 00:00 (America/New_York)."),
-        (FALL.withdraw_deadline - SECOND, "Enrollment for Fall 2026 closed on"),
+        (FALL.add_deadline, "Enrollment for Fall 2026 was open until the end of 14 September 2026 (America/New_York)."),
+        (FALL.withdraw_deadline - SECOND, "Enrollment for Fall 2026 was open until"),
     ],
 )
 async def test_outside_of_its_window_a_term_says_when_and_has_no_buttons(

@@ -11,7 +11,7 @@ DOORS = {
     "/index": (200, 200, 200),
     "/home": (200, 200, 200),
     "/courses/": (200, 200, 200),
-    "/courses/<term>": (200, 200, 200),
+    "/courses/<path:term>": (200, 200, 200),
     "/course/<courseID>": (200, 200, 200),
     "/live": (200, 200, 200),
     "/register": (200, 303, 303),
@@ -69,7 +69,7 @@ DOORS = {
 }
 VALUES = {
     "<courseID>": "1111",
-    "<term>": "Fall",
+    "<path:term>": "Fall",
     "<idx>": "0",
     "<path:filename>": "site.css",
     "<token>": "no-link",

@@ -4,14 +4,16 @@ import re
 from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from quart import Quart
 
 from quart_enroll.app import create_app
-from quart_enroll.mongo import Database
+from quart_enroll.mongo import Database, Unsettled
 from quart_enroll.pages import students
-from tests.people import ADA, BOB, PASSWORD, RITA, Browser, Clock, config, registration, text
+from quart_enroll.services import sessions
+from tests.people import ADA, BOB, PASSWORD, RITA, SPRING, Browser, Clock, at, config, registration, text
 
 TEMPLATES = Path(__file__).parents[1] / "flask_templates"
 
@@ -131,6 +133,82 @@ async def test_from_registering_to_signing_out(anyone: Browser) -> None:
     assert " ".join(links(page)) == "[Home] Classes Login Register"
     response = await anyone.get("/enrollment")
     assert response.location.startswith("/login?next=")
+
+
+SPRING_PAGE = {"Referer": "http://localhost/courses/Spring"}
+
+
+async def pressed(browser: Browser, term: str | None, headers: dict[str, str]) -> str:
+    """Press the button of PYT 101, taught in both terms; return what the next page says."""
+    form = {"courseID": "1111", "title": "PYT 101"} | ({} if term is None else {"term": term})
+    response = await browser.post("/enrollment", form=form, headers=headers)
+    return await browser.read(response.location)
+
+
+@pytest.mark.parametrize("term", [None, "", "Fall, Spring", " Fall, Spring "])
+async def test_a_button_on_the_page_of_a_term_enrolls_in_that_term(ada: Browser, term: str | None) -> None:
+    assert "You are enrolled in PYT 101 for Spring 2027." not in await pressed(ada, term, {})
+    page = await pressed(ada, term, SPRING_PAGE)
+    assert "Enrollment for Spring 2027 opens on Sunday, 15 November 2026, 00:00" in page
+
+
+async def test_so_it_does_when_that_term_is_open(ada: Browser, clock: Clock, db: Database) -> None:
+    await at(SPRING.opens_at, clock, (ada, ADA))
+    later = {"add_deadline": SPRING.add_deadline, "drop_deadline": SPRING.add_deadline}
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": later | {"withdraw_deadline": SPRING.add_deadline}})
+    page = await ada.read("/courses/Spring")
+    fields = re.search(r'name="term" value="([^"]*)"', page)
+    assert fields is not None
+    assert "You are enrolled in PYT 101 for Spring 2027." in await pressed(ada, fields[1], SPRING_PAGE)
+    assert [row["term"] async for row in db.enrollment.find()] == ["Spring 2027"]
+
+
+@pytest.mark.parametrize("term", ["Fall", "fall 2026"])
+async def test_a_term_that_the_form_names_itself_wins(ada: Browser, term: str) -> None:
+    assert "You are enrolled in PYT 101 for Fall 2026." in await pressed(ada, term, SPRING_PAGE)
+
+
+async def test_a_term_that_the_form_names_and_nobody_knows_is_not_replaced(ada: Browser) -> None:
+    assert "There is no term “2028 Spring” in the catalog." in await pressed(ada, "2028 Spring", SPRING_PAGE)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "http://elsewhere.example/courses/Spring",
+        "https://localhost/courses/Spring",
+        "http://localhost/courses/",
+        "http://localhost/enrollment",
+        "http://localhost/no/such/page",
+        "http://localhost/courses/" + "x" * 101,
+        "http://[/courses/Spring",
+        "http://localhost/courses/%FF%00",
+        "",
+    ],
+)
+async def test_any_other_page_says_nothing_of_the_term(ada: Browser, page: str) -> None:
+    said = await pressed(ada, None, {"Referer": page})
+    expected = "There is no term" if "%FF" in page else "You are enrolled in PYT 101 for Fall 2026."
+    assert expected in said
+
+
+async def test_the_term_of_the_page_stays_when_a_press_is_repeated(
+    ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "resume", _unsettled)
+    response = await ada.post("/enrollment", form={"courseID": "1111", "term": "Fall, Spring"}, headers=SPRING_PAGE)
+    assert response.status_code == 503
+    assert '<input type="hidden" name="term" value="Spring">' in await text(response)
+
+
+async def _unsettled(*_: object) -> None:
+    raise Unsettled
+
+
+async def test_the_term_of_the_page_stays_while_the_visitor_signs_in(anyone: Browser) -> None:
+    await anyone.read("/courses/Spring")
+    response = await anyone.post("/enrollment", form={"courseID": "1111", "term": "Fall, Spring"}, headers=SPRING_PAGE)
+    assert unquote(response.location) == "/login?next=/enrollment/form?courseID=1111&term=Spring"
 
 
 async def test_a_course_wanted_before_signing_in_is_kept(anyone: Browser) -> None:

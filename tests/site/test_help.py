@@ -1,6 +1,7 @@
 """The answers to what students ask."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import quart_enroll
@@ -33,10 +34,13 @@ async def test_it_leads_to_another_password(anyone: Browser) -> None:
     assert 'href="/password/forgot"' in await anyone.read("/help")
 
 
-async def test_it_tells_the_dates_of_the_terms_to_come(anyone: Browser, clock: Clock) -> None:
+async def test_it_tells_the_dates_of_the_terms_to_come(anyone: Browser, db: Database, clock: Clock) -> None:
     page = await anyone.read("/help")
-    for words in ("<h3>Fall 2026</h3>", "<h3>Spring 2027</h3>", "Sunday, 1 November 2026, 00:00 (America/New_York)"):
+    for words in ("<h3>Fall 2026</h3>", "<h3>Spring 2027</h3>", "the end of 31 October 2026 (America/New_York)"):
         assert words in page
+    five = {"drop_deadline": FALL.drop_deadline + timedelta(hours=17)}
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": five})
+    assert "Tuesday, 15 September 2026, 17:00 (America/New_York)" in await anyone.read("/help")
     clock.now = FALL.withdraw_deadline
     assert "Fall 2026" not in await anyone.read("/help")
 

@@ -22,7 +22,7 @@ from quart_enroll.services.snapshot import Snapshot
 from quart_enroll.services.upgrade import Defaults, upgrade
 from tests.people import COURSES, SECTIONS, Browser, config, registration, text
 
-FOREVER = Term("Fall", 2150, *(datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 2150, 2150, 2150)))
+FOREVER = Term("Fall 2150", *(datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 2150, 2150, 2150)))
 SECTION = replace(SECTIONS[0], term=FOREVER.term)
 
 AWAY_AFTER = 1.0

@@ -46,7 +46,7 @@ async def test_without_a_section_the_first_with_a_seat_that_fits_is_taken(ada: B
         (FALL.add_deadline - SECOND, "You are enrolled in PYT 101 for Fall 2026."),
         (
             FALL.add_deadline,
-            "Enrollment for Fall 2026 closed on Tuesday, 15 September 2026, 00:00 (America/New_York).",
+            "Enrollment for Fall 2026 was open until the end of 14 September 2026 (America/New_York).",
         ),
     ],
 )

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -237,7 +239,7 @@ async def test_the_seasons_of_the_courses_become_terms_that_are_open(db: Databas
         ("Spring 2027", 15, "America/New_York"),
     ]
     assert all(term.is_open(NOW) for term in made)
-    assert "term: Fall 2026 made, open until 2027-01-01" in report.changes
+    assert "term: Fall 2026 made, open until the end of 2026-12-31" in report.changes
 
 
 async def test_every_course_is_offered_in_a_section_of_each_of_its_terms(db: Database) -> None:
@@ -279,6 +281,21 @@ async def test_a_school_with_terms_and_sections_keeps_them(db: Database) -> None
     assert await terms.find_all(db) == [people.FALL]
     [offered] = await sections.find_all(db, [TERM], "1111")
     assert (offered.section, offered.capacity, offered.seats_taken) == ("A", 40, 2)
+
+
+async def test_terms_that_had_to_be_seasons_stay_as_they_are_and_others_become_possible(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    only_seasons = deepcopy(terms.SCHEMA)
+    only_seasons["required"] += ["season", "year"]
+    only_seasons["properties"]["term"]["maxLength"] = 20
+    await db.command("collMod", "term", validator={"$jsonSchema": only_seasons})
+    before = await terms.find_all(db)
+    assert (await upgrade(db, NOW, DEFAULTS)).changes == ["term: rows are checked from now on"]
+    await terms.put_all(db, [replace(before[0], term="Fall 2026, the second half")])
+    assert (await upgrade(db, NOW, DEFAULTS)).changes == []
+    known = {term.term for term in await terms.find_all(db)}
+    assert known == {TERM, "Fall 2026, the second half", "Spring 2027"}
+    assert await terms.find(db, TERM) == before[0]
 
 
 async def test_a_course_that_was_imported_gets_no_section_by_itself(db: Database) -> None:

@@ -211,7 +211,7 @@ async def test_nobody_joins_outside_of_the_window(ada: Browser, clock: Clock) ->
     await at(FALL.opens_at - SECOND, clock, (ada, ADA))
     assert "Enrollment for Fall 2026 opens on" in await told(ada, "/waitlist", **PHP)
     await at(FALL.add_deadline, clock, (ada, ADA))
-    assert "Enrollment for Fall 2026 closed on" in await told(ada, "/waitlist", **PHP)
+    assert "Enrollment for Fall 2026 was open until" in await told(ada, "/waitlist", **PHP)
 
 
 @pytest.mark.usefixtures("full")

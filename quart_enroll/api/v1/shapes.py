@@ -23,7 +23,7 @@ TermName = Annotated[
     str,
     Meta(
         max_length=100,
-        description="A term, such as Fall 2026 or Fall.",
+        description="A term: its whole name, such as Fall 2026, or a season, such as Fall, for the next one.",
         examples=["Fall 2026"],
         extra={"sentence": "A term is text like Fall 2026."},
     ),
@@ -43,7 +43,7 @@ YesOrNo = Annotated[bool, Meta(extra={"sentence": "This is true or false."})]
 Cursor = Annotated[
     str,
     Meta(
-        max_length=200,
+        max_length=500,  # a section's has its term, its courseID and its number in it
         description="`next` of the page before; without it the first page.",
         extra={"sentence": "A cursor is what the page before gave as next."},
     ),
@@ -70,16 +70,19 @@ IdempotencyKey = Annotated[
 ]
 
 
+UNTIL = "A deadline at the end of a day is the first moment of the next day by the school’s clock."
+
+
 class Term(Struct, frozen=True):
     """A term, and from when to when students may do what, in UTC."""
 
-    term: Annotated[str, Meta(examples=["Fall 2026"])]
-    season: str
-    year: int
+    term: Annotated[str, Meta(examples=["Fall 2026", "2026FA"], description="The school’s own name for it.")]
+    season: Annotated[str | None, Meta(description="Of a term named like Fall 2026; null for any other name.")]
+    year: Annotated[int | None, Meta(description="The same.")]
     opens_at: Annotated[datetime, Meta(tz=True, description="From now on seats can be taken.")]
-    add_deadline: Annotated[datetime, Meta(tz=True, description="From now on no longer.")]
-    drop_deadline: Annotated[datetime, Meta(tz=True, description="What is dropped before leaves no trace.")]
-    withdraw_deadline: Annotated[datetime, Meta(tz=True, description="From now on nothing can be given back.")]
+    add_deadline: Annotated[datetime, Meta(tz=True, description=f"From now on no longer. {UNTIL}")]
+    drop_deadline: Annotated[datetime, Meta(tz=True, description=f"What is dropped before leaves no trace. {UNTIL}")]
+    withdraw_deadline: Annotated[datetime, Meta(tz=True, description=f"From now on nothing can be given back. {UNTIL}")]
     max_credits: float
     timezone: Annotated[str, Meta(description="The school’s clock.")]
 
@@ -89,7 +92,7 @@ class Term(Struct, frozen=True):
 
 
 class Course(Struct, frozen=True):
-    """A course of the catalog; `term` names the seasons in which it is taught."""
+    """A course of the catalog; `term` names the seasons or the terms in which it is taught."""
 
     courseID: str
     title: str

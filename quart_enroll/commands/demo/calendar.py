@@ -42,8 +42,7 @@ def _term(half: int, today: date, opens: date | None, zone: ZoneInfo, max_credit
         opens = date(year + years, month, day)
         add = min(add, _friday(today - timedelta(weeks=1)))
     return Term(
-        season,
-        year,
+        f"{season} {year}",
         _moment(opens, MORNING, zone),
         _moment(add, EVENING, zone),
         _moment(drop, EVENING, zone),

@@ -42,7 +42,7 @@ class Rolls:
 
     def taken(self, user_id: int, before: Term) -> set[str]:
         """Return the courses that the student has had in earlier terms."""
-        earlier = [name for name, term in self.terms.items() if term.order < before.order]
+        earlier = [name for name, term in self.terms.items() if term.comes_before(before)]
         return {one.courseID for name in earlier for one in self.held[user_id, name] if one.status == "enrolled"}
 
     def is_full(self, section: Section) -> bool:

@@ -1,0 +1,41 @@
+"""What the forms of a school's own templates mean, which were written for the Flask site."""
+
+from dataclasses import replace
+from urllib.parse import unquote, urlsplit
+
+from quart import current_app, request
+from werkzeug.exceptions import HTTPException
+
+from quart_enroll.models import Wish
+from quart_enroll.services import terms
+from quart_enroll.services.catalog import Catalog
+
+MAX_TEXT = 100
+"""Characters of a term's name that a form may send, and an address too."""
+
+
+def meant(wish: Wish, offered: Catalog | None) -> Wish:
+    """Return the wish with the term of the page that its button is on, where the form itself names none.
+
+    A form without a term names none, nor does one that sends the course's own "Fall, Spring" along.
+    """
+    if wish.term:
+        course = offered.find(wish.courseID) if offered else None
+        is_own_text = course is not None and wish.term == course.term.strip()
+        if not offered or not is_own_text or len(terms.named(wish.term, offered.terms)) == 1:
+            return wish
+    return replace(wish, term=term_of_page())
+
+
+def term_of_page() -> str:
+    """Return the term that the page names from which the request comes; nothing where it is no term's page of ours."""
+    try:
+        page = urlsplit(request.headers.get("Referer", ""))
+        adapter = current_app.create_url_adapter(request)
+        if adapter is None or (page.scheme, page.netloc) != (request.scheme, request.host):
+            return ""
+        endpoint, values = adapter.match(unquote(page.path), method="GET")
+    except (ValueError, HTTPException):  # not an address at all, or one without a page
+        return ""
+    named = str(values.get("term", "")) if endpoint == "courses" else ""
+    return named if len(named) <= MAX_TEXT else ""
