@@ -15,6 +15,7 @@ from quart_enroll.services.live import Live
 from quart_enroll.services.memory import People
 from quart_enroll.services.passwords import Hasher
 from quart_enroll.services.resets import Links
+from quart_enroll.services.schema import SchemaCheck
 from quart_enroll.services.sessions import Lifetimes
 from quart_enroll.services.snapshot import Snapshot
 
@@ -34,6 +35,7 @@ class Open:
     snapshot: Snapshot
     live: Live
     people: People
+    schema: SchemaCheck
 
 
 def database() -> Database:
@@ -59,6 +61,11 @@ def live() -> Live:
 def people() -> People:
     """Return what this process remembers about people."""
     return _open().people
+
+
+def schema() -> SchemaCheck:
+    """Return what tells whether `upgrade-db` must run."""
+    return _open().schema
 
 
 def hasher() -> Hasher:
