@@ -20,6 +20,9 @@ from quart_enroll.mail import mail_from, public_url, smtp_url
 
 HERE = Path(__file__).parent
 
+DATABASE_NAME = "FLASK_Enrollment"
+"""The same as in quart_enroll/mongo.py, which must not be imported before asgi.py has set the driver's threads."""
+
 LEAST_SCRYPT_COST = 1024
 """Far below it, OpenSSL refuses to work within the memory that Werkzeug allows."""
 
@@ -64,10 +67,14 @@ def _mongo_uri(text: str) -> str:
     if not re.match(r"mongodb(\+srv)?://[^/?]", text):
         raise ValueError("must begin with mongodb:// or mongodb+srv:// and name a server")
     try:
-        parse_uri(text.replace("mongodb+srv://", "mongodb://", 1))  # the same shape, and no need to ask a name server
+        _parsed(text)
     except (InvalidURI, InvalidName, ValueError) as error:
         raise ValueError(f"is not right: {error}") from None
     return text
+
+
+def _parsed(uri: str) -> Mapping[str, Any]:
+    return parse_uri(uri.replace("mongodb+srv://", "mongodb://", 1))  # the same shape, and no need of a name server
 
 
 def _password_method(text: str) -> str:
@@ -140,6 +147,12 @@ class Config:
         _mongo_uri,
         default="",
         repr=False,  # it may hold a password
+    )
+    upgrade_mongo_uri: str = _setting(
+        "The same database for `upgrade-db`, by a user who may also change validators; MONGO_URI when empty.",
+        _mongo_uri,
+        default="",
+        repr=False,
     )
     port: int = _setting("The port where the site listens.", _number(int, 1, 65535), default=8000)
     web_concurrency: int = _setting(
@@ -255,6 +268,9 @@ class Config:
                     raise _error(setting.name, str(wrong)) from None
         if values.get("smtp_url") and not values.get("mail_from"):
             raise _error("mail_from", "must be set when SMTP_URL is")
+        uris = [values[name] for name in ("mongo_uri", "upgrade_mongo_uri") if name in values]
+        if len({_parsed(uri)["database"] or DATABASE_NAME for uri in uris}) > 1:
+            raise _error("upgrade_mongo_uri", "must lead to the database of MONGO_URI")
         if values.get("app_env") == "development":
             values.setdefault("proxies", 0)
             values["secret_key"] = values.get("secret_key") or _kept_secret_key(folder / ".secret-key")

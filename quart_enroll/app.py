@@ -50,6 +50,7 @@ from quart_enroll.services.notices import sending
 from quart_enroll.services.passwords import Hasher
 from quart_enroll.services.pulse import beat
 from quart_enroll.services.resets import Links
+from quart_enroll.services.schema import SchemaCheck
 from quart_enroll.services.sessions import REMEMBERED, Lifetimes
 from quart_enroll.services.slots import FOLDER, Slots
 from quart_enroll.services.snapshot import following
@@ -216,11 +217,11 @@ def create_app(
                 following(database, clock) as snapshot,
                 telling(database, snapshot) as live,
                 remembering(database, live.look_at) as people,
-                going_on(beat(hasher, snapshot, live)),
+                going_on(beat(hasher, snapshot, live), (schema := SchemaCheck(database)).check_at_start()),
                 sending(database, sender, clock, links),
             ):
                 app.extensions[EXTENSION] = Open(
-                    database, hasher, lifetimes, links, sender is not None, clock, snapshot, live, people
+                    database, hasher, lifetimes, links, sender is not None, clock, snapshot, live, people, schema
                 )
                 yield
                 await turnstile.finish()

@@ -17,6 +17,7 @@ from quart_enroll.services.memory import People
 from quart_enroll.services.passwords import Hasher
 from quart_enroll.services.rate_limiter import CHANGES, DOWNLOADS, RateLimiter
 from quart_enroll.services.resets import Links
+from quart_enroll.services.schema import SchemaCheck
 from quart_enroll.services.sessions import Lifetimes
 from quart_enroll.services.snapshot import Snapshot
 
@@ -36,6 +37,7 @@ class Open:
     snapshot: Snapshot
     live: Live
     people: People
+    schema: SchemaCheck
     change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGES))
     download_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *DOWNLOADS))
 
@@ -68,6 +70,11 @@ def live() -> Live:
 def people() -> People:
     """Return what this process remembers about people."""
     return _open().people
+
+
+def schema() -> SchemaCheck:
+    """Return what tells whether `upgrade-db` must run."""
+    return _open().schema
 
 
 def change_limiter() -> RateLimiter:

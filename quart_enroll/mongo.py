@@ -1,11 +1,12 @@
-"""The database client, indexes and validators; MongoDB's own words stay here, in transactions.py and repositories/."""
+"""The database client; MongoDB's own words stay here, in transactions.py and repositories/."""
 
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+import random
+import re
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 # Motor reads this once, when it is imported. asgi.py says it for the site, and this for whatever else imports it.
 os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
@@ -15,13 +16,13 @@ from motor.motor_asyncio import (  # the line above must come first
     AsyncIOMotorClientSession,
     AsyncIOMotorDatabase,
 )
-from pymongo import IndexModel
 from pymongo.errors import (
-    CollectionInvalid,
     ConnectionFailure,
     DuplicateKeyError,
     ExecutionTimeout,
     OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
     WTimeoutError,
 )
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
@@ -29,6 +30,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 Document: TypeAlias = dict[str, Any]
 Database: TypeAlias = AsyncIOMotorDatabase[Document]
 Session: TypeAlias = AsyncIOMotorClientSession
+Write = TypeVar("Write")
 
 DATABASE_NAME = "FLASK_Enrollment"
 """The database of the Flask site, when MONGO_URI names none."""
@@ -48,8 +50,21 @@ SLOW = 0.5
 WAITS_FOR_NEWS = "$cmd.aggregate"
 """The collection of what waits for news: to be slow is its business."""
 
-INDEX_CLASHES = (85, 86)
-"""MongoDB's codes for an index that is there under another name, or under this one with other options."""
+
+UNAUTHORIZED = 13
+"""MongoDB's code for a command that the user may not give."""
+
+WRONG_USER = (18, 8000)
+"""Codes for an unknown user or a wrong password; the second is Atlas's."""
+
+IN_THE_WAY = (24, 112)
+"""Codes for what another transaction has locked or written."""
+
+TOOK_TOO_LONG = (251, 290)
+"""Codes for a transaction that was ended because of its age."""
+
+
+TOO_SLOW = "The database took too long. It may be busy; run this again: what has happened stays as it is."
 
 
 class Unsettled(Exception):
@@ -61,15 +76,6 @@ AWAY = (ConnectionFailure, ExecutionTimeout, WTimeoutError, Unsettled)
 
 REFUSED = OperationFailure
 """What is raised when the database answers no: a wrong password, or something that it can't do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Indexes:
-    """Names of indexes: `made`, `impossible` while rows are the same in it, `clashing` with one there."""
-
-    made: list[str] = field(default_factory=list)
-    impossible: list[str] = field(default_factory=list)
-    clashing: list[str] = field(default_factory=list)
 
 
 logger = logging.getLogger(__name__)
@@ -138,6 +144,40 @@ async def open_database(uri: str, timeout: float, pool: int = POOL_SIZE, slow: f
         client.close()
 
 
+def explain(error: Exception, setting: str) -> str:
+    """Say in a sentence what came of an operation at the address in `setting`, to somebody at a command line."""
+    cause = error.__cause__ if isinstance(error, Unsettled) else error
+    code = cause.code if isinstance(cause, OperationFailure) else None
+    match cause:
+        case None:
+            return TOO_SLOW
+        case PyMongoError() if cause.has_error_label("UnknownTransactionCommitResult"):
+            return "The database did not confirm the change in time. Run this again: what has happened stays as it is."
+        case OperationFailure() if code in IN_THE_WAY:
+            return "Another transaction was in the way all the time. It ends within two minutes; then run this again."
+        case OperationFailure() if code in WRONG_USER:
+            return f"The database does not accept the user or the password of {setting}."
+        case OperationFailure() if code == UNAUTHORIZED:
+            return _missing_privilege(cause, setting)
+        case ServerSelectionTimeoutError():
+            return f"No server that takes writes can be reached. Is {setting} right, and may this machine connect?"
+        case PyMongoError() if cause.timeout or code in TOOK_TOO_LONG or isinstance(error, Unsettled):
+            return TOO_SLOW
+        case ConnectionFailure():
+            return "The connection to the database was lost. Run this again: what has happened stays as it is."
+    return f"The database refuses: {cause}"
+
+
+def _missing_privilege(error: OperationFailure, setting: str) -> str:
+    said = re.search(r"not authorized on (\S+) to execute command \{ (\w+)", str(error))
+    database, command = said.groups() if said else ("its database", "this")
+    role = "dbAdmin" if command == "collMod" else "readWrite"
+    return (
+        f"The user of {setting} may not do {command} on {database}, which takes the role {role} there: "
+        "docs/deploy.md says who needs which."
+    )
+
+
 async def ping(db: Database) -> None:
     """Ask the database for an answer; raise one of AWAY when none comes."""
     await db.command("ping")
@@ -148,45 +188,14 @@ async def is_replica_set(db: Database) -> bool:
     return "setName" in await db.command("hello")
 
 
-async def ensure_validator(db: Database, collection: str, schema: Mapping[str, Any]) -> bool:
-    """Make `collection` refuse documents that do not fit `schema`; return whether that was new.
+def shuffle(writes: Sequence[Write]) -> list[Write]:
+    """Return the writes of a large transaction in an order that is quick even when one like it was just aborted.
 
-    Documents that are there already and do not fit may stay and may be changed.
+    To check that a unique key is free, MongoDB skips the neighboring keys that the aborted transaction has written.
+    In ascending order each write skips all the keys after its own, and 20,000 rows can take longer than the minute
+    that a transaction may last; in random order there is nearly always a committed or own key next to it.
     """
-    options: dict[str, Any] = {"validator": {"$jsonSchema": dict(schema)}, "validationLevel": "moderate"}
-    try:
-        await db.create_collection(collection, **options)
-        return True
-    except CollectionInvalid:  # there is such a collection
-        stored = await db.command("listCollections", filter={"name": collection})
-        if stored["cursor"]["firstBatch"][0]["options"].get("validator") == options["validator"]:
-            return False
-        await db.command("collMod", collection, **options)
-        return True
-
-
-async def ensure_indexes(db: Database, collection: str, indexes: Sequence[IndexModel]) -> Indexes:
-    """Make the indexes that are missing, and tell which; one that is there under another name is as good.
-
-    A unique index can't be made while two documents have the same key.
-    """
-    present = set(await db[collection].index_information())
-    found = Indexes()
-    for index in indexes:
-        name = index.document["name"]
-        try:
-            await db[collection].create_indexes([index])
-        except DuplicateKeyError:
-            found.impossible.append(name)
-        except OperationFailure as error:
-            if error.code not in INDEX_CLASHES:
-                raise
-            if name in present:
-                found.clashing.append(name)
-        else:
-            if name not in present:
-                found.made.append(name)
-    return found
+    return random.sample(writes, len(writes))
 
 
 def duplicate_key(error: DuplicateKeyError) -> set[str]:

@@ -23,8 +23,17 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
 SUSPICIOUS = 0.1
 """Pauses from this long on come after so many tries that somebody may stand in the way for good."""
 
+SUSPICIOUS_SECONDS = 1.0
+"""The same for a transaction whose tries take long: after so much time another one may be in the way for good."""
+
 ABANDONED_AFTER = 1.5
 """Seconds without an operation, after which a transaction that stands in the way has nobody who goes on with it."""
+
+ABANDONED_ANYWAY_AFTER = 5.0
+"""The same for a transaction that may not be in the way: its process may be busy with what it has read."""
+
+LOOK_SECONDS = 0.5
+"""Seconds between two looks at other transactions while a command runs."""
 
 
 async def transaction(
@@ -82,7 +91,7 @@ class _Tries:
         self.began = time.monotonic()
         self.end = self.began + patience
         self.longest = FIRST_PAUSE
-        self.idle: dict[tuple[bytes, int, int], float] = {}
+        self.abandoned = _Abandoned(db, ABANDONED_AFTER)
 
     async def pause(self, error: PyMongoError) -> None:
         """Wait for the next try, a moment that differs from everybody else's; raise Unsettled when it is too late."""
@@ -91,22 +100,43 @@ class _Tries:
         if time.monotonic() > self.end:
             raise Unsettled from error
         measures.tried_again()
-        if self.longest > SUSPICIOUS:
-            await self._end_abandoned()
+        if self.longest > SUSPICIOUS or time.monotonic() - self.began > SUSPICIOUS_SECONDS:
+            await self.abandoned.end()
 
-    async def _end_abandoned(self) -> None:
-        """End transactions of this site that do nothing any more.
 
-        Their process was killed. MongoDB does not end them with the connection, but after 60 to 90 seconds; until
-        then nobody can write what they have written. Should the process be alive after all, it tries again.
-        """
+class _Abandoned:
+    """Transactions of this site that do nothing any more.
+
+    Their process was killed. MongoDB does not end them with the connection, but after 60 to 90 seconds; until
+    then nobody can write what they have written. Should the process be alive after all, it tries again.
+    """
+
+    def __init__(self, db: Database, after: float) -> None:
+        self.db = db
+        self.after = after
+        self.idle: dict[tuple[bytes, int, int], float] = {}
+
+    async def end(self) -> None:
+        """End those that have been seen idle for long enough, in this call and earlier ones."""
         try:
             now = time.monotonic()
             self.idle = {key: self.idle.get(key, now) async for key in _idle_transactions(self.db)}
-            if dead := {key[0] for key, since in self.idle.items() if now - since > ABANDONED_AFTER}:
+            if dead := {key[0] for key, since in self.idle.items() if now - since > self.after}:
                 await self.db.client.admin.command("killSessions", [{"id": one} for one in dead])
         except (OperationFailure, ConnectionFailure):
             return  # not allowed here, or the database is away: then time will do it
+
+
+async def end_abandoned(db: Database) -> None:
+    """End abandoned transactions until cancelled, for work outside a transaction.
+
+    A plain write waits inside MongoDB for a transaction that has written the same document, and so does a change of an
+    index or a validator. Neither returns an error after which to look for the cause.
+    """
+    abandoned = _Abandoned(db, ABANDONED_ANYWAY_AFTER)
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        await abandoned.end()
 
 
 async def _idle_transactions(db: Database) -> AsyncIterator[tuple[bytes, int, int]]:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from quart_enroll.models import Term
-from quart_enroll.mongo import Database, ensure_indexes, ensure_validator
+from quart_enroll.mongo import Database
 from quart_enroll.repositories import sections, terms, users
-from quart_enroll.services.upgrade import REPOSITORIES
+from quart_enroll.repositories.schema import ensure_indexes, ensure_validator
+from quart_enroll.services.schema import REPOSITORIES
 from tests.people import ADA, BOB, COURSES, HASH, RITA, SECTIONS
 
 built: set[str] = set()

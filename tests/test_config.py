@@ -46,6 +46,8 @@ def test_an_empty_value_is_an_absent_one(tmp_path: Path) -> None:
         ("MONGO_URI", "mongodb://127.0.0.1:x/"),
         ("MONGO_URI", "mongodb://rita:p@ss@db.example/"),
         ("MONGO_URI", "mongodb://db.example/bad name"),
+        ("UPGRADE_MONGO_URI", "db.example"),
+        ("UPGRADE_MONGO_URI", "mongodb://db.example/another_database"),
         ("PORT", "http"),
         ("PORT", "0"),
         ("PORT", "65536"),
@@ -90,6 +92,11 @@ def test_a_wrong_value_ends_the_start_with_the_sentence_of_its_setting(name: str
     sentence = Config.__dataclass_fields__[name.lower()].metadata["sentence"]
     assert str(error.value).startswith(f"{name} ")
     assert str(error.value).endswith(f"({sentence})")
+
+
+def test_upgrades_may_have_a_database_user_of_their_own(tmp_path: Path) -> None:
+    uri = "mongodb+srv://upgrade:password@school.example/FLASK_Enrollment"
+    assert Config.from_env({**PRODUCTION, "UPGRADE_MONGO_URI": uri}, tmp_path).upgrade_mongo_uri == uri
 
 
 def test_a_short_name_of_a_password_method_is_the_whole_one(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from quart import Quart
 from quart.cli import ScriptInfo
 
 from quart_enroll.commands.local_mongod import database_uri
-from quart_enroll.mongo import AWAY, REFUSED, Database, open_database
+from quart_enroll.mongo import AWAY, REFUSED, Database, explain, open_database
+from quart_enroll.services.background import going_on
 from quart_enroll.services.upgrade import Defaults
+from quart_enroll.transactions import end_abandoned
 
 T = TypeVar("T")
 
@@ -33,17 +35,25 @@ def defaults() -> Defaults:
     return Defaults(config["TIMEZONE"], int(limit) if limit.is_integer() else limit, config["SECTION_CAPACITY"])
 
 
-def in_database(work: Callable[[Database], Awaitable[T]]) -> T:
-    """Run `work` with the site's database and return its result; say it in a sentence when there is none."""
+def in_database(work: Callable[[Database], Awaitable[T]], setting: str = "MONGO_URI") -> T:
+    """Run `work` with the database at the address in `setting` and return its result; fail with a sentence.
 
-    async def opened(uri: str) -> T:
-        async with open_database(uri, PATIENCE) as db:
+    Where `setting` is empty, MONGO_URI is used.
+    """
+    config = the_app().config
+    setting = setting if config[setting] else "MONGO_URI"
+
+    async def opened(site_uri: str) -> T:
+        async with (
+            # As the site's own user: MongoDB lets users see and end their own transactions alone.
+            open_database(site_uri, PATIENCE) as site,
+            going_on(end_abandoned(site)),
+            open_database(config[setting] or site_uri, PATIENCE) as db,
+        ):
             return await work(db)
 
-    with database_uri(the_app().config["MONGO_URI"], PROJECT) as uri:
+    with database_uri(config["MONGO_URI"], PROJECT) as uri:
         try:
             return asyncio.run(opened(uri))
-        except AWAY as error:
-            raise click.ClickException("The database does not answer. Is MONGO_URI right?") from error
-        except REFUSED as error:
-            raise click.ClickException(f"The database refuses: {error}") from error
+        except (*AWAY, REFUSED) as error:
+            raise click.ClickException(explain(error, setting)) from error

@@ -15,7 +15,7 @@ def upgrade_db() -> None:
 
     Rows that can't be repaired without guessing are listed and left alone.
     """
-    report = in_database(_upgrade)
+    report = in_database(_upgrade, "UPGRADE_MONGO_URI")
     for sentence in report.changes:
         click.echo(sentence)
     if not report.changes:

@@ -3,7 +3,7 @@
 import asyncio
 
 from quart_enroll import mongo
-from quart_enroll.context import database
+from quart_enroll.context import database, schema
 
 READY_WITHIN = 2
 """Seconds that the database may take to answer."""
@@ -17,6 +17,10 @@ async def readyz() -> tuple[dict[str, str], int]:
     try:
         async with asyncio.timeout(READY_WITHIN):
             await mongo.ping(database())
+            if not await schema().is_ready():
+                return {"status": "the database lacks something: `upgrade-db` must run"}, 503
     except (TimeoutError, *mongo.AWAY):
         return {"status": "the database does not answer"}, 503
+    except mongo.REFUSED:
+        return {"status": "the database refuses"}, 503
     return {"status": "ready"}, 200

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import IndexModel, UpdateOne
 
 from quart_enroll.models import Course
-from quart_enroll.mongo import Database, Document, Session
+from quart_enroll.mongo import Database, Document, Session, shuffle
 
 INDEXES = [IndexModel("courseID", unique=True)]
 
@@ -58,7 +58,7 @@ async def is_empty(db: Database) -> bool:
 async def put_all(db: Database, courses: Sequence[Course], session: Session) -> tuple[int, int]:
     """Store each course under its courseID; return how many were added and how many changed."""
     writes = [UpdateOne({"courseID": course.courseID}, {"$set": to_row(course)}, upsert=True) for course in courses]
-    result = await db.course.bulk_write(writes, session=session)
+    result = await db.course.bulk_write(shuffle(writes), session=session)
     return result.upserted_count, result.modified_count
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import IndexModel, ReturnDocument, UpdateOne
 
 from quart_enroll.models import DAYS, MAX_TERM_NAME, Meeting, Section, SectionKey
-from quart_enroll.mongo import Database, Document, Session
+from quart_enroll.mongo import Database, Document, Session, shuffle
 
 INDEXES = [
     IndexModel([("term", 1), ("courseID", 1), ("section", 1)], unique=True),
@@ -160,7 +160,8 @@ async def put_all(db: Database, sections: Sequence[Section], session: Session | 
 
     Seats taken and waitlists stay as they are.
     """
-    result = await db.section.bulk_write([_put(section) for section in sections], session=session)
+    writes = [_put(section) for section in sections]
+    result = await db.section.bulk_write(shuffle(writes), session=session)
     return result.upserted_count, result.modified_count
 
 

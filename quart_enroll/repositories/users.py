@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from quart_enroll.errors import EmailTaken
 from quart_enroll.models import Credentials, User
-from quart_enroll.mongo import DUPLICATE_KEY, Database, Document, Session, duplicate_key
+from quart_enroll.mongo import DUPLICATE_KEY, Database, Document, Session, duplicate_key, shuffle
 
 ANY_CASE = Collation(locale="en", strength=2)
 """Compares e-mail addresses without regard to capitals."""
@@ -150,7 +150,7 @@ async def put_all(db: Database, new: Sequence[Credentials], changed: Sequence[Us
     writes: list[InsertOne[Document] | UpdateOne] = [
         UpdateOne({"user_id": user.user_id}, {"$set": to_row(user)}) for user in changed
     ]
-    writes += [InsertOne(to_row(one.user) | {"password": one.password}) for one in new]
+    writes += shuffle([InsertOne(to_row(one.user) | {"password": one.password}) for one in new])
     if writes:
         try:
             await db.user.bulk_write(writes, session=session)

@@ -7,13 +7,13 @@ from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import checking, waitlist
 from quart_enroll.repositories.checking import Books
 from quart_enroll.repositories.misfits import Misfit
-from quart_enroll.services import rings, seats
+from quart_enroll.services import rings, schema, seats
 from quart_enroll.services.books import Recount, spoken
 from quart_enroll.services.findings import findings
 from quart_enroll.transactions import transaction
 
-PATIENCE = 60.0
-"""Seconds that a repair may try again while students change what it repairs."""
+PATIENCE = 120.0
+"""Seconds that a repair may try again: longer than MongoDB by itself keeps a transaction whose process was killed."""
 
 SYSTEM = 0
 """The actor of what no person does."""
@@ -39,7 +39,10 @@ class Mended:
 
 
 async def check(db: Database, now: datetime) -> Findings:
-    """Count everything again, as it is at one moment; the site may go on meanwhile."""
+    """Count everything again, as it is at one moment; the site may go on meanwhile.
+
+    Indexes and validators are looked at too: without them, what agrees now may not agree for long.
+    """
 
     async def body(session: Session) -> tuple[Books, dict[str, list[Misfit]]]:
         return await checking.read(db, session), await checking.misfits(db, session)
@@ -47,7 +50,7 @@ async def check(db: Database, now: datetime) -> Findings:
     books, misfits = await transaction(db, body, PATIENCE)
     found = list(findings(books, misfits, now))
     return Findings(
-        disagreements=[finding.sentence for finding in found if finding.fault],
+        disagreements=[*await schema.problems(db), *(finding.sentence for finding in found if finding.fault)],
         notes=[finding.sentence for finding in found if not finding.fault],
         sections=len(books.sections),
         seats=len(books.seats),

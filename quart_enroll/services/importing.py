@@ -13,8 +13,8 @@ from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import users
 from quart_enroll.transactions import transaction
 
-PATIENCE = 60.0
-"""Seconds that an import may try again while students change what it changes."""
+PATIENCE = 120.0
+"""Seconds that an import may try again: longer than MongoDB by itself keeps a transaction whose process was killed."""
 
 
 class BadRows(Exception):

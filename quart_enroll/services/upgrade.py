@@ -3,56 +3,18 @@
 import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from quart_enroll.models import Section, SectionKey
-from quart_enroll.mongo import Database, ensure_indexes, ensure_validator
-from quart_enroll.repositories import (
-    alerts,
-    answers,
-    attempts,
-    courses,
-    enrollments,
-    events,
-    feeds,
-    flask_enrollments,
-    flask_era,
-    logins,
-    misfits,
-    notices,
-    plans,
-    schedules,
-    sections,
-    tokens,
-    users,
-    waitlist,
-)
+from quart_enroll.mongo import Database
+from quart_enroll.repositories import courses, flask_enrollments, flask_era, logins, misfits, users
+from quart_enroll.repositories import schema as stored_schema
 from quart_enroll.repositories import terms as stored_terms
-from quart_enroll.services import terms
+from quart_enroll.services import schema, terms
 from quart_enroll.services.catalog_files import DEFAULT_WAITLIST
 from quart_enroll.services.checking import PATIENCE, mend_counts
+from quart_enroll.services.schema import REPOSITORIES
 from quart_enroll.transactions import transaction
-
-REPOSITORIES: dict[str, Any] = {
-    "course": courses,
-    "user": users,
-    "enrollment": enrollments,
-    "login": logins,
-    "token": tokens,
-    "answer": answers,
-    "term": stored_terms,
-    "section": sections,
-    "schedule": schedules,
-    "waitlist": waitlist,
-    "event": events,
-    "notice": notices,
-    "attempt": attempts,
-    "plan": plans,
-    "alert": alerts,
-    "feed": feeds,
-}
-"""The modules with the indexes and the schema of each collection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +42,40 @@ async def upgrade(db: Database, now: datetime, defaults: Defaults) -> Report:
     guessing stays as it is. Stopped halfway, it goes on the next time.
     """
     report = Report()
+    await _begin(db, report)
     await _repair_courses(db, report)
     await _repair_users(db, report)
     if number := await logins.end_unusable(db):
         report.changes.append(f"login: {_count(number, 'sign-in')} of an earlier version ended")
     if number := await flask_enrollments.fold(db):
         report.changes.append(f"enrollment: {_count(number, 'row')} folded into an older one")
-    for collection in REPOSITORIES:
-        await _make_indexes(db, collection, report)
+    await _make_indexes(db, report)
     report.changes.extend(await make_terms(db, now, defaults))
     # After the indexes: the unique one decides which rows are for a seat that the student has already.
     await _place_enrollments(db, now, report)
     report.changes.extend(await make_sections(db, now, defaults))
     await _count_again(db, report)
     for collection, repository in REPOSITORIES.items():
-        if await ensure_validator(db, collection, repository.SCHEMA):
+        if await stored_schema.ensure_validator(db, collection, repository.SCHEMA):
             report.changes.append(f"{collection}: rows are checked from now on")
     for term, timezone in (await stored_terms.unknown_timezones(db)).items():
         report.left_alone.append(f"term: the timezone “{timezone}” of {term} is unknown; {term} is told in UTC")
     if await users.raise_counter(db):
         report.changes.append("counter: new users are numbered from the highest user_id on")
     return report
+
+
+async def _begin(db: Database, report: Report) -> None:
+    """Make the collections that are missing, or change nothing where the user of the database may not do the rest."""
+    existing = await stored_schema.stored_options(db)
+    for collection, repository in REPOSITORIES.items():
+        if existing.get(collection) not in (None, stored_schema.wanted_options(repository.SCHEMA)):
+            await stored_schema.assert_may_change_validators(db, collection)
+    await stored_schema.note_version(db, schema.version())
+    for collection, repository in REPOSITORIES.items():
+        if collection not in existing:
+            await stored_schema.create_collection(db, collection, repository.SCHEMA)
+            report.changes.append(f"{collection}: rows are checked from now on")
 
 
 async def make_terms(db: Database, now: datetime, defaults: Defaults) -> list[str]:
@@ -169,16 +144,21 @@ async def _list_misfits(db: Database, collection: str, report: Report) -> None:
     report.left_alone.extend(f"{collection}: {misfit}" for misfit in found)
 
 
-async def _make_indexes(db: Database, collection: str, report: Report) -> None:
-    indexes = await ensure_indexes(db, collection, REPOSITORIES[collection].INDEXES)
-    report.changes.extend(f"{collection}: the index {name} is made" for name in indexes.made)
-    report.left_alone.extend(
-        f"{collection}: the index {name} must wait until no two rows have the same value" for name in indexes.impossible
-    )
-    report.failures.extend(
-        f"{collection}: there is an index {name} with other options; drop it, then run this again"
-        for name in indexes.clashing
-    )
+async def _make_indexes(db: Database, report: Report) -> None:
+    impossible = []
+    for collection, repository in REPOSITORIES.items():
+        indexes = await stored_schema.ensure_indexes(db, collection, repository.INDEXES)
+        report.changes.extend(f"{collection}: the index {name} is made" for name in indexes.made)
+        report.left_alone.extend(
+            f"{collection}: the index {name} must wait until no two rows have the same value"
+            for name in indexes.impossible
+        )
+        report.failures.extend(
+            f"{collection}: there is an index {name} with other options; drop it, then run this again"
+            for name in indexes.clashing
+        )
+        impossible += [f"{collection}.{name}" for name in indexes.impossible]
+    await stored_schema.note_impossible(db, impossible)
 
 
 async def _place_enrollments(db: Database, now: datetime, report: Report) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from quart_enroll.models import Course, Section, Term
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import sections, terms
-from quart_enroll.services.upgrade import REPOSITORIES
+from quart_enroll.services.schema import REPOSITORIES
 from tests.school import build
 
 FALL = "Fall 2026"

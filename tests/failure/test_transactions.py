@@ -1,6 +1,7 @@
 """One transaction whose process, connection or commit is lost."""
 
 import asyncio
+import json
 import subprocess
 import sys
 import time
@@ -10,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 
+from quart_enroll import transactions
+from quart_enroll.app import create_app
 from quart_enroll.errors import AlreadyEnrolled
 from quart_enroll.models import Wish
 from quart_enroll.mongo import AWAY, Database, open_database
 from quart_enroll.services import boarding, turnstile
 from quart_enroll.services.enrollment import enroll
 from tests.failure.school import FALL, disagreements, open_school, read_all
+from tests.local import PROJECT, environment
+from tests.people import PASSWORD, config
 from tests.replica_set import ReplicaSet, replica_set
 
 WISH = Wish("C01", FALL)
@@ -41,6 +47,38 @@ async def main():
 asyncio.run(main())
 """
 
+IMPORTS_AND_WAITS = """
+import asyncio, sys
+from quart_enroll.commands import importing
+from quart_enroll.repositories import alerts
+
+async def wait(*_):
+    print("has written all rows", flush=True)
+    await asyncio.Event().wait()
+
+alerts.sections = wait  # read last, after the rows are written
+from quart.cli import main
+sys.argv = ["quart", "--app", "asgi", "import", "section", sys.argv[1]]
+main()
+"""
+
+MAKES_A_USER_AND_WAITS = """
+import asyncio, sys
+from quart_enroll.mongo import open_database
+from quart_enroll.transactions import transaction
+
+async def main():
+    async with open_database(sys.argv[1], 20) as db:
+        async def body(session):
+            await db.user.insert_one({"user_id": 1, "email": "lee@school.example", "first_name": "Lee",
+                "last_name": "Ray", "password": "x", "role": "student"}, session=session)
+            print("has it", flush=True)
+            await asyncio.Event().wait()
+        await transaction(db, body)
+
+asyncio.run(main())
+"""
+
 
 @pytest.fixture(scope="module")
 def single(quick_folder: Path) -> Iterator[ReplicaSet]:
@@ -55,6 +93,32 @@ async def db(single: ReplicaSet) -> AsyncIterator[Database]:
         await open_school(db, ["C01"], capacity=5, waitlist_capacity=0)
         yield db
         await fail_commits(db, "off")
+
+
+@pytest.fixture
+async def nothing_ends_by_itself(db: Database) -> AsyncIterator[None]:
+    """Let MongoDB keep a transaction whose process was killed for longer than any command waits."""
+    set_limit = db.client.admin.command
+    before = await set_limit("setParameter", 1, transactionLifetimeLimitSeconds=600)
+    yield
+    await set_limit("setParameter", 1, transactionLifetimeLimitSeconds=before["was"])
+
+
+async def run(single: ReplicaSet, *words: str, typed: str | None = None) -> Result:
+    """Run a command of the site."""
+    runner = create_app(config(mongo_uri=single.uri)).test_cli_runner()
+    return await asyncio.to_thread(runner.invoke, args=words, input=typed)
+
+
+async def kill_in_its_transaction(program: str, *given: str, **settings: str) -> None:
+    """Run `program` until it says that it has written, and kill it."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, *given, stdout=subprocess.PIPE, cwd=PROJECT, env=environment(**settings)
+    )
+    assert process.stdout is not None
+    assert (await process.stdout.readline()).startswith(b"has ")
+    process.kill()
+    await process.wait()
 
 
 async def fail_commits(db: Database, mode: Any, **how: Any) -> None:
@@ -72,17 +136,36 @@ async def assert_seated(db: Database, *students: int) -> None:
 
 async def test_what_a_killed_process_held_is_free_in_seconds(db: Database, single: ReplicaSet) -> None:
     """MongoDB by itself keeps such a transaction for 60 to 90 seconds."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", TAKES_A_SEAT_AND_WAITS, single.uri, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    assert await process.stdout.readline() == b"has it\n"
-    process.kill()
-    await process.wait()
+    await kill_in_its_transaction(TAKES_A_SEAT_AND_WAITS, single.uri)
     began = time.monotonic()
     await enroll(db, ONE, WISH, datetime.now(UTC))
     assert 0.5 < time.monotonic() - began < 10
     await assert_seated(db, ONE)
+
+
+@pytest.mark.usefixtures("nothing_ends_by_itself")
+async def test_an_import_that_was_killed_can_be_run_again_at_once(
+    db: Database, single: ReplicaSet, tmp_path: Path
+) -> None:
+    file = tmp_path / "sections.json"
+    rows = [{"term": FALL, "courseID": "C01", "section": f"{number:03}", "capacity": 5} for number in range(300)]
+    file.write_text(json.dumps(rows))
+    await kill_in_its_transaction(IMPORTS_AND_WAITS, str(file), MONGO_URI=single.uri)
+    assert await db.section.count_documents({}) == 1
+    again = await run(single, "import", "section", str(file))
+    assert (again.exit_code, again.output) == (0, "section: 300 added, 0 changed, 0 unchanged.\n")
+
+
+@pytest.mark.usefixtures("nothing_ends_by_itself")
+async def test_a_command_whose_only_write_waits_for_a_killed_process_goes_on(
+    db: Database, single: ReplicaSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kill_in_its_transaction(MAKES_A_USER_AND_WAITS, single.uri)
+    monkeypatch.setattr(transactions, "ABANDONED_ANYWAY_AFTER", 1.0)
+    words = ["--email", "lee@school.example", "--first-name", "Lee", "--last-name", "Ray"]
+    made = await run(single, "create-user", *words, typed=f"{PASSWORD}\n{PASSWORD}\n")
+    assert made.exit_code == 0, made.output
+    assert await db.user.count_documents({}) == 1
 
 
 @pytest.mark.parametrize("how", [{"closeConnection": True}, {"errorCode": 189}])

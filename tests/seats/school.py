@@ -9,7 +9,7 @@ from quart_enroll.models import Course, Meeting, Section, SectionKey, Term
 from quart_enroll.mongo import Database, Document, Session
 from quart_enroll.repositories import courses, sections, terms, waitlist
 from quart_enroll.services import rings, seats
-from quart_enroll.services.upgrade import REPOSITORIES
+from quart_enroll.services.schema import REPOSITORIES
 from quart_enroll.transactions import transaction
 from tests.model import OK, Place, School, Seat
 from tests.school import build

@@ -13,7 +13,7 @@ from quart_enroll.language import Sentence
 from quart_enroll.mail import Postponed, SmtpSender, Undeliverable
 from quart_enroll.models import Notice, Wish
 from quart_enroll.mongo import Database, Session
-from quart_enroll.repositories import leases, notices, sections, terms
+from quart_enroll.repositories import leases, notices, schema, sections, terms
 from quart_enroll.services import enrollment, waitlist
 from quart_enroll.services import notices as service
 from quart_enroll.services.notices import FIRST_WAIT, FRESH, LEASE, LEASE_TIME, LONGEST_WAIT, TRIES, drain_once, sending
@@ -50,8 +50,8 @@ async def db(uri: str) -> AsyncIterator[Database]:
     async with mongo.open_database(uri, 20) as db:
         for name in await db.list_collection_names():
             await db[name].delete_many({})
-        await mongo.ensure_validator(db, "notice", notices.SCHEMA)
-        await mongo.ensure_indexes(db, "notice", notices.INDEXES)
+        await schema.ensure_validator(db, "notice", notices.SCHEMA)
+        await schema.ensure_indexes(db, "notice", notices.INDEXES)
         await db.user.insert_many([asdict(ADA), asdict(BOB)])
         yield db
 

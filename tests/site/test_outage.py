@@ -71,6 +71,8 @@ async def test_a_site_that_starts_without_its_database_is_well_when_that_comes(
     assert (await browser.get("/readyz")).status_code == 503
     assert (await browser.get("/login")).status_code == 200
     with local_mongod(folder):
+        async with open_database(uri, 10) as db:
+            await upgrade(db, datetime.now(UTC), Defaults())
         assert (await browser.get("/courses/")).status_code == 200
         assert (await browser.get("/readyz")).status_code == 200
 

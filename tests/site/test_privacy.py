@@ -14,7 +14,7 @@ from quart_enroll.models import Notice, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import enrollments, notices, personal, users
 from quart_enroll.services import accounts, checking, enrollment, waitlist
-from quart_enroll.services.upgrade import REPOSITORIES
+from quart_enroll.services.schema import REPOSITORIES
 from tests.people import ADA, BOB, FALL, FALL_MORNING, PASSWORD, RITA, Browser, Clock, registration, seats_taken, text
 from tests.seats.sound import assert_sound
 

@@ -1,0 +1,136 @@
+"""The indexes and validators that this version needs: what is lacking, in sentences, and whether the site is ready."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any
+
+from quart_enroll.mongo import AWAY, REFUSED, Database
+from quart_enroll.repositories import (
+    alerts,
+    answers,
+    attempts,
+    courses,
+    enrollments,
+    events,
+    feeds,
+    logins,
+    notices,
+    plans,
+    schedules,
+    sections,
+    terms,
+    tokens,
+    users,
+    waitlist,
+)
+from quart_enroll.repositories import schema as stored
+from quart_enroll.repositories.schema import Difference, Index, Upgrades
+
+REPOSITORIES: dict[str, Any] = {
+    "course": courses,
+    "user": users,
+    "enrollment": enrollments,
+    "login": logins,
+    "token": tokens,
+    "answer": answers,
+    "term": terms,
+    "section": sections,
+    "schedule": schedules,
+    "waitlist": waitlist,
+    "event": events,
+    "notice": notices,
+    "attempt": attempts,
+    "plan": plans,
+    "alert": alerts,
+    "feed": feeds,
+}
+"""The modules with the indexes and the schema of each collection."""
+
+RECHECK_SECONDS = 10.0
+"""Seconds that an answer about the schema counts: a probe may ask as often as it likes."""
+
+logger = logging.getLogger(__name__)
+
+
+def version() -> str:
+    """Return a fingerprint of all indexes and validators that this version needs."""
+    wanted = {
+        name: ([index.document for index in repository.INDEXES], repository.SCHEMA)
+        for name, repository in REPOSITORIES.items()
+    }
+    return sha256(json.dumps(wanted, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+async def problems(db: Database) -> list[str]:
+    """Name each index and validator that is missing or differs, in a sentence that says what follows from it."""
+    found = await stored.differences(db, REPOSITORIES)
+    return [_sentence(one) for one in _relevant(found, await stored.read_upgrades(db))]
+
+
+class SchemaCheck:
+    """Tells whether the database has what this version needs, and writes in the log what it lacks."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._lock = asyncio.Lock()
+        self._checked_at = -RECHECK_SECONDS
+        self._ready = True
+
+    async def check_at_start(self) -> None:
+        """Check once, so that the log says what is lacking even without a probe; ignore a database that is away."""
+        with suppress(*AWAY, REFUSED):
+            await self.is_ready()
+
+    async def is_ready(self) -> bool:
+        """Return whether every index and validator is there, as of at most RECHECK_SECONDS ago.
+
+        What a newer version has added or changed doesn't count: processes of the previous one serve until they are
+        replaced. Neither do indexes that `upgrade-db` couldn't make because of existing rows: another run won't help.
+        """
+        async with self._lock:
+            if time.monotonic() - self._checked_at >= RECHECK_SECONDS:
+                await self._check()
+                self._checked_at = time.monotonic()
+            return self._ready
+
+    async def _check(self) -> None:
+        found = await stored.differences(self._db, REPOSITORIES)
+        if found:
+            upgrades = await stored.read_upgrades(self._db)
+            found = [one for one in _relevant(found, upgrades) if _name(one) not in upgrades.impossible]
+        if found and self._ready:
+            logger.error("upgrade-db must run", extra={"lacking": " ".join(map(_name, found))})
+        self._ready = not found
+
+
+def _relevant(found: Sequence[Difference], upgrades: Upgrades) -> list[Difference]:
+    """Leave out validators that another version has changed since this one's `upgrade-db` ran."""
+    superseded = version() in upgrades.versions[:-1]
+    return [one for one in found if not (superseded and one.index is None and one.differs)]
+
+
+def _name(difference: Difference) -> str:
+    return f"{difference.collection}.{difference.index.name if difference.index else 'validator'}"
+
+
+def _sentence(difference: Difference) -> str:
+    index, differs = difference.index, difference.differs
+    if index is None and differs:
+        return f"{difference.collection}: the validator is not the one of this version. `upgrade-db` changes it."
+    if index is None:
+        return f"{difference.collection}: no validator checks what is stored. `upgrade-db` makes one."
+    state = "has other options" if differs else "is missing"
+    remedy = "Drop it, then `upgrade-db` makes it again." if differs else "`upgrade-db` makes it again."
+    return f"{difference.collection}: the index {index.name} {state}, so {_consequence(index)}. {remedy}"
+
+
+def _consequence(index: Index) -> str:
+    keys = " and ".join(filter(None, [", ".join(index.keys[:-1]), index.keys[-1]]))
+    if index.unique:
+        return f"two rows can have the same {keys}"
+    return "rows stay when their time is over" if index.expires else f"queries by {keys} read every row"
