@@ -9,6 +9,8 @@ from werkzeug.routing import RequestRedirect
 
 from quart_enroll import auth, prepared, proxies, reader, watch
 from quart_enroll.asked import Asked, asked
+from quart_enroll.context import change_limiter
+from quart_enroll.errors import TooManyChanges
 from quart_enroll.forms.base import SAFE, has_token, is_of_another, is_part_for_another
 from quart_enroll.forms.proof import comes_from_this_site
 from quart_enroll.pages import errors, notices
@@ -29,6 +31,7 @@ async def arrive() -> ResponseReturnValue | None:
         await _refuse_forged(request)
         if not auth.needs_no_proof() and await is_of_another():
             return await errors.of_another()
+        _limit_changes(request)
     await notices.show(request)
     return None
 
@@ -39,6 +42,16 @@ def _by_path(request: Asked) -> Response | None:
     if isinstance(wrong, RequestRedirect):
         return redirect(urlunsplit(("", "", *urlsplit(wrong.new_url)[2:])), wrong.code)
     return None
+
+
+def _limit_changes(request: Asked) -> None:
+    """Raise TooManyChanges when the account has used up its rate of changes; after the proof, so that no foreign page
+    can use it up."""
+    user = auth.user()
+    if user is None or request.endpoint in auth.ENDS_ACCESS:
+        return
+    if wait := change_limiter().take(user.user_id):
+        raise TooManyChanges(wait)
 
 
 async def _refuse_forged(request: Asked) -> None:

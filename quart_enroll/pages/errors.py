@@ -21,6 +21,7 @@ from quart_enroll.errors import (
     PleaseWait,
     ReadOnlyToken,
     Refused,
+    TooManyChanges,
     UnknownCourse,
     UnknownTerm,
     WrongCredentials,
@@ -63,6 +64,7 @@ STATUS: dict[type[Refused], int] = {
     UnknownCourse: 404,
     WrongFields: 422,
     KeyReused: 422,
+    TooManyChanges: 429,
 }
 """The status of a refusal, where it is not 409."""
 
@@ -142,7 +144,7 @@ async def refused(error: Refused) -> Response:
         more["errors"] = [problems.WrongField(name, sentence) for name, sentence in error.fields.items()]
     if isinstance(error, CorequisitesWouldGo):
         more["courses"] = error.courses
-    retry_after = error.retry_after if isinstance(error, InProgress) else None
+    retry_after = error.retry_after if isinstance(error, (InProgress, TooManyChanges)) else None
     status = STATUS.get(type(error), 409)
     return await _answer(status, error.code, error.sentence, retry_after=retry_after, more=more)
 
