@@ -9,11 +9,12 @@ from werkzeug.routing import RequestRedirect
 
 from quart_enroll import auth, prepared, proxies, reader, watch
 from quart_enroll.asked import Asked, asked
-from quart_enroll.context import change_limiter
-from quart_enroll.errors import TooManyChanges
 from quart_enroll.forms.base import SAFE, has_token, is_of_another, is_part_for_another
 from quart_enroll.forms.proof import comes_from_this_site
 from quart_enroll.pages import errors, notices
+
+MAX_TARGET_LENGTH = 8000
+"""Characters of a path and its query, which pages, cookies and the log may repeat; RFC 9110 asks for as many."""
 
 
 async def arrive() -> ResponseReturnValue | None:
@@ -22,6 +23,8 @@ async def arrive() -> ResponseReturnValue | None:
     # A number leads from a visitor's error page to the log; the router's if it has given one.
     watch.begin(prepared.request_number(request.sent.get("x-request-id", "")))
     reader.speak_to(None)
+    if len(request.path) + len(request.query_string) > MAX_TARGET_LENGTH:
+        abort(414)
     if elsewhere := _by_path(request) or proxies.insist_on_https(request):
         return elsewhere
     await auth.identify(request)
@@ -31,7 +34,6 @@ async def arrive() -> ResponseReturnValue | None:
         await _refuse_forged(request)
         if not auth.needs_no_proof() and await is_of_another():
             return await errors.of_another()
-        _limit_changes(request)
     await notices.show(request)
     return None
 
@@ -42,16 +44,6 @@ def _by_path(request: Asked) -> Response | None:
     if isinstance(wrong, RequestRedirect):
         return redirect(urlunsplit(("", "", *urlsplit(wrong.new_url)[2:])), wrong.code)
     return None
-
-
-def _limit_changes(request: Asked) -> None:
-    """Raise TooManyChanges when the account has used up its rate of changes; after the proof, so that no foreign page
-    can use it up."""
-    user = auth.user()
-    if user is None or request.endpoint in auth.ENDS_ACCESS:
-        return
-    if wait := change_limiter().take(user.user_id):
-        raise TooManyChanges(wait)
 
 
 async def _refuse_forged(request: Asked) -> None:

@@ -21,7 +21,6 @@ from quart_enroll.errors import (
     PleaseWait,
     ReadOnlyToken,
     Refused,
-    TooManyChanges,
     UnknownCourse,
     UnknownTerm,
     WrongCredentials,
@@ -64,11 +63,10 @@ STATUS: dict[type[Refused], int] = {
     UnknownCourse: 404,
     WrongFields: 422,
     KeyReused: 422,
-    TooManyChanges: 429,
 }
 """The status of a refusal, where it is not 409."""
 
-CODES = {413: "content_too_large", 422: "unprocessable_content"}
+CODES = {413: "content_too_large", 414: "uri_too_long", 422: "unprocessable_content"}
 """Codes that Python names differently from one version to the next."""
 
 PURPOSES = {
@@ -144,7 +142,7 @@ async def refused(error: Refused) -> Response:
         more["errors"] = [problems.WrongField(name, sentence) for name, sentence in error.fields.items()]
     if isinstance(error, CorequisitesWouldGo):
         more["courses"] = error.courses
-    retry_after = error.retry_after if isinstance(error, (InProgress, TooManyChanges)) else None
+    retry_after = error.retry_after if isinstance(error, InProgress) else None
     status = STATUS.get(type(error), 409)
     return await _answer(status, error.code, error.sentence, retry_after=retry_after, more=more)
 
