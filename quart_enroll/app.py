@@ -8,13 +8,15 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from quart import Quart, g, has_request_context, request
 from quart.ctx import RequestContext
 from quart.typing import ResponseReturnValue, ResponseTypes
+from quart.wrappers import BaseRequestWebsocket
 from quart_auth import Unauthorized
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
+from werkzeug.routing import MapAdapter
 
 from quart_enroll import (
     assets,
@@ -35,6 +37,7 @@ from quart_enroll import (
 from quart_enroll.api.v1 import cors, document
 from quart_enroll.arrival import arrive
 from quart_enroll.asked import Asked
+from quart_enroll.caches import ByteCache, size_of_entry
 from quart_enroll.connection import Connection
 from quart_enroll.context import EXTENSION, Open
 from quart_enroll.cookies import Sessions
@@ -67,9 +70,6 @@ IN_THE_QUEUE = 0.5
 NOT_THE_SAME = {"_external", "_scheme", "_method"}
 """What makes an address depend on the request that asks for it."""
 
-MOST_ADDRESSES, LONGEST_ADDRESS = 20_000, 200
-"""Addresses that a process keeps, and their characters at most: visitors may make up any."""
-
 LONGEST_CHANGE = 25
 """Seconds after which a change is answered, whatever comes of it: Heroku's router gives up after 30."""
 
@@ -84,7 +84,7 @@ class Enroll(Quart):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._addresses: dict[Any, str] = {}
+        self._addresses: ByteCache[Any, str] = ByteCache("addresses", size_of_entry)
         self.answers = prepared.Prepared()
         self.reloads = reloads.Reloads()
         self._knows_the_stop = False
@@ -95,6 +95,7 @@ class Enroll(Quart):
             case "http":
                 self._wait_for_stop(send)
                 began = monotonic()
+                scope = self._readable(scope)
                 if answer := self._prepared(scope):
                     status = await prepared.send(answer, scope, send)
                     watch.count(self, "prepared", scope["method"], status, monotonic() - began)
@@ -107,6 +108,23 @@ class Enroll(Quart):
                 await send({"type": "websocket.close"})
             case _:
                 await super().asgi_app(scope, receive, send)
+
+    def _readable(self, scope: Any) -> Any:
+        """Return the scope with a path of this site that is text, and without parameters that its view does not read.
+
+        A client may name the site in front of the path, or send "*", or what is no text. A school's own templates may
+        show whatever was sent.
+        """
+        path, query = scope["path"], scope["query_string"]
+        if not path.startswith("/"):
+            path = "/" + (path.partition("://")[2].partition("/")[2] if "://" in path else path)
+        if not path.isascii():
+            path = path.encode("utf-8", "replace").decode()
+        if query and scope["method"] in ("GET", "HEAD") and not self.config["TEMPLATE_OVERRIDES"]:
+            query = routes.read_query(path, query)
+        if path is scope["path"] and query is scope["query_string"]:
+            return scope
+        return {**scope, "path": path, "query_string": query}
 
     def _wait_for_stop(self, send: Any) -> None:
         """Let open pages go as soon as the server is told to stop; the first request leads to who knows."""
@@ -140,12 +158,19 @@ class Enroll(Quart):
                 return address
         except TypeError:  # a list of values is no key
             return super().url_for(endpoint, **values)
-        if len(self._addresses) >= MOST_ADDRESSES:
-            self._addresses.clear()
-        address = super().url_for(endpoint, **values)
-        if len(address) <= LONGEST_ADDRESS:
-            self._addresses[key] = address
+        address = self._addresses[key] = super().url_for(endpoint, **values)
         return address
+
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """Return what finds the view of a request, whatever its header Host says, which may be no name of a host."""
+        try:
+            return super().create_url_adapter(request)
+        except BadHost:
+            request = cast(BaseRequestWebsocket, request)
+            query = request.query_string.decode("latin-1")
+            return self.url_map.bind(
+                "localhost", request.root_path, None, request.scheme, request.method, request.path, query
+            )
 
     @lru_cache(1000)  # noqa: B019  # there is one application, and few functions to be asked about
     def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,6 +15,9 @@ from quart_enroll.forms.base import SAFE, has_token, is_of_another, is_part_for_
 from quart_enroll.forms.proof import comes_from_this_site
 from quart_enroll.pages import errors, notices
 
+MAX_TARGET_LENGTH = 8000
+"""Characters of a path and its query, which pages, cookies and the log may repeat; RFC 9110 asks for as many."""
+
 
 async def arrive() -> ResponseReturnValue | None:
     """Let the request in: numbered, in the reader's language, from somebody who is known and has a proof."""
@@ -22,6 +25,8 @@ async def arrive() -> ResponseReturnValue | None:
     # A number leads from a visitor's error page to the log; the router's if it has given one.
     watch.begin(prepared.request_number(request.sent.get("x-request-id", "")))
     reader.speak_to(None)
+    if len(request.path) + len(request.query_string) > MAX_TARGET_LENGTH:
+        abort(414)
     if elsewhere := _by_path(request) or proxies.insist_on_https(request):
         return elsewhere
     await auth.identify(request)

@@ -5,15 +5,27 @@ time. Both are nothing for a view, and a third of a page for what every request 
 """
 
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
-from typing import cast
+from functools import cached_property
+from typing import Any, cast
+from urllib.parse import quote
 
 from quart import Request, request
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.http import parse_cookie
 
-MOST, LONGEST = 5000, 1000
-"""Headers with cookies that a process knows again, and their characters at most: the site's own have some 400."""
+from quart_enroll.caches import cached, size_of
+
+LONGEST = 1000
+"""Characters of a header with cookies that a process knows again at most: the site's own have some 400."""
+
+PATH_CHARACTERS = "/:@!$&'()*+,;="
+"""What stands for itself in a path, besides letters and digits."""
+
+QUERY_CHARACTERS = PATH_CHARACTERS + "?%"
+"""The same in a query, which comes encoded."""
+
+COOKIE_BYTES = 400
+"""What a single cookie takes in memory besides its characters: a name, a value, a list."""
 
 
 class Asked(Request):
@@ -29,6 +41,13 @@ class Asked(Request):
     def cookies(self) -> ImmutableMultiDict[str, str]:
         text = ";".join(self.headers.getlist("Cookie")) if "cookie" in self.sent else ""
         return _known(text) if len(text) <= LONGEST else _read(text)
+
+    @property
+    def full_path(self) -> str:
+        """The path and the query as a link has them: encoded, and so without line breaks and whatever else a browser,
+        or the header of an answer, would take for something else."""
+        path = quote(self.path, safe=PATH_CHARACTERS)
+        return f"{path}?{quote(self.query_string, safe=QUERY_CHARACTERS)}"
 
     def cookie(self, name: str) -> str:
         """Return the cookie, or nothing."""
@@ -48,4 +67,8 @@ def _read(text: str) -> ImmutableMultiDict[str, str]:
         return ImmutableMultiDict()
 
 
-_known = lru_cache(MOST)(_read)
+def _size(key: tuple[str], cookies: ImmutableMultiDict[str, str]) -> int:
+    return 2 * size_of(key) + COOKIE_BYTES * (1 + len(cookies) + key[0].count(";"))
+
+
+_known: Any = cached("cookie headers", _size)(_read)

@@ -2,7 +2,6 @@
 
 import time
 from copy import deepcopy
-from functools import lru_cache
 from typing import Any, cast
 
 from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
@@ -12,17 +11,15 @@ from quart.wrappers import BaseRequestWebsocket
 from quart_auth import AuthUser, QuartAuth
 
 from quart_enroll.asked import Asked, asked
-
-MOST = 5000
-"""Cookies of each kind that a process knows again."""
+from quart_enroll.caches import cached, size_of
 
 
 class Signed:
-    """Reads what a serializer has signed."""
+    """Reads what a serializer has signed, and keeps it in the cache of that name."""
 
-    def __init__(self, serializer: URLSafeTimedSerializer) -> None:
+    def __init__(self, serializer: URLSafeTimedSerializer, cache: str) -> None:
         self._serializer = serializer
-        self._known = lru_cache(MOST)(self._unsign)
+        self._known = cached(cache, _size)(self._unsign)
 
     def read(self, text: str, max_age: float) -> Any:
         """Return what was signed, a new copy each time; None when nobody here did so, or longer ago than `max_age`."""
@@ -40,6 +37,11 @@ class Signed:
         return self._serializer.load_payload(payload), signed_at.timestamp()
 
 
+def _size(key: tuple[str], _: Any) -> int:
+    """Estimate the bytes of a cookie with what it says, which is at most a few times as long."""
+    return size_of(key) + 8 * len(key[0])
+
+
 class Sessions(SecureCookieSessionInterface):
     """Quart's own session in a cookie."""
 
@@ -47,7 +49,7 @@ class Sessions(SecureCookieSessionInterface):
         serializer = self.get_signing_serializer(app)
         if serializer is None:
             raise RuntimeError("Without a SECRET_KEY there are no sessions.")
-        self._signed = Signed(serializer)
+        self._signed = Signed(serializer, "session cookies")
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> SecureCookieSession:
         cookie = cast(Asked, request).cookie(self.get_cookie_name(app))
@@ -65,7 +67,7 @@ class SignIns(QuartAuth):
 
     def init_app(self, app: Quart) -> None:
         super().init_app(app)
-        self._signed = Signed(self.serializer_class(app.secret_key or "", self.salt or ""))
+        self._signed = Signed(self.serializer_class(app.secret_key or "", self.salt or ""), "sign-in cookies")
 
     def load_user(self) -> AuthUser:
         """Return who the cookie names; Quart-Auth asks for that three times on a page."""

@@ -14,7 +14,7 @@ from functools import lru_cache, wraps
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
-from typing import ParamSpec, TypeAlias, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -23,6 +23,8 @@ from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
+
+from quart_enroll import caches
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,7 +90,6 @@ def speaking(language: str) -> Iterator[None]:
         _spoken.reset(before)
 
 
-@lru_cache
 @lru_cache
 def own_name(language: str) -> str:
     """Return what its speakers call the language."""
@@ -185,17 +186,17 @@ def plural(one: str, many: str, number: int, /, **values: Value) -> Sentence:
     return sentence
 
 
-def cached(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Keep what a function returns, as lru_cache does, but for each language: what it returns has words in it."""
+def cached(name: str, size: Callable[[Any, T], int]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Keep what a function returns, as `caches.cached` does, but for each language: what it returns has words in it."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        @lru_cache(most)
+        @caches.cached(name, size)
         def kept(_: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
             return function(*args, **kwargs)
 
         @wraps(function)
         def asked(*args: P.args, **kwargs: P.kwargs) -> T:
-            return kept(spoken(), *args, **kwargs)  # type: ignore[arg-type]  # what lru_cache's types forget
+            return kept(spoken(), *args, **kwargs)
 
         return asked
 
@@ -295,12 +296,12 @@ def _seasons(language: str) -> dict[str, str]:
         }
 
 
-@lru_cache(10_000)
+@caches.cached("numbers")
 def _decimal(value: int | float, language: str) -> str:
     return str(format_decimal(value, "#,##0.##", locale=_form(language)))
 
 
-@lru_cache(10_000)
+@caches.cached("moments")
 def _moment(at: datetime, timezone: str, language: str) -> str:
     local, form = at.astimezone(ZoneInfo(timezone)), _form(language)
     return f"{format_date(local, 'full', locale=form)}, {format_time(local, 'HH:mm', locale=form)} ({timezone})"

@@ -8,9 +8,8 @@ not for each. Nothing is kept for longer than its catalog, nor past the next mom
 import gzip
 import random
 import re
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -25,12 +24,10 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header, parse_etags, quote_etag
 
 from quart_enroll import auth, headers, reader
+from quart_enroll.caches import ByteCache, size_of
 from quart_enroll.models import Term
 from quart_enroll.server import Headers, Send, Whole, send_whole
 from quart_enroll.services.catalog import Catalog
-
-MOST = 200
-"""Answers that a process keeps; what was not asked for longest makes room for the next one."""
 
 LEAST = 1000
 """Bytes from which on an answer is compressed."""
@@ -42,13 +39,20 @@ MAKES_A_DIFFERENCE = {
 }
 """Headers of requests that the framework must answer."""
 
+HEADERS_BYTES = 5000
+"""What an answer needs besides its body and key, at most: its headers in three forms, and the objects around them."""
+
+MAX_ENCODINGS_LENGTH = 200
+"""Characters of the header Accept-Encoding that are looked at; those of browsers have about 30."""
+
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "br": lambda body: bytes(brotli.compress(body, quality=5)),
     "gzip": lambda body: gzip.compress(body, 6, mtime=0),
 }
 """How, by the name of the encoding; of those that a client takes the first is used."""
 
-Key = Hashable
+Key = tuple[str, str, str, bytes, str]
+"""The encoding of the answer, and what else all requests have in common that get it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Same:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Answer:
-    """An answer for who does not have it and for who does.
+    """An answer in one encoding, for who does not have it and for who does.
 
     `etag` is weak, for it stands for the body in any encoding.
     """
@@ -74,41 +78,40 @@ class Answer:
     headers: Headers
     unchanged: Whole
     etag: str
-    body: bytes
-    encoded: dict[str, Whole] = field(default_factory=dict)
+    whole: Whole
 
-    def whole(self, encoding: str) -> Whole:
-        """Return it with the body in that encoding, or as it is."""
-        if encoding not in self.encoded:
-            body = COMPRESS[encoding](self.body) if encoding else self.body
-            told = [*self.headers, (b"content-length", str(len(body)).encode())]
-            if encoding:
-                told.append((b"content-encoding", encoding.encode()))
-            self.encoded[encoding] = Whole(200, told, body)
-        return self.encoded[encoding]
+    def encoded(self, encoding: str) -> "Answer":
+        """Return the answer with its body compressed."""
+        body = COMPRESS[encoding](self.whole.body)
+        return replace(self, whole=_whole(self.headers, body, (b"content-encoding", encoding.encode())))
 
 
 class Prepared:
-    """The answers that a process keeps."""
+    """The answers that a process keeps.
+
+    Each encoding is an entry of its own: a large answer stays in the one that clients ask for, and not in all.
+    """
 
     def __init__(self) -> None:
-        self._answers: OrderedDict[Key, Answer] = OrderedDict()
+        self._answers: ByteCache[Key, Answer] = ByteCache("prepared answers", _size)
 
     def find(self, key: Key, catalog: Catalog | None, moment: datetime) -> Answer | None:
         """Return the answer to such a request, if it was made of this catalog and would be made so now."""
         answer = self._answers.get(key)
-        if answer is None:
-            return None
-        if answer.same.catalog() is not catalog or not answer.same.begun <= moment < answer.same.until:
+        if answer is not None:
+            if answer.same.catalog() is catalog and answer.same.begun <= moment < answer.same.until:
+                return answer
             del self._answers[key]
+        if not (encoding := key[0]) or (plain := self.find(_plain(key), catalog, moment)) is None:
             return None
-        self._answers.move_to_end(key)
+        if len(plain.whole.body) < LEAST:
+            return plain
+        answer = self._answers[key] = plain.encoded(encoding)
         return answer
 
     def keep(self, key: Key, answer: Answer) -> None:
-        self._answers[key] = answer
-        if len(self._answers) > MOST:
-            self._answers.popitem(last=False)
+        """Keep an answer that is not compressed."""
+        self._answers[_plain(key)] = answer
 
     async def finish(self, response: ResponseTypes, languages: tuple[str, ...]) -> ResponseTypes:
         """Let caches ask whether an answer that is the same for all has changed; keep it for who asks the same."""
@@ -122,7 +125,7 @@ class Prepared:
         if (key := key_of(request.scope, languages)) is not None:
             told = _without(encode_headers(response.headers))
             unchanged = [(name, value) for name, value in told if name.decode() in headers.UNCHANGED]
-            self.keep(key, Answer(same, told, Whole(304, unchanged, b""), etag, body))
+            self.keep(key, Answer(same, told, Whole(304, unchanged, b""), etag, _whole(told, body)))
         return await response.make_conditional(request)
 
 
@@ -147,23 +150,34 @@ def key_of(scope: Any, languages: tuple[str, ...]) -> Key | None:
     """
     if scope["method"] not in ("GET", "HEAD"):
         return None
-    accepted = None
+    accepted, encodings, path = None, b"", scope["path"]
     for name, value in scope["headers"]:
-        if name == b"accept-language" and accepted is None:
+        if name == b"accept-encoding":
+            encodings = value[:MAX_ENCODINGS_LENGTH]
+        elif name == b"accept-language" and accepted is None:
             accepted = value.decode("latin-1")[: reader.LONGEST]
         if name in MAKES_A_DIFFERENCE or (name == b"x-forwarded-proto" and value != b"https"):
             return None
-    return scope["root_path"], scope["path"], scope["query_string"], reader.wanted("", accepted or "", languages)
+    language = "" if path.startswith(reader.PROGRAMS) else reader.wanted("", accepted or "", languages)
+    return encoding_for(encodings), scope["root_path"], path, scope["query_string"], language
+
+
+def _plain(key: Key) -> Key:
+    return ("", *key[1:])
+
+
+def _whole(told: Headers, body: bytes, *more: tuple[bytes, bytes]) -> Whole:
+    return Whole(200, [*told, (b"content-length", str(len(body)).encode()), *more], body)
+
+
+def _size(key: Key, answer: Answer) -> int:
+    return size_of(key) + HEADERS_BYTES + len(answer.whole.body)
 
 
 async def send(answer: Answer, scope: Any, send_event: Send) -> int:
     """Send the answer as the request wants it, and return the status."""
     asked: dict[bytes, bytes] = dict(scope["headers"])
-    if _has(asked.get(b"if-none-match"), answer.etag):
-        whole = answer.unchanged
-    else:
-        accepted = asked.get(b"accept-encoding", b"") if len(answer.body) >= LEAST else b""
-        whole = answer.whole(encoding_for(accepted))
+    whole = answer.unchanged if _has(asked.get(b"if-none-match"), answer.etag) else answer.whole
     return await send_numbered(whole, asked, send_event)
 
 
@@ -179,7 +193,7 @@ def request_number(given: str) -> str:
     return given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else f"{random.getrandbits(64):016x}"
 
 
-@lru_cache(500)
+@lru_cache(500)  # of texts that are cut short: some 200 kB
 def encoding_for(accepted: bytes) -> str:
     """Return the encoding to use for who accepts these, or nothing."""
     wanted = parse_accept_header(accepted.decode("latin-1"), Accept)

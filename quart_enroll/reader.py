@@ -18,8 +18,11 @@ A_YEAR = 365 * 24 * 3600
 LONGEST = 200
 """Characters of what a browser asks for that are looked at."""
 
+PROGRAMS = "/api/"
+"""How the addresses for programs begin, whose answers have no words for people in them; but for one page of help."""
 
-@lru_cache(1000)
+
+@lru_cache(1000)  # of texts that are cut short: some 500 kB
 def wanted(chosen: str, accepted: str, offered: tuple[str, ...]) -> str:
     """Return the language for a visitor: `chosen` is that of the cookie, `accepted` the header Accept-Language, which
     must be cut at LONGEST.
@@ -64,7 +67,7 @@ def is_read_by_people() -> bool:
     """Tell whether the answer has words for people in it, and so differs from one language to the next."""
     request = asked()
     endpoint = request.endpoint
-    page = endpoint == "v1_docs" or not request.path.startswith("/api/")
+    page = endpoint == "v1_docs" or not request.path.startswith(PROGRAMS)
     return page and endpoint not in ("static", "healthz", "readyz")
 
 

@@ -7,7 +7,6 @@ of the student's own or the news of another process, ends the page too.
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from quart.wrappers.response import DataBody
 
 from quart_enroll import reader
 from quart_enroll.asked import LONGEST
+from quart_enroll.caches import ByteCache, size_of
 from quart_enroll.context import Open
 from quart_enroll.forms.base import TOKEN_MADE_ANEW
 from quart_enroll.prepared import MAKES_A_DIFFERENCE, next_door, send_numbered
@@ -30,12 +30,8 @@ from quart_enroll.server import Send, Whole
 from quart_enroll.services import sessions
 from quart_enroll.services.catalog import Catalog
 
-MOST = 5_000_000
-"""Bytes of pages that a process keeps; what was not asked for longest makes room."""
-
-
 BESIDES = 3000
-"""Bytes that a page needs besides its own and those of the address, at most: cookies and headers."""
+"""Bytes that a page needs besides its own and its key, at most: headers, and the objects around them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,6 @@ class Reload:
     made_of: MadeOf
     minute: int
     whole: Whole
-    size: int
 
     def is_the_same(self, parts: Open) -> bool:
         """Tell whether the framework would answer the same now, and would write nothing."""
@@ -77,8 +72,7 @@ class Reloads:
     """The pages that a process keeps."""
 
     def __init__(self) -> None:
-        self._pages: OrderedDict[Hashable, Reload] = OrderedDict()
-        self._size = 0
+        self._pages: ByteCache[Hashable, Reload] = ByteCache("reloads", _size)
 
     def find(self, scope: Any, parts: Open) -> Reload | None:
         """Return the page for such a request, if it would be the same."""
@@ -86,9 +80,8 @@ class Reloads:
         if (page := self._pages.get(key)) is None:
             return None
         if not page.is_the_same(parts):
-            self._drop(key)
+            del self._pages[key]
             return None
-        self._pages.move_to_end(key)
         return page
 
     def keep(self, response: ResponseTypes) -> None:
@@ -102,17 +95,8 @@ class Reloads:
             return
         if key is None:
             return
-        self._drop(key)
         told = [(name, value) for name, value in encode_headers(response.headers) if name != b"x-request-id"]
-        size = BESIDES + len(request.scope["query_string"]) + len(body.data)
-        self._pages[key] = Reload(request.endpoint or "", found, made_of, minute(), Whole(200, told, body.data), size)
-        self._size += size
-        while self._size > MOST:
-            self._drop(next(iter(self._pages)))
-
-    def _drop(self, key: Hashable) -> None:
-        if (page := self._pages.pop(key, None)) is not None:
-            self._size -= page.size
+        self._pages[key] = Reload(request.endpoint or "", found, made_of, minute(), Whole(200, told, body.data))
 
 
 def same_again(
@@ -144,6 +128,10 @@ def _key_of(scope: Any) -> Hashable:
     if not cookies or len(cookies) > LONGEST:
         return None
     return scope["root_path"], scope["path"], scope["query_string"], cookies, languages
+
+
+def _size(key: Hashable, page: Reload) -> int:
+    return size_of(key) + BESIDES + len(page.whole.body)
 
 
 def _templates_may_change() -> bool:

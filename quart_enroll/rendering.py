@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -24,13 +23,11 @@ from quart import Quart, current_app, request
 
 from quart_enroll import language, reader
 from quart_enroll.asked import asked
+from quart_enroll.caches import ByteCache, cached, size_of
 from quart_enroll.models import SectionKey
 
 EXTENSION = "quart_enroll.rendering"
 TEMPLATES = Path(__file__).parent / "templates"
-
-MOST_KEPT = 6_000_000
-"""Bytes of parts of pages that a process keeps; what was not shown for longest makes room."""
 
 TOKEN = secrets.token_hex(16)
 """Stands in a page for the visitor's token until it is ready; nobody who writes a title or a name can know it."""
@@ -63,6 +60,10 @@ class Part:
         return sum(map(len, self.pieces))
 
 
+def _size(facts: Hashable, part: Part) -> int:
+    return size_of(facts) + size_of(part.pieces)
+
+
 def cut(text: str) -> Pieces:
     """Return the text as it goes out, in pieces between which the token belongs."""
     return text.encode().split(TOKEN.encode())
@@ -75,8 +76,7 @@ class Kept(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self._parts: OrderedDict[Hashable, Part] = OrderedDict()
-        self._size = 0
+        self._parts: ByteCache[Hashable, Part] = ByteCache("page parts", _size)
         self._page: list[Part] | None = None  # the one that is put together just now: nothing else happens meanwhile
 
     def parse(self, parser: Parser) -> nodes.Node:
@@ -88,7 +88,6 @@ class Kept(Extension):
 
     def forget(self) -> None:
         self._parts.clear()
-        self._size = 0
 
     def page(self, draw: Callable[[], str]) -> list[Pieces]:
         """Return the page that `draw` returns, as all its parts one after the other."""
@@ -112,16 +111,12 @@ class Kept(Extension):
 
     def _find(self, key: Hashable, caller: Callable[[], Markup]) -> Part:
         if (part := self._parts.get(key)) is not None:
-            self._parts.move_to_end(key)
             return part
         page, self._page = self._page, None  # a part has those inside of it as texts
         try:
             part = self._parts[key] = Part(caller())
         finally:
             self._page = page
-        self._size += len(part)
-        while self._size > MOST_KEPT:
-            self._size -= len(self._parts.popitem(last=False)[1])
         return part
 
 
@@ -162,13 +157,13 @@ def said_of(one: str, many: str, number: float, /, **values: Any) -> Markup:
     return Markup(language.numbered(one, many, number)) % values  # noqa: S704  # our own words
 
 
-@lru_cache(10_000)
+@lru_cache(10_000)  # of our own words
 def _markup(message: str, spoken: str) -> Markup:
     with language.speaking(spoken):
         return Markup(language.translated(message))  # noqa: S704  # our own words
 
 
-@lru_cache(50_000)
+@cached("section marks", lambda key, _: 600)
 def mark(key: SectionKey) -> str:
     """Return a name for the section that may stand in any attribute."""
     return "s" + hashlib.blake2s("\0".join((key.term, key.courseID, key.section)).encode(), digest_size=8).hexdigest()

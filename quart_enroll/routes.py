@@ -1,7 +1,8 @@
 """Every address of the site. Endpoints carry no prefix, so that templates say url_for("courses")."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from quart import Quart
 from werkzeug.routing import Rule
@@ -9,6 +10,7 @@ from werkzeug.routing import Rule
 from quart_enroll import assets
 from quart_enroll.api import courses as api
 from quart_enroll.api.v1 import catalog, document, me
+from quart_enroll.forms.search import SearchForm
 from quart_enroll.pages import (
     account,
     accounts,
@@ -39,25 +41,34 @@ POST = ("POST",)
 DELETE = ("DELETE",)
 
 
+SEARCH = (*SearchForm.parameters(), "page")
+
+
 class Route(NamedTuple):
+    """An address, and the parameters of a query that its view `reads`: all others are as if they had not been sent.
+
+    Without any it is () or, where the view itself looks at whatever comes, None.
+    """
+
     path: str
     endpoint: str
     view: Callable[..., Any] | None
     methods: tuple[str, ...] = GET
+    reads: Collection[str] | None = None
 
 
 ROUTES = [
-    Route("/", "index", home.index),
-    Route("/index", "index", home.index),
-    Route("/home", "index", home.index),
-    Route("/courses/", "courses", courses.courses),
-    Route("/courses/<path:term>", "courses", courses.courses),
-    Route("/course/<courseID>", "course", course.course),
+    Route("/", "index", home.index, reads=()),
+    Route("/index", "index", home.index, reads=()),
+    Route("/home", "index", home.index, reads=()),
+    Route("/courses/", "courses", courses.courses, reads=SEARCH),
+    Route("/courses/<path:term>", "courses", courses.courses, reads=SEARCH),
+    Route("/course/<courseID>", "course", course.course, reads=("term",)),
     Route("/live", "live", live.live),
     Route("/register", "register", accounts.register, GET + POST),
     Route("/login", "login", accounts.login, GET + POST),
     Route("/logout", "logout", accounts.logout, GET + POST),
-    Route("/enrollment", "enrollment", enrollment.enrollment, GET + POST),
+    Route("/enrollment", "enrollment", enrollment.enrollment, GET + POST, reads=()),
     Route("/enrollment/form", "enrollment_form", enrollment_form.enrollment_form),
     Route("/enrollment/drop", "enrollment_drop", enrollment.drop, POST),
     Route("/enrollment/swap", "enrollment_swap", enrollment.swap, POST),
@@ -87,13 +98,13 @@ ROUTES = [
     Route("/account/tokens", "tokens", tokens.tokens, GET + POST),
     Route("/account/tokens/end", "token_end", tokens.end, POST),
     Route("/language", "language", languages.choose, POST),
-    Route("/help", "help", help.help_page),
+    Route("/help", "help", help.help_page, reads=()),
     Route("/user", "user", students.user),
-    Route("/api/", "api", api.api),
-    Route("/api/<idx>", "api", api.api),
-    Route("/api/v1/terms", "v1_terms", catalog.terms),
+    Route("/api/", "api", api.api, reads=()),
+    Route("/api/<idx>", "api", api.api, reads=()),
+    Route("/api/v1/terms", "v1_terms", catalog.terms, reads=()),
     Route("/api/v1/courses", "v1_courses", catalog.courses),
-    Route("/api/v1/courses/<courseID>", "v1_course", catalog.course),
+    Route("/api/v1/courses/<courseID>", "v1_course", catalog.course, reads=()),
     Route("/api/v1/sections", "v1_sections", catalog.sections),
     Route("/api/v1/me", "v1_me", me.me),
     Route("/api/v1/me/enrollments", "v1_enrollments", me.enrollments),
@@ -111,6 +122,33 @@ ROUTES = [
     Route("/readyz", "readyz", health.readyz),
     Route("/metrics", "metrics", metrics.metrics),
 ]
+
+
+_READ = {
+    route.path.partition("<")[0]: frozenset(name.encode() for name in route.reads)
+    for route in ROUTES
+    if route.reads is not None
+}
+"""What is read at each address; where the last part of one may be anything, at all that begin like it."""
+
+_FOLDERS = {route.path.partition("<")[0] for route in ROUTES if "<" in route.path}
+
+_DEEP_FOLDERS = tuple(route.path.partition("<")[0] for route in ROUTES if "<path:" in route.path)
+"""Where what follows may have slashes of its own."""
+
+
+def read_query(path: str, query: bytes) -> bytes:
+    """Return the parameters of the query that the view at that path reads, as they were sent."""
+    folder = path[: path.rfind("/") + 1]
+    if path.startswith(_DEEP_FOLDERS):
+        folder = next(deep for deep in _DEEP_FOLDERS if path.startswith(deep))
+    if (read := _READ.get(path)) is None and (folder not in _FOLDERS or (read := _READ.get(folder)) is None):
+        return query
+    return b"&".join(part for part in query.split(b"&") if _name(part) in read)
+
+
+def _name(parameter: bytes) -> bytes:
+    return unquote_to_bytes(parameter.partition(b"=")[0].replace(b"+", b" "))
 
 
 def register(app: Quart) -> None:

@@ -20,6 +20,7 @@ from wtforms.i18n import DummyTranslations, get_translations
 from wtforms.meta import DefaultMeta
 
 from quart_enroll import language
+from quart_enroll.caches import cached
 from quart_enroll.forms.proof import comes_from_this_site
 from quart_enroll.language import Sentence, gettext
 
@@ -106,7 +107,7 @@ def csrf_token() -> str:
     return _made_for_reader(_token(number, token.form_meta.csrf_secret, int(time.time() // TOKEN_MADE_ANEW)))
 
 
-@lru_cache(5000)
+@cached("page tokens")
 def _token(number: str, secret: bytes, _: int) -> str:
     """Return the token for the session of that number, as WTForms makes it."""
     token, context = SessionCSRF(), {"csrf": number}

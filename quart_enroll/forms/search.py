@@ -53,9 +53,14 @@ class SearchForm(Form):
     sort = SelectField(lazy("Sort by"), choices=_choices(SORT_NAMES), validate_choice=False)
 
     @staticmethod
+    def parameters() -> tuple[str, ...]:
+        """Return the parameters of an address that the form reads."""
+        return (*_FIELDS.values(), "fits")
+
+    @staticmethod
     def asked(address: MultiDict[str, str]) -> tuple[tuple[str, str], ...]:
         """Return what an address looks for, the same in whatever order it says so; which page is shown is not of it."""
-        firsts = ((name, address.get(name, "")[:LONGEST]) for name in (*_FIELDS.values(), "fits") if name != "days")
+        firsts = ((name, address.get(name, "")[:LONGEST]) for name in SearchForm.parameters() if name != "days")
         days = (("days", day) for day in DAYS if day in address.getlist("days"))
         return (*(one for one in firsts if one[1]), *days)
 

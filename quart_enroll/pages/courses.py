@@ -1,19 +1,20 @@
 """The catalog of a term, looked through; and one course of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from quart import current_app, request
 
 from quart_enroll import auth
+from quart_enroll.caches import size_of
 from quart_enroll.context import catalog, now
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.models import Term
 from quart_enroll.pages import standing
 from quart_enroll.pages.paging import Page, address, page_of, wanted
 from quart_enroll.pages.remembered import remembered
-from quart_enroll.pages.rows import Common, Row, common, since
+from quart_enroll.pages.rows import ROW_BYTES, SECTION_BYTES, Common, Row, common, row_bytes, since
 from quart_enroll.pages.rows import rows as own_rows
 from quart_enroll.pages.standing import Standing
 from quart_enroll.pages.windows import window
@@ -49,15 +50,42 @@ class Shown:
 @dataclass(frozen=True, eq=False, slots=True)
 class Look:
     """What an address asks of a catalog, and what it finds. `used` are the wishes that narrow the search, each with
-    what to call it; `pages` those that were shown since `begun`. Equal to itself alone; `mark` stands for it where all
-    that was found would be too much to keep."""
+    what to call it. Equal to itself alone; `mark` stands for it where all that was found would be too much to keep."""
 
     form: SearchForm
     found: Sequence[Found]
     used: Mapping[str, str]
     filtered: bool
     mark: object = field(default_factory=object)
-    pages: dict[tuple[datetime, Shown], Page[Common]] = field(default_factory=dict)
+
+
+LOOK_BYTES = 40_000
+"""What a search takes in memory besides what it finds: its form, with choices of subjects and credits."""
+
+PAGE_BYTES = 500
+"""What a page of rows takes besides them."""
+
+
+def _look_size(key: object, look: Look) -> int:
+    ours = sum(100 + 8 * len(one.sections) for one in look.found)  # what of a course the words did not all mean
+    return size_of(key) + LOOK_BYTES + ours
+
+
+def _page_size(_: object, page: Page[Common]) -> int:
+    return PAGE_BYTES + sum(map(row_bytes, page.items))
+
+
+def _rows_size(key: tuple[str, tuple[str, datetime, object, Facts | None]], rows: Sequence[Row]) -> int:
+    known = key[1][-1]
+    return PAGE_BYTES + (known.size if known else 0) + sum(ROW_BYTES + SECTION_BYTES * len(one.choices) for one in rows)
+
+
+def _page_key(name: str, begun: datetime, look: Look, shown: Shown) -> Hashable:
+    return name, begun, look.mark, shown
+
+
+def _rows_key(name: str, begun: datetime, page: Page[Common], known: Facts | None) -> Hashable:
+    return name, begun, page.mark, known
 
 
 async def courses(term: str | None = None) -> bytes:
@@ -98,7 +126,7 @@ async def courses(term: str | None = None) -> bytes:
     )
 
 
-@remembered(32)
+@remembered("searches", _look_size)
 def _look(offered: Catalog, name: str, asked: tuple[tuple[str, str], ...]) -> Look:
     """Look through the term of that name; what many ask of the same catalog is found once."""
     term = _term(offered, name)
@@ -116,17 +144,22 @@ async def _shown(
     part = Shown(user is not None, *_page_wanted(len(look.found)))
     if look.form.fits.data:
         mine = await standing.in_term(user, term, offered, known)
-        page = _in_common(term, begun, search.fitting(look.found, term, mine.enrolled), part)
+        page = _page(term, begun, search.fitting(look.found, term, mine.enrolled), part)
         return page, own_rows(term, page.items, mine, begun), False
-    kept = look.pages
-    page = kept[begun, part] = kept.get((begun, part)) or _in_common(term, begun, look.found, part)
+    page = _in_common(offered, term.term, begun, look, part)
     if known and any(one.key.term == term.term for one in known.waiting):  # the lines move by themselves
         mine = await standing.in_term(user, term, offered, known)
         return page, own_rows(term, page.items, mine, begun), False
     return page, _same_rows(offered, term.term, begun, page, known), True
 
 
-@remembered(100)
+@remembered("pages of rows", _page_size, _page_key)
+def _in_common(offered: Catalog, name: str, begun: datetime, look: Look, shown: Shown) -> Page[Common]:
+    """Return a page of what was found; nothing of one student's own is on it."""
+    return _page(_term(offered, name), begun, look.found, shown)
+
+
+@remembered("rows of a student", _rows_size, _rows_key)
 def _same_rows(offered: Catalog, name: str, begun: datetime, page: Page[Common], known: Facts | None) -> Sequence[Row]:
     """Return the rows of a page for who looks at it again, or of a visitor's page; a student's own may be 100 kB."""
     term = _term(offered, name)
@@ -138,7 +171,7 @@ def _term(offered: Catalog, name: str) -> Term:
     return next(one for one in offered.terms if one.term == name)
 
 
-def _in_common(term: Term, begun: datetime, found: Sequence[Found], shown: Shown) -> Page[Common]:
+def _page(term: Term, begun: datetime, found: Sequence[Found], shown: Shown) -> Page[Common]:
     page = page_of(found, shown.number, shown.size)
     rows = [common(term, one, begun, signed_in=shown.signed_in) for one in page.items]
     return Page(rows, page.number, page.last, page.total)

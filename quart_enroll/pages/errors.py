@@ -71,7 +71,7 @@ STATUS: dict[type[Refused], int] = {
 }
 """The status of a refusal, where it is not 409."""
 
-CODES = {413: "content_too_large", 422: "unprocessable_content"}
+CODES = {413: "content_too_large", 414: "uri_too_long", 422: "unprocessable_content"}
 """Codes that Python names differently from one version to the next."""
 
 PURPOSES = {

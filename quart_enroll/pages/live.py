@@ -9,13 +9,14 @@ is signed in no more, and by itself after a while; the browser comes back and he
 import random
 from asyncio import get_running_loop
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from functools import lru_cache, partial
+from functools import partial
 from time import monotonic
 
 from jinja2 import Environment
 from quart import Response, current_app, request
 
 from quart_enroll import auth, context, language, streams
+from quart_enroll.caches import cached, size_of
 from quart_enroll.models import Section
 from quart_enroll.pages import standing
 from quart_enroll.pages.choices import waiting_in_words
@@ -125,7 +126,7 @@ def _place(spoken: str, place: Place) -> str:
     return _event(f"{mark(place.key)}-gone")
 
 
-@lru_cache(20_000)
+@cached("live seats", lambda _, events: 2000 + size_of(events))
 def _seats(pages: Environment, spoken: str, section: Section) -> str:
     """Return the events of a section; all pages in one language get the same ones."""
     name = mark(section.key)

@@ -1,7 +1,7 @@
 """What is too much for one page comes in several: which one an address asks for, and the addresses of the others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -13,12 +13,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Page(Generic[T]):
-    """Some of many: page `number` of `last`, from 1. Equal to itself alone."""
+    """Some of many: page `number` of `last`, from 1. Equal to itself alone; `mark` stands for it in keys of caches."""
 
     items: Sequence[T]
     number: int
     last: int
     total: int
+    mark: object = field(default_factory=object)
 
 
 def wanted(total: int, size: int) -> int:

@@ -80,7 +80,7 @@ async def forgot() -> bytes | Response | Page:
 
 async def open_link(token: str) -> Secret:
     """Take the link out of the address, where others might read it, and go on."""
-    session[TOKEN] = token
+    session[TOKEN] = token[: resets.MAX_TOKEN_LENGTH]
     return redirect(url_for("password_reset"), 303), 303, UNTOLD
 
 

@@ -5,7 +5,7 @@ Rows are equal to themselves alone, so that what was drawn of one is found witho
 
 import re
 from collections.abc import Hashable, Iterable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from quart_enroll.language import cached
@@ -18,16 +18,21 @@ from quart_enroll.services.catalog import Found
 Hours = frozenset[tuple[str, int]]
 """Hours of a week, each as its day and its number: ("M", 9)."""
 
+ROW_BYTES, SECTION_BYTES = 1500, 1400
+"""What a row takes in memory, and what each of its sections does, with what can be done about it."""
+
 A_TIME = re.compile(r"[0-2]\d:[0-5]\d")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Common:
-    """A row as it is for who has nothing that concerns it."""
+    """A row as it is for who has nothing that concerns it. `mark` stands for it where whole rows would be too much to
+    keep."""
 
     found: Found
     choices: Sequence[Choice]
     hours: Hours | None
+    mark: object = field(default_factory=object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,16 @@ def since(term: Term, now: datetime) -> datetime:
     return max((one for one in term.boundaries if one <= now), default=min(term.boundaries) - timedelta(days=1))
 
 
-@cached(10_000)
+def row_bytes(row: Common) -> int:
+    """Estimate the bytes of a row; its sections may be of an earlier catalog, and held by nothing else."""
+    return ROW_BYTES + SECTION_BYTES * len(row.found.sections)
+
+
+def _size(_: object, row: Common) -> int:
+    return row_bytes(row)
+
+
+@cached("catalog rows", _size)
 def common(term: Term, found: Found, now: datetime, *, signed_in: bool) -> Common:
     """Return the row of who has nothing yet; while a row stays as it is, other catalogs have the same one."""
     nothing = Standing(taken=[] if signed_in else None)
@@ -93,9 +107,9 @@ def rows(term: Term, shown: Iterable[Common], mine: Standing, now: datetime) -> 
 def _row(term: Term, shown: Common, mine: Standing, concerns: Concerns, now: datetime) -> Row:
     course = shown.found.course
     if not concerns.concern(shown, term):
-        return Row(course, shown.choices, shown)
+        return Row(course, shown.choices, shown.mark)
     own = choices.of_course(term, course, shown.found.sections, mine, now)
-    return Row(course, own, (shown, *(one.look for one in own)))
+    return Row(course, own, (shown.mark, *(one.look for one in own)))
 
 
 def hours_of(sections: Iterable[Section]) -> Hours | None:

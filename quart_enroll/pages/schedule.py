@@ -1,7 +1,7 @@
 """The student's schedule: what the student has, waits for and withdrew from, term by term."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -50,7 +50,8 @@ class Row:
 class Plan:
     """One term of a student; with the week until it is over, and to link to while courses have a page for it.
 
-    `too_many` says that not all seats may be had for which the student waits. Equal to itself alone.
+    `too_many` says that not all seats may be had for which the student waits. Equal to itself alone; `mark` stands for
+    it in keys of caches.
     """
 
     term: Term
@@ -60,11 +61,16 @@ class Plan:
     linked_term: Term | None
     too_many: str
     is_over: bool
+    mark: object = field(default_factory=object)
 
     @property
     def credits(self) -> int | float:
         """The credits of the courses with a seat."""
         return sum(row.course.credits for row in self.rows if row.course.status == "enrolled")
+
+
+PLAN_BYTES, LINE_BYTES = 10_000, 5000
+"""What a term of a schedule takes in memory, with its week, and what each of its courses and places does."""
 
 
 class Phase(NamedTuple):
@@ -96,6 +102,7 @@ async def page(user: User) -> bytes:
         enrollment=True,
         classes=classes,
         schedule=plans,
+        drawn=tuple(plan.mark for plan in plans) or None,
         sign=mine.sign,
         alerts=asked,
         window=window(current, moment) if current else "",
@@ -112,7 +119,12 @@ def _goes_on(term: Term, moment: datetime) -> bool:
     return moment < term.withdraw_deadline or term.local(moment).date() <= term.last_day
 
 
-@remembered(1000)
+def _plans_size(key: tuple[str, tuple[Sequence[Held], Sequence[Place], object]], plans: Sequence[Plan]) -> int:
+    (_, (held, waiting, _)) = key
+    return len(plans) * PLAN_BYTES + (len(held) + len(waiting)) * LINE_BYTES
+
+
+@remembered("schedules", _plans_size)
 def _plans(
     offered: Catalog, found: tuple[Held, ...], waiting: tuple[Place, ...], phases: tuple[Phase, ...]
 ) -> tuple[Plan, ...]:

@@ -7,12 +7,12 @@ remembered: every request reads.
 
 import asyncio
 import logging
-from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Set
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
+from quart_enroll.caches import ByteCache
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import changes
 from quart_enroll.repositories.changes import Row
@@ -20,8 +20,8 @@ from quart_enroll.repositories.logins import Found
 from quart_enroll.repositories.students import Facts
 from quart_enroll.services.background import going_on
 
-MOST = 5000
-"""People of each kind that a process remembers; whoever asked longest ago is forgotten for the next one."""
+ROW_BYTES = 350
+"""What it takes in memory to know of a row what came from it, with the row's own key."""
 
 SILENCE = 2.0
 """Seconds without a word from the database after which nothing that is remembered counts. It speaks each half second,
@@ -34,26 +34,27 @@ logger = logging.getLogger(__name__)
 
 
 class FromRows(Protocol):
-    """What may be remembered: `rows` names the rows it came from; None is forgotten at once."""
+    """What may be remembered: `rows` names the rows it came from; None is forgotten at once. It takes `size` bytes."""
 
     @property
     def rows(self) -> Set[Hashable] | None: ...
+
+    @property
+    def size(self) -> int: ...
 
 
 V = TypeVar("V", bound=FromRows)
 
 
 class Memory(Generic[V]):
-    """Some answers of the database, each under a key, while `counts` says that their rows are watched."""
+    """Some answers of the database, each under a key, while `counts` says that their rows are watched, and within the
+    budget of that name."""
 
-    def __init__(
-        self, counts: Callable[[], bool], most: int = MOST, tell: Callable[[Hashable], None] | None = None
-    ) -> None:
+    def __init__(self, name: str, counts: Callable[[], bool], tell: Callable[[Hashable], None] | None = None) -> None:
         self._counts = counts
-        self._most = most
         self._tell = tell
-        self._held: OrderedDict[Hashable, V] = OrderedDict()
-        self._made_of: defaultdict[Hashable, set[Hashable]] = defaultdict(set)
+        self._made_of: dict[Hashable, tuple[Hashable, ...]] = {}  # nearly always one: a set would take 200 bytes more
+        self._held: ByteCache[Hashable, V] = ByteCache(name, _size, self._unlink)
         self._readings: list[set[Hashable]] = []
 
     async def recall(self, key: Hashable, read: Callable[[], Awaitable[V | None]]) -> V | None:
@@ -76,7 +77,6 @@ class Memory(Generic[V]):
         """Return what is remembered under the key."""
         if not self._counts() or (found := self._held.get(key)) is None:
             return None
-        self._held.move_to_end(key)
         return found
 
     def forget(self, row: Hashable) -> None:
@@ -100,20 +100,23 @@ class Memory(Generic[V]):
     def _keep(self, key: Hashable, found: V, rows: Set[Hashable]) -> None:
         self._drop(key)  # of two who have read the same the second one stays
         self._held[key] = found
-        for row in rows:
-            self._made_of[row].add(key)
-        if len(self._held) > self._most:
-            self._unlink(*self._held.popitem(last=False))
+        if key in self._held:
+            for row in rows:
+                self._made_of[row] = (*self._made_of.get(row, ()), key)
 
     def _drop(self, key: Hashable) -> None:
-        if (found := self._held.pop(key, None)) is not None:
-            self._unlink(key, found)
+        self._held.pop(key, None)
 
     def _unlink(self, key: Hashable, found: V) -> None:
         for row in found.rows or ():
-            self._made_of[row].discard(key)
-            if not self._made_of[row]:
+            if left := tuple(one for one in self._made_of[row] if one != key):
+                self._made_of[row] = left
+            else:
                 del self._made_of[row]
+
+
+def _size(_: Hashable, found: FromRows) -> int:
+    return found.size + ROW_BYTES * len(found.rows or ())
 
 
 EVERYTHING = object()
@@ -128,8 +131,8 @@ class People:
     def __init__(self, db: Database, tell: Callable[[Hashable], None] | None = None) -> None:
         self._db = db
         self._heard_at = float("-inf")
-        self.logins: Memory[Found] = Memory(self.listens)
-        self.students: Memory[Facts] = Memory(self.listens, tell=tell)
+        self.logins: Memory[Found] = Memory("sign-ins", self.listens)
+        self.students: Memory[Facts] = Memory("students", self.listens, tell=tell)
 
     def listens(self) -> bool:
         """Tell whether the database has told lately what has changed."""

@@ -20,6 +20,9 @@ from quart_enroll.services.passwords import Hasher
 
 LIFETIME = timedelta(hours=1)
 
+MAX_TOKEN_LENGTH = 500
+"""Characters of the signed part of a link; what is longer is none of ours. They have some 120."""
+
 FORGOT_PATH, RESET_PATH = "/password/forgot", "/password/reset"
 """Where the site has the pages that e-mails lead to."""
 

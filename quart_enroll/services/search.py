@@ -107,7 +107,6 @@ def credits(catalog: Catalog, term: Term) -> list[str]:
     return [f"{number:g}" for number in sorted({one.course.credits for one in catalog.taught_in(term)})]
 
 
-@lru_cache(100_000)
 def plain(text: str) -> str:
     """Return the text as it is compared: without case, accents and punctuation.
 
@@ -115,6 +114,9 @@ def plain(text: str) -> str:
     """
     decomposed = unicodedata.normalize("NFKD", text.replace("´", "'").casefold())
     return _NO_NAME.sub(" ", decomposed.translate(_PLAIN))
+
+
+_plain_of_school = lru_cache(100_000)(plain)  # of what the school has written, and no visitor
 
 
 def _plain(character: str) -> str:
@@ -128,7 +130,7 @@ _PLAIN = {code: _plain(chr(code)) for code in (*range(0x3100), *range(0xFE00, 0x
 
 
 def _text(course: Course) -> str:
-    return plain(f"{course.courseID} {course.title} {course.description} {course.subject}")
+    return _plain_of_school(f"{course.courseID} {course.title} {course.description} {course.subject}")
 
 
 def _course_fits(course: Course, wanted: Search) -> bool:
@@ -137,7 +139,7 @@ def _course_fits(course: Course, wanted: Search) -> bool:
 
 def _is_wanted(section: Section, missing: Sequence[str], wanted: Search) -> bool:
     """Tell whether the section fits, and its teacher has the words that the course is `missing`."""
-    if not all(word in plain(section.instructor) for word in missing):
+    if not all(word in _plain_of_school(section.instructor) for word in missing):
         return False
     if wanted.open and not section.open_seats:
         return False

@@ -3,7 +3,6 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from hashlib import sha256
 
 from quart_enroll.errors import WrongCredentials
@@ -12,7 +11,7 @@ from quart_enroll.models import Credentials, Login
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import logins, users
 from quart_enroll.repositories.logins import Found
-from quart_enroll.services.memory import MOST, Memory
+from quart_enroll.services.memory import Memory
 
 REMEMBERED = timedelta(days=30)
 """How long a remembered sign-in lasts, used or not."""
@@ -45,7 +44,6 @@ class Begun:
     language: str
 
 
-@lru_cache(MOST)
 def key_of(identity: str) -> str:
     """Return the name of a sign-in in the database, from which nobody can tell its identity."""
     return sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from quart_enroll.caches import ByteCache
 from quart_enroll.models import Held, Section
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import changes, courses, enrollments, sections
@@ -24,9 +25,6 @@ from quart_enroll.services.catalog import Catalog, with_names
 
 TOGETHER = 0.1
 """Seconds in which changes are gathered before they are read: as much behind may a page be."""
-
-MOST_PAST = 5000
-"""Seats in terms that are over of which a process remembers what they are."""
 
 POLL = 1.0
 """Seconds between two readings where the database tells of no changes, or can't be reached."""
@@ -48,7 +46,7 @@ class Snapshot:
         self._replaced = asyncio.Event()
         self._news = asyncio.Event()
         self._changed: set[Any] = set()
-        self._past: dict[Seat, Held | None] = {}
+        self._past = _past()
         self._behind_since: float | None = None
 
     @property
@@ -82,8 +80,6 @@ class Snapshot:
             found[seat] = catalog.held(seat) or past.get(seat)
         if missing := [seat for seat, held in found.items() if held is None and seat not in past]:
             read = {held.section.key: held for held in await enrollments.of_seats(self._db, missing)}
-            if len(past) + len(missing) > MOST_PAST:
-                past.clear()
             for seat in missing:
                 found[seat] = past[seat] = read.get(seat.key)
         return [held for held in found.values() if held is not None]
@@ -139,7 +135,7 @@ class Snapshot:
             self._behind_since = time.monotonic()
 
     async def _read(self) -> None:
-        self._past = {}  # another one: what is being read for the old one stays with that
+        self._past = _past()  # another one: what is being read for the old one stays with that
         known = await stored_terms.find_all(self._db)
         shown = [term.term for term in terms.coming(known, self._clock()) or known]
         taught = await courses.find_all(self._db)
@@ -158,6 +154,11 @@ class Snapshot:
         self._catalog = catalog
         self._replaced.set()
         self._replaced = asyncio.Event()
+
+
+def _past() -> ByteCache[Seat, Held | None]:
+    """Return a cache of what seats in terms that are over are."""
+    return ByteCache("seats of past terms", lambda _seat, held: 500 if held is None else 2500)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from quart_enroll.commands.local_mongod import local_mongod
 from quart_enroll.mongo import open_database
-from tests.bench import crowds, machine, memory, open_pages, pages, report, schools, signin, sites, wrk
+from tests.bench import crowds, invented, machine, memory, open_pages, pages, report, schools, signin, sites, wrk
 from tests.bench.figures import Row, worse_than_before
 from tests.crowd import Student
 from tests.local import PROJECT, with_database
@@ -146,7 +146,8 @@ def _memory(plan: Plan, folder: Path, uri: str) -> list[Row]:
     at = with_database(uri, "memory")
     students = _found(at, 5000)
     with _serving(folder, at, "memory", processes=1) as site:
-        return [memory.measure(at, site, students, float(os.environ.get("SOAK") or plan.memory), folder)]
+        level = memory.measure(at, site, students, float(os.environ.get("SOAK") or plan.memory), folder)
+        return [level, invented.measure(site, students, min(plan.memory, 40))]
 
 
 def _found(at: str, courses: int) -> list[Student]:

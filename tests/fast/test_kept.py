@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from quart import Quart
 
-from quart_enroll import rendering
+from quart_enroll import caches, rendering
 from quart_enroll.rendering import init_app, render
 
 
@@ -76,7 +76,8 @@ async def test_a_page_without_a_form_needs_no_token(school: School) -> None:
 
 
 async def test_what_was_not_shown_for_longest_makes_room(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering, "MOST_KEPT", 2 * len("drawing 1 for rita"))
+    monkeypatch.setitem(caches.BUDGETS, "page parts", 3000)  # two of them
+    init_app(school.app, None, dict, lambda: next(school.tokens))
     for who in ("ada", "bob", "ada", "rita", "ada", "bob"):
         await school.show(who=who)
     assert school.drawn == 4

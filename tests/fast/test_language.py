@@ -126,7 +126,11 @@ def _texts(path: Path) -> Iterator[tuple[str, bool]]:
                 marked |= {id(one) for one in node.args}
             case ast.Call(func=ast.Name(id="RuntimeError")) | ast.Call(func=ast.Attribute(attr="error" | "warning")):
                 aside |= {id(one) for one in ast.walk(node)}
-            case ast.Call(func=ast.Name(id="cast")) | ast.Expr(value=ast.Constant()) | ast.AnnAssign():
+            case (
+                ast.Call(func=ast.Name(id="cast" | "cached" | "remembered"))
+                | ast.Expr(value=ast.Constant())
+                | ast.AnnAssign()
+            ):
                 aside |= {id(one) for one in ast.walk(node.args[0] if isinstance(node, ast.Call) else node)}
     for node in ast.walk(tree):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in aside:

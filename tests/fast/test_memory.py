@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import pytest
 
+from quart_enroll import caches
 from quart_enroll.services.memory import Memory
 
 
 @dataclass
 class Answer:
     rows: frozenset[Hashable] | None = frozenset({"her row", 1})
+    size: int = 1000
 
 
 class Stored:
@@ -32,8 +34,10 @@ class Stored:
 
 
 @pytest.fixture
-def memory() -> Memory[Answer]:
-    return Memory(lambda: True, most=2)
+def memory(monkeypatch: pytest.MonkeyPatch) -> Memory[Answer]:
+    """A memory with room for two answers."""
+    monkeypatch.setitem(caches.BUDGETS, "students", 5500)
+    return Memory("students", lambda: True)
 
 
 async def test_what_was_read_once_is_remembered(memory: Memory[Answer]) -> None:
@@ -56,7 +60,7 @@ async def test_it_is_forgotten_with_each_row_that_it_came_from(memory: Memory[An
 @pytest.mark.parametrize("changed", ["ada", "her row", 1])
 async def test_who_asks_for_it_is_told_of_whom_something_was_forgotten(changed: Hashable) -> None:
     told: list[Hashable] = []
-    memory: Memory[Answer] = Memory(lambda: True, tell=told.append)
+    memory: Memory[Answer] = Memory("students", lambda: True, tell=told.append)
     await memory.recall("ada", Stored().read)
     assert told == []
     memory.forget(changed)
@@ -100,6 +104,13 @@ async def test_of_many_the_one_who_asked_longest_ago_is_forgotten(memory: Memory
     assert stored.asked == 4
 
 
+async def test_an_answer_with_no_room_leaves_nothing_behind(memory: Memory[Answer]) -> None:
+    stored = Stored(Answer(size=10_000))
+    for _ in range(2):
+        await memory.recall("ada", stored.read)
+    assert (stored.asked, len(memory), dict(memory._made_of)) == (2, 0, {})
+
+
 async def test_what_may_not_be_remembered_is_read_each_time(memory: Memory[Answer]) -> None:
     stored = Stored(Answer(rows=None))
     for _ in range(2):
@@ -109,7 +120,7 @@ async def test_what_may_not_be_remembered_is_read_each_time(memory: Memory[Answe
 
 async def test_without_news_every_request_reads() -> None:
     listens = True
-    memory = Memory[Answer](lambda: listens)
+    memory = Memory[Answer]("students", lambda: listens)
     stored = Stored()
     await memory.recall("ada", stored.read)
     listens = False

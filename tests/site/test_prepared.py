@@ -12,7 +12,7 @@ import pytest
 from quart import Quart
 from quart.wrappers import Response
 
-from quart_enroll import prepared
+from quart_enroll import caches, prepared
 from quart_enroll.app import create_app
 from quart_enroll.context import EXTENSION
 from quart_enroll.mongo import Database
@@ -221,7 +221,8 @@ async def test_a_page_that_counts_down_has_the_time_of_its_own_request(
 async def test_of_many_answers_the_one_that_nobody_asks_for_goes(
     app: Quart, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepared, "MOST", 2)
+    monkeypatch.setitem(caches.BUDGETS, "prepared answers", 15_000)  # two of them
+    app.answers = Prepared()  # type: ignore[attr-defined]
     for path in ("/api/0", "/api/1", "/api/0", "/api/2", "/api/0"):
         await ask(app, path)
     assert asked == ["/api/0", "/api/1", "/api/2"]

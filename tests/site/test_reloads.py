@@ -8,7 +8,7 @@ import pytest
 from quart import Quart
 from quart.wrappers import Response
 
-from quart_enroll import reloads
+from quart_enroll import caches, reloads
 from quart_enroll.context import EXTENSION, Open
 from quart_enroll.models import Notice
 from quart_enroll.mongo import Database
@@ -243,12 +243,13 @@ async def test_where_templates_may_change_or_show_anything_no_page_is_kept(
 
 
 async def test_what_was_not_asked_for_longest_makes_room(
-    ada: Browser, asked: list[str], monkeypatch: pytest.MonkeyPatch
+    app: Quart, ada: Browser, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len(await ada.read("/"))
-    monkeypatch.setattr(reloads, "MOST", 2 * (size + reloads.BESIDES) + 100)
-    for path in ("/", "/?a", "/", "/?b"):
+    monkeypatch.setitem(caches.BUDGETS, "reloads", 2 * (size + reloads.BESIDES + 2000))
+    app.reloads = reloads.Reloads()  # type: ignore[attr-defined]
+    for path in ("/", "/index", "/", "/home"):
         await until_kept(ada, asked, path)
     assert await is_kept(ada, asked, "/")
-    assert await is_kept(ada, asked, "/?b")
-    assert not await is_kept(ada, asked, "/?a")
+    assert await is_kept(ada, asked, "/home")
+    assert not await is_kept(ada, asked, "/index")

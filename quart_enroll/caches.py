@@ -1,0 +1,105 @@
+"""Caches bounded in bytes, and how many bytes each of them may hold in a process.
+
+Visitors choose what a cache is asked for: addresses, searches, cookies, languages. A limit on the number of entries
+says nothing about memory then, so each cache has a budget here, and an entry counts with its key. `functools.lru_cache`
+is for what only the school can name, and for texts of visitors that are cut short first.
+"""
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from cachetools import LRUCache
+from cachetools import cached as cached_in
+
+P = ParamSpec("P")
+K = TypeVar("K")
+V = TypeVar("V")
+
+BUDGETS = {
+    "prepared answers": 5_000_000,
+    "reloads": 4_000_000,
+    "page parts": 5_000_000,
+    "catalog rows": 7_000_000,
+    "students": 7_000_000,
+    "sign-ins": 4_000_000,
+    "searches": 1_500_000,
+    "pages of rows": 1_500_000,
+    "rows of a student": 1_000_000,
+    "schedules": 1_500_000,
+    "seats of past terms": 500_000,
+    "live seats": 1_000_000,
+    "addresses": 1_000_000,
+    "section marks": 750_000,
+    "cookie headers": 750_000,
+    "session cookies": 500_000,
+    "sign-in cookies": 500_000,
+    "page tokens": 250_000,
+    "numbers": 200_000,
+    "moments": 200_000,
+}
+"""Bytes that each cache of a process may hold."""
+
+TOTAL_BYTES = sum(BUDGETS.values())
+"""What all caches of a process hold at most: the rest of its 150 MiB is the code, the catalog and requests."""
+
+ENTRY_BYTES = 450
+"""What one entry costs besides key and value: its places in three dictionaries, and a small tuple as key."""
+
+TEXT_BYTES = 80
+"""What a text costs besides its characters."""
+
+
+class ByteCache(LRUCache[K, V]):
+    """A cache that drops its least recently used entries to stay within the budget of that name.
+
+    `size` estimates the bytes of a key and its value together. An entry larger than the whole budget isn't cached.
+    `dropped` is called with each entry that leaves, but for those that `clear` removes.
+    """
+
+    def __init__(self, name: str, size: Callable[[K, V], int], dropped: Callable[[K, V], None] | None = None) -> None:
+        super().__init__(BUDGETS[name])
+        self._size = size
+        self._dropped = dropped
+        self._next_size = 0
+
+    def __setitem__(self, key: K, value: V, *_: Any) -> None:
+        self._next_size = ENTRY_BYTES + self._size(key, value)
+        if self._next_size > self.maxsize:
+            self.pop(key, None)
+        else:
+            super().__setitem__(key, value)
+
+    def __delitem__(self, key: K, *_: Any) -> None:
+        if self._dropped is None:
+            super().__delitem__(key)
+        else:
+            value = self[key]
+            super().__delitem__(key)
+            self._dropped(key, value)
+
+    def getsizeof(self, value: V) -> int:  # type: ignore[override]  # cachetools asks for the value alone
+        """Return the size of the entry that is being stored."""
+        return self._next_size
+
+
+def size_of(value: object) -> int:
+    """Estimate the bytes of texts, and of numbers and tuples of them; anything else counts as a small object."""
+    if isinstance(value, str):
+        # Beyond ASCII, Python stores every character of a text in the width of its widest one.
+        return TEXT_BYTES + len(value) * (1 if value.isascii() else 4)
+    if isinstance(value, bytes):
+        return TEXT_BYTES + len(value)
+    if isinstance(value, tuple | list | set | frozenset):
+        return TEXT_BYTES + sum(8 + size_of(one) for one in cast("Iterable[object]", value))
+    return TEXT_BYTES
+
+
+def size_of_entry(key: object, value: object) -> int:
+    """Estimate the bytes of a key and a value, as `size_of` does."""
+    return size_of(key) + size_of(value)
+
+
+def cached(name: str, size: Callable[[Any, Any], int] = size_of_entry) -> Callable[[Callable[P, V]], Callable[P, V]]:
+    """Remember what a function returns for the same arguments, within the budget of that name."""
+    cache: ByteCache[Hashable, Any] = ByteCache(name, size)
+    return cast("Callable[[Callable[P, V]], Callable[P, V]]", cached_in(cache))

@@ -1,0 +1,119 @@
+"""Visitors who make up addresses, searches, cookies, languages and tokens fill no memory."""
+
+import gc
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from quart import Quart
+
+from quart_enroll import caches
+from quart_enroll.app import create_app
+from quart_enroll.caches import ByteCache
+from quart_enroll.context import EXTENSION
+from quart_enroll.mongo import Database
+from quart_enroll.services.snapshot import Snapshot
+from tests.people import ADA, Browser, Clock, config
+from tests.site.test_prepared import hear_nothing
+
+BUDGETS = {name: budget // 20 for name, budget in caches.BUDGETS.items()}
+"""Small ones, so that what a test makes up would not fit in."""
+
+
+@pytest.fixture
+async def app(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Quart]:
+    """The site with everything that it caches, as it is served."""
+    for name, budget in BUDGETS.items():
+        monkeypatch.setitem(caches.BUDGETS, name, budget)
+    monkeypatch.setattr(Snapshot, "listen", hear_nothing)  # the catalog stays the same
+    app = create_app(config(mongo_uri=mongod), clock=clock)
+    app.config["TEMPLATES_AUTO_RELOAD"] = False  # nobody works on them: whole pages are kept
+    async with app.test_app():
+        await app.extensions[EXTENSION].snapshot.held()
+        yield app
+
+
+def answers(app: Any) -> ByteCache[Any, Any]:
+    return app.answers._answers  # type: ignore[no-any-return]
+
+
+def pages(app: Any) -> ByteCache[Any, Any]:
+    return app.reloads._pages  # type: ignore[no-any-return]
+
+
+def all_caches() -> list[ByteCache[Any, Any]]:
+    return [one for one in gc.get_objects() if issubclass(type(one), ByteCache)]  # some are proxies
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/", "/api/0", "/api/v1/terms", "/api/v1/courses/1111", "/courses/", "/courses/Fall"]
+)
+async def test_a_parameter_that_nobody_reads_makes_no_other_answer(app: Quart, asked: list[str], path: str) -> None:
+    client = app.test_client(use_cookies=False)
+    first = await (await client.get(path)).get_data()
+    for query in ("17", "18=19", "_=1&_=2", "%71x=1", "utm_source=a&fbclid=b"):
+        assert await (await client.get(f"{path}?{query}")).get_data() == first
+    assert (asked, len(answers(app))) == ([path], 1)
+
+
+async def test_a_parameter_that_is_read_is_read_however_it_is_written(app: Quart) -> None:
+    client = app.test_client(use_cookies=False)
+    for query in ("q=php", "17&q=php", "%71=php&x=y", "q=php&17=q"):
+        page = await (await client.get(f"/courses/Fall?{query}")).get_data(as_text=True)
+        assert "Advanced PHP" in page
+        assert "Introduction to Python" not in page
+
+
+@pytest.mark.parametrize("path", ["/", "/home", "/courses/", "/enrollment"])
+async def test_a_parameter_that_nobody_reads_makes_no_other_page_of_a_student(
+    app: Quart, asked: list[str], path: str
+) -> None:
+    ada = Browser(app.test_client())
+    await ada.sign_in(ADA)
+    await ada.get("/")  # takes the greeting away
+    for number in range(5):
+        await ada.get(f"{path}?{number}")
+    assert len([one for one in pages(app) if path in one]) <= 1
+
+
+async def test_a_large_answer_stays_only_as_clients_ask_for_it(app: Quart) -> None:
+    client = app.test_client(use_cookies=False)
+    for _ in range(2):
+        await client.get("/courses/", headers={"Accept-Encoding": "br"})
+    assert [key[0] for key in answers(app)] == ["", "br"]
+    for number in range(100):  # others fill the cache, and nobody asks for it as it is
+        await client.get("/courses/", headers={"Accept-Encoding": "br"})
+        await client.get(f"/courses/?q={number}", headers={"Accept-Encoding": "br"})
+        if len([key for key in answers(app) if not key[3]]) == 1:
+            break
+    assert [key[0] for key in answers(app) if not key[3]] == ["br"]
+
+
+async def test_what_visitors_make_up_stays_within_the_budgets(app: Quart) -> None:
+    client, ada = app.test_client(use_cookies=False), Browser(app.test_client())
+    await ada.sign_in(ADA)
+    for number in range(40):
+        made_up = {
+            "Accept-Language": f"x{number}, es;q=0.{number}",
+            "Accept-Encoding": f"br, x{number}",
+            "User-Agent": f"Mozilla/{number}",
+            "Cookie": f"session={number}; {'c=d;' * (number % 50)}",
+            "Authorization": f"Bearer qe_{number}",
+        }
+        for name in made_up:
+            await client.get(f"/courses/?q={number}{'x' * (number % 90)}", headers={name: made_up[name]})
+        await client.get(f"/password/reset/{number}{'t' * 3000}")
+        await client.get(f"/login?next=/{number}{'n' * 400}")
+        await client.get(f"/{number}{'p' * 3000}")
+        await ada.get(f"/courses/?page={number}&q={'y' * (number % 50)}")
+        await ada.get("/enrollment", headers={"Accept-Language": f"z{number}"})
+    held = [one for one in all_caches() if one.maxsize in BUDGETS.values() and len(one)]
+    assert len(held) >= 8
+    assert all(one.currsize <= one.maxsize for one in held)
+    assert answers(app).currsize > answers(app).maxsize / 2  # it was full
+
+
+async def test_a_long_reset_link_is_not_carried_in_a_cookie(app: Quart) -> None:
+    client = app.test_client(use_cookies=False)
+    response = await client.get(f"/password/reset/{'t' * 5000}")
+    assert len(response.headers["Set-Cookie"]) < 1500
