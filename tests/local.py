@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields
 from http.client import HTTPConnection
@@ -84,11 +84,11 @@ class Server:
 
 
 @contextmanager
-def server(log: Path, **settings: object) -> Iterator[Server]:
+def server(log: Path, *, command: Sequence[str] = SERVER, **settings: object) -> Iterator[Server]:
     """Serve the site as in production, on a free port, its output in `log`."""
     port = free_port()
     environ = environment(PORT=port, **settings)
-    with open(log, "wb") as output, child(SERVER, output=output, environ=environ, cwd=PROJECT) as process:
+    with open(log, "wb") as output, child(command, output=output, environ=environ, cwd=PROJECT) as process:
         wait_for_port(process, port, log)
         yield Server(process, port)
 

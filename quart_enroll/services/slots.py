@@ -3,17 +3,25 @@
 Each process alone might have an equal share, but they do not get equally many requests: with a share of its own each,
 two processes needed 10 s for 150 passwords of which one had got 100, and 8 s when it could use what the other left.
 
-A slot is a file that somebody has locked. The system unlocks what a process leaves that is killed.
+A slot is a file that somebody has locked. The system unlocks what a process leaves that is killed. A process that is
+stopped or hangs keeps its lock, so after a while the others go on with a new file in its place.
 """
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 FOLDER = "PASSWORD_SLOTS"
 """The variable of the environment that tells the processes of a server in which folder their slots are."""
+
+FROZEN_SECONDS = 2.0
+"""How long a slot may be held. A hash takes a tenth of a second, and the holder of a door waits for one hash."""
+
+DOOR_POLL_SECONDS, SLOT_POLL_SECONDS = 0.02, 0.002
+"""Pauses between two looks at a lock; for each slot only the process at its door looks so often."""
 
 
 class Slots:
@@ -39,19 +47,34 @@ class Slots:
     def _free(self, folder: Path) -> ExitStack | None:
         """Return what ends the use of a slot that is free, and for which nobody waits."""
         for number in range(self.number):
-            with suppress(BlockingIOError), _locked(folder / f"door{number}", fcntl.LOCK_NB):
-                return _locked(folder / f"slot{number}", fcntl.LOCK_NB)
+            with suppress(BlockingIOError), _locked(folder / f"door{number}"):
+                return _locked(folder / f"slot{number}")
         return None
 
     def _wait(self, folder: Path, number: int) -> ExitStack:
-        with _locked(folder / f"door{number}"):
-            return _locked(folder / f"slot{number}")
+        with _wait_for(folder / f"door{number}", DOOR_POLL_SECONDS):
+            return _wait_for(folder / f"slot{number}", SLOT_POLL_SECONDS)
 
 
-def _locked(path: Path, how: int = 0) -> ExitStack:
-    """Lock the file, and return what unlocks it; raise BlockingIOError for one that is locked when that is `how`."""
+def _wait_for(path: Path, pause: float) -> ExitStack:
+    """Lock the file as soon as its holder unlocks it, or has had it for FROZEN_SECONDS; return what unlocks it."""
+    while True:
+        with suppress(BlockingIOError):
+            return _locked(path)
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > FROZEN_SECONDS:
+                # The holder keeps the old file, which no other process looks at. If two processes do this at the
+                # same moment, one hash too many runs, once.
+                path.unlink()
+                continue
+        time.sleep(pause)
+
+
+def _locked(path: Path) -> ExitStack:
+    """Lock the file and return what unlocks it; raise BlockingIOError when it is locked."""
     with ExitStack() as stack:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         stack.callback(os.close, file)
-        fcntl.flock(file, fcntl.LOCK_EX | how)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.utime(file)  # since when it is held
         return stack.pop_all()

@@ -1,5 +1,6 @@
 """All processes of a server together do no more at a time than there are slots, and take turns."""
 
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from quart_enroll.services import slots
 from quart_enroll.services.slots import Slots
 from tests.local import PATIENCE, is_locked, until
 
@@ -76,3 +78,26 @@ def test_without_a_folder_nobody_waits(tmp_path: Path, folder: str | None) -> No
     slots = Slots(folder and str(tmp_path / folder), 1)
     with slots.take(0), slots.take(0):
         assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sees in /proc that a process is stopped")
+def test_a_frozen_process_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "FROZEN_SECONDS", 0.2)
+    program = (
+        "import sys\nfrom threading import Thread\nfrom quart_enroll.services.slots import Slots\n"
+        f"slots = Slots({str(tmp_path)!r}, 1)\n"
+        "def wait():\n    with slots.take(0):\n        print('never')\n"
+        "with slots.take(0):\n    Thread(target=wait, daemon=True).start()\n    sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as process:
+        try:
+            until(lambda: all((tmp_path / name).exists() and is_locked(tmp_path / name) for name in ("slot0", "door0")))
+            process.send_signal(signal.SIGSTOP)
+            until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+            for _ in range(3):
+                with _of(tmp_path, 1).take(0):
+                    assert is_locked(tmp_path / "slot0")
+            assert not is_locked(tmp_path / "slot0")  # from now on it is as if the process were not there
+            assert not is_locked(tmp_path / "door0")
+        finally:
+            process.kill()

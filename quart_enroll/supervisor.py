@@ -1,0 +1,209 @@
+"""Keeps several server processes running: starts them, replaces those that die, and stops them together.
+
+Each worker runs the command that this process was started with, and serves on the sockets that this process has opened.
+A pipe between the two tells this process when the worker is ready, and the worker when this process has died.
+"""
+
+import asyncio
+import ctypes
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from argparse import ArgumentParser
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+from hypercorn.config import Config
+
+WORKER = "QUART_ENROLL_WORKER"
+"""The variable of the environment that names a worker's pipe and the sockets that it listens on."""
+
+PREFIX, LOCK = "quart-enroll-", "supervisor.lock"
+"""How the folders that workers share are named, and the file in each that its supervisor has locked."""
+
+STEADY_SECONDS = 60.0
+"""How long a worker must have lived to be replaced at once when it dies."""
+
+LONGEST_PAUSE_SECONDS = 30.0
+"""Workers that die sooner are replaced after a second, and after twice as long each time, up to this."""
+
+PR_SET_PDEATHSIG = 1
+"""Of Linux's prctl: the signal that a process gets when its parent dies."""
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """What a worker knows of its supervisor."""
+
+    def __init__(self, pipe: int, *listening: int) -> None:
+        self.binds = [f"fd://{number}" for number in listening]
+        self._pipe = socket.socket(fileno=pipe)
+
+    async def report_ready(self) -> AsyncGenerator[None, None]:
+        """Tell the supervisor that this process serves."""
+        self._pipe.send(b"1")
+        yield
+
+    def end_with_supervisor(self, folder: str) -> None:
+        """Watch the supervisor from a thread; when it has died, remove the folder and end this process."""
+
+        def watch() -> None:
+            with suppress(OSError):
+                self._pipe.recv(1)
+            shutil.rmtree(folder, ignore_errors=True)
+            os._exit(1)
+
+        if sys.platform == "linux":  # a worker that is stopped sees no end; this wakes it
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
+        threading.Thread(target=watch, daemon=True).start()
+
+
+@cache
+def this_worker() -> Worker | None:
+    """Return what this process knows of the supervisor that started it; None for a process that nobody supervises."""
+    numbers = os.environ.get(WORKER)
+    return Worker(*map(int, numbers.split(","))) if numbers else None
+
+
+class Supervisor:
+    """Keeps `number` workers running, each started with `command`, on the sockets `listening`.
+
+    They share `folder`. When all of it stops, workers that take longer than `stop_seconds` are killed.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        listening: Sequence[socket.socket],
+        folder: Path,
+        *,
+        number: int,
+        stop_seconds: float,
+    ) -> None:
+        self._command = command
+        self._listening = listening
+        self._folder = folder
+        self._number = number
+        self._stop_seconds = stop_seconds
+        self._processes: set[asyncio.subprocess.Process] = set()
+        self._stopping = asyncio.Event()
+        self._has_served = False
+        self._status = 0
+
+    async def run(self) -> int:
+        """Supervise until SIGTERM or SIGINT; return the exit status.
+
+        It is 1 when the very first workers do not start, or no worker is left and another one does not start either.
+        """
+        loop = asyncio.get_running_loop()
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(ending, self.stop)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._number):
+                group.create_task(self._keep_running())
+            await self._stopping.wait()
+            for one in self._listening:  # as soon as the workers do the same, new connections are refused
+                one.close()
+            for process in self._processes:
+                _send(process, signal.SIGTERM)
+            killing = loop.call_later(self._stop_seconds, self._kill)
+        killing.cancel()
+        return self._status
+
+    def stop(self) -> None:
+        """Begin to stop all workers."""
+        self._stopping.set()
+
+    async def _keep_running(self) -> None:
+        """Run a worker, and another one whenever it has died."""
+        loop, pause = asyncio.get_running_loop(), 0.0
+        while not self._stopping.is_set():
+            began = loop.time()
+            was_ready = await self._run_one()
+            if not was_ready and not (self._has_served and self._processes) and not self._stopping.is_set():
+                logger.critical("no worker starts, so the server ends")
+                self._status = 1
+                self.stop()
+            pause = 0.0 if loop.time() - began >= STEADY_SECONDS else min(max(1.0, 2 * pause), LONGEST_PAUSE_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+
+    async def _run_one(self) -> bool:
+        """Run a worker until it ends, log why it did, and return whether it was ever ready."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                sockets = [one.fileno() for one in (theirs, *self._listening)]
+                environ = {**os.environ, WORKER: ",".join(map(str, sockets))}
+                try:
+                    process = await asyncio.create_subprocess_exec(*self._command, pass_fds=sockets, env=environ)
+                except OSError as error:  # no memory, or too many processes
+                    logger.error("a worker can't be started: %s", error)
+                    return False
+            self._processes.add(process)
+            if self._stopping.is_set():
+                _send(process, signal.SIGTERM)
+            ours.setblocking(False)
+            was_ready = await asyncio.get_running_loop().sock_recv(ours, 1) != b""
+            self._has_served |= was_ready
+            status = await process.wait()
+            self._processes.discard(process)
+        for gauge in self._folder.glob(f"gauge_live*_{process.pid}.db"):  # Prometheus would go on adding them up
+            gauge.unlink(missing_ok=True)
+        if not self._stopping.is_set():
+            end = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+            logger.error("worker %d %s%s", process.pid, end, "" if was_ready else " before it was ready")
+        return was_ready
+
+    def _kill(self) -> None:
+        for process in self._processes:
+            logger.error("worker %d did not stop in time and is killed", process.pid)
+            _send(process, signal.SIGKILL)
+
+
+def supervise(binds: list[str], folder: Path, *, number: int, stop_seconds: float) -> int:
+    """Run the command of this process in `number` workers that share `folder`; return the exit status of all.
+
+    They serve on `binds` unless the command itself says where. Call it before anything else is done: it does not return
+    until the server has stopped.
+    """
+    options = ArgumentParser(add_help=False, allow_abbrev=False)
+    options.add_argument("-b", "--bind", action="append")
+    given, rest = options.parse_known_args(sys.argv[1:])
+    python = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]  # its own options, and what it runs
+    listening = Config.from_mapping(bind=given.bind or binds).create_sockets().insecure_sockets
+    command = [sys.executable, *python, *rest]
+    return asyncio.run(Supervisor(command, listening, folder, number=number, stop_seconds=stop_seconds).run())
+
+
+@contextmanager
+def shared_folder() -> Iterator[Path]:
+    """Make a folder for the time of the block, and remove those of servers that were killed with all their workers."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
+        with suppress(OSError):  # another user's, or one that is in use
+            if lock.lstat().st_uid == os.getuid():
+                with open(lock) as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(lock.parent, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    try:
+        with open(folder / "new", "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            (folder / "new").rename(folder / LOCK)  # nobody ever sees it unlocked
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _send(process: asyncio.subprocess.Process, what: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        process.send_signal(what)

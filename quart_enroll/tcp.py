@@ -1,0 +1,262 @@
+"""Connections as Hypercorn serves them, with what it leaves open closed.
+
+Hypercorn keeps the socket of a client that has gone until its keep-alive time is over, waits without end for a client
+that does not read, and lets a client change the protocol. Here a socket is free as soon as its client has gone, a
+client that takes nothing is dropped, and only HTTP/1 is spoken. When there are as many connections as the limit of file
+descriptors allows, the one that has been idle for longest makes room: libuv would close the new one and not say so.
+
+Everything that relies on Hypercorn's own parts is in this module and in `server`.
+"""
+
+import asyncio
+import logging
+import resource
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+import h11
+import hypercorn.asyncio.run
+from hypercorn.asyncio.task_group import TaskGroup
+from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
+from hypercorn.asyncio.worker_context import EventWrapper
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.typing import ConnectionState
+from hypercorn.utils import parse_socket_addr
+
+STALLED_SECONDS = 10.0
+"""How long a client may read nothing of a response before it is dropped. A stop waits no longer for it either."""
+
+OPEN_PAGES = 5000
+"""Live pages that are promised for each process; each has a connection."""
+
+RESERVED_FILES = 250
+"""File descriptors for everything but clients: the database's connections, slots, templates, logs."""
+
+MAX_FILES = 65_536
+"""The soft limit that is asked for, where the hard limit allows it: more than clients can use."""
+
+LOG_PAUSE_SECONDS = 10.0
+"""Seconds between two lines that say that there are too many connections."""
+
+VERSIONS = {b"1.0", b"1.1"}
+
+logger = logging.getLogger(__name__)
+
+
+def raise_file_limit() -> int:
+    """Raise the soft limit of file descriptors, log when it is still too low for the open pages, and return it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # macOS has a limit of its own below the hard one
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = MAX_FILES if soft == resource.RLIM_INFINITY else soft
+    if limit < OPEN_PAGES + RESERVED_FILES:
+        logger.warning(
+            "%d file descriptors are too few for %d open pages in each process: raise the hard limit to %d (ulimit -n)",
+            limit,
+            OPEN_PAGES,
+            OPEN_PAGES + RESERVED_FILES,
+        )
+    return limit
+
+
+def install(file_limit: int) -> None:
+    """Let Hypercorn serve the connections of this process in this way, as many as the limit leaves room for."""
+    connections = Connections(max(file_limit - RESERVED_FILES, file_limit // 2))
+    hypercorn.asyncio.run.TCPServer = connections  # type: ignore[attr-defined,assignment]
+
+
+class Connections:
+    """All connections of this process, at most `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._open = 0
+        self._idle: dict[Connection, None] = {}  # the one that has been idle for longest comes first
+        self._logged_at = float("-inf")
+
+    def __call__(self, *args: Any) -> Coroutine[Any, Any, None]:
+        """Serve a new connection; what Hypercorn gives is what its own TCPServer takes."""
+        return self._serve(Connection(self, *args))
+
+    async def _serve(self, connection: "Connection") -> None:
+        if self._open >= self._limit and not self._make_room():
+            connection.writer.transport.abort()
+            return
+        self._open += 1
+        try:
+            await connection.run()
+        finally:
+            self._open -= 1
+            self.busy(connection)
+
+    def idle(self, connection: "Connection") -> None:
+        """Remember that the connection waits for its next request."""
+        self._idle[connection] = None
+
+    def busy(self, connection: "Connection") -> None:
+        """Remember that the connection has a request, or has ended."""
+        self._idle.pop(connection, None)
+
+    def _make_room(self) -> bool:
+        """Drop the connection that has been idle for longest; return False when none is idle."""
+        oldest = next(iter(self._idle), None)
+        now = asyncio.get_running_loop().time()
+        if now - self._logged_at >= LOG_PAUSE_SECONDS:
+            self._logged_at = now
+            logger.error(
+                "all %d connections that the limit of file descriptors allows are open: %s",
+                self._limit,
+                "new ones are refused" if oldest is None else "idle ones are closed for new ones",
+            )
+        if oldest is None:
+            return False
+        self.busy(oldest)
+        oldest.writer.transport.abort()
+        return True
+
+
+class Connection(TCPServer):
+    """One connection."""
+
+    protocol: H11Protocol  # type: ignore[assignment]  # it never becomes another
+
+    def __init__(self, connections: Connections, *args: Any) -> None:
+        super().__init__(*args)
+        self._connections = connections
+        self._has_gone = False
+
+    async def run(self) -> None:
+        """Serve the connection until the client or the server ends it."""
+        try:
+            socket = self.writer.get_extra_info("socket")
+            client = parse_socket_addr(socket.family, socket.getpeername())
+            server = parse_socket_addr(socket.family, socket.getsockname())
+            ssl = self.writer.get_extra_info("ssl_object") is not None
+            async with TaskGroup(self.loop) as task_group:
+                self._task_group = task_group
+                state = ConnectionState(self.state)
+                self.protocol = H11Protocol(
+                    self.app, self.config, self.context, task_group, state, ssl, client, server, self.protocol_send
+                )
+                self.protocol.connection = OnlyHTTP1(
+                    h11.SERVER, max_incomplete_event_size=self.config.h11_max_incomplete_size
+                )
+                self.protocol.can_read = Pause(self)
+                await self.protocol_send(Updated(idle=True))
+                await self._read_data()
+        except OSError:
+            pass
+        except asyncio.CancelledError:  # the server stops, and waits no longer
+            self.writer.transport.abort()
+            raise
+        finally:
+            await self._close()
+
+    async def protocol_send(self, event: Event) -> None:
+        """Do what the protocol wants of the connection."""
+        match event:
+            case RawData(data=data):
+                async with self.send_lock:
+                    try:
+                        self.writer.write(data)
+                        await self._drain()
+                    except (ConnectionError, RuntimeError):
+                        await self.protocol.handle(Closed())
+            case Updated(idle=True) if not self._has_gone:
+                self._connections.idle(self)
+                await self.idle_task.restart(self._task_group, self._idle_timeout)
+            case Updated():
+                self._connections.busy(self)
+                await self.idle_task.stop()
+            case Closed():
+                await self._close()
+
+    async def _read_data(self) -> None:
+        with suppress(OSError):
+            while data := await self.reader.read(MAX_RECV):
+                await self.protocol.handle(RawData(data))
+            await self.protocol.handle(RawData(b""))  # an incomplete request is a bad one
+        self._has_gone = True
+        await self.protocol.handle(Closed())
+        # An answer that is still being made ends soon, since it hears that the client has gone.
+        await self.idle_task.stop()
+
+    async def _drain(self) -> None:
+        """Wait until the client has read enough for more to be sent; drop it when it reads nothing."""
+        transport = self.writer.transport
+        low, _ = transport.get_write_buffer_limits()
+        while (waiting := transport.get_write_buffer_size()) > low:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STALLED_SECONDS):
+                    await self.writer.drain()
+                    return
+            if transport.get_write_buffer_size() >= waiting:
+                transport.abort()
+        await self.writer.drain()
+
+    async def _close(self) -> None:
+        self._connections.busy(self)
+        await self.idle_task.stop()
+        transport = self.writer.transport
+        self.writer.close()
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(STALLED_SECONDS):
+                await self.writer.wait_closed()
+        transport.abort()
+
+    async def _initiate_server_close(self) -> None:
+        await self.protocol.handle(Closed())
+        await self._close()
+
+
+class OnlyHTTP1(h11.Connection):
+    """HTTP/1, and no way to another protocol: upgrades are ignored, as RFC 9110 allows; other versions are refused.
+
+    Behind a proxy that passes upgrades on, another protocol would be a tunnel in which the client says by what address
+    and scheme it came.
+    """
+
+    def next_event(self) -> Any:
+        """Return what the client says next; raise h11.RemoteProtocolError when that is not HTTP/1."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            if event.http_version not in VERSIONS:
+                raise h11.RemoteProtocolError("another version of HTTP", error_status_hint=505)
+            if any(name == b"upgrade" for name, _ in event.headers):
+                headers = [(name, value) for name, value in event.headers.raw_items() if name.lower() != b"upgrade"]
+                return h11.Request(
+                    method=event.method, target=event.target, headers=headers, http_version=event.http_version
+                )
+        return event
+
+
+class Pause(EventWrapper):
+    """Holds back a client that sends a request before its last one is answered, and sees when that client goes."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    async def wait(self) -> None:
+        """Wait for the answer to the request before; raise ConnectionError when the client goes, or sends too much."""
+        reader, protocol = self._connection.reader, self._connection.protocol.connection
+        ready = asyncio.create_task(super().wait())
+        more = asyncio.create_task(reader.read(MAX_RECV))
+        try:
+            while not self.is_set():
+                await asyncio.wait([ready, more], return_when=asyncio.FIRST_COMPLETED)
+                if more.done():
+                    data = more.result()
+                    protocol.receive_data(data)
+                    if not data or len(protocol.trailing_data[0]) > MAX_RECV:
+                        raise ConnectionAbortedError
+                    more = asyncio.create_task(reader.read(MAX_RECV))
+        finally:
+            ready.cancel()
+            more.cancel()
+            await asyncio.gather(ready, more, return_exceptions=True)

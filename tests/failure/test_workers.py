@@ -1,0 +1,110 @@
+"""Workers of one server that are killed or frozen, and a server whose supervisor is killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import pytest
+
+from tests.local import PATIENCE, PROJECT, SERVER, descendants, environment, expect_to_end, server, until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+
+NOWHERE = "mongodb://127.0.0.1:1/?replicaSet=none"
+"""What is asked here needs no database."""
+
+FORM = b"email=ada%40school.example&password=x"
+
+
+def open_files(pid: int) -> int:
+    return len([*Path(f"/proc/{pid}/fd").iterdir()])
+
+
+def workers(supervisor: int, log: Path) -> list[int]:
+    """Return the ids of two workers that serve."""
+    until(lambda: log.read_text().count("Running on") >= 2)
+    return descendants(supervisor)
+
+
+def test_when_a_worker_is_killed_the_other_answers_and_a_new_one_takes_its_place(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with server(log, WEB_CONCURRENCY=2, MONGO_URI=NOWHERE) as site:
+        before = {pid: open_files(pid) for pid in workers(site.process.pid, log)}
+        with ExitStack() as stack:
+            requests = [stack.enter_context(site.connection()) for _ in range(8)]
+            for request in requests:
+                request.putrequest("POST", "/login")
+                request.putheader("Content-Length", str(len(FORM)))
+                request.putheader("Content-Type", "application/x-www-form-urlencoded")
+                request.endheaders(FORM[:10])
+            healthy, victim = sorted(before, key=lambda pid: before[pid] - open_files(pid))  # it has most of them
+            os.kill(victim, signal.SIGKILL)
+            until(lambda: f"worker {victim} was killed by signal 9" in log.read_text())
+            assert any(map(is_answered, requests))
+        until(lambda: log.read_text().count("Running on") == 3)
+        assert set(descendants(site.process.pid)) > {healthy}
+        with site.connection() as connection:
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().status == 200
+        os.kill(site.process.pid, signal.SIGTERM)
+        assert site.process.wait(PATIENCE) == 0
+
+
+def is_answered(request: HTTPConnection) -> bool:
+    with suppress(OSError, HTTPException):
+        request.send(FORM[10:])
+        return request.getresponse().status > 0
+    return False
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_that_cannot_start_ends_with_a_failure(workers: int) -> None:
+    ended = subprocess.run(
+        [*SERVER[:-1], "asgi:nobody"],
+        cwd=PROJECT,
+        env=environment(MONGO_URI=NOWHERE, WEB_CONCURRENCY=workers),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "application not found" in ended.stderr
+
+
+def test_when_the_supervisor_is_killed_workers_end_and_leave_no_folder_behind(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with server(log, WEB_CONCURRENCY=2, MONGO_URI=NOWHERE, TMPDIR=tmp_path) as site:
+        pids = workers(site.process.pid, log)
+        os.kill(pids[0], signal.SIGSTOP)  # even a worker that is frozen
+        with expect_to_end(pids):
+            site.process.kill()
+            site.process.wait(PATIENCE)
+        socket.create_server(("127.0.0.1", site.port)).close()
+    assert [found.name for found in tmp_path.iterdir()] == ["log"]
+
+
+def test_a_client_that_goes_frees_its_socket(tmp_path: Path) -> None:
+    with server(tmp_path / "log", MONGO_URI=NOWHERE) as site:
+        with site.connection():
+            pass
+        with ExitStack() as stack:
+            before = open_files(site.process.pid)
+            for _ in range(50):
+                stack.enter_context(site.connection())
+            assert open_files(site.process.pid) > before + 40
+        until(lambda: open_files(site.process.pid) <= before)
+
+
+def test_a_server_asks_for_as_many_file_descriptors_as_it_may(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    limited = f"ulimit -Sn 500; ulimit -Hn 4000; exec {sys.executable} -m hypercorn -c file:hypercorn_conf.py asgi:app"
+    with server(log, command=("sh", "-c", limited), MONGO_URI=NOWHERE) as site, site.connection():
+        limits = Path(f"/proc/{site.process.pid}/limits").read_text()
+    assert limits.partition("Max open files")[2].split()[:2] == ["4000", "4000"]
+    assert "4000 file descriptors are too few for 5000 open pages in each process" in log.read_text()
