@@ -27,7 +27,7 @@ async def calendar_file() -> ResponseReturnValue:
 @login_required
 async def make_address() -> ResponseReturnValue:
     """Make a new secret address, in place of the one before."""
-    token = await feeds.make(database(), auth.signed_in().user_id, now())
+    token = await feeds.make(database(), auth.signed_in().user_id, now(), login=auth.this_login().key)
     session[SHOWN_ONCE] = whole_address(url_for("calendar_feed", token=token))
     return redirect(url_for("enrollment", _anchor="calendar"), 303)
 

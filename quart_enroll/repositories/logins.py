@@ -51,7 +51,7 @@ class Found(NamedTuple):
         return None if self.has_notices else frozenset((self.user_row, self.user.user_id))
 
 
-async def add(db: Database, login: Login) -> None:
+async def add(db: Database, login: Login, session: Session) -> None:
     """Store a new sign-in."""
     await db.login.insert_one(
         {
@@ -63,7 +63,8 @@ async def add(db: Database, login: Login) -> None:
             "remembered": login.remembered,
             "address": login.address,
             "agent": login.agent,
-        }
+        },
+        session=session,
     )
 
 

@@ -189,7 +189,9 @@ async def set_language(db: Database, user_id: int, language: str) -> None:
     await db.user.update_one({"user_id": user_id}, {"$set": {"language": language}})
 
 
-async def note_sign_in(db: Database, found: Credentials, now: datetime, language: str) -> tuple[datetime | None, str]:
+async def note_sign_in(
+    db: Database, found: Credentials, now: datetime, language: str, session: Session
+) -> tuple[datetime | None, str]:
     """Write that the user signs in; return when that was the last time, and the user's language.
 
     That is the one in which they sign in, for who has none yet.
@@ -197,10 +199,13 @@ async def note_sign_in(db: Database, found: Credentials, now: datetime, language
     Raises Gone when there is no such user, or another password than the one that was found.
     """
     user_id = found.user.user_id
+    # Later than the last time in any case: an update that changes nothing would not conflict with other transactions.
+    later = {"$max": [now, {"$add": ["$signed_in_at", 1]}]}
     before: Document | None = await db.user.find_one_and_update(
         {"user_id": user_id, "password_changes": found.changes or None},  # none is written before the first
-        [{"$set": {"signed_in_at": now, "language": {"$ifNull": ["$language", language]}}}],
+        [{"$set": {"signed_in_at": later, "language": {"$ifNull": ["$language", language]}}}],
         {"_id": 0, "signed_in_at": 1, "language": 1},
+        session=session,
     )
     if before is None:
         raise Gone(user_id)

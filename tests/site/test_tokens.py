@@ -14,9 +14,8 @@ from quart_enroll import auth
 from quart_enroll.app import create_app
 from quart_enroll.errors import SignInEnded
 from quart_enroll.mongo import Database
-from quart_enroll.repositories import logins, users
 from quart_enroll.services import accounts, tokens
-from tests.people import ADA, BOB, FALL_MORNING, HASH, PASSWORD, SPRING, Browser, Clock, config, text
+from tests.people import ADA, BOB, FALL_MORNING, PASSWORD, SPRING, Browser, Clock, config, text
 from tests.programs import ENROLLMENTS, PYT, Program, program, token
 
 FORM = {"name": "calendar", "scope": "read", "expires_at": "2026-12-31"}
@@ -109,25 +108,6 @@ async def test_a_sign_in_that_has_ended_meanwhile_makes_no_token(ada: Browser, d
     assert ended is not None
     with pytest.raises(SignInEnded):
         await tokens.make(db, ADA.user_id, **FACTS, login=ended["_id"])
-    assert await db.token.count_documents({}) == 0
-
-
-async def test_a_new_password_misses_no_token_that_is_being_made(
-    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    [login] = await db.login.find().to_list(None)
-    found = await users.credentials_of(db, ADA.user_id)
-    end_all, made = logins.end_all, []
-
-    async def end_all_but_late(*args: Any) -> None:
-        if not made:
-            made.append(await tokens.make(db, ADA.user_id, **FACTS, login=login["_id"]))
-        await end_all(*args)
-
-    monkeypatch.setattr(logins, "end_all", end_all_but_late)
-    assert found is not None
-    assert await accounts.replace_password(db, found, HASH, FALL_MORNING)
-    assert len(made) == 1
     assert await db.token.count_documents({}) == 0
 
 
