@@ -4,6 +4,7 @@ In the log is who asked by number alone, and never what was typed, nor an addres
 """
 
 import logging
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from urllib.parse import quote
 from quart import Quart, current_app, g, request
 from quart.typing import ResponseTypes
 from structlog.contextvars import bind_contextvars
+from werkzeug.routing import Map
 
 from quart_enroll import auth, measures
 from quart_enroll.forms.base import SAFE
@@ -20,6 +22,9 @@ USUAL = {401, 404, 405, 410}
 
 LONGEST_PATH = 200
 """Characters of an address that stand in the log."""
+
+HIDDEN_ARGUMENT = "token"
+"""How rules name a part of the path that is itself a secret."""
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +56,22 @@ def count(app: Quart, endpoint: str, method: str, status: int, seconds: float) -
 
 
 def path() -> str:
-    """Return the address as it may stand in the log, in one line; of one that is itself a secret, the rule alone."""
-    secret = request.url_rule is not None and "token" in request.url_rule.arguments
-    return str(request.url_rule) if secret else quote(request.path)[:LONGEST_PATH]
+    """Return the path as it may stand in the log, in one line.
+
+    Of a path with a secret in it that is the rule. Of one that matches no rule, or not with this method, only the parts
+    that the site's own paths have stay: the rest may be a secret with a slash too many, or written in capitals.
+    """
+    rule = request.url_rule
+    if rule is None:
+        known = _own_parts(current_app.url_map)
+        return "/".join(part if part in known else "*" for part in request.path.split("/"))[:LONGEST_PATH]
+    return str(rule) if HIDDEN_ARGUMENT in rule.arguments else quote(request.path)[:LONGEST_PATH]
+
+
+@lru_cache(8)
+def _own_parts(rules: Map) -> frozenset[str]:
+    """Return the parts of paths that are the same whoever asks."""
+    return frozenset(part for rule in rules.iter_rules() for part in str(rule).split("/") if "<" not in part)
 
 
 def _level(status: int, *, slow: bool) -> int | None:

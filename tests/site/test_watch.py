@@ -1,12 +1,12 @@
 """What is seen of the site from outside: the lines of its log, and what Prometheus reads."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from quart import Quart
 
-from quart_enroll import measures
+from quart_enroll import measures, watch
 from quart_enroll.app import create_app
 from quart_enroll.mongo import Database, open_database
 from quart_enroll.services import pulse
@@ -121,6 +121,52 @@ async def test_the_log_has_nothing_that_somebody_typed(anyone: Browser, log: pyt
     assert len(log.records) == 3
     for typed in (ADA.email, ADA.first_name, PASSWORD, "wrong", "zoe", "Adler"):
         assert typed not in log.text
+
+
+SECRET = "aSecretNobodyMayRead-1"
+
+
+def ways_to_ask(path: str) -> Iterator[tuple[str, str]]:
+    """Give methods and ways of writing the path: right, wrong, and nearly right."""
+    for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "INVENTED"):
+        yield method, path
+    prefix, slash, rest = path.partition(SECRET)
+    for written in (
+        *(f"{path}/", f"/{path}", path.replace("/", "//"), f"{path}%20", f"{path}/more", f"/school{path}"),
+        *(f"{prefix.upper()}{slash}{rest}", path.swapcase(), f"{prefix}./{slash}{rest}", f"{prefix}../x/{slash}{rest}"),
+        *(f"/%{ord(path[1]):02x}{path[2:]}", f"/%25{ord(path[1]):02x}{path[2:]}", f"/%{ord(path[1]):02X}{path[2:]}/"),
+        *(path.replace("/", "%2F"), path.replace("/", "%5C"), f"{path}%0d%0a", f"{path}?token={SECRET}", f"{path};x"),
+    ):
+        yield "GET", written
+        yield "POST", written
+
+
+async def test_no_secret_of_a_path_is_in_the_log_however_it_is_asked_for(
+    app: Quart, anyone: Browser, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = [rule for rule in app.url_map.iter_rules() if watch.HIDDEN_ARGUMENT in rule.arguments]
+    assert {rule.endpoint for rule in rules} >= {"calendar_feed", "password_link"}
+    app.config["SLOW_REQUEST"] = 0  # then each request has its line
+    asked = [way for rule in rules for way in ways_to_ask(str(rule).replace(f"<{watch.HIDDEN_ARGUMENT}>", SECRET))]
+    for method, path in asked:
+        await anyone.client.open(path, method=method, headers={"Sec-Fetch-Site": "same-origin", "Referer": path})
+    lines = [record for record in log.records if record.message == "request"]
+    assert len(lines) >= len(asked)
+    assert SECRET.lower() not in log.text.lower()
+    assert "path=/calendar/* status=405" in log.text
+
+
+async def test_a_fault_has_no_secret_in_its_line(
+    app: Quart, anyone: Browser, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(token: str) -> None:
+        raise ZeroDivisionError
+
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    monkeypatch.setitem(app.view_functions, "calendar_feed", fail)
+    assert (await anyone.get(f"/calendar/{SECRET}.ics")).status_code == 500
+    assert "failed: GET /calendar/<token>.ics" in log.text
+    assert SECRET not in log.text
 
 
 async def test_a_slow_command_is_written_with_its_collection_and_not_with_what_was_asked(
