@@ -16,9 +16,15 @@ from werkzeug.routing import Map
 
 from quart_enroll import auth, measures
 from quart_enroll.forms.base import SAFE
+from quart_enroll.services import limits
 
 USUAL = {401, 404, 405, 410}
 """Refusals of pages that are only looked at, and that strangers ask for all day."""
+
+FAILED_SIGN_INS = {
+    *("wrong_token", "wrong_credentials", "wrong_password", "password_over_http", "please_wait", "email_taken"),
+}
+"""Codes of refusals that whoever guesses passwords or tokens gets; their lines say where the request came from."""
 
 LONGEST_PATH = 200
 """Characters of an address that stand in the log."""
@@ -78,7 +84,7 @@ def _level(status: int, *, slow: bool) -> int | None:
     if status >= 500:
         return logging.ERROR
     changes = request.method not in SAFE
-    if slow or (status >= 400 and (changes or status not in USUAL)):
+    if slow or (status >= 400 and (changes or status not in USUAL or _is_failed_sign_in())):
         return logging.WARNING
     return logging.INFO if changes else None
 
@@ -91,6 +97,16 @@ def _facts(status: int, seconds: float) -> dict[str, Any]:
         "status": status,
         "ms": round(seconds * 1000),
         **g.get("noted", {}),
+        **({"source": _source()} if _is_failed_sign_in() else {}),
         **({"user_id": user.user_id} if user else {}),
         "request_id": g.request_id,
     }
+
+
+def _is_failed_sign_in() -> bool:
+    return g.get("noted", {}).get("code") in FAILED_SIGN_INS
+
+
+def _source() -> str:
+    """Return a digest of the visitor's network address, under which the limits count it too."""
+    return limits.address_digest(str(current_app.secret_key), request.remote_addr or "")

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from quart import Response, flash, redirect, request, url_for
 from werkzeug import Response as Redirect
+from wtforms import Field
 
 from quart_enroll import watch
 from quart_enroll.errors import (
@@ -70,6 +71,12 @@ async def malformed(form: SiteForm) -> Response:
     sentences = [f"{field.label.text}: {' '.join(map(str, field.errors))}" for field in wrong]
     fields = {field.name: [str(error) for error in field.errors] for field in wrong}
     return await errors.malformed(" ".join(sentences), fields)
+
+
+def beside(field: Field, refusal: Refused) -> None:
+    """Tell beside the field why what was typed there can't be taken; the log gets the code alone."""
+    watch.note(code=refusal.code)
+    field.errors = [refusal.sentence]
 
 
 async def on_top(form: SiteForm, sentence: str, template: str) -> None:

@@ -1,6 +1,7 @@
 """What is seen of the site from outside: the lines of its log, and what Prometheus reads."""
 
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -10,8 +11,10 @@ from quart_enroll import measures, watch
 from quart_enroll.app import create_app
 from quart_enroll.mongo import Database, open_database
 from quart_enroll.services import pulse
+from quart_enroll.services.limits import address_digest
 from tests.people import ADA, PASSWORD, Browser, Clock, config, registration, text
 
+WRONG = "not the password"
 TOKEN = "of-no-use-to-anybody"
 WISH = {"courseID": "1111", "term": "Fall 2026", "section": "02"}
 
@@ -119,8 +122,66 @@ async def test_the_log_has_nothing_that_somebody_typed(anyone: Browser, log: pyt
     await anyone.sign_in(ADA, "a wrong password")
     await anyone.post("/register?email=zoe@school.example", form=registration())
     assert len(log.records) == 3
-    for typed in (ADA.email, ADA.first_name, PASSWORD, "wrong", "zoe", "Adler"):
+    for typed in (ADA.email, ADA.first_name, PASSWORD, "a wrong", "zoe", "Adler"):
         assert typed not in log.text
+
+
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        ("Bearer qe_AToken-that-never-was", "wrong_token"),
+        ("Basic " + b64encode(f"{ADA.email}:not the password".encode()).decode(), "wrong_credentials"),
+        ("Basic " + b64encode(b"nobody@school.example:not the password").decode(), "wrong_credentials"),
+        ("Nonsense that-nobody-knows", "wrong_token"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+async def test_a_program_that_fails_to_sign_in_is_in_the_log_with_its_source(
+    app: Quart, method: str, authorization: str, code: str, log: pytest.LogCaptureFixture
+) -> None:
+    response = await app.test_client().open(
+        "/api/v1/me/enrollments", method=method, headers={"Authorization": authorization}
+    )
+    assert response.status_code == 401
+    [line] = log.text.splitlines()
+    source = address_digest(str(app.secret_key), "<local>")
+    assert "level=warning" in line
+    assert f"method={method} path=/api/v1/me/enrollments status=401" in line
+    assert line.endswith(f" code={code} source={source}")
+    for typed in (*authorization.split(), ADA.email, "nobody", "not the password", "<local>"):
+        assert typed not in line
+
+
+async def test_whoever_only_has_not_signed_in_is_in_no_line(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
+    assert (await anyone.get("/api/v1/me")).status_code == 401
+    assert log.text == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "code"),
+    [
+        ("/login", {"email": ADA.email, "password": "not the password"}, "wrong_credentials"),
+        ("/register", registration(ADA.email, password=WRONG, password_confirm=WRONG), "email_taken"),
+        (
+            "/account/password",
+            {"current_password": WRONG, "password": "quiet purple tractor", "password_confirm": "quiet purple tractor"},
+            "wrong_password",
+        ),
+        ("/account/delete", {"password": WRONG}, "wrong_password"),
+    ],
+)
+async def test_a_wrong_password_on_a_page_is_in_the_log_with_its_source(
+    app: Quart, ada: Browser, path: str, form: dict[str, str], code: str, log: pytest.LogCaptureFixture
+) -> None:
+    if path == "/register":
+        await ada.post("/logout")
+        log.clear()
+    assert (await ada.post(path, form=form)).status_code == 422
+    [line] = log.text.splitlines()
+    assert f"path={path} status=422" in line
+    assert f"code={code} source={address_digest(str(app.secret_key), '<local>')}" in line
+    assert WRONG not in line
+    assert ADA.email not in line
 
 
 SECRET = "aSecretNobodyMayRead-1"
