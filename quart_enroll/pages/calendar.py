@@ -1,5 +1,7 @@
 """The schedule for the student's own calendar: a file, and a secret address to which a calendar subscribes."""
 
+import re
+
 from quart import Response, abort, current_app, flash, redirect, request, session, url_for
 from quart.typing import ResponseReturnValue
 from quart_auth import login_required
@@ -62,8 +64,27 @@ def take_new_address() -> str:
 
 
 def whole_address(path: str) -> str:
-    """Return the address under which other machines find that path: below PUBLIC_URL, else where the visitor is."""
-    return f"{current_app.config['PUBLIC_URL'] or request.host_url.rstrip('/')}{path}"
+    """Return the address under which other machines find that path: below PUBLIC_URL, else where the visitor is.
+
+    In production that is https, even behind a proxy that does not say so.
+    """
+    here = request.host_url.rstrip("/")
+    if current_app.config["APP_ENV"] == "production":
+        here = f"https://{request.host}"
+    return f"{current_app.config['PUBLIC_URL'] or here}{path}"
+
+
+def subscribe_link(address: str) -> str:
+    """Return what opens the visitor's calendar program with that address, or nothing where no such link is safe.
+
+    Programs read webcal:// as plain http, which would send the secret for everybody to read. webcals:// is https; on
+    Apple's systems nothing opens it, and people paste the address.
+    """
+    if not address.startswith("https://"):
+        return re.sub("^http://", "webcal://", address)
+    if re.search("iPhone|iPad|Macintosh", request.headers.get("User-Agent", "")):
+        return ""
+    return re.sub("^https://", "webcals://", address)
 
 
 async def _schedule(user_id: int) -> bytes:

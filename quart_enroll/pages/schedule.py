@@ -100,6 +100,7 @@ async def page(user: User) -> bytes:
         alerts=asked,
         window=window(current, moment) if current else "",
         calendar_address=address,
+        calendar_link=calendar.subscribe_link(address),
         calendar_since=rules.spoken(current, made_at) if made_at and current else "",
     )
 
