@@ -106,9 +106,9 @@ async def end_of_user(db: Database, user_id: int, key: str) -> None:
     await db.login.delete_one({"_id": key, "user_id": user_id})
 
 
-async def end_all(db: Database, user_id: int, session: Session | None) -> None:
-    """End all sign-ins of the user."""
-    await db.login.delete_many({"user_id": user_id}, session=session)
+async def end_all(db: Database, user_id: int, session: Session | None) -> int:
+    """End all sign-ins of the user and return how many there were."""
+    return int((await db.login.delete_many({"user_id": user_id}, session=session)).deleted_count)
 
 
 async def end_unusable(db: Database) -> int:

@@ -4,6 +4,7 @@ from asyncio import sleep
 from contextlib import suppress
 from datetime import datetime
 from time import monotonic
+from typing import NamedTuple
 
 from quart_enroll.errors import Busy, EmailTaken, WrongCredentials, WrongPassword
 from quart_enroll.models import Credentials, Notice, User
@@ -16,6 +17,14 @@ from quart_enroll.transactions import transaction
 REFUSAL_SECONDS = 0.75
 """A refused sign-in is answered no sooner than this: checking a hash of an older method takes longer or
 shorter than today's, and the difference would tell which addresses have an account."""
+
+
+class Ended(NamedTuple):
+    """How many ways to act as a user have ended."""
+
+    sign_ins: int
+    tokens: int
+    calendar_links: int
 
 
 async def register(
@@ -126,13 +135,20 @@ async def choose_language(db: Database, user_id: int, language: str) -> None:
     await users.set_language(db, user_id, language)
 
 
-async def end_everything(db: Database, user_id: int, session: Session | None = None) -> None:
+async def end_access(db: Database, user_id: int) -> Ended:
+    """End all that lets somebody act as this user, in one transaction; return how much that was."""
+    return await transaction(db, lambda session: end_everything(db, user_id, session))
+
+
+async def end_everything(db: Database, user_id: int, session: Session | None = None) -> Ended:
     """End all that lets somebody in as this user: every sign-in, every token, the address of the calendar."""
-    await end_sign_ins(db, user_id, session)
-    await tokens.end_all(db, user_id, session)
-    await feeds.remove(db, user_id, session)
+    return Ended(
+        await end_sign_ins(db, user_id, session),
+        await tokens.end_all(db, user_id, session),
+        await feeds.remove(db, user_id, session),
+    )
 
 
-async def end_sign_ins(db: Database, user_id: int, session: Session | None = None) -> None:
-    """End every sign-in of this user; programs that have a token go on."""
-    await logins.end_all(db, user_id, session)
+async def end_sign_ins(db: Database, user_id: int, session: Session | None = None) -> int:
+    """End every sign-in of this user and return how many there were; programs that have a token go on."""
+    return await logins.end_all(db, user_id, session)

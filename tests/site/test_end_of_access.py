@@ -38,10 +38,12 @@ async def sign_in(db: Database, found: Credentials, _: str) -> None:
     await sessions.sign_in(db, found, LIFETIMES, NOW, remember=True)
 
 
+FROM_A_SIGN_IN = [
+    pytest.param(create_token, tokens, "add", id="token"),
+    pytest.param(create_calendar_link, feeds, "put", id="calendar link"),
+]
 KINDS = pytest.mark.parametrize(
-    ("create", "repository", "write"),
-    [(create_token, tokens, "add"), (create_calendar_link, feeds, "put"), (sign_in, logins, "add")],
-    ids=["token", "calendar link", "sign-in"],
+    ("create", "repository", "write"), [*FROM_A_SIGN_IN, pytest.param(sign_in, logins, "add", id="sign-in")]
 )
 
 
@@ -146,6 +148,19 @@ async def test_nothing_is_created_after_a_new_password(
     assert await accounts.replace_password(db, found, HASH, NOW)
     with suppress(SignInEnded, WrongCredentials):
         await create(db, found, login)
+    assert await access(db) == {}
+
+
+@pytest.mark.parametrize(("create", "repository", "write"), FROM_A_SIGN_IN)
+async def test_ending_all_access_ends_what_is_being_created(
+    create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str, pause: Pause,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    pause.before(monkeypatch, repository, write)
+    created, ended = await pause.meet(create(db, found, login), lambda: accounts.end_access(db, ADA.user_id))
+    assert created is None
+    assert isinstance(ended, accounts.Ended)
+    assert (ended.sign_ins, ended.tokens + ended.calendar_links) == (1, 1)
     assert await access(db) == {}
 
 
