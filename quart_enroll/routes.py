@@ -63,7 +63,7 @@ ROUTES = [
     Route("/enrollment/swap", "enrollment_swap", enrollment.swap, POST),
     Route("/enrollment/history", "history", history.history),
     Route("/enrollment/calendar.ics", "calendar_file", calendar.calendar_file),
-    Route("/enrollment/calendar", "calendar_make", calendar.make_address, POST),
+    Route("/enrollment/calendar", "calendar_make", calendar.make_address, GET + POST),
     Route("/enrollment/calendar/end", "calendar_end", calendar.end_address, POST),
     Route("/calendar/<token>.ics", "calendar_feed", calendar.calendar_feed),
     Route("/waitlist", "waitlist_join", waitlist.join, POST),

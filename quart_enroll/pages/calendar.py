@@ -8,9 +8,12 @@ from quart_auth import login_required
 
 from quart_enroll import auth
 from quart_enroll.context import catalog, database, now
+from quart_enroll.forms.accounts import CalendarLinkForm
 from quart_enroll.language import gettext, speaking
 from quart_enroll.models import ScheduledCourse
 from quart_enroll.pages import ics
+from quart_enroll.pages.refusals import ask_password
+from quart_enroll.rendering import render
 from quart_enroll.repositories import enrollments, users
 from quart_enroll.services import feeds
 
@@ -28,7 +31,14 @@ async def calendar_file() -> ResponseReturnValue:
 
 @login_required
 async def make_address() -> ResponseReturnValue:
-    """Make a new secret address, in place of the one before."""
+    """Make a new secret address, in place of the one before, for a student who knows the password."""
+    form = await CalendarLinkForm.from_request()
+    if request.method != "POST":
+        return _make_page(form)
+    if not form.validate():
+        return _make_page(form), 422
+    if refused := await ask_password(form, form.password, "calendar_link.html"):
+        return _make_page(form), *refused
     token = await feeds.make(database(), auth.signed_in().user_id, now(), login=auth.this_login().key)
     session[SHOWN_ONCE] = whole_address(url_for("calendar_feed", token=token))
     return redirect(url_for("enrollment", _anchor="calendar"), 303)
@@ -56,6 +66,10 @@ async def calendar_feed(token: str) -> ResponseReturnValue:
     response.set_etag(ics.fingerprint(file), weak=True)
     await response.make_conditional(request)
     return response
+
+
+def _make_page(form: CalendarLinkForm) -> bytes:
+    return render("calendar_link.html", enrollment=True, form=form)
 
 
 def take_new_address() -> str:

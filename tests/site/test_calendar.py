@@ -14,6 +14,7 @@ from icalendar import Calendar, Event
 from quart_enroll.app import create_app
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import terms
+from quart_enroll.services import accounts
 from tests.people import (
     ADA,
     EVENINGS,
@@ -51,7 +52,7 @@ async def events(browser: Browser, path: str = FILE) -> list[Event]:
 
 async def new_address(browser: Browser) -> str:
     """Press the button and return the path of the address that the page shows."""
-    response = await browser.post("/enrollment/calendar")
+    response = await browser.post("/enrollment/calendar", form={"password": PASSWORD})
     assert (response.status_code, response.location) == (303, "/enrollment#calendar")
     [address] = re.findall(r'id="calendar-address" value="([^"]+)"', await browser.read("/enrollment"))
     assert address.startswith("http://localhost/calendar/")
@@ -171,6 +172,21 @@ async def test_the_address_is_shown_once_and_stored_as_a_hash(ada: Browser, db: 
     assert token not in str(await db.feed.find().to_list(None))
 
 
+async def test_the_password_is_asked_for_and_wrong_ones_count_like_those_of_a_sign_in(
+    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    assert "please enter your password first" in await ada.read("/enrollment/calendar")
+    assert (await ada.post("/enrollment/calendar")).status_code == 422
+    for _ in range(10):
+        response = await ada.post("/enrollment/calendar", form={"password": "not the password"})
+        assert response.status_code == 422
+        assert (await text(response)).count("That is not your password.") == 2  # beside the field and on top
+    response = await ada.post("/enrollment/calendar", form={"password": PASSWORD})
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
+    assert await db.feed.count_documents({}) == 0
+
+
 async def test_a_new_address_ends_the_one_before(ada: Browser, anyone: Browser, db: Database) -> None:
     old, new = await new_address(ada), await new_address(ada)
     assert [(await anyone.get(path)).status_code for path in (old, new)] == [404, 200]
@@ -204,7 +220,7 @@ async def test_the_data_of_the_account_has_no_hash_of_the_address(ada: Browser, 
 async def test_nobody_ends_the_address_of_another(ada: Browser, bob: Browser, anyone: Browser) -> None:
     path = await new_address(ada)
     await bob.post("/enrollment/calendar/end")
-    await bob.post("/enrollment/calendar")
+    await bob.post("/enrollment/calendar", form={"password": PASSWORD})
     assert (await anyone.get(path)).status_code == 200
 
 

@@ -23,7 +23,7 @@ DOORS = {
     "/enrollment/swap": (405, 405, 405),
     "/enrollment/history": (303, 200, 200),
     "/enrollment/calendar.ics": (303, 200, 200),
-    "/enrollment/calendar": (405, 405, 405),
+    "/enrollment/calendar": (303, 200, 200),
     "/enrollment/calendar/end": (405, 405, 405),
     "/calendar/<token>.ics": (404, 404, 404),
     "/waitlist": (405, 405, 405),

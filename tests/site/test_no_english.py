@@ -289,12 +289,14 @@ async def test_students_read_no_english(site: Quart, db: Database, clock: Clock,
     for path in ("/enrollment", "/enrollment/history", "/courses/", "/help"):
         await bob.get(path)
 
-    await ada.does("/enrollment/calendar")
+    await ada.get("/enrollment/calendar")
+    await ada.does("/enrollment/calendar", password="x")
+    await ada.does("/enrollment/calendar", password=PASSWORD)
     await ada.does("/enrollment/calendar/end")
     await ada.does("/account/tokens", name="", scope="x", expires_at="x")
     await ada.does("/account/tokens", name="my phone", scope="read", expires_at="1999-01-01")
     for _ in range(2):
-        await ada.does("/account/tokens", name="my phone", scope="enroll", expires_at="2026-12-01")
+        await ada.does("/account/tokens", name="my phone", scope="enroll", expires_at="2026-12-01", password=PASSWORD)
     await ada.get("/account/tokens")
     await ada.does("/account/tokens/end", token_id="x")
     await ada.does("/account/tokens/end")

@@ -18,7 +18,7 @@ from quart_enroll.services import accounts, tokens
 from tests.people import ADA, BOB, FALL_MORNING, PASSWORD, SPRING, Browser, Clock, config, text
 from tests.programs import ENROLLMENTS, PYT, Program, program, token
 
-FORM = {"name": "calendar", "scope": "read", "expires_at": "2026-12-31"}
+FORM = {"name": "calendar", "scope": "read", "expires_at": "2026-12-31", "password": PASSWORD}
 FACTS: dict[str, Any] = {
     "name": "calendar",
     "scope": "read",
@@ -96,10 +96,24 @@ async def test_what_can_not_be_a_token_is_told_beside_its_field(ada: Browser, db
         ("expires_at", "soon", "Enter a day like 2026-12-31."),
         ("expires_at", "2026-08-31", "Choose a day from today to 2 Sept 2027."),
         ("expires_at", "2027-09-03", "Choose a day from today to 2 Sept 2027."),
+        ("password", "", "Enter your password."),
+        ("password", "not the password", "That is not your password."),
     ]:
         response = await ada.post("/account/tokens", form=FORM | {field: value})
         assert response.status_code == 422
         assert sentence in await text(response)
+    assert await db.token.count_documents({}) == 0
+
+
+async def test_wrong_passwords_for_a_token_count_like_those_of_a_sign_in(
+    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    wrong = FORM | {"password": "not the password"}
+    assert {(await ada.post("/account/tokens", form=wrong)).status_code for _ in range(10)} == {422}
+    response = await ada.post("/account/tokens", form=FORM)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
+    assert "Please wait a minute" in await text(response)
     assert await db.token.count_documents({}) == 0
 
 
