@@ -36,9 +36,11 @@ async def register(
     first_name: str,
     last_name: str,
     role: str = "student",
+    email_unconfirmed: bool = False,
 ) -> Credentials:
     """Make an account and return its credentials; the same request again returns the same.
 
+    With `email_unconfirmed` nothing is known of the address but that somebody typed it.
     Raises PasswordRefused, and EmailTaken when the address has an account with another password.
     """
     password_rules.check_choice(password, email=email, first_name=first_name, last_name=last_name)
@@ -46,7 +48,8 @@ async def register(
         return await _registered(db, hasher, email, password)
     hashed = await hasher.hash(password)
     while True:
-        user = User(await users.next_number(db), email, first_name, last_name, role)
+        number = await users.next_number(db)
+        user = User(number, email, first_name, last_name, role, email_unconfirmed=email_unconfirmed)
         try:
             await users.add(db, user, hashed)
         except users.NumberTaken:
@@ -113,15 +116,18 @@ async def change_password(
     return changed
 
 
-async def replace_password(db: Database, found: Credentials, hashed: str, now: datetime) -> Credentials | None:
+async def replace_password(
+    db: Database, found: Credentials, hashed: str, now: datetime, *, by_link: bool = False
+) -> Credentials | None:
     """Replace the hash, end everything that the password has begun, let an e-mail tell the user; return what is stored.
 
-    Returns None, and does nothing, when the password is another one than `found` by now.
+    With `by_link` it confirms the address, to which the link was sent. Returns None, and does nothing, when the
+    password is another one than `found` by now.
     """
 
     async def body(session: Session) -> Credentials | None:
         user_id = found.user.user_id
-        changed = await users.replace_password(db, found, hashed, session)
+        changed = await users.replace_password(db, found, hashed, session, by_link=by_link)
         if changed is not None:
             await end_everything(db, user_id, session)
             await notices.add_letter(db, Notice(now, user_id, "password_changed"), session)

@@ -47,8 +47,8 @@ KEPT = {
 """What is the same for everybody; the rest is nobody's business but the visitor's who signed in."""
 
 
-OWN = {path: {"Referrer-Policy": "no-referrer"} for path in ("/password/reset", address("/password/reset/<token>"))}
-"""Where a page has a policy of its own."""
+FROM_EMAILS = [rule for rule in DOORS if rule.startswith(("/password/reset", "/email/confirm"))]
+OWN = {address(rule): {"Referrer-Policy": "no-referrer"} for rule in FROM_EMAILS}
 
 
 def _told(response: Response) -> dict[str, str]:
