@@ -24,7 +24,7 @@ USUAL = {401, 404, 405, 410}
 FAILED_SIGN_INS = {
     *("wrong_token", "wrong_credentials", "wrong_password", "password_over_http", "please_wait", "email_taken"),
 }
-"""Codes of refusals that whoever guesses passwords or tokens gets; their lines say where the request came from."""
+"""Codes of the refusals that guesses of passwords and tokens end in; their lines have the source of the request."""
 
 LONGEST_PATH = 200
 """Characters of an address that stand in the log."""
@@ -76,7 +76,7 @@ def path() -> str:
 
 @lru_cache(8)
 def _own_parts(rules: Map) -> frozenset[str]:
-    """Return the parts of paths that are the same whoever asks."""
+    """Return the fixed parts of the site's own paths."""
     return frozenset(part for rule in rules.iter_rules() for part in str(rule).split("/") if "<" not in part)
 
 

@@ -1,4 +1,4 @@
-"""`sign-out`: end all that lets somebody act as a user, for a lost device or an account that somebody else uses."""
+"""`sign-out`: end a user's sign-ins, API tokens and calendar link, after a lost phone or a stolen password."""
 
 import logging
 

@@ -52,7 +52,7 @@ async def confirm() -> Secret | Response:
 
 @login_required
 async def send_again() -> Response:
-    """Send another link to the address of who asks, if it is not confirmed yet."""
+    """Send another link to the user's address if it is not confirmed yet."""
     user = auth.signed_in()
     if user.email_unconfirmed and sends_mail():
         try:
@@ -70,7 +70,7 @@ async def send_link(user: User) -> None:
 
 
 def must_confirm() -> bool:
-    """Tell whether who asks gets no emails before the address is confirmed."""
+    """Return whether the user gets no emails before the address is confirmed."""
     user = auth.user()
     return user is not None and user.email_unconfirmed and sends_mail()
 

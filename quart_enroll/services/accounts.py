@@ -142,7 +142,7 @@ async def choose_language(db: Database, user_id: int, language: str) -> None:
 
 
 async def end_access(db: Database, user_id: int) -> Ended:
-    """End all that lets somebody act as this user, in one transaction; return how much that was."""
+    """End every sign-in, token and calendar link of the user in one transaction; return how many there were."""
     return await transaction(db, lambda session: end_everything(db, user_id, session))
 
 

@@ -35,7 +35,7 @@ RESETS_OF_AN_ADDRESS = Pace(limit=100, fades_in=timedelta(seconds=36))
 """Five in an hour, each an e-mail to somebody who may not have asked for it; and a hundred from an address."""
 
 CONFIRMATIONS_OF_AN_ACCOUNT = Pace(limit=3, fades_in=timedelta(hours=8))
-"""Emails to an address that nobody has confirmed: three at once, then three a day, whoever registers with it."""
+"""Emails that ask to confirm one address: three at once, then three a day, however often it is registered."""
 
 PATIENCE = 10.0
 """Seconds that a password may wait for the one before it, of the same account."""

@@ -63,7 +63,7 @@ Someone, hopefully you, created an account with this email address. Confirm here
 The link works for three days. If it wasn’t you, just ignore this message.""")
 
 TO_UNCONFIRMED = ("confirm_email", "password_forgotten")
-"""What is sent to an address that nobody has confirmed, without any name; of all else the pages of the site tell."""
+"""The only emails to an unconfirmed address, without any name; pages of the site show the other notices."""
 
 NOBODY = 0
 """The number of no user."""

@@ -10,7 +10,7 @@ from quart import Quart
 from quart_enroll import measures, watch
 from quart_enroll.app import create_app
 from quart_enroll.mongo import Database, open_database
-from quart_enroll.services import pulse
+from quart_enroll.services import accounts, pulse
 from quart_enroll.services.limits import address_digest
 from tests.people import ADA, PASSWORD, Browser, Clock, config, registration, text
 
@@ -34,6 +34,11 @@ async def eve(watched: Quart) -> Browser:
     browser = Browser(watched.test_client())
     await browser.sign_in(ADA)
     return browser
+
+
+@pytest.fixture(autouse=True)
+def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
 
 
 async def read(browser: Browser) -> dict[str, float]:
