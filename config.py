@@ -14,6 +14,7 @@ from pymongo.errors import InvalidName, InvalidURI
 from pymongo.uri_parser import parse_uri
 from werkzeug.security import generate_password_hash
 
+from quart_enroll.hosts import is_this_machine
 from quart_enroll.kept import kept
 from quart_enroll.language import known
 from quart_enroll.mail import mail_from, public_url, smtp_url
@@ -245,7 +246,11 @@ class Config:
         default="",
     )
     mail_from: str = _setting("The address that notices come from; needed with SMTP_URL.", mail_from, default="")
-
+    allow_plaintext: int = _setting(
+        "1 lets production speak with MongoDB and the mail server without TLS: only on a network that is yours alone.",
+        _number(int, 0, 1),
+        default=0,
+    )
     cors_origins: tuple[str, ...] = _setting(
         "Other sites whose pages may use the API, like https://app.school.example; blanks between them.",
         _origins,
@@ -294,8 +299,24 @@ def _check_production(values: Mapping[str, Any]) -> None:
         raise _error("secret_key", "is too short or known to everybody")
     if not values.get("mongo_uri"):
         raise _error("mongo_uri", "must be set in production")
+    for name in ("mongo_uri", "upgrade_mongo_uri"):
+        if name in values and not values.get("allow_plaintext") and not _is_private(values[name]):
+            raise _error(
+                name, "must use TLS: mongodb+srv://, or tls=true, or ALLOW_PLAINTEXT=1 on a network of your own"
+            )
     if values.get("smtp_url") and not values.get("public_url", "").startswith("https://"):
         raise _error("public_url", "must be set when SMTP_URL is, and begin with https://")
+
+
+def _is_private(mongo_uri: str) -> bool:
+    """Return whether nobody on the way to the database can read or change what is sent."""
+    parsed = _parsed(mongo_uri)
+    if all(is_this_machine(host) for host, _ in parsed["nodelist"]):
+        return True
+    options = parsed["options"]
+    unchecked = ("tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames")
+    encrypted = options.get("tls", mongo_uri.startswith("mongodb+srv://"))
+    return bool(encrypted) and not any(options.get(name) for name in unchecked)
 
 
 def _kept_secret_key(path: Path) -> str:

@@ -286,7 +286,8 @@ def _slots(config: "Config") -> Slots:
 
 def _sender(config: "Config") -> Sender | None:
     if config.smtp_url:
-        return SmtpSender(config.smtp_url, config.mail_from)
+        plaintext = bool(config.allow_plaintext) or config.app_env == "development"
+        return SmtpSender(config.smtp_url, config.mail_from, allow_plaintext=plaintext)
     return PrintedSender() if config.app_env == "development" else None
 
 

@@ -387,6 +387,15 @@ class LinkDead(Refused):
         )
 
 
+class ConfirmationDead(Refused):
+    """The link that confirms an email address was made up, is too old, or went to an address the account had before."""
+
+    code = "link_dead"
+
+    def __init__(self) -> None:
+        super().__init__(Sentence("This link is wrong, or more than three days old. Sign in to get a new one."))
+
+
 class PleaseWait(Refused):
     """It was tried too often; `retry_after` is in seconds. The words tell nothing of any account."""
 

@@ -13,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPNotSupported, SMTPRecipientsRefused, SMTPResponse
 
+from quart_enroll.hosts import is_this_machine
+
 PATIENCE = 10.0
 """Seconds that the mail server may take for one answer."""
 
@@ -45,12 +47,14 @@ class Sender(Protocol):
 class SmtpSender:
     """Sends through the mail server that `url` names, each message over a connection of its own.
 
-    With smtps:// the connection is encrypted from the start; with smtp:// as soon as the server offers it,
-    and a password is never sent without that. Raises ValueError for what `smtp_url` and `mail_from` refuse.
+    With smtps:// the connection is encrypted from the start; with smtp:// by STARTTLS, before anything is said of the
+    message. A server whose certificate is not valid for its name, or that offers no STARTTLS, gets nothing. Only a
+    server on this machine may do without, and with `allow_plaintext` any; a password is never sent unencrypted.
+    Raises ValueError for what `smtp_url` and `mail_from` refuse.
     """
 
-    def __init__(self, url: str, sender: str) -> None:
-        self._options = _options(url)
+    def __init__(self, url: str, sender: str, *, allow_plaintext: bool = False) -> None:
+        self._options = _options(url, allow_plaintext=allow_plaintext)
         self._from = _mailbox(sender)
 
     async def send(self, to: str, subject: str, text: str) -> None:
@@ -135,7 +139,7 @@ class _Client(SMTP):
         return response
 
 
-def _options(url: str) -> dict[str, Any]:
+def _options(url: str, *, allow_plaintext: bool = False) -> dict[str, Any]:
     wrong = ValueError("must be like smtp://user:password@host:587 or smtps://host")
     parts = urlsplit(url)
     try:
@@ -146,11 +150,14 @@ def _options(url: str) -> dict[str, Any]:
         raise wrong
     if (parts.username is None) != (parts.password is None):
         raise wrong
-    options: dict[str, Any] = {"hostname": parts.hostname, "use_tls": parts.scheme == "smtps"}
+    options: dict[str, Any] = {"hostname": parts.hostname, "use_tls": parts.scheme == "smtps", "port": port or 465}
     if parts.username is not None and parts.password is not None:
         options |= {"username": unquote(parts.username), "password": unquote(parts.password)}
-        options |= {} if options["use_tls"] else {"start_tls": True}
-    return options | {"port": port or (465 if options["use_tls"] else 587 if "start_tls" in options else 25)}
+    if not options["use_tls"]:
+        optional = "password" not in options and (allow_plaintext or is_this_machine(parts.hostname))
+        options["start_tls"] = None if optional else True  # None: only where the server offers it
+        options["port"] = port or (587 if "password" in options else 25)
+    return options
 
 
 def _mailbox(text: str) -> Address:
@@ -172,6 +179,8 @@ def _failure(error: Exception, client: _Client, to: str) -> Exception:
     what = " ".join(str(part) for part in (type(error).__name__, getattr(error, "code", "")) if part)
     if client.handed_over:
         return Unclear(what)
+    if "STARTTLS" in str(error):
+        what = "the mail server offers no encryption (STARTTLS)"
     if isinstance(error, SMTPNotSupported) and not to.isascii():
         return Undeliverable("the mail server can't write the address")
     return Postponed(what)

@@ -304,7 +304,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person with an account; `role` is "student" or "registrar", `language` the one that they chose, if any."""
+    """A person with an account; `role` is "student" or "registrar", `language` the one that they chose, if any.
+
+    `email_unconfirmed` says that they typed the address themselves and have not opened a link that was sent there.
+    """
 
     user_id: int
     email: str
@@ -312,6 +315,7 @@ class User:
     last_name: str
     role: str
     language: str = ""
+    email_unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,9 +403,10 @@ SEAT_OPENED = Sentence(
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What somebody must be told: of a seat, or by e-mail alone that something is about their password.
+    """What somebody must be told: of a seat, or by e-mail alone that something is about their password or address.
 
-    `action` is "promote", "alert", or "skip" with the reason in `because`; "password_changed" or "password_forgotten".
+    `action` is "promote", "alert", or "skip" with the reason in `because`; "password_changed", "password_forgotten" or
+    "confirm_email".
     """
 
     at: datetime

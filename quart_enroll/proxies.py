@@ -12,10 +12,12 @@ from quart import abort, current_app, redirect
 from werkzeug import Response
 
 from quart_enroll.asked import Asked
-from quart_enroll.auth import NEEDS_NOBODY
 from quart_enroll.language import Sentence
 
 Headers = Iterable[tuple[bytes, bytes]]
+
+OVER_PLAIN_HTTP = {"healthz", "readyz"}
+"""Endpoints that load balancers ask from inside; nothing that they say is secret."""
 
 PLAIN_HTTP = Sentence(
     "This site speaks https only. Please write https:// in front of its address. Nothing was changed."
@@ -41,7 +43,7 @@ def insist_on_https(request: Asked) -> Response | None:
     The address comes from PUBLIC_URL alone: whoever asks can write any Host.
     """
     said = "x-forwarded-proto" in request.sent  # a proxy that says nothing of it is believed to speak https
-    if request.scheme == "https" or not said or request.endpoint in NEEDS_NOBODY:
+    if request.scheme == "https" or not said or request.endpoint in OVER_PLAIN_HTTP:
         return None
     if current_app.config["APP_ENV"] != "production":
         return None

@@ -4,6 +4,7 @@ In the log is who asked by number alone, and never what was typed, nor an addres
 """
 
 import logging
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 from urllib.parse import quote
@@ -11,15 +12,25 @@ from urllib.parse import quote
 from quart import Quart, current_app, g, request
 from quart.typing import ResponseTypes
 from structlog.contextvars import bind_contextvars
+from werkzeug.routing import Map
 
 from quart_enroll import auth, measures
 from quart_enroll.forms.base import SAFE
+from quart_enroll.services import limits
 
 USUAL = {401, 404, 405, 410}
 """Refusals of pages that are only looked at, and that strangers ask for all day."""
 
+FAILED_SIGN_INS = {
+    *("wrong_token", "wrong_credentials", "wrong_password", "password_over_http", "please_wait", "email_taken"),
+}
+"""Codes of the refusals that guesses of passwords and tokens end in; their lines have the source of the request."""
+
 LONGEST_PATH = 200
 """Characters of an address that stand in the log."""
+
+HIDDEN_ARGUMENT = "token"
+"""How rules name a part of the path that is itself a secret."""
 
 logger = logging.getLogger(__name__)
 
@@ -51,16 +62,29 @@ def count(app: Quart, endpoint: str, method: str, status: int, seconds: float) -
 
 
 def path() -> str:
-    """Return the address as it may stand in the log, in one line; of one that is itself a secret, the rule alone."""
-    secret = request.url_rule is not None and "token" in request.url_rule.arguments
-    return str(request.url_rule) if secret else quote(request.path)[:LONGEST_PATH]
+    """Return the path as it may stand in the log, in one line.
+
+    Of a path with a secret in it that is the rule. Of one that matches no rule, or not with this method, only the parts
+    that the site's own paths have stay: the rest may be a secret with a slash too many, or written in capitals.
+    """
+    rule = request.url_rule
+    if rule is None:
+        known = _own_parts(current_app.url_map)
+        return "/".join(part if part in known else "*" for part in request.path.split("/"))[:LONGEST_PATH]
+    return str(rule) if HIDDEN_ARGUMENT in rule.arguments else quote(request.path)[:LONGEST_PATH]
+
+
+@lru_cache(8)
+def _own_parts(rules: Map) -> frozenset[str]:
+    """Return the fixed parts of the site's own paths."""
+    return frozenset(part for rule in rules.iter_rules() for part in str(rule).split("/") if "<" not in part)
 
 
 def _level(status: int, *, slow: bool) -> int | None:
     if status >= 500:
         return logging.ERROR
     changes = request.method not in SAFE
-    if slow or (status >= 400 and (changes or status not in USUAL)):
+    if slow or (status >= 400 and (changes or status not in USUAL or _is_failed_sign_in())):
         return logging.WARNING
     return logging.INFO if changes else None
 
@@ -73,6 +97,16 @@ def _facts(status: int, seconds: float) -> dict[str, Any]:
         "status": status,
         "ms": round(seconds * 1000),
         **g.get("noted", {}),
+        **({"source": _source()} if _is_failed_sign_in() else {}),
         **({"user_id": user.user_id} if user else {}),
         "request_id": g.request_id,
     }
+
+
+def _is_failed_sign_in() -> bool:
+    return g.get("noted", {}).get("code") in FAILED_SIGN_INS
+
+
+def _source() -> str:
+    """Return a digest of the visitor's network address, under which the limits count it too."""
+    return limits.address_digest(str(current_app.secret_key), request.remote_addr or "")

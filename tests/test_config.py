@@ -84,6 +84,8 @@ def test_an_empty_value_is_an_absent_one(tmp_path: Path) -> None:
         ("METRICS_TOKEN", "sixteen characters"),
         ("SLOW_REQUEST", "0"),
         ("SLOW_QUERY", "-1"),
+        ("ALLOW_PLAINTEXT", "yes"),
+        ("MONGO_URI", "mongodb://db.example/"),
     ],
 )
 def test_a_wrong_value_ends_the_start_with_the_sentence_of_its_setting(name: str, value: str, tmp_path: Path) -> None:
@@ -110,6 +112,42 @@ def test_production_that_sends_mail_needs_the_address_of_the_site(tmp_path: Path
             Config.from_env({**given, "PUBLIC_URL": wrong}, tmp_path)
     config = Config.from_env({**given, "PUBLIC_URL": "https://enroll.school.example/"}, tmp_path)
     assert config.public_url == "https://enroll.school.example"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb://db.example/enroll",
+        "mongodb://localhost,db.example/?replicaSet=rs0",
+        "mongodb://db.example/?tls=false",
+        "mongodb+srv://db.example/?tls=false",
+        "mongodb://db.example/?tls=true&tlsAllowInvalidCertificates=true",
+        "mongodb+srv://db.example/?tlsInsecure=true",
+    ],
+)
+def test_production_speaks_with_no_database_in_plain_text_unless_it_is_allowed(uri: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="MONGO_URI must use TLS") as error:
+        Config.from_env({**PRODUCTION, "MONGO_URI": uri}, tmp_path)
+    assert "db.example" not in str(error.value)
+    upgrades = {"MONGO_URI": "mongodb://127.0.0.1/enroll", "UPGRADE_MONGO_URI": uri.replace("/?", "/enroll?")}
+    with pytest.raises(ConfigError, match="UPGRADE_MONGO_URI must use TLS"):
+        Config.from_env({**PRODUCTION, **upgrades}, tmp_path)
+    assert Config.from_env({**PRODUCTION, "MONGO_URI": uri, "ALLOW_PLAINTEXT": "1"}, tmp_path).mongo_uri == uri
+    assert Config.from_env({"APP_ENV": "development", "MONGO_URI": uri}, tmp_path).mongo_uri == uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb+srv://school:password@cluster.example/enroll",
+        "mongodb://a.example,b.example:27018/?tls=true&replicaSet=rs0",
+        "mongodb://a.example/?ssl=true",
+        "mongodb://127.0.0.1:27017,[::1]:27018,localhost:27019/?replicaSet=rs0",
+        "mongodb://%2Ftmp%2Fmongodb-27017.sock/enroll",
+    ],
+)
+def test_production_speaks_with_databases_over_tls_and_on_the_same_machine(uri: str, tmp_path: Path) -> None:
+    assert Config.from_env({**PRODUCTION, "MONGO_URI": uri}, tmp_path).mongo_uri == uri
 
 
 def test_development_reaches_itself(tmp_path: Path) -> None:

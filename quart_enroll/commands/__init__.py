@@ -8,10 +8,11 @@ from quart_enroll.commands.develop import develop
 from quart_enroll.commands.importing import import_file
 from quart_enroll.commands.password_link import password_link
 from quart_enroll.commands.seed import seed
+from quart_enroll.commands.sign_out import sign_out
 from quart_enroll.commands.upgrade_db import upgrade_db
 
 
 def register(app: Quart) -> None:
     """Give `app` its commands."""
-    for command in (check_seats, create_user, develop, import_file, password_link, seed, upgrade_db):
+    for command in (check_seats, create_user, develop, import_file, password_link, seed, sign_out, upgrade_db):
         app.cli.add_command(command)

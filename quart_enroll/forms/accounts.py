@@ -80,6 +80,16 @@ class ResetForm(SiteForm):
     submit = SubmitField(lazy("Save password"))
 
 
+def own_password() -> PasswordField:
+    """Return the field in which people who are signed in prove that it is still they."""
+    return PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG])
+
+
+class CalendarLinkForm(SiteForm):
+    password = own_password()
+    submit = SubmitField(lazy("Make a secret address"))
+
+
 class DeleteAccountForm(SiteForm):
-    password = PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG])
+    password = own_password()
     submit = SubmitField(lazy("Delete my account"))

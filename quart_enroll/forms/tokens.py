@@ -10,6 +10,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length
 
 from quart_enroll.context import now
+from quart_enroll.forms.accounts import own_password
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.language import day, gettext
 from quart_enroll.services.tokens import LONGEST
@@ -51,6 +52,7 @@ class TokenForm(SiteForm):
         default="read",
     )
     expires_at = DayField(lazy("Its last day"), [InputRequired(lazy("Enter a day like 2026-12-31."))])
+    password = own_password()
     submit = SubmitField(lazy("Make token"))
 
     @classmethod

@@ -11,6 +11,7 @@ from quart_enroll import auth
 from quart_enroll.context import database, now
 from quart_enroll.language import gettext
 from quart_enroll.models import Login
+from quart_enroll.pages.confirmations import must_confirm
 from quart_enroll.rendering import render, spoken
 from quart_enroll.repositories import logins
 from quart_enroll.services import accounts
@@ -32,7 +33,7 @@ class Place(NamedTuple):
 async def account() -> bytes:
     user = auth.signed_in()
     found = await logins.of_user(database(), user.user_id, now())
-    return render("account.html", account=True, user=user, places=_places(found))
+    return render("account.html", account=True, user=user, places=_places(found), must_confirm=must_confirm())
 
 
 @login_required

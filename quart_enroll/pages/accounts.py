@@ -1,18 +1,20 @@
 """Register, sign in, sign out."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from quart import flash, redirect, request, url_for
 from werkzeug import Response
 
-from quart_enroll import auth, known_browsers
-from quart_enroll.context import database, hasher, now
+from quart_enroll import auth, known_browsers, watch
+from quart_enroll.context import database, hasher, now, sends_mail
 from quart_enroll.errors import EmailTaken, PasswordRefused, PleaseWait, WrongCredentials
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.forms.proof import link_is_ours
 from quart_enroll.language import gettext
 from quart_enroll.models import Credentials
-from quart_enroll.pages.refusals import Page, on_top, please_wait
+from quart_enroll.pages.confirmations import send_link
+from quart_enroll.pages.refusals import Page, beside, on_top, please_wait
 from quart_enroll.rendering import render, spoken
 from quart_enroll.services import accounts, limits
 
@@ -30,12 +32,15 @@ async def register() -> bytes | Response | Page:
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "register.html", _register_page)
     except EmailTaken as refusal:
-        form.email.errors = [refusal.sentence]
+        beside(form.email, refusal)
         return _register_page(form), 422
     except PasswordRefused as refusal:
-        form.password.errors = [refusal.sentence]
+        beside(form.password, refusal)
         return _register_page(form), 422
-    await _begin(found, remember=False)
+    last = await _begin(found, remember=False)
+    if found.user.email_unconfirmed and last is None and sends_mail():
+        with suppress(PleaseWait):  # the account is as good without
+            await send_link(found.user)
     welcome = gettext("Welcome, %(name)s. Your account is ready, and you are signed in.", name=found.user.first_name)
     await flash(welcome, "success")
     return _onward(form.next.data)
@@ -57,6 +62,7 @@ async def login() -> bytes | Response | Page:
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "login.html", _login_page)
     except WrongCredentials as refusal:
+        watch.note(code=refusal.code)
         await on_top(form, refusal.sentence, "login.html")
         return _login_page(form), 422
     hello = gettext("Hello, %(name)s. You are signed in.", name=found.user.first_name)
@@ -87,6 +93,7 @@ async def _register(form: RegisterForm) -> Credentials:
             password=form.password.data or "",
             first_name=form.first_name.data or "",
             last_name=form.last_name.data or "",
+            email_unconfirmed=True,
         )
 
 

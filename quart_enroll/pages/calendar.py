@@ -1,14 +1,19 @@
 """The schedule for the student's own calendar: a file, and a secret address to which a calendar subscribes."""
 
+import re
+
 from quart import Response, abort, current_app, flash, redirect, request, session, url_for
 from quart.typing import ResponseReturnValue
 from quart_auth import login_required
 
 from quart_enroll import auth
 from quart_enroll.context import catalog, database, now
+from quart_enroll.forms.accounts import CalendarLinkForm
 from quart_enroll.language import gettext, speaking
 from quart_enroll.models import ScheduledCourse
 from quart_enroll.pages import ics
+from quart_enroll.pages.refusals import ask_password
+from quart_enroll.rendering import render
 from quart_enroll.repositories import enrollments, users
 from quart_enroll.services import feeds
 
@@ -26,8 +31,15 @@ async def calendar_file() -> ResponseReturnValue:
 
 @login_required
 async def make_address() -> ResponseReturnValue:
-    """Make a new secret address, in place of the one before."""
-    token = await feeds.make(database(), auth.signed_in().user_id, now())
+    """Make a new secret address, in place of the one before, for a student who knows the password."""
+    form = await CalendarLinkForm.from_request()
+    if request.method != "POST":
+        return _make_page(form)
+    if not form.validate():
+        return _make_page(form), 422
+    if refused := await ask_password(form, form.password, "calendar_link.html"):
+        return _make_page(form), *refused
+    token = await feeds.make(database(), auth.signed_in().user_id, now(), login=auth.this_login().key)
     session[SHOWN_ONCE] = whole_address(url_for("calendar_feed", token=token))
     return redirect(url_for("enrollment", _anchor="calendar"), 303)
 
@@ -56,14 +68,37 @@ async def calendar_feed(token: str) -> ResponseReturnValue:
     return response
 
 
+def _make_page(form: CalendarLinkForm) -> bytes:
+    return render("calendar_link.html", enrollment=True, form=form)
+
+
 def take_new_address() -> str:
     """Return the secret address that was made on the page before, once; else nothing."""
     return str(session.pop(SHOWN_ONCE, ""))
 
 
 def whole_address(path: str) -> str:
-    """Return the address under which other machines find that path: below PUBLIC_URL, else where the visitor is."""
-    return f"{current_app.config['PUBLIC_URL'] or request.host_url.rstrip('/')}{path}"
+    """Return the address under which other machines find that path: below PUBLIC_URL, else where the visitor is.
+
+    In production that is https, even behind a proxy that does not say so.
+    """
+    here = request.host_url.rstrip("/")
+    if current_app.config["APP_ENV"] == "production":
+        here = f"https://{request.host}"
+    return f"{current_app.config['PUBLIC_URL'] or here}{path}"
+
+
+def subscribe_link(address: str) -> str:
+    """Return what opens the visitor's calendar program with that address, or nothing where no such link is safe.
+
+    Programs read webcal:// as plain http, which would send the secret for everybody to read. webcals:// is https; on
+    Apple's systems nothing opens it, and people paste the address.
+    """
+    if not address.startswith("https://"):
+        return re.sub("^http://", "webcal://", address)
+    if re.search("iPhone|iPad|Macintosh", request.headers.get("User-Agent", "")):
+        return ""
+    return re.sub("^https://", "webcals://", address)
 
 
 async def _schedule(user_id: int) -> bytes:

@@ -11,7 +11,7 @@ from quart_enroll.context import database, hasher, links, now, people, sends_mai
 from quart_enroll.errors import LinkDead, PasswordRefused, PleaseWait, WrongPassword
 from quart_enroll.forms.accounts import ChangePasswordForm, ForgotForm, ResetForm
 from quart_enroll.language import Sentence, gettext
-from quart_enroll.pages.refusals import Page, please_wait
+from quart_enroll.pages.refusals import Page, beside, please_wait
 from quart_enroll.rendering import render
 from quart_enroll.services import accounts, limits, notices, resets
 
@@ -47,10 +47,10 @@ async def change() -> bytes | Response | Page:
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "password_change.html", _change_page)
     except WrongPassword as refusal:
-        form.current_password.errors = [refusal.sentence]
+        beside(form.current_password, refusal)
         return _change_page(form), 422
     except PasswordRefused as refusal:
-        form.password.errors = [refusal.sentence]
+        beside(form.password, refusal)
         return _change_page(form), 422
     # A new identity here too: a copy of this browser's cookie has ended like everything else.
     await auth.begin(changed, remember=auth.this_login().remembered)
@@ -97,7 +97,7 @@ async def reset() -> Secret | Response:
             database(), hasher(), links(), token=token, password=form.password.data or "", now=now()
         )
     except PasswordRefused as refusal:
-        form.password.errors = [refusal.sentence]
+        beside(form.password, refusal)
         return _reset_page(form, 422)
     except LinkDead as refusal:
         return render("link_dead.html", sentence=refusal.sentence), 410, UNTOLD

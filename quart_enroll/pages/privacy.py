@@ -16,7 +16,7 @@ from quart_enroll.context import database, download_limiter, hasher, now
 from quart_enroll.errors import LastRegistrar, PleaseWait, WrongPassword
 from quart_enroll.forms.accounts import DeleteAccountForm
 from quart_enroll.language import gettext
-from quart_enroll.pages.refusals import Page, please_wait
+from quart_enroll.pages.refusals import Page, beside, please_wait
 from quart_enroll.rendering import render
 from quart_enroll.repositories import personal
 from quart_enroll.services import limits, privacy
@@ -49,7 +49,7 @@ async def delete() -> bytes | Response | Page:
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "account_delete.html", _delete_page)
     except WrongPassword as refusal:
-        form.password.errors = [refusal.sentence]
+        beside(form.password, refusal)
         return _delete_page(form), 422
     except LastRegistrar as refusal:
         form.form_errors = [refusal.sentence]

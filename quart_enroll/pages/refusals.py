@@ -5,8 +5,10 @@ from typing import TypeVar
 
 from quart import Response, flash, redirect, request, url_for
 from werkzeug import Response as Redirect
+from wtforms import Field
 
-from quart_enroll import watch
+from quart_enroll import auth, known_browsers, watch
+from quart_enroll.context import database, hasher, now
 from quart_enroll.errors import (
     AlreadyEnrolled,
     AlreadyWaiting,
@@ -20,16 +22,21 @@ from quart_enroll.errors import (
     SectionFull,
     TermNeeded,
     TooManyAlerts,
+    WrongPassword,
 )
 from quart_enroll.forms.base import SiteForm
 from quart_enroll.models import Wish
 from quart_enroll.pages import errors
 from quart_enroll.rendering import is_overridden, wants_json
+from quart_enroll.services import accounts, limits
 
 F = TypeVar("F", bound=SiteForm)
 
 Page = tuple[bytes, int] | tuple[bytes, int, dict[str, str]]
 """A page with its status, and with headers."""
+
+Refusal = tuple[int, dict[str, str]]
+"""The status and the headers of a page that says no."""
 
 UNCHANGED = (NotEnrolled, NotPlanned, NotWaiting, SeatOpen)
 WARNINGS = (AlreadyEnrolled, AlreadyWaiting, PlanFull, SectionFull, TermNeeded, TooManyAlerts)
@@ -72,6 +79,12 @@ async def malformed(form: SiteForm) -> Response:
     return await errors.malformed(" ".join(sentences), fields)
 
 
+def beside(field: Field, refusal: Refused) -> None:
+    """Tell beside the field why what was typed there can't be taken; the log gets the code alone."""
+    watch.note(code=refusal.code)
+    field.errors = [refusal.sentence]
+
+
 async def on_top(form: SiteForm, sentence: str, template: str) -> None:
     """Tell what is wrong with the whole form above it; a school's own template has messages alone."""
     if is_overridden(template):
@@ -82,8 +95,30 @@ async def on_top(form: SiteForm, sentence: str, template: str) -> None:
 
 async def please_wait(refusal: PleaseWait, form: F, template: str, page: Callable[[F], bytes]) -> Page:
     """Tell who tried too often how long to wait, on the page of the form with what was typed."""
+    status, headers = await _told_to_wait(refusal, form, template)
+    return page(form), status, headers
+
+
+async def ask_password(form: SiteForm, password: Field, template: str) -> Refusal | None:
+    """Let people who are signed in prove by the field that it is still they; a wrong password counts as at sign-in.
+
+    Returns None if it is theirs. If not, the form says so, and the status and headers of its page are returned.
+    """
+    user = auth.signed_in()
+    try:
+        async with limits.guess(database(), known_browsers.asker(user.email), now()):
+            await accounts.confirm(database(), hasher(), user, password.data or "")
+    except PleaseWait as refusal:
+        return await _told_to_wait(refusal, form, template)
+    except WrongPassword as refusal:
+        beside(password, refusal)
+        return 422, {}
+    return None
+
+
+async def _told_to_wait(refusal: PleaseWait, form: SiteForm, template: str) -> Refusal:
     if wants_json():
         raise refusal
     watch.note(code=refusal.code)
     await on_top(form, refusal.sentence, template)
-    return page(form), 429, {"Retry-After": str(refusal.retry_after)}
+    return 429, {"Retry-After": str(refusal.retry_after)}

@@ -11,6 +11,7 @@ from quart_enroll.language import gettext
 from quart_enroll.models import Held, ScheduledCourse, Term, User, Waiting
 from quart_enroll.pages import alerts, calendar, week
 from quart_enroll.pages.choices import Button, drop_button, leave_button, waiting_in_words
+from quart_enroll.pages.confirmations import must_confirm
 from quart_enroll.pages.remembered import remembered
 from quart_enroll.pages.rows import since
 from quart_enroll.pages.standing import Place, facts, places
@@ -104,9 +105,11 @@ async def page(user: User) -> bytes:
         schedule=plans,
         drawn=tuple(plan.mark for plan in plans) or None,
         sign=mine.sign,
+        must_confirm=must_confirm(),
         alerts=asked,
         window=window(current, moment) if current else "",
         calendar_address=address,
+        calendar_link=calendar.subscribe_link(address),
         calendar_since=rules.spoken(current, made_at) if made_at and current else "",
     )
 

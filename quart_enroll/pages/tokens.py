@@ -9,19 +9,21 @@ from quart_enroll.context import database, now
 from quart_enroll.errors import TokenNameTaken, TooManyTokens
 from quart_enroll.forms.tokens import EndTokenForm, TokenForm
 from quart_enroll.language import gettext
-from quart_enroll.pages.refusals import malformed
+from quart_enroll.pages.refusals import Page, ask_password, beside, malformed
 from quart_enroll.rendering import render
 from quart_enroll.repositories import tokens as stored
 from quart_enroll.services import tokens as service
 
 
 @login_required
-async def tokens() -> bytes | tuple[bytes, int]:
+async def tokens() -> bytes | Page:
     form = await TokenForm.fresh()
     if request.method != "POST":
         return await _page(form)
     if not form.validate():
         return await _page(form), 422
+    if refused := await ask_password(form, form.password, "tokens.html"):
+        return await _page(form), *refused
     try:
         text, token = await service.make(
             database(),
@@ -33,7 +35,7 @@ async def tokens() -> bytes | tuple[bytes, int]:
             login=auth.this_login().key,
         )
     except (TokenNameTaken, TooManyTokens) as refusal:
-        form.name.errors = [refusal.sentence]
+        beside(form.name, refusal)
         return await _page(form), 422
     # No redirect: the text is on this page and on no other.
     return render("token.html", token=token, text=text), 201

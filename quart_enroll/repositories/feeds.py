@@ -19,14 +19,15 @@ SCHEMA = {
 }
 
 
-async def put(db: Database, user_id: int, token: str, made_at: datetime) -> None:
+async def put(db: Database, user_id: int, token: str, made_at: datetime, session: Session) -> None:
     """Store the hash of the student's token; that of the one before goes in the same moment."""
-    await db.feed.update_one({"user_id": user_id}, {"$set": {"token": token, "made_at": made_at}}, upsert=True)
+    change = {"$set": {"token": token, "made_at": made_at}}
+    await db.feed.update_one({"user_id": user_id}, change, upsert=True, session=session)
 
 
-async def remove(db: Database, user_id: int, session: Session | None = None) -> None:
-    """Take the student's token away; nothing happens when there is none."""
-    await db.feed.delete_one({"user_id": user_id}, session=session)
+async def remove(db: Database, user_id: int, session: Session | None = None) -> int:
+    """Take the student's token away and return how many there were, one or none."""
+    return int((await db.feed.delete_one({"user_id": user_id}, session=session)).deleted_count)
 
 
 async def whose(db: Database, token: str) -> int | None:

@@ -56,7 +56,7 @@ class Found(NamedTuple):
         return 1200
 
 
-async def add(db: Database, login: Login) -> None:
+async def add(db: Database, login: Login, session: Session) -> None:
     """Store a new sign-in."""
     await db.login.insert_one(
         {
@@ -68,7 +68,8 @@ async def add(db: Database, login: Login) -> None:
             "remembered": login.remembered,
             "address": login.address,
             "agent": login.agent,
-        }
+        },
+        session=session,
     )
 
 
@@ -110,16 +111,16 @@ async def end_of_user(db: Database, user_id: int, key: str) -> None:
     await db.login.delete_one({"_id": key, "user_id": user_id})
 
 
-async def end_least_recent(db: Database, user_id: int, keep: int) -> None:
+async def end_least_recent(db: Database, user_id: int, keep: int, session: Session) -> None:
     """End the user's sign-ins but for the `keep` that were used last."""
-    found = db.login.find({"user_id": user_id}, {"_id": 1}).sort("last_used_at", -1).skip(keep)
+    found = db.login.find({"user_id": user_id}, {"_id": 1}, session=session).sort("last_used_at", -1).skip(keep)
     if ended := [document["_id"] async for document in found]:
-        await db.login.delete_many({"_id": {"$in": ended}})
+        await db.login.delete_many({"_id": {"$in": ended}}, session=session)
 
 
-async def end_all(db: Database, user_id: int, session: Session | None) -> None:
-    """End all sign-ins of the user."""
-    await db.login.delete_many({"user_id": user_id}, session=session)
+async def end_all(db: Database, user_id: int, session: Session | None) -> int:
+    """End all sign-ins of the user and return how many there were."""
+    return int((await db.login.delete_many({"user_id": user_id}, session=session)).deleted_count)
 
 
 async def end_unusable(db: Database) -> int:

@@ -69,9 +69,9 @@ async def end(db: Database, user_id: int, token_id: str) -> bool:
     return bool((await db.token.delete_one({"user_id": user_id, "token_id": token_id})).deleted_count)
 
 
-async def end_all(db: Database, user_id: int, session: Session | None = None) -> None:
-    """End every token of the user."""
-    await db.token.delete_many({"user_id": user_id}, session=session)
+async def end_all(db: Database, user_id: int, session: Session | None = None) -> int:
+    """End every token of the user and return how many there were."""
+    return int((await db.token.delete_many({"user_id": user_id}, session=session)).deleted_count)
 
 
 async def clear_ended(db: Database, user_id: int, now: datetime) -> None:

@@ -45,11 +45,24 @@ SCHEMA = {
         "role": {"enum": ["student", "registrar"]},
         "signed_in_at": {"bsonType": "date"},
         "language": {"bsonType": "string", "maxLength": 20},
+        "email_unconfirmed": {"bsonType": "bool"},
     },
 }
 
-SHOWN = {"_id": 0, "user_id": 1, "email": 1, "first_name": 1, "last_name": 1, "role": 1, "language": 1}
+SHOWN = {
+    "_id": 0,
+    "user_id": 1,
+    "email": 1,
+    "first_name": 1,
+    "last_name": 1,
+    "role": 1,
+    "language": 1,
+    "email_unconfirmed": 1,
+}
 """The fields that leave the database: never the password, unless a sign-in asks for it."""
+
+CONFIRM: Document = {"$unset": {"email_unconfirmed": ""}}
+"""What makes an address a confirmed one; users of imports, of commands and of the Flask site never had the field."""
 
 WITH_PASSWORD = SHOWN | {"password": 1, "password_changes": 1}
 
@@ -148,7 +161,7 @@ async def find_all(db: Database, session: Session) -> list[User]:
 async def put_all(db: Database, new: Sequence[Credentials], changed: Sequence[User], session: Session) -> None:
     """Store new users with the hashes of their passwords, and other facts about users that are known."""
     writes: list[InsertOne[Document] | UpdateOne] = [
-        UpdateOne({"user_id": user.user_id}, {"$set": to_row(user)}) for user in changed
+        UpdateOne({"user_id": user.user_id}, _put(user)) for user in changed
     ]
     writes += shuffle([InsertOne(to_row(one.user) | {"password": one.password}) for one in new])
     if writes:
@@ -189,7 +202,9 @@ async def set_language(db: Database, user_id: int, language: str) -> None:
     await db.user.update_one({"user_id": user_id}, {"$set": {"language": language}})
 
 
-async def note_sign_in(db: Database, found: Credentials, now: datetime, language: str) -> tuple[datetime | None, str]:
+async def note_sign_in(
+    db: Database, found: Credentials, now: datetime, language: str, session: Session
+) -> tuple[datetime | None, str]:
     """Write that the user signs in; return when that was the last time, and the user's language.
 
     That is the one in which they sign in, for who has none yet.
@@ -197,10 +212,13 @@ async def note_sign_in(db: Database, found: Credentials, now: datetime, language
     Raises Gone when there is no such user, or another password than the one that was found.
     """
     user_id = found.user.user_id
+    # Later than the last time in any case: an update that changes nothing would not conflict with other transactions.
+    later = {"$max": [now, {"$add": ["$signed_in_at", 1]}]}
     before: Document | None = await db.user.find_one_and_update(
         {"user_id": user_id, "password_changes": found.changes or None},  # none is written before the first
-        [{"$set": {"signed_in_at": now, "language": {"$ifNull": ["$language", language]}}}],
+        [{"$set": {"signed_in_at": later, "language": {"$ifNull": ["$language", language]}}}],
         {"_id": 0, "signed_in_at": 1, "language": 1},
+        session=session,
     )
     if before is None:
         raise Gone(user_id)
@@ -213,11 +231,25 @@ async def renew_hash(db: Database, found: Credentials, new: str) -> Credentials:
     return replace(found, password=new) if result.matched_count else found
 
 
-async def replace_password(db: Database, found: Credentials, new: str, session: Session) -> Credentials | None:
-    """Store the hash of another password, and return what is stored; None when the password was changed meanwhile."""
-    change = {"$set": {"password": new}, "$inc": {"password_changes": 1}}
+async def replace_password(
+    db: Database, found: Credentials, new: str, session: Session, *, by_link: bool = False
+) -> Credentials | None:
+    """Store the hash of another password, and return what is stored; None when the password was changed meanwhile.
+
+    With `by_link`, a link that was sent to the address led there, which confirms the address too.
+    """
+    change: Document = {"$set": {"password": new}, "$inc": {"password_changes": 1}}
+    user = found.user
+    if by_link:
+        change |= CONFIRM
+        user = replace(user, email_unconfirmed=False)
     result = await db.user.update_one(_unchanged(found), change, session=session)
-    return replace(found, password=new, changes=found.changes + 1) if result.matched_count else None
+    return Credentials(user, new, found.changes + 1) if result.matched_count else None
+
+
+async def confirm_email(db: Database, user_id: int, email: str) -> None:
+    """Write that the address is the user's, if it is still the one that they have."""
+    await db.user.update_one({"user_id": user_id, "email": email}, CONFIRM)
 
 
 def to_user(document: Mapping[str, Any]) -> User:
@@ -229,17 +261,23 @@ def to_user(document: Mapping[str, Any]) -> User:
         last_name=str(document.get("last_name") or ""),
         role=str(document.get("role", "student")),
         language=str(document.get("language") or ""),
+        email_unconfirmed=bool(document.get("email_unconfirmed")),
     )
 
 
 def to_row(user: User) -> Document:
-    """Return the user as a row; who has chosen no language has no such field."""
-    return {name: fact for name, fact in asdict(user).items() if fact or name != "language"}
+    """Return the user as a row; without a language, or with a confirmed address, it has no field for that."""
+    return {name: fact for name, fact in asdict(user).items() if fact or name not in ("language", "email_unconfirmed")}
 
 
 def _to_credentials(document: Mapping[str, Any]) -> Credentials:
     password, changes = document.get("password", ""), document.get("password_changes", 0)
     return Credentials(to_user(document), str(password), int(changes))
+
+
+def _put(user: User) -> Document:
+    change: Document = {"$set": to_row(user)}
+    return change if user.email_unconfirmed else change | CONFIRM
 
 
 def _unchanged(found: Credentials) -> Document:

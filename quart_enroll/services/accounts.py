@@ -4,6 +4,7 @@ from asyncio import sleep
 from contextlib import suppress
 from datetime import datetime
 from time import monotonic
+from typing import NamedTuple
 
 from quart_enroll.errors import Busy, EmailTaken, WrongCredentials, WrongPassword
 from quart_enroll.models import Credentials, Notice, User
@@ -18,6 +19,14 @@ REFUSAL_SECONDS = 0.75
 shorter than today's, and the difference would tell which addresses have an account."""
 
 
+class Ended(NamedTuple):
+    """How many ways to act as a user have ended."""
+
+    sign_ins: int
+    tokens: int
+    calendar_links: int
+
+
 async def register(
     db: Database,
     hasher: Hasher,
@@ -27,9 +36,11 @@ async def register(
     first_name: str,
     last_name: str,
     role: str = "student",
+    email_unconfirmed: bool = False,
 ) -> Credentials:
     """Make an account and return its credentials; the same request again returns the same.
 
+    With `email_unconfirmed` nothing is known of the address but that somebody typed it.
     Raises PasswordRefused, and EmailTaken when the address has an account with another password.
     """
     password_rules.check_choice(password, email=email, first_name=first_name, last_name=last_name)
@@ -37,7 +48,8 @@ async def register(
         return await _registered(db, hasher, email, password)
     hashed = await hasher.hash(password)
     while True:
-        user = User(await users.next_number(db), email, first_name, last_name, role)
+        number = await users.next_number(db)
+        user = User(number, email, first_name, last_name, role, email_unconfirmed=email_unconfirmed)
         try:
             await users.add(db, user, hashed)
         except users.NumberTaken:
@@ -104,15 +116,18 @@ async def change_password(
     return changed
 
 
-async def replace_password(db: Database, found: Credentials, hashed: str, now: datetime) -> Credentials | None:
+async def replace_password(
+    db: Database, found: Credentials, hashed: str, now: datetime, *, by_link: bool = False
+) -> Credentials | None:
     """Replace the hash, end everything that the password has begun, let an e-mail tell the user; return what is stored.
 
-    Returns None, and does nothing, when the password is another one than `found` by now.
+    With `by_link` it confirms the address, to which the link was sent. Returns None, and does nothing, when the
+    password is another one than `found` by now.
     """
 
     async def body(session: Session) -> Credentials | None:
         user_id = found.user.user_id
-        changed = await users.replace_password(db, found, hashed, session)
+        changed = await users.replace_password(db, found, hashed, session, by_link=by_link)
         if changed is not None:
             await end_everything(db, user_id, session)
             await notices.add_letter(db, Notice(now, user_id, "password_changed"), session)
@@ -126,13 +141,20 @@ async def choose_language(db: Database, user_id: int, language: str) -> None:
     await users.set_language(db, user_id, language)
 
 
-async def end_everything(db: Database, user_id: int, session: Session | None = None) -> None:
+async def end_access(db: Database, user_id: int) -> Ended:
+    """End every sign-in, token and calendar link of the user in one transaction; return how many there were."""
+    return await transaction(db, lambda session: end_everything(db, user_id, session))
+
+
+async def end_everything(db: Database, user_id: int, session: Session | None = None) -> Ended:
     """End all that lets somebody in as this user: every sign-in, every token, the address of the calendar."""
-    await end_sign_ins(db, user_id, session)
-    await tokens.end_all(db, user_id, session)
-    await feeds.remove(db, user_id, session)
+    return Ended(
+        await end_sign_ins(db, user_id, session),
+        await tokens.end_all(db, user_id, session),
+        await feeds.remove(db, user_id, session),
+    )
 
 
-async def end_sign_ins(db: Database, user_id: int, session: Session | None = None) -> None:
-    """End every sign-in of this user; programs that have a token go on."""
-    await logins.end_all(db, user_id, session)
+async def end_sign_ins(db: Database, user_id: int, session: Session | None = None) -> int:
+    """End every sign-in of this user and return how many there were; programs that have a token go on."""
+    return await logins.end_all(db, user_id, session)

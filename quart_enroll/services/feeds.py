@@ -4,17 +4,25 @@ import hashlib
 import secrets
 from datetime import datetime
 
-from quart_enroll.mongo import Database
+from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import feeds
+from quart_enroll.services import sessions
 
 LENGTH = 32
 """Bytes of a token, from the system's own chance."""
 
 
-async def make(db: Database, user_id: int, now: datetime) -> str:
-    """Return a new token of the student's; nobody can read it again, and the one before is worth nothing."""
+async def make(db: Database, user_id: int, now: datetime, *, login: str) -> str:
+    """Return a new token of the student's, made in the sign-in of the key `login`; nobody can read it again.
+
+    The one before is worth nothing. Raises SignInEnded.
+    """
     token = secrets.token_urlsafe(LENGTH)
-    await feeds.put(db, user_id, _hash(token), now)
+
+    async def put(session: Session) -> None:
+        await feeds.put(db, user_id, _hash(token), now, session)
+
+    await sessions.grant(db, login, put)
     return token
 
 

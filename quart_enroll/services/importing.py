@@ -159,7 +159,13 @@ def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[Ne
 
 def _changed(given: User, found: User) -> User:
     """Return the user as the row has it, with what no row says."""
-    return replace(given, user_id=found.user_id, role=given.role or found.role, language=found.language)
+    return replace(
+        given,
+        user_id=found.user_id,
+        role=given.role or found.role,
+        language=found.language,
+        email_unconfirmed=found.email_unconfirmed and given.email.casefold() == found.email.casefold(),
+    )
 
 
 def refuse_twins(keys: Sequence[tuple[int, str]], field: str) -> None:

@@ -34,6 +34,9 @@ RESETS_OF_AN_ACCOUNT = Pace(limit=5, fades_in=timedelta(minutes=12))
 RESETS_OF_AN_ADDRESS = Pace(limit=100, fades_in=timedelta(seconds=36))
 """Five in an hour, each an e-mail to somebody who may not have asked for it; and a hundred from an address."""
 
+CONFIRMATIONS_OF_AN_ACCOUNT = Pace(limit=3, fades_in=timedelta(hours=8))
+"""Emails that ask to confirm one address: three at once, then three a day, however often it is registered."""
+
 PATIENCE = 10.0
 """Seconds that a password may wait for the one before it, of the same account."""
 
@@ -125,6 +128,15 @@ async def reset_asked(db: Database, asker: Asker, now: datetime) -> None:
     counters = {
         f"reset {asker.account}": RESETS_OF_AN_ACCOUNT,
         f"reset from {asker.address}": RESETS_OF_AN_ADDRESS,
+    }
+    await _pass(db, counters, now)
+
+
+async def confirmation_asked(db: Database, asker: Asker, now: datetime) -> None:
+    """Count an email that asks to confirm an address; raise PleaseWait when there were too many."""
+    counters = {
+        f"confirmation {asker.account}": CONFIRMATIONS_OF_AN_ACCOUNT,
+        f"confirmation from {asker.address}": REGISTRATIONS_OF_AN_ADDRESS,
     }
     await _pass(db, counters, now)
 

@@ -55,6 +55,16 @@ If it was not you, ask for a new password at once:
 
 %(link)s""")
 
+CONFIRM = Sentence("""\
+Someone, hopefully you, created an account with this email address. Confirm here that it is yours:
+
+%(link)s
+
+The link works for three days. If it wasn’t you, just ignore this message.""")
+
+TO_UNCONFIRMED = ("confirm_email", "password_forgotten")
+"""The only emails to an unconfirmed address, without any name; pages of the site show the other notices."""
+
 NOBODY = 0
 """The number of no user."""
 
@@ -98,6 +108,11 @@ async def password_forgotten(db: Database, email: str, now: datetime) -> None:
     await notices.add_letter(db, Notice(now, NOBODY, "password_forgotten"), email=email, forget_at=now + LIFETIME)
 
 
+async def confirm_email(db: Database, user_id: int, now: datetime) -> None:
+    """Let an email ask the user to confirm the address."""
+    await notices.add_letter(db, Notice(now, user_id, "confirm_email"))
+
+
 async def drain_once(
     db: Database, sender: Sender, clock: Clock, links: Links, holder: str, stop: asyncio.Event | None = None
 ) -> int:
@@ -134,6 +149,13 @@ async def _send(db: Database, sender: Sender, clock: Clock, links: Links, outgoi
     if outgoing.to is None:  # it was removed; or anybody typed any address
         await notices.give_up(db, outgoing, clock(), "there is no such account")
         return False
+    action, unconfirmed = outgoing.notice.action, outgoing.to.user.email_unconfirmed
+    if unconfirmed and action not in TO_UNCONFIRMED:
+        await notices.give_up(db, outgoing, clock(), "the address is not confirmed")
+        return False
+    if action == "confirm_email" and not unconfirmed:
+        await notices.give_up(db, outgoing, clock(), "the address is confirmed")
+        return False
     try:
         await sender.send(outgoing.to.user.email, *_words(outgoing.notice, outgoing.to, links, clock()))
     except Undeliverable as refusal:
@@ -167,6 +189,8 @@ def _words(notice: Notice, to: Credentials, links: Links, now: datetime) -> tupl
     """Return the subject and the text, in the language of who gets it; the site's first for who has none."""
     with language.speaking(to.user.language or language.spoken()):
         subject, text = _about(notice, to, links, now)
+        if to.user.email_unconfirmed:  # the name may be anything that somebody typed beside a stranger's address
+            return subject, gettext("Hello,\n\n%(text)s\n\nNobody reads answers to this address.\n", text=text)
         text = gettext(
             "Hello %(name)s,\n\n%(text)s\n\nNobody reads answers to this address.\n", name=to.user.first_name, text=text
         )
@@ -179,6 +203,8 @@ def _about(notice: Notice, to: Credentials, links: Links, now: datetime) -> tupl
             return gettext("Your password was changed"), CHANGED % {"link": links.forgot}
         case "password_forgotten":
             return gettext("Choose a new password"), FORGOTTEN % {"link": links.reset(to, now)}
+        case "confirm_email":
+            return gettext("Confirm your email address"), CONFIRM % {"link": links.confirmation(to.user, now)}
         case _:
             return _of_a_seat(notice)
 

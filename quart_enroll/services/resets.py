@@ -1,4 +1,4 @@
-"""A new password for who has forgotten the old one: by a signed link that works once, and for an hour.
+"""Links in emails: to a new password, once and for an hour; and to confirm that an email address is the user's.
 
 Nothing is stored for it. The link names the user and carries a digest of the address and of the hash that the password
 has when the link is made; any new password changes the hash, and so every link that was made before is dead. So is one
@@ -11,7 +11,7 @@ from hmac import compare_digest
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from quart_enroll.errors import LinkDead
+from quart_enroll.errors import ConfirmationDead, LinkDead
 from quart_enroll.models import Credentials, User
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import users
@@ -23,7 +23,9 @@ LIFETIME = timedelta(hours=1)
 MAX_TOKEN_LENGTH = 500
 """Characters of the signed part of a link; what is longer is none of ours. They have some 120."""
 
-FORGOT_PATH, RESET_PATH = "/password/forgot", "/password/reset"
+CONFIRMATION_LIFETIME = timedelta(days=3)
+
+FORGOT_PATH, RESET_PATH, CONFIRM_PATH = "/password/forgot", "/password/reset", "/email/confirm"
 """Where the site has the pages that e-mails lead to."""
 
 
@@ -31,7 +33,9 @@ class Links:
     """Makes and reads the links, all of them below `public_url`: never below what a request calls the site."""
 
     def __init__(self, secret_key: str, public_url: str) -> None:
-        self._serializer = URLSafeSerializer(secret_key, "password reset", signer_kwargs={"digest_method": sha256})
+        signer = {"digest_method": sha256}
+        self._serializer = URLSafeSerializer(secret_key, "password reset", signer_kwargs=signer)
+        self._confirmations = URLSafeSerializer(secret_key, "email confirmation", signer_kwargs=signer)
         self._public_url = public_url
 
     @property
@@ -56,6 +60,23 @@ class Links:
             raise LinkDead
         return found
 
+    def confirmation(self, user: User, now: datetime) -> str:
+        """Return the link by which the user confirms the address; it carries a digest of the address."""
+        until = int((now + CONFIRMATION_LIFETIME).timestamp())
+        token = self._confirmations.dumps([user.user_id, until, _email_seal(user)])
+        return f"{self._public_url}{CONFIRM_PATH}/{token}"
+
+    async def find_unconfirmed(self, db: Database, token: str, now: datetime) -> User:
+        """Return whose address the link confirms, be it confirmed by now; raise ConfirmationDead."""
+        try:
+            user_id, until, seal = self._confirmations.loads(token)
+        except (BadData, UnicodeError):
+            raise ConfirmationDead from None
+        user = await users.find(db, user_id) if now.timestamp() < until else None
+        if user is None or not compare_digest(seal, _email_seal(user)):
+            raise ConfirmationDead
+        return user
+
 
 async def reset(db: Database, hasher: Hasher, links: Links, *, token: str, password: str, now: datetime) -> User:
     """Give the link's user the password, and end everything that the old one has begun.
@@ -65,9 +86,13 @@ async def reset(db: Database, hasher: Hasher, links: Links, *, token: str, passw
     found = await links.find(db, token, now)
     user = found.user
     password_rules.check_choice(password, email=user.email, first_name=user.first_name, last_name=user.last_name)
-    if not await accounts.replace_password(db, found, await hasher.hash(password), now):
+    if not await accounts.replace_password(db, found, await hasher.hash(password), now, by_link=True):
         raise LinkDead
     return user
+
+
+def _email_seal(user: User) -> str:
+    return sha256(f"{user.user_id} {user.email}".encode()).hexdigest()[:32]
 
 
 def _seal(found: Credentials) -> str:

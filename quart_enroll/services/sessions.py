@@ -1,17 +1,22 @@
 """Sign-ins: each has a random identity that the cookie carries, and ends after a while."""
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import TypeVar
 
-from quart_enroll.errors import WrongCredentials
+from quart_enroll.errors import SignInEnded, WrongCredentials
 from quart_enroll.language import spoken
 from quart_enroll.models import Credentials, Login
-from quart_enroll.mongo import Database
+from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import logins, users
 from quart_enroll.repositories.logins import Found
 from quart_enroll.services.memory import Memory
+from quart_enroll.transactions import transaction
+
+Result = TypeVar("Result")
 
 REMEMBERED = timedelta(days=30)
 """How long a remembered sign-in lasts, used or not."""
@@ -69,14 +74,35 @@ async def sign_in(
     login = Login(key_of(identity), found.user.user_id, now, now, ends, remember, address[:50], agent[:100])
     if instead_of is not None:
         await logins.end(db, key_of(instead_of))
-    # The row comes first: a removal or a new password meanwhile takes it along, or the next line notices.
-    await logins.add(db, login)
-    await logins.end_least_recent(db, found.user.user_id, keep=MAX_SIGN_INS)
+    language = spoken()
+
+    async def body(session: Session) -> Begun:
+        # Writing the user here makes this transaction and one that replaces the password or removes the user conflict:
+        # the one that comes second sees what the first has done.
+        noted = await users.note_sign_in(db, found, now, language, session)
+        await logins.add(db, login, session)
+        await logins.end_least_recent(db, found.user.user_id, MAX_SIGN_INS, session)
+        return Begun(identity, *noted)
+
     try:
-        return Begun(identity, *await users.note_sign_in(db, found, now, spoken()))
+        return await transaction(db, body)
     except users.Gone:
-        await logins.end(db, login.key)
         raise WrongCredentials from None
+
+
+async def grant(db: Database, login: str, work: Callable[[Session], Awaitable[Result]]) -> Result:
+    """Run `work`, which creates another way to act as the user, in a transaction that holds the sign-in `login`.
+
+    Whatever ends the user's access ends the sign-in in its own transaction, so the two conflict: either it sees what
+    `work` created and removes it, or SignInEnded is raised and nothing was created.
+    """
+
+    async def body(session: Session) -> Result:
+        if not await logins.hold(db, login, session):
+            raise SignInEnded
+        return await work(session)
+
+    return await transaction(db, body)
 
 
 async def resume(

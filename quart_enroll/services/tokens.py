@@ -4,11 +4,11 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from quart_enroll.errors import SignInEnded, TooManyTokens
+from quart_enroll.errors import TooManyTokens
 from quart_enroll.models import Token, User
 from quart_enroll.mongo import Database, Session
-from quart_enroll.repositories import logins, tokens
-from quart_enroll.transactions import transaction
+from quart_enroll.repositories import tokens
+from quart_enroll.services import sessions
 
 PREFIX = "qe_"
 """How every token begins, so that people and scanners of source code know one when they see it."""
@@ -36,13 +36,10 @@ async def make(
     text = PREFIX + secrets.token_urlsafe(32)
     token = Token(secrets.token_hex(8), user_id, name, scope, created_at=now, expires_at=expires_at)
 
-    async def body(session: Session) -> None:
-        # Whatever ends the sign-in ends tokens too, and must not miss one that is being made.
-        if not await logins.hold(db, login, session):
-            raise SignInEnded
+    async def add(session: Session) -> None:
         await tokens.add(db, token, _digest(text), session)
 
-    await transaction(db, body)
+    await sessions.grant(db, login, add)
     return text, token
 
 

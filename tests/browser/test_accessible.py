@@ -5,7 +5,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page, expect
 
 from tests.browser.student import register, sign_in
-from tests.people import RITA
+from tests.people import PASSWORD, RITA
 
 AXE = Axe("")
 """Runs the script that each page is given once."""
@@ -43,11 +43,15 @@ async def test_axe_finds_nothing_on_the_pages_of_a_student(address: str, page: P
     await page.get_by_role("button", name="Add to plan").click()
     await expect(page.get_by_text("is in your plan")).to_be_visible()
     await page.goto(f"{address}/enrollment")
+    await page.get_by_role("link", name="Make a secret address").click()
+    await _assert_accessible(page)
+    await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Make a secret address").click()
     await expect(page.get_by_label("The secret address of your calendar")).to_be_visible()
     await _assert_accessible(page)
     await page.goto(f"{address}/account/tokens")
     await page.get_by_label("Name").fill("calendar")
+    await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Make token").click()
     await expect(page.get_by_text("qe_")).to_be_visible()
     await _assert_accessible(page)

@@ -38,6 +38,8 @@ SAID = [
 UNSAID = {
     "error page failed: request_id=%s",
     "private, no-cache",
+    "the address is confirmed",
+    "the address is not confirmed",
     "the database does not answer",
     "there is no such account",
 }

@@ -97,6 +97,24 @@ async def test_a_password_is_not_sent_without_encryption() -> None:
     assert "AUTH" not in mail.verbs
 
 
+async def test_a_message_is_not_sent_without_encryption_beyond_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quart_enroll.mail.is_this_machine", lambda _: False)
+    async with mail_server() as mail:  # it offers no STARTTLS
+        with pytest.raises(Postponed, match="offers no encryption"):
+            await _send(mail)
+        assert mail.verbs == ["EHLO"]
+        await SmtpSender(mail.url, FROM, allow_plaintext=True).send(*LETTER)
+    assert len(mail.received) == 1
+
+
+async def test_a_password_is_not_sent_without_encryption_whatever_is_allowed() -> None:
+    async with mail_server() as mail:
+        sender = SmtpSender(f"smtp://school:secret@127.0.0.1:{mail.port}", FROM, allow_plaintext=True)
+        with pytest.raises(Postponed):
+            await sender.send(*LETTER)
+    assert "AUTH" not in mail.verbs
+
+
 @pytest.mark.parametrize(
     ("step", "meaning"), [("CONNECT", Postponed), ("RCPT", Postponed), ("DATA", Unclear), ("TEXT", Unclear)]
 )

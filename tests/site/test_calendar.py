@@ -1,7 +1,7 @@
 """The schedule in the student's own calendar: the file, and the secret address."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
@@ -11,8 +11,10 @@ import pytest
 from dateutil.rrule import rrulestr
 from icalendar import Calendar, Event
 
+from quart_enroll.app import create_app
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import terms
+from quart_enroll.services import accounts
 from tests.people import (
     ADA,
     EVENINGS,
@@ -24,6 +26,7 @@ from tests.people import (
     Browser,
     Clock,
     at,
+    config,
     teach,
     text,
     told,
@@ -49,7 +52,7 @@ async def events(browser: Browser, path: str = FILE) -> list[Event]:
 
 async def new_address(browser: Browser) -> str:
     """Press the button and return the path of the address that the page shows."""
-    response = await browser.post("/enrollment/calendar")
+    response = await browser.post("/enrollment/calendar", form={"password": PASSWORD})
     assert (response.status_code, response.location) == (303, "/enrollment#calendar")
     [address] = re.findall(r'id="calendar-address" value="([^"]+)"', await browser.read("/enrollment"))
     assert address.startswith("http://localhost/calendar/")
@@ -169,6 +172,21 @@ async def test_the_address_is_shown_once_and_stored_as_a_hash(ada: Browser, db: 
     assert token not in str(await db.feed.find().to_list(None))
 
 
+async def test_the_password_is_asked_for_and_wrong_ones_count_like_those_of_a_sign_in(
+    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    assert "please enter your password first" in await ada.read("/enrollment/calendar")
+    assert (await ada.post("/enrollment/calendar")).status_code == 422
+    for _ in range(10):
+        response = await ada.post("/enrollment/calendar", form={"password": "not the password"})
+        assert response.status_code == 422
+        assert (await text(response)).count("That is not your password.") == 2  # beside the field and on top
+    response = await ada.post("/enrollment/calendar", form={"password": PASSWORD})
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
+    assert await db.feed.count_documents({}) == 0
+
+
 async def test_a_new_address_ends_the_one_before(ada: Browser, anyone: Browser, db: Database) -> None:
     old, new = await new_address(ada), await new_address(ada)
     assert [(await anyone.get(path)).status_code for path in (old, new)] == [404, 200]
@@ -202,7 +220,7 @@ async def test_the_data_of_the_account_has_no_hash_of_the_address(ada: Browser, 
 async def test_nobody_ends_the_address_of_another(ada: Browser, bob: Browser, anyone: Browser) -> None:
     path = await new_address(ada)
     await bob.post("/enrollment/calendar/end")
-    await bob.post("/enrollment/calendar")
+    await bob.post("/enrollment/calendar", form={"password": PASSWORD})
     assert (await anyone.get(path)).status_code == 200
 
 
@@ -244,3 +262,47 @@ async def test_the_log_keeps_the_address_secret(
     assert (await anyone.get(path)).status_code == 503
     assert "path=/calendar/<token>.ics" in log.text
     assert path not in log.text
+
+
+@pytest.fixture
+async def ada_in_production(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Browser]:
+    """Ada's browser at a site in production, behind a proxy."""
+    app = create_app(config(mongo_uri=mongod, app_env="production", proxies=1), clock=clock)
+    async with app.test_app():
+        browser = Browser(app.test_client())
+        await browser.sign_in(ADA, scheme="https")
+        yield browser
+
+
+async def shown_links(browser: Browser, agent: str, **options: str) -> tuple[str, str]:
+    """Make a secret address, and return it and the link that opens a calendar with it, as the page shows them."""
+    headers = {"User-Agent": agent}
+    await browser.post("/enrollment/calendar", form={"password": PASSWORD}, headers=headers, **options)
+    page = unescape(await text(await browser.get("/enrollment", headers=headers, **options)))
+    [secret] = re.findall(r'id="calendar-address" value="([^"]+)"', page)
+    return secret, "".join(re.findall(r'href="(webcal[^"]+)"', page))
+
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile/15E148 Safari/604.1"
+
+
+async def test_in_production_calendars_are_led_to_https_and_never_to_plain_http(ada_in_production: Browser) -> None:
+    secret, link = await shown_links(ada_in_production, FIREFOX, scheme="https")
+    assert secret.startswith("https://localhost/calendar/")
+    assert link == secret.replace("https://", "webcals://")
+    assert (await shown_links(ada_in_production, IPHONE, scheme="https"))[1] == ""  # nothing there opens webcals://
+
+
+async def test_a_calendar_is_not_given_over_plain_http(ada_in_production: Browser) -> None:
+    secret, _ = await shown_links(ada_in_production, FIREFOX, scheme="https")
+    path, client = urlsplit(secret).path, ada_in_production.client
+    plain = {"X-Forwarded-Proto": "http"}
+    refused = await client.get(path, headers=plain)
+    assert refused.status_code == 400
+    assert "BEGIN:VCALENDAR" not in await text(refused)
+    client.app.config["PUBLIC_URL"] = "https://enroll.school.example"
+    led = await client.get(path, headers=plain)
+    assert (led.status_code, led.location) == (308, f"https://enroll.school.example{path}")
+    assert "BEGIN:VCALENDAR" not in await text(led)
+    assert (await client.get(path, headers={"X-Forwarded-Proto": "https"})).status_code == 200

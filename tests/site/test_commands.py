@@ -14,8 +14,9 @@ from quart import Quart
 from quart_enroll.models import Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import sections, terms
-from quart_enroll.services import enrollment
-from tests.people import ADA, BOB, FALL_MORNING, PASSWORD, RITA
+from quart_enroll.services import enrollment, feeds
+from tests.people import ADA, BOB, FALL_MORNING, PASSWORD, RITA, Browser
+from tests.programs import program
 from tests.seats.school import read
 
 Run = Callable[..., Awaitable[Result]]
@@ -268,3 +269,30 @@ async def test_create_user_refuses_in_words(run: Run, db: Database) -> None:
     common = await run("create-user", "--email", "lee@school.example", *words[3:], typed="password1\npassword1\n")
     assert (common.exit_code, "is a common one" in common.output) == (1, True)
     assert await db.user.count_documents({}) == 3
+
+
+async def test_sign_out_ends_all_access_of_one_user_and_says_what(
+    run: Run, app: Quart, db: Database, ada: Browser, bob: Browser, anyone: Browser, log: pytest.LogCaptureFixture
+) -> None:
+    phone = Browser(app.test_client())
+    await phone.sign_in(ADA, remember_me="y")
+    mine = await program(app, db, ADA)
+    login = await db.login.find_one({"user_id": ADA.user_id})
+    assert login is not None
+    link = f"/calendar/{await feeds.make(db, ADA.user_id, FALL_MORNING, login=login['_id'])}.ics"
+    assert (await anyone.get(link)).status_code == 200
+    log.clear()
+    result = await run("sign-out", "--email", ADA.email.upper())
+    assert result.exit_code == 0
+    assert "Ended for user 1: sign-ins: 2, tokens: 1, calendar links: 1." in result.output
+    assert [(await browser.get("/account")).status_code for browser in (ada, phone, bob)] == [303, 303, 200]
+    assert (await mine.send("GET", "/api/v1/me")).status_code == 401
+    assert (await anyone.get(link)).status_code == 404
+    assert 'event="signed out by command" user_id=1 sign_ins=2 tokens=1 calendar_links=1' in log.text
+    assert ADA.email not in log.text.lower()
+    assert (await ada.sign_in(ADA)).status_code == 303
+
+
+async def test_sign_out_of_nobody_is_told(run: Run) -> None:
+    result = await run("sign-out", "--email", "nobody@school.example")
+    assert (result.exit_code, "There is no account with this address." in result.output) == (1, True)

@@ -78,7 +78,7 @@ def test_a_port_that_is_taken_is_named_with_the_way_out(project: Path) -> None:
 
 
 def test_it_is_not_for_production(project: Path) -> None:
-    done = quart("develop", cwd=project, APP_ENV="production", MONGO_URI="mongodb://db.school.example/")
+    done = quart("develop", cwd=project, APP_ENV="production", MONGO_URI="mongodb+srv://db.school.example/")
     assert done.returncode == 1
     assert "APP_ENV=development" in done.stderr
 

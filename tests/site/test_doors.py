@@ -23,7 +23,7 @@ DOORS = {
     "/enrollment/swap": (405, 405, 405),
     "/enrollment/history": (303, 200, 200),
     "/enrollment/calendar.ics": (303, 200, 200),
-    "/enrollment/calendar": (405, 405, 405),
+    "/enrollment/calendar": (303, 200, 200),
     "/enrollment/calendar/end": (405, 405, 405),
     "/calendar/<token>.ics": (404, 404, 404),
     "/waitlist": (405, 405, 405),
@@ -44,6 +44,9 @@ DOORS = {
     "/password/forgot": (200, 200, 200),
     "/password/reset": (410, 410, 410),
     "/password/reset/<token>": (303, 303, 303),
+    "/email/confirm": (410, 410, 410),
+    "/email/confirm/<token>": (303, 303, 303),
+    "/account/email": (405, 405, 405),
     "/account/tokens": (303, 200, 200),
     "/account/tokens/end": (405, 405, 405),
     "/help": (200, 200, 200),
@@ -86,6 +89,7 @@ CHANGES = {
     "/account/end": "/account",
     "/account/password": "/account",
     "/account/sign-out": "/account",
+    "/account/email": "/account",
     "/account/tokens": "/account",
     "/account/tokens/end": "/account",
     "/plan/add": "/enrollment",
@@ -119,6 +123,7 @@ def test_every_door_is_listed(app: Quart) -> None:
     assert {rule.rule for rule in app.url_map.iter_rules()} == set(DOORS)
     changes = {(m, rule.rule) for rule in app.url_map.iter_rules() for m in (rule.methods or set()) - SAFE}
     posts = [*CHANGES, "/language", "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
+    posts.append("/email/confirm")
     assert changes == {*API_CHANGES, *(("POST", path) for path in posts)}
 
 

@@ -22,7 +22,8 @@ WRONG = [
     ("password_reset.html", "/password/reset", {"password": PASSWORD}, ["password_confirm"]),
     ("password_change.html", "/account/password", {}, ["current_password", "password", "password_confirm"]),
     ("account_delete.html", "/account/delete", {"password": NOT_MINE}, ["password"]),
-    ("tokens.html", "/account/tokens", {"scope": "all"}, ["name", "scope", "expires_at"]),
+    ("tokens.html", "/account/tokens", {"scope": "all"}, ["name", "scope", "expires_at", "password"]),
+    ("calendar_link.html", "/enrollment/calendar", {"password": NOT_MINE}, ["password"]),
     ("enrollment_form.html", "/enrollment", {"courseID": ""}, ["courseID"]),
 ]
 """What is wrong in each form, and the fields that must say so."""

@@ -47,8 +47,8 @@ KEPT = {
 """What is the same for everybody; the rest is nobody's business but the visitor's who signed in."""
 
 
-OWN = {path: {"Referrer-Policy": "no-referrer"} for path in ("/password/reset", address("/password/reset/<token>"))}
-"""Where a page has a policy of its own."""
+FROM_EMAILS = [rule for rule in DOORS if rule.startswith(("/password/reset", "/email/confirm"))]
+OWN = {address(rule): {"Referrer-Policy": "no-referrer"} for rule in FROM_EMAILS}
 
 
 def _told(response: Response) -> dict[str, str]:
@@ -146,7 +146,13 @@ async def test_in_production_plain_http_is_refused_in_words(production: Quart) -
     assert response.status_code == 400
     assert "This site speaks https only." in await response.get_data(as_text=True)
     assert (await browser.post("/login", form={}, headers=plain)).status_code == 400
-    assert (await browser.get("/healthz", headers=plain)).status_code == 200
+
+
+async def test_in_production_plain_http_reaches_nothing_but_what_load_balancers_ask(production: Quart) -> None:
+    client, plain = production.test_client(), {"X-Forwarded-Proto": "http"}
+    answers = {rule: (await client.get(address(rule), headers=plain)).status_code for rule in DOORS}
+    assert {rule for rule, status in answers.items() if status == 200} == {"/healthz", "/readyz"}
+    assert set(answers.values()) == {200, 400}
 
 
 async def test_plain_http_is_led_to_the_sites_own_address_and_to_no_other(production: Quart) -> None:

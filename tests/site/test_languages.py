@@ -13,7 +13,7 @@ from quart_enroll.repositories import users
 from quart_enroll.services.importing import NewUser, import_users
 from quart_enroll.services.notices import drain_once
 from quart_enroll.services.resets import Links
-from tests.people import ADA, NOONS, Browser, Clock, config, registration, teach, text
+from tests.people import ADA, NOONS, PASSWORD, Browser, Clock, config, registration, teach, text
 from tests.smtp import Postbox
 
 LINKS = Links("a key that only the tests know", "https://enroll.school.example")
@@ -117,7 +117,7 @@ async def test_news_of_an_open_page_are_in_its_language(app: Quart) -> None:
 async def test_a_calendar_is_in_the_language_of_its_owner(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026"})
     await ada.post("/language", form={"language": "es"})
-    await ada.post("/enrollment/calendar")
+    await ada.post("/enrollment/calendar", form={"password": PASSWORD})
     found = re.search(r'value="http://[^/"]+(/calendar/[^"]+)"', await ada.read("/enrollment"))
     assert found is not None
     assert b"Secci\xc3\xb3n 01" in await (await ada.client.get(found[1])).get_data()

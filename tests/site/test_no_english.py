@@ -20,6 +20,7 @@ from quart_enroll import language, rendering
 from quart_enroll.app import create_app
 from quart_enroll.context import EXTENSION
 from quart_enroll.mongo import Database
+from quart_enroll.repositories import users
 from quart_enroll.services.notices import drain_once
 from quart_enroll.services.resets import Links
 from tests.people import (
@@ -223,6 +224,23 @@ async def test_visitors_read_no_english(site: Quart) -> None:
     assert bare(heard) == ""
 
 
+async def test_who_confirms_an_address_reads_no_english(site: Quart, db: Database, clock: Clock) -> None:
+    zoe = Reading(site, heard := set())
+    await zoe.get("/email/confirm")
+    await zoe.does("/register", **registration())
+    for path in ("/account", "/enrollment"):
+        await zoe.get(path)
+    for _ in range(4):
+        await zoe.does("/account/email")
+    found = await users.find_credentials(db, "zoe@school.example")
+    assert found is not None
+    for _ in range(2):
+        await zoe.get(Links("a key that only the tests know, and long", "").confirmation(found.user, clock.now))
+        await zoe.get("/email/confirm")
+        await zoe.does("/email/confirm")
+    assert bare(heard) == ""
+
+
 async def test_students_read_no_english(site: Quart, db: Database, clock: Clock, brackets: Brackets) -> None:
     """Ada and bob do everything once that can be done, most of it once too often."""
     ada, bob = Reading(site, heard := set()), Reading(site, heard)
@@ -289,12 +307,14 @@ async def test_students_read_no_english(site: Quart, db: Database, clock: Clock,
     for path in ("/enrollment", "/enrollment/history", "/courses/", "/help"):
         await bob.get(path)
 
-    await ada.does("/enrollment/calendar")
+    await ada.get("/enrollment/calendar")
+    await ada.does("/enrollment/calendar", password="x")
+    await ada.does("/enrollment/calendar", password=PASSWORD)
     await ada.does("/enrollment/calendar/end")
     await ada.does("/account/tokens", name="", scope="x", expires_at="x")
     await ada.does("/account/tokens", name="my phone", scope="read", expires_at="1999-01-01")
     for _ in range(2):
-        await ada.does("/account/tokens", name="my phone", scope="enroll", expires_at="2026-12-01")
+        await ada.does("/account/tokens", name="my phone", scope="enroll", expires_at="2026-12-01", password=PASSWORD)
     await ada.get("/account/tokens")
     await ada.does("/account/tokens/end", token_id="x")
     await ada.does("/account/tokens/end")
@@ -348,7 +368,8 @@ async def test_e_mails_have_no_english(site: Quart, db: Database, clock: Clock) 
     await bob.does("/enrollment/drop", **fall)
     await ada.does("/account/password", current_password=PASSWORD, password=NEW, password_confirm=NEW)
     await ada.does("/password/forgot", email=ADA.email)
+    await Reading(site, set()).does("/register", **registration())
     box = Postbox()
     await drain_once(db, box, clock, Links("a key that only the tests know", "https://enroll.school.example"), "one")
-    assert len(box.letters) == 4
+    assert len(box.letters) == 5
     assert bare({part for _, subject, text in box.letters for part in (subject, text)}) == ""

@@ -14,12 +14,11 @@ from quart_enroll import auth
 from quart_enroll.app import create_app
 from quart_enroll.errors import SignInEnded
 from quart_enroll.mongo import Database
-from quart_enroll.repositories import logins, users
 from quart_enroll.services import accounts, tokens
-from tests.people import ADA, BOB, FALL_MORNING, HASH, PASSWORD, SPRING, Browser, Clock, config, text
+from tests.people import ADA, BOB, FALL_MORNING, PASSWORD, SPRING, Browser, Clock, config, text
 from tests.programs import ENROLLMENTS, PYT, Program, program, token
 
-FORM = {"name": "calendar", "scope": "read", "expires_at": "2026-12-31"}
+FORM = {"name": "calendar", "scope": "read", "expires_at": "2026-12-31", "password": PASSWORD}
 FACTS: dict[str, Any] = {
     "name": "calendar",
     "scope": "read",
@@ -97,10 +96,24 @@ async def test_what_can_not_be_a_token_is_told_beside_its_field(ada: Browser, db
         ("expires_at", "soon", "Enter a day like 2026-12-31."),
         ("expires_at", "2026-08-31", "Choose a day from today to 2 Sept 2027."),
         ("expires_at", "2027-09-03", "Choose a day from today to 2 Sept 2027."),
+        ("password", "", "Enter your password."),
+        ("password", "not the password", "That is not your password."),
     ]:
         response = await ada.post("/account/tokens", form=FORM | {field: value})
         assert response.status_code == 422
         assert sentence in await text(response)
+    assert await db.token.count_documents({}) == 0
+
+
+async def test_wrong_passwords_for_a_token_count_like_those_of_a_sign_in(
+    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    wrong = FORM | {"password": "not the password"}
+    assert {(await ada.post("/account/tokens", form=wrong)).status_code for _ in range(10)} == {422}
+    response = await ada.post("/account/tokens", form=FORM)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
+    assert "Please wait a minute" in await text(response)
     assert await db.token.count_documents({}) == 0
 
 
@@ -109,25 +122,6 @@ async def test_a_sign_in_that_has_ended_meanwhile_makes_no_token(ada: Browser, d
     assert ended is not None
     with pytest.raises(SignInEnded):
         await tokens.make(db, ADA.user_id, **FACTS, login=ended["_id"])
-    assert await db.token.count_documents({}) == 0
-
-
-async def test_a_new_password_misses_no_token_that_is_being_made(
-    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    [login] = await db.login.find().to_list(None)
-    found = await users.credentials_of(db, ADA.user_id)
-    end_all, made = logins.end_all, []
-
-    async def end_all_but_late(*args: Any) -> None:
-        if not made:
-            made.append(await tokens.make(db, ADA.user_id, **FACTS, login=login["_id"]))
-        await end_all(*args)
-
-    monkeypatch.setattr(logins, "end_all", end_all_but_late)
-    assert found is not None
-    assert await accounts.replace_password(db, found, HASH, FALL_MORNING)
-    assert len(made) == 1
     assert await db.token.count_documents({}) == 0
 
 

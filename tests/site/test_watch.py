@@ -1,17 +1,20 @@
 """What is seen of the site from outside: the lines of its log, and what Prometheus reads."""
 
 import re
-from collections.abc import AsyncIterator
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from quart import Quart
 
-from quart_enroll import measures
+from quart_enroll import measures, watch
 from quart_enroll.app import create_app
 from quart_enroll.mongo import Database, open_database
-from quart_enroll.services import pulse
+from quart_enroll.services import accounts, pulse
+from quart_enroll.services.limits import address_digest
 from tests.people import ADA, PASSWORD, Browser, Clock, config, registration, text
 
+WRONG = "not the password"
 TOKEN = "of-no-use-to-anybody"
 WISH = {"courseID": "1111", "term": "Fall 2026", "section": "02"}
 
@@ -31,6 +34,11 @@ async def eve(watched: Quart) -> Browser:
     browser = Browser(watched.test_client())
     await browser.sign_in(ADA)
     return browser
+
+
+@pytest.fixture(autouse=True)
+def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
 
 
 async def read(browser: Browser) -> dict[str, float]:
@@ -119,8 +127,112 @@ async def test_the_log_has_nothing_that_somebody_typed(anyone: Browser, log: pyt
     await anyone.sign_in(ADA, "a wrong password")
     await anyone.post("/register?email=zoe@school.example", form=registration())
     assert len(log.records) == 3
-    for typed in (ADA.email, ADA.first_name, PASSWORD, "wrong", "zoe", "Adler"):
+    for typed in (ADA.email, ADA.first_name, PASSWORD, "a wrong", "zoe", "Adler"):
         assert typed not in log.text
+
+
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        ("Bearer qe_AToken-that-never-was", "wrong_token"),
+        ("Basic " + b64encode(f"{ADA.email}:not the password".encode()).decode(), "wrong_credentials"),
+        ("Basic " + b64encode(b"nobody@school.example:not the password").decode(), "wrong_credentials"),
+        ("Nonsense that-nobody-knows", "wrong_token"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+async def test_a_program_that_fails_to_sign_in_is_in_the_log_with_its_source(
+    app: Quart, method: str, authorization: str, code: str, log: pytest.LogCaptureFixture
+) -> None:
+    response = await app.test_client().open(
+        "/api/v1/me/enrollments", method=method, headers={"Authorization": authorization}
+    )
+    assert response.status_code == 401
+    [line] = log.text.splitlines()
+    source = address_digest(str(app.secret_key), "<local>")
+    assert "level=warning" in line
+    assert f"method={method} path=/api/v1/me/enrollments status=401" in line
+    assert line.endswith(f" code={code} source={source}")
+    for typed in (*authorization.split(), ADA.email, "nobody", "not the password", "<local>"):
+        assert typed not in line
+
+
+async def test_whoever_only_has_not_signed_in_is_in_no_line(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
+    assert (await anyone.get("/api/v1/me")).status_code == 401
+    assert log.text == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "code"),
+    [
+        ("/login", {"email": ADA.email, "password": "not the password"}, "wrong_credentials"),
+        ("/register", registration(ADA.email, password=WRONG, password_confirm=WRONG), "email_taken"),
+        (
+            "/account/password",
+            {"current_password": WRONG, "password": "quiet purple tractor", "password_confirm": "quiet purple tractor"},
+            "wrong_password",
+        ),
+        ("/account/delete", {"password": WRONG}, "wrong_password"),
+    ],
+)
+async def test_a_wrong_password_on_a_page_is_in_the_log_with_its_source(
+    app: Quart, ada: Browser, path: str, form: dict[str, str], code: str, log: pytest.LogCaptureFixture
+) -> None:
+    if path == "/register":
+        await ada.post("/logout")
+        log.clear()
+    assert (await ada.post(path, form=form)).status_code == 422
+    [line] = log.text.splitlines()
+    assert f"path={path} status=422" in line
+    assert f"code={code} source={address_digest(str(app.secret_key), '<local>')}" in line
+    assert WRONG not in line
+    assert ADA.email not in line
+
+
+SECRET = "aSecretNobodyMayRead-1"
+
+
+def ways_to_ask(path: str) -> Iterator[tuple[str, str]]:
+    """Give methods and ways of writing the path: right, wrong, and nearly right."""
+    for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "INVENTED"):
+        yield method, path
+    prefix, slash, rest = path.partition(SECRET)
+    for written in (
+        *(f"{path}/", f"/{path}", path.replace("/", "//"), f"{path}%20", f"{path}/more", f"/school{path}"),
+        *(f"{prefix.upper()}{slash}{rest}", path.swapcase(), f"{prefix}./{slash}{rest}", f"{prefix}../x/{slash}{rest}"),
+        *(f"/%{ord(path[1]):02x}{path[2:]}", f"/%25{ord(path[1]):02x}{path[2:]}", f"/%{ord(path[1]):02X}{path[2:]}/"),
+        *(path.replace("/", "%2F"), path.replace("/", "%5C"), f"{path}%0d%0a", f"{path}?token={SECRET}", f"{path};x"),
+    ):
+        yield "GET", written
+        yield "POST", written
+
+
+async def test_no_secret_of_a_path_is_in_the_log_however_it_is_asked_for(
+    app: Quart, anyone: Browser, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = [rule for rule in app.url_map.iter_rules() if watch.HIDDEN_ARGUMENT in rule.arguments]
+    assert {rule.endpoint for rule in rules} >= {"calendar_feed", "password_link"}
+    app.config["SLOW_REQUEST"] = 0  # then each request has its line
+    asked = [way for rule in rules for way in ways_to_ask(str(rule).replace(f"<{watch.HIDDEN_ARGUMENT}>", SECRET))]
+    for method, path in asked:
+        await anyone.client.open(path, method=method, headers={"Sec-Fetch-Site": "same-origin", "Referer": path})
+    lines = [record for record in log.records if record.message == "request"]
+    assert len(lines) >= len(asked)
+    assert SECRET.lower() not in log.text.lower()
+    assert "path=/calendar/* status=405" in log.text
+
+
+async def test_a_fault_has_no_secret_in_its_line(
+    app: Quart, anyone: Browser, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(token: str) -> None:
+        raise ZeroDivisionError
+
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    monkeypatch.setitem(app.view_functions, "calendar_feed", fail)
+    assert (await anyone.get(f"/calendar/{SECRET}.ics")).status_code == 500
+    assert "failed: GET /calendar/<token>.ics" in log.text
+    assert SECRET not in log.text
 
 
 async def test_a_slow_command_is_written_with_its_collection_and_not_with_what_was_asked(

@@ -1,0 +1,80 @@
+"""Confirming that an email address is the user's, by a link that was sent there."""
+
+from quart import flash, redirect, session, url_for
+from quart_auth import login_required
+from werkzeug import Response
+
+from quart_enroll import auth, known_browsers, watch
+from quart_enroll.context import database, links, now, people, sends_mail
+from quart_enroll.errors import ConfirmationDead, PleaseWait
+from quart_enroll.language import gettext
+from quart_enroll.models import User
+from quart_enroll.pages.passwords import UNTOLD, Secret
+from quart_enroll.pages.refusals import told
+from quart_enroll.rendering import render
+from quart_enroll.repositories import users
+from quart_enroll.services import limits, notices
+
+LINK = "email_confirmation"
+"""Where the session keeps what the link says."""
+
+
+async def open_link(token: str) -> Secret:
+    """Take the link out of the address, where others might read it, and go on.
+
+    Programs that look at links in emails open them too: so it is a button that confirms.
+    """
+    session[LINK] = token
+    return redirect(url_for("email_confirm"), 303), 303, UNTOLD
+
+
+async def ask() -> Secret:
+    """Show the button that confirms the address."""
+    try:
+        user = await links().find_unconfirmed(database(), session.get(LINK, ""), now())
+    except ConfirmationDead as refusal:
+        return _dead(refusal)
+    return render("email_confirm.html", user=user), 200, UNTOLD
+
+
+async def confirm() -> Secret | Response:
+    """Confirm the address of the link; once more changes nothing."""
+    try:
+        user = await links().find_unconfirmed(database(), session.get(LINK, ""), now())
+    except ConfirmationDead as refusal:
+        return _dead(refusal)
+    await users.confirm_email(database(), user.user_id, user.email)
+    people().forget(user.user_id)
+    session.pop(LINK, None)
+    await flash(gettext("Thank you. Your email address is confirmed."), "success")
+    return redirect(url_for("account" if auth.user() else "login"), 303)
+
+
+@login_required
+async def send_again() -> Response:
+    """Send another link to the user's address if it is not confirmed yet."""
+    user = auth.signed_in()
+    if user.email_unconfirmed and sends_mail():
+        try:
+            await send_link(user)
+        except PleaseWait as refusal:
+            return await told(refusal, url_for("account"))
+        await flash(gettext("Another email with a link is on its way."), "info")
+    return redirect(url_for("account"), 303)
+
+
+async def send_link(user: User) -> None:
+    """Let an email lead to the button; raise PleaseWait when there were too many."""
+    await limits.confirmation_asked(database(), known_browsers.asker(user.email), now())
+    await notices.confirm_email(database(), user.user_id, now())
+
+
+def must_confirm() -> bool:
+    """Return whether the user gets no emails before the address is confirmed."""
+    user = auth.user()
+    return user is not None and user.email_unconfirmed and sends_mail()
+
+
+def _dead(refusal: ConfirmationDead) -> Secret:
+    watch.note(code=refusal.code)
+    return render("link_dead.html", sentence=refusal.sentence, again=url_for("account")), 410, UNTOLD
