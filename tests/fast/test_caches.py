@@ -36,6 +36,7 @@ BOUNDED_BY_THE_SCHOOL = {
     "rendering._markup": "the site's own sentences",
     "server._of_server": "one entry",
     "services.search._plain_of_school": "texts of the catalog",
+    "watch._own_parts": "one entry for each application",
     "prepared.encoding_for": "200 characters each",
     "reader.wanted": "220 characters each",
 }

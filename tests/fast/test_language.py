@@ -41,6 +41,8 @@ UNSAID = {
     "the address is confirmed",
     "the address is not confirmed",
     "the database does not answer",
+    "the database lacks something: `upgrade-db` must run",
+    "the database refuses",
     "there is no such account",
 }
 """What only logs, caches, monitors and the registrar's own tools read."""

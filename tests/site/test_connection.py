@@ -96,8 +96,8 @@ async def test_a_password_that_is_no_text_is_a_wrong_one(app: Quart) -> None:
 
 
 async def test_what_a_visitor_makes_up_is_not_kept(app: Quart) -> None:
-    before = _known.cache_info().currsize
+    before = _known.cache.currsize
     client = Client(app, "/", cookie="; ".join(f"a{number}=b" for number in range(200)))
     await client.ask()
     assert client.told[0]["status"] == 200
-    assert _known.cache_info().currsize == before
+    assert _known.cache.currsize == before

@@ -22,7 +22,7 @@ from quart_enroll.repositories import sections
 from quart_enroll.services import live, snapshot
 from quart_enroll.services.live import Live, Place, Reader
 from quart_enroll.services.sessions import Lifetimes
-from tests.people import ADA, BOB, SECTIONS, Browser, Clock, text
+from tests.people import ADA, BOB, PASSWORD, SECTIONS, Browser, Clock, text
 
 FALL = "Fall 2026"
 FULL = SectionKey(FALL, "3333", "01")
@@ -391,7 +391,7 @@ async def test_a_visitor_has_nothing_to_hear_of(anyone: Browser, path: str) -> N
 
 async def test_an_address_that_is_shown_once_is_not_fetched_away(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
-    await ada.post("/enrollment/calendar")
+    await ada.post("/enrollment/calendar", form={"password": PASSWORD})
     assert "mine=" not in await address_of_news(ada, "/enrollment")
     assert "mine=" in await address_of_news(ada, "/enrollment")
 

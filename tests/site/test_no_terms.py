@@ -55,7 +55,7 @@ async def test_sections_can_not_be_imported_yet(app: Quart, tmp_path: Path) -> N
     path.write_text("term,courseID,section,capacity\nFall 2026,1111,01,9\n")
     refused = await asyncio.to_thread(app.test_cli_runner().invoke, args=("import", "section", str(path)))
     assert refused.exit_code == 1
-    assert refused.output == f"row 1: term: {SENTENCE}\nError: Nothing was imported.\n"
+    assert refused.output == f"line 2: term “Fall 2026”: {SENTENCE}\nError: Nothing was imported.\n"
 
 
 async def test_an_enrollment_from_before_stays_until_the_terms_are_back(ada: Browser, db: Database) -> None:
