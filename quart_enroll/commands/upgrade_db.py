@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from quart_enroll.commands.running import defaults, in_database
-from quart_enroll.mongo import Database, is_replica_set
+from quart_enroll.mongo import Database, assert_transactions, ping
 from quart_enroll.services.upgrade import Report, upgrade
 
 
@@ -29,6 +29,6 @@ def upgrade_db() -> None:
 
 
 async def _upgrade(db: Database) -> Report:
-    if not await is_replica_set(db):
-        raise click.ClickException("MONGO_URI must lead to a replica set, if only of one node.")
+    await ping(db)
+    assert_transactions(db)
     return await upgrade(db, datetime.now(UTC), defaults())
