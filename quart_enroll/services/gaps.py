@@ -31,7 +31,7 @@ def without_sections(courses: Iterable[Course], known: Sequence[Term]) -> list[s
 
 
 def lost_sections(keys: Iterable[SectionKey], courses: Collection[str], known: Collection[str]) -> list[str]:
-    """Describe the sections of courses that are not in the catalog, and of terms that nobody `known` by name."""
+    """Describe the sections of courses that are not in the catalog, and of terms that are not `known`."""
     of_courses: defaultdict[str, list[str]] = defaultdict(list)
     of_terms: defaultdict[str, list[str]] = defaultdict(list)
     for key in sorted(keys):

@@ -71,6 +71,32 @@ async def test_an_import_names_the_courses_in_which_nobody_can_enroll(run: Run, 
     ]
 
 
+async def test_an_import_makes_numbers_of_credits_that_are_text(run: Run, db: Database, tmp_path: Path) -> None:
+    await db.course.update_one({"courseID": "1111"}, {"$set": {"credits": "3"}})
+    path = tmp_path / "courses.csv"
+    path.write_text("courseID,title,credits,term\n1111,PYT 101,3,Fall\n")
+    assert (await run("import", "course", str(path))).exit_code == 0
+    stored = await db.course.find_one({"courseID": "1111"})
+    assert stored is not None
+    assert stored["credits"] == 3
+
+
+async def test_credits_that_are_text_count_as_numbers(ada: Browser, db: Database) -> None:
+    await db.course.update_one({"courseID": "1111"}, {"$set": {"credits": "3"}})
+    assert (await ada.post("/enrollment", form={"courseID": "1111"})).status_code == 303
+    schedule = await db.schedule.find_one({"user_id": ADA.user_id})
+    assert schedule is not None
+    assert schedule["credits"] == 3
+    [course, *_] = await (await ada.get("/api/")).get_json()
+    assert course == {
+        "courseID": "1111",
+        "title": "PYT 101",
+        "description": "Introduction to Python",
+        "credits": 3,
+        "term": "Fall, Spring",
+    }
+
+
 async def test_import_reads_csv(run: Run, db: Database, tmp_path: Path) -> None:
     path = tmp_path / "courses.csv"
     path.write_text('\ufeffcourseID,title,description,credits,term\n0042,ART 1,"Clay, mostly",2,Autumn\n')

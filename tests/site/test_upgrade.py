@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorCollection
+from pymongo.errors import WriteError
 
 from quart_enroll.models import Course, Section, Term
 from quart_enroll.mongo import Database, Document, open_database
@@ -471,6 +472,29 @@ async def test_killed_at_any_write_it_goes_on_the_next_time(db: Database, monkey
         assert await everything(db) == wanted
         number += 1
     assert number >= 9
+
+
+async def test_courses_as_the_flask_site_has_them_can_be_added_later(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    flask = {"title": "SEW 101", "description": "", "term": "Fall"}
+    await db.course.insert_many([{**flask, "courseID": f"88{text}", "credits": text} for text in ("3", " 1.5 ", "30")])
+    for text in ("31", "by arrangement", "-1", ""):
+        with pytest.raises(WriteError):
+            await db.course.insert_one({**flask, "courseID": "8900", "credits": text})
+    added = {course.courseID: course.credits for course in await courses.find_all(db) if course.courseID[:2] == "88"}
+    assert added == {"883": 3, "88 1.5 ": 1.5, "8830": 30}
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert report.changes == ["course: the credits of 3 courses are numbers now", "section: 3 sections made"]
+    assert await db.course.count_documents({"credits": {"$type": "string"}}) == 1  # by arrangement
+
+
+async def test_a_validator_that_refused_credits_as_text_is_changed(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    numbers = deepcopy(courses.SCHEMA)
+    numbers["properties"]["credits"] = {"bsonType": "number", "minimum": 0, "maximum": 30}
+    await db.command("collMod", "course", validator={"$jsonSchema": numbers})
+    assert (await upgrade(db, NOW, DEFAULTS)).changes == ["course: rows are checked from now on"]
+    assert (await upgrade(db, NOW, DEFAULTS)).changes == []
 
 
 async def test_the_command_reports_and_lets_the_deploy_go_on(db: Database, mongod: str) -> None:
