@@ -29,10 +29,15 @@ def the_app() -> Quart:
 
 
 def defaults() -> Defaults:
-    """Return what the settings say of terms and sections that nobody has said more about."""
+    """Return what the settings say of terms, sections and passwords that nobody has said more about."""
     config = the_app().config
     limit = config["MAX_CREDITS"]
-    return Defaults(config["TIMEZONE"], int(limit) if limit.is_integer() else limit, config["SECTION_CAPACITY"])
+    return Defaults(
+        config["TIMEZONE"],
+        int(limit) if limit.is_integer() else limit,
+        config["SECTION_CAPACITY"],
+        config["PASSWORD_METHOD"],
+    )
 
 
 def in_database(work: Callable[[Database], Awaitable[T]], setting: str = "MONGO_URI") -> T:

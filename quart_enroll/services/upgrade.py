@@ -1,10 +1,13 @@
 """Bringing a database up to date: the rows of a Flask site, terms and sections, indexes, validators, the counter."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
+
+from werkzeug.security import generate_password_hash
 
 from quart_enroll.models import Course, Section, SectionKey, Term
 from quart_enroll.mongo import Database
@@ -14,17 +17,19 @@ from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import gaps, schema, terms
 from quart_enroll.services.catalog_files import DEFAULT_WAITLIST
 from quart_enroll.services.checking import PATIENCE, mend_counts
+from quart_enroll.services.passwords import is_plain_text
 from quart_enroll.services.schema import REPOSITORIES
 from quart_enroll.transactions import transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds for terms and sections that nobody has said more about."""
+    """What holds for terms, sections and passwords that nobody has said more about."""
 
     timezone: str = "UTC"
     max_credits: int | float = 18
     section_capacity: int = 30
+    password_method: str = "scrypt:32768:8:1"  # noqa: S105  # how to hash, no password
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ async def upgrade(db: Database, now: datetime, defaults: Defaults, *, all_sectio
     await _begin(db, report)
     await _repair_courses(db, report)
     await _repair_users(db, report)
+    await _repair_passwords(db, report, defaults.password_method)
     if number := await logins.end_unusable(db):
         report.changes.append(f"login: {_count(number, 'sign-in')} of an earlier version ended")
     if number := await flask_enrollments.fold(db):
@@ -145,6 +151,27 @@ async def _repair_users(db: Database, report: Report) -> None:
     for _, rows in await flask_era.repeated(db, "user", "email", users.ANY_CASE):
         report.left_alone.append(f"user: {' and '.join(rows)} share an email address")
     await _list_misfits(db, "user", report)
+
+
+async def _repair_passwords(db: Database, report: Report, method: str) -> None:
+    """Hash passwords that are stored as plain text, and list those that nobody can check."""
+    unusable = await flask_era.unusable_passwords(db)
+    plain = [key for key, password in unusable.items() if is_plain_text(password)]
+    for key in plain:
+        hashed = await asyncio.to_thread(generate_password_hash, unusable[key], method)
+        await flask_era.replace_plain_text(db, key, unusable[key], hashed)
+        del unusable[key]
+    if plain:
+        report.changes.append(
+            f"user: the plain-text passwords of {_count(len(plain), 'user')} are hashed now; others may have read "
+            f"them, so ask for new ones: {gaps.listed(await flask_era.names_of_users(db, plain))}"
+        )
+    if unusable:
+        report.left_alone.append(
+            f"user: the passwords of {_count(len(unusable), 'user')} can’t be checked, since Werkzeug did not hash "
+            "them; `password-link` makes a link to a new one: "
+            f"{gaps.listed(await flask_era.names_of_users(db, list(unusable)))}"
+        )
 
 
 async def _list_misfits(db: Database, collection: str, report: Report) -> None:

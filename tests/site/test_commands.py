@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 from quart import Quart
 
+from quart_enroll.forms.rows import NO_HASH
 from quart_enroll.models import Section, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import sections, terms
@@ -95,6 +96,17 @@ async def test_credits_that_are_text_count_as_numbers(ada: Browser, db: Database
         "credits": 3,
         "term": "Fall, Spring",
     }
+
+
+async def test_passwords_that_are_no_hashes_are_told_once(run: Run, db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    rows = [f"u{number}@school.example,New,One,secret{number}" for number in range(25)]
+    path.write_text("\n".join(["email,first_name,last_name,password", *rows]))
+    refused = await run("import", "user", str(path))
+    assert refused.exit_code == 1
+    assert refused.output == (
+        f"line 2: password: {NO_HASH} The same is wrong in 24 more rows.\nError: Nothing was imported.\n"
+    )
 
 
 async def test_import_reads_csv(run: Run, db: Database, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from quart_enroll.mongo import Database, Document, open_database
 from quart_enroll.repositories import courses, enrollments, schedules, sections, terms, users
 from quart_enroll.services import accounts, checking
 from quart_enroll.services.catalog_files import FileCourse, import_courses
-from quart_enroll.services.passwords import Hasher
+from quart_enroll.services.passwords import Hasher, decoy
 from quart_enroll.services.slots import Slots
 from quart_enroll.services.upgrade import Defaults, Report, upgrade
 from tests import flask_era, people
@@ -472,6 +472,48 @@ async def test_killed_at_any_write_it_goes_on_the_next_time(db: Database, monkey
         assert await everything(db) == wanted
         number += 1
     assert number >= 9
+
+
+async def set_passwords(db: Database, passwords: dict[int, str]) -> None:
+    for user_id, password in passwords.items():
+        await db.user.update_one({"user_id": user_id}, {"$set": {"password": password}})
+
+
+async def test_passwords_that_are_plain_text_are_hashed_and_still_let_their_users_in(db: Database) -> None:
+    await set_passwords(db, {1: "fall2022!", 2: "a long pass phrase of bob"})
+    report = await upgrade(db, NOW, replace(DEFAULTS, password_method=people.METHOD))
+    said = [line for line in report.changes if "plain-text" in line]
+    assert said == [
+        "user: the plain-text passwords of 2 users are hashed now; others may have read them, so ask for new ones: 1, 2"
+    ]
+    assert await db.user.count_documents({"password": {"$regex": f"^{people.METHOD}"}}) == 2
+    with Hasher(people.METHOD, slots=Slots(None, 1), queue=9) as hasher:
+        found = await accounts.check(db, hasher, email="ada@school.example", password="fall2022!")
+    assert found.user.user_id == 1
+    assert "fall2022!" not in str(report)
+
+
+async def test_passwords_that_nobody_can_check_are_counted_and_left_alone(db: Database) -> None:
+    foreign = {
+        1: "$2b$12$0iQZ3vYk5cT0Wc6Jc0XzUuEw2n8m8k1bJbq3u0pZ2yqv8kqv3n2W6",
+        2: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
+        5: "sha256$abcdefgh$0123456789abcdef",
+        6: "",
+    }
+    await set_passwords(db, foreign)
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert (
+        "user: the passwords of 4 users can’t be checked, since Werkzeug did not hash them; "
+        "`password-link` makes a link to a new one: 1, 2, 5, 6"
+    ) in report.left_alone
+    assert not any("plain-text" in line for line in report.changes)
+    stored = {row["user_id"]: row["password"] async for row in db.user.find({"user_id": {"$in": list(foreign)}})}
+    assert stored == foreign
+
+
+async def test_people_who_were_imported_without_a_password_are_not_listed(db: Database) -> None:
+    await set_passwords(db, {1: decoy(people.METHOD)})
+    assert not any("password" in line for line in (await upgrade(db, NOW, DEFAULTS)).left_alone)
 
 
 async def test_courses_as_the_flask_site_has_them_can_be_added_later(db: Database) -> None:
