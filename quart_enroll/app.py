@@ -298,5 +298,6 @@ def _register_errors(app: Quart) -> None:
     app.register_error_handler(UnknownTerm, errors.unknown_term)
     app.register_error_handler(Busy, errors.busy)
     app.register_error_handler(PleaseWait, errors.please_wait)
+    app.register_error_handler(mongo.NoTransactions, errors.database_read_only)
     for away in (TimeoutError, *mongo.AWAY):
         app.register_error_handler(away, errors.database_away)

@@ -64,11 +64,21 @@ TOOK_TOO_LONG = (251, 290)
 """Codes for a transaction that was ended because of its age."""
 
 
+STANDALONE = "MONGO_URI must lead to a replica set, if only of one node."
+"""What to tell operators whose mongod runs on its own."""
+
 TOO_SLOW = "The database took too long. It may be busy; run this again: what has happened stays as it is."
 
 
 class Unsettled(Exception):
     """A change was not settled in time. It may have happened or not: the same request again tells."""
+
+
+class NoTransactions(Exception):
+    """The server belongs to no replica set, so it has no transactions; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__(STANDALONE)
 
 
 AWAY = (ConnectionFailure, ExecutionTimeout, WTimeoutError, Unsettled)
@@ -151,6 +161,8 @@ def explain(error: Exception, setting: str) -> str:
     match cause:
         case None:
             return TOO_SLOW
+        case NoTransactions():
+            return str(cause)
         case PyMongoError() if cause.has_error_label("UnknownTransactionCommitResult"):
             return "The database did not confirm the change in time. Run this again: what has happened stays as it is."
         case OperationFailure() if code in IN_THE_WAY:
@@ -183,9 +195,16 @@ async def ping(db: Database) -> None:
     await db.command("ping")
 
 
-async def is_replica_set(db: Database) -> bool:
-    """Tell whether the database can do transactions."""
-    return "setName" in await db.command("hello")
+def is_standalone(db: Database) -> bool:
+    """Tell whether the server has no transactions, as far as the driver knows; it knows after any answer."""
+    servers = db.client.delegate.topology_description.server_descriptions().values()
+    return any(server.server_type_name == "Standalone" for server in servers)
+
+
+def assert_transactions(db: Database) -> None:
+    """Raise NoTransactions where there are none, for what would write something before its transaction begins."""
+    if is_standalone(db):
+        raise NoTransactions
 
 
 def shuffle(writes: Sequence[Write]) -> list[Write]:

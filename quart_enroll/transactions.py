@@ -10,9 +10,12 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from quart_enroll import measures
-from quart_enroll.mongo import APP_NAME, Database, Document, Session, Unsettled
+from quart_enroll.mongo import APP_NAME, Database, Document, NoTransactions, Session, Unsettled, is_standalone
 
 Result = TypeVar("Result")
+
+ILLEGAL_OPERATION = 20
+"""MongoDB's code for, among others, a transaction on a server that belongs to no replica set."""
 
 PATIENCE = 15.0
 """Seconds that a transaction may repeat itself: an election takes about as long, and Heroku's router waits for 30."""
@@ -42,12 +45,18 @@ async def transaction(
     """Run `body` in a transaction and return its result; all of it happens, or nothing does.
 
     Transient errors run the whole body again, so it must do nothing but read and write the database. After
-    `patience` seconds no new try begins, and one of AWAY is raised: then nobody knows whether it happened.
+    `patience` seconds no new try begins, and one of AWAY is raised: then nobody knows whether it happened. Raises
+    NoTransactions when the server belongs to no replica set.
     """
     tries = _Tries(db, patience)
     with measures.transaction():
         async with await db.client.start_session() as session:
-            return await _repeat(session, body, tries)
+            try:
+                return await _repeat(session, body, tries)
+            except OperationFailure as error:
+                if error.code == ILLEGAL_OPERATION and is_standalone(db):
+                    raise NoTransactions from error
+                raise
 
 
 async def _repeat(session: Session, body: Callable[[Session], Coroutine[Any, Any, Result]], tries: "_Tries") -> Result:

@@ -41,11 +41,13 @@ def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> No
     Every row that can't be taken is named, and then none is. What a row changes is printed, old and new. The same
     file twice changes nothing.
     """
-    take_in(collection, file, dry_run=dry_run, verbose=verbose)
+    done = take_in(collection, file, dry_run=dry_run, verbose=verbose)
+    for note in done.notes:
+        click.echo(f"Note: {note}")
 
 
-def take_in(collection: str, file: Path, *, dry_run: bool = False, verbose: bool = False) -> None:
-    """Import the file and say what came of it; end the command when a row can't be taken."""
+def take_in(collection: str, file: Path, *, dry_run: bool = False, verbose: bool = False) -> Imported:
+    """Import the file, say what came of it, and return that; end the command when a row can't be taken."""
     rows = read(collection, file)
     for note in rows.notes:
         click.echo(f"Note: {note}")
@@ -65,6 +67,7 @@ def take_in(collection: str, file: Path, *, dry_run: bool = False, verbose: bool
         click.echo(f"{collection}: {counts}. This was a dry run: nothing was changed.")
     else:
         click.echo(f"{collection}: {done.added} added, {done.changed} changed, {done.unchanged} unchanged.")
+    return done
 
 
 def read(collection: str, file: Path) -> FileRows:

@@ -10,7 +10,7 @@ from quart import Quart
 from quart.cli import ScriptInfo
 
 from quart_enroll.commands.local_mongod import database_uri
-from quart_enroll.mongo import AWAY, REFUSED, Database, explain, open_database
+from quart_enroll.mongo import AWAY, REFUSED, Database, NoTransactions, explain, open_database
 from quart_enroll.services.background import going_on
 from quart_enroll.services.upgrade import Defaults
 from quart_enroll.transactions import end_abandoned
@@ -29,10 +29,15 @@ def the_app() -> Quart:
 
 
 def defaults() -> Defaults:
-    """Return what the settings say of terms and sections that nobody has said more about."""
+    """Return what the settings say of terms, sections and passwords that nobody has said more about."""
     config = the_app().config
     limit = config["MAX_CREDITS"]
-    return Defaults(config["TIMEZONE"], int(limit) if limit.is_integer() else limit, config["SECTION_CAPACITY"])
+    return Defaults(
+        config["TIMEZONE"],
+        int(limit) if limit.is_integer() else limit,
+        config["SECTION_CAPACITY"],
+        config["PASSWORD_METHOD"],
+    )
 
 
 def in_database(work: Callable[[Database], Awaitable[T]], setting: str = "MONGO_URI") -> T:
@@ -55,5 +60,5 @@ def in_database(work: Callable[[Database], Awaitable[T]], setting: str = "MONGO_
     with database_uri(config["MONGO_URI"], PROJECT) as uri:
         try:
             return asyncio.run(opened(uri))
-        except (*AWAY, REFUSED) as error:
+        except (*AWAY, REFUSED, NoTransactions) as error:
             raise click.ClickException(explain(error, setting)) from error

@@ -5,17 +5,18 @@ from datetime import UTC, datetime
 import click
 
 from quart_enroll.commands.running import defaults, in_database
-from quart_enroll.mongo import Database, is_replica_set
+from quart_enroll.mongo import Database, assert_transactions, ping
 from quart_enroll.services.upgrade import Report, upgrade
 
 
 @click.command("upgrade-db", short_help="Bring the database up to date.")
-def upgrade_db() -> None:
+@click.option("--sections", "all_sections", is_flag=True, help="Give every course that has no section a section 01.")
+def upgrade_db(all_sections: bool) -> None:
     """Bring the database up to date and tell what changed; a second time nothing does.
 
     Rows that can't be repaired without guessing are listed and left alone.
     """
-    report = in_database(_upgrade, "UPGRADE_MONGO_URI")
+    report = in_database(lambda db: _upgrade(db, all_sections=all_sections), "UPGRADE_MONGO_URI")
     for sentence in report.changes:
         click.echo(sentence)
     if not report.changes:
@@ -28,7 +29,7 @@ def upgrade_db() -> None:
         raise click.ClickException("\n".join(report.failures))
 
 
-async def _upgrade(db: Database) -> Report:
-    if not await is_replica_set(db):
-        raise click.ClickException("MONGO_URI must lead to a replica set, if only of one node.")
-    return await upgrade(db, datetime.now(UTC), defaults())
+async def _upgrade(db: Database, *, all_sections: bool) -> Report:
+    await ping(db)
+    assert_transactions(db)
+    return await upgrade(db, datetime.now(UTC), defaults(), all_sections=all_sections)

@@ -132,6 +132,12 @@ class CourseRow(Row):
         )
 
 
+NO_HASH = (
+    "Only Werkzeug’s hashes are taken. The file may leave the password out; people then choose one by “Forgot your "
+    "password?”, or by a link from `password-link`."
+)
+
+
 class UserRow(Row):
     user_id = WholeNumberField(validators=[Optional(), NumberRange(1, 2**53)])
     email = StringField(validators=EMAIL, filters=[stripped])
@@ -140,7 +146,7 @@ class UserRow(Row):
     password = StringField(
         validators=[
             Optional(),
-            Regexp(r"(scrypt|pbkdf2):[^$]+\$[^$]+\$[0-9a-f]+$", message="Only Werkzeug’s hashes are taken."),
+            Regexp(r"(scrypt|pbkdf2):[^$]+\$[^$]+\$[0-9a-f]+$", message=NO_HASH),
             Length(max=256),
         ]
     )

@@ -32,6 +32,7 @@ from quart_enroll.errors import (
 from quart_enroll.forms.base import SAFE
 from quart_enroll.language import Sentence, gettext
 from quart_enroll.models import Wish
+from quart_enroll.mongo import NoTransactions
 from quart_enroll.pages import again
 from quart_enroll.pages.own_templates import meant
 from quart_enroll.rendering import render, wants_json
@@ -57,6 +58,10 @@ WORDS = {
 
 UNSETTLED = Sentence(
     "This could not be settled in time. It may have come about or not; asking again is safe, and tells."
+)
+
+READ_ONLY = Sentence(
+    "This can’t be done at the moment because the site’s database is not fully set up. You can still look at courses."
 )
 
 STATUS: dict[type[Refused], int] = {
@@ -177,6 +182,10 @@ async def database_away(error: Exception) -> Response:
     watch.note(error=type(error).__name__)
     sentence = WORDS[503][1] if request.method in SAFE else UNSETTLED
     return await _answer(503, "database_away", str(sentence), retry_after=RETRY_AFTER)
+
+
+async def database_read_only(_: NoTransactions) -> Response:
+    return await _answer(503, "database_read_only", str(READ_ONLY))
 
 
 def own_words(error: HTTPException) -> str:

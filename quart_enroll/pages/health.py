@@ -17,8 +17,8 @@ async def readyz() -> tuple[dict[str, str], int]:
     try:
         async with asyncio.timeout(READY_WITHIN):
             await mongo.ping(database())
-            if not await schema().is_ready():
-                return {"status": "the database lacks something: `upgrade-db` must run"}, 503
+            if problem := await schema().find_problem():
+                return {"status": problem}, 503
     except (TimeoutError, *mongo.AWAY):
         return {"status": "the database does not answer"}, 503
     except mongo.REFUSED:

@@ -19,7 +19,13 @@ SCHEMA = {
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
         "title": {"bsonType": "string", "minLength": 1, "maxLength": 100},
         "description": {"bsonType": "string", "maxLength": 2000},
-        "credits": {"bsonType": "number", "minimum": 0, "maximum": 30},
+        # Files of the Flask site have them as text, like "3"; they are read as numbers, and `upgrade-db` makes them so.
+        "credits": {
+            "bsonType": ["number", "string"],
+            "minimum": 0,
+            "maximum": 30,
+            "pattern": r"^\s*([012]?\d(\.\d{1,2})?|30(\.0{1,2})?)\s*$",
+        },
         "term": {"bsonType": "string", "maxLength": 100},
         "subject": {"bsonType": "string", "maxLength": 50},
         "prerequisites": {"bsonType": "array", "items": {"bsonType": "string"}},

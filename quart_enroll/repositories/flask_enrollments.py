@@ -4,7 +4,7 @@ Each step may be stopped halfway, and run again.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from quart_enroll.models import Course, Section, SectionKey
 from quart_enroll.mongo import DUPLICATE_KEY, Database, Document, Session
 from quart_enroll.repositories.courses import to_course
 from quart_enroll.repositories.pipelines import Stage
+from quart_enroll.repositories.sections import NAMED
 
 BATCH = 1000
 """Rows that are written at once."""
@@ -26,10 +27,10 @@ FIRST_SECTION = "01"
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """How many enrollments got a term, how many were folded into another, and why the others were not."""
+    """How many enrollments got each term, how many were folded into another one there, and why the others were not."""
 
-    placed: int
-    folded: int
+    placed: Counter[str]
+    folded: Counter[str]
     reasons: list[str]
 
 
@@ -52,30 +53,44 @@ async def fold(db: Database) -> int:
     return folded
 
 
-async def place(db: Database, term: str, now: datetime) -> Placing:
-    """Give enrollments without a term this one, the oldest first; the others of that seat are folded into it.
+async def place(db: Database, terms: Mapping[str, str | None], coming: Collection[str], now: datetime) -> Placing:
+    """Give enrollments without a term the one that `terms` has for their course, the oldest first.
 
-    The section is the first that the course has in the term, else 01, which `needed_sections` names then.
-    Needs the unique index of the collection: it tells whether the student has the seat already. A row
-    without a time in its _id is as old as `now`. Who or what isn't known is left alone.
+    The other rows of that seat are folded into it, and so are those of students who are enrolled in the course in
+    another term to come. The section is the first that the course has in the term, else 01, which `needed_sections`
+    names then. Needs the unique index of the collection: it tells whether the student has the seat already. A row
+    without a time in its _id is as old as `now`. Who or what isn't known is left alone, and so are rows of courses
+    for which `terms` has None.
     """
-    courses = set(await db.course.distinct("courseID", {"courseID": {"$type": "string"}}))
     users = set(await db.user.distinct("user_id", {"user_id": {"$type": "number"}}))
     first = await _first_sections(db)
-    rows, reasons = [], []
+    held = await _held(db, coming) if await lack_terms(db) else {}
+    rows, again, reasons = [], [], []
+    waiting: Counter[str] = Counter()
     async for old in db.enrollment.find({"term": None}).sort("_id"):
-        row = _row(old, term, now)
-        row["section"] = first.get((term, row["courseID"]), FIRST_SECTION)
-        if row["courseID"] not in courses:
-            reasons.append(f"enrollment: {old['_id']} is for course “{row['courseID']}”, which is unknown")
-        elif not isinstance(row["user_id"], int) or row["user_id"] not in users:
-            reasons.append(f"enrollment: {old['_id']} is of user {row['user_id']}, who has no account")
+        row = _row(old, now)
+        user_id, courseID = row["user_id"], row["courseID"]
+        if courseID not in terms:
+            reasons.append(f"enrollment: {old['_id']} is for course “{courseID}”, which is unknown")
+        elif not isinstance(user_id, int) or user_id not in users:
+            reasons.append(f"enrollment: {old['_id']} is of user {user_id}, who has no account")
+        elif (term := terms[courseID]) is None:
+            waiting[courseID] += 1
+        elif held.get((user_id, courseID), term) != term:
+            again.append(row | {"term": held[user_id, courseID]})
         else:
-            rows.append(row)
-    placed = folded = 0
+            rows.append(row | {"term": term, "section": first.get((term, courseID), FIRST_SECTION)})
+    reasons += [
+        f"enrollment: {number} of course {courseID} without a term must wait for a term that the course names"
+        for courseID, number in sorted(waiting.items())
+    ]
+    placed: Counter[str] = Counter()
+    folded = await _fold(db, again)
     for start in range(0, len(rows), BATCH):
-        newly, taken = await _place(db, rows[start : start + BATCH])
-        placed += newly
+        batch = rows[start : start + BATCH]
+        taken = await _place(db, batch)
+        places = {row["_id"] for row in taken}
+        placed.update(row["term"] for row in batch if row["_id"] not in places)
         folded += await _fold(db, taken)
     return Placing(placed, folded, reasons)
 
@@ -113,11 +128,41 @@ async def needed_sections(db: Database, terms: Sequence[str]) -> set[SectionKey]
     return {key for key in await _seats(db, None) if key.courseID in courses and key.term in terms} - sections
 
 
-async def courses_without_sections(db: Database) -> list[Course]:
-    """Return the courses of the Flask site that are offered in no section; it did not know prerequisites."""
+async def courses_without_sections(db: Database, *, imported: bool) -> list[Course]:
+    """Return the courses that have no section in any term: those of the Flask site, or also those that were `imported`.
+
+    An import writes prerequisites, if only an empty list; the Flask site did not know them.
+    """
     offered = await db.section.distinct("courseID")
-    untouched = {"courseID": {"$type": "string", "$nin": offered}, "prerequisites": {"$exists": False}}
-    return [to_course(row) async for row in db.course.find(untouched).sort("courseID")]
+    lacking: Document = {"courseID": {"$type": "string", "$nin": offered}}
+    if not imported:
+        lacking["prerequisites"] = {"$exists": False}
+    return [to_course(row) async for row in db.course.find(lacking).sort("courseID")]
+
+
+async def has_imported_offer(db: Database, capacity: int) -> bool:
+    """Tell whether a term or a section is not as `upgrade-db` makes them, with that capacity.
+
+    Its terms have one deadline and no days on which courses begin and end, its sections neither times nor a room.
+    """
+    one_deadline = [{"$eq": ["$add_deadline", f"${other}_deadline"]} for other in ("drop", "withdraw")]
+    of_school: Document = {
+        "$or": [
+            {"starts_on": {"$exists": True}},
+            {"ends_on": {"$exists": True}},
+            {"$expr": {"$not": {"$and": one_deadline}}},
+        ]
+    }
+    made = {"section": FIRST_SECTION, "capacity": capacity, "meetings": [], "instructor": "", "room": ""}
+    found = await db.term.find_one(of_school, {"_id": 1}) or await db.section.find_one({"$nor": [made]}, {"_id": 1})
+    return found is not None
+
+
+async def lost_sections(db: Database, terms: Collection[str]) -> set[SectionKey]:
+    """Return the sections of courses that are not in the catalog, and of terms that are not among these."""
+    courses = await db.course.distinct("courseID")
+    lost = {"$or": [{"courseID": {"$nin": courses}}, {"term": {"$nin": list(terms)}}]}
+    return {_key(row) async for row in db.section.find(NAMED | lost)}
 
 
 async def make_sections(db: Database, sections: Sequence[Section], session: Session) -> int:
@@ -156,34 +201,43 @@ def _key(row: Document) -> SectionKey:
     return SectionKey(row["term"], row["courseID"], row["section"])
 
 
-async def _place(db: Database, rows: Sequence[Document]) -> tuple[int, list[Document]]:
-    """Give the rows their term; return how many have it now, and those whose seat the student had already."""
+async def _held(db: Database, terms: Collection[str]) -> dict[tuple[int, str], str]:
+    """Return in which of these terms students are enrolled in courses."""
+    enrolled = {"term": {"$in": list(terms)}, "status": "enrolled"}
+    rows = db.enrollment.find(enrolled, {"user_id": 1, "courseID": 1, "term": 1})
+    return {(row["user_id"], row["courseID"]): row["term"] async for row in rows}
+
+
+async def _place(db: Database, rows: Sequence[Document]) -> list[Document]:
+    """Give the rows their term; return those whose seat the student had already."""
     writes = [UpdateOne({"_id": row["_id"], "term": None}, {"$set": row}) for row in rows]
     try:
-        return (await db.enrollment.bulk_write(writes, ordered=False)).modified_count, []
+        await db.enrollment.bulk_write(writes, ordered=False)
     except BulkWriteError as error:
         failures = error.details["writeErrors"]
         if any(failure["code"] != DUPLICATE_KEY for failure in failures):
             raise
-        return error.details["nModified"], [rows[failure["index"]] for failure in failures]
+        return [rows[failure["index"]] for failure in failures]
+    return []
 
 
-async def _fold(db: Database, rows: Sequence[Document]) -> int:
-    """Remove rows whose seat the student has; the seat is then as old as the oldest of them."""
+async def _fold(db: Database, rows: Sequence[Document]) -> Counter[str]:
+    """Remove rows whose seat the student has, which is then as old as the oldest of them; count them by term."""
     for row in rows:
         seat = {key: row[key] for key in ("user_id", "courseID", "term")}
         await db.enrollment.update_one(seat, {"$min": {"enrolled_at": row["enrolled_at"]}})
-    gone = {"_id": {"$in": [row["_id"] for row in rows]}, "term": None}
-    return (await db.enrollment.delete_many(gone)).deleted_count
+    if rows:
+        gone = {"_id": {"$in": [row["_id"] for row in rows]}, "term": None}
+        await db.enrollment.delete_many(gone)
+    return Counter(row["term"] for row in rows)
 
 
-def _row(old: Document, term: str, now: datetime) -> Document:
+def _row(old: Document, now: datetime) -> Document:
     """Return what an enrollment of the Flask site is here; its courseID is text."""
     return {
         "_id": old["_id"],
         "user_id": _whole(old.get("user_id")),
         "courseID": str(_whole(old.get("courseID", ""))),
-        "term": term,
         "enrolled_at": old["_id"].generation_time if isinstance(old["_id"], ObjectId) else now,
         "status": "enrolled",
     }

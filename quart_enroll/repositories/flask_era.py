@@ -1,5 +1,6 @@
 """Repairs of a database that a Flask site left: each may be stopped halfway, and run again."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from math import isfinite
 from typing import Any
@@ -10,6 +11,9 @@ from quart_enroll.mongo import Database
 from quart_enroll.repositories.misfits import name_of
 from quart_enroll.repositories.pipelines import Stage
 from quart_enroll.repositories.users import ANY_CASE
+
+CHECKABLE = r"^(scrypt|pbkdf2)(:[^$]*)?\$[^$]+\$([0-9a-f]+|none)$"
+"""Hashes of Werkzeug's; the last part is “none” where somebody was imported without a password."""
 
 
 async def credits_to_numbers(db: Database) -> int:
@@ -28,6 +32,23 @@ async def roles_to_students(db: Database) -> int:
     alone = {"role": None, "email": {"$type": "string", "$nin": shared}}
     result = await db.user.update_many(alone, {"$set": {"role": "student"}}, collation=ANY_CASE)
     return result.modified_count
+
+
+async def unusable_passwords(db: Database) -> dict[Any, str]:
+    """Return what is stored as the password of users, by their _id, where it is no hash that can be checked."""
+    unusable = {"password": {"$type": "string", "$not": {"$regex": CHECKABLE}}}
+    return {row["_id"]: row["password"] async for row in db.user.find(unusable, {"password": 1}).sort("_id")}
+
+
+async def replace_plain_text(db: Database, key: Any, plain: str, hashed: str) -> None:
+    """Store the hash of a password in the place of the password itself."""
+    await db.user.update_one({"_id": key, "password": plain}, {"$set": {"password": hashed}})
+
+
+async def names_of_users(db: Database, keys: Sequence[Any]) -> list[str]:
+    """Return the numbers of these users, given by their _id."""
+    found = db.user.find({"_id": {"$in": list(keys)}}, {"user_id": 1}).sort("user_id")
+    return [str(row.get("user_id", row["_id"])) async for row in found]
 
 
 async def repeated(

@@ -83,6 +83,11 @@ async def count_seats(
     return {row["_id"]: (row["enrolled"], row["waiting"]) async for row in found}
 
 
+async def find_offered(db: Database, courseIDs: Collection[str], session: Session) -> set[str]:
+    """Return which of these courses have a section in any term."""
+    return set(await db.section.distinct("courseID", {"courseID": {"$in": list(courseIDs)}}, session=session))
+
+
 async def note_changes(
     db: Database, resized: Sequence[Section], moved: Sequence[Section], now: datetime, session: Session
 ) -> None:

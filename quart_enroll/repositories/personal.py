@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 
-from quart_enroll.mongo import Database, Document, Session
+from quart_enroll.mongo import Database, Document, Session, assert_transactions
 
 BATCH = 250
 """Rows that are in memory at a time: some 60 kB."""
@@ -37,6 +37,7 @@ async def read(db: Database, user_id: int) -> AsyncGenerator[tuple[str, list[Doc
     Each collection comes at least once, if only with an empty batch. Raises one of mongo.AWAY or mongo.REFUSED: also
     when the rows are taken so slowly that the database no longer has them as they were, after some five minutes.
     """
+    assert_transactions(db)  # where there are none, nothing can be read as of one moment either
     async with await db.client.start_session(snapshot=True) as session:
         for name, shown in HANDED_OUT.items():
             order = LATEST_FIRST.get(name, [("_id", -1)])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from quart_enroll.errors import Busy, EmailTaken, WrongCredentials, WrongPassword
 from quart_enroll.models import Credentials, Notice, User
-from quart_enroll.mongo import Database, Session
+from quart_enroll.mongo import Database, Session, assert_transactions
 from quart_enroll.repositories import feeds, logins, notices, tokens, users
 from quart_enroll.services import password_rules
 from quart_enroll.services.passwords import Hasher, decoy
@@ -46,6 +46,7 @@ async def register(
     password_rules.check_choice(password, email=email, first_name=first_name, last_name=last_name)
     if await users.find_credentials(db, email):
         return await _registered(db, hasher, email, password)
+    assert_transactions(db)  # else nobody could sign in to the new account
     hashed = await hasher.hash(password)
     while True:
         number = await users.next_number(db)

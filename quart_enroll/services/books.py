@@ -94,10 +94,10 @@ class Recount:
     def _unknown(self, user_id: Any, key: SectionKey) -> str | None:
         if user_id not in self.books.users:
             return "has no account"
-        if key.term not in self.books.terms:
-            return "is there for an unknown term"
         if key.courseID not in self.books.courses:
             return "is there for an unknown course"
+        if key.term not in self.books.terms:
+            return "is there for an unknown term" if key.term else "is there for no term; `upgrade-db` places it"
         return None if key in self.books.sections else "is there for an unknown section"
 
     def _has_course(self, waiting: Waiting) -> bool:

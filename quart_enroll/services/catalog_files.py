@@ -14,7 +14,7 @@ from quart_enroll.models import SEASONS, Course, Section, SectionKey, Term
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, importing, sections
 from quart_enroll.repositories import terms as stored_terms
-from quart_enroll.services import rings, terms
+from quart_enroll.services import gaps, rings, terms
 from quart_enroll.services.importing import BadRows, Imported, RowChange, field_changes, refuse_twins, run_import
 from quart_enroll.services.seats import Change, settle_all
 
@@ -80,7 +80,9 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
             for row, course in zip(rows, after, strict=True)
             if course.courseID in before and (different := field_changes(before[course.courseID], course))
         ]
-        return Imported(*written, len(rows) - sum(written), changes, step.promoted)
+        offered = await importing.find_offered(db, [course.courseID for course in after], session)
+        missing = gaps.without_sections([one for one in after if one.courseID not in offered], all_terms)
+        return Imported(*written, len(rows) - sum(written), changes, step.promoted, missing)
 
     return await _settled(db, body, now, dry_run=dry_run) if rows else Imported(0, 0, 0)
 

@@ -9,7 +9,7 @@ from math import isnan
 
 from quart_enroll.repositories.checking import Books
 from quart_enroll.repositories.misfits import Misfit
-from quart_enroll.services import rules
+from quart_enroll.services import gaps, rules
 from quart_enroll.services.books import Recount, spoken
 
 
@@ -42,6 +42,10 @@ def findings(books: Books, misfits: Mapping[str, Sequence[Misfit]], now: datetim
         yield Finding(f"{spoken(waiting.key)}: a seat is open that student {waiting.user_id} waits for and could take.")
     yield from _twice(recount)
     yield from _clashes(recount)
+    yield from [Finding(one) for one in gaps.lost_sections(books.sections, books.courses, books.terms)]
+    offered = {key.courseID for key in books.sections}
+    unoffered = [course for course in books.courses.values() if course.courseID not in offered]
+    yield from [Finding(one, False) for one in gaps.without_sections(unoffered, list(books.calendar.values()))]
     for term, timezone in books.timezones.items():
         yield Finding(f"{term}: the timezone “{timezone}” is unknown; its times are told in UTC.")
 

@@ -54,7 +54,8 @@ class RowChange:
 class Imported:
     """How many rows were new, how many changed something, how many were there just so.
 
-    `changes` has what was there before, row by row; `promoted` the waiting students who were given a seat.
+    `changes` has what was there before, row by row; `promoted` the waiting students who were given a seat; `notes` are
+    sentences about what is still missing.
     """
 
     added: int
@@ -62,6 +63,7 @@ class Imported:
     unchanged: int
     changes: Sequence[RowChange] = ()
     promoted: Sequence[Event] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

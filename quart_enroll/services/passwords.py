@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -29,6 +30,10 @@ measured counts from then on."""
 NICENESS = 5
 """How far threads that hash stand back behind those that answer everybody else: a third of their share of a core
 that both want. Further back, they would wait for whatever else the machine does."""
+
+_MAY_BE_HASH = re.compile(r"[0-9a-f]{16,}|[a-z0-9./]{13}|[_{*!].*|.*\$.*|\S{22,}", re.IGNORECASE | re.DOTALL)
+"""Hexadecimal digits, a hash of crypt's, one that begins with a sign or has parts, and whatever is as long as a digest
+in base64."""
 
 RETRY_AFTER = 5
 """Seconds after which somebody who found the queue full should try again."""
@@ -120,6 +125,11 @@ class Hasher:
 def decoy(method: str) -> str:
     """Return a hash that no password fits, and that takes as long to check as any other."""
     return f"{method}$decoy$none"
+
+
+def is_plain_text(stored: str) -> bool:
+    """Tell whether what is stored is certainly a password as somebody types it, and no hash of any kind."""
+    return bool(stored) and not _MAY_BE_HASH.fullmatch(stored)
 
 
 def _fits(password: str, stored: str) -> bool:

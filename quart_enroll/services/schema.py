@@ -9,7 +9,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
-from quart_enroll.mongo import AWAY, REFUSED, Database
+from quart_enroll.mongo import AWAY, REFUSED, STANDALONE, Database, is_standalone
 from quart_enroll.repositories import (
     alerts,
     answers,
@@ -54,6 +54,8 @@ REPOSITORIES: dict[str, Any] = {
 RECHECK_SECONDS = 10.0
 """Seconds that an answer about the schema counts: a probe may ask as often as it likes."""
 
+MUST_UPGRADE = "the database lacks something: `upgrade-db` must run"
+
 logger = logging.getLogger(__name__)
 
 
@@ -73,21 +75,23 @@ async def problems(db: Database) -> list[str]:
 
 
 class SchemaCheck:
-    """Tells whether the database has what this version needs, and writes in the log what it lacks."""
+    """Tells what keeps the database from serving this version, and writes it in the log."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._lock = asyncio.Lock()
         self._checked_at = -RECHECK_SECONDS
-        self._ready = True
+        self._problem = ""
 
     async def check_at_start(self) -> None:
         """Check once, so that the log says what is lacking even without a probe; ignore a database that is away."""
         with suppress(*AWAY, REFUSED):
-            await self.is_ready()
+            await self.find_problem()
 
-    async def is_ready(self) -> bool:
-        """Return whether every index and validator is there, as of at most RECHECK_SECONDS ago.
+    async def find_problem(self) -> str:
+        """Return what operators must do about the database, as of at most RECHECK_SECONDS ago; empty when it is ready.
+
+        It is ready when it has transactions, and every index and validator.
 
         What a newer version has added or changed doesn't count: processes of the previous one serve until they are
         replaced. Neither do indexes that `upgrade-db` couldn't make because of existing rows: another run won't help.
@@ -96,16 +100,22 @@ class SchemaCheck:
             if time.monotonic() - self._checked_at >= RECHECK_SECONDS:
                 await self._check()
                 self._checked_at = time.monotonic()
-            return self._ready
+            return self._problem
 
     async def _check(self) -> None:
         found = await stored.differences(self._db, REPOSITORIES)
         if found:
             upgrades = await stored.read_upgrades(self._db)
             found = [one for one in _relevant(found, upgrades) if _name(one) not in upgrades.impossible]
-        if found and self._ready:
-            logger.error("upgrade-db must run", extra={"lacking": " ".join(map(_name, found))})
-        self._ready = not found
+        if is_standalone(self._db):
+            problem, event, facts = STANDALONE, STANDALONE, {}
+        elif found:
+            problem, event, facts = MUST_UPGRADE, "upgrade-db must run", {"lacking": " ".join(map(_name, found))}
+        else:
+            problem, event, facts = "", "", {}
+        if problem and problem != self._problem:
+            logger.error(event, extra=facts)
+        self._problem = problem
 
 
 def _relevant(found: Sequence[Difference], upgrades: Upgrades) -> list[Difference]:

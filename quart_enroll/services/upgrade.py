@@ -1,29 +1,35 @@
 """Bringing a database up to date: the rows of a Flask site, terms and sections, indexes, validators, the counter."""
 
+import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from quart_enroll.models import Section, SectionKey
+from werkzeug.security import generate_password_hash
+
+from quart_enroll.models import Course, Section, SectionKey, Term
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import courses, flask_enrollments, flask_era, logins, misfits, users
 from quart_enroll.repositories import schema as stored_schema
 from quart_enroll.repositories import terms as stored_terms
-from quart_enroll.services import schema, terms
+from quart_enroll.services import gaps, schema, terms
 from quart_enroll.services.catalog_files import DEFAULT_WAITLIST
 from quart_enroll.services.checking import PATIENCE, mend_counts
+from quart_enroll.services.passwords import is_plain_text
 from quart_enroll.services.schema import REPOSITORIES
 from quart_enroll.transactions import transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds for terms and sections that nobody has said more about."""
+    """What holds for terms, sections and passwords that nobody has said more about."""
 
     timezone: str = "UTC"
     max_credits: int | float = 18
     section_capacity: int = 30
+    password_method: str = "scrypt:32768:8:1"  # noqa: S105  # how to hash, no password
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +41,18 @@ class Report:
     failures: list[str] = field(default_factory=list)
 
 
-async def upgrade(db: Database, now: datetime, defaults: Defaults) -> Report:
+async def upgrade(db: Database, now: datetime, defaults: Defaults, *, all_sections: bool = False) -> Report:
     """Bring the database up to date; what is so already stays, so a second time changes nothing.
 
-    Enrollments without a term are placed in the current one. A row that can't be repaired without
-    guessing stays as it is. Stopped halfway, it goes on the next time.
+    Enrollments without a term are placed in one that their course names. With `all_sections`, every course that has
+    no section gets one. A row that can't be repaired without guessing stays as it is. Stopped halfway, it goes on the
+    next time.
     """
     report = Report()
     await _begin(db, report)
     await _repair_courses(db, report)
     await _repair_users(db, report)
+    await _repair_passwords(db, report, defaults.password_method)
     if number := await logins.end_unusable(db):
         report.changes.append(f"login: {_count(number, 'sign-in')} of an earlier version ended")
     if number := await flask_enrollments.fold(db):
@@ -53,7 +61,8 @@ async def upgrade(db: Database, now: datetime, defaults: Defaults) -> Report:
     report.changes.extend(await make_terms(db, now, defaults))
     # After the indexes: the unique one decides which rows are for a seat that the student has already.
     await _place_enrollments(db, now, report)
-    report.changes.extend(await make_sections(db, now, defaults))
+    report.changes.extend(await make_sections(db, now, defaults, of_all=all_sections))
+    await _list_gaps(db, report)
     await _count_again(db, report)
     for collection, repository in REPOSITORIES.items():
         if await stored_schema.ensure_validator(db, collection, repository.SCHEMA):
@@ -102,11 +111,16 @@ async def make_terms(db: Database, now: datetime, defaults: Defaults) -> list[st
     return [f"term: {term} made, open until the end of {term.day_ending_at(term.add_deadline)}" for term in new]
 
 
-async def make_sections(db: Database, now: datetime, defaults: Defaults) -> list[str]:
-    """Make a section for each term that a course without any names, and those that enrollments need."""
+async def make_sections(db: Database, now: datetime, defaults: Defaults, *, of_all: bool = False) -> list[str]:
+    """Make a section for each term to come that a course without any names, and those that enrollments need.
+
+    Courses that were imported get none in a school that has imported terms or sections, unless it asks for those
+    `of_all`: it will import the sections that it wants.
+    """
     known = await stored_terms.find_all(db)
     keys = await flask_enrollments.needed_sections(db, [term.term for term in known])
-    for course in await flask_enrollments.courses_without_sections(db):
+    imported = of_all or not await flask_enrollments.has_imported_offer(db, defaults.section_capacity)
+    for course in await flask_enrollments.courses_without_sections(db, imported=imported):
         keys |= {
             SectionKey(term.term, course.courseID, flask_enrollments.FIRST_SECTION)
             for term in terms.known_in(course.term, terms.coming(known, now))
@@ -139,6 +153,27 @@ async def _repair_users(db: Database, report: Report) -> None:
     await _list_misfits(db, "user", report)
 
 
+async def _repair_passwords(db: Database, report: Report, method: str) -> None:
+    """Hash passwords that are stored as plain text, and list those that nobody can check."""
+    unusable = await flask_era.unusable_passwords(db)
+    plain = [key for key, password in unusable.items() if is_plain_text(password)]
+    for key in plain:
+        hashed = await asyncio.to_thread(generate_password_hash, unusable[key], method)
+        await flask_era.replace_plain_text(db, key, unusable[key], hashed)
+        del unusable[key]
+    if plain:
+        report.changes.append(
+            f"user: the plain-text passwords of {_count(len(plain), 'user')} are hashed now; others may have read "
+            f"them, so ask for new ones: {gaps.listed(await flask_era.names_of_users(db, plain))}"
+        )
+    if unusable:
+        report.left_alone.append(
+            f"user: the passwords of {_count(len(unusable), 'user')} can’t be checked, since Werkzeug did not hash "
+            "them; `password-link` makes a link to a new one: "
+            f"{gaps.listed(await flask_era.names_of_users(db, list(unusable)))}"
+        )
+
+
 async def _list_misfits(db: Database, collection: str, report: Report) -> None:
     found = await misfits.find(db, collection, REPOSITORIES[collection].SCHEMA)
     report.left_alone.extend(f"{collection}: {misfit}" for misfit in found)
@@ -167,12 +202,17 @@ async def _place_enrollments(db: Database, now: datetime, report: Report) -> Non
         if await flask_enrollments.lack_terms(db):
             report.left_alone.append("enrollment: rows without a term wait until there is one; `import term` makes it")
     else:
-        term = terms.current(known, now).term
-        placing = await flask_enrollments.place(db, term, now)
-        if placing.placed:
-            report.changes.append(f"enrollment: {_count(placing.placed, 'row')} without a term placed in {term}")
-        if placing.folded:
-            report.changes.append(f"enrollment: {_count(placing.folded, 'row')} folded into another of {term}")
+        places = {course.courseID: _term_of(course, known, now) for course in await courses.find_all(db)}
+        coming = [term.term for term in terms.coming(known, now)]
+        placing = await flask_enrollments.place(db, places, coming, now)
+        report.changes.extend(
+            f"enrollment: {_count(number, 'row')} without a term placed in {term}"
+            for term, number in sorted(placing.placed.items())
+        )
+        report.changes.extend(
+            f"enrollment: {_count(number, 'row')} folded into another of {term}"
+            for term, number in sorted(placing.folded.items())
+        )
         report.left_alone.extend(placing.reasons)
     if number := await flask_enrollments.place_in_sections(db):
         report.changes.append(f"enrollment: {_count(number, 'row')} placed in a section")
@@ -182,6 +222,29 @@ async def _place_enrollments(db: Database, now: datetime, report: Report) -> Non
         for name in await flask_enrollments.terms_named(db)
         if name not in names
     )
+
+
+def _term_of(course: Course, known: Sequence[Term], now: datetime) -> str | None:
+    """Return the term of old enrollments in a course: of those that it names the current one, or the next.
+
+    A course that names no season at all has the current term; one that names only terms that the school does not
+    have has none.
+    """
+    named = terms.known_in(course.term, terms.coming(known, now)) or terms.known_in(course.term, known)
+    if not named and terms.seasons(course.term):
+        return None
+    return terms.current(named or known, now).term
+
+
+async def _list_gaps(db: Database, report: Report) -> None:
+    """List courses in which nobody can enroll, and sections that nobody sees."""
+    known = await stored_terms.find_all(db)
+    lacking = await flask_enrollments.courses_without_sections(db, imported=True)
+    report.left_alone.extend(f"course: {sentence}" for sentence in gaps.without_sections(lacking, known))
+    taught = {course.courseID for course in await courses.find_all(db)}
+    names = {term.term for term in known}
+    lost = await flask_enrollments.lost_sections(db, names)
+    report.left_alone.extend(f"section: {sentence}" for sentence in gaps.lost_sections(lost, taught, names))
 
 
 async def _count_again(db: Database, report: Report) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from quart_enroll.errors import Busy
 from quart_enroll.services import passwords
-from quart_enroll.services.passwords import Hasher, NotBegun, decoy
+from quart_enroll.services.passwords import Hasher, NotBegun, decoy, is_plain_text
 from quart_enroll.services.slots import Slots
 from tests.people import METHOD
 
@@ -117,3 +117,30 @@ def test_a_hash_of_another_method_is_old(stored: str) -> None:
     with Hasher(METHOD, slots=Slots(None, 1), queue=1) as hasher:
         assert hasher.is_old(stored)
         assert not hasher.is_old(f"{METHOD}$x$y")
+
+
+@pytest.mark.parametrize("typed", ["winter", "secret", "P@ssw0rd!2022x", "correct horse battery staple", "пароль"])
+def test_what_people_type_is_certainly_no_hash(typed: str) -> None:
+    assert is_plain_text(typed)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "",
+        "scrypt:32768:8:1$abc$0123",
+        "sha256$abcdefgh$0123",
+        "$2b$12$0iQZ3vYk5cT0Wc6Jc0XzUu",
+        "b'$2b$12$0iQZ3vYk5cT0Wc6Jc0XzUu'",
+        "pbkdf2_sha256$260000$salt$aGFzaA==",
+        "5f4dcc3b5aa765d61d8327deb882cf99",
+        "5d2e19393cc5ef67",
+        "X03MO1qnZdYdgyfeuILPmQ==",
+        "{SSHA}c2FsdGVk",
+        "*2470C0C06DEE42FD1618BBB99005ADCA2EC9D1E19",
+        "rl0uE5ZU0qOz2",
+        "!locked",
+    ],
+)
+def test_what_may_be_a_hash_is_not_taken_for_plain_text(stored: str) -> None:
+    assert not is_plain_text(stored)

@@ -125,6 +125,42 @@ async def test_an_enrollment_that_leads_nowhere_is_told_and_never_removed(
     assert await school.enrollment.count_documents(change) == 1
 
 
+async def test_an_old_row_of_an_unknown_course_is_not_said_to_be_of_an_unknown_term(school: Database) -> None:
+    rows = [{"user_id": ADA.user_id, "courseID": courseID} for courseID in ("9999", "2222")]
+    await school.enrollment.insert_many(rows, bypass_document_validation=True)
+    unknown, unplaced = await found(school)
+    assert unknown.endswith("(9999, section (none), no term): student 1 is there for an unknown course.")
+    assert unplaced.endswith("(2222, section (none), no term): student 1 is there for no term; `upgrade-db` places it.")
+
+
+async def test_sections_that_nobody_sees_are_told(school: Database) -> None:
+    lost = [
+        Section("Fall 2026", "9999", "01", 9),
+        Section("Fall 2026", "9999", "02", 9),
+        Section("Fall 19", "1111", "A", 9),
+    ]
+    await sections.put_all(school, lost)
+    assert await mended(school) == [
+        "Nobody sees the sections of course 9999, which is not in the catalog: 01 (Fall 2026), 02 (Fall 2026). "
+        "`import course` adds the course.",
+        "Nobody sees the sections of Fall 19, which is no term of the school: 1111 A. `import term` adds the term.",
+    ]
+
+
+async def test_courses_in_which_nobody_can_enroll_are_noted_and_no_fault(school: Database) -> None:
+    await school.section.delete_many({"courseID": "2222"})
+    old = {"courseID": "4444", "title": "OLD 1", "description": "", "credits": 3, "term": "Winter 2022"}
+    await school.course.insert_one(old)
+    checked = await checking.check(school, NOW)
+    assert checked.disagreements == []
+    assert checked.notes == [
+        "Nobody can enroll in 1 course of “Winter 2022”, which is no term of the school: 4444. "
+        "`import term` adds the term, or `import course` names another one.",
+        "Nobody can enroll in 1 course without a section: 2222. "
+        "`import section` adds sections, or `upgrade-db --sections` gives each course a section 01.",
+    ]
+
+
 async def test_more_students_than_seats_are_told(school: Database) -> None:
     await users.add(school, CLEO, "no hash")
     seat = await school.enrollment.find_one({"user_id": ADA.user_id}, {"_id": 0})

@@ -11,7 +11,8 @@ import pytest
 from click.testing import Result
 from quart import Quart
 
-from quart_enroll.models import Wish
+from quart_enroll.forms.rows import NO_HASH
+from quart_enroll.models import Section, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import sections, terms
 from quart_enroll.services import enrollment, feeds
@@ -46,6 +47,7 @@ async def _empty(db: Database, but: str = "") -> None:
 
 
 async def test_import_takes_courses_and_the_second_time_changes_nothing(run: Run, db: Database, tmp_path: Path) -> None:
+    await sections.put_all(db, [Section("Fall 2026", "7777", "01", 30)])
     file = _file(tmp_path, [COURSE, COURSE | {"courseID": "1111"}])
     first = await run("import", "course", file)
     assert (first.exit_code, first.output) == (
@@ -56,6 +58,55 @@ async def test_import_takes_courses_and_the_second_time_changes_nothing(run: Run
     assert (await run("import", "course", file)).output == "course: 0 added, 0 changed, 2 unchanged.\n"
     stored = await db.course.find_one({"courseID": "7777"}, {"_id": 0})
     assert stored == COURSE | {"subject": "", "prerequisites": [], "corequisites": []}
+
+
+async def test_an_import_names_the_courses_in_which_nobody_can_enroll(run: Run, db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "courses.csv"
+    rows = [f"{number},BIO {number},1,Fall" for number in range(100, 112)]
+    path.write_text("\n".join(["courseID,title,credits,term", *rows, "900,OLD 1,3,Winter 2022", "1111,PYT 101,3,Fall"]))
+    assert (await run("import", "course", str(path))).output.splitlines()[-2:] == [
+        "Note: Nobody can enroll in 1 course of “Winter 2022”, which is no term of the school: 900. "
+        "`import term` adds the term, or `import course` names another one.",
+        "Note: Nobody can enroll in 12 courses without a section: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109 "
+        "and 2 more. `import section` adds sections, or `upgrade-db --sections` gives each course a section 01.",
+    ]
+
+
+async def test_an_import_makes_numbers_of_credits_that_are_text(run: Run, db: Database, tmp_path: Path) -> None:
+    await db.course.update_one({"courseID": "1111"}, {"$set": {"credits": "3"}})
+    path = tmp_path / "courses.csv"
+    path.write_text("courseID,title,credits,term\n1111,PYT 101,3,Fall\n")
+    assert (await run("import", "course", str(path))).exit_code == 0
+    stored = await db.course.find_one({"courseID": "1111"})
+    assert stored is not None
+    assert stored["credits"] == 3
+
+
+async def test_credits_that_are_text_count_as_numbers(ada: Browser, db: Database) -> None:
+    await db.course.update_one({"courseID": "1111"}, {"$set": {"credits": "3"}})
+    assert (await ada.post("/enrollment", form={"courseID": "1111"})).status_code == 303
+    schedule = await db.schedule.find_one({"user_id": ADA.user_id})
+    assert schedule is not None
+    assert schedule["credits"] == 3
+    [course, *_] = await (await ada.get("/api/")).get_json()
+    assert course == {
+        "courseID": "1111",
+        "title": "PYT 101",
+        "description": "Introduction to Python",
+        "credits": 3,
+        "term": "Fall, Spring",
+    }
+
+
+async def test_passwords_that_are_no_hashes_are_told_once(run: Run, db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    rows = [f"u{number}@school.example,New,One,secret{number}" for number in range(25)]
+    path.write_text("\n".join(["email,first_name,last_name,password", *rows]))
+    refused = await run("import", "user", str(path))
+    assert refused.exit_code == 1
+    assert refused.output == (
+        f"line 2: password: {NO_HASH} The same is wrong in 24 more rows.\nError: Nothing was imported.\n"
+    )
 
 
 async def test_import_reads_csv(run: Run, db: Database, tmp_path: Path) -> None:

@@ -103,8 +103,11 @@ async def test_a_capacity_below_the_students_seated_is_a_warning(run: Run, db: D
         ),
         (
             "course",
-            "courseID,title,credits,term\n7777,BIO 101,3,Fall\n",
-            ["course: 1 would be added, 0 would change, 0 would not. This was a dry run: nothing was changed."],
+            "courseID,title,credits,term\n2222,JAV 202,4,Spring\n",
+            [
+                "line 2: 2222: title “JAV 201” → “JAV 202”",
+                "course: 0 would be added, 1 would change, 0 would not. This was a dry run: nothing was changed.",
+            ],
         ),
         (
             "term",

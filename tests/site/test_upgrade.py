@@ -4,19 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorCollection
+from pymongo.errors import WriteError
 
-from quart_enroll.models import Course, Section
+from quart_enroll.models import Course, Section, Term
 from quart_enroll.mongo import Database, Document, open_database
 from quart_enroll.repositories import courses, enrollments, schedules, sections, terms, users
 from quart_enroll.services import accounts, checking
 from quart_enroll.services.catalog_files import FileCourse, import_courses
-from quart_enroll.services.passwords import Hasher
+from quart_enroll.services.passwords import Hasher, decoy
 from quart_enroll.services.slots import Slots
 from quart_enroll.services.upgrade import Defaults, Report, upgrade
 from tests import flask_era, people
@@ -38,9 +39,9 @@ async def db(mongod: str) -> AsyncIterator[Database]:
         await site.client.drop_database(database.name)
 
 
-async def seats(db: Database) -> list[tuple[int, str]]:
+async def seats(db: Database, term: str = TERM) -> list[tuple[int, str]]:
     """Who sits where in the term; every row once."""
-    rows = db.enrollment.find({"term": TERM, "status": "enrolled"}).sort([("user_id", 1), ("courseID", 1)])
+    rows = db.enrollment.find({"term": term, "status": "enrolled"}).sort([("user_id", 1), ("courseID", 1)])
     return [(row["user_id"], row["courseID"]) async for row in rows]
 
 
@@ -138,12 +139,13 @@ async def test_rows_that_a_flask_site_adds_afterwards_find_their_place(db: Datab
     await flask_enrolls(db, 1, "2222")
     report = await upgrade(db, NOW, DEFAULTS)
     assert report.changes == [
-        "enrollment: 1 row without a term placed in Fall 2026",
+        "enrollment: 1 row without a term placed in Spring 2027",
         "enrollment: 1 row folded into another of Fall 2026",
-        "section: 1 section made",
+        "section: seats counted in 1 section",
         "schedule: credits counted in 1 schedule",
     ]
-    assert await seats(db) == [(1, "1111"), (1, "2222"), (1, "3333"), (2, "1111"), (2, "3333"), (9, "6666")]
+    assert await seats(db) == [(1, "1111"), (1, "3333"), (2, "1111"), (2, "3333"), (9, "6666")]
+    assert await seats(db, "Spring 2027") == [(1, "2222")]
 
 
 async def test_a_seat_is_as_old_as_the_oldest_row_that_was_folded_into_it(db: Database) -> None:
@@ -298,11 +300,94 @@ async def test_terms_that_had_to_be_seasons_stay_as_they_are_and_others_become_p
     assert await terms.find(db, TERM) == before[0]
 
 
-async def test_a_course_that_was_imported_gets_no_section_by_itself(db: Database) -> None:
-    file = FileCourse(1, Course("8888", "SEW 101", "", 2, "Fall"), frozenset())
+async def import_course(db: Database, courseID: str = "8888", term: str = "Fall") -> None:
+    file = FileCourse(1, Course(courseID, "SEW 101", "", 2, term), frozenset())
     await import_courses(db, [file], NOW)
+
+
+async def test_courses_that_were_imported_get_sections_where_all_others_are_made_too(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
-    assert not await sections.find_all(db, [TERM], "8888")
+    await import_course(db)
+    assert (await upgrade(db, NOW, DEFAULTS)).changes == ["section: 1 section made"]
+    [offered] = await sections.find_all(db, [TERM], "8888")
+    assert (offered.section, offered.capacity) == ("01", 1)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        Section(TERM, "1111", "A", 1, waitlist_capacity=10),
+        Section(TERM, "1111", "01", 40, waitlist_capacity=10),
+        Section(TERM, "1111", "01", 1, waitlist_capacity=10, meetings=people.MORNINGS),
+        Section(TERM, "1111", "01", 1, waitlist_capacity=10, room="Hall 12"),
+        people.FALL,
+        replace(people.FALL, withdraw_deadline=people.FALL.add_deadline, ends_on=date(2026, 12, 1)),
+    ],
+)
+async def test_a_school_that_imports_its_own_offer_gets_sections_of_imported_courses_only_when_it_asks(
+    db: Database, own: Section | Term
+) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    if isinstance(own, Term):
+        await terms.put_all(db, [own])
+    else:
+        await sections.put_all(db, [own])
+    await import_course(db)
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert report.changes == []
+    assert (
+        "course: Nobody can enroll in 1 course without a section: 8888. "
+        "`import section` adds sections, or `upgrade-db --sections` gives each course a section 01."
+    ) in report.left_alone
+    assert (await upgrade(db, NOW, DEFAULTS, all_sections=True)).changes == ["section: 1 section made"]
+    assert await sections.find_all(db, [TERM], "8888")
+
+
+async def test_courses_of_no_term_and_sections_of_no_course_are_listed(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    await import_course(db, "8888", "Winter 2022")
+    await sections.put_all(db, [Section(TERM, "9998", "01", 30), Section("Fall 2019", "1111", "B", 30)])
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert report.changes == []
+    for line in (
+        "course: Nobody can enroll in 1 course of “Winter 2022”, which is no term of the school: 8888. "
+        "`import term` adds the term, or `import course` names another one.",
+        "section: Nobody sees the sections of course 9998, which is not in the catalog: 01 (Fall 2026). "
+        "`import course` adds the course.",
+        "section: Nobody sees the sections of Fall 2019, which is no term of the school: 1111 B. "
+        "`import term` adds the term.",
+    ):
+        assert line in report.left_alone
+
+
+async def test_an_old_enrollment_is_placed_in_a_term_that_its_course_names(db: Database) -> None:
+    await flask_enrolls(db, 2, "2222")
+    await flask_enrolls(db, 2, "2222")
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert await seats(db, "Spring 2027") == [(2, "2222")]
+    assert "enrollment: 1 row folded into another of Spring 2027" in report.changes
+
+
+async def test_an_old_enrollment_waits_for_the_term_that_its_course_names(db: Database) -> None:
+    await db.course.update_one({"courseID": "2222"}, {"$set": {"term": "Winter 2022"}})
+    await flask_enrolls(db, 2, "2222")
+    waits = "enrollment: 1 of course 2222 without a term must wait for a term that the course names"
+    assert waits in (await upgrade(db, NOW, DEFAULTS)).left_alone
+    winter = replace(people.FALL, term="Winter 2022")
+    await terms.put_all(db, [winter])
+    assert waits not in (await upgrade(db, NOW, DEFAULTS)).left_alone
+    assert await seats(db, "Winter 2022") == [(2, "2222")]
+
+
+async def test_nobody_gets_a_second_seat_in_a_course_by_an_old_row(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    await flask_enrolls(db, 2, "1111")
+    held = {"user_id": 2, "courseID": "1111"}
+    await db.enrollment.update_one({**held, "term": TERM}, {"$set": {"term": "Spring 2027"}})
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert "enrollment: 1 row folded into another of Spring 2027" in report.changes
+    [row] = await db.enrollment.find(held).to_list(None)
+    assert (row["term"], row["enrolled_at"]) == ("Spring 2027", flask_era.made_at(3))
 
 
 async def test_enrollments_that_have_a_term_but_no_section_get_one(db: Database) -> None:
@@ -387,6 +472,71 @@ async def test_killed_at_any_write_it_goes_on_the_next_time(db: Database, monkey
         assert await everything(db) == wanted
         number += 1
     assert number >= 9
+
+
+async def set_passwords(db: Database, passwords: dict[int, str]) -> None:
+    for user_id, password in passwords.items():
+        await db.user.update_one({"user_id": user_id}, {"$set": {"password": password}})
+
+
+async def test_passwords_that_are_plain_text_are_hashed_and_still_let_their_users_in(db: Database) -> None:
+    await set_passwords(db, {1: "fall2022!", 2: "a long pass phrase of bob"})
+    report = await upgrade(db, NOW, replace(DEFAULTS, password_method=people.METHOD))
+    said = [line for line in report.changes if "plain-text" in line]
+    assert said == [
+        "user: the plain-text passwords of 2 users are hashed now; others may have read them, so ask for new ones: 1, 2"
+    ]
+    assert await db.user.count_documents({"password": {"$regex": f"^{people.METHOD}"}}) == 2
+    with Hasher(people.METHOD, slots=Slots(None, 1), queue=9) as hasher:
+        found = await accounts.check(db, hasher, email="ada@school.example", password="fall2022!")
+    assert found.user.user_id == 1
+    assert "fall2022!" not in str(report)
+
+
+async def test_passwords_that_nobody_can_check_are_counted_and_left_alone(db: Database) -> None:
+    foreign = {
+        1: "$2b$12$0iQZ3vYk5cT0Wc6Jc0XzUuEw2n8m8k1bJbq3u0pZ2yqv8kqv3n2W6",
+        2: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
+        5: "sha256$abcdefgh$0123456789abcdef",
+        6: "",
+    }
+    await set_passwords(db, foreign)
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert (
+        "user: the passwords of 4 users can’t be checked, since Werkzeug did not hash them; "
+        "`password-link` makes a link to a new one: 1, 2, 5, 6"
+    ) in report.left_alone
+    assert not any("plain-text" in line for line in report.changes)
+    stored = {row["user_id"]: row["password"] async for row in db.user.find({"user_id": {"$in": list(foreign)}})}
+    assert stored == foreign
+
+
+async def test_people_who_were_imported_without_a_password_are_not_listed(db: Database) -> None:
+    await set_passwords(db, {1: decoy(people.METHOD)})
+    assert not any("password" in line for line in (await upgrade(db, NOW, DEFAULTS)).left_alone)
+
+
+async def test_courses_as_the_flask_site_has_them_can_be_added_later(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    flask = {"title": "SEW 101", "description": "", "term": "Fall"}
+    await db.course.insert_many([{**flask, "courseID": f"88{text}", "credits": text} for text in ("3", " 1.5 ", "30")])
+    for text in ("31", "by arrangement", "-1", ""):
+        with pytest.raises(WriteError):
+            await db.course.insert_one({**flask, "courseID": "8900", "credits": text})
+    added = {course.courseID: course.credits for course in await courses.find_all(db) if course.courseID[:2] == "88"}
+    assert added == {"883": 3, "88 1.5 ": 1.5, "8830": 30}
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert report.changes == ["course: the credits of 3 courses are numbers now", "section: 3 sections made"]
+    assert await db.course.count_documents({"credits": {"$type": "string"}}) == 1  # by arrangement
+
+
+async def test_a_validator_that_refused_credits_as_text_is_changed(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    numbers = deepcopy(courses.SCHEMA)
+    numbers["properties"]["credits"] = {"bsonType": "number", "minimum": 0, "maximum": 30}
+    await db.command("collMod", "course", validator={"$jsonSchema": numbers})
+    assert (await upgrade(db, NOW, DEFAULTS)).changes == ["course: rows are checked from now on"]
+    assert (await upgrade(db, NOW, DEFAULTS)).changes == []
 
 
 async def test_the_command_reports_and_lets_the_deploy_go_on(db: Database, mongod: str) -> None:

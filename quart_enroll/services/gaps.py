@@ -1,0 +1,64 @@
+"""Gaps in the catalog: courses in which nobody can enroll, and sections that nobody sees; what to do, in sentences."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+
+from quart_enroll.models import Course, SectionKey, Term
+from quart_enroll.services import terms
+
+MAX_LISTED = 10
+"""Names that a sentence lists; of the others it says how many there are."""
+
+
+def without_sections(courses: Iterable[Course], known: Sequence[Term]) -> list[str]:
+    """Describe these courses, which have no section in any term; `known` are the terms of the school."""
+    lacking: list[str] = []
+    by_text: defaultdict[str, list[str]] = defaultdict(list)
+    for course in courses:
+        of_no_term = bool(known) and not terms.known_in(course.term, known)
+        (by_text[course.term] if of_no_term else lacking).append(course.courseID)
+    sentences = [
+        f"Nobody can enroll in {_count(names)} of “{text}”, which is no term of the school: {listed(names)}. "
+        "`import term` adds the term, or `import course` names another one."
+        for text, names in by_text.items()
+    ]
+    if lacking:
+        sentences.append(
+            f"Nobody can enroll in {_count(lacking)} without a section: {listed(lacking)}. "
+            "`import section` adds sections, or `upgrade-db --sections` gives each course a section 01."
+        )
+    return sentences
+
+
+def lost_sections(keys: Iterable[SectionKey], courses: Collection[str], known: Collection[str]) -> list[str]:
+    """Describe the sections of courses that are not in the catalog, and of terms that are not `known`."""
+    of_courses: defaultdict[str, list[str]] = defaultdict(list)
+    of_terms: defaultdict[str, list[str]] = defaultdict(list)
+    for key in sorted(keys):
+        if key.courseID not in courses:
+            of_courses[key.courseID].append(f"{key.section} ({key.term})")
+        elif key.term not in known:
+            of_terms[key.term].append(f"{key.courseID} {key.section}")
+    return [
+        *(
+            f"Nobody sees the sections of course {courseID}, which is not in the catalog: {listed(names)}. "
+            "`import course` adds the course."
+            for courseID, names in of_courses.items()
+        ),
+        *(
+            f"Nobody sees the sections of {term}, which is no term of the school: {listed(names)}. "
+            "`import term` adds the term."
+            for term, names in of_terms.items()
+        ),
+    ]
+
+
+def listed(names: Sequence[object]) -> str:
+    """Return the first of these names, and how many more there are."""
+    rest = len(names) - MAX_LISTED
+    text = ", ".join(map(str, names[:MAX_LISTED]))
+    return f"{text} and {rest} more" if rest > 0 else text
+
+
+def _count(names: Sequence[str]) -> str:
+    return "1 course" if len(names) == 1 else f"{len(names)} courses"
