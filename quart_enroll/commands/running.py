@@ -50,7 +50,7 @@ def in_database(work: Callable[[Database], Awaitable[T]], setting: str = "MONGO_
 
     async def opened(site_uri: str) -> T:
         async with (
-            # As the site's own user: MongoDB lets users see and end their own transactions alone.
+            # As the site's own user: MongoDB lets users see and end only their own transactions.
             open_database(site_uri, PATIENCE) as site,
             going_on(end_abandoned(site)),
             open_database(config[setting] or site_uri, PATIENCE) as db,

@@ -75,7 +75,7 @@ async def upgrade(db: Database, now: datetime, defaults: Defaults, *, all_sectio
 
 
 async def _begin(db: Database, report: Report) -> None:
-    """Make the collections that are missing, or change nothing where the user of the database may not do the rest."""
+    """Create the missing collections; change nothing if the database user may not do the rest."""
     existing = await stored_schema.stored_options(db)
     for collection, repository in REPOSITORIES.items():
         if existing.get(collection) not in (None, stored_schema.wanted_options(repository.SCHEMA)):

@@ -285,7 +285,7 @@ async def test_a_school_with_terms_and_sections_keeps_them(db: Database) -> None
     assert (offered.section, offered.capacity, offered.seats_taken) == ("A", 40, 2)
 
 
-async def test_terms_that_had_to_be_seasons_stay_as_they_are_and_others_become_possible(db: Database) -> None:
+async def test_terms_named_by_season_stay_and_other_names_become_possible(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     only_seasons = deepcopy(terms.SCHEMA)
     only_seasons["required"] += ["season", "year"]
