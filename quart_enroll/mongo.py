@@ -64,7 +64,7 @@ TOOK_TOO_LONG = (251, 290)
 """Codes for a transaction that was ended because of its age."""
 
 
-STANDALONE = "MONGO_URI must lead to a replica set, if only of one node."
+STANDALONE = "MONGO_URI must be a replica set, even if it has only one node."
 """What to tell operators whose mongod runs on its own."""
 
 TOO_SLOW = "The database took too long. It may be busy. It’s safe to run this again."
@@ -196,13 +196,13 @@ async def ping(db: Database) -> None:
 
 
 def is_standalone(db: Database) -> bool:
-    """Tell whether the server has no transactions, as far as the driver knows; it knows after any answer."""
+    """Return whether the server has no transactions, as far as the driver knows; it knows after any response."""
     servers = db.client.delegate.topology_description.server_descriptions().values()
     return any(server.server_type_name == "Standalone" for server in servers)
 
 
 def assert_transactions(db: Database) -> None:
-    """Raise NoTransactions where there are none, for what would write something before its transaction begins."""
+    """Raise NoTransactions if there are none; for code that writes something before its transaction begins."""
     if is_standalone(db):
         raise NoTransactions
 

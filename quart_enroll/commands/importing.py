@@ -47,7 +47,7 @@ def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> No
 
 
 def take_in(collection: str, file: Path, *, dry_run: bool = False, verbose: bool = False) -> Imported:
-    """Import the file, say what came of it, and return that; end the command when a row can't be taken."""
+    """Import the file, print the result and return it; end the command if a row can't be imported."""
     rows = read(collection, file)
     for note in rows.notes:
         click.echo(f"Note: {note}")

@@ -29,7 +29,7 @@ def the_app() -> Quart:
 
 
 def defaults() -> Defaults:
-    """Return what the settings say of terms, sections and passwords that nobody has said more about."""
+    """Return the settings that are defaults for terms, sections and passwords."""
     config = the_app().config
     limit = config["MAX_CREDITS"]
     return Defaults(

@@ -93,7 +93,7 @@ def check_rows(form: type[Row], file: FileRows) -> list[tuple[int, Any]]:
 
 
 def _told_once(bad: Sequence[BadRow]) -> list[BadRow]:
-    """Tell once what is wrong with a secret field in many rows: without the values all sentences would be the same."""
+    """Report a problem with a secret field once for many rows: without the values, all sentences are the same."""
     alike: dict[object, list[BadRow]] = {}
     for one in bad:
         alike.setdefault((one.field, one.sentence) if one.field in SECRET else id(one), []).append(one)
@@ -104,7 +104,7 @@ def _with_number(bad: BadRow, others: int) -> BadRow:
     if not others:
         return bad
     rows = "1 more row" if others == 1 else f"{others} more rows"
-    return BadRow(bad.number, f"{bad.sentence} The same is wrong in {rows}.", bad.field)
+    return BadRow(bad.number, f"{bad.sentence} The same problem is in {rows}.", bad.field)
 
 
 def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[int, str]:

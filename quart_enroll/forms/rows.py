@@ -133,8 +133,8 @@ class CourseRow(Row):
 
 
 NO_HASH = (
-    "Only Werkzeug’s hashes are taken. The file may leave the password out; people then choose one by “Forgot your "
-    "password?”, or by a link from `password-link`."
+    "Only Werkzeug hashes are accepted. You can leave passwords out; people then choose one with “Forgot your "
+    "password?”, or with a link from `password-link`."
 )
 
 

@@ -65,10 +65,11 @@ async def test_an_import_names_the_courses_in_which_nobody_can_enroll(run: Run, 
     rows = [f"{number},BIO {number},1,Fall" for number in range(100, 112)]
     path.write_text("\n".join(["courseID,title,credits,term", *rows, "900,OLD 1,3,Winter 2022", "1111,PYT 101,3,Fall"]))
     assert (await run("import", "course", str(path))).output.splitlines()[-2:] == [
-        "Note: Nobody can enroll in 1 course of “Winter 2022”, which is no term of the school: 900. "
-        "`import term` adds the term, or `import course` names another one.",
+        "Note: Nobody can enroll in 1 course of “Winter 2022”, which is not a term of the school: 900. "
+        "Add the term with `import term`, or name another one with `import course`.",
         "Note: Nobody can enroll in 12 courses without a section: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109 "
-        "and 2 more. `import section` adds sections, or `upgrade-db --sections` gives each course a section 01.",
+        "and 2 more. Add sections with `import section`, or give each course a section 01 "
+        "with `upgrade-db --sections`.",
     ]
 
 
@@ -105,7 +106,7 @@ async def test_passwords_that_are_no_hashes_are_told_once(run: Run, db: Database
     refused = await run("import", "user", str(path))
     assert refused.exit_code == 1
     assert refused.output == (
-        f"line 2: password: {NO_HASH} The same is wrong in 24 more rows.\nError: Nothing was imported.\n"
+        f"line 2: password: {NO_HASH} The same problem is in 24 more rows.\nError: Nothing was imported.\n"
     )
 
 
