@@ -36,8 +36,8 @@ translations: .venv/ready ## Collect the site's sentences in quart_enroll/transl
 	    --no-wrap --ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date || exit; \
 	done; rm .messages.pot
 
-# The pins that are there stay, except those of UPGRADE. With -c, a package has one version in all files, and with
-# --universal one file serves every system and Python. An unchanged file keeps its time, so nothing is installed again.
+# Existing pins stay, except those in UPGRADE. With -c, a package has the same version in all files; with --universal, one
+# file works for every system and Python. Unchanged files keep their modification time, so nothing is reinstalled.
 requirements: COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
   --annotation-style line --custom-compile-command "make requirements" \
   $(if $(filter all,$(UPGRADE)),--upgrade,$(addprefix --upgrade-package ,$(UPGRADE)))
@@ -52,8 +52,8 @@ requirements: .venv-tools/ready ## Pin the packages of pyproject.toml, with hash
 	  if cmp -s .venv-tools/before/$$file $$file; then touch -r .venv-tools/before/$$file $$file; fi; \
 	done
 
-# From an environment with nothing but the site's packages, because only installed packages tell their licenses.
-sbom: .venv-tools/ready ## List what production runs in sbom.cdx.json, with versions and licenses (CycloneDX)
+# From an environment with only the site's packages, because licenses can only be read from installed packages.
+sbom: .venv-tools/ready ## List production's packages in sbom.cdx.json, with versions and licenses (CycloneDX)
 	@$(UV) venv --clear --python .venv/bin/python .venv-tools/production
 	@$(UV) pip install --python .venv-tools/production --require-hashes -r requirements.txt
 	@.venv-tools/bin/cyclonedx-py environment .venv-tools/production --pyproject pyproject.toml \

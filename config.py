@@ -22,7 +22,7 @@ from quart_enroll.mail import mail_from, public_url, smtp_url
 HERE = Path(__file__).parent
 
 DATABASE_NAME = "FLASK_Enrollment"
-"""The same as in quart_enroll/mongo.py, which must not be imported before asgi.py has set the driver's threads."""
+"""The same as in quart_enroll/mongo.py, which must not be imported before asgi.py sets the driver's threads."""
 
 LEAST_SCRYPT_COST = 1024
 """Far below it, OpenSSL refuses to work within the memory that Werkzeug allows."""
@@ -75,7 +75,7 @@ def _mongo_uri(text: str) -> str:
 
 
 def _parsed(uri: str) -> Mapping[str, Any]:
-    return parse_uri(uri.replace("mongodb+srv://", "mongodb://", 1))  # the same shape, and no need of a name server
+    return parse_uri(uri.replace("mongodb+srv://", "mongodb://", 1))  # the same form, and needs no name server
 
 
 def _password_method(text: str) -> str:
@@ -150,7 +150,7 @@ class Config:
         repr=False,  # it may hold a password
     )
     upgrade_mongo_uri: str = _setting(
-        "The same database for `upgrade-db`, by a user who may also change validators; MONGO_URI when empty.",
+        "The same database, with a user who may also change validators, for `upgrade-db`; MONGO_URI if empty.",
         _mongo_uri,
         default="",
         repr=False,
@@ -247,7 +247,7 @@ class Config:
     )
     mail_from: str = _setting("The address that notices come from; needed with SMTP_URL.", mail_from, default="")
     allow_plaintext: int = _setting(
-        "1 lets production speak with MongoDB and the mail server without TLS: only on a network that is yours alone.",
+        "1 lets production connect to MongoDB and the mail server without TLS: use it only on a private network.",
         _number(int, 0, 1),
         default=0,
     )
@@ -275,7 +275,7 @@ class Config:
             raise _error("mail_from", "must be set when SMTP_URL is")
         uris = [values[name] for name in ("mongo_uri", "upgrade_mongo_uri") if name in values]
         if len({_parsed(uri)["database"] or DATABASE_NAME for uri in uris}) > 1:
-            raise _error("upgrade_mongo_uri", "must lead to the database of MONGO_URI")
+            raise _error("upgrade_mongo_uri", "must name the same database as MONGO_URI")
         if values.get("app_env") == "development":
             values.setdefault("proxies", 0)
             values["secret_key"] = values.get("secret_key") or _kept_secret_key(folder / ".secret-key")
@@ -301,15 +301,13 @@ def _check_production(values: Mapping[str, Any]) -> None:
         raise _error("mongo_uri", "must be set in production")
     for name in ("mongo_uri", "upgrade_mongo_uri"):
         if name in values and not values.get("allow_plaintext") and not _is_private(values[name]):
-            raise _error(
-                name, "must use TLS: mongodb+srv://, or tls=true, or ALLOW_PLAINTEXT=1 on a network of your own"
-            )
+            raise _error(name, "must use TLS: mongodb+srv:// or tls=true (or ALLOW_PLAINTEXT=1 on a private network)")
     if values.get("smtp_url") and not values.get("public_url", "").startswith("https://"):
         raise _error("public_url", "must be set when SMTP_URL is, and begin with https://")
 
 
 def _is_private(mongo_uri: str) -> bool:
-    """Return whether nobody on the way to the database can read or change what is sent."""
+    """Return whether nobody between here and the database can read or change the traffic."""
     parsed = _parsed(mongo_uri)
     if all(is_this_machine(host) for host, _ in parsed["nodelist"]):
         return True

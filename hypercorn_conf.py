@@ -27,13 +27,13 @@ accesslog = None  # costs a sixth of every request; the site logs what matters
 if (_worker := this_worker()) is not None:
     bind = _worker.binds
 elif _config.web_concurrency > 1:
-    # This process becomes the supervisor: each of its workers runs the same command, and gets past this line.
+    # This process becomes the supervisor. Each worker runs the same command and skips this branch.
     with shared_folder() as _folder:
-        # In this folder workers take turns at hashing, and add up what they count; what counts looks for its name when
-        # it is imported.
+        # Workers share this folder to take turns at hashing and to add up their metrics. The metrics client reads its
+        # variable when it is imported.
         os.environ["PASSWORD_SLOTS"] = str(_folder)
         # A hash needs 32 MiB. In large pages they cost the system a third of what they do in small ones, and the hash
-        # takes 84 ms of a core and not 98. glibc reads this when a worker starts; others know nothing of it.
+        # takes 84 ms of a core instead of 98. glibc reads this when a worker starts; other C libraries ignore it.
         os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
         if _config.metrics_token:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_folder)

@@ -110,10 +110,10 @@ class Enroll(Quart):
                 await super().asgi_app(scope, receive, send)
 
     def _readable(self, scope: Any) -> Any:
-        """Return the scope with a path of this site that is text, and without parameters that its view does not read.
+        """Return the scope with a valid path of this site, and without parameters that its view does not read.
 
-        A client may name the site in front of the path, or send "*", or what is no text. A school's own templates may
-        show whatever was sent.
+        A client may put the host before the path, or send "*", or bytes that are not text. A school's own templates may
+        use any parameter.
         """
         path, query = scope["path"], scope["query_string"]
         if not path.startswith("/"):
@@ -162,7 +162,7 @@ class Enroll(Quart):
         return address
 
     def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
-        """Return what finds the view of a request, whatever its header Host says, which may be no name of a host."""
+        """Return the adapter that finds the view of a request, even if its Host header is not a valid host name."""
         try:
             return super().create_url_adapter(request)
         except BadHost:

@@ -16,7 +16,7 @@ from quart_enroll.forms.proof import comes_from_this_site
 from quart_enroll.pages import errors, notices
 
 MAX_TARGET_LENGTH = 8000
-"""Characters of a path and its query, which pages, cookies and the log may repeat; RFC 9110 asks for as many."""
+"""Longest path and query, in characters; pages, cookies and the log may repeat them. RFC 9110 asks for this much."""
 
 
 async def arrive() -> ResponseReturnValue | None:
@@ -50,8 +50,8 @@ def _by_path(request: Asked) -> Response | None:
 
 
 def _limit_changes(request: Asked) -> None:
-    """Raise TooManyChanges when the account has used up its rate of changes; after the proof, so that no foreign page
-    can use it up."""
+    """Raise TooManyChanges if the account has used up its rate of changes; called after the proof, so that foreign
+    pages can't use it up."""
     user = auth.user()
     if user is None or request.endpoint in auth.ENDS_ACCESS:
         return

@@ -16,16 +16,16 @@ from werkzeug.http import parse_cookie
 from quart_enroll.caches import cached, size_of
 
 LONGEST = 1000
-"""Characters of a header with cookies that a process knows again at most: the site's own have some 400."""
+"""Longest Cookie header that a process caches, in characters; the site's own have some 400."""
 
 PATH_CHARACTERS = "/:@!$&'()*+,;="
-"""What stands for itself in a path, besides letters and digits."""
+"""Characters that need no encoding in a path, besides letters and digits."""
 
 QUERY_CHARACTERS = PATH_CHARACTERS + "?%"
-"""The same in a query, which comes encoded."""
+"""The same for a query, which arrives encoded."""
 
 COOKIE_BYTES = 400
-"""What a single cookie takes in memory besides its characters: a name, a value, a list."""
+"""Bytes of a single cookie besides its characters: a name, a value, a list."""
 
 
 class Asked(Request):
@@ -44,8 +44,8 @@ class Asked(Request):
 
     @property
     def full_path(self) -> str:
-        """The path and the query as a link has them: encoded, and so without line breaks and whatever else a browser,
-        or the header of an answer, would take for something else."""
+        """The path and the query as in a link: encoded, and so without line breaks and other characters that would mean
+        something else to a browser or in a response header."""
         path = quote(self.path, safe=PATH_CHARACTERS)
         return f"{path}?{quote(self.query_string, safe=QUERY_CHARACTERS)}"
 

@@ -38,8 +38,8 @@ SEATS_ALONE = {"enrollment", "plan_add", "plan_remove", "plan_up", "plan_enroll"
 """Endpoints that change nothing of who somebody is. After them, on a busy day the most, nobody has to ask again."""
 
 ENDS_ACCESS = {"logout", "account_end", "account_sign_out", "account_delete", "token_end", "calendar_end"}
-"""Endpoints that take access away. No rate limit stops them: a thief who uses up the account's rate could not be put
-out."""
+"""Endpoints that end access. No rate limit stops them: otherwise a thief could use up the account's rate to stay signed
+in."""
 
 PASSWORDS_AT_ONCE = 4
 """Passwords of the API that a process checks at a time. Each costs as much as a sign-in: a program that sends its

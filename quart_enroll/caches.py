@@ -1,8 +1,8 @@
-"""Caches bounded in bytes, and how many bytes each of them may hold in a process.
+"""Caches bounded in bytes, and the budget of each in one process.
 
-Visitors choose what a cache is asked for: addresses, searches, cookies, languages. A limit on the number of entries
-says nothing about memory then, so each cache has a budget here, and an entry counts with its key. `functools.lru_cache`
-is for what only the school can name, and for texts of visitors that are cut short first.
+Visitors choose the keys of a cache: paths, searches, cookies, languages. So a limit on the number of entries would not
+limit memory. Each cache has a budget in bytes instead, and keys count too. `functools.lru_cache` is only for keys that
+visitors can't choose, and for their texts after truncation.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -40,20 +40,20 @@ BUDGETS = {
 """Bytes that each cache of a process may hold."""
 
 TOTAL_BYTES = sum(BUDGETS.values())
-"""What all caches of a process hold at most: the rest of its 150 MiB is the code, the catalog and requests."""
+"""The most that all caches of a process may hold; the rest of its 150 MiB is for code, the catalog and requests."""
 
 ENTRY_BYTES = 450
-"""What one entry costs besides key and value: its places in three dictionaries, and a small tuple as key."""
+"""Bytes of an entry besides its key and value: its places in three dictionaries, and a small tuple as key."""
 
 TEXT_BYTES = 80
-"""What a text costs besides its characters."""
+"""Bytes of a text besides its characters."""
 
 
 class ByteCache(LRUCache[K, V]):
     """A cache that drops its least recently used entries to stay within the budget of that name.
 
     `size` estimates the bytes of a key and its value together. An entry larger than the whole budget isn't cached.
-    `dropped` is called with each entry that leaves, but for those that `clear` removes.
+    `dropped` is called with each entry that is removed, except by `clear`.
     """
 
     def __init__(self, name: str, size: Callable[[K, V], int], dropped: Callable[[K, V], None] | None = None) -> None:
@@ -100,6 +100,6 @@ def size_of_entry(key: object, value: object) -> int:
 
 
 def cached(name: str, size: Callable[[Any, Any], int] = size_of_entry) -> Callable[[Callable[P, V]], Callable[P, V]]:
-    """Remember what a function returns for the same arguments, within the budget of that name."""
+    """Cache what a function returns, by its arguments, within the budget of that name."""
     cache: ByteCache[Hashable, Any] = ByteCache(name, size)
     return cast("Callable[[Callable[P, V]], Callable[P, V]]", cached_in(cache))

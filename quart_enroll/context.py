@@ -53,7 +53,7 @@ async def catalog() -> Catalog:
 
 
 def catalog_at_hand() -> Catalog | None:
-    """Return the catalog without asking the database; None before it was first read."""
+    """Return the catalog without asking the database; None before it is first read."""
     return _open().snapshot.present
 
 
@@ -73,7 +73,7 @@ def people() -> People:
 
 
 def schema() -> SchemaCheck:
-    """Return what tells whether `upgrade-db` must run."""
+    """Return the check that tells whether `upgrade-db` must run."""
     return _open().schema
 
 

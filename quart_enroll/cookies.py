@@ -15,7 +15,7 @@ from quart_enroll.caches import cached, size_of
 
 
 class Signed:
-    """Reads what a serializer has signed, and keeps it in the cache of that name."""
+    """Verifies signed texts, and keeps their contents in the cache of that name."""
 
     def __init__(self, serializer: URLSafeTimedSerializer, cache: str) -> None:
         self._serializer = serializer
@@ -38,7 +38,7 @@ class Signed:
 
 
 def _size(key: tuple[str], _: Any) -> int:
-    """Estimate the bytes of a cookie with what it says, which is at most a few times as long."""
+    """Estimate the bytes of a cookie and its contents, which are at most a few times as long."""
     return size_of(key) + 8 * len(key[0])
 
 

@@ -117,7 +117,7 @@ class DropClosed(Refused):
     def __init__(self, title: str, closed: Moment | LastDay) -> None:
         if isinstance(closed, LastDay):
             why = Sentence(
-                "%(title)s could be given back until the end of %(day)s. Please ask the registrar.",
+                "The last day to withdraw from %(title)s was %(day)s. Please ask the registrar.",
                 title=title,
                 day=closed,
             )
@@ -388,12 +388,14 @@ class LinkDead(Refused):
 
 
 class ConfirmationDead(Refused):
-    """The link that confirms an email address was made up, is too old, or went to an address the account had before."""
+    """The confirmation link was made up, is too old, or was sent to an earlier address of the account."""
 
     code = "link_dead"
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This link is wrong, or more than three days old. Sign in to get a new one."))
+        super().__init__(
+            Sentence("This link is not valid, or is more than three days old. You can get a new one in your account.")
+        )
 
 
 class PleaseWait(Refused):
@@ -499,7 +501,7 @@ class InProgress(Refused):
 class BadRow(Refused):
     """A row of a file can't be taken; `number` is its place in the file, from 1.
 
-    `field` is the one that is wrong, if it is one, and `first` the place of another row that has the same.
+    `field` is the wrong field, if there is one, and `first` the place of an earlier row with the same value.
     """
 
     code = "bad_row"

@@ -1,10 +1,10 @@
-"""Names of machines."""
+"""Host names."""
 
 from ipaddress import ip_address
 
 
 def is_this_machine(host: str) -> bool:
-    """Return whether what is sent to the host leaves no machine: loopback addresses and sockets of the file system."""
+    """Return whether the host is this machine: a loopback address or a socket in the file system."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

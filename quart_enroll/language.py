@@ -42,7 +42,7 @@ WEEK = "MTWRFSU"
 _SEASON = re.compile(r"\b(?:Winter|Spring|Summer|Fall)\b")
 _NAME = rf"{_SEASON.pattern}(?: \d{{4}})?"
 _SEASONS = re.compile(rf"{_NAME}(?:\s*(?:[/;&+]|and|or)\s*{_NAME})*")
-"""Seasons, with or without a year, that stand between two commas of a list."""
+"""Seasons, with or without a year, between the commas of a list."""
 
 Value: TypeAlias = (
     "str | int | float | Sentence | TermName | Moment | LastDay | Days | Sequence[str] | Sequence[TermName]"
@@ -159,7 +159,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class LastDay:
-    """The day that is over at a moment, by the clock of a timezone."""
+    """The day that ends at a moment, in a timezone."""
 
     ends_at: datetime
     timezone: str
@@ -187,7 +187,7 @@ def plural(one: str, many: str, number: int, /, **values: Value) -> Sentence:
 
 
 def cached(name: str, size: Callable[[Any, T], int]) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Keep what a function returns, as `caches.cached` does, but for each language: what it returns has words in it."""
+    """Cache what a function returns, as `caches.cached` does, but for each language, because it contains words."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         @caches.cached(name, size)
@@ -276,7 +276,7 @@ def days(letters: str) -> str:
 def term_name(text: str) -> str:
     """Return the name of a term, or of several, in the reader's words; what is no season stays.
 
-    A school's own name stays as it is, even where it has a season in it.
+    A school's own name stays as it is, even if it has a season in it.
     """
     if _spoken.get() == ENGLISH:
         return text

@@ -62,7 +62,7 @@ _hashes_waiting = _now("enroll_hashes_waiting", "Passwords that wait or are hash
 _live_pages = _now("enroll_live_pages", "Open pages that hear the news.")
 _live_refused = Counter(
     "enroll_live_refused",
-    "Pages that hear no news for want of room, by the share that is used up.",
+    "Pages without live updates because a share was used up, by that share.",
     ["reason"],
     registry=_registry,
 )
@@ -129,7 +129,7 @@ def password_waited(seconds: float) -> None:
 
 
 def live_page_refused(reason: str) -> None:
-    """Count an open page that hears no news for want of room."""
+    """Count a page that gets no live updates because a share is used up."""
     _live_refused.labels(reason).inc()
 
 

@@ -11,7 +11,7 @@ SEASONS = ("Winter", "Spring", "Summer", "Fall")
 """The seasons of a year, in the order in which they come."""
 
 SEASON_AND_YEAR = re.compile(rf"({'|'.join(SEASONS)}) ((?:19|20|21)[0-9]{{2}})")
-"""The whole name of a term that is a season of a year; schools have other names too."""
+"""The full name of a term that is named by season and year; schools use other names too."""
 
 MAX_TERM_NAME = 50
 """The longest name of a term, in characters."""
@@ -30,7 +30,7 @@ def zone_named(name: str) -> ZoneInfo | None:
 
 
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """Return the first moment of the day in UTC; it is later than midnight where the clock skips that."""
+    """Return the first moment of the day in UTC; later than midnight where the clock skips midnight."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
@@ -67,17 +67,17 @@ class Term:
 
     @property
     def order(self) -> tuple[date, date, int, int, str]:
-        """Sorts terms by time: by the day on which they end, which every term has.
+        """The key that sorts terms by time: by the day on which they end, which every term has.
 
-        Many schools open the terms of a year on one day, so `opens_at` alone does not tell which one comes first.
+        Many schools open all terms of a year on the same day, so `opens_at` alone doesn't order them.
         """
         season = SEASONS.index(self.season) if self.season else 0
         return self.last_day, self.first_day, self.year or 0, season, self.term
 
     def comes_before(self, other: "Term") -> bool:
-        """Tell whether this term is an earlier one: over before the other begins, where both have their days.
+        """Return whether this term is over before the other one begins, if both have their days.
 
-        A half of a term is not earlier than the whole, nor the whole than its second half.
+        The first half of a term does not come before the whole, nor the whole before its second half.
         """
         if self.ends_on and other.starts_on:
             return self.ends_on < other.starts_on
@@ -98,7 +98,7 @@ class Term:
         return self.opens_at, self.add_deadline, self.drop_deadline, self.withdraw_deadline
 
     def day_ending_at(self, deadline: datetime) -> date | None:
-        """Return the day that is over at the deadline by the school's clock; None when it comes during a day."""
+        """Return the day that ends at the deadline by the school's clock; None if the deadline is during a day."""
         following = self.local(deadline).date()
         ends_a_day = start_of_day(following, ZoneInfo(self.timezone)) == deadline
         return following - timedelta(days=1) if ends_a_day else None
@@ -285,7 +285,7 @@ class ScheduledCourse(Course):
 class Event:
     """What happened to a student's seat: `action` was tried, `result` is "ok" or the code of the refusal.
 
-    `from_section` is the other section of the course that the student had until then. A refusal that repeats itself is
+    `from_section` is the other section of the course that the student had until then. A repeated refusal is
     one event: `count` is how often, `at` the first time and `last_at` the last.
     """
 
@@ -306,7 +306,7 @@ class Event:
 class User:
     """A person with an account; `role` is "student" or "registrar", `language` the one that they chose, if any.
 
-    `email_unconfirmed` says that they typed the address themselves and have not opened a link that was sent there.
+    `email_unconfirmed` means that they typed the address themselves and haven't confirmed it with an emailed link.
     """
 
     user_id: int

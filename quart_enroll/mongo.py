@@ -52,22 +52,22 @@ WAITS_FOR_NEWS = "$cmd.aggregate"
 
 
 UNAUTHORIZED = 13
-"""MongoDB's code for a command that the user may not give."""
+"""MongoDB's code for a command that the user may not run."""
 
 WRONG_USER = (18, 8000)
 """Codes for an unknown user or a wrong password; the second is Atlas's."""
 
 IN_THE_WAY = (24, 112)
-"""Codes for what another transaction has locked or written."""
+"""Codes for documents that another transaction has locked or written."""
 
 TOOK_TOO_LONG = (251, 290)
 """Codes for a transaction that was ended because of its age."""
 
 
-STANDALONE = "MONGO_URI must lead to a replica set, if only of one node."
+STANDALONE = "MONGO_URI must be a replica set, even if it has only one node."
 """What to tell operators whose mongod runs on its own."""
 
-TOO_SLOW = "The database took too long. It may be busy; run this again: what has happened stays as it is."
+TOO_SLOW = "The database took too long. It may be busy. It’s safe to run this again."
 
 
 class Unsettled(Exception):
@@ -155,7 +155,7 @@ async def open_database(uri: str, timeout: float, pool: int = POOL_SIZE, slow: f
 
 
 def explain(error: Exception, setting: str) -> str:
-    """Say in a sentence what came of an operation at the address in `setting`, to somebody at a command line."""
+    """Return a sentence for the command line about a failed operation on the database in `setting`."""
     cause = error.__cause__ if isinstance(error, Unsettled) else error
     code = cause.code if isinstance(cause, OperationFailure) else None
     match cause:
@@ -164,19 +164,19 @@ def explain(error: Exception, setting: str) -> str:
         case NoTransactions():
             return str(cause)
         case PyMongoError() if cause.has_error_label("UnknownTransactionCommitResult"):
-            return "The database did not confirm the change in time. Run this again: what has happened stays as it is."
+            return "The database did not confirm the change in time. It’s safe to run this again."
         case OperationFailure() if code in IN_THE_WAY:
-            return "Another transaction was in the way all the time. It ends within two minutes; then run this again."
+            return "Another transaction was in the way the whole time. Run this again in two minutes."
         case OperationFailure() if code in WRONG_USER:
-            return f"The database does not accept the user or the password of {setting}."
+            return f"The database doesn’t accept the user or the password in {setting}."
         case OperationFailure() if code == UNAUTHORIZED:
             return _missing_privilege(cause, setting)
         case ServerSelectionTimeoutError():
-            return f"No server that takes writes can be reached. Is {setting} right, and may this machine connect?"
+            return f"Can’t reach a server that takes writes. Is {setting} right, and may this machine connect?"
         case PyMongoError() if cause.timeout or code in TOOK_TOO_LONG or isinstance(error, Unsettled):
             return TOO_SLOW
         case ConnectionFailure():
-            return "The connection to the database was lost. Run this again: what has happened stays as it is."
+            return "The connection to the database was lost. It’s safe to run this again."
     return f"The database refuses: {cause}"
 
 
@@ -185,8 +185,8 @@ def _missing_privilege(error: OperationFailure, setting: str) -> str:
     database, command = said.groups() if said else ("its database", "this")
     role = "dbAdmin" if command == "collMod" else "readWrite"
     return (
-        f"The user of {setting} may not do {command} on {database}, which takes the role {role} there: "
-        "docs/deploy.md says who needs which."
+        f"The user in {setting} may not run {command} on {database}, which takes the role {role}: "
+        "docs/deploy.md says which user needs which role."
     )
 
 
@@ -196,23 +196,23 @@ async def ping(db: Database) -> None:
 
 
 def is_standalone(db: Database) -> bool:
-    """Tell whether the server has no transactions, as far as the driver knows; it knows after any answer."""
+    """Return whether the server has no transactions, as far as the driver knows; it knows after any response."""
     servers = db.client.delegate.topology_description.server_descriptions().values()
     return any(server.server_type_name == "Standalone" for server in servers)
 
 
 def assert_transactions(db: Database) -> None:
-    """Raise NoTransactions where there are none, for what would write something before its transaction begins."""
+    """Raise NoTransactions if there are none; for code that writes something before its transaction begins."""
     if is_standalone(db):
         raise NoTransactions
 
 
 def shuffle(writes: Sequence[Write]) -> list[Write]:
-    """Return the writes of a large transaction in an order that is quick even when one like it was just aborted.
+    """Return the writes of a large transaction in an order that is fast even right after a similar one was aborted.
 
     To check that a unique key is free, MongoDB skips the neighboring keys that the aborted transaction has written.
     In ascending order each write skips all the keys after its own, and 20,000 rows can take longer than the minute
-    that a transaction may last; in random order there is nearly always a committed or own key next to it.
+    that a transaction may last; in random order there is nearly always a committed key, or one of its own, nearby.
     """
     return random.sample(writes, len(writes))
 

@@ -40,10 +40,10 @@ MAKES_A_DIFFERENCE = {
 """Headers of requests that the framework must answer."""
 
 HEADERS_BYTES = 5000
-"""What an answer needs besides its body and key, at most: its headers in three forms, and the objects around them."""
+"""Most bytes of an answer besides its body and key: its headers in three forms, and the objects around them."""
 
 MAX_ENCODINGS_LENGTH = 200
-"""Characters of the header Accept-Encoding that are looked at; those of browsers have about 30."""
+"""Characters of the Accept-Encoding header that are read; browsers send about 30."""
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "br": lambda body: bytes(brotli.compress(body, quality=5)),
@@ -52,7 +52,7 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
 """How, by the name of the encoding; of those that a client takes the first is used."""
 
 Key = tuple[str, str, str, bytes, str]
-"""The encoding of the answer, and what else all requests have in common that get it."""
+"""The encoding of the answer, and everything else that requests for it have in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Same:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Answer:
-    """An answer in one encoding, for who does not have it and for who does.
+    """An answer in one encoding, for clients that don't have it and for those that do.
 
     `etag` is weak, for it stands for the body in any encoding.
     """
@@ -89,7 +89,7 @@ class Answer:
 class Prepared:
     """The answers that a process keeps.
 
-    Each encoding is an entry of its own: a large answer stays in the one that clients ask for, and not in all.
+    Each encoding is an entry of its own, so that a large answer is kept only in the encodings that clients ask for.
     """
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class Prepared:
         return answer
 
     def keep(self, key: Key, answer: Answer) -> None:
-        """Keep an answer that is not compressed."""
+        """Store an answer that is not compressed."""
         self._answers[_plain(key)] = answer
 
     async def finish(self, response: ResponseTypes, languages: tuple[str, ...]) -> ResponseTypes:
@@ -193,7 +193,7 @@ def request_number(given: str) -> str:
     return given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else f"{random.getrandbits(64):016x}"
 
 
-@lru_cache(500)  # of texts that are cut short: some 200 kB
+@lru_cache(500)  # of truncated texts: some 200 kB
 def encoding_for(accepted: bytes) -> str:
     """Return the encoding to use for who accepts these, or nothing."""
     wanted = parse_accept_header(accepted.decode("latin-1"), Accept)

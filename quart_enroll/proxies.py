@@ -17,7 +17,7 @@ from quart_enroll.language import Sentence
 Headers = Iterable[tuple[bytes, bytes]]
 
 OVER_PLAIN_HTTP = {"healthz", "readyz"}
-"""Endpoints that load balancers ask from inside; nothing that they say is secret."""
+"""Endpoints that load balancers probe from inside; their answers have no secrets."""
 
 PLAIN_HTTP = Sentence(
     "This site speaks https only. Please write https:// in front of its address. Nothing was changed."

@@ -19,10 +19,10 @@ LONGEST = 200
 """Characters of what a browser asks for that are looked at."""
 
 PROGRAMS = "/api/"
-"""How the addresses for programs begin, whose answers have no words for people in them; but for one page of help."""
+"""How paths for programs begin; their answers have no sentences for people, except on one help page."""
 
 
-@lru_cache(1000)  # of texts that are cut short: some 500 kB
+@lru_cache(1000)  # of truncated texts: some 500 kB
 def wanted(chosen: str, accepted: str, offered: tuple[str, ...]) -> str:
     """Return the language for a visitor: `chosen` is that of the cookie, `accepted` the header Accept-Language, which
     must be cut at LONGEST.

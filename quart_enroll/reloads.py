@@ -31,7 +31,7 @@ from quart_enroll.services import sessions
 from quart_enroll.services.catalog import Catalog
 
 BESIDES = 3000
-"""Bytes that a page needs besides its own and its key, at most: headers, and the objects around them."""
+"""Most bytes of a page besides its body and key: headers, and the objects around them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ def said_of(one: str, many: str, number: float, /, **values: Any) -> Markup:
     return Markup(language.numbered(one, many, number)) % values  # noqa: S704  # our own words
 
 
-@lru_cache(10_000)  # of our own words
+@lru_cache(10_000)  # of the site's own texts
 def _markup(message: str, spoken: str) -> Markup:
     with language.speaking(spoken):
         return Markup(language.translated(message))  # noqa: S704  # our own words

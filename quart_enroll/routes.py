@@ -46,9 +46,9 @@ SEARCH = (*SearchForm.parameters(), "page")
 
 
 class Route(NamedTuple):
-    """An address, and the parameters of a query that its view `reads`: all others are as if they had not been sent.
+    """A path, and the query parameters that its view `reads`; all others are treated as if they had not been sent.
 
-    Without any it is () or, where the view itself looks at whatever comes, None.
+    `reads` is () for none, or None if the view itself looks at all parameters.
     """
 
     path: str
@@ -134,16 +134,16 @@ _READ = {
     for route in ROUTES
     if route.reads is not None
 }
-"""What is read at each address; where the last part of one may be anything, at all that begin like it."""
+"""The parameters read at each path; a path whose last part may be anything stands for all that begin like it."""
 
 _FOLDERS = {route.path.partition("<")[0] for route in ROUTES if "<" in route.path}
 
 _DEEP_FOLDERS = tuple(route.path.partition("<")[0] for route in ROUTES if "<path:" in route.path)
-"""Where what follows may have slashes of its own."""
+"""Folders in which the last part may have slashes of its own."""
 
 
 def read_query(path: str, query: bytes) -> bytes:
-    """Return the parameters of the query that the view at that path reads, as they were sent."""
+    """Return the query parameters that the view at the path reads, as they were sent."""
     folder = path[: path.rfind("/") + 1]
     if path.startswith(_DEEP_FOLDERS):
         folder = next(deep for deep in _DEEP_FOLDERS if path.startswith(deep))

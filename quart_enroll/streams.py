@@ -17,18 +17,18 @@ from quart_enroll.mongo import AWAY, REFUSED
 GOES_ON = "quart_enroll.goes_on"
 
 SEND_SECONDS = 30.0
-"""Seconds that a client may take until there is room for the next chunk; then it is as good as gone."""
+"""Seconds that a client has to make room for the next chunk; after that it counts as gone."""
 
 logger = logging.getLogger(__name__)
 
 
 def begin(chunks: AsyncGenerator[str, None], content_type: str, first: str = "") -> Response:
-    """Return an answer with these chunks as its body, after the `first`; they end when the client leaves."""
+    """Return an answer whose body is `first` and then the chunks, until the client leaves."""
     return Response(_hand_over(request.scope, chunks, first), content_type=content_type)
 
 
 async def _hand_over(scope: Any, chunks: AsyncGenerator[str, None], first: str) -> AsyncIterator[str]:
-    """Let the chunks follow; the framework asks for its own body, which is the first one, when the head is out."""
+    """Leave the chunks for later; the framework sends only the first one, after the head."""
     if scope["method"] == "HEAD":
         await chunks.aclose()
         yield ""
@@ -69,7 +69,7 @@ class Exchange:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await chunks.aclose()  # of a task that never began
+            await chunks.aclose()  # in case the task never began
         if not tasks[0].cancelled():
             tasks[0].result()
 
@@ -79,9 +79,9 @@ class Exchange:
                 async for chunk in chunks:
                     async with asyncio.timeout(SEND_SECONDS):
                         await self._send({"type": "http.response.body", "body": chunk.encode(), "more_body": True})
-                    del chunk  # it may be long, and the next one an hour away
+                    del chunk  # it may be long, and the next one may be an hour away
         except (TimeoutError, REFUSED, *AWAY) as error:
-            # Without the end of the body the server closes the connection: the client sees that something is missing.
+            # Without the end of the body, the server closes the connection, so the client sees that it is incomplete.
             logger.warning("stream broken off: %s %s", self.scope["path"], type(error).__name__)
         else:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,6 +1,6 @@
 """Keeps several server processes running: starts them, replaces those that die, and stops them together.
 
-Each worker runs the command that this process was started with, and serves on the sockets that this process has opened.
+Each worker runs the command that started this process, and serves on the sockets that this process has opened.
 A pipe between the two tells this process when the worker is ready, and the worker when this process has died.
 """
 
@@ -24,32 +24,32 @@ from pathlib import Path
 from hypercorn.config import Config
 
 WORKER = "QUART_ENROLL_WORKER"
-"""The variable of the environment that names a worker's pipe and the sockets that it listens on."""
+"""The environment variable that names a worker's pipe and the sockets it listens on."""
 
 PREFIX, LOCK = "quart-enroll-", "supervisor.lock"
-"""How the folders that workers share are named, and the file in each that its supervisor has locked."""
+"""The prefix of the folders that workers share, and the file in each that its supervisor locks."""
 
 STEADY_SECONDS = 60.0
-"""How long a worker must have lived to be replaced at once when it dies."""
+"""How long a worker must have run to be replaced at once when it dies."""
 
 LONGEST_PAUSE_SECONDS = 30.0
-"""Workers that die sooner are replaced after a second, and after twice as long each time, up to this."""
+"""Workers that die sooner are replaced after a second, then after twice as long each time, up to this."""
 
 PR_SET_PDEATHSIG = 1
-"""Of Linux's prctl: the signal that a process gets when its parent dies."""
+"""Linux's prctl option for the signal that a process gets when its parent dies."""
 
 logger = logging.getLogger(__name__)
 
 
 class Worker:
-    """What a worker knows of its supervisor."""
+    """A worker's connection to its supervisor."""
 
     def __init__(self, pipe: int, *listening: int) -> None:
         self.binds = [f"fd://{number}" for number in listening]
         self._pipe = socket.socket(fileno=pipe)
 
     async def report_ready(self) -> AsyncGenerator[None, None]:
-        """Tell the supervisor that this process serves."""
+        """Tell the supervisor that this process is serving."""
         self._pipe.send(b"1")
         yield
 
@@ -62,14 +62,14 @@ class Worker:
             shutil.rmtree(folder, ignore_errors=True)
             os._exit(1)
 
-        if sys.platform == "linux":  # a worker that is stopped sees no end; this wakes it
+        if sys.platform == "linux":  # a stopped worker can't see the pipe close; this wakes it
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
         threading.Thread(target=watch, daemon=True).start()
 
 
 @cache
 def this_worker() -> Worker | None:
-    """Return what this process knows of the supervisor that started it; None for a process that nobody supervises."""
+    """Return this process's connection to its supervisor; None if it has no supervisor."""
     numbers = os.environ.get(WORKER)
     return Worker(*map(int, numbers.split(","))) if numbers else None
 
@@ -77,7 +77,7 @@ def this_worker() -> Worker | None:
 class Supervisor:
     """Keeps `number` workers running, each started with `command`, on the sockets `listening`.
 
-    They share `folder`. When all of it stops, workers that take longer than `stop_seconds` are killed.
+    They share `folder`. When the server stops, workers that take longer than `stop_seconds` are killed.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Supervisor:
     async def run(self) -> int:
         """Supervise until SIGTERM or SIGINT; return the exit status.
 
-        It is 1 when the very first workers do not start, or no worker is left and another one does not start either.
+        It is 1 if none of the first workers starts, or if no worker is left and the next one doesn't start.
         """
         loop = asyncio.get_running_loop()
         for ending in (signal.SIGTERM, signal.SIGINT):
@@ -111,7 +111,7 @@ class Supervisor:
             for _ in range(self._number):
                 group.create_task(self._keep_running())
             await self._stopping.wait()
-            for one in self._listening:  # as soon as the workers do the same, new connections are refused
+            for one in self._listening:  # once the workers do the same, new connections are refused
                 one.close()
             for process in self._processes:
                 _send(process, signal.SIGTERM)
@@ -124,13 +124,13 @@ class Supervisor:
         self._stopping.set()
 
     async def _keep_running(self) -> None:
-        """Run a worker, and another one whenever it has died."""
+        """Run a worker, and a new one whenever it dies."""
         loop, pause = asyncio.get_running_loop(), 0.0
         while not self._stopping.is_set():
             began = loop.time()
             was_ready = await self._run_one()
             if not was_ready and not (self._has_served and self._processes) and not self._stopping.is_set():
-                logger.critical("no worker starts, so the server ends")
+                logger.critical("no worker starts: stopping the server")
                 self._status = 1
                 self.stop()
             pause = 0.0 if loop.time() - began >= STEADY_SECONDS else min(max(1.0, 2 * pause), LONGEST_PAUSE_SECONDS)
@@ -138,7 +138,7 @@ class Supervisor:
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
     async def _run_one(self) -> bool:
-        """Run a worker until it ends, log why it did, and return whether it was ever ready."""
+        """Run a worker until it ends, log why it ended, and return whether it was ever ready."""
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
@@ -147,7 +147,7 @@ class Supervisor:
                 try:
                     process = await asyncio.create_subprocess_exec(*self._command, pass_fds=sockets, env=environ)
                 except OSError as error:  # no memory, or too many processes
-                    logger.error("a worker can't be started: %s", error)
+                    logger.error("can't start a worker: %s", error)
                     return False
             self._processes.add(process)
             if self._stopping.is_set():
@@ -157,7 +157,7 @@ class Supervisor:
             self._has_served |= was_ready
             status = await process.wait()
             self._processes.discard(process)
-        for gauge in self._folder.glob(f"gauge_live*_{process.pid}.db"):  # Prometheus would go on adding them up
+        for gauge in self._folder.glob(f"gauge_live*_{process.pid}.db"):  # or Prometheus would keep adding them up
             gauge.unlink(missing_ok=True)
         if not self._stopping.is_set():
             end = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
@@ -166,15 +166,15 @@ class Supervisor:
 
     def _kill(self) -> None:
         for process in self._processes:
-            logger.error("worker %d did not stop in time and is killed", process.pid)
+            logger.error("worker %d did not stop in time: killing it", process.pid)
             _send(process, signal.SIGKILL)
 
 
 def supervise(binds: list[str], folder: Path, *, number: int, stop_seconds: float) -> int:
-    """Run the command of this process in `number` workers that share `folder`; return the exit status of all.
+    """Run the command of this process in `number` workers that share `folder`; return the server's exit status.
 
-    They serve on `binds` unless the command itself says where. Call it before anything else is done: it does not return
-    until the server has stopped.
+    They serve on `binds` unless the command itself has binds. Call this before anything else: it doesn't return until
+    the server has stopped.
     """
     options = ArgumentParser(add_help=False, allow_abbrev=False)
     options.add_argument("-b", "--bind", action="append")
@@ -187,9 +187,9 @@ def supervise(binds: list[str], folder: Path, *, number: int, stop_seconds: floa
 
 @contextmanager
 def shared_folder() -> Iterator[Path]:
-    """Make a folder for the time of the block, and remove those of servers that were killed with all their workers."""
+    """Create a folder for the duration of the block, and remove folders of servers killed with all their workers."""
     for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
-        with suppress(OSError):  # another user's, or one that is in use
+        with suppress(OSError):  # it belongs to another user, or is in use
             if lock.lstat().st_uid == os.getuid():
                 with open(lock) as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -198,7 +198,7 @@ def shared_folder() -> Iterator[Path]:
     try:
         with open(folder / "new", "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            (folder / "new").rename(folder / LOCK)  # nobody ever sees it unlocked
+            (folder / "new").rename(folder / LOCK)  # so that nobody ever sees it unlocked
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

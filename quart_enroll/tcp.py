@@ -1,11 +1,11 @@
-"""Connections as Hypercorn serves them, with what it leaves open closed.
+"""Hypercorn's connections, without those that Hypercorn itself would leave open.
 
-Hypercorn keeps the socket of a client that has gone until its keep-alive time is over, waits without end for a client
-that does not read, and lets a client change the protocol. Here a socket is free as soon as its client has gone, a
-client that takes nothing is dropped, and only HTTP/1 is spoken. When there are as many connections as the limit of file
-descriptors allows, the one that has been idle for longest makes room: libuv would close the new one and not say so.
+Hypercorn keeps the socket of a client that has gone until its keep-alive timeout, waits forever for a client that does
+not read, and lets a client change the protocol. Here a socket is freed as soon as its client has gone, a client that
+reads nothing is dropped, and only HTTP/1 is spoken. When there are as many connections as the file descriptor limit
+allows, the one that has been idle longest is closed for the new one; libuv would silently close the new one.
 
-Everything that relies on Hypercorn's own parts is in this module and in `server`.
+All code that relies on Hypercorn's internals is in this module and in `server`.
 """
 
 import asyncio
@@ -26,19 +26,19 @@ from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr
 
 STALLED_SECONDS = 10.0
-"""How long a client may read nothing of a response before it is dropped. A stop waits no longer for it either."""
+"""How long a client may read nothing of a response before it is dropped. Shutdown waits no longer for it either."""
 
 OPEN_PAGES = 5000
-"""Live pages that are promised for each process; each has a connection."""
+"""Live pages that each process promises; each needs a connection."""
 
 RESERVED_FILES = 250
 """File descriptors for everything but clients: the database's connections, slots, templates, logs."""
 
 MAX_FILES = 65_536
-"""The soft limit that is asked for, where the hard limit allows it: more than clients can use."""
+"""The soft limit to ask for, if the hard limit allows it: more than clients can use."""
 
 LOG_PAUSE_SECONDS = 10.0
-"""Seconds between two lines that say that there are too many connections."""
+"""Seconds between two log lines about too many connections."""
 
 VERSIONS = {b"1.0", b"1.1"}
 
@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 
 def raise_file_limit() -> int:
-    """Raise the soft limit of file descriptors, log when it is still too low for the open pages, and return it."""
+    """Raise the soft limit on file descriptors, log if it is still too low for the open pages, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -65,7 +65,7 @@ def raise_file_limit() -> int:
 
 
 def install(file_limit: int) -> None:
-    """Let Hypercorn serve the connections of this process in this way, as many as the limit leaves room for."""
+    """Make Hypercorn serve connections in this way, as many as the limit leaves room for."""
     connections = Connections(max(file_limit - RESERVED_FILES, file_limit // 2))
     hypercorn.asyncio.run.TCPServer = connections  # type: ignore[attr-defined,assignment]
 
@@ -76,11 +76,11 @@ class Connections:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._open = 0
-        self._idle: dict[Connection, None] = {}  # the one that has been idle for longest comes first
+        self._idle: dict[Connection, None] = {}  # the one that has been idle longest comes first
         self._logged_at = float("-inf")
 
     def __call__(self, *args: Any) -> Coroutine[Any, Any, None]:
-        """Serve a new connection; what Hypercorn gives is what its own TCPServer takes."""
+        """Serve a new connection; the arguments are those of Hypercorn's own TCPServer."""
         return self._serve(Connection(self, *args))
 
     async def _serve(self, connection: "Connection") -> None:
@@ -95,23 +95,23 @@ class Connections:
             self.busy(connection)
 
     def idle(self, connection: "Connection") -> None:
-        """Remember that the connection waits for its next request."""
+        """Record that the connection is waiting for its next request."""
         self._idle[connection] = None
 
     def busy(self, connection: "Connection") -> None:
-        """Remember that the connection has a request, or has ended."""
+        """Record that the connection has a request, or has ended."""
         self._idle.pop(connection, None)
 
     def _make_room(self) -> bool:
-        """Drop the connection that has been idle for longest; return False when none is idle."""
+        """Drop the connection that has been idle longest; return False if none is idle."""
         oldest = next(iter(self._idle), None)
         now = asyncio.get_running_loop().time()
         if now - self._logged_at >= LOG_PAUSE_SECONDS:
             self._logged_at = now
             logger.error(
-                "all %d connections that the limit of file descriptors allows are open: %s",
+                "all %d connections that the file descriptor limit allows are open: %s",
                 self._limit,
-                "new ones are refused" if oldest is None else "idle ones are closed for new ones",
+                "refusing new ones" if oldest is None else "closing idle ones for new ones",
             )
         if oldest is None:
             return False
@@ -123,7 +123,7 @@ class Connections:
 class Connection(TCPServer):
     """One connection."""
 
-    protocol: H11Protocol  # type: ignore[assignment]  # it never becomes another
+    protocol: H11Protocol  # type: ignore[assignment]  # it never changes
 
     def __init__(self, connections: Connections, *args: Any) -> None:
         super().__init__(*args)
@@ -151,14 +151,14 @@ class Connection(TCPServer):
                 await self._read_data()
         except OSError:
             pass
-        except asyncio.CancelledError:  # the server stops, and waits no longer
+        except asyncio.CancelledError:  # the server is stopping and waits no longer
             self.writer.transport.abort()
             raise
         finally:
             await self._close()
 
     async def protocol_send(self, event: Event) -> None:
-        """Do what the protocol wants of the connection."""
+        """Do what the protocol asks of the connection."""
         match event:
             case RawData(data=data):
                 async with self.send_lock:
@@ -180,14 +180,14 @@ class Connection(TCPServer):
         with suppress(OSError):
             while data := await self.reader.read(MAX_RECV):
                 await self.protocol.handle(RawData(data))
-            await self.protocol.handle(RawData(b""))  # an incomplete request is a bad one
+            await self.protocol.handle(RawData(b""))  # an incomplete request is a bad request
         self._has_gone = True
         await self.protocol.handle(Closed())
-        # An answer that is still being made ends soon, since it hears that the client has gone.
+        # A response in progress ends soon, because it is told that the client has gone.
         await self.idle_task.stop()
 
     async def _drain(self) -> None:
-        """Wait until the client has read enough for more to be sent; drop it when it reads nothing."""
+        """Wait until the client has read enough for more to be sent; drop it if it reads nothing."""
         transport = self.writer.transport
         low, _ = transport.get_write_buffer_limits()
         while (waiting := transport.get_write_buffer_size()) > low:
@@ -215,14 +215,14 @@ class Connection(TCPServer):
 
 
 class OnlyHTTP1(h11.Connection):
-    """HTTP/1, and no way to another protocol: upgrades are ignored, as RFC 9110 allows; other versions are refused.
+    """HTTP/1 without protocol changes: upgrades are ignored, as RFC 9110 allows; other versions are refused.
 
-    Behind a proxy that passes upgrades on, another protocol would be a tunnel in which the client says by what address
-    and scheme it came.
+    Behind a proxy that passes upgrades on, another protocol would be a tunnel in which the client itself states its
+    address and scheme.
     """
 
     def next_event(self) -> Any:
-        """Return what the client says next; raise h11.RemoteProtocolError when that is not HTTP/1."""
+        """Return the client's next event; raise h11.RemoteProtocolError if it is not HTTP/1."""
         event = super().next_event()
         if isinstance(event, h11.Request):
             if event.http_version not in VERSIONS:
@@ -236,14 +236,14 @@ class OnlyHTTP1(h11.Connection):
 
 
 class Pause(EventWrapper):
-    """Holds back a client that sends a request before its last one is answered, and sees when that client goes."""
+    """Holds back a client that sends a request before its last one is answered, and notices when that client goes."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__()
         self._connection = connection
 
     async def wait(self) -> None:
-        """Wait for the answer to the request before; raise ConnectionError when the client goes, or sends too much."""
+        """Wait until the previous request is answered; raise ConnectionError if the client goes or sends too much."""
         reader, protocol = self._connection.reader, self._connection.protocol.connection
         ready = asyncio.create_task(super().wait())
         more = asyncio.create_task(reader.read(MAX_RECV))

@@ -27,16 +27,16 @@ SUSPICIOUS = 0.1
 """Pauses from this long on come after so many tries that somebody may stand in the way for good."""
 
 SUSPICIOUS_SECONDS = 1.0
-"""The same for a transaction whose tries take long: after so much time another one may be in the way for good."""
+"""The same for a transaction whose tries take long: after this many seconds, another one may be in the way for good."""
 
 ABANDONED_AFTER = 1.5
 """Seconds without an operation, after which a transaction that stands in the way has nobody who goes on with it."""
 
 ABANDONED_ANYWAY_AFTER = 5.0
-"""The same for a transaction that may not be in the way: its process may be busy with what it has read."""
+"""The same for a transaction that may not be in the way: its process may be busy with the data it has read."""
 
 LOOK_SECONDS = 0.5
-"""Seconds between two looks at other transactions while a command runs."""
+"""Seconds between two checks of other transactions while a command runs."""
 
 
 async def transaction(
@@ -114,10 +114,10 @@ class _Tries:
 
 
 class _Abandoned:
-    """Transactions of this site that do nothing any more.
+    """Transactions of this site that have no process any more.
 
-    Their process was killed. MongoDB does not end them with the connection, but after 60 to 90 seconds; until
-    then nobody can write what they have written. Should the process be alive after all, it tries again.
+    MongoDB does not end a transaction with its connection, but after 60 to 90 seconds; until then, nobody else can
+    write the documents it has written. If the process is alive after all, it tries again.
     """
 
     def __init__(self, db: Database, after: float) -> None:
@@ -126,7 +126,7 @@ class _Abandoned:
         self.idle: dict[tuple[bytes, int, int], float] = {}
 
     async def end(self) -> None:
-        """End those that have been seen idle for long enough, in this call and earlier ones."""
+        """End the transactions that were idle for long enough, in this call and earlier ones."""
         try:
             now = time.monotonic()
             self.idle = {key: self.idle.get(key, now) async for key in _idle_transactions(self.db)}
@@ -139,8 +139,8 @@ class _Abandoned:
 async def end_abandoned(db: Database) -> None:
     """End abandoned transactions until cancelled, for work outside a transaction.
 
-    A plain write waits inside MongoDB for a transaction that has written the same document, and so does a change of an
-    index or a validator. Neither returns an error after which to look for the cause.
+    A plain write waits inside MongoDB for a transaction that has written the same document, and so does a change to an
+    index or a validator. Neither raises an error that would be a reason to look for the cause.
     """
     abandoned = _Abandoned(db, ABANDONED_ANYWAY_AFTER)
     while True:

@@ -24,13 +24,13 @@ USUAL = {401, 404, 405, 410}
 FAILED_SIGN_INS = {
     *("wrong_token", "wrong_credentials", "wrong_password", "password_over_http", "please_wait", "email_taken"),
 }
-"""Codes of the refusals that guesses of passwords and tokens end in; their lines have the source of the request."""
+"""Codes of refusals that may be guesses at passwords or tokens; their log lines have the source of the request."""
 
 LONGEST_PATH = 200
 """Characters of an address that stand in the log."""
 
 HIDDEN_ARGUMENT = "token"
-"""How rules name a part of the path that is itself a secret."""
+"""Names of the parts of a path that are secrets."""
 
 logger = logging.getLogger(__name__)
 
@@ -62,10 +62,10 @@ def count(app: Quart, endpoint: str, method: str, status: int, seconds: float) -
 
 
 def path() -> str:
-    """Return the path as it may stand in the log, in one line.
+    """Return the path as it may appear in the log, on one line.
 
-    Of a path with a secret in it that is the rule. Of one that matches no rule, or not with this method, only the parts
-    that the site's own paths have stay: the rest may be a secret with a slash too many, or written in capitals.
+    A path with a secret in it is logged as its rule. Of a path that matches no rule, or not with this method, only
+    parts that occur in the site's own paths are logged: the rest may be a secret after an extra slash, or in capitals.
     """
     rule = request.url_rule
     if rule is None:
@@ -108,5 +108,5 @@ def _is_failed_sign_in() -> bool:
 
 
 def _source() -> str:
-    """Return a digest of the visitor's network address, under which the limits count it too."""
+    """Return a digest of the visitor's network address, the same one that the limits use."""
     return limits.address_digest(str(current_app.secret_key), request.remote_addr or "")

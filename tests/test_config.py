@@ -96,7 +96,7 @@ def test_a_wrong_value_ends_the_start_with_the_sentence_of_its_setting(name: str
     assert str(error.value).endswith(f"({sentence})")
 
 
-def test_upgrades_may_have_a_database_user_of_their_own(tmp_path: Path) -> None:
+def test_upgrades_may_use_a_database_user_of_their_own(tmp_path: Path) -> None:
     uri = "mongodb+srv://upgrade:password@school.example/FLASK_Enrollment"
     assert Config.from_env({**PRODUCTION, "UPGRADE_MONGO_URI": uri}, tmp_path).upgrade_mongo_uri == uri
 
@@ -125,7 +125,7 @@ def test_production_that_sends_mail_needs_the_address_of_the_site(tmp_path: Path
         "mongodb+srv://db.example/?tlsInsecure=true",
     ],
 )
-def test_production_speaks_with_no_database_in_plain_text_unless_it_is_allowed(uri: str, tmp_path: Path) -> None:
+def test_production_connects_to_no_database_in_plain_text_unless_allowed(uri: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="MONGO_URI must use TLS") as error:
         Config.from_env({**PRODUCTION, "MONGO_URI": uri}, tmp_path)
     assert "db.example" not in str(error.value)
@@ -146,7 +146,7 @@ def test_production_speaks_with_no_database_in_plain_text_unless_it_is_allowed(u
         "mongodb://%2Ftmp%2Fmongodb-27017.sock/enroll",
     ],
 )
-def test_production_speaks_with_databases_over_tls_and_on_the_same_machine(uri: str, tmp_path: Path) -> None:
+def test_production_connects_to_databases_over_tls_or_on_the_same_machine(uri: str, tmp_path: Path) -> None:
     assert Config.from_env({**PRODUCTION, "MONGO_URI": uri}, tmp_path).mongo_uri == uri
 
 

@@ -27,19 +27,19 @@ from quart_enroll.services.passwords import decoy
 T = TypeVar("T")
 
 MAX_LINES = 50
-"""Faults, changes or students that are printed one by one, without --verbose."""
+"""Errors, changes or students that are printed without --verbose."""
 
 
 @click.command("import", short_help="Take in terms, courses, sections or users from a file.")
 @click.argument("collection", type=click.Choice(["course", "section", "term", "user"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Say what the import would do, and change nothing.")
-@click.option("--verbose", is_flag=True, help=f"Print every line, not the first {MAX_LINES} of a kind.")
+@click.option("--dry-run", is_flag=True, help="Print what the import would do, and change nothing.")
+@click.option("--verbose", is_flag=True, help=f"Print every line, not just the first {MAX_LINES} of each kind.")
 def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> None:
     """Take the rows of FILE, a JSON array or CSV with a header, into COLLECTION.
 
-    Every row that can't be taken is named, and then none is. What a row changes is printed, old and new. The same
-    file twice changes nothing.
+    All rows are imported, or none: rows with errors are listed. Every change is printed, old and new. Importing the
+    same file again changes nothing.
     """
     done = take_in(collection, file, dry_run=dry_run, verbose=verbose)
     for note in done.notes:
@@ -47,7 +47,7 @@ def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> No
 
 
 def take_in(collection: str, file: Path, *, dry_run: bool = False, verbose: bool = False) -> Imported:
-    """Import the file, say what came of it, and return that; end the command when a row can't be taken."""
+    """Import the file, print the result and return it; end the command if a row can't be imported."""
     rows = read(collection, file)
     for note in rows.notes:
         click.echo(f"Note: {note}")
@@ -59,11 +59,11 @@ def take_in(collection: str, file: Path, *, dry_run: bool = False, verbose: bool
         _print_some(rows.describe, refused.rows, "more", verbose, err=True)
         raise click.ClickException("Nothing was imported.") from refused
     overbooked = [change for change in done.changes if change.capacity_below_enrolled is not None]
-    _print_some(partial(_change_text, rows.unit), done.changes, "more rows change", verbose)
+    _print_some(partial(_change_text, rows.unit), done.changes, "more changed rows", verbose)
     _print_some(partial(_warning, rows.unit), overbooked, "more warnings", verbose)
     _print_some(partial(_promotion_text, dry_run), done.promoted, "more students", verbose)
     if dry_run:
-        counts = f"{done.added} would be added, {done.changed} would change, {done.unchanged} would not"
+        counts = f"{done.added} would be added, {done.changed} changed, {done.unchanged} left unchanged"
         click.echo(f"{collection}: {counts}. This was a dry run: nothing was changed.")
     else:
         click.echo(f"{collection}: {done.added} added, {done.changed} changed, {done.unchanged} unchanged.")
@@ -71,7 +71,7 @@ def take_in(collection: str, file: Path, *, dry_run: bool = False, verbose: bool
 
 
 def read(collection: str, file: Path) -> FileRows:
-    """Read the rows of a file; end the command when it can't be read."""
+    """Read the rows of a file; end the command if it can't be read."""
     try:
         return read_rows(COLLECTIONS[collection], file.name, file.read_bytes())
     except UnreadableFile as error:
@@ -80,7 +80,7 @@ def read(collection: str, file: Path) -> FileRows:
 
 
 def _print_some(write: Callable[[T], str], items: Sequence[T], what: str, verbose: bool, *, err: bool = False) -> None:
-    """Print a line for each of the first items, or for all of them."""
+    """Print a line for each of the first items, or for all of them if `verbose`."""
     limit = len(items) if verbose else MAX_LINES
     for item in items[:limit]:
         click.echo(write(item), err=err)
@@ -97,8 +97,9 @@ def _change_text(unit: str, change: RowChange) -> str:
 
 def _warning(unit: str, change: RowChange) -> str:
     return (
-        f"Warning: {unit} {change.number}: {change.name} has {change.enrolled} enrolled and a capacity of "
-        f"{change.capacity_below_enrolled}. They keep their seats, and no other student gets one until there is room."
+        f"Warning: {unit} {change.number}: {change.name} has {change.enrolled} enrolled, more than its new "
+        f"capacity of {change.capacity_below_enrolled}. Enrolled students keep their seats, and no other student gets "
+        "one until there is room."
     )
 
 

@@ -29,7 +29,7 @@ def the_app() -> Quart:
 
 
 def defaults() -> Defaults:
-    """Return what the settings say of terms, sections and passwords that nobody has said more about."""
+    """Return the settings that are defaults for terms, sections and passwords."""
     config = the_app().config
     limit = config["MAX_CREDITS"]
     return Defaults(
@@ -50,7 +50,7 @@ def in_database(work: Callable[[Database], Awaitable[T]], setting: str = "MONGO_
 
     async def opened(site_uri: str) -> T:
         async with (
-            # As the site's own user: MongoDB lets users see and end their own transactions alone.
+            # As the site's own user: MongoDB lets users see and end only their own transactions.
             open_database(site_uri, PATIENCE) as site,
             going_on(end_abandoned(site)),
             open_database(config[setting] or site_uri, PATIENCE) as db,

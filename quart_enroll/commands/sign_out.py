@@ -16,13 +16,13 @@ logger = logging.getLogger(__name__)
 @click.command("sign-out", short_help="End the sign-ins, tokens and calendar link of a user.")
 @click.option("--email", prompt="Email")
 def sign_out(email: str) -> None:
-    """End every sign-in, API token and calendar link of a user; their password stays as it is."""
+    """End every sign-in, API token and calendar link of a user; the password is unchanged."""
     user_id, ended = in_database(lambda db: _end_access(db, email))
-    # A line of the log too: it has the number of the user alone, as all lines do.
+    # Also in the log, which names users only by number.
     logger.warning("signed out by command", extra={"user_id": user_id, **ended._asdict()})
     click.echo(
-        f"Ended for user {user_id}: sign-ins: {ended.sign_ins}, tokens: {ended.tokens}, "
-        f"calendar links: {ended.calendar_links}. The password is unchanged; password-link leads to another one."
+        f"Signed out user {user_id} (sign-ins: {ended.sign_ins}, tokens: {ended.tokens}, "
+        f"calendar links: {ended.calendar_links}). The password stays; password-link makes a link to replace it."
     )
 
 

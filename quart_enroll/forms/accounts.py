@@ -81,7 +81,7 @@ class ResetForm(SiteForm):
 
 
 def own_password() -> PasswordField:
-    """Return the field in which people who are signed in prove that it is still they."""
+    """Return the field in which signed-in people confirm their identity with their password."""
     return PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG])
 
 

@@ -1,6 +1,6 @@
-"""How the cells of an imported file are read, and written: moments, meetings, lists of courses.
+"""How the cells of an imported file are read and printed: moments, meetings, lists of courses.
 
-What reads a cell raises ValueError in words.
+Functions that read a cell raise ValueError with a sentence.
 """
 
 import re
@@ -18,30 +18,30 @@ _FORMULA_ERROR = re.compile(r"#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|
 
 
 MAX_WRITTEN = 60
-"""Characters of a text that are repeated where people compare it with another one."""
+"""Characters of a text that are printed for comparison with another one."""
 
 
 def whole_number(text: str) -> str:
-    """Return 30 for the 30.0 that spreadsheets make of it; 1.000 stays, as it may be a thousand."""
+    """Return 30 for 30.0, which spreadsheets write; leave 1.000 alone, since it may be a thousand."""
     return _WHOLE.sub(r"\1", text) if _WHOLE.fullmatch(text) else text
 
 
 def amount(text: str) -> str:
-    """Return 3.5 for 3,5, and 30 for 30,0 or 30.0; 1,000 stays, as it may be a thousand."""
+    """Return 3.5 for 3,5, and 30 for 30,0 or 30.0; leave 1,000 alone, since it may be a thousand."""
     return whole_number(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text)
 
 
 def spoiled(value: Any) -> str:
-    """Say how a spreadsheet has spoiled a cell, or return nothing."""
+    """Return how a spreadsheet damaged a cell; empty if it didn't."""
     if not isinstance(value, str):
         return ""
     if _FORMULA_ERROR.fullmatch(value):
-        return "A formula of the spreadsheet has failed there."
-    return "The spreadsheet has rounded this number. Format its column as text." if _ROUNDED.fullmatch(value) else ""
+        return "A spreadsheet formula failed in this cell."
+    return "The spreadsheet rounded this number. Format its column as text." if _ROUNDED.fullmatch(value) else ""
 
 
 def written(value: Any) -> str:
-    """Return a fact in one line, much as a file would have it, to compare it with another one."""
+    """Return a value on one line, much as a file would have it, for comparison with another one."""
     match value:
         case datetime():
             return f"{value:%Y-%m-%d %H:%M}"
@@ -84,12 +84,12 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
 
 
 def opening(text: str, zone: ZoneInfo) -> datetime:
-    """Return the moment in UTC from which something is possible; a day alone counts from its beginning."""
+    """Return the moment in UTC when something becomes possible; a day without a time counts from its start."""
     return start_of_day(day(text), zone) if _is_day(text) else moment(text, zone)
 
 
 def deadline(text: str, zone: ZoneInfo) -> datetime:
-    """Return the moment in UTC from which something is no longer possible; a day alone counts until its end."""
+    """Return the moment in UTC when something stops being possible; a day without a time counts until its end."""
     return start_of_day(day(text) + timedelta(days=1), zone) if _is_day(text) else moment(text, zone)
 
 

@@ -1,4 +1,4 @@
-"""Which columns the files of each collection have, and by what other names registrars call them."""
+"""The columns of the files for each collection, and other names that registrars use for them."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ COLLECTIONS: Mapping[str, type[Row]] = {"course": CourseRow, "section": SectionR
 """The form of a row of each collection."""
 
 IGNORED = {"_id"}
-"""Columns that a file may have for nothing: this one is MongoDB's own name of a row."""
+"""Columns that are ignored: this is MongoDB's id of a row."""
 
 _COURSE_ID = ("course", "course code", "course number", "course no")
 _TERM = ("semester", "terms", "semesters", "term name")
@@ -55,23 +55,23 @@ SYNONYMS: Mapping[type[Row], Mapping[str, tuple[str, ...]]] = {
         "last_name": ("last", "surname", "family name"),
     },
 }
-"""What a column may be called besides its own name. Only what can mean nothing else: a column “Seats” may be those that
-are open, and a “Student ID” is the school's and not the site's."""
+"""Other names for a column, if they are unambiguous: “Seats” may be the open ones, and a “Student ID” is the school's,
+not the site's."""
 
 DEFAULTS = {"timezone", "max_credits"}
-"""Fields that the settings fill in where a file says nothing."""
+"""Fields that the settings fill in if a file leaves them out."""
 
 EITHER: Mapping[type[Row], tuple[tuple[str, ...], ...]] = {TermRow: (("term",), ("season", "year"))}
-"""Of these sets of columns a file needs one."""
+"""A file needs all columns of one of these sets."""
 
 
 def key(label: str) -> str:
-    """Return what the spellings of a column's name have in common: “E-mail” and “email”, “Course ID” and “courseID”."""
+    """Return the same key for all spellings of a column name: “E-mail” and “email”, “Course ID” and “courseID”."""
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", label)).casefold()
 
 
 def fields_by_key(form: type[Row]) -> dict[str, str]:
-    """Return the field for each name that a column may have, as `key` writes it."""
+    """Return the field for the `key` of each name that a column may have."""
     names = SYNONYMS.get(form, {})
     found = {key(other): field for field, others in names.items() for other in others}
     return found | {key(field.name): field.name for field in form()}

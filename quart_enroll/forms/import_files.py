@@ -1,7 +1,7 @@
-"""The bytes of a file that somebody saved from a spreadsheet, as a table: its encoding, separator, lines and cells.
+"""Reads the bytes of a file saved from a spreadsheet as a table: its encoding, separator, lines and cells.
 
-What is certain is detected; for the rest, UnreadableFile says in a sentence what to do. Nothing is guessed from
-statistics of letters: a wrong guess would store wrong names, and nobody would see it.
+Only what is certain is detected; otherwise UnreadableFile says in a sentence what to do. Nothing is guessed from letter
+frequencies: a wrong guess would store wrong names, and nobody would notice.
 """
 
 import csv
@@ -19,19 +19,19 @@ OTHER_FORMATS = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers", ".pdf"}
 
 SIGNATURES = {
     b"PK\x03\x04": "a spreadsheet or an archive",  # .xlsx, .ods and .numbers are ZIP archives
-    b"\xd0\xcf\x11\xe0": "a spreadsheet of an older Excel",
+    b"\xd0\xcf\x11\xe0": "an old Excel spreadsheet",
     b"%PDF": "a PDF document",
-    b"{\\rtf": "a text document with formats",
+    b"{\\rtf": "a formatted text document",
     b"\x1f\x8b": "a compressed file",
 }
-"""How files begin that are no text."""
+"""How files that aren't text begin."""
 
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 SEPARATORS = ",;\t|"
 
 _EXCEL_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\r\n?|\n|$)', re.IGNORECASE)
-"""The first line by which Excel is told the separator of a file."""
+"""The first line that tells Excel the separator of a file."""
 
 _INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
 _EDGES = re.compile(rf"^[\s{_INVISIBLE}]+|[\s{_INVISIBLE}]+$")
@@ -45,7 +45,7 @@ _LINE_END = re.compile(r"\r\n?|\n")
 
 
 class UnreadableFile(Exception):
-    """A file can't be read; `sentences` say why, and what to do."""
+    """The file can't be read; `sentences` say why and what to do."""
 
     def __init__(self, *sentences: str) -> None:
         super().__init__("\n".join(sentences))
@@ -54,7 +54,7 @@ class UnreadableFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row that has text: `number` is its first line in a CSV file, or its place in the list of a JSON file."""
+    """A row that isn't empty: `number` is its first line in a CSV file, or its place in a JSON list."""
 
     number: int
     cells: Sequence[Any]
@@ -62,9 +62,9 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file's cells: `unit` is what the number of a row counts, and None stands for what a JSON row doesn't have.
+    """A file's cells: row numbers count in `unit` ("line" or "row"), and None is a field that a JSON row doesn't have.
 
-    `notes` are sentences about what was assumed.
+    `notes` are sentences about assumptions that were made.
     """
 
     unit: str
@@ -74,7 +74,7 @@ class Table:
 
 
 def read_table(filename: str, data: bytes, is_column: Callable[[str], bool]) -> Table:
-    """Read a JSON array of objects, or CSV; `is_column` tells which names of columns make sense.
+    """Read a JSON array of objects, or CSV; `is_column` tells whether a text is a column name.
 
     Raises UnreadableFile.
     """
@@ -97,7 +97,7 @@ def _refuse_other_formats(suffix: str, data: bytes) -> None:
         if data.startswith(signature):
             raise UnreadableFile(f"This is {what}, not a CSV file. {SAVE_AS_CSV}")
     if suffix in OTHER_FORMATS:
-        raise UnreadableFile(f"A {suffix} file can’t be read. {SAVE_AS_CSV}")
+        raise UnreadableFile(f"{suffix} files can’t be read. {SAVE_AS_CSV}")
 
 
 def _decode(data: bytes) -> tuple[str, list[str]]:
@@ -105,7 +105,7 @@ def _decode(data: bytes) -> tuple[str, list[str]]:
     mark = next((mark for mark in BYTE_ORDER_MARKS if data.startswith(mark)), b"")
     encoding, notes = BYTE_ORDER_MARKS.get(mark, "utf-8"), []
     body = data.removeprefix(mark)
-    if not mark and 0 in body[:2]:  # in UTF-16, one of the first two bytes of a name of a column is zero
+    if not mark and 0 in body[:2]:  # in UTF-16, one of the first two bytes of a column name is zero
         encoding = "utf-16-be" if body[0] == 0 else "utf-16-le"
         notes = [f"The file was read as {encoding[:-3].upper()}."]
     try:
@@ -120,22 +120,22 @@ def _decode(data: bytes) -> tuple[str, list[str]]:
 
 
 def _decode_windows(data: bytes, first: int) -> tuple[str, list[str]]:
-    """Read what is no UTF-8, the first such byte being at `first`, as the encoding that Windows used before."""
+    """Read text as Windows-1252; its first byte that isn't UTF-8 is at `first`."""
     if stray := _NOT_WINDOWS.search(data):
         raise UnreadableFile(_broken(data[: stray.start()].decode("latin-1")))
-    if _UTF_8.search(data):  # parts of the file come from different programs: no encoding fits all
+    if _UTF_8.search(data):  # parts of the file come from different programs, so no encoding fits all of it
         raise UnreadableFile(_broken(data[:first].decode("latin-1")))
     text = data.decode("windows-1252")
     found = _NOT_ASCII.search(text)
     example = found[0][:40] if found else ""
     return text, [
-        f"The file was read as Windows-1252. Check “{example}” in line {_line(data[:first].decode('latin-1'))}: "
+        f"The file was read as Windows-1252. Check “{example}” on line {_line(data[:first].decode('latin-1'))}: "
         "if that is wrong, save the file as “CSV UTF-8” and import it again."
     ]
 
 
 def _broken(before: str) -> str:
-    encoding = "letters in an encoding that can’t be told for certain"
+    encoding = "characters whose encoding can’t be determined"
     return f"Line {_line(before)} has {encoding}. Save the file as “CSV UTF-8” and import that file."
 
 
@@ -148,9 +148,9 @@ def _read_json(text: str, notes: list[str]) -> Table:
         items = json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         hint = "Put all objects into one list, like [{…}, {…}]" if error.msg == "Extra data" else error.msg
-        raise UnreadableFile(f"Line {error.lineno} is no valid JSON: {hint}.") from None
+        raise UnreadableFile(f"Line {error.lineno} is not valid JSON: {hint}.") from None
     except (ValueError, RecursionError):
-        raise UnreadableFile("The JSON has a number with too many digits, or too many lists in each other.") from None
+        raise UnreadableFile("The JSON has a number with too many digits, or lists nested too deeply.") from None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise UnreadableFile("JSON must be a list of objects, like [{…}, {…}].")
     labels = list(dict.fromkeys(label for item in items for label in item))
@@ -167,7 +167,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise UnreadableFile(f"An object of the JSON has “{twice}” twice.")
+        raise UnreadableFile(f"A JSON object has “{twice}” twice.")
     return found
 
 
@@ -183,7 +183,7 @@ def _read_csv(text: str, is_column: Callable[[str], bool], notes: list[str]) -> 
 
 
 def _separator(text: str, is_column: Callable[[str], bool]) -> str:
-    """Return the separator by which the first line with text has the most names of columns."""
+    """Return the separator that finds the most column names in the first line with text."""
 
     def names(separator: str) -> int:
         try:
@@ -196,7 +196,7 @@ def _separator(text: str, is_column: Callable[[str], bool]) -> str:
 
 
 def _records(text: str, separator: str, skipped: int = 0) -> Iterator[TableRow]:
-    """Give the rows with the lines on which they begin; a quoted cell may have several lines."""
+    """Yield the rows with the lines on which they begin; a quoted cell may span several lines."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
     while True:
         line = reader.line_num + skipped + 1
@@ -206,14 +206,14 @@ def _records(text: str, separator: str, skipped: int = 0) -> Iterator[TableRow]:
             return
         except csv.Error:
             raise UnreadableFile(
-                f"Line {line}: A quotation mark opens a cell and does not close it. "
-                'Remove it, or write "" for one that belongs to the text.'
+                f"Line {line}: A quotation mark opens a cell, but nothing closes it. "
+                'Remove it, or write "" for a quotation mark in the text.'
             ) from None
         yield TableRow(line, [_clean(cell) for cell in cells])
 
 
 def _clean(value: Any) -> Any:
-    """Take off what nobody sees at both ends of a text."""
+    """Strip blanks and invisible characters from both ends of a text."""
     if not isinstance(value, str):
         return value
     text = _EDGES.sub("", value)

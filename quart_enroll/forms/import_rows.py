@@ -1,4 +1,4 @@
-"""The rows of a file to import: which column is which field, and what is wrong with a row, named by its own line."""
+"""The rows of a file to import: which column is which field, and what is wrong on which line."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,15 @@ from quart_enroll.forms.rows import Row
 from quart_enroll.services.importing import BadRows
 
 MAX_QUOTED = 60
-"""Characters of a wrong value that a message repeats."""
+"""Characters of a wrong value that a message quotes."""
 
 SECRET = {"password"}
-"""Fields whose values no message repeats."""
+"""Fields whose values no message quotes."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A row of a file by the names of the fields; `number` is its place in the file."""
+    """A row of a file, by field name; `number` is its place in the file."""
 
     number: int
     cells: Mapping[str, Any]
@@ -33,8 +33,8 @@ class FileRow:
 class FileRows:
     """The rows of a file.
 
-    `unit` is what their numbers count, lines or rows; `labels` are the names of the columns as the file has them;
-    `notes` are sentences about what was assumed, and `faults` what is wrong with rows as parts of a table.
+    Their numbers count in `unit` ("line" or "row"). `labels` are the column names as the file has them, `notes` are
+    sentences about assumptions that were made, and `faults` are rows that don't fit the table.
     """
 
     unit: str
@@ -44,9 +44,9 @@ class FileRows:
     faults: Sequence[BadRow] = ()
 
     def describe(self, bad: BadRow) -> str:
-        """Return what is wrong with a row, with its place in the file, the column and the value."""
+        """Return what is wrong with a row, with its place in the file, its column and its value."""
         where = f"{self.unit} {bad.number}"
-        sentence = bad.sentence if bad.first is None else f"{bad.sentence} The first is in {self.unit} {bad.first}."
+        sentence = bad.sentence if bad.first is None else f"{bad.sentence} See also {self.unit} {bad.first}."
         if not bad.field:
             return f"{where}: {sentence}"
         label = self.labels.get(bad.field, bad.field)
@@ -70,7 +70,7 @@ def read_rows(form: type[Row], filename: str, data: bytes) -> FileRows:
 def check_rows(form: type[Row], file: FileRows) -> list[tuple[int, Any]]:
     """Return the checked form of each row with its number; raise BadRows when a row can't be taken."""
     checked, bad = [], list(file.faults)
-    shifted = {one.number for one in file.faults}  # their cells may stand in other columns than they should
+    shifted = {one.number for one in file.faults}  # their cells may be in the wrong columns
     for row in file.rows:
         if row.number in shifted:
             continue
@@ -93,7 +93,7 @@ def check_rows(form: type[Row], file: FileRows) -> list[tuple[int, Any]]:
 
 
 def _told_once(bad: Sequence[BadRow]) -> list[BadRow]:
-    """Tell once what is wrong with a secret field in many rows: without the values all sentences would be the same."""
+    """Report a problem with a secret field once for many rows: without the values, all sentences are the same."""
     alike: dict[object, list[BadRow]] = {}
     for one in bad:
         alike.setdefault((one.field, one.sentence) if one.field in SECRET else id(one), []).append(one)
@@ -104,11 +104,11 @@ def _with_number(bad: BadRow, others: int) -> BadRow:
     if not others:
         return bad
     rows = "1 more row" if others == 1 else f"{others} more rows"
-    return BadRow(bad.number, f"{bad.sentence} The same is wrong in {rows}.", bad.field)
+    return BadRow(bad.number, f"{bad.sentence} The same problem is in {rows}.", bad.field)
 
 
 def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[int, str]:
-    """Return the field of each column that has one; raise UnreadableFile with every fault of the header."""
+    """Return the field of each column that has one; raise UnreadableFile with everything wrong in the header."""
     header = table.header.cells
     fields = {place: known.get(import_columns.key(label)) for place, label in enumerate(header)}
     found = {place: name for place, name in fields.items() if name is not None}
@@ -123,13 +123,14 @@ def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[in
     if unknown:
         names = _listed([f"“{header[place]}”{_first_row(table, place)}" for place in unknown])
         may_be = ", ".join(field.name for field in form())
-        sentences.append(f"Unknown columns: {names}. Remove or rename them; a file may have {may_be}.")
+        plural, them = ("s", "them") if len(unknown) > 1 else ("", "it")
+        sentences.append(f"Unknown column{plural}: {names}. Remove or rename {them}. The columns may be {may_be}.")
     for name in dict.fromkeys(found.values()):
         same = [f"“{header[place]}”" for place, other in found.items() if other == name]
         if len(same) > 1:
-            sentences.append(f"The columns {_listed(same)} would all be {name}. Remove all but one of them.")
+            sentences.append(f"The columns {_listed(same)} would all be read as {name}. Keep only one of them.")
     if lacks := import_columns.missing(form, found.values()):
-        sentences.append(f"The column{'s' if len(lacks) > 1 else ''} {_listed(lacks)} must be there.")
+        sentences.append(f"The column{'s' if len(lacks) > 1 else ''} {_listed(lacks)} must be in the file.")
     if sentences:
         raise UnreadableFile(*sentences)
     return found
@@ -138,56 +139,56 @@ def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[in
 def _no_header(form: type[Row], table: Table, known: Mapping[str, str]) -> str:
     names = ", ".join(import_columns.required(form))
     if table.unit == "row":
-        return f"No object of the file has any of {names}."
+        return f"No object in the file has any of these: {names}."
     for row in table.rows[:20]:
         if sum(import_columns.key(cell) in known for cell in row.cells) > 1:
-            return f"The names of the columns seem to be in line {row.number}. Remove what is above them."
-    return f"Line {table.header.number} must name the columns, like {names}."
+            return f"The column names seem to be on line {row.number}. Remove everything above them."
+    return f"Line {table.header.number} must have the column names, such as {names}."
 
 
 def _nameless(table: Table) -> list[str]:
-    """Name the columns that have text and no name; other columns without a name are nobody's concern."""
+    """Return a sentence for each column that has text but no name; empty columns don't matter."""
     found = []
     for place, label in enumerate(table.header.cells):
         row = None if label else next((row for row in table.rows if place < len(row.cells) and row.cells[place]), None)
         if row is not None:
-            what = f"{table.unit} {row.number} has “{row.cells[place]}” there"
-            found.append(f"Column {place + 1} has no name, and {what}. Name the column, or remove it.")
+            what = f"{table.unit} {row.number} has “{row.cells[place]}” in it"
+            found.append(f"Column {place + 1} has no name, but {what}. Name the column or remove it.")
     return found
 
 
 def _first_row(table: Table, place: int) -> str:
-    """Tell which object of a JSON file is the first to have a name; a CSV file has all of them in one line."""
+    """Return the first object of a JSON file that has the name; in a CSV file, all names are in the header."""
     if table.unit == "line":
         return ""
     return next((f" (row {row.number})" for row in table.rows if row.cells[place] is not None), "")
 
 
 def _beyond(table: Table) -> list[BadRow]:
-    """Return the rows that have text past the last column."""
+    """Return the rows that have text after the last column."""
     width = len(table.header.cells)
     return [
-        BadRow(row.number, f"There is text past the last column: “{text}”. Does a cell lack its quotation marks?")
+        BadRow(row.number, f"There is text after the last column: “{text}”. Does a cell need quotation marks?")
         for row in table.rows
         if (text := " ".join(str(cell) for cell in row.cells[width:] if cell))
     ]
 
 
 def _line_break(field: Field, value: Any) -> str:
-    """Say that a cell has several lines where it may have only one; nobody sees that in a spreadsheet."""
+    """Return a sentence if a cell has several lines but may have only one, which a spreadsheet doesn't show."""
     is_broken = one_line in field.validators and isinstance(value, str) and len(value.splitlines()) > 1
     return "There is a line break in this cell." if is_broken else ""
 
 
 def _cells(row: TableRow, columns: Mapping[int, str], table: Table) -> dict[str, Any]:
-    """Return the cells by the names of the fields; a row of a CSV file that ends early has empty cells there."""
+    """Return the cells by field name; where a CSV row ends early, its cells are empty."""
     if table.unit == "line":
         return {name: row.cells[place] if place < len(row.cells) else "" for place, name in columns.items()}
     return {name: row.cells[place] for place, name in columns.items() if row.cells[place] is not None}
 
 
 def _quoted(value: Any, sentence: str) -> str:
-    """Return the value between quotation marks, unless the sentence has it already, or it is no plain one."""
+    """Return the value in quotation marks, unless the sentence already has it or it isn't a text or a number."""
     text = " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
     if not text or re.search(rf"(?<!\w){re.escape(text)}(?!\w)", sentence):
         return ""

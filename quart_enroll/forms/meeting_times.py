@@ -1,7 +1,7 @@
-"""How the text of a meeting is read: its days, and its times by a clock of 24 or of 12 hours.
+"""How meetings are read: their days, and their times on a 24-hour or 12-hour clock.
 
-Schools abbreviate days in several ways that contradict each other: TU is Tuesday, or Tuesday and Sunday. A text is
-read only where every way agrees; else it is refused with a sentence that says how to write what is meant.
+Schools abbreviate days in ways that contradict each other: TU is Tuesday, or Tuesday and Sunday. A text is read only if
+all of them agree; otherwise it is refused with a sentence that says how to write it.
 """
 
 import re
@@ -14,7 +14,7 @@ NO_FIXED_TIME = re.compile(
     r"(online )?asynchronous|n/a|none|no fixed time|[-–—]",
     re.IGNORECASE,
 )
-"""What registrars write where a section meets at no fixed time."""
+"""What registrars write for a section that has no fixed meeting time."""
 
 _LONG_NAMES = {
     "M": ("monday", "mon"),
@@ -39,20 +39,20 @@ _TIME = r"(\d{1,2})(?:[:.]?(\d\d))?(?::00)?\s*(?:([ap])\.?\s?m?\.?)?"
 _MEETING = re.compile(rf"(\D+?)\s*{_TIME}\s*(?:[-‐‒–—−]|to|until)\s*{_TIME}", re.IGNORECASE | re.ASCII)
 
 EARLIEST_HOUR = 6
-"""A class at 1:00 is meant for the afternoon, so 1:00 needs AM or PM; 01:00 is by the clock of 24 hours."""
+"""1:00 usually means the afternoon, so it needs AM or PM; 01:00 is 24-hour time."""
 
 
 def parse(text: str) -> tuple[Meeting, ...]:
     """Return the meetings of a text like "MWF 09:00-09:50; TuTh 1:00-2:15 PM".
 
-    Raises ValueError, in words, for what can't be read with certainty.
+    Raises ValueError, with a sentence, for a text that can't be read with certainty.
     """
     parts = [" ".join(part.split()) for part in _BETWEEN_MEETINGS.split(unicodedata.normalize("NFKC", text))]
     return tuple(_meeting(part) for part in parts if part and not NO_FIXED_TIME.fullmatch(part.strip("*().")))
 
 
 def parse_days(text: str) -> str:
-    """Return the days that a text like "MWF", "TuTh" or "Mon/Wed" names, as letters of DAYS; raise ValueError."""
+    """Return the days in a text like "MWF", "TuTh" or "Mon/Wed", as letters of DAYS; raise ValueError."""
     words = [word for word in _BETWEEN_DAYS.split(text) if word]
     found = "".join(_days_of_word(word) for word in words)
     if not found:
@@ -65,7 +65,7 @@ def parse_days(text: str) -> str:
 def _meeting(text: str) -> Meeting:
     match = _MEETING.fullmatch(text)
     if match is None:
-        raise ValueError(f"Write “{text}” like MWF 09:00-09:50, with ; between several, or TBA for no fixed time.")
+        raise ValueError(f"Write “{text}” like MWF 09:00-09:50, with ; between meetings, or TBA for no fixed time.")
     days = parse_days(match[1])
     start, end = _times(text, match.groups()[1:4], match.groups()[4:7])
     if start >= end:
@@ -77,7 +77,7 @@ def _meeting(text: str) -> Meeting:
 
 
 def _days_of_word(word: str) -> str:
-    """Return the days of a word without blanks, as letters; in Tu or MWFr a capital begins each of them."""
+    """Return the days in a word without blanks, as letters; in Tu or MWFr, each day starts with a capital."""
     parts = [part.lower() for part in _CAPITALIZED.findall(word)]
     if not word.isupper() and "".join(parts) == word.lower() and all(part in NAMES for part in parts):
         return "".join(NAMES[part] for part in parts)
@@ -91,12 +91,12 @@ def _days_of_word(word: str) -> str:
         return certain.pop()
     if readings:
         ways = sorted("".join(_SHORT_NAMES[day] for day in reading) for reading in readings)
-        raise ValueError(f"“{word}” may mean other days than it seems to. Write {' or '.join(ways)}.")
-    raise ValueError(f"“{word}” names no days. Write them one by one, like MWF or TuTh; R is Thursday, U is Sunday.")
+        raise ValueError(f"“{word}” could mean different days. Write {' or '.join(ways)}.")
+    raise ValueError(f"“{word}” is not a list of days. Write each day, like MWF or TuTh; R is Thursday, U is Sunday.")
 
 
 def _readings(word: str, names: dict[str, str]) -> set[str]:
-    """Return what the word can mean when it is put together from these names, none of them twice, in week order."""
+    """Return all ways to read the word as a series of these names, each used at most once, in week order."""
     found: set[str] = set()
     unread = [(word, "")]
     while unread:
@@ -110,7 +110,7 @@ def _readings(word: str, names: dict[str, str]) -> set[str]:
 
 
 def _times(text: str, start: tuple[str | None, ...], end: tuple[str | None, ...]) -> tuple[str, str]:
-    """Return the times as 09:00 and 09:50; where only one of them says AM or PM, the other one follows from it."""
+    """Return the times as 09:00 and 09:50; if only one has AM or PM, infer the other."""
     if start[2] is None and end[2] is None:
         return _by_24_hours(text, start), _by_24_hours(text, end)
     said = (start[2] or end[2] or "").lower()
@@ -127,7 +127,7 @@ def _by_24_hours(text: str, time: tuple[str | None, ...]) -> str:
     if int(hour) > 23 or int(minute) > 59:
         raise ValueError(f"{text}: Times are from 00:00 to 23:59.")
     if len(hour) == 1 and int(hour) < EARLIEST_HOUR:
-        raise ValueError(f"“{text}” may be before or after noon. Write 13:00 or 1:00 PM, 01:00 or 1:00 AM.")
+        raise ValueError(f"“{text}” could be morning or afternoon. Write 13:00 or 1:00 PM, or 01:00 or 1:00 AM.")
     return f"{int(hour):02}:{minute}"
 
 

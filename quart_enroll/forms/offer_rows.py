@@ -31,30 +31,30 @@ NOT_BEFORE = (
 MOST_SEATS = 100_000
 
 UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
-"""The Unicode categories of characters that nobody sees."""
+"""The Unicode categories of invisible characters."""
 
 
 def _names_a_term(_: Form, field: Any) -> None:
-    """Take the name of a term, and "Fall" for the next one; which terms there are is not known here."""
+    """Accept one term's name, or "Fall" for the next fall; which terms exist is not known here."""
     if len(terms.seasons(field.data)) > 1:
         raise ValidationError("Name one term, like Fall 2026.")
 
 
 def _name_problem(name: str) -> str:
-    """Return what is wrong with the name of a term; nothing for a season and year, or a name of the school's own."""
-    if not terms.unknown(name, ()) and not SEASON_AND_YEAR.fullmatch(name):  # nothing, or seasons alone
-        return "Name one season and year, like Fall 2026, or give the school’s own name of the term."
+    """Return what is wrong with a term's name; empty for a season and year, or for the school's own name."""
+    if not terms.unknown(name, ()) and not SEASON_AND_YEAR.fullmatch(name):  # empty, or only seasons
+        return "Name one season and year, like Fall 2026, or give the school’s own name for the term."
     if len(name) > MAX_TERM_NAME:
-        return f"The name of a term has at most {MAX_TERM_NAME} characters."
+        return f"A term’s name can have at most {MAX_TERM_NAME} characters."
     if any(unicodedata.category(one) in UNSEEN for one in name) or not any(map(str.isalnum, name)):
-        return "The name of a term has letters or digits, and no characters that can’t be seen."
-    if {"", ".", ".."}.intersection(name.split("/")):  # browsers leave such parts out of an address
-        return "The name of a term can’t begin or end with a slash, nor have only dots between two."
+        return "A term’s name must have letters or digits, and no invisible characters."
+    if {"", ".", ".."}.intersection(name.split("/")):  # browsers drop such parts from a URL
+        return "A term’s name can’t begin or end with a slash, or have nothing or only dots between slashes."
     return ""
 
 
 class TermRow(Row):
-    """A term; its name is in `term`, whatever the school calls it, or in `season` and `year`."""
+    """A term; its name is in `term`, as the school writes it, or in `season` and `year`."""
 
     term = StringField(validators=[Optional(), one_line], filters=[stripped])
     season = StringField(validators=[one_line], filters=[stripped])

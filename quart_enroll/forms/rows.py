@@ -40,7 +40,7 @@ def number(field: Any) -> int | float:
 
 
 class WholeNumberField(IntegerField):
-    """A whole number in digits, as people and spreadsheets write it."""
+    """A whole number, written in digits."""
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         if valuelist and valuelist[0].strip() and not re.fullmatch(r"-?\d{1,18}", valuelist[0].strip(), re.ASCII):
@@ -64,7 +64,7 @@ class Row(Form):
         **dict.fromkeys(("prerequisites", "corequisites"), cells.whole_number),
         **dict.fromkeys(("credits", "max_credits", "capacity", "waitlist_capacity"), cells.amount),
     }
-    """Fields in which spreadsheets and their programs write numbers in other ways, and what reads them."""
+    """Fields whose numbers spreadsheets may write differently, and the functions that read them."""
 
     @classmethod
     def check(cls, row: Mapping[str, Any]) -> tuple["Row", list[str]]:
@@ -74,7 +74,7 @@ class Row(Form):
 
     @classmethod
     def faults(cls, row: Mapping[str, Any]) -> tuple["Row", list[tuple[str, str]]]:
-        """Take a row as a file has it, and return it with the fields that are wrong, each with one sentence."""
+        """Read a row from a file, and return it with a sentence for each field that is wrong."""
         texts = {name: cls._text(name, value) for name, value in row.items()}
         form = cls(MultiDict({name: text for name, text in texts.items() if text is not None}))
         form.validate()
@@ -133,8 +133,8 @@ class CourseRow(Row):
 
 
 NO_HASH = (
-    "Only Werkzeug’s hashes are taken. The file may leave the password out; people then choose one by “Forgot your "
-    "password?”, or by a link from `password-link`."
+    "Only Werkzeug hashes are accepted. You can leave passwords out; people then choose one with “Forgot your "
+    "password?”, or with a link from `password-link`."
 )
 
 

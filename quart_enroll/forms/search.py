@@ -54,7 +54,7 @@ class SearchForm(Form):
 
     @staticmethod
     def parameters() -> tuple[str, ...]:
-        """Return the parameters of an address that the form reads."""
+        """Return the query parameters that the form reads."""
         return (*_FIELDS.values(), "fits")
 
     @staticmethod

@@ -39,7 +39,7 @@ async def register() -> bytes | Response | Page:
         return _register_page(form), 422
     last = await _begin(found, remember=False)
     if found.user.email_unconfirmed and last is None and sends_mail():
-        with suppress(PleaseWait):  # the account is as good without
+        with suppress(PleaseWait):  # the account works without it
             await send_link(found.user)
     welcome = gettext("Welcome, %(name)s. Your account is ready, and you are signed in.", name=found.user.first_name)
     await flash(welcome, "success")

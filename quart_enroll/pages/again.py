@@ -1,7 +1,7 @@
 """Asking again for what was answered with "in a moment": who only looks comes by themselves, a button is pressed again.
 
-Every change of the site may be repeated, so the page of a 503 or a 429 holds the same button once more. With
-JavaScript it presses itself after a while.
+Every change is safe to repeat, so the page of a 503 or a 429 has the same button again. With JavaScript it presses
+itself after a while.
 """
 
 import random
@@ -50,7 +50,7 @@ async def pressed() -> Press | None:
     except HTTPException:  # it is too large, or did not come in time
         return None
     if term := meant(Wish(fields.get("courseID", ""), fields.get("term", "")), catalog_at_hand()).term:
-        fields["term"] = term  # the page that asks again is no term's page
+        fields["term"] = term  # the page with the button again isn't a term's page
     times = form.get(COUNT, 0, type=int) + 1
     return Press(request.path, [*fields.items(), (COUNT, str(times))], times <= BY_ITSELF)
 

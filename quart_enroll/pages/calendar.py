@@ -31,7 +31,7 @@ async def calendar_file() -> ResponseReturnValue:
 
 @login_required
 async def make_address() -> ResponseReturnValue:
-    """Make a new secret address, in place of the one before, for a student who knows the password."""
+    """Make a secret address that replaces the old one, for a student who enters the password."""
     form = await CalendarLinkForm.from_request()
     if request.method != "POST":
         return _make_page(form)
@@ -78,7 +78,7 @@ def take_new_address() -> str:
 
 
 def whole_address(path: str) -> str:
-    """Return the address under which other machines find that path: below PUBLIC_URL, else where the visitor is.
+    """Return the URL at which other machines find the path: below PUBLIC_URL, or else where the visitor is.
 
     In production that is https, even behind a proxy that does not say so.
     """
@@ -89,10 +89,10 @@ def whole_address(path: str) -> str:
 
 
 def subscribe_link(address: str) -> str:
-    """Return what opens the visitor's calendar program with that address, or nothing where no such link is safe.
+    """Return the link that subscribes the visitor's calendar program to the URL; empty where no safe link exists.
 
-    Programs read webcal:// as plain http, which would send the secret for everybody to read. webcals:// is https; on
-    Apple's systems nothing opens it, and people paste the address.
+    Programs read webcal:// as plain http, which would send the secret unencrypted. webcals:// is https, but nothing on
+    Apple's systems opens it, so people paste the URL there.
     """
     if not address.startswith("https://"):
         return re.sub("^http://", "webcal://", address)

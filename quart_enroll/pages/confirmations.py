@@ -1,4 +1,4 @@
-"""Confirming that an email address is the user's, by a link that was sent there."""
+"""Confirming an email address with a link that was sent to it."""
 
 from quart import flash, redirect, session, url_for
 from quart_auth import login_required
@@ -16,13 +16,13 @@ from quart_enroll.repositories import users
 from quart_enroll.services import limits, notices
 
 LINK = "email_confirmation"
-"""Where the session keeps what the link says."""
+"""The session key that holds the link's token."""
 
 
 async def open_link(token: str) -> Secret:
-    """Take the link out of the address, where others might read it, and go on.
+    """Move the token from the URL, where others might read it, into the session, and redirect.
 
-    Programs that look at links in emails open them too: so it is a button that confirms.
+    Programs that scan emails open the links in them, so only a button confirms.
     """
     session[LINK] = token
     return redirect(url_for("email_confirm"), 303), 303, UNTOLD
@@ -38,7 +38,7 @@ async def ask() -> Secret:
 
 
 async def confirm() -> Secret | Response:
-    """Confirm the address of the link; once more changes nothing."""
+    """Confirm the address of the link; repeating it changes nothing."""
     try:
         user = await links().find_unconfirmed(database(), session.get(LINK, ""), now())
     except ConfirmationDead as refusal:
@@ -64,7 +64,7 @@ async def send_again() -> Response:
 
 
 async def send_link(user: User) -> None:
-    """Let an email lead to the button; raise PleaseWait when there were too many."""
+    """Email a link to the button; raise PleaseWait if there were too many."""
     await limits.confirmation_asked(database(), known_browsers.asker(user.email), now())
     await notices.confirm_email(database(), user.user_id, now())
 

@@ -50,7 +50,7 @@ class Shown:
 @dataclass(frozen=True, eq=False, slots=True)
 class Look:
     """What an address asks of a catalog, and what it finds. `used` are the wishes that narrow the search, each with
-    what to call it. Equal to itself alone; `mark` stands for it where all that was found would be too much to keep."""
+    what to call it. Equal only to itself; `mark` stands for it in cache keys, where all results would be too large."""
 
     form: SearchForm
     found: Sequence[Found]
@@ -60,14 +60,14 @@ class Look:
 
 
 LOOK_BYTES = 40_000
-"""What a search takes in memory besides what it finds: its form, with choices of subjects and credits."""
+"""Bytes of a search besides its results: its form, with choices of subjects and credits."""
 
 PAGE_BYTES = 500
-"""What a page of rows takes besides them."""
+"""Bytes of a page besides its rows."""
 
 
 def _look_size(key: object, look: Look) -> int:
-    ours = sum(100 + 8 * len(one.sections) for one in look.found)  # what of a course the words did not all mean
+    ours = sum(100 + 8 * len(one.sections) for one in look.found)  # courses of which only some sections match
     return size_of(key) + LOOK_BYTES + ours
 
 
@@ -155,7 +155,7 @@ async def _shown(
 
 @remembered("pages of rows", _page_size, _page_key)
 def _in_common(offered: Catalog, name: str, begun: datetime, look: Look, shown: Shown) -> Page[Common]:
-    """Return a page of what was found; nothing of one student's own is on it."""
+    """Return a page of results, with nothing of one student's own on it."""
     return _page(_term(offered, name), begun, look.found, shown)
 
 

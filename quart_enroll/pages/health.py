@@ -22,5 +22,5 @@ async def readyz() -> tuple[dict[str, str], int]:
     except (TimeoutError, *mongo.AWAY):
         return {"status": "the database does not answer"}, 503
     except mongo.REFUSED:
-        return {"status": "the database refuses"}, 503
+        return {"status": "the database refused the request"}, 503
     return {"status": "ready"}, 200

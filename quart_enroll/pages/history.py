@@ -51,7 +51,7 @@ BECAUSE = {
 """Why not, for each code of a refusal."""
 
 PAGE_SIZE = 100
-"""Entries on a page."""
+"""Entries on one page."""
 
 
 class Entry(NamedTuple):
@@ -93,7 +93,7 @@ def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -
     why = gettext("Not possible: %(because)s.", because=because)
     if event.count > 1:
         last = _when(event.last_at or event.at, term)
-        why += " " + gettext("Tried %(number)s times; the last time on %(when)s.", number=event.count, when=last)
+        why += " " + gettext("Tried %(number)s times, most recently on %(when)s.", number=event.count, when=last)
     return Entry(when, TRIED.get(event.action, Sentence(event.action)) % where, why)
 
 

@@ -36,7 +36,7 @@ RETRY = (1000, 3000)
 """Milliseconds after which the browser comes back, by chance."""
 
 RETRY_NO_ROOM = (60_000, 180_000)
-"""The same when there is no room: the page stands still, and the next answer may have room."""
+"""The same if there is no room: the page isn't updated, and a later request may find room."""
 
 RETRY_STOPPED = (1000, 15_000)
 """The same when the process stops: all its pages come back, and another process may need a while to start."""

@@ -1,4 +1,4 @@
-"""What the forms of a school's own templates mean, which were written for the Flask site."""
+"""The forms of a school's own templates, which were written for the Flask site, and the terms they mean."""
 
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
@@ -11,13 +11,13 @@ from quart_enroll.services import terms
 from quart_enroll.services.catalog import Catalog
 
 MAX_TEXT = 100
-"""Characters of a term's name that a form may send, and an address too."""
+"""Longest name of a term that a form or a URL may have, in characters."""
 
 
 def meant(wish: Wish, offered: Catalog | None) -> Wish:
-    """Return the wish with the term of the page that its button is on, where the form itself names none.
+    """Return the wish with the term of the page that its button is on, if the form doesn't name one.
 
-    A form without a term names none, nor does one that sends the course's own "Fall, Spring" along.
+    A form names no term if it sends none, or if it sends the course's own "Fall, Spring".
     """
     if wish.term:
         course = offered.find(wish.courseID) if offered else None
@@ -28,14 +28,14 @@ def meant(wish: Wish, offered: Catalog | None) -> Wish:
 
 
 def term_of_page() -> str:
-    """Return the term that the page names from which the request comes; nothing where it is no term's page of ours."""
+    """Return the term of the page that the request comes from; empty if that isn't a page of a term on this site."""
     try:
         page = urlsplit(request.headers.get("Referer", ""))
         adapter = current_app.create_url_adapter(request)
         if adapter is None or (page.scheme, page.netloc) != (request.scheme, request.host):
             return ""
         endpoint, values = adapter.match(unquote(page.path), method="GET")
-    except (ValueError, HTTPException):  # not an address at all, or one without a page
+    except (ValueError, HTTPException):  # not a URL at all, or one without a page
         return ""
     named = str(values.get("term", "")) if endpoint == "courses" else ""
     return named if len(named) <= MAX_TEXT else ""

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Page(Generic[T]):
-    """Some of many: page `number` of `last`, from 1. Equal to itself alone; `mark` stands for it in keys of caches."""
+    """Some of many: page `number` of `last`, from 1. Equal only to itself; `mark` stands for it in cache keys."""
 
     items: Sequence[T]
     number: int

@@ -28,7 +28,7 @@ async def data() -> PageResponse:
     if wait := download_limiter().take(user_id):
         raise PleaseWait(timedelta(seconds=wait))
     pieces = _pieces(now(), personal.read(database(), user_id))
-    # While nothing is sent yet, a database that is away is told on a page. Later the file ends in the middle.
+    # Before anything is sent, a page can say that the database is away. After that, the file just breaks off.
     first = await anext(pieces)
     response = streams.begin(pieces, "application/json", first)
     response.headers["Content-Disposition"] = "attachment; filename=my-data.json"
@@ -66,7 +66,7 @@ def _delete_page(form: DeleteAccountForm) -> bytes:
 async def _pieces(
     at: datetime, found: AsyncGenerator[tuple[str, list[dict[str, Any]]], None]
 ) -> AsyncGenerator[str, None]:
-    """Write the rows as one JSON object, a line for each row, and yield a piece for each batch.
+    """Yield the rows as one JSON object, one line per row and one piece per batch.
 
     The brace that makes it valid JSON is the very last character.
     """

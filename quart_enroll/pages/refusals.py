@@ -36,7 +36,7 @@ Page = tuple[bytes, int] | tuple[bytes, int, dict[str, str]]
 """A page with its status, and with headers."""
 
 Refusal = tuple[int, dict[str, str]]
-"""The status and the headers of a page that says no."""
+"""The status and the headers of a page that refuses something."""
 
 UNCHANGED = (NotEnrolled, NotPlanned, NotWaiting, SeatOpen)
 WARNINGS = (AlreadyEnrolled, AlreadyWaiting, PlanFull, SectionFull, TermNeeded, TooManyAlerts)
@@ -80,7 +80,7 @@ async def malformed(form: SiteForm) -> Response:
 
 
 def beside(field: Field, refusal: Refused) -> None:
-    """Tell beside the field why what was typed there can't be taken; the log gets the code alone."""
+    """Show the refusal beside the field; the log gets only its code."""
     watch.note(code=refusal.code)
     field.errors = [refusal.sentence]
 
@@ -100,9 +100,9 @@ async def please_wait(refusal: PleaseWait, form: F, template: str, page: Callabl
 
 
 async def ask_password(form: SiteForm, password: Field, template: str) -> Refusal | None:
-    """Let people who are signed in prove by the field that it is still they; a wrong password counts as at sign-in.
+    """Check the password that a signed-in user has entered again; a wrong one counts as at sign-in.
 
-    Returns None if it is theirs. If not, the form says so, and the status and headers of its page are returned.
+    Return None if it is right. If not, the form says so, and the status and headers of its page are returned.
     """
     user = auth.signed_in()
     try:

@@ -1,7 +1,7 @@
 """What pages work out of a catalog is kept as long as the catalog: on registration day, a tenth of a second.
 
-A cache of the last few hundred answers would hold as many whole catalogs. Each catalog has caches of its own, within
-one budget each: nobody asks for a catalog that was replaced but who is still being answered.
+A cache of the last few hundred results would hold as many whole catalogs. So each catalog has caches of its own, each
+with a full budget: a catalog that was replaced is only used by requests that are still being answered.
 """
 
 from collections.abc import Callable, Hashable
@@ -22,10 +22,10 @@ Worker = Callable[Concatenate[Catalog, P], T]
 def remembered(
     name: str, size: Callable[[Any, T], int], key: Callable[..., Hashable] | None = None
 ) -> Callable[[Worker[P, T]], Worker[P, T]]:
-    """Work out once for each catalog, language and what else is given, within the budget of that name.
+    """Cache a function's results for each catalog, language and arguments, within the budget of that name.
 
-    `key` names what is given, if that itself would be too much to keep. What is worked out must not be None, nor have
-    the catalog in it.
+    `key` returns a short key for arguments that would be too large to keep. Results must not be None or hold the
+    catalog.
     """
 
     def decorate(work: Worker[P, T]) -> Worker[P, T]:

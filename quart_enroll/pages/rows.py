@@ -19,15 +19,15 @@ Hours = frozenset[tuple[str, int]]
 """Hours of a week, each as its day and its number: ("M", 9)."""
 
 ROW_BYTES, SECTION_BYTES = 1500, 1400
-"""What a row takes in memory, and what each of its sections does, with what can be done about it."""
+"""Bytes of a row, and of each of its sections with its buttons."""
 
 A_TIME = re.compile(r"[0-2]\d:[0-5]\d")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Common:
-    """A row as it is for who has nothing that concerns it. `mark` stands for it where whole rows would be too much to
-    keep."""
+    """A row as it is for a reader whom it doesn't concern. `mark` stands for it in cache keys, where whole rows would
+    be too large."""
 
     found: Found
     choices: Sequence[Choice]
@@ -82,7 +82,7 @@ def since(term: Term, now: datetime) -> datetime:
 
 
 def row_bytes(row: Common) -> int:
-    """Estimate the bytes of a row; its sections may be of an earlier catalog, and held by nothing else."""
+    """Estimate the bytes of a row; its sections may belong to an earlier catalog and be held by nothing else."""
     return ROW_BYTES + SECTION_BYTES * len(row.found.sections)
 
 

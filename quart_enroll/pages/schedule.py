@@ -51,8 +51,8 @@ class Row:
 class Plan:
     """One term of a student; with the week until it is over, and to link to while courses have a page for it.
 
-    `too_many` says that not all seats may be had for which the student waits. Equal to itself alone; `mark` stands for
-    it in keys of caches.
+    `too_many` says that the student can't get all the seats on their waitlists. Equal only to itself; `mark` stands for
+    it in cache keys.
     """
 
     term: Term
@@ -71,7 +71,7 @@ class Plan:
 
 
 PLAN_BYTES, LINE_BYTES = 10_000, 5000
-"""What a term of a schedule takes in memory, with its week, and what each of its courses and places does."""
+"""Bytes of a term in a schedule, with its week, and of each of its courses and waitlist places."""
 
 
 class Phase(NamedTuple):

@@ -14,7 +14,7 @@ PAGE = 50
 """Students on a page."""
 
 MAX_ON_A_PAGE = 5000
-"""Students on the one page of a school's own template: some 10 MB while the page is made."""
+"""Students on the single page of a school's own template; rendering it takes some 10 MB."""
 
 
 @auth.registrar_required
@@ -22,7 +22,7 @@ async def user() -> bytes:
     form = StudentForm.from_address(request.args)
     total = await users.count_students(database(), form.words)
     size = PAGE
-    if is_overridden("user.html"):  # a school's own template knows no pages
+    if is_overridden("user.html"):  # a school's own template has no paging
         size = min(total, MAX_ON_A_PAGE)
         if size < total:
             shown = gettext("Only %(number)s of %(total)s students are shown here.", number=size, total=total)

@@ -1,7 +1,7 @@
 """The collection `event`: what happened to a student's seats, written with it.
 
-A refusal is one row for each student, action, section, reason and `day` (in UTC), however often it repeats itself: the
-row has the first time, the last time and a count. So an account that goes on trying does not fill the database.
+A refusal is one row for each student, action, section, reason and `day` (in UTC), however often it is repeated: the row
+has the first time, the last time and a count. So an account that keeps trying doesn't fill the database.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ from quart_enroll.models import Event
 from quart_enroll.mongo import Database, Document, Session
 
 REFUSAL = ("user_id", "day", "courseID", "term", "section", "action", "result")
-"""What refusals have in common that are one row."""
+"""The fields that refusals in the same row have in common."""
 
 INDEXES = [
     IndexModel([("user_id", 1), ("at", -1), ("_id", -1)]),
@@ -58,13 +58,13 @@ async def add_all(db: Database, happened: Iterable[Event], session: Session) -> 
 
 
 async def add_refusal(db: Database, refusal: Event) -> None:
-    """Store a refusal, or count it in the row of the same one if there was one that day."""
+    """Store a refusal, or count it in the row of an identical one from the same day."""
     row = to_row(refusal) | {"day": refusal.at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)}
     same = {name: row.pop(name) for name in REFUSAL}
     change = {"$setOnInsert": row, "$inc": {"count": 1}, "$max": {"last_at": refusal.at}}
     try:
         await db.event.update_one(same, change, upsert=True)
-    except DuplicateKeyError:  # another request stored the first one in this moment
+    except DuplicateKeyError:  # another request stored the first one at this moment
         await db.event.update_one(same, change)
 
 

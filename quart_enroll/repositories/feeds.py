@@ -26,7 +26,7 @@ async def put(db: Database, user_id: int, token: str, made_at: datetime, session
 
 
 async def remove(db: Database, user_id: int, session: Session | None = None) -> int:
-    """Take the student's token away and return how many there were, one or none."""
+    """Remove the student's token and return how many there were, one or none."""
     return int((await db.feed.delete_one({"user_id": user_id}, session=session)).deleted_count)
 
 

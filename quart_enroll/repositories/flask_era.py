@@ -13,7 +13,7 @@ from quart_enroll.repositories.pipelines import Stage
 from quart_enroll.repositories.users import ANY_CASE
 
 CHECKABLE = r"^(scrypt|pbkdf2)(:[^$]*)?\$[^$]+\$([0-9a-f]+|none)$"
-"""Hashes of Werkzeug's; the last part is “none” where somebody was imported without a password."""
+"""Werkzeug hashes; the last part is “none” for users imported without a password."""
 
 
 async def credits_to_numbers(db: Database) -> int:
@@ -35,13 +35,13 @@ async def roles_to_students(db: Database) -> int:
 
 
 async def unusable_passwords(db: Database) -> dict[Any, str]:
-    """Return what is stored as the password of users, by their _id, where it is no hash that can be checked."""
+    """Return stored passwords that are not hashes that can be checked, by the _id of the user."""
     unusable = {"password": {"$type": "string", "$not": {"$regex": CHECKABLE}}}
     return {row["_id"]: row["password"] async for row in db.user.find(unusable, {"password": 1}).sort("_id")}
 
 
 async def replace_plain_text(db: Database, key: Any, plain: str, hashed: str) -> None:
-    """Store the hash of a password in the place of the password itself."""
+    """Replace a stored password with its hash."""
     await db.user.update_one({"_id": key, "password": plain}, {"$set": {"password": hashed}})
 
 

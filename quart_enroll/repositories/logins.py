@@ -112,7 +112,7 @@ async def end_of_user(db: Database, user_id: int, key: str) -> None:
 
 
 async def end_least_recent(db: Database, user_id: int, keep: int, session: Session) -> None:
-    """End the user's sign-ins but for the `keep` that were used last."""
+    """End the user's sign-ins except the `keep` most recently used ones."""
     found = db.login.find({"user_id": user_id}, {"_id": 1}, session=session).sort("last_used_at", -1).skip(keep)
     if ended := [document["_id"] async for document in found]:
         await db.login.delete_many({"_id": {"$in": ended}}, session=session)

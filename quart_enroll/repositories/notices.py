@@ -46,10 +46,10 @@ SCHEMA = {
 
 
 KEEP = timedelta(days=366)
-"""How long a notice is kept, seen or not."""
+"""How long a notice is stored, seen or not."""
 
 MAX_SHOWN = 20
-"""Notices that one page shows; the next page shows the next ones."""
+"""Most notices on one page; the next page shows the next ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ async def add_all(db: Database, stories: Sequence[Notice], session: Session | No
 
 
 async def take_unseen(db: Database, user_id: int) -> list[Notice]:
-    """Return what the student has not seen yet, the oldest first, MAX_SHOWN at most; each notice is returned once."""
+    """Return at most MAX_SHOWN notices that the student has not seen yet, oldest first; each is returned only once."""
     taken: list[Notice] = []
     while len(taken) < MAX_SHOWN:
         document: Document | None = await db.notice.find_one_and_update(

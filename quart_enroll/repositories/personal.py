@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from quart_enroll.mongo import Database, Document, Session, assert_transactions
 
 BATCH = 250
-"""Rows that are in memory at a time: some 60 kB."""
+"""Rows in memory at a time: some 60 kB."""
 
 HANDED_OUT = {
     "user": {"_id": 0, "password": 0},
@@ -15,7 +15,7 @@ HANDED_OUT = {
     "enrollment": {"_id": 0},
     "waitlist": {"_id": 0},
     "schedule": {"_id": 0},
-    "event": {"_id": 0, "day": 0, "actor": 0},  # who gave the seat back that somebody got is that one's business
+    "event": {"_id": 0, "day": 0, "actor": 0},  # who dropped the seat is private to that student
     "notice": {"_id": 0},
     "plan": {"_id": 0},
     "alert": {"_id": 0},
@@ -28,14 +28,14 @@ KEPT = ("event",)
 
 
 LATEST_FIRST = {"event": [("at", -1), ("_id", -1)]}
-"""The order of rows where there may be too many to sort: an index has this one. The others come the newest first."""
+"""The order of rows that may be too many to sort: an index has it. Other collections come newest first."""
 
 
 async def read(db: Database, user_id: int) -> AsyncGenerator[tuple[str, list[Document]], None]:
     """Yield the rows about the user as they are at this moment, one batch of one collection at a time.
 
-    Each collection comes at least once, if only with an empty batch. Raises one of mongo.AWAY or mongo.REFUSED: also
-    when the rows are taken so slowly that the database no longer has them as they were, after some five minutes.
+    Each collection comes at least once, if only with an empty batch. Raises one of mongo.AWAY or mongo.REFUSED, also if
+    the rows are read so slowly that the snapshot expires, after some five minutes.
     """
     assert_transactions(db)  # where there are none, nothing can be read as of one moment either
     async with await db.client.start_session(snapshot=True) as session:

@@ -1,4 +1,4 @@
-"""Indexes and validators: compare the stored ones with those that this version needs, create and change them."""
+"""Indexes and validators: compares the stored ones with those that this version needs, creates and changes them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ INDEX_CONFLICTS = (85, 86)
 """MongoDB's codes for an index that exists under another name or with other options."""
 
 HISTORY = {"_id": "schema"}
-"""The document of the collection `upgrade` that Upgrades describes."""
+"""Finds the document in the collection `upgrade` that holds Upgrades."""
 
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """Names of indexes: `made`, `impossible` while rows are the same in it, `clashing` with one there."""
+    """Names of indexes: `made`, `impossible` because of equal rows, or `clashing` with an existing one."""
 
     made: list[str] = field(default_factory=list)
     impossible: list[str] = field(default_factory=list)
@@ -27,7 +27,7 @@ class Indexes:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What a wanted index does: it is `unique`, or `expires` documents, or makes queries by `keys` quick."""
+    """What a wanted index does: it is `unique`, or `expires` documents, or makes queries by `keys` fast."""
 
     name: str
     keys: tuple[str, ...]
@@ -37,7 +37,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An index, or the collection's validator if that is None, that is missing; or `differs` from the wanted one."""
+    """An index, or the validator if `index` is None, that is missing or, if `differs`, isn't the wanted one."""
 
     collection: str
     index: Index | None
@@ -46,22 +46,22 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Upgrades:
-    """Fingerprints of the versions that upgraded the database, the last one at the end, and what that couldn't make."""
+    """Fingerprints of the versions that upgraded the database, latest last, and the indexes it couldn't make."""
 
     versions: list[str] = field(default_factory=list)
     impossible: list[str] = field(default_factory=list)
 
 
 def wanted_options(schema: Mapping[str, Any]) -> Document:
-    """Return the options of a collection that refuses documents which do not fit `schema`.
+    """Return the options of a collection that refuses documents that don't fit `schema`.
 
-    Documents that are there already and do not fit may stay and may be changed.
+    Existing documents that don't fit may stay and may be changed.
     """
     return {"validator": {"$jsonSchema": dict(schema)}, "validationLevel": "moderate", "validationAction": "error"}
 
 
 async def stored_options(db: Database) -> dict[str, Document]:
-    """Return how each collection that there is checks its documents."""
+    """Return how each existing collection checks its documents."""
     defaults = {"validator": {}, "validationLevel": "strict", "validationAction": "error"}
     return {
         one["name"]: {name: one["options"].get(name, default) for name, default in defaults.items()}
@@ -87,12 +87,12 @@ async def differences(db: Database, repositories: Mapping[str, Any]) -> list[Dif
 
 
 async def create_collection(db: Database, collection: str, schema: Mapping[str, Any]) -> None:
-    """Create the collection with its validator; unlike a change of one, this takes no more than `readWrite`."""
+    """Create the collection with its validator; unlike changing one, this needs no more than `readWrite`."""
     await db.create_collection(collection, check_exists=False, **wanted_options(schema))
 
 
 async def ensure_validator(db: Database, collection: str, schema: Mapping[str, Any]) -> bool:
-    """Make `collection` refuse documents that do not fit `schema`; return whether that was new."""
+    """Make `collection` refuse documents that don't fit `schema`; return whether that was new."""
     stored = (await stored_options(db)).get(collection)
     if stored is None:
         await create_collection(db, collection, schema)
@@ -104,12 +104,12 @@ async def ensure_validator(db: Database, collection: str, schema: Mapping[str, A
 
 
 async def assert_may_change_validators(db: Database, collection: str) -> None:
-    """Raise what MongoDB answers to a user who may not change validators; change nothing."""
+    """Raise MongoDB's error if the user may not change validators; change nothing."""
     await db.command("collMod", collection)
 
 
 async def ensure_indexes(db: Database, collection: str, indexes: Sequence[IndexModel]) -> Indexes:
-    """Make the indexes that are missing, and tell which; one that is there under another name is as good.
+    """Create the missing indexes, and return which; one that exists under another name counts too.
 
     A unique index can't be made while two documents have the same key.
     """
@@ -124,7 +124,7 @@ async def ensure_indexes(db: Database, collection: str, indexes: Sequence[IndexM
         except OperationFailure as error:
             if error.code not in INDEX_CONFLICTS:
                 raise
-            found.clashing.append(_rival(index, present) or name)
+            found.clashing.append(_conflicting_index(index, present) or name)
         else:
             found.made.append(name)
     return found
@@ -137,7 +137,7 @@ async def read_upgrades(db: Database) -> Upgrades:
 
 
 async def note_version(db: Database, version: str) -> None:
-    """Note that `version` is the last that has begun to upgrade the database."""
+    """Record that `version` is the last one that began to upgrade the database."""
     if (await read_upgrades(db)).versions[-1:] == [version]:
         return
     before = {"$filter": {"input": {"$ifNull": ["$versions", []]}, "cond": {"$ne": ["$$this", version]}}}
@@ -146,7 +146,7 @@ async def note_version(db: Database, version: str) -> None:
 
 
 async def note_impossible(db: Database, impossible: Sequence[str]) -> None:
-    """Note which unique indexes can't be made while rows have the same value."""
+    """Record which unique indexes can't be made while rows have the same value."""
     if (await read_upgrades(db)).impossible != impossible:
         await db.upgrade.update_one(HISTORY, {"$set": {"impossible": impossible}})
 
@@ -156,13 +156,13 @@ async def _stored_indexes(db: Database, collection: str) -> list[Document]:
 
 
 def _missing(indexes: Iterable[IndexModel], present: Sequence[Document]) -> Iterator[IndexModel]:
-    wanted = [(index, _promise(index.document)) for index in indexes]
-    there = [_promise(one) for one in present]
-    yield from [index for index, promise in wanted if promise not in there]
+    wanted = [(index, _behavior(index.document)) for index in indexes]
+    there = [_behavior(one) for one in present]
+    yield from [index for index, behavior in wanted if behavior not in there]
 
 
-def _promise(index: Mapping[str, Any]) -> Document:
-    """Return what decides what an index does: neither its name, nor options of a collation that have a default."""
+def _behavior(index: Mapping[str, Any]) -> Document:
+    """Return the options that decide what an index does, without its name and the defaults of its collation."""
     collation = index.get("collation") or {}
     return {
         "keys": list(index["key"].items()),
@@ -174,8 +174,8 @@ def _promise(index: Mapping[str, Any]) -> Document:
     }
 
 
-def _rival(index: IndexModel, present: Sequence[Document]) -> str | None:
-    """Return the name of the index that MongoDB takes for the wanted one, although it does something else."""
+def _conflicting_index(index: IndexModel, present: Sequence[Document]) -> str | None:
+    """Return the name of an index that stops MongoDB from creating the wanted one, although it does something else."""
     wanted = index.document
     named = [one["name"] for one in present if one["name"] == wanted["name"]]
     alike = [one["name"] for one in present if list(one["key"].items()) == list(wanted["key"].items())]

@@ -85,5 +85,5 @@ def _key(document: Mapping[str, Any]) -> SectionKey:
 
 
 def _name(document: Mapping[str, Any], field: str) -> str:
-    """Return the field as text; all students with the same seat share one text in memory."""
+    """Return the field as text; equal texts of all students share memory."""
     return intern(str(document.get(field) or ""))

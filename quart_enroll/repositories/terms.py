@@ -93,7 +93,7 @@ def to_term(document: Mapping[str, Any]) -> Term:
 
 
 def to_document(term: Term) -> Document:
-    """Return the term as it is stored: with the season and the year of its name, without days that nobody has said."""
+    """Return the term as it is stored: with the season and year from its name, and without days that weren't given."""
     days = {name: day.isoformat() for name in DAYS if (day := getattr(term, name)) is not None}
     season = {"season": term.season, "year": term.year} if term.season else {}
     return {name: fact for name, fact in asdict(term).items() if name not in DAYS} | season | days

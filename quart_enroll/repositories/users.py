@@ -62,7 +62,7 @@ SHOWN = {
 """The fields that leave the database: never the password, unless a sign-in asks for it."""
 
 CONFIRM: Document = {"$unset": {"email_unconfirmed": ""}}
-"""What makes an address a confirmed one; users of imports, of commands and of the Flask site never had the field."""
+"""Makes an address confirmed; users from imports, commands and the Flask site never had the field."""
 
 WITH_PASSWORD = SHOWN | {"password": 1, "password_changes": 1}
 
@@ -212,7 +212,7 @@ async def note_sign_in(
     Raises Gone when there is no such user, or another password than the one that was found.
     """
     user_id = found.user.user_id
-    # Later than the last time in any case: an update that changes nothing would not conflict with other transactions.
+    # Always later than last time: an update that changes nothing would not conflict with other transactions.
     later = {"$max": [now, {"$add": ["$signed_in_at", 1]}]}
     before: Document | None = await db.user.find_one_and_update(
         {"user_id": user_id, "password_changes": found.changes or None},  # none is written before the first
@@ -234,9 +234,9 @@ async def renew_hash(db: Database, found: Credentials, new: str) -> Credentials:
 async def replace_password(
     db: Database, found: Credentials, new: str, session: Session, *, by_link: bool = False
 ) -> Credentials | None:
-    """Store the hash of another password, and return what is stored; None when the password was changed meanwhile.
+    """Store the hash of another password, and return what is stored; None if the password was changed meanwhile.
 
-    With `by_link`, a link that was sent to the address led there, which confirms the address too.
+    With `by_link`, this also confirms the address, because the link was sent to it.
     """
     change: Document = {"$set": {"password": new}, "$inc": {"password_changes": 1}}
     user = found.user
@@ -248,7 +248,7 @@ async def replace_password(
 
 
 async def confirm_email(db: Database, user_id: int, email: str) -> None:
-    """Write that the address is the user's, if it is still the one that they have."""
+    """Confirm the address, if the user still has it."""
     await db.user.update_one({"user_id": user_id, "email": email}, CONFIRM)
 
 
@@ -266,7 +266,7 @@ def to_user(document: Mapping[str, Any]) -> User:
 
 
 def to_row(user: User) -> Document:
-    """Return the user as a row; without a language, or with a confirmed address, it has no field for that."""
+    """Return the user as a row; no language and a confirmed address are stored as missing fields."""
     return {name: fact for name, fact in asdict(user).items() if fact or name not in ("language", "email_unconfirmed")}
 
 

@@ -20,7 +20,7 @@ shorter than today's, and the difference would tell which addresses have an acco
 
 
 class Ended(NamedTuple):
-    """How many ways to act as a user have ended."""
+    """How many sign-ins, tokens and calendar links of a user have ended."""
 
     sign_ins: int
     tokens: int
@@ -40,7 +40,7 @@ async def register(
 ) -> Credentials:
     """Make an account and return its credentials; the same request again returns the same.
 
-    With `email_unconfirmed` nothing is known of the address but that somebody typed it.
+    With `email_unconfirmed`, nothing is known about the address except that somebody typed it.
     Raises PasswordRefused, and EmailTaken when the address has an account with another password.
     """
     password_rules.check_choice(password, email=email, first_name=first_name, last_name=last_name)
@@ -122,8 +122,8 @@ async def replace_password(
 ) -> Credentials | None:
     """Replace the hash, end everything that the password has begun, let an e-mail tell the user; return what is stored.
 
-    With `by_link` it confirms the address, to which the link was sent. Returns None, and does nothing, when the
-    password is another one than `found` by now.
+    With `by_link` it also confirms the address, because the link was sent to it. Returns None and does nothing if the
+    password is no longer the one in `found`.
     """
 
     async def body(session: Session) -> Credentials | None:
@@ -157,5 +157,5 @@ async def end_everything(db: Database, user_id: int, session: Session | None = N
 
 
 async def end_sign_ins(db: Database, user_id: int, session: Session | None = None) -> int:
-    """End every sign-in of this user and return how many there were; programs that have a token go on."""
+    """End every sign-in of this user and return how many there were; tokens keep working."""
     return await logins.end_all(db, user_id, session)

@@ -55,7 +55,7 @@ class FileSection:
 
 
 async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime, *, dry_run: bool = False) -> Imported:
-    """Store courses under their courseIDs; raise BadRows for twins, and for what needs or names something unknown."""
+    """Store courses under their courseIDs; raise BadRows for duplicates, and for unknown courses or terms."""
     refuse_twins([(row.number, row.course.courseID) for row in rows], "courseID")
     all_terms = await stored_terms.find_all(db)
     known = [term.term for term in all_terms]
@@ -88,9 +88,9 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
 
 
 async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime, *, dry_run: bool = False) -> Imported:
-    """Store terms under their names, however a file writes those that are there.
+    """Store terms under their names, however a file spells those that exist.
 
-    Raises BadRows for twins, and for deadlines at odds with the days of their term.
+    Raises BadRows for duplicates, and for deadlines that contradict the days of their term.
     """
     rows = _under_stored_names(rows, await stored_terms.find_all(db))
     refuse_twins([(row.number, row.term.term) for row in rows], "term")
@@ -179,7 +179,7 @@ async def _in_their_terms(db: Database, rows: Sequence[FileSection], now: dateti
 
 
 def _under_stored_names(rows: Sequence[FileTerm], known: Sequence[Term]) -> list[FileTerm]:
-    """Give each term the name under which it is stored, or under which the file has it first."""
+    """Give each term the name under which it is stored, or else its first spelling in the file."""
     names = {terms.key(term.term): term.term for term in known}
     return [
         replace(row, term=replace(row.term, term=names.setdefault(terms.key(row.term.term), row.term.term)))
@@ -215,22 +215,22 @@ def _refuse_unknown(rows: Sequence[FileCourse], after: Sequence[Course], known: 
 
 
 def _refuse_disorder(rows: Sequence[FileTerm], after: Sequence[Term]) -> None:
-    """Raise BadRows for deadlines that make no sense for the days on which courses meet."""
+    """Raise BadRows for deadlines that contradict the days on which courses meet."""
     bad = []
     for row, term in zip(rows, after, strict=True):
         if term.starts_on and term.local(term.withdraw_deadline - timedelta.resolution).date() < term.starts_on:
-            sentence = f"Courses begin on {term.starts_on}: nobody could withdraw from them."
+            sentence = f"Courses begin on {term.starts_on}, so students could never withdraw."
             bad.append(BadRow(row.number, sentence, "withdraw_deadline"))
         for name in ("add_deadline", "drop_deadline"):
             last_day = term.local(getattr(term, name) - timedelta.resolution).date()
             if term.ends_on and last_day > term.ends_on:
-                bad.append(BadRow(row.number, f"Courses end on {term.ends_on} already.", name))
+                bad.append(BadRow(row.number, f"Courses end on {term.ends_on}, before this deadline.", name))
     if bad:
         raise BadRows(bad)
 
 
 def _refuse_unknown_terms(rows: Sequence[FileCourse], known: Sequence[Term]) -> None:
-    """Raise BadRows for courses that name neither seasons nor terms."""
+    """Raise BadRows for courses with a name that is neither a season nor a term."""
     bad = [
         BadRow(row.number, f"“{name}” is neither a season ({', '.join(SEASONS)}) nor a term of the catalog.", "term")
         for row in rows

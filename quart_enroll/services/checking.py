@@ -13,7 +13,7 @@ from quart_enroll.services.findings import findings
 from quart_enroll.transactions import transaction
 
 PATIENCE = 120.0
-"""Seconds that a repair may try again: longer than MongoDB by itself keeps a transaction whose process was killed."""
+"""Seconds for which a repair retries: longer than MongoDB itself keeps a transaction whose process was killed."""
 
 SYSTEM = 0
 """The actor of what no person does."""
@@ -41,7 +41,7 @@ class Mended:
 async def check(db: Database, now: datetime) -> Findings:
     """Count everything again, as it is at one moment; the site may go on meanwhile.
 
-    Indexes and validators are looked at too: without them, what agrees now may not agree for long.
+    Indexes and validators are checked too: without them, counts that agree now may not agree for long.
     """
 
     async def body(session: Session) -> tuple[Books, dict[str, list[Misfit]]]:

@@ -13,9 +13,9 @@ LENGTH = 32
 
 
 async def make(db: Database, user_id: int, now: datetime, *, login: str) -> str:
-    """Return a new token of the student's, made in the sign-in of the key `login`; nobody can read it again.
+    """Create a token for the student's calendar in the sign-in `login` and return it; it can't be read again.
 
-    The one before is worth nothing. Raises SignInEnded.
+    The previous token stops working. Raises SignInEnded.
     """
     token = secrets.token_urlsafe(LENGTH)
 

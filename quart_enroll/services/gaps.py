@@ -1,4 +1,4 @@
-"""Gaps in the catalog: courses in which nobody can enroll, and sections that nobody sees; what to do, in sentences."""
+"""Gaps in the catalog: courses in which nobody can enroll, sections that nobody sees, and sentences on what to do."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -7,7 +7,7 @@ from quart_enroll.models import Course, SectionKey, Term
 from quart_enroll.services import terms
 
 MAX_LISTED = 10
-"""Names that a sentence lists; of the others it says how many there are."""
+"""Names that a sentence lists; it only counts the others."""
 
 
 def without_sections(courses: Iterable[Course], known: Sequence[Term]) -> list[str]:
@@ -18,14 +18,14 @@ def without_sections(courses: Iterable[Course], known: Sequence[Term]) -> list[s
         of_no_term = bool(known) and not terms.known_in(course.term, known)
         (by_text[course.term] if of_no_term else lacking).append(course.courseID)
     sentences = [
-        f"Nobody can enroll in {_count(names)} of “{text}”, which is no term of the school: {listed(names)}. "
-        "`import term` adds the term, or `import course` names another one."
+        f"Nobody can enroll in {_count(names)} of “{text}”, which is not a term of the school: {listed(names)}. "
+        "Add the term with `import term`, or name another one with `import course`."
         for text, names in by_text.items()
     ]
     if lacking:
         sentences.append(
             f"Nobody can enroll in {_count(lacking)} without a section: {listed(lacking)}. "
-            "`import section` adds sections, or `upgrade-db --sections` gives each course a section 01."
+            "Add sections with `import section`, or give each course a section 01 with `upgrade-db --sections`."
         )
     return sentences
 
@@ -42,12 +42,12 @@ def lost_sections(keys: Iterable[SectionKey], courses: Collection[str], known: C
     return [
         *(
             f"Nobody sees the sections of course {courseID}, which is not in the catalog: {listed(names)}. "
-            "`import course` adds the course."
+            "Add the course with `import course`."
             for courseID, names in of_courses.items()
         ),
         *(
-            f"Nobody sees the sections of {term}, which is no term of the school: {listed(names)}. "
-            "`import term` adds the term."
+            f"Nobody sees the sections of {term}, which is not a term of the school: {listed(names)}. "
+            "Add the term with `import term`."
             for term, names in of_terms.items()
         ),
     ]

@@ -14,7 +14,7 @@ from quart_enroll.repositories import users
 from quart_enroll.transactions import transaction
 
 PATIENCE = 120.0
-"""Seconds that an import may try again: longer than MongoDB by itself keeps a transaction whose process was killed."""
+"""Seconds for which an import retries: longer than MongoDB itself keeps a transaction whose process was killed."""
 
 
 class BadRows(Exception):
@@ -36,7 +36,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """What a row of a file changed in what is called `name`, and the students whom that concerns."""
+    """What a row of a file changed in the entry `name`, and the number of students affected."""
 
     number: int
     name: str
@@ -46,7 +46,7 @@ class RowChange:
 
     @property
     def capacity_below_enrolled(self) -> int | None:
-        """The new capacity, where more students have a seat."""
+        """The new capacity, if more students are enrolled; otherwise None."""
         return next((one.new for one in self.fields if one.field == "capacity" and one.new < self.enrolled), None)
 
 
@@ -54,7 +54,7 @@ class RowChange:
 class Imported:
     """How many rows were new, how many changed something, how many were there just so.
 
-    `changes` has what was there before, row by row; `promoted` the waiting students who were given a seat; `notes` are
+    `changes` has the old and new values of each row; `promoted` the waitlisted students who got a seat; `notes` are
     sentences about what is still missing.
     """
 
@@ -76,24 +76,24 @@ class NewUser:
     password: str | None
 
 
-class _TakenBack(Exception):
+class _DryRunDone(Exception):
     """Aborts the transaction of a dry run."""
 
 
 async def run_import(
     db: Database, body: Callable[[Session], Coroutine[Any, Any, Imported]], *, dry_run: bool
 ) -> Imported:
-    """Run the import in one transaction and return what it did; a dry run then takes all of it back."""
+    """Run the import in one transaction and return what it did; a dry run then rolls it back."""
     if not dry_run:
         return await transaction(db, body, PATIENCE)
     done: list[Imported] = []
 
-    async def rehearse(session: Session) -> None:
+    async def run_and_abort(session: Session) -> None:
         done[:] = [await body(session)]
-        raise _TakenBack
+        raise _DryRunDone
 
-    with suppress(_TakenBack):
-        await transaction(db, rehearse, PATIENCE)
+    with suppress(_DryRunDone):
+        await transaction(db, run_and_abort, PATIENCE)
     return done[0]
 
 
@@ -123,7 +123,7 @@ async def import_users(
 
     async def body(session: Session) -> Imported:
         known = await users.find_all(db, session)
-        unused = count(max([highest, *(user.user_id for user in known)]) + 1)  # a dry run must not use numbers up
+        unused = count(max([highest, *(user.user_id for user in known)]) + 1)  # a dry run must not use up numbers
         new, changes, changed = _sorted_out(rows, known)
         stored = []
         for row in new:
@@ -137,7 +137,7 @@ async def import_users(
 
 
 def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[NewUser], list[RowChange], list[User]]:
-    """Return the rows of new users, and the users that rows change; raise BadRows for what belongs to others."""
+    """Return the rows of new users, and the users that rows change; raise BadRows for what belongs to other users."""
     by_number = {user.user_id: user for user in known}
     by_email: dict[str, list[User]] = {}
     for user in known:

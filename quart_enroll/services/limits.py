@@ -35,7 +35,7 @@ RESETS_OF_AN_ADDRESS = Pace(limit=100, fades_in=timedelta(seconds=36))
 """Five in an hour, each an e-mail to somebody who may not have asked for it; and a hundred from an address."""
 
 CONFIRMATIONS_OF_AN_ACCOUNT = Pace(limit=3, fades_in=timedelta(hours=8))
-"""Emails that ask to confirm one address: three at once, then three a day, however often it is registered."""
+"""Confirmation emails to one address: three at once, then three a day, however often it is registered."""
 
 PATIENCE = 10.0
 """Seconds that a password may wait for the one before it, of the same account."""
@@ -68,12 +68,12 @@ def account_digest(key: str, email: str) -> str:
 
 
 def address_digest(key: str, address: str) -> str:
-    """Name an address of the network, or the network of an IPv6 address."""
+    """Return the network address as text, or the network of an IPv6 address."""
     return _digest(key, "address", source(address))
 
 
 def source(address: str) -> str:
-    """Return what an address is counted as: the 2**64 of one IPv6 network, which a single visitor may have, are one."""
+    """Return what a network address counts as: the 2**64 of one IPv6 network, which one visitor may have, are one."""
     try:
         ip = ip_address(address)
     except ValueError:  # such as the name of a socket
@@ -133,7 +133,7 @@ async def reset_asked(db: Database, asker: Asker, now: datetime) -> None:
 
 
 async def confirmation_asked(db: Database, asker: Asker, now: datetime) -> None:
-    """Count an email that asks to confirm an address; raise PleaseWait when there were too many."""
+    """Count a confirmation email; raise PleaseWait if there were too many."""
     counters = {
         f"confirmation {asker.account}": CONFIRMATIONS_OF_AN_ACCOUNT,
         f"confirmation from {asker.address}": REGISTRATIONS_OF_AN_ADDRESS,

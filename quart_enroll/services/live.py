@@ -26,13 +26,13 @@ MOST = 5000
 """Pages of one process that may be open at once; the next ones are as good as any page, but stand still."""
 
 MAX_ANONYMOUS_PAGES = 3000
-"""Pages of visitors who are not signed in: the rest is kept for students, for whom these give way besides."""
+"""Most pages of visitors who are not signed in. The rest is for students, and these too if students need them."""
 
 MAX_PAGES_OF_A_SOURCE = 500
-"""Pages of visitors who are not signed in and come from one network address, which may be that of a whole campus."""
+"""Most pages of visitors who are not signed in from one network address, which may be that of a whole campus."""
 
 MAX_PAGES_OF_A_USER = 20
-"""Pages of one account, on all its devices."""
+"""Most pages of one account, on all its devices."""
 
 AT_ONCE = 100
 """Pages that are told before other requests get their turn: some ten milliseconds of work."""
@@ -45,7 +45,7 @@ PAUSE = 1.0
 """Seconds before the next try when the news could not be told."""
 
 LOG_EVERY = 60.0
-"""Seconds between two lines of the log that say that there is no room."""
+"""Seconds between two log lines that say that there is no room."""
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Reader:
     """An open page: what it shows, who reads it, and the news that it has not heard yet.
 
     `sign` tells which of the reader's own seats and places it shows, as Facts have it; empty when it shows none.
-    `source` is the network address that it comes from. A page that `gives_way` ends, since a student needs its room.
+    `source` is the network address that it comes from. A page that `gives_way` ends to make room for a student.
     """
 
     terms: tuple[str, ...]
@@ -86,7 +86,7 @@ class Reader:
 
     @property
     def owner(self) -> Hashable:
-        """Whose share of the pages it is: a user's, or else a network address's."""
+        """The owner of the share that the page counts towards: a user, or else a network address."""
         return self.source if self.user_id is None else self.user_id
 
     def look(self) -> None:
@@ -139,7 +139,7 @@ class Live:
         self._showing: defaultdict[tuple[str, str], set[Shown]] = defaultdict(set)
         self._own: defaultdict[Hashable, set[Reader]] = defaultdict(set)
         self._shares: Counter[Hashable] = Counter()
-        self._anonymous: dict[Reader, None] = {}  # the oldest first, without those that give way
+        self._anonymous: dict[Reader, None] = {}  # oldest first, without those that give way
         self._giving_way = 0
         self._logged_at: dict[str, float] = {}
         self.open = 0
@@ -159,7 +159,7 @@ class Live:
 
     @asynccontextmanager
     async def reading(self, reader: Reader) -> AsyncIterator[bool]:
-        """Give the reader news while the block runs, all that there is to begin with; False when there is no room."""
+        """Send the reader news while the block runs, beginning with everything; yield False if there is no room."""
         if not self._has_room(reader):
             yield False
             return
@@ -181,7 +181,7 @@ class Live:
             self._leave(reader, shown)
 
     def _has_room(self, reader: Reader) -> bool:
-        """Tell whether one more page may be open; when all are taken, the oldest anonymous one gives way to a user."""
+        """Return whether one more page may open; if all are taken, the oldest anonymous one gives way to a user."""
         anonymous = reader.user_id is None
         if self._shares[reader.owner] >= (MAX_PAGES_OF_A_SOURCE if anonymous else MAX_PAGES_OF_A_USER):
             self._note_refusal("source" if anonymous else "user")
@@ -203,7 +203,7 @@ class Live:
         return True
 
     def _note_refusal(self, reason: str) -> None:
-        """Count that a page had no room, and write so in the log now and then."""
+        """Count a page that had no room, and log it now and then."""
         measures.live_page_refused(reason)
         now = monotonic()
         if now - self._logged_at.get(reason, -LOG_EVERY) >= LOG_EVERY:

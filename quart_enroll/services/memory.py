@@ -21,7 +21,7 @@ from quart_enroll.repositories.students import Facts
 from quart_enroll.services.background import going_on
 
 ROW_BYTES = 350
-"""What it takes in memory to know of a row what came from it, with the row's own key."""
+"""Bytes of the link from a row to the answers read from it, with the row's own key."""
 
 SILENCE = 2.0
 """Seconds without a word from the database after which nothing that is remembered counts. It speaks each half second,
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 class FromRows(Protocol):
-    """What may be remembered: `rows` names the rows it came from; None is forgotten at once. It takes `size` bytes."""
+    """An answer that may be remembered: `rows` are those it was read from (None: don't keep it), `size` its bytes."""
 
     @property
     def rows(self) -> Set[Hashable] | None: ...
@@ -47,8 +47,8 @@ V = TypeVar("V", bound=FromRows)
 
 
 class Memory(Generic[V]):
-    """Some answers of the database, each under a key, while `counts` says that their rows are watched, and within the
-    budget of that name."""
+    """Answers of the database, each under a key, within the budget of that name, while `counts` says that their rows
+    are watched."""
 
     def __init__(self, name: str, counts: Callable[[], bool], tell: Callable[[Hashable], None] | None = None) -> None:
         self._counts = counts

@@ -56,14 +56,14 @@ If it was not you, ask for a new password at once:
 %(link)s""")
 
 CONFIRM = Sentence("""\
-Someone, hopefully you, created an account with this email address. Confirm here that it is yours:
+Someone, hopefully you, created an account with this email address. If it was you, confirm the address here:
 
 %(link)s
 
 The link works for three days. If it wasn’t you, just ignore this message.""")
 
 TO_UNCONFIRMED = ("confirm_email", "password_forgotten")
-"""The only emails to an unconfirmed address, without any name; pages of the site show the other notices."""
+"""The only emails that go to an unconfirmed address, without a name; other notices appear only on the site."""
 
 NOBODY = 0
 """The number of no user."""
@@ -109,7 +109,7 @@ async def password_forgotten(db: Database, email: str, now: datetime) -> None:
 
 
 async def confirm_email(db: Database, user_id: int, now: datetime) -> None:
-    """Let an email ask the user to confirm the address."""
+    """Queue an email that asks the user to confirm the address."""
     await notices.add_letter(db, Notice(now, user_id, "confirm_email"))
 
 
@@ -189,7 +189,7 @@ def _words(notice: Notice, to: Credentials, links: Links, now: datetime) -> tupl
     """Return the subject and the text, in the language of who gets it; the site's first for who has none."""
     with language.speaking(to.user.language or language.spoken()):
         subject, text = _about(notice, to, links, now)
-        if to.user.email_unconfirmed:  # the name may be anything that somebody typed beside a stranger's address
+        if to.user.email_unconfirmed:  # somebody may have typed any text as the name beside a stranger's address
             return subject, gettext("Hello,\n\n%(text)s\n\nNobody reads answers to this address.\n", text=text)
         text = gettext(
             "Hello %(name)s,\n\n%(text)s\n\nNobody reads answers to this address.\n", name=to.user.first_name, text=text

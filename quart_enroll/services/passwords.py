@@ -128,7 +128,7 @@ def decoy(method: str) -> str:
 
 
 def is_plain_text(stored: str) -> bool:
-    """Tell whether what is stored is certainly a password as somebody types it, and no hash of any kind."""
+    """Return whether a stored text is certainly a plain-text password and not a hash of any kind."""
     return bool(stored) and not _MAY_BE_HASH.fullmatch(stored)
 
 

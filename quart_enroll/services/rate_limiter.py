@@ -1,4 +1,4 @@
-"""Rate limits that each process keeps in memory: checking one writes nothing and takes a microsecond.
+"""Rate limits in the memory of each process: a check writes nothing and takes a microsecond.
 
 The libraries `limits` and `pyrate-limiter` need 6 to 22 µs a call, and neither bounds the number of keys it remembers.
 """
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from time import monotonic
 
 MAX_KEYS = 10_000
-"""Keys that a limiter remembers: 2 MB. It forgets the one that was used least recently, which is the likeliest to have
-its whole burst again."""
+"""Keys that a limiter remembers, in 2 MB. It forgets the least recently used one, which most likely has its whole burst
+again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,17 @@ class Rate:
 
 
 CHANGES = (Rate(burst=300, interval=1), Rate(burst=3000, interval=30))
-"""Changes that one account may make: five minutes' worth of impatient clicks on several devices at once, and far more
-in a day than any student needs; but never more than one a second for long, of the hundreds that the site can make."""
+"""Changes that one account may make: five minutes of impatient clicks on several devices at once, and far more in a day
+than any student needs, but no more than one a second in the long run, where the site can make hundreds."""
 
 DOWNLOADS = (Rate(burst=10, interval=60),)
-"""Downloads of one's own data: each reads every row that there is about the account."""
+"""Downloads of one's own data: each reads every row about the account."""
 
 
 class RateLimiter:
     """Token buckets, one for each key and rate, all of which must have a token left.
 
-    Of each bucket only the moment at which it will be full again is stored (the generic cell rate algorithm).
+    For each bucket, only the moment when it will be full again is stored (the generic cell rate algorithm).
     """
 
     def __init__(self, *rates: Rate, clock: Callable[[], float] = monotonic, max_keys: int = MAX_KEYS) -> None:
@@ -41,7 +41,7 @@ class RateLimiter:
         self._full_at: dict[Hashable, tuple[float, ...]] = {}
 
     def take(self, key: Hashable) -> float:
-        """Use one token and return 0; without one, use nothing and return the seconds until there is one."""
+        """Use one token and return 0; if there is none, return the seconds until there is one."""
         now = self._clock()
         full_at = self._full_at.get(key)
         if full_at is not None:
@@ -53,7 +53,7 @@ class RateLimiter:
         return 0
 
     def charge(self, key: Hashable, tokens: int) -> None:
-        """Use more tokens for a request that turned out to cost more; the key may have to earn them before the next."""
+        """Use more tokens for a request that cost more than one; the next request may have to wait for them."""
         self._use(key, self._full_at.get(key), tokens, self._clock())
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class RateLimiter:
 
     def _use(self, key: Hashable, full_at: tuple[float, ...] | None, tokens: int, now: float) -> None:
         before = full_at or (now,) * len(self._rates)
-        self._full_at.pop(key, None)  # so that it goes to the end, as the one used last
+        self._full_at.pop(key, None)  # so that it goes to the end as the most recently used
         self._full_at[key] = tuple(
             max(full, now) + tokens * rate.interval for full, rate in zip(before, self._rates, strict=True)
         )

@@ -1,4 +1,4 @@
-"""Links in emails: to a new password, once and for an hour; and to confirm that an email address is the user's.
+"""Links in emails: to a new password, once and for an hour; and to confirm the user's email address.
 
 Nothing is stored for it. The link names the user and carries a digest of the address and of the hash that the password
 has when the link is made; any new password changes the hash, and so every link that was made before is dead. So is one
@@ -21,7 +21,7 @@ from quart_enroll.services.passwords import Hasher
 LIFETIME = timedelta(hours=1)
 
 MAX_TOKEN_LENGTH = 500
-"""Characters of the signed part of a link; what is longer is none of ours. They have some 120."""
+"""Longest signed part of a link, in characters; the site's own have some 120."""
 
 CONFIRMATION_LIFETIME = timedelta(days=3)
 
@@ -61,13 +61,13 @@ class Links:
         return found
 
     def confirmation(self, user: User, now: datetime) -> str:
-        """Return the link by which the user confirms the address; it carries a digest of the address."""
+        """Return the link that confirms the user's address; it contains a digest of the address."""
         until = int((now + CONFIRMATION_LIFETIME).timestamp())
         token = self._confirmations.dumps([user.user_id, until, _email_seal(user)])
         return f"{self._public_url}{CONFIRM_PATH}/{token}"
 
     async def find_unconfirmed(self, db: Database, token: str, now: datetime) -> User:
-        """Return whose address the link confirms, be it confirmed by now; raise ConfirmationDead."""
+        """Return the user whose address the link confirms, even if it is confirmed already; raise ConfirmationDead."""
         try:
             user_id, until, seal = self._confirmations.loads(token)
         except (BadData, UnicodeError):

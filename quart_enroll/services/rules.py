@@ -118,7 +118,7 @@ def told(term: Term, moment: datetime) -> Moment:
 
 
 def told_deadline(term: Term, deadline: datetime) -> Moment | LastDay:
-    """Return the deadline for a sentence: the day that ends with it, where one does, else the moment."""
+    """Return the deadline for a sentence: the day that ends with it, if one does, or else the moment."""
     return LastDay(deadline, term.timezone) if term.day_ending_at(deadline) else told(term, deadline)
 
 

@@ -1,4 +1,4 @@
-"""The indexes and validators that this version needs: what is lacking, in sentences, and whether the site is ready."""
+"""Checks the indexes and validators that this version needs: what is missing, and whether the site is ready."""
 
 import asyncio
 import json
@@ -52,9 +52,9 @@ REPOSITORIES: dict[str, Any] = {
 """The modules with the indexes and the schema of each collection."""
 
 RECHECK_SECONDS = 10.0
-"""Seconds that an answer about the schema counts: a probe may ask as often as it likes."""
+"""Seconds for which a result of the check is reused, however often probes ask."""
 
-MUST_UPGRADE = "the database lacks something: `upgrade-db` must run"
+MUST_UPGRADE = "the database is not up to date: run `upgrade-db`"
 
 logger = logging.getLogger(__name__)
 
@@ -69,13 +69,13 @@ def version() -> str:
 
 
 async def problems(db: Database) -> list[str]:
-    """Name each index and validator that is missing or differs, in a sentence that says what follows from it."""
+    """Return a sentence for each index and validator that is missing or differs, with its consequence."""
     found = await stored.differences(db, REPOSITORIES)
     return [_sentence(one) for one in _relevant(found, await stored.read_upgrades(db))]
 
 
 class SchemaCheck:
-    """Tells what keeps the database from serving this version, and writes it in the log."""
+    """Finds what keeps the database from serving this version, and logs it."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -84,17 +84,17 @@ class SchemaCheck:
         self._problem = ""
 
     async def check_at_start(self) -> None:
-        """Check once, so that the log says what is lacking even without a probe; ignore a database that is away."""
+        """Check once, so that the log says what is missing even without a probe; ignore a database that is away."""
         with suppress(*AWAY, REFUSED):
             await self.find_problem()
 
     async def find_problem(self) -> str:
-        """Return what operators must do about the database, as of at most RECHECK_SECONDS ago; empty when it is ready.
+        """Return what operators must do about the database, as of at most RECHECK_SECONDS ago; empty if it is ready.
 
         It is ready when it has transactions, and every index and validator.
 
-        What a newer version has added or changed doesn't count: processes of the previous one serve until they are
-        replaced. Neither do indexes that `upgrade-db` couldn't make because of existing rows: another run won't help.
+        Additions and changes by a newer version don't count: this one's processes serve until they are replaced.
+        Neither do indexes that `upgrade-db` couldn't make because of existing rows: another run won't help.
         """
         async with self._lock:
             if time.monotonic() - self._checked_at >= RECHECK_SECONDS:
@@ -131,11 +131,11 @@ def _name(difference: Difference) -> str:
 def _sentence(difference: Difference) -> str:
     index, differs = difference.index, difference.differs
     if index is None and differs:
-        return f"{difference.collection}: the validator is not the one of this version. `upgrade-db` changes it."
+        return f"{difference.collection}: the validator is not the one this version needs. Run `upgrade-db`."
     if index is None:
-        return f"{difference.collection}: no validator checks what is stored. `upgrade-db` makes one."
+        return f"{difference.collection}: there is no validator. Run `upgrade-db`."
     state = "has other options" if differs else "is missing"
-    remedy = "Drop it, then `upgrade-db` makes it again." if differs else "`upgrade-db` makes it again."
+    remedy = "Drop it, then run `upgrade-db`." if differs else "Run `upgrade-db`."
     return f"{difference.collection}: the index {index.name} {state}, so {_consequence(index)}. {remedy}"
 
 
@@ -143,4 +143,4 @@ def _consequence(index: Index) -> str:
     keys = " and ".join(filter(None, [", ".join(index.keys[:-1]), index.keys[-1]]))
     if index.unique:
         return f"two rows can have the same {keys}"
-    return "rows stay when their time is over" if index.expires else f"queries by {keys} read every row"
+    return "expired rows are not removed" if index.expires else f"queries by {keys} read every row"

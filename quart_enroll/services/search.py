@@ -116,7 +116,7 @@ def plain(text: str) -> str:
     return _NO_NAME.sub(" ", decomposed.translate(_PLAIN))
 
 
-_plain_of_school = lru_cache(100_000)(plain)  # of what the school has written, and no visitor
+_plain_of_school = lru_cache(100_000)(plain)  # of the school's texts, not of visitors'
 
 
 def _plain(character: str) -> str:

@@ -22,7 +22,7 @@ REMEMBERED = timedelta(days=30)
 """How long a remembered sign-in lasts, used or not."""
 
 MAX_SIGN_INS = 50
-"""Sign-ins of a user at a time; the next one ends the one that was used least recently."""
+"""Most sign-ins of a user at a time; the next one ends the least recently used."""
 
 STEPS = 20
 """That a sign-in is in use is written once in such a part of the idle time: it may end this much sooner."""
@@ -77,8 +77,8 @@ async def sign_in(
     language = spoken()
 
     async def body(session: Session) -> Begun:
-        # Writing the user here makes this transaction and one that replaces the password or removes the user conflict:
-        # the one that comes second sees what the first has done.
+        # Writing the user makes this transaction conflict with one that replaces the password or removes the user: the
+        # second one sees what the first has done.
         noted = await users.note_sign_in(db, found, now, language, session)
         await logins.add(db, login, session)
         await logins.end_least_recent(db, found.user.user_id, MAX_SIGN_INS, session)

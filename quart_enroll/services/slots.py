@@ -3,8 +3,8 @@
 Each process alone might have an equal share, but they do not get equally many requests: with a share of its own each,
 two processes needed 10 s for 150 passwords of which one had got 100, and 8 s when it could use what the other left.
 
-A slot is a file that somebody has locked. The system unlocks what a process leaves that is killed. A process that is
-stopped or hangs keeps its lock, so after a while the others go on with a new file in its place.
+A slot is a locked file. The system unlocks the files of a process that is killed. A process that is stopped or hangs
+keeps its lock, so after a while the others go on with a new file in its place.
 """
 
 import fcntl
@@ -18,10 +18,10 @@ FOLDER = "PASSWORD_SLOTS"
 """The variable of the environment that tells the processes of a server in which folder their slots are."""
 
 FROZEN_SECONDS = 2.0
-"""How long a slot may be held. A hash takes a tenth of a second, and the holder of a door waits for one hash."""
+"""How long a slot may be held. A hash takes a tenth of a second, and a door is held for one hash at most."""
 
 DOOR_POLL_SECONDS, SLOT_POLL_SECONDS = 0.02, 0.002
-"""Pauses between two looks at a lock; for each slot only the process at its door looks so often."""
+"""Pauses between two tries to lock a file; only the process at a slot's door tries the slot so often."""
 
 
 class Slots:
@@ -57,7 +57,7 @@ class Slots:
 
 
 def _wait_for(path: Path, pause: float) -> ExitStack:
-    """Lock the file as soon as its holder unlocks it, or has had it for FROZEN_SECONDS; return what unlocks it."""
+    """Lock the file as soon as its holder unlocks it or has held it for FROZEN_SECONDS; return what unlocks it."""
     while True:
         with suppress(BlockingIOError):
             return _locked(path)
@@ -76,5 +76,5 @@ def _locked(path: Path) -> ExitStack:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         stack.callback(os.close, file)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.utime(file)  # since when it is held
+        os.utime(file)  # records since when it is held
         return stack.pop_all()

@@ -135,7 +135,7 @@ class Snapshot:
             self._behind_since = time.monotonic()
 
     async def _read(self) -> None:
-        self._past = _past()  # another one: what is being read for the old one stays with that
+        self._past = _past()  # a new one: results for the old catalog go into the old cache
         known = await stored_terms.find_all(self._db)
         shown = [term.term for term in terms.coming(known, self._clock()) or known]
         taught = await courses.find_all(self._db)
@@ -157,7 +157,7 @@ class Snapshot:
 
 
 def _past() -> ByteCache[Seat, Held | None]:
-    """Return a cache of what seats in terms that are over are."""
+    """Return a cache of the courses behind seats in past terms."""
     return ByteCache("seats of past terms", lambda _seat, held: 500 if held is None else 2500)
 
 

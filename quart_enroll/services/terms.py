@@ -12,23 +12,23 @@ from quart_enroll.models import SEASONS, Course, Term, start_of_day
 _NAMES = {season.lower(): season for season in SEASONS} | {"autumn": "Fall"}
 _SEASON = re.compile(rf"({'|'.join(_NAMES)})(?:\s*((?:19|20|21)\d\d))?", re.IGNORECASE | re.ASCII)
 _BETWEEN = re.compile(r"\s*(?:[;/&+]|\band\b|\bor\b)\s*", re.IGNORECASE)
-"""What stands between the names of a list where that is no comma."""
+"""Separators in a list of names, besides commas."""
 
 _LAST_MONTH = {"Winter": 2, "Spring": 5, "Summer": 7, "Fall": 12}
 """The month that ends a season, for terms that nobody has given dates yet."""
 
 
 def canonical(name: str) -> str:
-    """Return a term's name as it is stored: "autumn  2026" is Fall 2026; of another name only the blanks are tidied."""
+    """Return a term's name as it is stored: "autumn  2026" is Fall 2026; other names only have their blanks tidied."""
     name = " ".join(unicodedata.normalize("NFC", name).split())
     match = _SEASON.fullmatch(name)
     return f"{_NAMES[match[1].lower()]} {match[2]}" if match and match[2] else name
 
 
 def key(name: str) -> str:
-    """Return what two ways to write one term's name have in common.
+    """Return the same key for all spellings of a term's name.
 
-    Case, blanks, invisible characters and the forms that Unicode has for one character make no other name.
+    Case, blanks, invisible characters and different Unicode forms of a character don't make a different name.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", canonical(name)).casefold())
     return "".join(one for one in folded if not one.isspace() and unicodedata.category(one) != "Cf")
@@ -41,13 +41,13 @@ def seasons(text: str) -> list[str]:
 
 
 def unknown(text: str, among: Iterable[Term]) -> list[str]:
-    """Return the names in a list that are neither seasons, with a year or without one, nor one of these terms."""
+    """Return the names in a list that are neither seasons, with or without a year, nor one of these terms."""
     keys = {key(term.term) for term in among}
     return [name for name in _names(text, keys) if key(name) not in keys and not _SEASON.fullmatch(name)]
 
 
 def named(text: str, among: Iterable[Term]) -> list[Term]:
-    """Return the terms that a text like "Fall, Spring 2027" names, in the order of time; none unless all are known.
+    """Return the terms that a text like "Fall, Spring 2027" names, in the order of time; empty unless all are known.
 
     A season without a year is its first term of those given; so "Autumn" may be Fall 2026.
     """
@@ -56,7 +56,7 @@ def named(text: str, among: Iterable[Term]) -> list[Term]:
 
 
 def known_in(text: str, among: Iterable[Term]) -> list[Term]:
-    """Return the terms that a list names, in the order of time, whatever else it names."""
+    """Return the known terms in a list, in the order of time, and ignore the rest."""
     return _in_order(_meant(text, among))
 
 
@@ -66,10 +66,10 @@ def _in_order(found: Iterable[Term | None]) -> list[Term]:
 
 
 def _meant(text: str, among: Iterable[Term]) -> list[Term | None]:
-    """Return the term that each name in a list means, None for what is no term of these."""
+    """Return the term that each name in a list means, or None for a name that is none of these terms."""
     terms: list[Term] = list(among)
     for term in terms:
-        if term.term == text:  # what every button of the site sends
+        if term.term == text:  # the exact name, which every button of the site sends
             return [term]
     terms.sort(key=lambda term: term.order)
     by_key = {key(term.term): term for term in terms}
@@ -83,7 +83,7 @@ def _meant(text: str, among: Iterable[Term]) -> list[Term | None]:
 
 
 def _names(text: str, keys: Collection[str]) -> list[str]:
-    """Return the names in a list; a name of these `keys` is never taken apart, and no other word is left out."""
+    """Return the names in a list; names with one of these `keys` are never split, and no other word is left out."""
     if key(text) in keys:
         return [text]
     names: list[str] = []
@@ -126,7 +126,7 @@ def next_day(known: Iterable[Term], now: datetime) -> datetime:
 def find(text: str, known: Sequence[Term], now: datetime) -> Term:
     """Return the term that a person means by "Fall 2026", or by "fall" or "Autumn" for the next one.
 
-    The whole text must be its name: raises UnknownTerm if it is none, NoTerms in a school that has no term at all.
+    The whole text must be a name. Raises UnknownTerm if it isn't, NoTerms if the school has no terms at all.
     """
     if not known:
         raise NoTerms

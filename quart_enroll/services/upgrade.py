@@ -24,12 +24,12 @@ from quart_enroll.transactions import transaction
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds for terms, sections and passwords that nobody has said more about."""
+    """Defaults for terms, sections and passwords."""
 
     timezone: str = "UTC"
     max_credits: int | float = 18
     section_capacity: int = 30
-    password_method: str = "scrypt:32768:8:1"  # noqa: S105  # how to hash, no password
+    password_method: str = "scrypt:32768:8:1"  # noqa: S105  # the hash method, not a password
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ async def upgrade(db: Database, now: datetime, defaults: Defaults, *, all_sectio
 
 
 async def _begin(db: Database, report: Report) -> None:
-    """Make the collections that are missing, or change nothing where the user of the database may not do the rest."""
+    """Create the missing collections; change nothing if the database user may not do the rest."""
     existing = await stored_schema.stored_options(db)
     for collection, repository in REPOSITORIES.items():
         if existing.get(collection) not in (None, stored_schema.wanted_options(repository.SCHEMA)):
@@ -154,7 +154,7 @@ async def _repair_users(db: Database, report: Report) -> None:
 
 
 async def _repair_passwords(db: Database, report: Report, method: str) -> None:
-    """Hash passwords that are stored as plain text, and list those that nobody can check."""
+    """Hash passwords that are stored as plain text, and list those that can't be checked."""
     unusable = await flask_era.unusable_passwords(db)
     plain = [key for key, password in unusable.items() if is_plain_text(password)]
     for key in plain:
@@ -168,7 +168,7 @@ async def _repair_passwords(db: Database, report: Report, method: str) -> None:
         )
     if unusable:
         report.left_alone.append(
-            f"user: the passwords of {_count(len(unusable), 'user')} can’t be checked, since Werkzeug did not hash "
+            f"user: the passwords of {_count(len(unusable), 'user')} can’t be checked, because Werkzeug didn’t hash "
             "them; `password-link` makes a link to a new one: "
             f"{gaps.listed(await flask_era.names_of_users(db, list(unusable)))}"
         )

@@ -1,4 +1,4 @@
-"""How much memory a process needs while visitors make up addresses, searches, cookies, languages and tokens."""
+"""How much memory a process needs while visitors make up URLs, searches, cookies, languages and tokens."""
 
 import asyncio
 import time
@@ -15,11 +15,11 @@ from tests.crowd import Student
 
 CONNECTIONS = 16
 LOOK = 2.0
-"""Seconds between two looks at the memory."""
+"""Seconds between two measurements of the memory."""
 
 
 def measure(site: Site, students: Sequence[Student], seconds: float) -> Row:
-    """Ask one process for what nobody has asked before, and look at its memory meanwhile."""
+    """Send one process requests that it has never had before, and measure its memory meanwhile."""
     before = site.memory()[0] / MEBIBYTE
     found, answered, faults = asyncio.run(_invent(site, students, seconds))
     return Row(
@@ -32,7 +32,7 @@ def measure(site: Site, students: Sequence[Student], seconds: float) -> Row:
 
 
 async def _invent(site: Site, students: Sequence[Student], seconds: float) -> tuple[list[float], int, int]:
-    """Return the memory at each look in MiB, the number of answers, and that of faults."""
+    """Return the memory in MiB at each measurement, the number of answers, and the number of errors."""
     end, numbers, statuses = time.monotonic() + seconds, count(), [0] * 600
 
     async def visit(chance: Random) -> None:

@@ -38,7 +38,7 @@ def address(database: str, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_press_that_found_no_room_is_pressed_again_by_itself(address: str, page: Page, status: int) -> None:
+async def test_a_refused_press_is_repeated_by_itself(address: str, page: Page, status: int) -> None:
     async def no_room(route: Route) -> None:
         await route.fulfill(status=status, headers={"Retry-After": "1"}, content_type="text/html", body=BUSY)
 
@@ -51,7 +51,7 @@ async def test_a_press_that_found_no_room_is_pressed_again_by_itself(address: st
     await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
     await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
 
-    # A button that stays in its line can't show the words of such an answer, and goes to the page that has them.
+    # A button that updates only its own row can't show such an answer, so the whole page is loaded.
     await page.goto(f"{address}/courses/")
     await page.route(lambda url: url.endswith("/plan/add"), no_room, times=1)
     await page.get_by_role("button", name="Add to plan : PHP 202").click()

@@ -56,7 +56,7 @@ async def wait(*_):
     print("has written all rows", flush=True)
     await asyncio.Event().wait()
 
-alerts.sections = wait  # read last, after the rows are written
+alerts.sections = wait  # called last, after the rows are written
 from quart.cli import main
 sys.argv = ["quart", "--app", "asgi", "import", "section", sys.argv[1]]
 main()
@@ -97,7 +97,7 @@ async def db(single: ReplicaSet) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def nothing_ends_by_itself(db: Database) -> AsyncIterator[None]:
-    """Let MongoDB keep a transaction whose process was killed for longer than any command waits."""
+    """Make MongoDB keep the transaction of a killed process for longer than any command waits."""
     set_limit = db.client.admin.command
     before = await set_limit("setParameter", 1, transactionLifetimeLimitSeconds=600)
     yield
@@ -111,7 +111,7 @@ async def run(single: ReplicaSet, *words: str, typed: str | None = None) -> Resu
 
 
 async def kill_in_its_transaction(program: str, *given: str, **settings: str) -> None:
-    """Run `program` until it says that it has written, and kill it."""
+    """Run `program` until it reports that it has written, and kill it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, *given, stdout=subprocess.PIPE, cwd=PROJECT, env=environment(**settings)
     )
@@ -157,7 +157,7 @@ async def test_an_import_that_was_killed_can_be_run_again_at_once(
 
 
 @pytest.mark.usefixtures("nothing_ends_by_itself")
-async def test_a_command_whose_only_write_waits_for_a_killed_process_goes_on(
+async def test_a_command_that_waits_for_a_killed_process_goes_on(
     db: Database, single: ReplicaSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await kill_in_its_transaction(MAKES_A_USER_AND_WAITS, single.uri)

@@ -16,7 +16,7 @@ from tests.local import PATIENCE, PROJECT, SERVER, descendants, environment, exp
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 
 NOWHERE = "mongodb://127.0.0.1:1/?replicaSet=none"
-"""What is asked here needs no database."""
+"""These requests need no database."""
 
 FORM = b"email=ada%40school.example&password=x"
 
@@ -26,7 +26,7 @@ def open_files(pid: int) -> int:
 
 
 def workers(supervisor: int, log: Path) -> list[int]:
-    """Return the ids of two workers that serve."""
+    """Return the process ids of two workers that are serving."""
     until(lambda: log.read_text().count("Running on") >= 2)
     return descendants(supervisor)
 
@@ -42,7 +42,9 @@ def test_when_a_worker_is_killed_the_other_answers_and_a_new_one_takes_its_place
                 request.putheader("Content-Length", str(len(FORM)))
                 request.putheader("Content-Type", "application/x-www-form-urlencoded")
                 request.endheaders(FORM[:10])
-            healthy, victim = sorted(before, key=lambda pid: before[pid] - open_files(pid))  # it has most of them
+            healthy, victim = sorted(
+                before, key=lambda pid: before[pid] - open_files(pid)
+            )  # the one with most connections
             os.kill(victim, signal.SIGKILL)
             until(lambda: f"worker {victim} was killed by signal 9" in log.read_text())
             assert any(map(is_answered, requests))
@@ -63,7 +65,7 @@ def is_answered(request: HTTPConnection) -> bool:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_server_that_cannot_start_ends_with_a_failure(workers: int) -> None:
+def test_a_server_that_cannot_start_exits_with_an_error(workers: int) -> None:
     ended = subprocess.run(
         [*SERVER[:-1], "asgi:nobody"],
         cwd=PROJECT,
@@ -81,7 +83,7 @@ def test_when_the_supervisor_is_killed_workers_end_and_leave_no_folder_behind(tm
     log = tmp_path / "log"
     with server(log, WEB_CONCURRENCY=2, MONGO_URI=NOWHERE, TMPDIR=tmp_path) as site:
         pids = workers(site.process.pid, log)
-        os.kill(pids[0], signal.SIGSTOP)  # even a worker that is frozen
+        os.kill(pids[0], signal.SIGSTOP)  # even a frozen worker ends
         with expect_to_end(pids):
             site.process.kill()
             site.process.wait(PATIENCE)
@@ -101,7 +103,7 @@ def test_a_client_that_goes_frees_its_socket(tmp_path: Path) -> None:
         until(lambda: open_files(site.process.pid) <= before)
 
 
-def test_a_server_asks_for_as_many_file_descriptors_as_it_may(tmp_path: Path) -> None:
+def test_a_server_raises_its_file_descriptor_limit_as_far_as_it_may(tmp_path: Path) -> None:
     log = tmp_path / "log"
     limited = f"ulimit -Sn 500; ulimit -Hn 4000; exec {sys.executable} -m hypercorn -c file:hypercorn_conf.py asgi:app"
     with server(log, command=("sh", "-c", limited), MONGO_URI=NOWHERE) as site, site.connection():

@@ -1,4 +1,4 @@
-"""No cache takes more memory than its budget, whatever visitors make up."""
+"""No cache takes more memory than its budget, whatever keys visitors make up."""
 
 import ast
 import sys
@@ -40,7 +40,7 @@ BOUNDED_BY_THE_SCHOOL = {
     "prepared.encoding_for": "200 characters each",
     "reader.wanted": "220 characters each",
 }
-"""What may be remembered without a budget, and why visitors can't make it large."""
+"""Functions that may cache without a budget, and why visitors can't make those caches large."""
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def cache(monkeypatch: pytest.MonkeyPatch) -> ByteCache[str, str]:
     return ByteCache("numbers", caches.size_of_entry)
 
 
-def test_what_was_not_used_for_longest_makes_room(cache: ByteCache[str, str]) -> None:
+def test_the_least_recently_used_entry_makes_room(cache: ByteCache[str, str]) -> None:
     for key in ("a", "b", "c"):
         cache[key] = "x" * 2000
     assert cache.get("a") is not None
@@ -65,13 +65,13 @@ def test_a_long_key_counts_too(cache: ByteCache[str, str]) -> None:
     assert len(cache) == 2
 
 
-def test_what_is_larger_than_the_budget_is_not_cached_and_takes_nothings_place(cache: ByteCache[str, str]) -> None:
+def test_an_entry_larger_than_the_budget_is_not_cached_and_displaces_nothing(cache: ByteCache[str, str]) -> None:
     cache["a"], cache["b"] = "old", "small"
     cache["a"] = "x" * 20_000
     assert (cache.get("a"), cache.get("b")) == (None, "small")
 
 
-def test_everything_that_leaves_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_callback_gets_every_entry_that_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(caches.BUDGETS, "numbers", 2000)
     left: list[tuple[str, str]] = []
     cache: ByteCache[str, str] = ByteCache("numbers", lambda *_: 400, lambda *one: left.append(one))
@@ -86,7 +86,7 @@ def test_all_budgets_together_leave_room_for_the_process() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
-def test_nothing_else_remembers_what_visitors_make_up(path: Path) -> None:
+def test_no_other_cache_has_keys_that_visitors_make_up(path: Path) -> None:
     module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
     unbounded = [
         name for name in _remembering(ast.parse(path.read_text())) if f"{module}.{name}" not in BOUNDED_BY_THE_SCHOOL
@@ -95,7 +95,7 @@ def test_nothing_else_remembers_what_visitors_make_up(path: Path) -> None:
 
 
 def _remembering(tree: ast.Module) -> list[str]:
-    """Return the functions of a module that are remembered by functools, and what else is made with it."""
+    """Return the functions of a module that functools caches, and other names bound to such a cache."""
     found = []
     for node in ast.walk(tree):
         match node:
@@ -113,7 +113,7 @@ def _is_lru(node: ast.expr) -> bool:
 
 
 def bytes_of(thing: object, shared: tuple[type, ...] = ()) -> int:
-    """Return the bytes of an object with all in it, but for objects of the `shared` types."""
+    """Return the bytes of an object with everything in it, except objects of the `shared` types."""
     seen: set[int] = set()
 
     def measure(one: Any) -> int:
@@ -140,12 +140,12 @@ def test_rows_are_not_larger_than_their_estimate(sections: int) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 5, 60])
-def test_what_is_known_of_a_student_is_not_larger_than_its_estimate(number: int) -> None:
+def test_facts_about_a_student_are_not_larger_than_their_estimate(number: int) -> None:
     rows = {"term": "Fall 2026", "section": "01", "status": "enrolled"}
     seats = tuple(students._seat(rows | {"courseID": str(10_000 + one)}) for one in range(number))
     facts = Facts(seats, (), frozenset(), (), None, frozenset(), "")
     texts = {id(one): sys.getsizeof(one) for seat in seats for one in (seat.key.courseID, seat.key.term)}
-    assert bytes_of(facts) - sum(texts.values()) <= facts.size  # the texts are those of all students
+    assert bytes_of(facts) - sum(texts.values()) <= facts.size  # students share the texts
 
 
 def a_cookie(number: int) -> str:

@@ -1,4 +1,4 @@
-"""What a command says when the database does not do what it should."""
+"""What a command prints when the database fails or refuses."""
 
 import pytest
 from pymongo.errors import (
@@ -31,13 +31,13 @@ def unsettled(cause: PyMongoError, *labels: str) -> Unsettled:
     [
         (
             ServerSelectionTimeoutError("127.0.0.1:1: refused"),
-            "No server that takes writes can be reached",
+            "Can’t reach a server that takes writes",
         ),
-        (OperationFailure("Authentication failed.", 18), "does not accept the user or the password of URI"),
-        (OperationFailure("bad auth", 8000), "does not accept the user or the password of URI"),
-        (OperationFailure(COLL_MOD, 13), "The user of URI may not do collMod on school, which takes the role dbAdmin"),
-        (OperationFailure(INSERT, 13), "may not do insert on school, which takes the role readWrite"),
-        (OperationFailure("not authorized", 13), "The user of URI may not do this on its database"),
+        (OperationFailure("Authentication failed.", 18), "doesn’t accept the user or the password in URI"),
+        (OperationFailure("bad auth", 8000), "doesn’t accept the user or the password in URI"),
+        (OperationFailure(COLL_MOD, 13), "The user in URI may not run collMod on school, which takes the role dbAdmin"),
+        (OperationFailure(INSERT, 13), "may not run insert on school, which takes the role readWrite"),
+        (OperationFailure("not authorized", 13), "The user in URI may not run this on its database"),
         (
             unsettled(OperationFailure("WriteConflict", 112), RETRY),
             "Another transaction was in the way",
@@ -55,7 +55,7 @@ def unsettled(cause: PyMongoError, *labels: str) -> Unsettled:
         (OperationFailure("no space left"), "The database refuses: no space left"),
     ],
 )
-def test_a_command_says_what_is_the_matter(error: Exception, said: str) -> None:
+def test_a_command_prints_what_went_wrong(error: Exception, said: str) -> None:
     sentence = explain(error, "URI")
     assert said in sentence
     assert sentence.count("\n") == 0

@@ -1,4 +1,4 @@
-"""What becomes of the files of tests/spreadsheets: each has an oddity or a mistake of an everyday spreadsheet."""
+"""Each file in tests/spreadsheets, with an oddity or a mistake from an everyday spreadsheet, is read or refused."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -49,12 +49,12 @@ READ: dict[str, dict[int, dict[str, Any]]] = {
     },
     "sections-no-fixed-time.csv": {line: {"meetings": ""} for line in range(2, 9)},
 }
-"""What is read of each file, by the line or the place in the list; more fields may be there."""
+"""The fields read from each file, by line or place in the list; other fields may be present too."""
 
 NOTES = {
     "users-utf-16-without-mark.csv": ["The file was read as UTF-16."],
     "users-windows-1252-with-semicolons.csv": [
-        "The file was read as Windows-1252. Check “Zoë” in line 2: "
+        "The file was read as Windows-1252. Check “Zoë” on line 2: "
         "if that is wrong, save the file as “CSV UTF-8” and import it again."
     ],
     "users-headers-as-people-write-them.csv": [
@@ -69,12 +69,11 @@ NOTES = {
         "“Meeting Times” as meetings, “Room” as room."
     ],
 }
-"""What is said of files that are read otherwise than word for word."""
+"""The notes about files that need an assumption to be read."""
 
 CSV = "Open it in the spreadsheet program, save it as “CSV UTF-8”, and import that file."
 UNCERTAIN = (
-    "Line 3 has letters in an encoding that can’t be told for certain. "
-    "Save the file as “CSV UTF-8” and import that file."
+    "Line 3 has characters whose encoding can’t be determined. Save the file as “CSV UTF-8” and import that file."
 )
 
 REFUSED = {
@@ -85,73 +84,73 @@ REFUSED = {
     "users-letters-of-another-codepage.csv": [UNCERTAIN],
     "users-cut-off-utf-16.csv": [UNCERTAIN],
     "users-open-quotation-mark.csv": [
-        "Line 3: A quotation mark opens a cell and does not close it. "
-        'Remove it, or write "" for one that belongs to the text.'
+        "Line 3: A quotation mark opens a cell, but nothing closes it. "
+        'Remove it, or write "" for a quotation mark in the text.'
     ],
-    "users-column-twice.csv": ["The columns “Email” and “E-mail” would all be email. Remove all but one of them."],
+    "users-column-twice.csv": ["The columns “Email” and “E-mail” would all be read as email. Keep only one of them."],
     "users-column-without-name.csv": [
-        "Column 4 has no name, and line 3 has “new” there. Name the column, or remove it."
+        "Column 4 has no name, but line 3 has “new” in it. Name the column or remove it."
     ],
-    "users-title-above-the-names.csv": ["The names of the columns seem to be in line 3. Remove what is above them."],
-    "users-no-names-of-columns.csv": ["Line 1 must name the columns, like email, first_name, last_name."],
+    "users-title-above-the-names.csv": ["The column names seem to be on line 3. Remove everything above them."],
+    "users-no-names-of-columns.csv": ["Line 1 must have the column names, such as email, first_name, last_name."],
     "users-faults-of-all-kinds.csv": [
         "line 2: user_id “1.5”: This must be a whole number, like 30.",
         "line 2: E-mail “zoe@school”: Enter an email address like name@school.example.",
         f"line 2: password: {NO_HASH}",
         "line 4: First Name and Last Name are missing.",
     ],
-    "users-name-twice.json": ["An object of the JSON has “email” twice."],
-    "users-objects-without-a-list.json": ["Line 2 is no valid JSON: Put all objects into one list, like [{…}, {…}]."],
-    "users-comma-missing.json": ["Line 3 is no valid JSON: Expecting ',' delimiter."],
+    "users-name-twice.json": ["A JSON object has “email” twice."],
+    "users-objects-without-a-list.json": ["Line 2 is not valid JSON: Put all objects into one list, like [{…}, {…}]."],
+    "users-comma-missing.json": ["Line 3 is not valid JSON: Expecting ',' delimiter."],
     "courses-name-unknown.json": [
-        "Unknown columns: “colour” (row 2). Remove or rename them; a file may have courseID, title, description, "
+        "Unknown column: “colour” (row 2). Remove or rename it. The columns may be courseID, title, description, "
         "credits, term, subject, prerequisites, corequisites."
     ],
     "courses-columns-wrong.csv": [
-        "Unknown columns: “colour” and “room”. Remove or rename them; a file may have courseID, title, description, "
+        "Unknown columns: “colour” and “room”. Remove or rename them. The columns may be courseID, title, description, "
         "credits, term, subject, prerequisites, corequisites.",
-        "The column term must be there.",
+        "The column term must be in the file.",
     ],
     "courses-line-break-in-a-title.csv": [
         "line 3: Course title “Introduction to Python”: There is a line break in this cell."
     ],
     "courses-text-past-the-columns.csv": [
-        "line 3: There is text past the last column: “Spring”. Does a cell lack its quotation marks?"
+        "line 3: There is text after the last column: “Spring”. Does a cell need quotation marks?"
     ],
     "courses-seasons.csv": [
         "line 2: term “Fall;Spring”: Put commas between the seasons, like Fall, Spring.",
     ],
     "sections-ambiguous-days.csv": [
-        "line 2: meetings “TU 9:00-9:50”: “TU” may mean other days than it seems to. Write Tu or TuSu.",
-        "line 3: meetings “TH 9:00-9:50”: “TH” may mean other days than it seems to. Write Th or TuTh.",
-        "line 4: meetings “M-F 9:00-9:50”: “M-F” names no days. "
-        "Write them one by one, like MWF or TuTh; R is Thursday, U is Sunday.",
-        "line 5: meetings: “TR 1:00-2:15” may be before or after noon. Write 13:00 or 1:00 PM, 01:00 or 1:00 AM.",
+        "line 2: meetings “TU 9:00-9:50”: “TU” could mean different days. Write Tu or TuSu.",
+        "line 3: meetings “TH 9:00-9:50”: “TH” could mean different days. Write Th or TuTh.",
+        "line 4: meetings “M-F 9:00-9:50”: “M-F” is not a list of days. "
+        "Write each day, like MWF or TuTh; R is Thursday, U is Sunday.",
+        "line 5: meetings: “TR 1:00-2:15” could be morning or afternoon. Write 13:00 or 1:00 PM, or 01:00 or 1:00 AM.",
         "line 6: meetings: “F 22:00-01:00” ends before it begins. For the afternoon write 13:00 or 1:00 PM; "
         "for a meeting past midnight write two, like F 22:00-23:59; Sa 00:00-01:00.",
-        "line 7: meetings: Write “TR TBA” like MWF 09:00-09:50, with ; between several, or TBA for no fixed time.",
+        "line 7: meetings: Write “TR TBA” like MWF 09:00-09:50, with ; between meetings, or TBA for no fixed time.",
     ],
     "sections-spoiled-cells.csv": [
-        "line 2: courseID “1.00E+05”: The spreadsheet has rounded this number. Format its column as text.",
-        "line 3: capacity “#REF!”: A formula of the spreadsheet has failed there.",
-        "line 4: room “####”: A formula of the spreadsheet has failed there.",
+        "line 2: courseID “1.00E+05”: The spreadsheet rounded this number. Format its column as text.",
+        "line 3: capacity “#REF!”: A spreadsheet formula failed in this cell.",
+        "line 4: room “####”: A spreadsheet formula failed in this cell.",
         "line 4: capacity “1,000”: This must be a whole number, like 30.",
     ],
     "terms-deadlines-out-of-order.csv": ["line 2: drop_deadline “2026-09-10”: This must not come before add_deadline."],
     "catalog.xlsx": [f"This is a spreadsheet or an archive, not a CSV file. {CSV}"],
     "catalog-renamed.csv": [f"This is a spreadsheet or an archive, not a CSV file. {CSV}"],
-    "catalog.xls": [f"This is a spreadsheet of an older Excel, not a CSV file. {CSV}"],
-    "catalog.ods": [f"A .ods file can’t be read. {CSV}"],
+    "catalog.xls": [f"This is an old Excel spreadsheet, not a CSV file. {CSV}"],
+    "catalog.ods": [f".ods files can’t be read. {CSV}"],
     "catalog.pdf": [f"This is a PDF document, not a CSV file. {CSV}"],
-    "catalog-of-a-web-page.xls": [f"A .xls file can’t be read. {CSV}"],
+    "catalog-of-a-web-page.xls": [f".xls files can’t be read. {CSV}"],
     "web-page.csv": [f"This is a web page, not a table. {CSV}"],
     "picture.csv": [f"This is not a text file. {CSV}"],
 }
-"""Everything that is said of a file that can't be taken."""
+"""Everything that a refused file is told."""
 
 
 def taken(name: str) -> tuple[dict[int, dict[str, Any]], list[str]]:
-    """Return the fields of each row, meetings as they were understood, and the notes."""
+    """Return the fields of each row, with meetings as they were understood, and the notes."""
     collection = name.split("-")[0].removesuffix("s")
     form = COLLECTIONS.get(collection, COLLECTIONS["course"])
     file = read_rows(form, name, (FOLDER / name).read_bytes())
@@ -169,7 +168,7 @@ def taken(name: str) -> tuple[dict[int, dict[str, Any]], list[str]]:
     return found, list(file.notes)
 
 
-def test_every_spreadsheet_has_its_place_here() -> None:
+def test_every_spreadsheet_is_tested() -> None:
     assert {file.name for file in FOLDER.iterdir()} == READ.keys() | REFUSED.keys()
 
 
@@ -182,7 +181,7 @@ def test_the_spreadsheet_is_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_the_spreadsheet_is_refused_in_words(name: str) -> None:
+def test_the_spreadsheet_is_refused_with_a_sentence(name: str) -> None:
     with pytest.raises(UnreadableFile) as refused:
         taken(name)
     assert list(refused.value.sentences) == REFUSED[name]

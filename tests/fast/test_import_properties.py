@@ -1,4 +1,4 @@
-"""Any CSV that a spreadsheet writes of a table is read as that table, and any other bytes are refused in words."""
+"""Any CSV that a spreadsheet saves is read as the same table; other bytes are read or refused with a sentence."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ ENCODINGS = {
     "utf-16-be without a mark": ("utf-16-be", b""),
     "windows-1252": ("windows-1252", b""),
 }
-# Whatever a cell may hold, with a liking for what means something in CSV.
+# Anything a cell may hold, preferably characters with a meaning in CSV.
 CELLS = st.text(
     st.one_of(st.sampled_from(" \",;\t|\n\r='éßŽ€字"), st.characters(exclude_categories=["Cs", "Cc"])), max_size=8
 )
@@ -43,7 +43,7 @@ AT_THE_EDGES = " \t\n\r\f\v\u00a0\u00ad\u200b\u200c\u200d\u200e\u200f\ufeff"
 
 @dataclass(frozen=True)
 class Saved:
-    """A table, the bytes that a spreadsheet saved of it, and the lines on which its rows begin."""
+    """A table, the bytes that a spreadsheet saved, and the lines on which the rows begin."""
 
     cells: list[dict[str, str]]
     data: bytes
@@ -76,7 +76,7 @@ def saved_tables(draw: st.DrawFn) -> Saved:
     except UnicodeEncodeError:
         data = b""
     assume(data)
-    if encoding == "windows-1252":  # bytes that are UTF-8 as well can't be told apart by anybody
+    if encoding == "windows-1252":  # bytes that are also UTF-8 can't be told apart
         assume(_is_ascii_or_no_utf_8(data))
     return Saved([dict(zip(columns, row, strict=True)) for row in rows], data, encoding)
 
@@ -89,7 +89,7 @@ def _is_ascii_or_no_utf_8(data: bytes) -> bool:
 
 
 def seen(cell: str) -> str:
-    """Return what a reader of the spreadsheet sees of a cell."""
+    """Return what somebody looking at the spreadsheet sees in a cell."""
     text, before = cell, ""
     while text != before:
         text, before = text.strip().strip(AT_THE_EDGES), text
@@ -107,7 +107,7 @@ def test_what_a_spreadsheet_saves_is_read_as_its_table(saved: Saved) -> None:
     with suppress(UnreadableFile):
         file = read_rows(CourseRow, "courses.csv", saved.data)
     if file is None:
-        assert not wanted or saved.encoding == "windows-1252", "only its letters may be in doubt"
+        assert not wanted or saved.encoding == "windows-1252", "only its letters may be ambiguous"
     else:
         assert [dict(row.cells) for row in file.rows] == wanted
         assert not file.faults
@@ -115,7 +115,7 @@ def test_what_a_spreadsheet_saves_is_read_as_its_table(saved: Saved) -> None:
 
 @given(st.sampled_from(sorted(COLLECTIONS)), st.binary(max_size=80), st.sampled_from(["rows.csv", "rows.json", "rows"]))
 @settings(max_examples=200, deadline=None)
-def test_any_bytes_are_read_or_refused_in_words(collection: str, data: bytes, name: str) -> None:
+def test_any_bytes_are_read_or_refused_with_a_sentence(collection: str, data: bytes, name: str) -> None:
     form = COLLECTIONS[collection]
     for whole in (
         data,

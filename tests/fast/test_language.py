@@ -41,8 +41,8 @@ UNSAID = {
     "the address is confirmed",
     "the address is not confirmed",
     "the database does not answer",
-    "the database lacks something: `upgrade-db` must run",
-    "the database refuses",
+    "the database is not up to date: run `upgrade-db`",
+    "the database refused the request",
     "there is no such account",
 }
 """What only logs, caches, monitors and the registrar's own tools read."""
@@ -71,7 +71,7 @@ def _ids(catalog: Catalog) -> set[tuple[str, ...]]:
 
 
 def test_no_sentence_is_inside_an_f_string() -> None:
-    """Babel finds sentences there on Python 3.12 and later alone, and so 3.11 would drop them."""
+    """Babel finds sentences there only on Python 3.12 and later, so 3.11 would drop them."""
     calls = [
         f"{path.relative_to(PACKAGE)}:{call.lineno}"
         for path in sorted(PACKAGE.rglob("*.py"))
@@ -212,7 +212,7 @@ def test_numbers_of_things_lists_and_days_have_the_readers_form() -> None:
         ("Springfield", "Springfield"),
     ],
 )
-def test_seasons_are_told_in_the_readers_language_and_a_school_s_own_names_as_they_are(name: str, told: str) -> None:
+def test_seasons_are_translated_and_a_school_s_own_names_are_not(name: str, told: str) -> None:
     with speaking("es"):
         assert language.term_name(name) == told
     assert language.term_name(name) == name

@@ -1,4 +1,4 @@
-"""Meetings are read as they are meant, or refused: never on another day, never at another time of day."""
+"""Meetings are read as intended or refused: never on another day or at another time of day."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,11 +21,11 @@ TH_AND_SU = TH_ALONE | {"U": "Su"}
 H = ONE_LETTER | {"R": "H"}
 
 CONVENTIONS = (ONE_LETTER, TWO_LETTERS, THREE_LETTERS, FULL, TH_ALONE, TH_AND_SU, H)
-"""How schools write days; each of them alone is clear."""
+"""How schools write days; each convention alone is unambiguous."""
 
 
 def read_by(names: dict[str, str], word: str) -> Iterator[str]:
-    """Give every way to read a word, in whatever case, in one convention."""
+    """Yield every way to read a word in one convention, whatever its case."""
     if not word:
         yield ""
     for day, name in names.items():
@@ -61,7 +61,7 @@ def read_by(names: dict[str, str], word: str) -> Iterator[str]:
         ("S/U", "SU"),
     ],
 )
-def test_days_are_read_as_they_are_meant(text: str, days: str) -> None:
+def test_days_are_read_as_intended(text: str, days: str) -> None:
     assert meeting_times.parse_days(text) == days
 
 
@@ -87,8 +87,8 @@ def test_days_that_two_schools_read_differently_are_refused(text: str, written: 
 
 
 @pytest.mark.parametrize("text", ["X", "M-F", "daily", "MM", "M M", "Lunes", "ＭX", "Monn", ""])
-def test_what_names_no_days_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"names no days|names a day twice|Name the days"):
+def test_a_text_without_days_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a list of days|names a day twice|Name the days"):
         meeting_times.parse_days(text)
 
 
@@ -112,15 +112,15 @@ def test_what_names_no_days_is_refused(text: str) -> None:
         ("M 18:00-19:15", "18:00", "19:15"),
     ],
 )
-def test_times_are_read_by_either_clock(text: str, start: str, end: str) -> None:
+def test_times_are_read_in_12_hour_and_24_hour_form(text: str, start: str, end: str) -> None:
     assert meeting_times.parse(text) == (Meeting("M", start, end),)
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("M 1:00-2:15", "may be before or after noon"),
-        ("M 11:00-1:15", "may be before or after noon"),
+        ("M 1:00-2:15", "could be morning or afternoon"),
+        ("M 11:00-1:15", "could be morning or afternoon"),
         ("M 9-10", "Write the times of “M 9-10” like"),
         ("F 22:00-01:00", "write two, like F 22:00-23:59; Sa 00:00-01:00"),
         ("F 10pm-1am", "write two, like"),
@@ -133,7 +133,7 @@ def test_times_are_read_by_either_clock(text: str, start: str, end: str) -> None
         ("M 9:00-9:50 Hall 3", "or TBA for no fixed time"),
     ],
 )
-def test_times_that_may_be_others_are_refused(text: str, problem: str) -> None:
+def test_ambiguous_times_are_refused(text: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         meeting_times.parse(text)
 
@@ -142,12 +142,12 @@ def test_times_that_may_be_others_are_refused(text: str, problem: str) -> None:
     "text",
     ["", " ", "TBA", "tbd", "ARR", "(arranged)", "To be announced", "Online", "asynchronous", "n/a", "-", "TBA;"],
 )
-def test_no_fixed_time_is_no_meeting(text: str) -> None:
+def test_a_section_without_a_fixed_time_has_no_meetings(text: str) -> None:
     assert meeting_times.parse(text) == ()
 
 
 @pytest.mark.parametrize("between", ["; ", ";", "\n", "\r\n", ", ", " | "])
-def test_several_meetings_may_be_separated_in_several_ways(between: str) -> None:
+def test_meetings_may_be_separated_in_several_ways(between: str) -> None:
     read = meeting_times.parse(f"MWF 9:00-9:50{between}R 2:00 PM-3:15 PM{between}TBA")
     assert read == (Meeting("MWF", "09:00", "09:50"), Meeting("R", "14:00", "15:15"))
 
@@ -160,25 +160,27 @@ def test_no_school_reads_an_accepted_word_as_other_days(word: str) -> None:
     except ValueError:
         return
     if word.isupper() or word.islower():
-        ways = {way for names in (THREE_LETTERS, FULL) for way in read_by(names, word.lower())}  # THU is no T, H and U
+        ways = {
+            way for names in (THREE_LETTERS, FULL) for way in read_by(names, word.lower())
+        }  # THU is never T, H and U
         ways = ways or {way for names in CONVENTIONS for way in read_by(names, word.lower())}
         assert {"".join(sorted(way)) for way in ways} <= {"".join(sorted(read))}
 
 
 @pytest.mark.parametrize("between", ["", " ", "/", ", ", " & "])
 @pytest.mark.parametrize("case", [str, str.lower, str.upper])
-def test_days_of_any_convention_are_read_as_meant_or_refused(between: str, case: Callable[[str], str]) -> None:
+def test_days_in_any_convention_are_read_as_intended_or_refused(between: str, case: Callable[[str], str]) -> None:
     for number, names in product(range(1, 8), CONVENTIONS):
         for days in combinations(DAYS, number):
             text = case(between.join(names[day] for day in days))
             with suppress(ValueError):
                 read = meeting_times.parse_days(text)
-                assert read == "".join(days) or text.upper() == "THU", text  # which is Thursday, and not Th and U
+                assert read == "".join(days) or text.upper() == "THU", text  # THU is Thursday, not Th and U
 
 
 @pytest.mark.parametrize("names", [ONE_LETTER, TWO_LETTERS, THREE_LETTERS, FULL, TH_ALONE])
 @pytest.mark.parametrize("between", [" ", "/", ", "])
-def test_days_with_something_between_them_are_always_read(names: dict[str, str], between: str) -> None:
+def test_days_with_separators_are_always_read(names: dict[str, str], between: str) -> None:
     assert meeting_times.parse_days(between.join(names[day] for day in DAYS)) == DAYS
 
 
@@ -186,7 +188,7 @@ def test_days_with_something_between_them_are_always_read(names: dict[str, str],
     st.integers(0, 1438), st.integers(1, 1439), st.sampled_from(["{:%H:%M}", "{:%H%M}", "{:%I:%M %p}", "{:%I:%M%p}"])
 )
 @settings(max_examples=200, deadline=None)
-def test_a_time_of_either_clock_is_read_as_that_time(start: int, end: int, form: str) -> None:
+def test_a_time_in_either_form_is_read_as_that_time(start: int, end: int, form: str) -> None:
     if start < end:
         first, last = (time(*divmod(minute, 60)) for minute in (start, end))
         text = f"M {form.format(first)}-{form.format(last)}"

@@ -104,7 +104,7 @@ async def test_of_many_the_one_who_asked_longest_ago_is_forgotten(memory: Memory
     assert stored.asked == 4
 
 
-async def test_an_answer_with_no_room_leaves_nothing_behind(memory: Memory[Answer]) -> None:
+async def test_an_answer_that_does_not_fit_leaves_nothing_behind(memory: Memory[Answer]) -> None:
     stored = Stored(Answer(size=10_000))
     for _ in range(2):
         await memory.recall("ada", stored.read)

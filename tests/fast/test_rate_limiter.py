@@ -21,14 +21,14 @@ def clock() -> Stopwatch:
 
 
 def uses(limiter: RateLimiter, key: str = "ada") -> int:
-    """Return how many tokens the key can use now; all are used then."""
+    """Use all tokens that the key has now, and return how many they were."""
     used = 0
     while not limiter.take(key):
         used += 1
     return used
 
 
-def test_a_burst_is_allowed_and_then_one_use_each_interval(clock: Stopwatch) -> None:
+def test_a_burst_is_allowed_and_then_one_use_in_each_interval(clock: Stopwatch) -> None:
     limiter = RateLimiter(Rate(burst=3, interval=10), clock=clock)
     assert uses(limiter) == 3
     assert limiter.take("ada") == 10
@@ -60,7 +60,7 @@ def test_the_stricter_of_two_rates_decides(clock: Stopwatch) -> None:
     assert limiter.take("ada") == 98
 
 
-def test_what_is_charged_afterwards_is_earned_before_the_next_use(clock: Stopwatch) -> None:
+def test_extra_charges_delay_the_next_use(clock: Stopwatch) -> None:
     limiter = RateLimiter(Rate(burst=3, interval=10), clock=clock)
     limiter.take("ada")
     limiter.charge("ada", 4)
@@ -69,7 +69,7 @@ def test_what_is_charged_afterwards_is_earned_before_the_next_use(clock: Stopwat
     assert uses(limiter) == 1
 
 
-def test_the_key_that_was_used_least_recently_is_forgotten(clock: Stopwatch) -> None:
+def test_the_least_recently_used_key_is_forgotten(clock: Stopwatch) -> None:
     limiter = RateLimiter(Rate(burst=2, interval=10), clock=clock, max_keys=2)
     for key in ("ada", "bob", "ada", "cal"):
         limiter.take(key)
@@ -78,18 +78,18 @@ def test_the_key_that_was_used_least_recently_is_forgotten(clock: Stopwatch) -> 
     assert uses(limiter, "bob") == 2
 
 
-def test_an_impatient_student_with_three_devices_never_meets_the_limit(clock: Stopwatch) -> None:
+def test_an_impatient_student_with_three_devices_never_reaches_the_limit(clock: Stopwatch) -> None:
     limiter = RateLimiter(*CHANGES, clock=clock)
     for _ in range(4):
         for _ in range(3 * (16 + 15)):  # each device enrolls in all of 15 courses, and then tries them one by one
             assert not limiter.take("ada")
             clock.seconds += 0.3
-    for _ in range(3 * 20):  # and each presses the button of a busy page as often as that presses itself
+    for _ in range(3 * 20):  # and each presses the button of a busy page as often as it presses itself
         assert not limiter.take("ada")
         clock.seconds += 5 / 3
 
 
-def test_an_account_makes_no_more_than_a_change_a_second_for_long(clock: Stopwatch) -> None:
+def test_an_account_makes_no_more_than_one_change_a_second_in_the_long_run(clock: Stopwatch) -> None:
     limiter = RateLimiter(*CHANGES, clock=clock)
     made = []
     for _ in range(24 * 60):

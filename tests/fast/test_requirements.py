@@ -28,7 +28,7 @@ def _read(file: str) -> str:
 
 
 def _versions(file: str) -> dict[str, str]:
-    """Return the version that the file pins of each package."""
+    """Return the version that the file pins for each package."""
     pins = [Requirement(match[1]) for match in PIN.finditer(_read(file))]
     return {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pins}
 
@@ -43,7 +43,7 @@ def test_every_package_is_pinned_with_hashes_and_comes_from_the_usual_index(file
 
 
 @pytest.mark.parametrize("file", DECLARED)
-def test_declared_packages_are_pinned_in_a_version_that_pyproject_allows(file: str) -> None:
+def test_declared_packages_are_pinned_to_a_version_that_pyproject_allows(file: str) -> None:
     versions = _versions(file)
     for declared in map(Requirement, DECLARED[file]):
         assert versions[canonicalize_name(declared.name)] in declared.specifier

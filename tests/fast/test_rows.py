@@ -22,9 +22,9 @@ SECTION = {"term": "Fall 2026", "courseID": "1111", "section": "1", "capacity": 
 COURSE = {"courseID": "7777", "title": "BIO 101", "description": "Cells", "credits": "3.5", "term": "Fall"}
 
 
-NO_NAME = "Name one season and year, like Fall 2026, or give the school’s own name of the term."
-UNSEEN = "The name of a term has letters or digits, and no characters that can’t be seen."
-SLASHES = "The name of a term can’t begin or end with a slash, nor have only dots between two."
+NO_NAME = "Name one season and year, like Fall 2026, or give the school’s own name for the term."
+UNSEEN = "A term’s name must have letters or digits, and no invisible characters."
+SLASHES = "A term’s name can’t begin or end with a slash, or have nothing or only dots between slashes."
 
 
 def term(**cells: object) -> Term:
@@ -69,7 +69,7 @@ def test_a_term_is_named_by_season_and_year(name: dict[str, object]) -> None:
     "name",
     ["2026FA", "Winter 2026/27", "Summer Session II", "Fall 2026 – first half", "Fall 2026, first half", "Fall 26"],
 )
-def test_a_school_has_names_of_its_own_for_terms(name: str) -> None:
+def test_a_school_may_name_its_terms_itself(name: str) -> None:
     read = term(term=f" {name.replace(' ', '  ')} ")
     assert (read.term, read.season, read.year) == (name, None, None)
 
@@ -92,7 +92,9 @@ def test_a_day_as_a_deadline_includes_that_day_and_opening_begins_with_it() -> N
         ("Asia/Kolkata", "2026-10-31", datetime(2026, 10, 31, 18, 30, tzinfo=UTC)),
     ],
 )
-def test_the_end_of_a_day_is_found_where_midnight_is_special(timezone: str, last: str, over: datetime) -> None:
+def test_the_end_of_a_day_is_right_where_the_clock_changes_at_midnight(
+    timezone: str, last: str, over: datetime
+) -> None:
     read = term(timezone=timezone, add_deadline=last, drop_deadline=last)
     assert read.drop_deadline == over
     assert read.day_ending_at(read.drop_deadline) == date.fromisoformat(last)
@@ -113,7 +115,7 @@ def test_the_end_of_a_day_is_found_where_midnight_is_special(timezone: str, last
             {"term": "autumn/spring"},
             f"term: {NO_NAME}",
         ),
-        ({"term": "T" * 51}, "term: The name of a term has at most 50 characters."),
+        ({"term": "T" * 51}, "term: A term’s name can have at most 50 characters."),
         ({"term": "2026\u200bFA"}, f"term: {UNSEEN}"),
         ({"term": "–"}, f"term: {UNSEEN}"),
         ({"term": "Fall 2026/"}, f"term: {SLASHES}"),
@@ -188,10 +190,10 @@ def test_meetings_are_read_from_text_and_from_json(meetings: object) -> None:
 @pytest.mark.parametrize(
     ("meetings", "problem"),
     [
-        ("MWF", "Write “MWF” like MWF 09:00-09:50, with ; between several, or TBA for no fixed time."),
+        ("MWF", "Write “MWF” like MWF 09:00-09:50, with ; between meetings, or TBA for no fixed time."),
         (
             "X 09:00-10:00",
-            "“X” names no days. Write them one by one, like MWF or TuTh; R is Thursday, U is Sunday.",
+            "“X” is not a list of days. Write each day, like MWF or TuTh; R is Thursday, U is Sunday.",
         ),
         ("M 23:00-24:00", "M 23:00-24:00: Times are from 00:00 to 23:59."),
         ("M 09:60-10:00", "M 09:60-10:00: Times are from 00:00 to 23:59."),
@@ -207,13 +209,13 @@ def test_what_is_wrong_with_meetings_is_said(meetings: Any, problem: str) -> Non
 
 
 @pytest.mark.parametrize("text", ["30", "30.0", "30.00", "30,0", 30, 30.0])
-def test_a_whole_number_may_be_written_as_spreadsheets_do(text: object) -> None:
+def test_a_whole_number_may_be_written_as_spreadsheets_write_it(text: object) -> None:
     assert section(capacity=text).capacity == 30
     assert course(courseID=1111.0).courseID == course(courseID="1111.0").courseID == "1111"
 
 
 @pytest.mark.parametrize("text", ["30.5", "1.000", "1,000", "3e1", "٣٠", "1_0", "9" * 5000, "thirty"])
-def test_what_may_be_another_number_is_none(text: str) -> None:
+def test_an_ambiguous_number_is_refused(text: str) -> None:
     _, problems = SectionRow.check(SECTION | {"capacity": text})
     assert problems == ["capacity: This must be a whole number, like 30."]
 

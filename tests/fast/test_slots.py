@@ -80,8 +80,8 @@ def test_without_a_folder_nobody_waits(tmp_path: Path, folder: str | None) -> No
         assert not [*tmp_path.iterdir()]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="sees in /proc that a process is stopped")
-def test_a_frozen_process_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="reads in /proc that a process is stopped")
+def test_a_frozen_process_delays_nobody_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slots, "FROZEN_SECONDS", 0.2)
     program = (
         "import sys\nfrom threading import Thread\nfrom quart_enroll.services.slots import Slots\n"
@@ -97,7 +97,7 @@ def test_a_frozen_process_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.Mo
             for _ in range(3):
                 with _of(tmp_path, 1).take(0):
                     assert is_locked(tmp_path / "slot0")
-            assert not is_locked(tmp_path / "slot0")  # from now on it is as if the process were not there
+            assert not is_locked(tmp_path / "slot0")  # from now on the frozen process makes no difference
             assert not is_locked(tmp_path / "door0")
         finally:
             process.kill()

@@ -1,4 +1,4 @@
-"""Workers that die are replaced, and stop together; none of it needs the site itself."""
+"""Workers that die are replaced, and all workers stop together; the site itself isn't needed here."""
 
 import asyncio
 import fcntl
@@ -31,7 +31,7 @@ ONLY_TWO_START = "import os, sys\nif len(os.listdir(sys.argv[1])) == 2: sys.exit
 async def supervise(
     folder: Path, program: str, act: Callable[[list[int]], None], *how: str, stop_seconds: float = PATIENCE
 ) -> int:
-    """Supervise two workers that run the program, and stop when `act` has done something with their ids."""
+    """Supervise two workers that run the program, call `act` with their ids, and stop."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         command = [sys.executable, "-c", program, str(folder), *how]
         one = Supervisor(command, [listening], folder, number=2, stop_seconds=stop_seconds)
@@ -49,7 +49,7 @@ def ids(folder: Path) -> list[int]:
 
 
 def nothing(pids: list[int]) -> None:
-    """Let the workers be."""
+    """Leave the workers alone."""
 
 
 def is_alive(pid: int) -> bool:
@@ -76,16 +76,16 @@ async def test_a_worker_that_is_killed_is_replaced_and_the_other_goes_on(
     assert await supervise(tmp_path, READY, kill) == 0
     assert [record.getMessage() for record in caplog.records] == [f"worker {killed[0]} was killed by signal 9"]
     assert not any(is_alive(pid) for pid in ids(tmp_path))
-    assert not gauges[0].exists()  # what it last said of itself does not stay in the metrics
+    assert not gauges[0].exists()  # its last values don't stay in the metrics
 
 
-async def test_workers_that_never_start_end_the_server_with_a_failure(
+async def test_a_server_whose_workers_never_start_exits_with_an_error(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert await supervise(tmp_path, NEVER_STARTS, nothing) == 1
     messages = [record.getMessage() for record in caplog.records]
     assert "ended with status 3 before it was ready" in messages[0]
-    assert messages[-1] == "no worker starts, so the server ends"
+    assert messages[-1] == "no worker starts: stopping the server"
 
 
 async def test_a_worker_that_does_not_start_again_leaves_the_healthy_one_alone(
@@ -103,7 +103,7 @@ async def test_a_worker_that_does_not_start_again_leaves_the_healthy_one_alone(
 async def test_a_worker_that_does_not_stop_is_killed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert await supervise(tmp_path, READY, nothing, "stubborn", stop_seconds=0.1) == 0
     assert sorted(record.getMessage() for record in caplog.records) == [
-        f"worker {pid} did not stop in time and is killed" for pid in ids(tmp_path)
+        f"worker {pid} did not stop in time: killing it" for pid in ids(tmp_path)
     ]
 
 

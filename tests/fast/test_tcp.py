@@ -1,4 +1,4 @@
-"""What Hypercorn leaves open is closed: sockets of clients that have gone or do not read, ways to other protocols."""
+"""Sockets of clients that have gone or don't read are closed, and changes to other protocols are refused."""
 
 import asyncio
 import resource
@@ -32,7 +32,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def on_uvloop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run the test on the loop that serves the site."""
+    """Run the test on the event loop that serves the site."""
 
     @wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -50,21 +50,21 @@ class Server:
         self._writers: list[asyncio.StreamWriter] = []
 
     async def client(self, said: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect and say that."""
+        """Connect and send that."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         self._writers.append(writer)
         writer.write(said)
         return reader, writer
 
     async def leave(self) -> None:
-        """Let all clients go that have not yet."""
+        """Disconnect all clients that are still connected."""
         for writer in self._writers:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
 
     def reader_of_nothing(self, said: bytes) -> socket.socket:
-        """Connect, say that, and read nothing of the answer."""
+        """Connect, send that, and read nothing of the answer."""
         client = socket.create_connection(("127.0.0.1", self.port))
         client.sendall(said)
         return client
@@ -72,7 +72,7 @@ class Server:
     async def has_open(self, number: int) -> None:
         """Wait until so many connections are open."""
         async with asyncio.timeout(PATIENCE):
-            while self.connections._open != number:  # noqa: ASYNC110  # the site needs no event for it
+            while self.connections._open != number:  # noqa: ASYNC110  # the site itself needs no event for this
                 await asyncio.sleep(0.001)
 
 
@@ -98,7 +98,7 @@ async def serving(app: App, monkeypatch: pytest.MonkeyPatch, limit: int = 100) -
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
-    """Answer each request when all of it is there."""
+    """Answer each request once all of it has arrived."""
     if scope["type"] == "http":
         while (message := await receive()).get("more_body"):
             pass
@@ -107,7 +107,7 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def forever(scope: Any, receive: Any, send: Any) -> None:
-    """Begin an answer that ends when its client has gone."""
+    """Begin an answer that ends when the client has gone."""
     if scope["type"] == "http":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"hello", "more_body": True})
@@ -187,7 +187,7 @@ async def test_a_long_answer_arrives_whole(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @on_uvloop
-async def test_clients_that_read_nothing_do_not_hold_up_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_clients_that_read_nothing_do_not_delay_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tcp, "STALLED_SECONDS", 0.1)
     began = asyncio.Event()
 
@@ -239,12 +239,12 @@ async def test_idle_connections_make_room_for_new_ones(
         assert [await reader.read() for reader in clients[:3]] == [b"", b"", b""]
         assert server.connections._open == 2
     assert [record.getMessage() for record in caplog.records] == [
-        "all 2 connections that the limit of file descriptors allows are open: idle ones are closed for new ones"
+        "all 2 connections that the file descriptor limit allows are open: closing idle ones for new ones"
     ]
 
 
 @on_uvloop
-async def test_connections_with_a_request_do_not_make_room_but_what_they_leave_is_used(
+async def test_busy_connections_do_not_make_room_until_they_end(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(forever, monkeypatch, limit=2) as server:
@@ -259,7 +259,7 @@ async def test_connections_with_a_request_do_not_make_room_but_what_they_leave_i
         await server.has_open(1)
         reader, _ = await server.client(GET)
         await reader.readuntil(b"hello")
-    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == ["new ones are refused"]
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == ["refusing new ones"]
 
 
 @pytest.mark.parametrize(

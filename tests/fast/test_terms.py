@@ -142,7 +142,7 @@ def test_of_several_terms_meant_the_open_one_comes_first() -> None:
     "text",
     ["Fall 20266", "2028 Spring", "2027 Spring", "Spring 2028", "Spring term", "the Spring", "Fall, 2028 Spring"],
 )
-def test_a_text_with_a_season_in_it_is_no_name_of_a_term(text: str) -> None:
+def test_a_text_that_contains_a_season_is_not_the_name_of_a_term(text: str) -> None:
     assert terms.named(text, TERMS) == []
     with pytest.raises(UnknownTerm):
         terms.find(text, TERMS, FALL_MORNING)
@@ -150,7 +150,7 @@ def test_a_text_with_a_season_in_it_is_no_name_of_a_term(text: str) -> None:
         terms.choose(JAVA, TERMS, {"Fall 2026", "Spring 2027"}, text, FALL_MORNING)
 
 
-def test_of_two_terms_none_is_the_one_that_is_meant() -> None:
+def test_a_list_of_two_terms_names_neither() -> None:
     with pytest.raises(UnknownTerm):
         terms.find("Fall, Spring", TERMS, FALL_MORNING)
 
@@ -174,12 +174,12 @@ def test_a_school_s_own_name_of_a_term_is_found_as_people_write_it(term: Term) -
 @pytest.mark.parametrize(
     "text", ["2026", "FA", "2026F", "Winter", "Winter 2026", "2026/27", "Summer Session I", "Session"]
 )
-def test_a_part_of_such_a_name_finds_nothing(text: str) -> None:
+def test_part_of_a_school_s_own_name_finds_nothing(text: str) -> None:
     with pytest.raises(UnknownTerm):
         terms.find(text, SCHOOLS_OWN, FALL_MORNING)
 
 
-def test_a_course_may_list_seasons_and_names_of_a_school() -> None:
+def test_a_course_may_list_seasons_and_a_school_s_own_names() -> None:
     known = [*TERMS, *SCHOOLS_OWN]
     assert {term.term for term in terms.named("Spring, Winter 2026/27, 2026fa", known)} == {
         "Spring 2027",
@@ -190,7 +190,7 @@ def test_a_course_may_list_seasons_and_names_of_a_school() -> None:
     assert terms.unknown("Spring, Winter 2022, 2026FA, J-Term", known) == ["J-Term"]
 
 
-def test_terms_come_in_the_order_of_their_days_whatever_they_are_called() -> None:
+def test_terms_are_ordered_by_their_days_whatever_their_names() -> None:
     days = {
         "Fall 2026 – first half": (date(2026, 8, 31), date(2026, 10, 16)),
         "Fall 2026": (date(2026, 8, 31), date(2026, 12, 18)),
@@ -206,7 +206,7 @@ def test_terms_come_in_the_order_of_their_days_whatever_they_are_called() -> Non
     assert not any(one.comes_before(other) for one, other in ((first_half, fall), (fall, second_half), (fall, fall)))
 
 
-def test_a_term_without_days_is_ordered_by_its_end_for_many_open_on_one_day() -> None:
+def test_terms_without_days_are_ordered_by_their_ends() -> None:
     summer = replace(FALL, term="Summer 2026", opens_at=FALL.opens_at + SECOND, withdraw_deadline=FALL.add_deadline)
     assert sorted([FALL, summer], key=lambda term: term.order) == [summer, FALL]
     assert summer.comes_before(FALL)

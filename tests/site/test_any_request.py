@@ -1,4 +1,4 @@
-"""Whatever a client puts into a path, a query, a header or a form: no answer is a fault, and none leads elsewhere."""
+"""Whatever a client puts into a path, a query, a header or a form, no answer is a 5xx or redirects to another site."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ PIECES = [
     *("%", "%zz", "%25%0d", "%250d%250a", "%3f%23", "%u0041", "%20", "+", ";a=b", "@evil.example", ":"),
     *("-1", "9" * 5000, "1e999", "NaN", "%d9%a3", "%c2%b2", "{{7*7}}", "%25s%25n", "[$ne]", "<script>", "a" * 3000),
 ]
-"""What may stand in a path or a query, as it is sent."""
+"""Pieces of a path or a query, as they are sent."""
 
 TARGETS = [
     *("", "*", "//", "///evil.example", "//evil.example/courses", "/\\evil.example", "http://", "http://[/"),
@@ -36,7 +36,7 @@ TARGETS = [
     *("/courses//", "/%2f%2fevil.example/", "/static//%2e%2e/app.py", "/static/%00", "/./courses", "/courses/./"),
     *("/api//", "/calendar/.ics", "/calendar/%0d%0a.ics", "/%0d%0ax", "/?", "/??", "/?&&==&", "?q", "#"),
 ]
-"""Whole targets of requests, some of which no browser sends."""
+"""Whole request targets, some of which no browser sends."""
 
 NAMES = ["q", "page", "term", "course", "courseID", "section", "next", "cursor", "limit", "credits", "days", "mine"]
 FIELDS = [*NAMES, "email", "password", "first_name", "name", "language", "token", "drop", "add", "csrf_token", "id"]
@@ -68,7 +68,7 @@ class Told:
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site in production, with all that it caches."""
+    """The site in production, with all its caches."""
     app = create_app(config(mongo_uri=mongod, app_env="production", public_url=SITE), clock=clock)
     async with app.test_app():
         await app.extensions[EXTENSION].snapshot.held()
@@ -77,7 +77,7 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
 
 @pytest.fixture
 async def cookie(app: Quart) -> bytes:
-    """The cookies of ada, who is signed in."""
+    """Ada's cookies after signing in."""
     browser = Browser(app.test_client())
     await browser.sign_in(ADA, scheme="https")
     return "; ".join(f"{one.name}={one.value}" for one in browser.client.cookie_jar or ()).encode()
@@ -86,7 +86,7 @@ async def cookie(app: Quart) -> bytes:
 async def ask(
     app: Quart, target: str, *headers: tuple[bytes, bytes], method: str = "GET", body: bytes | None = None
 ) -> Told:
-    """Send a request as Hypercorn would, and check that the answer may go out."""
+    """Send a request as Hypercorn would, and check that the answer is valid."""
     path, _, query = target.partition("?")
     if body is not None:
         headers = (*headers, (b"content-length", str(len(body)).encode()))
@@ -113,7 +113,7 @@ async def ask(
 
 
 class Watch:
-    """Looks at answers, and at what was logged meanwhile."""
+    """Checks answers and the log lines written meanwhile."""
 
     def __init__(self, log: pytest.LogCaptureFixture) -> None:
         self._log = log
@@ -139,7 +139,7 @@ def rules(app: Quart) -> list[Rule]:
 
 
 def targets(app: Quart, turn: int = 0, *, every: int = 1) -> Iterator[str]:
-    """Give targets that lead to each rule, or nearly, with each piece in one of four places."""
+    """Yield targets that match each rule, or nearly, with each piece in one of four places."""
     for number, rule in enumerate(rules(app)):
         for place, piece in [*enumerate(PIECES, number + turn)][::every]:
             path, plain = rule.rule, rule.rule.replace("<term>", "Fall").replace("<courseID>", "1111")
@@ -154,38 +154,38 @@ def targets(app: Quart, turn: int = 0, *, every: int = 1) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("turn", range(3))
-async def test_no_path_or_query_ends_in_a_fault(app: Quart, watch: Watch, turn: int) -> None:
+async def test_no_path_or_query_ends_in_an_error(app: Quart, watch: Watch, turn: int) -> None:
     for target in targets(app, turn, every=3):
         watch.check(await ask(app, target, (b"x-forwarded-proto", b"https")), target)
 
 
-async def test_no_path_or_query_over_http_leads_elsewhere(app: Quart, watch: Watch) -> None:
+async def test_no_path_or_query_over_http_redirects_to_another_site(app: Quart, watch: Watch) -> None:
     for target in targets(app, every=3):
         watch.check(await ask(app, target, (b"x-forwarded-proto", b"http")), target)
 
 
-async def test_no_path_or_query_of_a_student_ends_in_a_fault(app: Quart, watch: Watch, cookie: bytes) -> None:
+async def test_no_path_or_query_of_a_student_ends_in_an_error(app: Quart, watch: Watch, cookie: bytes) -> None:
     for target in targets(app, every=5):
         if not target.startswith(("/logout", "/static")):
             watch.check(await ask(app, target, (b"cookie", cookie)), target)
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_no_single_parameter_of_the_api_ends_in_a_fault(app: Quart, watch: Watch, name: str) -> None:
+async def test_no_parameter_of_the_api_ends_in_an_error(app: Quart, watch: Watch, name: str) -> None:
     for path in ("/api/v1/courses", "/api/v1/sections", "/courses/"):
         for piece in PIECES:
             watch.check(await ask(app, f"{path}?{name}={piece}"), (path, name, piece))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PROPFIND", "TRACE", "CONNECT", "X" * 500])
-async def test_no_target_ends_in_a_fault(app: Quart, watch: Watch, method: str) -> None:
+async def test_no_request_target_ends_in_an_error(app: Quart, watch: Watch, method: str) -> None:
     for target in TARGETS:
         for proto in (b"http", b"https", b""):
             told = await ask(app, target, (b"x-forwarded-proto", proto), method=method)
             watch.check(told, (method, target, proto))
 
 
-async def test_no_header_ends_in_a_fault(app: Quart, watch: Watch, cookie: bytes) -> None:
+async def test_no_header_ends_in_an_error(app: Quart, watch: Watch, cookie: bytes) -> None:
     for path in ("/courses/", "/enrollment", "/api/v1/me"):
         for name in HEADERS:
             for number, value in enumerate(VALUES):
@@ -194,7 +194,7 @@ async def test_no_header_ends_in_a_fault(app: Quart, watch: Watch, cookie: bytes
                 watch.check(told, (path, name, value))
 
 
-async def test_no_form_ends_in_a_fault(app: Quart, watch: Watch, cookie: bytes) -> None:
+async def test_no_form_ends_in_an_error(app: Quart, watch: Watch, cookie: bytes) -> None:
     form = (b"content-type", b"application/x-www-form-urlencoded")
     ours, https = (b"sec-fetch-site", b"same-origin"), (b"x-forwarded-proto", b"https")
     for rule in rules(app):
@@ -207,7 +207,7 @@ async def test_no_form_ends_in_a_fault(app: Quart, watch: Watch, cookie: bytes) 
             watch.check(told, (rule.rule, piece))
 
 
-async def test_a_page_over_http_leads_to_the_same_page_over_https(app: Quart) -> None:
+async def test_a_page_over_http_redirects_to_the_same_page_over_https(app: Quart) -> None:
     http = (b"x-forwarded-proto", b"http")
     for sent, led in [
         ("/courses/Fall?q=a%20b&page=2", "/courses/Fall?q=a%20b&page=2"),
@@ -219,7 +219,7 @@ async def test_a_page_over_http_leads_to_the_same_page_over_https(app: Quart) ->
         assert (told.status, told.location) == (308, SITE + led)
 
 
-async def test_an_address_that_is_too_long_is_refused(app: Quart) -> None:
+async def test_a_url_that_is_too_long_is_refused(app: Quart) -> None:
     told = await ask(app, "/courses/?q=" + "a" * (MAX_TARGET_LENGTH - len("/courses/q=")))
     assert told.status == 200
     for target in ("/courses/?q=" + "a" * MAX_TARGET_LENGTH, "/" + "a" * MAX_TARGET_LENGTH, "/api/v1/me?" + "a" * 9000):

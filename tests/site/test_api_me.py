@@ -181,7 +181,7 @@ async def test_events_come_by_pages_the_latest_first(ada: Program, bob: Program)
     }
 
 
-async def test_a_refusal_that_repeats_itself_is_one_event_with_a_count(ada: Program, bob: Program) -> None:
+async def test_a_repeated_refusal_is_one_event_with_a_count(ada: Program, bob: Program) -> None:
     await bob.post(ENROLLMENTS, {"courseID": "3333"})
     for _ in range(3):
         await ada.post(ENROLLMENTS, {"courseID": "3333"})

@@ -55,7 +55,7 @@ async def test_the_terms_are_told_with_their_windows_in_utc(anyone: Browser) -> 
     assert [term["term"] for term in answer["terms"]] == ["Fall 2026", "Spring 2027"]
 
 
-async def test_sections_of_a_term_with_the_longest_name_come_by_pages(anyone: Browser, db: Database) -> None:
+async def test_sections_of_a_term_with_the_longest_name_are_paged(anyone: Browser, db: Database) -> None:
     name = "\N{SNOWMAN WITHOUT SNOW}\N{MATHEMATICAL BOLD CAPITAL T}" * (MAX_TERM_NAME // 2)
     await terms.put_all(db, [replace(FALL, term=name)])
     await sections.put_all(db, [replace(one, term=name) for one in SECTIONS[:2]])
@@ -67,7 +67,7 @@ async def test_sections_of_a_term_with_the_longest_name_come_by_pages(anyone: Br
     assert [(one["term"], one["section"]) for one in found] == [(name, "01"), (name, "02")]
 
 
-async def test_a_text_with_a_term_in_it_names_none(anyone: Browser) -> None:
+async def test_a_text_that_contains_a_term_is_not_its_name(anyone: Browser) -> None:
     for term in ("2028 Spring", "Spring 2027 or so", "Fall, Spring"):
         response = await anyone.get("/api/v1/sections", query_string={"term": term})
         assert (response.status_code, (await response.get_json())["code"]) == (404, "unknown_term")

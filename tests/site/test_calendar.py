@@ -266,7 +266,7 @@ async def test_the_log_keeps_the_address_secret(
 
 @pytest.fixture
 async def ada_in_production(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Browser]:
-    """Ada's browser at a site in production, behind a proxy."""
+    """Ada's browser at a production site behind a proxy."""
     app = create_app(config(mongo_uri=mongod, app_env="production", proxies=1), clock=clock)
     async with app.test_app():
         browser = Browser(app.test_client())
@@ -275,7 +275,7 @@ async def ada_in_production(db: Database, mongod: str, clock: Clock) -> AsyncIte
 
 
 async def shown_links(browser: Browser, agent: str, **options: str) -> tuple[str, str]:
-    """Make a secret address, and return it and the link that opens a calendar with it, as the page shows them."""
+    """Make a secret address; return it and the link that opens it in a calendar program, as the page shows them."""
     headers = {"User-Agent": agent}
     await browser.post("/enrollment/calendar", form={"password": PASSWORD}, headers=headers, **options)
     page = unescape(await text(await browser.get("/enrollment", headers=headers, **options)))
@@ -287,11 +287,13 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile/15E148 Safari/604.1"
 
 
-async def test_in_production_calendars_are_led_to_https_and_never_to_plain_http(ada_in_production: Browser) -> None:
+async def test_in_production_calendar_links_are_https_and_never_plain_http(ada_in_production: Browser) -> None:
     secret, link = await shown_links(ada_in_production, FIREFOX, scheme="https")
     assert secret.startswith("https://localhost/calendar/")
     assert link == secret.replace("https://", "webcals://")
-    assert (await shown_links(ada_in_production, IPHONE, scheme="https"))[1] == ""  # nothing there opens webcals://
+    assert (await shown_links(ada_in_production, IPHONE, scheme="https"))[
+        1
+    ] == ""  # nothing on an iPhone opens webcals://
 
 
 async def test_a_calendar_is_not_given_over_plain_http(ada_in_production: Browser) -> None:

@@ -90,9 +90,7 @@ async def test_terms_from_csv_are_read_by_the_schools_clock(run: Run, db: Databa
 SCHOOLS_OWN = ["2026FA", "Winter 2026/27", "Summer Session II", "Fall 2026 – first half", "2026-27 Semester 1"]
 
 
-async def test_a_school_s_own_names_of_terms_are_taken_as_they_are_each_its_own_term(
-    run: Run, db: Database, tmp_path: Path
-) -> None:
+async def test_a_school_s_own_names_for_terms_are_stored_as_they_are(run: Run, db: Database, tmp_path: Path) -> None:
     header, *_ = TERM_CSV.splitlines()
     rows = [f"{name},2026-08-01,2026-09-20,2026-09-20,2026-11-01" for name in SCHOOLS_OWN]
     words = ("import", "term", file(tmp_path, "\n".join([header, *rows])))
@@ -105,7 +103,7 @@ async def test_a_school_s_own_names_of_terms_are_taken_as_they_are_each_its_own_
     assert set(await db.section.distinct("term", {"courseID": "3333"})) == {"Fall 2026", *SCHOOLS_OWN}
 
 
-async def test_other_ways_to_write_a_term_are_the_term_that_is_stored(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_other_spellings_of_a_term_mean_the_stored_term(run: Run, db: Database, tmp_path: Path) -> None:
     header, *_ = TERM_CSV.splitlines()
     days = "2026-08-01,2026-09-14,2026-09-14,2026-10-31"
     await run("import", "term", file(tmp_path, f"{header}\n2026 FA,{days}\n"))
@@ -114,7 +112,7 @@ async def test_other_ways_to_write_a_term_are_the_term_that_is_stored(run: Run, 
         assert done.output.startswith("term: 0 added")
     assert {term.term for term in await terms.find_all(db)} == {"2026 FA", "Fall 2026", "Spring 2027"}
     twins = await run("import", "term", file(tmp_path, f"{header}\n2027FA,{days}\n2027fa,{days}\n"))
-    assert "line 3: term “2027fa”: 2027FA is in the file twice. The first is in line 2.\n" in twins.output
+    assert "line 3: term “2027fa”: 2027FA is in the file twice. See also line 2.\n" in twins.output
 
 
 @pytest.mark.parametrize(
@@ -129,7 +127,7 @@ async def test_other_ways_to_write_a_term_are_the_term_that_is_stored(run: Run, 
         ('"Fall, 2026fa"', ""),
     ],
 )
-async def test_a_course_lists_seasons_or_terms_that_are_known(
+async def test_a_course_lists_only_known_seasons_or_terms(
     run: Run, db: Database, tmp_path: Path, text: str, wrong: str
 ) -> None:
     await terms.put_all(db, [replace(FALL, term="2026FA")])
@@ -167,7 +165,7 @@ async def test_of_sections_every_bad_row_is_named_and_none_is_taken(run: Run, db
     twins = await run(
         "import", "section", file(tmp_path, "\n".join(["term,courseID,section,capacity", rows[0], rows[3]]))
     )
-    assert "line 3: section: Fall 2026 1111 section 07 is in the file twice. The first is in line 2." in twins.output
+    assert "line 3: section: Fall 2026 1111 section 07 is in the file twice. See also line 2." in twins.output
     assert [shape.exit_code, facts.exit_code, twins.exit_code] == [1, 1, 1]
     assert await db.section.count_documents({}) == len(SECTIONS)
 

@@ -142,8 +142,9 @@ async def test_sections_that_nobody_sees_are_told(school: Database) -> None:
     await sections.put_all(school, lost)
     assert await mended(school) == [
         "Nobody sees the sections of course 9999, which is not in the catalog: 01 (Fall 2026), 02 (Fall 2026). "
-        "`import course` adds the course.",
-        "Nobody sees the sections of Fall 19, which is no term of the school: 1111 A. `import term` adds the term.",
+        "Add the course with `import course`.",
+        "Nobody sees the sections of Fall 19, which is not a term of the school: 1111 A. "
+        "Add the term with `import term`.",
     ]
 
 
@@ -154,10 +155,10 @@ async def test_courses_in_which_nobody_can_enroll_are_noted_and_no_fault(school:
     checked = await checking.check(school, NOW)
     assert checked.disagreements == []
     assert checked.notes == [
-        "Nobody can enroll in 1 course of “Winter 2022”, which is no term of the school: 4444. "
-        "`import term` adds the term, or `import course` names another one.",
+        "Nobody can enroll in 1 course of “Winter 2022”, which is not a term of the school: 4444. "
+        "Add the term with `import term`, or name another one with `import course`.",
         "Nobody can enroll in 1 course without a section: 2222. "
-        "`import section` adds sections, or `upgrade-db --sections` gives each course a section 01.",
+        "Add sections with `import section`, or give each course a section 01 with `upgrade-db --sections`.",
     ]
 
 

@@ -65,10 +65,11 @@ async def test_an_import_names_the_courses_in_which_nobody_can_enroll(run: Run, 
     rows = [f"{number},BIO {number},1,Fall" for number in range(100, 112)]
     path.write_text("\n".join(["courseID,title,credits,term", *rows, "900,OLD 1,3,Winter 2022", "1111,PYT 101,3,Fall"]))
     assert (await run("import", "course", str(path))).output.splitlines()[-2:] == [
-        "Note: Nobody can enroll in 1 course of “Winter 2022”, which is no term of the school: 900. "
-        "`import term` adds the term, or `import course` names another one.",
+        "Note: Nobody can enroll in 1 course of “Winter 2022”, which is not a term of the school: 900. "
+        "Add the term with `import term`, or name another one with `import course`.",
         "Note: Nobody can enroll in 12 courses without a section: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109 "
-        "and 2 more. `import section` adds sections, or `upgrade-db --sections` gives each course a section 01.",
+        "and 2 more. Add sections with `import section`, or give each course a section 01 "
+        "with `upgrade-db --sections`.",
     ]
 
 
@@ -105,7 +106,7 @@ async def test_passwords_that_are_no_hashes_are_told_once(run: Run, db: Database
     refused = await run("import", "user", str(path))
     assert refused.exit_code == 1
     assert refused.output == (
-        f"line 2: password: {NO_HASH} The same is wrong in 24 more rows.\nError: Nothing was imported.\n"
+        f"line 2: password: {NO_HASH} The same problem is in 24 more rows.\nError: Nothing was imported.\n"
     )
 
 
@@ -153,7 +154,7 @@ async def test_import_names_every_bad_row_and_takes_none(run: Run, db: Database,
 
 async def test_import_refuses_a_key_that_stands_twice(run: Run, db: Database, tmp_path: Path) -> None:
     result = await run("import", "course", _file(tmp_path, [COURSE, COURSE]))
-    assert "row 2: courseID: 7777 is in the file twice. The first is in row 1." in result.output
+    assert "row 2: courseID: 7777 is in the file twice. See also row 1." in result.output
     assert await db.course.count_documents({}) == 3
 
 
@@ -322,7 +323,7 @@ async def test_create_user_refuses_in_words(run: Run, db: Database) -> None:
     assert await db.user.count_documents({}) == 3
 
 
-async def test_sign_out_ends_all_access_of_one_user_and_says_what(
+async def test_sign_out_ends_all_access_of_one_user_and_prints_what_ended(
     run: Run, app: Quart, db: Database, ada: Browser, bob: Browser, anyone: Browser, log: pytest.LogCaptureFixture
 ) -> None:
     phone = Browser(app.test_client())
@@ -335,7 +336,7 @@ async def test_sign_out_ends_all_access_of_one_user_and_says_what(
     log.clear()
     result = await run("sign-out", "--email", ADA.email.upper())
     assert result.exit_code == 0
-    assert "Ended for user 1: sign-ins: 2, tokens: 1, calendar links: 1." in result.output
+    assert "Signed out user 1 (sign-ins: 2, tokens: 1, calendar links: 1)." in result.output
     assert [(await browser.get("/account")).status_code for browser in (ada, phone, bob)] == [303, 303, 200]
     assert (await mine.send("GET", "/api/v1/me")).status_code == 401
     assert (await anyone.get(link)).status_code == 404
@@ -344,6 +345,6 @@ async def test_sign_out_ends_all_access_of_one_user_and_says_what(
     assert (await ada.sign_in(ADA)).status_code == 303
 
 
-async def test_sign_out_of_nobody_is_told(run: Run) -> None:
+async def test_sign_out_refuses_an_unknown_email(run: Run) -> None:
     result = await run("sign-out", "--email", "nobody@school.example")
     assert (result.exit_code, "There is no account with this address." in result.output) == (1, True)

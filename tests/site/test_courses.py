@@ -62,7 +62,7 @@ SCHOOLS_OWN = ("2026FA", "Winter 2026/27", "100% Online & more?", "Fall 2026 –
 
 
 @pytest.mark.parametrize("name", SCHOOLS_OWN)
-async def test_a_term_with_a_school_s_own_name_is_reached_by_every_link(ada: Browser, db: Database, name: str) -> None:
+async def test_every_link_reaches_a_term_with_a_school_s_own_name(ada: Browser, db: Database, name: str) -> None:
     await terms.put_all(db, [replace(FALL, term=name)])
     await sections.put_all(db, [replace(one, term=name) for one in SECTIONS if one.term == "Fall 2026"])
     start = await ada.read("/courses/")

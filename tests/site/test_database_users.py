@@ -1,4 +1,4 @@
-"""The database users that docs/deploy.md prescribes: their roles suffice, and a missing one is named."""
+"""The database users that docs/deploy.md prescribes: their roles suffice, and a missing role is named."""
 
 import asyncio
 import os
@@ -39,7 +39,7 @@ Address = Callable[[str], str]
 
 @pytest.fixture(scope="module")
 def address(quick_folder: Path) -> Iterator[Address]:
-    """Run a mongod that asks who is there, with the users of docs/deploy.md; give the address for each of them."""
+    """Run a mongod that requires authentication, with the users of docs/deploy.md; yield a function for their URIs."""
     folder, port = quick_folder / "users", free_port()
     (folder / "data").mkdir(parents=True)
     key = folder / "key"
@@ -63,7 +63,7 @@ def address(quick_folder: Path) -> Iterator[Address]:
             for user, roles in prescribed_users().items():
                 root.admin.command("createUser", user, pwd=PASSWORD, roles=roles)
         yield address
-        process.kill()  # told to stop, it would wait for its clients to go
+        process.kill()  # if asked to stop, it would wait for its clients to go
 
 
 def prescribed_users() -> dict[str, list[dict[str, str]]]:
@@ -76,7 +76,7 @@ def prescribed_users() -> dict[str, list[dict[str, str]]]:
 
 @pytest.fixture
 def root(address: Address) -> Iterator[Documents]:
-    """Give an administrator's client, and an empty database."""
+    """Yield an administrator's client, with an empty database."""
     with Documents(address(ROOT)) as client:
         client.drop_database(DATABASE)
         yield client
@@ -99,7 +99,7 @@ def test_two_users_are_prescribed() -> None:
     }
 
 
-async def test_the_release_phase_and_the_site_do_with_the_prescribed_users(
+async def test_the_release_phase_and_the_site_need_only_the_prescribed_users(
     address: Address, root: Documents, clock: Clock
 ) -> None:
     settings = {"MONGO_URI": address("enroll"), "UPGRADE_MONGO_URI": address("enroll-upgrade")}
@@ -113,18 +113,18 @@ async def test_the_release_phase_and_the_site_do_with_the_prescribed_users(
         await terms.put_all(db, [FOREVER])
         await db.course.insert_one(courses.to_row(COURSES[0]))
         await sections.put_all(db, [SECTION])
-        # The news come by a change stream.
+        # The news arrives through a change stream.
         await shows(app.extensions[EXTENSION].snapshot, lambda catalog: bool(catalog.sections_of("1111", FOREVER)))
         assert (await browser.post("/register", form=registration())).status_code == 303
         with Documents(address("enroll"), appname=APP_NAME) as stranded, stranded.start_session() as session:
-            session.start_transaction()  # the site can't tell it from that of a killed process
+            session.start_transaction()  # the site can't tell it from one of a killed process
             stranded[DATABASE].section.update_one(HOLDS_A_SEAT, {"$inc": {"version": 1}}, session=session)
             await browser.post("/enrollment", form={"courseID": SECTION.courseID})
         assert await db.enrollment.count_documents({"status": "enrolled"}) == 1
 
 
 def release(**settings: str) -> subprocess.CompletedProcess[str]:
-    """Run what the Procfile names."""
+    """Run the release command of the Procfile."""
     [command] = re.findall(r"^release: (.+)$", (HERE / "Procfile").read_text("utf-8"), re.MULTILINE)
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
     return subprocess.run(
@@ -138,15 +138,13 @@ def release(**settings: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_sites_user_alone_can_do_the_first_deploy_and_those_that_change_no_validator(
-    address: Address, root: Documents
-) -> None:
+def test_deploys_that_change_no_validator_need_only_the_site_s_user(address: Address, root: Documents) -> None:
     first, second = upgrade_db(address("enroll")), upgrade_db(address("enroll"))
     assert (first.exit_code, second.exit_code) == (0, 0), first.output
     assert second.output == "The database is up to date; nothing was changed.\n"
 
 
-def test_a_validator_that_the_user_may_not_change_ends_it_in_a_sentence_before_anything_is_changed(
+def test_a_user_who_may_not_change_a_validator_gets_a_sentence_before_anything_changes(
     address: Address, root: Documents
 ) -> None:
     assert upgrade_db(address("enroll")).exit_code == 0
@@ -155,8 +153,8 @@ def test_a_validator_that_the_user_may_not_change_ends_it_in_a_sentence_before_a
     refused = upgrade_db(address("enroll"))
     assert (refused.exit_code, refused.output) == (
         1,
-        "Error: The user of MONGO_URI may not do collMod on FLASK_Enrollment, which takes the role dbAdmin there: "
-        "docs/deploy.md says who needs which.\n",
+        "Error: The user in MONGO_URI may not run collMod on FLASK_Enrollment, which takes the role dbAdmin: "
+        "docs/deploy.md says which user needs which role.\n",
     )
     assert "courseID_1" not in root[DATABASE].course.index_information()
     done = upgrade_db(address("enroll"), address("enroll-upgrade"))
@@ -164,18 +162,18 @@ def test_a_validator_that_the_user_may_not_change_ends_it_in_a_sentence_before_a
     assert upgrade_db(address("enroll")).exit_code == 0
 
 
-def test_a_user_of_another_database_is_told_the_role_that_is_missing(address: Address, root: Documents) -> None:
+def test_a_user_of_another_database_is_told_which_role_is_missing(address: Address, root: Documents) -> None:
     root.admin.command("createUser", "reader", pwd=PASSWORD, roles=[{"role": "read", "db": DATABASE}])
     refused = upgrade_db(address("enroll"), address("reader"))
     assert refused.exit_code == 1
-    assert refused.output.startswith("Error: The user of UPGRADE_MONGO_URI may not do ")
+    assert refused.output.startswith("Error: The user in UPGRADE_MONGO_URI may not run ")
     assert "takes the role readWrite" in refused.output
 
 
-def test_a_wrong_password_is_told_as_such(address: Address, root: Documents) -> None:
+def test_a_wrong_database_password_is_reported(address: Address, root: Documents) -> None:
     refused = upgrade_db(address("enroll").replace(PASSWORD, "another"))
     assert refused.exit_code == 1
-    assert refused.output == "Error: The database does not accept the user or the password of MONGO_URI.\n"
+    assert refused.output == "Error: The database doesn’t accept the user or the password in MONGO_URI.\n"
 
 
 def test_an_upgrade_ends_the_transaction_of_a_killed_process_of_the_site(

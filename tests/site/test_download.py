@@ -1,4 +1,4 @@
-"""The download of one's own data is bounded in memory, however many rows there are, and is never cut short unseen."""
+"""The download of one's own data needs little memory, however many rows there are, and never ends early unnoticed."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from tests.people import ADA, Browser, text
 from tests.school import build
 
 EVENTS = 8000
-"""Rows of one student, each a long one: 17 MB of JSON, which is more than the sockets hold."""
+"""Long rows of one student: 17 MB of JSON, which is more than the sockets hold."""
 
 MEBIBYTE = 1024 * 1024
 
@@ -37,7 +37,7 @@ def event(number: int) -> dict[str, Any]:
 
 @pytest.fixture
 def student(fresh_uri: str) -> Student:
-    """A student with a long history, who is signed in."""
+    """A signed-in student with a long history."""
 
     async def fill() -> Student:
         async with mongo.open_database(fresh_uri, 20) as db:
@@ -63,7 +63,7 @@ def ask(connection: HTTPConnection, student: Student) -> HTTPResponse:
 
 
 def open_cursors(uri: str) -> list[int]:
-    """Return the cursors that are open in the collection of events."""
+    """Return the open cursors of the collection `event`."""
     with MongoClient[dict[str, Any]](uri) as client:
         name = client.get_default_database().name
         stages = [{"$currentOp": {"idleCursors": True, "allUsers": True}}, {"$match": {"ns": f"{name}.event"}}]
@@ -76,12 +76,12 @@ def kilobytes(pid: int, name: str) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process in /proc")
-def test_a_long_history_is_streamed_and_a_broken_download_can_be_seen(
+def test_a_long_history_is_streamed_and_a_broken_download_is_noticed(
     student: Student, site: Server, fresh_uri: str, tmp_path: Path
 ) -> None:
     pid = site.process.pid
     with site.connection() as connection:
-        Path(f"/proc/{pid}/clear_refs").write_text("5")  # from now on the peak counts anew
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # resets the peak
         before = kilobytes(pid, "VmRSS")
         found = json.loads(ask(connection, student).read())
         assert len(found["event"]) == EVENTS
@@ -107,7 +107,7 @@ def test_a_long_history_is_streamed_and_a_broken_download_can_be_seen(
     assert "Traceback" not in log
 
 
-async def test_every_row_is_there_once_and_no_piece_is_long(
+async def test_every_row_is_in_the_download_once_and_no_piece_is_long(
     ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(personal, "BATCH", 10)
@@ -122,7 +122,7 @@ async def test_every_row_is_there_once_and_no_piece_is_long(
     assert max(map(len, pieces)) < 3000
 
 
-async def test_what_is_written_meanwhile_is_not_in_it(db: Database, ada: Browser) -> None:
+async def test_rows_written_during_a_download_are_not_in_it(db: Database, ada: Browser) -> None:
     await db.event.insert_one(event(1))
     rows = personal.read(db, ADA.user_id)
     assert (await anext(rows))[0] == "user"
@@ -131,7 +131,7 @@ async def test_what_is_written_meanwhile_is_not_in_it(db: Database, ada: Browser
     assert len(found) == 1
 
 
-async def test_a_database_that_is_away_before_the_first_row_is_told_on_a_page(
+async def test_if_the_database_is_away_before_the_first_row_a_page_says_so(
     ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> Any:
@@ -144,7 +144,7 @@ async def test_a_database_that_is_away_before_the_first_row_is_told_on_a_page(
     assert "Content-Disposition" not in response.headers
 
 
-async def test_who_asks_for_the_head_alone_leaves_no_cursor_behind(
+async def test_a_head_request_leaves_no_cursor_behind(
     ada: Browser, db: Database, mongod: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(personal, "BATCH", 1)

@@ -107,7 +107,7 @@ async def test_after_the_withdraw_deadline_nothing_is_given_back(ada: Browser, c
     await at(FALL.withdraw_deadline, clock, (ada, ADA))
     refused = await told(ada, "/enrollment/drop", courseID="3333", term="Fall 2026")
     assert refused == (
-        "PHP 202 could be given back until the end of 31 October 2026 (America/New_York). Please ask the registrar."
+        "The last day to withdraw from PHP 202 was 31 October 2026 (America/New_York). Please ask the registrar."
     )
     page = await ada.read("/enrollment")
     assert "PHP 202</a><span" in page

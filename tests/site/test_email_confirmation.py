@@ -1,4 +1,4 @@
-"""An address that somebody typed gets one email that asks whose it is, and nothing else until it is confirmed."""
+"""A registered address gets one email that asks for confirmation, and nothing else until it is confirmed."""
 
 import re
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site of a school with a mail server; the tests have the lease, and send themselves."""
+    """The site of a school with a mail server; the tests hold the lease and send the emails themselves."""
     await leases.hold(db, LEASE, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
@@ -42,12 +42,12 @@ async def zoe(app: Quart) -> Browser:
     browser = Browser(app.test_client())
     response = await browser.post("/register", form=registration(ZOE, first_name=LURE, last_name=LURE))
     assert response.status_code == 303
-    await browser.get("/")  # takes the greeting away
+    await browser.get("/")  # shows the greeting, so that it is gone
     return browser
 
 
 async def path_of_link(db: Database, clock: Clock) -> str:
-    """Return the path that the one email leads to."""
+    """Return the path in the only email."""
     [(to, _, letter)] = await letters(db, clock)
     assert to == ZOE
     [address] = re.findall(r"https?://\S+", letter)
@@ -67,7 +67,7 @@ async def seat_notice(db: Database) -> None:
     await notices.add(db, story, None)
 
 
-async def test_who_registers_gets_one_email_without_anything_that_was_typed(
+async def test_registering_sends_one_email_without_anything_that_was_typed(
     zoe: Browser, db: Database, clock: Clock
 ) -> None:
     [(to, subject, letter)] = await letters(db, clock)
@@ -77,7 +77,7 @@ async def test_who_registers_gets_one_email_without_anything_that_was_typed(
         assert typed not in letter
 
 
-async def test_opening_the_link_confirms_nothing_and_the_button_does(
+async def test_the_button_confirms_the_address_and_opening_the_link_does_not(
     zoe: Browser, anyone: Browser, db: Database, clock: Clock
 ) -> None:
     opened = await anyone.get(await path_of_link(db, clock))
@@ -99,9 +99,7 @@ async def test_another_site_confirms_nothing(zoe: Browser, db: Database, clock: 
     assert await unconfirmed(db)
 
 
-async def test_a_link_that_was_used_says_that_the_address_is_confirmed(
-    zoe: Browser, db: Database, clock: Clock
-) -> None:
+async def test_a_used_link_says_that_the_address_is_confirmed(zoe: Browser, db: Database, clock: Clock) -> None:
     path = await path_of_link(db, clock)
     for _ in range(2):
         await zoe.get(path)
@@ -110,7 +108,7 @@ async def test_a_link_that_was_used_says_that_the_address_is_confirmed(
     assert await letters(db, clock) == []
 
 
-async def test_no_other_email_is_sent_until_then_and_pages_tell_all_the_same(
+async def test_until_confirmation_notices_are_on_pages_and_not_emailed(
     zoe: Browser, db: Database, clock: Clock, log: pytest.LogCaptureFixture
 ) -> None:
     path = await path_of_link(db, clock)
@@ -121,7 +119,7 @@ async def test_no_other_email_is_sent_until_then_and_pages_tell_all_the_same(
     assert "you are now enrolled in PYT 101" in await zoe.read("/enrollment")
     await zoe.get(path)
     await zoe.post("/email/confirm")
-    assert await letters(db, clock) == []  # what was not sent then is no news now
+    assert await letters(db, clock) == []  # notices from before are not sent later
     await seat_notice(db)
     [(to, subject, _)] = await letters(db, clock)
     assert (to, subject) == (ZOE, "You are enrolled in PYT 101")
@@ -133,19 +131,19 @@ async def test_pages_say_quietly_that_the_address_is_not_confirmed(zoe: Browser,
     assert "to confirm your address" in await zoe.read("/enrollment")
     await zoe.get(await path_of_link(db, clock))
     await zoe.post("/email/confirm")
-    await zoe.get("/")  # takes away what was said
+    await zoe.get("/")  # shows the messages, so that they are gone
     for path in ("/account", "/enrollment"):
         assert "confirm" not in await zoe.read(path)
 
 
-async def test_enrolling_does_not_wait_for_it(zoe: Browser) -> None:
+async def test_an_unconfirmed_student_can_enroll(zoe: Browser) -> None:
     response = await zoe.post("/enrollment", form={"courseID": "1111", "section": "01"})
     assert response.location == "/enrollment"
     assert "PYT 101" in await zoe.read("/enrollment")
 
 
-async def test_another_link_can_be_asked_for_now_and_then(zoe: Browser, db: Database, clock: Clock) -> None:
-    for _ in range(2):  # registering was the first
+async def test_new_links_are_limited(zoe: Browser, db: Database, clock: Clock) -> None:
+    for _ in range(2):  # registering sent the first
         assert "on its way" in await told(zoe, "/account/email")
     assert "tried too often" in await told(zoe, "/account/email")
     assert len(await letters(db, clock)) == 3
@@ -154,7 +152,7 @@ async def test_another_link_can_be_asked_for_now_and_then(zoe: Browser, db: Data
     assert "on its way" in await told(zoe, "/account/email")
 
 
-async def test_registering_anew_again_and_again_sends_no_more_than_that(app: Quart, db: Database, clock: Clock) -> None:
+async def test_registering_again_and_again_sends_no_more_links(app: Quart, db: Database, clock: Clock) -> None:
     sent = []
     for _ in range(5):
         browser = Browser(app.test_client())
@@ -170,13 +168,13 @@ async def test_a_form_that_is_sent_twice_sends_one_email(app: Quart, db: Databas
     assert len(await letters(db, clock)) == 1
 
 
-async def test_whoever_is_confirmed_is_asked_nothing(ada: Browser, db: Database, clock: Clock) -> None:
+async def test_a_confirmed_student_is_not_asked_to_confirm(ada: Browser, db: Database, clock: Clock) -> None:
     assert "confirm" not in await ada.read("/account")
     await ada.post("/account/email")
     assert await letters(db, clock) == []
 
 
-async def test_a_link_is_dead_after_three_days_and_for_another_address(
+async def test_a_link_stops_working_after_three_days_and_for_another_address(
     zoe: Browser, db: Database, clock: Clock
 ) -> None:
     await zoe.get(await path_of_link(db, clock))
@@ -203,12 +201,12 @@ async def test_a_forged_link_confirms_nothing(zoe: Browser, db: Database, clock:
     said = URLSafeSerializer("").loads_unsafe(token)[1]
     await zoe.get(f"/email/confirm/{URLSafeSerializer(key, salt).dumps(said)}")
     assert (await zoe.post("/email/confirm")).status_code == 410
-    await zoe.get(f"/password/reset/{token}")  # nor does one link do what another one is for
+    await zoe.get(f"/password/reset/{token}")  # a confirmation link can't reset a password either
     assert (await zoe.get("/password/reset")).status_code == 410
     assert await unconfirmed(db)
 
 
-async def test_a_new_password_by_a_link_confirms_the_address_without_naming_anybody(
+async def test_a_password_reset_link_confirms_the_address_and_names_nobody(
     zoe: Browser, anyone: Browser, db: Database, clock: Clock
 ) -> None:
     await letters(db, clock)
@@ -218,10 +216,10 @@ async def test_a_new_password_by_a_link_confirms_the_address_without_naming_anyb
     await anyone.get(re.findall(r"(/password/reset/\S+)", letter)[0])
     assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
     assert not await unconfirmed(db)
-    assert (await zoe.get("/account")).status_code == 303  # whoever had registered is out
+    assert (await zoe.get("/account")).status_code == 303  # the person who registered is signed out
 
 
-async def test_the_data_of_the_account_says_so(zoe: Browser, ada: Browser) -> None:
+async def test_the_downloaded_data_says_that_the_address_is_unconfirmed(zoe: Browser, ada: Browser) -> None:
     assert '"email_unconfirmed": true' in await zoe.read("/account/data")
     assert "email_unconfirmed" not in await ada.read("/account/data")
 
@@ -235,13 +233,11 @@ async def test_a_site_without_a_mail_server_asks_for_no_confirmation(db: Databas
             page = await text(await browser.get(path, scheme="https"))
             assert "<main" in page
             assert "confirm" not in page
-    assert await unconfirmed(db)  # a mail server may come later
+    assert await unconfirmed(db)  # the school may add a mail server later
     assert await db.notice.count_documents({}) == 0
 
 
-async def test_an_import_confirms_new_addresses_and_not_those_that_somebody_registered_with(
-    zoe: Browser, db: Database
-) -> None:
+async def test_an_import_confirms_new_addresses_but_not_registered_ones(zoe: Browser, db: Database) -> None:
     rows = [
         NewUser(1, None, User(0, "new@school.example", "New", "One", "student"), None),
         NewUser(2, None, User(0, ZOE, "Zoe", "Adler", "student"), None),

@@ -1,4 +1,4 @@
-"""What a new password ends is ended, whatever is being created in the same moment."""
+"""A new password ends all access, even what is being created at the same moment."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -49,13 +49,13 @@ KINDS = pytest.mark.parametrize(
 
 @dataclass
 class Pause:
-    """A moment in one of two transactions: it is reached, and goes on when the other one has run into it."""
+    """A point at which one of two transactions stops, until the other one conflicts with it."""
 
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     conflict: asyncio.Event = field(default_factory=asyncio.Event)
 
     def before(self, patch: pytest.MonkeyPatch, module: Any, name: str) -> None:
-        """Stop the first call of that function, until `meet` lets it go on."""
+        """Stop the first call of that function until `meet` lets it continue."""
         function = getattr(module, name)
 
         async def paused(*args: Any, **options: Any) -> Any:
@@ -76,7 +76,7 @@ class Pause:
         patch.setattr(transactions._Tries, "pause", noticed)
 
     async def meet(self, first: Awaitable[Any], second: Callable[[], Awaitable[Any]]) -> list[Any]:
-        """Run `first` up to the moment and then `second`, until that is done or meets the first one; finish both."""
+        """Run `first` up to the pause, then `second` until it ends or conflicts; finish both."""
         paused = asyncio.ensure_future(first)
         await asyncio.wait_for(self.reached.wait(), 10)
         other = asyncio.ensure_future(second())
@@ -95,7 +95,7 @@ def pause(monkeypatch: pytest.MonkeyPatch) -> Pause:
 
 @pytest.fixture
 async def found(db: Database) -> Credentials:
-    """Ada's password as it is when each test begins."""
+    """Ada's password at the start of the test."""
     credentials = await users.credentials_of(db, ADA.user_id)
     assert credentials is not None
     return credentials
@@ -103,18 +103,18 @@ async def found(db: Database) -> Credentials:
 
 @pytest.fixture
 async def login(db: Database, found: Credentials) -> str:
-    """The key of a sign-in of ada's."""
+    """The key of one of ada's sign-ins."""
     return sessions.key_of((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
 
 
 async def access(db: Database) -> dict[str, int]:
-    """Return what lets somebody act as ada, by collection."""
+    """Return the number of ada's sign-ins, tokens and calendar links."""
     counts = {name: await db[name].count_documents({"user_id": ADA.user_id}) for name in ("login", "token", "feed")}
     return {name: number for name, number in counts.items() if number}
 
 
 @KINDS
-async def test_a_new_password_ends_what_is_being_created_when_it_begins(
+async def test_a_new_password_ends_access_that_is_being_created(
     create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str, pause: Pause,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -128,11 +128,11 @@ async def test_a_new_password_ends_what_is_being_created_when_it_begins(
 
 
 @KINDS
-async def test_nothing_is_created_while_a_new_password_ends_everything(
+async def test_no_access_is_created_while_a_new_password_ends_it(
     create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str, pause: Pause,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    pause.before(monkeypatch, notices, "add_letter")  # the last step of the change: all else has been removed
+    pause.before(monkeypatch, notices, "add_letter")  # the last step of the change: everything else has been removed
     changed, created = await pause.meet(
         accounts.replace_password(db, found, HASH, NOW), lambda: create(db, found, login)
     )
@@ -142,7 +142,7 @@ async def test_nothing_is_created_while_a_new_password_ends_everything(
 
 
 @KINDS
-async def test_nothing_is_created_after_a_new_password(
+async def test_no_access_is_created_after_a_new_password(
     create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str
 ) -> None:
     assert await accounts.replace_password(db, found, HASH, NOW)
@@ -152,7 +152,7 @@ async def test_nothing_is_created_after_a_new_password(
 
 
 @pytest.mark.parametrize(("create", "repository", "write"), FROM_A_SIGN_IN)
-async def test_ending_all_access_ends_what_is_being_created(
+async def test_ending_all_access_ends_access_that_is_being_created(
     create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str, pause: Pause,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

@@ -76,7 +76,7 @@ async def test_a_fault_of_ours_shows_a_number_that_is_in_the_log_and_no_stack_tr
     assert len(log.text.splitlines()) == 2  # the stack trace is in the line of the fault
 
 
-async def test_nobody_writes_lines_of_the_log(app: Quart, anyone: Browser, log: pytest.LogCaptureFixture) -> None:
+async def test_nobody_can_inject_lines_into_the_log(app: Quart, anyone: Browser, log: pytest.LogCaptureFixture) -> None:
     await anyone.client.post("/login", form={})  # without a proof that it comes from this site
     assert "method=POST path=/login status=400" in log.text
     await anyone.post("/courses/a%0Ainjected", form={})

@@ -152,7 +152,7 @@ async def test_a_button_on_the_page_of_a_term_enrolls_in_that_term(ada: Browser,
     assert "Enrollment for Spring 2027 opens on Sunday, 15 November 2026, 00:00" in page
 
 
-async def test_so_it_does_when_that_term_is_open(ada: Browser, clock: Clock, db: Database) -> None:
+async def test_the_button_enrolls_when_that_term_is_open(ada: Browser, clock: Clock, db: Database) -> None:
     await at(SPRING.opens_at, clock, (ada, ADA))
     later = {"add_deadline": SPRING.add_deadline, "drop_deadline": SPRING.add_deadline}
     await db.term.update_one({"term": "Fall 2026"}, {"$set": later | {"withdraw_deadline": SPRING.add_deadline}})
@@ -164,11 +164,11 @@ async def test_so_it_does_when_that_term_is_open(ada: Browser, clock: Clock, db:
 
 
 @pytest.mark.parametrize("term", ["Fall", "fall 2026"])
-async def test_a_term_that_the_form_names_itself_wins(ada: Browser, term: str) -> None:
+async def test_a_term_in_the_form_takes_precedence(ada: Browser, term: str) -> None:
     assert "You are enrolled in PYT 101 for Fall 2026." in await pressed(ada, term, SPRING_PAGE)
 
 
-async def test_a_term_that_the_form_names_and_nobody_knows_is_not_replaced(ada: Browser) -> None:
+async def test_an_unknown_term_in_the_form_is_not_replaced(ada: Browser) -> None:
     assert "There is no term “2028 Spring” in the catalog." in await pressed(ada, "2028 Spring", SPRING_PAGE)
 
 
@@ -186,13 +186,13 @@ async def test_a_term_that_the_form_names_and_nobody_knows_is_not_replaced(ada: 
         "",
     ],
 )
-async def test_any_other_page_says_nothing_of_the_term(ada: Browser, page: str) -> None:
+async def test_other_pages_do_not_set_the_term(ada: Browser, page: str) -> None:
     said = await pressed(ada, None, {"Referer": page})
     expected = "There is no term" if "%FF" in page else "You are enrolled in PYT 101 for Fall 2026."
     assert expected in said
 
 
-async def test_the_term_of_the_page_stays_when_a_press_is_repeated(
+async def test_the_term_of_the_page_is_kept_when_a_press_is_repeated(
     ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "resume", _unsettled)
@@ -205,7 +205,7 @@ async def _unsettled(*_: object) -> None:
     raise Unsettled
 
 
-async def test_the_term_of_the_page_stays_while_the_visitor_signs_in(anyone: Browser) -> None:
+async def test_the_term_of_the_page_is_kept_while_the_visitor_signs_in(anyone: Browser) -> None:
     await anyone.read("/courses/Spring")
     response = await anyone.post("/enrollment", form={"courseID": "1111", "term": "Fall, Spring"}, headers=SPRING_PAGE)
     assert unquote(response.location) == "/login?next=/enrollment/form?courseID=1111&term=Spring"

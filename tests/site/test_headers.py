@@ -148,7 +148,7 @@ async def test_in_production_plain_http_is_refused_in_words(production: Quart) -
     assert (await browser.post("/login", form={}, headers=plain)).status_code == 400
 
 
-async def test_in_production_plain_http_reaches_nothing_but_what_load_balancers_ask(production: Quart) -> None:
+async def test_in_production_plain_http_reaches_only_the_health_checks(production: Quart) -> None:
     client, plain = production.test_client(), {"X-Forwarded-Proto": "http"}
     answers = {rule: (await client.get(address(rule), headers=plain)).status_code for rule in DOORS}
     assert {rule for rule, status in answers.items() if status == 200} == {"/healthz", "/readyz"}

@@ -34,7 +34,7 @@ async def test_it_leads_to_another_password(anyone: Browser) -> None:
     assert 'href="/password/forgot"' in await anyone.read("/help")
 
 
-async def test_it_tells_the_dates_of_the_terms_to_come(anyone: Browser, db: Database, clock: Clock) -> None:
+async def test_it_has_the_dates_of_coming_terms(anyone: Browser, db: Database, clock: Clock) -> None:
     page = await anyone.read("/help")
     for words in ("<h3>Fall 2026</h3>", "<h3>Spring 2027</h3>", "the end of 31 October 2026 (America/New_York)"):
         assert words in page

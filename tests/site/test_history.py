@@ -95,7 +95,7 @@ async def test_a_refusal_that_only_tells_what_is_leaves_no_line(ada: Browser) ->
     assert "Nothing yet." in await ada.read("/enrollment/history")
 
 
-async def test_a_refusal_that_repeats_itself_is_one_line_with_a_count_and_both_times(
+async def test_a_repeated_refusal_is_one_line_with_a_count_and_both_times(
     ada: Browser, bob: Browser, db: Database, clock: Clock
 ) -> None:
     await bob.post("/enrollment", form={"courseID": "3333"})
@@ -104,7 +104,7 @@ async def test_a_refusal_that_repeats_itself_is_one_line_with_a_count_and_both_t
         clock.now += timedelta(minutes=1)
     assert await lines(ada) == [
         "Tried to enroll in PHP 202, section 01, for Fall 2026. Not possible: the section was full. "
-        "Tried 12 times; the last time on Tuesday, 1 September 2026, 05:11 (America/New_York)."
+        "Tried 12 times, most recently on Tuesday, 1 September 2026, 05:11 (America/New_York)."
     ]
     assert "Tuesday, 1 September 2026, 05:00 (America/New_York)" in await ada.read("/enrollment/history")
     assert await db.event.count_documents({"user_id": ADA.user_id}) == 1
@@ -133,7 +133,7 @@ async def test_another_section_reason_student_or_day_is_another_line(
         ("Tried to enroll in PHP 202, section 01, for Fall 2026.", "enrollment was closed."),
         (
             "Tried to enroll in PHP 202, section 01, for Fall 2026.",
-            "the section was full. Tried 2 times; the last time on Tuesday, 1 September 2026, 05:00",
+            "the section was full. Tried 2 times, most recently on Tuesday, 1 September 2026, 05:00",
         ),
     ]
 
@@ -145,7 +145,7 @@ async def test_refusals_at_the_same_moment_are_all_counted_in_one_row(ada: Brows
     assert (row["result"], row["count"]) == ("section_full", 20)
 
 
-async def test_a_change_that_comes_about_is_never_counted_with_another(ada: Browser, db: Database) -> None:
+async def test_successful_changes_are_never_counted_together(ada: Browser, db: Database) -> None:
     for _ in range(3):
         await ada.post("/enrollment", form={"courseID": "1111"})
         await ada.post("/enrollment/drop", form={"courseID": "1111"})

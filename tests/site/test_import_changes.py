@@ -1,4 +1,4 @@
-"""What an import says of what it changes, and a dry run that says the same and changes nothing."""
+"""What an import prints about its changes, and a dry run that prints the same and changes nothing."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,14 +21,14 @@ from tests.people import ADA, BOB, FALL_MORNING, SECTIONS
 Run = Callable[..., Awaitable[Result]]
 
 SMALL = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
-"""PHP 202 in fall: one seat, one place in line."""
+"""PHP 202 in fall: one seat, one place on the waitlist."""
 
 TERM = "term,opens_at,add_deadline,drop_deadline,withdraw_deadline"
 
 
 @pytest.fixture
 def run(app: Quart, tmp_path: Path) -> Run:
-    """Import a text as a CSV file; a command has an event loop of its own, so it gets a thread."""
+    """Import a text as a CSV file; a command runs its own event loop, so it gets a thread."""
 
     async def invoke(collection: str, text: str, *options: str) -> Result:
         path = tmp_path / f"{collection}.csv"
@@ -40,7 +40,7 @@ def run(app: Quart, tmp_path: Path) -> Run:
 
 @pytest.fixture
 async def full(db: Database) -> None:
-    """Ada has the one seat of PHP 202, bob waits for it, and fall is open whenever a command runs."""
+    """Give ada the only seat in PHP 202 and bob a place on its waitlist; fall is open whenever a command runs."""
     await enrollment.enroll(db, ADA.user_id, Wish("3333"), FALL_MORNING)
     await waitlist.join(db, BOB.user_id, Wish("3333"), FALL_MORNING)
     late = dict.fromkeys(("add_deadline", "drop_deadline", "withdraw_deadline"), datetime(2190, 1, 1, tzinfo=UTC))
@@ -53,7 +53,7 @@ async def everything(db: Database) -> dict[str, list[Any]]:
 
 
 @pytest.mark.usefixtures("full")
-async def test_old_and_new_values_are_printed_with_the_students_concerned(run: Run, db: Database) -> None:
+async def test_old_and_new_values_are_printed_with_the_number_of_students_affected(run: Run, db: Database) -> None:
     row = "term,courseID,section,capacity,meetings,room\nFall 2026,3333,1,2,TBA,Lab 9\n"
     done = await run("section", row)
     assert done.output.splitlines() == [
@@ -72,18 +72,18 @@ async def test_a_term_under_another_name_of_its_season_shows_what_it_overwrites(
 
 
 @pytest.mark.usefixtures("full")
-async def test_other_credits_show_how_many_students_they_concern(run: Run) -> None:
+async def test_changed_credits_show_how_many_students_they_affect(run: Run) -> None:
     done = await run("course", "courseID,title,credits,term\n3333,PHP 202,5,Fall\n")
     assert done.output.splitlines()[0] == "line 2: 3333: credits 4 → 5 (1 enrolled, 1 waiting)"
 
 
 @pytest.mark.usefixtures("full")
-async def test_a_capacity_below_the_students_seated_is_a_warning(run: Run, db: Database) -> None:
+async def test_a_capacity_below_the_number_enrolled_is_a_warning(run: Run, db: Database) -> None:
     done = await run("section", "term,courseID,section,capacity\nFall 2026,3333,1,0\n")
     assert done.exit_code == 0
     assert (
-        "Warning: line 2: Fall 2026 3333 section 01 has 1 enrolled and a capacity of 0. "
-        "They keep their seats, and no other student gets one until there is room.\n"
+        "Warning: line 2: Fall 2026 3333 section 01 has 1 enrolled, more than its new capacity of 0. "
+        "Enrolled students keep their seats, and no other student gets one until there is room.\n"
     ) in done.output
     assert [one.courseID for one in await enrollments.held_by(db, ADA.user_id, "Fall 2026")] == ["3333"]
 
@@ -98,7 +98,7 @@ async def test_a_capacity_below_the_students_seated_is_a_warning(run: Run, db: D
             [
                 "line 2: Fall 2026 3333 section 01: capacity 1 → 2 (1 enrolled, 1 waiting)",
                 "Student 2 would get a seat in 3333 section 01, Fall 2026.",
-                "section: 1 would be added, 1 would change, 0 would not. This was a dry run: nothing was changed.",
+                "section: 1 would be added, 1 changed, 0 left unchanged. This was a dry run: nothing was changed.",
             ],
         ),
         (
@@ -106,20 +106,20 @@ async def test_a_capacity_below_the_students_seated_is_a_warning(run: Run, db: D
             "courseID,title,credits,term\n2222,JAV 202,4,Spring\n",
             [
                 "line 2: 2222: title “JAV 201” → “JAV 202”",
-                "course: 0 would be added, 1 would change, 0 would not. This was a dry run: nothing was changed.",
+                "course: 0 would be added, 1 changed, 0 left unchanged. This was a dry run: nothing was changed.",
             ],
         ),
         (
             "term",
             f"{TERM}\nSummer 2027,2027-05-01,2027-06-01,2027-06-01,2027-07-01\n",
-            ["term: 1 would be added, 0 would change, 0 would not. This was a dry run: nothing was changed."],
+            ["term: 1 would be added, 0 changed, 0 left unchanged. This was a dry run: nothing was changed."],
         ),
         (
             "user",
             "email,first_name,last_name,user_id\nnew@school.example,New,One,\nbob@school.example,Bob,Ray,2\n",
             [
                 "line 3: user 2: last_name “Okafor” → “Ray”",
-                "user: 1 would be added, 1 would change, 0 would not. This was a dry run: nothing was changed.",
+                "user: 1 would be added, 1 changed, 0 left unchanged. This was a dry run: nothing was changed.",
             ],
         ),
     ],
@@ -145,18 +145,18 @@ async def test_a_dry_run_refuses_what_the_import_would(run: Run, db: Database) -
     assert await everything(db) == before
 
 
-async def test_of_many_changes_the_first_are_printed_and_all_on_request(run: Run, db: Database) -> None:
+async def test_the_first_changes_are_printed_and_all_with_verbose(run: Run, db: Database) -> None:
     await sections.put_all(db, [replace(SMALL, courseID="1111", section=f"{n}") for n in range(10, 70)])
     rows = "".join(f"Fall 2026,1111,{n},5\n" for n in range(10, 70))
     text = f"term,courseID,section,capacity\n{rows}"
     short = await run("section", text, "--dry-run")
-    assert short.output.splitlines()[-2] == "… and 10 more rows change; --verbose prints them all."
+    assert short.output.splitlines()[-2] == "… and 10 more changed rows; --verbose prints them all."
     assert len(short.output.splitlines()) == 52
     whole = await run("section", text, "--dry-run", "--verbose")
     assert len(whole.output.splitlines()) == 61
 
 
-async def test_who_gains_a_seat_is_told_to_the_caller(db: Database) -> None:
+async def test_an_import_returns_which_students_got_a_seat(db: Database) -> None:
     await enrollment.enroll(db, ADA.user_id, Wish("3333"), FALL_MORNING)
     await waitlist.join(db, BOB.user_id, Wish("3333"), FALL_MORNING)
     row = FileSection(7, replace(SMALL, capacity=2), frozenset())
@@ -173,16 +173,16 @@ async def test_who_gains_a_seat_is_told_to_the_caller(db: Database) -> None:
         (
             "2026-09-20,2026-12-18",
             "2026-09-10,2026-09-15,2026-09-20T00:00",
-            "withdraw_deadline “2026-09-20T00:00”: Courses begin on 2026-09-20: nobody could withdraw from them.",
+            "withdraw_deadline “2026-09-20T00:00”: Courses begin on 2026-09-20, so students could never withdraw.",
         ),
         (
             "2026-09-01,2026-09-20",
             "2026-09-22,2026-11-01,2026-11-01",
-            "add_deadline “2026-09-22”: Courses end on 2026-09-20 already.",
+            "add_deadline “2026-09-22”: Courses end on 2026-09-20, before this deadline.",
         ),
     ],
 )
-async def test_deadlines_at_odds_with_the_days_of_courses_are_refused(
+async def test_deadlines_that_contradict_the_first_or_last_day_of_courses_are_refused(
     run: Run, db: Database, days: str, deadlines: str, said: str
 ) -> None:
     row = f"Fall 2026,2026-08-01,{deadlines}"
@@ -194,15 +194,15 @@ async def test_deadlines_at_odds_with_the_days_of_courses_are_refused(
     assert by_stored_days.output.startswith(f"line 2: {said}\n")
 
 
-async def test_a_header_is_judged_once_for_all_rows(run: Run, db: Database) -> None:
+async def test_a_header_is_checked_once_and_not_for_every_row(run: Run, db: Database) -> None:
     rows = "".join(f"{n}@school.example,A,B\n" for n in range(30))
     refused = await run("user", f"mail box,first,last\n{rows}")
     assert refused.exit_code == 1
     said = refused.output.splitlines()
     assert [line.split("user.csv: ")[-1] for line in said] == [
-        "Unknown columns: “mail box”. Remove or rename them; a file may have user_id, email, first_name, last_name, "
+        "Unknown column: “mail box”. Remove or rename it. The columns may be user_id, email, first_name, last_name, "
         "password, role.",
-        "The column email must be there.",
+        "The column email must be in the file.",
         "Nothing was imported.",
     ]
 

@@ -1,4 +1,4 @@
-"""Visitors who make up addresses, searches, cookies, languages and tokens fill no memory."""
+"""Visitors who make up URLs, searches, cookies, languages and tokens don't fill the memory."""
 
 import gc
 from collections.abc import AsyncIterator
@@ -17,17 +17,17 @@ from tests.people import ADA, Browser, Clock, config
 from tests.site.test_prepared import hear_nothing
 
 BUDGETS = {name: budget // 20 for name, budget in caches.BUDGETS.items()}
-"""Small ones, so that what a test makes up would not fit in."""
+"""Small budgets, which the requests of a test exceed."""
 
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Quart]:
-    """The site with everything that it caches, as it is served."""
+    """The site with all its caches, as in production."""
     for name, budget in BUDGETS.items():
         monkeypatch.setitem(caches.BUDGETS, name, budget)
     monkeypatch.setattr(Snapshot, "listen", hear_nothing)  # the catalog stays the same
     app = create_app(config(mongo_uri=mongod), clock=clock)
-    app.config["TEMPLATES_AUTO_RELOAD"] = False  # nobody works on them: whole pages are kept
+    app.config["TEMPLATES_AUTO_RELOAD"] = False  # so that whole pages are cached
     async with app.test_app():
         await app.extensions[EXTENSION].snapshot.held()
         yield app
@@ -48,7 +48,7 @@ def all_caches() -> list[ByteCache[Any, Any]]:
 @pytest.mark.parametrize(
     "path", ["/api/", "/api/0", "/api/v1/terms", "/api/v1/courses/1111", "/courses/", "/courses/Fall"]
 )
-async def test_a_parameter_that_nobody_reads_makes_no_other_answer(app: Quart, asked: list[str], path: str) -> None:
+async def test_a_parameter_that_no_view_reads_makes_no_other_answer(app: Quart, asked: list[str], path: str) -> None:
     client = app.test_client(use_cookies=False)
     first = await (await client.get(path)).get_data()
     for query in ("17", "18=19", "_=1&_=2", "%71x=1", "utm_source=a&fbclid=b"):
@@ -56,7 +56,7 @@ async def test_a_parameter_that_nobody_reads_makes_no_other_answer(app: Quart, a
     assert (asked, len(answers(app))) == ([path], 1)
 
 
-async def test_a_parameter_that_is_read_is_read_however_it_is_written(app: Quart) -> None:
+async def test_a_parameter_is_read_however_it_is_encoded(app: Quart) -> None:
     client = app.test_client(use_cookies=False)
     for query in ("q=php", "17&q=php", "%71=php&x=y", "q=php&17=q"):
         page = await (await client.get(f"/courses/Fall?{query}")).get_data(as_text=True)
@@ -65,23 +65,23 @@ async def test_a_parameter_that_is_read_is_read_however_it_is_written(app: Quart
 
 
 @pytest.mark.parametrize("path", ["/", "/home", "/courses/", "/enrollment"])
-async def test_a_parameter_that_nobody_reads_makes_no_other_page_of_a_student(
+async def test_a_parameter_that_no_view_reads_makes_no_other_page_for_a_student(
     app: Quart, asked: list[str], path: str
 ) -> None:
     ada = Browser(app.test_client())
     await ada.sign_in(ADA)
-    await ada.get("/")  # takes the greeting away
+    await ada.get("/")  # shows the greeting, so that it is gone
     for number in range(5):
         await ada.get(f"{path}?{number}")
     assert len([one for one in pages(app) if path in one]) <= 1
 
 
-async def test_a_large_answer_stays_only_as_clients_ask_for_it(app: Quart) -> None:
+async def test_a_large_answer_is_cached_only_in_requested_encodings(app: Quart) -> None:
     client = app.test_client(use_cookies=False)
     for _ in range(2):
         await client.get("/courses/", headers={"Accept-Encoding": "br"})
     assert [key[0] for key in answers(app)] == ["", "br"]
-    for number in range(100):  # others fill the cache, and nobody asks for it as it is
+    for number in range(100):  # others fill the cache, and no client asks for it uncompressed
         await client.get("/courses/", headers={"Accept-Encoding": "br"})
         await client.get(f"/courses/?q={number}", headers={"Accept-Encoding": "br"})
         if len([key for key in answers(app) if not key[3]]) == 1:
@@ -89,7 +89,7 @@ async def test_a_large_answer_stays_only_as_clients_ask_for_it(app: Quart) -> No
     assert [key[0] for key in answers(app) if not key[3]] == ["br"]
 
 
-async def test_what_visitors_make_up_stays_within_the_budgets(app: Quart) -> None:
+async def test_made_up_requests_stay_within_the_budgets(app: Quart) -> None:
     client, ada = app.test_client(use_cookies=False), Browser(app.test_client())
     await ada.sign_in(ADA)
     for number in range(40):
@@ -113,7 +113,7 @@ async def test_what_visitors_make_up_stays_within_the_budgets(app: Quart) -> Non
     assert answers(app).currsize > answers(app).maxsize / 2  # it was full
 
 
-async def test_a_long_reset_link_is_not_carried_in_a_cookie(app: Quart) -> None:
+async def test_a_long_reset_link_is_not_stored_in_a_cookie(app: Quart) -> None:
     client = app.test_client(use_cookies=False)
     response = await client.get(f"/password/reset/{'t' * 5000}")
     assert len(response.headers["Set-Cookie"]) < 1500

@@ -117,7 +117,7 @@ async def test_past_a_bound_pages_stand_still(telling: Live, monkeypatch: pytest
 
 @pytest.fixture
 def no_news_to_begin_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let thousands of pages open without a look at the database for each."""
+    """Let thousands of pages open without a database query for each."""
 
     async def begin(*_: object) -> None: ...
 
@@ -125,7 +125,7 @@ def no_news_to_begin_with(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def open_pages(pages: AsyncExitStack, telling: Live, *owners: int | str) -> list[Reader | None]:
-    """Open a page for each user_id or network address; return their readers, None where there was no room."""
+    """Open a page for each user_id or network address; return its reader, or None if there was no room."""
     found: list[Reader | None] = []
     for owner in owners:
         whose = {"user_id": owner} if isinstance(owner, int) else {"source": owner}
@@ -176,7 +176,7 @@ async def test_a_process_full_of_students_turns_the_next_ones_away(
 
 
 def refused(reason: str) -> float:
-    """Return how many pages were refused for that reason until now."""
+    """Return how many pages were refused for that reason so far."""
     return measures._registry.get_sample_value("enroll_live_refused_total", {"reason": reason}) or 0
 
 
@@ -208,7 +208,7 @@ async def test_addresses_of_one_ipv6_network_have_one_share(
         await open_one.disconnect()
 
 
-async def test_a_page_without_room_stands_still_and_asks_again_after_a_minute_or_more(
+async def test_a_page_without_room_is_not_updated_and_asks_again_after_a_minute_or_more(
     anyone: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "MOST", 0)

@@ -224,7 +224,7 @@ async def test_visitors_read_no_english(site: Quart) -> None:
     assert bare(heard) == ""
 
 
-async def test_who_confirms_an_address_reads_no_english(site: Quart, db: Database, clock: Clock) -> None:
+async def test_confirming_an_address_shows_no_english(site: Quart, db: Database, clock: Clock) -> None:
     zoe = Reading(site, heard := set())
     await zoe.get("/email/confirm")
     await zoe.does("/register", **registration())

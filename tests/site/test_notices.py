@@ -126,7 +126,7 @@ async def test_an_open_seat_is_told_by_e_mail_too(db: Database, clock: Clock) ->
     assert "A seat opened in PYT 101, section 01, for Fall 2026. It goes to whoever takes it first, and may" in text
 
 
-async def test_a_notice_is_forgotten_after_a_year_and_a_page_shows_no_more_than_some(
+async def test_notices_are_deleted_after_a_year_and_a_page_shows_a_limited_number(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notices, "MAX_SHOWN", 2)

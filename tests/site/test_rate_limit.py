@@ -1,4 +1,4 @@
-"""One account can't load the site: what happens when it makes too many changes."""
+"""One account can't overload the site: what happens if it makes too many changes."""
 
 import re
 from dataclasses import replace
@@ -20,7 +20,7 @@ SENTENCE = "You made too many changes in a short time. Nothing was changed this 
 
 
 def allow(app: Quart, changes: int) -> RateLimiter:
-    """Let each account make so many changes from now on, and another one each minute; return the limiter."""
+    """Let each account make that many changes from now on, and one more each minute; return the limiter."""
     limiter = RateLimiter(Rate(burst=changes + 1, interval=60))
     for user in (ADA, BOB):
         limiter.take(user.user_id)
@@ -81,12 +81,12 @@ async def test_every_change_counts(app: Quart, ada: Browser, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/account/end", "/account/tokens/end", "/enrollment/calendar/end", "/logout"])
-async def test_access_can_be_ended_at_any_rate(app: Quart, ada: Browser, path: str) -> None:
+async def test_ending_access_is_not_limited(app: Quart, ada: Browser, path: str) -> None:
     allow(app, changes=0)
     assert (await ada.post(path, form={"login": "x", "token_id": "0" * 16})).status_code == 303
 
 
-async def test_looking_is_not_limited_and_others_have_their_own_rate(app: Quart, ada: Browser, bob: Browser) -> None:
+async def test_reading_is_not_limited_and_others_have_their_own_rate(app: Quart, ada: Browser, bob: Browser) -> None:
     allow(app, changes=1)
     for browser in (ada, bob):
         assert (await browser.post("/enrollment", form=PRESS)).status_code == 303
@@ -94,7 +94,7 @@ async def test_looking_is_not_limited_and_others_have_their_own_rate(app: Quart,
         assert (await browser.get("/enrollment")).status_code == 200
 
 
-async def test_a_foreign_page_can_not_use_up_the_rate(app: Quart, ada: Browser) -> None:
+async def test_a_foreign_page_cannot_use_up_the_rate(app: Quart, ada: Browser) -> None:
     allow(app, changes=1)
     response = await ada.client.post("/enrollment", form=PRESS, headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 400

@@ -16,7 +16,7 @@ from quart_enroll.services.catalog import Catalog
 from tests.people import ADA, SECTIONS, Browser, Clock, config
 
 
-async def test_it_is_worked_out_once_for_each_catalog_and_language(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_result_is_computed_once_for_each_catalog_and_language(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(caches.BUDGETS, "searches", 3000)
     worked: list[object] = []
 

@@ -1,4 +1,4 @@
-"""Indexes and validators carry the site's promises: where one is missing, `check-seats` and `/readyz` say so."""
+"""Indexes and validators enforce the site's promises: if one is missing, `check-seats` and `/readyz` say so."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from tests.people import FALL_MORNING, Browser, config
 from tests.school import build
 
 NOW = FALL_MORNING
-NEWER = {"$jsonSchema": {"required": ["courseID"], "description": "of a version that this one does not know"}}
+NEWER = {"$jsonSchema": {"required": ["courseID"], "description": "from a version that this one does not know"}}
 
 
 @pytest.fixture
@@ -58,15 +58,15 @@ async def test_a_database_with_everything_is_ready(db: Database) -> None:
     [
         ("user", "email_unique", "two rows can have the same email"),
         ("enrollment", "one_seat", "two rows can have the same user_id, courseID and term"),
-        ("login", "expires_at_1", "rows stay when their time is over"),
+        ("login", "expires_at_1", "expired rows are not removed"),
         ("section", "waiting_1", "queries by waiting read every row"),
     ],
 )
-async def test_a_missing_index_is_told_with_what_follows_from_it(
+async def test_a_missing_index_is_reported_with_its_consequence(
     db: Database, collection: str, index: str, consequence: str
 ) -> None:
     await db[collection].drop_index(index)
-    told = f"{collection}: the index {index} is missing, so {consequence}. `upgrade-db` makes it again."
+    told = f"{collection}: the index {index} is missing, so {consequence}. Run `upgrade-db`."
     assert await problems(db) == [told]
     assert not await is_ready(db)
     await upgrade(db, NOW, Defaults())
@@ -74,28 +74,28 @@ async def test_a_missing_index_is_told_with_what_follows_from_it(
     assert await is_ready(db)
 
 
-async def test_an_index_with_other_options_is_told(db: Database) -> None:
+async def test_an_index_with_other_options_is_reported(db: Database) -> None:
     await replace_index(db, "user", "user_id_1", "user_id")
     await replace_index(db, "login", "expires_at_1", "expires_at")
     await replace_index(db, "enrollment", "one_seat", [("user_id", 1), ("courseID", 1), ("term", 1)], unique=True)
-    drop = "Drop it, then `upgrade-db` makes it again."
+    drop = "Drop it, then run `upgrade-db`."
     assert await problems(db) == [
         f"user: the index user_id_1 has other options, so two rows can have the same user_id. {drop}",
         "enrollment: the index one_seat has other options, so two rows can have the same user_id, courseID and term. "
         + drop,
-        f"login: the index expires_at_1 has other options, so rows stay when their time is over. {drop}",
+        f"login: the index expires_at_1 has other options, so expired rows are not removed. {drop}",
     ]
     assert not await is_ready(db)
 
 
-async def test_a_validator_that_is_missing_or_differs_is_told(db: Database) -> None:
+async def test_a_validator_that_is_missing_or_differs_is_reported(db: Database) -> None:
     await set_validator(db, "course", NEWER)
     await set_validator(db, "user", {})
     await db.command("collMod", "section", validationAction="warn")
     assert await problems(db) == [
-        "course: the validator is not the one of this version. `upgrade-db` changes it.",
-        "user: no validator checks what is stored. `upgrade-db` makes one.",
-        "section: the validator is not the one of this version. `upgrade-db` changes it.",
+        "course: the validator is not the one this version needs. Run `upgrade-db`.",
+        "user: there is no validator. Run `upgrade-db`.",
+        "section: the validator is not the one this version needs. Run `upgrade-db`.",
     ]
     assert not await is_ready(db)
     await upgrade(db, NOW, Defaults())
@@ -104,14 +104,14 @@ async def test_a_validator_that_is_missing_or_differs_is_told(db: Database) -> N
 
 async def test_a_version_stays_ready_while_a_newer_one_upgrades_the_database(db: Database) -> None:
     await upgrade(db, NOW, Defaults())
-    await stored.note_version(db, "newer")  # the first thing that its upgrade-db does
+    await stored.note_version(db, "newer")  # the first step of its upgrade-db
     await set_validator(db, "course", NEWER)
     await db.course.create_index("credits")
     assert await is_ready(db)
     assert await problems(db) == []
 
 
-async def test_what_a_newer_version_needs_too_is_missed_all_the_same(db: Database) -> None:
+async def test_an_index_that_a_newer_version_needs_too_is_still_missed(db: Database) -> None:
     await upgrade(db, NOW, Defaults())
     await stored.note_version(db, "newer")
     await db.user.drop_index("email_unique")
@@ -128,7 +128,7 @@ async def test_a_new_version_whose_upgrade_has_not_run_is_not_ready(db: Database
     assert not await is_ready(db)
 
 
-async def test_after_a_way_back_the_version_that_went_back_decides(db: Database) -> None:
+async def test_after_a_rollback_the_older_version_decides(db: Database) -> None:
     await upgrade(db, NOW, Defaults())
     await stored.note_version(db, "newer")
     await set_validator(db, "course", NEWER)
@@ -138,7 +138,7 @@ async def test_after_a_way_back_the_version_that_went_back_decides(db: Database)
     assert not await is_ready(db)
 
 
-async def test_an_index_that_waits_for_a_decision_about_rows_keeps_nobody_from_being_ready(db: Database) -> None:
+async def test_an_index_that_existing_rows_prevent_does_not_affect_readiness(db: Database) -> None:
     await db.course.drop_index("courseID_1")
     rows = [{"courseID": "1111", "title": "PYT", "description": "", "credits": 3, "term": "Fall"} for _ in range(2)]
     await db.course.insert_many(rows)
@@ -168,14 +168,14 @@ async def test_a_site_without_an_index_is_not_ready_and_only_its_log_says_why(
         for _ in range(2):
             response = await browser.get("/readyz")
             assert response.status_code == 503
-            assert await response.get_json() == {"status": "the database lacks something: `upgrade-db` must run"}
+            assert await response.get_json() == {"status": "the database is not up to date: run `upgrade-db`"}
         [line] = [line for line in log.text.splitlines() if 'level=error event="upgrade-db must run"' in line]
         assert line.endswith("lacking=user.email_unique")
         await upgrade(db, NOW, Defaults())
         assert (await browser.get("/readyz")).status_code == 200
 
 
-async def test_a_site_that_nobody_probes_says_at_its_start_what_it_lacks(
+async def test_a_site_without_probes_logs_at_its_start_what_is_missing(
     site: Quart, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await db.user.drop_index("email_unique")
@@ -185,7 +185,7 @@ async def test_a_site_that_nobody_probes_says_at_its_start_what_it_lacks(
         await said.wait()
 
 
-async def test_probes_as_often_as_anybody_likes_look_once(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_frequent_probes_share_one_check(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "RECHECK_SECONDS", 60.0)
     check = SchemaCheck(db)
     assert not await check.find_problem()

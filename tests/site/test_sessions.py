@@ -224,7 +224,7 @@ async def test_signing_out_everywhere_ends_every_sign_in_of_one_student(ada: Bro
     assert [await is_signed_in(browser) for browser in (ada, other, bob)] == [False, False, True]
 
 
-async def test_past_a_bound_a_new_sign_in_ends_the_one_that_was_used_least_recently(
+async def test_beyond_the_limit_a_new_sign_in_ends_the_least_recently_used(
     app: Quart, ada: Browser, bob: Browser, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "MAX_SIGN_INS", 2)
@@ -232,7 +232,7 @@ async def test_past_a_bound_a_new_sign_in_ends_the_one_that_was_used_least_recen
     clock.now += timedelta(minutes=10)
     await second.sign_in(ADA)
     clock.now += timedelta(minutes=10)
-    await ada.get("/account")  # so that the second one is used least recently
+    await ada.get("/account")  # so that the second one is the least recently used
     clock.now += timedelta(minutes=10)
     await third.sign_in(ADA)
     assert [await is_signed_in(one) for one in (ada, second, third, bob)] == [True, False, True, True]

@@ -285,7 +285,7 @@ async def test_a_school_with_terms_and_sections_keeps_them(db: Database) -> None
     assert (offered.section, offered.capacity, offered.seats_taken) == ("A", 40, 2)
 
 
-async def test_terms_that_had_to_be_seasons_stay_as_they_are_and_others_become_possible(db: Database) -> None:
+async def test_terms_named_by_season_stay_and_other_names_become_possible(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     only_seasons = deepcopy(terms.SCHEMA)
     only_seasons["required"] += ["season", "year"]
@@ -337,7 +337,7 @@ async def test_a_school_that_imports_its_own_offer_gets_sections_of_imported_cou
     assert report.changes == []
     assert (
         "course: Nobody can enroll in 1 course without a section: 8888. "
-        "`import section` adds sections, or `upgrade-db --sections` gives each course a section 01."
+        "Add sections with `import section`, or give each course a section 01 with `upgrade-db --sections`."
     ) in report.left_alone
     assert (await upgrade(db, NOW, DEFAULTS, all_sections=True)).changes == ["section: 1 section made"]
     assert await sections.find_all(db, [TERM], "8888")
@@ -350,12 +350,12 @@ async def test_courses_of_no_term_and_sections_of_no_course_are_listed(db: Datab
     report = await upgrade(db, NOW, DEFAULTS)
     assert report.changes == []
     for line in (
-        "course: Nobody can enroll in 1 course of “Winter 2022”, which is no term of the school: 8888. "
-        "`import term` adds the term, or `import course` names another one.",
+        "course: Nobody can enroll in 1 course of “Winter 2022”, which is not a term of the school: 8888. "
+        "Add the term with `import term`, or name another one with `import course`.",
         "section: Nobody sees the sections of course 9998, which is not in the catalog: 01 (Fall 2026). "
-        "`import course` adds the course.",
-        "section: Nobody sees the sections of Fall 2019, which is no term of the school: 1111 B. "
-        "`import term` adds the term.",
+        "Add the course with `import course`.",
+        "section: Nobody sees the sections of Fall 2019, which is not a term of the school: 1111 B. "
+        "Add the term with `import term`.",
     ):
         assert line in report.left_alone
 
@@ -503,7 +503,7 @@ async def test_passwords_that_nobody_can_check_are_counted_and_left_alone(db: Da
     await set_passwords(db, foreign)
     report = await upgrade(db, NOW, DEFAULTS)
     assert (
-        "user: the passwords of 4 users can’t be checked, since Werkzeug did not hash them; "
+        "user: the passwords of 4 users can’t be checked, because Werkzeug didn’t hash them; "
         "`password-link` makes a link to a new one: 1, 2, 5, 6"
     ) in report.left_alone
     assert not any("plain-text" in line for line in report.changes)

@@ -157,7 +157,7 @@ async def test_a_program_that_fails_to_sign_in_is_in_the_log_with_its_source(
         assert typed not in line
 
 
-async def test_whoever_only_has_not_signed_in_is_in_no_line(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
+async def test_a_visitor_who_has_not_signed_in_is_not_logged(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
     assert (await anyone.get("/api/v1/me")).status_code == 401
     assert log.text == ""
 
@@ -193,7 +193,7 @@ SECRET = "aSecretNobodyMayRead-1"
 
 
 def ways_to_ask(path: str) -> Iterator[tuple[str, str]]:
-    """Give methods and ways of writing the path: right, wrong, and nearly right."""
+    """Yield methods and spellings of the path: right, wrong, and nearly right."""
     for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "INVENTED"):
         yield method, path
     prefix, slash, rest = path.partition(SECRET)
@@ -207,12 +207,12 @@ def ways_to_ask(path: str) -> Iterator[tuple[str, str]]:
         yield "POST", written
 
 
-async def test_no_secret_of_a_path_is_in_the_log_however_it_is_asked_for(
+async def test_no_secret_in_a_path_is_logged_however_it_is_requested(
     app: Quart, anyone: Browser, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rules = [rule for rule in app.url_map.iter_rules() if watch.HIDDEN_ARGUMENT in rule.arguments]
     assert {rule.endpoint for rule in rules} >= {"calendar_feed", "password_link"}
-    app.config["SLOW_REQUEST"] = 0  # then each request has its line
+    app.config["SLOW_REQUEST"] = 0  # so that every request is logged
     asked = [way for rule in rules for way in ways_to_ask(str(rule).replace(f"<{watch.HIDDEN_ARGUMENT}>", SECRET))]
     for method, path in asked:
         await anyone.client.open(path, method=method, headers={"Sec-Fetch-Site": "same-origin", "Referer": path})
@@ -222,7 +222,7 @@ async def test_no_secret_of_a_path_is_in_the_log_however_it_is_asked_for(
     assert "path=/calendar/* status=405" in log.text
 
 
-async def test_a_fault_has_no_secret_in_its_line(
+async def test_an_error_logs_no_secret(
     app: Quart, anyone: Browser, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(token: str) -> None:

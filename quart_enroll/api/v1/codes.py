@@ -40,6 +40,6 @@ CODES = {
     "please_wait": "There were too many wrong passwords; try again after `Retry-After` seconds.",
     "too_many_changes": "You made too many changes in a short time; try again after `Retry-After` seconds.",
     "busy": "Too many people wait for that; nothing was changed. Ask again after `Retry-After` seconds.",
-    "database_read_only": "The database is a server without transactions; an operator must make it a replica set.",
+    "database_read_only": "The database server has no transactions; an operator must make it a replica set.",
     "database_away": "The database did not answer in time; ask again after `Retry-After` seconds.",
 }

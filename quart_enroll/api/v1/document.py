@@ -34,7 +34,7 @@ Everybody may read the catalog. What is yours needs a personal access token, whi
 password is slow: a program that asks often takes a token.
 
 Every change may be sent again: a repeat tells what is. With an `Idempotency-Key` it is told what the first was told.
-An account makes 300 changes at once and one a second after that; past it, wait for `Retry-After` seconds.
+An account can make 300 changes at once, then one a second; beyond that, wait `Retry-After` seconds.
 Refusals are problems of RFC 9457; their `code` stays, their sentences may change."""
 
 SCHEMES = {

@@ -23,7 +23,7 @@ TermName = Annotated[
     str,
     Meta(
         max_length=100,
-        description="A term: its whole name, such as Fall 2026, or a season, such as Fall, for the next one.",
+        description="The full name of a term, such as Fall 2026, or a season, such as Fall, for the next one.",
         examples=["Fall 2026"],
         extra={"sentence": "A term is text like Fall 2026."},
     ),
@@ -43,7 +43,7 @@ YesOrNo = Annotated[bool, Meta(extra={"sentence": "This is true or false."})]
 Cursor = Annotated[
     str,
     Meta(
-        max_length=500,  # a section's has its term, its courseID and its number in it
+        max_length=500,  # for a section it contains the term, the courseID and the section number
         description="`next` of the page before; without it the first page.",
         extra={"sentence": "A cursor is what the page before gave as next."},
     ),
@@ -70,19 +70,19 @@ IdempotencyKey = Annotated[
 ]
 
 
-UNTIL = "A deadline at the end of a day is the first moment of the next day by the school’s clock."
+UNTIL = "A deadline at the end of a day is given as the start of the next day in the school’s time zone."
 
 
 class Term(Struct, frozen=True):
     """A term, and from when to when students may do what, in UTC."""
 
-    term: Annotated[str, Meta(examples=["Fall 2026", "2026FA"], description="The school’s own name for it.")]
-    season: Annotated[str | None, Meta(description="Of a term named like Fall 2026; null for any other name.")]
-    year: Annotated[int | None, Meta(description="The same.")]
+    term: Annotated[str, Meta(examples=["Fall 2026", "2026FA"], description="The school’s own name for the term.")]
+    season: Annotated[str | None, Meta(description="For terms named like Fall 2026; null for other names.")]
+    year: Annotated[int | None, Meta(description="For terms named like Fall 2026; null for other names.")]
     opens_at: Annotated[datetime, Meta(tz=True, description="From now on seats can be taken.")]
-    add_deadline: Annotated[datetime, Meta(tz=True, description=f"From now on no longer. {UNTIL}")]
-    drop_deadline: Annotated[datetime, Meta(tz=True, description=f"What is dropped before leaves no trace. {UNTIL}")]
-    withdraw_deadline: Annotated[datetime, Meta(tz=True, description=f"From now on nothing can be given back. {UNTIL}")]
+    add_deadline: Annotated[datetime, Meta(tz=True, description=f"When adding ends. {UNTIL}")]
+    drop_deadline: Annotated[datetime, Meta(tz=True, description=f"Dropping before this leaves no trace. {UNTIL}")]
+    withdraw_deadline: Annotated[datetime, Meta(tz=True, description=f"When withdrawing ends. {UNTIL}")]
     max_credits: float
     timezone: Annotated[str, Meta(description="The school’s clock.")]
 
@@ -92,7 +92,7 @@ class Term(Struct, frozen=True):
 
 
 class Course(Struct, frozen=True):
-    """A course of the catalog; `term` names the seasons or the terms in which it is taught."""
+    """A course of the catalog; `term` lists the seasons or terms in which it is taught."""
 
     courseID: str
     title: str
@@ -355,8 +355,8 @@ class Event(Struct, frozen=True):
     term: str
     section: str
     result: Annotated[str, Meta(description="ok, or the code of the refusal.")]
-    count: Annotated[int, Meta(description="How often, when a refusal repeated itself that day; else 1.")]
-    last_at: Annotated[datetime, Meta(tz=True, description="The last time, when it repeated itself; else the same.")]
+    count: Annotated[int, Meta(description="How many times the same refusal occurred that day; 1 for anything else.")]
+    last_at: Annotated[datetime, Meta(tz=True, description="The last time, for a repeated refusal; else same as `at`.")]
 
     @classmethod
     def of(cls, event: models.Event) -> Self:
