@@ -35,7 +35,9 @@ BOUNDED_BY_THE_SCHOOL = {
     "rendering._languages": "languages of the site",
     "rendering._markup": "the site's own sentences",
     "server._of_server": "one entry",
-    "services.search._plain_of_school": "texts of the catalog",
+    "services.catalog._key_of_school": "courses of the catalog",
+    "services.catalog._names": "courses of the catalog",
+    "services.search._text_of_school": "texts of the catalog",
     "prepared.encoding_for": "200 characters each",
     "reader.wanted": "220 characters each",
 }
