@@ -61,7 +61,10 @@ are open, and a “Student ID” is the school's and not the site's."""
 DEFAULTS = {"timezone", "max_credits"}
 """Fields that the settings fill in where a file says nothing."""
 
-EITHER: Mapping[type[Row], tuple[tuple[str, ...], ...]] = {TermRow: (("term",), ("season", "year"))}
+EITHER: Mapping[type[Row], tuple[tuple[str, ...], ...]] = {
+    TermRow: (("term",), ("season", "year")),
+    UserRow: (("first_name", "last_name"), ("first_name",), ("last_name",)),
+}
 """Of these sets of columns a file needs one."""
 
 

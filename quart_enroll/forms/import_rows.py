@@ -121,7 +121,7 @@ def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[in
 
 
 def _no_header(form: type[Row], table: Table, known: Mapping[str, str]) -> str:
-    names = ", ".join(import_columns.required(form))
+    names = ", ".join(import_columns.missing(form, ()))
     if table.unit == "row":
         return f"No object of the file has any of {names}."
     for row in table.rows[:20]:
