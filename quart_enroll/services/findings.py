@@ -9,7 +9,7 @@ from math import isnan
 
 from quart_enroll.repositories.checking import Books
 from quart_enroll.repositories.misfits import Misfit
-from quart_enroll.services import rules
+from quart_enroll.services import lookalikes, rules
 from quart_enroll.services.books import Recount, spoken
 
 
@@ -42,6 +42,8 @@ def findings(books: Books, misfits: Mapping[str, Sequence[Misfit]], now: datetim
         yield Finding(f"{spoken(waiting.key)}: a seat is open that student {waiting.user_id} waits for and could take.")
     yield from _twice(recount)
     yield from _clashes(recount)
+    for sentence in lookalikes.sentences(books.courses, books.sections):
+        yield Finding(sentence, fault=False)
     for term, timezone in books.timezones.items():
         yield Finding(f"{term}: the timezone “{timezone}” is unknown; its times are told in UTC.")
 

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from quart_enroll.models import Section, SectionKey
 from quart_enroll.mongo import Database
-from quart_enroll.repositories import courses, flask_enrollments, flask_era, logins, misfits, users
+from quart_enroll.repositories import courses, flask_enrollments, flask_era, logins, misfits, sections, users
 from quart_enroll.repositories import schema as stored_schema
 from quart_enroll.repositories import terms as stored_terms
-from quart_enroll.services import schema, terms
+from quart_enroll.services import lookalikes, schema, terms
 from quart_enroll.services.catalog_files import DEFAULT_WAITLIST
 from quart_enroll.services.checking import PATIENCE, mend_counts
 from quart_enroll.services.schema import REPOSITORIES
@@ -55,6 +55,7 @@ async def upgrade(db: Database, now: datetime, defaults: Defaults) -> Report:
     await _place_enrollments(db, now, report)
     report.changes.extend(await make_sections(db, now, defaults))
     await _count_again(db, report)
+    await _name_lookalikes(db, report)
     for collection, repository in REPOSITORIES.items():
         if await stored_schema.ensure_validator(db, collection, repository.SCHEMA):
             report.changes.append(f"{collection}: rows are checked from now on")
@@ -137,6 +138,14 @@ async def _repair_users(db: Database, report: Report) -> None:
     for _, rows in await flask_era.repeated(db, "user", "email", users.ANY_CASE):
         report.left_alone.append(f"user: {' and '.join(rows)} share an email address")
     await _list_misfits(db, "user", report)
+
+
+async def _name_lookalikes(db: Database, report: Report) -> None:
+    courseIDs = [course.courseID for course in await courses.find_all(db)]
+    found = lookalikes.sentences(courseIDs, await sections.find_keys(db))
+    report.left_alone.extend(f"{sentence} Nothing was changed." for sentence in found)
+    for rows in await flask_era.addresses_spelled_twice(db):
+        report.left_alone.append(f"user: {' and '.join(rows)} have one email address in different spellings")
 
 
 async def _list_misfits(db: Database, collection: str, report: Report) -> None:
