@@ -240,7 +240,7 @@ def template_names() -> dict[str, Any]:
     who = user()
     return {
         "current_user": TemplateVisitor(current_user.auth_id, who is not None, who.role if who else None),
-        "session": {"username": who.first_name, "user_id": who.user_id} if who else {},
+        "session": {"username": who.short_name, "user_id": who.user_id} if who else {},
     }
 
 

@@ -6,6 +6,9 @@ from math import ceil
 
 from quart_enroll.language import LastDay, Moment, Sentence, TermName, plural, together
 
+MAX_CHOICES = 10
+"""Courses that a sentence lists at most."""
+
 
 class Refused(Exception):
     """The rules say no; `sentence` tells a person why in their language, `code` tells a program.
@@ -30,6 +33,23 @@ class UnknownCourse(Refused):
 
     def __init__(self, courseID: str) -> None:
         super().__init__(Sentence("There is no course %(courseID)s in the catalog.", courseID=courseID))
+
+
+class AmbiguousCourse(Refused):
+    """The number may mean several courses, given as their titles by courseID."""
+
+    code = "ambiguous_course"
+
+    def __init__(self, text: str, courses: Mapping[str, str]) -> None:
+        names = [f"{courseID} ({title})" for courseID, title in courses.items()]
+        super().__init__(
+            Sentence(
+                "“%(text)s” could mean several courses: %(names)s. Enter the number of the one you want.",
+                text=text,
+                names=tuple(names[:MAX_CHOICES]),
+            )
+        )
+        self.courses = list(courses)
 
 
 class UnknownTerm(Refused):

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPNotSupported, SMTPRecipientsRefused, SMTPResponse
 
+from quart_enroll import emails
 from quart_enroll.hosts import is_this_machine
 
 PATIENCE = 10.0
@@ -59,6 +60,7 @@ class SmtpSender:
 
     async def send(self, to: str, subject: str, text: str) -> None:
         """Send the message; return when it was accepted. Raises Postponed, Undeliverable, Unclear."""
+        to = emails.in_ascii(to)  # the domain: for anything beyond ASCII in front of it a server must know SMTPUTF8
         message = self._message(to, subject, text)
         # The name that we greet with is the sender's: to look up our own may take longer than the message.
         client = _Client(local_hostname=self._from.domain, timeout=PATIENCE, **self._options)
@@ -164,7 +166,7 @@ def _mailbox(text: str) -> Address:
     (name, address), *more = getaddresses([text]) or [("", "")]
     if more or not PLAIN.fullmatch(address) or not text.isprintable():
         raise ValueError("must be like no-reply@school.example or My School <no-reply@school.example>")
-    return Address(name, *address.split("@"))
+    return Address(name, *emails.in_ascii(address).split("@"))
 
 
 def _refusal(code: int) -> Exception:

@@ -317,6 +317,15 @@ class User:
     language: str = ""
     email_unconfirmed: bool = False
 
+    @property
+    def short_name(self) -> str:
+        """The name to greet the user by: some people have only one."""
+        return self.first_name or self.last_name
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:

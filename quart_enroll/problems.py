@@ -30,7 +30,9 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     request_id: Annotated[str, Meta(description="Name it when you write to us about this.")] = ""
     errors: Annotated[list[WrongField], Meta(description="The fields that can’t be taken.")] = []
     terms: Annotated[list[str], Meta(description="The terms that there are, when yours is none of them.")] = []
-    courses: Annotated[list[str], Meta(description="The courseIDs that would be given back too.")] = []
+    courses: Annotated[
+        list[str], Meta(description="The courseIDs that would be dropped too, or that the number may mean.")
+    ] = []
 
 
 def wanted() -> bool:

@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from quart import Quart
-from werkzeug.routing import Rule
+from werkzeug.routing import PathConverter, Rule
 
 from quart_enroll import assets
 from quart_enroll.api import courses as api
 from quart_enroll.api.v1 import catalog, document, me
+from quart_enroll.forms.rows import NEWER_API
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.pages import (
     account,
@@ -64,7 +65,7 @@ ROUTES = [
     Route("/home", "index", home.index, reads=()),
     Route("/courses/", "courses", courses.courses, reads=SEARCH),
     Route("/courses/<path:term>", "courses", courses.courses, reads=SEARCH),
-    Route("/course/<courseID>", "course", course.course, reads=("term",)),
+    Route("/course/<path:courseID>", "course", course.course, reads=("term",)),
     Route("/live", "live", live.live),
     Route("/register", "register", accounts.register, GET + POST),
     Route("/login", "login", accounts.login, GET + POST),
@@ -106,10 +107,10 @@ ROUTES = [
     Route("/help", "help", help.help_page, reads=()),
     Route("/user", "user", students.user),
     Route("/api/", "api", api.api, reads=()),
-    Route("/api/<idx>", "api", api.api, reads=()),
+    Route("/api/<older:idx>", "api", api.api, reads=()),
     Route("/api/v1/terms", "v1_terms", catalog.terms, reads=()),
     Route("/api/v1/courses", "v1_courses", catalog.courses),
-    Route("/api/v1/courses/<courseID>", "v1_course", catalog.course, reads=()),
+    Route("/api/v1/courses/<path:courseID>", "v1_course", catalog.course, reads=()),
     Route("/api/v1/sections", "v1_sections", catalog.sections),
     Route("/api/v1/me", "v1_me", me.me),
     Route("/api/v1/me/enrollments", "v1_enrollments", me.enrollments),
@@ -136,17 +137,17 @@ _READ = {
 }
 """The parameters read at each path; a path whose last part may be anything stands for all that begin like it."""
 
+_PATHS = {route.path for route in ROUTES if "<" not in route.path}
+
 _FOLDERS = {route.path.partition("<")[0] for route in ROUTES if "<" in route.path}
 
-_DEEP_FOLDERS = tuple(route.path.partition("<")[0] for route in ROUTES if "<path:" in route.path)
-"""Folders in which the last part may have slashes of its own."""
+_DEEP_FOLDERS = sorted((route.path.partition("<")[0] for route in ROUTES if ":" in route.path), key=len, reverse=True)
+"""Folders in which the last part may have slashes of its own; an inner folder comes before its outer one."""
 
 
 def read_query(path: str, query: bytes) -> bytes:
     """Return the query parameters that the view at the path reads, as they were sent."""
-    folder = path[: path.rfind("/") + 1]
-    if path.startswith(_DEEP_FOLDERS):
-        folder = next(deep for deep in _DEEP_FOLDERS if path.startswith(deep))
+    folder = path if path in _PATHS else next(filter(path.startswith, _DEEP_FOLDERS), path[: path.rfind("/") + 1])
     if (read := _READ.get(path)) is None and (folder not in _FOLDERS or (read := _READ.get(folder)) is None):
         return query
     return b"&".join(part for part in query.split(b"&") if _name(part) in read)
@@ -156,8 +157,15 @@ def _name(parameter: bytes) -> bytes:
     return unquote_to_bytes(parameter.partition(b"=")[0].replace(b"+", b" "))
 
 
+class OlderApi(PathConverter):
+    """What may follow /api/ in addresses of the Flask site's API, so not what the newer one has there."""
+
+    regex = f"(?!{NEWER_API})[^/].*?"
+
+
 def register(app: Quart) -> None:
     """Give `app` all addresses, and the name `Index` that templates of the Flask site use for the home page."""
+    app.url_map.converters["older"] = OlderApi
     for route in ROUTES:
         app.add_url_rule(route.path, route.endpoint, route.view, methods=list(route.methods))
     app.url_map.add(Rule("/", endpoint="Index", build_only=True))

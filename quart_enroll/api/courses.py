@@ -1,6 +1,5 @@
 """The catalog as JSON, as the Flask site gives it."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from quart import Response, jsonify
@@ -9,6 +8,7 @@ from quart_enroll.context import catalog, now
 from quart_enroll.errors import UnknownCourse
 from quart_enroll.models import Course
 from quart_enroll.prepared import same_for_all
+from quart_enroll.services.catalog import Catalog
 
 FIELDS = ("courseID", "title", "description", "credits", "term")
 """What the Flask site tells of a course."""
@@ -21,7 +21,7 @@ async def api(idx: str | None = None) -> Response | tuple[Response, int]:
     same_for_all(now(), offered)
     if idx is None:
         return jsonify([_told(course) for course in taught])
-    course = _pick(taught, idx)
+    course = _pick(offered, idx)
     if course is None:
         refusal = UnknownCourse(idx[:20])
         return jsonify(error=refusal.code, message=refusal.sentence), 404
@@ -32,7 +32,8 @@ def _told(course: Course) -> dict[str, Any]:
     return {name: getattr(course, name) for name in FIELDS}
 
 
-def _pick(taught: Sequence[Course], idx: str) -> Course | None:
+def _pick(offered: Catalog, idx: str) -> Course | None:
+    taught = offered.courses
     if idx.isascii() and idx.isdigit() and len(idx) < 10 and int(idx) < len(taught):
         return taught[int(idx)]
-    return next((course for course in taught if course.courseID == idx), None)
+    return offered.find(idx)

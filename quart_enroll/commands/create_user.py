@@ -15,8 +15,8 @@ from quart_enroll.services.slots import Slots
 
 @click.command("create-user")
 @click.option("--email", prompt="Email")
-@click.option("--first-name", prompt="First name")
-@click.option("--last-name", prompt="Last name")
+@click.option("--first-name", prompt="First name", default="", show_default=False)
+@click.option("--last-name", prompt="Last name", default="", show_default=False)
 @click.option("--role", type=click.Choice(["student", "registrar"]), default="student", show_default=True)
 def create_user(**given: str) -> None:
     """Make an account; the password is asked for."""
@@ -30,7 +30,7 @@ def create_user(**given: str) -> None:
         raise click.ClickException("There is already an account with this address.") from taken
     except PasswordRefused as refusal:
         raise click.ClickException(refusal.sentence) from refusal
-    click.echo(f"User {user.user_id}, {user.first_name} {user.last_name}, is a {user.role}.")
+    click.echo(f"User {user.user_id}, {user.full_name}, is a {user.role}.")
 
 
 async def _register(db: Database, given: dict[str, str]) -> User:

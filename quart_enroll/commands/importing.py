@@ -160,7 +160,7 @@ def _new_user(number: int, row: UserRow) -> NewUser:
         last_name=row.last_name.data or "",
         role=row.role.data or "",
     )
-    return NewUser(number, row.user_id.data, user, row.password.data or None)
+    return NewUser(number, row.user_id.data, user, row.password.data or None, row.given)
 
 
 IMPORTS: dict[str, Callable[[FileRows, bool], Imported]] = {

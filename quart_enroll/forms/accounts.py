@@ -2,10 +2,13 @@
 
 from typing import Any
 
-from wtforms import BooleanField, HiddenField, PasswordField, StringField, SubmitField
+from wtforms import BooleanField, Field, Form, HiddenField, PasswordField, StringField, SubmitField, ValidationError
 from wtforms.validators import DataRequired, Email, EqualTo, InputRequired, Length
 
+from quart_enroll import emails
+from quart_enroll.folding import visible
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.language import gettext
 
 EMAIL = [
     DataRequired(lazy("Enter your email address.")),
@@ -19,12 +22,26 @@ NOT_TOO_LONG = Length(max=128, message=lazy("A password has 8 to 128 characters.
 
 
 def name_rules(which: str) -> list[Any]:
-    """Return the rules for the first or the last name."""
-    return [
-        DataRequired(lazy("Enter your first name.") if which == "first" else lazy("Enter your last name.")),
-        one_line,
-        Length(1, 50, lazy("A name has at most 50 characters.")),
-    ]
+    """Return the rules for the first or the last name; a person may have only one of them."""
+    rules = [one_line, can_be_seen, Length(max=50, message=lazy("A name has at most 50 characters."))]
+    return [one_name_at_least, *rules] if which == "first" else rules
+
+
+def one_name_at_least(form: Form, _: Field) -> None:
+    """Refuse somebody without any name."""
+    if not any((form[name].data or "").strip() for name in ("first_name", "last_name")):
+        raise ValidationError(gettext("Enter your name."))
+
+
+def can_be_seen(_: Form, field: Field) -> None:
+    """Refuse a name of invisible characters."""
+    if field.data and not visible(field.data).strip():
+        raise ValidationError(gettext("A name needs characters that can be seen."))
+
+
+def normalized_email(text: str | None) -> str | None:
+    """Return the address as it is stored."""
+    return emails.normalized(text) if text else text
 
 
 def new_password(label: str = lazy("Password")) -> PasswordField:
@@ -52,10 +69,15 @@ class LoginForm(SiteForm):
 
 class RegisterForm(SiteForm):
     next = HiddenField()
-    email = StringField(lazy("Email"), EMAIL, filters=[stripped])
+    email = StringField(lazy("Email"), EMAIL, filters=[stripped, normalized_email])
     password = new_password()
     password_confirm = new_password_again()
-    first_name = StringField(lazy("First Name"), name_rules("first"), filters=[stripped])
+    first_name = StringField(
+        lazy("First Name"),
+        name_rules("first"),
+        filters=[stripped],
+        description=lazy("If you have only one name, leave the other field empty."),
+    )
     last_name = StringField(lazy("Last Name"), name_rules("last"), filters=[stripped])
     submit = SubmitField(lazy("Make account"))
 

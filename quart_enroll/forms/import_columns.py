@@ -61,7 +61,10 @@ not the site's."""
 DEFAULTS = {"timezone", "max_credits"}
 """Fields that the settings fill in if a file leaves them out."""
 
-EITHER: Mapping[type[Row], tuple[tuple[str, ...], ...]] = {TermRow: (("term",), ("season", "year"))}
+EITHER: Mapping[type[Row], tuple[tuple[str, ...], ...]] = {
+    TermRow: (("term",), ("season", "year")),
+    UserRow: (("first_name", "last_name"), ("first_name",), ("last_name",)),
+}
 """A file needs all columns of one of these sets."""
 
 

@@ -137,7 +137,7 @@ def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[in
 
 
 def _no_header(form: type[Row], table: Table, known: Mapping[str, str]) -> str:
-    names = ", ".join(import_columns.required(form))
+    names = ", ".join(import_columns.missing(form, ()))
     if table.unit == "row":
         return f"No object in the file has any of these: {names}."
     for row in table.rows[:20]:

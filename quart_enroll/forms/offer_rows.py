@@ -139,7 +139,7 @@ class TermRow(Row):
 
 
 class SectionRow(Row):
-    """A section; a number like 1 is written as 01."""
+    """A section."""
 
     LISTS: ClassVar = {"meetings": (cells.meetings_text, "A list of objects with days, start and end is needed.")}
 
@@ -154,12 +154,11 @@ class SectionRow(Row):
 
     def read(self) -> Section:
         """Return the section that the row describes; its term may be a season alone."""
-        given = str(self.section.data)
         waitlist_capacity = self.waitlist_capacity.data
         return Section(
             term=str(self.term.data),
             courseID=str(self.courseID.data),
-            section=given.zfill(2) if given.isascii() and given.isdigit() else given,
+            section=str(self.section.data),
             capacity=self.capacity.data or 0,
             waitlist_capacity=DEFAULT_WAITLIST if waitlist_capacity is None else waitlist_capacity,
             meetings=cells.meetings(self.meetings.data or ""),

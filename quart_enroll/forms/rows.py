@@ -8,12 +8,29 @@ from werkzeug.datastructures import MultiDict
 from wtforms import Form, IntegerField, StringField, TextAreaField, ValidationError
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
 
+from quart_enroll.folding import visible
 from quart_enroll.forms import cells
-from quart_enroll.forms.accounts import EMAIL, PASSWORD_LENGTH, name_rules
+from quart_enroll.forms.accounts import EMAIL, PASSWORD_LENGTH, name_rules, normalized_email
 from quart_enroll.forms.base import one_line, several_lines, stripped
 from quart_enroll.models import Course
 
+NEWER_API = "v1/"
+"""What begins the rest of an address below /api/ where that is one of the newer API."""
+
+
+def _has_an_address(_: Form, field: Any) -> None:
+    """Refuse a number whose pages no address can lead to."""
+    number = field.data or ""
+    if visible(number) != number:
+        raise ValidationError("There are characters in this number that can’t be seen. Type it again.")
+    if {"", ".", ".."}.intersection(number.split("/")):  # browsers leave such parts out of an address
+        raise ValidationError("A course number can’t begin or end with a slash, nor have only dots between two.")
+    if number.startswith(NEWER_API):
+        raise ValidationError(f"A course number can’t begin with {NEWER_API} as addresses of the API do.")
+
+
 COURSE_ID = [DataRequired(), one_line, Length(max=20)]
+NEW_COURSE_ID = [*COURSE_ID, _has_an_address]
 
 
 def _separated_by_commas(_: Form, field: Any) -> None:
@@ -109,7 +126,7 @@ class CourseRow(Row):
     A_LIST = (cells.courseIDs_text, "A list of courseIDs is needed.")
     LISTS: ClassVar = {"prerequisites": A_LIST, "corequisites": A_LIST}
 
-    courseID = StringField(validators=COURSE_ID, filters=[stripped])
+    courseID = StringField(validators=NEW_COURSE_ID, filters=[stripped])
     title = StringField(validators=[DataRequired(), one_line, Length(max=100)], filters=[stripped])
     description = TextAreaField(validators=[Length(max=2000), several_lines], filters=[stripped])
     credits = StringField(validators=[InputRequired(), _is_credits], filters=[stripped])
@@ -140,7 +157,7 @@ NO_HASH = (
 
 class UserRow(Row):
     user_id = WholeNumberField(validators=[Optional(), NumberRange(1, 2**53)])
-    email = StringField(validators=EMAIL, filters=[stripped])
+    email = StringField(validators=EMAIL, filters=[stripped, normalized_email])
     first_name = StringField(validators=name_rules("first"), filters=[stripped])
     last_name = StringField(validators=name_rules("last"), filters=[stripped])
     password = StringField(

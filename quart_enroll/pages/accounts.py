@@ -33,6 +33,7 @@ async def register() -> bytes | Response | Page:
         return await please_wait(refusal, form, "register.html", _register_page)
     except EmailTaken as refusal:
         beside(form.email, refusal)
+        form.email.errors = [*form.email.errors, _way_to_a_password()]
         return _register_page(form), 422
     except PasswordRefused as refusal:
         beside(form.password, refusal)
@@ -41,7 +42,7 @@ async def register() -> bytes | Response | Page:
     if found.user.email_unconfirmed and last is None and sends_mail():
         with suppress(PleaseWait):  # the account works without it
             await send_link(found.user)
-    welcome = gettext("Welcome, %(name)s. Your account is ready, and you are signed in.", name=found.user.first_name)
+    welcome = gettext("Welcome, %(name)s. Your account is ready, and you are signed in.", name=found.user.short_name)
     await flash(welcome, "success")
     return _onward(form.next.data)
 
@@ -65,7 +66,7 @@ async def login() -> bytes | Response | Page:
         watch.note(code=refusal.code)
         await on_top(form, refusal.sentence, "login.html")
         return _login_page(form), 422
-    hello = gettext("Hello, %(name)s. You are signed in.", name=found.user.first_name)
+    hello = gettext("Hello, %(name)s. You are signed in.", name=found.user.short_name)
     before = gettext("Your last sign-in was on %(moment)s.", moment=spoken(last)) if last else ""
     await flash(f"{hello} {before}".rstrip(), "success")
     return _onward(form.next.data)
@@ -95,6 +96,13 @@ async def _register(form: RegisterForm) -> Credentials:
             last_name=form.last_name.data or "",
             email_unconfirmed=True,
         )
+
+
+def _way_to_a_password() -> str:
+    """Tell everybody alike, so also students whom the school has imported without a password, how to get one."""
+    if sends_mail():
+        return gettext("If you have no password for it, choose “Forgot your password?” where you sign in.")
+    return gettext("If you have no password for it, ask the registrar of your school.")
 
 
 async def _begin(found: Credentials, *, remember: bool) -> datetime | None:

@@ -36,6 +36,7 @@ async def ask() -> ResponseReturnValue:
         return await malformed(form)
     wish = form.wish()
     try:
+        wish = (await catalog()).resolve(wish)
         offer = await alerts.ask(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await told(refusal, row_address(wish, url_for("enrollment")))

@@ -32,6 +32,7 @@ async def course(courseID: str) -> bytes:
     found = offered.find(courseID)
     if found is None:
         abort(404, UnknownCourse(courseID[:20]).sentence)
+    courseID = found.courseID
     taught = [term for term in offered.coming(moment) if offered.sections_of(courseID, term)]
     term, not_taught = _term(offered, found, moment)
     mine = await standing.in_term(auth.user(), term, offered) if term else Standing()

@@ -6,7 +6,7 @@ from quart_auth import login_required
 
 from quart_enroll import auth
 from quart_enroll.context import catalog, database, now
-from quart_enroll.errors import CorequisitesWouldGo, Refused, SectionFull
+from quart_enroll.errors import AmbiguousCourse, CorequisitesWouldGo, Refused, SectionFull
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
 from quart_enroll.language import TermName, gettext, listed, ngettext
 from quart_enroll.pages import enrollment_form, schedule
@@ -29,10 +29,12 @@ async def drop() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
         return await malformed(form)
-    wish, sure = meant(form.wish(), await catalog()), form.with_corequisites.data
-    if form.ask.data:
-        return await before_drop(wish)
+    sure = form.with_corequisites.data
     try:
+        offered = await catalog()
+        wish = meant(offered.resolve(form.wish()), offered)
+        if form.ask.data:
+            return await before_drop(wish)
         gone = await rules.drop(database(), auth.signed_in().user_id, wish, now(), with_corequisites=sure)
     except CorequisitesWouldGo as refusal:
         if wants_json():
@@ -50,10 +52,12 @@ async def swap() -> ResponseReturnValue:
     if not form.validate():
         return await malformed(form)
     wish = form.wish()
-    if form.ask.data and (question := await before_swap(wish, form.drop.data or "")):
-        return question
     try:
-        placed = await rules.swap(database(), auth.signed_in().user_id, form.drop.data or "", wish, now())
+        offered = await catalog()
+        wish, given_up = offered.resolve(wish), offered.courseID_meant(form.drop.data or "")
+        if form.ask.data and (question := await before_swap(wish, given_up)):
+            return question
+        placed = await rules.swap(database(), auth.signed_in().user_id, given_up, wish, now())
     except Refused as refusal:
         return await told(refusal, after(refusal, wish))
     swapped = gettext(
@@ -69,9 +73,14 @@ async def _enroll() -> ResponseReturnValue:
     form = await EnrollForm.from_request()
     if not form.validate():
         return await malformed(form) if wants_json() else (await enrollment_form.page(form), 422)
-    wish = meant(form.wish(), await catalog())
+    wish, offered = form.wish(), await catalog()
     try:
-        placed = await rules.enroll(database(), auth.signed_in().user_id, wish, now(), await catalog())
+        wish = meant(offered.resolve(wish), offered)
+        placed = await rules.enroll(database(), auth.signed_in().user_id, wish, now(), offered)
+    except AmbiguousCourse:
+        if wants_json():
+            raise
+        return await enrollment_form.page(form), 422  # it lists the choices
     except SectionFull as refusal:
         return await told(refusal, form_address(wish))
     except Refused as refusal:

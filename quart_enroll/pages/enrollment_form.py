@@ -7,7 +7,7 @@ from quart import request
 
 from quart_enroll import auth
 from quart_enroll.context import catalog, now
-from quart_enroll.errors import NotTaught, UnknownCourse, UnknownTerm
+from quart_enroll.errors import AmbiguousCourse, NotTaught, UnknownCourse, UnknownTerm
 from quart_enroll.forms.enrollment import EnrollForm
 from quart_enroll.language import gettext
 from quart_enroll.models import Course, Held, Term
@@ -30,9 +30,7 @@ async def page(form: EnrollForm) -> bytes:
     """Return the page with what was filled in, and beside it what is wrong with that."""
     moment = now()
     offered = await catalog()
-    course = offered.find(form.wish().courseID)
-    if course is None and form.courseID.data and not form.errors:
-        form.courseID.errors = [UnknownCourse(form.wish().courseID).sentence]
+    course = _course(form, offered)
     term = _term(form, offered, course, moment) if course else None
     form.offer(offered.coming(moment), term, offered.sections_of(course.courseID, term) if course and term else [])
     return render(
@@ -44,6 +42,23 @@ async def page(form: EnrollForm) -> bytes:
         choices=await _choices(offered, course, term, moment) if course and term else [],
         window=window(term, moment) if term else None,
     )
+
+
+def _course(form: EnrollForm, offered: Catalog) -> Course | None:
+    """Return the course that the request means, and put its number into the form; when there is none the form says
+    so."""
+    text = form.wish().courseID
+    if not text or form.courseID.errors:
+        return None
+    try:
+        course = offered.find_meant(text)
+        if course is None:
+            raise UnknownCourse(text)
+    except (AmbiguousCourse, UnknownCourse) as refusal:
+        form.courseID.errors = [refusal.sentence]
+        return None
+    form.courseID.data = course.courseID
+    return course
 
 
 def _term(form: EnrollForm, offered: Catalog, course: Course, moment: datetime) -> Term | None:

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from quart_enroll import auth, problems, watch
 from quart_enroll.context import catalog_at_hand
 from quart_enroll.errors import (
+    AmbiguousCourse,
     Busy,
     CorequisitesWouldGo,
     InProgress,
@@ -98,7 +99,7 @@ async def of_another() -> Response | AnyResponse:
     """Answer a button of a page that somebody else left open here: with the pages of who is signed in now."""
     sentence = gettext(
         "This page was opened by somebody else. You are signed in as %(name)s. Nothing was changed.",
-        name=auth.signed_in().first_name,
+        name=auth.signed_in().short_name,
     )
     if wants_json():
         abort(409, sentence)
@@ -152,7 +153,7 @@ async def refused(error: Refused) -> Response:
     more: dict[str, Sequence[Any]] = {}
     if isinstance(error, WrongFields):
         more["errors"] = [problems.WrongField(name, sentence) for name, sentence in error.fields.items()]
-    if isinstance(error, CorequisitesWouldGo):
+    if isinstance(error, AmbiguousCourse | CorequisitesWouldGo):
         more["courses"] = error.courses
     retry_after = error.retry_after if isinstance(error, (InProgress, TooManyChanges)) else None
     status = STATUS.get(type(error), 409)

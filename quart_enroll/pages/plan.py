@@ -82,6 +82,7 @@ async def add() -> ResponseReturnValue:
         return await malformed(form)
     wish = form.wish()
     try:
+        wish = (await catalog()).resolve(wish)
         added = await rules.add(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await told(refusal, row_address(wish, url_for("plan")))
@@ -100,6 +101,7 @@ async def remove() -> ResponseReturnValue:
         return await malformed(form)
     wish = form.wish()
     try:
+        wish = (await catalog()).resolve(wish)
         course, term = await rules.remove(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await told(refusal, row_address(wish, url_for("plan")))
@@ -114,7 +116,8 @@ async def move_up() -> ResponseReturnValue:
     if not form.validate():
         return await malformed(form)
     try:
-        _, term = await rules.move_up(database(), auth.signed_in().user_id, form.wish(), now())
+        wish = (await catalog()).resolve(form.wish())
+        _, term = await rules.move_up(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await told(refusal, url_for("plan"))
     return redirect(url_for("plan", term=term.term), 303)

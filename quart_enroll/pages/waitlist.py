@@ -5,7 +5,7 @@ from quart.typing import ResponseReturnValue
 from quart_auth import login_required
 
 from quart_enroll import auth
-from quart_enroll.context import database, now
+from quart_enroll.context import catalog, database, now
 from quart_enroll.errors import Refused
 from quart_enroll.forms.enrollment import DropForm, WaitlistForm
 from quart_enroll.language import gettext
@@ -21,14 +21,16 @@ async def join() -> ResponseReturnValue:
     form = await WaitlistForm.from_request()
     if not form.validate():
         return await malformed(form)
-    wish = form.wish()
+    wish, given_up = form.wish(), form.given_up()
     try:
-        joined = await waitlist.join(database(), auth.signed_in().user_id, wish, now(), form.given_up())
+        offered = await catalog()
+        wish, given_up = offered.resolve(wish), offered.courseID_meant(given_up) if given_up else None
+        joined = await waitlist.join(database(), auth.signed_in().user_id, wish, now(), given_up)
     except Refused as refusal:
         return await told(refusal, after(refusal, wish))
     where = in_words(joined.offer.course.title, joined.offer.key.section)
     if joined.position is None and not joined.by_ring:  # of a ring, the notice on the next page tells
-        if form.given_up():
+        if given_up:
             await flash(gettext("A seat was open: you swapped into %(where)s.", where=where), "success")
         else:
             await flash(gettext("A seat was open: you are enrolled in %(where)s.", where=where), "success")
@@ -48,10 +50,11 @@ async def leave() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
         return await malformed(form)
-    if form.ask.data:
-        return await before_leaving(form.wish())
     try:
-        left = await waitlist.leave(database(), auth.signed_in().user_id, form.wish(), now())
+        wish = (await catalog()).resolve(form.wish())
+        if form.ask.data:
+            return await before_leaving(wish)
+        left = await waitlist.leave(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await told(refusal, url_for("enrollment"))
     course = await courses.find(database(), left.courseID)

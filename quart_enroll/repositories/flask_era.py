@@ -1,5 +1,6 @@
 """Repairs of a database that a Flask site left: each may be stopped halfway, and run again."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from math import isfinite
@@ -7,6 +8,7 @@ from typing import Any
 
 from pymongo.collation import Collation
 
+from quart_enroll import emails
 from quart_enroll.mongo import Database
 from quart_enroll.repositories.misfits import name_of
 from quart_enroll.repositories.pipelines import Stage
@@ -65,6 +67,14 @@ async def repeated(
     ]
     groups = db[collection].aggregate(alike, collation=collation)
     return [(group["_id"], [name_of(row) for row in group["rows"]]) async for group in groups]
+
+
+async def addresses_spelled_twice(db: Database) -> list[list[str]]:
+    """Return the names of the users who share an address in spellings that `ANY_CASE` tells apart."""
+    users: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    async for row in db.user.find({"email": {"$type": "string"}}, {"user_id": 1, "email": 1}).sort("_id"):
+        users[emails.canonical(row["email"])].append((row["email"].casefold(), name_of(row)))
+    return [[name for _, name in rows] for rows in users.values() if len({email for email, _ in rows}) > 1]
 
 
 def _number(text: str) -> int | float | None:

@@ -81,6 +81,12 @@ async def find_all(db: Database, terms: Sequence[str], courseID: str | None = No
     return [to_section(document) async for document in found]
 
 
+async def find_keys(db: Database) -> list[SectionKey]:
+    """Return what names each section of all terms, in order."""
+    found = db.section.find(NAMED, dict.fromkeys(NAMED, 1)).sort([("term", 1), ("courseID", 1), ("section", 1)])
+    return [SectionKey(*(row[name] for name in NAMED)) async for row in found]
+
+
 async def find_rows(db: Database, terms: Sequence[str]) -> dict[Any, Section]:
     """Return the sections of those terms by their `_id`, in the order of term, courseID and number."""
     found = db.section.find(NAMED | {"term": {"$in": list(terms)}}).sort([("term", 1), ("courseID", 1), ("section", 1)])

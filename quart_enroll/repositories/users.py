@@ -1,7 +1,6 @@
 """The collection `user`, and the counter that numbers its people."""
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -11,6 +10,7 @@ from pymongo import IndexModel, InsertOne, ReturnDocument, UpdateOne
 from pymongo.collation import Collation
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from quart_enroll import emails, folding
 from quart_enroll.errors import EmailTaken
 from quart_enroll.models import Credentials, User
 from quart_enroll.mongo import DUPLICATE_KEY, Database, Document, Session, duplicate_key, shuffle
@@ -74,13 +74,15 @@ NUMBERED = {"user_id": {"$type": "number", "$gte": 0}}
 
 
 async def find_credentials(db: Database, email: str) -> Credentials | None:
-    """Return who signs in with this address, whatever its case, and the hash of the password.
+    """Return who signs in with this address, in whatever spelling, and the hash of the password.
 
-    Where a Flask database has the address twice, the exact spelling decides, then the older account.
+    Where an old database has the address twice, the exact spelling decides, then the older account.
     """
-    found = db.user.find(NUMBERED | {"email": email}, WITH_PASSWORD, collation=ANY_CASE).sort("user_id")
+    wanted = NUMBERED | {"email": {"$in": emails.spellings(email)}}
+    found = db.user.find(wanted, WITH_PASSWORD, collation=ANY_CASE).sort("user_id")
     # The database overlooks more than capitals: marks and signs that would give one account a thousand spellings.
-    documents = [document for document in await found.to_list(10) if any_case(document["email"]) == any_case(email)]
+    same = emails.canonical(email)
+    documents = [document for document in await found.to_list(10) if emails.canonical(document["email"]) == same]
     exact = [document for document in documents if document["email"] == email]
     for document in exact or documents:
         return _to_credentials(document)
@@ -105,15 +107,10 @@ async def credentials_of(db: Database, user_id: int) -> Credentials | None:
     return None if document is None else _to_credentials(document)
 
 
-def any_case(email: str) -> str:
-    """Return what all spellings of an address have in common."""
-    return unicodedata.normalize("NFKC", email).casefold()
-
-
 async def count_students(db: Database, words: Sequence[str] = ()) -> int:
     """Return how many students there are, or have all these words in name, address or number.
 
-    This looks at every student: 30 ms for 20,000, and like any question no longer than DATABASE_TIMEOUT.
+    This looks at every student: 40 ms for 20,000, and like any question no longer than DATABASE_TIMEOUT.
     """
     return int(await db.user.count_documents(students(words)))
 
@@ -128,17 +125,20 @@ async def find_students(db: Database, words: Sequence[str] = (), *, skip: int = 
 
 
 def students(words: Sequence[str]) -> Document:
-    """Return the filter of the students who have all these words."""
+    """Return the filter of the students who have all these words, whatever their case, accents and apostrophes."""
     everybody: Document = NUMBERED | {"role": {"$ne": "registrar"}}
-    return everybody | {"$and": [_has(word) for word in words]} if words else everybody
+    filters = [_has(word, plain) for word in words if (plain := folding.plain(word))]
+    return everybody | {"$and": filters} if filters else everybody
 
 
-def _has(word: str) -> Document:
-    """Return the filter of who has the word in a name or the address, in whatever case, or as the number."""
-    like = {"$regex": re.escape(word), "$options": "i"}
-    either: list[Document] = [{name: like} for name in ("last_name", "first_name", "email")]
-    if word.isascii() and word.isdigit() and len(word) <= LONGEST_NUMBER:
-        either.append({"user_id": int(word)})
+def _has(word: str, plain: str) -> Document:
+    """Return the filter of students with the word in a name or the address, or as their number."""
+    like = {"$regex": folding.pattern(plain)}
+    # Nearly all addresses are ASCII, and a regular expression for that alone takes half the time.
+    in_email = {"$regex": re.escape(word), "$options": "i"} if word.isascii() else like
+    either: list[Document] = [{"last_name": like}, {"first_name": like}, {"email": in_email}]
+    if plain.isascii() and plain.isdigit() and len(plain) <= LONGEST_NUMBER:
+        either.append({"user_id": int(plain)})
     return {"$or": either}
 
 

@@ -1,12 +1,16 @@
 """The catalog: which courses there are, and in which sections they are taught."""
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 
-from quart_enroll.models import Course, Held, Section, Term
+from quart_enroll import folding
+from quart_enroll.errors import AmbiguousCourse
+from quart_enroll.folding import compact
+from quart_enroll.models import Course, Held, Section, Term, Wish
 from quart_enroll.repositories.students import Seat
 from quart_enroll.services import terms
 
@@ -30,6 +34,17 @@ def with_names(courses: Sequence[Course]) -> tuple[Course, ...]:
     )
 
 
+def pick_section(sections: Iterable[Section], number: str) -> Section | None:
+    """Return the section of that number, else the only one that 1 may mean where it is stored as 01."""
+    same = []
+    for section in sections:
+        if section.section == number:
+            return section
+        if folding.section_key(section.section) == folding.section_key(number):
+            same.append(section)
+    return same[0] if len(same) == 1 else None
+
+
 @dataclass(frozen=True, eq=False)
 class Catalog:
     """The whole catalog at one moment; it never changes, another one takes its place. Each is equal to itself alone.
@@ -51,8 +66,33 @@ class Catalog:
         return terms.current(self.terms, now) if self.terms else None
 
     def find(self, courseID: str) -> Course | None:
-        """Return the course, or None when there is no such key."""
-        return self._by_courseID.get(courseID)
+        """Return the course of that number, whatever its case and the characters that nobody sees; None without one."""
+        if (course := self._by_courseID.get(courseID)) is not None:
+            return course
+        same = self._by_key.get(folding.key(courseID), ())
+        return same[0] if len(same) == 1 else None  # of two in an old database neither is a guess
+
+    def find_meant(self, text: str) -> Course | None:
+        """Return the course that a person means by a number: CS101 for CS-101, or for what has CS 101 in its title.
+
+        A number as it is stored means that course, whatever else there is. Returns None when nothing is meant, and
+        raises AmbiguousCourse when several courses may be.
+        """
+        if (course := self.find(text)) is not None:
+            return course
+        found = self._by_compact.get(compact(text), ())
+        if len(found) > 1:
+            raise AmbiguousCourse(text, {course.courseID: course.title for course in found})
+        return found[0] if found else None
+
+    def resolve(self, wish: Wish) -> Wish:
+        """Return the wish with the stored number of the course that is meant; raise AmbiguousCourse."""
+        return replace(wish, courseID=self.courseID_meant(wish.courseID))
+
+    def courseID_meant(self, text: str) -> str:  # noqa: N802  # the stored name
+        """Return the stored number of the course that is meant, or the text itself; raise AmbiguousCourse."""
+        course = self.find_meant(text)
+        return text if course is None else course.courseID
 
     def taught_in(self, term: Term) -> Sequence[Found]:
         """Return the courses of that term, each with all its sections."""
@@ -70,6 +110,10 @@ class Catalog:
         """Return the sections of the course in the term of that name, in the order of their numbers."""
         return self._offered.get((term, courseID), ())
 
+    def section_meant(self, courseID: str, term: str, number: str) -> Section | None:
+        """Return the section of that number, whatever its zeros; None without one, and where two may be meant."""
+        return pick_section(self.sections_named(courseID, term), number)
+
     def held(self, seat: Seat) -> Held | None:
         """Return what the seat is; None when its course or its section is not in this catalog."""
         key = seat.key
@@ -82,6 +126,14 @@ class Catalog:
     @cached_property
     def _by_courseID(self) -> Mapping[str, Course]:  # noqa: N802  # the stored name
         return {course.courseID: course for course in self.courses}
+
+    @cached_property
+    def _by_key(self) -> Mapping[str, Sequence[Course]]:
+        return _grouped((_key_of_school(course.courseID), course) for course in self.courses)
+
+    @cached_property
+    def _by_compact(self) -> Mapping[str, Sequence[Course]]:
+        return _grouped((name, course) for course in self.courses for name in _names(course.courseID, course.title))
 
     @cached_property
     def _taught(self) -> Mapping[str, Sequence[Found]]:
@@ -99,3 +151,24 @@ class Catalog:
         for section in self.sections:
             offered[section.term, section.courseID].append(section)
         return dict(offered)
+
+
+_key_of_school = lru_cache(20_000)(folding.key)  # of what the school has written, and no visitor
+
+_TITLE_NUMBER = re.compile(r"[^\W\d_]{2,6}[ .-]?\d{3,4}[^\W\d_]?(?!\w)")
+"""A number at the beginning of a title, like PYT 101."""
+
+
+@lru_cache(20_000)
+def _names(courseID: str, title: str) -> Sequence[str]:  # the stored name
+    """Return the course's number and those that its title may be, or begin with, without blanks and punctuation."""
+    number = _TITLE_NUMBER.match(title)
+    named = [courseID, title if any(map(str.isdigit, title)) else "", number[0] if number else ""]
+    return list(dict.fromkeys(filter(None, map(compact, named))))
+
+
+def _grouped(named: Iterable[tuple[str, Course]]) -> Mapping[str, Sequence[Course]]:
+    groups = defaultdict[str, list[Course]](list)
+    for name, course in named:
+        groups[name].append(course)
+    return groups

@@ -4,11 +4,13 @@ What an import makes possible happens with it: raised capacities, moved meetings
 transaction, so that nobody ever sees an open seat that a waiting student could take.
 """
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from quart_enroll import folding
 from quart_enroll.errors import BadRow, UnknownTerm
 from quart_enroll.models import SEASONS, Course, Section, SectionKey, Term
 from quart_enroll.mongo import Database, Session
@@ -56,7 +58,7 @@ class FileSection:
 
 async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime, *, dry_run: bool = False) -> Imported:
     """Store courses under their courseIDs; raise BadRows for duplicates, and for unknown courses or terms."""
-    refuse_twins([(row.number, row.course.courseID) for row in rows], "courseID")
+    refuse_twins([(row.number, row.course.courseID) for row in rows], "courseID", folding.key)
     all_terms = await stored_terms.find_all(db)
     known = [term.term for term in all_terms]
     coming = [term.term for term in terms.coming(all_terms, now)]
@@ -65,7 +67,11 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
 
     async def body(session: Session) -> Imported:
         before = {course.courseID: course for course in await courses.find_all(db, session)}
-        after = [_kept(row.course, before.get(row.course.courseID), row.given, optional) for row in rows]
+        _refuse_spellings(rows, before)
+        names = _Numbers([*before, *(row.course.courseID for row in rows)])
+        after = [
+            _kept(names.in_needs(row.course), before.get(row.course.courseID), row.given, optional) for row in rows
+        ]
         _refuse_unknown(rows, after, before.keys() | {course.courseID for course in after})
         changed = [course for course in after if course.courseID in before and course != before[course.courseID]]
         await importing.guard_courses(db, known, [course.courseID for course in changed], session)
@@ -123,11 +129,11 @@ async def import_sections(
 
     A season without a year is its next term. Raises BadRows for twins and for unknown terms and courses.
     """
-    named = await _in_their_terms(db, rows, now)
-    refuse_twins([(row.number, _called(row.section.key)) for row in named], "section")
+    in_terms = await _in_their_terms(db, rows, now)
 
     async def body(session: Session) -> Imported:
-        before = await importing.find_sections(db, {row.section.term for row in named}, session)
+        before = await importing.find_sections(db, {row.section.term for row in in_terms}, session)
+        named = _under_stored_numbers(in_terms, before)
         after = [_as_stored(row, before) for row in named]
         new = [one for one in after if one.key not in before]
         changed = [one for one in after if one.key in before and one != before[one.key]]
@@ -162,17 +168,18 @@ async def _settled(
 async def _in_their_terms(db: Database, rows: Sequence[FileSection], now: datetime) -> list[FileSection]:
     """Give each section the full name of its term; raise BadRows for unknown terms and courses."""
     known = await stored_terms.find_all(db)
-    taught = {course.courseID for course in await courses.find_all(db)}
+    taught = _Numbers([course.courseID for course in await courses.find_all(db)])
     found, bad = [], []
     for row in rows:
+        courseID = taught.stored(row.section.courseID)
         try:
             term = terms.find(row.section.term, known, now)
         except UnknownTerm as unknown:
             bad.append(BadRow(row.number, unknown.sentence, "term"))
         else:
-            found.append(replace(row, section=replace(row.section, term=term.term)))
-        if row.section.courseID not in taught:
-            bad.append(BadRow(row.number, f"There is no course {row.section.courseID} in the catalog.", "courseID"))
+            found.append(replace(row, section=replace(row.section, term=term.term, courseID=courseID)))
+        if courseID not in taught:
+            bad.append(BadRow(row.number, f"There is no course {courseID} in the catalog.", "courseID"))
     if bad:
         raise BadRows(bad)
     return found
@@ -185,6 +192,77 @@ def _under_stored_names(rows: Sequence[FileTerm], known: Sequence[Term]) -> list
         replace(row, term=replace(row.term, term=names.setdefault(terms.key(row.term.term), row.term.term)))
         for row in rows
     ]
+
+
+class _Numbers:
+    """The numbers of courses, found in whatever spelling; of two that only an old database has, the exact one."""
+
+    def __init__(self, courseIDs: Iterable[str]) -> None:  # the stored name
+        self._stored = {courseID: courseID for courseID in courseIDs}
+        keys = Counter(map(folding.key, self._stored))
+        self._by_key = {key: courseID for courseID in self._stored if keys[key := folding.key(courseID)] == 1}
+
+    def __contains__(self, courseID: str) -> bool:  # the same
+        return courseID in self._stored
+
+    def stored(self, text: str) -> str:
+        """Return the number as it is stored, or the text itself when it is none."""
+        return self._stored.get(text) or self._by_key.get(folding.key(text), text)
+
+    def in_needs(self, course: Course) -> Course:
+        """Return the course with what it needs under stored numbers."""
+        before, along = (
+            tuple(dict.fromkeys(map(self.stored, needed))) for needed in (course.prerequisites, course.corequisites)
+        )
+        return replace(course, prerequisites=before, corequisites=along)
+
+
+def _refuse_spellings(rows: Sequence[FileCourse], before: Mapping[str, Course]) -> None:
+    """Raise BadRows for courses that are stored under another spelling of their number."""
+    by_key = {folding.key(courseID): courseID for courseID in before}
+    bad = [
+        BadRow(row.number, f"The catalog has this course as {there}. Write its number in the same way.", "courseID")
+        for row in rows
+        if row.course.courseID not in before and (there := by_key.get(folding.key(row.course.courseID)))
+    ]
+    if bad:
+        raise BadRows(bad)
+
+
+def _under_stored_numbers(rows: Sequence[FileSection], before: Mapping[SectionKey, Section]) -> list[FileSection]:
+    """Give each section the number under which it is stored; a new one with the number 1 gets 01.
+
+    Raises BadRows for sections that are in the file twice, and for what may mean two sections of an old database.
+    """
+    by_key = defaultdict[SectionKey, list[SectionKey]](list)
+    for key in before:
+        by_key[_comparable(key)].append(key)
+    found, bad = [], []
+    for row in rows:
+        key = row.section.key
+        same = [key] if key in before else by_key[_comparable(key)]
+        if len(same) > 1:
+            numbers = " and ".join(sorted(one.section for one in same))
+            bad.append(BadRow(row.number, f"The course has the sections {numbers}. Write one of them.", "section"))
+        number = same[0].section if same else key.section.zfill(2) if _is_number(key.section) else key.section
+        found.append(replace(row, section=replace(row.section, section=number)))
+    if bad:
+        raise BadRows(bad)
+    keys = {_called(row.section.key): row.section.key for row in found}
+    refuse_twins(
+        [(row.number, _called(row.section.key)) for row in found],
+        "section",
+        lambda name: name if keys[name] in before else _called(_comparable(keys[name])),
+    )
+    return found
+
+
+def _comparable(key: SectionKey) -> SectionKey:
+    return replace(key, section=folding.section_key(key.section))
+
+
+def _is_number(section: str) -> bool:
+    return section.isascii() and section.isdigit()
 
 
 def _as_stored(row: FileSection, before: Mapping[SectionKey, Section]) -> Section:

@@ -9,7 +9,7 @@ from math import isnan
 
 from quart_enroll.repositories.checking import Books
 from quart_enroll.repositories.misfits import Misfit
-from quart_enroll.services import gaps, rules
+from quart_enroll.services import gaps, lookalikes, rules
 from quart_enroll.services.books import Recount, spoken
 
 
@@ -46,6 +46,8 @@ def findings(books: Books, misfits: Mapping[str, Sequence[Misfit]], now: datetim
     offered = {key.courseID for key in books.sections}
     unoffered = [course for course in books.courses.values() if course.courseID not in offered]
     yield from [Finding(one, False) for one in gaps.without_sections(unoffered, list(books.calendar.values()))]
+    for sentence in lookalikes.sentences(books.courses, books.sections):
+        yield Finding(sentence, fault=False)
     for term, timezone in books.timezones.items():
         yield Finding(f"{term}: the timezone “{timezone}” is unknown; its times are told in UTC.")
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
+from quart_enroll import emails
 from quart_enroll.errors import BadRow
 from quart_enroll.models import Course, Credentials, Event, Section, Term, User
 from quart_enroll.mongo import Database, Session
@@ -68,12 +69,16 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """A user as a file has it: without a number for a new one, without a hash for who can't sign in yet."""
+    """A user as a file has it: without a number for a new one, without a hash for who can't sign in yet.
+
+    Names that are not `given` keep what is stored.
+    """
 
     number: int
     user_id: int | None
     user: User
     password: str | None
+    given: frozenset[str] = frozenset({"first_name", "last_name"})
 
 
 class _DryRunDone(Exception):
@@ -115,7 +120,7 @@ async def import_users(
     Somebody who has an account keeps the password, and the role if the row has none. Raises BadRows when rows
     share a number or an address, or when an address belongs to somebody with another number.
     """
-    refuse_twins([(row.number, row.user.email.casefold()) for row in rows], "email")
+    refuse_twins([(row.number, row.user.email) for row in rows], "email", emails.canonical)
     refuse_twins([(row.number, str(row.user_id)) for row in rows if row.user_id is not None], "user_id")
     highest = max((row.user_id or 0 for row in rows), default=0)
     if not dry_run:
@@ -141,17 +146,17 @@ def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[Ne
     by_number = {user.user_id: user for user in known}
     by_email: dict[str, list[User]] = {}
     for user in known:
-        by_email.setdefault(user.email.casefold(), []).append(user)
+        by_email.setdefault(emails.canonical(user.email), []).append(user)
     new, changes, changed, bad = [], [], [], []
     for row in rows:
-        owners = by_email.get(row.user.email.casefold(), [])
+        owners = by_email.get(emails.canonical(row.user.email), [])
         found = by_number.get(row.user_id) if row.user_id else next(iter(owners), None)
         if [owner for owner in owners if owner != found]:
             numbers = " and ".join(str(owner.user_id) for owner in owners)
             bad.append(BadRow(row.number, f"The address belongs to user {numbers}.", "email"))
         elif found is None:
             new.append(row)
-        elif (wanted := _changed(row.user, found)) != found:
+        elif (wanted := _changed(row, found)) != found:
             changes.append(RowChange(row.number, f"user {found.user_id}", field_changes(found, wanted)))
             changed.append(wanted)
     if bad:
@@ -159,24 +164,28 @@ def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[Ne
     return new, changes, changed
 
 
-def _changed(given: User, found: User) -> User:
-    """Return the user as the row has it, with what no row says."""
+def _changed(row: NewUser, found: User) -> User:
+    """Return the user as the row has it, with what it does not say; an address keeps its stored spelling."""
+    given, same_address = row.user, emails.canonical(row.user.email) == emails.canonical(found.email)
     return replace(
         given,
         user_id=found.user_id,
+        email=found.email if same_address else given.email,
+        first_name=given.first_name if "first_name" in row.given else found.first_name,
+        last_name=given.last_name if "last_name" in row.given else found.last_name,
         role=given.role or found.role,
         language=found.language,
-        email_unconfirmed=found.email_unconfirmed and given.email.casefold() == found.email.casefold(),
+        email_unconfirmed=found.email_unconfirmed and same_address,
     )
 
 
-def refuse_twins(keys: Sequence[tuple[int, str]], field: str) -> None:
-    """Raise BadRows if two rows, each given by its number and its key, have the same key."""
+def refuse_twins(names: Sequence[tuple[int, str]], field: str, key: Callable[[str], str] = str) -> None:
+    """Raise BadRows if two rows, each given by its number and its name, have names of the same `key`."""
     first: dict[str, int] = {}
     twins = [
-        BadRow(number, f"{key} is in the file twice.", field, first=first[key])
-        for number, key in keys
-        if first.setdefault(key, number) != number
+        BadRow(number, f"{name} is in the file twice.", field, first=first[key(name)])
+        for number, name in names
+        if first.setdefault(key(name), number) != number
     ]
     if twins:
         raise BadRows(twins)

@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 from weakref import WeakValueDictionary
 
+from quart_enroll import emails
 from quart_enroll.errors import Busy, EmailTaken, PleaseWait, WrongCredentials, WrongPassword
 from quart_enroll.models import Pace
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import attempts
-from quart_enroll.repositories.users import any_case
 from quart_enroll.services.passwords import NotBegun
 
 PASSWORDS_OF_AN_ACCOUNT = Pace(limit=10, fades_in=timedelta(hours=2))
@@ -63,8 +63,8 @@ class Asker:
 
 
 def account_digest(key: str, email: str) -> str:
-    """Name the account of that e-mail address, whatever its case; `key` is the site's secret."""
-    return _digest(key, "account", any_case(email))
+    """Name the account of that e-mail address, in whatever spelling; `key` is the site's secret."""
+    return _digest(key, "account", emails.canonical(email))
 
 
 def address_digest(key: str, address: str) -> str:

@@ -192,7 +192,7 @@ def _words(notice: Notice, to: Credentials, links: Links, now: datetime) -> tupl
         if to.user.email_unconfirmed:  # somebody may have typed any text as the name beside a stranger's address
             return subject, gettext("Hello,\n\n%(text)s\n\nNobody reads answers to this address.\n", text=text)
         text = gettext(
-            "Hello %(name)s,\n\n%(text)s\n\nNobody reads answers to this address.\n", name=to.user.first_name, text=text
+            "Hello %(name)s,\n\n%(text)s\n\nNobody reads answers to this address.\n", name=to.user.short_name, text=text
         )
         return subject, text
 

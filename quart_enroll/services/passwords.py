@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import threading
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -77,8 +78,8 @@ class Hasher:
         return self._waiting
 
     async def hash(self, password: str) -> str:
-        """Return the hash to store."""
-        return await self._run(lambda: generate_password_hash(password, self.method))
+        """Return the hash to store; however a keyboard composes the characters, it is the same password."""
+        return await self._run(lambda: generate_password_hash(normalized(password), self.method))
 
     async def fits(self, password: str, stored: str) -> bool:
         """Tell whether the password is the one that was hashed, by whatever method."""
@@ -132,8 +133,15 @@ def is_plain_text(stored: str) -> bool:
     return bool(stored) and not _MAY_BE_HASH.fullmatch(stored)
 
 
+def normalized(password: str) -> str:
+    """Return the password in the form of Unicode that NIST SP 800-63B names, NFKC."""
+    return unicodedata.normalize("NFKC", password)
+
+
 def _fits(password: str, stored: str) -> bool:
+    """Tell whether the password fits, in its normal form or, for a hash from before there was one, as it was typed."""
     try:
-        return check_password_hash(stored, password)
+        forms = dict.fromkeys([normalized(password), password])
+        return any(check_password_hash(stored, form) for form in forms)
     except (ValueError, TypeError, OverflowError, MemoryError):  # no hash, or one of a method given up long ago
         return False

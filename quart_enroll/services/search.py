@@ -1,12 +1,11 @@
 """Looking through the catalog of a term: by words, by facts, in some order."""
 
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from quart_enroll.folding import compact, fold, joined_codes
 from quart_enroll.models import DAYS, Course, Held, Section, Term
 from quart_enroll.services import rules
 from quart_enroll.services.catalog import Catalog, Found
@@ -14,11 +13,6 @@ from quart_enroll.services.catalog import Catalog, Found
 ALL_DAY = ("00:00", "24:00")
 TIMES = {"morning": ("00:00", "12:00"), "afternoon": ("12:00", "17:00"), "evening": ("17:00", "24:00")}
 """Times of day, each from and to: a section is there when all its meetings begin there."""
-
-_APOSTROPHES = "'’‘‛ʼ′`"
-
-_NO_NAME = re.compile(r"(?<![\w+#])[+#]+|(?<=\w\w)[+#]+")
-"""Signs that are not the end of a name like C++ or C#."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +65,7 @@ SORTS: dict[str, Callable[[Found], Any]] = {
 
 def search(catalog: Catalog, term: Term, wanted: Search) -> Sequence[Found]:
     """Return the courses of the term with sections as `wanted`, in the order that it names."""
-    words = plain(wanted.words).split()
+    words = fold(wanted.words).split()
     picky = bool(wanted.open or wanted.days or wanted.time)
     found = []
     for every in catalog.taught_in(term):
@@ -107,30 +101,25 @@ def credits(catalog: Catalog, term: Term) -> list[str]:
     return [f"{number:g}" for number in sorted({one.course.credits for one in catalog.taught_in(term)})]
 
 
-def plain(text: str) -> str:
-    """Return the text as it is compared: without case, accents and punctuation.
+def has_words(course: Course, words: str) -> bool:
+    """Tell whether all these words stand in the course's number, title, description or subject."""
+    text = _text(course)
+    return all(word in text for word in fold(words).split())
 
-    "Can't" is "cant", "data-structures" are two words, C++ and C# stay what they are.
+
+@lru_cache(100_000)
+def _text_of_school(text: str, number: str = "") -> str:
+    """Return what searches look through; only for what the school has written, and no visitor.
+
+    Numbers like CS 101 are there in one word too, and the course's own `number` without any blank.
     """
-    decomposed = unicodedata.normalize("NFKD", text.replace("´", "'").casefold())
-    return _NO_NAME.sub(" ", decomposed.translate(_PLAIN))
-
-
-_plain_of_school = lru_cache(100_000)(plain)  # of the school's texts, not of visitors'
-
-
-def _plain(character: str) -> str:
-    if character in _APOSTROPHES or unicodedata.combining(character):
-        return ""
-    return " " if unicodedata.category(character)[0] in "PS" and character not in "+#" else character
-
-
-_PLAIN = {code: _plain(chr(code)) for code in (*range(0x3100), *range(0xFE00, 0xFF00))}
-"""Nearly all there is but for Asian scripts, also what stays as it is: for what a table lacks, Python raises."""
+    folded = fold(text)
+    return " ".join([folded, compact(number), *joined_codes(folded)])
 
 
 def _text(course: Course) -> str:
-    return _plain_of_school(f"{course.courseID} {course.title} {course.description} {course.subject}")
+    text = f"{course.courseID} {course.title} {course.description} {course.subject}"
+    return _text_of_school(text, course.courseID)
 
 
 def _course_fits(course: Course, wanted: Search) -> bool:
@@ -139,7 +128,7 @@ def _course_fits(course: Course, wanted: Search) -> bool:
 
 def _is_wanted(section: Section, missing: Sequence[str], wanted: Search) -> bool:
     """Tell whether the section fits, and its teacher has the words that the course is `missing`."""
-    if not all(word in _plain_of_school(section.instructor) for word in missing):
+    if not all(word in _text_of_school(section.instructor) for word in missing):
         return False
     if wanted.open and not section.open_seats:
         return False

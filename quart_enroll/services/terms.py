@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from quart_enroll import folding
 from quart_enroll.errors import NoTerms, NotTaught, UnknownTerm
 from quart_enroll.models import SEASONS, Course, Term, start_of_day
 
@@ -30,8 +31,7 @@ def key(name: str) -> str:
 
     Case, blanks, invisible characters and different Unicode forms of a character don't make a different name.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", canonical(name)).casefold())
-    return "".join(one for one in folded if not one.isspace() and unicodedata.category(one) != "Cf")
+    return folding.key(canonical(name)).replace(" ", "")
 
 
 def seasons(text: str) -> list[str]:

@@ -11,10 +11,10 @@ from werkzeug.security import generate_password_hash
 
 from quart_enroll.models import Course, Section, SectionKey, Term
 from quart_enroll.mongo import Database
-from quart_enroll.repositories import courses, flask_enrollments, flask_era, logins, misfits, users
+from quart_enroll.repositories import courses, flask_enrollments, flask_era, logins, misfits, sections, users
 from quart_enroll.repositories import schema as stored_schema
 from quart_enroll.repositories import terms as stored_terms
-from quart_enroll.services import gaps, schema, terms
+from quart_enroll.services import gaps, lookalikes, schema, terms
 from quart_enroll.services.catalog_files import DEFAULT_WAITLIST
 from quart_enroll.services.checking import PATIENCE, mend_counts
 from quart_enroll.services.passwords import is_plain_text
@@ -64,6 +64,7 @@ async def upgrade(db: Database, now: datetime, defaults: Defaults, *, all_sectio
     report.changes.extend(await make_sections(db, now, defaults, of_all=all_sections))
     await _list_gaps(db, report)
     await _count_again(db, report)
+    await _name_lookalikes(db, report)
     for collection, repository in REPOSITORIES.items():
         if await stored_schema.ensure_validator(db, collection, repository.SCHEMA):
             report.changes.append(f"{collection}: rows are checked from now on")
@@ -172,6 +173,14 @@ async def _repair_passwords(db: Database, report: Report, method: str) -> None:
             "them; `password-link` makes a link to a new one: "
             f"{gaps.listed(await flask_era.names_of_users(db, list(unusable)))}"
         )
+
+
+async def _name_lookalikes(db: Database, report: Report) -> None:
+    courseIDs = [course.courseID for course in await courses.find_all(db)]
+    found = lookalikes.sentences(courseIDs, await sections.find_keys(db))
+    report.left_alone.extend(f"{sentence} Nothing was changed." for sentence in found)
+    for rows in await flask_era.addresses_spelled_twice(db):
+        report.left_alone.append(f"user: {' and '.join(rows)} have one email address in different spellings")
 
 
 async def _list_misfits(db: Database, collection: str, report: Report) -> None:

@@ -17,7 +17,7 @@ from quart_enroll.mongo import Database
 from quart_enroll.repositories import courses, enrollments, offers
 from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import rules, terms
-from quart_enroll.services.catalog import Catalog
+from quart_enroll.services.catalog import Catalog, pick_section
 from quart_enroll.services.seats import Offer
 
 
@@ -31,10 +31,10 @@ async def sections_meant(
     term = terms.choose(course, known, {section.term for section in offered}, wish.term, now)
     found = [Offer(term, course, section) for section in offered if section.term == term.term]
     if wish.section:
-        found = [option for option in found if option.section.section == wish.section]
-        if not found:
+        named = pick_section([option.section for option in found], wish.section)
+        if named is None:
             raise UnknownSection(course.title, wish.section, term.term)
-        return found
+        return [Offer(term, course, named)]
     held = await enrollments.held_by(db, user_id, term.term)
     if given_up == wish.courseID and (own := [option for option in found if option.key in _seats(held)]):
         return own  # any section will do, so the one they have: else the same request again would be the way back
@@ -52,8 +52,8 @@ def at_hand(catalog: Catalog | None, wish: Wish, now: datetime) -> list[Offer]:
         term = terms.choose(course, catalog.terms, catalog.terms_of(course.courseID), wish.term, now)
     except Refused:
         return []
-    offered = catalog.sections_of(course.courseID, term)
-    return [Offer(term, course, one) for one in offered if one.section == wish.section and one.open_seats]
+    section = catalog.section_meant(course.courseID, term.term, wish.section)
+    return [Offer(term, course, section)] if section is not None and section.open_seats else []
 
 
 async def section_meant(db: Database, user_id: int, wish: Wish, now: datetime, given_up: str | None) -> Offer:

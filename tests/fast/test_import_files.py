@@ -92,7 +92,7 @@ REFUSED = {
         "Column 4 has no name, but line 3 has “new” in it. Name the column or remove it."
     ],
     "users-title-above-the-names.csv": ["The column names seem to be on line 3. Remove everything above them."],
-    "users-no-names-of-columns.csv": ["Line 1 must have the column names, such as email, first_name, last_name."],
+    "users-no-names-of-columns.csv": ["Line 1 must have the column names, such as first_name, last_name, email."],
     "users-faults-of-all-kinds.csv": [
         "line 2: user_id “1.5”: This must be a whole number, like 30.",
         "line 2: E-mail “zoe@school”: Enter an email address like name@school.example.",

@@ -148,3 +148,17 @@ def test_a_wrong_mail_server_is_refused(url: str) -> None:
 def test_a_wrong_sender_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be like"):
         mail_from(text)
+
+
+async def test_a_domain_beyond_ascii_needs_no_server_that_knows_it() -> None:
+    async with mail_server() as mail:  # it offers no SMTPUTF8
+        await SmtpSender(mail.url, "Büro <no-reply@schüle.example>").send("ada@bücher.example", "Hello", "text")
+    [message] = mail.received
+    assert message["To"] == "ada@xn--bcher-kva.example"
+    assert parseaddr(message["From"])[1] == "no-reply@xn--schle-mva.example"
+
+
+async def test_a_name_beyond_ascii_needs_a_server_that_knows_it() -> None:
+    async with mail_server() as mail:
+        with pytest.raises(Undeliverable):
+            await _send(mail, "adä@bücher.example", "Hello", "text")

@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+from werkzeug.security import generate_password_hash
 
 from quart_enroll.errors import Busy
 from quart_enroll.services import passwords
@@ -144,3 +145,29 @@ def test_what_people_type_is_certainly_no_hash(typed: str) -> None:
 )
 def test_what_may_be_a_hash_is_not_taken_for_plain_text(stored: str) -> None:
     assert not is_plain_text(stored)
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9 \u00fcber alles", "cafe\u0301 u\u0308ber alles"
+
+
+async def test_a_decomposed_password_is_its_composed_form() -> None:
+    with Hasher(METHOD, slots=Slots(None, 1), queue=4) as hasher:
+        for chosen, typed in ((COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED), ("ｐａｓｓ", "pass")):
+            assert await hasher.fits(typed, await hasher.hash(chosen))
+
+
+@pytest.mark.parametrize("password", [COMPOSED, DECOMPOSED, "x² and ﬁne"])
+async def test_a_hash_from_before_there_was_a_normal_form_fits_what_was_typed(password: str) -> None:
+    with Hasher(METHOD, slots=Slots(None, 1), queue=4) as hasher:
+        assert await hasher.fits(password, generate_password_hash(password, METHOD))
+
+
+@pytest.mark.parametrize(("password", "hashes"), [("plain", 1), (COMPOSED, 1), (DECOMPOSED, 2)])
+async def test_only_what_is_in_no_normal_form_is_hashed_once_more(
+    monkeypatch: pytest.MonkeyPatch, password: str, hashes: int
+) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(passwords, "check_password_hash", lambda _, form: tried.append(form))
+    with Hasher(METHOD, slots=Slots(None, 1), queue=4) as hasher:
+        assert not await hasher.fits(password, decoy(METHOD))
+    assert len(tried) == hashes

@@ -225,9 +225,9 @@ def test_credits_may_have_a_decimal_comma() -> None:
     assert term(max_credits="18,5").max_credits == 18.5
 
 
-@pytest.mark.parametrize(("given", "stored"), [("1", "01"), (1, "01"), ("12", "12"), ("003", "003"), ("A", "A")])
-def test_numbers_of_sections_have_two_digits(given: object, stored: str) -> None:
-    assert section(section=given).section == stored
+@pytest.mark.parametrize(("given", "read"), [("1", "1"), (1, "1"), ("01", "01"), ("003", "003"), ("A", "A")])
+def test_the_number_of_a_section_is_read_as_it_is_written(given: object, read: str) -> None:
+    assert section(section=given).section == read
 
 
 @pytest.mark.parametrize(

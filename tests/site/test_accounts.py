@@ -83,10 +83,10 @@ async def test_who_has_a_common_password_goes_on_signing_in(anyone: Browser, db:
         ("password", "short", "8 to 128 characters"),
         ("password", "x" * 129, "8 to 128 characters"),
         ("password_confirm", "something else", "The two passwords differ."),
-        ("first_name", "", "Enter your first name."),
+        ("first_name", "\u3164", "A name needs characters that can be seen."),
         ("first_name", "x" * 51, "at most 50 characters"),
         ("last_name", "Ad\x00ler", "can’t be read"),
-        ("last_name", "   ", "Enter your last name."),
+        ("last_name", "\u200b\u2800", "A name needs characters that can be seen."),
     ],
 )
 async def test_a_wrong_field_is_told_beside_it_and_the_rest_is_kept(

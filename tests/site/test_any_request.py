@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,9 +143,9 @@ def targets(app: Quart, turn: int = 0, *, every: int = 1) -> Iterator[str]:
     """Yield targets that match each rule, or nearly, with each piece in one of four places."""
     for number, rule in enumerate(rules(app)):
         for place, piece in [*enumerate(PIECES, number + turn)][::every]:
-            path, plain = rule.rule, rule.rule.replace("<term>", "Fall").replace("<courseID>", "1111")
+            path, plain = rule.rule, rule.rule.replace("<term>", "Fall").replace("<path:courseID>", "1111")
             for name in rule.arguments:
-                path = path.replace(f"<{name}>", piece).replace(f"<path:{name}>", piece)
+                path = re.sub(rf"<(\w+:)?{name}>", piece.replace("\\", r"\\"), path)
             yield (
                 path if rule.arguments else f"{plain}?{piece}",
                 f"{path}{piece}",

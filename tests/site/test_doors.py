@@ -12,7 +12,7 @@ DOORS = {
     "/home": (200, 200, 200),
     "/courses/": (200, 200, 200),
     "/courses/<path:term>": (200, 200, 200),
-    "/course/<courseID>": (200, 200, 200),
+    "/course/<path:courseID>": (200, 200, 200),
     "/live": (200, 200, 200),
     "/register": (200, 303, 303),
     "/login": (200, 303, 303),
@@ -53,10 +53,10 @@ DOORS = {
     "/language": (405, 405, 405),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
-    "/api/<idx>": (200, 200, 200),
+    "/api/<older:idx>": (200, 200, 200),
     "/api/v1/terms": (200, 200, 200),
     "/api/v1/courses": (200, 200, 200),
-    "/api/v1/courses/<courseID>": (200, 200, 200),
+    "/api/v1/courses/<path:courseID>": (200, 200, 200),
     "/api/v1/sections": (200, 200, 200),
     "/api/v1/me": (401, 200, 200),
     "/api/v1/me/enrollments": (401, 200, 200),
@@ -71,9 +71,9 @@ DOORS = {
     "/metrics": (404, 404, 404),
 }
 VALUES = {
-    "<courseID>": "1111",
+    "<path:courseID>": "1111",
     "<path:term>": "Fall",
-    "<idx>": "0",
+    "<older:idx>": "0",
     "<path:filename>": "site.css",
     "<token>": "no-link",
 }

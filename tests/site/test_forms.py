@@ -17,7 +17,7 @@ NOT_MINE = "not my password"
 WRONG = [
     ("login.html", "/login", {}, ["email", "password"]),
     ("login.html", "/login", {"email": ADA.email, "password": NOT_MINE}, []),
-    ("register.html", "/register", {}, ["email", "password", "password_confirm", "first_name", "last_name"]),
+    ("register.html", "/register", {}, ["email", "password", "password_confirm", "first_name"]),
     ("password_forgot.html", "/password/forgot", {"email": "ada"}, ["email"]),
     ("password_reset.html", "/password/reset", {"password": PASSWORD}, ["password_confirm"]),
     ("password_change.html", "/account/password", {}, ["current_password", "password", "password_confirm"]),

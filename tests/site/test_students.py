@@ -102,3 +102,28 @@ async def test_no_search_looks_at_more_than_the_students(rita: Browser, db: Data
     found = await db.user.find(users.students(["adler"])).sort("user_id").explain()
     assert "COLLSCAN" not in str(found)
     assert "SORT" not in str(found["queryPlanner"]["winningPlan"])
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("jose diaz", [102]),
+        ("jose\u0301 novak", [102]),
+        ("NOVÁK", [102]),
+        ("zoe", [101]),
+        ("obrien", [103]),
+        ("o'brien", [103]),
+        ("O’Brien", [103]),
+        ("lukasz soren", [104]),
+        ("иван", [105]),
+        ("ivän@bücher", [105]),
+        ("'", [1, 2, 101, 102, 103, 104, 105]),
+        ("ann o\u200bbrien", [103]),
+    ],
+)
+async def test_a_name_is_found_however_it_is_typed(rita: Browser, db: Database, q: str, found: list[int]) -> None:
+    await users.add(db, User(104, "l@x.example", "Łukasz", "Søren", "student"), HASH)
+    await users.add(db, User(105, "ivän@bücher.example", "Иван", "Jose\u0308", "student"), HASH)
+    response = await rita.get("/user", query_string={"q": q})
+    assert numbers(await text(response)) == found

@@ -20,11 +20,11 @@ from quart_enroll.api.v1.shapes import (
 )
 from quart_enroll.context import catalog, now
 from quart_enroll.errors import UnknownCourse
-from quart_enroll.models import Course as KnownCourse
 from quart_enroll.models import Section as KnownSection
 from quart_enroll.prepared import same_for_all
 from quart_enroll.services import terms as calendar
 from quart_enroll.services.catalog import Catalog
+from quart_enroll.services.search import has_words
 
 CATALOG = tag(["Catalog"])
 
@@ -52,7 +52,6 @@ async def courses(query: CourseQuery) -> Response:
     sections = _taught(offered, query.term)
     taught = {one.courseID for one in sections}
     with_seats = {one.courseID for one in sections if one.open_seats}
-    words = query.q.casefold().split()
     found = [
         one
         for one in offered.courses
@@ -60,34 +59,36 @@ async def courses(query: CourseQuery) -> Response:
         and (not query.subject or one.subject.casefold() == query.subject.casefold())
         and (query.credits is UNSET or one.credits == query.credits)
         and (query.open_seats is UNSET or (one.courseID in with_seats) == query.open_seats)
-        and all(word in _text(one) for word in words)
+        and has_words(one, query.q)
     ]
     shown, cursor = cursors.page(found, lambda one: [one.courseID], query.cursor, query.limit)
     return shared(Courses([Course.of(one) for one in shown], cursor))
 
 
 @CATALOG
-@answers_with(Course, refuses=(404,))
+@answers_with(Course, refuses=(404, 409))
 async def course(courseID: str) -> Response:
     """Show a course."""
-    found = (await _offered()).find(courseID)
+    found = (await _offered()).find_meant(courseID)
     if found is None:
         raise UnknownCourse(courseID[:20])
     return shared(Course.of(found))
 
 
 @CATALOG
-@answers_with(Sections, refuses=(404,))
+@answers_with(Sections, refuses=(404, 409))
 @takes_query(SectionQuery)
 async def sections(query: SectionQuery) -> Response:
     """List sections and their open seats.
 
     Of one term or all, of one course or all.
     """
+    offered = await _offered()
+    courseID = UNSET if query.courseID is UNSET else offered.courseID_meant(query.courseID)
     found = [
         one
-        for one in _taught(await _offered(), query.term)
-        if (query.courseID is UNSET or one.courseID == query.courseID)
+        for one in _taught(offered, query.term)
+        if (courseID is UNSET or one.courseID == courseID)
         and (query.open_seats is UNSET or bool(one.open_seats) == query.open_seats)
     ]
     shown, cursor = cursors.page(found, lambda one: [one.term, one.courseID, one.section], query.cursor, query.limit)
@@ -106,7 +107,3 @@ def _taught(offered: Catalog, term: str) -> Sequence[KnownSection]:
         return offered.sections
     meant = calendar.find(term, offered.coming(now()), now())
     return [one for one in offered.sections if one.term == meant.term]
-
-
-def _text(course: KnownCourse) -> str:
-    return f"{course.courseID} {course.title} {course.description}".casefold()

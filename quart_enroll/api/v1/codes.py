@@ -9,6 +9,7 @@ CODES = {
     "password_over_http": "A password was sent without https.",
     "not_found": "There is nothing at this address.",
     "unknown_course": "The catalog has no such course.",
+    "ambiguous_course": "The number may mean any of `courses`; send one of them.",
     "unknown_term": "There is no such term; `terms` lists those that there are.",
     "no_terms": "The school has no terms yet.",
     "term_needed": "You have the course in several terms; name one.",

@@ -28,7 +28,8 @@ from quart_enroll.api.v1.shapes import (
 )
 from quart_enroll.context import catalog, database, now
 from quart_enroll.errors import AlreadyEnrolled, AlreadyWaiting, NotEnrolled, NotWaiting
-from quart_enroll.models import Held, SectionKey
+from quart_enroll.folding import section_key
+from quart_enroll.models import Held, SectionKey, Wish
 from quart_enroll.repositories import enrollments as stored
 from quart_enroll.repositories import events as stored_events
 from quart_enroll.repositories import terms as stored_terms
@@ -56,7 +57,7 @@ async def me() -> Response:
 
 @ME
 @WHO
-@answers_with(Enrollments, refuses=(*SIGN_IN, 404))
+@answers_with(Enrollments, refuses=(*SIGN_IN, 404, 409))
 @login_required
 @takes_query(WhichEnrollments)
 async def enrollments(query: WhichEnrollments) -> Response:
@@ -64,6 +65,7 @@ async def enrollments(query: WhichEnrollments) -> Response:
 
     In all terms, past ones and withdrawn courses included, or those that you name.
     """
+    courseID = UNSET if query.courseID is UNSET else (await catalog()).courseID_meant(query.courseID)
     known = await stored_terms.find_all(database())
     meant = [calendar.find(query.term, known, now())] if query.term else known
     found = await stored.schedule(database(), _student(), [term.term for term in meant])
@@ -72,7 +74,7 @@ async def enrollments(query: WhichEnrollments) -> Response:
             [
                 Enrollment.of(one.course, one.section, one.status)
                 for one in found
-                if query.courseID is UNSET or one.courseID == query.courseID
+                if courseID is UNSET or one.courseID == courseID
             ]
         )
     )
@@ -88,10 +90,12 @@ async def enroll(body: EnrollBody) -> Response:
 
     Answers 201 with your enrollment; asked for again, 200 with the one that you have.
     """
+    offered = await catalog()
+    wish = offered.resolve(body.wish())
     try:
-        placed = await rules.enroll(database(), _student(), body.wish(), now(), await catalog())
+        placed = await rules.enroll(database(), _student(), wish, now(), offered)
     except AlreadyEnrolled as refusal:
-        return _enrolled(await _had(refusal, body.courseID, body.section), 200)
+        return _enrolled(await _had(refusal, wish), 200)
     return _enrolled(Enrollment.of(placed.offer.course, placed.offer.section, "enrolled"), 201)
 
 
@@ -106,8 +110,9 @@ async def drop(query: WhichDrop) -> Response:
     Before the drop deadline it leaves no trace; after it the course stays as withdrawn. Answers `nothing` when you
     don't have the course.
     """
+    wish = (await catalog()).resolve(query.wish())
     try:
-        gone = await rules.drop(database(), _student(), query.wish(), now(), with_corequisites=query.with_corequisites)
+        gone = await rules.drop(database(), _student(), wish, now(), with_corequisites=query.with_corequisites)
     except NotEnrolled as refusal:
         return answer(GivenBack(refusal.term, "nothing", []))
     return answer(GivenBack(gone.term, gone.action, [one.courseID for one in gone.courses]))  # type: ignore[arg-type]
@@ -123,10 +128,12 @@ async def swap(body: SwapBody) -> Response:
 
     Whatever fails, you keep the old one. Asked for again, answers 200 with the enrollment that you have.
     """
+    offered = await catalog()
+    wish, given_up = offered.resolve(body.wish()), offered.courseID_meant(body.drop)
     try:
-        placed = await rules.swap(database(), _student(), body.drop, body.wish(), now())
+        placed = await rules.swap(database(), _student(), given_up, wish, now())
     except AlreadyEnrolled as refusal:
-        return _enrolled(await _had(refusal, body.add, body.section, gone=body.drop), 200)
+        return _enrolled(await _had(refusal, wish, gone=given_up), 200)
     return _enrolled(Enrollment.of(placed.offer.course, placed.offer.section, "enrolled"), 201)
 
 
@@ -159,12 +166,15 @@ async def join(body: WaitBody) -> Response:
 
     Answers 201 with your place, or with `enrolled` when a seat was open; asked for again, 200 with what you have.
     """
+    offered = await catalog()
+    wish = offered.resolve(body.wish())
+    given_up = offered.courseID_meant(body.drop_if_enrolled) if body.drop_if_enrolled else None
     try:
-        joined = await line.join(database(), _student(), body.wish(), now(), body.drop_if_enrolled)
+        joined = await line.join(database(), _student(), wish, now(), given_up)
     except AlreadyWaiting as refusal:
-        return _placed(await _waits(refusal, body), 200)
+        return _placed(await _waits(refusal, wish, given_up), 200)
     except AlreadyEnrolled as refusal:
-        had = await _had(refusal, body.courseID, body.section, gone=body.drop_if_enrolled)
+        had = await _had(refusal, wish, gone=given_up)
         return _placed(Place.taken(SectionKey(had.term, had.courseID, had.section)), 200)
     key = joined.offer.key
     place = await _place(key) if joined.position is not None else None
@@ -173,7 +183,7 @@ async def join(body: WaitBody) -> Response:
 
 @CHANGES
 @WHO
-@answers_with(Left, refuses=(*SIGN_IN, 400, 404))
+@answers_with(Left, refuses=(*SIGN_IN, 400, 404, 409))
 @login_required
 @takes_query(WhichCourse)
 async def leave(query: WhichCourse) -> Response:
@@ -181,11 +191,12 @@ async def leave(query: WhichCourse) -> Response:
 
     Answers `nothing` when you don't wait for the course.
     """
+    wish = (await catalog()).resolve(query.wish())
     try:
-        await line.leave(database(), _student(), query.wish(), now())
+        await line.leave(database(), _student(), wish, now())
     except NotWaiting:
-        return answer(Left(query.courseID, "nothing"))
-    return answer(Left(query.courseID, "leave"))
+        return answer(Left(wish.courseID, "nothing"))
+    return answer(Left(wish.courseID, "leave"))
 
 
 @ME
@@ -207,30 +218,33 @@ def _student() -> int:
     return auth.signed_in().user_id
 
 
-async def _had(refusal: AlreadyEnrolled, courseID: str, section: str, gone: str | None = None) -> Enrollment:
+async def _had(refusal: AlreadyEnrolled, wish: Wish, gone: str | None = None) -> Enrollment:
     """Return the student's enrollment when it is what was asked for; else raise the refusal.
 
     It is not when it is in another section, or when the course that was to go for it is still there.
     """
     held = await stored.held_by(database(), _student(), refusal.term)
     enrolled: dict[str, Held] = {one.courseID: one for one in held if one.status == "enrolled"}
-    one = enrolled.get(courseID)
-    other = one is None or (section and section != one.section.section)
-    if one is None or other or (gone != courseID and gone in enrolled):
+    one = enrolled.get(wish.courseID)
+    other = one is None or not _is_meant(wish.section, one.section.section)
+    if one is None or other or (gone != wish.courseID and gone in enrolled):
         raise refusal
     return Enrollment.of(one.course, one.section, one.status)
 
 
-async def _waits(refusal: AlreadyWaiting, body: WaitBody) -> Place:
+async def _waits(refusal: AlreadyWaiting, wish: Wish, given_up: str | None) -> Place:
     """Return the student's place when it is what was asked for; else raise the refusal."""
-    waiting = await stored_places.terms_of(database(), _student(), body.courseID)
-    term = await wishes.term_meant(database(), body.wish(), body.courseID, waiting, now())
-    place = await _place(SectionKey(term.term, body.courseID, body.section)) if term else None
-    if place is None or (body.section and body.section != place.section):
-        raise refusal
-    if body.drop_if_enrolled != place.drop_if_enrolled:
+    waiting = await stored_places.terms_of(database(), _student(), wish.courseID)
+    term = await wishes.term_meant(database(), wish, wish.courseID, waiting, now())
+    place = await _place(SectionKey(term.term, wish.courseID, wish.section)) if term else None
+    if place is None or not _is_meant(wish.section, place.section) or given_up != place.drop_if_enrolled:
         raise refusal
     return place
+
+
+def _is_meant(number: str, section: str) -> bool:
+    """Tell whether the student may have asked for this section, by its number in any spelling or by none."""
+    return not number or section_key(number) == section_key(section)
 
 
 async def _place(key: SectionKey) -> Place | None:
