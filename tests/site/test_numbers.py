@@ -79,7 +79,7 @@ async def test_an_import_changes_the_section_that_is_there(run: Run, db: Databas
 async def test_a_new_section_is_stored_once(run: Run, db: Database) -> None:
     header = "term,courseID,section,capacity\n"
     twice = await run("section", f"{header}Fall 2026,3333,5,7\nFall 2026,3333,005,7\n")
-    assert "is in the file twice. The first is in line 2." in twice.output
+    assert "is in the file twice. See also line 2." in twice.output
     assert await numbers_of(db, "3333") == ["01"]
     for number in ("5", "005", "05"):
         await run("section", f"{header}Fall 2026,3333,{number},7\n")

@@ -87,7 +87,7 @@ async def test_an_import_knows_people_by_every_spelling(run: Run, db: Database) 
 @pytest.mark.parametrize("typed", SPELLINGS[:3])
 async def test_commands_know_people_by_every_spelling(run: Run, db: Database, typed: str) -> None:
     await users.add(db, replace(IDA, email=PUNYCODE), HASH)
-    assert "Ended for user 9" in (await run("sign-out", "--email", typed)).output
+    assert "Signed out user 9" in (await run("sign-out", "--email", typed)).output
     made = await run(
         "create-user", "--email", typed, "--first-name", "I", "--last-name", "F", typed=f"{PASSWORD}\n" * 2
     )
