@@ -125,9 +125,9 @@ class Term:
 class Course:
     """A catalog entry; `term` names the seasons or the terms in which it is taught: "Fall, Spring".
 
-    A student needs the `prerequisites` from an earlier term; who gives back a course gives back what has it
-    among its `corequisites`. `needs` is what the prerequisites are called, in their order; only the catalog in memory
-    knows it.
+    A student needs the `prerequisites` from an earlier term, and the `corequisites` in the same term or an earlier
+    one; dropping a course drops those that have it among their corequisites. `needs` and `corequisite_names` are the
+    names of these courses, in their order; only the catalog in memory knows them.
     """
 
     courseID: str
@@ -139,6 +139,7 @@ class Course:
     prerequisites: tuple[str, ...] = ()
     corequisites: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    corequisite_names: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -263,6 +264,7 @@ class ScheduledCourse(Course):
             course.subject,
             course.prerequisites,
             course.corequisites,
+            corequisite_names=course.corequisite_names,
             enrolled_term=section.term,
             section=section.section,
             status=held.status,

@@ -6,7 +6,7 @@ from quart_auth import login_required
 
 from quart_enroll import auth
 from quart_enroll.context import catalog, database, now
-from quart_enroll.errors import CorequisitesWouldGo, Refused, SectionFull
+from quart_enroll.errors import AlreadyEnrolled, CorequisiteMissing, CorequisitesWouldGo, Refused, SectionFull
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
 from quart_enroll.language import TermName, gettext, listed, ngettext
 from quart_enroll.pages import enrollment_form, schedule
@@ -70,13 +70,21 @@ async def _enroll() -> ResponseReturnValue:
     if not form.validate():
         return await malformed(form) if wants_json() else (await enrollment_form.page(form), 422)
     wish = meant(form.wish(), await catalog())
+    settled: list[Placed | AlreadyEnrolled]
     try:
-        placed = await rules.enroll(database(), auth.signed_in().user_id, wish, now(), await catalog())
-    except SectionFull as refusal:
+        if form.with_corequisites.data:
+            settled = await rules.enroll_with_corequisites(database(), auth.signed_in().user_id, wish, now())
+        else:
+            settled = [await rules.enroll(database(), auth.signed_in().user_id, wish, now(), await catalog())]
+    except (SectionFull, CorequisiteMissing) as refusal:
         return await told(refusal, form_address(wish))
     except Refused as refusal:
         return await told(refusal, url_for("courses"))
-    await flash(done(placed), "success")
+    for one in settled:
+        if isinstance(one, Placed):
+            await flash(done(one), "success")
+        else:
+            await flash(one.sentence, "info")
     return redirect(url_for("enrollment"), 303)
 
 

@@ -46,6 +46,7 @@ BECAUSE = {
     "time_conflict": Sentence("it met at the same time as another course of yours"),
     "credit_limit": Sentence("it would have exceeded your credit limit"),
     "prerequisite_missing": Sentence("a course that it needs was missing"),
+    "corequisite_missing": Sentence("a course that must be taken together with it was missing"),
     "corequisites_would_go": Sentence("another course of yours needed the one that was to be given back"),
 }
 """Why not, for each code of a refusal."""

@@ -89,7 +89,12 @@ async def enroll(body: EnrollBody) -> Response:
     Answers 201 with your enrollment; asked for again, 200 with the one that you have.
     """
     try:
-        placed = await rules.enroll(database(), _student(), body.wish(), now(), await catalog())
+        if body.with_corequisites:
+            placed, *_ = await rules.enroll_with_corequisites(database(), _student(), body.wish(), now())
+            if isinstance(placed, AlreadyEnrolled):
+                raise placed
+        else:
+            placed = await rules.enroll(database(), _student(), body.wish(), now(), await catalog())
     except AlreadyEnrolled as refusal:
         return _enrolled(await _had(refusal, body.courseID, body.section), 200)
     return _enrolled(Enrollment.of(placed.offer.course, placed.offer.section, "enrolled"), 201)
