@@ -92,6 +92,10 @@ class Term:
         open, and would else meet everybody at the door."""
         return now < self.add_deadline
 
+    def goes_on(self, now: datetime) -> bool:
+        """Tell whether something can still be done, or courses still meet."""
+        return now < self.withdraw_deadline or self.local(now).date() <= self.last_day
+
     @property
     def boundaries(self) -> tuple[datetime, datetime, datetime, datetime]:
         """The moments at which something else can be done than before, in their order."""
@@ -217,7 +221,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A student's place in a section's waitlist: first in, first out by `place`."""
+    """A student's place in a section's waitlist: first in, first out by `place`; `moved_at` is when that moved."""
 
     user_id: int
     key: SectionKey
@@ -225,6 +229,7 @@ class Waiting:
     joined_at: datetime
     drop_if_enrolled: str | None = None
     skipped_because: Sentence | None = None
+    moved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,8 +412,8 @@ SEAT_OPENED = Sentence(
 class Notice:
     """What somebody must be told: of a seat, or by e-mail alone that something is about their password or address.
 
-    `action` is "promote", "alert", or "skip" with the reason in `because`; "password_changed", "password_forgotten" or
-    "confirm_email".
+    `action` is "promote", "alert", "skip" with the reason in `because`, or "moved" with what has changed there;
+    "password_changed", "password_forgotten" or "confirm_email".
     """
 
     at: datetime
@@ -441,6 +446,12 @@ class Notice:
                 )
             case "alert":
                 return SEAT_OPENED % where
+            case "moved":
+                return gettext(
+                    "%(title)s, section %(section)s, for %(term)s has changed. %(because)s",
+                    because=self.because or "",
+                    **where,
+                )
             case _:
                 return gettext(
                     "A seat in %(title)s, section %(section)s, for %(term)s became free, but you could not take it. "

@@ -22,6 +22,7 @@ DONE = {
     "swap": Sentence("Swapped into %(title)s, section %(section)s, for %(term)s."),
     "join": Sentence("Joined the waitlist of %(title)s, section %(section)s, for %(term)s."),
     "leave": Sentence("Left the waitlist of %(title)s, section %(section)s, for %(term)s."),
+    "moved": Sentence("%(title)s, section %(section)s, for %(term)s changed its time or room."),
     "promote": Sentence("Got a seat from the waitlist of %(title)s, section %(section)s, for %(term)s."),
 }
 TRIED = {

@@ -119,11 +119,7 @@ async def page(user: User) -> bytes:
 
 
 def _phases(shown: Sequence[Term], moment: datetime) -> tuple[Phase, ...]:
-    return tuple(Phase(term, since(term, moment), _goes_on(term, moment)) for term in shown)
-
-
-def _goes_on(term: Term, moment: datetime) -> bool:
-    return moment < term.withdraw_deadline or term.local(moment).date() <= term.last_day
+    return tuple(Phase(term, since(term, moment), term.goes_on(moment)) for term in shown)
 
 
 def _plans_size(key: tuple[str, tuple[Sequence[Held], Sequence[Place], object]], plans: Sequence[Plan]) -> int:

@@ -14,8 +14,9 @@ from quart_enroll.models import SEASONS, Course, Section, SectionKey, Term
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, importing, sections
 from quart_enroll.repositories import terms as stored_terms
-from quart_enroll.services import rings, terms
+from quart_enroll.services import moved_sections, rings, terms
 from quart_enroll.services.importing import BadRows, Imported, RowChange, field_changes, refuse_twins, run_import
+from quart_enroll.services.moved_sections import Told
 from quart_enroll.services.seats import Change, settle_all
 
 DEFAULT_WAITLIST = 10
@@ -119,10 +120,14 @@ async def import_sections(
 ) -> Imported:
     """Store sections under term, courseID and number; who has a seat keeps it, whatever the capacity.
 
-    A season without a year is its next term. Raises BadRows for twins and for unknown terms and courses.
+    Students who have a seat or wait in a section that moves are told so. A season without a year is its next term.
+    Raises BadRows for twins and for unknown terms and courses.
     """
     named = await _in_their_terms(db, rows, now)
+    going_on = {term.term for term in await stored_terms.find_all(db) if term.goes_on(now)}
     refuse_twins([(row.number, _called(row.section.key)) for row in named], "section")
+
+    told: list[Told] = []
 
     async def body(session: Session) -> Imported:
         before = await importing.find_sections(db, {row.section.term for row in named}, session)
@@ -135,6 +140,12 @@ async def import_sections(
         await importing.note_changes(db, resized, moved, now, session)
         if new or changed:
             await sections.put_all(db, new + changed, session)
+        everything = before | {one.key: one for one in after}
+        moves = moved_sections.moves(before, changed, going_on)
+        told[:] = await moved_sections.find_told(db, moves, everything, now, SYSTEM, session)
+        if len(told) <= moved_sections.MAX_IN_TRANSACTION:
+            await moved_sections.write(db, told, session)
+            told.clear()
         step = Change(db, session, now, SYSTEM)
         await settle_all(step)
         changes = [
@@ -144,7 +155,10 @@ async def import_sections(
         ]
         return Imported(len(new), len(changed), len(rows) - len(new) - len(changed), changes, step.promoted)
 
-    return await _settled(db, body, now, dry_run=dry_run)
+    imported = await _settled(db, body, now, dry_run=dry_run)
+    if not dry_run:
+        await moved_sections.write_all(db, told)
+    return imported
 
 
 async def _settled(

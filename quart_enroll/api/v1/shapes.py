@@ -355,7 +355,7 @@ class Event(Struct, frozen=True):
     at: Annotated[datetime, Meta(tz=True)]
     actor: Annotated[int, Meta(description="The user_id of who did it.")]
     user_id: int
-    action: Literal["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip"]
+    action: Literal["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip", "moved"]
     courseID: str
     term: str
     section: str
