@@ -1,4 +1,4 @@
-"""Sections that move: who has a seat or waits there is told the new times or room, in the change that moves them.
+"""Sections that move: their students, seated or waiting, are told the new times or room in the same change.
 
 MongoDB keeps what a transaction has written in its cache, and gives up on one that is too large for that. An import
 that moves a whole school therefore tells its students after it, some thousands in each transaction.
@@ -53,7 +53,7 @@ async def find_told(
     actor: int,
     session: Session,
 ) -> list[Told]:
-    """Return what to tell everybody who has a seat or waits in a section that has moved.
+    """Return what to tell each student who has a seat or waits in a section that has moved.
 
     `sections` are all sections of these terms, as they are now. Where a section now meets at the same time as another
     course of the student, the notice says so.
