@@ -273,6 +273,28 @@ class PrerequisiteMissing(Refused):
         self.missing = missing
 
 
+class CorequisiteMissing(Refused):
+    """`missing` are the courseIDs that must be taken in the same term or an earlier one, `names` what to call them."""
+
+    code = "corequisite_missing"
+
+    def __init__(self, title: str, missing: Sequence[str], names: Sequence[str]) -> None:
+        super().__init__(
+            plural(
+                "%(title)s must be taken together with %(missing)s. "
+                "You can enroll in both at once, on its page or from your plan.",
+                "%(title)s must be taken together with %(missing)s. "
+                "You can enroll in all of them at once, on its page or from your plan.",
+                len(missing),
+                title=title,
+                missing=tuple(names),
+            )
+        )
+        self.title = title
+        self.missing = missing
+        self.names = names
+
+
 class CorequisitesWouldGo(Refused):
     """Giving back a course would take others along; `courses` are their courseIDs. It waits for a yes."""
 

@@ -92,6 +92,10 @@ class Term:
         open, and would else meet everybody at the door."""
         return now < self.add_deadline
 
+    def goes_on(self, now: datetime) -> bool:
+        """Tell whether something can still be done, or courses still meet."""
+        return now < self.withdraw_deadline or self.local(now).date() <= self.last_day
+
     @property
     def boundaries(self) -> tuple[datetime, datetime, datetime, datetime]:
         """The moments at which something else can be done than before, in their order."""
@@ -125,9 +129,9 @@ class Term:
 class Course:
     """A catalog entry; `term` names the seasons or the terms in which it is taught: "Fall, Spring".
 
-    A student needs the `prerequisites` from an earlier term; who gives back a course gives back what has it
-    among its `corequisites`. `needs` is what the prerequisites are called, in their order; only the catalog in memory
-    knows it.
+    A student needs the `prerequisites` from an earlier term, and the `corequisites` in the same term or an earlier
+    one; dropping a course drops those that have it among their corequisites. `needs` and `corequisite_names` are the
+    names of these courses, in their order; only the catalog in memory knows them.
     """
 
     courseID: str
@@ -139,6 +143,7 @@ class Course:
     prerequisites: tuple[str, ...] = ()
     corequisites: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    corequisite_names: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -216,7 +221,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A student's place in a section's waitlist: first in, first out by `place`."""
+    """A student's place in a section's waitlist: first in, first out by `place`; `moved_at` is when that moved."""
 
     user_id: int
     key: SectionKey
@@ -224,6 +229,7 @@ class Waiting:
     joined_at: datetime
     drop_if_enrolled: str | None = None
     skipped_because: Sentence | None = None
+    moved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +269,7 @@ class ScheduledCourse(Course):
             course.subject,
             course.prerequisites,
             course.corequisites,
+            corequisite_names=course.corequisite_names,
             enrolled_term=section.term,
             section=section.section,
             status=held.status,
@@ -414,8 +421,8 @@ SEAT_OPENED = Sentence(
 class Notice:
     """What somebody must be told: of a seat, or by e-mail alone that something is about their password or address.
 
-    `action` is "promote", "alert", or "skip" with the reason in `because`; "password_changed", "password_forgotten" or
-    "confirm_email".
+    `action` is "promote", "alert", "skip" with the reason in `because`, or "moved" with what has changed there;
+    "password_changed", "password_forgotten" or "confirm_email".
     """
 
     at: datetime
@@ -448,6 +455,12 @@ class Notice:
                 )
             case "alert":
                 return SEAT_OPENED % where
+            case "moved":
+                return gettext(
+                    "%(title)s, section %(section)s, for %(term)s has changed. %(because)s",
+                    because=self.because or "",
+                    **where,
+                )
             case _:
                 return gettext(
                     "A seat in %(title)s, section %(section)s, for %(term)s became free, but you could not take it. "

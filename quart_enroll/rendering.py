@@ -24,7 +24,7 @@ from quart import Quart, current_app, request
 from quart_enroll import language, reader
 from quart_enroll.asked import asked
 from quart_enroll.caches import ByteCache, cached, size_of
-from quart_enroll.models import SectionKey
+from quart_enroll.models import Section, SectionKey
 
 EXTENSION = "quart_enroll.rendering"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -129,7 +129,14 @@ class PageEnvironment(Environment):
     def __init__(self, app: Quart, **options: Any) -> None:
         super().__init__(**options)
         self.keeps = not app.config["TEMPLATE_OVERRIDES"]
-        self.filters |= {"mark": mark, "number": language.decimal, "term": term, "moment": spoken, "day": language.day}
+        self.filters |= {
+            "mark": mark,
+            "facts_mark": facts_mark,
+            "number": language.decimal,
+            "term": term,
+            "moment": spoken,
+            "day": language.day,
+        }
         self.policies["ext.i18n.trimmed"] = True
         # Not those that the extension would install: they make markup of each text anew, at a third of a page's price.
         self.newstyle_gettext = True
@@ -167,6 +174,12 @@ def _markup(message: str, spoken: str) -> Markup:
 def mark(key: SectionKey) -> str:
     """Return a name for the section that may stand in any attribute."""
     return "s" + hashlib.blake2s("\0".join((key.term, key.courseID, key.section)).encode(), digest_size=8).hexdigest()
+
+
+def facts_mark(section: Section) -> str:
+    """Return a text that differs when the section meets at other times, or has another room or instructor."""
+    facts = repr((section.meetings, section.room, section.instructor))
+    return hashlib.blake2s(facts.encode(), digest_size=4).hexdigest()
 
 
 def init_app(app: Quart, overrides: Path | None, names: Callable[[], dict[str, Any]], token: Callable[[], str]) -> None:

@@ -1,13 +1,16 @@
 """What taking and giving back seats means, written a second time in plain Python from DESIGN.md, without a database.
 
 Where DESIGN.md leaves room, this agrees with the docstrings of the services:
-- of several reasons to refuse the first counts: already there, window, time, credits, prerequisites, seat;
+- of several reasons to refuse the first counts: already there, window, time, credits, prerequisites, corequisites,
+  seat;
 - without a section, the first one that fits and has a seat; if none has, the first that fits is the one that is full;
 - who joins a line before an open seat has the seat;
 - linked swaps that wait for each other in a ring are all made as soon as each is the first who can be;
 - a swap of a course for any section of it is done already;
 - promotion goes on while a term that was open is closed again for a while, until the add deadline;
 - a prerequisite is a seat in an earlier term, even one that has not ended;
+- a corequisite is a seat in the same term or in an earlier one, or one that is taken in the same step; for a place in
+  line a place in line will do. Another section of a course that the student has needs none;
 - of several seats that one change frees, the one given back first is filled first; then come the other lines of
   whoever gave something back.
 """
@@ -87,6 +90,30 @@ class School:
         self.settle(loose, now)
         self._settle_rings(now)
 
+    def enroll_together(self, student: int, keys: Sequence[SectionKey], now: datetime) -> None:
+        """Take all of these seats or none; what the student has already stays as it is."""
+        wanted = [key for key in keys if key.courseID not in self.enrolled(student, key.term)]
+        if not wanted:
+            raise No("already_enrolled")
+        before = deepcopy(self.seats)
+        for key in wanted:  # as if each were had once it is through
+            try:
+                self._check_open(self.terms[key.term], now)
+                if reason := self.reason(student, key, along=[one.courseID for one in wanted]):
+                    raise No(reason)
+            except No:
+                self.seats = before
+                raise
+            self.seats[student, key.term, key.courseID] = Seat(key.section)
+        self.seats = before
+        for key in wanted:
+            self._check_seat(student, key)
+        loose = Loose()
+        for key in wanted:
+            self._take(student, key, loose)
+        self.settle(loose, now)
+        self._settle_rings(now)
+
     def _check_seat(self, student: int, key: SectionKey) -> None:
         if not self.open_seats(key):
             raise No("already_waiting" if self.place(student, key.term, key.courseID) else "section_full")
@@ -138,7 +165,8 @@ class School:
         self._check_open(term, now)
         if instead_of is not None and self._leaves_others(student, key, instead_of):
             raise No("corequisites_would_go")
-        if reason := self.reason(student, key, without=instead_of):
+        waits = [] if self.open_seats(key) else self.waits_for(student, key.term)
+        if reason := self.reason(student, key, without=instead_of, along=waits):
             raise No(reason)
         if self.open_seats(key):  # nobody in the line could take it
             loose = Loose()
@@ -217,8 +245,17 @@ class School:
                     return key, place
         return None
 
-    def reason(self, student: int, key: SectionKey, without: str | None = None) -> str | None:
-        """Return why the student may not have a seat in that section, were one open; `without` counts as gone."""
+    def waits_for(self, student: int, term: str) -> list[str]:
+        """Return the courses for which the student waits in the term."""
+        return [key.courseID for key, line in self.lines.items() if key.term == term and _in(line, student)]
+
+    def reason(
+        self, student: int, key: SectionKey, without: str | None = None, along: Collection[str] = ()
+    ) -> str | None:
+        """Return why the student may not have a seat in that section, were one open.
+
+        The course `without` counts as gone, those `along` as there where the rules ask for corequisites.
+        """
         has = {courseID: where for courseID, where in self.enrolled(student, key.term).items() if courseID != without}
         if key.courseID in has:
             return "already_enrolled"
@@ -230,6 +267,9 @@ class School:
         earlier = [term.term for term in self.terms.values() if term.comes_before(self.terms[key.term])]
         if not all(any(need in self.enrolled(student, term) for term in earlier) for need in wanted.prerequisites):
             return "prerequisite_missing"
+        beside = {*has, *along, *(need for term in earlier for need in self.enrolled(student, term))}
+        if without != key.courseID and not beside.issuperset(wanted.corequisites):
+            return "corequisite_missing"
         return None
 
     def promotion_reason(self, place: Place, key: SectionKey) -> str | None:
@@ -270,7 +310,8 @@ class School:
             if waited == key or place.instead_of != key.courseID:  # a swap within the course may still come
                 self.lines[waited].remove(place)
         for waited, line in self.lines.items():  # it may be what a course of a later term needs
-            if _in(line, student) and key.courseID in self.courses[waited.courseID].prerequisites:
+            course = self.courses[waited.courseID]
+            if _in(line, student) and key.courseID in (*course.prerequisites, *course.corequisites):
                 loose.students.append((student, waited.term))
 
     def _give_back(self, student: int, term: str, courseID: str, now: datetime, loose: Loose) -> None:
@@ -289,7 +330,10 @@ class School:
     def _dependent(self, student: int, term: str, courseID: str) -> list[str]:
         """Return what can't stay without that course, directly or through another one."""
         going = [courseID]
+        earlier = [one.term for one in self.terms.values() if one.comes_before(self.terms[term])]
         for gone in going:
+            if any(gone in self.enrolled(student, name) for name in earlier):
+                continue  # it was taken before, and is not missed
             going += [
                 one
                 for one in self.enrolled(student, term)
@@ -346,7 +390,11 @@ class School:
 
     def _rank(self, student: int, key: SectionKey, given_up: str | None) -> tuple[bool, bool, str]:
         reason = self.reason(student, key, without=given_up)
-        return reason not in (None, "prerequisite_missing"), not self.open_seats(key), key.section
+        return (
+            reason not in (None, "prerequisite_missing", "corequisite_missing"),
+            not self.open_seats(key),
+            key.section,
+        )
 
     def _enrolled_anywhere(self, student: int, courseID: str) -> list[tuple[int, str, str]]:
         return [key for key, seat in self.seats.items() if key[::2] == (student, courseID) and not seat.withdrawn]

@@ -58,9 +58,10 @@ class SectionForm(TermForm):
 
 
 class EnrollForm(SectionForm):
-    """Take a seat."""
+    """Take a seat; `with_corequisites` takes one in each missing corequisite too."""
 
     courseID = _named_course(lazy("Course number"))
+    with_corequisites = BooleanField(false_values=NO)
     submit = SubmitField(lazy("Enroll"))
 
     def offer(self, terms: Sequence[Term], chosen: Term | None, sections: Sequence[Section]) -> None:

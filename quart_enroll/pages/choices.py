@@ -1,11 +1,18 @@
 """What a visitor can do about each section now: the one button that fits, or the reason why there is none."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from quart_enroll.errors import AlreadyEnrolled, AlreadyWaiting, Refused, TimeConflict, WaitlistFull
-from quart_enroll.language import gettext
+from quart_enroll.errors import (
+    AlreadyEnrolled,
+    AlreadyWaiting,
+    CorequisiteMissing,
+    Refused,
+    TimeConflict,
+    WaitlistFull,
+)
+from quart_enroll.language import gettext, listed
 from quart_enroll.models import Course, Held, Section, SectionKey, Term
 from quart_enroll.pages.standing import Standing
 from quart_enroll.services import rules
@@ -67,8 +74,7 @@ def swaps(term: Term, course: Course, choice: Choice, mine: Standing, now: datet
         one
         for one in others
         if one.courseID not in (course.courseID, offered.get("drop"), offered.get("drop_if_enrolled"))
-        and not rules.going_along(one.courseID, mine.enrolled)
-        and rules.fits(term, course, section, [kept for kept in mine.enrolled if kept is not one])
+        and _can_go(term, course, section, mine, one)
     ]
 
 
@@ -122,8 +128,11 @@ def _choice(term: Term, course: Course, section: Section, mine: Standing, now: d
     try:
         if mine.taken is not None:
             rules.check_prerequisites(course, term, mine.taken)
-        button = _button(course, section, mine, _in_the_way(term, course, section, mine))
-        return Choice(section, button=button, aside=aside)
+        gone = _in_the_way(term, course, section, mine)
+        if missing := _missing(term, course, section, mine, gone):
+            button = None if gone else _together_button(course, section, missing.names)
+            return Choice(section, reason=missing.sentence, button=button, aside=aside)
+        return Choice(section, button=_button(course, section, mine, gone), aside=aside)
     except Refused as refusal:
         return Choice(section, reason=refusal.sentence, aside=aside)
 
@@ -157,9 +166,47 @@ def _in_the_way(term: Term, course: Course, section: Section, mine: Standing) ->
             raise
         rules.check_fits(term, course, section, [one for one in mine.enrolled if one not in clashes])
         if clashes[0].courseID != course.courseID:
-            rules.check_alone(clashes[0], mine.enrolled)
+            rules.check_alone(clashes[0], term, mine.enrolled, mine.taken or ())
+            staying = [one for one in mine.enrolled if one is not clashes[0]]
+            if clashes[0].courseID in rules.missing_corequisites(course, term, staying, mine.taken or ()):
+                raise
         return clashes[0]
     return None
+
+
+def _can_go(term: Term, course: Course, section: Section, mine: Standing, one: Held) -> bool:
+    """Tell whether the student may give up that course for the section."""
+    if rules.going_along(one.courseID, term, mine.enrolled, mine.taken or ()):
+        return False
+    staying = [other for other in mine.enrolled if other is not one]
+    return rules.fits(term, course, section, staying) and not _missing(term, course, section, mine, one)
+
+
+def _missing(
+    term: Term, course: Course, section: Section, mine: Standing, gone: Held | None
+) -> CorequisiteMissing | None:
+    """Return the refusal for what must be taken together with the course, once what is `gone` is given up.
+
+    In a full section the student can wait for both.
+    """
+    if mine.taken is None or (gone and gone.courseID == course.courseID):
+        return None
+    staying = [one for one in mine.enrolled if one is not gone]
+    waits = () if section.open_seats else [place.waiting.key.courseID for place in mine.places]
+    try:
+        rules.check_corequisites(course, term, staying, mine.taken, waits)
+    except CorequisiteMissing as refusal:
+        return refusal
+    return None
+
+
+def _together_button(course: Course, section: Section, names: Sequence[str]) -> Button | None:
+    """Return what enrolls in the course and in those that must be taken together with it."""
+    if not section.open_seats:
+        return None
+    fields = {"courseID": course.courseID, "term": section.term, "section": section.section, "with_corequisites": "y"}
+    label = gettext("Enroll with %(titles)s", titles=listed(names))
+    return Button("enrollment", label, f": {in_words(course.title, section.section)}", fields)
 
 
 def _button(course: Course, section: Section, mine: Standing, gone: Held | None) -> Button:

@@ -13,7 +13,7 @@ from quart_enroll.pages import choices, standing
 from quart_enroll.pages.standing import Standing
 from quart_enroll.pages.windows import window
 from quart_enroll.rendering import render
-from quart_enroll.services import terms
+from quart_enroll.services import rules, terms
 from quart_enroll.services.catalog import Catalog
 
 
@@ -49,7 +49,7 @@ async def course(courseID: str) -> bytes:
         choices=[(one, choices.swaps(term, found, one, mine, moment)) for one in shown] if term else [],
         window=window(term, moment) if term else None,
         prerequisites=[_needed(name, offered, term, mine) for name in found.prerequisites],
-        corequisites=[_needed(name, offered, None, mine) for name in found.corequisites],
+        corequisites=[_along(name, offered, term, found, mine) for name in found.corequisites],
     )
 
 
@@ -66,8 +66,19 @@ def _term(offered: Catalog, found: Course, moment: datetime) -> tuple[Term | Non
 
 
 def _needed(courseID: str, offered: Catalog, term: Term | None, mine: Standing) -> Needed:
-    course = offered.find(courseID)
     had = None
     if mine.taken is not None and term is not None:
         had = any(name == courseID and when.comes_before(term) for name, when in mine.taken)
-    return Needed(courseID, course.title if course else courseID, had)
+    return Needed(courseID, _title(courseID, offered), had)
+
+
+def _along(courseID: str, offered: Catalog, term: Term | None, course: Course, mine: Standing) -> Needed:
+    had = None
+    if mine.taken is not None and term is not None:
+        had = courseID not in rules.missing_corequisites(course, term, mine.enrolled, mine.taken)
+    return Needed(courseID, _title(courseID, offered), had)
+
+
+def _title(courseID: str, offered: Catalog) -> str:
+    course = offered.find(courseID)
+    return course.title if course else courseID

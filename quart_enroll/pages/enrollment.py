@@ -6,7 +6,14 @@ from quart_auth import login_required
 
 from quart_enroll import auth
 from quart_enroll.context import catalog, database, now
-from quart_enroll.errors import AmbiguousCourse, CorequisitesWouldGo, Refused, SectionFull
+from quart_enroll.errors import (
+    AlreadyEnrolled,
+    AmbiguousCourse,
+    CorequisiteMissing,
+    CorequisitesWouldGo,
+    Refused,
+    SectionFull,
+)
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
 from quart_enroll.language import TermName, gettext, listed, ngettext
 from quart_enroll.pages import enrollment_form, schedule
@@ -74,18 +81,26 @@ async def _enroll() -> ResponseReturnValue:
     if not form.validate():
         return await malformed(form) if wants_json() else (await enrollment_form.page(form), 422)
     wish, offered = form.wish(), await catalog()
+    settled: list[Placed | AlreadyEnrolled]
     try:
         wish = meant(offered.resolve(wish), offered)
-        placed = await rules.enroll(database(), auth.signed_in().user_id, wish, now(), offered)
+        if form.with_corequisites.data:
+            settled = await rules.enroll_with_corequisites(database(), auth.signed_in().user_id, wish, now())
+        else:
+            settled = [await rules.enroll(database(), auth.signed_in().user_id, wish, now(), offered)]
     except AmbiguousCourse:
         if wants_json():
             raise
         return await enrollment_form.page(form), 422  # it lists the choices
-    except SectionFull as refusal:
+    except (SectionFull, CorequisiteMissing) as refusal:
         return await told(refusal, form_address(wish))
     except Refused as refusal:
         return await told(refusal, url_for("courses"))
-    await flash(done(placed), "success")
+    for one in settled:
+        if isinstance(one, Placed):
+            await flash(done(one), "success")
+        else:
+            await flash(one.sentence, "info")
     return redirect(url_for("enrollment"), 303)
 
 

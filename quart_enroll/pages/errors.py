@@ -16,6 +16,7 @@ from quart_enroll.context import catalog_at_hand
 from quart_enroll.errors import (
     AmbiguousCourse,
     Busy,
+    CorequisiteMissing,
     CorequisitesWouldGo,
     InProgress,
     KeyReused,
@@ -155,6 +156,8 @@ async def refused(error: Refused) -> Response:
         more["errors"] = [problems.WrongField(name, sentence) for name, sentence in error.fields.items()]
     if isinstance(error, AmbiguousCourse | CorequisitesWouldGo):
         more["courses"] = error.courses
+    if isinstance(error, CorequisiteMissing):
+        more["courses"] = error.missing
     retry_after = error.retry_after if isinstance(error, (InProgress, TooManyChanges)) else None
     status = STATUS.get(type(error), 409)
     return await _answer(status, error.code, error.sentence, retry_after=retry_after, more=more)

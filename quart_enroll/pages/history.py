@@ -22,6 +22,7 @@ DONE = {
     "swap": Sentence("Swapped into %(title)s, section %(section)s, for %(term)s."),
     "join": Sentence("Joined the waitlist of %(title)s, section %(section)s, for %(term)s."),
     "leave": Sentence("Left the waitlist of %(title)s, section %(section)s, for %(term)s."),
+    "moved": Sentence("%(title)s, section %(section)s, for %(term)s changed its time or room."),
     "promote": Sentence("Got a seat from the waitlist of %(title)s, section %(section)s, for %(term)s."),
 }
 TRIED = {
@@ -46,6 +47,7 @@ BECAUSE = {
     "time_conflict": Sentence("it met at the same time as another course of yours"),
     "credit_limit": Sentence("it would have exceeded your credit limit"),
     "prerequisite_missing": Sentence("a course that it needs was missing"),
+    "corequisite_missing": Sentence("a course that must be taken together with it was missing"),
     "corequisites_would_go": Sentence("another course of yours needed the one that was to be given back"),
 }
 """Why not, for each code of a refusal."""

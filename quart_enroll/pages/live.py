@@ -1,9 +1,10 @@
 """The news for an open page, as server-sent events: seats, lines, and the reader's own seats and places.
 
 For each section there are an event of its name with how full it is, `…-open` or `…-full` for the button that must
-change, and for who is signed in `…-place` and `…-gone`. A page that says what it shows of the reader's own hears `mine`
-when that is not right any more. A stream ends when the process is told to stop, when its reader
-is signed in no more, and by itself after a while; the browser comes back and hears first how everything is.
+change, `facts` with a digest of its times, room and instructor, and for who is signed in `…-place` and `…-gone`. A page
+that says what it shows of the reader's own hears `mine` when that is not right any more. A stream ends when the process
+is told to stop, when its reader is signed in no more, and by itself after a while; the browser comes back and hears
+first how everything is.
 """
 
 import random
@@ -20,7 +21,7 @@ from quart_enroll.caches import cached, size_of
 from quart_enroll.models import Section
 from quart_enroll.pages import standing
 from quart_enroll.pages.choices import waiting_in_words
-from quart_enroll.rendering import mark
+from quart_enroll.rendering import facts_mark, mark
 from quart_enroll.services.limits import source
 from quart_enroll.services.live import Live, Place, Reader
 
@@ -133,7 +134,8 @@ def _seats(pages: Environment, spoken: str, section: Section) -> str:
     with language.speaking(spoken):
         shown = str(pages.get_template("macros/seats.html").module.seats(section))  # type: ignore[attr-defined]
     turn = "open" if section.open_seats else "full"
-    return _event(name, " ".join(shown.split())) + _event(f"{name}-{turn}")
+    facts = _event("facts", f"{name} {facts_mark(section)}")
+    return _event(name, " ".join(shown.split())) + _event(f"{name}-{turn}") + facts
 
 
 def _event(name: str, data: str = ".") -> str:

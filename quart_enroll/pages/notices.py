@@ -15,7 +15,7 @@ PAGES = {
 }
 """Endpoints that end in a page when somebody signed in asks for them."""
 
-CATEGORIES = {"promote": "success", "skip": "warning", "alert": "info"}
+CATEGORIES = {"promote": "success", "skip": "warning", "alert": "info", "moved": "warning"}
 
 TAKEN_AGAIN = Sentence(
     "A seat opened in %(title)s, section %(section)s, for %(term)s, and is taken again. "

@@ -12,6 +12,7 @@ from quart_enroll.context import database, hasher, now
 from quart_enroll.errors import (
     AlreadyEnrolled,
     AlreadyWaiting,
+    CorequisiteMissing,
     NotEnrolled,
     NotPlanned,
     NotWaiting,
@@ -39,7 +40,7 @@ Refusal = tuple[int, dict[str, str]]
 """The status and the headers of a page that refuses something."""
 
 UNCHANGED = (NotEnrolled, NotPlanned, NotWaiting, SeatOpen)
-WARNINGS = (AlreadyEnrolled, AlreadyWaiting, PlanFull, SectionFull, TermNeeded, TooManyAlerts)
+WARNINGS = (AlreadyEnrolled, AlreadyWaiting, CorequisiteMissing, PlanFull, SectionFull, TermNeeded, TooManyAlerts)
 
 
 async def told(refusal: Refused, address: str) -> Redirect:

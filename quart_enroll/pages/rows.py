@@ -72,6 +72,8 @@ class Concerns:
             or row.hours is None
             or not self.hours.isdisjoint(row.hours)
             or not self.taken.isdisjoint(course.prerequisites)
+            or not self.taken.isdisjoint(course.corequisites)
+            or not self.courses.isdisjoint(course.corequisites)
             or self.credits + course.credits > term.max_credits
         )
 

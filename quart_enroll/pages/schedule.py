@@ -1,13 +1,13 @@
 """The student's schedule: what the student has, waits for and withdrew from, term by term."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from quart_enroll.context import catalog, now, seats
-from quart_enroll.errors import CreditLimit
-from quart_enroll.language import gettext
+from quart_enroll.errors import CorequisiteMissing, CreditLimit
+from quart_enroll.language import gettext, listed
 from quart_enroll.models import Held, ScheduledCourse, Term, User, Waiting
 from quart_enroll.pages import alerts, calendar, week
 from quart_enroll.pages.choices import Button, drop_button, leave_button, waiting_in_words
@@ -41,10 +41,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A course of the schedule; without a button when it can't be given back."""
+    """A course of the schedule; without a button when it can't be dropped.
+
+    `lacks` says which corequisites are missing.
+    """
 
     course: ScheduledCourse
     button: Button | None
+    lacks: str
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -115,11 +119,7 @@ async def page(user: User) -> bytes:
 
 
 def _phases(shown: Sequence[Term], moment: datetime) -> tuple[Phase, ...]:
-    return tuple(Phase(term, since(term, moment), _goes_on(term, moment)) for term in shown)
-
-
-def _goes_on(term: Term, moment: datetime) -> bool:
-    return moment < term.withdraw_deadline or term.local(moment).date() <= term.last_day
+    return tuple(Phase(term, since(term, moment), term.goes_on(moment)) for term in shown)
 
 
 def _plans_size(key: tuple[str, tuple[Sequence[Held], Sequence[Place], object]], plans: Sequence[Plan]) -> int:
@@ -141,36 +141,67 @@ def _plan(phase: Phase, found: Sequence[Held], waiting: Sequence[Place], offered
     theirs = [held for held in found if held.section.term == term.term]
     enrolled = [held for held in theirs if held.status == "enrolled"]
     places = [place for place in waiting if place.waiting.key.term == term.term]
-    rows = [_row(term, held, moment) for held in theirs]
-    lines = [_line(phase, place, enrolled, offered) for place in places]
+    taken = _taken(found, offered)
+    rows = [_row(phase, held, enrolled, taken, offered) for held in theirs]
+    lines = [_line(phase, place, enrolled, taken, offered) for place in places]
     entries = [*map(_enrolled, rows), *(entry for line in lines for entry in _waiting(line, offered))]
     drawing = week.draw(entries) if phase.goes_on and entries else None
     linked_term = term if moment < term.withdraw_deadline else None
     return Plan(term, rows, lines, drawing, linked_term, _too_many(phase, lines, enrolled, offered), not phase.goes_on)
 
 
-def _row(term: Term, held: Held, moment: datetime) -> Row:
-    course = ScheduledCourse.of(held)
-    return Row(course, drop_button(term, course, held.section.waiting, moment) if held.status == "enrolled" else None)
+def _taken(found: Sequence[Held], offered: Catalog) -> list[tuple[str, Term]]:
+    """Return the courses with a seat, in any term, each with its term."""
+    terms = {term.term: term for term in offered.terms}
+    return [(one.courseID, terms[one.section.term]) for one in found if _counts(one, terms)]
 
 
-def _line(phase: Phase, place: Place, enrolled: Sequence[Held], offered: Catalog) -> Line:
+def _counts(one: Held, terms: Mapping[str, Term]) -> bool:
+    return one.status == "enrolled" and one.section.term in terms
+
+
+def _row(
+    phase: Phase, held: Held, enrolled: Sequence[Held], taken: Sequence[tuple[str, Term]], offered: Catalog
+) -> Row:
+    course, term = ScheduledCourse.of(held), phase.term
+    if held.status != "enrolled":
+        return Row(course, None, "")
+    lacks = ""
+    if phase.goes_on and (missing := rules.missing_corequisites(course, term, enrolled, taken)):
+        others = [_title(courseID, offered) for courseID in missing]
+        lacks = gettext("This course must be taken together with %(others)s.", others=listed(others))
+    return Row(course, drop_button(term, course, held.section.waiting, phase.begun), lacks)
+
+
+def _line(
+    phase: Phase, place: Place, enrolled: Sequence[Held], taken: Sequence[tuple[str, Term]], offered: Catalog
+) -> Line:
     key = place.waiting.key
     title = _title(key.courseID, offered)
     words, instead_of = waiting_in_words(place.position, place.of), place.waiting.drop_if_enrolled or ""
-    over = "" if place.waiting.skipped_because else _passed_over(phase, place.waiting, enrolled, offered)
+    over = "" if place.waiting.skipped_because else _passed_over(phase, place.waiting, enrolled, taken, offered)
     return Line(place, words, title, _title(instead_of, offered), leave_button(key, title), over)
 
 
-def _passed_over(phase: Phase, waiting: Waiting, enrolled: Sequence[Held], offered: Catalog) -> str:
-    """Return what to tell who could not take the seat for its credits, by the rule that is asked when one comes."""
+def _passed_over(
+    phase: Phase,
+    waiting: Waiting,
+    enrolled: Sequence[Held],
+    taken: Sequence[tuple[str, Term]],
+    offered: Catalog,
+) -> str:
+    """Return what to tell a student who could not take the seat for its credits or for a corequisite.
+
+    The rules are those that are asked when a seat comes.
+    """
     course = offered.find(waiting.key.courseID)
+    staying = [one for one in enrolled if one.courseID != waiting.drop_if_enrolled]
     try:
         if course and phase.term.promotes(phase.begun):
-            rules.check_credits(
-                phase.term, course, [one for one in enrolled if one.courseID != waiting.drop_if_enrolled]
-            )
-    except CreditLimit as refusal:
+            rules.check_credits(phase.term, course, staying)
+            if waiting.drop_if_enrolled != course.courseID:
+                rules.check_corequisites(course, phase.term, staying, taken)
+    except (CreditLimit, CorequisiteMissing) as refusal:
         return gettext(
             "A seat that comes now would go to the next in line: %(because)s You keep your place.", because=refusal.why
         )

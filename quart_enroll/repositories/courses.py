@@ -1,6 +1,6 @@
 """The collection `course`: the catalog."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite, nan
 from typing import Any
@@ -34,6 +34,9 @@ SCHEMA = {
 }
 
 
+NAMES_OF_OTHERS = ("needs", "corequisite_names")
+"""What a course knows of others; each of them has its own row."""
+
 NAMED = {"courseID": {"$type": "string"}}
 """Courses as they should be; `upgrade-db` lists those whose courseID is something else."""
 
@@ -54,6 +57,12 @@ async def names(db: Database, courseIDs: Sequence[str], session: Session | None 
     found = db.course.find({"courseID": {"$in": list(courseIDs)}}, session=session)
     known = {course.courseID: course.name for course in [to_course(document) async for document in found]}
     return [known.get(courseID, courseID) for courseID in courseIDs]
+
+
+async def needing(db: Database, courseID: str, among: Collection[str], session: Session | None) -> bool:
+    """Tell whether one of the courses `among` has that one as a corequisite."""
+    wanted = {"courseID": {"$in": list(among)}, "corequisites": courseID}
+    return await db.course.find_one(wanted, {"_id": 1}, session=session) is not None
 
 
 async def is_empty(db: Database) -> bool:
@@ -84,7 +93,7 @@ def to_course(document: Mapping[str, Any]) -> Course:
 
 def to_row(course: Course) -> Document:
     """Return the course as a row; what others are called stands in their own."""
-    return {name: fact for name, fact in asdict(course).items() if name != "needs"}
+    return {name: fact for name, fact in asdict(course).items() if name not in NAMES_OF_OTHERS}
 
 
 def _names(stored: Any) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def _rows(school: School) -> dict[str, list[Document]]:
 
 
 def _place(waiting: Waiting) -> Document:
-    facts = {name: fact for name, fact in asdict(waiting).items() if name != "key"}
+    facts = {name: fact for name, fact in asdict(waiting).items() if name not in ("key", "moved_at")}
     return facts | _named(waiting.key)
 
 

@@ -35,6 +35,7 @@ SCHEMA = {
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "enrolled_at": {"bsonType": "date"},
         "status": {"enum": ["enrolled", "withdrawn"]},
+        "moved_at": {"bsonType": "date"},
     },
 }
 

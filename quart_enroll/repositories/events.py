@@ -34,7 +34,7 @@ SCHEMA = {
         "at": {"bsonType": "date"},
         "actor": {"bsonType": ["int", "long"]},
         "user_id": {"bsonType": ["int", "long"]},
-        "action": {"enum": ["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip"]},
+        "action": {"enum": ["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip", "moved"]},
         "courseID": {"bsonType": "string"},
         "term": {"bsonType": "string"},
         "section": {"bsonType": "string"},

@@ -7,13 +7,28 @@ something that such a decision was read from, it therefore writes what the decis
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from pymongo import UpdateOne
 
 from quart_enroll.models import Section, SectionKey
 from quart_enroll.mongo import Database, Document, Session
 from quart_enroll.repositories.schedules import more_credits
-from quart_enroll.repositories.sections import NAMED, to_section
+from quart_enroll.repositories.sections import NAMED, to_section, whole
+from quart_enroll.repositories.users import NUMBERED
+
+
+class Concerned(NamedTuple):
+    """A student who has a seat in a section, or `waits` for one, with the `_id` of that row."""
+
+    row: Any
+    user_id: int
+    key: SectionKey
+    waits: bool
+
+
+PARTS = ("term", "courseID", "section")
+"""What names a section, in the order of SectionKey."""
 
 GUARD = {"$inc": {"version": 1}}
 
@@ -44,6 +59,38 @@ async def guard_students(db: Database, sections: Collection[SectionKey], session
         named = {"term": key.term, "courseID": key.courseID, "section": key.section, "status": "enrolled"}
         students = await db.enrollment.distinct("user_id", named, session=session)
         await db.schedule.update_many({"term": key.term, "user_id": {"$in": students}}, GUARD, session=session)
+
+
+async def find_concerned(db: Database, keys: Collection[SectionKey], session: Session) -> list[Concerned]:
+    """Return who has a seat in these sections, or waits for one."""
+    if not keys:
+        return []
+    parts: Document = {name: {"$in": sorted({getattr(key, name) for key in keys})} for name in PARTS}
+    concerned = []
+    for name, more in (("enrollment", {"status": "enrolled"}), ("waitlist", {})):
+        found = db[name].find(NUMBERED | parts | more, {"user_id": 1, **dict.fromkeys(PARTS, 1)}, session=session)
+        rows = [(row, SectionKey(*(row[part] for part in PARTS))) for row in await found.to_list(None)]
+        waits = name == "waitlist"
+        concerned += [Concerned(row["_id"], whole(row["user_id"]), key, waits) for row, key in rows if key in keys]
+    return concerned
+
+
+async def mark_moved(db: Database, concerned: Collection[Concerned], at: datetime, session: Session) -> None:
+    """Note on these seats and places in line when their section moved: the student's own rows change with it."""
+    for name, waits in (("enrollment", False), ("waitlist", True)):
+        if rows := [one.row for one in concerned if one.waits == waits]:
+            await db[name].update_many({"_id": {"$in": rows}}, {"$set": {"moved_at": at}}, session=session)
+
+
+async def find_seats(
+    db: Database, students: Collection[int], terms: Collection[str], session: Session
+) -> list[tuple[int, SectionKey]]:
+    """Return the sections in which these students have a seat in these terms, each with its student."""
+    if not students:
+        return []
+    wanted = {"user_id": {"$in": list(students)}, "term": {"$in": list(terms)}, "status": "enrolled"}
+    found = await db.enrollment.find(wanted, session=session).to_list(None)
+    return [(row["user_id"], SectionKey(row["term"], row["courseID"], str(row.get("section") or ""))) for row in found]
 
 
 async def add_credits(db: Database, terms: Collection[str], more: Mapping[str, float], session: Session) -> None:

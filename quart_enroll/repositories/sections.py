@@ -119,7 +119,7 @@ async def take_seat(db: Database, key: SectionKey, session: Session | None) -> b
     return result.modified_count == 1
 
 
-async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: Session) -> bool:
+async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: Session | None) -> bool:
     """Take so many seats in each section if there are as many; return whether there were in all of them."""
     writes = [UpdateOne(*_taken(key, number)) for key, number in sorted(numbers.items())]
     result = await db.section.bulk_write(writes, session=session)

@@ -18,10 +18,11 @@ COLLECTIONS = ("enrollment", "waitlist", "plan", "alert", "feed")
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A seat that a student has or had; what an old row does not say is empty."""
+    """A seat that a student has or had; what an old row does not say is empty. `moved_at` is when its section moved."""
 
     key: SectionKey
     status: str
+    moved_at: datetime | None = None
 
     @property
     def told(self) -> str:
@@ -33,7 +34,7 @@ class Seat:
 class Facts:
     """A student's seats and places in lines in all terms, in the order of courseID; what is planned, in which
     sections seats are waited for with an alert, in the order of their keys; and when the calendar's address was made.
-    The same seats and places have the same `sign`, in all processes. Equal to themselves alone.
+    The same seats and places have the same `sign`, in all processes, until a section moves. Equal to themselves alone.
     """
 
     seats: tuple[Seat, ...]
@@ -77,7 +78,8 @@ def _sign(what: Iterable[Seat | Waiting]) -> str:
 
 
 def _seat(document: Mapping[str, Any]) -> Seat:
-    return Seat(_key(document), _name(document, "status"))
+    moved_at = document.get("moved_at")
+    return Seat(_key(document), _name(document, "status"), moved_at if isinstance(moved_at, datetime) else None)
 
 
 def _key(document: Mapping[str, Any]) -> SectionKey:

@@ -49,9 +49,9 @@ async def find(db: Database, term: str, session: Session | None = None) -> Term 
     return to_term(document) if document is not None and is_proper(document) else None
 
 
-async def find_all(db: Database) -> list[Term]:
+async def find_all(db: Database, session: Session | None = None) -> list[Term]:
     """Return all terms in the order of time."""
-    return in_order(await db.term.find().to_list(None))
+    return in_order(await db.term.find(session=session).to_list(None))
 
 
 async def put_all(db: Database, terms: Sequence[Term], session: Session | None = None) -> tuple[int, int]:

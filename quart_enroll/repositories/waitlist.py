@@ -31,6 +31,7 @@ SCHEMA = {
         "joined_at": {"bsonType": "date"},
         "drop_if_enrolled": {"bsonType": ["string", "null"]},
         "skipped_because": sentences.SCHEMA,
+        "moved_at": {"bsonType": "date"},
     },
 }
 
@@ -117,7 +118,7 @@ async def skip(db: Database, waiting: Waiting, because: Sentence, session: Sessi
 
 def to_waiting(document: Mapping[str, Any]) -> Waiting:
     """Read a stored place; one without a number is the first, for nobody knows who came before."""
-    number, joined_at = document.get("_id"), document.get("joined_at")
+    number, joined_at, moved_at = (document.get(name) for name in ("_id", "joined_at", "moved_at"))
     made = number.generation_time if isinstance(number, ObjectId) else LONG_AGO
     return Waiting(
         user_id=whole(document["user_id"]),
@@ -126,6 +127,7 @@ def to_waiting(document: Mapping[str, Any]) -> Waiting:
         joined_at=joined_at if isinstance(joined_at, datetime) else made,
         drop_if_enrolled=document.get("drop_if_enrolled"),
         skipped_because=sentences.from_stored(document.get("skipped_because")),
+        moved_at=moved_at if isinstance(moved_at, datetime) else None,
     )
 
 

@@ -231,11 +231,12 @@ def _verdict(one: Boarder, there: Standing | Refused, given: int, lined: int) ->
     wanted, section = there.offer, there.offer.section
     if one.lines_up and there.place is not None:
         return AlreadyWaiting(wanted.course.title, there.place.key.section)
+    is_open = given < section.open_seats
     try:
-        seats.check_all(there, one.now)
+        seats.check_all(there, one.now, along=there.waits_for if one.lines_up and not is_open else ())
     except Refused as refusal:
         return refusal
-    if given < section.open_seats:
+    if is_open:
         one.waits = there.lines
         return Placed(wanted)
     if not one.lines_up:

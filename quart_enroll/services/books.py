@@ -113,9 +113,8 @@ class Recount:
         taken = [(courseID, terms[name]) for courseID, name in self.taken[waiting.user_id] if name in terms]
         try:
             for one in going:
-                rules.check_alone(one, held, course.courseID)
-            rules.check_fits(term, course, counted.section, [one for one in held if one not in going])
-            rules.check_prerequisites(course, term, taken)
+                rules.check_alone(one, term, held, taken, course.courseID)
+            rules.check_may_have(term, course, counted.section, held, taken, going)
         except Refused:
             return False
         return True

@@ -24,11 +24,15 @@ class Found:
 
 
 def with_names(courses: Sequence[Course]) -> tuple[Course, ...]:
-    """Return all courses, each with what its prerequisites are called."""
+    """Return all courses, each with what its prerequisites and corequisites are called."""
     names = {course.courseID: course.name for course in courses}
+
+    def named(courseIDs: Sequence[str]) -> tuple[str, ...]:
+        return tuple(names.get(one, one) for one in courseIDs)
+
     return tuple(
-        replace(course, needs=tuple(names.get(one, one) for one in course.prerequisites))
-        if course.prerequisites
+        replace(course, needs=named(course.prerequisites), corequisite_names=named(course.corequisites))
+        if course.prerequisites or course.corequisites
         else course
         for course in courses
     )

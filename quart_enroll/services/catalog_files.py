@@ -16,8 +16,9 @@ from quart_enroll.models import SEASONS, Course, Section, SectionKey, Term
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, importing, sections
 from quart_enroll.repositories import terms as stored_terms
-from quart_enroll.services import gaps, rings, terms
+from quart_enroll.services import gaps, moved_sections, rings, terms
 from quart_enroll.services.importing import BadRows, Imported, RowChange, field_changes, refuse_twins, run_import
+from quart_enroll.services.moved_sections import Told
 from quart_enroll.services.seats import Change, settle_all
 
 DEFAULT_WAITLIST = 10
@@ -127,9 +128,13 @@ async def import_sections(
 ) -> Imported:
     """Store sections under term, courseID and number; who has a seat keeps it, whatever the capacity.
 
-    A season without a year is its next term. Raises BadRows for twins and for unknown terms and courses.
+    Students who have a seat or wait in a section that moves are told so. A season without a year is its next term.
+    Raises BadRows for twins and for unknown terms and courses.
     """
     in_terms = await _in_their_terms(db, rows, now)
+    going_on = {term.term for term in await stored_terms.find_all(db) if term.goes_on(now)}
+
+    told: list[Told] = []
 
     async def body(session: Session) -> Imported:
         before = await importing.find_sections(db, {row.section.term for row in in_terms}, session)
@@ -143,6 +148,12 @@ async def import_sections(
         await importing.note_changes(db, resized, moved, now, session)
         if new or changed:
             await sections.put_all(db, new + changed, session)
+        everything = before | {one.key: one for one in after}
+        moves = moved_sections.moves(before, changed, going_on)
+        told[:] = await moved_sections.find_told(db, moves, everything, now, SYSTEM, session)
+        if len(told) <= moved_sections.MAX_IN_TRANSACTION:
+            await moved_sections.write(db, told, session)
+            told.clear()
         step = Change(db, session, now, SYSTEM)
         await settle_all(step)
         changes = [
@@ -152,7 +163,10 @@ async def import_sections(
         ]
         return Imported(len(new), len(changed), len(rows) - len(new) - len(changed), changes, step.promoted)
 
-    return await _settled(db, body, now, dry_run=dry_run)
+    imported = await _settled(db, body, now, dry_run=dry_run)
+    if not dry_run:
+        await moved_sections.write_all(db, told)
+    return imported
 
 
 async def _settled(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quart_enroll import measures
@@ -21,8 +21,9 @@ from quart_enroll.errors import (
     UnknownTerm,
 )
 from quart_enroll.models import Course, Event, Held, Section, SectionKey, Term, Wish
-from quart_enroll.mongo import Database
+from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, enrollments, events, sections
+from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import boarding, rules, seats, wishes
 from quart_enroll.services.catalog import Catalog
 from quart_enroll.services.rings import change
@@ -57,7 +58,7 @@ async def enroll(db: Database, user_id: int, wish: Wish, now: datetime, catalog:
 
     A `catalog` that may be a moment old saves the question what is meant; it decides nothing.
     Raises the reason to refuse: UnknownCourse, UnknownTerm, UnknownSection, NotTaught, NotOpenYet, Closed,
-    AlreadyEnrolled, AlreadyWaiting, TimeConflict, CreditLimit, PrerequisiteMissing, SectionFull.
+    AlreadyEnrolled, AlreadyWaiting, TimeConflict, CreditLimit, PrerequisiteMissing, CorequisiteMissing, SectionFull.
     """
     options = wishes.at_hand(catalog, wish, now) or await wishes.sections_meant(db, user_id, wish, now)
     for wanted in options:
@@ -69,6 +70,72 @@ async def enroll(db: Database, user_id: int, wish: Wish, now: datetime, catalog:
         except Refused as refusal:
             raise await refused(db, user_id, "enroll", wanted.key, now, refusal) from None
     raise AssertionError("There is always an option.")
+
+
+@measures.change("enroll_together")
+async def enroll_together(
+    db: Database, user_id: int, keys: Sequence[SectionKey], now: datetime
+) -> list[Placed | AlreadyEnrolled]:
+    """Give the student a seat in each of these sections of one term, in one transaction, or in none of them.
+
+    They count as each other's corequisites. Returns what became of each: a course that the student has stays as it is.
+    Raises what `enroll` raises, of the first section that can't be had.
+    """
+    tried: list[Standing] = []
+
+    async def check(session: Session | None) -> list[Standing]:
+        found = await seats.standings(db, [(user_id, key) for key in keys], session)
+        if unknown := [there for there in found if isinstance(there, Refused)]:
+            raise unknown[0]
+        tried[:] = [there for there in found if isinstance(there, Standing)]
+        wanted = [there for there in tried if not _has(there)]
+        if not wanted:
+            raise _has_already(tried[0])
+        _check_together(wanted, now, tried)
+        return wanted
+
+    async def look() -> None:
+        await check(None)
+
+    async def body(step: Change) -> list[Placed | AlreadyEnrolled]:
+        wanted = await check(step.session)
+        await seats.take_all(step, user_id, "enroll", wanted)
+        await seats.settle(step)
+        left = {key.courseID: key.section for key in step.left}
+        return [
+            Placed(there.offer, left.get(there.offer.key.courseID, "")) if there in wanted else _has_already(there)
+            for there in tried[: len(keys)]
+        ]
+
+    try:
+        return await change(db, user_id, now, keys, body, look=look)
+    except SectionFull:
+        full = await _full(db, tried[-1])
+        raise await refused(db, user_id, "enroll", tried[-1].offer.key, now, full) from None
+    except Refused as refusal:
+        key = tried[-1].offer.key if tried else keys[0]
+        raise await refused(db, user_id, "enroll", key, now, refusal) from None
+
+
+async def enroll_with_corequisites(
+    db: Database, user_id: int, wish: Wish, now: datetime
+) -> list[Placed | AlreadyEnrolled]:
+    """Give the student a seat in the course and in each corequisite that is missing, as `enroll_together` does.
+
+    The sections are the first that have a seat and fit to the schedule and to each other. The course itself is the
+    first of the result.
+    """
+    options = [await wishes.sections_meant(db, user_id, wish, now)]
+    term = options[0][0].term.term
+    held, taken = await enrollments.held_by(db, user_id, term), await _taken(db, user_id)
+    for offered in options:  # it grows: a corequisite may need another
+        chosen = [several[0].course for several in options]
+        missing = rules.missing_corequisites(
+            offered[0].course, offered[0].term, held, taken, [one.courseID for one in chosen]
+        )
+        options += [await wishes.sections_meant(db, user_id, Wish(one, term), now) for one in missing]
+    together = _fitting(options, held) or [several[0] for several in options]
+    return await enroll_together(db, user_id, [one.key for one in together], now)
 
 
 @measures.change("drop")
@@ -89,9 +156,12 @@ async def drop(db: Database, user_id: int, wish: Wish, now: datetime, *, with_co
     async def body(step: Change) -> GivenBack:
         held = await enrollments.held_by(db, user_id, term.term, step.session)
         first = _enrolled(held, course, term)
-        along = rules.going_along(course.courseID, held)
-        if not with_corequisites:
-            rules.check_alone(first, held)
+        along = rules.going_along(course.courseID, term, held, ())
+        if along:  # unless what they need was taken before
+            taken = await _taken(db, user_id, step.session)
+            along = rules.going_along(course.courseID, term, held, taken)
+            if not with_corequisites:
+                rules.check_alone(first, term, held, taken)
         actions = [await seats.give_back(step, user_id, term, one) for one in (first, *along)]
         await seats.settle(step)
         return GivenBack(tuple(one.course for one in (first, *along)), term.term, actions[0])
@@ -153,14 +223,56 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime, catalo
     raise await _full(db, there, catalog)
 
 
+def _has(there: Standing) -> bool:
+    """Tell whether the student is enrolled in that course already, in whichever section."""
+    return any(one.courseID == there.offer.course.courseID and one.status == "enrolled" for one in there.held)
+
+
+def _has_already(there: Standing) -> AlreadyEnrolled:
+    return AlreadyEnrolled(there.offer.course.title, there.offer.term.term)
+
+
+def _fitting(options: Sequence[Sequence[Offer]], held: Sequence[Held]) -> list[Offer] | None:
+    """Return one of each of the options, all of them with a seat and without a conflict, or None."""
+    if not options:
+        return []
+    for one in options[0]:
+        if one.section.open_seats and rules.fits(one.term, one.course, one.section, held):
+            others = _fitting(options[1:], [*held, Held(one.course, one.section, "enrolled")])
+            if others is not None:
+                return [one, *others]
+    return None
+
+
+def _check_together(wanted: Sequence[Standing], now: datetime, tried: list[Standing]) -> None:
+    """Raise the first reason why the student may not have all of that; the last of `tried` is what it is about."""
+    added: list[Held] = []
+    courseIDs = [there.offer.course.courseID for there in wanted]
+    for there in wanted:
+        tried.append(there)
+        seats.check_all(replace(there, held=[*there.held, *added]), now, along=courseIDs)
+        added.append(Held(there.offer.course, there.offer.section, "enrolled"))
+    for there in wanted:
+        tried.append(there)
+        if not there.offer.section.open_seats:
+            raise SectionFull(there.offer.course.title, there.offer.key.section)
+
+
+async def _taken(db: Database, user_id: int, session: Session | None = None) -> list[tuple[str, Term]]:
+    """Return the courses that the student is enrolled in, in any term, each with its term."""
+    known = {term.term: term for term in await stored_terms.find_all(db, session)}
+    held = await enrollments.seats_of(db, user_id, session)
+    return [(key.courseID, known[key.term]) for key in held if key.term in known]
+
+
 async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: datetime) -> Placed:
     async def body(step: Change) -> Placed:
         there = await seats.standing(step, user_id, wanted.key)
         found, held = there.offer, there.held
         old = await wishes.given_up_for(db, held, given_up, found)
         rules.check_open(found.term, now)
-        rules.check_alone(old, held, found.course.courseID)
-        seats.check(there, [one for one in held if one is not old])
+        rules.check_alone(old, found.term, held, there.taken, found.course.courseID)
+        seats.check(there, old)
         if not await seats.take(step, user_id, "swap", there, old):
             raise SectionFull(found.course.title, found.key.section, can_wait=_can_wait(found.section))
         await seats.settle(step)
@@ -186,7 +298,10 @@ async def _full(db: Database, there: Standing, catalog: Catalog | None = None, g
         for section in offered
         if section.key != key and section.open_seats and rules.fits(wanted.term, wanted.course, section, held)
     ]
-    return SectionFull(wanted.course.title, key.section, can_wait=_can_wait(wanted.section), others=others)
+    moves = given_up == key.courseID
+    lacks = not moves and rules.missing_corequisites(wanted.course, wanted.term, held, there.taken, there.waits_for)
+    can_wait = _can_wait(wanted.section) and not lacks
+    return SectionFull(wanted.course.title, key.section, can_wait=can_wait, others=others)
 
 
 def _can_wait(section: Section) -> bool:

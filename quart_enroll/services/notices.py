@@ -72,6 +72,7 @@ SUBJECTS = {
     "promote": Sentence("You are enrolled in %(title)s"),
     "skip": Sentence("About your place in line for %(title)s"),
     "alert": Sentence("A seat opened in %(title)s"),
+    "moved": Sentence("%(title)s has changed its time or room"),
 }
 """What an e-mail is about, for each action of a notice, with the title of the course."""
 

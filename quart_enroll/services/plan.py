@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,6 +11,7 @@ from quart_enroll import measures
 from quart_enroll.errors import (
     AlreadyEnrolled,
     Busy,
+    CorequisiteMissing,
     CreditLimit,
     NotPlanned,
     PlanFull,
@@ -26,7 +27,7 @@ from quart_enroll.repositories import courses, plans
 from quart_enroll.repositories import terms as stored_terms
 from quart_enroll.services import enrollment, rules, seats, terms, wishes
 from quart_enroll.services.catalog import Catalog
-from quart_enroll.services.seats import Change, Offer, Placed
+from quart_enroll.services.seats import Change, Offer, Placed, Standing
 from quart_enroll.services.turnstile import change
 
 MOST = 15
@@ -120,26 +121,30 @@ async def enroll(
 ) -> tuple[Term, list[Outcome]]:
     """Take a seat in each planned section, one after the other; return what became of each.
 
-    Each is a change of its own: who is cut off has what was settled before, and the same request again goes on. What
-    the student has leaves the plan, what was refused stays there with the reason. After TIME nothing is begun any more.
+    Each is a change of its own, but courses that need each other are taken together: all or none. A course comes after
+    its corequisites, whatever its place in the plan. A student who is cut off has what was settled before, and the same
+    request again goes on. What the student has leaves the plan, what was refused stays there with the reason. After
+    TIME nothing is begun any more.
     Raises UnknownTerm, NotOpenYet, Closed; Busy while there is no room for any of them.
     """
     end = time.monotonic() + TIME
     term = terms.find(term_named, await stored_terms.find_all(db), now)
     rules.check_open(term, now)
     outcomes: list[Outcome] = []
-    for planned in await plans.of_student(db, user_id, term.term):
+    keys = [planned.key for planned in await plans.of_student(db, user_id, term.term)]
+    for together in await _in_groups(db, user_id, keys, catalog):
         try:
-            outcome = await _enroll(db, user_id, planned.key, now, end - time.monotonic(), catalog)
+            settled = await _enroll(db, user_id, together, now, end - time.monotonic(), catalog)
         except Busy:
             if not any(one.settled for one in outcomes):
                 raise  # nothing has to be told: the whole press is repeated
-            outcome = Outcome(planned.key)
-        if outcome.placed or isinstance(outcome.refusal, AlreadyEnrolled):
-            await plans.remove(db, user_id, planned.key)
-        elif outcome.refusal:
-            await plans.note(db, user_id, planned.key, outcome.refusal.why)
-        outcomes.append(outcome)
+            settled = [Outcome(key) for key in together]
+        for outcome in settled:
+            if outcome.placed or isinstance(outcome.refusal, AlreadyEnrolled):
+                await plans.remove(db, user_id, outcome.key)
+            elif outcome.refusal:
+                await plans.note(db, user_id, outcome.key, outcome.refusal.why)
+        outcomes += settled
     return term, outcomes
 
 
@@ -169,12 +174,13 @@ def _troubles(
     checks: list[Callable[[], None]] = [
         *(partial(rules.check_times, one.course, one.section, [other]) for other in others),
         partial(rules.check_prerequisites, one.course, term, taken),
+        partial(rules.check_corequisites, one.course, term, others, taken),
         partial(rules.check_credits, term, one.course, ahead),
     ]
     for check in checks:
         try:
             check()
-        except (TimeConflict, PrerequisiteMissing) as refusal:
+        except (TimeConflict, PrerequisiteMissing, CorequisiteMissing) as refusal:
             yield refusal.why
         except CreditLimit:
             yield Sentence(
@@ -184,19 +190,77 @@ def _troubles(
             )
 
 
+async def _in_groups(
+    db: Database, user_id: int, keys: Sequence[SectionKey], catalog: Catalog | None
+) -> list[list[SectionKey]]:
+    """Return the planned sections in the order in which they are taken: corequisites come first.
+
+    Courses that need each other are in one group. The catalog, if there is one, saves the question whether any course
+    of the plan has corequisites at all.
+    """
+    alone = [[key] for key in keys]
+    if catalog and not any((course := catalog.find(key.courseID)) and course.corequisites for key in keys):
+        return alone
+    found = await seats.standings(db, [(user_id, key) for key in keys], None) if len(keys) > 1 else []
+    needs: dict[str, list[str]] = {key.courseID: [] for key in keys}
+    for there in found:
+        if isinstance(there, Standing):
+            course, term = there.offer.course, there.offer.term
+            missing = rules.missing_corequisites(course, term, there.held, there.taken)
+            needs[course.courseID] = [one for one in missing if one in needs]
+    by_course = {key.courseID: key for key in keys}
+    return [[by_course[one] for one in group] for group in in_groups(needs)]
+
+
+def in_groups(needs: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Return the keys in an order in which each comes after what it needs; those that need each other in one group.
+
+    Keys without needs keep their place. Every needed key must be one of `needs`.
+    """
+    reached: dict[str, set[str]] = {}
+    for one in needs:
+        reached[one], ahead = set(), [one]
+        while ahead:
+            ahead = [other for each in ahead for other in needs[each] if other not in reached[one]]
+            reached[one].update(ahead)
+    groups: list[list[str]] = []
+    done: set[str] = set()
+
+    def visit(one: str) -> None:
+        if one in done:
+            return
+        group = [other for other in needs if other == one or (other in reached[one] and one in reached[other])]
+        done.update(group)
+        for other in needs:
+            if other in reached[one]:
+                visit(other)
+        groups.append(group)
+
+    for one in needs:
+        visit(one)
+    return groups
+
+
 async def _enroll(
-    db: Database, user_id: int, key: SectionKey, now: datetime, seconds: float, catalog: Catalog | None
-) -> Outcome:
+    db: Database, user_id: int, keys: Sequence[SectionKey], now: datetime, seconds: float, catalog: Catalog | None
+) -> list[Outcome]:
     if seconds <= 0:
-        return Outcome(key)
+        return [Outcome(key) for key in keys]
     try:
         async with asyncio.timeout(seconds):
+            if len(keys) > 1:
+                settled = await enrollment.enroll_together(db, user_id, keys, now)
+                return [
+                    Outcome(key, one) if isinstance(one, Placed) else Outcome(key, refusal=one)
+                    for key, one in zip(keys, settled, strict=True)
+                ]
+            [key] = keys
             wish = Wish(key.courseID, key.term, key.section)
-            return Outcome(key, await enrollment.enroll(db, user_id, wish, now, catalog))
+            return [Outcome(key, await enrollment.enroll(db, user_id, wish, now, catalog))]
     except Refused as refusal:
-        return Outcome(key, refusal=refusal)
+        return [Outcome(key, refusal=refusal) for key in keys]
     except (TimeoutError, Unsettled):  # it may come about yet; then the next request finds it done
-        return Outcome(key)
+        return [Outcome(key) for key in keys]
 
 
 async def _meant(db: Database, user_id: int, wish: Wish, now: datetime) -> tuple[Course, Term]:

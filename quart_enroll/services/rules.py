@@ -1,11 +1,12 @@
 """The rules of taking and giving back seats: pure functions that raise the reason to refuse."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from quart_enroll.errors import (
     AlreadyEnrolled,
     Closed,
+    CorequisiteMissing,
     CorequisitesWouldGo,
     CreditLimit,
     DropClosed,
@@ -64,16 +65,57 @@ def missing_prerequisites(course: Course, term: Term, taken: Iterable[tuple[str,
     """Return the prerequisites that are not among the courses taken in earlier terms."""
     if not course.prerequisites:  # of most courses, and this is asked of each on a page
         return []
-    needed = set(course.prerequisites)
-    earlier = {courseID for courseID, when in taken if courseID in needed and when.comes_before(term)}
+    earlier = _taken_before(term, course.prerequisites, taken)
     return [courseID for courseID in course.prerequisites if courseID not in earlier]
 
 
 def check_prerequisites(course: Course, term: Term, taken: Iterable[tuple[str, Term]]) -> None:
     """Raise PrerequisiteMissing unless every prerequisite is among the courses taken in earlier terms."""
     if missing := missing_prerequisites(course, term, taken):
-        names = dict(zip(course.prerequisites, course.needs, strict=False))
-        raise PrerequisiteMissing(course.title, missing, [names.get(courseID, courseID) for courseID in missing])
+        raise PrerequisiteMissing(course.title, missing, _names(missing, course.prerequisites, course.needs))
+
+
+def missing_corequisites(
+    course: Course, term: Term, held: Iterable[Held], taken: Iterable[tuple[str, Term]], along: Collection[str] = ()
+) -> list[str]:
+    """Return the corequisites that the student neither has in that term nor has taken before.
+
+    The courses `along` count as had: they are added at the same time.
+    """
+    if not course.corequisites:
+        return []
+    had = {one.courseID for one in held if one.status == "enrolled"}.union(along)
+    had |= _taken_before(term, course.corequisites, taken)
+    return [courseID for courseID in course.corequisites if courseID not in had]
+
+
+def check_corequisites(
+    course: Course, term: Term, held: Iterable[Held], taken: Iterable[tuple[str, Term]], along: Collection[str] = ()
+) -> None:
+    """Raise CorequisiteMissing with what `missing_corequisites` returns, if that is anything."""
+    if missing := missing_corequisites(course, term, held, taken, along):
+        names = _names(missing, course.corequisites, course.corequisite_names)
+        raise CorequisiteMissing(course.title, missing, names)
+
+
+def check_may_have(
+    term: Term,
+    course: Course,
+    section: Section,
+    held: Iterable[Held],
+    taken: Iterable[tuple[str, Term]],
+    given_up: Collection[Held] = (),
+    along: Collection[str] = (),
+) -> None:
+    """Raise the first reason why the student may not have the section in exchange for the courses `given_up`.
+
+    The courses `along` count as corequisites. Moving to another section of a course needs none: the course stays.
+    """
+    staying = [one for one in held if one not in given_up]
+    check_fits(term, course, section, staying)
+    check_prerequisites(course, term, taken)
+    if all(one.courseID != course.courseID for one in given_up):
+        check_corequisites(course, term, staying, taken, along)
 
 
 def overlap(one: Section, other: Section) -> Meeting | None:
@@ -93,23 +135,43 @@ def fits(term: Term, course: Course, section: Section, held: Iterable[Held]) -> 
     return True
 
 
-def going_along(courseID: str, held: Iterable[Held]) -> list[Held]:
-    """Return the courses that can't stay without this one: what has it among its corequisites, and so on."""
+def going_along(courseID: str, term: Term, held: Iterable[Held], taken: Iterable[tuple[str, Term]]) -> list[Held]:
+    """Return the courses that can't stay without this one: what has it among its corequisites, and so on.
+
+    A course that was `taken` in an earlier term too is not missed.
+    """
     enrolled = [one for one in held if one.status == "enrolled"]
+    needed = {name for one in enrolled for name in one.course.corequisites}
     gone, going = {courseID}, list[Held]()
-    while more := [one for one in enrolled if one.courseID not in gone and gone.intersection(one.course.corequisites)]:
+    missed = gone - (earlier := _taken_before(term, needed, taken))
+    while more := [
+        one for one in enrolled if one.courseID not in gone and missed.intersection(one.course.corequisites)
+    ]:
         going += more
         gone.update(one.courseID for one in more)
+        missed = gone - earlier
     return going
 
 
-def check_alone(given_up: Held, held: Iterable[Held], instead: str = "") -> None:
+def check_alone(
+    given_up: Held, term: Term, held: Iterable[Held], taken: Iterable[tuple[str, Term]], instead: str = ""
+) -> None:
     """Raise CorequisitesWouldGo if other courses could not stay without this one; another section `instead` will do."""
-    along = going_along(given_up.courseID, held)
+    along = going_along(given_up.courseID, term, held, taken)
     if along and given_up.courseID != instead:
         raise CorequisitesWouldGo(
             given_up.course.title, [one.course.title for one in along], [one.courseID for one in along]
         )
+
+
+def _taken_before(term: Term, needed: Collection[str], taken: Iterable[tuple[str, Term]]) -> set[str]:
+    """Return which of the courses `needed` were taken in a term before that one."""
+    return {courseID for courseID, when in taken if courseID in needed and when.comes_before(term)}
+
+
+def _names(missing: Iterable[str], courseIDs: Iterable[str], names: Iterable[str]) -> Sequence[str]:
+    known = dict(zip(courseIDs, names, strict=False))
+    return [known.get(courseID, courseID) for courseID in missing]
 
 
 def told(term: Term, moment: datetime) -> Moment:

@@ -1,11 +1,19 @@
 """What happens to seats inside one transaction: taken, given back, and promoted to whoever waits."""
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from quart_enroll.errors import AccountGone, PrerequisiteMissing, Refused, UnknownCourse, UnknownSection, UnknownTerm
+from quart_enroll.errors import (
+    AccountGone,
+    CorequisiteMissing,
+    PrerequisiteMissing,
+    Refused,
+    UnknownCourse,
+    UnknownSection,
+    UnknownTerm,
+)
 from quart_enroll.models import Course, Event, Held, Notice, Section, SectionKey, Term, Waiting
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import (
@@ -27,8 +35,8 @@ from quart_enroll.services import rules
 class Change:
     """One transaction: who does it, when, and what it has set free so far.
 
-    `freed` are sections where a seat may be open, `able` students who gave something back, or took what a course of
-    another term needs, and may fit now where they wait in that term. `settle` must come last. `left` are the lines
+    `freed` are sections where a seat may be open, `able` students who gave something back, or took what another course
+    needs, and may fit now where they wait in that term. `settle` must come last. `left` are the lines
     that somebody left for a seat in another section of the course; `lines` those that somebody joined or left, or in
     which somebody may be able or unable now. `lent` are the sections with a seat that was open before anybody gave it
     back: while there is one the change must not be kept. `gave` says who gave back which seat, `spare` where one was
@@ -76,6 +84,11 @@ class Standing:
         """The student's place in a line of this course in this term, of whichever section."""
         course = self.offer.key.term, self.offer.key.courseID
         return next((one for one in self.lines if (one.key.term, one.key.courseID) == course), None)
+
+    @property
+    def waits_for(self) -> list[str]:
+        """The courses for which the student waits in this term."""
+        return [one.key.courseID for one in self.lines if one.key.term == self.offer.key.term]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,26 +153,28 @@ async def guard(change: Change, user_id: int, term: str) -> None:
     await schedules.guard(change.db, user_id, term, change.session)
 
 
-def check_all(there: Standing, now: datetime) -> None:
+def check_all(there: Standing, now: datetime, along: Collection[str] = ()) -> None:
     """Raise the first reason why the student may not have the section now, open or full; what is done comes first."""
     rules.check_new(there.offer.term, there.offer.course, there.held)
     rules.check_open(there.offer.term, now)
-    check(there, there.held)
+    check(there, along=along)
 
 
-def check(there: Standing, held: Iterable[Held]) -> None:
-    """Raise the first reason why the student may not have the section: what of `held` stays counts."""
-    wanted = there.offer
-    rules.check_fits(wanted.term, wanted.course, wanted.section, held)
-    rules.check_prerequisites(wanted.course, wanted.term, there.taken)
+def check(there: Standing, old: Held | None = None, along: Collection[str] = ()) -> None:
+    """Raise the first reason why the student may not have the section, for an `old` seat if there is one.
+
+    The courses `along` count as corequisites besides what the student has.
+    """
+    wanted, given_up = there.offer, [old] if old else []
+    rules.check_may_have(wanted.term, wanted.course, wanted.section, there.held, there.taken, given_up, along)
 
 
 async def named(db: Database, refusal: Refused, session: Session | None = None) -> Refused:
     """Return the refusal with what courses are called that it knew by their numbers alone."""
-    if not isinstance(refusal, PrerequisiteMissing):
+    if not isinstance(refusal, PrerequisiteMissing | CorequisiteMissing):
         return refusal
     names = await courses.names(db, refusal.missing, session)
-    return PrerequisiteMissing(refusal.title, refusal.missing, names)
+    return type(refusal)(refusal.title, refusal.missing, names)
 
 
 async def take(change: Change, user_id: int, action: str, there: Standing, old: Held | None = None) -> Event | None:
@@ -168,6 +183,19 @@ async def take(change: Change, user_id: int, action: str, there: Standing, old: 
     Another section of the same course is a swap and nothing else: the course stays, so nothing is withdrawn.
     The seat comes last: every other student of this section is waiting for this document.
     """
+    event = await _take_but_for_the_seat(change, user_id, action, there, old)
+    return event if await sections.take_seat(change.db, there.offer.key, change.session) else None
+
+
+async def take_all(change: Change, user_id: int, action: str, wanted: Sequence[Standing]) -> None:
+    """Take the seats, all of which must be open; the sections come last, as in `take`."""
+    for there in wanted:
+        await _take_but_for_the_seat(change, user_id, action, there, None)
+    if not await sections.take_seats(change.db, Counter(there.offer.key for there in wanted), change.session):
+        raise RuntimeError("A seat that was open in this transaction is gone.")
+
+
+async def _take_but_for_the_seat(change: Change, user_id: int, action: str, there: Standing, old: Held | None) -> Event:
     db, session, wanted = change.db, change.session, there.offer
     key = wanted.key
     moved = old is not None and old.courseID == key.courseID
@@ -176,13 +204,18 @@ async def take(change: Change, user_id: int, action: str, there: Standing, old: 
     await schedules.guard(db, user_id, key.term, session, more=0 if moved else wanted.course.credits)
     await enrollments.put(db, user_id, key, change.now, session)
     await leave_lines(change, user_id, key, there.lines)
-    event = await record(change, user_id, action, key, from_section=old.section.section if old and moved else "")
-    return event if await sections.take_seat(db, key, session) else None
+    return await record(change, user_id, action, key, from_section=old.section.section if old and moved else "")
 
 
-async def leave_lines(change: Change, user_id: int, key: SectionKey, lines: Iterable[Waiting]) -> None:
-    """Take who has a seat now out of the course's line, unless the place there is for a swap within the course."""
+async def leave_lines(change: Change, user_id: int, key: SectionKey, lines: Sequence[Waiting]) -> None:
+    """Take who has a seat now out of the course's line, unless the place there is for a swap within the course.
+
+    What they wait for elsewhere may be what they can take now: then it is tried again.
+    """
     db, session = change.db, change.session
+    beside = [one.key.courseID for one in lines if one.key.term == key.term and one.key.courseID != key.courseID]
+    if beside and await courses.needing(db, key.courseID, beside, session):
+        change.able.append((user_id, key.term))
     for waiting in lines:
         change.lines.add(waiting.key)
         if waiting.key.term != key.term:  # the course may be what another one needs
@@ -323,8 +356,8 @@ async def _promote(change: Change, waiting: Waiting) -> bool:
     old = linked[0] if linked else None
     try:
         if old is not None:
-            rules.check_alone(old, held, wanted.course.courseID)
-        check(there, [one for one in held if one is not old])
+            rules.check_alone(old, wanted.term, held, there.taken, wanted.course.courseID)
+        check(there, old)
     except Refused as refusal:
         await _skip(change, waiting, wanted, await named(change.db, refusal, change.session))
         return True

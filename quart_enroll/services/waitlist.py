@@ -32,7 +32,8 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
     """Put the student at the end of the line, or into the seat if one is open.
 
     With `drop_if_enrolled` that course is given back in the moment of the promotion, and the rules are checked
-    as if it were gone. Raises what `enrollment.enroll` raises, and AlreadyWaiting, WaitlistFull, NotEnrolled.
+    as if it were gone. A corequisite for which the student waits too will do: the one seat can come after the other.
+    Raises what `enrollment.enroll` raises, and AlreadyWaiting, WaitlistFull, NotEnrolled.
     """
     wanted = await wishes.section_meant(db, user_id, wish, now, drop_if_enrolled)
 
@@ -46,8 +47,8 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
         rules.check_new(found.term, found.course, kept)
         rules.check_open(found.term, now)
         if old is not None:
-            rules.check_alone(old, held, found.course.courseID)
-        seats.check(there, kept)
+            rules.check_alone(old, found.term, held, there.taken, found.course.courseID)
+        seats.check(there, old, along=() if found.section.open_seats else there.waits_for)
         if found.section.open_seats:  # nobody who waits could take it: that is what an open seat means
             if not await seats.take(step, user_id, "swap" if old else "enroll", there, old):
                 raise SectionFull(found.course.title, found.key.section)

@@ -33,6 +33,13 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   const streams = new Set();
   let timer;
 
+  // A line that shows other times, another room or instructor than the section has now is fetched anew.
+  function refetchMoved({ data }) {
+    const [mark, facts] = data.split(" ");
+    const line = document.getElementById(mark);
+    if (line?.dataset.facts && line.dataset.facts !== facts) htmx.trigger(line, "moved");
+  }
+
   // As much of an EventSource as htmx uses, that can rest.
   class Stream {
     constructor(address) {
@@ -46,6 +53,7 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
       if (this.source || document.hidden) return;
       const source = (this.source = open(this.address));
       for (const listener of this.listeners) source.addEventListener(...listener);
+      source.addEventListener("facts", refetchMoved);
       source.onopen = (event) => this.onopen(event);
       source.onerror = (event) => {
         if (source.readyState === EventSource.CLOSED) streams.delete(this); // htmx will make another one

@@ -15,8 +15,9 @@ from quart_enroll.models import User, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import sections
 from quart_enroll.services import enrollment, waitlist
+from quart_enroll.services.catalog_files import FileSection, import_sections
 from tests.browser.student import heard, sign_in
-from tests.people import ADA, BOB, COURSES, FALL, SECTIONS
+from tests.people import ADA, BOB, COURSES, FALL, NOONS, SECTIONS
 
 COURSE = "/course/1111?term=Fall"
 CONNECTIONS = 6
@@ -220,3 +221,29 @@ async def test_what_is_chosen_on_the_page_of_a_course_stays(address: str, db: Da
     await expect(page.get_by_label("When a seat comes, give back")).to_have_value("4444")
     await _do(enrollment.drop, db, "4444")
     await expect(page.get_by_label("When a seat comes, give back")).to_have_value("1111")
+
+
+async def _move(db: Database, now: datetime) -> None:
+    given = frozenset({"capacity", "waitlist_capacity", "meetings", "room"})
+    await import_sections(db, [FileSection(2, replace(SECTIONS[0], meetings=NOONS, room="Hall 9"), given)], now)
+
+
+async def test_a_section_that_moves_shows_its_new_times_on_an_open_page(address: str, db: Database, page: Page) -> None:
+    await page.goto(address + COURSE)
+    await expect(page.get_by_text("MWF 09:00–09:50")).to_be_visible()
+    await _move(db, datetime.now(UTC))
+    await expect(page.get_by_text("Hall 9")).to_be_visible()
+    await expect(page.get_by_text("TR 12:00–13:15")).to_be_visible()
+    await expect(page.get_by_text("MWF 09:00–09:50")).to_have_count(0)
+
+
+async def test_an_open_schedule_shows_where_a_section_has_moved_and_says_so(
+    address: str, db: Database, page: Page
+) -> None:
+    await _enroll(db, ADA)
+    await sign_in(page, address, ADA)
+    await page.goto(f"{address}/enrollment")
+    await expect(page.get_by_text("Hall 12").first).to_be_visible()
+    await _move(db, datetime.now(UTC))
+    await expect(page.get_by_text("Its room is now Hall 9.")).to_be_visible()
+    await expect(page.locator("td").get_by_text("Hall 9")).to_be_visible()

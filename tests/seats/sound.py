@@ -120,7 +120,7 @@ def _history(rows: Rows, school: School) -> list[str]:
             has[row["user_id"], row["term"], row["courseID"]] += (
                 row["action"] in TAKES and not row["from_section"]
             ) - (row["action"] in GIVES)
-        if row["action"] in ("promote", "skip"):
+        if row["action"] in ("promote", "skip", "moved"):
             told[_about(row, WHAT)] += 1
     told.subtract(_about(row, WHAT) for row in rows["notice"] if row["action"] != "alert")
     enrolled = {key for key, seat in school.seats.items() if not seat.withdrawn}

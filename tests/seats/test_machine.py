@@ -32,6 +32,8 @@ COURSES = [
     course("C", 2, beside=("B",)),
     course("D", 3, needs=("A",)),
     course("E", 1),
+    course("F", 1, beside=("G",)),
+    course("G", 1, beside=("F",)),
 ]
 SECTIONS = [
     replace(one, waitlist_capacity=3)
@@ -41,6 +43,8 @@ SECTIONS = [
         section("B", 2, "MWF 09:30 10:20"),  # begins before A-01 ends
         section("C", 2, "F 10:20 11:10"),
         section("E", 1, "T 10:15 11:00"),
+        section("F", 1),
+        section("G", 2, "F 10:50 11:40"),  # begins before C ends
         section("A", 1, "MWF 13:00 13:50", name=SPRING),
         section("C", 1, name=SPRING),
         section("D", 1, "W 13:30 15:00", name=SPRING),  # begins before A ends
@@ -100,6 +104,23 @@ class Life(RuleBasedStateMachine):
             self.enroll(student, _asked(key))
         else:
             self.join(student, _asked(key), None)
+
+    @rule(student=students, keys=st.lists(sections, min_size=2, max_size=3, unique_by=lambda key: key.courseID))
+    def take_together(self, student: int, keys: list[SectionKey]) -> None:
+        """Enroll in several courses of a term at once, some of which may need each other."""
+        same_term = [key for key in keys if key.term == keys[0].term]
+        self._agree(
+            lambda: self.model.enroll_together(student, same_term, self.now),
+            enrollment.enroll_together(self.db, student, same_term, self.now),
+        )
+
+    @rule(student=students, pair=st.sampled_from([("A", "B"), ("F", "G"), ("B", "C"), ("G", "F")]))
+    def take_what_belongs_together(self, student: int, pair: tuple[str, str]) -> None:
+        keys = [SectionKey(FALL, courseID, "01") for courseID in pair]
+        self._agree(
+            lambda: self.model.enroll_together(student, keys, self.now),
+            enrollment.enroll_together(self.db, student, keys, self.now),
+        )
 
     @precondition(lambda self: self.waiting())
     @rule(data=st.data())

@@ -334,9 +334,9 @@ async def test_who_asks_for_the_head_alone_does_not_listen(anyone: Browser) -> N
 async def test_a_page_listens_to_what_it_does_not_show_yet(ada: Browser) -> None:
     name = mark(FULL)
     page = await ada.read("/course/3333")
-    assert re.findall(f'hx-trigger="sse:{name}-([a-z]+)"', page) == ["full"]
+    assert re.findall(f'hx-trigger="sse:{name}-([a-z]+), moved"', page) == ["full"]
     await ada.post("/enrollment", form={"courseID": "3333"})
-    assert re.findall(f'hx-trigger="sse:{name}-([a-z]+)"', await ada.read("/course/3333")) == ["open"]
+    assert re.findall(f'hx-trigger="sse:{name}-([a-z]+), moved"', await ada.read("/course/3333")) == ["open"]
 
 
 async def test_who_came_does_not_hide_who_left(db: Database, clock: Clock, ada: Browser, bob: Browser) -> None:

@@ -29,6 +29,9 @@ CODES = {
     "time_conflict": "It meets at the same time as a course of yours.",
     "credit_limit": "It would be more credits than you may take.",
     "prerequisite_missing": "It needs a course from an earlier term.",
+    "corequisite_missing": (
+        "It needs the `courses` in the same term or an earlier one; `with_corequisites` enrolls in all of them."
+    ),
     "corequisites_would_go": "The `courses` need the one that you give back; `with_corequisites` gives all back.",
     "in_progress": "The first request with this key is not through yet; ask again after `Retry-After` seconds.",
     "content_too_large": "A request may have 64 KiB.",

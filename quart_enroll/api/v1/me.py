@@ -93,7 +93,12 @@ async def enroll(body: EnrollBody) -> Response:
     offered = await catalog()
     wish = offered.resolve(body.wish())
     try:
-        placed = await rules.enroll(database(), _student(), wish, now(), offered)
+        if body.with_corequisites:
+            placed, *_ = await rules.enroll_with_corequisites(database(), _student(), wish, now())
+            if isinstance(placed, AlreadyEnrolled):
+                raise placed
+        else:
+            placed = await rules.enroll(database(), _student(), wish, now(), offered)
     except AlreadyEnrolled as refusal:
         return _enrolled(await _had(refusal, wish), 200)
     return _enrolled(Enrollment.of(placed.offer.course, placed.offer.section, "enrolled"), 201)

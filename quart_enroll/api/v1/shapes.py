@@ -233,11 +233,16 @@ class Enrollments(Struct, frozen=True):
 
 
 class EnrollBody(Struct, frozen=True):
-    """Which seat; without a term the next one in which the course is taught, without a section any with a seat."""
+    """Which seat; without a term the next one in which the course is taught, without a section any with a seat.
+
+    `with_corequisites` takes one in each corequisite too that you neither have nor have taken before: all of them or
+    none.
+    """
 
     courseID: CourseID
     term: TermName = ""
     section: SectionNumber = ""
+    with_corequisites: bool = False
 
     def wish(self) -> Wish:
         return Wish(self.courseID, self.term, self.section)
@@ -350,7 +355,7 @@ class Event(Struct, frozen=True):
     at: Annotated[datetime, Meta(tz=True)]
     actor: Annotated[int, Meta(description="The user_id of who did it.")]
     user_id: int
-    action: Literal["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip"]
+    action: Literal["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip", "moved"]
     courseID: str
     term: str
     section: str
