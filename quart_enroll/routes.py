@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from quart import Quart
-from werkzeug.routing import Rule
 
 from quart_enroll import assets
 from quart_enroll.api import courses as api
@@ -157,7 +156,6 @@ def _name(parameter: bytes) -> bytes:
 
 
 def register(app: Quart) -> None:
-    """Give `app` all addresses, and the name `Index` that templates of the Flask site use for the home page."""
+    """Give `app` all addresses."""
     for route in ROUTES:
         app.add_url_rule(route.path, route.endpoint, route.view, methods=list(route.methods))
-    app.url_map.add(Rule("/", endpoint="Index", build_only=True))
