@@ -13,9 +13,10 @@ config = Config.from_env()
 os.environ["MOTOR_MAX_WORKERS"] = str(config.database_pool)
 
 from quart_enroll.app import create_app  # noqa: E402  # after the line above
+from quart_enroll.commands.running import open_site_database  # noqa: E402
 
 logs.begin()
-app = create_app(config)
+app = create_app(config, open_database=open_site_database)
 
 if (worker := this_worker()) is not None:
     worker.end_with_supervisor(os.environ[SLOTS])

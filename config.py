@@ -37,6 +37,8 @@ KNOWN_KEYS = {
     "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",  # printed in Flask's own manual
 }
 
+ON_ONES_OWN_MACHINE = "; on your own machine, set APP_ENV=development instead"
+
 
 class ConfigError(SystemExit):
     """A setting is wrong: the process ends with this sentence on stderr, and without a stack trace."""
@@ -293,12 +295,12 @@ def _error(name: str, wrong: str) -> ConfigError:
 def _check_production(values: Mapping[str, Any]) -> None:
     key = values.get("secret_key", "")
     if not key:
-        raise _error("secret_key", "must be set in production")
+        raise _error("secret_key", f"must be set in production{ON_ONES_OWN_MACHINE}")
     # Few different characters: a word typed again and again.
     if len(key) < KEY_LENGTH or key.lower() in KNOWN_KEYS or len(set(key)) < 8:
         raise _error("secret_key", "is too short or known to everybody")
     if not values.get("mongo_uri"):
-        raise _error("mongo_uri", "must be set in production")
+        raise _error("mongo_uri", f"must be set in production{ON_ONES_OWN_MACHINE}")
     for name in ("mongo_uri", "upgrade_mongo_uri"):
         if name in values and not values.get("allow_plaintext") and not _is_private(values[name]):
             raise _error(name, "must use TLS: mongodb+srv:// or tls=true (or ALLOW_PLAINTEXT=1 on a private network)")

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
@@ -42,8 +43,10 @@ from quart_enroll.connection import Connection
 from quart_enroll.context import EXTENSION, Open
 from quart_enroll.cookies import Sessions
 from quart_enroll.errors import Busy, PleaseWait, Refused, UnknownTerm
+from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.forms.base import SAFE, csrf_token
 from quart_enroll.mail import PrintedSender, Sender, SmtpSender
+from quart_enroll.overrides.check import Site
 from quart_enroll.pages import errors
 from quart_enroll.services import turnstile
 from quart_enroll.services.background import going_on
@@ -234,6 +237,7 @@ def create_app(
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
         language.speak(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
+        rendering.check_own_templates(app, _site(app), quietly=not _is_first_process())
         with Hasher(config.password_method, slots=_slots(config), queue=config.password_queue) as hasher:
             async with (
                 open_database(
@@ -275,6 +279,30 @@ def _configure(app: Quart, config: "Config") -> None:
 def _languages(config: "Config") -> tuple[str, ...]:
     """Return the languages to offer; a school's own templates are in one, and nobody knows better which."""
     return config.languages or ((language.ENGLISH,) if config.template_overrides else language.known())
+
+
+def _site(app: Quart) -> Site:
+    """Return the parts of the site that a school's own templates may use."""
+    return Site(
+        endpoints=app.view_functions.keys(),
+        has_file=cast(assets.Assets, app.extensions[assets.EXTENSION]).has,
+        attributes={"current_user": {*dir(auth.TemplateVisitor)}, "session": {*auth.SESSION, *dir(dict)}},
+        fields={
+            page: {*dir(form), "csrf_token", "form_errors"}
+            for page, form in (("login.html", LoginForm), ("register.html", RegisterForm))
+        },
+    )
+
+
+def _is_first_process() -> bool:
+    """Tell whether this is the first process of the server to ask: one is enough to log what concerns them all."""
+    if not (folder := os.environ.get(FOLDER)):
+        return True
+    try:
+        Path(folder, "first").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _slots(config: "Config") -> Slots:

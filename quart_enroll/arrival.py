@@ -1,10 +1,11 @@
 """What every request meets before its view, in one step: each step that Quart takes by itself has its price."""
 
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from quart import abort, redirect
+from quart import abort, current_app, redirect
 from quart.typing import ResponseReturnValue
 from werkzeug import Response
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import RequestRedirect
 
 from quart_enroll import auth, prepared, proxies, reader, watch
@@ -42,11 +43,30 @@ async def arrive() -> ResponseReturnValue | None:
 
 
 def _by_path(request: Asked) -> Response | None:
-    """Lead from /courses to /courses/ by the path alone: the scheme before the router is not the visitor's."""
+    """Lead from /courses to /courses/, and from /login/ to /login, by the path alone: the scheme before the router is
+    not the visitor's."""
     wrong = request.routing_exception
     if isinstance(wrong, RequestRedirect):
         return redirect(urlunsplit(("", "", *urlsplit(wrong.new_url)[2:])), wrong.code)
+    if request.path.endswith("/") and request.method in SAFE:
+        rule = request.url_rule  # if a part of the path may hold slashes, it has taken the last one
+        if isinstance(wrong, NotFound) or (rule is not None and not rule.rule.endswith("/")):
+            return _without_slash(request)
     return None
+
+
+def _without_slash(request: Asked) -> Response | None:
+    """Redirect from /login/ to /login; return None if that page doesn't exist either."""
+    path = request.path.rstrip("/")
+    adapter = current_app.create_url_adapter(request)
+    # Browsers read two slashes, or a slash and a backslash, as the beginning of another host.
+    if adapter is None or not path.startswith("/") or path[1:2] in ("/", "\\"):
+        return None
+    try:
+        adapter.match(path, method="GET")
+    except HTTPException:
+        return None
+    return redirect(urlunsplit(("", "", quote(path), request.query_string.decode("latin-1"), "")), 308)
 
 
 def _limit_changes(request: Asked) -> None:

@@ -38,6 +38,10 @@ class Assets:
         """Return the file's name with the hash; a name that no file has stays as it is."""
         return self._hashed.get(name, name)
 
+    def has(self, name: str) -> bool:
+        """Tell whether there is such a file."""
+        return name in self._folders
+
     async def serve(self, name: str) -> Response:
         """Answer with the file: by its hashed name for a year, by its plain name to be asked for again."""
         match = _HASHED.fullmatch(name)

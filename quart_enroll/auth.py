@@ -45,6 +45,9 @@ PASSWORDS_AT_ONCE = 4
 """Passwords of the API that a process checks at a time. Each costs as much as a sign-in: a program that sends its
 password with every request shall not keep the people waiting who sign in by hand."""
 
+SESSION = ("username", "user_id", "email")
+"""The keys that templates find in the session of a signed-in user."""
+
 _passwords = asyncio.Semaphore(PASSWORDS_AT_ONCE)
 
 
@@ -58,11 +61,58 @@ class Visitor(AuthUser):
 
 @dataclass(frozen=True, slots=True)
 class TemplateVisitor:
-    """`current_user` as templates see it: nothing to await."""
+    """`current_user` as templates see it: nothing to await, and with the attributes of Flask-Login's."""
 
     auth_id: str | None
-    is_authenticated: bool
-    role: str | None
+    user: User | None
+
+    @property
+    def is_authenticated(self) -> bool:
+        return self.user is not None
+
+    @property
+    def is_active(self) -> bool:
+        return self.user is not None
+
+    @property
+    def is_anonymous(self) -> bool:
+        return self.user is None
+
+    @property
+    def role(self) -> str | None:
+        return self.user.role if self.user else None
+
+    @property
+    def user_id(self) -> int | None:
+        return self.user.user_id if self.user else None
+
+    @property
+    def id(self) -> int | None:
+        return self.user_id
+
+    @property
+    def first_name(self) -> str:
+        return self.user.first_name if self.user else ""
+
+    @property
+    def last_name(self) -> str:
+        return self.user.last_name if self.user else ""
+
+    @property
+    def username(self) -> str:
+        return self.first_name
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def email(self) -> str:
+        return self.user.email if self.user else ""
+
+    def get_id(self) -> str | None:
+        """Return the user's number as text, as Flask-Login does."""
+        return str(self.user.user_id) if self.user else None
 
 
 def init_app(app: Quart, *, remembered: timedelta) -> None:
@@ -239,8 +289,8 @@ def template_names() -> dict[str, Any]:
     """Return what every template may ask about the visitor."""
     who = user()
     return {
-        "current_user": TemplateVisitor(current_user.auth_id, who is not None, who.role if who else None),
-        "session": {"username": who.short_name, "user_id": who.user_id} if who else {},
+        "current_user": TemplateVisitor(current_user.auth_id, who),
+        "session": dict(zip(SESSION, (who.short_name, who.user_id, who.email), strict=True)) if who else {},
     }
 
 

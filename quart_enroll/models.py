@@ -282,11 +282,6 @@ class ScheduledCourse(Course):
     def key(self) -> SectionKey:
         return SectionKey(self.enrolled_term, self.courseID, self.section)
 
-    @property
-    def result_2(self) -> "ScheduledCourse":
-        """The course itself, under the name that templates of the Flask site look for."""
-        return self
-
 
 @dataclass(frozen=True, slots=True)
 class Event:

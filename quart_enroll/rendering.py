@@ -9,13 +9,14 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence, Set
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, cast
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, nodes
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, TemplateNotFound, TemplateSyntaxError, nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 from markupsafe import Markup
@@ -25,9 +26,16 @@ from quart_enroll import language, reader
 from quart_enroll.asked import asked
 from quart_enroll.caches import ByteCache, cached, size_of
 from quart_enroll.models import Section, SectionKey
+from quart_enroll.overrides.check import LAYOUT, Site, check
+from quart_enroll.overrides.lenient import Lenient, Place, Problems, absent, lenient_url_for, never, unchanged
+from quart_enroll.overrides.names import add_names
 
 EXTENSION = "quart_enroll.rendering"
+OWN_TEMPLATES = "quart_enroll.own_templates"
 TEMPLATES = Path(__file__).parent / "templates"
+
+MAX_ENVIRONMENTS = 10
+"""Combinations of a school's templates without those that fail, which a process keeps."""
 
 TOKEN = secrets.token_hex(16)
 """Stands in a page for the visitor's token until it is ready; nobody who writes a title or a name can know it."""
@@ -182,6 +190,97 @@ def facts_mark(section: Section) -> str:
     return hashlib.blake2s(facts.encode(), digest_size=4).hexdigest()
 
 
+class OwnTemplates:
+    """A school's own templates, with the site's own as a fallback for those that fail."""
+
+    def __init__(self, app: Quart, folder: Path) -> None:
+        self._app, self._folder = app, folder
+        self._problems = Problems(folder)
+        self._left_out: frozenset[str] = frozenset()  # for good
+        self._layout_has_content = True
+        self._environments: dict[frozenset[str], PageEnvironment] = {}
+        environment = self._environment
+        environment.filters = Lenient(environment.filters, unchanged)
+        environment.tests = Lenient(environment.tests, never)
+        environment.undefined = absent(self._problems)
+        environment.globals["url_for"] = lenient_url_for(app, self._problems)
+
+    @property
+    def _environment(self) -> PageEnvironment:
+        return cast(PageEnvironment, self._app.jinja_env)
+
+    def has(self, template: str) -> bool:
+        """Tell whether the school has a template of that name that can be used."""
+        file = f"{self._folder}/{template}"
+        return template not in self._left_out and os.path.isfile(file)  # noqa: PTH113  # a Path takes ten times as long
+
+    def check(self, site: Site, *, quietly: bool) -> None:
+        """Log the problems of the templates; in production, leave out the broken ones for good."""
+        own, sites = (FileSystemLoader(one) for one in (self._folder, TEMPLATES))
+        found = check(self._environment, own, sites, site)
+        for problem in found.problems:
+            self._problems.tell(*problem, quietly=quietly)
+        for template in found.broken:  # what is broken because another one is
+            self._problems.tell(Place(template, 0), "broken", "", quietly=True)
+        self._problems.given |= found.given
+        self._layout_has_content = found.layout_has_content
+        if not self._environment.auto_reload:
+            self._left_out = frozenset(found.broken)
+
+    def draw(self, template: str, context: dict[str, Any]) -> list[Pieces]:
+        """Return the page, rendered with as many of the school's templates as possible."""
+        if self.has(template):
+            add_names(template, context)
+            left_out = self._left_out
+        else:
+            left_out = self._left_out if self._layout_has_content else self._left_out | {LAYOUT}
+        while True:
+            try:
+                return _draw(self._without(left_out), template, context)
+            except Exception as error:
+                failed = self._tell(error) - left_out
+                if not failed:
+                    raise
+                left_out |= failed
+
+    def _tell(self, error: Exception) -> Set[str]:
+        """Log which of the school's templates failed and return its name; return all names if none of them did."""
+        lines = [(frame.filename, frame.lineno or 0) for frame in extract_tb(error.__traceback__)]
+        if isinstance(error, TemplateSyntaxError):
+            lines.append((error.filename or "", error.lineno))
+        place = next((one for line in reversed(lines) if (one := self._problems.place_in(*line))), None)
+        if place is None:
+            return set(FileSystemLoader(self._folder).list_templates())
+        instead = f"The site's own {place.template} is shown instead." if (TEMPLATES / place.template).is_file() else ""
+        what = f"failed: {type(error).__name__}: {error}. {instead}".rstrip()
+        self._problems.tell(place, "broken", what)
+        return {place.template}
+
+    def _without(self, left_out: frozenset[str]) -> PageEnvironment:
+        """Return an environment without these templates of the school."""
+        if not left_out:
+            return self._environment
+        if left_out not in self._environments:
+            if len(self._environments) >= MAX_ENVIRONMENTS:
+                self._environments.clear()
+            loader = ChoiceLoader([OwnLoader(self._folder, left_out), FileSystemLoader(TEMPLATES)])
+            self._environments[left_out] = self._environment.overlay(loader=loader)
+        return self._environments[left_out]
+
+
+class OwnLoader(FileSystemLoader):
+    """Loads the templates in a folder, except some."""
+
+    def __init__(self, folder: Path, left_out: Set[str]) -> None:
+        super().__init__(folder)
+        self._left_out = left_out
+
+    def get_source(self, environment: Environment, template: str) -> Any:
+        if template in self._left_out:
+            raise TemplateNotFound(template)
+        return super().get_source(environment, template)
+
+
 def init_app(app: Quart, overrides: Path | None, names: Callable[[], dict[str, Any]], token: Callable[[], str]) -> None:
     """Let `app` render templates, from the folder `overrides` first.
 
@@ -196,27 +295,40 @@ def init_app(app: Quart, overrides: Path | None, names: Callable[[], dict[str, A
         "trim_blocks": True,
         "lstrip_blocks": True,
     }
+    if overrides:
+        app.extensions[OWN_TEMPLATES] = OwnTemplates(app, overrides)
+
+
+def check_own_templates(app: Quart, site: Site, *, quietly: bool = False) -> None:
+    """Log the problems of the school's own templates, if it has any."""
+    if own := _own_templates(app):
+        own.check(site, quietly=quietly)
+
+
+def _own_templates(app: Quart) -> OwnTemplates | None:
+    return cast("OwnTemplates | None", app.extensions.get(OWN_TEMPLATES))
 
 
 def render(template: str, /, **names: Any) -> bytes:
     """Return the page that the template makes of `names` and of what all pages know, as it goes out."""
     names_of_all, token = current_app.extensions[EXTENSION]
-
-    def draw() -> str:
-        context = {
-            "csrf_token": _token_to_come,
-            "language": language.spoken(),
-            "languages": _languages(reader.offered()),
-            "here": _here(),
-            **names_of_all(),
-            **names,
-        }
-        return pages.get_template(template).render(context)
-
+    context = {
+        "csrf_token": _token_to_come,
+        "language": language.spoken(),
+        "languages": _languages(reader.offered()),
+        "here": _here(),
+        **names_of_all(),
+        **names,
+    }
+    own = _own_templates(current_app)
     pages = cast(PageEnvironment, current_app.jinja_env)
-    parts = pages.kept.page(draw)
+    parts = own.draw(template, context) if own else _draw(pages, template, context)
     mine = token().encode() if any(len(pieces) > 1 for pieces in parts) else b""
     return b"".join([mine.join(pieces) for pieces in parts])
+
+
+def _draw(pages: PageEnvironment, template: str, context: dict[str, Any]) -> list[Pieces]:
+    return pages.kept.page(lambda: pages.get_template(template).render(context))
 
 
 def _token_to_come() -> str:
@@ -255,10 +367,8 @@ def variant() -> Hashable:
 
 def is_overridden(template: str) -> bool:
     """Tell whether the school has a template of its own by that name."""
-    if not current_app.config["TEMPLATE_OVERRIDES"]:
-        return False
-    file = current_app.jinja_env.get_template(template).filename or ""
-    return os.path.dirname(file) != str(TEMPLATES)  # noqa: PTH120  # a Path takes ten times as long, on each page
+    own = _own_templates(current_app)
+    return own is not None and own.has(template)
 
 
 def wants_json() -> bool:

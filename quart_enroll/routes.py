@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from quart import Quart
-from werkzeug.routing import PathConverter, Rule
+from werkzeug.routing import PathConverter
 
 from quart_enroll import assets
 from quart_enroll.api import courses as api
@@ -164,8 +164,7 @@ class OlderApi(PathConverter):
 
 
 def register(app: Quart) -> None:
-    """Give `app` all addresses, and the name `Index` that templates of the Flask site use for the home page."""
+    """Give `app` all addresses."""
     app.url_map.converters["older"] = OlderApi
     for route in ROUTES:
         app.add_url_rule(route.path, route.endpoint, route.view, methods=list(route.methods))
-    app.url_map.add(Rule("/", endpoint="Index", build_only=True))

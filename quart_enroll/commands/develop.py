@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 
@@ -17,7 +17,7 @@ from quart.cli import ScriptInfo, pass_script_info
 
 from quart_enroll.commands.children import child
 from quart_enroll.commands.local_mongod import database_uri
-from quart_enroll.commands.running import PROJECT
+from quart_enroll.commands.running import PROJECT, announced_port
 
 PATIENCE = 60.0
 """Seconds for the site to answer after its start."""
@@ -41,13 +41,24 @@ def develop(info: ScriptInfo, browser: bool) -> None:
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if ending != signal.SIGHUP or signal.getsignal(ending) != signal.SIG_IGN:  # nohup stays nohup
             signal.signal(ending, signal.default_int_handler)  # each ends the site in good order
+    click.echo("Making the database ready. The first time, this takes some ten seconds.")
     with suppress(KeyboardInterrupt), database_uri(settings["MONGO_URI"], PROJECT) as uri:
         environ = {**os.environ, "MONGO_URI": uri}
         for command in (("upgrade-db",), ("seed", "--demo")):
-            if subprocess.run([*QUART, *command], env=environ, cwd=PROJECT).returncode:  # noqa: S603  # our own
-                raise click.ClickException(f"`{' '.join(command)}` failed, so the site was not started.")
-        _serve(port, environ, browser=browser)
+            _run(command, environ)
+        with announced_port(port):
+            _serve(port, environ, browser=browser)
     click.echo("\nThe site has stopped.")
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Run a command of the site; show what it says only if it fails."""
+    done = subprocess.run(  # noqa: S603  # our own
+        [*QUART, *command], env=environ, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode:
+        click.echo(done.stdout, err=True)
+        raise click.ClickException(f"`{' '.join(command)}` failed, so the site was not started.")
 
 
 def _serve(port: int, environ: Mapping[str, str], *, browser: bool) -> None:
@@ -61,7 +72,7 @@ def _serve(port: int, environ: Mapping[str, str], *, browser: bool) -> None:
             if time.monotonic() > deadline:
                 raise click.ClickException(f"The site does not answer on port {port}.")
         address = f"http://localhost:{port}/"
-        click.echo(f"\nQuart Enroll is ready: {address}  (Ctrl-C stops it)\n{_demo_accounts()}\n")
+        click.echo(f"Quart Enroll is ready: {address}  (Ctrl-C stops it)\n{_demo_accounts()}\n")
         if browser and _has_display():
             webbrowser.open(address)
         raise click.ClickException(f"The site ended by itself with status {server.wait()}.")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import click
 
-from quart_enroll.commands.running import in_database, the_app
+from quart_enroll.commands.running import in_database, port_in_use, the_app
 from quart_enroll.repositories import users
 from quart_enroll.services.resets import Links
 
@@ -19,4 +19,7 @@ def password_link(email: str) -> None:
     found = in_database(lambda db: users.find_credentials(db, email))
     if found is None:
         raise click.ClickException("There is no account with this address.")
-    click.echo(Links(config["SECRET_KEY"], config["PUBLIC_URL"]).reset(found, datetime.now(UTC)))
+    address = config["PUBLIC_URL"]
+    if address == f"http://localhost:{config['PORT']}":  # what it is in development, unless somebody says otherwise
+        address = f"http://localhost:{port_in_use(config['PORT'])}"
+    click.echo(Links(config["SECRET_KEY"], address).reset(found, datetime.now(UTC)))

@@ -1,18 +1,23 @@
 """What every command needs: the application that was named, and its database."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
-from quart import Quart
+from quart import Quart, current_app
 from quart.cli import ScriptInfo
 
-from quart_enroll.commands.local_mongod import database_uri
+from quart_enroll.commands.local_mongod import LocalMongodError, database_uri
 from quart_enroll.mongo import AWAY, REFUSED, Database, NoTransactions, explain, open_database
 from quart_enroll.services.background import going_on
-from quart_enroll.services.upgrade import Defaults
+from quart_enroll.services.upgrade import Defaults, upgrade
 from quart_enroll.transactions import end_abandoned
 
 T = TypeVar("T")
@@ -22,6 +27,11 @@ PROJECT = Path(__file__).parents[2]
 PATIENCE = 60
 """Seconds that one operation of a command may take; nobody waits in front of a page for it."""
 
+PORT_FILE = PROJECT / ".mongodb" / "port"
+"""Where `develop` leaves its port for other commands."""
+
+logger = logging.getLogger(__name__)
+
 
 def the_app() -> Quart:
     """Return the application that `quart --app` named."""
@@ -30,7 +40,10 @@ def the_app() -> Quart:
 
 def defaults() -> Defaults:
     """Return the settings that are defaults for terms, sections and passwords."""
-    config = the_app().config
+    return _defaults(the_app().config)
+
+
+def _defaults(config: Mapping[str, Any]) -> Defaults:
     limit = config["MAX_CREDITS"]
     return Defaults(
         config["TIMEZONE"],
@@ -62,3 +75,56 @@ def in_database(work: Callable[[Database], Awaitable[T]], setting: str = "MONGO_
             return asyncio.run(opened(uri))
         except (*AWAY, REFUSED, NoTransactions) as error:
             raise click.ClickException(explain(error, setting)) from error
+
+
+@asynccontextmanager
+async def open_site_database(uri: str, timeout: float, **options: Any) -> AsyncIterator[Database]:
+    """Open the site's database; without an address, that of the local mongod, which runs as long as the site.
+
+    An empty local database gets its indexes first. If no local mongod can be started, the process ends with a sentence
+    that says what helps.
+    """
+    if uri:
+        async with open_database(uri, timeout, **options) as db:
+            yield db
+        return
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(database_uri(uri, PROJECT))
+        except LocalMongodError as error:
+            # An exception would be shown as three stack traces: of the task, the event loop and the server.
+            click.echo(f"MONGO_URI is not set. {error.message}", err=True)
+            os._exit(1)
+        await _make_ready(found)
+        async with open_database(found, timeout, **options) as db:
+            yield db
+        # The last reads of change streams, which no task awaits any more, fail when their mongod stops.
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+
+
+async def _make_ready(uri: str) -> None:
+    async with open_database(uri, PATIENCE) as db:
+        if not await db.list_collection_names():
+            await upgrade(db, datetime.now(UTC), _defaults(current_app.config))
+            logger.info("the local database was empty: `quart seed --demo` fills it with a demo school")
+
+
+@contextmanager
+def announced_port(port: int) -> Iterator[None]:
+    """Tell other commands the port of the site for as long as the block lasts."""
+    PORT_FILE.parent.mkdir(exist_ok=True)
+    PORT_FILE.write_text(str(port))
+    try:
+        yield
+    finally:
+        PORT_FILE.unlink(missing_ok=True)
+
+
+def port_in_use(configured: int) -> int:
+    """Return the port of the site that `develop` runs now, else the one that is configured."""
+    try:
+        port = int(PORT_FILE.read_text())
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()  # a site that was killed leaves the file
+    except (OSError, ValueError):
+        return configured
+    return port

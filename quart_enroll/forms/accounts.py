@@ -3,21 +3,24 @@
 from typing import Any
 
 from wtforms import BooleanField, Field, Form, HiddenField, PasswordField, StringField, SubmitField, ValidationError
-from wtforms.validators import DataRequired, Email, EqualTo, InputRequired, Length
+from wtforms.validators import DataRequired, Email, EqualTo, InputRequired, Length, Regexp
 
 from quart_enroll import emails
 from quart_enroll.folding import visible
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.language import gettext
 
-EMAIL = [
+KNOWN_EMAIL = [
     DataRequired(lazy("Enter your email address.")),
     one_line,
     Length(max=254, message=lazy("An email address has at most 254 characters.")),
-    Email(lazy("Enter an email address like name@school.example.")),
 ]
+"""For an address that may be older than the rules of today: what it looks like says nothing, the account decides."""
+
+EMAIL_SHAPE = lazy("Enter an email address like name@school.example.")
+EMAIL = [*KNOWN_EMAIL, Email(EMAIL_SHAPE)]
 PASSWORD_LENGTH = Length(8, 128, lazy("A password has 8 to 128 characters."))
-NOT_TOO_LONG = Length(max=128, message=lazy("A password has 8 to 128 characters."))
+NOT_TOO_LONG = Length(max=128, message=lazy("A password has at most 128 characters."))
 """For a password that may be older than the rules of today."""
 
 
@@ -61,8 +64,8 @@ def new_password_again() -> PasswordField:
 
 class LoginForm(SiteForm):
     next = HiddenField()
-    email = StringField(lazy("Email"), EMAIL, filters=[stripped])
-    password = PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), PASSWORD_LENGTH])
+    email = StringField(lazy("Email"), KNOWN_EMAIL, filters=[stripped])
+    password = PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG])
     remember_me = BooleanField(lazy("Remember Me"), description=lazy("For 30 days on this device."))
     submit = SubmitField(lazy("Sign in"))
 
@@ -92,7 +95,7 @@ class ChangePasswordForm(SiteForm):
 
 
 class ForgotForm(SiteForm):
-    email = StringField(lazy("Email"), EMAIL, filters=[stripped])
+    email = StringField(lazy("Email"), [*KNOWN_EMAIL, Regexp(".+@.+", message=EMAIL_SHAPE)], filters=[stripped])
     submit = SubmitField(lazy("Send the link"))
 
 

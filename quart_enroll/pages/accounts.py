@@ -3,6 +3,7 @@
 from contextlib import suppress
 from datetime import datetime
 
+from markupsafe import Markup
 from quart import flash, redirect, request, url_for
 from werkzeug import Response
 
@@ -17,6 +18,7 @@ from quart_enroll.pages.confirmations import send_link
 from quart_enroll.pages.refusals import Page, beside, on_top, please_wait
 from quart_enroll.rendering import render, spoken
 from quart_enroll.services import accounts, limits
+from quart_enroll.services.password_rules import SHORTEST
 
 
 async def register() -> bytes | Response | Page:
@@ -69,6 +71,8 @@ async def login() -> bytes | Response | Page:
     hello = gettext("Hello, %(name)s. You are signed in.", name=found.user.short_name)
     before = gettext("Your last sign-in was on %(moment)s.", moment=spoken(last)) if last else ""
     await flash(f"{hello} {before}".rstrip(), "success")
+    if len(password) < SHORTEST:  # the account may be older than the rule
+        await flash(_suggest_longer_password(), "info")
     return _onward(form.next.data)
 
 
@@ -110,6 +114,11 @@ async def _begin(found: Credentials, *, remember: bool) -> datetime | None:
     last = await auth.begin(found, remember=remember)
     known_browsers.remember(found.user.email)
     return last
+
+
+def _suggest_longer_password() -> Markup:
+    sentence = gettext("Your password is shorter than the %(number)s characters we ask for today.", number=SHORTEST)
+    return Markup('{} <a href="{}">{}</a>').format(sentence, url_for("account_password"), gettext("Change password"))
 
 
 async def _signed_in_already() -> Response:

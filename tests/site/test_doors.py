@@ -164,8 +164,3 @@ async def test_nobody_changes_anything_by_the_api_and_no_foreign_page_does(
     for foreign in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
         response = await ada.client.open(path, method=method, json=body, headers=foreign)
         assert (response.status_code, (await response.get_json())["code"]) == (400, "bad_request")
-
-
-async def test_templates_of_the_flask_site_may_say_index_with_a_capital(app: Quart) -> None:
-    async with app.test_request_context("/"):
-        assert app.url_for("Index") == app.url_for("index") == "/"
