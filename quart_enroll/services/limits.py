@@ -23,9 +23,11 @@ from quart_enroll.repositories.users import any_case
 from quart_enroll.services.passwords import NotBegun
 
 PASSWORDS_OF_AN_ACCOUNT = Pace(limit=10, fades_in=timedelta(hours=2))
+PASSWORDS_OF_KNOWN_BROWSERS = Pace(limit=50, fades_in=timedelta(hours=2))
 PASSWORDS_OF_AN_ADDRESS = Pace(limit=100, fades_in=timedelta(seconds=9))
 """Ten wrong ones in a row, then at most one in a quarter of an hour; and a hundred in a quarter of an hour from an
-address, behind which may be a whole campus."""
+address, behind which may be a whole campus. Fifty from all browsers that an account knows, since somebody who once had
+its password, or registered with the address first, may have made it know any number of them."""
 
 REGISTRATIONS_OF_AN_ADDRESS = Pace(limit=300, fades_in=timedelta(seconds=12))
 """Three hundred in an hour."""
@@ -55,7 +57,10 @@ class Asker:
     def passwords(self) -> Mapping[str, Pace]:
         """The counters of wrong passwords, first the one of the account or of the browser that it knows."""
         if self.browser:
-            return {f"password {self.account} {self.browser}": PASSWORDS_OF_AN_ACCOUNT}
+            return {
+                f"password {self.account} {self.browser}": PASSWORDS_OF_AN_ACCOUNT,
+                f"password {self.account} known": PASSWORDS_OF_KNOWN_BROWSERS,
+            }
         return {
             f"password {self.account}": PASSWORDS_OF_AN_ACCOUNT,
             f"password from {self.address}": PASSWORDS_OF_AN_ADDRESS,

@@ -124,6 +124,16 @@ async def test_a_known_browser_has_ten_tries_of_its_own(ada: Browser, stranger: 
     assert (await stranger.sign_in(ADA)).status_code == 303
 
 
+async def test_all_known_browsers_together_have_fifty_tries(app: Quart, ada: Browser, stranger: Browser) -> None:
+    browsers = [ada, *(Browser(app.test_client()) for _ in range(6))]
+    for browser in browsers:
+        await browser.sign_in(ADA)
+        await browser.post("/logout")
+    statuses = [status for browser in browsers for status in await _guess(browser, 9)]
+    assert statuses == [422] * 50 + [429] * 13
+    assert (await stranger.sign_in(ADA)).status_code == 303
+
+
 async def test_a_browser_is_known_to_the_accounts_that_signed_in_there_alone(ada: Browser, stranger: Browser) -> None:
     await ada.post("/logout")
     await _guess(stranger, 10, BOB.email)
