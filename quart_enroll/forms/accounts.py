@@ -3,7 +3,7 @@
 from typing import Any
 
 from wtforms import BooleanField, HiddenField, PasswordField, StringField, SubmitField
-from wtforms.validators import DataRequired, Email, EqualTo, InputRequired, Length
+from wtforms.validators import DataRequired, Email, EqualTo, InputRequired, Length, Regexp
 
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 
@@ -13,6 +13,9 @@ EMAIL = [
     Length(max=254, message=lazy("An email address has at most 254 characters.")),
     Email(lazy("Enter an email address like name@school.example.")),
 ]
+IN_ASCII = Regexp(r"[!-~]*\Z", message=lazy("Enter an email address like name@school.example."))
+"""For an address that anybody may type. The database takes some addresses with other letters for the same: with an
+invisible mark in it, a stranger could keep an address from its owner for good."""
 PASSWORD_LENGTH = Length(8, 128, lazy("A password has 8 to 128 characters."))
 NOT_TOO_LONG = Length(max=128, message=lazy("A password has 8 to 128 characters."))
 """For a password that may be older than the rules of today."""
@@ -52,7 +55,7 @@ class LoginForm(SiteForm):
 
 class RegisterForm(SiteForm):
     next = HiddenField()
-    email = StringField(lazy("Email"), EMAIL, filters=[stripped])
+    email = StringField(lazy("Email"), [*EMAIL, IN_ASCII], filters=[stripped])
     password = new_password()
     password_confirm = new_password_again()
     first_name = StringField(lazy("First Name"), name_rules("first"), filters=[stripped])
