@@ -64,14 +64,15 @@ def count(app: Quart, endpoint: str, method: str, status: int, seconds: float) -
 def path() -> str:
     """Return the path as it may stand in the log, in one line.
 
-    Of a path with a secret in it that is the rule. Of one that matches no rule, or not with this method, only the parts
+    Of a path with a secret in it that is the rule, and so of one that may end in any other path. Of one that matches no rule, or not with this method, only the parts
     that the site's own paths have stay: the rest may be a secret with a slash too many, or written in capitals.
     """
     rule = request.url_rule
     if rule is None:
         known = _own_parts(current_app.url_map)
         return "/".join(part if part in known else "*" for part in request.path.split("/"))[:LONGEST_PATH]
-    return str(rule) if HIDDEN_ARGUMENT in rule.arguments else quote(request.path)[:LONGEST_PATH]
+    hidden = HIDDEN_ARGUMENT in rule.arguments or "<path:" in str(rule)
+    return str(rule) if hidden else quote(request.path)[:LONGEST_PATH]
 
 
 @lru_cache(8)
