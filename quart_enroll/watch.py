@@ -4,6 +4,8 @@ In the log is who asked by number alone, and never what was typed, nor an addres
 """
 
 import logging
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 from time import monotonic
 from typing import Any
@@ -64,15 +66,20 @@ def count(app: Quart, endpoint: str, method: str, status: int, seconds: float) -
 def path() -> str:
     """Return the path as it may stand in the log, in one line.
 
-    Of a path with a secret in it that is the rule, and so of one that may end in any other path. Of one that matches no rule, or not with this method, only the parts
-    that the site's own paths have stay: the rest may be a secret with a slash too many, or written in capitals.
+    Of a path with a secret in it that is the rule, and so where any other path may follow and several parts do. Of one
+    that matches no rule, or not with this method, only the parts that the site's own paths have stay: the rest may be a
+    secret with a slash too many, or written in capitals.
     """
     rule = request.url_rule
     if rule is None:
         known = _own_parts(current_app.url_map)
         return "/".join(part if part in known else "*" for part in request.path.split("/"))[:LONGEST_PATH]
-    hidden = HIDDEN_ARGUMENT in rule.arguments or "<path:" in str(rule)
-    return str(rule) if hidden else quote(request.path)[:LONGEST_PATH]
+    is_hidden = HIDDEN_ARGUMENT in rule.arguments or any(re.search(r"[/\\]", str(one)) for one in _arguments())
+    return str(rule) if is_hidden else quote(request.path)[:LONGEST_PATH]
+
+
+def _arguments() -> Iterable[object]:
+    return (request.view_args or {}).values()
 
 
 @lru_cache(8)

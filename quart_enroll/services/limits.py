@@ -36,6 +36,10 @@ RESETS_OF_AN_ACCOUNT = Pace(limit=5, fades_in=timedelta(minutes=12))
 RESETS_OF_AN_ADDRESS = Pace(limit=100, fades_in=timedelta(seconds=36))
 """Five in an hour, each an e-mail to somebody who may not have asked for it; and a hundred from an address."""
 
+NEW_PASSWORDS_OF_AN_ACCOUNT = Pace(limit=10, fades_in=timedelta(hours=1))
+"""Each takes three hashes and sends an email. Wrong old ones don't count here, or a thief could keep the owner from
+choosing another one."""
+
 CONFIRMATIONS_OF_AN_ACCOUNT = Pace(limit=3, fades_in=timedelta(hours=8))
 """Emails that ask to confirm one address: three at once, then three a day, however often it is registered."""
 
@@ -135,6 +139,15 @@ async def reset_asked(db: Database, asker: Asker, now: datetime) -> None:
         f"reset from {asker.address}": RESETS_OF_AN_ADDRESS,
     }
     await _pass(db, counters, now)
+
+
+@asynccontextmanager
+async def changing_password(db: Database, asker: Asker, now: datetime) -> AsyncIterator[None]:
+    """Count a change of the password that is made inside; raise PleaseWait when there were too many."""
+    counters = {f"new password {asker.account}": NEW_PASSWORDS_OF_AN_ACCOUNT}
+    await _refuse_while_waiting(db, counters, now)
+    yield
+    await _count(db, counters, now)
 
 
 async def confirmation_asked(db: Database, asker: Asker, now: datetime) -> None:

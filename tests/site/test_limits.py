@@ -4,6 +4,7 @@ import asyncio
 import re
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from quart import Quart
@@ -310,6 +311,20 @@ async def test_a_new_password_is_asked_for_five_times_in_an_hour(db: Database) -
         await limits.reset_asked(db, STRANGER, FALL_MORNING)
     await limits.reset_asked(db, replace(STRANGER, account="another"), FALL_MORNING)
     await limits.reset_asked(db, STRANGER, FALL_MORNING + timedelta(hours=1))
+
+
+async def test_a_password_is_changed_ten_times_in_a_row_and_wrong_ones_do_not_count(ada: Browser) -> None:
+    passwords = [PASSWORD, *(f"a newer horse battery {number}" for number in range(11))]
+    wrong = {"current_password": "not the password"} | dict.fromkeys(
+        ("password", "password_confirm"), "some other horse"
+    )
+    statuses: list[int] = []
+    for old, new in pairwise(passwords):
+        if len(statuses) < 5:
+            assert (await ada.post("/account/password", form=wrong)).status_code == 422
+        form = {"current_password": old, "password": new, "password_confirm": new}
+        statuses.append((await ada.post("/account/password", form=form)).status_code)
+    assert statuses == [303] * 10 + [429]
 
 
 async def test_nothing_in_the_database_or_the_log_names_who_was_guessed_at(
