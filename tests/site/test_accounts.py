@@ -86,6 +86,7 @@ async def test_who_has_a_common_password_goes_on_signing_in(anyone: Browser, db:
         ("first_name", "", "Enter your first name."),
         ("first_name", "x" * 51, "at most 50 characters"),
         ("last_name", "Ad\x00ler", "can’t be read"),
+        ("last_name", "Adler\u202ereltaM", "can’t be read"),
         ("last_name", "   ", "Enter your last name."),
     ],
 )
