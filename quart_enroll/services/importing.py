@@ -21,7 +21,7 @@ UNCONFIRMED_REGISTRAR = (
     "Somebody registered with this address and did not confirm that it is theirs. First let its owner choose a new "
     "password, by the link that password-link makes."
 )
-"""Why a row can't make an account the registrar's: whoever knows its password would be the registrar."""
+"""Why a row can't make an account a registrar's: the person who registered first knows its password."""
 
 
 class BadRows(Exception):

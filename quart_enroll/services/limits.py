@@ -26,8 +26,8 @@ PASSWORDS_OF_AN_ACCOUNT = Pace(limit=10, fades_in=timedelta(hours=2))
 PASSWORDS_OF_KNOWN_BROWSERS = Pace(limit=50, fades_in=timedelta(hours=2))
 PASSWORDS_OF_AN_ADDRESS = Pace(limit=100, fades_in=timedelta(seconds=9))
 """Ten wrong ones in a row, then at most one in a quarter of an hour; and a hundred in a quarter of an hour from an
-address, behind which may be a whole campus. Fifty from all browsers that an account knows, since somebody who once had
-its password, or registered with the address first, may have made it know any number of them."""
+address, behind which may be a whole campus. Fifty from all browsers that an account knows, since a thief, or a stranger
+who registered with the address first, may have made it know any number of them."""
 
 REGISTRATIONS_OF_AN_ADDRESS = Pace(limit=300, fades_in=timedelta(seconds=12))
 """Three hundred in an hour."""
