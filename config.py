@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
-from pymongo.errors import InvalidName, InvalidURI
+from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 from werkzeug.security import generate_password_hash
 
@@ -71,7 +71,7 @@ def _mongo_uri(text: str) -> str:
         raise ValueError("must begin with mongodb:// or mongodb+srv:// and name a server")
     try:
         _parsed(text)
-    except (InvalidURI, InvalidName, ValueError) as error:
+    except (PyMongoError, ValueError, OSError) as error:
         raise ValueError(f"is not right: {error}") from None
     return text
 
@@ -311,11 +311,12 @@ def _check_production(values: Mapping[str, Any]) -> None:
 def _is_private(mongo_uri: str) -> bool:
     """Return whether nobody between here and the database can read or change the traffic."""
     parsed = _parsed(mongo_uri)
-    if all(is_this_machine(host) for host, _ in parsed["nodelist"]):
+    looked_up = mongo_uri.startswith("mongodb+srv://")  # then the name only leads to those of the servers
+    if not looked_up and all(is_this_machine(host) for host, _ in parsed["nodelist"]):
         return True
     options = parsed["options"]
     unchecked = ("tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames")
-    encrypted = options.get("tls", mongo_uri.startswith("mongodb+srv://"))
+    encrypted = options.get("tls", looked_up)
     return bool(encrypted) and not any(options.get(name) for name in unchecked)
 
 

@@ -37,7 +37,10 @@ NEEDS_NOBODY = {
 SEATS_ALONE = {"enrollment", "plan_add", "plan_remove", "plan_up", "plan_enroll", "alert_ask", "alert_end"}
 """Endpoints that change nothing of who somebody is. After them, on a busy day the most, nobody has to ask again."""
 
-ENDS_ACCESS = {"logout", "account_end", "account_sign_out", "account_delete", "token_end", "calendar_end"}
+ENDS_ACCESS = {
+    *("logout", "account_end", "account_sign_out", "account_delete", "token_end", "calendar_end"),
+    *("account_password", "password_reset"),
+}
 """Endpoints that end access. No rate limit stops them: otherwise a thief could use up the account's rate to stay signed
 in."""
 

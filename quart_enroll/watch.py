@@ -4,6 +4,8 @@ In the log is who asked by number alone, and never what was typed, nor an addres
 """
 
 import logging
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 from time import monotonic
 from typing import Any
@@ -64,14 +66,20 @@ def count(app: Quart, endpoint: str, method: str, status: int, seconds: float) -
 def path() -> str:
     """Return the path as it may appear in the log, on one line.
 
-    A path with a secret in it is logged as its rule. Of a path that matches no rule, or not with this method, only
-    parts that occur in the site's own paths are logged: the rest may be a secret after an extra slash, or in capitals.
+    A path with a secret in it is logged as its rule, and so is one whose argument has slashes, as it may hold such a
+    path. Of a path that matches no rule, or not with this method, only parts that occur in the site's own paths are
+    logged: the rest may be a secret after an extra slash, or in capitals.
     """
     rule = request.url_rule
     if rule is None:
         known = _own_parts(current_app.url_map)
         return "/".join(part if part in known else "*" for part in request.path.split("/"))[:LONGEST_PATH]
-    return str(rule) if HIDDEN_ARGUMENT in rule.arguments else quote(request.path)[:LONGEST_PATH]
+    is_hidden = HIDDEN_ARGUMENT in rule.arguments or any(re.search(r"[/\\]", str(one)) for one in _arguments())
+    return str(rule) if is_hidden else quote(request.path)[:LONGEST_PATH]
+
+
+def _arguments() -> Iterable[object]:
+    return (request.view_args or {}).values()
 
 
 @lru_cache(8)

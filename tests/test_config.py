@@ -123,6 +123,7 @@ def test_production_that_sends_mail_needs_the_address_of_the_site(tmp_path: Path
         "mongodb+srv://db.example/?tls=false",
         "mongodb://db.example/?tls=true&tlsAllowInvalidCertificates=true",
         "mongodb+srv://db.example/?tlsInsecure=true",
+        "mongodb+srv://localhost/?tls=false",
     ],
 )
 def test_production_connects_to_no_database_in_plain_text_unless_allowed(uri: str, tmp_path: Path) -> None:
@@ -134,6 +135,12 @@ def test_production_connects_to_no_database_in_plain_text_unless_allowed(uri: st
         Config.from_env({**PRODUCTION, **upgrades}, tmp_path)
     assert Config.from_env({**PRODUCTION, "MONGO_URI": uri, "ALLOW_PLAINTEXT": "1"}, tmp_path).mongo_uri == uri
     assert Config.from_env({"APP_ENV": "development", "MONGO_URI": uri}, tmp_path).mongo_uri == uri
+
+
+@pytest.mark.parametrize("options", ["tls=true&tlsCAFile=/no/such/file", "ssl_cert_reqs=CERT_NONE", "no_such_option=1"])
+def test_an_option_that_the_driver_refuses_is_told_in_a_sentence(options: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="MONGO_URI is not right"):
+        Config.from_env({**PRODUCTION, "MONGO_URI": f"mongodb://db.example/?{options}"}, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,9 @@ T = TypeVar("T")
 MAX_LINES = 50
 """Errors, changes or students that are printed without --verbose."""
 
+MAX_LINE_LENGTH = 1000
+"""Characters of a line about the file that are printed."""
+
 
 @click.command("import", short_help="Take in terms, courses, sections or users from a file.")
 @click.argument("collection", type=click.Choice(["course", "section", "term", "user"]))
@@ -50,7 +53,7 @@ def take_in(collection: str, file: Path, *, dry_run: bool = False, verbose: bool
     """Import the file, print the result and return it; end the command if a row can't be imported."""
     rows = read(collection, file)
     for note in rows.notes:
-        click.echo(f"Note: {note}")
+        click.echo(_visible(f"Note: {note}"))
     try:
         done = IMPORTS[collection](rows, dry_run)
     except EmailTaken as taken:
@@ -75,7 +78,7 @@ def read(collection: str, file: Path) -> FileRows:
     try:
         return read_rows(COLLECTIONS[collection], file.name, file.read_bytes())
     except UnreadableFile as error:
-        sentences = "\n".join(f"{file}: {sentence}" for sentence in error.sentences)
+        sentences = "\n".join(_visible(f"{file}: {sentence}") for sentence in error.sentences)
         raise click.ClickException(f"{sentences}\nNothing was imported.") from error
 
 
@@ -83,9 +86,15 @@ def _print_some(write: Callable[[T], str], items: Sequence[T], what: str, verbos
     """Print a line for each of the first items, or for all of them if `verbose`."""
     limit = len(items) if verbose else MAX_LINES
     for item in items[:limit]:
-        click.echo(write(item), err=err)
+        click.echo(_visible(write(item)), err=err)
     if len(items) > limit:
         click.echo(f"… and {len(items) - limit} {what}; --verbose prints them all.", err=err)
+
+
+def _visible(text: str) -> str:
+    """Return the text as one line; what a file has must not move the cursor of a terminal, or hide what is wrong."""
+    line = text if len(text) <= MAX_LINE_LENGTH else f"{text[:MAX_LINE_LENGTH]}…"
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
 
 
 def _change_text(unit: str, change: RowChange) -> str:

@@ -19,6 +19,10 @@ KNOWN_EMAIL = [
 
 EMAIL_SHAPE = lazy("Enter an email address like name@school.example.")
 EMAIL = [*KNOWN_EMAIL, Email(EMAIL_SHAPE)]
+
+IN_ASCII = Regexp(r"[!-~]*\Z", message=EMAIL_SHAPE)
+"""For an address that anybody may type. MongoDB treats some other letters as equal and ignores some marks, so a
+stranger could keep an address from its owner for good."""
 PASSWORD_LENGTH = Length(8, 128, lazy("A password has 8 to 128 characters."))
 NOT_TOO_LONG = Length(max=128, message=lazy("A password has at most 128 characters."))
 """For a password that may be older than the rules of today."""
@@ -47,6 +51,11 @@ def normalized_email(text: str | None) -> str | None:
     return emails.normalized(text) if text else text
 
 
+def registered_email(text: str | None) -> str | None:
+    """Return the address as a registration stores it: the domain in Punycode."""
+    return emails.in_ascii(emails.normalized(text)) if text else text
+
+
 def new_password(label: str = lazy("Password")) -> PasswordField:
     """Return the field in which a password is chosen."""
     rules = [InputRequired(lazy("Choose a password.")), PASSWORD_LENGTH]
@@ -72,7 +81,7 @@ class LoginForm(SiteForm):
 
 class RegisterForm(SiteForm):
     next = HiddenField()
-    email = StringField(lazy("Email"), EMAIL, filters=[stripped, normalized_email])
+    email = StringField(lazy("Email"), [*EMAIL, IN_ASCII], filters=[stripped, registered_email])
     password = new_password()
     password_confirm = new_password_again()
     first_name = StringField(

@@ -47,6 +47,10 @@ def own_words(of: str) -> Any:
         return DummyTranslations()
 
 
+TURNS_THE_LINE = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""What begins or ends a piece of text in another direction."""
+
+
 class PageToken(SessionCSRF):
     """WTForms' token of the visitor's session; not needed when the browser vouches for the request.
 
@@ -161,8 +165,15 @@ def several_lines(form: Form, field: Any) -> None:
 
 
 def is_readable(text: str) -> bool:
-    """Tell whether the text has neither control characters nor wrongly encoded letters."""
-    return not any(unicodedata.category(character) in ("Cc", "Cs") or character == "\ufffd" for character in text)
+    """Tell whether the text has neither control characters nor wrongly encoded letters.
+
+    Those that turn the direction of a line are control characters too: after a name with one of them, the rest of
+    a list would be read backwards.
+    """
+    return not any(
+        unicodedata.category(character) in ("Cc", "Cs") or character == "\ufffd" or character in TURNS_THE_LINE
+        for character in text
+    )
 
 
 def _check_readable(text: str) -> None:

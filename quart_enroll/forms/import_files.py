@@ -8,8 +8,10 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
@@ -33,8 +35,13 @@ SEPARATORS = ",;\t|"
 _EXCEL_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\r\n?|\n|$)', re.IGNORECASE)
 """The first line that tells Excel the separator of a file."""
 
-_INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
-_EDGES = re.compile(rf"^[\s{_INVISIBLE}]+|[\s{_INVISIBLE}]+$")
+MAX_JSON_COLUMNS = 1000
+"""Different names in the objects of a JSON file: each object gets a cell for each of them."""
+
+_INVISIBLE = range(0x200B, 0x2010), range(0x202A, 0x202F), range(0x2060, 0x2065), (0xAD, 0xFEFF)
+_UNSEEN = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "".join(map(chr, chain(*_INVISIBLE)))
+"""Blanks, and characters of no width."""
+
 _TEXT_FORMULA = re.compile(r'="([^"]*)"')
 """How a number like 001 keeps its zeros in a spreadsheet."""
 
@@ -154,6 +161,9 @@ def _read_json(text: str, notes: list[str]) -> Table:
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise UnreadableFile("JSON must be a list of objects, like [{…}, {…}].")
     labels = list(dict.fromkeys(label for item in items for label in item))
+    if len(labels) > MAX_JSON_COLUMNS:
+        names = f"{len(labels)} different names"
+        raise UnreadableFile(f"The objects have {names}, and {MAX_JSON_COLUMNS} at most are read.")
     rows = [
         TableRow(number, [_clean(item.get(label)) for label in labels])
         for number, item in enumerate(items, 1)
@@ -165,8 +175,7 @@ def _read_json(text: str, notes: list[str]) -> Table:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise UnreadableFile(f"A JSON object has “{twice}” twice.")
     return found
 
@@ -204,7 +213,11 @@ def _records(text: str, separator: str, skipped: int = 0) -> Iterator[TableRow]:
             cells = next(reader)
         except StopIteration:
             return
-        except csv.Error:
+        except csv.Error as error:
+            if "field limit" in str(error):
+                raise UnreadableFile(
+                    f"Line {line}: A cell has more than {csv.field_size_limit()} characters."
+                ) from None
             raise UnreadableFile(
                 f"Line {line}: A quotation mark opens a cell, but nothing closes it. "
                 'Remove it, or write "" for a quotation mark in the text.'
@@ -216,6 +229,6 @@ def _clean(value: Any) -> Any:
     """Strip blanks and invisible characters from both ends of a text."""
     if not isinstance(value, str):
         return value
-    text = _EDGES.sub("", value)
+    text = value.strip(_UNSEEN)
     formula = _TEXT_FORMULA.fullmatch(text)
     return formula[1] if formula else text

@@ -17,6 +17,9 @@ from quart_enroll.services.importing import BadRows
 MAX_QUOTED = 60
 """Characters of a wrong value that a message quotes."""
 
+MAX_NAMED = 20
+"""Columns that a message names."""
+
 SECRET = {"password"}
 """Fields whose values no message quotes."""
 
@@ -121,12 +124,13 @@ def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[in
     ]
     sentences = [*_nameless(table)]
     if unknown:
-        names = _listed([f"“{header[place]}”{_first_row(table, place)}" for place in unknown])
+        named = [f"{_shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED]]
+        names = _listed(named + ([f"{len(unknown) - MAX_NAMED} more"] if len(unknown) > MAX_NAMED else []))
         may_be = ", ".join(field.name for field in form())
         plural, them = ("s", "them") if len(unknown) > 1 else ("", "it")
         sentences.append(f"Unknown column{plural}: {names}. Remove or rename {them}. The columns may be {may_be}.")
     for name in dict.fromkeys(found.values()):
-        same = [f"“{header[place]}”" for place, other in found.items() if other == name]
+        same = [_shortened(header[place]) for place, other in found.items() if other == name]
         if len(same) > 1:
             sentences.append(f"The columns {_listed(same)} would all be read as {name}. Keep only one of them.")
     if lacks := import_columns.missing(form, found.values()):
@@ -148,13 +152,16 @@ def _no_header(form: type[Row], table: Table, known: Mapping[str, str]) -> str:
 
 def _nameless(table: Table) -> list[str]:
     """Return a sentence for each column that has text but no name; empty columns don't matter."""
-    found = []
-    for place, label in enumerate(table.header.cells):
-        row = None if label else next((row for row in table.rows if place < len(row.cells) and row.cells[place]), None)
-        if row is not None:
-            what = f"{table.unit} {row.number} has “{row.cells[place]}” in it"
-            found.append(f"Column {place + 1} has no name, but {what}. Name the column or remove it.")
-    return found
+    header = table.header.cells
+    first: dict[int, str] = {}
+    for row in table.rows:
+        for place, (label, text) in enumerate(zip(header, row.cells, strict=False)):
+            if text and not label:
+                first.setdefault(place, f"{table.unit} {row.number} has {_shortened(text)} in it")
+    return [
+        f"Column {place + 1} has no name, but {what}. Name the column or remove it."
+        for place, what in sorted(first.items())[:MAX_NAMED]
+    ]
 
 
 def _first_row(table: Table, place: int) -> str:
@@ -192,7 +199,12 @@ def _quoted(value: Any, sentence: str) -> str:
     text = " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
     if not text or re.search(rf"(?<!\w){re.escape(text)}(?!\w)", sentence):
         return ""
-    return f" “{text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + '…'}”"
+    return f" {_shortened(text)}"
+
+
+def _shortened(text: Any) -> str:
+    text = str(text)
+    return f"“{text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + '…'}”"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from quart_enroll.pages.passwords import UNTOLD, Secret
 from quart_enroll.pages.refusals import told
 from quart_enroll.rendering import render
 from quart_enroll.repositories import users
-from quart_enroll.services import limits, notices
+from quart_enroll.services import limits, notices, resets
 
 LINK = "email_confirmation"
 """The session key that holds the link's token."""
@@ -24,7 +24,7 @@ async def open_link(token: str) -> Secret:
 
     Programs that scan emails open the links in them, so only a button confirms.
     """
-    session[LINK] = token
+    session[LINK] = token[: resets.MAX_TOKEN_LENGTH]
     return redirect(url_for("email_confirm"), 303), 303, UNTOLD
 
 

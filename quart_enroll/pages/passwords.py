@@ -34,8 +34,9 @@ async def change() -> bytes | Response | Page:
     if not form.validate():
         return _change_page(form), 422
     user = auth.signed_in()
+    asker = known_browsers.asker(user.email)
     try:
-        async with limits.guess(database(), known_browsers.asker(user.email), now()):
+        async with limits.changing_password(database(), asker, now()), limits.guess(database(), asker, now()):
             changed = await accounts.change_password(
                 database(),
                 hasher(),

@@ -18,6 +18,13 @@ PATIENCE = 120.0
 """Seconds for which an import retries: longer than MongoDB itself keeps a transaction whose process was killed."""
 
 
+UNCONFIRMED_REGISTRAR = (
+    "Somebody registered with this address and did not confirm that it is theirs. First let its owner choose a new "
+    "password, by the link that password-link makes."
+)
+"""Why a row can't make an account a registrar's: the person who registered first knows its password."""
+
+
 class BadRows(Exception):
     """Some rows contradict the database or each other; `rows` names each."""
 
@@ -118,7 +125,8 @@ async def import_users(
     """Store users under their user_id, or under their address when they have none.
 
     Somebody who has an account keeps the password, and the role if the row has none. Raises BadRows when rows
-    share a number or an address, or when an address belongs to somebody with another number.
+    share a number or an address, when an address belongs to somebody with another number, and when somebody would be
+    the registrar whose address is not confirmed.
     """
     refuse_twins([(row.number, row.user.email) for row in rows], "email", emails.canonical)
     refuse_twins([(row.number, str(row.user_id)) for row in rows if row.user_id is not None], "user_id")
@@ -156,6 +164,8 @@ def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[Ne
             bad.append(BadRow(row.number, f"The address belongs to user {numbers}.", "email"))
         elif found is None:
             new.append(row)
+        elif found.email_unconfirmed and row.user.role == "registrar" and found.role != "registrar":
+            bad.append(BadRow(row.number, UNCONFIRMED_REGISTRAR, "role"))
         elif (wanted := _changed(row, found)) != found:
             changes.append(RowChange(row.number, f"user {found.user_id}", field_changes(found, wanted)))
             changed.append(wanted)

@@ -23,9 +23,11 @@ from quart_enroll.repositories import attempts
 from quart_enroll.services.passwords import NotBegun
 
 PASSWORDS_OF_AN_ACCOUNT = Pace(limit=10, fades_in=timedelta(hours=2))
+PASSWORDS_OF_KNOWN_BROWSERS = Pace(limit=50, fades_in=timedelta(hours=2))
 PASSWORDS_OF_AN_ADDRESS = Pace(limit=100, fades_in=timedelta(seconds=9))
 """Ten wrong ones in a row, then at most one in a quarter of an hour; and a hundred in a quarter of an hour from an
-address, behind which may be a whole campus."""
+address, behind which may be a whole campus. Fifty from all browsers that an account knows, since a thief, or a stranger
+who registered with the address first, may have made it know any number of them."""
 
 REGISTRATIONS_OF_AN_ADDRESS = Pace(limit=300, fades_in=timedelta(seconds=12))
 """Three hundred in an hour."""
@@ -33,6 +35,10 @@ REGISTRATIONS_OF_AN_ADDRESS = Pace(limit=300, fades_in=timedelta(seconds=12))
 RESETS_OF_AN_ACCOUNT = Pace(limit=5, fades_in=timedelta(minutes=12))
 RESETS_OF_AN_ADDRESS = Pace(limit=100, fades_in=timedelta(seconds=36))
 """Five in an hour, each an e-mail to somebody who may not have asked for it; and a hundred from an address."""
+
+NEW_PASSWORDS_OF_AN_ACCOUNT = Pace(limit=10, fades_in=timedelta(hours=1))
+"""Each takes three hashes and sends an email. Wrong old ones don't count here, or a thief could keep the owner from
+choosing another one."""
 
 CONFIRMATIONS_OF_AN_ACCOUNT = Pace(limit=3, fades_in=timedelta(hours=8))
 """Confirmation emails to one address: three at once, then three a day, however often it is registered."""
@@ -55,7 +61,10 @@ class Asker:
     def passwords(self) -> Mapping[str, Pace]:
         """The counters of wrong passwords, first the one of the account or of the browser that it knows."""
         if self.browser:
-            return {f"password {self.account} {self.browser}": PASSWORDS_OF_AN_ACCOUNT}
+            return {
+                f"password {self.account} {self.browser}": PASSWORDS_OF_AN_ACCOUNT,
+                f"password {self.account} known": PASSWORDS_OF_KNOWN_BROWSERS,
+            }
         return {
             f"password {self.account}": PASSWORDS_OF_AN_ACCOUNT,
             f"password from {self.address}": PASSWORDS_OF_AN_ADDRESS,
@@ -130,6 +139,15 @@ async def reset_asked(db: Database, asker: Asker, now: datetime) -> None:
         f"reset from {asker.address}": RESETS_OF_AN_ADDRESS,
     }
     await _pass(db, counters, now)
+
+
+@asynccontextmanager
+async def changing_password(db: Database, asker: Asker, now: datetime) -> AsyncIterator[None]:
+    """Count a change of the password that is made inside; raise PleaseWait when there were too many."""
+    counters = {f"new password {asker.account}": NEW_PASSWORDS_OF_AN_ACCOUNT}
+    await _refuse_while_waiting(db, counters, now)
+    yield
+    await _count(db, counters, now)
 
 
 async def confirmation_asked(db: Database, asker: Asker, now: datetime) -> None:

@@ -194,3 +194,35 @@ def test_a_long_value_is_quoted_in_part() -> None:
         check_rows(COLLECTIONS["section"], file)
     [said] = map(file.describe, refused.value.rows)
     assert said.startswith(f"line 2: room “{'x' * 60}…”: ")
+
+
+def refusal(filename: str, data: str) -> list[str]:
+    with pytest.raises(UnreadableFile) as refused:
+        read_rows(COLLECTIONS["user"], filename, data.encode())
+    return list(refused.value.sentences)
+
+
+def test_a_hostile_file_takes_no_longer_than_any_other() -> None:
+    blanks = " " * 120_000  # a search for the blanks at the end would look at each of them from each of them
+    data = f"email,first_name,last_name\nzoe@school.example,Z{blanks}oe,Adler\n"
+    [row] = read_rows(COLLECTIONS["user"], "users.csv", data.encode()).rows
+    assert len(row.cells["first_name"]) == len(blanks) + 3
+    many = ",".join(f'"k{number}": 1' for number in range(50_000))
+    assert refusal("users.json", f'[{{{many}, "k49999": 2}}]') == ["An object of the JSON has “k49999” twice."]
+    different = ",".join(f'{{"k{number}": 1}}' for number in range(50_000))
+    assert refusal("users.json", f"[{different}]") == [
+        "The objects have 50000 different names, and 1000 at most are read."
+    ]
+
+
+def test_a_cell_that_is_too_long_is_not_taken_for_a_missing_quotation_mark() -> None:
+    data = f"email,first_name,last_name\nzoe@school.example,{'Z' * 140_000},Adler\n"
+    assert refusal("users.csv", data) == ["Line 2: A cell has more than 131072 characters."]
+
+
+def test_some_of_many_wrong_columns_are_named() -> None:
+    header, row = ",".join(f"c{number}" for number in range(5000)), "," * 5000 + "x" * 200
+    [unknown] = refusal("users.csv", f"email,first_name,last_name,{header}\n1\n")
+    assert "“c19” and 4980 more." in unknown
+    [nameless] = refusal("users.csv", f"email,first_name,last_name{',' * 6000}\n{row}\n")
+    assert nameless.startswith(f"Column 5001 has no name, and line 2 has “{'x' * 60}…” there.")

@@ -87,6 +87,7 @@ async def test_who_has_a_common_password_goes_on_signing_in(anyone: Browser, db:
         ("first_name", "x" * 51, "at most 50 characters"),
         ("last_name", "Ad\x00ler", "can’t be read"),
         ("last_name", "\u200b\u2800", "A name needs characters that can be seen."),
+        ("last_name", "Adler\u202ereltaM", "can’t be read"),
     ],
 )
 async def test_a_wrong_field_is_told_beside_it_and_the_rest_is_kept(

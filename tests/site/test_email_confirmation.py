@@ -1,6 +1,7 @@
 """A registered address gets one email that asks for confirmation, and nothing else until it is confirmed."""
 
 import re
+import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ from quart_enroll.models import Notice, User
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import leases, notices, users
 from quart_enroll.services import accounts
-from quart_enroll.services.importing import NewUser, import_users
+from quart_enroll.services.importing import BadRows, NewUser, import_users
 from quart_enroll.services.notices import LEASE
 from tests.people import FALL_MORNING, PASSWORD, Browser, Clock, config, registration, text, told
 from tests.site.test_passwords import ME, PUBLIC_URL, SETTINGS, chosen, letters
@@ -206,6 +207,12 @@ async def test_a_forged_link_confirms_nothing(zoe: Browser, db: Database, clock:
     assert await unconfirmed(db)
 
 
+async def test_a_cookie_carries_no_more_of_a_link_than_a_link_has(anyone: Browser) -> None:
+    for path in ("/email/confirm/", "/password/reset/"):
+        opened = await anyone.get(path + secrets.token_urlsafe(5000))
+        assert len(opened.headers["Set-Cookie"]) < 1500
+
+
 async def test_a_password_reset_link_confirms_the_address_and_names_nobody(
     zoe: Browser, anyone: Browser, db: Database, clock: Clock
 ) -> None:
@@ -250,3 +257,26 @@ async def test_an_import_confirms_new_addresses_but_not_registered_ones(zoe: Bro
     moved = User(0, "zoe.adler@school.example", "Zoe", "Adler", "student")
     await import_users(db, [NewUser(1, found.user.user_id, moved, None)], nobodys_password="")
     assert await db.user.count_documents({"email_unconfirmed": {"$exists": True}}) == 0
+
+
+async def test_an_import_makes_nobody_the_registrar_whose_address_is_not_confirmed(
+    zoe: Browser, anyone: Browser, db: Database, clock: Clock
+) -> None:
+    row = NewUser(2, None, User(0, ZOE, "Zoe", "Adler", "registrar"), None)
+    with pytest.raises(BadRows) as refused:
+        await import_users(db, [row], nobodys_password="")
+    assert [bad.field for bad in refused.value.rows] == ["role"]
+    assert (await zoe.get("/user")).status_code == 403
+    await anyone.get(await path_of_link(db, clock))
+    await anyone.post("/email/confirm")
+    assert (await import_users(db, [row], nobodys_password="")).changed == 1
+
+
+@pytest.mark.parametrize("email", ["zo\u0591e@school.example", "z\u0660e@school.example", "zoe@sch\ua733l.example"])
+async def test_nobody_takes_an_address_that_the_database_takes_for_another_one(
+    app: Quart, db: Database, email: str
+) -> None:
+    response = await Browser(app.test_client()).post("/register", form=registration(email))
+    assert response.status_code == 422
+    assert "Enter an email address like name@school.example." in await text(response)
+    assert (await Browser(app.test_client()).post("/register", form=registration(ZOE))).status_code == 303

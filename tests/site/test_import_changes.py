@@ -210,3 +210,15 @@ async def test_a_header_is_checked_once_and_not_for_every_row(run: Run, db: Data
 async def test_an_import_says_what_it_assumed(run: Run, db: Database) -> None:
     done = await run("user", "E-mail;first_name;last_name\nzoe@school.example;Zoe;Adler\n")
     assert done.output == "Note: Columns read: “E-mail” as email.\nuser: 1 added, 0 changed, 0 unchanged.\n"
+
+
+@pytest.mark.usefixtures("db")
+async def test_nothing_in_a_file_moves_the_cursor_of_the_terminal(run: Run) -> None:
+    escape, hidden = "\x1b]0;owned\x07\x1b[2J", "\u202eevil"
+    header = await run("user", f"email,first_name,last_name,{escape}\nzoe@school.example,Zoe,Adler,x\n")
+    cells = await run("user", f"email,first_name,last_name\nzoe@school.example,{escape}{hidden},Adler,{escape}\n")
+    cell = await run("user", f"email,first_name,last_name\nzoe@school.example,{escape},Adler\n")
+    for done in (header, cells, cell):
+        assert done.exit_code == 1
+        assert done.output.replace("\n", "").isprintable()
+        assert r"\x1b]0;owned" in done.output

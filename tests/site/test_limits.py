@@ -4,6 +4,7 @@ import asyncio
 import re
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from quart import Quart
@@ -121,6 +122,16 @@ async def test_strangers_do_not_keep_the_owner_out_of_a_known_browser(ada: Brows
 async def test_a_known_browser_has_ten_tries_of_its_own(ada: Browser, stranger: Browser) -> None:
     await ada.post("/logout")
     assert await _guess(ada, 11) == [422] * 10 + [429]
+    assert (await stranger.sign_in(ADA)).status_code == 303
+
+
+async def test_all_known_browsers_together_have_fifty_tries(app: Quart, ada: Browser, stranger: Browser) -> None:
+    browsers = [ada, *(Browser(app.test_client()) for _ in range(6))]
+    for browser in browsers:
+        await browser.sign_in(ADA)
+        await browser.post("/logout")
+    statuses = [status for browser in browsers for status in await _guess(browser, 9)]
+    assert statuses == [422] * 50 + [429] * 13
     assert (await stranger.sign_in(ADA)).status_code == 303
 
 
@@ -300,6 +311,19 @@ async def test_a_new_password_is_asked_for_five_times_in_an_hour(db: Database) -
         await limits.reset_asked(db, STRANGER, FALL_MORNING)
     await limits.reset_asked(db, replace(STRANGER, account="another"), FALL_MORNING)
     await limits.reset_asked(db, STRANGER, FALL_MORNING + timedelta(hours=1))
+
+
+async def test_a_password_is_changed_ten_times_in_a_row_and_wrong_ones_do_not_count(ada: Browser) -> None:
+    passwords = [PASSWORD, *(f"a newer horse battery {number}" for number in range(11))]
+    wrong = {"current_password": "not the password", "password": "some other horse"}
+    wrong["password_confirm"] = wrong["password"]
+    statuses: list[int] = []
+    for old, new in pairwise(passwords):
+        if len(statuses) < 5:
+            assert (await ada.post("/account/password", form=wrong)).status_code == 422
+        form = {"current_password": old, "password": new, "password_confirm": new}
+        statuses.append((await ada.post("/account/password", form=form)).status_code)
+    assert statuses == [303] * 10 + [429]
 
 
 async def test_nothing_in_the_database_or_the_log_names_who_was_guessed_at(

@@ -12,7 +12,7 @@ from quart_enroll.models import Wish
 from quart_enroll.mongo import Database
 from quart_enroll.services import plan
 from quart_enroll.services.rate_limiter import Rate, RateLimiter
-from tests.people import ADA, BOB, FALL_MORNING, Browser, seats_taken, text
+from tests.people import ADA, BOB, FALL_MORNING, PASSWORD, Browser, registration, seats_taken, text
 from tests.programs import ENROLLMENTS, program
 
 PRESS = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
@@ -72,7 +72,7 @@ async def test_pages_and_programs_of_one_account_share_its_rate(app: Quart, ada:
     [
         *("/enrollment", "/enrollment/drop", "/enrollment/swap", "/waitlist", "/waitlist/leave"),
         *("/plan/add", "/plan/remove", "/plan/up", "/plan/enroll", "/alert", "/alert/end"),
-        *("/enrollment/calendar", "/account/tokens", "/account/password", "/language"),
+        *("/enrollment/calendar", "/account/tokens", "/language"),
     ],
 )
 async def test_every_change_counts(app: Quart, ada: Browser, path: str) -> None:
@@ -84,6 +84,13 @@ async def test_every_change_counts(app: Quart, ada: Browser, path: str) -> None:
 async def test_ending_access_is_not_limited(app: Quart, ada: Browser, path: str) -> None:
     allow(app, changes=0)
     assert (await ada.post(path, form={"login": "x", "token_id": "0" * 16})).status_code == 303
+
+
+async def test_a_thief_who_uses_up_the_rate_keeps_nobody_from_another_password(app: Quart, ada: Browser) -> None:
+    allow(app, changes=0)
+    form = {"current_password": PASSWORD} | registration(password="a newer horse battery")
+    form["password_confirm"] = form["password"]
+    assert (await ada.post("/account/password", form=form)).status_code == 303
 
 
 async def test_reading_is_not_limited_and_others_have_their_own_rate(app: Quart, ada: Browser, bob: Browser) -> None:

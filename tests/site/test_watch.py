@@ -201,6 +201,7 @@ def ways_to_ask(path: str) -> Iterator[tuple[str, str]]:
         *(f"{path}/", f"/{path}", path.replace("/", "//"), f"{path}%20", f"{path}/more", f"/school{path}"),
         *(f"{prefix.upper()}{slash}{rest}", path.swapcase(), f"{prefix}./{slash}{rest}", f"{prefix}../x/{slash}{rest}"),
         *(f"/%{ord(path[1]):02x}{path[2:]}", f"/%25{ord(path[1]):02x}{path[2:]}", f"/%{ord(path[1]):02X}{path[2:]}/"),
+        *(f"/courses{path}", f"/static{path}", f"/static/..{path}"),
         *(path.replace("/", "%2F"), path.replace("/", "%5C"), f"{path}%0d%0a", f"{path}?token={SECRET}", f"{path};x"),
     ):
         yield "GET", written
