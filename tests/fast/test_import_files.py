@@ -208,7 +208,7 @@ def test_a_hostile_file_takes_no_longer_than_any_other() -> None:
     [row] = read_rows(COLLECTIONS["user"], "users.csv", data.encode()).rows
     assert len(row.cells["first_name"]) == len(blanks) + 3
     many = ",".join(f'"k{number}": 1' for number in range(50_000))
-    assert refusal("users.json", f'[{{{many}, "k49999": 2}}]') == ["An object of the JSON has “k49999” twice."]
+    assert refusal("users.json", f'[{{{many}, "k49999": 2}}]') == ["A JSON object has “k49999” twice."]
     different = ",".join(f'{{"k{number}": 1}}' for number in range(50_000))
     assert refusal("users.json", f"[{different}]") == [
         "The objects have 50000 different names, and 1000 at most are read."
@@ -225,4 +225,4 @@ def test_some_of_many_wrong_columns_are_named() -> None:
     [unknown] = refusal("users.csv", f"email,first_name,last_name,{header}\n1\n")
     assert "“c19” and 4980 more." in unknown
     [nameless] = refusal("users.csv", f"email,first_name,last_name{',' * 6000}\n{row}\n")
-    assert nameless.startswith(f"Column 5001 has no name, and line 2 has “{'x' * 60}…” there.")
+    assert nameless.startswith(f"Column 5001 has no name, but line 2 has “{'x' * 60}…” in it.")
