@@ -53,7 +53,7 @@ async def test_another_section_of_the_course_is_a_swap_and_nothing_else(
 ) -> None:
     # A week in which a seat can still be taken, and one that is given back leaves a trace already.
     await db.term.update_one({"term": "Fall 2026"}, {"$set": {"drop_deadline": clock.now - timedelta(days=1)}})
-    await db.section.update_one({"courseID": "1111", "section": "01"}, {"$set": {"capacity": 1}})
+    await db.section.update_one({"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"capacity": 1}})
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     clock.now += timedelta(minutes=1)
     await ada.post("/enrollment/swap", form={"drop": "1111", "add": "1111", "section": "02", "term": "Fall 2026"})

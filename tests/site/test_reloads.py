@@ -94,7 +94,9 @@ async def _news_of_a_seat(_: Browser, opened: Open, __: Clock) -> None:
 
 async def _news_of_a_section(_: Browser, opened: Open, __: Clock) -> None:
     before = opened.snapshot.present
-    await opened.database.section.update_one({"courseID": "1111", "section": "01"}, {"$set": {"room": "Hall 99"}})
+    await opened.database.section.update_one(
+        {"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"room": "Hall 99"}}
+    )
     await until(lambda: opened.snapshot.present is not before)
 
 

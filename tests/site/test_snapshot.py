@@ -128,7 +128,9 @@ async def test_seats_of_terms_that_are_over_are_read_once(
         [held] = await following.seats([Seat(SECTIONS[0].key, "enrolled")])
         assert (held.section.key, held.section.room, held.status) == (SECTIONS[0].key, SECTIONS[0].room, "enrolled")
     assert readings == 1
-    await db.section.update_one({"courseID": "1111"}, {"$set": {"room": "Elsewhere 1"}})
+    await db.section.update_one(
+        {"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"room": "Elsewhere 1"}}
+    )
     await following.read()
     [held] = await following.seats([Seat(SECTIONS[0].key, "enrolled")])
     assert held.section.room == "Elsewhere 1"
