@@ -148,7 +148,9 @@ def told() -> bytes:
     Each line names the server (`dyno`): behind a router, one reading meets one of them and the next another.
     """
     reading = CollectorRegistry()
-    reading.register(_Named(MultiProcessCollector(None) if FOLDER in os.environ else _registry))  # type: ignore[no-untyped-call]
+    # Where somebody has cleared the folder away, this process still has its own numbers.
+    is_shared = os.path.isdir(os.environ.get(FOLDER, ""))
+    reading.register(_Named(MultiProcessCollector(None) if is_shared else _registry))  # type: ignore[no-untyped-call]
     return generate_latest(reading)
 
 

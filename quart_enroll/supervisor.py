@@ -145,6 +145,7 @@ class Supervisor:
                 sockets = [one.fileno() for one in (theirs, *self._listening)]
                 environ = {**os.environ, WORKER: ",".join(map(str, sockets))}
                 try:
+                    self._folder.mkdir(mode=0o700, exist_ok=True)  # somebody may have cleared it away
                     process = await asyncio.create_subprocess_exec(*self._command, pass_fds=sockets, env=environ)
                 except OSError as error:  # no memory, or too many processes
                     logger.error("a worker can't be started: %s", error)

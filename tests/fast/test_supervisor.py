@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -77,6 +78,15 @@ async def test_a_worker_that_is_killed_is_replaced_and_the_other_goes_on(
     assert [record.getMessage() for record in caplog.records] == [f"worker {killed[0]} was killed by signal 9"]
     assert not any(is_alive(pid) for pid in ids(tmp_path))
     assert not gauges[0].exists()  # what it last said of itself does not stay in the metrics
+
+
+async def test_a_worker_is_replaced_although_somebody_has_cleared_the_folder_away(tmp_path: Path) -> None:
+    def clear_and_kill(pids: list[int]) -> None:
+        shutil.rmtree(tmp_path)
+        os.kill(pids[0], signal.SIGKILL)
+        until(lambda: len(ids(tmp_path)) == 1)
+
+    assert await supervise(tmp_path, READY, clear_and_kill) == 0
 
 
 async def test_workers_that_never_start_end_the_server_with_a_failure(
