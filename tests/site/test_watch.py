@@ -222,6 +222,13 @@ async def test_no_secret_of_a_path_is_in_the_log_however_it_is_asked_for(
     assert "path=/calendar/* status=405" in log.text
 
 
+async def test_a_made_up_method_is_in_no_line(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
+    for path in ("/courses/", f"/calendar/{SECRET}.ics"):
+        assert (await anyone.client.open(path, method=SECRET.upper())).status_code == 405
+    assert log.text.count("method=other") == 2
+    assert SECRET.lower() not in log.text.lower()
+
+
 async def test_a_fault_has_no_secret_in_its_line(
     app: Quart, anyone: Browser, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
