@@ -10,6 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, wraps
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -149,7 +150,7 @@ def told() -> bytes:
     """
     reading = CollectorRegistry()
     # Where somebody has cleared the folder away, this process still has its own numbers.
-    is_shared = os.path.isdir(os.environ.get(FOLDER, ""))
+    is_shared = FOLDER in os.environ and Path(os.environ[FOLDER]).is_dir()
     reading.register(_Named(MultiProcessCollector(None) if is_shared else _registry))  # type: ignore[no-untyped-call]
     return generate_latest(reading)
 

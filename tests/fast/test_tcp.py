@@ -293,7 +293,8 @@ async def test_incomplete_requests_make_room_and_complete_ones_do_not(
 
 
 @pytest.mark.parametrize(
-    "said", [GET[:-2] + b"X: " + bytes(400).hex().encode(), FORM.replace(b"3", b"9999") + bytes(800), GET + GET + bytes(800)]
+    "said",
+    [GET[:-2] + b"X: " + bytes(400).hex().encode(), FORM.replace(b"3", b"9999") + bytes(800), GET + GET + bytes(800)],
 )
 @on_uvloop
 async def test_incomplete_requests_fill_no_memory(
@@ -306,7 +307,7 @@ async def test_incomplete_requests_fill_no_memory(
             await until(lambda number=number: server.connections._open == min(number, 2))
         assert 800 < server.connections._unfinished_bytes <= 2500
         for _ in range(5):
-            reader, writer = await server.client(FORM)
+            reader, _ = await server.client(FORM)
             await reader.readuntil(b"hello")
         await server.leave()
         await server.has_open(0)
