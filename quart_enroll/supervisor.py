@@ -32,8 +32,9 @@ PREFIX, LOCK = "quart-enroll-", "supervisor.lock"
 STEADY_SECONDS = 60.0
 """How long a worker must have lived to be replaced at once when it dies."""
 
-LONGEST_PAUSE_SECONDS = 30.0
-"""Workers that die sooner are replaced after a second, and after twice as long each time, up to this."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
+"""Workers that die sooner are replaced after the first pause, and after twice as long each time, up to the longest. Such
+pauses leave the machine to the other workers: when there is none, the next one starts at once."""
 
 PR_SET_PDEATHSIG = 1
 """Of Linux's prctl: the signal that a process gets when its parent dies."""
@@ -133,9 +134,10 @@ class Supervisor:
                 logger.critical("no worker starts, so the server ends")
                 self._status = 1
                 self.stop()
-            pause = 0.0 if loop.time() - began >= STEADY_SECONDS else min(max(1.0, 2 * pause), LONGEST_PAUSE_SECONDS)
+            is_steady = loop.time() - began >= STEADY_SECONDS
+            pause = 0.0 if is_steady else min(max(FIRST_PAUSE_SECONDS, 2 * pause), LONGEST_PAUSE_SECONDS)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
+                await asyncio.wait_for(self._stopping.wait(), pause if self._processes else 0.0)
 
     async def _run_one(self) -> bool:
         """Run a worker until it ends, log why it did, and return whether it was ever ready."""

@@ -89,6 +89,20 @@ async def test_a_worker_is_replaced_although_somebody_has_cleared_the_folder_awa
     assert await supervise(tmp_path, READY, clear_and_kill) == 0
 
 
+async def test_when_no_worker_is_left_the_next_one_starts_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def kill_one_after_the_other(pids: list[int]) -> None:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            until(lambda pid=pid: f"worker {pid} was killed" in caplog.text)
+        until(lambda: len(ids(tmp_path)) == 3)
+
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 1000.0)
+    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 1000.0)
+    assert await supervise(tmp_path, READY, kill_one_after_the_other) == 0
+
+
 async def test_workers_that_never_start_end_the_server_with_a_failure(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
