@@ -149,7 +149,7 @@ def told() -> bytes:
     Each line names the server (`dyno`): behind a router, one reading meets one of them and the next another.
     """
     reading = CollectorRegistry()
-    # Where somebody has cleared the folder away, this process still has its own numbers.
+    # Where a program that tidies up /tmp has removed the folder, this process still has its own numbers.
     is_shared = FOLDER in os.environ and Path(os.environ[FOLDER]).is_dir()
     reading.register(_Named(MultiProcessCollector(None) if is_shared else _registry))  # type: ignore[no-untyped-call]
     return generate_latest(reading)

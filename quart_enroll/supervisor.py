@@ -33,8 +33,10 @@ STEADY_SECONDS = 60.0
 """How long a worker must have lived to be replaced at once when it dies."""
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
-"""Workers that die sooner are replaced after the first pause, and after twice as long each time, up to the longest. Such
-pauses leave the machine to the other workers: when there is none, the next one starts at once."""
+"""Workers that die sooner are replaced after the first pause, and after twice as long each time, up to the longest.
+
+The pauses leave the machine to the other workers. When there is none, the next one starts at once.
+"""
 
 PR_SET_PDEATHSIG = 1
 """Of Linux's prctl: the signal that a process gets when its parent dies."""
@@ -147,7 +149,7 @@ class Supervisor:
                 sockets = [one.fileno() for one in (theirs, *self._listening)]
                 environ = {**os.environ, WORKER: ",".join(map(str, sockets))}
                 try:
-                    self._folder.mkdir(mode=0o700, exist_ok=True)  # somebody may have cleared it away
+                    self._folder.mkdir(mode=0o700, exist_ok=True)  # a program that tidies up /tmp may have removed it
                     process = await asyncio.create_subprocess_exec(*self._command, pass_fds=sockets, env=environ)
                 except OSError as error:  # no memory, or too many processes
                     logger.error("a worker can't be started: %s", error)

@@ -62,7 +62,7 @@ def count(app: Quart, endpoint: str, method: str, status: int, seconds: float) -
 
 
 def method() -> str:
-    """Return the method as it may stand in the log: one that somebody has made up may be a secret, and long."""
+    """Return the method as it may stand in the log: a made-up one may be a secret, and long."""
     return request.method if request.method in measures.METHODS else "other"
 
 
