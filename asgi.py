@@ -4,7 +4,6 @@ import os
 
 from config import Config
 from quart_enroll import logs
-from quart_enroll.services.slots import FOLDER as SLOTS
 from quart_enroll.supervisor import this_worker
 
 config = Config.from_env()
@@ -19,5 +18,4 @@ logs.begin()
 app = create_app(config, open_database=open_site_database)
 
 if (worker := this_worker()) is not None:
-    worker.end_with_supervisor(os.environ[SLOTS])
     app.while_serving(worker.report_ready)  # after everything else that begins then

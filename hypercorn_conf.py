@@ -26,6 +26,7 @@ accesslog = None  # costs a sixth of every request; the site logs what matters
 
 if (_worker := this_worker()) is not None:
     bind = _worker.binds
+    _worker.end_with_supervisor(os.environ["PASSWORD_SLOTS"])  # before the site is loaded, which takes seconds
 elif _config.web_concurrency > 1:
     # This process becomes the supervisor. Each worker runs the same command and skips this branch.
     with shared_folder() as _folder:

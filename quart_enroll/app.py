@@ -64,7 +64,7 @@ from quart_enroll.services.snapshot import following
 if TYPE_CHECKING:
     from config import Config
 
-LARGEST_BODY = 64 * 1024
+LARGEST_BODY = 16 * 1024
 """Bytes that a request may send; no form of the site needs more."""
 
 IN_THE_QUEUE = 0.5
@@ -200,7 +200,7 @@ class Enroll(Quart):
         return response
 
     def log_exception(self, exception_info: Any) -> None:
-        what = f"{request.method} {watch.path()} request_id={g.get('request_id')}" if has_request_context() else "start"
+        what = f"{watch.method()} {watch.path()} request_id={g.get('request_id')}" if has_request_context() else "start"
         self.logger.error("failed: %s", what, exc_info=exception_info)
 
 

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, wraps
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -148,7 +149,9 @@ def told() -> bytes:
     Each line names the server (`dyno`): behind a router, one reading meets one of them and the next another.
     """
     reading = CollectorRegistry()
-    reading.register(_Named(MultiProcessCollector(None) if FOLDER in os.environ else _registry))  # type: ignore[no-untyped-call]
+    # Where a program that tidies up /tmp has removed the folder, this process still has its own numbers.
+    is_shared = FOLDER in os.environ and Path(os.environ[FOLDER]).is_dir()
+    reading.register(_Named(MultiProcessCollector(None) if is_shared else _registry))  # type: ignore[no-untyped-call]
     return generate_latest(reading)
 
 

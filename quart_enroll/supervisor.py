@@ -32,8 +32,11 @@ PREFIX, LOCK = "quart-enroll-", "supervisor.lock"
 STEADY_SECONDS = 60.0
 """How long a worker must have run to be replaced at once when it dies."""
 
-LONGEST_PAUSE_SECONDS = 30.0
-"""Workers that die sooner are replaced after a second, then after twice as long each time, up to this."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
+"""Workers that die sooner are replaced after the first pause, then after twice as long each time, up to the longest.
+
+The pauses leave the machine to the other workers. If there are none, the next one starts at once.
+"""
 
 PR_SET_PDEATHSIG = 1
 """Linux's prctl option for the signal that a process gets when its parent dies."""
@@ -133,9 +136,10 @@ class Supervisor:
                 logger.critical("no worker starts: stopping the server")
                 self._status = 1
                 self.stop()
-            pause = 0.0 if loop.time() - began >= STEADY_SECONDS else min(max(1.0, 2 * pause), LONGEST_PAUSE_SECONDS)
+            is_steady = loop.time() - began >= STEADY_SECONDS
+            pause = 0.0 if is_steady else min(max(FIRST_PAUSE_SECONDS, 2 * pause), LONGEST_PAUSE_SECONDS)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
+                await asyncio.wait_for(self._stopping.wait(), pause if self._processes else 0.0)
 
     async def _run_one(self) -> bool:
         """Run a worker until it ends, log why it ended, and return whether it was ever ready."""
@@ -145,6 +149,7 @@ class Supervisor:
                 sockets = [one.fileno() for one in (theirs, *self._listening)]
                 environ = {**os.environ, WORKER: ",".join(map(str, sockets))}
                 try:
+                    self._folder.mkdir(mode=0o700, exist_ok=True)  # a program that tidies up /tmp may have removed it
                     process = await asyncio.create_subprocess_exec(*self._command, pass_fds=sockets, env=environ)
                 except OSError as error:  # no memory, or too many processes
                     logger.error("can't start a worker: %s", error)

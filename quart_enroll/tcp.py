@@ -40,6 +40,10 @@ MAX_FILES = 65_536
 LOG_PAUSE_SECONDS = 10.0
 """Seconds between two log lines about too many connections."""
 
+UNFINISHED_BYTES = 4_000_000
+"""What clients may have sent of requests that are not complete, all of them together: those that have taken longest are
+dropped. A form has some hundred bytes, and hardly any comes in two parts."""
+
 VERSIONS = {b"1.0", b"1.1"}
 
 logger = logging.getLogger(__name__)
@@ -76,8 +80,10 @@ class Connections:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._open = 0
-        self._idle: dict[Connection, None] = {}  # the one that has been idle longest comes first
-        self._logged_at = float("-inf")
+        self._waiting: dict[Connection, None] = {}  # the one that has waited longest for its client comes first
+        self._unfinished: dict[Connection, int] = {}  # bytes of an incomplete request, the oldest request first
+        self._unfinished_bytes = 0
+        self._logged_at: dict[str, float] = {}
 
     def __call__(self, *args: Any) -> Coroutine[Any, Any, None]:
         """Serve a new connection; the arguments are those of Hypercorn's own TCPServer."""
@@ -92,32 +98,55 @@ class Connections:
             await connection.run()
         finally:
             self._open -= 1
-            self.busy(connection)
+            self.end(connection)
 
-    def idle(self, connection: "Connection") -> None:
-        """Record that the connection is waiting for its next request."""
-        self._idle[connection] = None
+    def wait(self, connection: "Connection") -> None:
+        """Record that the connection is waiting for its client: for the next request, or for more of this one."""
+        self._waiting.setdefault(connection)
 
-    def busy(self, connection: "Connection") -> None:
-        """Record that the connection has a request, or has ended."""
-        self._idle.pop(connection, None)
+    def work(self, connection: "Connection") -> None:
+        """Record that the connection has a complete request."""
+        self._waiting.pop(connection, None)
+
+    def end(self, connection: "Connection") -> None:
+        """Forget a connection."""
+        self.work(connection)
+        self.complete(connection)
+
+    def receive(self, connection: "Connection", size: int) -> None:
+        """Count bytes of a request; if there are too many, drop the connections whose requests have taken longest."""
+        self._unfinished[connection] = self._unfinished.get(connection, 0) + size
+        self._unfinished_bytes += size
+        while self._unfinished_bytes > UNFINISHED_BYTES:
+            self._log(
+                "clients have sent more than %d bytes of incomplete requests: dropping the oldest", UNFINISHED_BYTES
+            )
+            self._drop(next(iter(self._unfinished)))
+
+    def complete(self, connection: "Connection") -> None:
+        """Forget the bytes: no part of an incomplete request is left."""
+        self._unfinished_bytes -= self._unfinished.pop(connection, 0)
 
     def _make_room(self) -> bool:
-        """Drop the connection that has been idle longest; return False if none is idle."""
-        oldest = next(iter(self._idle), None)
-        now = asyncio.get_running_loop().time()
-        if now - self._logged_at >= LOG_PAUSE_SECONDS:
-            self._logged_at = now
-            logger.error(
-                "all %d connections that the file descriptor limit allows are open: %s",
-                self._limit,
-                "refusing new ones" if oldest is None else "closing idle ones for new ones",
-            )
+        """Drop the connection that has waited longest for its client; return False if none is waiting."""
+        oldest = next(iter(self._waiting), None)
+        full = "all %d connections that the file descriptor limit allows are open: "
         if oldest is None:
+            self._log(full + "refusing new ones", self._limit)
             return False
-        self.busy(oldest)
-        oldest.writer.transport.abort()
+        self._log(full + "closing idle ones for new ones", self._limit)
+        self._drop(oldest)
         return True
+
+    def _drop(self, connection: "Connection") -> None:
+        self.end(connection)
+        connection.writer.transport.abort()
+
+    def _log(self, message: str, *facts: object) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._logged_at.get(message, float("-inf")) >= LOG_PAUSE_SECONDS:
+            self._logged_at[message] = now
+            logger.error(message, *facts)
 
 
 class Connection(TCPServer):
@@ -168,10 +197,10 @@ class Connection(TCPServer):
                     except (ConnectionError, RuntimeError):
                         await self.protocol.handle(Closed())
             case Updated(idle=True) if not self._has_gone:
-                self._connections.idle(self)
+                self._connections.wait(self)
                 await self.idle_task.restart(self._task_group, self._idle_timeout)
             case Updated():
-                self._connections.busy(self)
+                self._connections.work(self)
                 await self.idle_task.stop()
             case Closed():
                 await self._close()
@@ -179,12 +208,29 @@ class Connection(TCPServer):
     async def _read_data(self) -> None:
         with suppress(OSError):
             while data := await self.reader.read(MAX_RECV):
+                self.receive(data)
                 await self.protocol.handle(RawData(data))
+                self._note_what_is_left()
             await self.protocol.handle(RawData(b""))  # an incomplete request is a bad request
         self._has_gone = True
         await self.protocol.handle(Closed())
         # A response in progress ends soon, because it is told that the client has gone.
         await self.idle_task.stop()
+
+    def receive(self, data: bytes) -> None:
+        """Count what the client has sent."""
+        self._connections.receive(self, len(data))
+
+    def _note_what_is_left(self) -> None:
+        """Note whether the client still owes a part of a request."""
+        state = self.protocol.connection
+        if state.their_state is h11.SEND_BODY:
+            self._connections.wait(self)
+            return
+        if self.protocol.stream is not None:
+            self._connections.work(self)
+        if not state.trailing_data[0]:
+            self._connections.complete(self)
 
     async def _drain(self) -> None:
         """Wait until the client has read enough for more to be sent; drop it if it reads nothing."""
@@ -200,7 +246,7 @@ class Connection(TCPServer):
         await self.writer.drain()
 
     async def _close(self) -> None:
-        self._connections.busy(self)
+        self._connections.end(self)
         await self.idle_task.stop()
         transport = self.writer.transport
         self.writer.close()
@@ -227,7 +273,10 @@ class OnlyHTTP1(h11.Connection):
         if isinstance(event, h11.Request):
             if event.http_version not in VERSIONS:
                 raise h11.RemoteProtocolError("another version of HTTP", error_status_hint=505)
-            if any(name == b"upgrade" for name, _ in event.headers):
+            names = {name for name, _ in event.headers}
+            if {b"content-length", b"transfer-encoding"} <= names:
+                raise h11.RemoteProtocolError("two lengths")  # somebody in front of us may take the other one
+            if b"upgrade" in names:
                 headers = [(name, value) for name, value in event.headers.raw_items() if name.lower() != b"upgrade"]
                 return h11.Request(
                     method=event.method, target=event.target, headers=headers, http_version=event.http_version
@@ -252,6 +301,7 @@ class Pause(EventWrapper):
                 await asyncio.wait([ready, more], return_when=asyncio.FIRST_COMPLETED)
                 if more.done():
                     data = more.result()
+                    self._connection.receive(data)
                     protocol.receive_data(data)
                     if not data or len(protocol.trailing_data[0]) > MAX_RECV:
                         raise ConnectionAbortedError

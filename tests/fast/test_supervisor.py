@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -77,6 +78,29 @@ async def test_a_worker_that_is_killed_is_replaced_and_the_other_goes_on(
     assert [record.getMessage() for record in caplog.records] == [f"worker {killed[0]} was killed by signal 9"]
     assert not any(is_alive(pid) for pid in ids(tmp_path))
     assert not gauges[0].exists()  # its last values don't stay in the metrics
+
+
+async def test_a_worker_is_replaced_although_somebody_has_cleared_the_folder_away(tmp_path: Path) -> None:
+    def clear_and_kill(pids: list[int]) -> None:
+        shutil.rmtree(tmp_path)
+        os.kill(pids[0], signal.SIGKILL)
+        until(lambda: len(ids(tmp_path)) == 1)
+
+    assert await supervise(tmp_path, READY, clear_and_kill) == 0
+
+
+async def test_when_no_worker_is_left_the_next_one_starts_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def kill_one_after_the_other(pids: list[int]) -> None:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            until(lambda pid=pid: f"worker {pid} was killed" in caplog.text)
+        until(lambda: len(ids(tmp_path)) == 3)
+
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 1000.0)
+    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 1000.0)
+    assert await supervise(tmp_path, READY, kill_one_after_the_other) == 0
 
 
 async def test_a_server_whose_workers_never_start_exits_with_an_error(

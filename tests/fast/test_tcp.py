@@ -71,9 +71,14 @@ class Server:
 
     async def has_open(self, number: int) -> None:
         """Wait until so many connections are open."""
-        async with asyncio.timeout(PATIENCE):
-            while self.connections._open != number:  # noqa: ASYNC110  # the site itself needs no event for this
-                await asyncio.sleep(0.001)
+        await until(lambda: self.connections._open == number)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(PATIENCE):
+        while not is_so():  # noqa: ASYNC110  # the site needs no event for it
+            await asyncio.sleep(0.001)
 
 
 @asynccontextmanager
@@ -260,6 +265,65 @@ async def test_busy_connections_do_not_make_room_until_they_end(
         reader, _ = await server.client(GET)
         await reader.readuntil(b"hello")
     assert [record.getMessage().partition(": ")[2] for record in caplog.records] == ["refusing new ones"]
+
+
+@on_uvloop
+async def test_incomplete_requests_make_room_and_complete_ones_do_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(forever, monkeypatch, limit=2) as server:
+        complete, writer = await server.client(FORM[:-1])
+        await complete.readuntil(b"hello")
+        incomplete, _ = await server.client(FORM[:-1])
+        await incomplete.readuntil(b"hello")
+        writer.write(FORM[-1:])
+        await until(lambda: len(server.connections._waiting) == 1)
+        answered, _ = await server.client(GET)
+        await answered.readuntil(b"hello")
+        with suppress(ConnectionError):
+            await incomplete.read()
+        refused, _ = await server.client(GET)
+        with suppress(ConnectionError):
+            assert await refused.read() == b""
+        assert server.connections._open == 2
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "closing idle ones for new ones",
+        "refusing new ones",
+    ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [GET[:-2] + b"X: " + bytes(400).hex().encode(), FORM.replace(b"3", b"9999") + bytes(800), GET + GET + bytes(800)],
+)
+@on_uvloop
+async def test_incomplete_requests_fill_no_memory(
+    said: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tcp, "UNFINISHED_BYTES", 2500)
+    async with serving(forever, monkeypatch) as server:
+        for number in range(1, 6):
+            await server.client(said)
+            await until(lambda number=number: server.connections._open == min(number, 2))
+        assert 800 < server.connections._unfinished_bytes <= 2500
+        for _ in range(5):
+            reader, _ = await server.client(FORM)
+            await reader.readuntil(b"hello")
+        await server.leave()
+        await server.has_open(0)
+        assert server.connections._unfinished_bytes == 0
+    assert [record.getMessage() for record in caplog.records] == [
+        "clients have sent more than 2500 bytes of incomplete requests: dropping the oldest"
+    ]
+
+
+@on_uvloop
+async def test_a_request_with_two_lengths_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(hello, monkeypatch) as server:
+        chunked = FORM.replace(b"\r\n\r\na=b", b"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+        reader, _ = await server.client(chunked + GET)
+        answer = await reader.read()
+        assert (answer[:12], answer.count(b"HTTP/1.1")) == (b"HTTP/1.1 400", 1)
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,13 @@ async def test_no_secret_in_a_path_is_logged_however_it_is_requested(
     assert "path=/calendar/* status=405" in log.text
 
 
+async def test_a_made_up_method_is_in_no_line(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
+    for path in ("/courses/", f"/calendar/{SECRET}.ics"):
+        assert (await anyone.client.open(path, method=SECRET.upper())).status_code == 405
+    assert log.text.count("method=other") == 2
+    assert SECRET.lower() not in log.text.lower()
+
+
 async def test_an_error_logs_no_secret(
     app: Quart, anyone: Browser, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
