@@ -53,7 +53,7 @@ def _found_school() -> None:
     nobodys_password = decoy(the_app().config["PASSWORD_METHOD"])
     school = in_database(lambda db: _put_school(db, given, nobodys_password, now))
     if school is None:
-        click.echo("The database is in use already; nothing was changed.")
+        click.echo("The database already has a school, so nothing was changed.")
         return
     seats = sum(one.seats_taken for one in school.sections)
     [term] = [term for term in school.terms if term.is_open(now)]

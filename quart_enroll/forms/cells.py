@@ -70,7 +70,9 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
     try:
         given = datetime.fromisoformat(text).replace(microsecond=0)
     except ValueError:
-        raise ValueError("Write a time like 2026-08-01T09:00 or 2026-08-01T09:00-04:00.") from None
+        raise ValueError(
+            "Write a time like 2026-08-01T09:00 or 2026-08-01T09:00-04:00, or a day like 2026-08-01."
+        ) from None
     if not 1900 <= given.year <= 2200:
         raise ValueError("The year must be between 1900 and 2200.")
     if given.tzinfo is not None:

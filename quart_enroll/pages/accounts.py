@@ -41,11 +41,13 @@ async def register() -> bytes | Response | Page:
         beside(form.password, refusal)
         return _register_page(form), 422
     last = await _begin(found, remember=False)
+    welcome = gettext("Welcome, %(name)s. Your account is ready, and you are signed in.", name=found.user.short_name)
+    await flash(welcome, "success")
     if found.user.email_unconfirmed and last is None and sends_mail():
         with suppress(PleaseWait):  # the account works without it
             await send_link(found.user)
-    welcome = gettext("Welcome, %(name)s. Your account is ready, and you are signed in.", name=found.user.short_name)
-    await flash(welcome, "success")
+            sent = gettext("We’ve emailed a link to %(email)s. Open it to confirm the address.", email=found.user.email)
+            await flash(sent, "info")
     return _onward(form.next.data)
 
 

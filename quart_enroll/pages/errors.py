@@ -48,6 +48,7 @@ WORDS = {
     404: (Sentence("Page not found"), Sentence("There is nothing at this address.")),
     405: (Sentence("This can’t be done"), Sentence("This address can’t be used in that way.")),
     413: (Sentence("Too much at once"), Sentence("That is more than this site accepts at once. Nothing was changed.")),
+    414: (Sentence("This can’t be done"), Sentence("This link is too long.")),
     429: (Sentence("One moment, please"), Sentence("That was tried too often.")),
     415: (Sentence("This can’t be done"), Sentence("This can’t be read. Nothing was changed.")),
     500: (Sentence("Sorry, that went wrong"), Sentence("Something went wrong on our side.")),

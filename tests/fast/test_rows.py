@@ -126,7 +126,10 @@ def test_the_end_of_a_day_is_right_where_the_clock_changes_at_midnight(
         ({"season": "Spring"}, "season: The term is Fall 2026."),
         ({"year": "2027"}, "year: The term is Fall 2026."),
         ({"timezone": "Mars/Olympus"}, "timezone: Name a timezone like Europe/Berlin or America/New_York."),
-        ({"opens_at": "soon"}, "opens_at: Write a time like 2026-08-01T09:00 or 2026-08-01T09:00-04:00."),
+        (
+            {"opens_at": "soon"},
+            "opens_at: Write a time like 2026-08-01T09:00 or 2026-08-01T09:00-04:00, or a day like 2026-08-01.",
+        ),
         ({"opens_at": "0001-01-01"}, "opens_at: The year must be between 1900 and 2200."),
         (
             {"opens_at": "2026-03-08T02:30"},

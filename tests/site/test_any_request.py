@@ -225,3 +225,5 @@ async def test_a_url_that_is_too_long_is_refused(app: Quart) -> None:
     assert told.status == 200
     for target in ("/courses/?q=" + "a" * MAX_TARGET_LENGTH, "/" + "a" * MAX_TARGET_LENGTH, "/api/v1/me?" + "a" * 9000):
         assert (await ask(app, target)).status == 414
+    page = await app.test_client().get("/courses/" + 9000 * "x", headers={"X-Forwarded-Proto": "https"})
+    assert "This link is too long." in await page.get_data(as_text=True)

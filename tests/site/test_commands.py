@@ -275,7 +275,7 @@ async def test_a_whole_demo_school_is_made_once_and_everything_agrees_in_it(run:
     checked = await run("check-seats")
     assert (checked.exit_code, "Everything agrees" in checked.output, "Note" in checked.output) == (0, True, False)
     before = await read(db)
-    assert (await run("seed", "--demo")).output == "The database is in use already; nothing was changed.\n"
+    assert (await run("seed", "--demo")).output == "The database already has a school, so nothing was changed.\n"
     assert await read(db) == before
 
 

@@ -47,6 +47,18 @@ async def zoe(app: Quart) -> Browser:
     return browser
 
 
+async def test_the_page_after_registering_says_where_the_link_was_sent(app: Quart) -> None:
+    browser = Browser(app.test_client())
+    await browser.post("/register", form=registration(ZOE))
+    assert f"We’ve emailed a link to {ZOE}." in await browser.read("/")
+
+
+async def test_only_visitors_are_offered_to_sign_in_at_a_dead_link(zoe: Browser, anyone: Browser) -> None:
+    for browser, buttons in ((zoe, 0), (anyone, 1)):
+        page = await text(await browser.get("/email/confirm"))
+        assert page.count('class="btn btn-outline-primary" href="/login"') == buttons
+
+
 async def path_of_link(db: Database, clock: Clock) -> str:
     """Return the path in the only email."""
     [(to, _, letter)] = await letters(db, clock)
