@@ -1,4 +1,4 @@
-"""Host names."""
+"""Host names: which of them are this machine."""
 
 from ipaddress import ip_address
 

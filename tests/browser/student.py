@@ -20,7 +20,7 @@ async def register(page: Page, address: str) -> None:
     await page.get_by_label("First Name").fill("Zoe")
     await page.get_by_label("Last Name").fill("Adler")
     await page.get_by_role("button", name="Make account").click()
-    await expect(page.get_by_role("status")).to_contain_text("Welcome, Zoe")
+    await expect(page.get_by_role("status").first).to_contain_text("Welcome, Zoe")
 
 
 async def sign_in(page: Page, address: str, user: User) -> None:
