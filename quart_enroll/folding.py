@@ -22,7 +22,7 @@ _NO_NAME = re.compile(r"(?<![\w+#])[+#]+|(?<=\w\w)[+#]+")
 _CODE = re.compile(r"(?<!\S)([^\W\d_]+) (?=(\d\w*))")
 """The two parts of a number like CS 101."""
 
-_LEADING_ZEROS = re.compile(r"0+(?=[0-9])")
+_LEADING_ZEROS = re.compile(r"^0+(?=[0-9])")
 
 
 def is_invisible(character: str) -> bool:
@@ -51,7 +51,7 @@ def key(text: str) -> str:
 
 def section_key(section: str) -> str:
     """Return what the spellings of one section's number have in common: 1, 01 and 001 are one section."""
-    return _LEADING_ZEROS.sub("", key(section), count=1) if section[:1].isdigit() else key(section)
+    return _LEADING_ZEROS.sub("", key(section))
 
 
 def plain(text: str) -> str:

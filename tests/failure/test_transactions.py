@@ -148,7 +148,7 @@ async def test_an_import_that_was_killed_can_be_run_again_at_once(
     db: Database, single: ReplicaSet, tmp_path: Path
 ) -> None:
     file = tmp_path / "sections.json"
-    rows = [{"term": FALL, "courseID": "C01", "section": f"{number:03}", "capacity": 5} for number in range(300)]
+    rows = [{"term": FALL, "courseID": "C01", "section": f"{number:03}", "capacity": 5} for number in range(100, 400)]
     file.write_text(json.dumps(rows))
     await kill_in_its_transaction(IMPORTS_AND_WAITS, str(file), MONGO_URI=single.uri)
     assert await db.section.count_documents({}) == 1

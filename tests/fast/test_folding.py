@@ -40,7 +40,17 @@ def test_some_characters_are_seen_by_nobody(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("section", "same"),
-    [("001", "1"), ("01", "1"), ("1", "1"), ("000", "0"), ("01A", "1a"), ("１", "1"), ("L01", "l01"), ("10", "10")],
+    [
+        ("001", "1"),
+        ("01", "1"),
+        ("1", "1"),
+        ("000", "0"),
+        ("01A", "1a"),
+        ("１", "1"),
+        ("L01", "l01"),
+        ("10", "10"),
+        ("101", "101"),
+    ],
 )
 def test_zeros_in_front_make_no_other_section(section: str, same: str) -> None:
     assert folding.section_key(section) == same

@@ -109,7 +109,7 @@ def test_what_stands_in_the_way_of_the_database_is_shown(project: Path, fresh_ur
     uri = fresh_uri.replace("mongodb://", "mongodb://nobody:wrong@")
     done = quart("develop", "--no-browser", cwd=project, PORT=free_port(), MONGO_URI=uri)
     assert done.returncode == 1
-    assert "does not accept the user or the password" in done.stderr
+    assert "doesn’t accept the user or the password" in done.stderr
     assert "`upgrade-db` failed, so the site was not started." in done.stderr
 
 

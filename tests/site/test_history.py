@@ -191,6 +191,6 @@ def test_there_are_words_for_all_that_can_happen() -> None:
     other_business |= {"password_refused", "wrong_password", "link_dead", "last_registrar", "please_wait"}
     other_business |= {"token_name_taken", "too_many_tokens", "wrong_token", "read_only_token", "password_over_http"}
     other_business |= {"wrong_fields", "key_reused", "in_progress", "sign_in_ended"}
-    other_business |= {"too_many_changes"}
+    other_business |= {"too_many_changes", "ambiguous_course"}
     other_business |= {"plan_full", "not_planned", "seat_open", "too_many_alerts"}
     assert recorded - other_business <= history.BECAUSE.keys()
