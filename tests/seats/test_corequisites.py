@@ -5,7 +5,7 @@ import pytest
 from quart_enroll.models import SectionKey, Wish
 from quart_enroll.mongo import Database
 from quart_enroll.repositories import sections, terms
-from quart_enroll.services import plan
+from quart_enroll.services import plan, rules
 from quart_enroll.services.enrollment import drop, enroll, enroll_together, enroll_with_corequisites, swap
 from quart_enroll.services.plan import in_groups
 from quart_enroll.services.waitlist import join
@@ -77,6 +77,23 @@ async def test_the_missing_ones_are_found_in_sections_that_fit(bio: Database) ->
     assert len(await enroll_with_corequisites(bio, ADA, wish("LAB"), NOW)) == 2
     assert await seated(bio, SectionKey(FALL, "BIO", "02")) == {ADA}
     await assert_sound(bio)
+
+
+async def test_labs_that_all_meet_with_the_lecture_are_not_tried_in_every_combination(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = {"TALK": "M 09:00 09:50", "LAB": "T {:02}:00 {:02}:50", "BIO": "M 09:30 10:20"}
+    offered = [
+        section(courseID, 9, when.format(hour, hour), number=f"{hour:02}")
+        for courseID, when in times.items()
+        for hour in range(1, 21)
+    ]
+    await found(db, term(), course("BIO"), course("TALK", 1), course("LAB", 1, beside=("TALK", "BIO")), *offered)
+    asked: list[object] = []
+    fits = rules.fits
+    monkeypatch.setattr(rules, "fits", lambda *about: asked.append(about) or fits(*about))
+    assert await outcome(enroll_with_corequisites(db, ADA, Wish("LAB", FALL), NOW)) == "time_conflict"
+    assert len(asked) < 500  # there are 8000 combinations
 
 
 async def test_what_is_needed_can_not_be_swapped_away(bio: Database) -> None:
