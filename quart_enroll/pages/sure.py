@@ -45,7 +45,7 @@ async def before_leaving(wish: Wish) -> bytes:
 
 
 def is_withdrawal(wish: Wish, offered: Catalog) -> bool:
-    """Return whether a course that the student gives back now stays on the schedule with a W."""
+    """Return whether a course that the student drops now stays on the schedule with a W."""
     return any(term.term == wish.term and now() >= term.drop_deadline for term in offered.terms)
 
 

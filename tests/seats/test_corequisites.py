@@ -130,6 +130,13 @@ async def test_waiting_for_a_lab_takes_the_lecture_or_a_place_in_its_line(bio: D
     await assert_sound(bio)
 
 
+async def test_nobody_waits_for_one_of_two_courses_that_need_each_other(bio: Database) -> None:
+    await enroll_together(bio, BOB, [SONG, DANCE], NOW)
+    for courseID in ("SONG", "DANCE"):
+        assert await outcome(join(bio, ADA, wish(courseID), NOW)) == "corequisite_missing"
+    await assert_sound(bio)
+
+
 async def test_a_seat_in_the_lab_waits_for_the_lecture_and_comes_with_it(bio: Database) -> None:
     await enroll_together(bio, BOB, [LECTURE, LAB], NOW)
     for courseID in ("BIO", "LAB"):
