@@ -19,7 +19,7 @@ from quart_enroll.language import TermName, gettext, listed, ngettext
 from quart_enroll.pages import enrollment_form, schedule
 from quart_enroll.pages.own_templates import meant
 from quart_enroll.pages.refusals import after, form_address, malformed, told
-from quart_enroll.pages.sure import before_drop, before_swap
+from quart_enroll.pages.sure import before_drop, before_swap, is_withdrawal
 from quart_enroll.rendering import render, wants_json
 from quart_enroll.services import enrollment as rules
 from quart_enroll.services.enrollment import GivenBack
@@ -46,7 +46,8 @@ async def drop() -> ResponseReturnValue:
     except CorequisitesWouldGo as refusal:
         if wants_json():
             raise
-        return render("drop.html", enrollment=True, wish=wish, sentence=refusal.sentence)
+        withdraws = is_withdrawal(wish, offered)
+        return render("drop.html", enrollment=True, wish=wish, sentence=refusal.sentence, withdraws=withdraws)
     except Refused as refusal:
         return await told(refusal, url_for("enrollment"))
     await flash(_gone(gone), "success")

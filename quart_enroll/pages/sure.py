@@ -6,13 +6,14 @@ from quart_enroll.language import gettext
 from quart_enroll.models import Wish
 from quart_enroll.pages import standing
 from quart_enroll.rendering import render
+from quart_enroll.services.catalog import Catalog
 
 
 async def before_drop(wish: Wish) -> bytes:
     """Ask whether the student really gives the seat back."""
     offered = await catalog()
     title = _title(wish, {course.courseID: course.title for course in offered.courses})
-    if any(term.term == wish.term and now() >= term.drop_deadline for term in offered.terms):
+    if is_withdrawal(wish, offered):
         heading = gettext("Withdraw from %(title)s?", title=title)
         sentence = gettext("It stays on your schedule with a W, without credits, and you can’t take it back.")
         return _page("enrollment_drop", wish, heading, sentence, gettext("Withdraw"), _keep(title))
@@ -41,6 +42,11 @@ async def before_leaving(wish: Wish) -> bytes:
     heading = gettext("Leave the waitlist of %(title)s?", title=title)
     sentence = gettext("Your place goes to those behind you. If you join again, you go to the end of the line.")
     return _page("waitlist_leave", wish, heading, sentence, gettext("Leave"), gettext("Stay in line"))
+
+
+def is_withdrawal(wish: Wish, offered: Catalog) -> bool:
+    """Return whether a course that the student drops now stays on the schedule with a W."""
+    return any(term.term == wish.term and now() >= term.drop_deadline for term in offered.terms)
 
 
 def _title(wish: Wish, titles: dict[str, str]) -> str:

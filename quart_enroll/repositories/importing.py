@@ -94,7 +94,10 @@ async def find_seats(
 
 
 async def add_credits(db: Database, terms: Collection[str], more: Mapping[str, float], session: Session) -> None:
-    """Count so many credits more for everybody who is enrolled in these courses; less where they are negative."""
+    """Count so many credits more for everybody who is enrolled in these courses; less where they are negative.
+
+    That guards the students' schedules, even where the number is 0.
+    """
     for courseID, number in more.items():
         for term in terms:
             enrolled = {"term": term, "courseID": courseID, "status": "enrolled"}

@@ -76,8 +76,14 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
         _refuse_unknown(rows, after, before.keys() | {course.courseID for course in after})
         changed = [course for course in after if course.courseID in before and course != before[course.courseID]]
         await importing.guard_courses(db, known, [course.courseID for course in changed], session)
-        more = {course.courseID: course.credits - before[course.courseID].credits for course in changed}
-        await importing.add_credits(db, known, {name: number for name, number in more.items() if number}, session)
+        pairs = [(before[course.courseID], course) for course in changed]
+        # Other corequisites change what the students of a course may give up for a seat: so they are guarded too.
+        more = {
+            course.courseID: course.credits - old.credits
+            for old, course in pairs
+            if (old.credits, old.corequisites) != (course.credits, course.corequisites)
+        }
+        await importing.add_credits(db, known, more, session)
         seats = await importing.count_seats(db, coming, [course.courseID for course in changed], session)
         written = await courses.put_all(db, after, session)
         step = Change(db, session, now, SYSTEM)
@@ -108,7 +114,9 @@ async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime, *,
         after = [_kept(row.term, before[row.term.term], row.given, optional) for row in rows]
         _refuse_disorder(rows, after)
         changed = [term.term for term in after if before[term.term] not in (None, term)]
-        await importing.guard_terms(db, changed, session)
+        known = {term.term: term for term in await stored_terms.find_all(db, session)}
+        moved = _with_other_terms_before(known, known | {term.term: term for term in after})
+        await importing.guard_terms(db, moved.union(changed), session)
         students = await importing.count_students(db, changed, session)
         written = await stored_terms.put_all(db, after, session)
         step = Change(db, session, now, SYSTEM)
@@ -206,6 +214,15 @@ def _under_stored_names(rows: Sequence[FileTerm], known: Sequence[Term]) -> list
         replace(row, term=replace(row.term, term=names.setdefault(terms.key(row.term.term), row.term.term)))
         for row in rows
     ]
+
+
+def _with_other_terms_before(old: Mapping[str, Term], new: Mapping[str, Term]) -> set[str]:
+    """Return the old terms that come after other terms now: their students have other prerequisites."""
+
+    def before(terms: Mapping[str, Term], term: Term) -> set[str]:
+        return {one.term for one in terms.values() if one.comes_before(term)}
+
+    return {name for name, term in old.items() if before(old, term) != before(new, new[name])}
 
 
 class _Numbers:

@@ -20,7 +20,7 @@ from quart_enroll.errors import (
     UnknownSection,
     UnknownTerm,
 )
-from quart_enroll.models import Course, Event, Held, Section, SectionKey, Term, Wish
+from quart_enroll.models import Course, Event, Held, Meeting, Section, SectionKey, Term, Wish
 from quart_enroll.mongo import Database, Session
 from quart_enroll.repositories import courses, enrollments, events, sections
 from quart_enroll.repositories import terms as stored_terms
@@ -134,7 +134,7 @@ async def enroll_with_corequisites(
             offered[0].course, offered[0].term, held, taken, [one.courseID for one in chosen]
         )
         options += [await wishes.sections_meant(db, user_id, Wish(one, term), now) for one in missing]
-    together = _fitting(options, held) or [several[0] for several in options]
+    together = _first_fitting(options, held) or [several[0] for several in options]
     return await enroll_together(db, user_id, [one.key for one in together], now)
 
 
@@ -232,16 +232,28 @@ def _has_already(there: Standing) -> AlreadyEnrolled:
     return AlreadyEnrolled(there.offer.course.title, there.offer.term.term)
 
 
-def _fitting(options: Sequence[Sequence[Offer]], held: Sequence[Held]) -> list[Offer] | None:
-    """Return one of each of the options, all of them with a seat and without a conflict, or None."""
-    if not options:
+def _first_fitting(options: Sequence[Sequence[Offer]], held: Sequence[Held]) -> list[Offer] | None:
+    """Return one of each of the options, all of them with a seat and without a conflict, or None.
+
+    Each step leaves out what doesn't fit any more, and gives up a choice that leaves nothing of another course.
+    """
+    left = [_fitting(several, held) for several in options]
+    if not left:
         return []
-    for one in options[0]:
-        if one.section.open_seats and rules.fits(one.term, one.course, one.section, held):
-            others = _fitting(options[1:], [*held, Held(one.course, one.section, "enrolled")])
-            if others is not None:
-                return [one, *others]
+    for one in left[0] if all(left) else ():
+        others = _first_fitting(left[1:], [*held, Held(one.course, one.section, "enrolled")])
+        if others is not None:
+            return [one, *others]
     return None
+
+
+def _fitting(offers: Sequence[Offer], held: Sequence[Held]) -> list[Offer]:
+    """Return the offers with a seat that fit: of several at the same times, only the first."""
+    by_times: dict[tuple[Meeting, ...], Offer] = {}
+    for one in offers:
+        if one.section.open_seats:
+            by_times.setdefault(one.section.meetings, one)
+    return [one for one in by_times.values() if rules.fits(one.term, one.course, one.section, held)]
 
 
 def _check_together(wanted: Sequence[Standing], now: datetime, tried: list[Standing]) -> None:

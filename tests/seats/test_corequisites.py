@@ -1,14 +1,23 @@
 """Courses that must be taken together: both seats or none, also where others hurry and where somebody waits."""
 
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
 from quart_enroll.models import SectionKey, Wish
-from quart_enroll.mongo import Database
-from quart_enroll.repositories import sections, terms
-from quart_enroll.services import plan
+from quart_enroll.mongo import Database, Session
+from quart_enroll.repositories import enrollments, sections, terms
+from quart_enroll.services import plan, rules, seats
+from quart_enroll.services.catalog_files import FileCourse, FileTerm, import_courses, import_terms
 from quart_enroll.services.enrollment import drop, enroll, enroll_together, enroll_with_corequisites, swap
+from quart_enroll.services.importing import Imported
 from quart_enroll.services.plan import in_groups
+from quart_enroll.services.seats import Change
 from quart_enroll.services.waitlist import join
+from quart_enroll.transactions import transaction
 from tests.model import OK
 from tests.seats.school import FALL, NOW, SPRING, course, found, line, offer, outcome, seated, section, term, together
 from tests.seats.sound import assert_sound
@@ -79,6 +88,23 @@ async def test_the_missing_ones_are_found_in_sections_that_fit(bio: Database) ->
     await assert_sound(bio)
 
 
+async def test_labs_that_all_meet_with_the_lecture_are_not_tried_in_every_combination(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = {"TALK": "M 09:00 09:50", "LAB": "T {:02}:00 {:02}:50", "BIO": "M 09:30 10:20"}
+    offered = [
+        section(courseID, 9, when.format(hour, hour), number=f"{hour:02}")
+        for courseID, when in times.items()
+        for hour in range(1, 21)
+    ]
+    await found(db, term(), course("BIO"), course("TALK", 1), course("LAB", 1, beside=("TALK", "BIO")), *offered)
+    asked: list[object] = []
+    fits = rules.fits
+    monkeypatch.setattr(rules, "fits", lambda *about: asked.append(about) or fits(*about))
+    assert await outcome(enroll_with_corequisites(db, ADA, Wish("LAB", FALL), NOW)) == "time_conflict"
+    assert len(asked) < 500  # there are 8000 combinations
+
+
 async def test_what_is_needed_can_not_be_swapped_away(bio: Database) -> None:
     await enroll(bio, ADA, wish("BIO"), NOW)
     assert await outcome(swap(bio, ADA, "BIO", wish("LAB"), NOW)) == "corequisite_missing"
@@ -101,6 +127,13 @@ async def test_waiting_for_a_lab_takes_the_lecture_or_a_place_in_its_line(bio: D
     assert await outcome(join(bio, ADA, wish("LAB"), NOW, "ART")) == "not_enrolled"
     for courseID in ("BIO", "LAB"):
         assert await outcome(join(bio, ADA, wish(courseID), NOW)) == OK
+    await assert_sound(bio)
+
+
+async def test_nobody_waits_for_one_of_two_courses_that_need_each_other(bio: Database) -> None:
+    await enroll_together(bio, BOB, [SONG, DANCE], NOW)
+    for courseID in ("SONG", "DANCE"):
+        assert await outcome(join(bio, ADA, wish(courseID), NOW)) == "corequisite_missing"
     await assert_sound(bio)
 
 
@@ -161,3 +194,46 @@ async def test_a_planned_lab_whose_lecture_is_full_stays_with_the_reason(bio: Da
 def test_what_needs_each_other_is_one_group_and_comes_after_what_it_needs() -> None:
     needs = {"A": ["B"], "B": ["C"], "C": ["B", "E"], "D": [], "E": []}
     assert in_groups(needs) == [["E"], ["B", "C"], ["A"], ["D"]]
+
+
+async def test_who_is_passed_over_beside_an_import_that_frees_a_lab_of_its_lecture_gets_the_seat(bio: Database) -> None:
+    await enroll(bio, BOB, wish("ART"), NOW)
+    await enroll(bio, ADA, wish("BIO"), NOW)
+    await join(bio, ADA, wish("ART"), NOW, "BIO")
+    await enroll(bio, ADA, wish("LAB"), NOW)
+    alone = FileCourse(2, course("LAB", 1), frozenset({"corequisites"}))
+    await give_back_beside(bio, SectionKey(FALL, "ART", "01"), import_courses(bio, [alone], NOW))
+    assert await seated(bio, SectionKey(FALL, "ART", "01")) == {ADA}
+    await assert_sound(bio)
+
+
+async def test_who_is_passed_over_beside_an_import_that_puts_a_term_first_gets_the_seat(db: Database) -> None:
+    earlier = replace(term(), starts_on=date(2026, 9, 1), ends_on=date(2026, 11, 30))
+    overlapping = replace(earlier, ends_on=date(2026, 12, 18))
+    later = replace(term(SPRING), starts_on=date(2026, 12, 1), ends_on=date(2027, 5, 1))
+    full = section("D", 1, name=SPRING)
+    await found(db, earlier, later, course("A"), course("D", needs=("A",)), section("A", 2), full)
+    await enroll(db, BOB, wish("A"), NOW)
+    await enroll(db, BOB, Wish("D", SPRING), NOW)
+    await enroll(db, ADA, wish("A"), NOW)
+    await join(db, ADA, Wish("D", SPRING), NOW)
+    days = frozenset({"starts_on", "ends_on"})
+    await import_terms(db, [FileTerm(2, overlapping, days)], NOW)
+    await give_back_beside(db, full.key, import_terms(db, [FileTerm(2, earlier, days)], NOW))
+    assert await seated(db, full.key) == {ADA}
+    await assert_sound(db)
+
+
+async def give_back_beside(db: Database, key: SectionKey, importing: Coroutine[None, None, Imported]) -> None:
+    """Give bob's seat back in a transaction that ends after the import has begun."""
+
+    async def body(session: Session) -> asyncio.Task[Imported]:
+        step = Change(db, session, NOW, BOB)
+        [held] = await enrollments.held_by(db, BOB, key.term, session)
+        await seats.give_back(step, BOB, term(key.term), held)
+        await seats.settle(step)  # passes ada over
+        begun = asyncio.create_task(importing)
+        await asyncio.wait([begun], timeout=0.5)
+        return begun
+
+    await (await transaction(db, body))

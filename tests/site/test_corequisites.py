@@ -6,7 +6,7 @@ import pytest
 from quart import Quart
 
 from quart_enroll.mongo import Database
-from tests.people import ADA, EVENINGS, NOONS, Browser, buttons, seats_taken, teach, told
+from tests.people import ADA, EVENINGS, FALL, NOONS, Browser, Clock, at, buttons, seats_taken, teach, text, told
 from tests.programs import ENROLLMENTS, Program, program
 
 TOGETHER = "ART LAB must be taken together with 6666 (ART 100)."
@@ -103,6 +103,24 @@ async def test_a_lab_that_somebody_has_alone_stays_and_says_so(ada: Browser, art
     page = unescape(await ada.read("/enrollment"))
     assert "This course must be taken together with ART 100." in page
     assert "Drop ART LAB" in buttons(page)
+
+
+async def test_who_gives_back_several_courses_late_is_told_of_the_w(ada: Browser, art: Database, clock: Clock) -> None:
+    await ada.post("/enrollment", form={"courseID": "7777", "with_corequisites": "y"})
+    lecture, for_good = {"courseID": "6666", "term": "Fall 2026"}, "They stay on your schedule with a W"
+
+    async def asked() -> str:
+        return await text(await ada.post("/enrollment/drop", form=lecture))
+
+    page = await asked()
+    assert "Drop them all" in page
+    assert for_good not in page
+    await at(FALL.drop_deadline, clock, (ada, ADA))
+    page = await asked()
+    assert "Withdraw from all" in page
+    assert for_good in page
+    await ada.post("/enrollment/drop", form=lecture | {"with_corequisites": "y"})
+    assert await art.enrollment.count_documents({"status": "withdrawn"}) == 2
 
 
 async def test_the_api_names_what_is_missing_and_takes_both(ada_program: Program, art: Database) -> None:
