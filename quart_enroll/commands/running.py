@@ -107,7 +107,7 @@ async def open_site_database(uri: str, timeout: float, **options: Any) -> AsyncI
 
 async def _make_ready(uri: str) -> None:
     # Workers, and servers on other ports, share the database; one of them may have been killed halfway through this.
-    with open(PROJECT / ".mongodb" / "upgrade.lock", "a") as lock:
+    with open(PROJECT / ".mongodb" / "upgrade.lock", "a") as lock:  # noqa: ASYNC230  # nothing is served yet
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         async with open_database(uri, PATIENCE) as db:
             if await demo.is_empty(db) and await problems(db):
