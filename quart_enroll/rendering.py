@@ -27,7 +27,16 @@ from quart_enroll.asked import asked
 from quart_enroll.caches import ByteCache, cached, size_of
 from quart_enroll.models import Section, SectionKey
 from quart_enroll.overrides.check import LAYOUT, Site, check
-from quart_enroll.overrides.lenient import Lenient, Place, Problems, absent, lenient_url_for, never, unchanged
+from quart_enroll.overrides.lenient import (
+    Lenient,
+    Place,
+    Problems,
+    absent,
+    file_name,
+    lenient_url_for,
+    never,
+    unchanged,
+)
 from quart_enroll.overrides.names import add_names
 
 EXTENSION = "quart_enroll.rendering"
@@ -238,19 +247,23 @@ class OwnTemplates:
             try:
                 return _draw(self._without(left_out), template, context)
             except Exception as error:
-                failed = self._tell(error) - left_out
+                failed = (self._tell(template, error) - left_out) or (self._all() - left_out)
                 if not failed:
                     raise
                 left_out |= failed
 
-    def _tell(self, error: Exception) -> Set[str]:
-        """Log which of the school's templates failed and return its name; return all names if none of them did."""
+    def _all(self) -> Set[str]:
+        return set(FileSystemLoader(self._folder).list_templates())
+
+    def _tell(self, page: str, error: Exception) -> Set[str]:
+        """Log which of the school's templates failed and return its name; return all names if that is uncertain."""
         lines = [(frame.filename, frame.lineno or 0) for frame in extract_tb(error.__traceback__)]
         if isinstance(error, TemplateSyntaxError):
             lines.append((error.filename or "", error.lineno))
         place = next((one for line in reversed(lines) if (one := self._problems.place_in(*line))), None)
         if place is None:
-            return set(FileSystemLoader(self._folder).list_templates())
+            self._problems.tell(Place(page, 0), "broken", f"failed: {type(error).__name__}: {error}.")
+            return self._all()
         instead = f"The site's own {place.template} is shown instead." if (TEMPLATES / place.template).is_file() else ""
         what = f"failed: {type(error).__name__}: {error}. {instead}".rstrip()
         self._problems.tell(place, "broken", what)
@@ -276,7 +289,7 @@ class OwnLoader(FileSystemLoader):
         self._left_out = left_out
 
     def get_source(self, environment: Environment, template: str) -> Any:
-        if template in self._left_out:
+        if file_name(template) in self._left_out:
             raise TemplateNotFound(template)
         return super().get_source(environment, template)
 

@@ -1,6 +1,7 @@
 """What every command needs: the application that was named, and its database."""
 
 import asyncio
+import fcntl
 import logging
 import os
 import socket
@@ -16,7 +17,9 @@ from quart.cli import ScriptInfo
 
 from quart_enroll.commands.local_mongod import LocalMongodError, database_uri
 from quart_enroll.mongo import AWAY, REFUSED, Database, NoTransactions, explain, open_database
+from quart_enroll.repositories import demo
 from quart_enroll.services.background import going_on
+from quart_enroll.services.schema import problems
 from quart_enroll.services.upgrade import Defaults, upgrade
 from quart_enroll.transactions import end_abandoned
 
@@ -103,10 +106,13 @@ async def open_site_database(uri: str, timeout: float, **options: Any) -> AsyncI
 
 
 async def _make_ready(uri: str) -> None:
-    async with open_database(uri, PATIENCE) as db:
-        if not await db.list_collection_names():
-            await upgrade(db, datetime.now(UTC), _defaults(current_app.config))
-            logger.info("the local database was empty: `quart seed --demo` fills it with a demo school")
+    # Workers, and servers on other ports, share the database; one of them may have been killed halfway through this.
+    with open(PROJECT / ".mongodb" / "upgrade.lock", "a") as lock:  # noqa: ASYNC230  # nothing is served yet
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        async with open_database(uri, PATIENCE) as db:
+            if await demo.is_empty(db) and await problems(db):
+                await upgrade(db, datetime.now(UTC), _defaults(current_app.config))
+                logger.info("the local database was empty: `quart seed --demo` fills it with a demo school")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, TemplateNotFound, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
-from quart_enroll.overrides.lenient import Place, unknown_endpoint, unknown_name
+from quart_enroll.overrides.lenient import Place, file_name, unknown_endpoint, unknown_name
 from quart_enroll.overrides.names import FIELDS, FLAGS, ITEMS, JOINED, LISTS, TITLES, attributes_of, endpoints
 
 LAYOUT = "layout.html"
@@ -120,7 +120,8 @@ class _Check:
             try:
                 source, filename, _ = loader.get_source(self._environment, name)
                 tree = self._environment.parse(source, name, filename)
-                self._environment.compile(source, name, filename, raw=True)  # finds more, such as a block twice
+                if own:
+                    self._environment.compile(source, name, filename)  # finds more, such as a block twice
                 self._trees[key] = tree
             except TemplateNotFound:
                 pass
@@ -128,6 +129,8 @@ class _Check:
                 self._break(Place(name, error.lineno), f"can't be read: {error.message}")
             except UnicodeDecodeError:
                 self._break(Place(name, 0), "can't be read: it is not in UTF-8. Save it so.")
+            except Exception as error:  # noqa: BLE001  # from a file without permission to too deep an expression
+                self._break(Place(name, 0), f"can't be read: {type(error).__name__}: {error}")
         return self._trees[key]
 
     def _break(self, place: Place, what: str) -> None:
@@ -302,11 +305,11 @@ def _references(node: nodes.Node) -> list[str]:
     """Return the templates that are named, of which one is enough; none if the name is an expression."""
     named = node.template  # type: ignore[attr-defined]  # all of REFERENCES have one
     if isinstance(named, nodes.List | nodes.Tuple):
-        return [text for one in named.items if (text := _text(one)) is not None]
+        return [file_name(text) for one in named.items if (text := _text(one)) is not None]
     if isinstance(named, nodes.Const) and isinstance(named.value, list | tuple):
-        return [one for one in named.value if isinstance(one, str)]
+        return [file_name(one) for one in named.value if isinstance(one, str)]
     text = _text(named)
-    return [] if text is None else [text]
+    return [] if text is None else [file_name(text)]
 
 
 def _stored(tree: nodes.Template) -> set[str]:

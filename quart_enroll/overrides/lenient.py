@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from jinja2 import ChainableUndefined, Template
 from jinja2.utils import missing
 from quart import Quart
+from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BuildError
 
 from quart_enroll.overrides.names import endpoints
@@ -25,6 +26,11 @@ class Place(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.template}:{self.line}" if self.line else self.template
+
+
+def file_name(template: str) -> str:
+    """Return the name of the template's file: templates may write it as ./menu.html or /menu.html, too."""
+    return "/".join(piece for piece in template.split("/") if piece not in ("", "."))
 
 
 class Problems:
@@ -72,8 +78,8 @@ def absent(problems: Problems) -> type[ChainableUndefined]:
         __slots__ = ()
 
         def _tell(self) -> None:
-            name = self._undefined_name
-            is_given = self._undefined_obj is missing and name in problems.given
+            name, of = self._undefined_name, self._undefined_obj
+            is_given = (of is missing and name in problems.given) or _varies(of)
             if isinstance(name, str) and not is_given and (place := problems.present_place()):
                 problems.tell(place, f"name {name}", unknown_name(name))
 
@@ -105,6 +111,11 @@ def absent(problems: Problems) -> type[ChainableUndefined]:
         __lt__ = __le__ = __gt__ = __ge__ = _never  # type: ignore[assignment]
 
     return Absent
+
+
+def _varies(value: object) -> bool:
+    """Tell whether each request has other keys in the value, as with the session or the query."""
+    return type(value) is dict or isinstance(value, MultiDict)
 
 
 def unknown_name(name: str) -> str:

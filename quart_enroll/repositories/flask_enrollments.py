@@ -15,6 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from quart_enroll.models import Course, Section, SectionKey
 from quart_enroll.mongo import DUPLICATE_KEY, Database, Document, Session
+from quart_enroll.repositories.courses import SCHEMA as COURSE_SCHEMA
 from quart_enroll.repositories.courses import to_course
 from quart_enroll.repositories.pipelines import Stage
 from quart_enroll.repositories.sections import NAMED
@@ -23,6 +24,14 @@ BATCH = 1000
 """Rows that are written at once."""
 
 FIRST_SECTION = "01"
+
+NUMBERED_COURSES: Document = {
+    "$jsonSchema": {
+        "required": ["courseID"],
+        "properties": {"courseID": COURSE_SCHEMA["properties"]["courseID"]},  # type: ignore[index]  # a plain mapping
+    }
+}
+"""Courses whose number a section may have; `upgrade-db` lists the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +132,8 @@ async def terms_named(db: Database) -> list[str]:
 
 async def needed_sections(db: Database, terms: Sequence[str]) -> set[SectionKey]:
     """Return the sections of these terms that enrollments are in and that do not exist, of courses that do."""
-    courses = set(await db.course.distinct("courseID"))
-    sections = {_key(row) async for row in db.section.find()}
+    courses = set(await db.course.distinct("courseID", NUMBERED_COURSES))
+    sections = {_key(row) async for row in db.section.find(NAMED)}
     return {key for key in await _seats(db, None) if key.courseID in courses and key.term in terms} - sections
 
 
@@ -134,7 +143,7 @@ async def courses_without_sections(db: Database, *, imported: bool) -> list[Cour
     An import writes prerequisites, if only an empty list; the Flask site did not know them.
     """
     offered = await db.section.distinct("courseID")
-    lacking: Document = {"courseID": {"$type": "string", "$nin": offered}}
+    lacking: Document = NUMBERED_COURSES | {"courseID": {"$nin": offered}}
     if not imported:
         lacking["prerequisites"] = {"$exists": False}
     return [to_course(row) async for row in db.course.find(lacking).sort("courseID")]
@@ -160,7 +169,7 @@ async def has_imported_offer(db: Database, capacity: int) -> bool:
 
 async def lost_sections(db: Database, terms: Collection[str]) -> set[SectionKey]:
     """Return the sections of courses that are not in the catalog, and of terms that are not among these."""
-    courses = await db.course.distinct("courseID")
+    courses = await db.course.distinct("courseID", NUMBERED_COURSES)
     lost = {"$or": [{"courseID": {"$nin": courses}}, {"term": {"$nin": list(terms)}}]}
     return {_key(row) async for row in db.section.find(NAMED | lost)}
 
@@ -193,7 +202,7 @@ async def _seats(db: Database, session: Session | None) -> Counter[SectionKey]:
 
 async def _first_sections(db: Database) -> dict[tuple[str, str], str]:
     """Return the first section of each course in each term."""
-    numbered = db.section.find({}, {"term": 1, "courseID": 1, "section": 1}).sort("section", -1)
+    numbered = db.section.find(NAMED, {"term": 1, "courseID": 1, "section": 1}).sort("section", -1)
     return {(row["term"], row["courseID"]): row["section"] async for row in numbered}
 
 

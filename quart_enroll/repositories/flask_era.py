@@ -73,7 +73,8 @@ async def addresses_spelled_twice(db: Database) -> list[list[str]]:
     """Return the names of the users who share an address in spellings that `ANY_CASE` tells apart."""
     users: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     async for row in db.user.find({"email": {"$type": "string"}}, {"user_id": 1, "email": 1}).sort("_id"):
-        users[emails.canonical(row["email"])].append((row["email"].casefold(), name_of(row)))
+        if isinstance(row["email"], str):  # MongoDB also finds lists of strings
+            users[emails.canonical(row["email"])].append((row["email"].casefold(), name_of(row)))
     return [[name for _, name in rows] for rows in users.values() if len({email for email, _ in rows}) > 1]
 
 

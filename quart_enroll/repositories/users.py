@@ -1,6 +1,7 @@
 """The collection `user`, and the counter that numbers its people."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -65,6 +66,9 @@ CONFIRM: Document = {"$unset": {"email_unconfirmed": ""}}
 """Makes an address confirmed; users from imports, commands and the Flask site never had the field."""
 
 WITH_PASSWORD = SHOWN | {"password": 1, "password_changes": 1}
+
+MAX_WORD_LENGTH = 100
+"""Letters of a word that students are searched for; a sign like ﷺ becomes eighteen, too many of them for a pattern."""
 
 LONGEST_NUMBER = 18
 """Digits of a number that the database can hold whatever they are."""
@@ -133,7 +137,9 @@ def students(words: Sequence[str]) -> Document:
 
 def _has(word: str, plain: str) -> Document:
     """Return the filter of students with the word in a name or the address, or as their number."""
-    like = {"$regex": folding.pattern(plain)}
+    # Scripts like Hangul and Devanagari lose more than accents in a plain word, so they are found as they are typed.
+    typed = "" if word.isascii() else f"|{re.escape(unicodedata.normalize('NFC', word))}"
+    like = {"$regex": folding.pattern(plain[:MAX_WORD_LENGTH]) + typed}
     # Nearly all addresses are ASCII, and a regular expression for that alone takes half the time.
     in_email = {"$regex": re.escape(word), "$options": "i"} if word.isascii() else like
     either: list[Document] = [{"last_name": like}, {"first_name": like}, {"email": in_email}]

@@ -26,7 +26,7 @@ def sentences(courseIDs: Iterable[str], sections: Iterable[SectionKey]) -> list[
 
 def _alike(names: Iterable[T], key: Callable[[T], object]) -> list[Sequence[T]]:
     groups = defaultdict[object, list[T]](list)
-    for name in names:
+    for name in dict.fromkeys(names):  # a number that two rows have is another problem
         groups[key(name)].append(name)
     return [same for same in groups.values() if len(same) > 1]
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -35,6 +35,12 @@ def running(
     command: Sequence[str], project: Path, ready: bytes, **settings: object
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run the command until it says that the site is ready, and for as long as the block lasts; give what it said."""
+    with _started(command, project, **settings) as process:
+        yield process, _wait_until_ready(process, ready)
+
+
+@contextmanager
+def _started(command: Sequence[str], project: Path, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         command,
         cwd=project,
@@ -44,17 +50,22 @@ def running(
         bufsize=0,
     ) as process:
         try:
-            assert process.stdout is not None
-            said = b""
-            while ready not in said:
-                assert select.select([process.stdout], [], [], PATIENCE)[0], said.decode()
-                more = process.stdout.read(4096)
-                assert more, said.decode()
-                said += more
-            yield process, said.decode()
+            yield process
         finally:
             process.terminate()
             process.wait(PATIENCE)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], ready: bytes) -> str:
+    """Return what the process said until it was ready."""
+    assert process.stdout is not None
+    said = b""
+    while ready not in said:
+        assert select.select([process.stdout], [], [], PATIENCE)[0], said.decode()
+        more = process.stdout.read(4096)
+        assert more, said.decode()
+        said += more
+    return said.decode()
 
 
 @contextmanager
@@ -124,6 +135,19 @@ def test_quart_run_brings_its_own_database(project: Path) -> None:
         with expect_to_end(descendants(process.pid)):
             process.terminate()
             assert process.wait(PATIENCE) == 0
+
+
+def test_two_that_start_at_once_make_the_database_ready_together(project: Path) -> None:
+    with ExitStack() as stack:
+        ports = [free_port(), free_port()]
+        sites = [
+            stack.enter_context(_started((sys.executable, "-m", "quart", "run"), project, QUART_RUN_PORT=port))
+            for port in ports
+        ]
+        for site, port in zip(sites, ports, strict=True):
+            _wait_until_ready(site, b'event="Running on')
+            with urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
+                assert answer.status == 200
 
 
 def test_quart_lists_the_routes(project: Path) -> None:

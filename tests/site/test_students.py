@@ -127,3 +127,16 @@ async def test_a_name_is_found_however_it_is_typed(rita: Browser, db: Database, 
     await users.add(db, User(105, "ivän@bücher.example", "Иван", "Jose\u0308", "student"), HASH)
     response = await rita.get("/user", query_string={"q": q})
     assert numbers(await text(response)) == found
+
+
+@pytest.mark.parametrize("name", ["김민준", "がくせい", "शर्मा", "विद्यार्थी", "ไทยแท้", "שָׁלוֹם", "مُحَمَّد", "தமிழ்"])
+async def test_a_name_in_any_script_is_found_as_it_is_typed(rita: Browser, db: Database, name: str) -> None:
+    await users.add(db, User(106, "n@x.example", name, f"van {name}", "student"), HASH)
+    response = await rita.get("/user", query_string={"q": name})
+    assert numbers(await text(response)) == [106]
+
+
+@pytest.mark.parametrize("q", ["ﷺ" * 100, "ae" * 50, "o" * 100, "ö" * 100, "[" * 100, "각" * 100])
+async def test_no_search_is_too_long_for_the_database(rita: Browser, q: str) -> None:
+    response = await rita.get("/user", query_string={"q": q})
+    assert response.status_code == 200

@@ -112,6 +112,8 @@ async def test_what_is_unknown_is_told_once_and_the_rest_is_shown(
         "{% include ['gone.html', 'includes/menu.html'] %}{% include 'gone.html' ignore missing %}",
         "{{ request.args.get('q', '') }}{{ config['PORT'] }}{{ g.anything }}{{ self.content }}{{ csrf_token() }}",
         "{{ session.get('anything', '') }}{{ form.anything }}{{ user }}{{ plan }}",
+        "{{ session['user_id'] }}{{ session.username }}{{ request.args['page'] }}{{ request.view_args.term }}",
+        "{% include './includes/menu.html' %}{% include '/includes//menu.html' %}",
     ],
 )
 async def test_what_a_template_asks_for_carefully_is_no_problem(
@@ -270,3 +272,32 @@ async def test_a_form_is_sent_whatever_else_is_wrong_with_its_page(start: Start,
     browser = await start()
     assert 'name="password"' in await browser.read("/login")
     assert (await browser.sign_in(ADA, password=PASSWORD)).status_code == 303
+
+
+@pytest.mark.parametrize("name", ["layout.html", "./layout.html", "/layout.html", ".//layout.html"])
+async def test_a_template_that_fails_is_left_out_however_its_name_is_written(
+    start: Start, folder: Path, log: pytest.LogCaptureFixture, name: str
+) -> None:
+    (folder / "index.html").write_text("{% extends '" + name + "' %}")
+    (folder / "layout.html").write_text("{{ 1 / 0 }}")
+    page = await text(await (await start()).get("/"))
+    assert '<main id="main"' in page
+    assert told(log)[-1].startswith("template layout.html:1 failed: ZeroDivisionError")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{{ " + "(" * 2000 + "1" + ")" * 2000 + " }}",
+        "{{ 1" + " + 1" * 3000 + " }}",
+        "{% for a in 'a' %}" * 30 + "{% endfor %}" * 30,
+    ],
+)
+async def test_a_template_that_python_can_t_read_is_named(
+    start: Start, folder: Path, log: pytest.LogCaptureFixture, line: str
+) -> None:
+    add(folder, "courses.html", line)
+    browser = await start()
+    [sentence] = told(log)
+    assert sentence.startswith("template courses.html can't be read: ")
+    assert "PYT 101" in await browser.read("/courses/")

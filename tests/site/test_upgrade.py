@@ -197,6 +197,14 @@ async def test_an_index_with_other_options_is_told_in_words(db: Database) -> Non
     assert len(await seats(db)) == 5
 
 
+async def test_a_course_number_used_twice_has_no_other_spelling(db: Database) -> None:
+    await db.course.drop_indexes()
+    await db.course.insert_one({"courseID": "1111", "title": "T", "description": "", "credits": 3, "term": "Fall"})
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert any("courseID 1111 belongs to" in sentence for sentence in report.left_alone)
+    assert not any("spellings" in sentence for sentence in report.left_alone if sentence.startswith("The courses"))
+
+
 async def test_a_number_used_twice_is_listed_and_its_index_waits(db: Database) -> None:
     await db.user.drop_index("user_id_1")
     await db.course.drop_index("courseID_1")
@@ -223,6 +231,24 @@ async def test_a_user_who_lacks_something_is_listed(db: Database, change: Docume
     await db.user.update_one({"user_id": 2}, change)
     report = await upgrade(db, NOW, DEFAULTS)
     assert any(line.startswith("user: ") and line.endswith(f"lacks a proper {field}") for line in report.left_alone)
+
+
+@pytest.mark.parametrize("courseID", ["", "x" * 21, {"number": 1}, ["1"], None])
+async def test_a_course_that_no_section_can_name_is_listed(db: Database, courseID: Any) -> None:
+    await db.course.insert_one(
+        {"_id": "odd", "courseID": courseID, "title": "T", "description": "", "credits": 3, "term": "Fall"}
+    )
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert any("(_id odd) lacks a proper courseID" in sentence for sentence in report.left_alone)
+    assert await db.section.count_documents({"courseID": "1111"}) == 2
+
+
+async def test_rows_of_another_program_do_not_stop_it(db: Database) -> None:
+    await db.section.insert_one({"heading": "News"})
+    await db.user.insert_one({"user_id": 50, "email": ["fay@school.example"]})
+    assert await seats(db) == []
+    await upgrade(db, NOW, DEFAULTS)
+    assert (1, "1111") in await seats(db)
 
 
 async def test_a_row_whose_id_tells_no_time_counts_from_now(db: Database) -> None:
