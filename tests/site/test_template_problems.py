@@ -110,8 +110,8 @@ async def test_what_is_unknown_is_told_once_and_the_rest_is_shown(
         "{% set note = 'x' %}{{ note }}{% with a = 1 %}{{ a }}{% endwith %}",
         "{% for user in courseData %}{{ user.title }}{{ loop.index }}{% endfor %}{% macro m(x) %}{{ x }}{% endmacro %}",
         "{% include ['gone.html', 'includes/menu.html'] %}{% include 'gone.html' ignore missing %}",
-        "{{ request.args.get('q', '') }}{{ config['PORT'] }}{{ g.anything }}{{ self.content }}{{ csrf_token() }}",
-        "{{ session.get('anything', '') }}{{ form.anything }}{{ user }}{{ plan }}",
+        "{{ request.args.get('q', '') }}{{ config['PORT'] }}{{ g.get('anything', '') }}{{ self.content }}",
+        "{{ session.get('anything', '') }}{{ form.anything }}{{ user }}{{ plan }}{{ csrf_token() }}",
         "{{ session['user_id'] }}{{ session.username }}{{ request.args['page'] }}{{ request.view_args.term }}",
         "{% include './includes/menu.html' %}{% include '/includes//menu.html' %}",
     ],
@@ -121,8 +121,8 @@ async def test_what_a_template_asks_for_carefully_is_no_problem(
 ) -> None:
     add(folder, "courses.html", line)
     browser = await start()
-    assert told(log) == []
     assert OWN in await browser.read("/courses/")
+    assert told(log) == []
 
 
 BROKEN = [
@@ -283,6 +283,15 @@ async def test_a_template_that_fails_is_left_out_however_its_name_is_written(
     page = await text(await (await start()).get("/"))
     assert '<main id="main"' in page
     assert told(log)[-1].startswith("template layout.html:1 failed: ZeroDivisionError")
+
+
+async def test_a_part_of_the_layout_that_fails_takes_no_page_with_it(start: Start, folder: Path) -> None:
+    part = "{% if courseData or 1 %}{% include './includes/part.html' ignore missing %}{% endif %}"
+    (folder / "layout.html").write_text(part + "<main>{% block content %}{% endblock %}</main>")
+    (folder / "includes" / "part.html").write_text("{{ 1 / 0 }}")
+    browser = await start()
+    for path in ("/", "/courses/", "/login"):
+        assert (await browser.get(path)).status_code == 200
 
 
 @pytest.mark.parametrize(
