@@ -1,5 +1,6 @@
 """The database client; MongoDB's own words stay here, in transactions.py and repositories/."""
 
+import asyncio
 import logging
 import os
 import random
@@ -40,6 +41,9 @@ APP_NAME = "quart-enroll"
 
 DUPLICATE_KEY = 11000
 """MongoDB's code for a write that a unique index refuses."""
+
+CURSOR_KILLED = 237
+"""MongoDB's code for a request whose cursor was closed meanwhile."""
 
 POOL_SIZE = 64
 """Connections of one process at most when nobody says otherwise, as many as Motor has threads."""
@@ -148,6 +152,7 @@ async def open_database(uri: str, timeout: float, pool: int = POOL_SIZE, slow: f
         readConcernLevel="majority",
         retryWrites=True,
     )
+    _ignore_killed_cursors(asyncio.get_running_loop())
     try:
         yield _Database(client, client.get_default_database(DATABASE_NAME).name)
     finally:
@@ -188,6 +193,25 @@ def _missing_privilege(error: OperationFailure, setting: str) -> str:
         f"The user in {setting} may not run {command} on {database}, which takes the role {role}: "
         "docs/deploy.md says which user needs which role."
     )
+
+
+def _ignore_killed_cursors(loop: asyncio.AbstractEventLoop) -> None:
+    """Make the loop log no stack trace when a process stops while a change stream waits for its very first news.
+
+    Closing the cursor ends the request, and Motor leaves that error in a future that nobody awaits.
+    """
+    handle = loop.get_exception_handler()
+
+    def handle_others(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, OperationFailure) and error.code == CURSOR_KILLED:
+            return
+        if handle is None:
+            loop.default_exception_handler(context)
+        else:
+            handle(loop, context)
+
+    loop.set_exception_handler(handle_others)
 
 
 async def ping(db: Database) -> None:

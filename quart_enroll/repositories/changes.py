@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from time import monotonic
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from quart_enroll.mongo import Database, Document
 from quart_enroll.repositories import students
@@ -73,7 +73,7 @@ async def _following(
     async with db.aggregate(stages, maxAwaitTimeMS=LOOK) as cursor:
         while cursor.alive:
             changes: list[Document] = []
-            while (change := await _next(cursor)) is not None:
+            async for change in cursor:
                 changes.append(change)
                 if not cursor._buffer_size():  # the next one would have to be waited for
                     break
@@ -82,24 +82,6 @@ async def _following(
                 if monotonic() - told < REST:
                     await asyncio.sleep(REST)
                 told = monotonic()
-
-
-async def _next(cursor: Any) -> Document | None:
-    """Return the next change, or None if there was none for a while.
-
-    If this is cancelled, the request that is under way is awaited: otherwise it would fail when the cursor closes, and
-    the event loop would log that nobody noticed.
-    """
-    if cursor._buffer_size():
-        return cast(Document, await cursor.next())
-    request = asyncio.create_task(cursor.next())
-    try:
-        return cast(Document, await asyncio.shield(request))
-    except StopAsyncIteration:
-        return None
-    except asyncio.CancelledError:
-        await asyncio.gather(request, return_exceptions=True)
-        raise
 
 
 def _row(change: Document) -> Row:

@@ -1,11 +1,13 @@
 """How the site uses its database: how many connections, and never for longer than it may."""
 
+import asyncio
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
 
 import pytest
+from pymongo.errors import OperationFailure
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from quart_enroll import mongo
@@ -80,3 +82,13 @@ def test_the_driver_has_a_thread_for_each_connection() -> None:
         check=True,
     )
     assert said.stdout == "7\n"
+
+
+async def test_only_the_error_of_a_closed_cursor_is_not_logged(mongod: str, log: pytest.LogCaptureFixture) -> None:
+    loop = asyncio.get_running_loop()
+    async with mongo.open_database(mongod, 5):
+        for code in (mongo.CURSOR_KILLED, 1):
+            error = OperationFailure(f"failed with {code}", code)
+            loop.call_exception_handler({"message": "Future exception was never retrieved", "exception": error})
+    assert "failed with 1" in log.text
+    assert f"failed with {mongo.CURSOR_KILLED}" not in log.text
