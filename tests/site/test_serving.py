@@ -157,10 +157,16 @@ def test_workers_count_together_and_leave_no_folder_behind(tmp_path: Path) -> No
             connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
             told = connection.getresponse().read().decode()
         assert len(list(tmp_path.glob("quart-enroll-*/counter_*.db"))) == 2
-        assert [line for line in log.read_text().splitlines() if not line.startswith("at=")] == []
+    assert 'endpoint="healthz",method="GET",status="200"} 21.0' in told
+    assert list(tmp_path.glob("quart-enroll-*")) == []
+    assert [line for line in log.read_text().splitlines() if not line.startswith("at=")] == []
+
+
+def test_metrics_are_answered_although_the_shared_folder_is_gone(tmp_path: Path) -> None:
+    token, nowhere = "of-no-use-to-anybody", "mongodb://127.0.0.1:1/?replicaSet=none"
+    with server(tmp_path / "log", WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=nowhere, TMPDIR=tmp_path) as site:
         shutil.rmtree(next(tmp_path.glob("quart-enroll-*")))  # as programs do that tidy up
         with site.connection() as connection:
             connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
             assert connection.getresponse().status == 200
-    assert 'endpoint="healthz",method="GET",status="200"} 21.0' in told
     assert list(tmp_path.glob("quart-enroll-*")) == []
