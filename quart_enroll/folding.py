@@ -16,6 +16,9 @@ _SELECTORS = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01
 _UNDIVIDED = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 """Letters that Unicode doesn't take apart, as people without such a key write them."""
 
+_IOTA_SUBSCRIPT = "\u0345"
+"""The only accent that case folding turns into a letter, so it has to go first."""
+
 _NO_NAME = re.compile(r"(?<![\w+#])[+#]+|(?<=\w\w)[+#]+")
 """Signs that are not the end of a name like C++ or C#."""
 
@@ -56,8 +59,8 @@ def section_key(section: str) -> str:
 
 def plain(text: str) -> str:
     """Return the text without case, accents, apostrophes and invisible characters: "Renée O'Hara" is "renee ohara"."""
-    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text.replace("´", "'")).casefold())
-    return decomposed.translate(_PLAIN)
+    decomposed = unicodedata.normalize("NFKD", text.replace("´", "'")).replace(_IOTA_SUBSCRIPT, "")
+    return unicodedata.normalize("NFKD", decomposed.casefold()).translate(_PLAIN)
 
 
 def fold(text: str) -> str:

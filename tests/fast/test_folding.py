@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quart_enroll import folding
@@ -73,6 +73,8 @@ def test_a_search_overlooks_how_letters_are_written(written: str, folded: str) -
 
 
 @given(NAMES)
+@example("\u0345")
+@example("\u1fb3")
 def test_a_pattern_finds_every_spelling_of_its_word(text: str) -> None:
     for word in folding.plain(text).split():
         for spelling in (text, text.upper(), unicodedata.normalize("NFD", text), text.replace("", "\u200b")):
