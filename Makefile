@@ -18,7 +18,7 @@ test: lint ## Check everything: style, types, floors, all tests (what CI does)
 	@$(IN_VENV) pytest -n auto --maxprocesses 4 --dist worksteal
 
 test-fast: .venv/ready ## Run the tests that need no database, in seconds
-	@$(IN_VENV) pytest tests/fast tests/test_config.py
+	@$(IN_VENV) pytest tests/unit
 
 bench: .venv/ready .venv-bench/ready ## Measure pages, crowds, open pages and memory beside the Flask site; QUICK=1 in about four minutes
 	@$(IN_VENV) tests.bench

@@ -3,8 +3,8 @@
 import os
 
 from config import Config
-from quart_enroll import logs
-from quart_enroll.supervisor import this_worker
+from quart_enroll.observability import logging_setup
+from quart_enroll.server.supervisor import this_worker
 
 config = Config.from_env()
 # Motor reads it once, when it is imported. Fewer threads than connections, and requests would queue for a thread while
@@ -12,9 +12,9 @@ config = Config.from_env()
 os.environ["MOTOR_MAX_WORKERS"] = str(config.database_pool)
 
 from quart_enroll.app import create_app  # noqa: E402  # after the line above
-from quart_enroll.commands.running import open_site_database  # noqa: E402
+from quart_enroll.cli.command_context import open_site_database  # noqa: E402
 
-logs.begin()
+logging_setup.begin()
 app = create_app(config, open_database=open_site_database)
 
 if (worker := this_worker()) is not None:

@@ -14,15 +14,15 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 from werkzeug.security import generate_password_hash
 
-from quart_enroll.hosts import is_this_machine
-from quart_enroll.kept import kept
-from quart_enroll.language import known
-from quart_enroll.mail import mail_from, public_url, smtp_url
+from quart_enroll.i18n.language import known
+from quart_enroll.services.mail import mail_from, public_url, smtp_url
+from quart_enroll.system.files import kept
+from quart_enroll.system.hosts import is_this_machine
 
 HERE = Path(__file__).parent
 
 DATABASE_NAME = "FLASK_Enrollment"
-"""The same as in quart_enroll/mongo.py, which must not be imported before asgi.py sets the driver's threads."""
+"""The same as in quart_enroll/db/client.py, which must not be imported before asgi.py sets the driver's threads."""
 
 LEAST_SCRYPT_COST = 1024
 """Far below it, OpenSSL refuses to work within the memory that Werkzeug allows."""

@@ -5,12 +5,13 @@ import os
 import sys
 
 from config import Config
-from quart_enroll import logs, tcp
-from quart_enroll.supervisor import shared_folder, supervise, this_worker
+from quart_enroll.observability import logging_setup
+from quart_enroll.server import connections
+from quart_enroll.server.supervisor import shared_folder, supervise, this_worker
 
 # Each name here becomes an attribute of Hypercorn's configuration: plain values.
 _config = Config.from_env()
-logs.begin()
+logging_setup.begin()
 _host = "127.0.0.1" if _config.app_env == "development" else "0.0.0.0"  # noqa: S104  # for Heroku's router
 
 bind = [f"{_host}:{_config.port}"]
@@ -40,6 +41,6 @@ elif _config.web_concurrency > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_folder)
         sys.exit(supervise(bind, _folder, number=_config.web_concurrency, stop_seconds=graceful_timeout + 3))
 
-tcp.install(tcp.raise_file_limit())
+connections.install(connections.raise_file_limit())
 
-del Config, _config, _host, _worker, logging, logs, os, shared_folder, supervise, sys, tcp, this_worker
+del Config, _config, _host, _worker, logging, logging_setup, os, shared_folder, supervise, sys, connections, this_worker

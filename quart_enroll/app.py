@@ -19,47 +19,35 @@ from quart_auth import Unauthorized
 from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.routing import MapAdapter
 
-from quart_enroll import (
-    assets,
-    auth,
-    commands,
-    headers,
-    language,
-    mongo,
-    prepared,
-    proxies,
-    reader,
-    reloads,
-    rendering,
-    routes,
-    server,
-    watch,
-)
+from quart_enroll import cli, routes
 from quart_enroll.api.v1 import cors, document
-from quart_enroll.arrival import arrive
-from quart_enroll.asked import Asked
-from quart_enroll.caches import ByteCache, size_of_entry
-from quart_enroll.connection import Connection
-from quart_enroll.context import EXTENSION, Open
-from quart_enroll.cookies import Sessions
-from quart_enroll.errors import Busy, PleaseWait, Refused, UnknownTerm
+from quart_enroll.bounded_cache import ByteCache, size_of_entry
+from quart_enroll.db import client
+from quart_enroll.domain.errors import Busy, PleaseWait, Refused, UnknownTerm
+from quart_enroll.fastpath import hypercorn_writer, private_cache, public_cache
+from quart_enroll.fastpath.asgi_connection import Connection
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
-from quart_enroll.forms.base import SAFE, csrf_token
-from quart_enroll.mail import PrintedSender, Sender, SmtpSender
-from quart_enroll.overrides.check import Site
-from quart_enroll.pages import errors
-from quart_enroll.services import turnstile
-from quart_enroll.services.background import going_on
-from quart_enroll.services.live import telling
-from quart_enroll.services.memory import remembering
-from quart_enroll.services.notices import sending
-from quart_enroll.services.passwords import Hasher
-from quart_enroll.services.pulse import beat
-from quart_enroll.services.resets import Links
-from quart_enroll.services.schema import SchemaCheck
-from quart_enroll.services.sessions import REMEMBERED, Lifetimes
-from quart_enroll.services.slots import FOLDER, Slots
-from quart_enroll.services.snapshot import following
+from quart_enroll.i18n import language
+from quart_enroll.services.accounts.hash_slots import FOLDER, Slots
+from quart_enroll.services.accounts.hashing import Hasher
+from quart_enroll.services.accounts.password_reset import Links
+from quart_enroll.services.accounts.sessions import REMEMBERED, Lifetimes
+from quart_enroll.services.catalog.cache import following
+from quart_enroll.services.enrollment import section_lock
+from quart_enroll.services.live.background import going_on
+from quart_enroll.services.live.updates import telling
+from quart_enroll.services.live.user_cache import remembering
+from quart_enroll.services.mail import PrintedSender, Sender, SmtpSender
+from quart_enroll.services.maintenance.schema_check import SchemaCheck
+from quart_enroll.services.notifications import sending
+from quart_enroll.services.sampler import beat
+from quart_enroll.state import EXTENSION, Open
+from quart_enroll.web import access_log, auth, error_pages, locale, proxies, security_headers, static_files, templating
+from quart_enroll.web.before_request import arrive
+from quart_enroll.web.cookies import Sessions
+from quart_enroll.web.csrf import SAFE, csrf_token
+from quart_enroll.web.overrides.check import Site
+from quart_enroll.web.request import Asked
 
 if TYPE_CHECKING:
     from config import Config
@@ -76,7 +64,7 @@ NOT_THE_SAME = {"_external", "_scheme", "_method"}
 LONGEST_CHANGE = 25
 """Seconds after which a change is answered, whatever comes of it: Heroku's router gives up after 30."""
 
-OpenDatabase = Callable[..., AbstractAsyncContextManager[mongo.Database]]
+OpenDatabase = Callable[..., AbstractAsyncContextManager[client.Database]]
 
 
 class Enroll(Quart):
@@ -88,8 +76,8 @@ class Enroll(Quart):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._addresses: ByteCache[Any, str] = ByteCache("addresses", size_of_entry)
-        self.answers = prepared.Prepared()
-        self.reloads = reloads.Reloads()
+        self.answers = public_cache.Prepared()
+        self.reloads = private_cache.Reloads()
         self._knows_the_stop = False
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
@@ -100,11 +88,11 @@ class Enroll(Quart):
                 began = monotonic()
                 scope = self._readable(scope)
                 if answer := self._prepared(scope):
-                    status = await prepared.send(answer, scope, send)
-                    watch.count(self, "prepared", scope["method"], status, monotonic() - began)
+                    status = await public_cache.send(answer, scope, send)
+                    access_log.count(self, "prepared", scope["method"], status, monotonic() - began)
                 elif page := self._reload(scope):
-                    status = await reloads.send(page, scope, send)
-                    watch.count(self, page.endpoint, scope["method"], status, monotonic() - began)
+                    status = await private_cache.send(page, scope, send)
+                    access_log.count(self, page.endpoint, scope["method"], status, monotonic() - began)
                 else:
                     await super().asgi_app(proxies.believe(scope, self.config["PROXIES"]), receive, send)
             case "websocket":
@@ -131,22 +119,22 @@ class Enroll(Quart):
 
     def _wait_for_stop(self, send: Any) -> None:
         """Let open pages go as soon as the server is told to stop; the first request leads to who knows."""
-        if not self._knows_the_stop and (stop := server.stop_of(send)) is not None:
+        if not self._knows_the_stop and (stop := hypercorn_writer.stop_of(send)) is not None:
             self._knows_the_stop = True
             self.add_background_task(self._end_live, stop)
 
-    async def _end_live(self, stop: server.Stop) -> None:
+    async def _end_live(self, stop: hypercorn_writer.Stop) -> None:
         await stop()
         self.extensions[EXTENSION].live.end()
 
-    def _prepared(self, scope: Any) -> prepared.Answer | None:
+    def _prepared(self, scope: Any) -> public_cache.Answer | None:
         """Return the answer if there is one that is the same for everybody."""
         parts: Open | None = self.extensions.get(EXTENSION)
-        if parts is None or (key := prepared.key_of(scope, self.config["LANGUAGES"])) is None:
+        if parts is None or (key := public_cache.key_of(scope, self.config["LANGUAGES"])) is None:
             return None
         return self.answers.find(key, parts.snapshot.present, parts.clock())
 
-    def _reload(self, scope: Any) -> reloads.Reload | None:
+    def _reload(self, scope: Any) -> private_cache.Reload | None:
         """Return the page if who asks for it has it already."""
         parts: Open | None = self.extensions.get(EXTENSION)
         return None if parts is None else self.reloads.find(scope, parts)
@@ -192,15 +180,19 @@ class Enroll(Quart):
 
     async def finalize_request(self, *args: Any, **options: Any) -> ResponseTypes:
         """Make the answer, whatever came of the request; none leaves the site unseen, or without its headers."""
-        response = headers.add(self, await super().finalize_request(*args, **options))
+        response = security_headers.add(self, await super().finalize_request(*args, **options))
         response = await self.answers.finish(response, self.config["LANGUAGES"])
         self.reloads.keep(response)
-        headers.shorten(response)
-        watch.answered(response)
+        security_headers.shorten(response)
+        access_log.answered(response)
         return response
 
     def log_exception(self, exception_info: Any) -> None:
-        what = f"{watch.method()} {watch.path()} request_id={g.get('request_id')}" if has_request_context() else "start"
+        what = (
+            f"{access_log.method()} {access_log.path()} request_id={g.get('request_id')}"
+            if has_request_context()
+            else "start"
+        )
         self.logger.error("failed: %s", what, exc_info=exception_info)
 
 
@@ -211,15 +203,15 @@ def utc_now() -> datetime:
 def create_app(
     config: "Config",
     *,
-    open_database: OpenDatabase = mongo.open_database,
+    open_database: OpenDatabase = client.open_database,
     clock: Callable[[], datetime] = utc_now,
 ) -> Quart:
     """Build the site; the database opens when it starts to serve and closes when it stops."""
     app = Enroll("quart_enroll", static_folder=None, template_folder=None)
     _configure(app, config)
-    rendering.init_app(app, config.template_overrides, auth.template_names, csrf_token)
-    assets.init_app(app, config.template_overrides)
-    reader.init_app(app, _languages(config))
+    templating.init_app(app, config.template_overrides, auth.template_names, csrf_token)
+    static_files.init_app(app, config.template_overrides)
+    locale.init_app(app, _languages(config))
     app.session_interface = Sessions(app)
     auth.init_app(app, remembered=REMEMBERED)
     app.before_request(arrive)
@@ -228,7 +220,7 @@ def create_app(
     routes.register(app)
     document.init_app(app)
     _register_errors(app)
-    commands.register(app)
+    cli.register(app)
 
     lifetimes = Lifetimes(timedelta(hours=config.session_idle), timedelta(hours=config.session_age))
     links = Links(config.secret_key, config.public_url)
@@ -237,7 +229,7 @@ def create_app(
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
         language.speak(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
-        rendering.check_own_templates(app, _site(app), quietly=not _is_first_process())
+        templating.check_own_templates(app, _site(app), quietly=not _is_first_process())
         with Hasher(config.password_method, slots=_slots(config), queue=config.password_queue) as hasher:
             async with (
                 open_database(
@@ -253,7 +245,7 @@ def create_app(
                     database, hasher, lifetimes, links, sender is not None, clock, snapshot, live, people, schema
                 )
                 yield
-                await turnstile.finish()
+                await section_lock.finish()
 
     return app
 
@@ -285,7 +277,7 @@ def _site(app: Quart) -> Site:
     """Return the parts of the site that a school's own templates may use."""
     return Site(
         endpoints=app.view_functions.keys(),
-        has_file=cast(assets.Assets, app.extensions[assets.EXTENSION]).has,
+        has_file=cast(static_files.Assets, app.extensions[static_files.EXTENSION]).has,
         attributes={"current_user": {*dir(auth.TemplateVisitor)}, "session": {*auth.SESSION, *dir(dict)}},
         fields={
             page: {*dir(form), "csrf_token", "form_errors"}
@@ -320,12 +312,12 @@ def _sender(config: "Config") -> Sender | None:
 
 
 def _register_errors(app: Quart) -> None:
-    app.register_error_handler(Unauthorized, errors.sign_in_first)
-    app.register_error_handler(HTTPException, errors.http_error)
-    app.register_error_handler(Refused, errors.refused)
-    app.register_error_handler(UnknownTerm, errors.unknown_term)
-    app.register_error_handler(Busy, errors.busy)
-    app.register_error_handler(PleaseWait, errors.please_wait)
-    app.register_error_handler(mongo.NoTransactions, errors.database_read_only)
-    for away in (TimeoutError, *mongo.AWAY):
-        app.register_error_handler(away, errors.database_away)
+    app.register_error_handler(Unauthorized, error_pages.sign_in_first)
+    app.register_error_handler(HTTPException, error_pages.http_error)
+    app.register_error_handler(Refused, error_pages.refused)
+    app.register_error_handler(UnknownTerm, error_pages.unknown_term)
+    app.register_error_handler(Busy, error_pages.busy)
+    app.register_error_handler(PleaseWait, error_pages.please_wait)
+    app.register_error_handler(client.NoTransactions, error_pages.database_read_only)
+    for away in (TimeoutError, *client.AWAY):
+        app.register_error_handler(away, error_pages.database_away)

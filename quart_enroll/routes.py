@@ -7,36 +7,16 @@ from urllib.parse import unquote_to_bytes
 from quart import Quart
 from werkzeug.routing import PathConverter
 
-from quart_enroll import assets
 from quart_enroll.api import courses as api
 from quart_enroll.api.v1 import catalog, document, me
-from quart_enroll.forms.rows import NEWER_API
+from quart_enroll.forms.import_rows import NEWER_API
 from quart_enroll.forms.search import SearchForm
-from quart_enroll.pages import (
-    account,
-    accounts,
-    alerts,
-    calendar,
-    confirmations,
-    course,
-    courses,
-    enrollment,
-    enrollment_form,
-    health,
-    help,
-    history,
-    home,
-    languages,
-    live,
-    metrics,
-    passwords,
-    plan,
-    privacy,
-    students,
-    tokens,
-    waitlist,
-)
-from quart_enroll.services import resets
+from quart_enroll.pages import health, help, home, languages, live_stream, metrics, plan, students
+from quart_enroll.pages.account import account, data, email_confirmation, passwords, sign_in, tokens
+from quart_enroll.pages.catalog import course, courses
+from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, waitlist
+from quart_enroll.services.accounts import password_reset
+from quart_enroll.web import static_files
 
 GET = ("GET",)
 POST = ("POST",)
@@ -66,10 +46,10 @@ ROUTES = [
     Route("/courses/", "courses", courses.courses, reads=SEARCH),
     Route("/courses/<path:term>", "courses", courses.courses, reads=SEARCH),
     Route("/course/<path:courseID>", "course", course.course, reads=("term",)),
-    Route("/live", "live", live.live),
-    Route("/register", "register", accounts.register, GET + POST),
-    Route("/login", "login", accounts.login, GET + POST),
-    Route("/logout", "logout", accounts.logout, GET + POST),
+    Route("/live", "live", live_stream.live),
+    Route("/register", "register", sign_in.register, GET + POST),
+    Route("/login", "login", sign_in.login, GET + POST),
+    Route("/logout", "logout", sign_in.logout, GET + POST),
     Route("/enrollment", "enrollment", enrollment.enrollment, GET + POST, reads=()),
     Route("/enrollment/form", "enrollment_form", enrollment_form.enrollment_form),
     Route("/enrollment/drop", "enrollment_drop", enrollment.drop, POST),
@@ -89,18 +69,18 @@ ROUTES = [
     Route("/alert", "alert_ask", alerts.ask, POST),
     Route("/alert/end", "alert_end", alerts.end, POST),
     Route("/account", "account", account.account),
-    Route("/account/data", "account_data", privacy.data),
-    Route("/account/delete", "account_delete", privacy.delete, GET + POST),
+    Route("/account/data", "account_data", data.data),
+    Route("/account/delete", "account_delete", data.delete, GET + POST),
     Route("/account/end", "account_end", account.end, POST),
     Route("/account/password", "account_password", passwords.change, GET + POST),
     Route("/account/sign-out", "account_sign_out", account.sign_out_everywhere, POST),
-    Route(resets.FORGOT_PATH, "password_forgot", passwords.forgot, GET + POST),
-    Route(resets.RESET_PATH, "password_reset", passwords.reset, GET + POST),
-    Route(f"{resets.RESET_PATH}/<token>", "password_link", passwords.open_link),
-    Route(resets.CONFIRM_PATH, "email_confirm", confirmations.ask),
-    Route(resets.CONFIRM_PATH, "email_confirmed", confirmations.confirm, POST),
-    Route(f"{resets.CONFIRM_PATH}/<token>", "email_link", confirmations.open_link),
-    Route("/account/email", "email_again", confirmations.send_again, POST),
+    Route(password_reset.FORGOT_PATH, "password_forgot", passwords.forgot, GET + POST),
+    Route(password_reset.RESET_PATH, "password_reset", passwords.reset, GET + POST),
+    Route(f"{password_reset.RESET_PATH}/<token>", "password_link", passwords.open_link),
+    Route(password_reset.CONFIRM_PATH, "email_confirm", email_confirmation.ask),
+    Route(password_reset.CONFIRM_PATH, "email_confirmed", email_confirmation.confirm, POST),
+    Route(f"{password_reset.CONFIRM_PATH}/<token>", "email_link", email_confirmation.open_link),
+    Route("/account/email", "email_again", email_confirmation.send_again, POST),
     Route("/account/tokens", "tokens", tokens.tokens, GET + POST),
     Route("/account/tokens/end", "token_end", tokens.end, POST),
     Route("/language", "language", languages.choose, POST),
@@ -123,7 +103,7 @@ ROUTES = [
     Route("/api/v1/me/events", "v1_events", me.events),
     Route("/api/v1/openapi.json", "v1_document", document.openapi),
     Route("/api/v1/docs", "v1_docs", document.docs),
-    Route("/static/<path:filename>", "static", assets.static),
+    Route("/static/<path:filename>", "static", static_files.static),
     Route("/healthz", "healthz", health.healthz),
     Route("/readyz", "readyz", health.readyz),
     Route("/metrics", "metrics", metrics.metrics),

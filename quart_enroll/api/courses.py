@@ -4,11 +4,11 @@ from typing import Any
 
 from quart import Response, jsonify
 
-from quart_enroll.context import catalog, now
-from quart_enroll.errors import UnknownCourse
-from quart_enroll.models import Course
-from quart_enroll.prepared import same_for_all
-from quart_enroll.services.catalog import Catalog
+from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.errors import UnknownCourse
+from quart_enroll.domain.models import Course
+from quart_enroll.fastpath.public_cache import same_for_all
+from quart_enroll.state import catalog, now
 
 FIELDS = ("courseID", "title", "description", "credits", "term")
 """What the Flask site tells of a course."""

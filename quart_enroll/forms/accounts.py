@@ -5,10 +5,10 @@ from typing import Any
 from wtforms import BooleanField, Field, Form, HiddenField, PasswordField, StringField, SubmitField, ValidationError
 from wtforms.validators import DataRequired, Email, EqualTo, InputRequired, Length, Regexp
 
-from quart_enroll import emails
-from quart_enroll.folding import visible
+from quart_enroll.domain import email_addresses
+from quart_enroll.domain.folding import visible
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
-from quart_enroll.language import gettext
+from quart_enroll.i18n.language import gettext
 
 KNOWN_EMAIL = [
     DataRequired(lazy("Enter your email address.")),
@@ -48,12 +48,12 @@ def can_be_seen(_: Form, field: Field) -> None:
 
 def normalized_email(text: str | None) -> str | None:
     """Return the address as it is stored."""
-    return emails.normalized(text) if text else text
+    return email_addresses.normalized(text) if text else text
 
 
 def registered_email(text: str | None) -> str | None:
     """Return the address as a registration stores it: the domain in Punycode."""
-    return emails.in_ascii(emails.normalized(text)) if text else text
+    return email_addresses.in_ascii(email_addresses.normalized(text)) if text else text
 
 
 def new_password(label: str = lazy("Password")) -> PasswordField:

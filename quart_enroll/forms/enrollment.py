@@ -7,10 +7,10 @@ from wtforms import BooleanField, SelectField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length
 
+from quart_enroll.domain.models import Section, Term, Wish
+from quart_enroll.domain.terms import named
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
-from quart_enroll.language import term_name
-from quart_enroll.models import Section, Term, Wish
-from quart_enroll.services.terms import named
+from quart_enroll.i18n.language import term_name
 
 THE_NEXT_ONE = SelectChoice("", lazy("Next term it is taught"))
 ANY_SEAT = SelectChoice("", lazy("Any with a seat"))

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from quart_enroll.forms.offer_rows import SectionRow, TermRow
-from quart_enroll.forms.rows import CourseRow, Row, UserRow
+from quart_enroll.forms.import_offerings import SectionRow, TermRow
+from quart_enroll.forms.import_rows import CourseRow, Row, UserRow
 
 COLLECTIONS: Mapping[str, type[Row]] = {"course": CourseRow, "section": SectionRow, "term": TermRow, "user": UserRow}
 """The form of a row of each collection."""

@@ -1,211 +1,174 @@
-"""The rows of a file to import: which column is which field, and what is wrong on which line."""
+"""What shape a row of an imported file must have; the same rules as on the pages."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
-from wtforms import Field
+from werkzeug.datastructures import MultiDict
+from wtforms import Form, IntegerField, StringField, TextAreaField, ValidationError
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
 
-from quart_enroll.errors import BadRow
-from quart_enroll.forms import cells, import_columns
-from quart_enroll.forms.base import one_line
-from quart_enroll.forms.import_files import Table, TableRow, UnreadableFile, read_table
-from quart_enroll.forms.rows import Row
-from quart_enroll.services.importing import BadRows
+from quart_enroll.domain.folding import visible
+from quart_enroll.domain.models import Course
+from quart_enroll.forms import cell_parsers
+from quart_enroll.forms.accounts import EMAIL, PASSWORD_LENGTH, name_rules, normalized_email
+from quart_enroll.forms.base import one_line, several_lines, stripped
 
-MAX_QUOTED = 60
-"""Characters of a wrong value that a message quotes."""
-
-MAX_NAMED = 20
-"""Columns that a message names."""
-
-SECRET = {"password"}
-"""Fields whose values no message quotes."""
+NEWER_API = "v1/"
+"""What begins the rest of an address below /api/ where that is one of the newer API."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileRow:
-    """A row of a file, by field name; `number` is its place in the file."""
-
-    number: int
-    cells: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class FileRows:
-    """The rows of a file.
-
-    Their numbers count in `unit` ("line" or "row"). `labels` are the column names as the file has them, `notes` are
-    sentences about assumptions that were made, and `faults` are rows that don't fit the table.
-    """
-
-    unit: str
-    rows: Sequence[FileRow]
-    labels: Mapping[str, str]
-    notes: Sequence[str] = ()
-    faults: Sequence[BadRow] = ()
-
-    def describe(self, bad: BadRow) -> str:
-        """Return what is wrong with a row, with its place in the file, its column and its value."""
-        where = f"{self.unit} {bad.number}"
-        sentence = bad.sentence if bad.first is None else f"{bad.sentence} See also {self.unit} {bad.first}."
-        if not bad.field:
-            return f"{where}: {sentence}"
-        label = self.labels.get(bad.field, bad.field)
-        value = next((row.cells.get(bad.field) for row in self.rows if row.number == bad.number), None)
-        quoted = "" if bad.field in SECRET else _quoted(value, sentence)
-        return f"{where}: {label}{quoted}: {sentence}"
+def _has_an_address(_: Form, field: Any) -> None:
+    """Refuse a number whose pages no address can lead to."""
+    number = field.data or ""
+    if visible(number) != number:
+        raise ValidationError("There are characters in this number that can’t be seen. Type it again.")
+    if {"", ".", ".."}.intersection(number.split("/")):  # browsers leave such parts out of an address
+        raise ValidationError("A course number can’t begin or end with a slash, nor have only dots between two.")
+    if number.startswith(NEWER_API):
+        raise ValidationError(f"A course number can’t begin with {NEWER_API} as addresses of the API do.")
 
 
-def read_rows(form: type[Row], filename: str, data: bytes) -> FileRows:
-    """Read a file whose rows `form` checks; raise UnreadableFile when the file as a whole can't be taken."""
-    known = import_columns.fields_by_key(form)
-    table = read_table(filename, data, lambda label: import_columns.key(label) in known)
-    columns = _columns(form, table, known)
-    labels = {name: " ".join(table.header.cells[place].split()) for place, name in columns.items()}
-    renamed = [f"“{label}” as {name}" for name, label in labels.items() if label != name]
-    notes = [*table.notes, *([f"Columns read: {', '.join(renamed)}."] if renamed else [])]
-    rows = [FileRow(row.number, _cells(row, columns, table)) for row in table.rows]
-    return FileRows(table.unit, rows, labels, notes, _beyond(table))
+COURSE_ID = [DataRequired(), one_line, Length(max=20)]
+NEW_COURSE_ID = [*COURSE_ID, _has_an_address]
 
 
-def check_rows(form: type[Row], file: FileRows) -> list[tuple[int, Any]]:
-    """Return the checked form of each row with its number; raise BadRows when a row can't be taken."""
-    checked, bad = [], list(file.faults)
-    shifted = {one.number for one in file.faults}  # their cells may be in the wrong columns
-    for row in file.rows:
-        if row.number in shifted:
-            continue
-        taken, faults = form.faults(row.cells)
-        lacks = import_columns.missing(form, (name for name, value in row.cells.items() if value not in (None, "")))
-        spoiled = {name: said for name, value in row.cells.items() if (said := cells.spoiled(value))}
-        checked.append((row.number, taken))
-        if lacks:
-            names = _listed([file.labels.get(name, name) for name in lacks])
-            bad.append(BadRow(row.number, f"{names} {'is' if len(lacks) == 1 else 'are'} missing."))
-        bad += [BadRow(row.number, said, name) for name, said in spoiled.items()]
-        bad += [
-            BadRow(row.number, _line_break(taken[name], row.cells.get(name)) or said, name)
-            for name, said in faults
-            if name not in {*lacks, *spoiled}
+def _separated_by_commas(_: Form, field: Any) -> None:
+    if re.search("[;|]", field.data or ""):
+        raise ValidationError("Put commas between the seasons, like Fall, Spring.")
+
+
+def reads(read: Callable[[str], object]) -> Callable[[Form, Any], None]:
+    """Make a validator of what reads a cell and raises ValueError in words."""
+
+    def validator(_: Form, field: Any) -> None:
+        try:
+            read(field.data or "")
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+    return validator
+
+
+def number(field: Any) -> int | float:
+    """Return what a DecimalField has read, as it is stored."""
+    found = float(field.data or 0)
+    return int(found) if found.is_integer() else found
+
+
+class WholeNumberField(IntegerField):
+    """A whole number, written in digits."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if valuelist and valuelist[0].strip() and not re.fullmatch(r"-?\d{1,18}", valuelist[0].strip(), re.ASCII):
+            raise ValueError("This must be a whole number, like 30.")
+        super().process_formdata(valuelist)
+
+
+def _are_course_ids(text: str) -> None:
+    if any(len(name) > 20 for name in cell_parsers.courseIDs(text)):
+        raise ValueError("A courseID has at most 20 characters.")
+
+
+class Row(Form):
+    """A row of a file; `check` says in words what is wrong with it."""
+
+    LISTS: ClassVar[dict[str, tuple[Callable[[list[Any]], str | None], str]]] = {}
+    """For each field that is a list in JSON, what writes it as in CSV, and what to say when it can't."""
+
+    NUMBERS: ClassVar[dict[str, Callable[[str], str]]] = {
+        **dict.fromkeys(("courseID", "section", "year", "user_id"), cell_parsers.whole_number),
+        **dict.fromkeys(("prerequisites", "corequisites"), cell_parsers.whole_number),
+        **dict.fromkeys(("credits", "max_credits", "capacity", "waitlist_capacity"), cell_parsers.amount),
+    }
+    """Fields whose numbers spreadsheets may write differently, and the functions that read them."""
+
+    @classmethod
+    def check(cls, row: Mapping[str, Any]) -> tuple["Row", list[str]]:
+        """Take a row as a file has it, and return it with every problem, in words."""
+        form, faults = cls.faults(row)
+        return form, [f"{name}: {sentence}" for name, sentence in faults]
+
+    @classmethod
+    def faults(cls, row: Mapping[str, Any]) -> tuple["Row", list[tuple[str, str]]]:
+        """Read a row from a file, and return it with a sentence for each field that is wrong."""
+        texts = {name: cls._text(name, value) for name, value in row.items()}
+        form = cls(MultiDict({name: text for name, text in texts.items() if text is not None}))
+        form.validate()
+        found = {field.name: str(field.errors[0]) for field in form if field.errors}
+        for name, text in texts.items():
+            if name not in form and name != "_id":
+                found[name] = "There is no such field."
+            elif name in form and text is None and row[name] is not None:
+                found[name] = cls.LISTS[name][1] if name in cls.LISTS else "A text or a number is needed."
+        return form, list(found.items())
+
+    @classmethod
+    def _text(cls, name: str, value: Any) -> str | None:
+        """Return the value as CSV would have it, or None when it can't."""
+        if isinstance(value, list) and name in cls.LISTS:
+            return cls.LISTS[name][0](value)
+        plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+        return cls.NUMBERS.get(name, str)(str(value)) if plain else None
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the fields that the row has."""
+        return frozenset(field.name for field in self if field.raw_data and field.data is not None)
+
+
+def _is_credits(_: Form, field: Any) -> None:
+    if not re.fullmatch(r"\d{1,2}(\.\d{1,2})?", field.data or "", re.ASCII) or float(field.data) > 30:
+        raise ValidationError("A number from 0 to 30 is needed.")
+
+
+class CourseRow(Row):
+    A_LIST = (cell_parsers.courseIDs_text, "A list of courseIDs is needed.")
+    LISTS: ClassVar = {"prerequisites": A_LIST, "corequisites": A_LIST}
+
+    courseID = StringField(validators=NEW_COURSE_ID, filters=[stripped])
+    title = StringField(validators=[DataRequired(), one_line, Length(max=100)], filters=[stripped])
+    description = TextAreaField(validators=[Length(max=2000), several_lines], filters=[stripped])
+    credits = StringField(validators=[InputRequired(), _is_credits], filters=[stripped])
+    term = StringField(validators=[DataRequired(), one_line, Length(max=100), _separated_by_commas], filters=[stripped])
+    subject = StringField(validators=[one_line, Length(max=50)], filters=[stripped])
+    prerequisites = StringField(validators=[reads(_are_course_ids)])
+    corequisites = StringField(validators=[reads(_are_course_ids)])
+
+    def course(self) -> Course:
+        """Return the course that the row describes."""
+        return Course(
+            courseID=self.courseID.data or "",
+            title=self.title.data or "",
+            description=self.description.data or "",
+            credits=number(self.credits),
+            term=self.term.data or "",
+            subject=self.subject.data or "",
+            prerequisites=cell_parsers.courseIDs(self.prerequisites.data or ""),
+            corequisites=cell_parsers.courseIDs(self.corequisites.data or ""),
+        )
+
+
+NO_HASH = (
+    "Only Werkzeug hashes are accepted. You can leave passwords out; people then choose one with “Forgot your "
+    "password?”, or with a link from `password-link`."
+)
+
+
+class UserRow(Row):
+    user_id = WholeNumberField(validators=[Optional(), NumberRange(1, 2**53)])
+    email = StringField(validators=EMAIL, filters=[stripped, normalized_email])
+    first_name = StringField(validators=name_rules("first"), filters=[stripped])
+    last_name = StringField(validators=name_rules("last"), filters=[stripped])
+    password = StringField(
+        validators=[
+            Optional(),
+            Regexp(r"(scrypt|pbkdf2):[^$]+\$[^$]+\$[0-9a-f]+$", message=NO_HASH),
+            Length(max=256),
         ]
-    if bad:
-        raise BadRows(_told_once(sorted(bad, key=lambda one: one.number)))
-    return checked
+    )
+    role = StringField(validators=[Optional(), AnyOf(["student", "registrar"])])
 
 
-def _told_once(bad: Sequence[BadRow]) -> list[BadRow]:
-    """Report a problem with a secret field once for many rows: without the values, all sentences are the same."""
-    alike: dict[object, list[BadRow]] = {}
-    for one in bad:
-        alike.setdefault((one.field, one.sentence) if one.field in SECRET else id(one), []).append(one)
-    return [_with_number(first, len(others)) for first, *others in alike.values()]
-
-
-def _with_number(bad: BadRow, others: int) -> BadRow:
-    if not others:
-        return bad
-    rows = "1 more row" if others == 1 else f"{others} more rows"
-    return BadRow(bad.number, f"{bad.sentence} The same problem is in {rows}.", bad.field)
-
-
-def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[int, str]:
-    """Return the field of each column that has one; raise UnreadableFile with everything wrong in the header."""
-    header = table.header.cells
-    fields = {place: known.get(import_columns.key(label)) for place, label in enumerate(header)}
-    found = {place: name for place, name in fields.items() if name is not None}
-    if not found:
-        raise UnreadableFile(_no_header(form, table, known))
-    unknown = [
-        place
-        for place, name in fields.items()
-        if name is None and header[place] and header[place] not in import_columns.IGNORED
-    ]
-    sentences = [*_nameless(table)]
-    if unknown:
-        named = [f"{_shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED]]
-        names = _listed(named + ([f"{len(unknown) - MAX_NAMED} more"] if len(unknown) > MAX_NAMED else []))
-        may_be = ", ".join(field.name for field in form())
-        plural, them = ("s", "them") if len(unknown) > 1 else ("", "it")
-        sentences.append(f"Unknown column{plural}: {names}. Remove or rename {them}. The columns may be {may_be}.")
-    for name in dict.fromkeys(found.values()):
-        same = [_shortened(header[place]) for place, other in found.items() if other == name]
-        if len(same) > 1:
-            sentences.append(f"The columns {_listed(same)} would all be read as {name}. Keep only one of them.")
-    if lacks := import_columns.missing(form, found.values()):
-        sentences.append(f"The column{'s' if len(lacks) > 1 else ''} {_listed(lacks)} must be in the file.")
-    if sentences:
-        raise UnreadableFile(*sentences)
-    return found
-
-
-def _no_header(form: type[Row], table: Table, known: Mapping[str, str]) -> str:
-    names = ", ".join(import_columns.missing(form, ()))
-    if table.unit == "row":
-        return f"No object in the file has any of these: {names}."
-    for row in table.rows[:20]:
-        if sum(import_columns.key(cell) in known for cell in row.cells) > 1:
-            return f"The column names seem to be on line {row.number}. Remove everything above them."
-    return f"Line {table.header.number} must have the column names, such as {names}."
-
-
-def _nameless(table: Table) -> list[str]:
-    """Return a sentence for each column that has text but no name; empty columns don't matter."""
-    header = table.header.cells
-    first: dict[int, str] = {}
-    for row in table.rows:
-        for place, (label, text) in enumerate(zip(header, row.cells, strict=False)):
-            if text and not label:
-                first.setdefault(place, f"{table.unit} {row.number} has {_shortened(text)} in it")
-    return [
-        f"Column {place + 1} has no name, but {what}. Name the column or remove it."
-        for place, what in sorted(first.items())[:MAX_NAMED]
-    ]
-
-
-def _first_row(table: Table, place: int) -> str:
-    """Return the first object of a JSON file that has the name; in a CSV file, all names are in the header."""
-    if table.unit == "line":
-        return ""
-    return next((f" (row {row.number})" for row in table.rows if row.cells[place] is not None), "")
-
-
-def _beyond(table: Table) -> list[BadRow]:
-    """Return the rows that have text after the last column."""
-    width = len(table.header.cells)
-    return [
-        BadRow(row.number, f"There is text after the last column: “{text}”. Does a cell need quotation marks?")
-        for row in table.rows
-        if (text := " ".join(str(cell) for cell in row.cells[width:] if cell))
-    ]
-
-
-def _line_break(field: Field, value: Any) -> str:
-    """Return a sentence if a cell has several lines but may have only one, which a spreadsheet doesn't show."""
-    is_broken = one_line in field.validators and isinstance(value, str) and len(value.splitlines()) > 1
-    return "There is a line break in this cell." if is_broken else ""
-
-
-def _cells(row: TableRow, columns: Mapping[int, str], table: Table) -> dict[str, Any]:
-    """Return the cells by field name; where a CSV row ends early, its cells are empty."""
-    if table.unit == "line":
-        return {name: row.cells[place] if place < len(row.cells) else "" for place, name in columns.items()}
-    return {name: row.cells[place] for place, name in columns.items() if row.cells[place] is not None}
-
-
-def _quoted(value: Any, sentence: str) -> str:
-    """Return the value in quotation marks, unless the sentence already has it or it isn't a text or a number."""
-    text = " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
-    if not text or re.search(rf"(?<!\w){re.escape(text)}(?!\w)", sentence):
-        return ""
-    return f" {_shortened(text)}"
-
-
-def _shortened(text: Any) -> str:
-    text = str(text)
-    return f"“{text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + '…'}”"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+class NewUserRow(UserRow):
+    password = StringField(validators=[InputRequired(), PASSWORD_LENGTH])

@@ -2,9 +2,9 @@
 
 from wtforms import HiddenField, StringField, ValidationError
 
-from quart_enroll import reader
 from quart_enroll.forms.base import SiteForm, lazy, one_line
-from quart_enroll.language import gettext
+from quart_enroll.i18n.language import gettext
+from quart_enroll.web import locale
 
 
 class LanguageForm(SiteForm):
@@ -15,5 +15,5 @@ class LanguageForm(SiteForm):
 
     def validate_language(self, field: StringField) -> None:
         """Refuse a language that the site does not speak."""
-        if field.data not in reader.offered():
+        if field.data not in locale.offered():
             raise ValidationError(gettext("This site does not speak that language."))

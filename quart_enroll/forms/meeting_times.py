@@ -7,7 +7,7 @@ all of them agree; otherwise it is refused with a sentence that says how to writ
 import re
 import unicodedata
 
-from quart_enroll.models import DAYS, Meeting
+from quart_enroll.domain.models import DAYS, Meeting
 
 NO_FIXED_TIME = re.compile(
     r"tb[ad]|arr|arranged|(to be|by) (announced|arranged|arrangement|determined)|online|web|async|"

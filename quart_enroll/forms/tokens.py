@@ -9,11 +9,11 @@ from wtforms import DateField, HiddenField, SelectField, StringField, SubmitFiel
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length
 
-from quart_enroll.context import now
 from quart_enroll.forms.accounts import own_password
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
-from quart_enroll.language import day, gettext
-from quart_enroll.services.tokens import LONGEST
+from quart_enroll.i18n.language import day, gettext
+from quart_enroll.services.accounts.tokens import LONGEST
+from quart_enroll.state import now
 
 USUAL = timedelta(days=90)
 

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from quart_enroll import mongo
-from quart_enroll.context import database, schema
+from quart_enroll.db import client
+from quart_enroll.state import database, schema
 
 READY_WITHIN = 2
 """Seconds that the database may take to answer."""
@@ -16,11 +16,11 @@ async def healthz() -> dict[str, str]:
 async def readyz() -> tuple[dict[str, str], int]:
     try:
         async with asyncio.timeout(READY_WITHIN):
-            await mongo.ping(database())
+            await client.ping(database())
             if problem := await schema().find_problem():
                 return {"status": problem}, 503
-    except (TimeoutError, *mongo.AWAY):
+    except (TimeoutError, *client.AWAY):
         return {"status": "the database does not answer"}, 503
-    except mongo.REFUSED:
+    except client.REFUSED:
         return {"status": "the database refused the request"}, 503
     return {"status": "ready"}, 200

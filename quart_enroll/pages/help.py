@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from quart_enroll.context import catalog, now
-from quart_enroll.language import LastDay, gettext
-from quart_enroll.models import Term
-from quart_enroll.rendering import render
-from quart_enroll.services import rules, terms
+from quart_enroll.domain import rules, terms
+from quart_enroll.domain.models import Term
+from quart_enroll.i18n.language import LastDay, gettext
+from quart_enroll.state import catalog, now
+from quart_enroll.web.templating import render
 
 
 @dataclass(frozen=True, slots=True)

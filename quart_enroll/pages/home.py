@@ -1,8 +1,8 @@
 """The home page."""
 
-from quart_enroll.context import now
-from quart_enroll.reloads import same_again
-from quart_enroll.rendering import render
+from quart_enroll.fastpath.private_cache import same_again
+from quart_enroll.state import now
+from quart_enroll.web.templating import render
 
 
 async def index() -> bytes:

@@ -3,11 +3,11 @@
 from quart import redirect, url_for
 from quart.typing import ResponseReturnValue
 
-from quart_enroll import auth, reader
-from quart_enroll.context import database
 from quart_enroll.forms.languages import LanguageForm
 from quart_enroll.pages.refusals import malformed
-from quart_enroll.services import accounts
+from quart_enroll.services.accounts import accounts
+from quart_enroll.state import database
+from quart_enroll.web import auth, locale
 
 
 async def choose() -> ResponseReturnValue:
@@ -20,5 +20,5 @@ async def choose() -> ResponseReturnValue:
     if user := auth.user():
         await accounts.choose_language(database(), user.user_id, chosen)
     else:
-        reader.remember(response, chosen)
+        locale.remember(response, chosen)
     return response

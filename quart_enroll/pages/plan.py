@@ -8,25 +8,26 @@ from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 from quart_auth import login_required
 
-from quart_enroll import auth
-from quart_enroll.context import catalog, change_limiter, database, now
-from quart_enroll.errors import AlreadyEnrolled, Refused
+from quart_enroll.db.collections import plans
+from quart_enroll.domain import terms
+from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.errors import AlreadyEnrolled, Refused
+from quart_enroll.domain.models import Course, Planned, Section, Term
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
-from quart_enroll.language import TermName, gettext, listed, ngettext
-from quart_enroll.models import Course, Planned, Section, Term
-from quart_enroll.pages import choices, standing
-from quart_enroll.pages.choices import Button, Choice, in_words
-from quart_enroll.pages.enrollment import done
+from quart_enroll.i18n.language import TermName, gettext, listed, ngettext
+from quart_enroll.pages import student_state
+from quart_enroll.pages.catalog import section_actions
+from quart_enroll.pages.catalog.section_actions import Button, Choice, in_words
+from quart_enroll.pages.enrollment.enrollment import done
 from quart_enroll.pages.refusals import malformed, row_address, told
-from quart_enroll.pages.standing import Standing
-from quart_enroll.pages.windows import window
-from quart_enroll.rendering import render
-from quart_enroll.repositories import plans
-from quart_enroll.services import plan as rules
-from quart_enroll.services import terms
-from quart_enroll.services.catalog import Catalog
-from quart_enroll.services.plan import Outcome
-from quart_enroll.services.seats import Offer
+from quart_enroll.pages.student_state import Standing
+from quart_enroll.pages.term_window import window
+from quart_enroll.services.enrollment import plan as rules
+from quart_enroll.services.enrollment.plan import Outcome
+from quart_enroll.services.enrollment.seat_changes import Offer
+from quart_enroll.state import catalog, change_limiter, database, now
+from quart_enroll.web import auth
+from quart_enroll.web.templating import render
 
 INSTEAD = ("waitlist_join", "enrollment_swap", "alert_ask", "alert_end")
 """What is offered where the one button for all can do nothing."""
@@ -57,7 +58,7 @@ async def plan() -> bytes:
     term = await _term(user.user_id, choice, moment)
     if term is None:
         return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
-    mine = await standing.in_term(user, term, offered)
+    mine = await student_state.in_term(user, term, offered)
     planned = await plans.of_student(database(), user.user_id, term.term)
     found = [(one, offer) for one in planned if (offer := _offer(term, one, offered))]
     rows = _rows(term, found, mine, moment)
@@ -185,7 +186,7 @@ def _rows(term: Term, found: Sequence[tuple[Planned, Offer]], mine: Standing, mo
     against = rules.troubles(term, [offer for _, offer in found], mine.enrolled, mine.taken or ())
     rows = []
     for (planned, offer), troubles in zip(found, against, strict=True):
-        [choice] = choices.of_course(term, offer.course, [offer.section], mine, moment)
+        [choice] = section_actions.of_course(term, offer.course, [offer.section], mine, moment)
         said = [str(trouble) for trouble in troubles]
         because = str(planned.because or "") if choice.state != "enrolled" else ""
         rows.append(

@@ -7,9 +7,7 @@ from quart import Response, flash, redirect, request, url_for
 from werkzeug import Response as Redirect
 from wtforms import Field
 
-from quart_enroll import auth, known_browsers, watch
-from quart_enroll.context import database, hasher, now
-from quart_enroll.errors import (
+from quart_enroll.domain.errors import (
     AlreadyEnrolled,
     AlreadyWaiting,
     CorequisiteMissing,
@@ -25,11 +23,12 @@ from quart_enroll.errors import (
     TooManyAlerts,
     WrongPassword,
 )
+from quart_enroll.domain.models import Wish
 from quart_enroll.forms.base import SiteForm
-from quart_enroll.models import Wish
-from quart_enroll.pages import errors
-from quart_enroll.rendering import is_overridden, wants_json
-from quart_enroll.services import accounts, limits
+from quart_enroll.services.accounts import accounts, rate_limits
+from quart_enroll.state import database, hasher, now
+from quart_enroll.web import access_log, auth, error_pages, known_devices
+from quart_enroll.web.templating import is_overridden, wants_json
 
 F = TypeVar("F", bound=SiteForm)
 
@@ -47,7 +46,7 @@ async def told(refusal: Refused, address: str) -> Redirect:
     """Tell the student on the page at `address`; who asks for JSON gets the refusal itself."""
     if wants_json():
         raise refusal
-    watch.note(code=refusal.code)
+    access_log.note(code=refusal.code)
     category = "info" if isinstance(refusal, UNCHANGED) else "warning" if isinstance(refusal, WARNINGS) else "danger"
     await flash(refusal.sentence, category)
     return redirect(address, 303)
@@ -77,12 +76,12 @@ async def malformed(form: SiteForm) -> Response:
     wrong = [field for field in form if field.errors]
     sentences = [f"{field.label.text}: {' '.join(map(str, field.errors))}" for field in wrong]
     fields = {field.name: [str(error) for error in field.errors] for field in wrong}
-    return await errors.malformed(" ".join(sentences), fields)
+    return await error_pages.malformed(" ".join(sentences), fields)
 
 
 def beside(field: Field, refusal: Refused) -> None:
     """Show the refusal beside the field; the log gets only its code."""
-    watch.note(code=refusal.code)
+    access_log.note(code=refusal.code)
     field.errors = [refusal.sentence]
 
 
@@ -107,7 +106,7 @@ async def ask_password(form: SiteForm, password: Field, template: str) -> Refusa
     """
     user = auth.signed_in()
     try:
-        async with limits.guess(database(), known_browsers.asker(user.email), now()):
+        async with rate_limits.guess(database(), known_devices.asker(user.email), now()):
             await accounts.confirm(database(), hasher(), user, password.data or "")
     except PleaseWait as refusal:
         return await _told_to_wait(refusal, form, template)
@@ -120,6 +119,6 @@ async def ask_password(form: SiteForm, password: Field, template: str) -> Refusa
 async def _told_to_wait(refusal: PleaseWait, form: SiteForm, template: str) -> Refusal:
     if wants_json():
         raise refusal
-    watch.note(code=refusal.code)
+    access_log.note(code=refusal.code)
     await on_top(form, refusal.sentence, template)
     return 429, {"Retry-After": str(refusal.retry_after)}

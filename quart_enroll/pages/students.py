@@ -4,13 +4,13 @@ import asyncio
 
 from quart import flash, request
 
-from quart_enroll import auth
-from quart_enroll.context import database
+from quart_enroll.db.collections import users
 from quart_enroll.forms.search import StudentForm
-from quart_enroll.language import gettext
+from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.paging import Page, address, last_page, wanted
-from quart_enroll.rendering import is_overridden, render
-from quart_enroll.repositories import users
+from quart_enroll.state import database
+from quart_enroll.web import auth
+from quart_enroll.web.templating import is_overridden, render
 
 PAGE = 50
 """Students on a page."""

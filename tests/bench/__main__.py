@@ -14,12 +14,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from quart_enroll.commands.local_mongod import local_mongod
-from quart_enroll.mongo import open_database
+from quart_enroll.cli.local_mongod import local_mongod
+from quart_enroll.db.client import open_database
 from tests.bench import crowds, invented, machine, memory, open_pages, pages, report, schools, signin, sites, wrk
 from tests.bench.figures import Row, worse_than_before
-from tests.crowd import Student
-from tests.local import PROJECT, with_database
+from tests.support.crowd import Student
+from tests.support.processes import PROJECT, with_database
 
 STUDENTS = 40
 """Who look at the pages, in turns."""

@@ -5,13 +5,13 @@ import sys
 import time
 from collections.abc import Sequence
 
-from quart_enroll.mongo import Database, open_database
+from quart_enroll.db.client import Database, open_database
 from tests.bench.figures import Goal, Row, Spread
 from tests.bench.schools import FALL, in_production
 from tests.bench.sites import Site
-from tests.crowd import Answer, Crowd, Student, sign_in
 from tests.failure.school import open_school
-from tests.local import quart
+from tests.support.crowd import Answer, Crowd, Student, sign_in
+from tests.support.processes import quart
 
 AT_ONCE = 128
 SECTIONS = 200

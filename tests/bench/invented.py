@@ -11,7 +11,7 @@ from tests.bench.figures import Goal, Row, Spread
 from tests.bench.memory import LARGEST, MEBIBYTE
 from tests.bench.schools import course
 from tests.bench.sites import Site
-from tests.crowd import Student
+from tests.support.crowd import Student
 
 CONNECTIONS = 16
 LOOK = 2.0

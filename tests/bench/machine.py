@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from quart_enroll.commands.local_mongod import find_mongod
-from tests.local import PROJECT
+from quart_enroll.cli.local_mongod import find_mongod
+from tests.support.processes import PROJECT
 
 PACKAGES = ("quart", "hypercorn", "uvloop", "motor", "pymongo", "werkzeug", "jinja2")
 

@@ -13,7 +13,7 @@ from tests.bench.figures import Goal, Row, Spread
 from tests.bench.schools import course
 from tests.bench.sites import Site
 from tests.bench.wrk import Request
-from tests.crowd import Student
+from tests.support.crowd import Student
 
 MEBIBYTE = 1024 * 1024
 LARGEST = 150.0

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from quart_enroll.mongo import Database
+from quart_enroll.db.client import Database
 from tests.bench.figures import Goal, Row, Spread
 from tests.bench.schools import FALL, course
 from tests.bench.sites import Site
-from tests.crowd import Student
+from tests.support.crowd import Student
 
 PAGES = 1000
 SHOWN = 25

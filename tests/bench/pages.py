@@ -16,7 +16,7 @@ from tests.bench import wrk
 from tests.bench.figures import Goal, Row, Spread
 from tests.bench.sites import SECRET_KEY, Site
 from tests.bench.wrk import Request
-from tests.crowd import Student
+from tests.support.crowd import Student
 
 BARE, FLASK = "bare Quart", "Flask"
 ANEW = "drawn anew"

@@ -8,12 +8,12 @@ from typing import Any
 from pymongo import MongoClient
 from werkzeug.security import generate_password_hash
 
-from quart_enroll.models import Course, Meeting, Section, Term
-from quart_enroll.mongo import Database
-from quart_enroll.repositories import terms
-from tests.crowd import Student, sign_in
-from tests.people import PASSWORD
-from tests.school import build
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import terms
+from quart_enroll.domain.models import Course, Meeting, Section, Term
+from tests.support.crowd import Student, sign_in
+from tests.support.people import PASSWORD
+from tests.support.school import build
 
 FALL = "Fall 2026"
 FIRST = 10_001

@@ -20,15 +20,15 @@ from urllib.parse import urlencode
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from config import Config
-from quart_enroll.commands.local_mongod import local_mongod
-from quart_enroll.models import User
-from quart_enroll.mongo import open_database
-from tests import school
+from quart_enroll.cli.local_mongod import local_mongod
+from quart_enroll.db.client import open_database
+from quart_enroll.domain.models import User
 from tests.bench import machine
 from tests.bench.figures import Goal, Row, Spread
-from tests.crowd import exchange, spread
-from tests.local import server
-from tests.people import PASSWORD, TERMS
+from tests.support import school
+from tests.support.crowd import exchange, spread
+from tests.support.people import PASSWORD, TERMS
+from tests.support.processes import server
 
 AT_ONCE = 150
 PROCESSES = 2

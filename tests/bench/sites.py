@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from quart_enroll.commands.children import child
-from tests.local import PROJECT, SERVER, descendants, environment, free_port, wait_for_port
+from quart_enroll.system.process import child
+from tests.support.processes import PROJECT, SERVER, descendants, environment, free_port, wait_for_port
 
 PROCESSES = 2
 THREADS = 16

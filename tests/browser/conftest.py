@@ -10,14 +10,14 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
-from quart_enroll.models import Term, Wish
-from quart_enroll.mongo import Database, open_database
-from quart_enroll.services import enrollment
-from tests import school
+from quart_enroll.db.client import Database, open_database
+from quart_enroll.domain.models import Term, Wish
+from quart_enroll.services.enrollment import enroll
 from tests.browser.demo import HOW, find_chromium
 from tests.browser.student import heard
-from tests.local import fresh_database, server
-from tests.people import BOB, FALL, METHOD, SPRING
+from tests.support import school
+from tests.support.people import BOB, FALL, METHOD, SPRING
+from tests.support.processes import fresh_database, server
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
@@ -104,7 +104,7 @@ async def db(emptied: Database, calendar: list[Term]) -> Database:
         await emptied[name].delete_many({})
     await school.fill(emptied, calendar)
     if calendar[0].is_open(datetime.now(UTC)):
-        await enrollment.enroll(emptied, BOB.user_id, Wish("3333"), datetime.now(UTC))
+        await enroll.enroll(emptied, BOB.user_id, Wish("3333"), datetime.now(UTC))
     return emptied
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from quart_enroll.commands.local_mongod import local_mongod
-from tests.local import quart, server
+from quart_enroll.cli.local_mongod import local_mongod
+from tests.support.processes import quart, server
 
 PROJECT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
-from quart_enroll.commands.develop import DEMO_PASSWORD
+from quart_enroll.cli.develop import DEMO_PASSWORD
 from tests.browser.demo import PROJECT, demo_site, needed_chromium
 
 LIGHTHOUSE = "lighthouse@12.8.2"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from playwright.async_api import Browser, CDPSession, Page, async_playwright
 
-from quart_enroll.commands.develop import DEMO_PASSWORD
+from quart_enroll.cli.develop import DEMO_PASSWORD
 from tests.browser.demo import PROJECT, demo_site, needed_chromium
 
 FOLDER = PROJECT / "docs" / "screenshots"

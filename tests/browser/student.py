@@ -6,9 +6,9 @@ from urllib.request import urlopen
 from playwright.async_api import Page, expect
 from pymongo import ReturnDocument
 
-from quart_enroll.models import User
-from quart_enroll.mongo import Database
-from tests.people import PASSWORD
+from quart_enroll.db.client import Database
+from quart_enroll.domain.models import User
+from tests.support.people import PASSWORD
 
 
 async def register(page: Page, address: str) -> None:

@@ -5,7 +5,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page, expect
 
 from tests.browser.student import register, sign_in
-from tests.people import PASSWORD, RITA
+from tests.support.people import PASSWORD, RITA
 
 AXE = Axe("")
 """Runs the script that each page is given once."""

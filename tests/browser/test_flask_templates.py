@@ -10,15 +10,15 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from quart_enroll.models import Section
-from quart_enroll.mongo import open_database
-from quart_enroll.repositories import sections, terms
-from quart_enroll.services.upgrade import Defaults, upgrade
-from tests import flask_era
-from tests.local import fresh_database, server
-from tests.people import METHOD, PASSWORD
+from quart_enroll.db.client import open_database
+from quart_enroll.db.collections import sections, terms
+from quart_enroll.domain.models import Section
+from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from tests.support import legacy_flask
+from tests.support.people import METHOD, PASSWORD
+from tests.support.processes import fresh_database, server
 
-TEMPLATES = Path(__file__).parents[1] / "flask_templates"
+TEMPLATES = Path(__file__).parents[1] / "support/flask_templates"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -26,7 +26,7 @@ async def moved(mongod: str, chromium: str) -> AsyncIterator[str]:
     """The address of a Flask site's database after `upgrade-db`."""
     with fresh_database(mongod) as uri:
         async with open_database(uri, 20) as db:
-            await flask_era.fill(db)
+            await legacy_flask.fill(db)
             await upgrade(db, datetime.now(UTC), Defaults())
         yield uri
 
@@ -84,7 +84,7 @@ async def test_the_button_on_the_page_of_a_term_enrolls_in_that_term(address: st
 async def test_a_student_of_the_flask_site_signs_in_to_the_seats_of_then(address: str, page: Page) -> None:
     await page.goto(f"{address}/enrollment")
     await page.get_by_label("Email").fill("ada@school.example")
-    await page.get_by_label("Password").fill(flask_era.PASSWORD)
+    await page.get_by_label("Password").fill(legacy_flask.PASSWORD)
     await page.get_by_label("Remember Me").check()
     await page.locator("input[type=submit]").click()
     await expect(page).to_have_url(f"{address}/enrollment")

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.keyboard import go_to, press, write
-from tests.people import PASSWORD
+from tests.support.people import PASSWORD
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])

@@ -11,20 +11,20 @@ from datetime import UTC, datetime
 import pytest_asyncio
 from playwright.async_api import Page, Request, async_playwright, expect
 
-from quart_enroll.models import User, Wish
-from quart_enroll.mongo import Database
-from quart_enroll.repositories import sections
-from quart_enroll.services import enrollment, waitlist
-from quart_enroll.services.catalog_files import FileSection, import_sections
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections
+from quart_enroll.domain.models import User, Wish
+from quart_enroll.services.catalog.import_catalog import FileSection, import_sections
+from quart_enroll.services.enrollment import enroll, waitlist
 from tests.browser.student import heard, sign_in
-from tests.people import ADA, BOB, COURSES, FALL, NOONS, SECTIONS
+from tests.support.people import ADA, BOB, COURSES, FALL, NOONS, SECTIONS
 
 COURSE = "/course/1111?term=Fall"
 CONNECTIONS = 6
 
 
 async def _enroll(db: Database, student: User) -> None:
-    await enrollment.enroll(db, student.user_id, Wish("1111", section="01"), datetime.now(UTC))
+    await enroll.enroll(db, student.user_id, Wish("1111", section="01"), datetime.now(UTC))
 
 
 async def _turn(page: Page, *, hidden: bool) -> None:
@@ -155,7 +155,7 @@ async def test_an_open_schedule_shows_what_is_done_elsewhere(address: str, db: D
     await page.goto(f"{address}/enrollment")
     await page.evaluate("kept = true")
     await expect(page.get_by_text("You have no courses yet")).to_be_visible()
-    await _do(enrollment.enroll, db, "1111", "01")
+    await _do(enroll.enroll, db, "1111", "01")
     await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
     await expect(page.get_by_role("link", name="Download calendar file")).to_be_visible()
     await _do(waitlist.join, db, "3333", "01")
@@ -164,7 +164,7 @@ async def test_an_open_schedule_shows_what_is_done_elsewhere(address: str, db: D
     await _do(waitlist.leave, db, "3333")
     await expect(page.get_by_text("Waiting, 1 of 1")).to_have_count(0)
     await expect(page.get_by_role("button", name="Drop PYT 101")).to_be_focused()
-    await _do(enrollment.drop, db, "1111")
+    await _do(enroll.drop, db, "1111")
     await expect(page.get_by_text("You have no courses yet")).to_be_visible()
     assert await page.evaluate("kept")
 
@@ -175,7 +175,7 @@ async def test_a_hidden_schedule_shows_it_when_it_is_seen_again(address: str, db
     async with _stream_begins(page):
         await page.goto(f"{address}/enrollment")
     await _hide(page)
-    await _do(enrollment.enroll, db, "1111", "01")
+    await _do(enroll.enroll, db, "1111", "01")
     await _turn(page, hidden=False)
     await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
 
@@ -198,11 +198,11 @@ async def test_the_buttons_of_a_catalog_follow_and_what_is_typed_stays(address: 
     await page.goto(f"{address}/courses/Fall")
     await page.get_by_label("Search", exact=True).fill("python")
     await expect(page.get_by_text("1 course found")).to_be_visible()
-    await _do(enrollment.enroll, db, "1111", "01")
+    await _do(enroll.enroll, db, "1111", "01")
     await expect(page.get_by_role("button", name="Drop PYT 101")).to_be_visible()
     await expect(page.get_by_label("Search", exact=True)).to_have_value("python")
     await expect(page.get_by_label("Search", exact=True)).to_be_focused()
-    await _do(enrollment.drop, db, "1111")
+    await _do(enroll.drop, db, "1111")
     await expect(page.get_by_role("button", name="Enroll in PYT 101, section 01")).to_be_visible()
 
 
@@ -210,16 +210,16 @@ async def test_what_is_chosen_on_the_page_of_a_course_stays(address: str, db: Da
     await db.course.insert_one(asdict(replace(COURSES[0], courseID="4444", title="ANG 101")))
     await sections.put_all(db, [replace(SECTIONS[0], courseID="4444", meetings=())])
     for courseID in ("1111", "4444"):
-        await _do(enrollment.enroll, db, courseID, "01")
+        await _do(enroll.enroll, db, courseID, "01")
     await heard(db, address)
     await sign_in(page, address, ADA)
     await page.goto(f"{address}/course/3333?term=Fall")
     await page.get_by_label("When a seat comes, give back").select_option("ANG 101")
     await page.evaluate("document.querySelector('#offered').dataset.old = ''")
-    await enrollment.swap(db, ADA.user_id, "1111", Wish("1111", FALL.term, "02"), datetime.now(UTC))
+    await enroll.swap(db, ADA.user_id, "1111", Wish("1111", FALL.term, "02"), datetime.now(UTC))
     await expect(page.locator("#offered[data-old]")).to_have_count(0)
     await expect(page.get_by_label("When a seat comes, give back")).to_have_value("4444")
-    await _do(enrollment.drop, db, "4444")
+    await _do(enroll.drop, db, "4444")
     await expect(page.get_by_label("When a seat comes, give back")).to_have_value("1111")
 
 

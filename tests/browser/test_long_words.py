@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest_asyncio
 from playwright.async_api import Page
 
-from quart_enroll.models import Section, User, Wish
-from quart_enroll.mongo import Database
-from quart_enroll.repositories import sections
-from quart_enroll.services import enrollment, plan, waitlist
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections
+from quart_enroll.domain.models import Section, User, Wish
+from quart_enroll.services.enrollment import enroll, plan, waitlist
 from tests.browser.student import heard, sign_in
-from tests.people import ADA, FALL, MORNINGS, RITA
+from tests.support.people import ADA, FALL, MORNINGS, RITA
 
 PHONE = {"width": 390, "height": 844}
 WORD = "Donaudampfschifffahrtsgesellschaftskunde"
@@ -56,7 +56,7 @@ async def long(db: Database, address: str) -> str:
     await sections.put_all(db, [section, replace(section, section="ABCDEFGHIJ")])
     await db.section.delete_many({"courseID": "1111"})
     now = datetime.now(UTC)
-    await enrollment.enroll(db, ADA.user_id, Wish(NUMBER, section="01"), now)
+    await enroll.enroll(db, ADA.user_id, Wish(NUMBER, section="01"), now)
     await waitlist.join(db, ADA.user_id, Wish("3333"), now)
     await plan.add(db, RITA.user_id, Wish(NUMBER, section="01"), now)
     await heard(db, address)

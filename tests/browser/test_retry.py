@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from quart_enroll.mongo import open_database
-from tests import school
-from tests.local import server
-from tests.people import ADA, FALL, METHOD, PASSWORD
+from quart_enroll.db.client import open_database
+from tests.support import school
+from tests.support.people import ADA, FALL, METHOD, PASSWORD
+from tests.support.processes import server
 
 BUSY = """<!doctype html><title>One moment</title><script defer src="/static/retry.js"></script>
 <form method="post" action="/enrollment" data-retry-after="0.1">

@@ -9,13 +9,13 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 from werkzeug.security import generate_password_hash
 
-from quart_enroll.mongo import open_database
-from quart_enroll.services.upgrade import Defaults, upgrade
-from tests import flask_era
-from tests.local import fresh_database, server
-from tests.people import METHOD, PASSWORD
+from quart_enroll.db.client import open_database
+from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from tests.support import legacy_flask
+from tests.support.people import METHOD, PASSWORD
+from tests.support.processes import fresh_database, server
 
-TEMPLATES = Path(__file__).parents[1] / "sibling_templates"
+TEMPLATES = Path(__file__).parents[1] / "support/sibling_templates"
 EMAIL, SHORT = "eve@school.local", "tulip"
 
 
@@ -25,7 +25,7 @@ async def moved(mongod: str, chromium: str) -> AsyncIterator[str]:
     eve = {"user_id": 12, "first_name": "Eve", "last_name": "Example", "email": EMAIL}
     with fresh_database(mongod) as uri:
         async with open_database(uri, 20) as db:
-            await flask_era.fill(db)
+            await legacy_flask.fill(db)
             await db.user.insert_one({**eve, "password": generate_password_hash(SHORT, "pbkdf2:sha256:1000")})
             await upgrade(db, datetime.now(UTC), Defaults())
         yield uri

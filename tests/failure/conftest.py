@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from quart_enroll.mongo import Database, open_database
+from quart_enroll.db.client import Database, open_database
 
 
 @pytest.fixture

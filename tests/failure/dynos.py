@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from quart_enroll.mongo import Database
-from quart_enroll.services.turnstile import PATIENCE
-from tests.crowd import Crowd, exchange, sign_in
+from quart_enroll.db.client import Database
+from quart_enroll.services.enrollment.section_lock import PATIENCE
 from tests.failure.router import find_nginx, router
 from tests.failure.school import disagreements, open_school, read_all
 from tests.failure.servers import Process, start
 from tests.failure.students import Told, register
-from tests.local import PROJECT, SERVER, quart
+from tests.support.crowd import Crowd, exchange, sign_in
+from tests.support.processes import PROJECT, SERVER, quart
 
 STOPS = 4
 STUDENTS = 40

@@ -10,9 +10,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quart_enroll.commands.children import child
-from tests.crowd import exchange
-from tests.local import free_port, wait_for_port
+from quart_enroll.system.process import child
+from tests.support.crowd import exchange
+from tests.support.processes import free_port, wait_for_port
 
 CONFIGURATION = """
 daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1; {root}

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from quart_enroll.models import Course, Section, Term
-from quart_enroll.mongo import Database
-from quart_enroll.repositories import sections, terms
-from quart_enroll.services.schema import REPOSITORIES
-from tests.school import build
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections, terms
+from quart_enroll.domain.models import Course, Section, Term
+from quart_enroll.services.maintenance.schema_check import REPOSITORIES
+from tests.support.school import build
 
 FALL = "Fall 2026"
 

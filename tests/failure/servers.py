@@ -9,8 +9,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from quart_enroll.commands.children import child
-from tests.local import PROJECT, SERVER, descendants, environment, free_port
+from quart_enroll.system.process import child
+from tests.support.processes import PROJECT, SERVER, descendants, environment, free_port
 
 PATIENCE = 60.0
 """Seconds for a process to start on a busy machine."""

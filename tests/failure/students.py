@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.crowd import Crowd, Student
 from tests.failure.school import FALL, Rows
+from tests.support.crowd import Crowd, Student
 
 HAS_SEAT, WAITS, HAS_NOTHING = "has a seat", "waits or has a seat", "has nothing"
 

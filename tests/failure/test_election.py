@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from quart_enroll.errors import AlreadyEnrolled
-from quart_enroll.models import Wish
-from quart_enroll.mongo import AWAY, Database, open_database
-from quart_enroll.repositories import enrollments
-from quart_enroll.services import turnstile
-from quart_enroll.services.enrollment import enroll
-from tests.crowd import Crowd, sign_in
+from quart_enroll.db.client import AWAY, Database, open_database
+from quart_enroll.db.collections import enrollments
+from quart_enroll.domain.errors import AlreadyEnrolled
+from quart_enroll.domain.models import Wish
+from quart_enroll.services.enrollment import section_lock
+from quart_enroll.services.enrollment.enroll import enroll
 from tests.failure.school import FALL, disagreements, open_school, read_all
 from tests.failure.servers import start
 from tests.failure.students import Told, register
-from tests.local import quart
-from tests.replica_set import ReplicaSet, replica_set
+from tests.support.crowd import Crowd, sign_in
+from tests.support.processes import quart
+from tests.support.replica_set import ReplicaSet, replica_set
 
 STUDENTS = 60
 COURSES = ["C01", "C02", "C03"]
@@ -71,7 +71,7 @@ async def test_what_a_primary_alone_knows_is_told_to_nobody(
 ) -> None:
     await open_school(db, COURSES, capacity=SEATS, waitlist_capacity=SEATS)
     wish, now = Wish("C01", FALL), datetime.now(UTC)
-    monkeypatch.setattr(turnstile, "PATIENCE", 0.3)
+    monkeypatch.setattr(section_lock, "PATIENCE", 0.3)
     async with open_database(three.uri, 0.3) as hasty:
         await hasty.command("ping")
         with three.primary_alone():

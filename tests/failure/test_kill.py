@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from quart_enroll.mongo import Database
-from tests.crowd import Crowd, sign_in
+from quart_enroll.db.client import Database
 from tests.failure.school import disagreements, open_school, read_all
 from tests.failure.servers import start
 from tests.failure.students import Told, register
-from tests.local import quart
+from tests.support.crowd import Crowd, sign_in
+from tests.support.processes import quart
 
 KILLS = 8
 STUDENTS = 30

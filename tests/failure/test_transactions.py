@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from quart_enroll import transactions
 from quart_enroll.app import create_app
-from quart_enroll.errors import AlreadyEnrolled
-from quart_enroll.models import Wish
-from quart_enroll.mongo import AWAY, Database, open_database
-from quart_enroll.services import boarding, turnstile
-from quart_enroll.services.enrollment import enroll
+from quart_enroll.db import transactions
+from quart_enroll.db.client import AWAY, Database, open_database
+from quart_enroll.domain.errors import AlreadyEnrolled
+from quart_enroll.domain.models import Wish
+from quart_enroll.services.enrollment import batching, section_lock
+from quart_enroll.services.enrollment.enroll import enroll
 from tests.failure.school import FALL, disagreements, open_school, read_all
-from tests.local import PROJECT, environment
-from tests.people import PASSWORD, config
-from tests.replica_set import ReplicaSet, replica_set
+from tests.support.people import PASSWORD, config
+from tests.support.processes import PROJECT, environment
+from tests.support.replica_set import ReplicaSet, replica_set
 
 WISH = Wish("C01", FALL)
 
@@ -184,7 +184,7 @@ async def test_a_commit_that_failed_runs_everything_again(db: Database) -> None:
 async def test_a_commit_that_stays_without_an_answer_is_no_refusal_and_the_same_click_tells(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turnstile, "PATIENCE", 0.5)
+    monkeypatch.setattr(section_lock, "PATIENCE", 0.5)
     # The commit happens, and its acknowledgement is what gets lost, every time.
     await fail_commits(db, "alwaysOn", writeConcernError={"code": 64, "errmsg": "waiting for replication timed out"})
     with pytest.raises(AWAY):
@@ -198,15 +198,15 @@ async def test_a_commit_that_stays_without_an_answer_is_no_refusal_and_the_same_
 async def test_who_stands_in_line_behind_a_change_that_hangs_is_answered_in_time(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turnstile, "PATIENCE", 0.5)
-    monkeypatch.setattr(boarding, "WAIT", 0.1)
-    begun, transaction = asyncio.Event(), turnstile.transaction
+    monkeypatch.setattr(section_lock, "PATIENCE", 0.5)
+    monkeypatch.setattr(batching, "WAIT", 0.1)
+    begun, transaction = asyncio.Event(), section_lock.transaction
 
     async def noting(*given: Any) -> Any:
         begun.set()
         return await transaction(*given)
 
-    monkeypatch.setattr(turnstile, "transaction", noting)
+    monkeypatch.setattr(section_lock, "transaction", noting)
     await fail_commits(db, {"times": 1}, blockConnection=True, blockTimeMS=3000)
     hangs = asyncio.create_task(enroll(db, ONE, WISH, datetime.now(UTC)))
     await begun.wait()

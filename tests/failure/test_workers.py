@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local import PATIENCE, PROJECT, SERVER, descendants, environment, expect_to_end, server, until
+from tests.support.processes import PATIENCE, PROJECT, SERVER, descendants, environment, expect_to_end, server, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 

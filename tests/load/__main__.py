@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from quart_enroll.commands.local_mongod import local_mongod
-from quart_enroll.mongo import open_database
+from quart_enroll.cli.local_mongod import local_mongod
+from quart_enroll.db.client import open_database
 from tests.bench import machine, sites
 from tests.load import audit, school
-from tests.local import PROJECT, quart
+from tests.support.processes import PROJECT, quart
 
 LOCUST = PROJECT / ".venv-load" / "bin" / "python"
 REPORTS = PROJECT / ".load"

@@ -14,13 +14,13 @@ from typing import Any
 from werkzeug.security import generate_password_hash
 
 from config import Config
-from quart_enroll.models import Section, Term
-from quart_enroll.mongo import Database
-from quart_enroll.repositories import terms
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import terms
+from quart_enroll.domain.models import Section, Term
 from tests.bench.schools import FALL, course, in_production, section
-from tests.crowd import sign_in
-from tests.people import PASSWORD
-from tests.school import build
+from tests.support.crowd import sign_in
+from tests.support.people import PASSWORD
+from tests.support.school import build
 
 COURSES = 60
 SECTIONS = ("01", "02")

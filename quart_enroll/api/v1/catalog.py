@@ -18,13 +18,13 @@ from quart_enroll.api.v1.shapes import (
     Term,
     Terms,
 )
-from quart_enroll.context import catalog, now
-from quart_enroll.errors import UnknownCourse
-from quart_enroll.models import Section as KnownSection
-from quart_enroll.prepared import same_for_all
-from quart_enroll.services import terms as calendar
-from quart_enroll.services.catalog import Catalog
-from quart_enroll.services.search import has_words
+from quart_enroll.domain import terms as calendar
+from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.errors import UnknownCourse
+from quart_enroll.domain.models import Section as KnownSection
+from quart_enroll.domain.search import has_words
+from quart_enroll.fastpath.public_cache import same_for_all
+from quart_enroll.state import catalog, now
 
 CATALOG = tag(["Catalog"])
 

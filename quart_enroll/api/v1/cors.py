@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 from quart import Response, request
 from werkzeug.datastructures import HeaderSet
 
-from quart_enroll import problems
+from quart_enroll.web import problem_details
 
 METHODS = HeaderSet(["GET", "HEAD", "POST", "DELETE"])
 SENT = HeaderSet(["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"])
@@ -20,7 +20,7 @@ def headers_for(origins: Collection[str]) -> Callable[[Response], Awaitable[Resp
     """Return what tells browsers that pages of exactly these origins may use the API."""
 
     async def add_headers(response: Response) -> Response:
-        if not problems.wanted():
+        if not problem_details.wanted():
             return response
         response.vary.add("Origin")
         if request.origin in origins:

@@ -7,7 +7,7 @@ import msgspec
 from itsdangerous import base64_decode, base64_encode
 from itsdangerous.exc import BadData
 
-from quart_enroll.errors import WrongFields
+from quart_enroll.domain.errors import WrongFields
 
 T = TypeVar("T")
 Key = list[str]

@@ -16,13 +16,13 @@ from quart_schema.openapi import HttpSecurityScheme, Info, Tag
 from quart_schema.validation import DataSource
 from werkzeug.routing import BaseConverter, Rule
 
-from quart_enroll import problems
 from quart_enroll.api.v1.codes import CODES
 from quart_enroll.api.v1.exchange import JSON, PROBLEMS, cached_json
 from quart_enroll.api.v1.shapes import CourseID
-from quart_enroll.auth import NEEDS_NOBODY
-from quart_enroll.problems import Problem
-from quart_enroll.rendering import render
+from quart_enroll.web import problem_details
+from quart_enroll.web.auth import NEEDS_NOBODY
+from quart_enroll.web.problem_details import Problem
+from quart_enroll.web.templating import render
 
 EXTENSION = "quart_enroll.document"
 REFERENCE = "#/components/schemas/{name}"
@@ -65,7 +65,7 @@ class Document(OpenAPIProvider):
 
     def generate_rules(self) -> Iterable[Rule]:
         rules = self._app.url_map.iter_rules()
-        return (rule for rule in rules if rule.rule.startswith(problems.API) and rule.endpoint not in UNLISTED)
+        return (rule for rule in rules if rule.rule.startswith(problem_details.API) and rule.endpoint not in UNLISTED)
 
     def build_paths(self, rule: Rule) -> tuple[dict[str, Any], dict[str, Any]]:
         paths, components = super().build_paths(rule)
@@ -74,7 +74,8 @@ class Document(OpenAPIProvider):
         for methods in paths.values():
             for operation in methods.values():
                 operation["responses"] |= {
-                    status: _response(HTTPStatus(status).phrase, problems.MEDIA_TYPE, reference) for status in statuses
+                    status: _response(HTTPStatus(status).phrase, problem_details.MEDIA_TYPE, reference)
+                    for status in statuses
                 }
                 if rule.endpoint in NEEDS_NOBODY:
                     operation["responses"][304] = {"description": "Nothing has changed since the ETag that you have."}

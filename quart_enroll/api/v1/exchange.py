@@ -14,14 +14,14 @@ from msgspec import Meta, Struct
 from quart import Response, abort, request
 from quart_schema import document_headers, document_querystring, document_request, document_response
 
-from quart_enroll import auth
 from quart_enroll.api.v1.shapes import IdempotencyKey, RepeatHeaders
-from quart_enroll.context import database, now
-from quart_enroll.errors import WrongFields
+from quart_enroll.domain.errors import WrongFields
+from quart_enroll.domain.models import Answer
 from quart_enroll.forms.base import is_readable
-from quart_enroll.models import Answer
-from quart_enroll.services import answers
-from quart_enroll.services.answers import Ask
+from quart_enroll.services import idempotency
+from quart_enroll.services.idempotency import Ask
+from quart_enroll.state import database, now
+from quart_enroll.web import auth
 
 P = ParamSpec("P")
 S = TypeVar("S", bound=Struct)
@@ -170,7 +170,7 @@ async def _once(body: S, view: Callable[[S], Awaitable[Response]]) -> Response:
 
     digest = hashlib.sha256(request.path.encode() + b"\n" + msgspec.json.encode(body)).hexdigest()
     ask = Ask(auth.signed_in().user_id, key, digest)
-    told, repeat = await answers.once(database(), ask, now(), tell)
+    told, repeat = await idempotency.once(database(), ask, now(), tell)
     response = _reply(told)
     if repeat:
         response.headers["Idempotency-Replayed"] = "true"

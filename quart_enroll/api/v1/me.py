@@ -5,7 +5,6 @@ from quart import Response, url_for
 from quart_auth import login_required
 from quart_schema import security_scheme, tag
 
-from quart_enroll import auth
 from quart_enroll.api.v1 import cursors
 from quart_enroll.api.v1.exchange import answer, answers_with, takes_body, takes_query
 from quart_enroll.api.v1.shapes import (
@@ -26,18 +25,19 @@ from quart_enroll.api.v1.shapes import (
     WhichDrop,
     WhichEnrollments,
 )
-from quart_enroll.context import catalog, database, now
-from quart_enroll.errors import AlreadyEnrolled, AlreadyWaiting, NotEnrolled, NotWaiting
-from quart_enroll.folding import section_key
-from quart_enroll.models import Held, SectionKey, Wish
-from quart_enroll.repositories import enrollments as stored
-from quart_enroll.repositories import events as stored_events
-from quart_enroll.repositories import terms as stored_terms
-from quart_enroll.repositories import waitlist as stored_places
-from quart_enroll.services import enrollment as rules
-from quart_enroll.services import terms as calendar
-from quart_enroll.services import waitlist as line
-from quart_enroll.services import wishes
+from quart_enroll.db.collections import enrollments as stored
+from quart_enroll.db.collections import events as stored_events
+from quart_enroll.db.collections import terms as stored_terms
+from quart_enroll.db.collections import waitlist as stored_places
+from quart_enroll.domain import terms as calendar
+from quart_enroll.domain.errors import AlreadyEnrolled, AlreadyWaiting, NotEnrolled, NotWaiting
+from quart_enroll.domain.folding import section_key
+from quart_enroll.domain.models import Held, SectionKey, Wish
+from quart_enroll.services.enrollment import enroll as rules
+from quart_enroll.services.enrollment import resolve
+from quart_enroll.services.enrollment import waitlist as line
+from quart_enroll.state import catalog, database, now
+from quart_enroll.web import auth
 
 WHO = security_scheme([{"token": []}, {"password": []}])
 ME = tag(["Me"])
@@ -240,7 +240,7 @@ async def _had(refusal: AlreadyEnrolled, wish: Wish, gone: str | None = None) ->
 async def _waits(refusal: AlreadyWaiting, wish: Wish, given_up: str | None) -> Place:
     """Return the student's place when it is what was asked for; else raise the refusal."""
     waiting = await stored_places.terms_of(database(), _student(), wish.courseID)
-    term = await wishes.term_meant(database(), wish, wish.courseID, waiting, now())
+    term = await resolve.term_meant(database(), wish, wish.courseID, waiting, now())
     place = await _place(SectionKey(term.term, wish.courseID, wish.section)) if term else None
     if place is None or not _is_meant(wish.section, place.section) or given_up != place.drop_if_enrolled:
         raise refusal

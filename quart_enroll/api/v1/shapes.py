@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from quart_enroll import models
-from quart_enroll.models import SectionKey, Wish
+from quart_enroll.domain import models
+from quart_enroll.domain.models import SectionKey, Wish
 
 # What may be sent. The description tells programmers; the sentence answers who sends something else.
 CourseID = Annotated[

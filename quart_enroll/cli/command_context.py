@@ -1,0 +1,136 @@
+"""What every command needs: the application that was named, and its database."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from quart import Quart, current_app
+from quart.cli import ScriptInfo
+
+from quart_enroll.cli.local_mongod import LocalMongodError, database_uri
+from quart_enroll.db.client import AWAY, REFUSED, Database, NoTransactions, explain, open_database
+from quart_enroll.db.queries import demo
+from quart_enroll.db.transactions import end_abandoned
+from quart_enroll.services.live.background import going_on
+from quart_enroll.services.maintenance.schema_check import problems
+from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+
+T = TypeVar("T")
+
+PROJECT = Path(__file__).parents[2]
+
+PATIENCE = 60
+"""Seconds that one operation of a command may take; nobody waits in front of a page for it."""
+
+PORT_FILE = PROJECT / ".mongodb" / "port"
+"""Where `develop` leaves its port for other commands."""
+
+logger = logging.getLogger(__name__)
+
+
+def the_app() -> Quart:
+    """Return the application that `quart --app` named."""
+    return click.get_current_context().ensure_object(ScriptInfo).load_app()
+
+
+def defaults() -> Defaults:
+    """Return the settings that are defaults for terms, sections and passwords."""
+    return _defaults(the_app().config)
+
+
+def _defaults(config: Mapping[str, Any]) -> Defaults:
+    limit = config["MAX_CREDITS"]
+    return Defaults(
+        config["TIMEZONE"],
+        int(limit) if limit.is_integer() else limit,
+        config["SECTION_CAPACITY"],
+        config["PASSWORD_METHOD"],
+    )
+
+
+def in_database(work: Callable[[Database], Awaitable[T]], setting: str = "MONGO_URI") -> T:
+    """Run `work` with the database at the address in `setting` and return its result; fail with a sentence.
+
+    Where `setting` is empty, MONGO_URI is used.
+    """
+    config = the_app().config
+    setting = setting if config[setting] else "MONGO_URI"
+
+    async def opened(site_uri: str) -> T:
+        async with (
+            # As the site's own user: MongoDB lets users see and end only their own transactions.
+            open_database(site_uri, PATIENCE) as site,
+            going_on(end_abandoned(site)),
+            open_database(config[setting] or site_uri, PATIENCE) as db,
+        ):
+            return await work(db)
+
+    with database_uri(config["MONGO_URI"], PROJECT) as uri:
+        try:
+            return asyncio.run(opened(uri))
+        except (*AWAY, REFUSED, NoTransactions) as error:
+            raise click.ClickException(explain(error, setting)) from error
+
+
+@asynccontextmanager
+async def open_site_database(uri: str, timeout: float, **options: Any) -> AsyncIterator[Database]:
+    """Open the site's database; without an address, that of the local mongod, which runs as long as the site.
+
+    An empty local database gets its indexes first. If no local mongod can be started, the process ends with a sentence
+    that says what helps.
+    """
+    if uri:
+        async with open_database(uri, timeout, **options) as db:
+            yield db
+        return
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(database_uri(uri, PROJECT))
+        except LocalMongodError as error:
+            # An exception would be shown as three stack traces: of the task, the event loop and the server.
+            click.echo(f"MONGO_URI is not set. {error.message}", err=True)
+            os._exit(1)
+        await _make_ready(found)
+        async with open_database(found, timeout, **options) as db:
+            yield db
+        # The last reads of change streams, which no task awaits any more, fail when their mongod stops.
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+
+
+async def _make_ready(uri: str) -> None:
+    # Workers, and servers on other ports, share the database; one of them may have been killed halfway through this.
+    with open(PROJECT / ".mongodb" / "upgrade.lock", "a") as lock:  # noqa: ASYNC230  # nothing is served yet
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        async with open_database(uri, PATIENCE) as db:
+            if await demo.is_empty(db) and await problems(db):
+                await upgrade(db, datetime.now(UTC), _defaults(current_app.config))
+                logger.info("the local database was empty: `quart seed --demo` fills it with a demo school")
+
+
+@contextmanager
+def announced_port(port: int) -> Iterator[None]:
+    """Tell other commands the port of the site for as long as the block lasts."""
+    PORT_FILE.parent.mkdir(exist_ok=True)
+    PORT_FILE.write_text(str(port))
+    try:
+        yield
+    finally:
+        PORT_FILE.unlink(missing_ok=True)
+
+
+def port_in_use(configured: int) -> int:
+    """Return the port of the site that `develop` runs now, else the one that is configured."""
+    try:
+        port = int(PORT_FILE.read_text())
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()  # a site that was killed leaves the file
+    except (OSError, ValueError):
+        return configured
+    return port

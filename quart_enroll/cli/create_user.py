@@ -1,0 +1,49 @@
+"""`create-user`: an account from the command line, the first registrar's above all."""
+
+import click
+
+from quart_enroll.cli.command_context import in_database, the_app
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import users
+from quart_enroll.domain.errors import EmailTaken, PasswordRefused
+from quart_enroll.domain.models import User
+from quart_enroll.forms.import_rows import NewUserRow
+from quart_enroll.services.accounts import accounts
+from quart_enroll.services.accounts.hash_slots import Slots
+from quart_enroll.services.accounts.hashing import Hasher
+
+
+@click.command("create-user")
+@click.option("--email", prompt="Email")
+@click.option("--first-name", prompt="First name", default="", show_default=False)
+@click.option("--last-name", prompt="Last name", default="", show_default=False)
+@click.option("--role", type=click.Choice(["student", "registrar"]), default="student", show_default=True)
+def create_user(**given: str) -> None:
+    """Make an account; the password is asked for."""
+    given["password"] = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    row, problems = NewUserRow.check(given)
+    if problems:
+        raise click.ClickException("\n".join(problems))
+    try:
+        user = in_database(lambda db: _register(db, row.data))
+    except EmailTaken as taken:
+        raise click.ClickException("There is already an account with this address.") from taken
+    except PasswordRefused as refusal:
+        raise click.ClickException(refusal.sentence) from refusal
+    click.echo(f"User {user.user_id}, {user.full_name}, is a {user.role}.")
+
+
+async def _register(db: Database, given: dict[str, str]) -> User:
+    if await users.find_credentials(db, given["email"]):
+        raise EmailTaken
+    with Hasher(the_app().config["PASSWORD_METHOD"], slots=Slots(None, 1), queue=2) as hasher:
+        made = await accounts.register(
+            db,
+            hasher,
+            email=given["email"],
+            password=given["password"],
+            first_name=given["first_name"],
+            last_name=given["last_name"],
+            role=given["role"],
+        )
+    return made.user

@@ -1,0 +1,110 @@
+"""`develop`: the whole site on this machine, with a database of its own. It is what `make run` runs."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import webbrowser
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+
+import click
+from quart.cli import ScriptInfo, pass_script_info
+
+from quart_enroll.cli.command_context import PROJECT, announced_port
+from quart_enroll.cli.local_mongod import database_uri
+from quart_enroll.system.process import child
+
+PATIENCE = 60.0
+"""Seconds for the site to answer after its start."""
+
+DEMO_PASSWORD = "enroll-2026"  # noqa: S105  # of the people in data/users.json, and no secret
+
+QUART = (sys.executable, "-m", "quart", "--app", "asgi")
+SERVER = (sys.executable, "-m", "hypercorn", "-c", "file:hypercorn_conf.py", "asgi:app")
+
+
+@click.command(short_help="Run the site on this machine.")
+@click.option("--browser/--no-browser", default=True, help="Open the site in a browser when it is ready.")
+@pass_script_info
+def develop(info: ScriptInfo, browser: bool) -> None:
+    """Run the site on this machine: database, demo data, server, browser."""
+    settings = info.load_app().config
+    if settings["APP_ENV"] != "development":
+        raise click.ClickException("This makes demo accounts with a known password. Set APP_ENV=development first.")
+    port = settings["PORT"]
+    _check_port(port)
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if ending != signal.SIGHUP or signal.getsignal(ending) != signal.SIG_IGN:  # nohup stays nohup
+            signal.signal(ending, signal.default_int_handler)  # each ends the site in good order
+    click.echo("Making the database ready. The first time, this takes some ten seconds.")
+    with suppress(KeyboardInterrupt), database_uri(settings["MONGO_URI"], PROJECT) as uri:
+        environ = {**os.environ, "MONGO_URI": uri}
+        for command in (("upgrade-db",), ("seed", "--demo")):
+            _run(command, environ)
+        with announced_port(port):
+            _serve(port, environ, browser=browser)
+    click.echo("\nThe site has stopped.")
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Run a command of the site; show what it says only if it fails."""
+    done = subprocess.run(  # noqa: S603  # our own
+        [*QUART, *command], env=environ, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode:
+        click.echo(done.stdout, err=True)
+        raise click.ClickException(f"`{' '.join(command)}` failed, so the site was not started.")
+
+
+def _serve(port: int, environ: Mapping[str, str], *, browser: bool) -> None:
+    """Run the server until it ends, which is a failure, or until somebody stops this process."""
+    with child(SERVER, environ=environ, cwd=PROJECT) as server:
+        deadline = time.monotonic() + PATIENCE
+        while not _is_ready(port):
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(0.1)
+                raise click.ClickException("The site did not start; the reason stands above.")
+            if time.monotonic() > deadline:
+                raise click.ClickException(f"The site does not answer on port {port}.")
+        address = f"http://localhost:{port}/"
+        click.echo(f"Quart Enroll is ready: {address}  (Ctrl-C stops it)\n{_demo_accounts()}\n")
+        if browser and _has_display():
+            webbrowser.open(address)
+        raise click.ClickException(f"The site ended by itself with status {server.wait()}.")
+
+
+def _check_port(port: int) -> None:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        raise click.ClickException(
+            f"Port {port} is taken by another program. Choose another: PORT={port + 1} make run"
+        ) from None
+
+
+def _is_ready(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _demo_accounts() -> str:
+    people = json.loads((PROJECT / "data" / "users.json").read_text("utf-8"))
+    accounts = "\n".join(f"  {person['email']} ({person['role']})" for person in people)
+    return f"The demo school has these accounts, all with the password {DEMO_PASSWORD}:\n{accounts}"
+
+
+def _has_display() -> bool:
+    """Return whether there is a screen with somebody in front of it."""
+    screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return bool(screen) and not os.environ.get("CI")

@@ -1,0 +1,184 @@
+"""`import COLLECTION FILE`: courses, terms, sections and users from JSON or CSV, all rows or none."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from quart_enroll.cli.command_context import in_database, the_app
+from quart_enroll.db.collections import terms as stored_terms
+from quart_enroll.domain import terms
+from quart_enroll.domain.errors import EmailTaken
+from quart_enroll.domain.models import Event, Term, User
+from quart_enroll.forms import cell_parsers
+from quart_enroll.forms.import_columns import COLLECTIONS
+from quart_enroll.forms.import_files import UnreadableFile
+from quart_enroll.forms.import_offerings import SectionRow, TermRow
+from quart_enroll.forms.import_rows import CourseRow, UserRow
+from quart_enroll.forms.row_validation import FileRow, FileRows, check_rows, read_rows
+from quart_enroll.services.accounts.hashing import decoy
+from quart_enroll.services.catalog import import_catalog, import_users
+from quart_enroll.services.catalog.import_catalog import FileCourse, FileSection, FileTerm
+from quart_enroll.services.catalog.import_users import BadRows, Imported, NewUser, RowChange
+
+T = TypeVar("T")
+
+MAX_LINES = 50
+"""Errors, changes or students that are printed without --verbose."""
+
+MAX_LINE_LENGTH = 1000
+"""Characters of a line about the file that are printed."""
+
+
+@click.command("import", short_help="Take in terms, courses, sections or users from a file.")
+@click.argument("collection", type=click.Choice(["course", "section", "term", "user"]))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Print what the import would do, and change nothing.")
+@click.option("--verbose", is_flag=True, help=f"Print every line, not just the first {MAX_LINES} of each kind.")
+def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> None:
+    """Take the rows of FILE, a JSON array or CSV with a header, into COLLECTION.
+
+    All rows are imported, or none: rows with errors are listed. Every change is printed, old and new. Importing the
+    same file again changes nothing.
+    """
+    done = take_in(collection, file, dry_run=dry_run, verbose=verbose)
+    for note in done.notes:
+        click.echo(f"Note: {note}")
+
+
+def take_in(collection: str, file: Path, *, dry_run: bool = False, verbose: bool = False) -> Imported:
+    """Import the file, print the result and return it; end the command if a row can't be imported."""
+    rows = read(collection, file)
+    for note in rows.notes:
+        click.echo(_visible(f"Note: {note}"))
+    try:
+        done = IMPORTS[collection](rows, dry_run)
+    except EmailTaken as taken:
+        raise click.ClickException("Two rows have one address in different letters. Nothing was imported.") from taken
+    except BadRows as refused:
+        _print_some(rows.describe, refused.rows, "more", verbose, err=True)
+        raise click.ClickException("Nothing was imported.") from refused
+    overbooked = [change for change in done.changes if change.capacity_below_enrolled is not None]
+    _print_some(partial(_change_text, rows.unit), done.changes, "more changed rows", verbose)
+    _print_some(partial(_warning, rows.unit), overbooked, "more warnings", verbose)
+    _print_some(partial(_promotion_text, dry_run), done.promoted, "more students", verbose)
+    if dry_run:
+        counts = f"{done.added} would be added, {done.changed} changed, {done.unchanged} left unchanged"
+        click.echo(f"{collection}: {counts}. This was a dry run: nothing was changed.")
+    else:
+        click.echo(f"{collection}: {done.added} added, {done.changed} changed, {done.unchanged} unchanged.")
+    return done
+
+
+def read(collection: str, file: Path) -> FileRows:
+    """Read the rows of a file; end the command if it can't be read."""
+    try:
+        return read_rows(COLLECTIONS[collection], file.name, file.read_bytes())
+    except UnreadableFile as error:
+        sentences = "\n".join(_visible(f"{file}: {sentence}") for sentence in error.sentences)
+        raise click.ClickException(f"{sentences}\nNothing was imported.") from error
+
+
+def _print_some(write: Callable[[T], str], items: Sequence[T], what: str, verbose: bool, *, err: bool = False) -> None:
+    """Print a line for each of the first items, or for all of them if `verbose`."""
+    limit = len(items) if verbose else MAX_LINES
+    for item in items[:limit]:
+        click.echo(_visible(write(item)), err=err)
+    if len(items) > limit:
+        click.echo(f"… and {len(items) - limit} {what}; --verbose prints them all.", err=err)
+
+
+def _visible(text: str) -> str:
+    """Return the text as one line; what a file has must not move the cursor of a terminal, or hide what is wrong."""
+    line = text if len(text) <= MAX_LINE_LENGTH else f"{text[:MAX_LINE_LENGTH]}…"
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
+
+
+def _change_text(unit: str, change: RowChange) -> str:
+    fields = ", ".join(
+        f"{one.field} {cell_parsers.written(one.old)} → {cell_parsers.written(one.new)}" for one in change.fields
+    )
+    counts = {"enrolled": change.enrolled, "waiting": change.waiting}
+    people = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+    return f"{unit} {change.number}: {change.name}: {fields}{f' ({people})' if people else ''}"
+
+
+def _warning(unit: str, change: RowChange) -> str:
+    return (
+        f"Warning: {unit} {change.number}: {change.name} has {change.enrolled} enrolled, more than its new "
+        f"capacity of {change.capacity_below_enrolled}. Enrolled students keep their seats, and no other student gets "
+        "one until there is room."
+    )
+
+
+def _promotion_text(dry_run: bool, event: Event) -> str:
+    gets = "would get" if dry_run else "got"
+    return f"Student {event.user_id} {gets} a seat in {event.courseID} section {event.section}, {event.term}."
+
+
+def _courses(rows: FileRows, dry_run: bool) -> Imported:
+    checked = [FileCourse(number, row.course(), row.given) for number, row in check_rows(CourseRow, rows)]
+    now = datetime.now(UTC)
+    return in_database(lambda db: import_catalog.import_courses(db, checked, now, dry_run=dry_run))
+
+
+def _terms(rows: FileRows, dry_run: bool) -> Imported:
+    config = the_app().config
+    known = {terms.key(term.term): term for term in in_database(stored_terms.find_all)}
+    said = [{name: cell for name, cell in row.cells.items() if _says(cell)} for row in rows.rows]
+    new = {"timezone": config["TIMEZONE"], "max_credits": config["MAX_CREDITS"]}
+    # Times are read by the clock of the row, else of the term that is there already.
+    filled = [
+        FileRow(row.number, new | _clock(known.get(terms.key(TermRow.about(given)))) | given)
+        for row, given in zip(rows.rows, said, strict=True)
+    ]
+    checked = [
+        FileTerm(number, row.read(), frozenset(given))
+        for (number, row), given in zip(check_rows(TermRow, replace(rows, rows=filled)), said, strict=True)
+    ]
+    now = datetime.now(UTC)
+    return in_database(lambda db: import_catalog.import_terms(db, checked, now, dry_run=dry_run))
+
+
+def _sections(rows: FileRows, dry_run: bool) -> Imported:
+    checked = [FileSection(number, row.read(), row.given) for number, row in check_rows(SectionRow, rows)]
+    now = datetime.now(UTC)
+    return in_database(lambda db: import_catalog.import_sections(db, checked, now, dry_run=dry_run))
+
+
+def _users(rows: FileRows, dry_run: bool) -> Imported:
+    people = [_new_user(*row) for row in check_rows(UserRow, rows)]
+    nobodys = decoy(the_app().config["PASSWORD_METHOD"])
+    return in_database(lambda db: import_users.import_users(db, people, nobodys_password=nobodys, dry_run=dry_run))
+
+
+def _clock(term: Term | None) -> dict[str, str]:
+    return {} if term is None else {"timezone": term.timezone}
+
+
+def _says(cell: Any) -> bool:
+    return cell is not None and cell != ""
+
+
+def _new_user(number: int, row: UserRow) -> NewUser:
+    user = User(
+        user_id=row.user_id.data or 0,
+        email=row.email.data or "",
+        first_name=row.first_name.data or "",
+        last_name=row.last_name.data or "",
+        role=row.role.data or "",
+    )
+    return NewUser(number, row.user_id.data, user, row.password.data or None, row.given)
+
+
+IMPORTS: dict[str, Callable[[FileRows, bool], Imported]] = {
+    "course": _courses,
+    "section": _sections,
+    "term": _terms,
+    "user": _users,
+}
+"""What takes the rows of each collection in."""

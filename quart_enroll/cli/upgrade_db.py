@@ -1,0 +1,35 @@
+"""`upgrade-db`: before each deploy, and once for the database of a Flask site."""
+
+from datetime import UTC, datetime
+
+import click
+
+from quart_enroll.cli.command_context import defaults, in_database
+from quart_enroll.db.client import Database, assert_transactions, ping
+from quart_enroll.services.maintenance.upgrade import Report, upgrade
+
+
+@click.command("upgrade-db", short_help="Bring the database up to date.")
+@click.option("--sections", "all_sections", is_flag=True, help="Give every course that has no section a section 01.")
+def upgrade_db(all_sections: bool) -> None:
+    """Bring the database up to date and tell what changed; a second time nothing does.
+
+    Rows that can't be repaired without guessing are listed and left alone.
+    """
+    report = in_database(lambda db: _upgrade(db, all_sections=all_sections), "UPGRADE_MONGO_URI")
+    for sentence in report.changes:
+        click.echo(sentence)
+    if not report.changes:
+        click.echo("The database is up to date; nothing was changed.")
+    if report.left_alone:
+        click.echo("Left alone:")
+        for sentence in report.left_alone:
+            click.echo(f"  {sentence}")
+    if report.failures:
+        raise click.ClickException("\n".join(report.failures))
+
+
+async def _upgrade(db: Database, *, all_sections: bool) -> Report:
+    await ping(db)
+    assert_transactions(db)
+    return await upgrade(db, datetime.now(UTC), defaults(), all_sections=all_sections)

@@ -1,0 +1,82 @@
+"""The collection `answer`: requests that carry an Idempotency-Key, and what they were told.
+
+A row is written before the change and the answer into it afterwards. One without an answer belongs to the process
+named in `holder`, which is at it, or has died.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pymongo import IndexModel
+from pymongo.errors import DuplicateKeyError
+
+from quart_enroll.db.client import Database, Document
+from quart_enroll.domain.models import Answer
+
+INDEXES = [
+    IndexModel([("user_id", 1), ("key", 1)], unique=True),
+    IndexModel("expires_at", expireAfterSeconds=0),
+]
+
+SCHEMA = {
+    "bsonType": "object",
+    "required": ["user_id", "key", "digest", "holder", "at", "expires_at"],
+    "properties": {
+        "user_id": {"bsonType": ["int", "long"]},
+        "key": {"bsonType": "string", "minLength": 1, "maxLength": 255},
+        "digest": {"bsonType": "string", "minLength": 64, "maxLength": 64},
+        "holder": {"bsonType": "string"},
+        "at": {"bsonType": "date"},
+        "expires_at": {"bsonType": "date"},
+        "status": {"bsonType": ["int", "long"]},
+        "location": {"bsonType": "string"},
+        "body": {"bsonType": "string"},
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request that came before under the same key; `answer` is None as long as there is none."""
+
+    digest: str
+    holder: str
+    at: datetime
+    expires_at: datetime
+    answer: Answer | None
+
+
+async def begin(
+    db: Database, user_id: int, key: str, *, digest: str, holder: str, at: datetime, expires_at: datetime
+) -> bool:
+    """Store that the request has begun; return False when one with this key has begun before."""
+    begun = {"digest": digest, "holder": holder, "at": at, "expires_at": expires_at}
+    try:
+        await db.answer.insert_one({"user_id": user_id, "key": key} | begun)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+async def find(db: Database, user_id: int, key: str) -> Begun | None:
+    """Return the request that began under this key, or None."""
+    row: Document | None = await db.answer.find_one({"user_id": user_id, "key": key})
+    if row is None:
+        return None
+    answer = Answer(row["status"], row["location"], row["body"]) if "status" in row else None
+    return Begun(row["digest"], row["holder"], row["at"], row["expires_at"], answer)
+
+
+async def finish(db: Database, user_id: int, key: str, holder: str, answer: Answer) -> None:
+    """Store the answer, unless somebody else has taken the request over."""
+    told = {"status": answer.status, "location": answer.location, "body": answer.body}
+    await db.answer.update_one(_held(user_id, key, holder), {"$set": told})
+
+
+async def forget(db: Database, user_id: int, key: str, holder: str) -> None:
+    """Let the key be free again, unless somebody else has taken the request over."""
+    await db.answer.delete_one(_held(user_id, key, holder))
+
+
+def _held(user_id: int, key: str, holder: str) -> Document:
+    return {"user_id": user_id, "key": key, "holder": holder}

@@ -1,0 +1,78 @@
+"""Everything of a demo school at once, into a database that has nothing yet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from quart_enroll.db.client import Database, Document, Session
+from quart_enroll.db.collections import courses, events
+from quart_enroll.db.collections.terms import to_document
+from quart_enroll.db.collections.users import to_row
+from quart_enroll.domain.models import Course, Credentials, Event, Section, SectionKey, Term, Waiting
+
+EMPTY = ("course", "term", "section", "user", "enrollment")
+"""The collections that have no row in a database that nobody has begun to use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A student's seat; `status` is "enrolled" or "withdrawn"."""
+
+    user_id: int
+    key: SectionKey
+    at: datetime
+    status: str = "enrolled"
+
+
+@dataclass(frozen=True, slots=True)
+class School:
+    """All rows of a school; its sections count their seats and lines, `credits` those of each student and term."""
+
+    terms: Sequence[Term]
+    courses: Sequence[Course]
+    sections: Sequence[Section]
+    people: Sequence[Credentials]
+    seats: Sequence[Seat]
+    line: Sequence[Waiting]
+    credits: Mapping[tuple[int, str], int | float]
+    events: Sequence[Event]
+
+
+async def is_empty(db: Database) -> bool:
+    """Tell whether nobody has begun to use the database."""
+    return not any([await db[name].find_one({}, {"_id": 1}) for name in EMPTY])
+
+
+async def put(db: Database, school: School, session: Session) -> None:
+    """Store all rows."""
+    for name, rows in _rows(school).items():
+        if rows:
+            await db[name].insert_many(rows, session=session)
+
+
+def _rows(school: School) -> dict[str, list[Document]]:
+    return {
+        "term": [to_document(term) for term in school.terms],
+        "course": [courses.to_row(course) for course in school.courses],
+        "section": [asdict(section) | {"queue_tail": section.waiting} for section in school.sections],
+        "user": [to_row(one.user) | {"password": one.password} for one in school.people],
+        "enrollment": [
+            _named(seat.key) | {"user_id": seat.user_id, "enrolled_at": seat.at, "status": seat.status}
+            for seat in school.seats
+        ],
+        "waitlist": [_place(waiting) for waiting in school.line],
+        "schedule": [
+            {"user_id": user_id, "term": term, "credits": number, "version": 1}
+            for (user_id, term), number in school.credits.items()
+        ],
+        "event": [events.to_row(event) for event in school.events],
+    }
+
+
+def _place(waiting: Waiting) -> Document:
+    facts = {name: fact for name, fact in asdict(waiting).items() if name not in ("key", "moved_at")}
+    return facts | _named(waiting.key)
+
+
+def _named(key: SectionKey) -> Document:
+    return {"term": key.term, "courseID": key.courseID, "section": key.section}

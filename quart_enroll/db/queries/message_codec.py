@@ -1,0 +1,65 @@
+"""How a sentence for a reader of later is stored: the English message and what stands in it, in no language yet."""
+
+from datetime import datetime
+from typing import Any
+
+from quart_enroll.i18n.language import Days, LastDay, Moment, Sentence, TermName, Value
+
+SCHEMA = {"bsonType": ["object", "string", "null"]}
+"""A text is what versions of the site stored that knew English alone."""
+
+
+def to_stored(sentence: Sentence | None) -> Any:
+    """Return the sentence as the database keeps it."""
+    return None if sentence is None else _to_stored(sentence)
+
+
+def from_stored(stored: Any) -> Sentence | None:
+    """Read a stored sentence; None when there is none, or nobody can read it."""
+    if not stored:
+        return None
+    if isinstance(stored, str):
+        return Sentence(stored)
+    found = _from_stored(stored)
+    return found if isinstance(found, Sentence) else None
+
+
+def _to_stored(value: Value) -> Any:
+    match value:
+        case Sentence():
+            values = {name: _to_stored(one) for name, one in value.values.items()}
+            return {"message": value.message, "plural": value.plural, "values": values}
+        case TermName():
+            return {"term": value.term}
+        case Moment():
+            return {"at": value.at, "timezone": value.timezone}
+        case LastDay():
+            return {"ends_at": value.ends_at, "timezone": value.timezone}
+        case Days():
+            return {"days": value.days}
+        case list() | tuple():
+            return list(map(str, value))
+        case _:
+            return value
+
+
+def _from_stored(stored: Any) -> Value:
+    match stored:
+        case {"message": str(message), "plural": str(plural), "values": dict(values)}:
+            sentence = Sentence(message, **{name: _from_stored(one) for name, one in values.items()})
+            sentence.plural = plural
+            return sentence
+        case {"term": str(term)}:
+            return TermName(term)
+        case {"at": datetime() as at, "timezone": str(timezone)}:
+            return Moment(at, timezone)
+        case {"ends_at": datetime() as ends_at, "timezone": str(timezone)}:
+            return LastDay(ends_at, timezone)
+        case {"days": str(days)}:
+            return Days(days)
+        case list():
+            return tuple(map(str, stored))
+        case str() | int() | float():
+            return stored
+        case _:
+            return ""

@@ -1,0 +1,96 @@
+"""What a section is: its row, its course's and its term's, with what students have to do with it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from quart_enroll.db.client import Database, Document, Session
+from quart_enroll.db.collections import enrollments, schedules, sections
+from quart_enroll.db.collections.courses import to_course
+from quart_enroll.db.collections.sections import to_section
+from quart_enroll.db.collections.terms import in_order
+from quart_enroll.db.collections.waitlist import is_placed, to_waiting
+from quart_enroll.db.queries import multi_find
+from quart_enroll.domain.models import Course, Held, Section, SectionKey, Term, Waiting
+
+
+class Found(NamedTuple):
+    """What there is of a section; None for what there is not."""
+
+    term: Term | None
+    course: Course | None
+    section: Section | None
+
+
+class Theirs(NamedTuple):
+    """What a student has in a term and waits for in any, both in the order of courseID, and took in which terms.
+
+    Who is gone has nothing, and may begin nothing.
+    """
+
+    is_gone: bool
+    held: list[Held]
+    lines: list[Waiting]
+    taken: list[tuple[str, Term]]
+
+
+async def find(db: Database, key: SectionKey, session: Session | None = None) -> Found:
+    """Return what there is under that name."""
+    rows = await multi_find.find(db, sections.named([key]) | {"term": {"term": key.term}}, session)
+    return _found([key], rows, in_order(rows["term"]))[key]
+
+
+async def find_for_all(
+    db: Database, wanted: Sequence[tuple[int, SectionKey]], session: Session | None = None
+) -> list[tuple[Found, Theirs]]:
+    """Return the same for each student and section, with what the student has to do with it."""
+    keys = {key for _, key in wanted}
+    students = {"user_id": {"$in": list({user_id for user_id, _ in wanted})}}
+    theirs: dict[str, Document] = {
+        "enrollment": students,
+        "waitlist": students,
+        "schedule": students | schedules.CLOSED,
+    }
+    rows = await multi_find.find(db, sections.named(keys) | theirs | {"term": {}}, session)
+    known = in_order(rows["term"])
+    terms = {term.term: term for term in known}
+    wanted_terms = {key.term for key in keys}
+    held, lines, taken = defaultdict(list), defaultdict(list), defaultdict(list)
+    for row in rows["enrollment"]:
+        if row.get("status") == "enrolled" and (term := terms.get(str(row.get("term")))) is not None:
+            taken[row["user_id"]].append((str(row.get("courseID")), term))
+    now = [row for row in rows["enrollment"] if str(row.get("term")) in wanted_terms]
+    for user_id, one in await enrollments.join_all(db, now, session):
+        held[user_id, one.section.key.term].append(one)
+    for waiting in sorted(map(to_waiting, filter(is_placed, rows["waitlist"])), key=lambda one: one.key.courseID):
+        lines[waiting.user_id].append(waiting)
+    gone = {(row["user_id"], row["term"]) for row in rows["schedule"]}
+    found = _found(keys, rows, known)
+    return [
+        (
+            found[key],
+            Theirs((user_id, key.term) in gone, held[user_id, key.term], lines[user_id], taken[user_id]),
+        )
+        for user_id, key in wanted
+    ]
+
+
+async def of_course(db: Database, courseID: str) -> tuple[Course | None, list[Term], list[Section]]:
+    """Return the course, all terms in the order of time, and the course's sections in the order of their keys."""
+    wanted: dict[str, Document] = {
+        "course": {"courseID": courseID},
+        "term": {},
+        "section": sections.NAMED | {"courseID": courseID},
+    }
+    rows = await multi_find.find(db, wanted)
+    offered = sorted(map(to_section, rows["section"]), key=lambda section: section.key)
+    return next(map(to_course, rows["course"]), None), in_order(rows["term"]), offered
+
+
+def _found(
+    keys: Iterable[SectionKey], rows: dict[str, list[Document]], known: Iterable[Term]
+) -> dict[SectionKey, Found]:
+    terms = {term.term: term for term in known}
+    courses = {row["courseID"]: to_course(row) for row in rows["course"]}
+    offered = {section.key: section for section in map(to_section, rows["section"])}
+    return {key: Found(terms.get(key.term), courses.get(key.courseID), offered.get(key)) for key in keys}

@@ -1,0 +1,187 @@
+"""Indexes and validators: compares the stored ones with those that this version needs, creates and changes them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo import IndexModel
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from quart_enroll.db.client import Database, Document
+
+INDEX_CONFLICTS = (85, 86)
+"""MongoDB's codes for an index that exists under another name or with other options."""
+
+HISTORY = {"_id": "schema"}
+"""Finds the document in the collection `upgrade` that holds Upgrades."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """Names of indexes: `made`, `impossible` because of equal rows, or `clashing` with an existing one."""
+
+    made: list[str] = field(default_factory=list)
+    impossible: list[str] = field(default_factory=list)
+    clashing: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What a wanted index does: it is `unique`, or `expires` documents, or makes queries by `keys` fast."""
+
+    name: str
+    keys: tuple[str, ...]
+    unique: bool
+    expires: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An index, or the validator if `index` is None, that is missing or, if `differs`, isn't the wanted one."""
+
+    collection: str
+    index: Index | None
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrades:
+    """Fingerprints of the versions that upgraded the database, latest last, and the indexes it couldn't make."""
+
+    versions: list[str] = field(default_factory=list)
+    impossible: list[str] = field(default_factory=list)
+
+
+def wanted_options(schema: Mapping[str, Any]) -> Document:
+    """Return the options of a collection that refuses documents that don't fit `schema`.
+
+    Existing documents that don't fit may stay and may be changed.
+    """
+    return {"validator": {"$jsonSchema": dict(schema)}, "validationLevel": "moderate", "validationAction": "error"}
+
+
+async def stored_options(db: Database) -> dict[str, Document]:
+    """Return how each existing collection checks its documents."""
+    defaults = {"validator": {}, "validationLevel": "strict", "validationAction": "error"}
+    return {
+        one["name"]: {name: one["options"].get(name, default) for name, default in defaults.items()}
+        async for one in await db.list_collections()
+    }
+
+
+async def differences(db: Database, repositories: Mapping[str, Any]) -> list[Difference]:
+    """Compare what is stored with the indexes and the schema of each repository, given by collection."""
+    stored = await stored_options(db)
+    found: list[Difference] = []
+    for name, repository in repositories.items():
+        present = await _stored_indexes(db, name) if name in stored else []
+        names = {one["name"] for one in present}
+        found += [
+            Difference(name, index, differs=index.name in names)
+            for index in map(_describe, _missing(repository.INDEXES, present))
+        ]
+        options = stored.get(name, {})
+        if options != wanted_options(repository.SCHEMA):
+            found.append(Difference(name, None, differs=bool(options.get("validator"))))
+    return found
+
+
+async def create_collection(db: Database, collection: str, schema: Mapping[str, Any]) -> None:
+    """Create the collection with its validator; unlike changing one, this needs no more than `readWrite`."""
+    await db.create_collection(collection, check_exists=False, **wanted_options(schema))
+
+
+async def ensure_validator(db: Database, collection: str, schema: Mapping[str, Any]) -> bool:
+    """Make `collection` refuse documents that don't fit `schema`; return whether that was new."""
+    stored = (await stored_options(db)).get(collection)
+    if stored is None:
+        await create_collection(db, collection, schema)
+    elif stored != wanted_options(schema):
+        await db.command("collMod", collection, **wanted_options(schema))
+    else:
+        return False
+    return True
+
+
+async def assert_may_change_validators(db: Database, collection: str) -> None:
+    """Raise MongoDB's error if the user may not change validators; change nothing."""
+    await db.command("collMod", collection)
+
+
+async def ensure_indexes(db: Database, collection: str, indexes: Sequence[IndexModel]) -> Indexes:
+    """Create the missing indexes, and return which; one that exists under another name counts too.
+
+    A unique index can't be made while two documents have the same key.
+    """
+    present = await _stored_indexes(db, collection)
+    found = Indexes()
+    for index in _missing(indexes, present):
+        name = index.document["name"]
+        try:
+            await db[collection].create_indexes([index])
+        except DuplicateKeyError:
+            found.impossible.append(name)
+        except OperationFailure as error:
+            if error.code not in INDEX_CONFLICTS:
+                raise
+            found.clashing.append(_conflicting_index(index, present) or name)
+        else:
+            found.made.append(name)
+    return found
+
+
+async def read_upgrades(db: Database) -> Upgrades:
+    """Return which versions have upgraded the database."""
+    row: Document = await db.upgrade.find_one(HISTORY) or {}
+    return Upgrades(row.get("versions", []), row.get("impossible", []))
+
+
+async def note_version(db: Database, version: str) -> None:
+    """Record that `version` is the last one that began to upgrade the database."""
+    if (await read_upgrades(db)).versions[-1:] == [version]:
+        return
+    before = {"$filter": {"input": {"$ifNull": ["$versions", []]}, "cond": {"$ne": ["$$this", version]}}}
+    note = [{"$set": {"versions": {"$concatArrays": [before, [version]]}}}]
+    await db.upgrade.update_one(HISTORY, note, upsert=True)
+
+
+async def note_impossible(db: Database, impossible: Sequence[str]) -> None:
+    """Record which unique indexes can't be made while rows have the same value."""
+    if (await read_upgrades(db)).impossible != impossible:
+        await db.upgrade.update_one(HISTORY, {"$set": {"impossible": impossible}})
+
+
+async def _stored_indexes(db: Database, collection: str) -> list[Document]:
+    return [dict(index) async for index in db[collection].list_indexes()]
+
+
+def _missing(indexes: Iterable[IndexModel], present: Sequence[Document]) -> Iterator[IndexModel]:
+    wanted = [(index, _behavior(index.document)) for index in indexes]
+    there = [_behavior(one) for one in present]
+    yield from [index for index, behavior in wanted if behavior not in there]
+
+
+def _behavior(index: Mapping[str, Any]) -> Document:
+    """Return the options that decide what an index does, without its name and the defaults of its collation."""
+    collation = index.get("collation") or {}
+    return {
+        "keys": list(index["key"].items()),
+        "unique": bool(index.get("unique")),
+        "sparse": bool(index.get("sparse")),
+        "expires": index.get("expireAfterSeconds"),
+        "only": index.get("partialFilterExpression"),
+        "collation": (collation.get("locale"), collation.get("strength")),
+    }
+
+
+def _conflicting_index(index: IndexModel, present: Sequence[Document]) -> str | None:
+    """Return the name of an index that stops MongoDB from creating the wanted one, although it does something else."""
+    wanted = index.document
+    named = [one["name"] for one in present if one["name"] == wanted["name"]]
+    alike = [one["name"] for one in present if list(one["key"].items()) == list(wanted["key"].items())]
+    return next(iter(named + alike), None)
+
+
+def _describe(index: IndexModel) -> Index:
+    wanted = index.document
+    return Index(wanted["name"], tuple(wanted["key"]), "unique" in wanted, "expireAfterSeconds" in wanted)

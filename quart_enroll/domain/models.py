@@ -1,0 +1,465 @@
+"""Frozen facts: what the repositories hand to the floors above. Field names are the stored ones."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from quart_enroll.i18n.language import Days, Sentence, TermName, Value, gettext
+
+SEASONS = ("Winter", "Spring", "Summer", "Fall")
+"""The seasons of a year, in the order in which they come."""
+
+SEASON_AND_YEAR = re.compile(rf"({'|'.join(SEASONS)}) ((?:19|20|21)[0-9]{{2}})")
+"""The full name of a term that is named by season and year; schools use other names too."""
+
+MAX_TERM_NAME = 50
+"""The longest name of a term, in characters."""
+
+
+DAYS = "MTWRFSU"
+"""The days of a week; R is Thursday, U is Sunday."""
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """Return the timezone of that name, or None when this machine knows none."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):  # whatever a name leads to among the system's files
+        return None
+
+
+def start_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """Return the first moment of the day in UTC; later than midnight where the clock skips midnight."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A term under the school's own name for it, and its windows: each is [open, close), in UTC.
+
+    Adding and waiting: opens_at to add_deadline. Dropping without a trace: until drop_deadline; as
+    withdrawn: until withdraw_deadline. `timezone` is the school's, for everything that people read.
+    `starts_on` and `ends_on` are the days between which courses meet, both or neither.
+    """
+
+    term: str
+    opens_at: datetime
+    add_deadline: datetime
+    drop_deadline: datetime
+    withdraw_deadline: datetime
+    max_credits: int | float = 18
+    timezone: str = "UTC"
+    starts_on: date | None = None
+    ends_on: date | None = None
+
+    @property
+    def season(self) -> str | None:
+        """The season of a term named like "Fall 2026"; None for any other name."""
+        named = SEASON_AND_YEAR.fullmatch(self.term)
+        return named[1] if named else None
+
+    @property
+    def year(self) -> int | None:
+        """The year of a term named like "Fall 2026"; None for any other name."""
+        named = SEASON_AND_YEAR.fullmatch(self.term)
+        return int(named[2]) if named else None
+
+    @property
+    def order(self) -> tuple[date, date, int, int, str]:
+        """The key that sorts terms by time: by the day on which they end, which every term has.
+
+        Many schools open all terms of a year on the same day, so `opens_at` alone doesn't order them.
+        """
+        season = SEASONS.index(self.season) if self.season else 0
+        return self.last_day, self.first_day, self.year or 0, season, self.term
+
+    def comes_before(self, other: "Term") -> bool:
+        """Return whether this term is over before the other one begins, if both have their days.
+
+        The first half of a term does not come before the whole, nor the whole before its second half.
+        """
+        if self.ends_on and other.starts_on:
+            return self.ends_on < other.starts_on
+        return self.order < other.order
+
+    def is_open(self, now: datetime) -> bool:
+        """Tell whether students may take seats."""
+        return self.opens_at <= now < self.add_deadline
+
+    def promotes(self, now: datetime) -> bool:
+        """Tell whether a free seat goes to who waits; before the opening too, for who waits then joined when it was
+        open, and would else meet everybody at the door."""
+        return now < self.add_deadline
+
+    def goes_on(self, now: datetime) -> bool:
+        """Tell whether something can still be done, or courses still meet."""
+        return now < self.withdraw_deadline or self.local(now).date() <= self.last_day
+
+    @property
+    def boundaries(self) -> tuple[datetime, datetime, datetime, datetime]:
+        """The moments at which something else can be done than before, in their order."""
+        return self.opens_at, self.add_deadline, self.drop_deadline, self.withdraw_deadline
+
+    def day_ending_at(self, deadline: datetime) -> date | None:
+        """Return the day that ends at the deadline by the school's clock; None if the deadline is during a day."""
+        following = self.local(deadline).date()
+        ends_a_day = start_of_day(following, ZoneInfo(self.timezone)) == deadline
+        return following - timedelta(days=1) if ends_a_day else None
+
+    def local(self, moment: datetime) -> datetime:
+        """Return the moment by the school's clock."""
+        return moment.astimezone(ZoneInfo(self.timezone))
+
+    @property
+    def first_day(self) -> date:
+        """The first day on which courses may meet; the one of opens_at when nobody has said more."""
+        return self.starts_on or self.local(self.opens_at).date()
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which courses may meet; that before withdraw_deadline is over when nobody has said more."""
+        return self.ends_on or self.local(self.withdraw_deadline - timedelta.resolution).date()
+
+    def __str__(self) -> str:
+        return self.term
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A catalog entry; `term` names the seasons or the terms in which it is taught: "Fall, Spring".
+
+    A student needs the `prerequisites` from an earlier term, and the `corequisites` in the same term or an earlier
+    one; dropping a course drops those that have it among their corequisites. `needs` and `corequisite_names` are the
+    names of these courses, in their order; only the catalog in memory knows them.
+    """
+
+    courseID: str
+    title: str
+    description: str
+    credits: int | float
+    term: str
+    subject: str = ""
+    prerequisites: tuple[str, ...] = ()
+    corequisites: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    corequisite_names: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The number and the title; the title alone where it is the number."""
+        return self.title if self.title.replace(" ", "") == self.courseID else f"{self.courseID} ({self.title})"
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A weekly meeting: `days` of "MTWRFSU" (R is Thursday, U is Sunday), from `start` to `end` as "09:50"."""
+
+    days: str
+    start: str
+    end: str
+
+    def overlaps(self, other: "Meeting") -> bool:
+        """Tell whether nobody can be in both; one may begin when the other ends."""
+        return self.start < other.end and other.start < self.end and not set(self.days).isdisjoint(other.days)
+
+    @property
+    def when(self) -> Sentence:
+        """The days and the times, for a sentence."""
+        return Sentence("%(days)s %(start)s–%(end)s", days=Days(self.days), start=self.start, end=self.end)
+
+    def __str__(self) -> str:
+        return str(self.when)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A course offered in a term: seats, a waitlist, meetings, a teacher, a room."""
+
+    term: str
+    courseID: str
+    section: str
+    capacity: int
+    seats_taken: int = 0
+    waitlist_capacity: int = 0
+    waiting: int = 0
+    meetings: tuple[Meeting, ...] = ()
+    instructor: str = ""
+    room: str = ""
+
+    @property
+    def key(self) -> "SectionKey":
+        return SectionKey(self.term, self.courseID, self.section)
+
+    @property
+    def open_seats(self) -> int:
+        """Seats that can be taken; none where capacity was lowered below seats_taken."""
+        return max(0, self.capacity - self.seats_taken)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SectionKey:
+    """What names a section."""
+
+    term: str
+    courseID: str
+    section: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A course on a student's schedule, in its section; `status` is "enrolled" or "withdrawn"."""
+
+    course: Course
+    section: Section
+    status: str
+
+    @property
+    def courseID(self) -> str:  # noqa: N802  # the stored name
+        return self.course.courseID
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A student's place in a section's waitlist: first in, first out by `place`; `moved_at` is when that moved."""
+
+    user_id: int
+    key: SectionKey
+    place: int
+    joined_at: datetime
+    drop_if_enrolled: str | None = None
+    skipped_because: Sentence | None = None
+    moved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A section that a student means to take: tried in the order of `place`, from 1.
+
+    `because` is why it could not be had at the last try.
+    """
+
+    key: SectionKey
+    place: int
+    added_at: datetime
+    because: Sentence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledCourse(Course):
+    """A course on a student's schedule, with the one term in which the student takes it."""
+
+    enrolled_term: str = ""
+    section: str = ""
+    status: str = "enrolled"
+    meetings: tuple[Meeting, ...] = ()
+    instructor: str = ""
+    room: str = ""
+
+    @classmethod
+    def of(cls, held: Held) -> "ScheduledCourse":
+        """Return what the student has as one thing."""
+        course, section = held.course, held.section
+        return cls(
+            course.courseID,
+            course.title,
+            course.description,
+            course.credits,
+            course.term,
+            course.subject,
+            course.prerequisites,
+            course.corequisites,
+            corequisite_names=course.corequisite_names,
+            enrolled_term=section.term,
+            section=section.section,
+            status=held.status,
+            meetings=section.meetings,
+            instructor=section.instructor,
+            room=section.room,
+        )
+
+    @property
+    def key(self) -> SectionKey:
+        return SectionKey(self.enrolled_term, self.courseID, self.section)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to a student's seat: `action` was tried, `result` is "ok" or the code of the refusal.
+
+    `from_section` is the other section of the course that the student had until then. A repeated refusal is
+    one event: `count` is how often, `at` the first time and `last_at` the last.
+    """
+
+    at: datetime
+    actor: int
+    user_id: int
+    action: str
+    courseID: str
+    term: str
+    section: str
+    result: str = "ok"
+    from_section: str = ""
+    count: int = 1
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person with an account; `role` is "student" or "registrar", `language` the one that they chose, if any.
+
+    `email_unconfirmed` means that they typed the address themselves and haven't confirmed it with an emailed link.
+    """
+
+    user_id: int
+    email: str
+    first_name: str
+    last_name: str
+    role: str
+    language: str = ""
+    email_unconfirmed: bool = False
+
+    @property
+    def short_name(self) -> str:
+        """The name to greet the user by: some people have only one."""
+        return self.first_name or self.last_name
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user, the stored hash of the user's password, and how often another password took its place."""
+
+    user: User
+    password: str
+    changes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One sign-in that has not ended; `key` names it, and gives nobody the cookie (see services.sessions).
+
+    `last_used_at` may lag behind by a few minutes. `address` and `agent` tell its owner from where it came.
+    """
+
+    key: str
+    user_id: int
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    remembered: bool
+    address: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often something may be tried: `limit` times in a row, of which one is forgotten every `fades_in`.
+
+    The last of them lets the next one wait for `first_wait`, each further one for twice as long as before, up to
+    `longest_wait`; past the limit no more than `steps` are remembered.
+    """
+
+    limit: int
+    fades_in: timedelta
+    first_wait: timedelta = timedelta(minutes=1)
+    longest_wait: timedelta = timedelta(minutes=15)
+    steps: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What lets a program act for a user until `expires_at`; `scope` is "read", or "enroll" for everything.
+
+    `token_id` names it, and is no secret. `last_used_at` is right to the hour, None for one that was never used.
+    """
+
+    token_id: str
+    user_id: int
+    name: str
+    scope: str
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a program was told: a status, the address of what was made, and the JSON of it."""
+
+    status: int
+    location: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a student asks for; an empty term is the next one in which the course is taught, an empty section
+    the first one with a seat that fits the schedule."""
+
+    courseID: str
+    term: str = ""
+    section: str = ""
+
+
+SEAT_OPENED = Sentence(
+    "A seat opened in %(title)s, section %(section)s, for %(term)s. "
+    "It goes to whoever takes it first, and may be gone by now."
+)
+"""What an alert says, as its e-mail may be read hours later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What somebody must be told: of a seat, or by e-mail alone that something is about their password or address.
+
+    `action` is "promote", "alert", "skip" with the reason in `because`, or "moved" with what has changed there;
+    "password_changed", "password_forgotten" or "confirm_email".
+    """
+
+    at: datetime
+    user_id: int
+    action: str
+    courseID: str = ""
+    title: str = ""
+    term: str = ""
+    section: str = ""
+    because: Sentence | None = None
+
+    @classmethod
+    def of(cls, event: Event, title: str, because: Sentence | None = None) -> "Notice":
+        """Make the notice of an event."""
+        return cls(event.at, event.user_id, event.action, event.courseID, title, event.term, event.section, because)
+
+    @property
+    def key(self) -> SectionKey:
+        """What names the section of which it tells."""
+        return SectionKey(self.term, self.courseID, self.section)
+
+    @property
+    def sentence(self) -> str:
+        """What to tell the student, in the language of who reads it."""
+        where: dict[str, Value] = {"title": self.title, "section": self.section, "term": TermName(self.term)}
+        match self.action:
+            case "promote":
+                return gettext(
+                    "A seat became free: you are now enrolled in %(title)s, section %(section)s, for %(term)s.", **where
+                )
+            case "alert":
+                return SEAT_OPENED % where
+            case "moved":
+                return gettext(
+                    "%(title)s, section %(section)s, for %(term)s has changed. %(because)s",
+                    because=self.because or "",
+                    **where,
+                )
+            case _:
+                return gettext(
+                    "A seat in %(title)s, section %(section)s, for %(term)s became free, but you could not take it. "
+                    "%(because)s You keep your place.",
+                    because=self.because or "",
+                    **where,
+                )

@@ -1,0 +1,42 @@
+"""What is stored about one student: seats, places on waitlists, plans and alerts."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime
+
+from quart_enroll.domain.models import SectionKey, Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A seat that a student has or had; what an old row does not say is empty. `moved_at` is when its section moved."""
+
+    key: SectionKey
+    status: str
+    moved_at: datetime | None = None
+
+    @property
+    def told(self) -> str:
+        """The status as pages tell it; a seat of which nothing is known counts."""
+        return "withdrawn" if self.status == "withdrawn" else "enrolled"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Facts:
+    """A student's seats and places in lines in all terms, in the order of courseID; what is planned, in which
+    sections seats are waited for with an alert, in the order of their keys; and when the calendar's address was made.
+    The same seats and places have the same `sign`, in all processes, until a section moves. Equal to themselves alone.
+    """
+
+    seats: tuple[Seat, ...]
+    waiting: tuple[Waiting, ...]
+    planned: frozenset[SectionKey]
+    alerts: tuple[SectionKey, ...]
+    calendar_since: datetime | None
+    rows: frozenset[Hashable]
+    sign: str
+
+    @property
+    def size(self) -> int:
+        """About how many bytes they take in memory."""
+        return 700 + 200 * (len(self.seats) + 3 * len(self.waiting) + len(self.planned) + len(self.alerts))

@@ -1,0 +1,141 @@
+"""A student's week: which meeting stands where in it, and which can't both be attended."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from quart_enroll.domain.models import DAYS, Meeting
+
+WORKING_DAYS = "MTWRF"
+"""The days that every week shows."""
+
+HOURS = (9, 16)
+"""Every week shows these hours at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A section in the student's week; `status` is "enrolled", "waiting" or "withdrawn".
+
+    `instead_of` is the course that would be given back for it.
+    """
+
+    courseID: str
+    title: str
+    status: str
+    meetings: tuple[Meeting, ...] = ()
+    room: str = ""
+    instead_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A meeting on one day, in minutes since midnight; where several go on at once, in one of `lanes` from 0."""
+
+    entry: Entry
+    meeting: Meeting
+    day: str
+    start: int
+    end: int
+    lane: int = 0
+    lanes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two sections that meet at the same time."""
+
+    one: Entry
+    other: Entry
+    when: tuple[Meeting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """The meetings of a week, its days and its hours from `begins` to `ends`; and what has no times of its own."""
+
+    days: str
+    begins: int
+    ends: int
+    blocks: Sequence[Block]
+    conflicts: Sequence[Conflict]
+    untimed: Sequence[Entry]
+
+    @property
+    def lanes(self) -> int:
+        """How many meetings stand side by side at most."""
+        return max((block.lanes for block in self.blocks), default=1)
+
+
+def week(entries: Sequence[Entry]) -> Week:
+    """Put the sections into a week."""
+    blocks = [block for day in DAYS for together in _together(_on(day, entries)) for block in _side_by_side(together)]
+    used = {block.day for block in blocks}
+    return Week(
+        days="".join(day for day in DAYS if day in WORKING_DAYS or day in used),
+        begins=min([HOURS[0], *(block.start // 60 for block in blocks)]),
+        ends=max([HOURS[1], *(-(-block.end // 60) for block in blocks)]),
+        blocks=blocks,
+        conflicts=[conflict for pair in combinations(entries, 2) for conflict in _conflict(*pair)],
+        untimed=[entry for entry in entries if not entry.meetings],
+    )
+
+
+def _on(day: str, entries: Iterable[Entry]) -> list[Block]:
+    """Return the meetings of that day, the earliest first."""
+    blocks = [
+        Block(entry, meeting, day, _minutes(meeting.start), _minutes(meeting.end))
+        for entry in entries
+        for meeting in entry.meetings
+        if day in meeting.days
+    ]
+    return sorted(blocks, key=lambda block: (block.start, block.end))
+
+
+def _together(blocks: Sequence[Block]) -> Iterator[list[Block]]:
+    """Give the groups in which each meeting begins before all earlier ones are over."""
+    group: list[Block] = []
+    for block in blocks:
+        if group and block.start >= max(one.end for one in group):
+            yield group
+            group = []
+        group.append(block)
+    if group:
+        yield group
+
+
+def _side_by_side(group: Sequence[Block]) -> list[Block]:
+    """Give each meeting the first lane that is free by then."""
+    busy: list[int] = []
+    lanes = []
+    for block in group:
+        lane = next((number for number, end in enumerate(busy) if end <= block.start), len(busy))
+        busy[lane : lane + 1] = [block.end]
+        lanes.append(lane)
+    return [
+        Block(one.entry, one.meeting, one.day, one.start, one.end, lane, len(busy))
+        for one, lane in zip(group, lanes, strict=True)
+    ]
+
+
+def _conflict(one: Entry, other: Entry) -> Iterator[Conflict]:
+    """Give the conflict of the two, if there is one; none with what is over, or would go for the other."""
+    if "withdrawn" in (one.status, other.status):
+        return
+    if one.instead_of == other.courseID or other.instead_of == one.courseID:
+        return
+    if when := tuple(_overlaps(one.meetings, other.meetings)):
+        yield Conflict(one, other, when)
+
+
+def _overlaps(some: Iterable[Meeting], others: Sequence[Meeting]) -> Iterator[Meeting]:
+    for one in some:
+        for other in others:
+            if one.overlaps(other):
+                days = "".join(day for day in one.days if day in other.days)
+                yield Meeting(days, max(one.start, other.start), min(one.end, other.end))
+
+
+def _minutes(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return 60 * int(hours) + int(minutes)

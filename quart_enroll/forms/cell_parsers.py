@@ -1,0 +1,146 @@
+"""How the cells of an imported file are read and printed: moments, meetings, lists of courses.
+
+Functions that read a cell raise ValueError with a sentence.
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from quart_enroll.domain.models import Meeting, start_of_day, zone_named
+from quart_enroll.forms import meeting_times
+
+_WHOLE = re.compile(r"(\d+)\.00?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"\d{1,3},\d{1,2}", re.ASCII)
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?E[+-]\d\d+", re.ASCII)
+_FORMULA_ERROR = re.compile(r"#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|#+)")
+
+
+MAX_WRITTEN = 60
+"""Characters of a text that are printed for comparison with another one."""
+
+
+def whole_number(text: str) -> str:
+    """Return 30 for 30.0, which spreadsheets write; leave 1.000 alone, since it may be a thousand."""
+    return _WHOLE.sub(r"\1", text) if _WHOLE.fullmatch(text) else text
+
+
+def amount(text: str) -> str:
+    """Return 3.5 for 3,5, and 30 for 30,0 or 30.0; leave 1,000 alone, since it may be a thousand."""
+    return whole_number(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text)
+
+
+def spoiled(value: Any) -> str:
+    """Return how a spreadsheet damaged a cell; empty if it didn't."""
+    if not isinstance(value, str):
+        return ""
+    if _FORMULA_ERROR.fullmatch(value):
+        return "A spreadsheet formula failed in this cell."
+    return "The spreadsheet rounded this number. Format its column as text." if _ROUNDED.fullmatch(value) else ""
+
+
+def written(value: Any) -> str:
+    """Return a value on one line, much as a file would have it, for comparison with another one."""
+    match value:
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M}"
+        case tuple() if value and isinstance(value[0], Meeting):
+            return "; ".join(f"{one.days} {one.start}-{one.end}" for one in value)
+        case tuple():
+            return " ".join(value) or "nothing"
+        case None | "":
+            return "nothing"
+        case str():
+            text = " ".join(value.split())
+            return f"“{text if len(text) <= MAX_WRITTEN else text[:MAX_WRITTEN] + '…'}”"
+        case _:
+            return str(value)
+
+
+def timezone(text: str) -> ZoneInfo:
+    """Return the timezone of that name."""
+    if (zone := zone_named(text)) is None:
+        raise ValueError("Name a timezone like Europe/Berlin or America/New_York.")
+    return zone
+
+
+def moment(text: str, zone: ZoneInfo) -> datetime:
+    """Return the moment in UTC; a time without an offset is one by the clock of `zone`."""
+    try:
+        given = datetime.fromisoformat(text).replace(microsecond=0)
+    except ValueError:
+        raise ValueError(
+            "Write a time like 2026-08-01T09:00 or 2026-08-01T09:00-04:00, or a day like 2026-08-01."
+        ) from None
+    if not 1900 <= given.year <= 2200:
+        raise ValueError("The year must be between 1900 and 2200.")
+    if given.tzinfo is not None:
+        return given.astimezone(UTC)
+    local = given.replace(tzinfo=zone)
+    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != given:
+        raise ValueError(f"The clock of {zone.key} skips that time. Choose another one.")
+    if local.utcoffset() != local.replace(fold=1).utcoffset():
+        raise ValueError(f"The clock of {zone.key} shows that time twice. Add the offset, like -04:00.")
+    return local.astimezone(UTC)
+
+
+def opening(text: str, zone: ZoneInfo) -> datetime:
+    """Return the moment in UTC when something becomes possible; a day without a time counts from its start."""
+    return start_of_day(day(text), zone) if _is_day(text) else moment(text, zone)
+
+
+def deadline(text: str, zone: ZoneInfo) -> datetime:
+    """Return the moment in UTC when something stops being possible; a day without a time counts until its end."""
+    return start_of_day(day(text) + timedelta(days=1), zone) if _is_day(text) else moment(text, zone)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def day(text: str) -> date:
+    """Return the day of the calendar."""
+    try:
+        given = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("Write a day like 2026-08-31.") from None
+    if not 1900 <= given.year <= 2200:
+        raise ValueError("The year must be between 1900 and 2200.")
+    return given
+
+
+def meetings(text: str) -> tuple[Meeting, ...]:
+    """Return the meetings of a text like "MWF 09:00-09:50; R 14:00-15:15"; none for "TBA"."""
+    found = meeting_times.parse(text)
+    for place, one in enumerate(found):
+        if any(one.overlaps(other) for other in found[:place]):
+            raise ValueError(f"{one} is at the same time as another meeting of the section.")
+    return found
+
+
+def courseIDs(text: str) -> tuple[str, ...]:  # noqa: N802  # the stored name
+    """Return the courseIDs of a text that separates them by blanks, or ends each with a line break."""
+    names = text.split("\n") if "\n" in text else text.split()
+    return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+
+def meetings_text(value: list[Any]) -> str | None:
+    """Write the meetings of a JSON file as in a CSV file; None when they are something else."""
+    if not all(isinstance(one, dict) and set(one) == {"days", "start", "end"} for one in value):
+        return None
+    parts = [[one["days"], one["start"], one["end"]] for one in value]
+    if any(not isinstance(cell, str) or set(";-–") & set(cell) for part in parts for cell in part):
+        return None
+    return "; ".join(f"{days} {start}-{end}" for days, start, end in parts)
+
+
+def courseIDs_text(value: list[Any]) -> str | None:  # noqa: N802  # the same
+    """Write the courseIDs of a JSON file, each with a line break at its end; None when they are something else."""
+    if not all(isinstance(one, str) and "\n" not in one for one in value):
+        return None
+    return "".join(f"{one}\n" for one in value)

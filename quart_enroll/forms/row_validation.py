@@ -1,0 +1,211 @@
+"""The rows of a file to import: which column is which field, and what is wrong on which line."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wtforms import Field
+
+from quart_enroll.domain.errors import BadRow
+from quart_enroll.forms import cell_parsers, import_columns
+from quart_enroll.forms.base import one_line
+from quart_enroll.forms.import_files import Table, TableRow, UnreadableFile, read_table
+from quart_enroll.forms.import_rows import Row
+from quart_enroll.services.catalog.import_users import BadRows
+
+MAX_QUOTED = 60
+"""Characters of a wrong value that a message quotes."""
+
+MAX_NAMED = 20
+"""Columns that a message names."""
+
+SECRET = {"password"}
+"""Fields whose values no message quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A row of a file, by field name; `number` is its place in the file."""
+
+    number: int
+    cells: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRows:
+    """The rows of a file.
+
+    Their numbers count in `unit` ("line" or "row"). `labels` are the column names as the file has them, `notes` are
+    sentences about assumptions that were made, and `faults` are rows that don't fit the table.
+    """
+
+    unit: str
+    rows: Sequence[FileRow]
+    labels: Mapping[str, str]
+    notes: Sequence[str] = ()
+    faults: Sequence[BadRow] = ()
+
+    def describe(self, bad: BadRow) -> str:
+        """Return what is wrong with a row, with its place in the file, its column and its value."""
+        where = f"{self.unit} {bad.number}"
+        sentence = bad.sentence if bad.first is None else f"{bad.sentence} See also {self.unit} {bad.first}."
+        if not bad.field:
+            return f"{where}: {sentence}"
+        label = self.labels.get(bad.field, bad.field)
+        value = next((row.cells.get(bad.field) for row in self.rows if row.number == bad.number), None)
+        quoted = "" if bad.field in SECRET else _quoted(value, sentence)
+        return f"{where}: {label}{quoted}: {sentence}"
+
+
+def read_rows(form: type[Row], filename: str, data: bytes) -> FileRows:
+    """Read a file whose rows `form` checks; raise UnreadableFile when the file as a whole can't be taken."""
+    known = import_columns.fields_by_key(form)
+    table = read_table(filename, data, lambda label: import_columns.key(label) in known)
+    columns = _columns(form, table, known)
+    labels = {name: " ".join(table.header.cells[place].split()) for place, name in columns.items()}
+    renamed = [f"“{label}” as {name}" for name, label in labels.items() if label != name]
+    notes = [*table.notes, *([f"Columns read: {', '.join(renamed)}."] if renamed else [])]
+    rows = [FileRow(row.number, _cells(row, columns, table)) for row in table.rows]
+    return FileRows(table.unit, rows, labels, notes, _beyond(table))
+
+
+def check_rows(form: type[Row], file: FileRows) -> list[tuple[int, Any]]:
+    """Return the checked form of each row with its number; raise BadRows when a row can't be taken."""
+    checked, bad = [], list(file.faults)
+    shifted = {one.number for one in file.faults}  # their cells may be in the wrong columns
+    for row in file.rows:
+        if row.number in shifted:
+            continue
+        taken, faults = form.faults(row.cells)
+        lacks = import_columns.missing(form, (name for name, value in row.cells.items() if value not in (None, "")))
+        spoiled = {name: said for name, value in row.cells.items() if (said := cell_parsers.spoiled(value))}
+        checked.append((row.number, taken))
+        if lacks:
+            names = _listed([file.labels.get(name, name) for name in lacks])
+            bad.append(BadRow(row.number, f"{names} {'is' if len(lacks) == 1 else 'are'} missing."))
+        bad += [BadRow(row.number, said, name) for name, said in spoiled.items()]
+        bad += [
+            BadRow(row.number, _line_break(taken[name], row.cells.get(name)) or said, name)
+            for name, said in faults
+            if name not in {*lacks, *spoiled}
+        ]
+    if bad:
+        raise BadRows(_told_once(sorted(bad, key=lambda one: one.number)))
+    return checked
+
+
+def _told_once(bad: Sequence[BadRow]) -> list[BadRow]:
+    """Report a problem with a secret field once for many rows: without the values, all sentences are the same."""
+    alike: dict[object, list[BadRow]] = {}
+    for one in bad:
+        alike.setdefault((one.field, one.sentence) if one.field in SECRET else id(one), []).append(one)
+    return [_with_number(first, len(others)) for first, *others in alike.values()]
+
+
+def _with_number(bad: BadRow, others: int) -> BadRow:
+    if not others:
+        return bad
+    rows = "1 more row" if others == 1 else f"{others} more rows"
+    return BadRow(bad.number, f"{bad.sentence} The same problem is in {rows}.", bad.field)
+
+
+def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[int, str]:
+    """Return the field of each column that has one; raise UnreadableFile with everything wrong in the header."""
+    header = table.header.cells
+    fields = {place: known.get(import_columns.key(label)) for place, label in enumerate(header)}
+    found = {place: name for place, name in fields.items() if name is not None}
+    if not found:
+        raise UnreadableFile(_no_header(form, table, known))
+    unknown = [
+        place
+        for place, name in fields.items()
+        if name is None and header[place] and header[place] not in import_columns.IGNORED
+    ]
+    sentences = [*_nameless(table)]
+    if unknown:
+        named = [f"{_shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED]]
+        names = _listed(named + ([f"{len(unknown) - MAX_NAMED} more"] if len(unknown) > MAX_NAMED else []))
+        may_be = ", ".join(field.name for field in form())
+        plural, them = ("s", "them") if len(unknown) > 1 else ("", "it")
+        sentences.append(f"Unknown column{plural}: {names}. Remove or rename {them}. The columns may be {may_be}.")
+    for name in dict.fromkeys(found.values()):
+        same = [_shortened(header[place]) for place, other in found.items() if other == name]
+        if len(same) > 1:
+            sentences.append(f"The columns {_listed(same)} would all be read as {name}. Keep only one of them.")
+    if lacks := import_columns.missing(form, found.values()):
+        sentences.append(f"The column{'s' if len(lacks) > 1 else ''} {_listed(lacks)} must be in the file.")
+    if sentences:
+        raise UnreadableFile(*sentences)
+    return found
+
+
+def _no_header(form: type[Row], table: Table, known: Mapping[str, str]) -> str:
+    names = ", ".join(import_columns.missing(form, ()))
+    if table.unit == "row":
+        return f"No object in the file has any of these: {names}."
+    for row in table.rows[:20]:
+        if sum(import_columns.key(cell) in known for cell in row.cells) > 1:
+            return f"The column names seem to be on line {row.number}. Remove everything above them."
+    return f"Line {table.header.number} must have the column names, such as {names}."
+
+
+def _nameless(table: Table) -> list[str]:
+    """Return a sentence for each column that has text but no name; empty columns don't matter."""
+    header = table.header.cells
+    first: dict[int, str] = {}
+    for row in table.rows:
+        for place, (label, text) in enumerate(zip(header, row.cells, strict=False)):
+            if text and not label:
+                first.setdefault(place, f"{table.unit} {row.number} has {_shortened(text)} in it")
+    return [
+        f"Column {place + 1} has no name, but {what}. Name the column or remove it."
+        for place, what in sorted(first.items())[:MAX_NAMED]
+    ]
+
+
+def _first_row(table: Table, place: int) -> str:
+    """Return the first object of a JSON file that has the name; in a CSV file, all names are in the header."""
+    if table.unit == "line":
+        return ""
+    return next((f" (row {row.number})" for row in table.rows if row.cells[place] is not None), "")
+
+
+def _beyond(table: Table) -> list[BadRow]:
+    """Return the rows that have text after the last column."""
+    width = len(table.header.cells)
+    return [
+        BadRow(row.number, f"There is text after the last column: “{text}”. Does a cell need quotation marks?")
+        for row in table.rows
+        if (text := " ".join(str(cell) for cell in row.cells[width:] if cell))
+    ]
+
+
+def _line_break(field: Field, value: Any) -> str:
+    """Return a sentence if a cell has several lines but may have only one, which a spreadsheet doesn't show."""
+    is_broken = one_line in field.validators and isinstance(value, str) and len(value.splitlines()) > 1
+    return "There is a line break in this cell." if is_broken else ""
+
+
+def _cells(row: TableRow, columns: Mapping[int, str], table: Table) -> dict[str, Any]:
+    """Return the cells by field name; where a CSV row ends early, its cells are empty."""
+    if table.unit == "line":
+        return {name: row.cells[place] if place < len(row.cells) else "" for place, name in columns.items()}
+    return {name: row.cells[place] for place, name in columns.items() if row.cells[place] is not None}
+
+
+def _quoted(value: Any, sentence: str) -> str:
+    """Return the value in quotation marks, unless the sentence already has it or it isn't a text or a number."""
+    text = " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
+    if not text or re.search(rf"(?<!\w){re.escape(text)}(?!\w)", sentence):
+        return ""
+    return f" {_shortened(text)}"
+
+
+def _shortened(text: Any) -> str:
+    text = str(text)
+    return f"“{text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + '…'}”"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,81 @@
+"""Confirming an email address with a link that was sent to it."""
+
+from quart import flash, redirect, session, url_for
+from quart_auth import login_required
+from werkzeug import Response
+
+from quart_enroll.db.collections import users
+from quart_enroll.domain.errors import ConfirmationDead, PleaseWait
+from quart_enroll.domain.models import User
+from quart_enroll.i18n.language import gettext
+from quart_enroll.pages.account.passwords import UNTOLD, Secret
+from quart_enroll.pages.refusals import told
+from quart_enroll.services import notifications
+from quart_enroll.services.accounts import password_reset, rate_limits
+from quart_enroll.state import database, links, now, people, sends_mail
+from quart_enroll.web import access_log, auth, known_devices
+from quart_enroll.web.templating import render
+
+LINK = "email_confirmation"
+"""The session key that holds the link's token."""
+
+
+async def open_link(token: str) -> Secret:
+    """Move the token from the URL, where others might read it, into the session, and redirect.
+
+    Programs that scan emails open the links in them, so only a button confirms.
+    """
+    session[LINK] = token[: password_reset.MAX_TOKEN_LENGTH]
+    return redirect(url_for("email_confirm"), 303), 303, UNTOLD
+
+
+async def ask() -> Secret:
+    """Show the button that confirms the address."""
+    try:
+        user = await links().find_unconfirmed(database(), session.get(LINK, ""), now())
+    except ConfirmationDead as refusal:
+        return _dead(refusal)
+    return render("email_confirm.html", user=user), 200, UNTOLD
+
+
+async def confirm() -> Secret | Response:
+    """Confirm the address of the link; repeating it changes nothing."""
+    try:
+        user = await links().find_unconfirmed(database(), session.get(LINK, ""), now())
+    except ConfirmationDead as refusal:
+        return _dead(refusal)
+    await users.confirm_email(database(), user.user_id, user.email)
+    people().forget(user.user_id)
+    session.pop(LINK, None)
+    await flash(gettext("Thank you. Your email address is confirmed."), "success")
+    return redirect(url_for("account" if auth.user() else "login"), 303)
+
+
+@login_required
+async def send_again() -> Response:
+    """Send another link to the user's address if it is not confirmed yet."""
+    user = auth.signed_in()
+    if user.email_unconfirmed and sends_mail():
+        try:
+            await send_link(user)
+        except PleaseWait as refusal:
+            return await told(refusal, url_for("account"))
+        await flash(gettext("Another email with a link is on its way."), "info")
+    return redirect(url_for("account"), 303)
+
+
+async def send_link(user: User) -> None:
+    """Email a link to the button; raise PleaseWait if there were too many."""
+    await rate_limits.confirmation_asked(database(), known_devices.asker(user.email), now())
+    await notifications.confirm_email(database(), user.user_id, now())
+
+
+def must_confirm() -> bool:
+    """Return whether the user gets no emails before the address is confirmed."""
+    user = auth.user()
+    return user is not None and user.email_unconfirmed and sends_mail()
+
+
+def _dead(refusal: ConfirmationDead) -> Secret:
+    access_log.note(code=refusal.code)
+    return render("link_dead.html", sentence=refusal.sentence, again=url_for("account")), 410, UNTOLD

@@ -1,0 +1,124 @@
+"""Another password: for who knows the old one, and for who has forgotten it."""
+
+from typing import TypeAlias
+
+from quart import flash, redirect, request, session, url_for
+from quart_auth import login_required
+from werkzeug import Response
+
+from quart_enroll.domain.errors import LinkDead, PasswordRefused, PleaseWait, WrongPassword
+from quart_enroll.forms.accounts import ChangePasswordForm, ForgotForm, ResetForm
+from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.pages.refusals import Page, beside, please_wait
+from quart_enroll.services import notifications
+from quart_enroll.services.accounts import accounts, password_reset, rate_limits
+from quart_enroll.state import database, hasher, links, now, people, sends_mail
+from quart_enroll.web import auth, known_devices
+from quart_enroll.web.templating import render
+
+Secret: TypeAlias = tuple[bytes | Response, int, dict[str, str]]
+
+UNTOLD = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+"""What keeps a link from those who should not read it."""
+
+TOKEN = "password_reset"  # noqa: S105  # where the session keeps it
+SENT = Sentence(
+    "If there is an account with this address, an e-mail with a link is on its way. The link works for one hour."
+)
+
+
+@login_required
+async def change() -> bytes | Response | Page:
+    form = await ChangePasswordForm.from_request()
+    if request.method != "POST":
+        return _change_page(form)
+    if not form.validate():
+        return _change_page(form), 422
+    user = auth.signed_in()
+    asker = known_devices.asker(user.email)
+    try:
+        async with rate_limits.changing_password(database(), asker, now()), rate_limits.guess(database(), asker, now()):
+            changed = await accounts.change_password(
+                database(),
+                hasher(),
+                user,
+                old=form.current_password.data or "",
+                new=form.password.data or "",
+                now=now(),
+            )
+    except PleaseWait as refusal:
+        return await please_wait(refusal, form, "password_change.html", _change_page)
+    except WrongPassword as refusal:
+        beside(form.current_password, refusal)
+        return _change_page(form), 422
+    except PasswordRefused as refusal:
+        beside(form.password, refusal)
+        return _change_page(form), 422
+    # A new identity here too: a copy of this browser's cookie has ended like everything else.
+    await auth.begin(changed, remember=auth.this_login().remembered)
+    known_devices.remember(user.email)
+    await flash(
+        gettext("Your password is changed. Your other sign-ins, tokens and calendar address have ended."),
+        "success",
+    )
+    return redirect(url_for("account"), 303)
+
+
+async def forgot() -> bytes | Response | Page:
+    form = await ForgotForm.from_request()
+    if request.method != "POST" or not sends_mail():
+        return _forgot_page(form)
+    if not form.validate():
+        return _forgot_page(form), 422
+    email = form.email.data or ""
+    try:
+        await rate_limits.reset_asked(database(), known_devices.asker(email), now())
+    except PleaseWait as refusal:
+        return await please_wait(refusal, form, "password_forgot.html", _forgot_page)
+    await notifications.password_forgotten(database(), email, now())
+    await flash(str(SENT), "info")
+    return redirect(url_for("login"), 303)
+
+
+async def open_link(token: str) -> Secret:
+    """Take the link out of the address, where others might read it, and go on."""
+    session[TOKEN] = token[: password_reset.MAX_TOKEN_LENGTH]
+    return redirect(url_for("password_reset"), 303), 303, UNTOLD
+
+
+async def reset() -> Secret | Response:
+    token = session.get(TOKEN, "")
+    form = await ResetForm.from_request()
+    try:
+        if request.method != "POST":
+            await links().find(database(), token, now())
+            return _reset_page(form, 200)
+        if not form.validate():
+            return _reset_page(form, 422)
+        user = await password_reset.reset(
+            database(), hasher(), links(), token=token, password=form.password.data or "", now=now()
+        )
+    except PasswordRefused as refusal:
+        beside(form.password, refusal)
+        return _reset_page(form, 422)
+    except LinkDead as refusal:
+        return render("link_dead.html", sentence=refusal.sentence), 410, UNTOLD
+    session.pop(TOKEN, None)
+    people().forget(user.user_id)
+    known_devices.remember(user.email)  # who guesses elsewhere can't keep the owner out of here
+    if (asks := auth.user()) and asks.user_id == user.user_id:  # this sign-in has ended with all the others
+        auth.forget()
+    await flash(gettext("Your new password is saved. Please sign in with it."), "success")
+    return redirect(url_for("login"), 303)
+
+
+def _change_page(form: ChangePasswordForm) -> bytes:
+    return render("password_change.html", account=True, form=form)
+
+
+def _forgot_page(form: ForgotForm) -> bytes:
+    return render("password_forgot.html", login=True, form=form, sends_mail=sends_mail())
+
+
+def _reset_page(form: ResetForm, status: int) -> Secret:
+    return render("password_reset.html", login=True, form=form), status, UNTOLD

@@ -1,0 +1,140 @@
+"""Register, sign in, sign out."""
+
+from contextlib import suppress
+from datetime import datetime
+
+from markupsafe import Markup
+from quart import flash, redirect, request, url_for
+from werkzeug import Response
+
+from quart_enroll.domain.errors import EmailTaken, PasswordRefused, PleaseWait, WrongCredentials
+from quart_enroll.domain.models import Credentials
+from quart_enroll.forms.accounts import LoginForm, RegisterForm
+from quart_enroll.i18n.language import gettext
+from quart_enroll.pages.account.email_confirmation import send_link
+from quart_enroll.pages.refusals import Page, beside, on_top, please_wait
+from quart_enroll.services.accounts import accounts, rate_limits
+from quart_enroll.services.accounts.password_policy import SHORTEST
+from quart_enroll.state import database, hasher, now, sends_mail
+from quart_enroll.web import access_log, auth, known_devices
+from quart_enroll.web.csrf import link_is_ours
+from quart_enroll.web.templating import render, spoken
+
+
+async def register() -> bytes | Response | Page:
+    if auth.user():
+        return await _signed_in_already()
+    form = await RegisterForm.from_request(next=request.args.get("next"))
+    if request.method != "POST":
+        return _register_page(form)
+    if not form.validate():
+        return _register_page(form), 422
+    try:
+        found = await _register(form)
+    except PleaseWait as refusal:
+        return await please_wait(refusal, form, "register.html", _register_page)
+    except EmailTaken as refusal:
+        beside(form.email, refusal)
+        form.email.errors = [*form.email.errors, _way_to_a_password()]
+        return _register_page(form), 422
+    except PasswordRefused as refusal:
+        beside(form.password, refusal)
+        return _register_page(form), 422
+    last = await _begin(found, remember=False)
+    welcome = gettext("Welcome, %(name)s. Your account is ready, and you are signed in.", name=found.user.short_name)
+    await flash(welcome, "success")
+    if found.user.email_unconfirmed and last is None and sends_mail():
+        with suppress(PleaseWait):  # the account works without it
+            await send_link(found.user)
+            sent = gettext("We’ve emailed a link to %(email)s. Open it to confirm the address.", email=found.user.email)
+            await flash(sent, "info")
+    return _onward(form.next.data)
+
+
+async def login() -> bytes | Response | Page:
+    if auth.user() and request.method != "POST":
+        return await _signed_in_already()
+    form = await LoginForm.from_request(next=request.args.get("next"))
+    if request.method != "POST":
+        return _login_page(form)
+    if not form.validate():
+        return _login_page(form), 422
+    email, password = form.email.data or "", form.password.data or ""
+    try:
+        async with rate_limits.guess(database(), known_devices.asker(email), now()):
+            found = await accounts.check(database(), hasher(), email=email, password=password)
+            last = await _begin(found, remember=form.remember_me.data)
+    except PleaseWait as refusal:
+        return await please_wait(refusal, form, "login.html", _login_page)
+    except WrongCredentials as refusal:
+        access_log.note(code=refusal.code)
+        await on_top(form, refusal.sentence, "login.html")
+        return _login_page(form), 422
+    hello = gettext("Hello, %(name)s. You are signed in.", name=found.user.short_name)
+    before = gettext("Your last sign-in was on %(moment)s.", moment=spoken(last)) if last else ""
+    await flash(f"{hello} {before}".rstrip(), "success")
+    if len(password) < SHORTEST:  # the account may be older than the rule
+        await flash(_suggest_longer_password(), "info")
+    return _onward(form.next.data)
+
+
+async def logout() -> bytes | Response:
+    if auth.user():
+        if request.method != "POST" and not link_is_ours():
+            return render("logout.html")
+        await auth.end()
+        await flash(gettext("You are signed out."), "info")
+    return redirect(url_for("index"), 303)
+
+
+async def _register(form: RegisterForm) -> Credentials:
+    """Make the account; who has it already and knows its password is as good, so that is a guess like any other."""
+    email = form.email.data or ""
+    asker = known_devices.asker(email)
+    await rate_limits.registering(database(), asker, now())
+    async with rate_limits.guess(database(), asker, now()):
+        return await accounts.register(
+            database(),
+            hasher(),
+            email=email,
+            password=form.password.data or "",
+            first_name=form.first_name.data or "",
+            last_name=form.last_name.data or "",
+            email_unconfirmed=True,
+        )
+
+
+def _way_to_a_password() -> str:
+    """Tell everybody alike, so also students whom the school has imported without a password, how to get one."""
+    if sends_mail():
+        return gettext("If you have no password for it, choose “Forgot your password?” where you sign in.")
+    return gettext("If you have no password for it, ask the registrar of your school.")
+
+
+async def _begin(found: Credentials, *, remember: bool) -> datetime | None:
+    """Sign the user in, in a browser that the account knows from now on; return when it was before."""
+    last = await auth.begin(found, remember=remember)
+    known_devices.remember(found.user.email)
+    return last
+
+
+def _suggest_longer_password() -> Markup:
+    sentence = gettext("Your password is shorter than the %(number)s characters we ask for today.", number=SHORTEST)
+    return Markup('{} <a href="{}">{}</a>').format(sentence, url_for("account_password"), gettext("Change password"))
+
+
+async def _signed_in_already() -> Response:
+    await flash(gettext("You are signed in already."), "info")
+    return _onward((await request.form).get("next") or request.args.get("next"))
+
+
+def _onward(wanted: str | None) -> Response:
+    return redirect(auth.safe_next(wanted) or url_for("index"), 303)
+
+
+def _login_page(form: LoginForm) -> bytes:
+    return render("login.html", title=gettext("Sign in"), login=True, form=form)
+
+
+def _register_page(form: RegisterForm) -> bytes:
+    return render("register.html", title=gettext("Register"), register=True, form=form)

@@ -1,0 +1,58 @@
+"""Personal access tokens: made, shown once, listed, ended."""
+
+from quart import flash, redirect, request, url_for
+from quart.typing import ResponseReturnValue
+from quart_auth import login_required
+
+from quart_enroll.db.collections import tokens as stored
+from quart_enroll.domain.errors import TokenNameTaken, TooManyTokens
+from quart_enroll.forms.tokens import EndTokenForm, TokenForm
+from quart_enroll.i18n.language import gettext
+from quart_enroll.pages.refusals import Page, ask_password, beside, malformed
+from quart_enroll.services.accounts import tokens as service
+from quart_enroll.state import database, now
+from quart_enroll.web import auth
+from quart_enroll.web.templating import render
+
+
+@login_required
+async def tokens() -> bytes | Page:
+    form = await TokenForm.fresh()
+    if request.method != "POST":
+        return await _page(form)
+    if not form.validate():
+        return await _page(form), 422
+    if refused := await ask_password(form, form.password, "tokens.html"):
+        return await _page(form), *refused
+    try:
+        text, token = await service.make(
+            database(),
+            auth.signed_in().user_id,
+            name=form.name.data or "",
+            scope=form.scope.data,
+            expires_at=form.end(),
+            now=now(),
+            login=auth.this_login().key,
+        )
+    except (TokenNameTaken, TooManyTokens) as refusal:
+        beside(form.name, refusal)
+        return await _page(form), 422
+    # No redirect: the text is on this page and on no other.
+    return render("token.html", token=token, text=text), 201
+
+
+@login_required
+async def end() -> ResponseReturnValue:
+    form = await EndTokenForm.from_request()
+    if not form.validate():
+        return await malformed(form)
+    if await stored.end(database(), auth.signed_in().user_id, form.token_id.data or ""):
+        await flash(gettext("The token has ended. Nothing can use it any more."), "success")
+    else:
+        await flash(gettext("This token has ended already."), "info")
+    return redirect(url_for("tokens"), 303)
+
+
+async def _page(form: TokenForm) -> bytes:
+    found = await stored.of_user(database(), auth.signed_in().user_id, now())
+    return render("tokens.html", title=gettext("Access tokens"), form=form, tokens=found)

@@ -1,0 +1,83 @@
+"""The form filled in by its address, and all that can be done about the sections of its course."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from quart import request
+
+from quart_enroll.domain import terms
+from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.errors import AmbiguousCourse, NotTaught, UnknownCourse, UnknownTerm
+from quart_enroll.domain.models import Course, Held, Term
+from quart_enroll.forms.enrollment import EnrollForm
+from quart_enroll.i18n.language import gettext
+from quart_enroll.pages import student_state
+from quart_enroll.pages.catalog import section_actions
+from quart_enroll.pages.catalog.section_actions import Choice
+from quart_enroll.pages.term_window import window
+from quart_enroll.state import catalog, now
+from quart_enroll.web import auth
+from quart_enroll.web.templating import render
+
+
+async def enrollment_form() -> bytes:
+    form = EnrollForm.from_query()
+    if request.args:
+        form.validate()
+    return await page(form)
+
+
+async def page(form: EnrollForm) -> bytes:
+    """Return the page with what was filled in, and beside it what is wrong with that."""
+    moment = now()
+    offered = await catalog()
+    course = _course(form, offered)
+    term = _term(form, offered, course, moment) if course else None
+    form.offer(offered.coming(moment), term, offered.sections_of(course.courseID, term) if course and term else [])
+    return render(
+        "enrollment_form.html",
+        title=gettext("Enroll in %(title)s", title=course.title) if course else gettext("Enroll in a course"),
+        form=form,
+        course=course,
+        term=term,
+        choices=await _choices(offered, course, term, moment) if course and term else [],
+        window=window(term, moment) if term else None,
+    )
+
+
+def _course(form: EnrollForm, offered: Catalog) -> Course | None:
+    """Return the course that the request means, and put its number into the form; when there is none the form says
+    so."""
+    text = form.wish().courseID
+    if not text or form.courseID.errors:
+        return None
+    try:
+        course = offered.find_meant(text)
+        if course is None:
+            raise UnknownCourse(text)
+    except (AmbiguousCourse, UnknownCourse) as refusal:
+        form.courseID.errors = [refusal.sentence]
+        return None
+    form.courseID.data = course.courseID
+    return course
+
+
+def _term(form: EnrollForm, offered: Catalog, course: Course, moment: datetime) -> Term | None:
+    """Return the term that the request means; when there is none the form says so."""
+    if form.term.errors:
+        return None
+    try:
+        return terms.choose(course, offered.coming(moment), offered.terms_of(course.courseID), form.wish().term, moment)
+    except (NotTaught, UnknownTerm) as refusal:
+        form.term.errors = [refusal.sentence]
+        return None
+
+
+async def _choices(
+    offered: Catalog, course: Course, term: Term, moment: datetime
+) -> list[tuple[Choice, Sequence[Held]]]:
+    """Return each section with its button, and the student's courses that could be swapped for it."""
+    mine = await student_state.in_term(auth.user(), term, offered)
+    sections = offered.sections_of(course.courseID, term)
+    shown = section_actions.of_course(term, course, sections, mine, moment)
+    return [(one, section_actions.swaps(term, course, one, mine, moment)) for one in shown]

@@ -1,0 +1,103 @@
+"""What happened to a student's seats, in words."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from quart import abort, request
+from quart_auth import login_required
+
+from quart_enroll.db.collections import events
+from quart_enroll.domain import rules
+from quart_enroll.domain.models import Event, Term
+from quart_enroll.i18n.language import Sentence, TermName, Value, gettext, moment
+from quart_enroll.state import catalog, database
+from quart_enroll.web import auth
+from quart_enroll.web.templating import render
+
+DONE = {
+    "enroll": Sentence("Enrolled in %(title)s, section %(section)s, for %(term)s."),
+    "drop": Sentence("Gave back %(title)s, section %(section)s, for %(term)s."),
+    "withdraw": Sentence("Withdrew from %(title)s, section %(section)s, for %(term)s."),
+    "swap": Sentence("Swapped into %(title)s, section %(section)s, for %(term)s."),
+    "join": Sentence("Joined the waitlist of %(title)s, section %(section)s, for %(term)s."),
+    "leave": Sentence("Left the waitlist of %(title)s, section %(section)s, for %(term)s."),
+    "moved": Sentence("%(title)s, section %(section)s, for %(term)s changed its time or room."),
+    "promote": Sentence("Got a seat from the waitlist of %(title)s, section %(section)s, for %(term)s."),
+}
+TRIED = {
+    "enroll": Sentence("Tried to enroll in %(title)s, section %(section)s, for %(term)s."),
+    "drop": Sentence("Tried to give back %(title)s, section %(section)s, for %(term)s."),
+    "swap": Sentence("Tried to swap into %(title)s, section %(section)s, for %(term)s."),
+    "join": Sentence("Tried to join the waitlist of %(title)s, section %(section)s, for %(term)s."),
+    "skip": Sentence(
+        "A seat became free in %(title)s, section %(section)s, for %(term)s, and went to the next in line."
+    ),
+}
+BECAUSE = {
+    "not_open_yet": Sentence("enrollment was not open yet"),
+    "closed": Sentence("enrollment was closed"),
+    "drop_closed": Sentence("it was too late to give it back"),
+    "already_enrolled": Sentence("you had the course already"),
+    "already_waiting": Sentence("you were waiting already"),
+    "not_enrolled": Sentence("you did not have the course that was to be given back"),
+    "not_waiting": Sentence("you were not waiting"),
+    "section_full": Sentence("the section was full"),
+    "waitlist_full": Sentence("the waitlist was full"),
+    "time_conflict": Sentence("it met at the same time as another course of yours"),
+    "credit_limit": Sentence("it would have exceeded your credit limit"),
+    "prerequisite_missing": Sentence("a course that it needs was missing"),
+    "corequisite_missing": Sentence("a course that must be taken together with it was missing"),
+    "corequisites_would_go": Sentence("another course of yours needed the one that was to be given back"),
+}
+"""Why not, for each code of a refusal."""
+
+PAGE_SIZE = 100
+"""Entries on one page."""
+
+
+class Entry(NamedTuple):
+    """One line of the history: when, by the school's clock, what, and why not."""
+
+    when: str
+    what: str
+    because: str
+
+
+@login_required
+async def history() -> bytes:
+    try:
+        before = request.args.get("before", "")
+        happened, earlier = await events.page(database(), auth.signed_in().user_id, before, PAGE_SIZE)
+    except ValueError:
+        abort(404)
+    offered = await catalog()
+    titles = {course.courseID: course.title for course in offered.courses}
+    known = {term.term: term for term in offered.terms}
+    entries = [_entry(event, titles, known) for event in happened]
+    return render("history.html", enrollment=True, entries=entries, earlier=earlier)
+
+
+def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -> Entry:
+    term = known.get(event.term)
+    when = _when(event.at, term)
+    where: dict[str, Value] = {
+        "title": titles.get(event.courseID, event.courseID),
+        "section": event.section,
+        "term": TermName(event.term),
+    }
+    if event.result == "ok":
+        what = DONE.get(event.action, Sentence(event.action)) % where
+        if event.from_section:
+            what += " " + gettext("It was in place of section %(section)s.", section=event.from_section)
+        return Entry(when, what, "")
+    because = BECAUSE.get(event.result, Sentence(event.result))
+    why = gettext("Not possible: %(because)s.", because=because)
+    if event.count > 1:
+        last = _when(event.last_at or event.at, term)
+        why += " " + gettext("Tried %(number)s times, most recently on %(when)s.", number=event.count, when=last)
+    return Entry(when, TRIED.get(event.action, Sentence(event.action)) % where, why)
+
+
+def _when(at: datetime, term: Term | None) -> str:
+    return rules.spoken(term, at) if term else moment(at, "UTC")

@@ -1,0 +1,87 @@
+"""A schedule as an iCalendar file (RFC 5545): each weekly meeting of a course is one event that comes again."""
+
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from icalendar import Calendar, Event
+
+from quart_enroll.domain.models import DAYS, Meeting, ScheduledCourse, Term
+from quart_enroll.i18n.language import gettext
+
+ICAL_DAYS = dict(zip(DAYS, ("MO", "TU", "WE", "TH", "FR", "SA", "SU"), strict=True))
+
+NAMES = uuid.UUID("6f0c9b1e-5d0c-4d53-9a53-2f8a1d1c7c11")
+"""What all names of events grow from: another number would double the events in everybody's calendar."""
+
+OFTEN = timedelta(hours=6)
+"""How often a calendar that subscribes should look."""
+
+
+def schedule(user_id: int, courses: Iterable[ScheduledCourse], terms: Iterable[Term], now: datetime) -> bytes:
+    """Return the file with the courses that the student has in those terms."""
+    file = Calendar.new(name="Quart Enroll", prodid="-//Quart Enroll//Schedule//EN", uid=_name(user_id))
+    file.add("refresh-interval", OFTEN, {"value": "DURATION"})
+    known = {term.term: term for term in terms}
+    days: list[date] = []
+    for course in courses:
+        term = known[course.enrolled_term]
+        for event in _events(user_id, course, term, now):
+            file.add_component(event)
+            days += [term.first_day, term.last_day]
+    if days:
+        # A year's margin: programs also ask what the clock was before the first event, and is after the last.
+        margin = timedelta(days=366)
+        file.add_missing_timezones(first_date=min(days) - margin, last_date=max(days) + margin)
+    return bytes(file.to_ical())
+
+
+def fingerprint(file: bytes) -> str:
+    """Return what is the same for two files that differ in nothing but the moment when they were made."""
+    return uuid.uuid5(NAMES, re.sub(rb"\r\nDTSTAMP:[^\r]*", b"", file).decode()).hex
+
+
+def _events(user_id: int, course: ScheduledCourse, term: Term, now: datetime) -> Iterator[Event]:
+    """Give the meetings of the course that come at least once before the term is over."""
+    zone = ZoneInfo(term.timezone)
+    for number, meeting in enumerate(course.meetings):
+        first = _first_day(meeting, term)
+        if first > term.last_day:
+            continue
+        event = Event.new(
+            uid=_name(user_id, course.enrolled_term, course.courseID, course.section, number),
+            summary=course.title,
+            description="\n".join(
+                filter(
+                    None, (course.description, gettext("Section %(number)s", number=course.section), course.instructor)
+                )
+            ),
+            location=course.room or None,
+            start=_moment(first, meeting.start, zone),
+            end=_moment(first, meeting.end, zone),
+            stamp=now,
+        )
+        event.add("rrule", _every_week(meeting, term, zone))
+        yield event
+
+
+def _first_day(meeting: Meeting, term: Term) -> date:
+    """Return the first day of the term, or after it, on which the meeting is: with it the rule must begin."""
+    days = {DAYS.index(day) for day in meeting.days}
+    return next(day for day in (term.first_day + timedelta(ahead) for ahead in range(7)) if day.weekday() in days)
+
+
+def _every_week(meeting: Meeting, term: Term, zone: ZoneInfo) -> Mapping[str, object]:
+    last_moment = datetime.combine(term.last_day, time(23, 59, 59), zone)
+    return {"freq": "weekly", "until": last_moment.astimezone(UTC), "byday": [ICAL_DAYS[day] for day in meeting.days]}
+
+
+def _name(*parts: object) -> str:
+    """Return a name for what these facts are about: the same each time, and nobody reads the facts from it."""
+    return str(uuid.uuid5(NAMES, "\0".join(map(str, parts))))
+
+
+def _moment(day: date, clock: str, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time.fromisoformat(clock), zone)

@@ -1,0 +1,63 @@
+"""Joining the line for a section, and leaving it."""
+
+from quart import flash, redirect, url_for
+from quart.typing import ResponseReturnValue
+from quart_auth import login_required
+
+from quart_enroll.db.collections import courses
+from quart_enroll.domain.errors import Refused
+from quart_enroll.forms.enrollment import DropForm, WaitlistForm
+from quart_enroll.i18n.language import gettext
+from quart_enroll.pages.catalog.section_actions import in_words
+from quart_enroll.pages.enrollment.confirm import before_leaving
+from quart_enroll.pages.refusals import after, malformed, told
+from quart_enroll.services.enrollment import waitlist
+from quart_enroll.state import catalog, database, now
+from quart_enroll.web import auth
+
+
+@login_required
+async def join() -> ResponseReturnValue:
+    form = await WaitlistForm.from_request()
+    if not form.validate():
+        return await malformed(form)
+    wish, given_up = form.wish(), form.given_up()
+    try:
+        offered = await catalog()
+        wish, given_up = offered.resolve(wish), offered.courseID_meant(given_up) if given_up else None
+        joined = await waitlist.join(database(), auth.signed_in().user_id, wish, now(), given_up)
+    except Refused as refusal:
+        return await told(refusal, after(refusal, wish))
+    where = in_words(joined.offer.course.title, joined.offer.key.section)
+    if joined.position is None and not joined.by_ring:  # of a ring, the notice on the next page tells
+        if given_up:
+            await flash(gettext("A seat was open: you swapped into %(where)s.", where=where), "success")
+        else:
+            await flash(gettext("A seat was open: you are enrolled in %(where)s.", where=where), "success")
+    elif joined.position is not None:
+        waits = gettext(
+            "You are waiting for a seat in %(where)s: %(position)s of %(of)s.",
+            where=where,
+            position=joined.position,
+            of=joined.of,
+        )
+        await flash(waits, "success")
+    return redirect(url_for("enrollment"), 303)
+
+
+@login_required
+async def leave() -> ResponseReturnValue:
+    form = await DropForm.from_request()
+    if not form.validate():
+        return await malformed(form)
+    try:
+        wish = (await catalog()).resolve(form.wish())
+        if form.ask.data:
+            return await before_leaving(wish)
+        left = await waitlist.leave(database(), auth.signed_in().user_id, wish, now())
+    except Refused as refusal:
+        return await told(refusal, url_for("enrollment"))
+    course = await courses.find(database(), left.courseID)
+    title = course.title if course else left.courseID
+    await flash(gettext("You left the waitlist of %(title)s.", title=title), "success")
+    return redirect(url_for("enrollment"), 303)

@@ -1,0 +1,56 @@
+"""What is stored about a user: all of it for themselves, and none of it when they leave."""
+
+from datetime import datetime
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import enrollments, schedules, sections, terms, users, waitlist
+from quart_enroll.db.queries import user_data
+from quart_enroll.domain.errors import LastRegistrar
+from quart_enroll.domain.models import User
+from quart_enroll.services.accounts import accounts
+from quart_enroll.services.accounts.hashing import Hasher
+from quart_enroll.services.enrollment import seat_changes
+from quart_enroll.services.enrollment.seat_changes import Change
+from quart_enroll.services.enrollment.swap_cycles import change
+
+
+async def remove_account(db: Database, hasher: Hasher, user: User, password: str, now: datetime) -> None:
+    """Remove the user and all rows about them but the history, which names nobody; free their seats and promote.
+
+    Seats and rows of earlier terms go too: a number without a user would sit there for ever. It is one transaction, so
+    a process that dies has removed all or nothing, and the same request again finds it done. The number is never given
+    to anybody else. Raises WrongPassword and LastRegistrar.
+    """
+    await accounts.confirm(db, hasher, user, password)
+    await users.raise_counter(db, at_least=user.user_id)
+
+    async def body(step: Change) -> None:
+        session = step.session
+        found = await users.find(db, user.user_id, session)
+        if found is None:
+            return
+        if found.role == "registrar" and not await users.has_another_registrar(db, user.user_id, session):
+            raise LastRegistrar
+        await _leave(step, user.user_id)
+        await accounts.end_everything(db, user.user_id, session)
+        await user_data.remove(db, user.user_id, session)
+        await seat_changes.settle(step)
+
+    await change(db, user.user_id, now, await enrollments.seats_of(db, user.user_id), body)
+
+
+async def _leave(step: Change, user_id: int) -> None:
+    """Take the user out of all lines and seats, whatever the calendar says, and let nothing new begin."""
+    db, session = step.db, step.session
+    for term in await terms.find_all(db):
+        await schedules.close(db, user_id, term.term, step.now, session)
+    for waiting in await waitlist.everywhere(db, user_id, session):
+        await waitlist.remove(db, waiting, session)
+        await sections.leave_queue(db, waiting.key, session)
+        step.lines.add(waiting.key)
+        await seat_changes.record(step, user_id, "leave", waiting.key)
+    for key in await enrollments.seats_of(db, user_id, session):
+        await enrollments.remove(db, user_id, key, session)
+        await seat_changes.record(step, user_id, "drop", key)
+        await sections.give_back_seat(db, key, session)
+        step.freed.append(key)

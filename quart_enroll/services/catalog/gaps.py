@@ -1,0 +1,64 @@
+"""Gaps in the catalog: courses in which nobody can enroll, sections that nobody sees, and sentences on what to do."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+
+from quart_enroll.domain import terms
+from quart_enroll.domain.models import Course, SectionKey, Term
+
+MAX_LISTED = 10
+"""Names that a sentence lists; it only counts the others."""
+
+
+def without_sections(courses: Iterable[Course], known: Sequence[Term]) -> list[str]:
+    """Describe these courses, which have no section in any term; `known` are the terms of the school."""
+    lacking: list[str] = []
+    by_text: defaultdict[str, list[str]] = defaultdict(list)
+    for course in courses:
+        of_no_term = bool(known) and not terms.known_in(course.term, known)
+        (by_text[course.term] if of_no_term else lacking).append(course.courseID)
+    sentences = [
+        f"Nobody can enroll in {_count(names)} of “{text}”, which is not a term of the school: {listed(names)}. "
+        "Add the term with `import term`, or name another one with `import course`."
+        for text, names in by_text.items()
+    ]
+    if lacking:
+        sentences.append(
+            f"Nobody can enroll in {_count(lacking)} without a section: {listed(lacking)}. "
+            "Add sections with `import section`, or give each course a section 01 with `upgrade-db --sections`."
+        )
+    return sentences
+
+
+def lost_sections(keys: Iterable[SectionKey], courses: Collection[str], known: Collection[str]) -> list[str]:
+    """Describe the sections of courses that are not in the catalog, and of terms that are not `known`."""
+    of_courses: defaultdict[str, list[str]] = defaultdict(list)
+    of_terms: defaultdict[str, list[str]] = defaultdict(list)
+    for key in sorted(keys):
+        if key.courseID not in courses:
+            of_courses[key.courseID].append(f"{key.section} ({key.term})")
+        elif key.term not in known:
+            of_terms[key.term].append(f"{key.courseID} {key.section}")
+    return [
+        *(
+            f"Nobody sees the sections of course {courseID}, which is not in the catalog: {listed(names)}. "
+            "Add the course with `import course`."
+            for courseID, names in of_courses.items()
+        ),
+        *(
+            f"Nobody sees the sections of {term}, which is not a term of the school: {listed(names)}. "
+            "Add the term with `import term`."
+            for term, names in of_terms.items()
+        ),
+    ]
+
+
+def listed(names: Sequence[object]) -> str:
+    """Return the first of these names, and how many more there are."""
+    rest = len(names) - MAX_LISTED
+    text = ", ".join(map(str, names[:MAX_LISTED]))
+    return f"{text} and {rest} more" if rest > 0 else text
+
+
+def _count(names: Sequence[str]) -> str:
+    return "1 course" if len(names) == 1 else f"{len(names)} courses"

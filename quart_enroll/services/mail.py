@@ -1,0 +1,190 @@
+"""E-mail: what sends one message, and the one real sender, over SMTP."""
+
+import re
+import sys
+from asyncio import timeout
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as POLICY
+from email.utils import getaddresses, localtime, make_msgid
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPNotSupported, SMTPRecipientsRefused, SMTPResponse
+
+from quart_enroll.domain import email_addresses
+from quart_enroll.system.hosts import is_this_machine
+
+PATIENCE = 10.0
+"""Seconds that the mail server may take for one answer."""
+
+LIMIT = 20.0
+"""Seconds for a whole message, below the 30 that Heroku leaves a process that must end."""
+
+PLAIN = re.compile(r'[^\s<>()\[\]\\",:;@]+@[^\s<>()\[\]\\",:;@]+')
+"""An address that names one mailbox, without the quoting that would allow anything in it."""
+
+
+class Postponed(Exception):
+    """The message was not accepted; another try, later, may do. The text names no address."""
+
+
+class Undeliverable(Exception):
+    """The message was refused for good. The text names no address."""
+
+
+class Unclear(Exception):
+    """The message left, and no answer came: nobody knows whether it was accepted."""
+
+
+class Sender(Protocol):
+    """What sends one message."""
+
+    async def send(self, to: str, subject: str, text: str) -> None:
+        """Send the message; return when it was accepted. Raises Postponed, Undeliverable, Unclear."""
+
+
+class SmtpSender:
+    """Sends through the mail server that `url` names, each message over a connection of its own.
+
+    With smtps:// the connection is encrypted from the start; with smtp:// by STARTTLS, before anything is said of the
+    message. A server whose certificate is not valid for its name, or that offers no STARTTLS, gets nothing. Only a
+    server on this machine may do without, and with `allow_plaintext` any; a password is never sent unencrypted.
+    Raises ValueError for what `smtp_url` and `mail_from` refuse.
+    """
+
+    def __init__(self, url: str, sender: str, *, allow_plaintext: bool = False) -> None:
+        self._options = _options(url, allow_plaintext=allow_plaintext)
+        self._from = _mailbox(sender)
+
+    async def send(self, to: str, subject: str, text: str) -> None:
+        """Send the message; return when it was accepted. Raises Postponed, Undeliverable, Unclear."""
+        to = email_addresses.in_ascii(
+            to
+        )  # the domain: for anything beyond ASCII in front of it a server must know SMTPUTF8
+        message = self._message(to, subject, text)
+        # The name that we greet with is the sender's: to look up our own may take longer than the message.
+        client = _Client(local_hostname=self._from.domain, timeout=PATIENCE, **self._options)
+        try:
+            async with timeout(LIMIT):
+                await client.connect()
+                await client.send_message(message, sender=self._from.addr_spec, recipients=[to])
+                await client.quit()
+        except SMTPRecipientsRefused as refusal:
+            raise _refusal(refusal.recipients[0].code) from None
+        except SMTPDataError as refusal:
+            raise _refusal(refusal.code) from None
+        except (SMTPException, OSError) as error:
+            if not client.accepted:
+                raise _failure(error, client, to) from None
+        finally:
+            client.close()
+
+    def _message(self, to: str, subject: str, text: str) -> EmailMessage:
+        """Build the message; its policy refuses a line break in a header, which would begin another one."""
+        if not PLAIN.fullmatch(to):
+            raise Undeliverable("the address names no mailbox")
+        message = EmailMessage(policy=POLICY)
+        try:
+            message["From"] = self._from
+            message["To"] = to
+            message["Subject"] = subject
+        except (ValueError, MessageError):
+            raise Undeliverable("a header can't be written") from None
+        message["Date"] = localtime()
+        message["Message-ID"] = make_msgid(domain=self._from.domain)
+        message["Auto-Submitted"] = "auto-generated"  # so that nobody's holiday note answers
+        message.set_content(text)
+        return message
+
+
+class PrintedSender:
+    """Prints messages in the terminal instead of sending them: for development, where there is no mail server."""
+
+    async def send(self, to: str, subject: str, text: str) -> None:
+        """Print the message, but not to whom."""
+        sys.stderr.write(f"\n--- E-mail: {subject}\n{text}---\n\n")
+        sys.stderr.flush()
+
+
+def public_url(text: str) -> str:
+    """Return the site's own address without a slash at its end; raise ValueError with what is wrong about it."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not re.fullmatch(r"[\w.:\[\]-]+", parts.netloc):
+        raise ValueError("must be like https://enroll.school.example")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must be the address of a whole site, without a path")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def smtp_url(text: str) -> str:
+    """Return the address of a mail server as it is given; raise ValueError with what is wrong about it."""
+    _options(text)
+    return text
+
+
+def mail_from(text: str) -> str:
+    """Return the address that messages come from as it is given; raise ValueError with what is wrong about it."""
+    _mailbox(text)
+    return text
+
+
+class _Client(SMTP):
+    """Knows how far the message went: once its text is on the way, silence may mean that it was accepted."""
+
+    handed_over = False
+    accepted = False
+
+    async def data(self, message: str | bytes, /, **options: Any) -> SMTPResponse:
+        self.handed_over = True
+        response = await super().data(message, **options)
+        self.accepted = True
+        return response
+
+
+def _options(url: str, *, allow_plaintext: bool = False) -> dict[str, Any]:
+    wrong = ValueError("must be like smtp://user:password@host:587 or smtps://host")
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise wrong
+    if (parts.username is None) != (parts.password is None):
+        raise wrong
+    options: dict[str, Any] = {"hostname": parts.hostname, "use_tls": parts.scheme == "smtps", "port": port or 465}
+    if parts.username is not None and parts.password is not None:
+        options |= {"username": unquote(parts.username), "password": unquote(parts.password)}
+    if not options["use_tls"]:
+        optional = "password" not in options and (allow_plaintext or is_this_machine(parts.hostname))
+        options["start_tls"] = None if optional else True  # None: only where the server offers it
+        options["port"] = port or (587 if "password" in options else 25)
+    return options
+
+
+def _mailbox(text: str) -> Address:
+    (name, address), *more = getaddresses([text]) or [("", "")]
+    if more or not PLAIN.fullmatch(address) or not text.isprintable():
+        raise ValueError("must be like no-reply@school.example or My School <no-reply@school.example>")
+    return Address(name, *email_addresses.in_ascii(address).split("@"))
+
+
+def _refusal(code: int) -> Exception:
+    """Read the server's answer to the recipient or to the text: 4xx is for now, 5xx for good."""
+    if code >= 500:
+        return Undeliverable(f"the mail server answered {code}")
+    return Postponed(f"the mail server answered {code}") if code >= 400 else Unclear(f"the mail server answered {code}")
+
+
+def _failure(error: Exception, client: _Client, to: str) -> Exception:
+    """Read what broke the conversation: until the text is on the way, it is about the server or our settings."""
+    what = " ".join(str(part) for part in (type(error).__name__, getattr(error, "code", "")) if part)
+    if client.handed_over:
+        return Unclear(what)
+    if "STARTTLS" in str(error):
+        what = "the mail server offers no encryption (STARTTLS)"
+    if isinstance(error, SMTPNotSupported) and not to.isascii():
+        return Undeliverable("the mail server can't write the address")
+    return Postponed(what)

@@ -1,0 +1,271 @@
+"""Bringing a database up to date: the rows of a Flask site, terms and sections, indexes, validators, the counter."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from werkzeug.security import generate_password_hash
+
+from quart_enroll.db import schema as stored_schema
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import courses, logins, sections, users
+from quart_enroll.db.collections import terms as stored_terms
+from quart_enroll.db.queries import legacy_flask, legacy_flask_enrollments, schema_violations
+from quart_enroll.db.transactions import transaction
+from quart_enroll.domain import terms
+from quart_enroll.domain.models import Course, Section, SectionKey, Term
+from quart_enroll.services.accounts.hashing import is_plain_text
+from quart_enroll.services.catalog import gaps
+from quart_enroll.services.catalog.import_catalog import DEFAULT_WAITLIST
+from quart_enroll.services.maintenance import schema_check, spelling_variants
+from quart_enroll.services.maintenance.audit import PATIENCE, mend_counts
+from quart_enroll.services.maintenance.schema_check import REPOSITORIES
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """Defaults for terms, sections and passwords."""
+
+    timezone: str = "UTC"
+    max_credits: int | float = 18
+    section_capacity: int = 30
+    password_method: str = "scrypt:32768:8:1"  # noqa: S105  # the hash method, not a password
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Sentences: what was changed, what was left alone and why, and which indexes failed."""
+
+    changes: list[str] = field(default_factory=list)
+    left_alone: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+async def upgrade(db: Database, now: datetime, defaults: Defaults, *, all_sections: bool = False) -> Report:
+    """Bring the database up to date; what is so already stays, so a second time changes nothing.
+
+    Enrollments without a term are placed in one that their course names. With `all_sections`, every course that has
+    no section gets one. A row that can't be repaired without guessing stays as it is. Stopped halfway, it goes on the
+    next time.
+    """
+    report = Report()
+    await _begin(db, report)
+    await _repair_courses(db, report)
+    await _repair_users(db, report)
+    await _repair_passwords(db, report, defaults.password_method)
+    if number := await logins.end_unusable(db):
+        report.changes.append(f"login: {_count(number, 'sign-in')} of an earlier version ended")
+    if number := await legacy_flask_enrollments.fold(db):
+        report.changes.append(f"enrollment: {_count(number, 'row')} folded into an older one")
+    await _make_indexes(db, report)
+    report.changes.extend(await make_terms(db, now, defaults))
+    # After the indexes: the unique one decides which rows are for a seat that the student has already.
+    await _place_enrollments(db, now, report)
+    report.changes.extend(await make_sections(db, now, defaults, of_all=all_sections))
+    await _list_gaps(db, report)
+    await _count_again(db, report)
+    await _name_lookalikes(db, report)
+    for collection, repository in REPOSITORIES.items():
+        if await stored_schema.ensure_validator(db, collection, repository.SCHEMA):
+            report.changes.append(f"{collection}: rows are checked from now on")
+    for term, timezone in (await stored_terms.unknown_timezones(db)).items():
+        report.left_alone.append(f"term: the timezone “{timezone}” of {term} is unknown; {term} is told in UTC")
+    if await users.raise_counter(db):
+        report.changes.append("counter: new users are numbered from the highest user_id on")
+    return report
+
+
+async def _begin(db: Database, report: Report) -> None:
+    """Create the missing collections; change nothing if the database user may not do the rest."""
+    existing = await stored_schema.stored_options(db)
+    for collection, repository in REPOSITORIES.items():
+        if existing.get(collection) not in (None, stored_schema.wanted_options(repository.SCHEMA)):
+            await stored_schema.assert_may_change_validators(db, collection)
+    await stored_schema.note_version(db, schema_check.version())
+    for collection, repository in REPOSITORIES.items():
+        if collection not in existing:
+            await stored_schema.create_collection(db, collection, repository.SCHEMA)
+            report.changes.append(f"{collection}: rows are checked from now on")
+
+
+async def make_terms(db: Database, now: datetime, defaults: Defaults) -> list[str]:
+    """Make the first terms of a school that has none: for the seasons of its courses, and for its enrollments.
+
+    Each is open from today to its last day, the past ones until theirs. Returns what was done, in sentences.
+    """
+    if await stored_terms.find_all(db):
+        return []
+    text = ", ".join(course.term for course in await courses.find_all(db))
+    wanted = [(text, now.astimezone(ZoneInfo(defaults.timezone)).date())] + [
+        (name, date(int(year[0]), 1, 1))
+        for name in await legacy_flask_enrollments.terms_named(db)
+        if (year := re.findall(r" (\d{4})$", name))
+    ]
+    made = {
+        term.term: term
+        for text, today in reversed(wanted)
+        for term in terms.by_calendar(text, today, max_credits=defaults.max_credits, timezone=defaults.timezone)
+    }
+    new = sorted(made.values(), key=lambda term: term.order)
+    if new:
+        await transaction(db, lambda session: stored_terms.put_all(db, new, session), PATIENCE)
+    return [f"term: {term} made, open until the end of {term.day_ending_at(term.add_deadline)}" for term in new]
+
+
+async def make_sections(db: Database, now: datetime, defaults: Defaults, *, of_all: bool = False) -> list[str]:
+    """Make a section for each term to come that a course without any names, and those that enrollments need.
+
+    Courses that were imported get none in a school that has imported terms or sections, unless it asks for those
+    `of_all`: it will import the sections that it wants.
+    """
+    known = await stored_terms.find_all(db)
+    keys = await legacy_flask_enrollments.needed_sections(db, [term.term for term in known])
+    imported = of_all or not await legacy_flask_enrollments.has_imported_offer(db, defaults.section_capacity)
+    for course in await legacy_flask_enrollments.courses_without_sections(db, imported=imported):
+        keys |= {
+            SectionKey(term.term, course.courseID, legacy_flask_enrollments.FIRST_SECTION)
+            for term in terms.known_in(course.term, terms.coming(known, now))
+        }
+    new = [
+        Section(key.term, key.courseID, key.section, defaults.section_capacity, waitlist_capacity=DEFAULT_WAITLIST)
+        for key in sorted(keys)
+    ]
+    make = legacy_flask_enrollments.make_sections
+    made = await transaction(db, lambda session: make(db, new, session), PATIENCE) if new else 0
+    return [f"section: {_count(made, 'section')} made"] if made else []
+
+
+async def _repair_courses(db: Database, report: Report) -> None:
+    if number := await legacy_flask.credits_to_numbers(db):
+        report.changes.append(f"course: the credits of {_count(number, 'course')} are numbers now")
+    for courseID, rows in await legacy_flask.repeated(db, "course", "courseID"):
+        report.left_alone.append(f"course: courseID {courseID} belongs to {' and '.join(rows)}")
+    await _list_misfits(db, "course", report)
+
+
+async def _repair_users(db: Database, report: Report) -> None:
+    if number := await legacy_flask.roles_to_students(db):
+        report.changes.append(f"user: {_count(number, 'user')} without a role became students")
+    for user_id, rows in await legacy_flask.repeated(db, "user", "user_id"):
+        report.left_alone.append(f"user: user_id {user_id} belongs to {' and '.join(rows)}")
+    # The address itself stays out of the report: reports end up in logs.
+    for _, rows in await legacy_flask.repeated(db, "user", "email", users.ANY_CASE):
+        report.left_alone.append(f"user: {' and '.join(rows)} share an email address")
+    await _list_misfits(db, "user", report)
+
+
+async def _repair_passwords(db: Database, report: Report, method: str) -> None:
+    """Hash passwords that are stored as plain text, and list those that can't be checked."""
+    unusable = await legacy_flask.unusable_passwords(db)
+    plain = [key for key, password in unusable.items() if is_plain_text(password)]
+    for key in plain:
+        hashed = await asyncio.to_thread(generate_password_hash, unusable[key], method)
+        await legacy_flask.replace_plain_text(db, key, unusable[key], hashed)
+        del unusable[key]
+    if plain:
+        report.changes.append(
+            f"user: the plain-text passwords of {_count(len(plain), 'user')} are hashed now; others may have read "
+            f"them, so ask for new ones: {gaps.listed(await legacy_flask.names_of_users(db, plain))}"
+        )
+    if unusable:
+        report.left_alone.append(
+            f"user: the passwords of {_count(len(unusable), 'user')} can’t be checked, because Werkzeug didn’t hash "
+            "them; `password-link` makes a link to a new one: "
+            f"{gaps.listed(await legacy_flask.names_of_users(db, list(unusable)))}"
+        )
+
+
+async def _name_lookalikes(db: Database, report: Report) -> None:
+    courseIDs = [course.courseID for course in await courses.find_all(db)]
+    found = spelling_variants.sentences(courseIDs, await sections.find_keys(db))
+    report.left_alone.extend(f"{sentence} Nothing was changed." for sentence in found)
+    for rows in await legacy_flask.addresses_spelled_twice(db):
+        report.left_alone.append(f"user: {' and '.join(rows)} have one email address in different spellings")
+
+
+async def _list_misfits(db: Database, collection: str, report: Report) -> None:
+    found = await schema_violations.find(db, collection, REPOSITORIES[collection].SCHEMA)
+    report.left_alone.extend(f"{collection}: {misfit}" for misfit in found)
+
+
+async def _make_indexes(db: Database, report: Report) -> None:
+    impossible = []
+    for collection, repository in REPOSITORIES.items():
+        indexes = await stored_schema.ensure_indexes(db, collection, repository.INDEXES)
+        report.changes.extend(f"{collection}: the index {name} is made" for name in indexes.made)
+        report.left_alone.extend(
+            f"{collection}: the index {name} must wait until no two rows have the same value"
+            for name in indexes.impossible
+        )
+        report.failures.extend(
+            f"{collection}: there is an index {name} with other options; drop it, then run this again"
+            for name in indexes.clashing
+        )
+        impossible += [f"{collection}.{name}" for name in indexes.impossible]
+    await stored_schema.note_impossible(db, impossible)
+
+
+async def _place_enrollments(db: Database, now: datetime, report: Report) -> None:
+    known = await stored_terms.find_all(db)
+    if not known:
+        if await legacy_flask_enrollments.lack_terms(db):
+            report.left_alone.append("enrollment: rows without a term wait until there is one; `import term` makes it")
+    else:
+        places = {course.courseID: _term_of(course, known, now) for course in await courses.find_all(db)}
+        coming = [term.term for term in terms.coming(known, now)]
+        placing = await legacy_flask_enrollments.place(db, places, coming, now)
+        report.changes.extend(
+            f"enrollment: {_count(number, 'row')} without a term placed in {term}"
+            for term, number in sorted(placing.placed.items())
+        )
+        report.changes.extend(
+            f"enrollment: {_count(number, 'row')} folded into another of {term}"
+            for term, number in sorted(placing.folded.items())
+        )
+        report.left_alone.extend(placing.reasons)
+    if number := await legacy_flask_enrollments.place_in_sections(db):
+        report.changes.append(f"enrollment: {_count(number, 'row')} placed in a section")
+    names = {term.term for term in known}
+    report.left_alone.extend(
+        f"enrollment: there are rows of {name}, which is no known term; `import term` makes it"
+        for name in await legacy_flask_enrollments.terms_named(db)
+        if name not in names
+    )
+
+
+def _term_of(course: Course, known: Sequence[Term], now: datetime) -> str | None:
+    """Return the term of old enrollments in a course: of those that it names the current one, or the next.
+
+    A course that names no season at all has the current term; one that names only terms that the school does not
+    have has none.
+    """
+    named = terms.known_in(course.term, terms.coming(known, now)) or terms.known_in(course.term, known)
+    if not named and terms.seasons(course.term):
+        return None
+    return terms.current(named or known, now).term
+
+
+async def _list_gaps(db: Database, report: Report) -> None:
+    """List courses in which nobody can enroll, and sections that nobody sees."""
+    known = await stored_terms.find_all(db)
+    lacking = await legacy_flask_enrollments.courses_without_sections(db, imported=True)
+    report.left_alone.extend(f"course: {sentence}" for sentence in gaps.without_sections(lacking, known))
+    taught = {course.courseID for course in await courses.find_all(db)}
+    names = {term.term for term in known}
+    lost = await legacy_flask_enrollments.lost_sections(db, names)
+    report.left_alone.extend(f"section: {sentence}" for sentence in gaps.lost_sections(lost, taught, names))
+
+
+async def _count_again(db: Database, report: Report) -> None:
+    mended = await transaction(db, lambda session: mend_counts(db, session), PATIENCE)
+    if mended.sections:
+        report.changes.append(f"section: seats counted in {_count(len(mended.sections), 'section')}")
+    if mended.students:
+        report.changes.append(f"schedule: credits counted in {_count(len(mended.students), 'schedule')}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,126 @@
+"""What is seen of a request from outside: it is counted, and written in the log when it matters.
+
+In the log is who asked by number alone, and never what was typed, nor an address that is itself a secret.
+"""
+
+import logging
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from time import monotonic
+from typing import Any
+from urllib.parse import quote
+
+from quart import Quart, current_app, g, request
+from quart.typing import ResponseTypes
+from structlog.contextvars import bind_contextvars
+from werkzeug.routing import Map
+
+from quart_enroll.observability import metrics
+from quart_enroll.services.accounts import rate_limits
+from quart_enroll.web import auth
+from quart_enroll.web.csrf import SAFE
+
+USUAL = {401, 404, 405, 410}
+"""Refusals of pages that are only looked at, and that strangers ask for all day."""
+
+FAILED_SIGN_INS = {
+    *("wrong_token", "wrong_credentials", "wrong_password", "password_over_http", "please_wait", "email_taken"),
+}
+"""Codes of refusals that may be guesses at passwords or tokens; their log lines have the source of the request."""
+
+LONGEST_PATH = 200
+"""Characters of an address that stand in the log."""
+
+HIDDEN_ARGUMENT = "token"
+"""Names of the parts of a path that are secrets."""
+
+logger = logging.getLogger(__name__)
+
+
+def begin(number: str) -> None:
+    """Let the request have that number; lines of the log that come from it, by whomever, have it too."""
+    g.request_id, g.began = number, monotonic()
+    bind_contextvars(request_id=number)
+
+
+def note(**facts: str) -> None:
+    """Remember what belongs into the request's line of the log."""
+    g.noted = {**g.get("noted", {}), **facts}
+
+
+def answered(response: ResponseTypes) -> None:
+    """Count the request, and write its line when something was changed, refused or slow."""
+    seconds = monotonic() - g.began
+    status = response.status_code
+    count(current_app, request.endpoint or "none", request.method, status, seconds)
+    if (level := _level(status, slow=seconds >= current_app.config["SLOW_REQUEST"])) is not None:
+        logger.log(level, "request", extra=_facts(status, seconds))
+
+
+def count(app: Quart, endpoint: str, method: str, status: int, seconds: float) -> None:
+    """Count a request that `app` answered, if anybody reads the counts."""
+    if app.config["METRICS_TOKEN"]:
+        metrics.answered(endpoint, method, status, seconds)
+
+
+def method() -> str:
+    """Return the method as it may stand in the log: a made-up one may be a secret, and long."""
+    return request.method if request.method in metrics.METHODS else "other"
+
+
+def path() -> str:
+    """Return the path as it may appear in the log, on one line.
+
+    A path with a secret in it is logged as its rule, and so is one whose argument has slashes, as it may hold such a
+    path. Of a path that matches no rule, or not with this method, only parts that occur in the site's own paths are
+    logged: the rest may be a secret after an extra slash, or in capitals.
+    """
+    rule = request.url_rule
+    if rule is None:
+        known = _own_parts(current_app.url_map)
+        return "/".join(part if part in known else "*" for part in request.path.split("/"))[:LONGEST_PATH]
+    is_hidden = HIDDEN_ARGUMENT in rule.arguments or any(re.search(r"[/\\]", str(one)) for one in _arguments())
+    return str(rule) if is_hidden else quote(request.path)[:LONGEST_PATH]
+
+
+def _arguments() -> Iterable[object]:
+    return (request.view_args or {}).values()
+
+
+@lru_cache(8)
+def _own_parts(rules: Map) -> frozenset[str]:
+    """Return the fixed parts of the site's own paths."""
+    return frozenset(part for rule in rules.iter_rules() for part in str(rule).split("/") if "<" not in part)
+
+
+def _level(status: int, *, slow: bool) -> int | None:
+    if status >= 500:
+        return logging.ERROR
+    changes = request.method not in SAFE
+    if slow or (status >= 400 and (changes or status not in USUAL or _is_failed_sign_in())):
+        return logging.WARNING
+    return logging.INFO if changes else None
+
+
+def _facts(status: int, seconds: float) -> dict[str, Any]:
+    user = auth.user()
+    return {
+        "method": method(),
+        "path": path(),
+        "status": status,
+        "ms": round(seconds * 1000),
+        **g.get("noted", {}),
+        **({"source": _source()} if _is_failed_sign_in() else {}),
+        **({"user_id": user.user_id} if user else {}),
+        "request_id": g.request_id,
+    }
+
+
+def _is_failed_sign_in() -> bool:
+    return g.get("noted", {}).get("code") in FAILED_SIGN_INS
+
+
+def _source() -> str:
+    """Return a digest of the visitor's network address, the same one that the limits use."""
+    return rate_limits.address_digest(str(current_app.secret_key), request.remote_addr or "")

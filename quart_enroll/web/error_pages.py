@@ -1,0 +1,244 @@
+"""What a visitor sees when something is not as it should be: in words, as a page or as JSON."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from markupsafe import escape
+from quart import Response, abort, current_app, flash, g, jsonify, redirect, request, url_for
+from quart_auth import Unauthorized
+from werkzeug import Response as AnyResponse
+from werkzeug.exceptions import HTTPException
+
+from quart_enroll.db.client import NoTransactions
+from quart_enroll.domain.errors import (
+    AmbiguousCourse,
+    Busy,
+    CorequisiteMissing,
+    CorequisitesWouldGo,
+    InProgress,
+    KeyReused,
+    PasswordOverHttp,
+    PleaseWait,
+    ReadOnlyToken,
+    Refused,
+    TooManyChanges,
+    UnknownCourse,
+    UnknownTerm,
+    WrongCredentials,
+    WrongFields,
+    WrongToken,
+)
+from quart_enroll.domain.models import Wish
+from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.state import catalog_at_hand
+from quart_enroll.web import access_log, auth, problem_details, retry
+from quart_enroll.web.csrf import SAFE
+from quart_enroll.web.page_of_origin import meant
+from quart_enroll.web.templating import render, wants_json
+
+RETRY_AFTER = 5
+"""Seconds after which a page should be asked for again when the database is away, or too busy to answer in time."""
+
+WORDS = {
+    400: (Sentence("This can’t be done"), Sentence("The request could not be understood. Nothing was changed.")),
+    403: (Sentence("For the registrar only"), Sentence("Students can’t open this page.")),
+    404: (Sentence("Page not found"), Sentence("There is nothing at this address.")),
+    405: (Sentence("This can’t be done"), Sentence("This address can’t be used in that way.")),
+    413: (Sentence("Too much at once"), Sentence("That is more than this site accepts at once. Nothing was changed.")),
+    414: (Sentence("This can’t be done"), Sentence("This link is too long.")),
+    429: (Sentence("One moment, please"), Sentence("That was tried too often.")),
+    415: (Sentence("This can’t be done"), Sentence("This can’t be read. Nothing was changed.")),
+    500: (Sentence("Sorry, that went wrong"), Sentence("Something went wrong on our side.")),
+    503: (
+        Sentence("One moment, please"),
+        Sentence("The site got no answer from its database in time. Nothing is lost."),
+    ),
+}
+"""The heading and the sentence for each kind of refusal; those that are not listed are told as a 400."""
+
+UNSETTLED = Sentence(
+    "This could not be settled in time. It may have come about or not; asking again is safe, and tells."
+)
+
+READ_ONLY = Sentence(
+    "This can’t be done at the moment because the site’s database is not fully set up. You can still look at courses."
+)
+
+STATUS: dict[type[Refused], int] = {
+    WrongToken: 401,
+    WrongCredentials: 401,
+    ReadOnlyToken: 403,
+    PasswordOverHttp: 403,
+    UnknownCourse: 404,
+    WrongFields: 422,
+    KeyReused: 422,
+    TooManyChanges: 429,
+}
+"""The status of a refusal, where it is not 409."""
+
+CODES = {413: "content_too_large", 414: "uri_too_long", 422: "unprocessable_content"}
+"""Codes that Python names differently from one version to the next."""
+
+PURPOSES = {
+    "GET enrollment": Sentence("Please sign in to see your schedule."),
+    "GET history": Sentence("Please sign in to see what happened to your courses."),
+    "GET account": Sentence("Please sign in to see your account."),
+    "GET plan": Sentence("Please sign in to see your plan."),
+    "GET calendar_file": Sentence("Please sign in to get your calendar."),
+    "POST enrollment": Sentence("Please sign in to enroll."),
+}
+SIGN_IN_FIRST = Sentence("Please sign in first.")
+FORGED = Sentence(
+    "This page was open for too long, or the request came from another site. "
+    "Nothing was changed. Please go back, reload the page and try again."
+)
+
+
+async def of_another() -> Response | AnyResponse:
+    """Answer a button of a page that somebody else left open here: with the pages of who is signed in now."""
+    sentence = gettext(
+        "This page was opened by somebody else. You are signed in as %(name)s. Nothing was changed.",
+        name=auth.signed_in().short_name,
+    )
+    if wants_json():
+        abort(409, sentence)
+    await flash(sentence, "warning")
+    if request.headers.get("HX-Request") == "true":
+        return loaded_anew()
+    return redirect(url_for("index"), 303)
+
+
+def loaded_anew() -> Response:
+    """Let htmx load the whole page."""
+    return Response(status=204, headers={"HX-Refresh": "true"})
+
+
+async def http_error(error: HTTPException) -> Response | AnyResponse:
+    status = error.code or 500
+    code = CODES.get(status) or HTTPStatus(status).name.lower()
+    response = await _answer(status, code, own_words(error))
+    if status == 405:
+        response.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or ())
+    return response
+
+
+async def sign_in_first(_: Unauthorized) -> Response | AnyResponse:
+    """Send the visitor to sign in, and from there back to the page, or to the course that was wanted."""
+    if wants_json():
+        return await _answer(401, "sign_in_first", str(SIGN_IN_FIRST))
+    wanted = request.full_path.rstrip("?")
+    if request.method == "POST":
+        wanted = await _after_sign_in()
+    await flash(str(PURPOSES.get(f"{request.method} {request.endpoint}", SIGN_IN_FIRST)), "warning")
+    return redirect(url_for("login", next=wanted), 303)
+
+
+async def _after_sign_in() -> str:
+    """Return where the visitor goes on who wanted to change something."""
+    if request.endpoint == "enrollment":
+        return await _wanted_course()
+    return url_for("account" if request.path.startswith("/account") else "enrollment")
+
+
+async def _wanted_course() -> str:
+    form = await request.form
+    query = {name: form[name][:100] for name in ("courseID", "term", "section") if form.get(name)}
+    if term := meant(Wish(query.get("courseID", ""), query.get("term", "")), catalog_at_hand()).term:
+        query["term"] = term
+    return f"{url_for('enrollment_form')}?{urlencode(query)}"
+
+
+async def refused(error: Refused) -> Response:
+    more: dict[str, Sequence[Any]] = {}
+    if isinstance(error, WrongFields):
+        more["errors"] = [problem_details.WrongField(name, sentence) for name, sentence in error.fields.items()]
+    if isinstance(error, AmbiguousCourse | CorequisitesWouldGo):
+        more["courses"] = error.courses
+    if isinstance(error, CorequisiteMissing):
+        more["courses"] = error.missing
+    retry_after = error.retry_after if isinstance(error, (InProgress, TooManyChanges)) else None
+    status = STATUS.get(type(error), 409)
+    return await _answer(status, error.code, error.sentence, retry_after=retry_after, more=more)
+
+
+async def malformed(sentence: str, fields: Mapping[str, Sequence[str]]) -> Response:
+    """Answer a form that no page of the site sends; programs get the sentences of each field."""
+    return await _answer(422, WrongFields.code, sentence, fields=fields)
+
+
+async def unknown_term(error: UnknownTerm) -> Response:
+    return await _answer(404, error.code, error.sentence, more={"terms": error.known})
+
+
+async def busy(error: Busy) -> Response:
+    return await _answer(503, error.code, error.sentence, retry_after=error.retry_after)
+
+
+async def please_wait(error: PleaseWait) -> Response:
+    response = await _answer(429, error.code, error.sentence)
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+async def database_away(error: Exception) -> Response:
+    access_log.note(error=type(error).__name__)
+    sentence = WORDS[503][1] if request.method in SAFE else UNSETTLED
+    return await _answer(503, "database_away", str(sentence), retry_after=RETRY_AFTER)
+
+
+async def database_read_only(_: NoTransactions) -> Response:
+    return await _answer(503, "database_read_only", str(READ_ONLY))
+
+
+def own_words(error: HTTPException) -> str:
+    """Return the sentence for this refusal, the view's own where it gave one."""
+    given = error.description if error.description != type(error).description else None
+    return given or str(WORDS.get(error.code or 500, WORDS[400])[1])
+
+
+async def _answer(
+    status: int,
+    code: str,
+    sentence: str,
+    *,
+    retry_after: int | None = None,
+    more: Mapping[str, Sequence[Any]] | None = None,
+    fields: Mapping[str, Sequence[str]] | None = None,
+) -> Response:
+    access_log.note(code=code)
+    if problem_details.wanted():
+        response = problem_details.answer(status, code, sentence, **(more or {}))
+    elif wants_json():
+        about = {"fields": fields} if fields else {}
+        response = jsonify(error=code, message=sentence, request_id=g.get("request_id"), **about)
+    else:
+        repeat = await retry.pressed() if retry_after is not None else None
+        response = Response(_page(status, sentence, retry_after, repeat, (more or {}).get("terms", ())))
+        if retry_after is not None and request.method in SAFE:
+            response.headers["Refresh"] = str(retry.later(retry_after))  # as old as Retry-After, and browsers obey it
+    response.status_code = status
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _page(
+    status: int, sentence: str, retry_after: int | None, repeat: retry.Press | None, terms: Sequence[str]
+) -> bytes:
+    try:
+        return render(
+            "error.html",
+            code=status,
+            heading=str(WORDS.get(status, WORDS[400])[0]),
+            sentence=sentence,
+            request_id=g.get("request_id") if status >= 500 else None,
+            retry_after=retry_after,
+            repeat=repeat,
+            by_itself=request.method in SAFE,
+            terms=terms,
+        )
+    except Exception:  # noqa: BLE001  # a school's own template may have any fault; the visitor gets the sentence
+        current_app.logger.exception("error page failed: request_id=%s", g.get("request_id"))
+        return escape(sentence).encode()

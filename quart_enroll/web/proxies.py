@@ -1,0 +1,70 @@
+"""What proxies in front of the site say of the visitor: only as much as can't be made up by the visitor.
+
+Each proxy adds the address that it was asked from to the end of X-Forwarded-For; whatever stood there before
+came from outside. X-Forwarded-Host is nobody's business: Hypercorn's own middleware believes it.
+"""
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+from typing import Any
+
+from quart import abort, current_app, redirect
+from werkzeug import Response
+
+from quart_enroll.i18n.language import Sentence
+from quart_enroll.web.request import Asked
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+OVER_PLAIN_HTTP = {"healthz", "readyz"}
+"""Endpoints that load balancers probe from inside; their answers have no secrets."""
+
+PLAIN_HTTP = Sentence(
+    "This site speaks https only. Please write https:// in front of its address. Nothing was changed."
+)
+
+
+def believe(scope: Any, hops: int) -> Any:
+    """Return the ASGI scope with the visitor's address and scheme, as the last `hops` proxies tell them."""
+    headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"remote-addr"]  # Quart's own name
+    seen = scope | {"headers": headers}
+    addresses = _values(headers, b"x-forwarded-for")
+    if 0 < hops <= len(addresses) and (address := _address(addresses[-hops])):
+        seen["client"] = (address, 0)
+    schemes = _values(headers, b"x-forwarded-proto")
+    if hops and schemes and schemes[-1] in ("http", "https"):
+        seen["scheme"] = schemes[-1]
+    return seen
+
+
+def insist_on_https(request: Asked) -> Response | None:
+    """In production, lead a page that a proxy was asked for over plain http to https; refuse everything else.
+
+    The address comes from PUBLIC_URL alone: whoever asks can write any Host.
+    """
+    said = "x-forwarded-proto" in request.sent  # a proxy that says nothing of it is believed to speak https
+    if request.scheme == "https" or not said or request.endpoint in OVER_PLAIN_HTTP:
+        return None
+    if current_app.config["APP_ENV"] != "production":
+        return None
+    site = str(current_app.config.get("PUBLIC_URL", ""))
+    if request.method not in ("GET", "HEAD") or not site.startswith("https://"):
+        abort(400, str(PLAIN_HTTP))
+    return redirect(site.rstrip("/") + request.full_path.rstrip("?"), 308)
+
+
+def _values(headers: Headers, wanted: bytes) -> list[str]:
+    texts = [value.decode("latin-1") for name, value in headers if name.lower() == wanted]
+    return [value.strip() for text in texts for value in text.split(",")]
+
+
+def _address(text: str) -> str | None:
+    """Read an address, which some proxies write with a port: 192.0.2.1:5000, [2001:db8::1]:5000."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return None

@@ -1,0 +1,9 @@
+"""Request IDs, which lead from a response to the log."""
+
+import random
+import re
+
+
+def request_number(given: str) -> str:
+    """Return a number that leads from an answer to the log; the router's if it has given one."""
+    return given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else f"{random.getrandbits(64):016x}"

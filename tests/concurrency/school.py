@@ -1,0 +1,124 @@
+"""A small school for tests of the rules: how it gets into a database, and how it is read back."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from datetime import UTC, datetime
+
+from quart_enroll.db.client import Database, Document, Session
+from quart_enroll.db.collections import courses, sections, terms, waitlist
+from quart_enroll.db.transactions import transaction
+from quart_enroll.domain.errors import Busy, Refused
+from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term
+from quart_enroll.services.enrollment import seat_changes, swap_cycles
+from quart_enroll.services.maintenance.schema_check import REPOSITORIES
+from tests.support.school import build
+from tests.support.seat_model import OK, Place, School, Seat
+
+Rows = dict[str, list[Document]]
+
+CHANGING = ("enrollment", "event", "notice", "schedule", "section", "waitlist")
+REGISTRAR = 0
+FALL, SPRING = "Fall 2026", "Spring 2027"
+
+
+def day(number: int) -> datetime:
+    """Return noon of a day of September 2026: 20 is the day on which most tests play."""
+    return datetime(2026, 9, number, 12, tzinfo=UTC)
+
+
+NOW = day(20)
+
+
+def term(name: str = FALL, max_credits: float = 18, **days: int) -> Term:
+    """Return a term whose windows are days of September."""
+    windows = {"opens_at": 1, "add_deadline": 25, "drop_deadline": 27, "withdraw_deadline": 29} | days
+    opens, add, drop, withdraw = (day(number) for number in windows.values())
+    return Term(name, opens, add, drop, withdraw, max_credits)
+
+
+def course(courseID: str, credits: float = 3, *, needs: tuple[str, ...] = (), beside: tuple[str, ...] = ()) -> Course:
+    """Return a course that needs some from an earlier term, and others beside it."""
+    return Course(courseID, f"Course {courseID}", "", credits, "Fall, Spring", "", needs, beside)
+
+
+def section(courseID: str, capacity: int, when: str = "", *, number: str = "01", name: str = FALL) -> Section:
+    """Return a section with room for many who wait; `when` is like "MWF 09:00 09:50"."""
+    meetings = (Meeting(*when.split()),) if when else ()
+    return Section(name, courseID, number, capacity, waitlist_capacity=400, meetings=meetings)
+
+
+async def prepare(db: Database) -> None:
+    """Make an empty database with indexes and validators."""
+    await db.client.drop_database(db.name)
+    await build(db)
+
+
+async def found(db: Database, *things: Term | Course | Section) -> None:
+    """Store the terms, courses and sections of a school."""
+    await terms.put_all(db, [thing for thing in things if isinstance(thing, Term)])
+    await sections.put_all(db, [thing for thing in things if isinstance(thing, Section)])
+
+    async def body(session: Session) -> None:
+        await courses.put_all(db, [thing for thing in things if isinstance(thing, Course)], session)
+
+    await transaction(db, body)
+
+
+async def offer(db: Database, offered: Section, now: datetime = NOW) -> None:
+    """Store a section again, as `import section` does: a raised capacity promotes."""
+
+    async def body(session: Session) -> None:
+        await sections.put_all(db, [offered], session)
+        await seat_changes.settle_all(seat_changes.Change(db, session, now, REGISTRAR))
+
+    await transaction(db, body)
+    await swap_cycles.settle_all(db, REGISTRAR, now)
+
+
+async def outcome(action: Coroutine[None, None, object]) -> str:
+    """Do it, and return "ok" or the code of the refusal."""
+    try:
+        await action
+    except (Refused, Busy) as refusal:
+        return refusal.code
+    return OK
+
+
+async def together(actions: Iterable[Coroutine[None, None, object]]) -> list[str]:
+    """Do all at once, and return each outcome; a fault of the site is raised."""
+    return list(await asyncio.gather(*(outcome(action) for action in actions)))
+
+
+async def line(db: Database, key: SectionKey) -> list[int]:
+    """Return who waits, in the order of joining."""
+    return [waiting.user_id for waiting in await waitlist.of_section(db, key)]
+
+
+async def seated(db: Database, key: SectionKey) -> set[int]:
+    """Return who has a seat."""
+    named = {"term": key.term, "courseID": key.courseID, "section": key.section, "status": "enrolled"}
+    return {row["user_id"] async for row in db.enrollment.find(named)}
+
+
+async def read(db: Database) -> Rows:
+    """Read every row there is."""
+    found = await asyncio.gather(*(db[name].find().to_list(None) for name in REPOSITORIES))
+    return dict(zip(REPOSITORIES, found, strict=True))
+
+
+def modelled(rows: Rows) -> School:
+    """Put the rows of a school into the model."""
+    school = School(
+        [terms.to_term(row) for row in rows["term"]],
+        [courses.to_course(row) for row in rows["course"]],
+        [sections.to_section(row) for row in rows["section"]],
+    )
+    for row in rows["enrollment"]:
+        key = row["user_id"], row["term"], row["courseID"]
+        assert key not in school.seats, f"{key} is enrolled twice"
+        school.seats[key] = Seat(row["section"], row["status"] == "withdrawn")
+    for row in sorted(rows["waitlist"], key=lambda row: int(row["place"])):
+        waiting = waitlist.to_waiting(row)
+        place = Place(waiting.user_id, waiting.drop_if_enrolled, waiting.skipped_because is not None)
+        school.lines[waiting.key].append(place)
+    return school

@@ -1,0 +1,314 @@
+"""Seats and places for many in one transaction: each has what they would have had alone, and waits for nobody else."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from quart_enroll.db.client import Database, Session
+from quart_enroll.db.collections import schedules, sections
+from quart_enroll.domain.errors import Refused
+from quart_enroll.domain.models import SectionKey
+from quart_enroll.services.enrollment import batching, section_lock
+from quart_enroll.services.enrollment.batching import Lined
+from quart_enroll.services.enrollment.enroll import enroll
+from quart_enroll.services.enrollment.seat_changes import Placed
+from quart_enroll.services.enrollment.waitlist import join
+from tests.concurrency.invariants import assert_sound
+from tests.concurrency.school import FALL, NOW, course, found, line, offer, outcome, seated, section, term, together
+from tests.concurrency.test_concurrent import MORNING, OVERLAPPING, wish
+from tests.support.seat_model import OK
+
+ADA, BOB, CAY = 1, 2, 3
+MANY = range(1, 41)
+
+
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many students were in each of the transactions that gave seats."""
+    found: list[int] = []
+    take_seats = sections.take_seats
+
+    async def counting(db: Database, numbers: Any, session: Session) -> bool:
+        found.append(sum(numbers.values()))
+        return await take_seats(db, numbers, session)
+
+    monkeypatch.setattr(sections, "take_seats", counting)
+    return found
+
+
+@pytest.fixture
+def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many students were put in a line at a time."""
+    found: list[int] = []
+    join_queue = sections.join_queue
+
+    async def counting(db: Database, key: SectionKey, session: Session | None, number: int = 1) -> int | None:
+        found.append(number)
+        return await join_queue(db, key, session, number)
+
+    monkeypatch.setattr(sections, "join_queue", counting)
+    return found
+
+
+async def board(db: Database, student: int, courseID: str, number: str = "01", *, lines_up: bool = False) -> str:
+    """Board, and return "ok", "line" with the place, "full", "alone", or the code of the refusal."""
+    try:
+        verdict = await batching.board(db, student, SectionKey(FALL, courseID, number), NOW, lines_up=lines_up)
+    except Refused as refusal:
+        return refusal.code
+    match verdict:
+        case Placed():
+            return OK
+        case Lined(position=position):
+            return f"line {position}"
+        case None:
+            return "alone"
+    return "full"
+
+
+async def board_all(db: Database, *wanted: tuple[int, str]) -> list[str]:
+    """Let all board at once, in this order."""
+    return list(await asyncio.gather(*(board(db, *one) for one in wanted)))
+
+
+async def line_up_all(db: Database, *wanted: tuple[int, str]) -> list[str]:
+    """Let all board at once, in this order, who line up where there is no seat."""
+    return list(await asyncio.gather(*(board(db, *one, lines_up=True) for one in wanted)))
+
+
+async def test_who_comes_at_once_goes_together(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), section("A", 40))
+    said = await together(enroll(db, student, wish("A"), NOW) for student in MANY)
+    assert said == [OK] * 40
+    assert len(sizes) < 10
+    assert max(sizes) == batching.MOST_TOGETHER
+    assert await seated(db, section("A", 0).key) == set(MANY)
+    await assert_sound(db)
+
+
+async def test_of_more_than_there_are_seats_those_have_them_who_came_first(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 4))
+    said = await board_all(db, *((student, "AB"[student % 2]) for student in range(1, 15)))
+    assert sizes == [11]
+    assert said[1::2] == [OK] * 7
+    assert said[0::2] == [OK] * 4 + ["full"] * 3
+    assert await seated(db, section("B", 0).key) == {1, 3, 5, 7}
+    await assert_sound(db)
+
+
+async def test_who_comes_in_front_of_a_full_section_is_told_what_is(db: Database) -> None:
+    await found(db, term(), course("A"), section("A", 2))
+    said = await together(enroll(db, student, wish("A"), NOW) for student in MANY)
+    assert sorted(said) == [OK] * 2 + ["section_full"] * 38
+    await assert_sound(db)
+
+
+async def test_one_who_is_refused_stops_no_other(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
+    await board_all(db, (ADA, "B"), (BOB, "A"))
+    said = await board_all(db, (ADA, "A"), (BOB, "A"), (CAY, "A"), (4, "C"), (5, "A"))
+    assert said == ["time_conflict", "already_enrolled", OK, "unknown_course", OK]
+    assert sizes == [2, 2]
+    await assert_sound(db)
+
+
+async def test_one_whose_account_is_gone_stops_no_other(db: Database) -> None:
+    await found(db, term(), course("A"), section("A", 9))
+    await schedules.close(db, BOB, FALL, NOW, None)
+    said = await together(enroll(db, student, wish("A"), NOW) for student in (ADA, BOB, CAY))
+    assert said == [OK, "account_gone", OK]
+    assert await seated(db, section("A", 0).key) == {ADA, CAY}
+
+
+async def test_who_waits_in_a_line_leaves_it_for_the_seat(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), section("A", 0), section("A", 2, number="02"))
+    for student in (BOB, CAY):
+        await join(db, student, wish("A"), NOW)
+    key = section("A", 0, number="02").key
+    said = await asyncio.gather(*(batching.board(db, student, key, NOW) for student in (ADA, BOB)))
+    assert sizes == [2]
+    assert [one.left for one in said if isinstance(one, Placed)] == ["", "01"]
+    assert await line(db, section("A", 0).key) == [CAY]
+    await assert_sound(db)
+
+
+async def test_who_lines_up_at_once_goes_together(db: Database, lengths: list[int]) -> None:
+    await found(db, term(), course("A"), section("A", 0))
+    joined = await asyncio.gather(*(join(db, student, wish("A"), NOW) for student in MANY))
+    assert sum(lengths) == 40
+    assert len(lengths) < 10
+    waiting = await line(db, section("A", 0).key)
+    assert sorted(waiting) == [*MANY]
+    assert [one.position for one in joined] == [waiting.index(student) + 1 for student in MANY]
+    await assert_sound(db)
+
+
+async def test_seats_come_before_places_in_line(db: Database, sizes: list[int], lengths: list[int]) -> None:
+    await found(db, term(), course("A"), course("B"), section("A", 2), section("B", 0))
+    wanted = [(ADA, "A"), (BOB, "B"), (CAY, "A"), (4, "A"), (5, "B"), (6, "A")]
+    assert await line_up_all(db, *wanted) == [OK, "line 1", OK, "line 1", "line 2", "line 2"]
+    assert (sizes, lengths) == ([2], [2, 2])
+    assert await line(db, section("A", 0).key) == [4, 6]
+    assert await line(db, section("B", 0).key) == [BOB, 5]
+    await assert_sound(db)
+
+
+async def test_of_more_than_a_line_takes_those_stand_in_it_who_came_first(db: Database) -> None:
+    await found(db, term(), course("A"), replace(section("A", 0), waitlist_capacity=3))
+    assert await line_up_all(db, (ADA, "A")) == ["line 1"]
+    said = await line_up_all(db, *((student, "A") for student in (BOB, CAY, 4, 5)))
+    assert said == ["line 2", "line 3", "waitlist_full", "waitlist_full"]
+    await assert_sound(db)
+
+
+async def test_one_who_may_not_line_up_stops_no_other(db: Database) -> None:
+    closed = replace(course("C"), prerequisites=("A",))
+    await found(db, term(), course("A"), closed, section("A", 0), section("C", 0))
+    said = await line_up_all(db, (ADA, "A"), (ADA, "A"), (BOB, "C"), (CAY, "D"), (4, "A"))
+    assert said == ["line 1", "already_waiting", "prerequisite_missing", "unknown_course", "line 2"]
+    await assert_sound(db)
+
+
+async def test_who_waits_elsewhere_may_line_up_and_take_a_seat(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), course("B"), course("C"), section("A", 0), section("B", 0), section("C", 9))
+    assert await line_up_all(db, (ADA, "A")) == ["line 1"]
+    assert await line_up_all(db, (ADA, "B"), (BOB, "B")) == ["line 1", "line 2"]
+    assert await line_up_all(db, (ADA, "C"), (BOB, "A"), (CAY, "C")) == [OK, "line 2", OK]
+    assert sizes == [2]
+    assert await line(db, section("A", 0).key) == [ADA, BOB]
+    await assert_sound(db)
+
+
+@pytest.mark.parametrize("elsewhere", [("B", "01"), ("A", "02")], ids=["another course", "another section"])
+async def test_who_waits_elsewhere_loses_no_turn(db: Database, elsewhere: tuple[str, str]) -> None:
+    offered = [section("A", 1), section("A", 0, number="02"), section("B", 0)]
+    await found(db, term(), course("A"), course("B"), *offered)
+    await join(db, ADA, wish(*elsewhere), NOW)
+    assert await board_all(db, (ADA, "A"), (BOB, "A"), (CAY, "A")) == [OK, "full", "full"]
+    await assert_sound(db)
+
+
+async def test_who_waits_elsewhere_and_lines_up_loses_no_turn(db: Database) -> None:
+    await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 0))
+    await join(db, ADA, wish("B"), NOW)
+    assert await line_up_all(db, (ADA, "A"), (BOB, "A"), (CAY, "A")) == [OK, "line 1", "line 2"]
+    await assert_sound(db)
+
+
+async def test_a_seat_that_breaks_a_line_lets_a_ring_turn(db: Database) -> None:
+    """Cay stands in front of the ring of ada and bob, and with another seat can't have that one any more."""
+    credits = {"A": 3, "B": 3, "C": 3}
+    await found(
+        db,
+        term(max_credits=5),
+        *(course(name, number) for name, number in credits.items()),
+        *(section("A", 1), section("B", 1), section("C", 9)),
+    )
+    await together(enroll(db, student, wish(name), NOW) for student, name in ((ADA, "A"), (BOB, "B")))
+    await join(db, CAY, wish("A"), NOW)
+    await join(db, ADA, wish("B"), NOW, "A")
+    await join(db, BOB, wish("A"), NOW, "B")
+    assert await seated(db, section("A", 0).key) == {ADA}
+    await enroll(db, CAY, wish("C"), NOW)
+    assert await seated(db, section("A", 0).key) == {BOB}
+    assert await seated(db, section("B", 0).key) == {ADA}
+    await assert_sound(db)
+
+
+async def test_where_a_place_is_taken_wrongly_each_lines_up_alone(db: Database) -> None:
+    await found(db, term(), course("A"), section("A", 0))
+    await join(db, ADA, wish("A"), NOW)
+    await db.section.update_one({"courseID": "A"}, {"$set": {"queue_tail": 0}})
+    assert await line_up_all(db, (BOB, "A"), (CAY, "A")) == ["alone"] * 2
+    assert await together(join(db, student, wish("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
+    assert sorted(await line(db, section("A", 0).key)) == [ADA, BOB, CAY]
+
+
+async def test_two_clicks_are_one_seat(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
+    assert await board_all(db, (ADA, "A"), (ADA, "A"), (ADA, "B")) == [OK, "already_enrolled", "time_conflict"]
+    assert sizes == [1]
+    await assert_sound(db)
+
+
+async def test_what_the_database_refuses_is_made_by_each_alone(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def none(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(sections, "take_seats", none)
+    await found(db, term(), course("A"), section("A", 9))
+    assert await board_all(db, (ADA, "A"), (BOB, "A")) == ["alone"] * 2
+    assert await together(enroll(db, student, wish("A"), NOW) for student in (ADA, BOB)) == [OK, OK]
+    await assert_sound(db)
+
+
+async def test_nobody_waits_for_a_section_of_others(db: Database, sizes: list[int]) -> None:
+    await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
+    holds, free = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: Session) -> None:
+        holds.set()
+        await free.wait()
+
+    holding = asyncio.ensure_future(section_lock.turn(db, [section("A", 0).key], hold, patience=20))
+    await holds.wait()
+    behind = asyncio.ensure_future(board_all(db, (ADA, "A"), (BOB, "A")))
+    assert await board_all(db, (CAY, "B")) == [OK]
+    assert not behind.done()
+    free.set()
+    await holding
+    assert await behind == [OK] * 2
+    assert sizes == [1, 2]
+
+
+async def test_nobody_waits_for_a_transaction_that_hangs(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "WAIT", 0.01)
+    await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
+    begun, free, take_seats = asyncio.Event(), asyncio.Event(), sections.take_seats
+
+    async def hang(db: Database, numbers: Any, session: Session) -> bool:
+        begun.set()
+        if section("A", 0).key in numbers:
+            await free.wait()
+        return await take_seats(db, numbers, session)
+
+    monkeypatch.setattr(sections, "take_seats", hang)
+    hangs = asyncio.ensure_future(board(db, ADA, "A"))
+    await begun.wait()
+    assert await board_all(db, (BOB, "B"), (CAY, "B")) == [OK] * 2
+    assert not hangs.done()
+    free.set()
+    assert await hangs == OK
+    assert await board_all(db, (4, "A")) == [OK]
+    await assert_sound(db)
+
+
+async def test_a_change_by_another_process_lets_all_begin_again(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await found(db, term(), course("A"), section("A", 9))
+    take_seats, met = sections.take_seats, False
+
+    async def meet(*those: Any, **more: Any) -> bool:
+        nonlocal met
+        if not met:  # they have read that there are nine
+            met = True
+            await offer(db, section("A", 3))
+        return await take_seats(*those, **more)
+
+    monkeypatch.setattr(sections, "take_seats", meet)
+    assert await board_all(db, *((student, "A") for student in range(1, 6))) == [OK] * 3 + ["full"] * 2
+    assert met
+    await assert_sound(db)
+
+
+async def test_one_in_whose_way_somebody_stands_stops_no_other(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "TRIES", 0.05)
+    await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
+    await enroll(db, ADA, wish("B"), NOW)
+    async with await db.client.start_session() as session, session.start_transaction():
+        await schedules.guard(db, ADA, FALL, session)
+        assert await board_all(db, (ADA, "A"), (BOB, "A"), (CAY, "A")) == ["alone"] * 3
+        assert await together(enroll(db, student, wish("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
+    assert await outcome(enroll(db, ADA, wish("A"), NOW)) == OK
+    await assert_sound(db)

@@ -1,0 +1,253 @@
+"""Courses that must be taken together: both seats or none, also where others hurry and where somebody waits."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from quart_enroll.db.client import Database, Session
+from quart_enroll.db.collections import enrollments, sections, terms
+from quart_enroll.db.transactions import transaction
+from quart_enroll.domain import rules
+from quart_enroll.domain.models import SectionKey, Wish
+from quart_enroll.services.catalog.import_catalog import FileCourse, FileTerm, import_courses, import_terms
+from quart_enroll.services.catalog.import_users import Imported
+from quart_enroll.services.enrollment import plan, seat_changes
+from quart_enroll.services.enrollment.enroll import drop, enroll, enroll_together, enroll_with_corequisites, swap
+from quart_enroll.services.enrollment.plan import in_groups
+from quart_enroll.services.enrollment.seat_changes import Change
+from quart_enroll.services.enrollment.waitlist import join
+from tests.concurrency.invariants import assert_sound
+from tests.concurrency.school import (
+    FALL,
+    NOW,
+    SPRING,
+    course,
+    found,
+    line,
+    offer,
+    outcome,
+    seated,
+    section,
+    term,
+    together,
+)
+from tests.concurrency.test_concurrent import wish
+from tests.support.seat_model import OK
+
+ADA, BOB = 1, 2
+
+LECTURE, LAB = (SectionKey(FALL, courseID, "01") for courseID in ("BIO", "LAB"))
+SONG, DANCE = (SectionKey(FALL, courseID, "01") for courseID in ("SONG", "DANCE"))
+
+
+@pytest.fixture
+async def bio(db: Database) -> Database:
+    """A lecture with a lab that needs it, and two courses that need each other."""
+    courses = [course("BIO"), course("LAB", 1, beside=("BIO",)), course("SONG", beside=("DANCE",))]
+    courses += [course("DANCE", beside=("SONG",)), course("ART")]
+    await found(db, term(), *courses, *(section(one.courseID, 1) for one in courses))
+    return db
+
+
+async def test_a_lab_alone_is_refused_and_with_its_lecture_taken(bio: Database) -> None:
+    assert await outcome(enroll(bio, ADA, wish("LAB"), NOW)) == "corequisite_missing"
+    assert await outcome(enroll(bio, ADA, wish("BIO"), NOW)) == OK
+    assert await outcome(enroll(bio, ADA, wish("LAB"), NOW)) == OK
+    await assert_sound(bio)
+
+
+async def test_a_lecture_of_an_earlier_term_will_do_and_is_not_missed_later(bio: Database) -> None:
+    await terms.put_all(bio, [term(SPRING, opens_at=2, add_deadline=26, drop_deadline=28, withdraw_deadline=30)])
+    await sections.put_all(bio, [section("LAB", 1, name=SPRING), section("BIO", 1, name=SPRING)])
+    for courseID, name in (("BIO", FALL), ("LAB", SPRING), ("BIO", SPRING)):
+        assert await outcome(enroll(bio, ADA, Wish(courseID, name, "01"), NOW)) == OK
+    assert [one.courseID for one in (await drop(bio, ADA, Wish("BIO", SPRING), NOW)).courses] == ["BIO"]
+    await assert_sound(bio)
+
+
+async def test_together_means_both_or_none(bio: Database) -> None:
+    assert await outcome(enroll_together(bio, ADA, [SONG, DANCE], NOW)) == OK
+    for key in (SONG, DANCE):
+        assert await seated(bio, key) == {ADA}
+    await sections.put_all(bio, [section("SONG", 2)])
+    assert await outcome(enroll_together(bio, BOB, [SONG, DANCE], NOW)) == "section_full"
+    assert await seated(bio, SONG) == {ADA}
+    assert await outcome(enroll_together(bio, ADA, [SONG, DANCE], NOW)) == "already_enrolled"
+    await assert_sound(bio)
+
+
+async def test_a_crowd_takes_pairs_and_nobody_has_one_of_them_alone(bio: Database) -> None:
+    await sections.put_all(bio, [section("SONG", 5), section("DANCE", 3)])
+    keys = [[SONG, DANCE], [DANCE, SONG]]
+    told = await together(enroll_together(bio, student, keys[student % 2], NOW) for student in range(1, 21))
+    assert (told.count(OK), told.count("section_full")) == (3, 17)
+    assert await seated(bio, SONG) == await seated(bio, DANCE)
+    await assert_sound(bio)
+
+
+async def test_the_missing_ones_are_found_in_sections_that_fit(bio: Database) -> None:
+    await sections.put_all(
+        bio,
+        [
+            section("LAB", 1, "M 09:00 09:50"),
+            section("BIO", 1, "M 09:30 10:20"),  # begins before the lab ends
+            section("BIO", 1, "M 11:00 11:50", number="02"),
+        ],
+    )
+    assert len(await enroll_with_corequisites(bio, ADA, wish("LAB"), NOW)) == 2
+    assert await seated(bio, SectionKey(FALL, "BIO", "02")) == {ADA}
+    await assert_sound(bio)
+
+
+async def test_labs_that_all_meet_with_the_lecture_are_not_tried_in_every_combination(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = {"TALK": "M 09:00 09:50", "LAB": "T {:02}:00 {:02}:50", "BIO": "M 09:30 10:20"}
+    offered = [
+        section(courseID, 9, when.format(hour, hour), number=f"{hour:02}")
+        for courseID, when in times.items()
+        for hour in range(1, 21)
+    ]
+    await found(db, term(), course("BIO"), course("TALK", 1), course("LAB", 1, beside=("TALK", "BIO")), *offered)
+    asked: list[object] = []
+    fits = rules.fits
+    monkeypatch.setattr(rules, "fits", lambda *about: asked.append(about) or fits(*about))
+    assert await outcome(enroll_with_corequisites(db, ADA, Wish("LAB", FALL), NOW)) == "time_conflict"
+    assert len(asked) < 500  # there are 8000 combinations
+
+
+async def test_what_is_needed_can_not_be_swapped_away(bio: Database) -> None:
+    await enroll(bio, ADA, wish("BIO"), NOW)
+    assert await outcome(swap(bio, ADA, "BIO", wish("LAB"), NOW)) == "corequisite_missing"
+    await enroll(bio, ADA, wish("LAB"), NOW)
+    assert await outcome(swap(bio, ADA, "BIO", wish("ART"), NOW)) == "corequisites_would_go"
+    assert await seated(bio, LECTURE) == await seated(bio, LAB) == {ADA}
+
+
+async def test_who_has_a_lab_alone_keeps_it_and_may_change_its_section(bio: Database) -> None:
+    await enroll(bio, ADA, wish("BIO"), NOW)
+    await enroll(bio, ADA, wish("LAB"), NOW)
+    await bio.enrollment.delete_one({"courseID": "BIO"})
+    await sections.put_all(bio, [section("LAB", 1, number="02")])
+    assert await outcome(swap(bio, ADA, "LAB", wish("LAB", "02"), NOW)) == OK
+
+
+async def test_waiting_for_a_lab_takes_the_lecture_or_a_place_in_its_line(bio: Database) -> None:
+    await enroll_together(bio, BOB, [LECTURE, LAB], NOW)
+    assert await outcome(join(bio, ADA, wish("LAB"), NOW)) == "corequisite_missing"
+    assert await outcome(join(bio, ADA, wish("LAB"), NOW, "ART")) == "not_enrolled"
+    for courseID in ("BIO", "LAB"):
+        assert await outcome(join(bio, ADA, wish(courseID), NOW)) == OK
+    await assert_sound(bio)
+
+
+async def test_nobody_waits_for_one_of_two_courses_that_need_each_other(bio: Database) -> None:
+    await enroll_together(bio, BOB, [SONG, DANCE], NOW)
+    for courseID in ("SONG", "DANCE"):
+        assert await outcome(join(bio, ADA, wish(courseID), NOW)) == "corequisite_missing"
+    await assert_sound(bio)
+
+
+async def test_a_seat_in_the_lab_waits_for_the_lecture_and_comes_with_it(bio: Database) -> None:
+    await enroll_together(bio, BOB, [LECTURE, LAB], NOW)
+    for courseID in ("BIO", "LAB"):
+        await join(bio, ADA, wish(courseID), NOW)
+    await drop(bio, BOB, wish("LAB"), NOW)
+    assert await line(bio, LAB) == [ADA]  # passed over, and keeps the place
+    await assert_sound(bio)
+    await drop(bio, BOB, wish("BIO"), NOW)
+    assert await seated(bio, LECTURE) == await seated(bio, LAB) == {ADA}
+    await assert_sound(bio)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_taking_the_lecture_gives_the_seat_in_the_lab_to_who_waits(bio: Database, at_once: bool) -> None:
+    await enroll_together(bio, BOB, [LECTURE, LAB], NOW)
+    for courseID in ("BIO", "LAB"):
+        await join(bio, ADA, wish(courseID), NOW)
+    await drop(bio, BOB, wish("LAB"), NOW)
+    await sections.put_all(bio, [section("BIO", 1, number="02"), section("BIO", 1, number="03")])
+    crowd = [enroll(bio, ADA, wish("BIO", "02"), NOW), *([enroll(bio, 7, wish("BIO", "03"), NOW)] if at_once else [])]
+    assert set(await together(crowd)) == {OK}
+    assert await seated(bio, LAB) == {ADA}
+    await assert_sound(bio)
+
+
+async def test_a_plan_takes_the_lecture_before_the_lab_and_a_pair_together(bio: Database) -> None:
+    for courseID in ("LAB", "SONG", "ART", "DANCE", "BIO"):
+        await plan.add(bio, ADA, wish(courseID), NOW)
+    _, outcomes = await plan.enroll(bio, ADA, FALL, NOW)
+    assert all(one.placed for one in outcomes)
+    assert [one.key.courseID for one in outcomes] == ["BIO", "LAB", "SONG", "DANCE", "ART"]
+    await assert_sound(bio)
+
+
+async def test_of_a_planned_pair_with_a_full_course_none_is_taken_and_both_stay(bio: Database) -> None:
+    await enroll_together(bio, BOB, [SONG, DANCE], NOW)
+    await offer(bio, section("SONG", 2))
+    for courseID in ("SONG", "DANCE"):
+        await plan.add(bio, ADA, wish(courseID), NOW)
+    _, outcomes = await plan.enroll(bio, ADA, FALL, NOW)
+    assert [one.refusal and one.refusal.code for one in outcomes] == ["section_full", "section_full"]
+    assert await seated(bio, SONG) == {BOB}
+    assert await bio.plan.count_documents({"because": {"$exists": True}}) == 2
+
+
+async def test_a_planned_lab_whose_lecture_is_full_stays_with_the_reason(bio: Database) -> None:
+    await enroll(bio, BOB, wish("BIO"), NOW)
+    for courseID in ("LAB", "BIO"):
+        await plan.add(bio, ADA, wish(courseID), NOW)
+    _, outcomes = await plan.enroll(bio, ADA, FALL, NOW)
+    codes = {one.key.courseID: one.refusal and one.refusal.code for one in outcomes}
+    assert codes == {"BIO": "section_full", "LAB": "corequisite_missing"}
+
+
+def test_what_needs_each_other_is_one_group_and_comes_after_what_it_needs() -> None:
+    needs = {"A": ["B"], "B": ["C"], "C": ["B", "E"], "D": [], "E": []}
+    assert in_groups(needs) == [["E"], ["B", "C"], ["A"], ["D"]]
+
+
+async def test_who_is_passed_over_beside_an_import_that_frees_a_lab_of_its_lecture_gets_the_seat(bio: Database) -> None:
+    await enroll(bio, BOB, wish("ART"), NOW)
+    await enroll(bio, ADA, wish("BIO"), NOW)
+    await join(bio, ADA, wish("ART"), NOW, "BIO")
+    await enroll(bio, ADA, wish("LAB"), NOW)
+    alone = FileCourse(2, course("LAB", 1), frozenset({"corequisites"}))
+    await give_back_beside(bio, SectionKey(FALL, "ART", "01"), import_courses(bio, [alone], NOW))
+    assert await seated(bio, SectionKey(FALL, "ART", "01")) == {ADA}
+    await assert_sound(bio)
+
+
+async def test_who_is_passed_over_beside_an_import_that_puts_a_term_first_gets_the_seat(db: Database) -> None:
+    earlier = replace(term(), starts_on=date(2026, 9, 1), ends_on=date(2026, 11, 30))
+    overlapping = replace(earlier, ends_on=date(2026, 12, 18))
+    later = replace(term(SPRING), starts_on=date(2026, 12, 1), ends_on=date(2027, 5, 1))
+    full = section("D", 1, name=SPRING)
+    await found(db, earlier, later, course("A"), course("D", needs=("A",)), section("A", 2), full)
+    await enroll(db, BOB, wish("A"), NOW)
+    await enroll(db, BOB, Wish("D", SPRING), NOW)
+    await enroll(db, ADA, wish("A"), NOW)
+    await join(db, ADA, Wish("D", SPRING), NOW)
+    days = frozenset({"starts_on", "ends_on"})
+    await import_terms(db, [FileTerm(2, overlapping, days)], NOW)
+    await give_back_beside(db, full.key, import_terms(db, [FileTerm(2, earlier, days)], NOW))
+    assert await seated(db, full.key) == {ADA}
+    await assert_sound(db)
+
+
+async def give_back_beside(db: Database, key: SectionKey, importing: Coroutine[None, None, Imported]) -> None:
+    """Give bob's seat back in a transaction that ends after the import has begun."""
+
+    async def body(session: Session) -> asyncio.Task[Imported]:
+        step = Change(db, session, NOW, BOB)
+        [held] = await enrollments.held_by(db, BOB, key.term, session)
+        await seat_changes.give_back(step, BOB, term(key.term), held)
+        await seat_changes.settle(step)  # passes ada over
+        begun = asyncio.create_task(importing)
+        await asyncio.wait([begun], timeout=0.5)
+        return begun
+
+    await (await transaction(db, body))

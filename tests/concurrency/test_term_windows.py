@@ -1,0 +1,183 @@
+"""The windows of a term: each begins at its moment and ends the instant before the next one."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import events
+from quart_enroll.domain.errors import NotOpenYet
+from quart_enroll.domain.models import Term, Wish
+from quart_enroll.services.catalog.import_catalog import FileTerm, import_terms
+from quart_enroll.services.enrollment.enroll import drop, enroll, swap
+from quart_enroll.services.enrollment.waitlist import join
+from tests.concurrency.invariants import assert_sound
+from tests.concurrency.school import FALL, NOW, course, found, line, offer, outcome, seated, section, term
+from tests.support.seat_model import OK
+
+ADA, BOB, CAY = 1, 2, 3
+TERM = term()
+A, B = Wish("A", FALL), Wish("B", FALL)
+AN_INSTANT = timedelta(milliseconds=1)
+"""The shortest time that the database can tell."""
+
+
+@pytest.fixture
+async def school(db: Database) -> Database:
+    await found(db, TERM, course("A"), course("B"), section("A", 1), section("B", 1))
+    return db
+
+
+@pytest.mark.parametrize(
+    ("now", "code"),
+    [
+        (TERM.opens_at - timedelta(seconds=1), "not_open_yet"),
+        (TERM.opens_at - AN_INSTANT, "not_open_yet"),
+        (TERM.opens_at, OK),
+        (TERM.add_deadline - AN_INSTANT, OK),
+        (TERM.add_deadline, "closed"),
+        (TERM.withdraw_deadline, "closed"),
+    ],
+)
+async def test_seats_are_taken_from_opening_to_the_add_deadline(school: Database, now: datetime, code: str) -> None:
+    assert await outcome(enroll(school, ADA, A, now)) == code
+    assert await outcome(join(school, BOB, B, now)) == code
+    await assert_sound(school, now)
+
+
+@pytest.mark.parametrize(
+    ("now", "code", "left"),
+    [
+        (TERM.drop_deadline - AN_INSTANT, OK, None),
+        (TERM.drop_deadline, OK, "withdrawn"),
+        (TERM.withdraw_deadline - AN_INSTANT, OK, "withdrawn"),
+        (TERM.withdraw_deadline, "drop_closed", "enrolled"),
+    ],
+)
+async def test_a_drop_leaves_what_the_deadlines_say(
+    school: Database, now: datetime, code: str, left: str | None
+) -> None:
+    await enroll(school, ADA, A, TERM.opens_at)
+    assert await outcome(drop(school, ADA, A, now)) == code
+    row = await school.enrollment.find_one({"user_id": ADA})
+    assert (row and row["status"]) == left
+    await assert_sound(school, now)
+
+
+async def test_a_drop_that_came_too_late_is_remembered(school: Database) -> None:
+    await enroll(school, ADA, A, TERM.opens_at)
+    await outcome(drop(school, ADA, A, TERM.withdraw_deadline))
+    happened, _ = await events.page(school, ADA, "", 200)
+    assert [(event.action, event.result) for event in happened] == [("drop", "drop_closed"), ("enroll", OK)]
+
+
+async def test_nobody_is_promoted_from_the_add_deadline_on(school: Database) -> None:
+    await enroll(school, ADA, A, TERM.opens_at)
+    await join(school, BOB, A, TERM.opens_at)
+    await drop(school, ADA, A, TERM.add_deadline)
+    assert await line(school, section("A", 1).key) == [BOB]
+    await offer(school, section("A", 5), TERM.add_deadline)
+    assert await line(school, section("A", 1).key) == [BOB]
+    await assert_sound(school, TERM.add_deadline)
+
+
+async def test_the_instant_before_the_add_deadline_promotes(school: Database) -> None:
+    await enroll(school, ADA, A, TERM.opens_at)
+    await join(school, BOB, A, TERM.opens_at)
+    await drop(school, ADA, A, TERM.add_deadline - AN_INSTANT)
+    assert await seated(school, section("A", 1).key) == {BOB}
+
+
+async def test_who_waits_is_promoted_while_the_opening_is_put_off(school: Database) -> None:
+    await enroll(school, ADA, A, TERM.opens_at)
+    await join(school, BOB, A, TERM.opens_at)
+    later = term(opens_at=22)
+    await import_terms(school, [FileTerm(1, later, frozenset())], NOW)
+    await drop(school, ADA, A, NOW)
+    assert await outcome(enroll(school, CAY, A, later.opens_at)) == "section_full"
+    assert await seated(school, section("A", 1).key) == {BOB}
+    await assert_sound(school, later.opens_at)
+
+
+async def test_what_succeeded_says_so_after_the_add_deadline_too(school: Database) -> None:
+    await enroll(school, ADA, A, TERM.opens_at)
+    await join(school, BOB, A, TERM.opens_at)
+    again = [enroll(school, ADA, A, TERM.add_deadline), join(school, ADA, A, TERM.add_deadline)]
+    assert [await outcome(one) for one in again] == ["already_enrolled"] * 2
+    assert await outcome(join(school, BOB, A, TERM.add_deadline)) == "already_waiting"
+
+
+async def test_a_linked_swap_done_before_the_add_deadline_says_so_after_it(school: Database) -> None:
+    await enroll(school, ADA, A, TERM.opens_at)
+    await join(school, ADA, B, TERM.opens_at, "A")
+    assert await outcome(join(school, ADA, B, TERM.add_deadline, "A")) == "already_enrolled"
+
+
+async def test_a_swap_after_the_add_deadline_leaves_the_old_seat(school: Database) -> None:
+    await enroll(school, ADA, A, TERM.opens_at)
+    assert await outcome(swap(school, ADA, "A", B, TERM.add_deadline)) == "closed"
+    assert await seated(school, section("A", 1).key) == {ADA}
+
+
+async def test_withdrawn_courses_free_their_credits_and_their_time(db: Database) -> None:
+    short = term(max_credits=3, drop_deadline=2)
+    await found(db, short, course("A"), course("B"), section("A", 1, "M 09:00 09:50"), section("B", 1, "M 09:00 09:50"))
+    now = short.drop_deadline
+    for action in (enroll(db, ADA, A, now), drop(db, ADA, A, now), enroll(db, ADA, B, now)):
+        await action
+    await assert_sound(db, now)
+    await drop(db, ADA, B, now)
+    await enroll(db, ADA, A, now)  # a withdrawn course may be taken again
+    school = await assert_sound(db, now)
+    assert list(school.enrolled(ADA, FALL)) == ["A"]
+
+
+NEW_YORK = ZoneInfo("America/New_York")
+CLOCKS_GO_BACK = datetime(2026, 11, 1, 6, tzinfo=UTC)
+"""In New York 01:59 is followed by 01:00 at this moment."""
+
+CLOCKS_GO_FORWARD = datetime(2027, 3, 14, 7, tzinfo=UTC)
+"""In New York 01:59 is followed by 03:00 at this moment."""
+
+
+@pytest.mark.parametrize(
+    ("opens", "spoken"),
+    [
+        (datetime(2026, 11, 1, 1, 30, tzinfo=NEW_YORK), "Sunday, 1 November 2026, 01:30"),
+        (datetime(2026, 11, 1, 1, 30, fold=1, tzinfo=NEW_YORK), "Sunday, 1 November 2026, 01:30"),
+        (CLOCKS_GO_BACK, "Sunday, 1 November 2026, 01:00"),
+        (CLOCKS_GO_FORWARD, "Sunday, 14 March 2027, 03:00"),
+        (datetime(2027, 3, 14, 8, tzinfo=NEW_YORK), "Sunday, 14 March 2027, 08:00"),
+    ],
+)
+async def test_a_window_opens_once_on_the_day_when_the_clocks_change(
+    db: Database, opens: datetime, spoken: str
+) -> None:
+    moment = opens.astimezone(UTC)
+    later = moment + timedelta(days=10)
+    await found(
+        db, Term("Fall 2026", moment, later, later, later, timezone="America/New_York"), course("A"), section("A", 100)
+    )
+    assert await _opened(db, moment) == [False] * 8 + [True] * 8
+    with pytest.raises(NotOpenYet) as refusal:
+        await enroll(db, ADA, A, moment - timedelta(seconds=1))
+    assert spoken in refusal.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("noon", "hours"),
+    [(datetime(2027, 3, 13, 12, tzinfo=NEW_YORK), 23), (datetime(2026, 10, 31, 12, tzinfo=NEW_YORK), 25)],
+)
+async def test_a_window_from_noon_to_noon_keeps_the_schools_clock(db: Database, noon: datetime, hours: int) -> None:
+    begin, end = noon.astimezone(UTC), (noon + timedelta(days=1)).astimezone(UTC)
+    assert end - begin == timedelta(hours=hours)
+    await found(db, Term("Fall 2026", begin, end, end, end, timezone="America/New_York"), course("A"), section("A", 9))
+    assert await outcome(enroll(db, ADA, A, end - AN_INSTANT)) == OK
+    assert await outcome(enroll(db, BOB, A, end)) == "closed"
+
+
+async def _opened(db: Database, moment: datetime) -> list[bool]:
+    """Tell for every quarter of an hour, from two before the moment to two after it, whether seats can be taken."""
+    quarters = [moment + timedelta(minutes=15) * number for number in range(-8, 8)]
+    return [await outcome(enroll(db, 100 + number, A, now)) == OK for number, now in enumerate(quarters)]

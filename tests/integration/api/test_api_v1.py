@@ -1,0 +1,281 @@
+"""Version 1 of the API: the catalog for everybody."""
+
+import base64
+import re
+from dataclasses import replace
+
+import pytest
+from quart import Quart
+
+from quart_enroll.api.v1.codes import CODES
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections, terms
+from quart_enroll.domain.models import MAX_TERM_NAME
+from quart_enroll.pages.enrollment.history import BECAUSE
+from tests.support.people import FALL, SECTIONS, Browser, Clock, config, teach, text
+
+COURSES = "/api/v1/courses"
+
+# What each query finds, when ART 100 is full.
+FOUND = {
+    "": ["1111", "2222", "3333", "6666"],
+    "q=pyTHon": ["1111"],
+    "q=programming+2": ["2222", "3333"],
+    "q=3333": ["3333"],
+    "q=.*": ["1111", "2222", "3333", "6666"],
+    "q=pyt-101": ["1111"],
+    "q=PYT101": ["1111"],
+    "term=fall": ["1111", "3333", "6666"],
+    "term=Spring+2027&q=101": ["1111"],
+    "credits=4": ["2222", "3333"],
+    "credits=4.0&term=Fall": ["3333"],
+    "subject=art": ["6666"],
+    "open_seats=false&term=Fall": ["6666"],
+    "open_seats=true&term=Fall": ["1111", "3333"],
+}
+
+
+async def _courses(anyone: Browser, query: str = "") -> list[str]:
+    answer = await (await anyone.get(f"{COURSES}?{query}")).get_json()
+    return [course["courseID"] for course in answer["courses"]]
+
+
+async def test_the_terms_are_told_with_their_windows_in_utc(anyone: Browser) -> None:
+    answer = await (await anyone.get("/api/v1/terms")).get_json()
+    assert answer["terms"][0] == {
+        "term": "Fall 2026",
+        "season": "Fall",
+        "year": 2026,
+        "opens_at": "2026-08-01T04:00:00Z",
+        "add_deadline": "2026-09-15T04:00:00Z",
+        "drop_deadline": "2026-09-15T04:00:00Z",
+        "withdraw_deadline": "2026-11-01T04:00:00Z",
+        "max_credits": 18.0,
+        "timezone": "America/New_York",
+    }
+    assert [term["term"] for term in answer["terms"]] == ["Fall 2026", "Spring 2027"]
+
+
+async def test_sections_of_a_term_with_the_longest_name_are_paged(anyone: Browser, db: Database) -> None:
+    name = "\N{SNOWMAN WITHOUT SNOW}\N{MATHEMATICAL BOLD CAPITAL T}" * (MAX_TERM_NAME // 2)
+    await terms.put_all(db, [replace(FALL, term=name)])
+    await sections.put_all(db, [replace(one, term=name) for one in SECTIONS[:2]])
+    address, found = {"term": name, "limit": "1"}, []
+    while address.get("cursor") != "":
+        answer = await (await anyone.get("/api/v1/sections", query_string=address)).get_json()
+        found += answer["sections"]
+        address["cursor"] = answer["next"] or ""
+    assert [(one["term"], one["section"]) for one in found] == [(name, "01"), (name, "02")]
+
+
+async def test_a_text_that_contains_a_term_is_not_its_name(anyone: Browser) -> None:
+    for term in ("2028 Spring", "Spring 2027 or so", "Fall, Spring"):
+        response = await anyone.get("/api/v1/sections", query_string={"term": term})
+        assert (response.status_code, (await response.get_json())["code"]) == (404, "unknown_term")
+
+
+async def test_a_course_is_told_with_the_names_of_its_fields_as_stored(anyone: Browser) -> None:
+    assert await (await anyone.get(f"{COURSES}/1111")).get_json() == {
+        "courseID": "1111",
+        "title": "PYT 101",
+        "description": "Introduction to Python",
+        "credits": 3.0,
+        "term": "Fall, Spring",
+        "subject": "",
+        "prerequisites": [],
+        "corequisites": [],
+    }
+
+
+async def test_courses_are_searched_and_filtered(anyone: Browser, db: Database) -> None:
+    await teach(db, "6666", "ART 100", subject="Art")
+    await db.section.update_one({"courseID": "6666"}, {"$set": {"seats_taken": 1}})
+    for query, found in FOUND.items():
+        assert await _courses(anyone, query) == found, query
+
+
+async def test_pages_go_on_behind_the_last_course_whatever_came_meanwhile(anyone: Browser, db: Database) -> None:
+    first = await (await anyone.get(f"{COURSES}?limit=2")).get_json()
+    assert [course["courseID"] for course in first["courses"]] == ["1111", "2222"]
+    await teach(db, "0001", "NEW 001")
+    await db.course.delete_one({"courseID": "2222"})
+    second = await (await anyone.get(f"{COURSES}?limit=2&cursor={first['next']}")).get_json()
+    assert ([course["courseID"] for course in second["courses"]], second["next"]) == (["3333"], None)
+
+
+async def test_sections_tell_their_open_seats(anyone: Browser, ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    answer = await (await anyone.get("/api/v1/sections?term=Fall&courseID=3333")).get_json()
+    assert answer == {
+        "sections": [
+            {
+                "term": "Fall 2026",
+                "courseID": "3333",
+                "section": "01",
+                "capacity": 1,
+                "seats_taken": 1,
+                "open_seats": 0,
+                "waitlist_capacity": 1,
+                "waiting": 0,
+                "meetings": [{"days": "TR", "start": "12:00", "end": "13:15"}],
+                "instructor": "P. Silva",
+                "room": "Lab 1",
+            }
+        ],
+        "next": None,
+    }
+    full = await (await anyone.get("/api/v1/sections?open_seats=false")).get_json()
+    assert [section["courseID"] for section in full["sections"]] == ["3333"]
+
+
+async def test_pages_of_sections_miss_none(anyone: Browser) -> None:
+    seen, cursor = [], ""
+    while cursor is not None:
+        answer = await (await anyone.get(f"/api/v1/sections?limit=2&cursor={cursor}")).get_json()
+        seen += [(one["term"], one["courseID"], one["section"]) for one in answer["sections"]]
+        cursor = answer["next"]
+    assert len(seen) == 5
+    assert seen == sorted(set(seen))
+
+
+async def test_what_is_not_there_is_a_problem(anyone: Browser) -> None:
+    for address, code in {
+        f"{COURSES}/9999": "unknown_course",
+        f"{COURSES}/%00": "unknown_course",
+        f"{COURSES}?term=Never": "unknown_term",
+        "/api/v1/sections?term=Winter": "unknown_term",
+        "/api/v1/nothing": "not_found",
+    }.items():
+        response = await anyone.get(address, headers={"Accept": "text/html"})
+        problem = await response.get_json()
+        assert (response.status_code, response.mimetype) == (404, "application/problem+json")
+        assert (problem["status"], problem["code"], problem["type"]) == (404, code, f"/api/v1/docs#{code}")
+        assert problem["title"]
+        assert problem["detail"]
+
+
+async def test_an_unknown_term_lists_the_known_ones(anyone: Browser) -> None:
+    problem = await (await anyone.get(f"{COURSES}?term=Never")).get_json()
+    assert problem["terms"] == ["Fall 2026", "Spring 2027"]
+
+
+async def test_every_wrong_field_is_told_with_its_sentence(anyone: Browser) -> None:
+    response = await anyone.get(f"{COURSES}?limit=0&credits=many&open_seats=perhaps&secton=1&q=a%00&term=1&term=2")
+    problem = await response.get_json()
+    assert (response.status_code, problem["code"]) == (422, "wrong_fields")
+    assert {error["field"]: error["detail"] for error in problem["errors"]} == {
+        "limit": "This is a whole number from 1 to 100.",
+        "credits": "This is a number from 0 to 30.",
+        "open_seats": "This is true or false.",
+        "secton": "There is no such field.",
+        "q": "This has characters that can’t be read.",
+        "term": "This was sent twice. Please send it once.",
+    }
+
+
+async def test_a_cursor_that_is_none_of_ours_is_refused(ada: Browser) -> None:
+    marks = [b"x", b"[1]", b'"1111"', b"{}", b"[" * 90, b"\xff", b"null", b'"1.x"', b'"9999999999999999999.0"']
+    for cursor in ["%C3%A9", "=", *(base64.urlsafe_b64encode(mark).decode() for mark in marks)]:
+        for address in (COURSES, "/api/v1/sections", "/api/v1/me/events"):
+            response = await ada.get(f"{address}?cursor={cursor}")
+            assert response.status_code == 422, (address, cursor)
+            assert [error["field"] for error in (await response.get_json())["errors"]] == ["cursor"]
+
+
+@pytest.mark.parametrize("address", ["/api/v1/terms", COURSES, f"{COURSES}/1111", "/api/v1/sections"])
+async def test_who_has_the_catalog_is_told_that_nothing_changed(anyone: Browser, db: Database, address: str) -> None:
+    first = await anyone.get(address)
+    assert first.headers["Cache-Control"] == "public, no-cache"
+    again = await anyone.get(address, headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, await again.get_data()) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    await db.course.update_many({}, {"$set": {"description": "new"}})
+    await db.section.update_many({}, {"$inc": {"seats_taken": 1}})
+    await db.term.update_many({}, {"$set": {"max_credits": 9}})
+    changed = await anyone.get(address, headers={"If-None-Match": first.headers["ETag"]})
+    assert changed.status_code == 200
+
+
+async def test_the_catalog_is_the_same_for_everybody_so_that_caches_may_keep_it(anyone: Browser, ada: Browser) -> None:
+    for browser in (anyone, ada):
+        response = await browser.get(COURSES, headers={"Authorization": "Bearer wrong"})
+        assert response.status_code == 200
+        assert response.headers["Cache-Control"] == "public, no-cache"
+        assert "Set-Cookie" not in response.headers
+
+
+async def test_the_page_of_the_api_explains_every_address_shape_and_code(anyone: Browser) -> None:
+    page = await anyone.read("/api/v1/docs")
+    document = await (await anyone.get("/api/v1/openapi.json")).get_json()
+    for path, methods in document["paths"].items():
+        for method in methods:
+            assert f"<code>{method.upper()} {path}</code>" in page
+    for name in {*document["components"]["schemas"], *CODES, *BECAUSE}:
+        assert f'id="{name}"' in page
+    links = re.findall(r'href="#([^"]+)"', page)
+    assert [name for name in links if f'id="{name}"' not in page] == []
+
+
+async def test_the_page_of_the_api_needs_no_other_host_and_no_inline_script(anyone: Browser) -> None:
+    page = await anyone.read("/api/v1/docs")
+    assert re.findall(r'(?:src|href|action)="(?!/|#)', page) == []
+    assert re.findall(r"<script(?! (?:defer )?src=)|<style| style=| on[a-z]+=", page) == []
+
+
+async def test_the_wrong_method_says_which_there_are(anyone: Browser) -> None:
+    response = await anyone.client.open("/api/v1/me/enrollments", method="PUT", json={})
+    assert (response.status_code, (await response.get_json())["code"]) == (405, "method_not_allowed")
+    assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "DELETE"}
+
+
+async def test_a_fault_of_ours_is_a_problem_too(app: Quart, anyone: Browser) -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError("the secret inside")
+
+    app.view_functions["v1_terms"] = fail
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    response = await anyone.get("/api/v1/terms", headers={"X-Request-ID": "router-number-1"})
+    problem = await response.get_json()
+    assert (response.status_code, problem["code"], problem["request_id"]) == (
+        500,
+        "internal_server_error",
+        "router-number-1",
+    )
+    assert "secret inside" not in await text(response)
+
+
+async def test_a_database_that_is_away_is_a_problem_that_says_when_to_ask_again(app: Quart, anyone: Browser) -> None:
+    async def away() -> None:
+        raise TimeoutError
+
+    app.view_functions["v1_terms"] = away
+    response = await anyone.get("/api/v1/terms")
+    assert (response.status_code, (await response.get_json())["code"]) == (503, "database_away")
+    assert response.headers["Retry-After"] == "5"
+
+
+async def test_other_sites_are_let_in_only_when_the_settings_name_them(db: Database, mongod: str, clock: Clock) -> None:
+    friend = "https://app.school.example"
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    async with create_app(config(mongo_uri=mongod), clock=clock).test_app() as closed:
+        response = await closed.test_client().get(COURSES, headers={"Origin": friend})
+        assert "Access-Control" not in str(response.headers)
+    async with create_app(config(mongo_uri=mongod, cors_origins=(friend,)), clock=clock).test_app() as opened:
+        client = opened.test_client()
+        response = await client.get(COURSES, headers={"Origin": friend})
+        assert response.headers["Access-Control-Allow-Origin"] == friend
+        assert "Origin" in response.headers["Vary"]
+        known = {"Origin": friend, "If-None-Match": response.headers["ETag"]}
+        response = await client.get(COURSES, headers=known)
+        assert (response.status_code, response.headers.get("Access-Control-Allow-Origin")) == (304, friend)
+        preflight = await client.options("/api/v1/me/enrollments", headers={"Origin": friend} | asks)
+        assert preflight.status_code == 200
+        assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
+        assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+        assert "Access-Control-Allow-Credentials" not in preflight.headers
+        for origin in ("https://evil.example", "https://app.school.example.evil.example", "null", friend.upper()):
+            response = await client.get(COURSES, headers={"Origin": origin})
+            assert "Access-Control-Allow-Origin" not in response.headers
+            assert "Origin" in response.headers["Vary"]
+        assert "Access-Control-Allow-Origin" not in (await client.get("/", headers={"Origin": friend})).headers

@@ -1,0 +1,177 @@
+"""A change with an Idempotency-Key is made once, and every repeat is told the same; whatever dies meanwhile."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from quart import Quart
+
+from quart_enroll.db.client import Database, Unsettled
+from quart_enroll.db.collections import idempotency as stored
+from quart_enroll.domain.errors import InProgress
+from quart_enroll.domain.models import Answer
+from quart_enroll.services import idempotency
+from quart_enroll.services.enrollment import enroll
+from quart_enroll.services.idempotency import GIVEN_UP_AFTER, KEPT, Ask
+from tests.support.api_clients import ENROLLMENTS, PYT, SWAPS, Program, program
+from tests.support.people import ADA, BOB, FALL_MORNING, Clock, seats_taken
+
+KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+TOLD = Answer(201, "/there", "{}")
+ASK = Ask(ADA.user_id, KEY, "0" * 64)
+
+
+@pytest.fixture
+async def ada(app: Quart, db: Database) -> Program:
+    return await program(app, db, ADA)
+
+
+async def _nothing() -> Answer:
+    raise AssertionError("This was answered before.")
+
+
+async def _told() -> Answer:
+    return TOLD
+
+
+async def test_a_repeat_is_told_what_the_first_was(ada: Program, db: Database) -> None:
+    first = await ada.send("POST", ENROLLMENTS, PYT, Idempotency_Key=KEY)
+    await ada.delete(f"{ENROLLMENTS}?courseID=1111")
+    again = await ada.send("POST", ENROLLMENTS, PYT, Idempotency_Key=KEY)
+    assert first.status_code == again.status_code == 201
+    assert await first.get_data() == await again.get_data()
+    assert first.headers["Location"] == again.headers["Location"]
+    assert ("Idempotency-Replayed" in first.headers, again.headers["Idempotency-Replayed"]) == (False, "true")
+    assert await seats_taken(db, "1111") == 0
+
+
+async def test_the_same_fields_in_another_order_are_the_same_request(ada: Program) -> None:
+    body = '{"courseID": "1111", "term": "Fall"}', '{ "term":"Fall","section":"", "courseID":"1111" }'
+    headers = ada.headers | {"Content-Type": "application/json", "Idempotency-Key": KEY}
+    statuses = [(await ada.client.post(ENROLLMENTS, data=one, headers=headers)).status_code for one in body]
+    assert statuses == [201, 201]
+
+
+async def test_another_request_under_the_key_is_refused(ada: Program, app: Quart, db: Database) -> None:
+    await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY)
+    for path, body in ((ENROLLMENTS, {"courseID": "3333"}), (SWAPS, {"drop": "1111", "add": "3333"})):
+        status, problem = await ada.post(path, body, Idempotency_Key=KEY)
+        assert (status, problem["code"]) == (422, "key_reused")
+    assert await seats_taken(db, "3333") == 0
+    bob = await program(app, db, BOB)
+    assert (await bob.post(ENROLLMENTS, {"courseID": "3333"}, Idempotency_Key=KEY))[0] == 201
+
+
+async def test_a_refusal_leaves_the_key_free(ada: Program, app: Quart, db: Database) -> None:
+    bob = await program(app, db, BOB)
+    await bob.post(ENROLLMENTS, {"courseID": "3333"})
+    body = {"courseID": "3333"}
+    assert (await ada.post(ENROLLMENTS, body, Idempotency_Key=KEY))[0] == 409
+    await bob.delete(f"{ENROLLMENTS}?courseID=3333")
+    assert (await ada.post(ENROLLMENTS, body, Idempotency_Key=KEY))[0] == 201
+
+
+async def test_a_key_that_is_none_is_refused(ada: Program, db: Database) -> None:
+    for key in ("", "a b", "k" * 256, "é"):
+        status, problem = await ada.post(ENROLLMENTS, PYT, Idempotency_Key=key)
+        assert (status, problem["errors"][0]["field"]) == (422, "Idempotency-Key")
+    assert await db.enrollment.count_documents({}) == 0
+
+
+async def test_a_repeat_while_the_first_goes_on_is_asked_to_wait(ada: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on, enroll_now = asyncio.Event(), asyncio.Event(), enroll.enroll
+
+    async def slow(*args: object) -> object:
+        begun.set()
+        await go_on.wait()
+        return await enroll_now(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(enroll, "enroll", slow)
+    first = asyncio.ensure_future(ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY))
+    await begun.wait()
+    response = await ada.send("POST", ENROLLMENTS, PYT, Idempotency_Key=KEY)
+    assert (response.status_code, (await response.get_json())["code"]) == (409, "in_progress")
+    assert response.headers["Retry-After"] == "2"
+    go_on.set()
+    assert (await first)[0] == 201
+
+
+async def test_who_died_before_or_after_the_change_is_done_again_and_tells_what_is(
+    ada: Program, db: Database, clock: Clock
+) -> None:
+    await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY)
+    # The change happened, and the process died before it stored what to tell; the clients know nothing.
+    await db.answer.update_one({}, {"$unset": {"status": "", "location": "", "body": ""}})
+    assert (await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY))[0] == 409
+    clock.now += GIVEN_UP_AFTER
+    assert (await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY))[0] == 200
+    assert await seats_taken(db, "1111") == 1
+    # The change never happened.
+    await ada.delete(f"{ENROLLMENTS}?courseID=1111")
+    await db.answer.update_one({}, {"$unset": {"status": "", "location": "", "body": ""}})
+    clock.now += GIVEN_UP_AFTER
+    assert (await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY))[0] == 201
+
+
+async def test_nothing_is_told_of_a_change_that_was_not_settled(
+    ada: Program, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unsettled(*args: object) -> None:
+        raise Unsettled
+
+    with monkeypatch.context() as patch:
+        patch.setattr(enroll, "enroll", unsettled)
+        assert (await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY))[0] == 503
+    assert await db.answer.count_documents({}) == 0
+    assert (await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY))[0] == 201
+
+
+async def test_a_client_that_hung_up_may_ask_again_at_once(db: Database) -> None:
+    begun = asyncio.Event()
+
+    async def endless() -> Answer:
+        begun.set()
+        await asyncio.Event().wait()
+        return TOLD
+
+    first = asyncio.ensure_future(idempotency.once(db, ASK, FALL_MORNING, endless))
+    await begun.wait()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await idempotency.once(db, ASK, FALL_MORNING, _told) == (TOLD, False)
+
+
+async def test_who_was_given_up_and_comes_back_does_not_overwrite_the_answer(db: Database) -> None:
+    late = FALL_MORNING + GIVEN_UP_AFTER
+
+    async def slow() -> Answer:
+        assert await idempotency.once(db, ASK, late, _told) == (TOLD, False)
+        return Answer(500, "", "late")
+
+    await idempotency.once(db, ASK, FALL_MORNING, slow)
+    assert await idempotency.once(db, ASK, late, _nothing) == (TOLD, True)
+
+
+async def test_of_many_at_once_one_is_let_through(db: Database) -> None:
+    tried = 0
+
+    async def tell() -> Answer:
+        nonlocal tried
+        tried += 1
+        return TOLD
+
+    results = await asyncio.gather(
+        *(idempotency.once(db, ASK, FALL_MORNING, tell) for _ in range(10)), return_exceptions=True
+    )
+    assert tried == 1
+    assert all(isinstance(one, InProgress) or one[0] == TOLD for one in results)  # type: ignore[index]
+
+
+async def test_an_answer_is_kept_for_a_day(db: Database) -> None:
+    await idempotency.once(db, ASK, FALL_MORNING, _told)
+    assert await idempotency.once(db, ASK, FALL_MORNING + KEPT - timedelta(seconds=1), _nothing) == (TOLD, True)
+    assert await idempotency.once(db, ASK, FALL_MORNING + KEPT, _told) == (TOLD, False)
+    begun = await stored.find(db, ADA.user_id, KEY)
+    assert begun is not None
+    assert begun.expires_at == FALL_MORNING + 2 * KEPT

@@ -1,0 +1,101 @@
+"""The OpenAPI document promises, the site keeps: requests that fit the document and requests that don't, made up by
+Schemathesis, find no answer that the document does not announce."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings, strategies
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from quart_enroll.api.v1.document import EXTENSION
+from quart_enroll.app import create_app
+from quart_enroll.db import client
+from tests.support import school
+from tests.support.api_clients import token
+from tests.support.people import ADA, METHOD, TERMS, config
+from tests.support.processes import fresh_database, server
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+APP = create_app(config(mongo_uri="mongodb://mock.example"))
+DOCUMENT = json.loads(APP.extensions[EXTENSION].json)
+OPERATIONS = [found.ok() for found in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()]
+
+EXAMPLES = {"nobody": 3, "ada": 16}
+"""Requests that are made up for each operation."""
+
+
+@pytest.fixture(scope="module")
+def site(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Serve a school that is open now; give its address, and a token of ada's."""
+    with fresh_database(mongod) as uri:
+        token = asyncio.run(_begin(uri))
+        log = tmp_path_factory.mktemp("openapi") / "log"
+        with server(log, MONGO_URI=uri, PASSWORD_METHOD=METHOD) as served:
+            yield f"http://127.0.0.1:{served.port}", token
+
+
+async def _begin(uri: str) -> str:
+    now = datetime.now(UTC)
+    calendar = [
+        replace(
+            term,
+            opens_at=now - timedelta(days=1),
+            **dict.fromkeys(("add_deadline", "drop_deadline", "withdraw_deadline"), now + timedelta(days=1)),
+        )
+        for term in TERMS
+    ]
+    async with client.open_database(uri, 20) as db:
+        await school.build(db)
+        await school.fill(db, calendar)
+        return await token(db, ADA, expires_at=now + timedelta(days=1), now=now)
+
+
+def test_the_document_tells_of_every_address(site: tuple[str, str]) -> None:
+    assert len(OPERATIONS) == 13
+    assert requests.get(f"{site[0]}/api/v1/openapi.json", timeout=20).json() == DOCUMENT
+
+
+@pytest.mark.parametrize("who", EXAMPLES)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+def test_every_answer_is_one_that_the_document_announces(
+    operation: APIOperation, who: str, site: tuple[str, str]
+) -> None:
+    address, token = site
+    headers = {"Authorization": f"Bearer {token}"} if who == "ada" else {}
+
+    with requests.Session() as session:
+
+        @settings(
+            max_examples=EXAMPLES[who],
+            derandomize=True,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(strategies.data())
+        def ask(data: strategies.DataObject) -> None:
+            case = data.draw(_requests(operation))
+            case.call_and_validate(base_url=address, session=session, headers=headers, checks=CHECKS, timeout=20)
+
+        ask()
+
+
+def _requests(operation: APIOperation) -> strategies.SearchStrategy[schemathesis.Case]:
+    kinds = [operation.as_strategy(mode) for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)]
+    examples = operation.schema.get_strategies_from_examples(operation)
+    return strategies.one_of([*examples, *kinds])

@@ -1,0 +1,243 @@
+"""What the site knows of a student: handed out on request, and gone when they leave."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from quart import Quart
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import enrollments, notices, users
+from quart_enroll.db.queries import user_data
+from quart_enroll.domain.errors import AccountGone
+from quart_enroll.domain.models import Notice, Wish
+from quart_enroll.services.accounts import accounts
+from quart_enroll.services.enrollment import enroll, waitlist
+from quart_enroll.services.maintenance import audit
+from quart_enroll.services.maintenance.schema_check import REPOSITORIES
+from tests.concurrency.invariants import assert_sound
+from tests.support.people import (
+    ADA,
+    BOB,
+    FALL,
+    FALL_MORNING,
+    PASSWORD,
+    RITA,
+    Browser,
+    Clock,
+    registration,
+    seats_taken,
+    text,
+)
+
+NOW = FALL_MORNING
+PHP, PYT = Wish("3333"), Wish("1111", section="02")
+
+
+@pytest.fixture(autouse=True)
+def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+
+
+@pytest.fixture
+async def school(db: Database) -> Database:
+    """Ada has the only seat in PHP 202, for which bob waits; bob and rita have PYT 101, and ada waits for that."""
+    await enroll.enroll(db, ADA.user_id, PHP, NOW)
+    await waitlist.join(db, BOB.user_id, PHP, NOW)
+    for user in (BOB, RITA):
+        await enroll.enroll(db, user.user_id, PYT, NOW)
+    await waitlist.join(db, ADA.user_id, PYT, NOW)
+    return db
+
+
+async def left(browser: Browser, password: str = PASSWORD) -> int:
+    return (await browser.post("/account/delete", form={"password": password})).status_code
+
+
+async def rows_of(db: Database, user_id: int) -> dict[str, int]:
+    """Return the collections with rows of the user, and how many."""
+    found = {name: await db[name].count_documents({"user_id": user_id}) for name in await db.list_collection_names()}
+    return {name: number for name, number in found.items() if number}
+
+
+async def data_of(browser: Browser) -> dict[str, Any]:
+    return dict(json.loads(await browser.read("/account/data")))
+
+
+def test_every_collection_that_knows_users_is_handed_out() -> None:
+    knowing = {name for name, repository in REPOSITORIES.items() if "user_id" in repository.SCHEMA["properties"]}
+    assert knowing == set(user_data.HANDED_OUT)
+
+
+async def test_the_data_is_a_file_with_everything_about_me(ada: Browser, school: Database) -> None:
+    await notices.add(school, Notice(NOW, ADA.user_id, "promote", "1111", "PYT 101", "Fall 2026", "01"), None)
+    response = await ada.get("/account/data")
+    assert response.headers["Content-Disposition"] == "attachment; filename=my-data.json"
+    assert response.headers["Cache-Control"] == "no-store"
+    found = json.loads(await text(response))
+    assert found["user"] == {
+        "user_id": 1,
+        "email": ADA.email,
+        "first_name": "Ada",
+        "last_name": "Winters",
+        "role": "student",
+        "signed_in_at": "2026-09-01T09:00:00+00:00",
+        "language": "en",
+    }
+    assert [row["courseID"] for row in found["enrollment"]] == ["3333"]
+    assert [row["courseID"] for row in found["waitlist"]] == ["1111"]
+    assert [row["action"] for row in found["event"]] == ["join", "enroll"]
+    assert [row["title"] for row in found["notice"]] == ["PYT 101"]
+    assert [row["credits"] for row in found["schedule"]] == [4]
+    assert [row["remembered"] for row in found["login"]] == [False]
+
+
+async def test_the_data_says_how_often_something_was_refused(ada: Browser, bob: Browser, db: Database) -> None:
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    for _ in range(2):
+        await ada.post("/enrollment", form={"courseID": "3333"})
+    [event] = (await data_of(ada))["event"]
+    moment = NOW.isoformat()
+    assert (event["result"], event["count"], event["at"], event["last_at"]) == ("section_full", 2, moment, moment)
+    assert "day" not in event
+
+
+async def test_the_data_has_no_secret_and_nothing_of_anybody_else(ada: Browser, bob: Browser, school: Database) -> None:
+    await enroll.drop(school, BOB.user_id, PYT, NOW)  # which gives ada a seat
+    found = await ada.read("/account/data")
+    assert '"action": "promote"' in found
+    secrets = [row["_id"] async for row in school.login.find()] + ["scrypt", BOB.email, '"user_id": 2', "actor"]
+    assert not [secret for secret in secrets if secret in found]
+
+
+async def test_who_leaves_is_gone_and_the_seat_goes_to_the_next(ada: Browser, bob: Browser, school: Database) -> None:
+    response = await ada.post("/account/delete", form={"password": PASSWORD})
+    assert (response.status_code, response.location) == (303, "/")
+    assert "Your account is deleted" in await ada.read("/")
+    assert "PHP 202" in await bob.read("/enrollment")
+    assert await seats_taken(school, "3333") == 1
+    assert await school.user.count_documents({"user_id": ADA.user_id}) == 0
+    assert (await audit.check(school, NOW)).disagreements == []
+    await assert_sound(school, NOW)
+
+
+async def test_of_who_left_only_the_history_and_closed_schedules_know_the_number(
+    ada: Browser, school: Database
+) -> None:
+    await left(ada)
+    rows = await rows_of(school, ADA.user_id)
+    assert rows.pop("schedule") == await school.schedule.count_documents({"user_id": 1, "closed_at": {"$exists": True}})
+    assert rows == {"event": 4}  # enrolled and joined, gave back and left
+    everything = [str(row) for name in await school.list_collection_names() async for row in school[name].find()]
+    assert not [row for row in everything if ADA.email in row or "Winters" in row]
+
+
+async def test_who_left_is_signed_out_everywhere_and_can_not_come_back(
+    ada: Browser, app: Quart, school: Database
+) -> None:
+    other = Browser(app.test_client())
+    await other.sign_in(ADA, remember_me="y")
+    await left(ada)
+    assert [(await browser.get("/account")).status_code for browser in (ada, other)] == [303, 303]
+    assert (await other.sign_in(ADA)).status_code == 422
+
+
+async def test_nothing_is_deleted_without_the_password(ada: Browser, school: Database) -> None:
+    response = await ada.post("/account/delete", form={"password": "not the password"})
+    assert response.status_code == 422
+    assert "That is not your password." in await text(response)
+    assert await left(ada, "") == 422
+    assert await seats_taken(school, "3333") == 1
+    assert (await ada.get("/account")).status_code == 200
+
+
+async def test_a_process_that_dies_halfway_has_removed_nothing(
+    ada: Browser, school: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await rows_of(school, ADA.user_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(user_data, "remove", None)
+        assert await left(ada) == 500
+    assert await rows_of(school, ADA.user_id) == before
+    await assert_sound(school, NOW)
+    assert await left(ada) == 303
+
+
+async def test_a_click_too_many_is_harmless(ada: Browser, app: Quart, school: Database) -> None:
+    assert set(await asyncio.gather(*(left(ada) for _ in range(4)))) <= {303, 422}
+    assert await school.user.count_documents({"user_id": ADA.user_id}) == 0
+    await assert_sound(school, NOW)
+
+
+async def test_seats_of_earlier_terms_and_withdrawn_courses_go_too(
+    ada: Browser, school: Database, clock: Clock
+) -> None:
+    await enroll.drop(school, ADA.user_id, Wish("3333"), FALL.drop_deadline)  # withdrawn by then
+    await enroll.enroll(school, ADA.user_id, Wish("1111", section="01"), NOW)
+    clock.now = FALL.withdraw_deadline + timedelta(days=1)
+    await ada.sign_in(ADA)
+    assert await left(ada) == 303
+    assert await seats_taken(school, "1111") == 0
+    assert await school.enrollment.count_documents({"user_id": ADA.user_id}) == 0
+    assert (await audit.check(school, clock.now)).disagreements == []
+
+
+async def test_a_row_of_the_flask_site_without_a_term_goes_too(ada: Browser, school: Database) -> None:
+    await school.enrollment.insert_one({"user_id": 1, "courseID": "77"}, bypass_document_validation=True)
+    assert await left(ada) == 303
+    assert await school.enrollment.count_documents({"user_id": ADA.user_id}) == 0
+
+
+async def test_a_request_that_was_on_the_way_begins_nothing_any_more(ada: Browser, school: Database) -> None:
+    await left(ada)
+    for work in (
+        enroll.enroll(school, ADA.user_id, Wish("1111", section="01"), NOW),
+        enroll.swap(school, ADA.user_id, "3333", Wish("1111", section="01"), NOW),
+        waitlist.join(school, ADA.user_id, Wish("3333"), NOW),
+    ):
+        with pytest.raises(AccountGone):
+            await work
+    assert await enrollments.seats_of(school, ADA.user_id) == []
+    assert await school.event.count_documents({"user_id": ADA.user_id}) == 4
+    assert (await audit.check(school, NOW)).disagreements == []
+
+
+async def test_who_leaves_while_their_other_tabs_click_leaves_nothing_behind(app: Quart, school: Database) -> None:
+    for round_ in range(5):
+        email = f"zoe{round_}@school.example"
+        zoe = Browser(app.test_client())
+        await zoe.post("/register", form=registration(email))
+        wishes = [{"courseID": "1111", "section": "01"}, {"courseID": "3333"}, {"courseID": "2222"}] * 2
+        paths = ["/enrollment", "/waitlist", "/enrollment/drop"]
+        clicks = [zoe.post(path, form=wish) for path in paths for wish in wishes]
+        answers = await asyncio.gather(left(zoe), *clicks)
+        assert answers[0] == 303
+        assert await school.user.count_documents({"email": email}) == 0
+        assert (await audit.check(school, NOW)).disagreements == []
+
+
+async def test_a_number_is_never_given_to_somebody_else(app: Quart, anyone: Browser, school: Database) -> None:
+    await anyone.post("/register", form=registration())
+    await anyone.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    assert await left(anyone) == 303
+    await school.counter.delete_many({"_id": "user_id"})  # as if it were lost
+    await Browser(app.test_client()).post("/register", form=registration())
+    stored = await school.user.find_one({"email": "zoe@school.example"})
+    assert stored is not None
+    assert stored["user_id"] == 5
+
+
+async def test_the_only_registrar_stays(rita: Browser, school: Database) -> None:
+    response = await rita.post("/account/delete", form={"password": PASSWORD})
+    assert response.status_code == 422
+    assert "You are the only registrar." in await text(response)
+    assert await users.find(school, RITA.user_id) == replace(RITA, language="en")
+
+
+async def test_of_two_registrars_who_leave_at_once_one_stays(rita: Browser, bob: Browser, school: Database) -> None:
+    await school.user.update_one({"user_id": BOB.user_id}, {"$set": {"role": "registrar"}})
+    assert sorted(await asyncio.gather(left(rita), left(bob))) == [303, 422]
+    assert await school.user.count_documents({"role": "registrar"}) == 1

@@ -1,0 +1,119 @@
+"""One account can't overload the site: what happens if it makes too many changes."""
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+from quart import Quart
+
+from quart_enroll.db.client import Database
+from quart_enroll.domain.models import Wish
+from quart_enroll.services.accounts.rate_limiter import Rate, RateLimiter
+from quart_enroll.services.enrollment import plan
+from quart_enroll.state import EXTENSION
+from tests.support.api_clients import ENROLLMENTS, program
+from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, Browser, registration, seats_taken, text
+
+PRESS = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
+SENTENCE = "You made too many changes in a short time. Nothing was changed this time."
+
+
+def allow(app: Quart, changes: int) -> RateLimiter:
+    """Let each account make that many changes from now on, and one more each minute; return the limiter."""
+    limiter = RateLimiter(Rate(burst=changes + 1, interval=60))
+    for user in (ADA, BOB):
+        limiter.take(user.user_id)
+    app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], change_limiter=limiter)
+    return limiter
+
+
+async def test_too_many_changes_are_answered_with_429_and_a_button_that_sends_the_same_again(
+    app: Quart, ada: Browser, db: Database
+) -> None:
+    allow(app, changes=0)
+    response = await ada.post("/enrollment", form=PRESS)
+    page = await text(response)
+    assert response.status_code == 429
+    assert 59 <= int(response.headers["Retry-After"]) <= 60
+    assert SENTENCE in page
+    assert await seats_taken(db, "1111") == 0
+
+    [form] = re.findall(r'<form method="post" action="/enrollment" data-retry-after.*?</form>', page, re.DOTALL)
+    sent = {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form)}
+    assert PRESS.items() <= sent.items()
+    allow(app, changes=1)
+    assert (await ada.post("/enrollment", form=sent)).status_code == 303
+    assert await seats_taken(db, "1111") == 1
+
+
+async def test_a_program_gets_a_problem_with_a_stable_code(app: Quart, db: Database) -> None:
+    ada = await program(app, db, ADA)
+    allow(app, changes=1)
+    assert (await ada.send("POST", ENROLLMENTS, PRESS)).status_code == 201
+    response = await ada.send("DELETE", f"{ENROLLMENTS}?courseID=1111")
+    problem = await response.get_json()
+    assert (response.status_code, response.content_type) == (429, "application/problem+json")
+    assert (problem["code"], problem["detail"]) == ("too_many_changes", SENTENCE)
+    assert int(response.headers["Retry-After"]) > 0
+    assert "too_many_changes" in await (await app.test_client().get("/api/v1/docs")).get_data(as_text=True)
+    assert await seats_taken(db, "1111") == 1
+
+
+async def test_pages_and_programs_of_one_account_share_its_rate(app: Quart, ada: Browser, db: Database) -> None:
+    of_ada = await program(app, db, ADA)
+    allow(app, changes=1)
+    await ada.post("/language", form={"language": "es"})
+    assert (await of_ada.send("POST", ENROLLMENTS, PRESS)).status_code == 429
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/enrollment", "/enrollment/drop", "/enrollment/swap", "/waitlist", "/waitlist/leave"),
+        *("/plan/add", "/plan/remove", "/plan/up", "/plan/enroll", "/alert", "/alert/end"),
+        *("/enrollment/calendar", "/account/tokens", "/language"),
+    ],
+)
+async def test_every_change_counts(app: Quart, ada: Browser, path: str) -> None:
+    allow(app, changes=0)
+    assert (await ada.post(path, form=PRESS)).status_code == 429
+
+
+@pytest.mark.parametrize("path", ["/account/end", "/account/tokens/end", "/enrollment/calendar/end", "/logout"])
+async def test_ending_access_is_not_limited(app: Quart, ada: Browser, path: str) -> None:
+    allow(app, changes=0)
+    assert (await ada.post(path, form={"login": "x", "token_id": "0" * 16})).status_code == 303
+
+
+async def test_a_thief_who_uses_up_the_rate_keeps_nobody_from_another_password(app: Quart, ada: Browser) -> None:
+    allow(app, changes=0)
+    form = {"current_password": PASSWORD} | registration(password="a newer horse battery")
+    form["password_confirm"] = form["password"]
+    assert (await ada.post("/account/password", form=form)).status_code == 303
+
+
+async def test_reading_is_not_limited_and_others_have_their_own_rate(app: Quart, ada: Browser, bob: Browser) -> None:
+    allow(app, changes=1)
+    for browser in (ada, bob):
+        assert (await browser.post("/enrollment", form=PRESS)).status_code == 303
+        assert (await browser.post("/enrollment", form=PRESS)).status_code == 429
+        assert (await browser.get("/enrollment")).status_code == 200
+
+
+async def test_a_foreign_page_cannot_use_up_the_rate(app: Quart, ada: Browser) -> None:
+    allow(app, changes=1)
+    response = await ada.client.post("/enrollment", form=PRESS, headers={"Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 400
+    assert (await ada.post("/enrollment", form=PRESS)).status_code == 303
+
+
+async def test_enroll_in_all_counts_once_for_the_press_and_once_for_each_course(
+    app: Quart, ada: Browser, db: Database
+) -> None:
+    for courseID in ("1111", "3333"):
+        await plan.add(db, ADA.user_id, Wish(courseID, "Fall 2026"), FALL_MORNING)
+    limiter = allow(app, changes=4)
+    assert (await ada.post("/plan/enroll", form={"term": "Fall 2026"})).status_code == 303
+    assert not limiter.take(ADA.user_id)
+    assert limiter.take(ADA.user_id)

@@ -1,0 +1,48 @@
+"""Every change proves that a page of this site asked for it."""
+
+import pytest
+from quart import Quart
+
+from quart_enroll.db.client import Database
+from tests.support.people import Browser, text
+
+
+async def test_the_buttons_token_is_proof_enough(ada: Browser, app: Quart) -> None:
+    page = await ada.read("/courses/")
+    token = page.split('name="csrf_token" value="')[1].split('"')[0]
+    form = {"courseID": "1111", "csrf_token": token}
+    assert (await ada.client.post("/enrollment", form=form)).location == "/enrollment"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://["},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+    ],
+)
+@pytest.mark.parametrize("token", [None, "", "nonsense", "20990101000000##" + "0" * 40, "é##"])
+async def test_a_request_without_proof_is_refused_in_words(
+    ada: Browser, db: Database, headers: dict[str, str], token: str | None
+) -> None:
+    form = {"courseID": "1111"} | ({} if token is None else {"csrf_token": token})
+    response = await ada.client.post("/enrollment", form=form, headers=headers)
+    assert response.status_code == 400
+    assert "came from another site" in await text(response)
+    assert await db.enrollment.count_documents({}) == 0
+
+
+async def test_an_origin_of_this_host_is_proof_in_older_browsers(ada: Browser) -> None:
+    response = await ada.client.post("/enrollment", form={"courseID": "1111"}, headers={"Origin": "http://localhost"})
+    assert response.location == "/enrollment"
+
+
+async def test_another_students_token_is_no_proof(ada: Browser, bob: Browser) -> None:
+    page = await bob.read("/courses/")
+    token = page.split('name="csrf_token" value="')[1].split('"')[0]
+    assert (await ada.client.post("/enrollment", form={"courseID": "1111", "csrf_token": token})).status_code == 400

@@ -1,0 +1,164 @@
+"""The download of one's own data needs little memory, however many rows there are, and never ends early unnoticed."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPResponse, IncompleteRead
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from quart import Quart
+
+from quart_enroll.db import client
+from quart_enroll.db.client import Database
+from quart_enroll.db.queries import user_data
+from quart_enroll.pages.account import data
+from quart_enroll.services.accounts.rate_limiter import DOWNLOADS
+from tests.support.crowd import Student, sign_in
+from tests.support.people import ADA, Browser, text
+from tests.support.processes import Server, server, until
+from tests.support.school import build
+
+EVENTS = 8000
+"""Long rows of one student: 17 MB of JSON, which is more than the sockets hold."""
+
+MEBIBYTE = 1024 * 1024
+
+
+def event(number: int) -> dict[str, Any]:
+    moment = datetime(2026, 9, 1, 9, 0, number % 60, tzinfo=UTC)
+    where = {"courseID": "1111", "term": "Fall 2026", "section": "01", "result": "ok", "from_section": ""}
+    return {"at": moment, "actor": 1, "user_id": 1, "action": "enroll" if number % 2 else "drop"} | where
+
+
+@pytest.fixture
+def student(fresh_uri: str) -> Student:
+    """A signed-in student with a long history."""
+
+    async def fill() -> Student:
+        async with client.open_database(fresh_uri, 20) as db:
+            await build(db)
+            [student] = await sign_in(db, [1])
+            await db.event.insert_many([event(number) | {"from_section": "x" * 2000} for number in range(EVENTS)])
+            return student
+
+    return asyncio.run(fill())
+
+
+@pytest.fixture
+def site(fresh_uri: str, tmp_path: Path) -> Iterator[Server]:
+    with server(tmp_path / "log", MONGO_URI=fresh_uri, WEB_CONCURRENCY=1) as site:
+        yield site
+
+
+def ask(connection: HTTPConnection, student: Student) -> HTTPResponse:
+    connection.request("GET", "/account/data", headers={"Cookie": student.cookie})
+    response = connection.getresponse()
+    assert response.status == 200
+    return response
+
+
+def open_cursors(uri: str) -> list[int]:
+    """Return the open cursors of the collection `event`."""
+    with MongoClient[dict[str, Any]](uri) as client:
+        name = client.get_default_database().name
+        stages = [{"$currentOp": {"idleCursors": True, "allUsers": True}}, {"$match": {"ns": f"{name}.event"}}]
+        return [one["cursor"]["cursorId"] for one in client.admin.aggregate(stages) if "cursor" in one]
+
+
+def kilobytes(pid: int, name: str) -> int:
+    [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(f"{name}:")]
+    return int(line.split()[1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process in /proc")
+def test_a_long_history_is_streamed_and_a_broken_download_is_noticed(
+    student: Student, site: Server, fresh_uri: str, tmp_path: Path
+) -> None:
+    pid = site.process.pid
+    with site.connection() as connection:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # resets the peak
+        before = kilobytes(pid, "VmRSS")
+        found = json.loads(ask(connection, student).read())
+        assert len(found["event"]) == EVENTS
+        assert (kilobytes(pid, "VmHWM") - before) / 1024 < 20
+
+    with site.connection() as connection:  # the database fails in the middle
+        response = ask(connection, student)
+        beginning = response.read(1000)
+        until(lambda: bool(open_cursors(fresh_uri)))
+        with MongoClient[dict[str, Any]](fresh_uri) as client:
+            client.get_default_database().command("killCursors", "event", cursors=open_cursors(fresh_uri))
+        with pytest.raises(IncompleteRead) as cut:
+            response.read()
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(beginning + cut.value.partial)
+
+    with site.connection() as connection:  # the client hangs up in the middle
+        ask(connection, student).read(1000)
+        until(lambda: bool(open_cursors(fresh_uri)))
+    until(lambda: not open_cursors(fresh_uri))
+    log = (tmp_path / "log").read_text()
+    assert log.count("stream broken off: /account/data") == 1
+    assert "Traceback" not in log
+
+
+async def test_every_row_is_in_the_download_once_and_no_piece_is_long(
+    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user_data, "BATCH", 10)
+    await db.event.insert_many([event(number) | {"section": f"{number}"} for number in range(95)])
+    async with ada.client.request("/account/data") as stream:
+        await stream.send_complete()
+        pieces = [await stream.receive()]
+        while not pieces[-1].endswith(b"\n}"):
+            pieces.append(await stream.receive())
+    found = json.loads(b"".join(pieces))
+    assert sorted(int(row["section"]) for row in found["event"]) == list(range(95))
+    assert max(map(len, pieces)) < 3000
+
+
+async def test_rows_written_during_a_download_are_not_in_it(db: Database, ada: Browser) -> None:
+    await db.event.insert_one(event(1))
+    rows = user_data.read(db, ADA.user_id)
+    assert (await anext(rows))[0] == "user"
+    await db.event.insert_one(event(2))
+    found = [row async for name, batch in rows if name == "event" for row in batch]
+    assert len(found) == 1
+
+
+async def test_if_the_database_is_away_before_the_first_row_a_page_says_so(
+    ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> Any:
+        raise client.Unsettled
+        yield
+
+    monkeypatch.setattr(data.personal, "read", away)
+    response = await ada.get("/account/data")
+    assert response.status_code == 503
+    assert "Content-Disposition" not in response.headers
+
+
+async def test_a_head_request_leaves_no_cursor_behind(
+    ada: Browser, db: Database, mongod: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user_data, "BATCH", 1)
+    await db.event.insert_many([event(number) for number in range(5)])
+    response = await ada.client.head("/account/data")
+    assert (response.status_code, await text(response)) == (200, "")
+    assert open_cursors(mongod) == []
+
+
+async def test_downloads_are_limited_for_each_account(ada: Browser, bob: Browser, app: Quart) -> None:
+    for _ in range(DOWNLOADS[0].burst):
+        assert (await ada.get("/account/data")).status_code == 200
+    response = await ada.get("/account/data")
+    assert response.status_code == 429
+    assert 0 < int(response.headers["Retry-After"]) <= DOWNLOADS[0].interval
+    assert "Please wait a minute" in await text(response)
+    assert (await bob.get("/account/data")).status_code == 200

@@ -1,0 +1,173 @@
+"""A new password ends all access, even what is being created at the same moment."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from quart_enroll.db import transactions
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import calendar_tokens, logins, notices, tokens, users
+from quart_enroll.domain.errors import SignInEnded, WrongCredentials
+from quart_enroll.domain.models import Credentials
+from quart_enroll.services.accounts import accounts, sessions
+from quart_enroll.services.accounts import calendar_tokens as calendar_links
+from quart_enroll.services.accounts import tokens as api_tokens
+from tests.support.people import ADA, FALL_MORNING, HASH
+
+NOW = FALL_MORNING
+LIFETIMES = sessions.Lifetimes()
+
+Create = Callable[[Database, Credentials, str], Awaitable[object]]
+
+
+async def create_token(db: Database, _: Credentials, login: str) -> None:
+    later = NOW + timedelta(days=1)
+    await api_tokens.make(db, ADA.user_id, name="phone", scope="read", expires_at=later, now=NOW, login=login)
+
+
+async def create_calendar_link(db: Database, _: Credentials, login: str) -> None:
+    await calendar_links.make(db, ADA.user_id, NOW, login=login)
+
+
+async def sign_in(db: Database, found: Credentials, _: str) -> None:
+    await sessions.sign_in(db, found, LIFETIMES, NOW, remember=True)
+
+
+FROM_A_SIGN_IN = [
+    pytest.param(create_token, tokens, "add", id="token"),
+    pytest.param(create_calendar_link, calendar_tokens, "put", id="calendar link"),
+]
+KINDS = pytest.mark.parametrize(
+    ("create", "repository", "write"), [*FROM_A_SIGN_IN, pytest.param(sign_in, logins, "add", id="sign-in")]
+)
+
+
+@dataclass
+class Pause:
+    """A point at which one of two transactions stops, until the other one conflicts with it."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    conflict: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def before(self, patch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+        """Stop the first call of that function until `meet` lets it continue."""
+        function = getattr(module, name)
+
+        async def paused(*args: Any, **options: Any) -> Any:
+            if not self.reached.is_set():
+                self.reached.set()
+                await self.conflict.wait()
+            return await function(*args, **options)
+
+        patch.setattr(module, name, paused)
+
+    def notice_conflicts(self, patch: pytest.MonkeyPatch) -> None:
+        wait = transactions._Tries.pause
+
+        async def noticed(tries: Any, error: Any) -> None:
+            self.conflict.set()
+            await wait(tries, error)
+
+        patch.setattr(transactions._Tries, "pause", noticed)
+
+    async def meet(self, first: Awaitable[Any], second: Callable[[], Awaitable[Any]]) -> list[Any]:
+        """Run `first` up to the pause, then `second` until it ends or conflicts; finish both."""
+        paused = asyncio.ensure_future(first)
+        await asyncio.wait_for(self.reached.wait(), 10)
+        other = asyncio.ensure_future(second())
+        conflict = asyncio.ensure_future(self.conflict.wait())
+        await asyncio.wait({other, conflict}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        self.conflict.set()
+        return await asyncio.gather(paused, other, return_exceptions=True)
+
+
+@pytest.fixture
+def pause(monkeypatch: pytest.MonkeyPatch) -> Pause:
+    made = Pause()
+    made.notice_conflicts(monkeypatch)
+    return made
+
+
+@pytest.fixture
+async def found(db: Database) -> Credentials:
+    """Ada's password at the start of the test."""
+    credentials = await users.credentials_of(db, ADA.user_id)
+    assert credentials is not None
+    return credentials
+
+
+@pytest.fixture
+async def login(db: Database, found: Credentials) -> str:
+    """The key of one of ada's sign-ins."""
+    return sessions.key_of((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
+
+
+async def access(db: Database) -> dict[str, int]:
+    """Return the number of ada's sign-ins, tokens and calendar links."""
+    counts = {name: await db[name].count_documents({"user_id": ADA.user_id}) for name in ("login", "token", "feed")}
+    return {name: number for name, number in counts.items() if number}
+
+
+@KINDS
+async def test_a_new_password_ends_access_that_is_being_created(
+    create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str, pause: Pause,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    pause.before(monkeypatch, repository, write)
+    created, changed = await pause.meet(
+        create(db, found, login), lambda: accounts.replace_password(db, found, HASH, NOW)
+    )
+    assert created is None
+    assert isinstance(changed, Credentials)
+    assert await access(db) == {}
+
+
+@KINDS
+async def test_no_access_is_created_while_a_new_password_ends_it(
+    create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str, pause: Pause,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    pause.before(monkeypatch, notices, "add_letter")  # the last step of the change: everything else has been removed
+    changed, created = await pause.meet(
+        accounts.replace_password(db, found, HASH, NOW), lambda: create(db, found, login)
+    )
+    assert isinstance(changed, Credentials)
+    assert isinstance(created, (SignInEnded, WrongCredentials))
+    assert await access(db) == {}
+
+
+@KINDS
+async def test_no_access_is_created_after_a_new_password(
+    create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str
+) -> None:
+    assert await accounts.replace_password(db, found, HASH, NOW)
+    with suppress(SignInEnded, WrongCredentials):
+        await create(db, found, login)
+    assert await access(db) == {}
+
+
+@pytest.mark.parametrize(("create", "repository", "write"), FROM_A_SIGN_IN)
+async def test_ending_all_access_ends_access_that_is_being_created(
+    create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str, pause: Pause,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    pause.before(monkeypatch, repository, write)
+    created, ended = await pause.meet(create(db, found, login), lambda: accounts.end_access(db, ADA.user_id))
+    assert created is None
+    assert isinstance(ended, accounts.Ended)
+    assert (ended.sign_ins, ended.tokens + ended.calendar_links) == (1, 1)
+    assert await access(db) == {}
+
+
+async def test_two_browsers_that_make_a_calendar_link_at_once_leave_one(
+    db: Database, found: Credentials, login: str
+) -> None:
+    other = sessions.key_of((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
+    made = await asyncio.gather(*(calendar_links.make(db, ADA.user_id, NOW, login=key) for key in (login, other) * 3))
+    owners = [await calendar_links.whose(db, token) for token in made]
+    assert sorted(map(str, owners)) == ["1", *["None"] * 5]

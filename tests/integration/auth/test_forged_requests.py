@@ -1,0 +1,140 @@
+"""Requests that somebody made up: to act as another, to lead away from the site, to write into its answers."""
+
+from datetime import datetime, timedelta
+from urllib.parse import quote, urljoin, urlsplit
+
+import pytest
+
+from quart_enroll.db.client import Database
+from quart_enroll.web.csrf import PageToken
+from tests.support.people import ADA, BOB, PASSWORD, Browser, registration, text
+
+LEADING_AWAY = [
+    "//evil.example",
+    "///evil.example",
+    "////evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "/%5cevil.example",
+    "/%2fevil.example",
+    "/%2f%2fevil.example",
+    "/\t/evil.example",
+    "/%09/evil.example",
+    "/\n/evil.example",
+    "\r\n//evil.example",
+    "/./\\evil.example",
+    "/..//evil.example",
+    "https:evil.example",
+    "https:///evil.example",
+    "https://localhost@evil.example/",
+    "//localhost@evil.example/",
+    "javascript:alert(1)",
+    "data:text/html,evil",
+]
+
+NEWLINES = ["a\r\nSet-Cookie: evil=1", "a\nX-Evil: 1", "a\r\n\r\n<script>", "%0d%0aX-Evil: 1", "å\u2028X-Evil: 1"]
+
+
+def _leads_to(location: str) -> str:
+    """Return the host that a browser goes to: it skips tabs and line breaks, and reads a backslash as a slash."""
+    read = "".join(character for character in location if character not in "\t\r\n").strip().replace("\\", "/")
+    while read.startswith("///"):  # browsers read any number of slashes as two
+        read = read[1:]
+    return urlsplit(urljoin("http://localhost/login", read)).netloc
+
+
+async def _token(browser: Browser) -> str:
+    page = await browser.read("/courses/")
+    return page.split('name="csrf_token" value="')[1].split('"')[0]
+
+
+@pytest.mark.parametrize("evil", LEADING_AWAY)
+async def test_nobody_is_led_away_after_signing_in_or_registering(anyone: Browser, ada: Browser, evil: str) -> None:
+    answers = [
+        await ada.get(f"/login?next={quote(evil)}"),
+        await anyone.post("/register", form=registration(next=evil)),
+    ]
+    await anyone.post("/logout")
+    answers.append(await anyone.post(f"/login?next={quote(evil)}", form={"email": BOB.email, "password": PASSWORD}))
+    for response in answers:
+        assert response.status_code == 303
+        assert _leads_to(response.location) == "localhost"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["//evil.example/courses", "//evil.example", "/courses//evil.example/..", "//courses", "/\\evil.example/courses"],
+)
+async def test_a_path_of_two_slashes_does_not_lead_away(anyone: Browser, path: str) -> None:
+    response = await anyone.client.get("/", scope_base={"path": path, "raw_path": path.encode()})
+    assert response.status_code in (301, 302, 308, 404)
+    assert _leads_to(response.headers.get("Location", "/")) == "localhost"
+
+
+async def test_no_address_comes_from_the_host_that_was_asked_for(anyone: Browser) -> None:
+    evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+    for path in ("/", "/courses", "/courses/", "/login", "/register", "/enrollment", "/nothing", "/api/"):
+        response = await anyone.get(path, headers=evil)
+        assert "evil.example" not in str(response.headers)
+        assert "evil.example" not in await text(response)
+
+
+@pytest.mark.parametrize("evil", NEWLINES)
+async def test_nobody_writes_headers_of_an_answer(anyone: Browser, evil: str) -> None:
+    answers = [
+        await anyone.get(f"/courses/{quote(evil)}"),
+        await anyone.get(f"/login?next={quote('/' + evil)}"),
+        await anyone.get("/", headers={"X-Request-ID": evil.replace("\r", "").replace("\n", "").replace("\u2028", "")}),
+        await anyone.post("/enrollment", form={"courseID": evil, "term": evil, "section": evil}),
+        await anyone.post("/login", form={"email": ADA.email, "password": PASSWORD, "next": "/" + evil}),
+    ]
+    for response in answers:
+        assert response.status_code in (200, 303, 404)
+        names = {name.lower() for name, _ in response.headers.items()}
+        assert "x-evil" not in names
+        assert not any("\r" in value or "\n" in value for _, value in response.headers.items())
+        assert not any(cookie.startswith("evil=") for cookie in response.headers.getlist("Set-Cookie"))
+
+
+async def test_another_students_number_in_a_form_changes_nothing_of_theirs(bob: Browser, db: Database) -> None:
+    form = {"courseID": "1111", "user_id": str(ADA.user_id), "student": str(ADA.user_id), "auth_id": "1"}
+    assert (await bob.post("/enrollment", form=form)).status_code == 303
+    assert [row["user_id"] async for row in db.enrollment.find()] == [BOB.user_id]
+    assert (await bob.post("/enrollment/drop", form=form)).status_code == 303
+    assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 0
+
+
+async def test_a_token_is_stale_after_twelve_hours(ada: Browser, monkeypatch: pytest.MonkeyPatch, db: Database) -> None:
+    form = {"courseID": "1111", "csrf_token": await _token(ada)}
+    monkeypatch.setattr(PageToken, "now", lambda _: datetime.now() + timedelta(hours=12, seconds=1))  # noqa: DTZ005  # as WTForms
+    response = await ada.client.post("/enrollment", form=form)
+    assert response.status_code == 400
+    assert "This page was open for too long" in await text(response)
+    assert await db.enrollment.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("name", ["session", "QUART_AUTH"])
+async def test_a_cookie_with_one_letter_changed_is_no_cookie(ada: Browser, db: Database, name: str) -> None:
+    form = {"courseID": "1111", "csrf_token": await _token(ada)}
+    [cookie] = [one for one in ada.client.cookie_jar or () if one.name == name]
+    value = cookie.value or ""
+    cookie.value = value[:5] + ("a" if value[5] != "a" else "b") + value[6:]
+    response = await ada.client.post("/enrollment", form=form)
+    assert response.status_code == (400 if name == "session" else 303)
+    assert response.headers.get("Location", "/login").startswith("/login")
+    assert await db.enrollment.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("path", ["/login", "/register", "/logout"])
+async def test_a_foreign_page_can_not_sign_anybody_in_or_out(anyone: Browser, ada: Browser, path: str) -> None:
+    form = registration(remember_me="y") | {"email": ADA.email}
+    for visitor in (anyone, ada):
+        response = await visitor.client.post(path, form=form, headers={"Origin": "https://evil.example"})
+        assert response.status_code == 400
+        assert "came from another site" in await text(response)
+    assert (await ada.get("/enrollment")).status_code == 200
+
+
+async def test_an_origin_of_another_scheme_is_another_site(ada: Browser) -> None:
+    https = {"Origin": "https://localhost"}
+    assert (await ada.client.post("/enrollment", form={"courseID": "1111"}, headers=https)).status_code == 400

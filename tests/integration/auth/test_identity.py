@@ -1,0 +1,173 @@
+"""Who somebody is: an address in any spelling, a person with one name, a password however it is composed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from quart import Quart
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import users
+from quart_enroll.domain.models import User
+from quart_enroll.services.accounts.hashing import decoy
+from quart_enroll.services.accounts.rate_limits import account_digest
+from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from quart_enroll.state import EXTENSION
+from tests.support.people import FALL_MORNING, HASH, METHOD, PASSWORD, Browser, registration, text
+
+Run = Callable[..., Awaitable[Result]]
+
+UNICODE, PUNYCODE = "ida@bücher.example", "ida@xn--bcher-kva.example"
+SPELLINGS = [UNICODE, PUNYCODE, "IDA@BU\u0308CHER.example", "Ida@XN--BCHER-KVA.example"]
+IDA = User(9, UNICODE, "Ida", "Falk", "student")
+
+
+@pytest.fixture
+def run(app: Quart, tmp_path: Path) -> Run:
+    """Run a command, with a file if there is text for one; it has an event loop of its own, so it gets a thread."""
+
+    async def invoke(*words: str, text: str = "", typed: str | None = None) -> Result:
+        path = tmp_path / "people.csv"
+        path.write_text(text, "utf-8")
+        args = [*words, str(path)] if text else list(words)
+        return await asyncio.to_thread(app.test_cli_runner().invoke, args=args, input=typed)
+
+    return invoke
+
+
+@pytest.mark.parametrize("stored", [UNICODE, PUNYCODE])
+@pytest.mark.parametrize("typed", SPELLINGS)
+async def test_an_address_signs_in_in_every_spelling(anyone: Browser, db: Database, stored: str, typed: str) -> None:
+    await users.add(db, replace(IDA, email=stored), HASH)
+    assert (await anyone.sign_in(replace(IDA, email=typed))).status_code == 303
+    row = await db.user.find_one({"user_id": IDA.user_id})
+    assert row is not None
+    assert row["email"] == stored
+
+
+@pytest.mark.parametrize("stored", [UNICODE, PUNYCODE])
+@pytest.mark.parametrize("typed", SPELLINGS[:3])
+async def test_nobody_registers_an_address_in_another_spelling(
+    anyone: Browser, db: Database, stored: str, typed: str
+) -> None:
+    await users.add(db, replace(IDA, email=stored), HASH)
+    response = await anyone.post(
+        "/register", form=registration(typed, password="another one", password_confirm="another one")
+    )
+    assert response.status_code == 422
+    assert "There is already an account with this address." in await text(response)
+
+
+@pytest.mark.parametrize("typed", SPELLINGS[:3])
+async def test_a_registered_address_has_its_domain_in_punycode_whatever_was_typed(
+    anyone: Browser, db: Database, typed: str
+) -> None:
+    await anyone.post("/register", form=registration(typed))
+    row = await db.user.find_one({"user_id": {"$gt": 3}})
+    assert row is not None
+    assert row["email"].partition("@")[2] == "xn--bcher-kva.example"
+
+
+async def test_an_import_knows_people_by_every_spelling(run: Run, db: Database) -> None:
+    await users.add(db, replace(IDA, email=PUNYCODE), HASH)
+    header = "email,first_name,last_name\n"
+    twins = await run("import", "user", text=f"{header}{UNICODE},A,B\n{PUNYCODE},A,B\n")
+    assert "is in the file twice." in twins.output
+    done = await run("import", "user", text=f"{header}Ida@Bücher.example,Ida,Winter\n")
+    assert done.output.splitlines() == [
+        "line 2: user 9: last_name “Falk” → “Winter”",
+        "user: 0 added, 1 changed, 0 unchanged.",
+    ]
+    row = await db.user.find_one({"user_id": IDA.user_id})
+    assert row is not None
+    assert (row["email"], row["last_name"]) == (PUNYCODE, "Winter")
+
+
+@pytest.mark.parametrize("typed", SPELLINGS[:3])
+async def test_commands_know_people_by_every_spelling(run: Run, db: Database, typed: str) -> None:
+    await users.add(db, replace(IDA, email=PUNYCODE), HASH)
+    assert "Signed out user 9" in (await run("sign-out", "--email", typed)).output
+    made = await run(
+        "create-user", "--email", typed, "--first-name", "I", "--last-name", "F", typed=f"{PASSWORD}\n" * 2
+    )
+    assert "There is already an account with this address." in made.output
+
+
+def test_limits_count_for_the_account_in_whatever_spelling() -> None:
+    spellings = [*SPELLINGS, f"{UNICODE}\u200b"]
+    assert len({account_digest("key", spelling) for spelling in spellings}) == 1
+
+
+async def test_addresses_that_an_old_database_has_twice_are_named(db: Database) -> None:
+    await users.add(db, IDA, HASH)
+    await users.add(db, replace(IDA, user_id=10, email=PUNYCODE), HASH)
+    left = (await upgrade(db, FALL_MORNING, Defaults())).left_alone
+    [sentence] = [one for one in left if "one email address in different spellings" in one]
+    assert sentence.startswith("user: 9 (_id ")
+    assert "bücher" not in sentence
+    for email, user_id in ((UNICODE, 9), (PUNYCODE, 10)):
+        found = await users.find_credentials(db, email)
+        assert found is not None
+        assert found.user.user_id == user_id
+
+
+# Names
+
+
+@pytest.mark.parametrize(("first", "last"), [("Sukarno", ""), ("", "Sukarno")])
+async def test_a_person_may_have_one_name(anyone: Browser, db: Database, run: Run, first: str, last: str) -> None:
+    await anyone.post("/register", form=registration(first_name=first, last_name=last))
+    assert "Welcome, Sukarno." in await anyone.read("/")
+    assert '<h2 id="who">Sukarno</h2>' in await anyone.read("/account")
+    done = await run("import", "user", text=f"email,first_name,last_name\nsu@school.example,{first},{last}\n")
+    assert done.output == "user: 1 added, 0 changed, 0 unchanged.\n"
+    row = await db.user.find_one({"email": "su@school.example"})
+    assert row is not None
+    assert (row["first_name"], row["last_name"]) == (first, last)
+
+
+async def test_a_person_has_a_name(anyone: Browser, db: Database, run: Run) -> None:
+    response = await anyone.post("/register", form=registration(first_name=" ", last_name=""))
+    assert response.status_code == 422
+    assert "Enter your name." in await text(response)
+    done = await run("import", "user", text="email,first_name,last_name\nsu@school.example,,\n")
+    assert "line 2: first_name and last_name are missing." in done.output
+    hidden = await run("import", "user", text="email,first_name,last_name\nsu@school.example,\u3164\u200b,Su\n")
+    assert "A name needs characters that can be seen." in hidden.output
+    assert await db.user.count_documents({}) == 3
+
+
+async def test_a_file_without_a_column_of_names_takes_none_away(run: Run, db: Database) -> None:
+    await run("import", "user", text="email,last_name\nada@school.example,Summers\n")
+    row = await db.user.find_one({"user_id": 1})
+    assert row is not None
+    assert (row["first_name"], row["last_name"]) == ("Ada", "Summers")
+
+
+# Passwords
+
+
+async def test_a_password_is_the_same_however_it_is_composed(anyone: Browser) -> None:
+    composed, decomposed = "caf\u00e9 \u00fcber alles", "cafe\u0301 u\u0308ber alles"
+    await anyone.post("/register", form=registration(password=decomposed, password_confirm=decomposed))
+    zoe = User(0, "zoe@school.example", "", "", "student")
+    for password in (composed, decomposed):
+        await anyone.post("/logout")
+        assert (await anyone.sign_in(zoe, password)).status_code == 303
+
+
+@pytest.mark.parametrize("sends_mail", [True, False])
+async def test_somebody_imported_without_a_password_is_told_how_to_get_one(
+    app: Quart, anyone: Browser, db: Database, sends_mail: bool
+) -> None:
+    await users.add(db, IDA, decoy(METHOD))
+    app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], sends_mail=sends_mail)
+    way = "choose “Forgot your password?” where you sign in." if sends_mail else "ask the registrar of your school."
+    for email in (UNICODE, "rita@school.example"):  # a stranger can't tell whether there is a password
+        another = {"password": "quite another one", "password_confirm": "quite another one"}
+        page = await text(await anyone.post("/register", form=registration(email, **another)))
+        assert "There is already an account with this address." in page
+        assert f"If you have no password for it, {way}" in page

@@ -1,0 +1,105 @@
+"""Accounts that are older than today's rules: short passwords, and addresses that nobody could register now."""
+
+from base64 import b64encode
+
+import pytest
+from werkzeug.security import generate_password_hash
+
+from quart_enroll.db.client import Database
+from quart_enroll.services.accounts import accounts
+from tests.support.people import ADA, METHOD, PASSWORD, Browser, registration, text
+
+SHORT = "tulip"
+"""Sites that taught the same course took passwords from 5 or 6 characters."""
+
+PROMPT = "shorter than the 8 characters we ask for today"
+
+
+@pytest.fixture(autouse=True)
+def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+
+
+async def give(db: Database, *, email: str = ADA.email, password: str = SHORT) -> None:
+    """Let ada have this address and password since long ago."""
+    old = {"email": email, "password": generate_password_hash(password, METHOD)}
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": old})
+
+
+@pytest.mark.parametrize("password", [SHORT, "tulips", "tulips7", "x"])
+async def test_a_short_password_signs_in_and_is_told_so(anyone: Browser, db: Database, password: str) -> None:
+    await give(db, password=password)
+    response = await anyone.sign_in(ADA, password=password)
+    assert (response.status_code, response.location) == (303, "/")
+    page = await anyone.read("/")
+    assert "Hello, Ada" in page
+    assert PROMPT in page
+    assert '<a href="/account/password">' in page
+
+
+async def test_a_password_of_today_is_told_nothing(anyone: Browser) -> None:
+    await anyone.sign_in(ADA)
+    assert PROMPT not in await anyone.read("/")
+
+
+@pytest.mark.parametrize("email", ["ada@school.local", "ada@school.test", "ada@localhost", "ada@intranet", "ada"])
+async def test_an_address_of_any_domain_signs_in(anyone: Browser, db: Database, email: str) -> None:
+    await give(db, email=email)
+    response = await anyone.post("/login", form={"email": email, "password": SHORT})
+    assert response.status_code == 303
+
+
+async def test_an_address_of_any_domain_may_ask_for_a_new_password(anyone: Browser, db: Database) -> None:
+    await give(db, email="ada@school.local")
+    page = await text(await anyone.post("/password/forgot", form={"email": "ada@school.local"}, follow_redirects=True))
+    assert "Enter an email address" not in page
+
+
+async def test_a_wrong_short_password_is_refused_like_any_other(anyone: Browser, db: Database) -> None:
+    await give(db)
+    for password in ("rose", "wrong and long"):
+        response = await anyone.sign_in(ADA, password=password)
+        assert response.status_code == 422
+        assert "is not right" in await text(response)
+
+
+async def test_a_password_past_any_rule_costs_no_hash(anyone: Browser) -> None:
+    response = await anyone.sign_in(ADA, password="x" * 129)
+    assert response.status_code == 422
+    assert "at most 128 characters" in await text(response)
+
+
+async def test_programs_may_send_a_short_password(anyone: Browser, db: Database) -> None:
+    await give(db, email="ada@school.local")
+    sent = b64encode(f"ada@school.local:{SHORT}".encode()).decode()
+    response = await anyone.client.get("/api/v1/me", headers={"Authorization": f"Basic {sent}"})
+    assert response.status_code == 200
+
+
+async def test_a_short_password_is_proof_enough_to_change_or_to_leave(anyone: Browser, db: Database) -> None:
+    await give(db)
+    await anyone.sign_in(ADA, password=SHORT)
+    new = {"current_password": SHORT, "password": PASSWORD, "password_confirm": PASSWORD}
+    assert (await anyone.post("/account/password", form=new)).status_code == 303
+    await give(db)
+    response = await anyone.post("/account/delete", form={"password": "rose"})
+    assert "at least" not in await text(response)
+    assert (await anyone.post("/account/delete", form={"password": SHORT})).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/register", "/account/password"])
+async def test_a_short_password_can_not_be_chosen(anyone: Browser, db: Database, path: str) -> None:
+    await give(db)
+    await anyone.sign_in(ADA, password=SHORT)
+    if path == "/register":
+        await anyone.post("/logout")
+    form = registration(password="roses", password_confirm="roses") | {"current_password": SHORT}
+    response = await anyone.post(path, form=form)
+    assert response.status_code == 422
+    assert "8 to 128 characters" in await text(response)
+
+
+async def test_an_address_that_no_mail_reaches_can_not_be_registered(anyone: Browser) -> None:
+    response = await anyone.post("/register", form=registration(email="zoe@school.local"))
+    assert response.status_code == 422
+    assert "Enter an email address like" in await text(response)

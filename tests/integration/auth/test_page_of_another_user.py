@@ -1,0 +1,92 @@
+"""A page that somebody left open in a browser does nothing for who signs in there next."""
+
+import re
+
+import pytest
+
+from quart_enroll.db.client import Database
+from tests.support.people import ADA, BOB, Browser, text
+
+
+async def _token(browser: Browser, path: str = "/courses/") -> str:
+    found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', await browser.read(path))
+    assert found
+    return found[1]
+
+
+@pytest.fixture
+async def left_open(ada: Browser) -> dict[str, str]:
+    """A button of ada's page, in the browser in which bob signs in."""
+    form = {"courseID": "1111", "csrf_token": await _token(ada)}
+    await ada.post("/logout")
+    await ada.sign_in(BOB)
+    return form
+
+
+async def test_a_button_of_ada_does_nothing_for_bob(ada: Browser, left_open: dict[str, str], db: Database) -> None:
+    response = await ada.post("/enrollment", form=left_open)
+    assert (response.status_code, response.location) == (303, "/")
+    told = "This page was opened by somebody else. You are signed in as Bob. Nothing was changed."
+    assert told in await ada.read("/")
+    assert await db.enrollment.count_documents({}) == 0
+
+
+async def test_a_button_that_stays_in_its_line_loads_the_page_anew(
+    ada: Browser, left_open: dict[str, str], db: Database
+) -> None:
+    response = await ada.post("/enrollment", form=left_open, headers={"HX-Request": "true"})
+    assert (response.status_code, response.headers["HX-Refresh"]) == (204, "true")
+    assert "opened by somebody else" in await ada.read("/enrollment")
+    assert await db.enrollment.count_documents({}) == 0
+
+
+async def test_a_program_is_told_in_json(ada: Browser, left_open: dict[str, str]) -> None:
+    response = await ada.post("/enrollment", form=left_open, headers={"Accept": "application/json"})
+    assert (response.status_code, (await response.get_json())["error"]) == (409, "conflict")
+    assert "signed in as Bob" in await text(response)
+
+
+async def test_a_page_that_was_opened_in_an_earlier_sign_in_of_the_same_student_works(
+    ada: Browser, db: Database
+) -> None:
+    form = {"courseID": "1111", "csrf_token": await _token(ada)}
+    await ada.post("/logout")
+    await ada.sign_in(ADA)
+    assert (await ada.post("/enrollment", form=form)).location == "/enrollment"
+    assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 1
+
+
+async def test_a_page_of_a_visitor_and_one_without_a_token_work(anyone: Browser, db: Database) -> None:
+    form = {"courseID": "1111", "csrf_token": await _token(anyone, "/login")}
+    await anyone.sign_in(ADA)
+    assert (await anyone.post("/enrollment", form=form)).location == "/enrollment"
+    assert (await anyone.post("/enrollment/drop", form={"courseID": "1111"})).location == "/enrollment"
+    assert await db.enrollment.count_documents({}) == 0
+
+
+async def test_a_page_of_ada_asks_to_sign_in_when_nobody_is(ada: Browser) -> None:
+    form = {"courseID": "1111", "csrf_token": await _token(ada)}
+    await ada.post("/logout")
+    assert "/login" in ((await ada.post("/enrollment", form=form)).location or "")
+
+
+PARTS = ["/enrollment", "/courses/Fall", "/course/1111?term=Fall"]
+
+
+@pytest.mark.parametrize("path", PARTS)
+async def test_a_part_of_a_page_of_ada_is_not_fetched_as_bob(ada: Browser, path: str) -> None:
+    [reader] = re.findall('<body data-reader="(.*?)"', await ada.read(path))
+    fetch = {"HX-Request": "true", "X-Reader": reader}
+    assert (await ada.get(path, headers=fetch)).status_code == 200
+    for sign_in in (False, True):
+        await ada.post("/logout")
+        if sign_in:
+            await ada.sign_in(BOB)
+            await ada.read(path)  # a page of bob's, which may be kept
+        response = await ada.get(path, headers=fetch)
+        assert (response.status_code, response.headers["HX-Refresh"]) == (204, "true")
+
+
+@pytest.mark.parametrize("path", PARTS[1:])
+async def test_a_part_of_a_visitors_page_is_anybodys(anyone: Browser, path: str) -> None:
+    assert "data-reader" not in await anyone.read(path)

@@ -1,0 +1,371 @@
+"""Another password: changed by who knows the old one, reset by a link for who has forgotten it."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from itsdangerous import URLSafeSerializer
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import leases, users
+from quart_enroll.services.accounts import accounts
+from quart_enroll.services.accounts.password_reset import Links
+from quart_enroll.services.mail import PrintedSender
+from quart_enroll.services.notifications import LEASE, drain_once
+from quart_enroll.web import access_log
+from tests.support.people import ADA, BOB, PASSWORD, Browser, Clock, config, text
+from tests.support.smtp import Postbox
+
+NEW = "a newer horse battery"
+PUBLIC_URL = "https://enroll.school.example"
+SETTINGS = {"public_url": PUBLIC_URL, "smtp_url": "smtp://127.0.0.1:9", "mail_from": "no-reply@school.example"}
+ME = "the tests"
+LINKS = Links("a key that only the tests know, and long", PUBLIC_URL)
+
+
+@pytest.fixture(autouse=True)
+def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+
+
+@pytest.fixture
+async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
+    """The site of a school with a mail server; the tests have the lease, and send themselves."""
+    await leases.hold(db, LEASE, ME, timedelta(hours=1))
+    app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
+    async with app.test_app():
+        yield app
+
+
+async def letters(db: Database, clock: Clock) -> list[tuple[str, str, str]]:
+    """Send what waits for the mail server, and return it."""
+    box = Postbox()
+    await drain_once(db, box, clock, LINKS, ME)
+    return box.letters
+
+
+async def link(db: Database, clock: Clock) -> str:
+    """Return the path that the one e-mail leads to."""
+    [(to, subject, letter)] = await letters(db, clock)
+    assert (to, subject) == (ADA.email, "Choose a new password")
+    [address] = re.findall(r"https?://\S+", letter)
+    assert address.startswith(f"{PUBLIC_URL}/password/reset/")
+    return str(address.removeprefix(PUBLIC_URL))
+
+
+async def forgotten(browser: Browser, db: Database, clock: Clock) -> str:
+    """Let ada forget her password, and return the path of her link."""
+    await browser.post("/password/forgot", form={"email": ADA.email})
+    return await link(db, clock)
+
+
+def chosen(password: str = NEW, **fields: str) -> dict[str, str]:
+    return {"password": password, "password_confirm": password} | fields
+
+
+def change(old: str = PASSWORD, password: str = NEW) -> dict[str, str]:
+    return chosen(password, current_password=old)
+
+
+async def signs_in(app: Quart, password: str) -> bool:
+    return (await Browser(app.test_client()).sign_in(ADA, password=password)).status_code == 303
+
+
+async def test_a_changed_password_is_the_only_one(ada: Browser, app: Quart) -> None:
+    response = await ada.post("/account/password", form=change())
+    assert (response.status_code, response.location) == (303, "/account")
+    assert "Your password is changed." in await ada.read("/account")
+    assert [await signs_in(app, password) for password in (PASSWORD, NEW)] == [False, True]
+
+
+async def test_changing_the_password_ends_all_other_sign_ins_and_tells_by_e_mail(
+    ada: Browser, bob: Browser, app: Quart, db: Database, clock: Clock
+) -> None:
+    other = Browser(app.test_client())
+    await other.sign_in(ADA, remember_me="y")
+    await ada.post("/account/password", form=change())
+    answers = [(await browser.get("/enrollment")).status_code for browser in (ada, other, bob)]
+    assert answers == [200, 303, 200]
+    [(to, subject, letter)] = await letters(db, clock)
+    assert (to, subject) == (ADA.email, "Your password was changed")
+    assert f"{PUBLIC_URL}/password/forgot" in letter
+    assert "password was changed" not in (await ada.read("/")).lower()
+
+
+async def test_the_old_password_is_asked_for(ada: Browser, app: Quart) -> None:
+    response = await ada.post("/account/password", form=change(old="not the password"))
+    page = await text(response)
+    assert response.status_code == 422
+    assert "That is not your password." in page
+    assert NEW not in page
+    assert await signs_in(app, PASSWORD)
+
+
+async def test_a_change_sent_twice_is_done(ada: Browser, app: Quart, db: Database, clock: Clock) -> None:
+    for _ in range(2):
+        assert (await ada.post("/account/password", form=change())).status_code == 303
+    assert await signs_in(app, NEW)
+    assert len(await letters(db, clock)) == 1
+
+
+async def test_a_link_is_dead_when_the_account_has_another_address(anyone: Browser, db: Database, clock: Clock) -> None:
+    path = await forgotten(anyone, db, clock)
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"email": "ada.new@school.example"}})
+    await anyone.get(path)
+    assert (await anyone.get("/password/reset")).status_code == 410
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 410
+
+
+async def test_of_two_changes_at_once_one_is_told_that_the_password_is_another(ada: Browser, app: Quart) -> None:
+    words = ["one horse battery", "two horse battery"]
+    sent = [ada.post("/account/password", form=change(password=password)) for password in words]
+    statuses = [response.status_code for response in await asyncio.gather(*sent)]
+    assert sorted(statuses) == [303, 422]
+    assert await signs_in(app, words[statuses.index(303)])
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (change(password="password1"), "This password is a common one"),
+        (change(password="Ada Winters"), "Your name or your address can be guessed"),
+        (change(password="short"), "8 to 128 characters"),
+        (change(password="x" * 129), "8 to 128 characters"),
+        (change() | {"password_confirm": "another"}, "The two passwords differ."),
+        (change(old=""), "Enter your password."),
+    ],
+)
+async def test_what_can_not_be_chosen_is_told_in_words(
+    ada: Browser, app: Quart, fields: dict[str, str], sentence: str
+) -> None:
+    response = await ada.post("/account/password", form=fields)
+    page = await text(response)
+    assert response.status_code == 422
+    assert page.count(sentence) >= 2  # beside the field and in the summary
+    assert await signs_in(app, PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "password", ["x" * 128, "  with blanks  ", "pässwörter 🐎", "<b>&amp;'\"", "tab\tand\x00nothing"]
+)
+async def test_everything_is_allowed_in_a_password(ada: Browser, app: Quart, password: str) -> None:
+    assert (await ada.post("/account/password", form=change(password=password))).status_code == 303
+    assert await signs_in(app, password)
+
+
+async def test_a_password_can_be_pasted_whatever_its_length(ada: Browser) -> None:
+    assert "maxlength" not in await ada.read("/account/password")
+
+
+async def test_an_account_and_none_get_the_same_answer_without_a_look(
+    anyone: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(users, "find_credentials", None)  # to look would take its time
+    answers = []
+    for email in (ADA.email, "nobody@school.example"):
+        response = await anyone.post("/password/forgot", form={"email": email})
+        answers.append((response.status_code, response.location))
+        assert "If there is an account with this address" in await anyone.read(response.location)
+    assert answers == [(303, "/login")] * 2
+    assert await db.notice.count_documents({"action": "password_forgotten"}) == 2
+
+
+async def test_an_address_that_is_none_is_told(anyone: Browser, db: Database) -> None:
+    response = await anyone.post("/password/forgot", form={"email": "ada"})
+    assert response.status_code == 422
+    assert "Enter an email address like" in await text(response)
+    assert await db.notice.count_documents({}) == 0
+
+
+async def test_the_link_leads_to_a_new_password_whatever_the_case_of_the_address(
+    anyone: Browser, app: Quart, db: Database, clock: Clock
+) -> None:
+    await anyone.post("/password/forgot", form={"email": ADA.email.upper()})
+    opened = await anyone.get(await link(db, clock))
+    assert (opened.status_code, opened.location) == (303, "/password/reset")
+    page = await anyone.get("/password/reset")
+    assert page.status_code == 200
+    for response in (opened, page):
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Cache-Control"] == "no-store"
+    saved = await anyone.post("/password/reset", form=chosen())
+    assert (saved.status_code, saved.location) == (303, "/login")
+    assert "Your new password is saved." in await anyone.read("/login")
+    assert [await signs_in(app, password) for password in (PASSWORD, NEW)] == [False, True]
+    assert [subject for _, subject, _ in await letters(db, clock)] == ["Your password was changed"]
+
+
+async def test_the_link_comes_from_the_settings_and_not_from_the_request(
+    anyone: Browser, db: Database, clock: Clock
+) -> None:
+    evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+    await anyone.post("/password/forgot", form={"email": ADA.email}, headers=evil)
+    assert await link(db, clock)
+
+
+async def test_the_link_works_once(app: Quart, db: Database, clock: Clock) -> None:
+    path = await forgotten(Browser(app.test_client()), db, clock)
+    for password, status in ((NEW, 303), ("yet another battery", 410)):
+        browser = Browser(app.test_client())
+        await browser.get(path)
+        assert (await browser.post("/password/reset", form=chosen(password))).status_code == status
+    page = await browser.get("/password/reset")
+    assert page.status_code == 410
+    assert "This link was used already" in await text(page)
+    assert await signs_in(app, NEW)
+
+
+async def test_of_two_who_use_a_link_at_once_one_is_told_that_it_was_used(
+    app: Quart, db: Database, clock: Clock
+) -> None:
+    path = await forgotten(Browser(app.test_client()), db, clock)
+
+    async def use(password: str) -> int:
+        browser = Browser(app.test_client())
+        await browser.get(path)
+        return (await browser.post("/password/reset", form=chosen(password))).status_code
+
+    assert sorted(await asyncio.gather(*(use(f"battery number {n}") for n in range(4)))) == [303, 410, 410, 410]
+
+
+async def test_the_link_works_for_an_hour(anyone: Browser, db: Database, clock: Clock) -> None:
+    await anyone.get(await forgotten(anyone, db, clock))
+    clock.now += timedelta(minutes=59, seconds=59)
+    assert (await anyone.get("/password/reset")).status_code == 200
+    clock.now += timedelta(seconds=1)
+    assert (await anyone.get("/password/reset")).status_code == 410
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 410
+
+
+async def test_a_link_is_dead_when_the_password_was_changed_meanwhile(
+    ada: Browser, anyone: Browser, db: Database, clock: Clock
+) -> None:
+    await anyone.get(await forgotten(anyone, db, clock))
+    await ada.post("/account/password", form=change())
+    assert (await anyone.post("/password/reset", form=chosen("yet another battery"))).status_code == 410
+
+
+@pytest.mark.parametrize("token", ["", "x", "WzEsMSwiYSJd.aaaa", "%ff%fe", "🐎", "a" * 2000])
+async def test_a_forged_link_is_refused_in_words(anyone: Browser, token: str) -> None:
+    await anyone.get(f"/password/reset/{token}")
+    response = await anyone.post("/password/reset", form=chosen())
+    assert response.status_code == 410
+    assert "Ask for another link" in await text(response)
+
+
+async def test_a_link_of_another_key_or_another_user_is_refused(
+    anyone: Browser, app: Quart, db: Database, clock: Clock
+) -> None:
+    token = (await forgotten(anyone, db, clock)).rsplit("/", 1)[1]
+    [user_id, until, seal] = URLSafeSerializer("").loads_unsafe(token)[1]
+    assert user_id == ADA.user_id
+    for key, salt, whose in ((app.secret_key, "password reset", BOB.user_id), ("another key", "password reset", 1)):
+        forged = URLSafeSerializer(str(key), salt).dumps([whose, until, seal])
+        await anyone.get(f"/password/reset/{forged}")
+        assert (await anyone.get("/password/reset")).status_code == 410
+
+
+async def test_a_reset_ends_all_sign_ins(ada: Browser, app: Quart, bob: Browser, db: Database, clock: Clock) -> None:
+    other = Browser(app.test_client())
+    await other.sign_in(ADA)
+    await ada.get(await forgotten(ada, db, clock))
+    assert "Your new password is saved." in await text(
+        await ada.post("/password/reset", form=chosen(), follow_redirects=True)
+    )
+    answers = [(await browser.get("/enrollment")).status_code for browser in (ada, other, bob)]
+    assert answers == [303, 303, 200]
+
+
+async def test_who_has_reset_it_is_kept_out_by_nobody_there(
+    anyone: Browser, bob: Browser, db: Database, clock: Clock
+) -> None:
+    await anyone.get(await forgotten(anyone, db, clock))
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
+    await bob.post("/logout")
+    for _ in range(10):
+        await bob.sign_in(ADA, "not the password")
+    assert (await anyone.sign_in(ADA, NEW)).status_code == 303
+
+
+@pytest.mark.parametrize(("password", "sentence"), [("password1", "a common one"), ("short", "8 to 128 characters")])
+async def test_a_reset_refuses_what_can_not_be_chosen_and_the_link_goes_on(
+    anyone: Browser, db: Database, clock: Clock, password: str, sentence: str
+) -> None:
+    await anyone.get(await forgotten(anyone, db, clock))
+    response = await anyone.post("/password/reset", form=chosen(password))
+    assert response.status_code == 422
+    assert sentence in await text(response)
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
+
+
+async def test_an_unknown_address_gets_no_letter_and_no_line_in_the_log(
+    anyone: Browser, db: Database, clock: Clock, log: pytest.LogCaptureFixture
+) -> None:
+    await anyone.post("/password/forgot", form={"email": "nobody@school.example"})
+    assert await letters(db, clock) == []
+    assert "nobody" not in log.text
+    assert [record.name for record in log.records] == [access_log.__name__]  # the line that each change has
+    [row] = await db.notice.find().to_list(None)
+    assert row["forget_at"] == clock.now + timedelta(hours=1)
+    assert "forget_at_1" in await db.notice.index_information()
+
+
+async def test_who_has_no_password_yet_chooses_one_by_a_link(
+    anyone: Browser, app: Quart, db: Database, clock: Clock
+) -> None:
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": ""}})
+    await anyone.get(await forgotten(anyone, db, clock))
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
+    assert await signs_in(app, NEW)
+
+
+async def test_the_registrar_makes_a_link_for_who_gets_no_e_mail(anyone: Browser, app: Quart) -> None:
+    async def run(email: str) -> tuple[int, str]:
+        words = ("password-link", "--email", email)
+        result = await asyncio.to_thread(app.test_cli_runner().invoke, args=words)
+        return result.exit_code, result.output
+
+    assert await run("nobody@school.example") == (1, "Error: There is no account with this address.\n")
+    code, printed = await run(ADA.email)
+    assert (code, printed.startswith(f"{PUBLIC_URL}/password/reset/")) == (0, True)
+    await anyone.get(printed.strip().removeprefix(PUBLIC_URL))
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
+
+
+async def test_the_log_names_no_link(app: Quart) -> None:
+    async with app.test_request_context("/password/reset/a-secret"):
+        assert access_log.path() == "/password/reset/<token>"
+    async with app.test_request_context("/courses/Fall"):
+        assert access_log.path() == "/courses/Fall"
+
+
+async def test_a_site_without_a_mail_server_sends_people_to_the_registrar(db: Database, mongod: str) -> None:
+    app = create_app(config(mongo_uri=mongod, app_env="production"))
+    async with app.test_app():
+        browser = Browser(app.test_client())
+        for response in (
+            await browser.get("/password/forgot"),
+            await browser.post("/password/forgot", form={"email": ADA.email}),
+        ):
+            assert response.status_code == 200
+            assert "Please ask the registrar" in await text(response)
+    assert await db.notice.count_documents({}) == 0
+
+
+async def test_in_development_the_letter_is_printed_but_not_to_whom(
+    db: Database, mongod: str, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await leases.hold(db, LEASE, ME, timedelta(hours=1))
+    app = create_app(config(mongo_uri=mongod), clock=clock)
+    async with app.test_app():
+        browser = Browser(app.test_client())
+        assert "We send you a link" in await browser.read("/password/forgot")
+        await browser.post("/password/forgot", form={"email": ADA.email})
+    await drain_once(db, PrintedSender(), clock, LINKS, ME)
+    printed = capsys.readouterr().err
+    assert f"{PUBLIC_URL}/password/reset/" in printed
+    assert ADA.email not in printed

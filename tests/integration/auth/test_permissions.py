@@ -1,0 +1,166 @@
+"""Every door of the house, tried by nobody, by a student and by the registrar."""
+
+import pytest
+from quart import Quart
+
+from tests.support.people import Browser
+
+# What GET gives to nobody, to a student and to the registrar.
+DOORS = {
+    "/": (200, 200, 200),
+    "/index": (200, 200, 200),
+    "/home": (200, 200, 200),
+    "/courses/": (200, 200, 200),
+    "/courses/<path:term>": (200, 200, 200),
+    "/course/<path:courseID>": (200, 200, 200),
+    "/live": (200, 200, 200),
+    "/register": (200, 303, 303),
+    "/login": (200, 303, 303),
+    "/logout": (303, 303, 303),
+    "/enrollment": (303, 200, 200),
+    "/enrollment/form": (200, 200, 200),
+    "/enrollment/drop": (405, 405, 405),
+    "/enrollment/swap": (405, 405, 405),
+    "/enrollment/history": (303, 200, 200),
+    "/enrollment/calendar.ics": (303, 200, 200),
+    "/enrollment/calendar": (303, 200, 200),
+    "/enrollment/calendar/end": (405, 405, 405),
+    "/calendar/<token>.ics": (404, 404, 404),
+    "/waitlist": (405, 405, 405),
+    "/waitlist/leave": (405, 405, 405),
+    "/plan": (303, 200, 200),
+    "/plan/add": (405, 405, 405),
+    "/plan/remove": (405, 405, 405),
+    "/plan/up": (405, 405, 405),
+    "/plan/enroll": (405, 405, 405),
+    "/alert": (405, 405, 405),
+    "/alert/end": (405, 405, 405),
+    "/account": (303, 200, 200),
+    "/account/data": (303, 200, 200),
+    "/account/delete": (303, 200, 200),
+    "/account/end": (405, 405, 405),
+    "/account/password": (303, 200, 200),
+    "/account/sign-out": (405, 405, 405),
+    "/password/forgot": (200, 200, 200),
+    "/password/reset": (410, 410, 410),
+    "/password/reset/<token>": (303, 303, 303),
+    "/email/confirm": (410, 410, 410),
+    "/email/confirm/<token>": (303, 303, 303),
+    "/account/email": (405, 405, 405),
+    "/account/tokens": (303, 200, 200),
+    "/account/tokens/end": (405, 405, 405),
+    "/help": (200, 200, 200),
+    "/language": (405, 405, 405),
+    "/user": (303, 403, 200),
+    "/api/": (200, 200, 200),
+    "/api/<older:idx>": (200, 200, 200),
+    "/api/v1/terms": (200, 200, 200),
+    "/api/v1/courses": (200, 200, 200),
+    "/api/v1/courses/<path:courseID>": (200, 200, 200),
+    "/api/v1/sections": (200, 200, 200),
+    "/api/v1/me": (401, 200, 200),
+    "/api/v1/me/enrollments": (401, 200, 200),
+    "/api/v1/me/swaps": (405, 405, 405),
+    "/api/v1/me/waitlist": (401, 200, 200),
+    "/api/v1/me/events": (401, 200, 200),
+    "/api/v1/openapi.json": (200, 200, 200),
+    "/api/v1/docs": (200, 200, 200),
+    "/static/<path:filename>": (200, 200, 200),
+    "/healthz": (200, 200, 200),
+    "/readyz": (200, 200, 200),
+    "/metrics": (404, 404, 404),
+}
+VALUES = {
+    "<path:courseID>": "1111",
+    "<path:term>": "Fall",
+    "<older:idx>": "0",
+    "<path:filename>": "site.css",
+    "<token>": "no-link",
+}
+
+# Where a POST of nobody leads after signing in.
+CHANGES = {
+    "/enrollment": "/enrollment/form?courseID=1111",
+    "/enrollment/drop": "/enrollment",
+    "/enrollment/swap": "/enrollment",
+    "/waitlist": "/enrollment",
+    "/waitlist/leave": "/enrollment",
+    "/account/delete": "/account",
+    "/account/end": "/account",
+    "/account/password": "/account",
+    "/account/sign-out": "/account",
+    "/account/email": "/account",
+    "/account/tokens": "/account",
+    "/account/tokens/end": "/account",
+    "/plan/add": "/enrollment",
+    "/plan/remove": "/enrollment",
+    "/plan/up": "/enrollment",
+    "/plan/enroll": "/enrollment",
+    "/alert": "/enrollment",
+    "/alert/end": "/enrollment",
+    "/enrollment/calendar": "/enrollment",
+    "/enrollment/calendar/end": "/enrollment",
+}
+
+# What the API changes, for programs: nobody is told to sign in, and sent nowhere.
+API_CHANGES = [
+    ("POST", "/api/v1/me/enrollments"),
+    ("DELETE", "/api/v1/me/enrollments"),
+    ("POST", "/api/v1/me/swaps"),
+    ("POST", "/api/v1/me/waitlist"),
+    ("DELETE", "/api/v1/me/waitlist"),
+]
+SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+def address(rule: str) -> str:
+    for name, value in VALUES.items():
+        rule = rule.replace(name, value)
+    return rule
+
+
+def test_every_door_is_listed(app: Quart) -> None:
+    assert {rule.rule for rule in app.url_map.iter_rules()} == set(DOORS)
+    changes = {(m, rule.rule) for rule in app.url_map.iter_rules() for m in (rule.methods or set()) - SAFE}
+    posts = [*CHANGES, "/language", "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
+    posts.append("/email/confirm")
+    assert changes == {*API_CHANGES, *(("POST", path) for path in posts)}
+
+
+@pytest.mark.parametrize("rule", DOORS)
+async def test_each_door_opens_for_whom_it_should(rule: str, anyone: Browser, ada: Browser, rita: Browser) -> None:
+    answers = [(await visitor.get(address(rule))).status_code for visitor in (anyone, ada, rita)]
+    assert tuple(answers) == DOORS[rule]
+
+
+@pytest.mark.parametrize("rule", sorted({*DOORS} - {"/logout"}))  # which lets nobody be signed out by a glance
+async def test_a_glance_at_a_door_tells_what_a_look_does(rule: str, anyone: Browser, ada: Browser) -> None:
+    answers = [(await visitor.client.head(address(rule))).status_code for visitor in (anyone, ada)]
+    assert tuple(answers) == DOORS[rule][:2]
+
+
+@pytest.mark.parametrize("path", CHANGES)
+async def test_nobody_changes_anything_without_signing_in(path: str, anyone: Browser) -> None:
+    response = await anyone.post(path, form={"courseID": "1111"})
+    assert response.status_code == 303
+    page = await anyone.read(response.location)
+    assert "Please sign in" in page
+    assert f'name="next" type="hidden" value="{CHANGES[path]}"' in page
+
+
+@pytest.mark.parametrize("path", CHANGES)
+async def test_a_foreign_page_changes_nothing(path: str, ada: Browser) -> None:
+    response = await ada.post(path, form={"courseID": "1111"}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize(("method", "path"), API_CHANGES)
+async def test_nobody_changes_anything_by_the_api_and_no_foreign_page_does(
+    method: str, path: str, anyone: Browser, ada: Browser
+) -> None:
+    body = {"courseID": "1111", "drop": "1111", "add": "3333"}
+    response = await anyone.client.open(path, method=method, json=body)
+    assert (response.status_code, (await response.get_json())["code"]) == (401, "sign_in_first")
+    for foreign in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+        response = await ada.client.open(path, method=method, json=body, headers=foreign)
+        assert (response.status_code, (await response.get_json())["code"]) == (400, "bad_request")

@@ -1,0 +1,364 @@
+"""Who tries too often waits, and the owner of an account does not."""
+
+import asyncio
+import re
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database
+from quart_enroll.domain.errors import PleaseWait, WrongCredentials
+from quart_enroll.domain.models import Pace
+from quart_enroll.services.accounts import accounts, rate_limits
+from quart_enroll.services.accounts.hashing import Hasher, NotBegun
+from quart_enroll.services.accounts.rate_limits import Asker, account_digest, address_digest
+from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, Browser, Clock, config, registration, text
+
+WAIT = "That was tried too often. Please wait"
+STRANGER = Asker(account_digest("key", ADA.email), address_digest("key", "192.0.2.1"))
+
+
+@pytest.fixture(autouse=True)
+def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The passwords that were looked at: a list that grows."""
+    seen: list[str] = []
+    fits = Hasher.fits
+
+    async def note(self: Hasher, password: str, stored: str) -> bool:
+        seen.append(password)
+        return await fits(self, password, stored)
+
+    monkeypatch.setattr(Hasher, "fits", note)
+    return seen
+
+
+@pytest.fixture
+def stranger(app: Quart) -> Browser:
+    return Browser(app.test_client())
+
+
+async def _guess(browser: Browser, times: int, email: str = ADA.email) -> list[int]:
+    form = {"email": email, "password": "not the password"}
+    return [(await browser.post("/login", form=form)).status_code for _ in range(times)]
+
+
+async def _wrong(db: Database, asker: Asker) -> None:
+    with pytest.raises(WrongCredentials):
+        async with rate_limits.guess(db, asker, FALL_MORNING):
+            raise WrongCredentials
+
+
+async def test_ten_wrong_passwords_in_a_row_and_then_a_wait_in_words(stranger: Browser, hashed: list[str]) -> None:
+    assert await _guess(stranger, 10) == [422] * 10
+    response = await stranger.sign_in(ADA)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
+    page = await text(response)
+    assert f"{WAIT} a minute, then try again." in page
+    assert f'value="{ADA.email}"' in page
+    assert PASSWORD not in hashed
+
+
+async def test_after_the_wait_the_right_password_works(stranger: Browser, clock: Clock) -> None:
+    await _guess(stranger, 10)
+    clock.now += timedelta(seconds=59)
+    assert (await stranger.sign_in(ADA)).headers["Retry-After"] == "1"
+    clock.now += timedelta(seconds=1)
+    assert (await stranger.sign_in(ADA)).status_code == 303
+
+
+async def test_the_wait_doubles_up_to_a_quarter_of_an_hour(stranger: Browser, clock: Clock) -> None:
+    await _guess(stranger, 10)
+    waits = []
+    for _ in range(7):
+        waits.append(int((await stranger.sign_in(BOB, email=ADA.email)).headers["Retry-After"]) // 60)
+        clock.now += timedelta(minutes=waits[-1])
+        assert await _guess(stranger, 1) == [422]
+    assert waits == [1, 2, 4, 8, 15, 15, 15]
+
+
+async def test_wrong_passwords_are_forgotten_after_a_day(stranger: Browser, clock: Clock, db: Database) -> None:
+    await _guess(stranger, 10)
+    [counter] = await db.attempt.find({"_id": {"$not": {"$regex": "from"}}}).to_list(None)
+    assert counter["expires_at"] - clock.now == timedelta(hours=20)
+    clock.now += timedelta(hours=20)
+    assert await _guess(stranger, 10) == [422] * 10
+
+
+async def test_an_address_without_an_account_is_told_the_same(app: Quart, clock: Clock) -> None:
+    answers = []
+    for email in (ADA.email, "nobody@school.example"):
+        browser = Browser(app.test_client())
+        told = [await browser.post("/login", form={"email": email, "password": "not it, sorry"}) for _ in range(12)]
+        pages = [re.sub(r'value="[^"]+"', "", await text(response)) for response in told]  # the token, the address
+        waits = [(response.status_code, response.headers.get("Retry-After")) for response in told]
+        answers.append(list(zip(waits, pages, strict=True)))
+    assert answers[0] == answers[1]
+    assert answers[0][11][0] == (429, "60")
+
+
+async def test_a_program_is_told_in_json(stranger: Browser) -> None:
+    await _guess(stranger, 10)
+    form = {"email": ADA.email, "password": PASSWORD}
+    response = await stranger.post("/login", form=form, headers={"Accept": "application/json"})
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
+    assert (await response.get_json())["error"] == "please_wait"
+
+
+async def test_strangers_do_not_keep_the_owner_out_of_a_known_browser(ada: Browser, stranger: Browser) -> None:
+    await ada.post("/logout")
+    assert (await _guess(stranger, 12))[-1] == 429
+    assert (await ada.sign_in(ADA)).status_code == 303
+
+
+async def test_a_known_browser_has_ten_tries_of_its_own(ada: Browser, stranger: Browser) -> None:
+    await ada.post("/logout")
+    assert await _guess(ada, 11) == [422] * 10 + [429]
+    assert (await stranger.sign_in(ADA)).status_code == 303
+
+
+async def test_all_known_browsers_together_have_fifty_tries(app: Quart, ada: Browser, stranger: Browser) -> None:
+    browsers = [ada, *(Browser(app.test_client()) for _ in range(6))]
+    for browser in browsers:
+        await browser.sign_in(ADA)
+        await browser.post("/logout")
+    statuses = [status for browser in browsers for status in await _guess(browser, 9)]
+    assert statuses == [422] * 50 + [429] * 13
+    assert (await stranger.sign_in(ADA)).status_code == 303
+
+
+async def test_a_browser_is_known_to_the_accounts_that_signed_in_there_alone(ada: Browser, stranger: Browser) -> None:
+    await ada.post("/logout")
+    await _guess(stranger, 10, BOB.email)
+    assert (await ada.sign_in(BOB)).status_code == 429
+
+
+async def test_who_shares_a_browser_is_known_there_too(ada: Browser, stranger: Browser) -> None:
+    await ada.post("/logout")
+    await ada.sign_in(BOB)
+    await ada.post("/logout")
+    await _guess(stranger, 10)
+    assert (await ada.sign_in(ADA)).status_code == 303
+
+
+@pytest.mark.parametrize("forged", ["nonsense", "eyJhIjoiYiJ9.aaaa.bbbb", "W10.aaaa.bbbb", ""])
+async def test_a_forged_cookie_makes_no_known_browser(stranger: Browser, forged: str) -> None:
+    await _guess(stranger, 10)
+    stranger.client.set_cookie("localhost", "known", forged)
+    assert (await stranger.sign_in(ADA)).status_code == 429
+
+
+async def test_the_cookie_is_not_for_scripts_and_stays_when_one_signs_out(anyone: Browser) -> None:
+    cookies = (await anyone.sign_in(ADA)).headers.getlist("Set-Cookie")
+    [known] = [cookie for cookie in cookies if cookie.startswith("known=")]
+    assert "; HttpOnly" in known
+    assert "; Max-Age=31536000" in known
+    assert ADA.email not in known
+    assert "known=" not in str((await anyone.post("/logout")).headers)
+
+
+async def test_50_guesses_at_once_get_ten_tries(app: Quart, hashed: list[str]) -> None:
+    results = await asyncio.gather(*(_guess(Browser(app.test_client()), 1) for _ in range(50)))
+    assert len(hashed) == 10
+    assert sorted(results) == [[422]] * 10 + [[429]] * 40
+
+
+async def test_all_processes_count_together(stranger: Browser, mongod: str, clock: Clock) -> None:
+    await _guess(stranger, 10)
+    another = create_app(config(mongo_uri=mongod), clock=clock)
+    async with another.test_app():
+        assert (await Browser(another.test_client()).sign_in(ADA)).status_code == 429
+
+
+async def test_a_guess_counts_even_if_nobody_waits_for_the_answer(db: Database) -> None:
+    async def begun() -> None:
+        async with rate_limits.guess(db, STRANGER, FALL_MORNING):
+            inside.set()
+            await asyncio.Event().wait()
+
+    for _ in range(10):
+        inside = asyncio.Event()
+        task = asyncio.create_task(begun())
+        await inside.wait()
+        task.cancel()
+        await asyncio.wait([task])
+    with pytest.raises(PleaseWait):
+        async with rate_limits.guess(db, STRANGER, FALL_MORNING):
+            pass
+
+
+async def test_who_gives_up_in_the_queue_has_not_guessed(db: Database) -> None:
+    with pytest.raises(NotBegun):
+        async with rate_limits.guess(db, STRANGER, FALL_MORNING):
+            raise NotBegun
+    assert await db.attempt.count_documents({}) == 0
+
+
+async def test_500_right_passwords_from_one_address_pass_and_count_nothing(db: Database) -> None:
+    async def sign_in(number: int) -> None:
+        async with rate_limits.guess(db, replace(STRANGER, account=f"student {number}"), FALL_MORNING):
+            pass
+
+    await asyncio.gather(*(sign_in(number) for number in range(500)))
+    assert await db.attempt.count_documents({}) == 0
+
+
+async def test_of_those_who_register_at_once_nobody_waits_for_who_came_later(db: Database) -> None:
+    later = FALL_MORNING + timedelta(milliseconds=5)
+    for now in (later, FALL_MORNING):  # in the order in which the database was asked
+        await rate_limits.registering(db, Asker("somebody", "a campus"), now)
+
+
+async def test_who_guesses_at_many_accounts_is_stopped_at_the_address(db: Database) -> None:
+    for number in range(100):
+        await _wrong(db, replace(STRANGER, account=f"student {number}"))
+    unguessed = replace(STRANGER, account="student 100")
+    with pytest.raises(PleaseWait):
+        async with rate_limits.guess(db, unguessed, FALL_MORNING):
+            pass
+    async with rate_limits.guess(db, replace(unguessed, address="another"), FALL_MORNING):
+        pass
+    async with rate_limits.guess(db, replace(unguessed, browser="known"), FALL_MORNING):
+        pass
+    async with rate_limits.guess(db, unguessed, FALL_MORNING + timedelta(minutes=1)):
+        pass
+
+
+async def test_the_visitors_address_counts_and_not_one_that_was_made_up(
+    app: Quart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limits, "PASSWORDS_OF_AN_ADDRESS", Pace(limit=1, fades_in=timedelta(hours=1)))
+
+    async def guess(email: str, forwarded: str) -> int:
+        form, headers = {"email": email, "password": "not the password"}, {"X-Forwarded-For": forwarded}
+        return (await Browser(app.test_client()).post("/login", form=form, headers=headers)).status_code
+
+    assert await guess(ADA.email, "6.6.6.1, 192.0.2.1") == 422
+    assert await guess(BOB.email, "6.6.6.2, 192.0.2.1") == 429
+    assert await guess(BOB.email, "192.0.2.2") == 422
+
+
+@pytest.mark.parametrize(
+    ("one", "another", "same"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("<local>", "<local>", True),
+    ],
+)
+def test_an_ipv6_network_of_64_bits_is_one_address(one: str, another: str, same: bool) -> None:
+    assert (address_digest("key", one) == address_digest("key", another)) == same
+
+
+@pytest.mark.parametrize("spelling", ["ADA@school.example", "ａda@school.example", "Ada@SCHOOL.example"])
+async def test_other_spellings_of_an_address_are_the_same_account(stranger: Browser, spelling: str) -> None:
+    await _guess(stranger, 5, spelling)
+    assert (await _guess(stranger, 6))[-1] == 429
+
+
+@pytest.mark.parametrize("spelling", ["a\u0488da@school.example", "a\u0591da@school.example"])
+async def test_a_spelling_with_a_counter_of_its_own_signs_nobody_in(stranger: Browser, spelling: str) -> None:
+    """To the database it is the same address: there are more such spellings than anybody can count."""
+    assert (await stranger.post("/login", form={"email": spelling, "password": PASSWORD})).status_code == 422
+    assert (await stranger.post("/register", form=registration(spelling))).status_code == 422
+
+
+async def test_registering_with_a_taken_address_is_a_guess_too(stranger: Browser) -> None:
+    form = registration(ADA.email, password="not the one", password_confirm="not the one")
+    for _ in range(10):
+        assert (await stranger.post("/register", form=form)).status_code == 422
+    response = await stranger.post("/register", form=registration(ADA.email))
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
+    assert f"{WAIT} a minute" in await text(response)
+    assert (await stranger.sign_in(ADA)).status_code == 429
+
+
+async def test_300_registrations_in_an_hour_from_one_address(db: Database, stranger: Browser) -> None:
+    for _ in range(300):
+        await rate_limits.registering(db, STRANGER, FALL_MORNING)
+    with pytest.raises(PleaseWait):
+        await rate_limits.registering(db, STRANGER, FALL_MORNING)
+    await rate_limits.registering(db, replace(STRANGER, address="another"), FALL_MORNING)
+
+
+async def test_past_that_the_form_says_so_and_keeps_what_was_typed(
+    stranger: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limits, "REGISTRATIONS_OF_AN_ADDRESS", Pace(limit=1, fades_in=timedelta(hours=1)))
+    assert (await stranger.post("/register", form=registration())).status_code == 303
+    await stranger.post("/logout")
+    response = await stranger.post("/register", form=registration("yan@school.example"))
+    page = await text(response)
+    assert response.status_code == 429
+    assert WAIT in page
+    assert 'value="yan@school.example"' in page
+
+
+async def test_a_new_password_is_asked_for_five_times_in_an_hour(db: Database) -> None:
+    for _ in range(5):
+        await rate_limits.reset_asked(db, STRANGER, FALL_MORNING)
+    with pytest.raises(PleaseWait):
+        await rate_limits.reset_asked(db, STRANGER, FALL_MORNING)
+    await rate_limits.reset_asked(db, replace(STRANGER, account="another"), FALL_MORNING)
+    await rate_limits.reset_asked(db, STRANGER, FALL_MORNING + timedelta(hours=1))
+
+
+async def test_a_password_is_changed_ten_times_in_a_row_and_wrong_ones_do_not_count(ada: Browser) -> None:
+    passwords = [PASSWORD, *(f"a newer horse battery {number}" for number in range(11))]
+    wrong = {"current_password": "not the password", "password": "some other horse"}
+    wrong["password_confirm"] = wrong["password"]
+    statuses: list[int] = []
+    for old, new in pairwise(passwords):
+        if len(statuses) < 5:
+            assert (await ada.post("/account/password", form=wrong)).status_code == 422
+        form = {"current_password": old, "password": new, "password_confirm": new}
+        statuses.append((await ada.post("/account/password", form=form)).status_code)
+    assert statuses == [303] * 10 + [429]
+
+
+async def test_nothing_in_the_database_or_the_log_names_who_was_guessed_at(
+    stranger: Browser, db: Database, log: pytest.LogCaptureFixture
+) -> None:
+    await _guess(stranger, 11)
+    stored = str(await db.attempt.find().to_list(None))
+    assert "password" in stored
+    assert not any(word in stored for word in ("ada", "school.example", "local"))
+    assert "method=POST path=/login status=429" in log.text
+    assert "code=please_wait" in log.text
+    assert "ada@" not in log.text
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/account/password", {"password": "quiet purple tractor", "password_confirm": "quiet purple tractor"}),
+        ("/account/delete", {}),
+    ],
+)
+async def test_who_is_signed_in_guesses_no_more_often(
+    ada: Browser, hashed: list[str], path: str, form: dict[str, str]
+) -> None:
+    field = "current_password" if form else "password"
+    for _ in range(10):
+        await ada.post(path, form=form | {field: "not the password"})
+    response = await ada.post(path, form=form | {field: PASSWORD})
+    assert response.status_code == 429
+    assert f"{WAIT} a minute, then try again." in await text(response)
+    assert PASSWORD not in hashed
+
+
+async def test_the_sixth_link_in_an_hour_must_wait(anyone: Browser, db: Database) -> None:
+    for email in (ADA.email, "nobody@school.example"):
+        answers = [await anyone.post("/password/forgot", form={"email": email}) for _ in range(6)]
+        assert [response.status_code for response in answers] == [303] * 5 + [429]
+        assert WAIT in await text(answers[-1])

@@ -1,0 +1,294 @@
+"""Sign-ins: each has an identity of its own, can be seen and ended by its owner, and ends by itself."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import logins, users
+from quart_enroll.domain.errors import WrongCredentials
+from quart_enroll.domain.models import Credentials
+from quart_enroll.services.accounts import accounts, sessions, user_agent
+from quart_enroll.services.accounts.sessions import REMEMBERED, key_of
+from quart_enroll.services.live.user_cache import People
+from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from tests.support.people import ADA, BOB, HASH, PASSWORD, Browser, Clock, config, text
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0"
+IDLE, AGE = timedelta(hours=3), timedelta(hours=10)
+
+
+@pytest.fixture
+async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
+    """The site of a school that has chosen how long sign-ins last, by the clock of Berlin."""
+    app = create_app(
+        config(mongo_uri=mongod, session_idle=3.0, session_age=10.0, timezone="Europe/Berlin"), clock=clock
+    )
+    async with app.test_app():
+        yield app
+
+
+def copy_of(browser: Browser, app: Quart) -> Browser:
+    """Return a browser with the same cookies, as a thief would have it."""
+    thief = Browser(app.test_client())
+    for cookie in browser.client.cookie_jar:  # a copy of the jar itself would share them
+        thief.client.cookie_jar.set_cookie(cookie)
+    return thief
+
+
+async def is_signed_in(browser: Browser) -> bool:
+    return (await browser.get("/enrollment")).status_code == 200
+
+
+async def keys(db: Database) -> list[str]:
+    return [row["_id"] async for row in db.login.find()]
+
+
+def cookie(browser: Browser, name: str) -> str:
+    return next(cookie.value or "" for cookie in browser.client.cookie_jar if cookie.name == name)  # type: ignore[union-attr]
+
+
+async def test_who_reads_the_database_can_not_make_a_cookie_of_it(ada: Browser, db: Database) -> None:
+    [key] = await keys(db)
+    identity = cookie(ada, "QUART_AUTH").split(".")[0]
+    assert len(key) == 64
+    assert key not in identity
+    assert await sessions.resume(db, People(db).logins, key, sessions.Lifetimes(), Clock().now) is None
+
+
+async def test_a_copied_cookie_is_dead_after_signing_out(ada: Browser, app: Quart) -> None:
+    thief = copy_of(ada, app)
+    assert await is_signed_in(thief)
+    await ada.post("/logout")
+    assert not await is_signed_in(thief)
+
+
+async def test_a_copied_cookie_is_dead_after_changing_the_password(ada: Browser, app: Quart) -> None:
+    thief = copy_of(ada, app)
+    fresh = "quiet purple tractor"
+    form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
+    assert (await ada.post("/account/password", form=form)).location == "/account"
+    assert await is_signed_in(ada)
+    assert not await is_signed_in(thief)
+
+
+async def test_a_remembered_sign_in_stays_one_when_the_password_changes(anyone: Browser, clock: Clock) -> None:
+    await anyone.sign_in(ADA, remember_me="y")
+    fresh = "quiet purple tractor"
+    form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
+    await anyone.post("/account/password", form=form)
+    clock.now += REMEMBERED - timedelta(seconds=1)
+    assert await is_signed_in(anyone)
+
+
+async def test_a_sign_in_that_nobody_uses_ends_after_the_idle_time(ada: Browser, clock: Clock) -> None:
+    clock.now += IDLE
+    assert not await is_signed_in(ada)
+
+
+async def test_a_sign_in_that_is_used_goes_on_and_ends_at_its_age(ada: Browser, clock: Clock) -> None:
+    for _ in range(4):
+        clock.now += timedelta(hours=2)
+        assert await is_signed_in(ada)
+    clock.now += AGE - timedelta(hours=8, seconds=1)
+    assert await is_signed_in(ada)
+    clock.now += timedelta(seconds=1)
+    assert not await is_signed_in(ada)
+
+
+async def test_a_remembered_sign_in_ends_after_30_days_and_not_before(anyone: Browser, clock: Clock) -> None:
+    await anyone.sign_in(ADA, remember_me="y")
+    clock.now += REMEMBERED - timedelta(seconds=1)
+    assert await is_signed_in(anyone)
+    clock.now += timedelta(seconds=1)
+    assert not await is_signed_in(anyone)
+
+
+async def test_that_a_sign_in_is_in_use_is_written_now_and_then(ada: Browser, db: Database, clock: Clock) -> None:
+    began, written = clock.now, []
+    for minutes in (9, 10, 15):
+        clock.now = began + timedelta(minutes=minutes)
+        await ada.get("/")
+        [login] = await db.login.find().to_list(None)
+        written.append(login["last_used_at"] - began)
+    assert written == [timedelta(0), timedelta(minutes=10), timedelta(minutes=10)]
+
+
+async def test_a_sign_in_that_ended_is_not_brought_back_by_its_last_request(ada: Browser, db: Database) -> None:
+    [key] = await keys(db)
+    found = await logins.find(db, key, Clock().now)
+    assert found is not None
+    await ada.post("/logout")
+    await logins.use(db, found.login, Clock().now, Clock().now + AGE)
+    assert await keys(db) == []
+
+
+async def test_each_sign_in_has_an_identity_of_its_own(app: Quart, db: Database) -> None:
+    for _ in range(2):
+        await Browser(app.test_client()).sign_in(ADA)
+    assert len(set(await keys(db))) == 2
+
+
+@pytest.mark.parametrize("who", [ADA, BOB])
+async def test_a_sign_in_over_another_one_ends_that(ada: Browser, app: Quart, db: Database, who: object) -> None:
+    thief = copy_of(ada, app)
+    before = cookie(ada, "QUART_AUTH")
+    assert (await ada.post("/login", form={"email": who.email, "password": PASSWORD})).status_code == 303  # type: ignore[attr-defined]
+    assert cookie(ada, "QUART_AUTH") != before
+    assert await is_signed_in(ada)
+    assert not await is_signed_in(thief)
+    assert len(await keys(db)) == 1
+
+
+async def test_a_failed_sign_in_leaves_the_one_there_is(ada: Browser) -> None:
+    assert (await ada.sign_in(BOB, password="not the password")).status_code == 422
+    assert "Your Schedule" in await ada.read("/")
+
+
+async def test_signing_in_and_out_renews_the_session(anyone: Browser) -> None:
+    page = await anyone.read("/login")
+    token = page.split('name="csrf_token" type="hidden" value="')[1].split('"')[0]
+    await anyone.sign_in(ADA)
+    planted = {"headers": {"Sec-Fetch-Site": "cross-site"}, "form": {"csrf_token": token}}
+    assert (await anyone.post("/account/sign-out", **planted)).status_code == 400
+    assert await is_signed_in(anyone)
+
+
+async def test_after_signing_in_the_last_time_is_told_by_the_schools_clock(app: Quart, clock: Clock) -> None:
+    first, second = Browser(app.test_client()), Browser(app.test_client())
+    await first.sign_in(ADA)
+    assert "last sign-in" not in await first.read("/")
+    clock.now += timedelta(days=1)
+    await second.sign_in(ADA)
+    told = "Your last sign-in was on Tuesday, 1 September 2026, 11:00 (Europe/Berlin)."
+    assert told in await second.read("/")
+
+
+async def test_the_account_shows_where_it_is_signed_in(ada: Browser, app: Quart, bob: Browser, clock: Clock) -> None:
+    other = app.test_client()
+    clock.now += timedelta(hours=1)
+    await other.post(
+        "/login",
+        form={"email": ADA.email, "password": PASSWORD, "remember_me": "y"},
+        headers={"User-Agent": FIREFOX, "Sec-Fetch-Site": "same-origin"},
+        scope_base={"client": ("198.51.100.7", 4321)},
+    )
+    page = " ".join((await ada.read("/account")).split())
+    assert page.count('name="login"') == 2
+    assert page.count("This browser") == 1
+    assert "Firefox on Windows" in page
+    assert "From 198.51.100.7, since Tuesday, 1 September 2026, 12:00 (Europe/Berlin). It is remembered." in page
+    assert "since Tuesday, 1 September 2026, 11:00" in page
+    assert page.index("This browser") < page.index("Firefox on Windows")
+
+
+async def test_the_owner_ends_one_sign_in(ada: Browser, app: Quart, db: Database) -> None:
+    [mine] = await keys(db)
+    other = Browser(app.test_client())
+    await other.sign_in(ADA)
+    [theirs] = set(await keys(db)) - {mine}
+    assert (await ada.post("/account/end", form={"login": theirs})).location == "/account"
+    assert "That sign-in has ended." in await ada.read("/account")
+    assert not await is_signed_in(other)
+    assert await is_signed_in(ada)
+
+
+async def test_to_end_the_sign_in_of_this_browser_is_to_sign_out(ada: Browser, db: Database) -> None:
+    [mine] = await keys(db)
+    assert (await ada.post("/account/end", form={"login": mine})).location == "/"
+    assert not await is_signed_in(ada)
+
+
+@pytest.mark.parametrize("key", ["", "nonsense", key_of("nobody")])
+async def test_to_end_what_has_ended_is_harmless(ada: Browser, key: str) -> None:
+    assert (await ada.post("/account/end", form={"login": key})).status_code == 303
+    assert await is_signed_in(ada)
+
+
+async def test_nobody_ends_the_sign_in_of_somebody_else(ada: Browser, bob: Browser, db: Database) -> None:
+    theirs = await db.login.find_one({"user_id": BOB.user_id})
+    assert theirs is not None
+    await ada.post("/account/end", form={"login": theirs["_id"]})
+    assert await is_signed_in(bob)
+    assert theirs["_id"] not in await ada.read("/account")
+
+
+async def test_signing_out_everywhere_ends_every_sign_in_of_one_student(ada: Browser, app: Quart, bob: Browser) -> None:
+    other = Browser(app.test_client())
+    await other.sign_in(ADA, remember_me="y")
+    assert (await ada.post("/account/sign-out")).location == "/"
+    assert "You are signed out everywhere." in await ada.read("/")
+    assert [await is_signed_in(browser) for browser in (ada, other, bob)] == [False, False, True]
+
+
+async def test_beyond_the_limit_a_new_sign_in_ends_the_least_recently_used(
+    app: Quart, ada: Browser, bob: Browser, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MAX_SIGN_INS", 2)
+    second, third = Browser(app.test_client()), Browser(app.test_client())
+    clock.now += timedelta(minutes=10)
+    await second.sign_in(ADA)
+    clock.now += timedelta(minutes=10)
+    await ada.get("/account")  # so that the second one is the least recently used
+    clock.now += timedelta(minutes=10)
+    await third.sign_in(ADA)
+    assert [await is_signed_in(one) for one in (ada, second, third, bob)] == [True, False, True, True]
+
+
+async def test_a_sign_in_of_an_account_that_was_just_removed_leaves_nothing(anyone: Browser, db: Database) -> None:
+    await db.user.delete_one({"user_id": ADA.user_id})
+    with pytest.raises(WrongCredentials):
+        await sessions.sign_in(db, Credentials(ADA, HASH), sessions.Lifetimes(), Clock().now, remember=True)
+    assert await keys(db) == []
+
+
+async def test_a_sign_in_with_a_password_that_was_just_changed_leaves_nothing(anyone: Browser, db: Database) -> None:
+    found = await users.find_credentials(db, ADA.email)
+    assert found is not None
+    assert await accounts.replace_password(db, found, HASH, Clock().now)
+    with pytest.raises(WrongCredentials):
+        await sessions.sign_in(db, found, sessions.Lifetimes(), Clock().now, remember=True)
+    assert await keys(db) == []
+
+
+async def test_a_hash_that_is_renewed_meanwhile_ends_no_sign_in(anyone: Browser, db: Database) -> None:
+    found = await users.find_credentials(db, ADA.email)
+    assert found is not None
+    await users.renew_hash(db, found, "its renewal")
+    await sessions.sign_in(db, found, sessions.Lifetimes(), Clock().now, remember=True)
+    assert len(await keys(db)) == 1
+
+
+async def test_sign_ins_of_an_earlier_version_end(anyone: Browser, db: Database, clock: Clock) -> None:
+    old = {"_id": "x" * 43, "user_id": 1, "created_at": clock.now, "expires_at": clock.now + AGE, "remembered": False}
+    await db.login.insert_one(old)
+    assert await logins.of_user(db, ADA.user_id, clock.now) == []
+    report = await upgrade(db, clock.now, Defaults())
+    assert "login: 1 sign-in of an earlier version ended" in report.changes
+    assert await keys(db) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (FIREFOX, "Firefox on Windows"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64) Chrome/129.0.0.0 Safari/537.36 Edg/129.0.0.0", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Safari/604.1", "Safari on iPhone"),
+        ("curl/8.0", ""),
+        ("", ""),
+        ("(" * 100_000, ""),
+    ],
+)
+def test_a_browser_is_told_in_words(header: str, words: str) -> None:
+    assert user_agent.in_words(header) == words
+
+
+async def test_a_strange_browser_signs_in_too(app: Quart) -> None:
+    strange = {"User-Agent": "<b>Firefox</b> " * 500, "Sec-Fetch-Site": "same-origin"}
+    client = app.test_client()
+    response = await client.post("/login", form={"email": ADA.email, "password": PASSWORD}, headers=strange)
+    assert response.status_code == 303
+    assert "<b>" not in await text(await client.get("/account"))

@@ -1,0 +1,274 @@
+"""Personal access tokens: made and ended on a page, and who asks with one."""
+
+import hashlib
+import re
+from base64 import b64encode
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database
+from quart_enroll.domain.errors import SignInEnded
+from quart_enroll.services.accounts import accounts, tokens
+from quart_enroll.web import auth
+from tests.support.api_clients import ENROLLMENTS, PYT, Program, program, token
+from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, SPRING, Browser, Clock, config, text
+
+FORM = {"name": "calendar", "scope": "read", "expires_at": "2026-12-31", "password": PASSWORD}
+FACTS: dict[str, Any] = {
+    "name": "calendar",
+    "scope": "read",
+    "expires_at": SPRING.withdraw_deadline,
+    "now": FALL_MORNING,
+}
+ME = "/api/v1/me"
+
+
+def basic(email: str, password: str) -> str:
+    return f"Basic {b64encode(f'{email}:{password}'.encode()).decode()}"
+
+
+async def _code(program: Program, path: str = ME, method: str = "GET", **headers: str) -> tuple[int, str]:
+    response = await program.send(method, path, None if method == "GET" else PYT, **headers)
+    return response.status_code, (await response.get_json()).get("code", "")
+
+
+async def test_a_token_is_shown_once_and_kept_as_a_hash(ada: Browser, app: Quart, db: Database) -> None:
+    response = await ada.post("/account/tokens", form=FORM)
+    page = await text(response)
+    shown = re.findall(r"qe_[\w-]{43}", page)
+    assert (response.status_code, len(shown), response.headers["Cache-Control"]) == (201, 1, "no-store")
+    assert shown[0] not in await ada.read("/account/tokens")
+    row = await db.token.find_one({})
+    assert row is not None
+    assert row["_id"] == hashlib.sha256(shown[0].encode()).hexdigest()
+    assert shown[0] not in str(row)
+    assert (await Program(app, f"Bearer {shown[0]}").get(ME))["user_id"] == ADA.user_id
+
+
+async def test_the_page_lists_names_scopes_and_ends_and_ends_a_token(ada: Browser, app: Quart, db: Database) -> None:
+    mine = await program(app, db, ADA)
+    assert await _code(mine) == (200, "")
+    page = await ada.read("/account/tokens")
+    for fact in (">program<", "read and enroll", "1 Sept 2026", "Thursday, 1 April 2027, 04:00 (UTC)"):
+        assert fact in page
+    token_id = re.findall(r'name="token_id" value="(\w+)"', page)[0]
+    response = await ada.post("/account/tokens/end", form={"token_id": token_id})
+    assert response.location == "/account/tokens"
+    assert "Nothing can use it any more." in await ada.read(response.location)
+    assert await _code(mine) == (401, "wrong_token")
+    response = await ada.post("/account/tokens/end", form={"token_id": token_id})
+    assert "has ended already" in await ada.read(response.location)
+
+
+async def test_nobody_ends_the_token_of_another(bob: Browser, app: Quart, db: Database) -> None:
+    mine = await program(app, db, ADA)
+    row = await db.token.find_one({})
+    assert row is not None
+    await bob.post("/account/tokens/end", form={"token_id": row["token_id"]})
+    assert await _code(mine) == (200, "")
+    assert "You have no tokens." in await bob.read("/account/tokens")
+
+
+async def test_a_form_that_is_sent_twice_makes_one_token(ada: Browser, db: Database) -> None:
+    await ada.post("/account/tokens", form=FORM)
+    response = await ada.post("/account/tokens", form=FORM)
+    assert response.status_code == 422
+    assert "You have a token named calendar already." in unescape(await text(response))
+    assert await db.token.count_documents({}) == 1
+
+
+async def test_a_name_is_free_again_when_its_token_is_over(ada: Browser, clock: Clock, db: Database) -> None:
+    await token(db, ADA, name="calendar", expires_at=FALL_MORNING + timedelta(minutes=1))
+    clock.now += timedelta(minutes=1)
+    assert (await ada.post("/account/tokens", form=FORM)).status_code == 201
+
+
+async def test_what_can_not_be_a_token_is_told_beside_its_field(ada: Browser, db: Database) -> None:
+    for field, value, sentence in [
+        ("name", "", "Give it a name"),
+        ("name", "x" * 51, "At most 50 characters."),
+        ("scope", "everything", "Choose what it may do."),
+        ("expires_at", "soon", "Enter a day like 2026-12-31."),
+        ("expires_at", "2026-08-31", "Choose a day from today to 2 Sept 2027."),
+        ("expires_at", "2027-09-03", "Choose a day from today to 2 Sept 2027."),
+        ("password", "", "Enter your password."),
+        ("password", "not the password", "That is not your password."),
+    ]:
+        response = await ada.post("/account/tokens", form=FORM | {field: value})
+        assert response.status_code == 422
+        assert sentence in await text(response)
+    assert await db.token.count_documents({}) == 0
+
+
+async def test_wrong_passwords_for_a_token_count_like_those_of_a_sign_in(
+    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    wrong = FORM | {"password": "not the password"}
+    assert {(await ada.post("/account/tokens", form=wrong)).status_code for _ in range(10)} == {422}
+    response = await ada.post("/account/tokens", form=FORM)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
+    assert "Please wait a minute" in await text(response)
+    assert await db.token.count_documents({}) == 0
+
+
+async def test_a_sign_in_that_has_ended_meanwhile_makes_no_token(ada: Browser, db: Database) -> None:
+    ended = await db.login.find_one_and_delete({"user_id": ADA.user_id})
+    assert ended is not None
+    with pytest.raises(SignInEnded):
+        await tokens.make(db, ADA.user_id, **FACTS, login=ended["_id"])
+    assert await db.token.count_documents({}) == 0
+
+
+async def test_there_are_at_most_twenty_tokens(ada: Browser, db: Database) -> None:
+    for number in range(tokens.MOST):
+        await token(db, ADA, name=f"number {number}")
+    response = await ada.post("/account/tokens", form=FORM)
+    assert (response.status_code, await db.token.count_documents({})) == (422, tokens.MOST)
+
+
+async def test_a_token_ends_to_the_second(app: Quart, db: Database, clock: Clock) -> None:
+    end = FALL_MORNING + timedelta(hours=1)
+    mine = Program(app, f"Bearer {await token(db, ADA, expires_at=end)}")
+    clock.now = end - timedelta(seconds=1)
+    assert await _code(mine) == (200, "")
+    clock.now = end
+    assert await _code(mine) == (401, "wrong_token")
+
+
+async def test_its_last_use_is_noted_once_an_hour(app: Quart, db: Database, clock: Clock) -> None:
+    mine = await program(app, db, ADA)
+    noted = []
+    for minutes in (0, 59, 60):
+        clock.now = FALL_MORNING + timedelta(minutes=minutes)
+        await mine.get(ME)
+        row = await db.token.find_one({})
+        assert row is not None
+        noted.append((row["last_used_at"] - FALL_MORNING) // timedelta(minutes=1))
+    assert noted == [0, 0, 60]
+
+
+async def test_a_token_to_read_changes_nothing(app: Quart, db: Database) -> None:
+    reader = await program(app, db, ADA, scope="read")
+    assert await _code(reader) == (200, "")
+    for method, path in (
+        ("POST", ENROLLMENTS),
+        ("DELETE", f"{ENROLLMENTS}?courseID=1111"),
+        ("POST", "/api/v1/me/swaps"),
+    ):
+        assert await _code(reader, path, method) == (403, "read_only_token")
+    assert await db.enrollment.count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    "sent", ["Bearer", "Bearer ", "Bearer qe_nothing", "Bearer x", "Digest x", "x", "", "Basic =", "Bearer \xe9"]
+)
+async def test_what_is_no_token_is_refused_and_told_how_to_sign_in(app: Quart, sent: str) -> None:
+    response = await Program(app, sent).send("GET", ME)
+    assert (response.status_code, (await response.get_json())["code"]) == (401, "wrong_token")
+    assert response.headers["WWW-Authenticate"] == (
+        'Bearer realm="Quart Enroll", Basic realm="Quart Enroll", charset="UTF-8"'
+    )
+
+
+async def test_browsers_are_not_asked_for_a_password_that_they_would_keep(anyone: Browser) -> None:
+    response = await anyone.get(ME)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="Quart Enroll"'
+
+
+async def test_a_token_counts_and_the_cookie_beside_it_does_not(ada: Browser, db: Database) -> None:
+    bobs = {"Authorization": f"Bearer {await token(db, BOB)}"}
+    assert (await (await ada.get(ME, headers=bobs)).get_json())["user_id"] == BOB.user_id
+    response = await ada.client.post(ENROLLMENTS, json=PYT, headers=bobs | {"Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 201
+    assert await db.enrollment.find_one({"user_id": BOB.user_id})
+    for wrong in ("Bearer qe_wrong", "", "Basic x"):
+        response = await ada.post(ENROLLMENTS, json=PYT, headers={"Authorization": wrong})
+        assert response.status_code == 401
+    assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 0
+
+
+async def test_a_token_opens_no_page(app: Quart, db: Database) -> None:
+    mine = await program(app, db, ADA)
+    for path in ("/enrollment", "/account/tokens"):
+        assert (await mine.send("GET", path)).status_code == 303
+    response = await mine.client.post("/enrollment", form=PYT, headers=mine.headers)
+    assert response.status_code == 400
+
+
+async def test_a_cookie_reads_and_changes_with_the_proof_of_a_page(ada: Browser, db: Database) -> None:
+    assert (await ada.get(ME)).status_code == 200
+    assert (await ada.client.post(ENROLLMENTS, json=PYT)).status_code == 400
+    for proof in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}):
+        response = await ada.client.post(ENROLLMENTS, json=PYT, headers=proof)
+        assert response.status_code in (200, 201)
+    assert await db.enrollment.count_documents({}) == 1
+
+
+async def test_an_address_and_a_password_will_do_too(app: Quart, db: Database) -> None:
+    right = Program(app, basic("ADA@school.example", PASSWORD))
+    assert (await right.get(ME))["user_id"] == ADA.user_id
+    assert (await right.post(ENROLLMENTS, PYT))[0] == 201
+    for email, password in ((ADA.email, "wrong horse"), ("nobody@school.example", PASSWORD), ("", "")):
+        assert await _code(Program(app, basic(email, password))) == (401, "wrong_credentials")
+
+
+async def test_a_password_that_a_browser_may_have_added_needs_the_proof_of_a_page(app: Quart, db: Database) -> None:
+    right = Program(app, basic(ADA.email, PASSWORD))
+    for foreign in ({"Sec_Fetch_Site": "cross-site"}, {"Origin": "https://evil.example"}):
+        assert await _code(right, ENROLLMENTS, "POST", **foreign) == (400, "bad_request")
+    assert await db.enrollment.count_documents({}) == 0
+    assert (await right.post(ENROLLMENTS, PYT, Sec_Fetch_Site="same-origin"))[0] == 201
+
+
+async def test_passwords_of_programs_leave_the_threads_to_people(
+    app: Quart, anyone: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Taken:
+        def locked(self) -> bool:
+            return True
+
+    monkeypatch.setattr(auth, "_passwords", Taken())
+    response = await Program(app, basic(ADA.email, PASSWORD)).send("GET", ME)
+    assert (response.status_code, (await response.get_json())["code"]) == (503, "busy")
+    assert response.headers["Retry-After"] == "5"
+    assert (await anyone.sign_in(ADA)).status_code == 303
+
+
+async def test_in_production_a_password_is_taken_over_https_alone(db: Database, mongod: str, clock: Clock) -> None:
+    app = create_app(config(mongo_uri=mongod, app_env="production"), clock=clock)
+    async with app.test_app():
+        mine = Program(app, basic(ADA.email, PASSWORD))
+        assert await _code(mine) == (403, "password_over_http")
+        response = await mine.client.get(ME, headers=mine.headers, scheme="https")
+        assert response.status_code == 200
+
+
+async def test_a_new_password_ends_tokens_and_signing_out_everywhere_does_not(
+    ada: Browser, app: Quart, db: Database
+) -> None:
+    mine = await program(app, db, ADA)
+    await ada.post("/account/sign-out")
+    assert await _code(mine) == (200, "")
+    await ada.sign_in(ADA)
+    fresh = "quiet purple tractor"
+    form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
+    assert (await ada.post("/account/password", form=form)).status_code == 303
+    assert await _code(mine) == (401, "wrong_token")
+
+
+async def test_a_program_guesses_no_more_often_than_people(
+    app: Quart, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    guesses = Program(app, basic(ADA.email, "not the password"))
+    assert [await _code(guesses) for _ in range(10)] == [(401, "wrong_credentials")] * 10
+    response = await Program(app, basic(ADA.email, PASSWORD)).send("GET", ME)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
+    assert (await response.get_json())["code"] == "please_wait"

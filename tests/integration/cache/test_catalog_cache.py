@@ -1,0 +1,157 @@
+"""The catalog in memory follows the database, whoever changes that."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from quart_enroll.db import change_streams
+from quart_enroll.db.client import Database, Document, Session
+from quart_enroll.db.collections import enrollments, sections, terms
+from quart_enroll.db.transactions import transaction
+from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.models import Held, SectionKey
+from quart_enroll.domain.student import Seat
+from quart_enroll.services.catalog import cache
+from quart_enroll.services.catalog.cache import Snapshot
+from tests.support.people import FALL, SECTIONS, TERMS, Clock, teach
+
+PATIENCE = 20
+"""Seconds in which news must arrive on a busy machine."""
+
+
+@pytest.fixture
+async def held(db: Database, clock: Clock) -> AsyncIterator[Snapshot]:
+    async with cache.following(db, clock) as following:
+        await following.held()
+        yield following
+
+
+async def shows(held: Snapshot, expected: Callable[[Catalog], bool]) -> None:
+    """Wait until the catalog is as expected."""
+    async with asyncio.timeout(PATIENCE):
+        while not expected(await held.held()):
+            await held.replaced()
+
+
+def open_seats(catalog: Catalog) -> int:
+    return catalog.sections_of("1111", FALL)[0].open_seats
+
+
+async def test_a_seat_that_is_taken_somewhere_else_is_seen(db: Database, held: Snapshot) -> None:
+    assert open_seats(await held.held()) == 30
+    await sections.take_seat(db, SECTIONS[0].key, None)
+    await shows(held, lambda catalog: open_seats(catalog) == 29)
+
+
+async def test_a_new_course_with_its_section_is_seen(db: Database, held: Snapshot) -> None:
+    await teach(db, "9999", "NEW 101")
+    await shows(held, lambda catalog: "9999" in [one.course.courseID for one in catalog.taught_in(FALL)])
+
+
+async def test_a_course_that_is_gone_is_seen(db: Database, held: Snapshot) -> None:
+    await db.course.delete_one({"courseID": "3333"})
+    await shows(held, lambda catalog: catalog.find("3333") is None)
+
+
+async def test_a_section_that_is_gone_is_seen(db: Database, held: Snapshot) -> None:
+    await db.section.delete_many({"courseID": "3333"})
+    await shows(held, lambda catalog: not catalog.sections_of("3333", FALL))
+
+
+async def test_another_deadline_is_seen(db: Database, held: Snapshot) -> None:
+    async def body(session: Session) -> None:
+        await terms.put_all(db, [replace(FALL, max_credits=21)], session)
+
+    await transaction(db, body)
+    await shows(held, lambda catalog: catalog.terms[0].max_credits == 21)
+
+
+async def test_sections_stay_in_order_when_seats_move(db: Database, held: Snapshot) -> None:
+    before = [section.key for section in (await held.held()).sections]
+    assert before == sorted(before)
+    await sections.take_seat(db, SECTIONS[-1].key, None)
+    await sections.take_seat(db, SECTIONS[0].key, None)
+    await shows(held, lambda catalog: open_seats(catalog) == 29)
+    assert [section.key for section in (await held.held()).sections] == before
+
+
+async def test_terms_that_are_over_have_no_sections_in_memory(db: Database, clock: Clock) -> None:
+    clock.now = FALL.withdraw_deadline
+    following = Snapshot(db, clock)
+    catalog = await following.held()
+    assert {section.term for section in catalog.sections} == {"Spring 2027"}
+    assert list(catalog.terms) == TERMS
+
+
+async def test_many_who_come_first_cause_one_reading(
+    db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = 0
+    find_all = terms.find_all
+
+    async def counted(db: Database) -> list[object]:
+        nonlocal readings
+        readings += 1
+        return list(await find_all(db))
+
+    monkeypatch.setattr(terms, "find_all", counted)
+    following = Snapshot(db, clock)
+    catalogs = await asyncio.gather(*(following.held() for _ in range(20)))
+    assert readings == 1
+    assert len({id(catalog) for catalog in catalogs}) == 1
+
+
+async def test_news_waits_for_no_other_news(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(change_streams, "LOOK", 2 * PATIENCE * 1000)
+    async with change_streams.following(db) as news:
+        await sections.take_seat(db, SECTIONS[0].key, None)
+        async with asyncio.timeout(PATIENCE):
+            [row] = await anext(news)
+    assert await db.section.find_one({"_id": row, "courseID": SECTIONS[0].courseID})
+
+
+async def test_seats_of_terms_that_are_over_are_read_once(
+    db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.now = FALL.withdraw_deadline
+    following = Snapshot(db, clock)
+    join, readings = enrollments.join, 0
+
+    async def counted(db: Database, rows: Sequence[Document]) -> list[Held]:
+        nonlocal readings
+        readings += 1
+        return await join(db, rows)
+
+    monkeypatch.setattr(enrollments, "join", counted)
+    for _ in range(2):
+        [held] = await following.seats([Seat(SECTIONS[0].key, "enrolled")])
+        assert (held.section.key, held.section.room, held.status) == (SECTIONS[0].key, SECTIONS[0].room, "enrolled")
+    assert readings == 1
+    await db.section.update_one(
+        {"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"room": "Elsewhere 1"}}
+    )
+    await following.read()
+    [held] = await following.seats([Seat(SECTIONS[0].key, "enrolled")])
+    assert held.section.room == "Elsewhere 1"
+
+
+async def test_a_seat_in_a_section_that_the_catalog_does_not_have_yet_is_found(db: Database, clock: Clock) -> None:
+    following = Snapshot(db, clock)
+    catalog = await following.held()
+    await teach(db, "9999", "NEW 101")
+    assert catalog.find("9999") is None
+    [held] = await following.seats([Seat(SectionKey(FALL.term, "9999", "01"), "enrolled")])
+    assert held.course.title == "NEW 101"
+
+
+async def test_a_seat_in_a_section_that_is_gone_has_no_meetings_and_one_in_no_course_is_none(
+    db: Database, clock: Clock
+) -> None:
+    await db.section.delete_many({"courseID": "1111"})
+    await db.course.delete_many({"courseID": "2222"})
+    following = Snapshot(db, clock)
+    seats = [Seat(SectionKey(FALL.term, courseID, "01"), "withdrawn") for courseID in ("1111", "2222")]
+    [held] = await following.seats(seats)
+    assert (held.course.courseID, held.section.meetings, held.status) == ("1111", (), "withdrawn")

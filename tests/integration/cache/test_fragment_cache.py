@@ -1,0 +1,67 @@
+"""What is kept of pages is kept for each language and each student: nobody reads what was drawn for others."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database
+from quart_enroll.state import EXTENSION
+from tests.support.people import ADA, BOB, Browser, Clock, config, text
+
+WORDS = {
+    "/": ("Your Schedule", "Tu horario"),
+    "/courses/": ("Enroll", "Inscribirme"),
+    "/courses/?open=y&credits=3": ("Any", "Cualquiera"),
+    "/course/1111": ("Credits", "Créditos"),
+    "/enrollment": ("Drop", "Dejar"),
+    "/plan": ("Your plan", "Tu plan"),
+    "/help": ("What is a waitlist?", "¿Qué es una lista de espera?"),
+}
+
+
+@pytest.fixture
+async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
+    """The site with everything that it keeps, as it is served."""
+    app = create_app(config(mongo_uri=mongod), clock=clock)
+    app.config["TEMPLATES_AUTO_RELOAD"] = False  # nobody works on them: whole pages are kept
+    async with app.test_app():
+        await app.extensions[EXTENSION].snapshot.held()
+        yield app
+
+
+async def test_two_who_wait_in_one_line_see_each_their_own_place(app: Quart) -> None:
+    database = app.extensions[EXTENSION].database
+    await database.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1, "waitlist_capacity": 9}})
+    browsers = [Browser(app.test_client()) for _ in (ADA, BOB)]
+    for browser, user in zip(browsers, (ADA, BOB), strict=True):
+        await browser.sign_in(user)
+        await browser.post("/waitlist", form={"courseID": "3333", "term": "Fall 2026", "section": "01"})
+        await browser.read("/enrollment")  # which says what was done
+    for path in ("/courses/Fall", "/course/3333", "/enrollment"):
+        for _ in range(5):
+            for place, browser in enumerate(browsers, 1):
+                assert f"Waiting, {place} of 2" in await browser.read(path), (place, path)
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+async def test_who_reads_spanish_and_who_reads_english_never_get_each_others_pages(
+    app: Quart, *, signed_in: bool
+) -> None:
+    browser = Browser(app.test_client())
+    if signed_in:
+        await browser.sign_in(ADA)
+        await browser.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026", "section": "02"})
+        opened = app.extensions[EXTENSION]
+        await opened.database.user.update_one({"user_id": ADA.user_id}, {"$set": {"language": ""}})
+        opened.people.logins.forget_everything()  # what the database would tell in a moment
+    for path, (english, spanish) in WORDS.items():
+        if not signed_in and path in ("/enrollment", "/plan", "/"):
+            continue
+        for _ in range(2):
+            for language, word, other in (("en", english, spanish), ("es", spanish, english)):
+                page = await text(await browser.get(path, headers={"Accept-Language": language}))
+                assert f'<html lang="{language}">' in page, path
+                assert f">{word}" in page or f" {word}" in page, (path, language)
+                assert f">{other}<" not in page, (path, language)

@@ -1,0 +1,119 @@
+"""Visitors who make up URLs, searches, cookies, languages and tokens don't fill the memory."""
+
+import gc
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from quart import Quart
+
+from quart_enroll import bounded_cache
+from quart_enroll.app import create_app
+from quart_enroll.bounded_cache import ByteCache
+from quart_enroll.db.client import Database
+from quart_enroll.services.catalog.cache import Snapshot
+from quart_enroll.state import EXTENSION
+from tests.integration.cache.test_public_cache import hear_nothing
+from tests.support.people import ADA, Browser, Clock, config
+
+BUDGETS = {name: budget // 20 for name, budget in bounded_cache.BUDGETS.items()}
+"""Small budgets, which the requests of a test exceed."""
+
+
+@pytest.fixture
+async def app(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Quart]:
+    """The site with all its caches, as in production."""
+    for name, budget in BUDGETS.items():
+        monkeypatch.setitem(bounded_cache.BUDGETS, name, budget)
+    monkeypatch.setattr(Snapshot, "listen", hear_nothing)  # the catalog stays the same
+    app = create_app(config(mongo_uri=mongod), clock=clock)
+    app.config["TEMPLATES_AUTO_RELOAD"] = False  # so that whole pages are cached
+    async with app.test_app():
+        await app.extensions[EXTENSION].snapshot.held()
+        yield app
+
+
+def answers(app: Any) -> ByteCache[Any, Any]:
+    return app.answers._answers  # type: ignore[no-any-return]
+
+
+def pages(app: Any) -> ByteCache[Any, Any]:
+    return app.reloads._pages  # type: ignore[no-any-return]
+
+
+def all_caches() -> list[ByteCache[Any, Any]]:
+    return [one for one in gc.get_objects() if issubclass(type(one), ByteCache)]  # some are proxies
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/", "/api/0", "/api/v1/terms", "/api/v1/courses/1111", "/courses/", "/courses/Fall"]
+)
+async def test_a_parameter_that_no_view_reads_makes_no_other_answer(app: Quart, asked: list[str], path: str) -> None:
+    client = app.test_client(use_cookies=False)
+    first = await (await client.get(path)).get_data()
+    for query in ("17", "18=19", "_=1&_=2", "%71x=1", "utm_source=a&fbclid=b"):
+        assert await (await client.get(f"{path}?{query}")).get_data() == first
+    assert (asked, len(answers(app))) == ([path], 1)
+
+
+async def test_a_parameter_is_read_however_it_is_encoded(app: Quart) -> None:
+    client = app.test_client(use_cookies=False)
+    for query in ("q=php", "17&q=php", "%71=php&x=y", "q=php&17=q"):
+        page = await (await client.get(f"/courses/Fall?{query}")).get_data(as_text=True)
+        assert "Advanced PHP" in page
+        assert "Introduction to Python" not in page
+
+
+@pytest.mark.parametrize("path", ["/", "/home", "/courses/", "/enrollment"])
+async def test_a_parameter_that_no_view_reads_makes_no_other_page_for_a_student(
+    app: Quart, asked: list[str], path: str
+) -> None:
+    ada = Browser(app.test_client())
+    await ada.sign_in(ADA)
+    await ada.get("/")  # shows the greeting, so that it is gone
+    for number in range(5):
+        await ada.get(f"{path}?{number}")
+    assert len([one for one in pages(app) if path in one]) <= 1
+
+
+async def test_a_large_answer_is_cached_only_in_requested_encodings(app: Quart) -> None:
+    client = app.test_client(use_cookies=False)
+    for _ in range(2):
+        await client.get("/courses/", headers={"Accept-Encoding": "br"})
+    assert [key[0] for key in answers(app)] == ["", "br"]
+    for number in range(100):  # others fill the cache, and no client asks for it uncompressed
+        await client.get("/courses/", headers={"Accept-Encoding": "br"})
+        await client.get(f"/courses/?q={number}", headers={"Accept-Encoding": "br"})
+        if len([key for key in answers(app) if not key[3]]) == 1:
+            break
+    assert [key[0] for key in answers(app) if not key[3]] == ["br"]
+
+
+async def test_made_up_requests_stay_within_the_budgets(app: Quart) -> None:
+    client, ada = app.test_client(use_cookies=False), Browser(app.test_client())
+    await ada.sign_in(ADA)
+    for number in range(40):
+        made_up = {
+            "Accept-Language": f"x{number}, es;q=0.{number}",
+            "Accept-Encoding": f"br, x{number}",
+            "User-Agent": f"Mozilla/{number}",
+            "Cookie": f"session={number}; {'c=d;' * (number % 50)}",
+            "Authorization": f"Bearer qe_{number}",
+        }
+        for name in made_up:
+            await client.get(f"/courses/?q={number}{'x' * (number % 90)}", headers={name: made_up[name]})
+        await client.get(f"/password/reset/{number}{'t' * 3000}")
+        await client.get(f"/login?next=/{number}{'n' * 400}")
+        await client.get(f"/{number}{'p' * 3000}")
+        await ada.get(f"/courses/?page={number}&q={'y' * (number % 50)}")
+        await ada.get("/enrollment", headers={"Accept-Language": f"z{number}"})
+    held = [one for one in all_caches() if one.maxsize in BUDGETS.values() and len(one)]
+    assert len(held) >= 8
+    assert all(one.currsize <= one.maxsize for one in held)
+    assert answers(app).currsize > answers(app).maxsize / 2  # it was full
+
+
+async def test_a_long_reset_link_is_not_stored_in_a_cookie(app: Quart) -> None:
+    client = app.test_client(use_cookies=False)
+    response = await client.get(f"/password/reset/{'t' * 5000}")
+    assert len(response.headers["Set-Cookie"]) < 1500

@@ -1,0 +1,260 @@
+"""Who asks for a page again gets the same one without the framework, for as long as it would be the same."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from quart import Quart
+from quart.wrappers import Response
+
+from quart_enroll import bounded_cache
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import notices
+from quart_enroll.domain.models import Notice
+from quart_enroll.fastpath import private_cache
+from quart_enroll.state import EXTENSION, Open
+from tests.integration.cache.test_user_cache import process, until
+from tests.support.people import ADA, BOB, FALL, FALL_MORNING, Browser, Clock, midnight, text
+
+PATHS = ["/", "/courses/", "/courses/Fall?q=pyt&open=y", "/enrollment"]
+SEAT = {"courseID": "1111", "section": "01", "term": "Fall 2026"}
+
+
+@pytest.fixture
+def clock(request: pytest.FixtureRequest) -> Clock:
+    return Clock(getattr(request, "param", FALL_MORNING))
+
+
+@pytest.fixture
+async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
+    """The site as a process of its own would have it."""
+    async with process(mongod, clock) as app:
+        yield app
+
+
+@pytest.fixture
+async def ada(app: Quart) -> Browser:
+    """Ada, who has a seat, and has read what was said of it."""
+    browser = Browser(app.test_client())
+    await browser.sign_in(ADA)
+    assert (await browser.post("/enrollment", form=SEAT)).location == "/enrollment"
+    await browser.get("/enrollment")
+    await until(lambda: seats_taken(app) == 1)
+    return browser
+
+
+def seats_taken(app: Quart) -> int:
+    """Return what the catalog in memory says of the section in which ada has a seat."""
+    present = app.extensions[EXTENSION].snapshot.present
+    return next(one.seats_taken for one in present.sections_named("1111", "Fall 2026") if one.section == "01")
+
+
+async def is_kept(browser: Browser, asked: list[str], path: str, **options: Any) -> bool:
+    """Tell whether the page comes without the framework."""
+    asked.clear()
+    assert (await browser.get(path, **options)).status_code == 200
+    return not asked
+
+
+async def until_kept(browser: Browser, asked: list[str], path: str) -> None:
+    """Ask again and again: an echo of what was written before may come between."""
+    await until(lambda: is_kept(browser, asked, path))
+
+
+def told(response: Response) -> list[tuple[str, str]]:
+    return sorted((name, value) for name, value in response.headers.items() if name.lower() != "x-request-id")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_who_asks_again_gets_what_the_framework_answers(
+    app: Quart, ada: Browser, asked: list[str], path: str
+) -> None:
+    await until_kept(ada, asked, path)
+    again = await ada.get(path)
+    assert asked == []
+    app.reloads = private_cache.Reloads()  # type: ignore[attr-defined]
+    first = await ada.get(path)
+    assert asked
+    assert (again.status_code, told(again), await text(again)) == (200, told(first), await text(first))
+    assert again.headers["X-Request-ID"] != first.headers["X-Request-ID"]
+    assert (await ada.get(path, headers={"X-Request-ID": "given-by-the-router"})).headers["X-Request-ID"] == (
+        "given-by-the-router"
+    )
+
+
+async def _a_change(ada: Browser, _: Open, __: Clock) -> None:
+    await ada.post("/enrollment/drop", form=SEAT)
+
+
+async def _news_of_a_seat(_: Browser, opened: Open, __: Clock) -> None:
+    of_ada = {"user_id": ADA.user_id, "courseID": "1111"}
+    await opened.database.enrollment.update_one(of_ada, {"$set": {"section": "02"}})
+    await until(lambda: opened.people.students.known(ADA.user_id) is None)
+
+
+async def _news_of_a_section(_: Browser, opened: Open, __: Clock) -> None:
+    before = opened.snapshot.present
+    await opened.database.section.update_one(
+        {"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"room": "Hall 99"}}
+    )
+    await until(lambda: opened.snapshot.present is not before)
+
+
+async def _a_while(_: Browser, opened: Open, clock: Clock) -> None:
+    """Long enough that it must be written that the sign-in is in use."""
+    clock.now += opened.lifetimes.idle / 10
+
+
+async def _an_end(_: Browser, opened: Open, __: Clock) -> None:
+    await opened.database.login.delete_many({"user_id": ADA.user_id})
+    await until(lambda: len(opened.people.logins) == 0)
+
+
+async def _a_notice(_: Browser, opened: Open, clock: Clock) -> None:
+    notice = Notice(clock.now, ADA.user_id, "promote", "3333", "PHP 202", "Fall 2026", "01")
+    await notices.add(opened.database, notice, None)
+    await until(lambda: len(opened.people.logins) == 0)
+
+
+@pytest.mark.parametrize("end", [_a_change, _news_of_a_seat, _news_of_a_section, _a_while, _an_end, _a_notice])
+async def test_what_may_change_a_page_ends_it(
+    app: Quart, ada: Browser, clock: Clock, asked: list[str], end: Callable[[Browser, Open, Clock], Awaitable[None]]
+) -> None:
+    await until_kept(ada, asked, "/enrollment")
+    await end(ada, app.extensions[EXTENSION], clock)
+    asked.clear()
+    await ada.get("/enrollment")
+    assert asked == ["/enrollment"]
+
+
+@pytest.mark.parametrize("clock", [FALL.add_deadline - timedelta(minutes=1)], indirect=True)
+async def test_a_page_ends_when_a_term_closes(ada: Browser, clock: Clock, asked: list[str]) -> None:
+    await until_kept(ada, asked, "/courses/")
+    clock.now = FALL.add_deadline
+    assert not await is_kept(ada, asked, "/courses/")
+
+
+@pytest.mark.parametrize("clock", [midnight(2026, 9, 2) - timedelta(minutes=1)], indirect=True)
+async def test_a_schedule_ends_with_the_day_for_classes_may_end_with_it(
+    ada: Browser, clock: Clock, asked: list[str]
+) -> None:
+    await until_kept(ada, asked, "/enrollment")
+    clock.now += timedelta(seconds=59)
+    assert await is_kept(ada, asked, "/enrollment")
+    clock.now += timedelta(seconds=1)
+    assert not await is_kept(ada, asked, "/enrollment")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_in_the_next_minute_a_page_has_another_token(
+    ada: Browser, asked: list[str], path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until_kept(ada, asked, path)
+    minute = private_cache.minute()
+    monkeypatch.setattr(private_cache, "minute", lambda: minute + 1)
+    assert not await is_kept(ada, asked, path)
+
+
+async def test_a_sign_in_that_is_old_ends_with_its_pages(
+    app: Quart, ada: Browser, clock: Clock, asked: list[str]
+) -> None:
+    lasting = app.extensions[EXTENSION].lifetimes
+    ends = clock.now + lasting.age
+    while clock.now + lasting.idle < ends:
+        clock.now += lasting.idle * 0.9
+        await ada.get("/")
+    clock.now = ends - timedelta(minutes=1)
+    await until_kept(ada, asked, "/")
+    clock.now = ends
+    assert "Hello, Ada" not in await ada.read("/")
+
+
+async def test_nobody_gets_the_page_of_another_one_or_in_another_language(
+    app: Quart, ada: Browser, asked: list[str]
+) -> None:
+    bob = Browser(app.test_client())
+    await bob.sign_in(BOB)
+    for path in PATHS:
+        await until_kept(ada, asked, path)
+        await until_kept(bob, asked, path)
+    assert ("Hello, Ada" in await ada.read("/"), "Hello, Bob" in await bob.read("/")) == (True, True)
+    assert ('action="/enrollment/drop"' in await bob.read("/enrollment")) is False
+    await app.extensions[EXTENSION].database.user.update_one({"user_id": BOB.user_id}, {"$set": {"language": ""}})
+    await until(lambda: len(app.extensions[EXTENSION].people.logins) == 1)
+    for _ in range(2):
+        spanish = await bob.get("/courses/", headers={"Accept-Language": "es"})
+        assert '<html lang="es"' in await text(spanish)
+        assert '<html lang="en"' in await text(await bob.get("/courses/", headers={"Accept-Language": "en"}))
+
+
+async def test_who_waits_in_a_line_is_told_each_time_how_far_it_is(app: Quart, ada: Browser, asked: list[str]) -> None:
+    opened: Open = app.extensions[EXTENSION]
+    await opened.database.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1}})
+    await ada.post("/waitlist", form={"courseID": "3333", "term": "Fall 2026", "section": "01"})
+    await ada.read("/enrollment")
+    for path in ("/courses/Fall", "/enrollment"):
+        for _ in range(5):
+            assert not await is_kept(ada, asked, path)
+            assert "Waiting, 1 of 1" in await ada.read(path)
+
+
+async def test_a_message_is_told_once(ada: Browser, asked: list[str]) -> None:
+    await until_kept(ada, asked, "/enrollment")
+    await ada.post("/enrollment", form=SEAT)
+    assert "already enrolled" in await ada.read("/courses/")
+    for _ in range(5):
+        assert "already enrolled" not in await ada.read("/courses/")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("Range", "bytes=0-3"), ("Authorization", "Bearer nobody"), ("X-Forwarded-Proto", "http")]
+)
+async def test_what_may_need_another_answer_is_answered_anew(
+    ada: Browser, asked: list[str], name: str, value: str
+) -> None:
+    await until_kept(ada, asked, "/enrollment")
+    assert not await is_kept(ada, asked, "/enrollment", headers={name: value})
+
+
+async def test_an_answer_with_a_cookie_is_not_kept(app: Quart, ada: Browser, asked: list[str]) -> None:
+    [cookie] = [one for one in ada.client.cookie_jar or () if one.name == "QUART_AUTH"]
+    forgetful = app.test_client(use_cookies=False)
+    for _ in range(3):
+        asked.clear()
+        response = await forgetful.get("/courses/", headers={"Cookie": f"QUART_AUTH={cookie.value}"})
+        assert (asked, "Set-Cookie" in response.headers) == (["/courses/"], True)
+
+
+async def test_of_two_languages_that_a_browser_asks_for_the_first_counts(app: Quart, asked: list[str]) -> None:
+    def request(*languages: bytes) -> dict[str, object]:
+        headers = [(b"cookie", b"a=b"), *((b"accept-language", one) for one in languages)]
+        return {"method": "GET", "root_path": "", "path": "/", "query_string": b"", "headers": headers}
+
+    keys = [
+        private_cache._key_of(request(*one)) for one in ([b"", b"es"], [b""], [b"es"], [b"es" * 5000], [b"es" * 6000])
+    ]
+    assert keys[0] == keys[1] != keys[2]
+    assert keys[3] == keys[4]
+
+
+@pytest.mark.parametrize("setting", ["TEMPLATES_AUTO_RELOAD", "TEMPLATE_OVERRIDES"])
+async def test_where_templates_may_change_or_show_anything_no_page_is_kept(
+    app: Quart, ada: Browser, asked: list[str], setting: str
+) -> None:
+    app.config[setting] = True
+    for _ in range(5):
+        assert not await is_kept(ada, asked, "/")
+
+
+async def test_what_was_not_asked_for_longest_makes_room(
+    app: Quart, ada: Browser, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = len(await ada.read("/"))
+    monkeypatch.setitem(bounded_cache.BUDGETS, "reloads", 2 * (size + private_cache.BESIDES + 2000))
+    app.reloads = private_cache.Reloads()  # type: ignore[attr-defined]
+    for path in ("/", "/index", "/", "/home"):
+        await until_kept(ada, asked, path)
+    assert await is_kept(ada, asked, "/")
+    assert await is_kept(ada, asked, "/home")
+    assert not await is_kept(ada, asked, "/index")

@@ -1,0 +1,231 @@
+"""Answers that are the same for everybody are kept, and are what the framework would answer."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import brotli
+import pytest
+from quart import Quart
+from quart.wrappers import Response
+
+from quart_enroll import bounded_cache
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections
+from quart_enroll.fastpath import public_cache
+from quart_enroll.fastpath.public_cache import Prepared
+from quart_enroll.services.catalog.cache import Snapshot
+from quart_enroll.state import EXTENSION
+from tests.support.people import ADA, FALL, SECTIONS, Browser, Clock, config
+
+PATHS = [
+    *(
+        "/api/",
+        "/api/0",
+        "/api/1111",
+        "/courses/",
+        "/courses/Fall",
+        "/courses/Fall?fits=y",
+        "/courses/fall?q=python&open=y",
+        "/courses/?page=9",
+    ),
+    *("/api/v1/terms", "/api/v1/courses", "/api/v1/courses/1111", "/api/v1/sections", "/api/v1/sections?limit=1"),
+]
+REQUESTS: list[dict[str, Any]] = [
+    {},
+    {"method": "HEAD"},
+    {"headers": {"Host": "evil.example"}},
+    {"headers": {"X-Request-ID": "given-by-the-router"}},
+    {"headers": {"X-Request-ID": "no\tnumber"}},
+    {"headers": {"If-None-Match": "*"}},
+    {"headers": {"If-None-Match": '"another", W/"one"'}},
+    {"headers": {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}},
+    {"headers": {"Accept": "application/json"}},
+]
+OWN = ("x-request-id", "content-encoding", "content-length")
+
+
+@pytest.fixture(params=["development", "production", "overrides"])
+async def app(
+    request: pytest.FixtureRequest, db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Quart]:
+    """The site with a catalog that it keeps, as it is served, but for news: a test says when there is another one."""
+    monkeypatch.setattr(Snapshot, "listen", hear_nothing)
+    templates = Path(__file__).parents[2] / "support/flask_templates"
+    settings = {
+        "development": {},
+        "production": {"app_env": "production"},
+        "overrides": {"template_overrides": templates},
+    }
+    app = create_app(config(mongo_uri=mongod, **settings[request.param]), clock=clock)
+    async with app.test_app():
+        await app.extensions[EXTENSION].snapshot.held()
+        yield app
+
+
+async def hear_nothing(_: Snapshot) -> None:
+    await asyncio.Event().wait()
+
+
+only_development = pytest.mark.parametrize("app", ["development"], indirect=True)
+
+
+async def ask(app: Quart, path: str, **options: Any) -> Response:
+    return await app.test_client(use_cookies=False).open(path, **{"method": "GET", **options})
+
+
+async def by_framework(app: Quart, path: str, **options: Any) -> Response:
+    app.answers = Prepared()  # type: ignore[attr-defined]
+    return await ask(app, path, **options)
+
+
+def told(response: Response) -> tuple[int, list[tuple[str, str]]]:
+    """Return the status and the headers, but for those that differ from one answer to the next."""
+    headers = sorted((name.lower(), value) for name, value in response.headers.items())
+    return response.status_code, [(name, value) for name, value in headers if name not in OWN]
+
+
+async def test_what_was_prepared_is_what_the_framework_answers(app: Quart, asked: list[str]) -> None:
+    own_templates = app.config["TEMPLATE_OVERRIDES"] is not None
+    for path in [path for path in PATHS if path.startswith("/api/") or not own_templates]:
+        for wanted in REQUESTS:
+            first = await by_framework(app, path, **wanted)
+            await ask(app, path)
+            asked.clear()
+            again = await ask(app, path, **wanted)
+            assert asked == [], (path, wanted)
+            assert told(again) == told(first), (path, wanted)
+            assert len(again.headers["X-Request-ID"]) == len(first.headers["X-Request-ID"])
+            assert again.headers.get("Content-Length") == first.headers.get("Content-Length"), (path, wanted)
+            if wanted.get("method") != "HEAD":
+                assert await again.get_data() == await first.get_data()
+
+
+@pytest.mark.parametrize("app", ["overrides"], indirect=True)
+async def test_what_a_school_shows_in_its_own_templates_is_never_kept(app: Quart) -> None:
+    for host in ("one.example", "two.example"):
+        page = await (await ask(app, "/courses/", headers={"Host": host})).get_data()
+        assert f"Hilltop College, {host}".encode() in page
+
+
+@only_development
+@pytest.mark.parametrize("path", PATHS)
+async def test_who_has_it_already_gets_a_304(app: Quart, asked: list[str], path: str) -> None:
+    first = await ask(app, path)
+    seen = {"If-None-Match": first.headers["ETag"]}
+    again = await ask(app, path, headers=seen)
+    assert (again.status_code, await again.get_data()) == (304, b"")
+    assert asked == [path.partition("?")[0]]
+    assert told(again) == told(await by_framework(app, path, headers=seen))
+
+
+@only_development
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [("gzip, deflate, br", "br"), ("gzip", "gzip"), ("br;q=0, gzip;q=0.5", "gzip"), ("identity", None), ("", None)],
+)
+async def test_what_is_long_is_compressed_as_the_client_likes_it(
+    app: Quart, accepted: str, encoding: str | None
+) -> None:
+    plain = await (await ask(app, "/courses/")).get_data()
+    response = await ask(app, "/courses/", headers={"Accept-Encoding": accepted})
+    body = await response.get_data()
+    assert response.headers.get("Content-Encoding") == encoding
+    assert "Accept-Encoding" in response.headers["Vary"]
+    assert int(response.headers["Content-Length"]) == len(body)
+    undo = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[encoding]
+    assert undo(body) == plain
+
+
+@only_development
+async def test_it_is_compressed_once(app: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
+    times: list[bytes] = []
+    monkeypatch.setitem(public_cache.COMPRESS, "br", lambda body: times.append(body) or body[:9])  # type: ignore[func-returns-value]
+    for _ in range(4):
+        await ask(app, "/courses/", headers={"Accept-Encoding": "br"})
+    assert len(times) == 1
+
+
+@only_development
+@pytest.mark.parametrize("path", ["/courses/", "/api/", "/api/v1/sections"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Cookie": "session=x"},
+        {"Authorization": "Bearer x"},
+        {"Origin": "https://app.school.example"},
+        {"Range": "bytes=0-9"},
+        {"X-Forwarded-Proto": "http"},
+        {"If-Modified-Since": "Tue, 01 Sep 2026 09:00:00 GMT"},
+    ],
+)
+async def test_what_could_make_a_difference_is_left_to_the_framework(
+    app: Quart, asked: list[str], path: str, headers: dict[str, str]
+) -> None:
+    await ask(app, path)
+    await ask(app, path, headers=headers)
+    assert asked == [path] * 2
+
+
+@only_development
+async def test_nothing_of_somebody_who_is_signed_in_is_kept(app: Quart) -> None:
+    ada = Browser(app.test_client())
+    await ada.sign_in(ADA)
+    assert "Log Out" in await ada.read("/courses/")
+    first = await (await ask(app, "/courses/")).get_data(as_text=True)
+    assert "Log Out" not in first
+    assert "csrf_token" not in first
+    response = await ada.get("/courses/")
+    assert "ETag" not in response.headers
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+@only_development
+async def test_another_catalog_is_another_answer(app: Quart, db: Database) -> None:
+    path = "/courses/"
+    before = await (await ask(app, path)).get_data(as_text=True)
+    await sections.take_seat(db, SECTIONS[0].key, None)
+    await app.extensions[EXTENSION].snapshot.read()
+    after = await (await ask(app, path)).get_data(as_text=True)
+    assert ("30 of 30 seats" in before, "29 of 30 seats" in after) == (True, True)
+
+
+@only_development
+@pytest.mark.parametrize("path", ["/courses/Fall", "/api/v1/terms"])
+async def test_when_a_term_closes_the_answer_is_made_anew(
+    app: Quart, asked: list[str], clock: Clock, path: str
+) -> None:
+    await ask(app, path)
+    clock.now = FALL.withdraw_deadline - timedelta(seconds=1)
+    before = await (await ask(app, path)).get_data()
+    clock.now = FALL.withdraw_deadline
+    assert await (await ask(app, path)).get_data() != before
+    assert len(asked) >= 2
+
+
+@only_development
+async def test_a_page_that_counts_down_has_the_time_of_its_own_request(
+    app: Quart, asked: list[str], clock: Clock
+) -> None:
+    clock.now = FALL.opens_at - timedelta(hours=1)
+    for _ in range(2):
+        assert "data-now" in await (await ask(app, "/courses/Fall")).get_data(as_text=True)
+        clock.now += timedelta(seconds=1)
+    assert len(asked) == 2
+
+
+@only_development
+async def test_of_many_answers_the_one_that_nobody_asks_for_goes(
+    app: Quart, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(bounded_cache.BUDGETS, "prepared answers", 15_000)  # two of them
+    app.answers = Prepared()  # type: ignore[attr-defined]
+    for path in ("/api/0", "/api/1", "/api/0", "/api/2", "/api/0"):
+        await ask(app, path)
+    assert asked == ["/api/0", "/api/1", "/api/2"]
+    await ask(app, "/api/1")
+    assert asked[-1] == "/api/1"

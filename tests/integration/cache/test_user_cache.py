@@ -1,0 +1,261 @@
+"""Two processes remember who is signed in and where students stand; what one changes the other forgets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.db import change_streams
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import enrollments, logins, waitlist
+from quart_enroll.db.queries import student_facts
+from quart_enroll.services.live import user_cache
+from quart_enroll.services.live.user_cache import People
+from quart_enroll.state import EXTENSION
+from tests.integration.auth.test_sessions import copy_of, is_signed_in
+from tests.support.people import ADA, BOB, PASSWORD, Browser, Clock, config
+
+PATIENCE = 20
+"""Seconds in which news must arrive on a busy machine."""
+
+READINGS = [(logins, "find"), (student_facts, "find"), (enrollments, "join"), (waitlist, "positions")]
+"""What a process asks about a student."""
+
+FRESH = "quiet purple tractor"
+
+
+@asynccontextmanager
+async def process(mongod: str, clock: Clock) -> AsyncIterator[Quart]:
+    """Give the site as a process of its own would have it, as soon as it hears of changes."""
+    app = create_app(config(mongo_uri=mongod), clock=clock)
+    app.config["TEMPLATES_AUTO_RELOAD"] = False  # nobody works on them: whole pages are kept
+    async with app.test_app():
+        await until(people(app).listens)
+        yield app
+
+
+@pytest.fixture
+async def here(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
+    async with process(mongod, clock) as app:
+        yield app
+
+
+@pytest.fixture
+async def there(here: Quart, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
+    async with process(mongod, clock) as app:
+        yield app
+
+
+@pytest.fixture
+async def ada(here: Quart) -> Browser:
+    browser = Browser(here.test_client())
+    await browser.sign_in(ADA)
+    await browser.get("/")
+    return browser
+
+
+@pytest.fixture
+async def her_copy(ada: Browser, there: Quart) -> Browser:
+    """Ada's cookie at the other process, which remembers her."""
+    copy = copy_of(ada, there)
+    await until(lambda: is_remembered(there, copy))
+    return copy
+
+
+def people(app: Quart) -> People:
+    found: People = app.extensions[EXTENSION].people
+    return found
+
+
+async def is_remembered(app: Quart, browser: Browser) -> bool:
+    """Ask for a page, and tell whether it left something in memory: an echo of the sign-in may come between."""
+    await browser.get("/courses/")
+    return len(people(app).logins) > 0 and len(people(app).students) > 0
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = holds()
+            if await found if asyncio.iscoroutine(found) else found:
+                return
+            await asyncio.sleep(0.01)  # no time that matters: PATIENCE does
+
+
+def count(monkeypatch: pytest.MonkeyPatch, module: object, name: str = "find") -> list[object]:
+    """Note each question for who asks, or where somebody stands."""
+    asked: list[object] = []
+    find = getattr(module, name)
+
+    async def counted(db: Database, *what: object) -> object:
+        asked.append(what)
+        return await find(db, *what)
+
+    monkeypatch.setattr(module, name, counted)
+    return asked
+
+
+async def test_a_page_of_somebody_who_is_remembered_asks_the_database_nothing(
+    ada: Browser, here: Quart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
+    asked = [count(monkeypatch, module, name) for module, name in READINGS]
+
+    async def asks_nothing() -> bool:
+        """Read some pages; an echo of the enrollment may come between them, and makes the next one ask."""
+        for questions in asked:
+            questions.clear()
+        for path in ("/courses/", "/", "/courses/", "/enrollment"):
+            assert "Your Schedule" in await ada.read(path)
+        return asked == [[]] * len(READINGS)
+
+    await until(asks_nothing)
+
+
+async def test_a_schedule_that_was_drawn_before_follows_what_its_student_does(ada: Browser, here: Quart) -> None:
+    seat = {"courseID": "1111", "section": "01", "term": "Fall 2026"}
+    drop = 'action="/enrollment/drop"'
+    for _ in range(2):
+        await until(lambda: is_remembered(here, ada))
+        assert drop not in await ada.read("/enrollment")
+        await ada.post("/enrollment", form=seat)
+        await ada.read("/enrollment")  # which says what was done
+        assert drop in await ada.read("/enrollment")
+        await ada.post("/enrollment/drop", form=seat)
+        await ada.read("/enrollment")
+
+
+async def test_nobody_sees_the_page_of_another_one(ada: Browser, here: Quart) -> None:
+    bob = Browser(here.test_client())
+    await bob.sign_in(BOB)
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
+    for browser in (ada, bob, Browser(here.test_client())):
+        await browser.get("/enrollment")
+    for _ in range(2):
+        assert ("Hello, Ada" in await ada.read("/"), "Hello, Bob" in await bob.read("/")) == (True, True)
+        assert 'action="/enrollment/drop"' in await ada.read("/enrollment")
+        assert 'action="/enrollment/drop"' not in await bob.read("/enrollment")
+        assert "Hello" not in await Browser(here.test_client()).read("/")
+
+
+@pytest.mark.parametrize("path", ["/logout", "/account/sign-out"])
+async def test_signing_out_in_one_process_ends_it_in_the_other(ada: Browser, her_copy: Browser, path: str) -> None:
+    await ada.post(path)
+    await until(lambda: _is_out(her_copy))
+
+
+async def test_another_password_in_one_process_ends_the_copy_in_the_other(ada: Browser, her_copy: Browser) -> None:
+    form = {"current_password": PASSWORD, "password": FRESH, "password_confirm": FRESH}
+    assert (await ada.post("/account/password", form=form)).status_code == 303
+    await until(lambda: _is_out(her_copy))
+
+
+async def test_who_is_removed_from_the_database_is_nobody(her_copy: Browser, db: Database) -> None:
+    await db.user.delete_one({"user_id": ADA.user_id})
+    await until(lambda: _is_out(her_copy))
+
+
+async def test_another_name_in_the_database_is_seen(her_copy: Browser, db: Database) -> None:
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"first_name": "Adela"}})
+
+    async def is_greeted() -> bool:
+        return "Hello, Adela" in await her_copy.read("/")
+
+    await until(is_greeted)
+
+
+@pytest.mark.parametrize("path", ["/logout", "/account/sign-out"])
+async def test_in_the_process_that_ends_it_no_news_is_waited_for(
+    ada: Browser, here: Quart, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    copy = copy_of(ada, here)
+    await until(lambda: is_remembered(here, copy))
+    monkeypatch.setattr(People, "_note", lambda *_: None)  # nobody tells
+    await ada.post(path)
+    assert not await is_signed_in(copy)
+
+
+async def test_a_seat_that_was_taken_in_one_process_is_seen_in_the_other(ada: Browser, her_copy: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
+
+    async def is_seen() -> bool:
+        return ">Enrolled<" in await her_copy.read("/courses/")
+
+    await until(is_seen)
+
+
+async def test_a_seat_that_is_given_back_in_one_process_is_seen_in_the_other(
+    ada: Browser, her_copy: Browser, there: Quart
+) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
+    await until(lambda: is_remembered(there, her_copy))
+    await ada.post("/enrollment/drop", form={"courseID": "1111", "term": "Fall 2026"})
+
+    async def is_seen() -> bool:
+        return ">Enrolled<" not in await her_copy.read("/courses/")
+
+    await until(is_seen)
+
+
+async def test_the_page_after_a_change_in_another_process_is_right_at_once(
+    ada: Browser, her_copy: Browser, there: Quart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(People, "_note", lambda *_: None)  # the news is late
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
+    moved = copy_of(ada, there)
+    assert ">Enrolled<" in await moved.read("/courses/")
+
+
+async def test_a_notice_from_another_process_is_on_the_next_page(
+    ada: Browser, here: Quart, there: Quart, db: Database
+) -> None:
+    seat = {"courseID": "3333", "section": "01", "term": "Fall 2026"}
+    await ada.post("/enrollment", form=seat)
+    bob = Browser(there.test_client())
+    await bob.sign_in(BOB)
+    await bob.post("/waitlist", form=seat)
+    await bob.get("/")
+    await until(lambda: is_remembered(there, bob))
+    await ada.post("/enrollment/drop", form=seat)
+
+    async def is_told() -> bool:
+        return "PHP 202" in (await bob.read("/")).split("<footer")[0]
+
+    await until(is_told)
+
+
+async def test_without_news_every_request_reads(ada: Browser, here: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
+    await until(lambda: is_remembered(here, ada))
+    monkeypatch.setattr(user_cache, "SILENCE", 0)
+    asked = count(monkeypatch, logins)
+    for _ in range(3):
+        await ada.get("/")
+    assert len(asked) == 3
+
+
+async def test_who_can_not_hear_the_news_remembers_nothing(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = asyncio.Event()
+
+    @asynccontextmanager
+    async def broken(_: Database) -> AsyncIterator[None]:
+        failed.set()
+        raise ConnectionError
+        yield
+
+    monkeypatch.setattr(change_streams, "following_people", broken)
+    async with user_cache.remembering(db) as deaf:
+        await failed.wait()
+        assert not deaf.listens()
+
+
+async def test_a_sign_in_that_is_remembered_ends_when_nobody_uses_it(ada: Browser, here: Quart, clock: Clock) -> None:
+    await until(lambda: is_remembered(here, ada))
+    clock.now += here.extensions[EXTENSION].lifetimes.idle
+    assert not await is_signed_in(ada)
+
+
+async def _is_out(browser: Browser) -> bool:
+    return not await is_signed_in(browser)

@@ -1,0 +1,323 @@
+"""The numbers of courses and sections: one number in any spelling, a page for every number, and no guesses."""
+
+import asyncio
+import random
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, replace
+from html import unescape
+from pathlib import Path
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import pytest
+from click.testing import Result
+from quart import Quart
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections
+from quart_enroll.domain import folding
+from quart_enroll.domain.models import Course, Section
+from quart_enroll.forms.import_rows import CourseRow
+from quart_enroll.services.maintenance import audit
+from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from tests.support.api_clients import ENROLLMENTS, PYT, program
+from tests.support.people import ADA, FALL, FALL_MORNING, SECTIONS, Browser, seats_taken, teach, text, told
+
+Run = Callable[..., Awaitable[Result]]
+
+HEADER = "courseID,title,credits,term"
+ROW = {"title": "T", "credits": "3", "term": "Fall"}
+
+
+@pytest.fixture
+def run(app: Quart, tmp_path: Path) -> Run:
+    """Import a text as a CSV file; a command has an event loop of its own, so it gets a thread."""
+
+    async def invoke(collection: str, text: str) -> Result:
+        path = tmp_path / f"{collection}.csv"
+        path.write_text(text, "utf-8")
+        return await asyncio.to_thread(app.test_cli_runner().invoke, args=["import", collection, str(path)])
+
+    return invoke
+
+
+async def numbers_of(db: Database, courseID: str) -> list[str]:
+    return sorted(await db.section.distinct("section", {"term": "Fall 2026", "courseID": courseID}))
+
+
+# Sections
+
+
+@pytest.mark.parametrize("stored", ["1", "01", "001"])
+async def test_a_section_is_found_whatever_its_zeros(ada: Browser, db: Database, stored: str) -> None:
+    await db.section.update_one({"term": "Fall 2026", "courseID": "3333"}, {"$set": {"section": stored}})
+    for spelling in ("1", "01", "001", "0001"):
+        await ada.post("/enrollment", form={"courseID": "3333", "term": "Fall 2026", "section": spelling})
+        assert await seats_taken(db, "3333", stored) == 1
+        await ada.post("/enrollment/drop", form={"courseID": "3333"})
+        await ada.post("/plan/add", form={"courseID": "3333", "term": "Fall 2026", "section": spelling})
+        assert await db.plan.count_documents({"section": stored}) == 1
+        await db.plan.delete_many({})
+
+
+async def test_the_api_takes_a_section_in_any_spelling(app: Quart, db: Database) -> None:
+    ada = await program(app, db, ADA)
+    for spelling, expected in (("2", 201), ("002", 200), ("02", 200)):
+        status, had = await ada.post(ENROLLMENTS, PYT | {"section": spelling})
+        assert (status, had["section"]) == (expected, "02")
+
+
+@pytest.mark.parametrize("stored", ["1", "01", "001"])
+@pytest.mark.parametrize("written", ["1", "01", "001"])
+async def test_an_import_changes_the_section_that_is_there(run: Run, db: Database, stored: str, written: str) -> None:
+    await db.section.update_one({"term": "Fall 2026", "courseID": "3333"}, {"$set": {"section": stored}})
+    done = await run("section", f"term,courseID,section,capacity\nFall 2026,3333,{written},7\n")
+    assert done.output.splitlines()[-1] == "section: 0 added, 1 changed, 0 unchanged."
+    assert await numbers_of(db, "3333") == [stored]
+
+
+async def test_a_new_section_is_stored_once(run: Run, db: Database) -> None:
+    header = "term,courseID,section,capacity\n"
+    twice = await run("section", f"{header}Fall 2026,3333,5,7\nFall 2026,3333,005,7\n")
+    assert "is in the file twice. See also line 2." in twice.output
+    assert await numbers_of(db, "3333") == ["01"]
+    for number in ("5", "005", "05"):
+        await run("section", f"{header}Fall 2026,3333,{number},7\n")
+    assert await numbers_of(db, "3333") == ["01", "05"]
+
+
+async def test_two_sections_of_an_old_database_are_named_and_left_alone(run: Run, ada: Browser, db: Database) -> None:
+    await sections.put_all(db, [replace(SECTIONS[2], section="1")])
+    named = "Fall 2026 3333: the sections “01” and “1” have the same number in different spellings."
+    assert (await audit.check(db, FALL_MORNING)).notes == [named]
+    assert f"{named} Nothing was changed." in (await upgrade(db, FALL_MORNING, Defaults())).left_alone
+    for number in ("1", "01"):
+        done = await run("section", f"term,courseID,section,capacity\nFall 2026,3333,{number},7\n")
+        assert done.output.splitlines()[-1] == "section: 0 added, 1 changed, 0 unchanged."
+    unclear = await run("section", "term,courseID,section,capacity\nFall 2026,3333,001,7\n")
+    assert "The course has the sections 01 and 1. Write one of them." in unclear.output
+    said = await told(ada, "/enrollment", courseID="3333", section="001")
+    assert "PHP 202 has no section 001 in Fall 2026." in said
+    await ada.post("/enrollment", form={"courseID": "3333", "section": "1"})
+    assert (await seats_taken(db, "3333", "1"), await seats_taken(db, "3333", "01")) == (1, 0)
+
+
+# Courses
+
+
+TWINS = ["mü 101", "MU\u0308 101", "Mü\u200b 101", "Ｍü 101", "Mü\u00a0101"]
+
+
+@pytest.mark.parametrize("twin", [twin for twin in TWINS if folding.visible(twin) == twin])
+async def test_a_twin_of_a_course_is_refused_at_import(run: Run, db: Database, twin: str) -> None:
+    both = await run("course", f"{HEADER}\nMü 101,Music,3,Fall\n{twin},Music,3,Fall\n")
+    assert "is in the file twice." in both.output
+    await run("course", f"{HEADER}\nMü 101,Music,3,Fall\n")
+    again = await run("course", f"{HEADER}\n{twin},Music,3,Fall\n")
+    assert "The catalog has this course as Mü 101. Write its number in the same way." in again.output
+    assert await db.course.count_documents({}) == 4
+
+
+@pytest.mark.parametrize("typed", TWINS)
+async def test_a_course_is_found_however_its_number_is_typed(
+    anyone: Browser, ada: Browser, run: Run, db: Database, typed: str
+) -> None:
+    await run("course", f"{HEADER}\nMü 101,Music,3,Fall\nMÜ 102,More music,3,Fall\n")
+    await run("section", f"term,courseID,section,capacity\nFall 2026,{typed},1,5\n")
+    assert await numbers_of(db, "Mü 101") == ["01"]
+    for address in ("/course/", "/api/", "/api/v1/courses/"):
+        assert "Music" in await text(await anyone.get(address + quote(typed))), address
+    await ada.post("/enrollment", form={"courseID": typed})
+    assert await seats_taken(db, "Mü 101") == 1
+    await ada.post("/enrollment/drop", form={"courseID": typed})
+    assert await seats_taken(db, "Mü 101") == 0
+
+
+async def test_what_a_course_needs_may_be_spelled_in_other_ways(run: Run, db: Database) -> None:
+    await run("course", f"{HEADER},prerequisites\nMÜ2,Music,3,Fall,mü1\nMü1,Music,3,Fall,\n")
+    row = await db.course.find_one({"courseID": "MÜ2"})
+    assert row is not None
+    assert row["prerequisites"] == ["Mü1"]
+
+
+async def test_twins_of_an_old_database_are_named_and_found_by_their_exact_numbers(
+    anyone: Browser, db: Database
+) -> None:
+    await teach(db, "art 1", "Clay")
+    await teach(db, "Art 1", "Paper")
+    assert (await audit.check(db, FALL_MORNING)).notes == [
+        "The courses “Art 1” and “art 1” have the same number in different spellings."
+    ]
+    assert "Clay" in await text(await anyone.get("/course/art%201"))
+    assert "Paper" in await text(await anyone.get("/course/Art%201"))
+    assert (await anyone.get("/course/ART%201")).status_code == 404
+
+
+@pytest.mark.parametrize("number", [".", "..", "a/../b", "a//b", "/a", "a/", "a/.", "v1/a", "a\u200bb", "\u3164"])
+def test_a_number_that_no_address_can_have_is_refused(number: str) -> None:
+    _, [problem] = CourseRow.check(ROW | {"courseID": number})
+    assert problem.startswith("courseID: ")
+
+
+PIECES = [*"/.%?#;:&=+@\\~'\"<>|{}[]^`$!*(), ", "..", "%2F", "%25", "CS", "101", "ü", "中", "e\u0301", "v1"]
+KNOWN = ["CS/101", "MAT 1.1", "100%", "a?b", "#1", "...", "a/.../b", "%2e%2e", "a%2Fb", "a;b", "a b+c", "v1", "\\a"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_number_that_an_import_takes_has_a_page(ada: Browser, db: Database, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311  # no secret
+    made = ["".join(chance.choices(PIECES, k=chance.randint(1, 8))).strip()[:20] for _ in range(60)]
+    given = {folding.key(number): number for number in [*KNOWN, *made]}.values()
+    taken = [number for number in given if not CourseRow.check(ROW | {"courseID": number})[1]]
+    assert set(KNOWN) <= {*taken, *made}
+    for collection in (db.course, db.section):
+        await collection.delete_many({})
+    await db.course.insert_many([asdict(Course(number, "T", "", 3, "Fall")) for number in taken])
+    await sections.put_all(db, [Section(FALL.term, number, "01", 5) for number in taken])
+    links = {}
+    for page in range(1, 2 + len(taken) // 25):
+        catalog = await ada.read(f"/courses/Fall%202026?page={page}")
+        rows = zip(
+            re.findall(r'<h2 id="course-\d+"><a href="([^"]+)">', catalog),
+            re.findall(r"<dt>Number</dt><dd>(.*?)</dd>", catalog),
+            strict=True,
+        )
+        links |= {unescape(number): unescape(link) for link, number in rows}
+    assert set(taken) == links.keys()
+    for number, link in links.items():
+        address = urlsplit(link)
+        assert {unquote(part) for part in address.path.split("/")[2:]}.isdisjoint({"", ".", ".."}), number
+        shown = await text(await ada.get(f"{address.path}?{address.query}"))
+        assert f"<dt>Number</dt><dd>{number}</dd>" in unescape(shown)
+        for encoded in (quote(number, safe=""), quote(number)):
+            for api in ("/api/v1/courses/", "/api/"):
+                if api == "/api/" and number.isdigit():
+                    continue  # a place in the catalog
+                told = await (await ada.get(api + encoded)).get_json()
+                assert told["courseID"] == number, api + encoded
+
+
+async def test_the_parts_of_a_page_of_any_number_lead_somewhere(ada: Browser, db: Database) -> None:
+    for number in ("CS/101", "100%", "a?b", "#1", "<b>'\""):
+        await teach(db, number, f"Course {number}")
+        page = await ada.read(f"/course/{quote(number)}")
+        [live] = re.findall(r'sse-connect="([^"]+)"', page)
+        [fetched] = re.findall(r'hx-get="([^"]+)"', page)
+        assert number in parse_qs(urlsplit(unescape(live)).query)["course"]
+        [mark] = re.findall(r'<li class="section" id="(\w+)"', page)
+        assert f'id="{mark}"' in await ada.read(unescape(fetched))
+        await ada.post("/enrollment", form={"courseID": number, "term": "Fall 2026"})
+        [link] = re.findall(r'<th scope="row" role="rowheader"><a href="([^"]+)">', await ada.read("/enrollment"))
+        assert f"Course {number}" in unescape(await ada.read(unescape(link)))
+        await ada.post("/enrollment/drop", form={"courseID": number})
+
+
+async def test_the_newer_api_stays_apart_from_the_numbers_of_courses(anyone: Browser) -> None:
+    for method, status in (("GET", 404), ("POST", 404)):
+        response = await anyone.client.open("/api/v1/nothing", method=method)
+        assert (response.status_code, response.mimetype) == (status, "application/problem+json")
+    assert (await anyone.get("/api/v1/me/swaps")).status_code == 405
+
+
+# What a student types
+
+
+@pytest.fixture
+async def schools_numbers(db: Database) -> None:
+    """Courses with numbers of the school's own: as courseID, and as title like in a database of the Flask site."""
+    await teach(db, "CSC-101", "Computers")
+    await teach(db, "4444", "BIO 210")
+    await teach(db, "5555", "CHE 300: Chemistry")
+
+
+@pytest.mark.usefixtures("schools_numbers")
+@pytest.mark.parametrize(
+    ("typed", "courseID"),
+    [
+        ("CSC 101", "CSC-101"),
+        ("csc101", "CSC-101"),
+        ("CSC-101", "CSC-101"),
+        ("csc.101", "CSC-101"),
+        ("bio 210", "4444"),
+        ("BIO210", "4444"),
+        ("Bio-210", "4444"),
+        ("che300", "5555"),
+        ("CHE 300: Chemistry", "5555"),
+        ("pyt-101", "1111"),
+    ],
+)
+async def test_the_form_finds_the_course_that_is_meant(ada: Browser, db: Database, typed: str, courseID: str) -> None:
+    page = await text(await ada.get("/enrollment/form", query_string={"courseID": typed}))
+    assert f'name="courseID" required type="text" value="{courseID}"' in page
+    for path in ("/plan/add", "/enrollment"):
+        response = await ada.post(path, form={"courseID": typed})
+        assert response.status_code == 303
+    assert await db.plan.count_documents({"courseID": courseID}) == 1
+    assert await db.enrollment.count_documents({"courseID": courseID, "user_id": ADA.user_id}) == 1
+    await ada.post("/enrollment/drop", form={"courseID": typed})
+    assert await db.enrollment.count_documents({}) == 0
+
+
+@pytest.mark.usefixtures("schools_numbers")
+async def test_the_api_finds_the_course_that_is_meant(app: Quart, db: Database) -> None:
+    ada = await program(app, db, ADA)
+    for expected in (201, 200):
+        status, had = await ada.post(ENROLLMENTS, {"courseID": "csc 101"})
+        assert (status, had["courseID"]) == (expected, "CSC-101")
+    assert [one["courseID"] for one in (await ada.get(f"{ENROLLMENTS}?courseID=csc101"))["enrollments"]] == ["CSC-101"]
+
+
+async def test_an_exact_number_wins(ada: Browser, db: Database) -> None:
+    await teach(db, "CSC101", "One")
+    await teach(db, "CSC-101", "Two")
+    await teach(db, "9", "CSC 101")
+    await ada.post("/enrollment", form={"courseID": "csc-101"})
+    assert await seats_taken(db, "CSC-101") == 1
+
+
+async def test_where_several_courses_may_be_meant_the_student_chooses(ada: Browser, app: Quart, db: Database) -> None:
+    await teach(db, "CSC101", "One")
+    await teach(db, "9", "CSC 101")
+    sentence = "“CSC.101” could mean several courses: 9 (CSC 101) and CSC101 (One)."
+    for response, status in (
+        (await ada.get("/enrollment/form?courseID=CSC.101"), 200),
+        (await ada.post("/enrollment", form={"courseID": "CSC.101"}), 422),
+    ):
+        assert response.status_code == status
+        assert sentence in await text(response)
+    for path in ("/plan/add", "/waitlist", "/alert"):
+        assert sentence in await told(ada, path, courseID="CSC.101")
+    status, problem = await (await program(app, db, ADA)).post(ENROLLMENTS, {"courseID": "CSC.101"})
+    assert (status, problem["code"], problem["courses"]) == (409, "ambiguous_course", ["9", "CSC101"])
+    for collection in (db.enrollment, db.plan, db.waitlist):
+        assert await collection.count_documents({}) == 0
+
+
+async def test_a_part_of_a_number_or_title_means_no_course(ada: Browser, db: Database) -> None:
+    await teach(db, "CSC-1010", "Europe 1945 to today")
+    for typed in ("CSC101", "CSC", "Europe", "1010", "...", "PYT"):
+        assert f"There is no course {typed} in the catalog." in await told(ada, "/enrollment", courseID=typed)
+    assert await db.enrollment.count_documents({}) == 0
+
+
+# Searches
+
+
+@pytest.mark.parametrize("q", ["CS101", "cs-101", "cs.101", "CS 101", "ｃｓ１０１", "c\u200bs101"])
+async def test_page_and_api_find_a_number_in_any_spelling(anyone: Browser, db: Database, q: str) -> None:
+    for number in ("CS 101", "CS-101x", "cs.101y", "CS101z"):
+        await teach(db, number, "T")
+    await teach(db, "7", "CS 101: Introduction")
+    page = await anyone.get("/courses/Fall", query_string={"q": q})
+    found = re.findall(r"<dt>Number</dt><dd>(.*?)</dd>", await text(page))
+    assert found == ["7", "CS 101", "CS-101x", "CS101z", "cs.101y"]
+    told = await (await anyone.get("/api/v1/courses", query_string={"q": q})).get_json()
+    assert [one["courseID"] for one in told["courses"]] == found
+
+
+@pytest.mark.parametrize("q", ["renee", "RENÉE", "rene\u0301e ohara", "O’Hara", "o'hara lodz", "Łódź"])
+async def test_page_and_api_fold_accents_and_apostrophes(anyone: Browser, db: Database, q: str) -> None:
+    await teach(db, "8", "Renée O’Hara in Łódź")
+    assert "<dt>Number</dt><dd>8</dd>" in await text(await anyone.get("/courses/Fall", query_string={"q": q}))
+    told = await (await anyone.get("/api/v1/courses", query_string={"q": q})).get_json()
+    assert [one["courseID"] for one in told["courses"]] == ["8"]

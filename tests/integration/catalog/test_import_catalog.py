@@ -1,0 +1,346 @@
+"""Courses, terms and sections from files, and what happens with them to who waits."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from quart import Quart
+
+from quart_enroll.db.client import Database, Session
+from quart_enroll.db.collections import courses, enrollments, events, notices, schedules, sections, terms, waitlist
+from quart_enroll.db.transactions import transaction
+from quart_enroll.domain.models import Course, Held, Meeting, Section, SectionKey, Wish
+from quart_enroll.services.catalog.import_catalog import (
+    FileCourse,
+    FileSection,
+    FileTerm,
+    import_courses,
+    import_sections,
+    import_terms,
+)
+from quart_enroll.services.enrollment import enroll, seat_changes
+from quart_enroll.services.enrollment import waitlist as waiting
+from quart_enroll.services.enrollment.seat_changes import Change
+from quart_enroll.services.maintenance import audit
+from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, NOONS, RITA, SECTIONS
+
+Run = Callable[..., Awaitable[Result]]
+
+NOW = FALL_MORNING
+SMALL = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
+"""PHP 202 in fall: one seat, one place in line."""
+
+LIMITS = frozenset({"max_credits", "timezone"})
+
+TERM_CSV = """\
+term,opens_at,add_deadline,drop_deadline,withdraw_deadline
+Fall 2026,2026-08-01,2026-09-20,2026-09-20,2026-11-01
+Summer 2027,2027-05-01T08:00,2027-06-10,2027-06-15,2027-07-01T17:00-04:00
+"""
+SECTION_CSV = """\
+term,courseID,section,capacity,waitlist_capacity,meetings,instructor,room
+Fall 2026,1111,3,12,4,MWF 09:00-09:50; R 14:00-15:15,B. Chaudhry,Lab 7
+Fall,3333,1,5,,TR 12:00-13:15,P. Silva,Lab 1
+"""
+
+
+@pytest.fixture
+def run(app: Quart) -> Run:
+    """Run a command in a thread: it has an event loop of its own."""
+
+    async def invoke(*words: str) -> Result:
+        return await asyncio.to_thread(app.test_cli_runner().invoke, args=words)
+
+    return invoke
+
+
+def file(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "rows.csv"
+    path.write_text(text)
+    return str(path)
+
+
+async def offer(db: Database, section: Section, given: str = "waitlist_capacity meetings instructor room") -> None:
+    await import_sections(db, [FileSection(1, section, frozenset(given.split()))], NOW)
+
+
+async def a_full_section_and_bob_waits(db: Database) -> None:
+    await enroll.enroll(db, ADA.user_id, Wish("3333"), NOW)
+    await waiting.join(db, BOB.user_id, Wish("3333"), NOW)
+
+
+async def has(db: Database, user_id: int, term: str = "Fall 2026") -> dict[str, Held]:
+    return {one.courseID: one for one in await enrollments.held_by(db, user_id, term)}
+
+
+async def test_terms_from_csv_are_read_by_the_schools_clock(run: Run, db: Database, tmp_path: Path) -> None:
+    words = ("import", "term", file(tmp_path, TERM_CSV))
+    first, second = await run(*words), await run(*words)
+    assert first.output.splitlines()[-1] == "term: 1 added, 1 changed, 0 unchanged."
+    assert second.output == "term: 0 added, 0 changed, 2 unchanged.\n"
+    summer = await terms.find(db, "Summer 2027")
+    assert summer is not None
+    assert (summer.timezone, summer.max_credits) == ("UTC", 18)  # as the settings have it
+    assert f"{summer.opens_at:%d %H:%M}, {summer.withdraw_deadline:%d %H:%M}" == "01 08:00, 01 21:00"
+
+
+SCHOOLS_OWN = ["2026FA", "Winter 2026/27", "Summer Session II", "Fall 2026 – first half", "2026-27 Semester 1"]
+
+
+async def test_a_school_s_own_names_for_terms_are_stored_as_they_are(run: Run, db: Database, tmp_path: Path) -> None:
+    header, *_ = TERM_CSV.splitlines()
+    rows = [f"{name},2026-08-01,2026-09-20,2026-09-20,2026-11-01" for name in SCHOOLS_OWN]
+    words = ("import", "term", file(tmp_path, "\n".join([header, *rows])))
+    assert (await run(*words)).output == "term: 5 added, 0 changed, 0 unchanged.\n"
+    assert (await run(*words)).output == "term: 0 added, 0 changed, 5 unchanged.\n"
+    assert {term.term for term in await terms.find_all(db)} == {"Fall 2026", "Spring 2027", *SCHOOLS_OWN}
+    assert await terms.find(db, "Fall 2026") == FALL
+    taught = "".join(f"{name.upper()},3333,01,5\n" for name in SCHOOLS_OWN)
+    await run("import", "section", file(tmp_path, f"term,courseID,section,capacity\n{taught}"))
+    assert set(await db.section.distinct("term", {"courseID": "3333"})) == {"Fall 2026", *SCHOOLS_OWN}
+
+
+async def test_other_spellings_of_a_term_mean_the_stored_term(run: Run, db: Database, tmp_path: Path) -> None:
+    header, *_ = TERM_CSV.splitlines()
+    days = "2026-08-01,2026-09-14,2026-09-14,2026-10-31"
+    await run("import", "term", file(tmp_path, f"{header}\n2026 FA,{days}\n"))
+    for name in ("2026fa", "２０２６ＦＡ", "autumn 2026"):
+        done = await run("import", "term", file(tmp_path, f"{header}\n{name},{days}\n"))
+        assert done.output.startswith("term: 0 added")
+    assert {term.term for term in await terms.find_all(db)} == {"2026 FA", "Fall 2026", "Spring 2027"}
+    twins = await run("import", "term", file(tmp_path, f"{header}\n2027FA,{days}\n2027fa,{days}\n"))
+    assert "line 3: term “2027fa”: 2027FA is in the file twice. See also line 2.\n" in twins.output
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("Monsoon", "“Monsoon” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
+        ('"Fall, 2027FA"', "“2027FA” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
+        ("Every Fall", "“Every Fall” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
+        ("Fall;Spring", "Put commas between the seasons, like Fall, Spring."),
+        ('"Fall, Spring 2019"', ""),
+        ("autumn and spring", ""),
+        ('"Fall, 2026fa"', ""),
+    ],
+)
+async def test_a_course_lists_only_known_seasons_or_terms(
+    run: Run, db: Database, tmp_path: Path, text: str, wrong: str
+) -> None:
+    await terms.put_all(db, [replace(FALL, term="2026FA")])
+    done = await run("import", "course", file(tmp_path, f"courseID,title,description,credits,term\n7,X 1,,3,{text}\n"))
+    if wrong:
+        assert done.exit_code == 1
+        assert done.output.startswith("line 2: term")
+        assert wrong in done.output
+    else:
+        assert done.exit_code == 0
+
+
+async def test_sections_from_csv_are_stored_and_the_second_time_changes_nothing(
+    run: Run, db: Database, tmp_path: Path
+) -> None:
+    words = ("import", "section", file(tmp_path, SECTION_CSV))
+    assert (await run(*words)).output.splitlines()[-1] == "section: 1 added, 1 changed, 0 unchanged."
+    before = await db.section.find().to_list(None)
+    assert (await run(*words)).output == "section: 0 added, 0 changed, 2 unchanged.\n"
+    assert await db.section.find().to_list(None) == before
+    meetings = (Meeting("MWF", "09:00", "09:50"), Meeting("R", "14:00", "15:15"))
+    assert await sections.find(db, SectionKey("Fall 2026", "1111", "03")) == Section(
+        "Fall 2026", "1111", "03", 12, 0, 4, 0, meetings, "B. Chaudhry", "Lab 7"
+    )
+
+
+async def test_of_sections_every_bad_row_is_named_and_none_is_taken(run: Run, db: Database, tmp_path: Path) -> None:
+    rows = ["Fall,1111,7,9", "Winter,1111,8,9", "Fall,9999,8,9", "Fall,1111,07,9", "Fall,1111,9,none"]
+    shape = await run("import", "section", file(tmp_path, "\n".join(["term,courseID,section,capacity", *rows])))
+    assert shape.output.startswith("line 6: capacity “none”: This must be a whole number, like 30.\n")
+    assert shape.output.endswith("Error: Nothing was imported.\n")
+    facts = await run("import", "section", file(tmp_path, "\n".join(["term,courseID,section,capacity", *rows[:3]])))
+    assert "line 3: term: There is no term “Winter” in the catalog.\n" in facts.output
+    assert "line 4: courseID: There is no course 9999 in the catalog.\n" in facts.output
+    twins = await run(
+        "import", "section", file(tmp_path, "\n".join(["term,courseID,section,capacity", rows[0], rows[3]]))
+    )
+    assert "line 3: section: Fall 2026 1111 section 07 is in the file twice. See also line 2." in twins.output
+    assert [shape.exit_code, facts.exit_code, twins.exit_code] == [1, 1, 1]
+    assert await db.section.count_documents({}) == len(SECTIONS)
+
+
+async def test_columns_that_a_file_lacks_keep_what_is_stored(run: Run, db: Database, tmp_path: Path) -> None:
+    await run("import", "section", file(tmp_path, "term,courseID,section,capacity\nFall 2026,3333,01,2\n"))
+    assert await sections.find(db, SMALL.key) == replace(SMALL, capacity=2)
+    needing = Course("3333", "PHP 202", "", 4, "Fall", "Computing", ("1111",), ("2222",))
+    given = frozenset({"subject", "prerequisites", "corequisites"})
+    await import_courses(db, [FileCourse(1, needing, given)], NOW)
+    row = "courseID,title,description,credits,term,subject\n3333,PHP 202,,4,Fall,\n"
+    assert (await run("import", "course", file(tmp_path, row))).exit_code == 0
+    assert await courses.find(db, "3333") == replace(needing, subject="")
+    await import_courses(db, [FileCourse(1, replace(needing, description="Forms"), given | {"description"})], NOW)
+    assert (await run("import", "course", file(tmp_path, row.replace(",description", "").replace(",,", ",", 1)))).output
+    assert await courses.find(db, "3333") == replace(needing, subject="", description="Forms")
+
+
+@pytest.mark.parametrize("name", ["Fall 2026", "autumn  2026"])
+async def test_a_term_keeps_its_clock_and_its_limit_when_a_file_does_not_say(
+    run: Run, db: Database, tmp_path: Path, name: str
+) -> None:
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": {"max_credits": 12.5}})
+    header = "term,opens_at,add_deadline,drop_deadline,withdraw_deadline"
+    row = f"{name},2026-08-01,2026-09-15T00:00,2026-09-14,2026-10-31"
+    for text in (f"{header}\n{row}\n", f"{header},max_credits,timezone\n{row},,\n"):
+        done = await run("import", "term", file(tmp_path, text))
+        assert done.output == "term: 0 added, 0 changed, 1 unchanged.\n"
+        assert await terms.find(db, "Fall 2026") == replace(FALL, max_credits=12.5)
+    await run("import", "term", file(tmp_path, f"{header},max_credits,timezone\n{row},15,UTC\n"))
+    told = await terms.find(db, "Fall 2026")
+    assert told is not None
+    assert (told.max_credits, told.timezone, told.opens_at) == (15, "UTC", datetime(2026, 8, 1, tzinfo=UTC))
+
+
+async def test_a_term_keeps_its_days_when_a_file_does_not_say(run: Run, db: Database, tmp_path: Path) -> None:
+    header = "term,opens_at,add_deadline,drop_deadline,withdraw_deadline"
+    row = "Fall 2026,2026-08-01,2026-09-14,2026-09-14,2026-10-31"
+    days = file(tmp_path, f"{header},starts_on,ends_on\n{row},2026-08-31,2026-12-18\n")
+    assert (await run("import", "term", days)).output == (
+        "line 2: Fall 2026: starts_on nothing → 2026-08-31, ends_on nothing → 2026-12-18\n"
+        "term: 0 added, 1 changed, 0 unchanged.\n"
+    )
+    for text in (f"{header}\n{row}\n", f"{header},starts_on,ends_on\n{row},,\n"):
+        done = await run("import", "term", file(tmp_path, text))
+        assert done.output == "term: 0 added, 0 changed, 1 unchanged.\n"
+    expected = replace(FALL, starts_on=date(2026, 8, 31), ends_on=date(2026, 12, 18))
+    assert await terms.find(db, "Fall 2026") == expected
+    await terms.put_all(db, [FALL])
+    assert await terms.find(db, "Fall 2026") == FALL
+
+
+async def test_days_that_cannot_be_read_are_none(db: Database) -> None:
+    days = {"starts_on": "soon", "ends_on": 5}
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": days}, bypass_document_validation=True)
+    assert await terms.find(db, "Fall 2026") == FALL
+
+
+async def test_a_course_can_not_need_itself_or_what_nobody_can_take(run: Run, db: Database, tmp_path: Path) -> None:
+    rows = "courseID,title,description,credits,term,prerequisites,corequisites\n7,BIO 1,,3,Fall,1111 7,8 9999\n"
+    refused = await run("import", "course", file(tmp_path, rows + "8,BIO 2,,1,Fall,,7\n"))
+    assert refused.exit_code == 1
+    assert refused.output.splitlines()[:-1] == [
+        "line 2: corequisites “8 9999”: There is no course 9999 in the catalog.",
+        "line 2: prerequisites “1111 7”: A course can't need itself.",
+    ]
+
+
+async def test_a_raised_capacity_promotes_and_leaves_a_notice(db: Database) -> None:
+    await a_full_section_and_bob_waits(db)
+    await offer(db, replace(SMALL, capacity=2))
+    assert (await has(db, BOB.user_id)).keys() == {"3333"}
+    [notice] = await notices.take_unseen(db, BOB.user_id)
+    assert notice.action == "promote"
+    promoted = (await events.page(db, BOB.user_id, "", 1))[0][0]
+    assert (promoted.action, promoted.actor) == ("promote", 0)
+    assert (await audit.check(db, NOW)).disagreements == []
+
+
+async def test_a_capacity_below_the_seats_that_are_taken_unseats_nobody(db: Database) -> None:
+    await a_full_section_and_bob_waits(db)
+    await offer(db, replace(SMALL, capacity=0))
+    assert (await has(db, ADA.user_id)).keys() == {"3333"}
+    found = await audit.check(db, NOW)
+    assert found.disagreements == []
+    assert found.notes == ["3333, section 01, Fall 2026: 1 are enrolled on 0 seats, since the capacity was lowered."]
+    await offer(db, replace(SMALL, capacity=1))
+    assert (await audit.check(db, NOW)).notes == []
+
+
+async def test_a_later_deadline_promotes(db: Database) -> None:
+    await a_full_section_and_bob_waits(db)
+    late = FALL.add_deadline
+    await enroll.drop(db, ADA.user_id, Wish("3333"), late)
+    assert await has(db, BOB.user_id) == {}
+    open_again = replace(FALL, add_deadline=FALL.withdraw_deadline, drop_deadline=FALL.withdraw_deadline)
+    await import_terms(db, [FileTerm(1, open_again, LIMITS)], late)
+    assert (await has(db, BOB.user_id)).keys() == {"3333"}
+
+
+async def test_a_higher_limit_of_credits_promotes_who_was_skipped(db: Database) -> None:
+    await a_full_section_and_bob_waits(db)
+    await import_terms(db, [FileTerm(1, replace(FALL, max_credits=3), LIMITS)], NOW)
+    await enroll.drop(db, ADA.user_id, Wish("3333"), NOW)
+    assert await has(db, BOB.user_id) == {}
+    await import_terms(db, [FileTerm(1, FALL, LIMITS)], NOW)
+    assert (await has(db, BOB.user_id)).keys() == {"3333"}
+
+
+async def test_moved_meetings_promote_who_had_a_conflict(db: Database) -> None:
+    await bob_waits_with_a_conflict(db)
+    await enroll.drop(db, ADA.user_id, Wish("3333"), NOW)
+    assert (await has(db, BOB.user_id)).keys() == {"1111"}
+    await offer(db, replace(SMALL, meetings=(Meeting("S", "09:00", "10:00"),)))
+    assert (await has(db, BOB.user_id)).keys() == {"1111", "3333"}
+    assert (await audit.check(db, NOW)).disagreements == []
+
+
+async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: Database) -> None:
+    await bob_waits_with_a_conflict(db)
+    away = replace(SECTIONS[1], capacity=9, meetings=(Meeting("U", "09:00", "10:00"),))
+    importing: list[asyncio.Task[None]] = []
+
+    async def drop(session: Session) -> None:
+        step = Change(db, session, NOW, ADA.user_id)
+        await seat_changes.guard(step, ADA.user_id, FALL.term)
+        [held] = await enrollments.held_by(db, ADA.user_id, FALL.term, step.session)
+        await seat_changes.give_back(step, ADA.user_id, FALL, held)
+        await seat_changes.settle(step)  # passes bob over, who has a conflict yet
+        importing.append(asyncio.create_task(offer(db, away)))
+        done, _ = await asyncio.wait(importing, timeout=0.5)
+        assert not done, "the import did not wait"
+
+    await transaction(db, drop)
+    await importing[0]
+    assert (await has(db, BOB.user_id)).keys() == {"1111", "3333"}
+
+
+async def test_meetings_that_are_moved_onto_each_other_are_noted_and_no_fault(db: Database) -> None:
+    await enroll.enroll(db, BOB.user_id, Wish("1111", section="02"), NOW)
+    await enroll.enroll(db, BOB.user_id, Wish("3333"), NOW)
+    await offer(db, replace(SMALL, meetings=EVENINGS))
+    found = await audit.check(db, NOW)
+    assert found.disagreements == []
+    assert found.notes == ["Student 2, Fall 2026: 1111 and 3333 are both on TR 18:00–19:15, since a meeting was moved."]
+
+
+async def test_other_credits_of_a_course_are_counted_for_who_is_in_it(db: Database) -> None:
+    await enroll.enroll(db, ADA.user_id, Wish("3333"), NOW)
+    await enroll.enroll(db, ADA.user_id, Wish("1111"), NOW)
+    await enroll.enroll(db, RITA.user_id, Wish("1111"), NOW)
+    php = await courses.find(db, "3333")
+    assert php is not None
+    await import_courses(db, [FileCourse(1, replace(php, credits=2.5), frozenset())], NOW)
+    assert await schedules.credits_of(db, ADA.user_id) == {"Fall 2026": 5.5}
+    assert await schedules.credits_of(db, RITA.user_id) == {"Fall 2026": 3}
+    assert (await audit.check(db, NOW)).disagreements == []
+
+
+async def test_a_prerequisite_that_falls_away_promotes(db: Database) -> None:
+    await a_full_section_and_bob_waits(db)
+    php = await courses.find(db, "3333")
+    assert php is not None
+    given = frozenset({"prerequisites"})
+    await import_courses(db, [FileCourse(1, replace(php, prerequisites=("2222",)), given)], NOW)
+    await enroll.drop(db, ADA.user_id, Wish("3333"), NOW)
+    assert [one.user_id for one in await waitlist.of_section(db, SMALL.key)] == [BOB.user_id]
+    await import_courses(db, [FileCourse(1, php, given)], NOW)
+    assert (await has(db, BOB.user_id)).keys() == {"3333"}
+
+
+async def bob_waits_with_a_conflict(db: Database) -> None:
+    """Ada has the one seat of PHP 202, bob is in line for it, and then its meetings move onto those of his PYT 101."""
+    await a_full_section_and_bob_waits(db)
+    await enroll.enroll(db, BOB.user_id, Wish("1111", section="02"), NOW)
+    await offer(db, replace(SMALL, meetings=EVENINGS))
+    assert SMALL.meetings == NOONS

@@ -1,0 +1,224 @@
+"""What an import prints about its changes, and a dry run that prints the same and changes nothing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from quart import Quart
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import enrollments, sections
+from quart_enroll.domain.models import SectionKey, Wish
+from quart_enroll.services.catalog.import_catalog import FileSection, import_sections
+from quart_enroll.services.enrollment import enroll, waitlist
+from tests.support.people import ADA, BOB, FALL_MORNING, SECTIONS
+
+Run = Callable[..., Awaitable[Result]]
+
+SMALL = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
+"""PHP 202 in fall: one seat, one place on the waitlist."""
+
+TERM = "term,opens_at,add_deadline,drop_deadline,withdraw_deadline"
+
+
+@pytest.fixture
+def run(app: Quart, tmp_path: Path) -> Run:
+    """Import a text as a CSV file; a command runs its own event loop, so it gets a thread."""
+
+    async def invoke(collection: str, text: str, *options: str) -> Result:
+        path = tmp_path / f"{collection}.csv"
+        path.write_text(text, "utf-8")
+        return await asyncio.to_thread(app.test_cli_runner().invoke, args=["import", collection, str(path), *options])
+
+    return invoke
+
+
+@pytest.fixture
+async def full(db: Database) -> None:
+    """Give ada the only seat in PHP 202 and bob a place on its waitlist; fall is open whenever a command runs."""
+    await enroll.enroll(db, ADA.user_id, Wish("3333"), FALL_MORNING)
+    await waitlist.join(db, BOB.user_id, Wish("3333"), FALL_MORNING)
+    late = dict.fromkeys(("add_deadline", "drop_deadline", "withdraw_deadline"), datetime(2190, 1, 1, tzinfo=UTC))
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": late})
+
+
+async def everything(db: Database) -> dict[str, list[Any]]:
+    names = await db.list_collection_names()
+    return {name: await db[name].find().sort("_id").to_list(None) for name in sorted(names)}
+
+
+@pytest.mark.usefixtures("full")
+async def test_old_and_new_values_are_printed_with_the_number_of_students_affected(run: Run, db: Database) -> None:
+    row = "term,courseID,section,capacity,meetings,room\nFall 2026,3333,1,2,TBA,Lab 9\n"
+    done = await run("section", row)
+    assert done.output.splitlines() == [
+        "line 2: Fall 2026 3333 section 01: capacity 1 → 2, meetings TR 12:00-13:15 → nothing, "
+        "room “Lab 1” → “Lab 9” (1 enrolled, 1 waiting)",
+        "Student 2 got a seat in 3333 section 01, Fall 2026.",
+        "section: 0 added, 1 changed, 0 unchanged.",
+    ]
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_term_under_another_name_of_its_season_shows_what_it_overwrites(run: Run) -> None:
+    done = await run("term", f"{TERM}\nAutumn 2026,2026-08-02,2189-01-01T09:00,2190-01-01,2191-01-01\n")
+    assert done.output.startswith("line 2: Fall 2026: opens_at 2026-08-01 00:00 → 2026-08-02 00:00, add_deadline ")
+    assert done.output.splitlines()[0].endswith(" (1 enrolled)")
+
+
+@pytest.mark.usefixtures("full")
+async def test_changed_credits_show_how_many_students_they_affect(run: Run) -> None:
+    done = await run("course", "courseID,title,credits,term\n3333,PHP 202,5,Fall\n")
+    assert done.output.splitlines()[0] == "line 2: 3333: credits 4 → 5 (1 enrolled, 1 waiting)"
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_capacity_below_the_number_enrolled_is_a_warning(run: Run, db: Database) -> None:
+    done = await run("section", "term,courseID,section,capacity\nFall 2026,3333,1,0\n")
+    assert done.exit_code == 0
+    assert (
+        "Warning: line 2: Fall 2026 3333 section 01 has 1 enrolled, more than its new capacity of 0. "
+        "Enrolled students keep their seats, and no other student gets one until there is room.\n"
+    ) in done.output
+    assert [one.courseID for one in await enrollments.held_by(db, ADA.user_id, "Fall 2026")] == ["3333"]
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize(
+    ("collection", "text", "said"),
+    [
+        (
+            "section",
+            "term,courseID,section,capacity\nFall 2026,3333,1,2\nFall 2026,1111,9,5\n",
+            [
+                "line 2: Fall 2026 3333 section 01: capacity 1 → 2 (1 enrolled, 1 waiting)",
+                "Student 2 would get a seat in 3333 section 01, Fall 2026.",
+                "section: 1 would be added, 1 changed, 0 left unchanged. This was a dry run: nothing was changed.",
+            ],
+        ),
+        (
+            "course",
+            "courseID,title,credits,term\n2222,JAV 202,4,Spring\n",
+            [
+                "line 2: 2222: title “JAV 201” → “JAV 202”",
+                "course: 0 would be added, 1 changed, 0 left unchanged. This was a dry run: nothing was changed.",
+            ],
+        ),
+        (
+            "term",
+            f"{TERM}\nSummer 2027,2027-05-01,2027-06-01,2027-06-01,2027-07-01\n",
+            ["term: 1 would be added, 0 changed, 0 left unchanged. This was a dry run: nothing was changed."],
+        ),
+        (
+            "user",
+            "email,first_name,last_name,user_id\nnew@school.example,New,One,\nbob@school.example,Bob,Ray,2\n",
+            [
+                "line 3: user 2: last_name “Okafor” → “Ray”",
+                "user: 1 would be added, 1 changed, 0 left unchanged. This was a dry run: nothing was changed.",
+            ],
+        ),
+    ],
+)
+async def test_a_dry_run_says_what_would_happen_and_changes_nothing(
+    run: Run, db: Database, collection: str, text: str, said: list[str]
+) -> None:
+    before = await everything(db)
+    tried = await run(collection, text, "--dry-run")
+    assert tried.output.splitlines() == said
+    assert await everything(db) == before
+    done = await run(collection, text)
+    assert done.output.splitlines()[:-1] == [line.replace("would get", "got") for line in said[:-1]]
+    assert await everything(db) != before
+
+
+async def test_a_dry_run_refuses_what_the_import_would(run: Run, db: Database) -> None:
+    before = await everything(db)
+    for text in ("Fall 2026,9999,1,2\n", "Fall 2026,3333,1,few\n", "Fall 2026,3333,1,2\nFall 2026,3333,01,2\n"):
+        rows = f"term,courseID,section,capacity\n{text}"
+        tried, done = await run("section", rows, "--dry-run"), await run("section", rows)
+        assert (tried.exit_code, tried.output) == (done.exit_code, done.output) == (1, tried.output)
+    assert await everything(db) == before
+
+
+async def test_the_first_changes_are_printed_and_all_with_verbose(run: Run, db: Database) -> None:
+    await sections.put_all(db, [replace(SMALL, courseID="1111", section=f"{n}") for n in range(10, 70)])
+    rows = "".join(f"Fall 2026,1111,{n},5\n" for n in range(10, 70))
+    text = f"term,courseID,section,capacity\n{rows}"
+    short = await run("section", text, "--dry-run")
+    assert short.output.splitlines()[-2] == "… and 10 more changed rows; --verbose prints them all."
+    assert len(short.output.splitlines()) == 52
+    whole = await run("section", text, "--dry-run", "--verbose")
+    assert len(whole.output.splitlines()) == 61
+
+
+async def test_an_import_returns_which_students_got_a_seat(db: Database) -> None:
+    await enroll.enroll(db, ADA.user_id, Wish("3333"), FALL_MORNING)
+    await waitlist.join(db, BOB.user_id, Wish("3333"), FALL_MORNING)
+    row = FileSection(7, replace(SMALL, capacity=2), frozenset())
+    tried = await import_sections(db, [row], FALL_MORNING, dry_run=True)
+    assert [(one.user_id, one.courseID) for one in tried.promoted] == [(BOB.user_id, "3333")]
+    found = await sections.find(db, SectionKey("Fall 2026", "3333", "01"))
+    assert found is not None
+    assert (found.capacity, found.seats_taken, found.waiting) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("days", "deadlines", "said"),
+    [
+        (
+            "2026-09-20,2026-12-18",
+            "2026-09-10,2026-09-15,2026-09-20T00:00",
+            "withdraw_deadline “2026-09-20T00:00”: Courses begin on 2026-09-20, so students could never withdraw.",
+        ),
+        (
+            "2026-09-01,2026-09-20",
+            "2026-09-22,2026-11-01,2026-11-01",
+            "add_deadline “2026-09-22”: Courses end on 2026-09-20, before this deadline.",
+        ),
+    ],
+)
+async def test_deadlines_that_contradict_the_first_or_last_day_of_courses_are_refused(
+    run: Run, db: Database, days: str, deadlines: str, said: str
+) -> None:
+    row = f"Fall 2026,2026-08-01,{deadlines}"
+    with_days = await run("term", f"{TERM},starts_on,ends_on\n{row},{days}\n")
+    assert with_days.output.startswith(f"line 2: {said}\n")
+    starts_on, ends_on = days.split(",")
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": {"starts_on": starts_on, "ends_on": ends_on}})
+    by_stored_days = await run("term", f"{TERM}\n{row}\n")
+    assert by_stored_days.output.startswith(f"line 2: {said}\n")
+
+
+async def test_a_header_is_checked_once_and_not_for_every_row(run: Run, db: Database) -> None:
+    rows = "".join(f"{n}@school.example,A,B\n" for n in range(30))
+    refused = await run("user", f"mail box,first,last\n{rows}")
+    assert refused.exit_code == 1
+    said = refused.output.splitlines()
+    assert [line.split("user.csv: ")[-1] for line in said] == [
+        "Unknown column: “mail box”. Remove or rename it. The columns may be user_id, email, first_name, last_name, "
+        "password, role.",
+        "The column email must be in the file.",
+        "Nothing was imported.",
+    ]
+
+
+async def test_an_import_says_what_it_assumed(run: Run, db: Database) -> None:
+    done = await run("user", "E-mail;first_name;last_name\nzoe@school.example;Zoe;Adler\n")
+    assert done.output == "Note: Columns read: “E-mail” as email.\nuser: 1 added, 0 changed, 0 unchanged.\n"
+
+
+@pytest.mark.usefixtures("db")
+async def test_nothing_in_a_file_moves_the_cursor_of_the_terminal(run: Run) -> None:
+    escape, hidden = "\x1b]0;owned\x07\x1b[2J", "\u202eevil"
+    header = await run("user", f"email,first_name,last_name,{escape}\nzoe@school.example,Zoe,Adler,x\n")
+    cells = await run("user", f"email,first_name,last_name\nzoe@school.example,{escape}{hidden},Adler,{escape}\n")
+    cell = await run("user", f"email,first_name,last_name\nzoe@school.example,{escape},Adler\n")
+    for done in (header, cells, cell):
+        assert done.exit_code == 1
+        assert done.output.replace("\n", "").isprintable()
+        assert r"\x1b]0;owned" in done.output

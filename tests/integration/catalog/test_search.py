@@ -1,0 +1,167 @@
+"""Looking through the courses, in the pages."""
+
+import re
+from dataclasses import asdict
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections
+from quart_enroll.domain.models import Course, Section
+from tests.support.people import BOB, Browser, text
+
+MANY = 60
+
+
+def titles(page: str) -> list[str]:
+    return re.findall(r'<h2 id="course-\d+"><a [^>]+>([^<]+)</a>', page)
+
+
+@pytest.fixture
+async def large(db: Database) -> None:
+    """A catalog of several pages."""
+    courses = [Course(f"L{number:02}", f"LAW {number:02}", "Law", 1, "Fall", "Law") for number in range(MANY)]
+    await db.course.insert_many([asdict(course) for course in courses])
+    await sections.put_all(db, [Section("Fall 2026", course.courseID, "01", 5) for course in courses])
+
+
+async def test_a_search_is_in_the_address(anyone: Browser) -> None:
+    page = await anyone.read("/courses/Fall?q=php")
+    assert titles(page) == ["PHP 202"]
+    assert "1 course found" in page
+    assert 'value="php"' in page
+
+
+async def test_what_a_search_asks_for_stays_chosen_and_in_sight(anyone: Browser) -> None:
+    page = await anyone.read("/courses/Fall?credits=4&days=T&days=R&open=y&sort=title")
+    assert titles(page) == ["PHP 202"]
+    assert '<option selected value="4">' in page
+    assert '<option selected value="title">' in page
+    assert len(re.findall(r"<input checked [^>]+ name=\"days\"", page)) == 2
+    assert '<details class="filters" open>' in page
+
+
+async def test_filters_that_are_not_used_are_folded(anyone: Browser) -> None:
+    assert '<details class="filters">' in await anyone.read("/courses/Fall?q=php")
+
+
+@pytest.mark.parametrize(
+    "query", ["credits=99", "sort=price", "days=X", "time=noon", "subject=None", "page=0", "page=x"]
+)
+async def test_a_choice_that_there_is_not_does_not_count(anyone: Browser, query: str) -> None:
+    response = await anyone.get(f"/courses/Fall?{query}")
+    assert response.status_code == 200
+    assert titles(await text(response)) == ["PYT 101", "PHP 202"]
+
+
+async def test_a_search_without_result_says_what_to_loosen(anyone: Browser) -> None:
+    page = await anyone.read("/courses/Fall?q=python&credits=4")
+    assert "No course matches all of that" in page
+    assert '<a href="/courses/Fall?credits=4">Without “python”: 1 course</a>' in page
+    assert '<a href="/courses/Fall?q=python">Without “Credits”: 1 course</a>' in page
+
+
+async def test_markup_in_a_search_stays_text(anyone: Browser) -> None:
+    page = await anyone.read("/courses/Fall?q=%22%3E%3Cscript%3E&sort=%3Cb%3E")
+    assert "<script>" not in page.split("<main")[1]
+    assert "<b>" not in page
+
+
+async def test_what_was_typed_stays_as_it_was(anyone: Browser) -> None:
+    page = await anyone.read("/courses/Fall?q=%E2%80%9CAdvanced%E2%80%9D,+PHP")
+    assert titles(page) == ["PHP 202"]
+    assert 'value="“Advanced”, PHP"' in page
+
+
+async def test_a_student_finds_what_fits_the_schedule(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    assert titles(await ada.read("/courses/Fall?fits=y")) == ["PHP 202"]
+
+
+async def test_a_visitor_has_no_schedule_to_fit(anyone: Browser) -> None:
+    page = await anyone.read("/courses/Fall?fits=y")
+    assert titles(page) == ["PYT 101", "PHP 202"]
+    assert "Fits my schedule" not in page
+
+
+@pytest.mark.usefixtures("large")
+async def test_many_courses_come_in_pages(anyone: Browser) -> None:
+    first = await anyone.read("/courses/Fall?subject=Law&sort=title")
+    assert titles(first) == [f"LAW {number:02}" for number in range(25)]
+    assert '<a rel="next" href="/courses/Fall?subject=Law&amp;sort=title&amp;page=2">' in first
+    assert 'rel="prev"' not in first
+    last = await anyone.read("/courses/Fall?subject=Law&sort=title&page=3")
+    assert titles(last) == [f"LAW {number:02}" for number in range(50, 60)]
+    assert 'rel="next"' not in last
+    assert 'aria-label="Page 3" aria-current="page"' in last
+
+
+@pytest.mark.usefixtures("large")
+async def test_past_the_last_page_is_the_last(anyone: Browser) -> None:
+    assert titles(await anyone.read("/courses/Fall?page=999")) == titles(await anyone.read("/courses/Fall?page=3"))
+
+
+async def test_a_course_has_a_page_of_its_own(anyone: Browser, db: Database) -> None:
+    await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["1111"], "subject": "Programming"}})
+    page = await anyone.read("/course/3333")
+    assert "<h1>PHP 202 <small>Fall 2026</small></h1>" in page
+    assert "Advanced PHP Programming" in page
+    assert 'Needs first</dt><dd><a href="/course/1111">PYT 101</a>' in page
+    assert "TR 12:00–13:15" in page
+    assert "P. Silva · Lab 1" in page
+    assert "1 of 1 seats open" in page
+
+
+async def test_a_course_page_tells_a_student_what_is_missing(ada: Browser, db: Database) -> None:
+    await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["1111"]}})
+    page = await ada.read("/course/3333")
+    assert "(you don’t have it yet)" in page
+    assert "PHP 202 needs 1111 (PYT 101) from an earlier term." in page
+
+
+async def test_a_course_page_has_the_terms_of_the_course(anyone: Browser) -> None:
+    page = await anyone.read("/course/1111?term=Spring+2027")
+    assert "<h1>PYT 101 <small>Spring 2027</small></h1>" in page
+    assert 'href="/course/1111?term=Fall+2026">Fall 2026</a>' in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/course/9999", "/course/1111?term=Winterfell", "/course/%00", f"/course/{'x' * 300}"]
+)
+async def test_a_course_or_term_that_there_is_not_is_a_friendly_404(anyone: Browser, path: str) -> None:
+    response = await anyone.get(path)
+    assert response.status_code == 404
+    assert "There is no" in await text(response)
+
+
+async def test_a_course_that_is_taught_no_more_has_a_page_too(anyone: Browser, db: Database) -> None:
+    await db.section.delete_many({"courseID": "3333"})
+    assert "It is not taught in the coming terms." in await anyone.read("/course/3333")
+
+
+async def test_a_course_that_is_not_taught_in_that_term_leads_to_those_in_which_it_is(anyone: Browser) -> None:
+    page = await anyone.read("/course/3333?term=Spring+2027")
+    assert "<p>PHP 202 is not taught in Spring 2027.</p>" in page
+    assert 'href="/course/3333?term=Fall+2026">Fall 2026</a>' in page
+    assert "coming terms" not in page
+
+
+async def test_a_course_that_is_taught_in_no_term_is_not_in_the_one_that_is_named(
+    anyone: Browser, db: Database
+) -> None:
+    await db.section.delete_many({"courseID": "3333"})
+    page = await anyone.read("/course/3333?term=Spring+2027")
+    assert "It is not taught in the coming terms." in page
+    assert '<nav class="terms"' not in page
+
+
+async def test_a_visitor_who_asks_for_what_fits_is_asked_to_sign_in(anyone: Browser, ada: Browser) -> None:
+    path, words = "/courses/Fall?q=P&fits=y", "to see what fits your schedule"
+    for _ in range(2):  # the second time from what is prepared
+        assert words in await anyone.read(path)
+        assert words not in await anyone.read("/courses/Fall?q=P")
+        assert words not in await ada.read(path)
+    [link] = re.findall(rf'<a href="(/login[^"]+)">Sign in</a> {words}', await anyone.read(path))
+    assert (await anyone.sign_in(BOB, next=parse_qs(urlsplit(link).query)["next"][0])).location == path
+    assert words not in await anyone.read(path)

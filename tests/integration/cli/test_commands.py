@@ -1,0 +1,351 @@
+"""What the registrar types."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from quart import Quart
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections, terms
+from quart_enroll.domain.models import Section, Wish
+from quart_enroll.forms.import_rows import NO_HASH
+from quart_enroll.services.accounts import calendar_tokens
+from quart_enroll.services.enrollment import enroll
+from tests.concurrency.school import read
+from tests.support.api_clients import program
+from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, RITA, Browser
+
+Run = Callable[..., Awaitable[Result]]
+COURSE = {"courseID": "7777", "title": "BIO 101", "description": "Cells", "credits": 3.5, "term": "Fall"}
+USER = {"email": "new@school.example", "first_name": "New", "last_name": "One"}
+
+
+@pytest.fixture
+def run(app: Quart) -> Run:
+    """Run a command as a person would; it has an event loop of its own, so it gets a thread of its own."""
+
+    async def invoke(*words: str, typed: str | None = None) -> Result:
+        return await asyncio.to_thread(app.test_cli_runner().invoke, args=words, input=typed)
+
+    return invoke
+
+
+def _file(tmp_path: Path, rows: Any) -> str:
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(rows))
+    return str(path)
+
+
+async def _empty(db: Database, but: str = "") -> None:
+    for name in {"course", "term", "section", "user", "enrollment"} - {but}:
+        await db[name].delete_many({})
+
+
+async def test_import_takes_courses_and_the_second_time_changes_nothing(run: Run, db: Database, tmp_path: Path) -> None:
+    await sections.put_all(db, [Section("Fall 2026", "7777", "01", 30)])
+    file = _file(tmp_path, [COURSE, COURSE | {"courseID": "1111"}])
+    first = await run("import", "course", file)
+    assert (first.exit_code, first.output) == (
+        0,
+        "row 2: 1111: title “PYT 101” → “BIO 101”, description “Introduction to Python” → “Cells”, credits 3 → 3.5, "
+        "term “Fall, Spring” → “Fall”\ncourse: 1 added, 1 changed, 0 unchanged.\n",
+    )
+    assert (await run("import", "course", file)).output == "course: 0 added, 0 changed, 2 unchanged.\n"
+    stored = await db.course.find_one({"courseID": "7777"}, {"_id": 0})
+    assert stored == COURSE | {"subject": "", "prerequisites": [], "corequisites": []}
+
+
+async def test_an_import_names_the_courses_in_which_nobody_can_enroll(run: Run, db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "courses.csv"
+    rows = [f"{number},BIO {number},1,Fall" for number in range(100, 112)]
+    path.write_text("\n".join(["courseID,title,credits,term", *rows, "900,OLD 1,3,Winter 2022", "1111,PYT 101,3,Fall"]))
+    assert (await run("import", "course", str(path))).output.splitlines()[-2:] == [
+        "Note: Nobody can enroll in 1 course of “Winter 2022”, which is not a term of the school: 900. "
+        "Add the term with `import term`, or name another one with `import course`.",
+        "Note: Nobody can enroll in 12 courses without a section: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109 "
+        "and 2 more. Add sections with `import section`, or give each course a section 01 "
+        "with `upgrade-db --sections`.",
+    ]
+
+
+async def test_an_import_makes_numbers_of_credits_that_are_text(run: Run, db: Database, tmp_path: Path) -> None:
+    await db.course.update_one({"courseID": "1111"}, {"$set": {"credits": "3"}})
+    path = tmp_path / "courses.csv"
+    path.write_text("courseID,title,credits,term\n1111,PYT 101,3,Fall\n")
+    assert (await run("import", "course", str(path))).exit_code == 0
+    stored = await db.course.find_one({"courseID": "1111"})
+    assert stored is not None
+    assert stored["credits"] == 3
+
+
+async def test_credits_that_are_text_count_as_numbers(ada: Browser, db: Database) -> None:
+    await db.course.update_one({"courseID": "1111"}, {"$set": {"credits": "3"}})
+    assert (await ada.post("/enrollment", form={"courseID": "1111"})).status_code == 303
+    schedule = await db.schedule.find_one({"user_id": ADA.user_id})
+    assert schedule is not None
+    assert schedule["credits"] == 3
+    [course, *_] = await (await ada.get("/api/")).get_json()
+    assert course == {
+        "courseID": "1111",
+        "title": "PYT 101",
+        "description": "Introduction to Python",
+        "credits": 3,
+        "term": "Fall, Spring",
+    }
+
+
+async def test_passwords_that_are_no_hashes_are_told_once(run: Run, db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    rows = [f"u{number}@school.example,New,One,secret{number}" for number in range(25)]
+    path.write_text("\n".join(["email,first_name,last_name,password", *rows]))
+    refused = await run("import", "user", str(path))
+    assert refused.exit_code == 1
+    assert refused.output == (
+        f"line 2: password: {NO_HASH} The same problem is in 24 more rows.\nError: Nothing was imported.\n"
+    )
+
+
+async def test_import_reads_csv(run: Run, db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "courses.csv"
+    path.write_text('\ufeffcourseID,title,description,credits,term\n0042,ART 1,"Clay, mostly",2,Autumn\n')
+    assert (await run("import", "course", str(path))).exit_code == 0
+    stored = await db.course.find_one({"courseID": "0042"})
+    assert stored is not None
+    assert (stored["description"], stored["credits"]) == ("Clay, mostly", 2)
+
+
+async def test_a_quoted_text_in_csv_may_have_several_lines(run: Run, db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "courses.csv"
+    path.write_bytes(b'courseID,title,description,credits,term\r\n42,ART 1,"one\r\ntwo",2,Fall\r\n')
+    assert (await run("import", "course", str(path))).exit_code == 0
+    stored = await db.course.find_one({"courseID": "42"})
+    assert stored is not None
+    assert stored["description"] == "one\r\ntwo"
+
+
+async def test_import_names_every_bad_row_and_takes_none(run: Run, db: Database, tmp_path: Path) -> None:
+    rows = [
+        COURSE,
+        COURSE | {"courseID": "8", "credits": "three"},
+        COURSE | {"courseID": "", "term": "Fall;Spring"},
+        COURSE | {"courseID": {"$gt": ""}},
+        COURSE | {"courseID": "x" * 21, "credits": 31},
+        {"description": "Cells"},
+    ]
+    result = await run("import", "course", _file(tmp_path, rows))
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        "row 2: credits “three”: A number from 0 to 30 is needed.",
+        "row 3: courseID is missing.",
+        "row 3: term “Fall;Spring”: Put commas between the seasons, like Fall, Spring.",
+        "row 4: courseID: A text or a number is needed.",
+        f"row 5: courseID “{'x' * 21}”: Field cannot be longer than 20 characters.",
+        "row 5: credits “31”: A number from 0 to 30 is needed.",
+        "row 6: courseID, title, credits and term are missing.",
+        "Error: Nothing was imported.",
+    ]
+    assert await db.course.count_documents({}) == 3
+
+
+async def test_import_refuses_a_key_that_stands_twice(run: Run, db: Database, tmp_path: Path) -> None:
+    result = await run("import", "course", _file(tmp_path, [COURSE, COURSE]))
+    assert "row 2: courseID: 7777 is in the file twice. See also row 1." in result.output
+    assert await db.course.count_documents({}) == 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"{}", b"[1, 2]", b"\xff\xfe", b"null", b'[["a"]]', b"[" * 100_000, b"[" + b"9" * 5001 + b"]"],
+)
+async def test_import_says_when_a_file_can_not_be_read(run: Run, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.json"
+    path.write_bytes(content)
+    result = await run("import", "course", str(path))
+    assert result.exit_code == 1
+    assert str(path) in result.output
+    assert "Traceback" not in result.output
+
+
+async def test_import_takes_users_and_keeps_the_passwords_of_those_who_have_one(
+    run: Run, db: Database, tmp_path: Path
+) -> None:
+    before = await db.user.find_one({"user_id": ADA.user_id})
+    assert before is not None
+    married = {"user_id": ADA.user_id, "email": ADA.email, "first_name": "Ada", "last_name": "Sommer"}
+    file = _file(tmp_path, [USER, married | {"password": "pbkdf2:sha256:1000$abc$" + "0" * 64}])
+    assert (await run("import", "user", file)).output == (
+        "row 2: user 1: last_name “Winters” → “Sommer”\nuser: 1 added, 1 changed, 0 unchanged.\n"
+    )
+    assert (await run("import", "user", file)).output == "user: 0 added, 0 changed, 2 unchanged.\n"
+    after = await db.user.find_one({"user_id": ADA.user_id})
+    assert after == before | {"last_name": "Sommer"}
+    new = await db.user.find_one({"email": USER["email"]})
+    assert new is not None
+    assert (new["user_id"], new["role"]) == (4, "student")
+
+
+async def test_import_refuses_an_address_that_is_somebody_elses(run: Run, db: Database, tmp_path: Path) -> None:
+    rows = [USER, USER | {"email": BOB.email.upper(), "user_id": 77}]
+    result = await run("import", "user", _file(tmp_path, rows))
+    assert "row 2: email “BOB@SCHOOL.EXAMPLE”: The address belongs to user 2." in result.output
+    assert await db.user.count_documents({}) == 3
+
+
+async def test_import_without_a_role_leaves_the_registrar_one(run: Run, db: Database, tmp_path: Path) -> None:
+    row = {"email": RITA.email, "first_name": "Rita", "last_name": "Sommer"}
+    assert (await run("import", "user", _file(tmp_path, [row]))).output == (
+        "row 1: user 3: last_name “Moreno” → “Sommer”\nuser: 0 added, 1 changed, 0 unchanged.\n"
+    )
+    stored = await db.user.find_one({"user_id": RITA.user_id})
+    assert stored is not None
+    assert (stored["last_name"], stored["role"]) == ("Sommer", "registrar")
+
+
+async def test_numbers_of_the_file_are_not_handed_out_to_others(run: Run, db: Database, tmp_path: Path) -> None:
+    rows = [USER, USER | {"email": "four@school.example", "user_id": 4}]
+    assert (await run("import", "user", _file(tmp_path, rows))).exit_code == 0
+    assert await db.user.distinct("user_id") == [1, 2, 3, 4, 5]
+
+
+async def test_an_address_that_two_accounts_share_is_nobodys_to_change(run: Run, db: Database, tmp_path: Path) -> None:
+    for number, email in ((8, "cleo@school.example"), (9, "Cleo@school.example")):
+        old = {"user_id": number, "email": email, "first_name": "Cleo", "last_name": "Ay", "password": "x"}
+        await db.user.insert_one(old)
+    result = await run("import", "user", _file(tmp_path, [USER | {"email": "CLEO@school.example"}]))
+    assert "row 1: email “CLEO@school.example”: The address belongs to user 8 and 9." in result.output
+
+
+async def test_numbers_go_on_after_imported_ones(run: Run, db: Database, tmp_path: Path) -> None:
+    await run("import", "user", _file(tmp_path, [USER | {"user_id": 500}]))
+    await run("import", "user", _file(tmp_path, [USER | {"email": "next@school.example"}]))
+    new = await db.user.find_one({"email": "next@school.example"})
+    assert new is not None
+    assert new["user_id"] == 501
+
+
+async def test_seed_fills_only_an_empty_catalog(run: Run, db: Database) -> None:
+    result = await run("seed")
+    assert "nothing was changed" in result.output
+    assert await db.course.count_documents({}) == 3
+    await db.course.delete_many({})
+    await db.user.delete_many({})
+    assert (await run("seed")).exit_code == 0
+    assert await db.course.distinct("courseID") == ["1111", "2222", "3333", "4444", "5555"]
+    assert await db.user.count_documents({"role": "registrar"}) == 1
+
+
+async def test_the_demo_school_is_open_whenever_it_is_made(run: Run, db: Database) -> None:
+    await _empty(db)
+    assert (await run("seed")).exit_code == 0
+    now = datetime.now(UTC)
+    known = await terms.find_all(db)
+    assert {term.season for term in known} == {"Fall", "Spring"}
+    assert all(term.is_open(now) for term in known)
+    offered = await sections.find_all(db, [term.term for term in known])
+    courses = [course async for course in db.course.find()]
+    assert {(one.courseID, one.term.split()[0]) for one in offered} == {
+        (course["courseID"], season) for course in courses for season in course["term"].split(", ")
+    }
+    taken = await enroll.enroll(db, 1, Wish("1111"), now)
+    assert taken.offer.section.section == "01"
+
+
+async def test_seed_says_what_stands_in_its_way(run: Run, db: Database) -> None:
+    result = await run("seed", "--force")
+    assert result.exit_code == 1
+    assert "row 4: email “rita@school.example”: The address belongs to user 3." in result.output
+
+
+async def test_seed_may_be_told_to_add(run: Run, db: Database) -> None:
+    await db.user.delete_many({})
+    assert (await run("seed", "--force")).exit_code == 0
+    assert await db.course.count_documents({}) == 5
+
+
+async def test_a_whole_demo_school_is_made_once_and_everything_agrees_in_it(run: Run, db: Database) -> None:
+    await _empty(db)
+    first = await run("seed", "--demo")
+    assert first.exit_code == 0, first.output
+    assert "is open" in first.output
+    checked = await run("check-seats")
+    assert (checked.exit_code, "Everything agrees" in checked.output, "Note" in checked.output) == (0, True, False)
+    before = await read(db)
+    assert (await run("seed", "--demo")).output == "The database already has a school, so nothing was changed.\n"
+    assert await read(db) == before
+
+
+@pytest.mark.parametrize("kept", ["course", "term", "section", "user", "enrollment"])
+async def test_a_demo_school_is_put_into_no_database_with_a_row(run: Run, db: Database, kept: str) -> None:
+    await enroll.enroll(db, ADA.user_id, Wish("1111"), FALL_MORNING)
+    await _empty(db, but=kept)
+    before = await read(db)
+    assert "nothing was changed" in (await run("seed", "--demo")).output
+    assert await read(db) == before
+
+
+async def test_a_demo_school_is_for_development(run: Run, app: Quart, db: Database) -> None:
+    await _empty(db)
+    app.config["APP_ENV"] = "production"
+    result = await run("seed", "--demo")
+    assert (result.exit_code, "APP_ENV=development" in result.output) == (1, True)
+    assert await db.user.count_documents({}) == 0
+
+
+async def test_a_demo_school_can_not_be_forced(run: Run, db: Database) -> None:
+    assert (await run("seed", "--demo", "--force")).exit_code == 2
+    assert await db.course.count_documents({}) == 3
+
+
+async def test_create_user_asks_for_the_password(run: Run, db: Database) -> None:
+    words = ("create-user", "--email", "boss@school.example", "--first-name", "Lee", "--last-name", "Ray")
+    result = await run(*words, "--role", "registrar", typed=f"{PASSWORD}\n{PASSWORD}\n")
+    assert result.exit_code == 0, result.output
+    assert PASSWORD not in result.output
+    stored = await db.user.find_one({"email": "boss@school.example"})
+    assert stored is not None
+    assert stored["role"] == "registrar"
+    assert stored["password"].startswith("scrypt:")
+
+
+async def test_create_user_refuses_in_words(run: Run, db: Database) -> None:
+    words = ("create-user", "--email", ADA.email.upper(), "--first-name", "Lee", "--last-name", "Ray")
+    taken = await run(*words, typed="another password\nanother password\n")
+    assert (taken.exit_code, "already an account" in taken.output) == (1, True)
+    short = await run(*words, typed="short\nshort\n")
+    assert (short.exit_code, "8 to 128 characters" in short.output) == (1, True)
+    common = await run("create-user", "--email", "lee@school.example", *words[3:], typed="password1\npassword1\n")
+    assert (common.exit_code, "is a common one" in common.output) == (1, True)
+    assert await db.user.count_documents({}) == 3
+
+
+async def test_sign_out_ends_all_access_of_one_user_and_prints_what_ended(
+    run: Run, app: Quart, db: Database, ada: Browser, bob: Browser, anyone: Browser, log: pytest.LogCaptureFixture
+) -> None:
+    phone = Browser(app.test_client())
+    await phone.sign_in(ADA, remember_me="y")
+    mine = await program(app, db, ADA)
+    login = await db.login.find_one({"user_id": ADA.user_id})
+    assert login is not None
+    link = f"/calendar/{await calendar_tokens.make(db, ADA.user_id, FALL_MORNING, login=login['_id'])}.ics"
+    assert (await anyone.get(link)).status_code == 200
+    log.clear()
+    result = await run("sign-out", "--email", ADA.email.upper())
+    assert result.exit_code == 0
+    assert "Signed out user 1 (sign-ins: 2, tokens: 1, calendar links: 1)." in result.output
+    assert [(await browser.get("/account")).status_code for browser in (ada, phone, bob)] == [303, 303, 200]
+    assert (await mine.send("GET", "/api/v1/me")).status_code == 401
+    assert (await anyone.get(link)).status_code == 404
+    assert 'event="signed out by command" user_id=1 sign_ins=2 tokens=1 calendar_links=1' in log.text
+    assert ADA.email not in log.text.lower()
+    assert (await ada.sign_in(ADA)).status_code == 303
+
+
+async def test_sign_out_refuses_an_unknown_email(run: Run) -> None:
+    result = await run("sign-out", "--email", "nobody@school.example")
+    assert (result.exit_code, "There is no account with this address." in result.output) == (1, True)

@@ -1,0 +1,190 @@
+"""What `make run` and `quart run` run: the whole site in one command, and nothing of it left afterwards."""
+
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from tests.support.processes import (
+    PATIENCE,
+    PROJECT,
+    QUART,
+    SERVER,
+    descendants,
+    environment,
+    expect_to_end,
+    free_port,
+    quart,
+)
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of the site in /proc")
+
+
+@pytest.fixture
+def project(quick_folder: Path, request: pytest.FixtureRequest) -> Path:
+    """Give a checkout of its own, without a database yet."""
+    copy = quick_folder / request.node.name
+    for folder in ("quart_enroll", "data"):
+        shutil.copytree(PROJECT / folder, copy / folder)
+    for file in (".quartenv", "asgi.py", "config.py", "hypercorn_conf.py"):
+        shutil.copy(PROJECT / file, copy)
+    return copy
+
+
+@contextmanager
+def running(
+    command: Sequence[str], project: Path, ready: bytes, **settings: object
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run the command until it says that the site is ready, and for as long as the block lasts; give what it said."""
+    with _started(command, project, **settings) as process:
+        yield process, _wait_until_ready(process, ready)
+
+
+@contextmanager
+def _started(command: Sequence[str], project: Path, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
+        command,
+        cwd=project,
+        env=environment(PYTHONUNBUFFERED="1", **settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], ready: bytes) -> str:
+    """Return what the process said until it was ready."""
+    assert process.stdout is not None
+    said = b""
+    while ready not in said:
+        assert select.select([process.stdout], [], [], PATIENCE)[0], said.decode()
+        more = process.stdout.read(4096)
+        assert more, said.decode()
+        said += more
+    return said.decode()
+
+
+@contextmanager
+def developing(project: Path, port: int | None = None) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run `develop`, as `make run` does."""
+    command = [*QUART, "develop", "--no-browser"]
+    with running(command, project, b"Quart Enroll is ready", PORT=port or free_port()) as site:
+        yield site
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_ending_it_ends_the_site_and_its_database(ending: signal.Signals, project: Path) -> None:
+    with developing(project) as (process, _), expect_to_end(descendants(process.pid)):
+        process.send_signal(ending)
+        assert process.wait(PATIENCE) == (-9 if ending == signal.SIGKILL else 0)
+
+
+def test_it_fails_when_its_server_dies(project: Path) -> None:
+    with developing(project) as (process, _):
+        server = next(pid for pid in descendants(process.pid) if "hypercorn" in arguments(pid))
+        with expect_to_end(descendants(process.pid)):
+            os.kill(server, signal.SIGKILL)
+        assert process.wait(PATIENCE) == 1
+
+
+def test_a_port_that_is_taken_is_named_with_the_way_out(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        done = quart("develop", "--no-browser", cwd=project, PORT=port)
+    assert done.returncode == 1
+    assert f"PORT={port + 1} make run" in done.stderr
+
+
+def test_it_is_not_for_production(project: Path) -> None:
+    done = quart("develop", cwd=project, APP_ENV="production", MONGO_URI="mongodb+srv://db.school.example/")
+    assert done.returncode == 1
+    assert "APP_ENV=development" in done.stderr
+
+
+def test_it_says_what_it_does_in_a_line_and_other_commands_know_its_port(project: Path) -> None:
+    port = free_port()
+    with developing(project, port) as (_, said):
+        first, *others = said.splitlines()
+        assert first.startswith("Making the database ready.")
+        assert not [line for line in others if "index" in line or "rows are checked" in line]
+        link = quart("password-link", "--email", "ada@school.example", cwd=project)
+        assert link.stdout.startswith(f"http://localhost:{port}/password/reset/"), link.stderr
+    assert not (project / ".mongodb" / "port").exists()
+
+
+def test_what_stands_in_the_way_of_the_database_is_shown(project: Path, fresh_uri: str) -> None:
+    uri = fresh_uri.replace("mongodb://", "mongodb://nobody:wrong@")
+    done = quart("develop", "--no-browser", cwd=project, PORT=free_port(), MONGO_URI=uri)
+    assert done.returncode == 1
+    assert "doesn’t accept the user or the password" in done.stderr
+    assert "`upgrade-db` failed, so the site was not started." in done.stderr
+
+
+def test_quart_run_brings_its_own_database(project: Path) -> None:
+    port = free_port()
+    command = (sys.executable, "-m", "quart", "run")
+    with running(command, project, b'event="Running on', QUART_RUN_PORT=port) as (process, said):
+        assert "the local database was empty: `quart seed --demo` fills it" in said
+        with urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
+            assert answer.status == 200
+        assert quart("check-seats", cwd=project).returncode == 0  # shares it
+        with expect_to_end(descendants(process.pid)):
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+
+
+def test_two_that_start_at_once_make_the_database_ready_together(project: Path) -> None:
+    with ExitStack() as stack:
+        ports = [free_port(), free_port()]
+        sites = [
+            stack.enter_context(_started((sys.executable, "-m", "quart", "run"), project, QUART_RUN_PORT=port))
+            for port in ports
+        ]
+        for site, port in zip(sites, ports, strict=True):
+            _wait_until_ready(site, b'event="Running on')
+            with urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
+                assert answer.status == 200
+
+
+def test_quart_lists_the_routes(project: Path) -> None:
+    command = (sys.executable, "-m", "quart", "routes")
+    done = subprocess.run(command, cwd=project, env=environment(), text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "/courses/<" in done.stdout
+
+
+@pytest.mark.parametrize("command", [(sys.executable, "-m", "quart", "run"), SERVER])
+def test_a_fresh_checkout_says_what_to_set(project: Path, command: Sequence[str]) -> None:
+    environ = environment(APP_ENV="", SECRET_KEY="")
+    done = subprocess.run(command, cwd=project, env=environ, text=True, capture_output=True, check=False)
+    assert done.returncode != 0
+    assert len(done.stderr.splitlines()) == 1
+    assert "set APP_ENV=development" in done.stderr
+
+
+@pytest.mark.parametrize("command", [(sys.executable, "-m", "quart", "run"), SERVER])
+def test_without_a_mongod_it_ends_with_what_helps(project: Path, command: Sequence[str]) -> None:
+    (project / "sitecustomize.py").write_text("import sysconfig; sysconfig.get_path = lambda *_, **__: '/nowhere'")
+    environ = environment(PORT=free_port(), PYTHONPATH=project, PATH="/nowhere")
+    done = subprocess.run(command, cwd=project, env=environ, text=True, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("MONGO_URI is not set. There is no MongoDB on this machine.")
+    assert "Traceback" not in done.stderr
+
+
+def arguments(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")

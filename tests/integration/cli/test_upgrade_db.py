@@ -1,0 +1,583 @@
+"""`upgrade-db`: the database of a Flask site becomes one of this site, and loses nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from motor.motor_asyncio import AsyncIOMotorCollection
+from pymongo.errors import WriteError
+
+from quart_enroll.db.client import Database, Document, open_database
+from quart_enroll.db.collections import courses, enrollments, schedules, sections, terms, users
+from quart_enroll.domain.models import Course, Section, Term
+from quart_enroll.services.accounts import accounts
+from quart_enroll.services.accounts.hash_slots import Slots
+from quart_enroll.services.accounts.hashing import Hasher, decoy
+from quart_enroll.services.catalog.import_catalog import FileCourse, import_courses
+from quart_enroll.services.maintenance import audit
+from quart_enroll.services.maintenance.upgrade import Defaults, Report, upgrade
+from tests.support import legacy_flask, people
+from tests.support.processes import quart, with_database
+
+TERM = "Fall 2026"
+NOW = datetime(2026, 9, 1, 9, tzinfo=UTC)
+NEXT_SPRING = datetime(2027, 2, 1, tzinfo=UTC)
+DEFAULTS = Defaults("America/New_York", 15, section_capacity=1)
+
+
+@pytest.fixture
+async def db(mongod: str) -> AsyncIterator[Database]:
+    """A database of its own with what a Flask site left, and without any index of this site."""
+    async with open_database(mongod, 20) as site:
+        database = site.client[f"flask_era_{ObjectId()}"]
+        await legacy_flask.fill(database)
+        yield database
+        await site.client.drop_database(database.name)
+
+
+async def seats(db: Database, term: str = TERM) -> list[tuple[int, str]]:
+    """Who sits where in the term; every row once."""
+    rows = db.enrollment.find({"term": term, "status": "enrolled"}).sort([("user_id", 1), ("courseID", 1)])
+    return [(row["user_id"], row["courseID"]) async for row in rows]
+
+
+async def everything(db: Database) -> dict[str, list[Document]]:
+    """All rows of all collections."""
+    names = sorted(await db.list_collection_names())
+    rows = {name: await db[name].find().sort("_id").to_list(None) for name in names}
+    for name in rows.keys() & {"term", "section", "schedule"}:  # what this site adds has an _id of chance
+        rows[name] = sorted(({**row, "_id": 0} for row in rows[name]), key=str)
+    return rows
+
+
+async def flask_enrolls(db: Database, user_id: int, courseID: str) -> None:
+    """Write a row as a Flask site that is still running would."""
+    row = {"user_id": user_id, "courseID": courseID}
+    await db.enrollment.insert_one(row, bypass_document_validation=True)
+
+
+async def test_credits_that_were_text_become_numbers(db: Database) -> None:
+    report = await upgrade(db, NOW, DEFAULTS)
+    stored = {course["courseID"]: course["credits"] async for course in db.course.find()}
+    assert stored == {"1111": 3, "2222": 4, "3333": 4, "6666": 1.5, "7777": "by arrangement"}
+    assert "course: the credits of 3 courses are numbers now" in report.changes
+    assert any("7777" in line and "credits" in line for line in report.left_alone)
+
+
+async def test_every_student_keeps_every_seat_once(db: Database) -> None:
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert await seats(db) == [(1, "1111"), (1, "3333"), (2, "1111"), (2, "3333"), (9, "6666")]
+    assert "enrollment: 5 rows without a term placed in Fall 2026" in report.changes
+    assert "enrollment: 2 rows folded into another of Fall 2026" in report.changes
+
+
+async def test_of_double_enrollments_the_oldest_stays(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    row = await db.enrollment.find_one({"user_id": 1, "courseID": "1111"})
+    assert row == {
+        "_id": legacy_flask.row_id(0),
+        "user_id": 1,
+        "courseID": "1111",
+        "term": TERM,
+        "section": "01",
+        "status": "enrolled",
+        "enrolled_at": legacy_flask.made_at(0),
+    }
+
+
+async def test_what_belongs_to_no_course_or_no_user_is_listed_and_left_alone(db: Database) -> None:
+    numbers = (legacy_flask.UNKNOWN_COURSE, legacy_flask.UNKNOWN_USER)
+    lost = {"_id": {"$in": [legacy_flask.row_id(number) for number in numbers]}}
+    before = await db.enrollment.find(lost).to_list(None)
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert await db.enrollment.find(lost).to_list(None) == before
+    assert f"enrollment: {legacy_flask.row_id(5)} is for course “9999”, which is unknown" in report.left_alone
+    assert f"enrollment: {legacy_flask.row_id(6)} is of user 77, who has no account" in report.left_alone
+
+
+async def test_two_users_with_one_address_are_listed_and_left_alone(db: Database) -> None:
+    report = await upgrade(db, NOW, DEFAULTS)
+    roles = {user["user_id"]: user.get("role") async for user in db.user.find()}
+    assert roles == {1: "student", 2: "student", 5: None, 6: None, 9: "student"}
+    [line] = [line for line in report.left_alone if "share an email address" in line]
+    assert line.startswith("user: 5 (_id")
+    assert " and 6 (_id" in line
+    assert "cleo" not in line.lower()
+
+
+async def test_people_of_the_flask_site_sign_in_with_their_old_password(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    with Hasher("scrypt:1024:8:1", slots=Slots(None, 1), queue=9) as hasher:
+        for user_id, (_, email, _) in legacy_flask.PEOPLE.items():
+            found = await accounts.check(db, hasher, email=email, password=legacy_flask.PASSWORD)
+            assert found.user.user_id == user_id
+    assert not await db.user.count_documents({"password": {"$not": {"$regex": "^scrypt:1024:8:1"}}})
+
+
+async def test_the_second_run_changes_nothing_and_says_so(db: Database) -> None:
+    first = await upgrade(db, NOW, DEFAULTS)
+    before = await everything(db)
+    second = await upgrade(db, NOW, DEFAULTS)
+    assert second == Report([], first.left_alone, [])
+    assert await everything(db) == before
+
+
+async def test_the_next_terms_run_leaves_the_seats_of_this_term(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    before = await seats(db)
+    assert (await upgrade(db, NEXT_SPRING, DEFAULTS)).changes == []
+    assert await seats(db) == before
+
+
+async def test_rows_that_a_flask_site_adds_afterwards_find_their_place(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    await flask_enrolls(db, 1, "1111")
+    await flask_enrolls(db, 1, "2222")
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert report.changes == [
+        "enrollment: 1 row without a term placed in Spring 2027",
+        "enrollment: 1 row folded into another of Fall 2026",
+        "section: seats counted in 1 section",
+        "schedule: credits counted in 1 schedule",
+    ]
+    assert await seats(db) == [(1, "1111"), (1, "3333"), (2, "1111"), (2, "3333"), (9, "6666")]
+    assert await seats(db, "Spring 2027") == [(1, "2222")]
+
+
+async def test_a_seat_is_as_old_as_the_oldest_row_that_was_folded_into_it(db: Database) -> None:
+    await db.enrollment.delete_many({"user_id": 1})
+    seat = {"user_id": 1, "courseID": "1111", "term": TERM, "status": "enrolled"}
+    await db.enrollment.insert_one({**seat, "enrolled_at": legacy_flask.made_at(100)})
+    await db.enrollment.insert_one({"_id": legacy_flask.row_id(50), "user_id": 1, "courseID": "1111"})
+    await upgrade(db, NOW, DEFAULTS)
+    [row] = await db.enrollment.find({"user_id": 1}).to_list(None)
+    assert row["enrolled_at"] == legacy_flask.made_at(50)
+
+
+async def test_double_rows_that_have_a_term_already_are_folded_too(db: Database) -> None:
+    seat = {"user_id": 2, "courseID": "2222", "term": TERM, "status": "enrolled"}
+    await db.enrollment.insert_many([{**seat, "enrolled_at": legacy_flask.made_at(hour)} for hour in (7, 3, 5)])
+    report = await upgrade(db, NOW, DEFAULTS)
+    [row] = await db.enrollment.find({"user_id": 2, "courseID": "2222"}).to_list(None)
+    assert row["enrolled_at"] == legacy_flask.made_at(3)
+    assert "enrollment: 2 rows folded into an older one" in report.changes
+
+
+async def test_the_next_student_gets_a_number_past_the_highest(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    assert await users.next_number(db) == 10
+
+
+async def test_every_index_and_validator_stands_beside_those_of_mongoengine(db: Database) -> None:
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert report.failures == []
+    for repository, collection in ((courses, "course"), (users, "user"), (enrollments, "enrollment")):
+        wanted = {index.document["name"] for index in repository.INDEXES}
+        assert wanted <= set(await db[collection].index_information())
+        assert (await db[collection].options())["validator"] == {"$jsonSchema": repository.SCHEMA}
+
+
+async def test_an_index_under_another_name_is_as_good(db: Database) -> None:
+    await db.course.drop_index("courseID_1")
+    await db.course.create_index("courseID", unique=True, name="by_number")
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert report.failures == []
+    assert "courseID_1" not in await db.course.index_information()
+
+
+async def test_an_index_with_other_options_is_told_in_words(db: Database) -> None:
+    await db.user.drop_index("user_id_1")
+    await db.user.create_index("user_id")
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert report.failures == ["user: there is an index user_id_1 with other options; drop it, then run this again"]
+    assert len(await seats(db)) == 5
+
+
+async def test_a_course_number_used_twice_has_no_other_spelling(db: Database) -> None:
+    await db.course.drop_indexes()
+    await db.course.insert_one({"courseID": "1111", "title": "T", "description": "", "credits": 3, "term": "Fall"})
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert any("courseID 1111 belongs to" in sentence for sentence in report.left_alone)
+    assert not any("spellings" in sentence for sentence in report.left_alone if sentence.startswith("The courses"))
+
+
+async def test_a_number_used_twice_is_listed_and_its_index_waits(db: Database) -> None:
+    await db.user.drop_index("user_id_1")
+    await db.course.drop_index("courseID_1")
+    await db.user.update_one({"user_id": 2}, {"$set": {"user_id": 1}})
+    await db.course.update_one({"courseID": "2222"}, {"$set": {"courseID": "1111"}})
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert any(line.startswith("user: user_id 1 belongs to 1 (_id") for line in report.left_alone)
+    assert any(line.startswith("course: courseID 1111 belongs to 1111") for line in report.left_alone)
+    waiting = [line for line in report.left_alone if "must wait" in line]
+    assert [line.split()[3] for line in waiting] == ["courseID_1", "user_id_1"]
+    assert report.failures == []
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"$unset": {"last_name": ""}}, "last_name"),
+        ({"$set": {"user_id": 2.5}}, "user_id"),
+        ({"$set": {"user_id": "two"}}, "user_id"),
+        ({"$set": {"password": None}}, "password"),
+    ],
+)
+async def test_a_user_who_lacks_something_is_listed(db: Database, change: Document, field: str) -> None:
+    await db.user.update_one({"user_id": 2}, change)
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert any(line.startswith("user: ") and line.endswith(f"lacks a proper {field}") for line in report.left_alone)
+
+
+@pytest.mark.parametrize("courseID", ["", "x" * 21, {"number": 1}, ["1"], None])
+async def test_a_course_that_no_section_can_name_is_listed(db: Database, courseID: Any) -> None:
+    await db.course.insert_one(
+        {"_id": "odd", "courseID": courseID, "title": "T", "description": "", "credits": 3, "term": "Fall"}
+    )
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert any("(_id odd) lacks a proper courseID" in sentence for sentence in report.left_alone)
+    assert await db.section.count_documents({"courseID": "1111"}) == 2
+
+
+async def test_rows_of_another_program_do_not_stop_it(db: Database) -> None:
+    await db.section.insert_one({"heading": "News"})
+    await db.user.insert_one({"user_id": 50, "email": ["fay@school.example"]})
+    assert await seats(db) == []
+    await upgrade(db, NOW, DEFAULTS)
+    assert (1, "1111") in await seats(db)
+
+
+async def test_a_row_whose_id_tells_no_time_counts_from_now(db: Database) -> None:
+    await db.enrollment.insert_one({"_id": "by hand", "user_id": 2, "courseID": "2222"})
+    await upgrade(db, NOW, DEFAULTS)
+    row = await db.enrollment.find_one({"_id": "by hand"})
+    assert row is not None
+    assert row["enrolled_at"].year >= 2026
+
+
+async def test_the_seasons_of_the_courses_become_terms_that_are_open(db: Database) -> None:
+    report = await upgrade(db, NOW, DEFAULTS)
+    made = await terms.find_all(db)
+    assert [(term.term, term.max_credits, term.timezone) for term in made] == [
+        ("Fall 2026", 15, "America/New_York"),
+        ("Spring 2027", 15, "America/New_York"),
+    ]
+    assert all(term.is_open(NOW) for term in made)
+    assert "term: Fall 2026 made, open until the end of 2026-12-31" in report.changes
+
+
+async def test_every_course_is_offered_in_a_section_of_each_of_its_terms(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    offered = await sections.find_all(db, ["Fall 2026", "Spring 2027"])
+    assert [(one.term, one.courseID, one.seats_taken) for one in offered] == [
+        ("Fall 2026", "1111", 2),
+        ("Fall 2026", "3333", 2),
+        ("Fall 2026", "6666", 1),
+        ("Fall 2026", "7777", 0),
+        ("Spring 2027", "1111", 0),
+        ("Spring 2027", "2222", 0),
+        ("Spring 2027", "6666", 0),
+    ]
+    assert {(one.section, one.capacity, one.waitlist_capacity, one.meetings) for one in offered} == {("01", 1, 10, ())}
+
+
+async def test_a_schedule_has_the_credits_of_its_courses(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    assert await schedules.credits_of(db, 1) == {TERM: 7}
+    assert await schedules.credits_of(db, 9) == {TERM: 1.5}
+
+
+async def test_who_sat_in_a_crowd_goes_on_sitting_there_and_that_is_no_fault(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    found = await audit.check(db, NOW)
+    assert found.notes == [
+        f"{courseID}, section 01, Fall 2026: 2 are enrolled on 1 seats, since the capacity was lowered."
+        for courseID in ("1111", "3333")
+    ]
+    assert [line for line in found.disagreements if not line.startswith("Enrollment ")] == []
+    assert len(found.disagreements) == 2  # the rows that are left alone
+
+
+async def test_a_school_with_terms_and_sections_keeps_them(db: Database) -> None:
+    await terms.put_all(db, [people.FALL])
+    await sections.put_all(db, [Section(TERM, "1111", "A", 40, waitlist_capacity=3)])
+    await upgrade(db, NOW, DEFAULTS)
+    assert await terms.find_all(db) == [people.FALL]
+    [offered] = await sections.find_all(db, [TERM], "1111")
+    assert (offered.section, offered.capacity, offered.seats_taken) == ("A", 40, 2)
+
+
+async def test_terms_named_by_season_stay_and_other_names_become_possible(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    only_seasons = deepcopy(terms.SCHEMA)
+    only_seasons["required"] += ["season", "year"]
+    only_seasons["properties"]["term"]["maxLength"] = 20
+    await db.command("collMod", "term", validator={"$jsonSchema": only_seasons})
+    before = await terms.find_all(db)
+    assert (await upgrade(db, NOW, DEFAULTS)).changes == ["term: rows are checked from now on"]
+    await terms.put_all(db, [replace(before[0], term="Fall 2026, the second half")])
+    assert (await upgrade(db, NOW, DEFAULTS)).changes == []
+    known = {term.term for term in await terms.find_all(db)}
+    assert known == {TERM, "Fall 2026, the second half", "Spring 2027"}
+    assert await terms.find(db, TERM) == before[0]
+
+
+async def import_course(db: Database, courseID: str = "8888", term: str = "Fall") -> None:
+    file = FileCourse(1, Course(courseID, "SEW 101", "", 2, term), frozenset())
+    await import_courses(db, [file], NOW)
+
+
+async def test_courses_that_were_imported_get_sections_where_all_others_are_made_too(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    await import_course(db)
+    assert (await upgrade(db, NOW, DEFAULTS)).changes == ["section: 1 section made"]
+    [offered] = await sections.find_all(db, [TERM], "8888")
+    assert (offered.section, offered.capacity) == ("01", 1)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        Section(TERM, "1111", "A", 1, waitlist_capacity=10),
+        Section(TERM, "1111", "01", 40, waitlist_capacity=10),
+        Section(TERM, "1111", "01", 1, waitlist_capacity=10, meetings=people.MORNINGS),
+        Section(TERM, "1111", "01", 1, waitlist_capacity=10, room="Hall 12"),
+        people.FALL,
+        replace(people.FALL, withdraw_deadline=people.FALL.add_deadline, ends_on=date(2026, 12, 1)),
+    ],
+)
+async def test_a_school_that_imports_its_own_offer_gets_sections_of_imported_courses_only_when_it_asks(
+    db: Database, own: Section | Term
+) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    if isinstance(own, Term):
+        await terms.put_all(db, [own])
+    else:
+        await sections.put_all(db, [own])
+    await import_course(db)
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert report.changes == []
+    assert (
+        "course: Nobody can enroll in 1 course without a section: 8888. "
+        "Add sections with `import section`, or give each course a section 01 with `upgrade-db --sections`."
+    ) in report.left_alone
+    assert (await upgrade(db, NOW, DEFAULTS, all_sections=True)).changes == ["section: 1 section made"]
+    assert await sections.find_all(db, [TERM], "8888")
+
+
+async def test_courses_of_no_term_and_sections_of_no_course_are_listed(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    await import_course(db, "8888", "Winter 2022")
+    await sections.put_all(db, [Section(TERM, "9998", "01", 30), Section("Fall 2019", "1111", "B", 30)])
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert report.changes == []
+    for line in (
+        "course: Nobody can enroll in 1 course of “Winter 2022”, which is not a term of the school: 8888. "
+        "Add the term with `import term`, or name another one with `import course`.",
+        "section: Nobody sees the sections of course 9998, which is not in the catalog: 01 (Fall 2026). "
+        "Add the course with `import course`.",
+        "section: Nobody sees the sections of Fall 2019, which is not a term of the school: 1111 B. "
+        "Add the term with `import term`.",
+    ):
+        assert line in report.left_alone
+
+
+async def test_an_old_enrollment_is_placed_in_a_term_that_its_course_names(db: Database) -> None:
+    await flask_enrolls(db, 2, "2222")
+    await flask_enrolls(db, 2, "2222")
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert await seats(db, "Spring 2027") == [(2, "2222")]
+    assert "enrollment: 1 row folded into another of Spring 2027" in report.changes
+
+
+async def test_an_old_enrollment_waits_for_the_term_that_its_course_names(db: Database) -> None:
+    await db.course.update_one({"courseID": "2222"}, {"$set": {"term": "Winter 2022"}})
+    await flask_enrolls(db, 2, "2222")
+    waits = "enrollment: 1 of course 2222 without a term must wait for a term that the course names"
+    assert waits in (await upgrade(db, NOW, DEFAULTS)).left_alone
+    winter = replace(people.FALL, term="Winter 2022")
+    await terms.put_all(db, [winter])
+    assert waits not in (await upgrade(db, NOW, DEFAULTS)).left_alone
+    assert await seats(db, "Winter 2022") == [(2, "2222")]
+
+
+async def test_nobody_gets_a_second_seat_in_a_course_by_an_old_row(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    await flask_enrolls(db, 2, "1111")
+    held = {"user_id": 2, "courseID": "1111"}
+    await db.enrollment.update_one({**held, "term": TERM}, {"$set": {"term": "Spring 2027"}})
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert "enrollment: 1 row folded into another of Spring 2027" in report.changes
+    [row] = await db.enrollment.find(held).to_list(None)
+    assert (row["term"], row["enrolled_at"]) == ("Spring 2027", legacy_flask.made_at(3))
+
+
+async def test_enrollments_that_have_a_term_but_no_section_get_one(db: Database) -> None:
+    placed = {"user_id": 2, "term": "Fall 2025", "status": "enrolled", "enrolled_at": NOW}
+    await db.enrollment.insert_one({**placed, "courseID": "2222"})
+    report = await upgrade(db, NOW, DEFAULTS)
+    row = await db.enrollment.find_one({"user_id": 2, "term": "Fall 2025"})
+    assert row is not None
+    assert row["section"] == "01"
+    [offered] = await sections.find_all(db, ["Fall 2025"])
+    assert (offered.courseID, offered.seats_taken) == ("2222", 1)
+    past = await terms.find(db, "Fall 2025")
+    assert past is not None
+    assert not past.is_open(NOW)
+    assert "enrollment: 1 row placed in a section" in report.changes
+
+
+async def test_rows_of_a_term_that_nobody_knows_are_listed(db: Database) -> None:
+    await terms.put_all(db, [people.FALL])
+    lost = {"user_id": 2, "term": "Fall 2019", "courseID": "2222", "status": "enrolled", "enrolled_at": NOW}
+    await db.enrollment.insert_one(lost)
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert "enrollment: there are rows of Fall 2019, which is no known term; `import term` makes it" in (
+        report.left_alone
+    )
+
+
+async def test_without_any_season_the_enrollments_wait_for_a_term(db: Database) -> None:
+    await db.course.update_many({}, {"$set": {"term": "whenever"}})
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert "enrollment: rows without a term wait until there is one; `import term` makes it" in report.left_alone
+    await terms.put_all(db, [people.FALL])
+    await upgrade(db, NOW, DEFAULTS)
+    assert len(await seats(db)) == 5
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+class Writes:
+    """Lets so many writes of rows through and then kills; None lets all through."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left: int | None = None
+        for name in ("update_one", "update_many", "delete_many", "bulk_write"):
+            write = getattr(AsyncIOMotorCollection, name)
+            monkeypatch.setattr(AsyncIOMotorCollection, name, self._counted(write))
+
+    def _counted(self, write: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            if self.left == 0:
+                raise Killed
+            if self.left is not None:
+                self.left -= 1
+            return write(*args, **kwargs)
+
+        return counted
+
+
+async def killed_before_write(db: Database, writes: Writes, number: int) -> bool:
+    """Upgrade a Flask site's database with a process that dies at that write; False when it has fewer."""
+    await db.client.drop_database(db.name)
+    await legacy_flask.fill(db)
+    writes.left = number
+    try:
+        await upgrade(db, NOW, DEFAULTS)
+    except Killed:
+        return True
+    finally:
+        writes.left = None
+    return False
+
+
+async def test_killed_at_any_write_it_goes_on_the_next_time(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    wanted = await everything(db)
+    writes = Writes(monkeypatch)
+    number = 0
+    while await killed_before_write(db, writes, number):
+        await upgrade(db, NOW, DEFAULTS)
+        assert await everything(db) == wanted
+        number += 1
+    assert number >= 9
+
+
+async def set_passwords(db: Database, passwords: dict[int, str]) -> None:
+    for user_id, password in passwords.items():
+        await db.user.update_one({"user_id": user_id}, {"$set": {"password": password}})
+
+
+async def test_passwords_that_are_plain_text_are_hashed_and_still_let_their_users_in(db: Database) -> None:
+    await set_passwords(db, {1: "fall2022!", 2: "a long pass phrase of bob"})
+    report = await upgrade(db, NOW, replace(DEFAULTS, password_method=people.METHOD))
+    said = [line for line in report.changes if "plain-text" in line]
+    assert said == [
+        "user: the plain-text passwords of 2 users are hashed now; others may have read them, so ask for new ones: 1, 2"
+    ]
+    assert await db.user.count_documents({"password": {"$regex": f"^{people.METHOD}"}}) == 2
+    with Hasher(people.METHOD, slots=Slots(None, 1), queue=9) as hasher:
+        found = await accounts.check(db, hasher, email="ada@school.example", password="fall2022!")
+    assert found.user.user_id == 1
+    assert "fall2022!" not in str(report)
+
+
+async def test_passwords_that_nobody_can_check_are_counted_and_left_alone(db: Database) -> None:
+    foreign = {
+        1: "$2b$12$0iQZ3vYk5cT0Wc6Jc0XzUuEw2n8m8k1bJbq3u0pZ2yqv8kqv3n2W6",
+        2: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
+        5: "sha256$abcdefgh$0123456789abcdef",
+        6: "",
+    }
+    await set_passwords(db, foreign)
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert (
+        "user: the passwords of 4 users can’t be checked, because Werkzeug didn’t hash them; "
+        "`password-link` makes a link to a new one: 1, 2, 5, 6"
+    ) in report.left_alone
+    assert not any("plain-text" in line for line in report.changes)
+    stored = {row["user_id"]: row["password"] async for row in db.user.find({"user_id": {"$in": list(foreign)}})}
+    assert stored == foreign
+
+
+async def test_people_who_were_imported_without_a_password_are_not_listed(db: Database) -> None:
+    await set_passwords(db, {1: decoy(people.METHOD)})
+    assert not any("password" in line for line in (await upgrade(db, NOW, DEFAULTS)).left_alone)
+
+
+async def test_courses_as_the_flask_site_has_them_can_be_added_later(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    flask = {"title": "SEW 101", "description": "", "term": "Fall"}
+    await db.course.insert_many([{**flask, "courseID": f"88{text}", "credits": text} for text in ("3", " 1.5 ", "30")])
+    for text in ("31", "by arrangement", "-1", ""):
+        with pytest.raises(WriteError):
+            await db.course.insert_one({**flask, "courseID": "8900", "credits": text})
+    added = {course.courseID: course.credits for course in await courses.find_all(db) if course.courseID[:2] == "88"}
+    assert added == {"883": 3, "88 1.5 ": 1.5, "8830": 30}
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert report.changes == ["course: the credits of 3 courses are numbers now", "section: 3 sections made"]
+    assert await db.course.count_documents({"credits": {"$type": "string"}}) == 1  # by arrangement
+
+
+async def test_a_validator_that_refused_credits_as_text_is_changed(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    numbers = deepcopy(courses.SCHEMA)
+    numbers["properties"]["credits"] = {"bsonType": "number", "minimum": 0, "maximum": 30}
+    await db.command("collMod", "course", validator={"$jsonSchema": numbers})
+    assert (await upgrade(db, NOW, DEFAULTS)).changes == ["course: rows are checked from now on"]
+    assert (await upgrade(db, NOW, DEFAULTS)).changes == []
+
+
+async def test_the_command_reports_and_lets_the_deploy_go_on(db: Database, mongod: str) -> None:
+    uri = with_database(mongod, db.name)
+    first, second = [await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=uri) for _ in range(2)]
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert "course: the credits of 3 courses are numbers now\n" in first.stdout
+    assert second.stdout.startswith("The database is up to date; nothing was changed.\nLeft alone:\n")
+
+
+async def test_the_command_fails_in_words_when_an_index_can_not_be_made(db: Database, mongod: str) -> None:
+    await db.course.drop_index("courseID_1")
+    await db.course.create_index("courseID")
+    done = await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=with_database(mongod, db.name))
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: course: there is an index courseID_1 with other options")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,123 @@
+"""The whole site in front of a real mongod: an empty database with indexes for each test, and people in it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import Enroll, create_app
+from quart_enroll.db import client
+from quart_enroll.db.client import Database
+from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.models import User
+from quart_enroll.pages import live_stream
+from quart_enroll.services.catalog.cache import Snapshot
+from quart_enroll.services.live.user_cache import People
+from quart_enroll.state import EXTENSION
+from tests.support import school
+from tests.support.people import ADA, BOB, RITA, TERMS, Browser, Clock, config
+
+
+@pytest.fixture
+async def empty_db(mongod: str) -> AsyncIterator[Database]:
+    """A database with indexes and validators and without a row."""
+    async with client.open_database(mongod, 20) as db:
+        for name in await db.list_collection_names():
+            await db[name].delete_many({})
+        if db.name not in school.built:
+            await school.build(db)
+        yield db
+
+
+@pytest.fixture
+async def db(empty_db: Database) -> Database:
+    """A small school: two terms, three courses in sections, ada, bob and rita."""
+    await school.fill(empty_db, TERMS)
+    return empty_db
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
+    app = create_app(config(mongo_uri=mongod), clock=clock)
+    async with app.test_app():
+        opened = app.extensions[EXTENSION]
+        app.extensions[EXTENSION] = replace(
+            opened,
+            snapshot=NeverBehind(opened.database, clock),
+            people=Forgetful(opened.database, opened.live.look_at),
+        )
+        yield app
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths that the framework is asked for."""
+    paths: list[str] = []
+    handle = Enroll.handle_request
+
+    async def counted(self: Enroll, request: Any) -> Any:
+        paths.append(request.path)
+        return await handle(self, request)
+
+    monkeypatch.setattr(Enroll, "handle_request", counted)
+    return paths
+
+
+class NeverBehind(Snapshot):
+    """The catalog, read for each request: tests need not wait for what they have just written."""
+
+    present = None
+
+    async def held(self) -> Catalog:
+        await self.read()
+        return await super().held()
+
+
+class Forgetful(People):
+    """Nothing is remembered of people: the same."""
+
+    def listens(self) -> bool:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def brief_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a stream of news end as soon as everything has been told once."""
+    monkeypatch.setattr(live_stream, "LIFE", (0.0, 0.0))
+    monkeypatch.setattr(live_stream, "LOOK", (0.0, 0.0))
+
+
+@pytest.fixture
+def anyone(app: Quart) -> Browser:
+    """The browser of a visitor who is not signed in."""
+    return Browser(app.test_client())
+
+
+@pytest.fixture
+async def ada(app: Quart) -> Browser:
+    return await _signed_in(app, ADA)
+
+
+@pytest.fixture
+async def bob(app: Quart) -> Browser:
+    return await _signed_in(app, BOB)
+
+
+@pytest.fixture
+async def rita(app: Quart) -> Browser:
+    return await _signed_in(app, RITA)
+
+
+async def _signed_in(app: Quart, user: User) -> Browser:
+    browser = Browser(app.test_client())
+    response = await browser.sign_in(user)
+    assert response.status_code == 303
+    await browser.get("/")  # takes the greeting away
+    return browser

@@ -1,0 +1,147 @@
+"""More people than can be served in time: what they are told, and how they ask again."""
+
+import re
+from html import unescape
+
+import pytest
+
+from quart_enroll import app as wiring
+from quart_enroll.db.client import Database, Session, Unsettled
+from quart_enroll.domain.models import Wish
+from quart_enroll.services.accounts import sessions
+from quart_enroll.services.accounts.hashing import Hasher
+from quart_enroll.services.enrollment import plan, section_lock
+from quart_enroll.web import retry
+from tests.support.people import ADA, FALL_MORNING, PASSWORD, Browser, seats_taken, text
+
+WISH = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
+
+
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many changes wait as may."""
+    monkeypatch.setattr(section_lock, "MOST", 0)
+
+
+def button(page: str) -> dict[str, str] | None:
+    """Return what the button that repeats a press would send, without the token; None when there is no such button."""
+    found = re.search(r'<form method="post" action="/enrollment".*?</form>', page, re.DOTALL)
+    if found is None:
+        return None
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', found[0]))
+    fields.pop("csrf_token")
+    return {name: unescape(value) for name, value in fields.items()}
+
+
+async def test_who_finds_no_room_is_told_and_the_same_press_enrolls_when_there_is_some(
+    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(section_lock, "MOST", 0)
+        response = await ada.post("/enrollment", form=WISH)
+    page = await text(response)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert "Refresh" not in response.headers  # it would look, and not press
+    assert "Many people are enrolling at this moment. Nothing was changed." in page
+    assert 'data-retry-after="5"' in page
+    assert await seats_taken(db, "1111") == 0
+
+    sent = button(page)
+    assert sent == WISH | {"again": "1"}
+    assert (await ada.post("/enrollment", form=sent)).status_code == 303
+    assert (await ada.post("/enrollment", form=sent)).status_code == 303  # once more does no harm
+    assert await seats_taken(db, "1111") == 1
+
+
+@pytest.mark.usefixtures("crowded")
+async def test_a_button_stops_pressing_itself_after_a_while_and_people_may_go_on(ada: Browser) -> None:
+    page = await text(await ada.post("/enrollment", form=WISH | {"again": str(retry.BY_ITSELF)}))
+    assert "data-retry-after" not in page
+    assert button(page) is not None
+
+
+@pytest.mark.usefixtures("crowded")
+async def test_a_program_is_told_in_a_problem_when_to_ask_again(ada: Browser) -> None:
+    headers = {"Accept": "application/json"}
+    response = await ada.client.post("/api/v1/me/enrollments", json=WISH, auth=(ADA.email, PASSWORD), headers=headers)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert response.content_type == "application/problem+json"
+    assert (await response.get_json())["code"] == "busy"
+
+
+@pytest.mark.usefixtures("crowded")
+async def test_a_plan_for_which_there_is_no_room_stays_and_its_button_is_pressed_again(
+    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(section_lock, "MOST", 1)
+        await plan.add(db, ADA.user_id, Wish("1111", "Fall 2026", "01"), FALL_MORNING)
+    response = await ada.post("/plan/enroll", form={"term": "Fall 2026"})
+    page = await text(response)
+    assert response.status_code == 503
+    assert '<form method="post" action="/plan/enroll" data-retry-after="5">' in page
+    assert "PYT 101" in await ada.read("/plan")
+
+
+async def test_a_password_is_never_put_into_a_page(anyone: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Hasher, "_run", _unsettled)
+    page = await text(await anyone.sign_in(ADA))
+    assert PASSWORD not in page
+    assert "<form" not in page.split("<main")[1].split("</main>")[0]
+
+
+async def test_a_page_comes_again_by_itself(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "resume", _unsettled)
+    response = await ada.get("/enrollment")
+    assert response.status_code == 503
+    assert 5 <= int(response.headers["Refresh"]) <= 10
+    assert "comes again by itself" in await text(response)
+    asked = await ada.get("/enrollment", headers={"Accept": "application/json"})
+    assert "Refresh" not in asked.headers
+
+
+async def test_what_a_foreign_page_sends_is_not_sent_again_by_our_own(
+    ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "resume", _unsettled)
+    response = await ada.client.post("/enrollment", form=WISH, headers={"Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 503
+    assert button(await text(response)) is None
+    ours = await ada.post("/enrollment", form=WISH)
+    assert button(await text(ours)) is not None
+    assert "may have come about or not" in await text(ours)
+
+
+async def test_a_change_that_takes_too_long_is_answered_before_the_router_gives_up(
+    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "LONGEST_CHANGE", 0.2)
+    lock = section_lock._locks.setdefault(
+        section_lock.SectionKey("Fall 2026", "1111", "01"), section_lock.asyncio.Lock()
+    )
+    async with lock:
+        response = await ada.post("/enrollment", form=WISH)
+        assert response.status_code == 503
+    await section_lock.finish()
+    assert await seats_taken(db, "1111") == 1  # it had begun, and nobody was told that it did not
+
+
+async def test_what_a_change_brings_about_needs_no_room_of_its_own(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(section_lock, "MOST", 1)
+    done = []
+
+    async def body(_: Session) -> None:
+        done.append("body")
+
+    async def then() -> None:
+        await section_lock.change(db, [], body)
+
+    await section_lock.change(db, [], body, then=then)
+    assert done == ["body", "body"]
+    assert section_lock.waiting() == 0
+
+
+async def _unsettled(*_: object) -> None:
+    raise Unsettled

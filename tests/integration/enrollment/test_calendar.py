@@ -1,0 +1,310 @@
+"""The schedule in the student's own calendar: the file, and the secret address."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from html import unescape
+from urllib.parse import urlsplit
+
+import pytest
+from dateutil.rrule import rrulestr
+from icalendar import Calendar, Event
+
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import terms
+from quart_enroll.services.accounts import accounts
+from tests.support.people import (
+    ADA,
+    EVENINGS,
+    FALL,
+    FALL_MORNING,
+    PASSWORD,
+    SCHOOL,
+    SPRING,
+    Browser,
+    Clock,
+    at,
+    config,
+    teach,
+    text,
+    told,
+)
+
+FILE = "/enrollment/calendar.ics"
+
+
+@pytest.fixture(autouse=True)
+async def days(db: Database) -> None:
+    """Let courses meet in fall from a Wednesday to a Wednesday; the clock goes back on November 1."""
+    await terms.put_all(db, [replace(FALL, starts_on=date(2026, 9, 2), ends_on=date(2026, 12, 9))])
+
+
+async def events(browser: Browser, path: str = FILE) -> list[Event]:
+    response = await browser.get(path)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "text/calendar; charset=utf-8"
+    file = Calendar.from_ical(await text(response))
+    assert (file["version"], file["prodid"]) == ("2.0", "-//Quart Enroll//Schedule//EN")
+    return list(file.events)
+
+
+async def new_address(browser: Browser) -> str:
+    """Press the button and return the path of the address that the page shows."""
+    response = await browser.post("/enrollment/calendar", form={"password": PASSWORD})
+    assert (response.status_code, response.location) == (303, "/enrollment#calendar")
+    [address] = re.findall(r'id="calendar-address" value="([^"]+)"', await browser.read("/enrollment"))
+    assert address.startswith("http://localhost/calendar/")
+    return urlsplit(unescape(address)).path
+
+
+def days_of(event: Event) -> Iterator[datetime]:
+    """Give the moments at which the event begins, as dateutil understands its rule."""
+    rule = event["rrule"].to_ical().decode()
+    yield from rrulestr(rule, dtstart=event.start)
+
+
+async def test_each_meeting_comes_every_week_from_the_first_day_to_the_last(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    [event] = await events(ada)
+    assert (event["summary"], event["location"]) == ("PYT 101", "Hall 12")
+    assert event["description"] == "Introduction to Python\nSection 01\nT. Mori"
+    assert event.start == datetime(2026, 9, 2, 9, tzinfo=SCHOOL)
+    assert event.end - event.start == timedelta(minutes=50)
+    found = list(days_of(event))
+    assert (found[1], found[-1]) == (event.start + timedelta(days=2), datetime(2026, 12, 9, 9, tzinfo=SCHOOL))
+    assert {day.strftime("%a %H:%M") for day in found} == {"Mon 09:00", "Wed 09:00", "Fri 09:00"}
+    assert len(found) == 43
+
+
+async def test_a_course_with_two_kinds_of_meetings_has_two_events(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "02"})
+    more = {"days": "M", "start": "08:00", "end": "08:50"}
+    await db.section.update_one({"courseID": "1111", "section": "02"}, {"$push": {"meetings": more}})
+    evening, morning = await events(ada)
+    assert (evening.start, morning.start) == (
+        datetime(2026, 9, 3, 18, tzinfo=SCHOOL),
+        datetime(2026, 9, 7, 8, tzinfo=SCHOOL),
+    )
+    assert evening["uid"] != morning["uid"]
+
+
+async def test_the_file_knows_the_schools_clock(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    file = Calendar.from_ical(await ada.read(FILE))
+    [zone] = file.timezones
+    assert zone["tzid"] == SCHOOL.key
+    changes = {(one.name, one["tzoffsetto"].td) for one in zone.subcomponents}
+    assert changes == {("DAYLIGHT", timedelta(hours=-4)), ("STANDARD", timedelta(hours=-5))}
+    [event] = file.events
+    assert event["dtstart"].params["tzid"] == SCHOOL.key
+    assert event["rrule"]["until"] == [datetime(2026, 12, 10, 4, 59, 59, tzinfo=UTC)]
+
+
+async def test_the_names_of_events_stay_when_a_meeting_moves(ada: Browser, clock: Clock, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    [before] = await events(ada)
+    clock.now += timedelta(hours=1)
+    await db.section.update_many({"courseID": "1111"}, {"$set": {"meetings.0.start": "08:30"}})
+    [after] = await events(ada)
+    assert (after["uid"], after.start.hour) == (before["uid"], 8)
+
+
+async def test_two_students_have_events_of_their_own(ada: Browser, bob: Browser) -> None:
+    names = []
+    for student in (ada, bob):
+        await student.post("/enrollment", form={"courseID": "1111"})
+        names += [event["uid"] for event in await events(student)]
+    assert len(set(names)) == 2
+
+
+async def test_only_courses_with_a_seat_and_times_are_in_it(
+    ada: Browser, bob: Browser, clock: Clock, db: Database
+) -> None:
+    await teach(db, "7777", "BIO 101")
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    for path, courseID in (("/enrollment", "1111"), ("/enrollment", "7777"), ("/waitlist", "3333")):
+        await ada.post(path, form={"courseID": courseID})
+    assert [event["summary"] for event in await events(ada)] == ["PYT 101"]
+    await at(FALL.drop_deadline, clock, (ada, ADA))
+    await ada.post("/enrollment/drop", form={"courseID": "1111"})
+    assert await events(ada) == []
+
+
+async def test_the_terms_of_years_are_in_one_file(ada: Browser, clock: Clock) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await at(SPRING.opens_at, clock, (ada, ADA))
+    await ada.post("/enrollment", form={"courseID": "2222"})
+    fall, spring = await events(ada)
+    # Nobody has said when courses meet in spring.
+    assert (fall.start.date(), spring.start.date()) == (date(2026, 9, 2), date(2026, 11, 17))
+    assert list(days_of(spring))[-1].date() == date(2027, 3, 30)  # the last Tuesday before April 1
+
+
+async def test_a_meeting_that_never_comes_is_no_event(ada: Browser, db: Database) -> None:
+    await terms.put_all(db, [replace(FALL, starts_on=date(2026, 9, 4), ends_on=date(2026, 9, 7))])
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "02"})  # Tuesdays and Thursdays
+    assert await events(ada) == []
+
+
+async def test_a_course_with_odd_letters_is_one_event(ada: Browser, db: Database) -> None:
+    await teach(db, "7777", "Größe, A;B\\n", EVENINGS)
+    await ada.post("/enrollment", form={"courseID": "7777"})
+    [event] = await events(ada)
+    assert event["summary"] == "Größe, A;B\\n"
+
+
+async def test_a_secret_address_gives_the_schedule_without_signing_in(ada: Browser, anyone: Browser) -> None:
+    path = await new_address(ada)
+    assert await events(anyone, path) == []
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    [event] = await events(anyone, path)
+    assert event["summary"] == "PYT 101"
+
+
+async def test_the_address_is_shown_once_and_stored_as_a_hash(ada: Browser, db: Database) -> None:
+    token = (await new_address(ada)).removeprefix("/calendar/").removesuffix(".ics")
+    assert len(token) == 43
+    page = await ada.read("/enrollment")
+    assert token not in page
+    assert "You made one on Tuesday, 1 September 2026" in page
+    assert token not in str(await db.feed.find().to_list(None))
+
+
+async def test_the_password_is_asked_for_and_wrong_ones_count_like_those_of_a_sign_in(
+    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    assert "please enter your password first" in await ada.read("/enrollment/calendar")
+    assert (await ada.post("/enrollment/calendar")).status_code == 422
+    for _ in range(10):
+        response = await ada.post("/enrollment/calendar", form={"password": "not the password"})
+        assert response.status_code == 422
+        assert (await text(response)).count("That is not your password.") == 2  # beside the field and on top
+    response = await ada.post("/enrollment/calendar", form={"password": PASSWORD})
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
+    assert await db.feed.count_documents({}) == 0
+
+
+async def test_a_new_address_ends_the_one_before(ada: Browser, anyone: Browser, db: Database) -> None:
+    old, new = await new_address(ada), await new_address(ada)
+    assert [(await anyone.get(path)).status_code for path in (old, new)] == [404, 200]
+    assert await db.feed.count_documents({}) == 1
+
+
+async def test_an_address_can_be_ended_and_that_is_safe_to_repeat(ada: Browser, anyone: Browser) -> None:
+    path = await new_address(ada)
+    for _ in range(2):
+        assert await told(ada, "/enrollment/calendar/end") == "The secret address of your calendar leads nowhere now."
+    assert (await anyone.get(path)).status_code == 404
+    assert "End the secret address" not in await ada.read("/enrollment")
+
+
+async def test_a_new_password_ends_the_address(ada: Browser, anyone: Browser) -> None:
+    address, fresh = await new_address(ada), "quiet purple tractor"
+    form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
+    assert (await ada.post("/account/password", form=form)).status_code == 303
+    assert (await anyone.get(address)).status_code == 404
+
+
+async def test_the_data_of_the_account_has_no_hash_of_the_address(ada: Browser, db: Database) -> None:
+    await new_address(ada)
+    stored = await db.feed.find_one({})
+    found = await ada.read("/account/data")
+    assert stored is not None
+    assert '"made_at"' in found
+    assert stored["token"] not in found
+
+
+async def test_nobody_ends_the_address_of_another(ada: Browser, bob: Browser, anyone: Browser) -> None:
+    path = await new_address(ada)
+    await bob.post("/enrollment/calendar/end")
+    await bob.post("/enrollment/calendar", form={"password": PASSWORD})
+    assert (await anyone.get(path)).status_code == 200
+
+
+async def test_what_is_no_address_looks_like_one_that_was_ended(ada: Browser, anyone: Browser) -> None:
+    ended = await new_address(ada)
+    await ada.post("/enrollment/calendar/end")
+    paths = (ended, "/calendar/x.ics", "/calendar/%FF%00.ics", f"/calendar/{'x' * 3000}.ics", "/calendar/$ne.ics")
+    answers = [await anyone.get(path) for path in paths]
+    assert {response.status_code for response in answers} == {404}
+    assert len({await text(response) for response in answers}) == 1
+
+
+async def test_a_calendar_that_looks_again_is_told_when_nothing_has_changed(
+    ada: Browser, anyone: Browser, clock: Clock
+) -> None:
+    path = await new_address(ada)
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    first = await anyone.get(path)
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    clock.now = FALL_MORNING + timedelta(hours=1)
+    seen = {"If-None-Match": first.headers["ETag"]}
+    again = await anyone.get(path, headers=seen)
+    assert (again.status_code, await text(again)) == (304, "")
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    changed = await anyone.get(path, headers=seen)
+    assert changed.status_code == 200
+    assert "PHP 202" in await text(changed)
+
+
+async def test_the_log_keeps_the_address_secret(
+    ada: Browser, anyone: Browser, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
+) -> None:
+    path = await new_address(ada)
+
+    async def away(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("quart_enroll.db.collections.calendar_tokens.whose", away)
+    assert (await anyone.get(path)).status_code == 503
+    assert "path=/calendar/<token>.ics" in log.text
+    assert path not in log.text
+
+
+@pytest.fixture
+async def ada_in_production(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Browser]:
+    """Ada's browser at a production site behind a proxy."""
+    app = create_app(config(mongo_uri=mongod, app_env="production", proxies=1), clock=clock)
+    async with app.test_app():
+        browser = Browser(app.test_client())
+        await browser.sign_in(ADA, scheme="https")
+        yield browser
+
+
+async def shown_links(browser: Browser, agent: str, **options: str) -> tuple[str, str]:
+    """Make a secret address; return it and the link that opens it in a calendar program, as the page shows them."""
+    headers = {"User-Agent": agent}
+    await browser.post("/enrollment/calendar", form={"password": PASSWORD}, headers=headers, **options)
+    page = unescape(await text(await browser.get("/enrollment", headers=headers, **options)))
+    [secret] = re.findall(r'id="calendar-address" value="([^"]+)"', page)
+    return secret, "".join(re.findall(r'href="(webcal[^"]+)"', page))
+
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile/15E148 Safari/604.1"
+
+
+async def test_in_production_calendar_links_are_https_and_never_plain_http(ada_in_production: Browser) -> None:
+    secret, link = await shown_links(ada_in_production, FIREFOX, scheme="https")
+    assert secret.startswith("https://localhost/calendar/")
+    assert link == secret.replace("https://", "webcals://")
+    assert (await shown_links(ada_in_production, IPHONE, scheme="https"))[
+        1
+    ] == ""  # nothing on an iPhone opens webcals://
+
+
+async def test_a_calendar_is_not_given_over_plain_http(ada_in_production: Browser) -> None:
+    secret, _ = await shown_links(ada_in_production, FIREFOX, scheme="https")
+    path, client = urlsplit(secret).path, ada_in_production.client
+    plain = {"X-Forwarded-Proto": "http"}
+    refused = await client.get(path, headers=plain)
+    assert refused.status_code == 400
+    assert "BEGIN:VCALENDAR" not in await text(refused)
+    client.app.config["PUBLIC_URL"] = "https://enroll.school.example"
+    led = await client.get(path, headers=plain)
+    assert (led.status_code, led.location) == (308, f"https://enroll.school.example{path}")
+    assert "BEGIN:VCALENDAR" not in await text(led)
+    assert (await client.get(path, headers={"X-Forwarded-Proto": "https"})).status_code == 200

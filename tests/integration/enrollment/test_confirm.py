@@ -1,0 +1,87 @@
+"""Being asked once more before what can't be undone."""
+
+import re
+from datetime import timedelta
+
+from quart_enroll.db.client import Database
+from tests.support.people import ADA, FALL, Browser, Clock, at, buttons, text
+
+PHP = {"courseID": "3333", "term": "Fall 2026"}
+
+
+def sent(page: str, action: str) -> dict[str, str]:
+    """Return what the form to that address sends."""
+    [form] = re.findall(rf'<form [^>]*action="{action}">(.*?)</form>', page, re.DOTALL)
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+    return {name: value for name, value in fields.items() if name != "csrf_token"}
+
+
+async def test_what_can_be_taken_again_is_dropped_at_once(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form=PHP)
+    assert sent(await ada.read("/enrollment"), "/enrollment/drop") == PHP
+
+
+async def test_who_drops_what_others_wait_for_is_asked(ada: Browser, bob: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form=PHP)
+    await bob.post("/waitlist", form=PHP)
+    for path in ("/enrollment", "/course/3333?term=Fall"):
+        fields = sent(await ada.read(path), "/enrollment/drop")
+        assert fields == PHP | {"ask": "y"}
+    page = await text(await ada.post("/enrollment/drop", form=fields))
+    assert "Others wait for PHP 202: your seat there goes to the first of them" in page
+    assert buttons(page) == ["Drop", "Keep PHP 202"]
+    assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 1
+    assert sent(page, "/enrollment/drop") == PHP
+    await ada.post("/enrollment/drop", form=PHP)
+    assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 0
+
+
+async def test_who_withdraws_is_asked(ada: Browser, clock: Clock, db: Database) -> None:
+    await ada.post("/enrollment", form=PHP)
+    await at(FALL.drop_deadline + timedelta(days=1), clock, (ada, ADA))
+    fields = sent(await ada.read("/enrollment"), "/enrollment/drop")
+    page = await text(await ada.post("/enrollment/drop", form=fields))
+    assert "Withdraw from PHP 202?" in page
+    assert buttons(page) == ["Withdraw", "Keep PHP 202"]
+    assert await db.enrollment.count_documents({"status": "enrolled"}) == 1
+
+
+async def test_who_leaves_a_line_is_asked(ada: Browser, bob: Browser, db: Database) -> None:
+    await bob.post("/enrollment", form=PHP)
+    await ada.post("/waitlist", form=PHP)
+    fields = sent(await ada.read("/enrollment"), "/waitlist/leave")
+    page = await text(await ada.post("/waitlist/leave", form=fields))
+    assert "Leave the waitlist of PHP 202?" in page
+    assert buttons(page) == ["Leave", "Stay in line"]
+    assert await db.waitlist.count_documents({}) == 1
+    assert (await ada.post("/waitlist/leave", form=sent(page, "/waitlist/leave"))).status_code == 303
+    assert await db.waitlist.count_documents({}) == 0
+
+
+async def test_what_nobody_teaches_is_asked_about_too(ada: Browser) -> None:
+    page = await text(await ada.post("/enrollment/drop", form={"courseID": "<b>", "ask": "y"}))
+    assert "Drop &lt;b&gt;?" in page
+
+
+async def test_who_swaps_what_others_wait_for_is_asked(ada: Browser, bob: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form=PHP)
+    await bob.post("/waitlist", form=PHP)
+    offered = await ada.read("/enrollment/form?courseID=1111&term=Fall+2026")
+    forms = re.findall(r'<form [^>]*action="/enrollment/swap">.*?</form>', offered, re.DOTALL)
+    assert forms
+    assert all('name="ask" value="y"' in form for form in forms)
+    wanted = {"drop": "3333", "add": "1111", "term": "Fall 2026", "section": "01", "ask": "y"}
+    page = await text(await ada.post("/enrollment/swap", form=wanted))
+    assert "Swap PHP 202 for PYT 101?" in page
+    assert "Others wait for PHP 202: your seat there goes to the first of them" in page
+    assert buttons(page) == ["Swap", "Keep PHP 202"]
+    assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "3333"}) == 1
+    assert (await ada.post("/enrollment/swap", form=sent(page, "/enrollment/swap"))).location == "/enrollment"
+    assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "1111"}) == 1
+
+
+async def test_who_swaps_what_nobody_waits_for_is_not_asked(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form=PHP)
+    wanted = {"drop": "3333", "add": "1111", "term": "Fall 2026", "section": "01", "ask": "y"}
+    assert (await ada.post("/enrollment/swap", form=wanted)).location == "/enrollment"
+    assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "1111"}) == 1

@@ -1,0 +1,133 @@
+"""What pages and the API say of courses that must be taken together, and how a student takes them."""
+
+from html import unescape
+
+import pytest
+from quart import Quart
+
+from quart_enroll.db.client import Database
+from tests.support.api_clients import ENROLLMENTS, Program, program
+from tests.support.people import ADA, EVENINGS, FALL, NOONS, Browser, Clock, at, buttons, seats_taken, teach, text, told
+
+TOGETHER = "ART LAB must be taken together with 6666 (ART 100)."
+HOW = "You can enroll in both at once, on its page or from your plan."
+WITH = "Enroll with 6666 (ART 100) : ART LAB, section 01"
+PAGES = ("/course/7777", "/courses/Fall?q=ART", "/enrollment/form?courseID=7777&term=Fall")
+
+
+@pytest.fixture
+async def art(db: Database) -> Database:
+    """A lecture, and a lab that needs it."""
+    await teach(db, "6666", "ART 100", NOONS)
+    await teach(db, "7777", "ART LAB", EVENINGS, corequisites=("6666",))
+    return db
+
+
+@pytest.fixture
+async def ada_program(app: Quart, art: Database) -> Program:
+    return await program(app, art, ADA)
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_row_says_what_is_missing_and_offers_both(ada: Browser, art: Database, path: str) -> None:
+    page = await ada.read(path)
+    assert f"{TOGETHER} {HOW}" in page
+    assert WITH in buttons(page)
+    assert "Enroll in ART LAB, section 01" not in buttons(page)
+
+
+async def test_one_button_takes_both(ada: Browser, art: Database) -> None:
+    lab = {"courseID": "7777", "term": "Fall 2026", "section": "01", "with_corequisites": "y"}
+    said = await told(ada, "/enrollment", **lab)
+    assert said == "You are enrolled in ART LAB for Fall 2026. You are enrolled in ART 100 for Fall 2026."
+    assert (await seats_taken(art, "6666"), await seats_taken(art, "7777")) == (1, 1)
+    assert "already enrolled in ART LAB" in await told(ada, "/enrollment", **lab)
+
+
+async def test_the_lab_alone_is_refused_where_both_can_be_taken(ada: Browser, art: Database) -> None:
+    response = await ada.post("/enrollment", form={"courseID": "7777", "term": "Fall 2026"})
+    assert response.location == "/enrollment/form?courseID=7777&term=Fall+2026"
+    assert f"{TOGETHER} {HOW}" in await ada.read(response.location)
+    refused = "Not possible: a course that must be taken together with it was missing."
+    assert refused in await ada.read("/enrollment/history")
+    assert await art.enrollment.count_documents({}) == 0
+
+
+async def test_a_student_with_the_lecture_enrolls_in_the_lab_as_ever(ada: Browser, art: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "6666"})
+    for path in PAGES:
+        page = await ada.read(path)
+        assert "must be taken together" not in page
+        assert "Enroll in ART LAB, section 01" in buttons(page)
+    assert "(you have it)" in await ada.read("/course/7777")
+
+
+@pytest.mark.parametrize("times", [EVENINGS, NOONS])  # NOONS: when the lecture meets
+async def test_the_lecture_is_never_offered_in_exchange_for_its_lab(ada: Browser, art: Database, times: object) -> None:
+    meetings = [{"days": one.days, "start": one.start, "end": one.end} for one in times]  # type: ignore[attr-defined]
+    await art.section.update_one({"courseID": "7777"}, {"$set": {"meetings": meetings}})
+    for courseID in ("6666", "1111"):
+        await ada.post("/enrollment", form={"courseID": courseID})
+    await ada.post("/plan/add", form={"courseID": "7777", "section": "01", "term": "Fall 2026"})
+    for path in (*PAGES, "/plan?term=Fall"):
+        page = await ada.read(path)
+        assert '<option value="6666"' not in page
+        assert not any("Swap ART 100" in label for label in buttons(page))
+    assert '<option value="1111"' in await ada.read("/course/7777") or times is NOONS
+
+
+async def test_a_full_lab_has_a_line_for_who_has_the_lecture_or_waits_for_it(ada: Browser, art: Database) -> None:
+    await art.section.update_many({"courseID": {"$in": ["6666", "7777"]}}, {"$set": {"seats_taken": 1}})
+    join = "Join waitlist of ART LAB, section 01"
+    assert join not in buttons(await ada.read("/course/7777"))
+    assert TOGETHER in await told(ada, "/waitlist", courseID="7777")
+    await ada.post("/waitlist", form={"courseID": "6666"})
+    assert join in buttons(await ada.read("/course/7777"))
+    await ada.post("/waitlist", form={"courseID": "7777"})
+    page = await ada.read("/enrollment")
+    assert f"A seat that comes now would go to the next in line: {TOGETHER}" in page
+
+
+async def test_the_plan_says_what_is_missing_until_that_is_planned(ada: Browser, art: Database) -> None:
+    await ada.post("/plan/add", form={"courseID": "7777", "section": "01", "term": "Fall 2026"})
+    assert TOGETHER in await ada.read("/plan?term=Fall")
+    await ada.post("/plan/add", form={"courseID": "6666", "section": "01", "term": "Fall 2026"})
+    assert TOGETHER not in await ada.read("/plan?term=Fall")
+    await ada.post("/plan/enroll", form={"term": "Fall 2026"})
+    assert await art.enrollment.count_documents({"status": "enrolled"}) == 2
+
+
+async def test_a_lab_that_somebody_has_alone_stays_and_says_so(ada: Browser, art: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "7777", "with_corequisites": "y"})
+    await art.enrollment.delete_one({"courseID": "6666"})
+    page = unescape(await ada.read("/enrollment"))
+    assert "This course must be taken together with ART 100." in page
+    assert "Drop ART LAB" in buttons(page)
+
+
+async def test_who_gives_back_several_courses_late_is_told_of_the_w(ada: Browser, art: Database, clock: Clock) -> None:
+    await ada.post("/enrollment", form={"courseID": "7777", "with_corequisites": "y"})
+    lecture, for_good = {"courseID": "6666", "term": "Fall 2026"}, "They stay on your schedule with a W"
+
+    async def asked() -> str:
+        return await text(await ada.post("/enrollment/drop", form=lecture))
+
+    page = await asked()
+    assert "Drop them all" in page
+    assert for_good not in page
+    await at(FALL.drop_deadline, clock, (ada, ADA))
+    page = await asked()
+    assert "Withdraw from all" in page
+    assert for_good in page
+    await ada.post("/enrollment/drop", form=lecture | {"with_corequisites": "y"})
+    assert await art.enrollment.count_documents({"status": "withdrawn"}) == 2
+
+
+async def test_the_api_names_what_is_missing_and_takes_both(ada_program: Program, art: Database) -> None:
+    status, problem = await ada_program.post(ENROLLMENTS, {"courseID": "7777"})
+    assert (status, problem["code"], problem["courses"]) == (409, "corequisite_missing", ["6666"])
+    body = {"courseID": "7777", "with_corequisites": True}
+    status, taken = await ada_program.post(ENROLLMENTS, body)
+    assert (status, taken["courseID"]) == (201, "7777")
+    assert await ada_program.post(ENROLLMENTS, body) == (200, taken)
+    assert await art.enrollment.count_documents({"status": "enrolled"}) == 2

@@ -1,0 +1,130 @@
+"""Giving a seat back."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from quart_enroll.db.client import Database
+from tests.support.people import ADA, FALL, SPRING, Browser, Clock, at, buttons, seats_taken, teach, text, told
+
+SECOND = timedelta(seconds=1)
+
+
+async def test_dropping_gives_the_seat_back_without_a_trace(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    response = await ada.post("/enrollment/drop", form={"courseID": "3333", "term": "Fall 2026"})
+    assert (response.status_code, response.location) == (303, "/enrollment")
+    page = await ada.read("/enrollment")
+    assert "You gave back PHP 202 for Fall 2026." in page
+    assert "You have no courses yet" in page
+    assert await seats_taken(db, "3333") == 0
+    assert await db.enrollment.count_documents({}) == 0
+
+
+async def test_tenths_of_credits_can_be_given_back_in_any_order(ada: Browser, db: Database) -> None:
+    for courseID, credits in (("1111", 1.0), ("3333", 1.3)):  # as numbers of a computer, 1.0 + 1.3 - 1.0 - 1.3 < 0
+        await db.course.update_one({"courseID": courseID}, {"$set": {"credits": credits}})
+        await ada.post("/enrollment", form={"courseID": courseID})
+    for courseID in ("1111", "3333"):
+        assert (await ada.post("/enrollment/drop", form={"courseID": courseID})).status_code == 303
+    assert [row["credits"] async for row in db.schedule.find()] == [0]
+
+
+async def test_waiting_for_what_is_gone_stops_nobody(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0}})
+    await ada.post("/waitlist", form={"courseID": "3333"})
+    await db.section.delete_one({"courseID": "3333"})
+    assert "You gave back PYT 101" in await told(ada, "/enrollment/drop", courseID="1111")
+    assert await db.enrollment.count_documents({}) == 0
+
+
+async def test_a_second_drop_says_so_and_changes_nothing(ada: Browser, bob: Browser, db: Database) -> None:
+    await bob.post("/enrollment", form={"courseID": "1111"})
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await ada.post("/enrollment/drop", form={"courseID": "1111"})
+    refused = await told(ada, "/enrollment/drop", courseID="1111", term="Fall 2026")
+    assert "You are not enrolled in PYT 101 for Fall 2026. Nothing was changed." in refused
+    assert await seats_taken(db, "1111") == 1
+    assert "alert-info" in await text(
+        await ada.post("/enrollment/drop", form={"courseID": "1111"}, follow_redirects=True)
+    )
+
+
+@pytest.fixture
+async def twice(ada: Browser, db: Database) -> None:
+    """Let ada have PYT 101 in two terms."""
+    await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": FALL.opens_at}})
+    for term in ("Fall 2026", "Spring 2027"):
+        await ada.post("/enrollment", form={"courseID": "1111", "term": term})
+
+
+@pytest.mark.usefixtures("twice")
+@pytest.mark.parametrize("term", ["", "Fall, Spring"])
+async def test_of_two_terms_none_is_guessed(ada: Browser, db: Database, term: str) -> None:
+    asked = "PYT 101 is on your schedule for Fall 2026 and Spring 2027. Say for which term. Nothing was changed."
+    assert await told(ada, "/enrollment/drop", courseID="1111", term=term) == asked
+    assert await db.enrollment.count_documents({}) == 2
+
+
+@pytest.mark.usefixtures("twice")
+async def test_a_drop_sent_again_takes_no_seat_of_another_term(ada: Browser, clock: Clock, db: Database) -> None:
+    await at(SPRING.opens_at, clock, (ada, ADA))  # what was taken in fall can't be given back any more
+    assert "You gave back PYT 101 for Spring 2027." in await told(ada, "/enrollment/drop", courseID="1111")
+    again = await told(ada, "/enrollment/drop", courseID="1111")
+    assert again == (
+        "You are not enrolled in PYT 101 for a term in which it can still be given back. Nothing was changed."
+    )
+    assert await db.enrollment.distinct("term") == ["Fall 2026"]
+
+
+async def test_what_the_student_has_nowhere_is_told_without_a_term(ada: Browser) -> None:
+    for term in ("", "Fall, Spring"):
+        said = await told(ada, "/enrollment/drop", courseID="1111", term=term)
+        assert said == "You are not enrolled in PYT 101. Nothing was changed."
+        said = await told(ada, "/waitlist/leave", courseID="1111", term=term)
+        assert said == "You are not waiting for PYT 101. Nothing was changed."
+
+
+async def test_after_the_drop_deadline_the_course_stays_as_withdrawn(ada: Browser, clock: Clock, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    await at(FALL.drop_deadline - SECOND, clock, (ada, ADA))
+    assert buttons(await ada.read("/enrollment")) == ["Drop PHP 202"]
+    await at(FALL.drop_deadline, clock, (ada, ADA))
+    assert buttons(await ada.read("/enrollment")) == ["Withdraw from PHP 202"]
+    said = await told(ada, "/enrollment/drop", courseID="3333")
+    assert said == "You withdrew from PHP 202 for Fall 2026. It stays on your schedule with a W."
+    page = await ada.read("/enrollment")
+    assert "Withdrawn (W)" in page
+    assert "0 of 18 credits" in page
+    assert await seats_taken(db, "3333") == 0
+    assert "You are not enrolled in PHP 202" in await told(ada, "/enrollment/drop", courseID="3333")
+
+
+async def test_after_the_withdraw_deadline_nothing_is_given_back(ada: Browser, clock: Clock, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    await at(FALL.withdraw_deadline, clock, (ada, ADA))
+    refused = await told(ada, "/enrollment/drop", courseID="3333", term="Fall 2026")
+    assert refused == (
+        "The last day to withdraw from PHP 202 was 31 October 2026 (America/New_York). Please ask the registrar."
+    )
+    page = await ada.read("/enrollment")
+    assert "PHP 202</a><span" in page
+    assert buttons(page) == []
+    assert await seats_taken(db, "3333") == 1
+
+
+async def test_what_needs_the_dropped_course_goes_along_after_a_yes(ada: Browser, db: Database) -> None:
+    await teach(db, "6666", "ART 100")
+    await teach(db, "7777", "ART LAB", corequisites=("6666",))
+    for courseID in ("6666", "7777"):
+        await ada.post("/enrollment", form={"courseID": courseID})
+    response = await ada.post("/enrollment/drop", form={"courseID": "6666", "term": "Fall 2026"})
+    page = await text(response)
+    assert response.status_code == 200
+    assert "ART LAB can’t be taken without ART 100, and would be given back with it." in page
+    assert await db.enrollment.count_documents({}) == 2
+    form = dict(re.findall(r'name="(courseID|term|with_corequisites)" value="([^"]*)"', page))
+    assert await told(ada, "/enrollment/drop", **form) == "You gave back ART 100 and ART LAB for Fall 2026."
+    assert await db.enrollment.count_documents({}) == 0

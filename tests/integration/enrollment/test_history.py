@@ -1,0 +1,196 @@
+"""What happened to a student's seats, in words."""
+
+import asyncio
+import re
+from dataclasses import replace
+from datetime import timedelta
+from html import unescape
+
+import pytest
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import events
+from quart_enroll.db.collections.events import SCHEMA
+from quart_enroll.domain.errors import Refused
+from quart_enroll.domain.models import Event
+from quart_enroll.pages.enrollment import history
+from quart_enroll.services.enrollment.enroll import UNDISPUTED
+from tests.support.people import ADA, FALL, Browser, Clock, told
+
+
+async def lines(browser: Browser) -> list[str]:
+    """Return the history's entries, the latest first, without their times."""
+    page = (await browser.read("/enrollment/history")).split('<ol class="history"')[1].split("</ol>")[0]
+    entries = re.findall(r"<li>\s*<span[^>]*>.*?</span>(.*?)</li>", page, re.DOTALL)
+    return [" ".join(unescape(re.sub("<[^>]+>", "", entry)).split()) for entry in entries]
+
+
+async def test_a_student_without_a_history_is_told_what_will_be_here(ada: Browser) -> None:
+    assert "Nothing yet." in await ada.read("/enrollment/history")
+
+
+async def test_each_change_and_each_refusal_is_there_the_latest_first(ada: Browser, bob: Browser, clock: Clock) -> None:
+    for path, form in (
+        ("/enrollment", {"courseID": "1111", "section": "01"}),
+        ("/enrollment/drop", {"courseID": "1111"}),
+        ("/enrollment", {"courseID": "3333"}),
+    ):
+        await ada.post(path, form=form)
+        clock.now += timedelta(minutes=1)
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    assert await lines(ada) == [
+        "Enrolled in PHP 202, section 01, for Fall 2026.",
+        "Gave back PYT 101, section 01, for Fall 2026.",
+        "Enrolled in PYT 101, section 01, for Fall 2026.",
+    ]
+    assert await lines(bob) == [
+        "Tried to enroll in PHP 202, section 01, for Fall 2026. Not possible: the section was full."
+    ]
+
+
+async def test_another_section_of_the_course_is_a_swap_and_nothing_else(
+    ada: Browser, bob: Browser, db: Database, clock: Clock
+) -> None:
+    # A week in which a seat can still be taken, and one that is given back leaves a trace already.
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": {"drop_deadline": clock.now - timedelta(days=1)}})
+    await db.section.update_one({"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"capacity": 1}})
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    clock.now += timedelta(minutes=1)
+    await ada.post("/enrollment/swap", form={"drop": "1111", "add": "1111", "section": "02", "term": "Fall 2026"})
+    await bob.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    await ada.post("/waitlist", form={"courseID": "1111", "section": "01", "drop_if_enrolled": "1111"})
+    clock.now += timedelta(minutes=1)
+    await bob.post("/enrollment/swap", form={"drop": "1111", "add": "3333"})
+    assert await lines(ada) == [
+        "Got a seat from the waitlist of PYT 101, section 01, for Fall 2026. It was in place of section 02.",
+        "Joined the waitlist of PYT 101, section 01, for Fall 2026.",
+        "Swapped into PYT 101, section 02, for Fall 2026. It was in place of section 01.",
+        "Enrolled in PYT 101, section 01, for Fall 2026.",
+    ]
+    assert "Withdrawn (W)" not in await ada.read("/enrollment")
+    assert [row["credits"] async for row in db.schedule.find({"user_id": 1})] == [3]
+    assert "Withdrew from PYT 101, section 01, for Fall 2026." in await lines(bob)
+    assert "Withdrawn (W)" in await bob.read("/enrollment")
+
+
+async def test_times_are_by_the_schools_clock(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    assert "Tuesday, 1 September 2026, 05:00 (America/New_York)" in await ada.read("/enrollment/history")
+
+
+async def test_a_promotion_tells_nothing_of_who_gave_back_the_seat(ada: Browser, bob: Browser, clock: Clock) -> None:
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    await ada.post("/waitlist", form={"courseID": "3333"})
+    clock.now += timedelta(minutes=1)
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    assert await lines(ada) == [
+        "Got a seat from the waitlist of PHP 202, section 01, for Fall 2026.",
+        "Joined the waitlist of PHP 202, section 01, for Fall 2026.",
+    ]
+    assert "Bob" not in await ada.read("/enrollment/history")
+
+
+async def test_a_refusal_that_only_tells_what_is_leaves_no_line(ada: Browser) -> None:
+    await told(ada, "/enrollment/drop", courseID="1111")
+    assert "Nothing yet." in await ada.read("/enrollment/history")
+
+
+async def test_a_repeated_refusal_is_one_line_with_a_count_and_both_times(
+    ada: Browser, bob: Browser, db: Database, clock: Clock
+) -> None:
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    for _ in range(12):
+        await ada.post("/enrollment", form={"courseID": "3333"})
+        clock.now += timedelta(minutes=1)
+    assert await lines(ada) == [
+        "Tried to enroll in PHP 202, section 01, for Fall 2026. Not possible: the section was full. "
+        "Tried 12 times, most recently on Tuesday, 1 September 2026, 05:11 (America/New_York)."
+    ]
+    assert "Tuesday, 1 September 2026, 05:00 (America/New_York)" in await ada.read("/enrollment/history")
+    assert await db.event.count_documents({"user_id": ADA.user_id}) == 1
+
+
+async def test_another_section_reason_student_or_day_is_another_line(
+    ada: Browser, bob: Browser, rita: Browser, clock: Clock
+) -> None:
+    await rita.post("/enrollment", form={"courseID": "3333"})
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    for _ in range(2):
+        await ada.post("/enrollment", form={"courseID": "3333"})
+    clock.now = FALL.add_deadline
+    await ada.sign_in(ADA)
+    for form in ({"courseID": "3333"}, {"courseID": "1111", "section": "01"}, {"courseID": "1111", "section": "02"}):
+        await ada.post("/enrollment", form=form)
+    clock.now += timedelta(days=1)
+    await ada.sign_in(ADA)
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    assert [
+        line.removesuffix(" (America/New_York).").partition(" Not possible: ")[::2] for line in await lines(ada)
+    ] == [
+        ("Tried to enroll in PHP 202, section 01, for Fall 2026.", "enrollment was closed."),
+        ("Tried to enroll in PYT 101, section 02, for Fall 2026.", "enrollment was closed."),
+        ("Tried to enroll in PYT 101, section 01, for Fall 2026.", "enrollment was closed."),
+        ("Tried to enroll in PHP 202, section 01, for Fall 2026.", "enrollment was closed."),
+        (
+            "Tried to enroll in PHP 202, section 01, for Fall 2026.",
+            "the section was full. Tried 2 times, most recently on Tuesday, 1 September 2026, 05:00",
+        ),
+    ]
+
+
+async def test_refusals_at_the_same_moment_are_all_counted_in_one_row(ada: Browser, bob: Browser, db: Database) -> None:
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    await asyncio.gather(*(ada.post("/enrollment", form={"courseID": "3333"}) for _ in range(20)))
+    [row] = await db.event.find({"user_id": ADA.user_id}).to_list(None)
+    assert (row["result"], row["count"]) == ("section_full", 20)
+
+
+async def test_successful_changes_are_never_counted_together(ada: Browser, db: Database) -> None:
+    for _ in range(3):
+        await ada.post("/enrollment", form={"courseID": "1111"})
+        await ada.post("/enrollment/drop", form={"courseID": "1111"})
+    assert await db.event.count_documents({"user_id": ADA.user_id, "count": {"$exists": False}}) == 6
+
+
+async def test_the_row_of_a_refusal_is_found_without_reading_the_whole_history(db: Database, clock: Clock) -> None:
+    full = Event(clock.now, ADA.user_id, ADA.user_id, "enroll", "3333", "Fall 2026", "01", "section_full")
+    await db.event.insert_many([events.to_row(replace(full, result="ok")) for _ in range(100)])
+    await events.add_refusal(db, full)
+    row = await db.event.find_one({"result": "section_full"})
+    assert row is not None
+    same = {name: row[name] for name in events.REFUSAL}
+    explained = await db.command("explain", {"find": "event", "filter": same}, verbosity="executionStats")
+    assert explained["executionStats"]["totalDocsExamined"] == 1
+
+
+async def test_a_long_history_comes_in_pages(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "PAGE_SIZE", 2)
+    for _ in range(2):
+        await ada.post("/enrollment", form={"courseID": "3333"})
+        await ada.post("/enrollment/drop", form={"courseID": "3333"})
+    assert len(await lines(ada)) == 2
+    [earlier] = re.findall(r'<a rel="next" href="(.*?)"', await ada.read("/enrollment/history"))
+    page = await ada.read(unescape(earlier))
+    assert page.count("<li>\n    <span") == 2
+    assert 'rel="next"' not in page
+    assert (await ada.get("/enrollment/history?before=nothing")).status_code == 404
+
+
+async def test_what_a_student_did_stays_when_the_course_and_the_term_are_gone(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await db.course.delete_many({})
+    await db.term.delete_many({})
+    assert await lines(ada) == ["Enrolled in 1111, section 01, for Fall 2026."]
+
+
+def test_there_are_words_for_all_that_can_happen() -> None:
+    actions = set(SCHEMA["properties"]["action"]["enum"])  # type: ignore[index]
+    assert actions == history.DONE.keys() | history.TRIED.keys()
+    recorded = {kind.code for kind in Refused.__subclasses__() if kind not in UNDISPUTED}
+    other_business = {"email_taken", "wrong_credentials", "bad_row", "busy"}
+    other_business |= {"password_refused", "wrong_password", "link_dead", "last_registrar", "please_wait"}
+    other_business |= {"token_name_taken", "too_many_tokens", "wrong_token", "read_only_token", "password_over_http"}
+    other_business |= {"wrong_fields", "key_reused", "in_progress", "sign_in_ended"}
+    other_business |= {"too_many_changes", "ambiguous_course"}
+    other_business |= {"plan_full", "not_planned", "seat_open", "too_many_alerts"}
+    assert recorded - other_business <= history.BECAUSE.keys()

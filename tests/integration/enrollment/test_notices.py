@@ -1,0 +1,349 @@
+"""Notices by e-mail: each is sent once, by one process at a time, whatever the mail server says."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from quart_enroll.db import client, schema
+from quart_enroll.db.client import Database, Session
+from quart_enroll.db.collections import leases, notices, sections, terms
+from quart_enroll.db.transactions import transaction
+from quart_enroll.domain.models import Notice, Wish
+from quart_enroll.i18n.language import Sentence
+from quart_enroll.services import notifications as service
+from quart_enroll.services.accounts.password_reset import Links
+from quart_enroll.services.enrollment import enroll, waitlist
+from quart_enroll.services.mail import Postponed, SmtpSender, Undeliverable
+from quart_enroll.services.notifications import (
+    FIRST_WAIT,
+    FRESH,
+    LEASE,
+    LEASE_TIME,
+    LONGEST_WAIT,
+    TRIES,
+    drain_once,
+    sending,
+)
+from tests.support.people import ADA, BOB, COURSES, FALL_MORNING, SECTIONS, TERMS, Clock
+from tests.support.processes import free_port, with_database
+from tests.support.smtp import HANG_UP, Postbox, mail_server
+
+FROM = "no-reply@school.example"
+LINKS = Links("a key that only the tests know", "https://enroll.school.example")
+FREE = "A seat became free: you are now enrolled in PYT 101, section 01, for Fall 2026."
+
+
+class Stuck:
+    """A sender that gets no answer."""
+
+    def __init__(self) -> None:
+        self.busy = asyncio.Event()
+
+    async def send(self, _to: str, _subject: str, _text: str) -> None:
+        self.busy.set()
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def uri(mongod: str) -> str:
+    return with_database(mongod, "quart_enroll_notices")
+
+
+@pytest.fixture
+async def db(uri: str) -> AsyncIterator[Database]:
+    """An empty outbox, with ada and bob."""
+    async with client.open_database(uri, 20) as db:
+        for name in await db.list_collection_names():
+            await db[name].delete_many({})
+        await schema.ensure_validator(db, "notice", notices.SCHEMA)
+        await schema.ensure_indexes(db, "notice", notices.INDEXES)
+        await db.user.insert_many([asdict(ADA), asdict(BOB)])
+        yield db
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def notice(user_id: int = ADA.user_id, title: str = "PYT 101", because: str = "") -> Notice:
+    return Notice(
+        FALL_MORNING,
+        user_id,
+        "skip" if because else "promote",
+        "1111",
+        title,
+        "Fall 2026",
+        "01",
+        because=Sentence(because),
+    )
+
+
+async def post(db: Database, *stories: Notice) -> None:
+    for story in stories or (notice(),):
+        await notices.add(db, story, None)
+
+
+async def stored(db: Database) -> dict[str, Any]:
+    document = await db.notice.find_one()
+    assert document is not None
+    return document
+
+
+async def test_a_promoted_student_gets_an_e_mail(db: Database, clock: Clock) -> None:
+    await post(db)
+    async with mail_server() as mail:
+        assert await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one") == 1
+    [message] = mail.received
+    assert (message["To"], message["Subject"]) == ("ada@school.example", "You are enrolled in PYT 101")
+    assert message.get_content().splitlines()[:3] == ["Hello Ada,", "", FREE]
+    assert (await stored(db))["sent_at"] == FALL_MORNING
+
+
+async def test_a_drop_that_promotes_tells_who_was_promoted_and_nobody_else(db: Database, clock: Clock) -> None:
+    await db.course.insert_many([asdict(course) for course in COURSES])
+    await terms.put_all(db, TERMS)
+    await sections.put_all(db, SECTIONS)
+    wish = Wish("3333", "Fall 2026", "01")  # one seat
+    await enroll.enroll(db, ADA.user_id, wish, clock.now)
+    await waitlist.join(db, BOB.user_id, wish, clock.now)
+    await enroll.drop(db, ADA.user_id, wish, clock.now)
+    box = Postbox()
+    assert [await drain_once(db, box, clock, LINKS, "one") for _ in range(2)] == [1, 0]
+    assert [(to, subject) for to, subject, _ in box.letters] == [(BOB.email, "You are enrolled in PHP 202")]
+
+
+async def test_a_skipped_student_reads_why(db: Database, clock: Clock) -> None:
+    await post(db, notice(because="PYT 101 meets at the same time as PHP 202: MWF 09:00–09:50."))
+    box = Postbox()
+    await drain_once(db, box, clock, LINKS, "one")
+    [(_, subject, text)] = box.letters
+    assert subject == "About your place in line for PYT 101"
+    assert "PYT 101 meets at the same time as PHP 202: MWF 09:00–09:50. You keep your place." in text
+
+
+async def test_an_open_seat_is_told_by_e_mail_too(db: Database, clock: Clock) -> None:
+    await post(db, Notice(FALL_MORNING, ADA.user_id, "alert", "1111", "PYT 101", "Fall 2026", "01"))
+    box = Postbox()
+    await drain_once(db, box, clock, LINKS, "one")
+    [(_, subject, text)] = box.letters
+    assert subject == "A seat opened in PYT 101"
+    assert "A seat opened in PYT 101, section 01, for Fall 2026. It goes to whoever takes it first, and may" in text
+
+
+async def test_notices_are_deleted_after_a_year_and_a_page_shows_a_limited_number(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notices, "MAX_SHOWN", 2)
+    await post(db, *(notice(title=f"Course {number}") for number in range(3)))
+    assert (await stored(db))["forget_at"] == FALL_MORNING + notices.KEEP
+    assert [len(await notices.take_unseen(db, ADA.user_id)) for _ in range(3)] == [2, 1, 0]
+
+
+async def test_a_title_stays_on_its_line(db: Database, clock: Clock) -> None:
+    await post(db, notice(title="PYT 101\r\nBcc: bob@school.example"))
+    async with mail_server() as mail:
+        await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
+    [message] = mail.received
+    assert message["Bcc"] is None
+    assert message["Subject"] == "You are enrolled in PYT 101 Bcc: bob@school.example"
+
+
+async def test_two_who_send_at_once_send_each_notice_once(db: Database, uri: str, clock: Clock) -> None:
+    await post(db, *(notice(title=f"Course {number}") for number in range(40)))
+    async with mail_server() as mail, client.open_database(uri, 20) as other:
+        sender = SmtpSender(mail.url, FROM)
+        # The same holder twice: even when both believe that the lease is theirs.
+        drains = [drain_once(which, sender, clock, LINKS, "one") for which in (db, other, db, other)]
+        assert sum(await asyncio.gather(*drains)) == 40
+    subjects = sorted(str(message["Subject"]) for message in mail.received)
+    assert subjects == sorted(f"You are enrolled in Course {number}" for number in range(40))
+    assert await db.notice.count_documents({"sent_at": FALL_MORNING}) == 40
+
+
+async def test_what_was_sent_is_not_sent_again(db: Database, clock: Clock) -> None:
+    await post(db)
+    box = Postbox()
+    assert [await drain_once(db, box, clock, LINKS, "one") for _ in range(3)] == [1, 0, 0]
+
+
+async def test_a_refused_connection_is_tried_again(db: Database, clock: Clock) -> None:
+    await post(db)
+    nobody = SmtpSender(f"smtp://127.0.0.1:{free_port()}", FROM)
+    assert await drain_once(db, nobody, clock, LINKS, "one") == 0
+    async with mail_server() as mail:
+        sender = SmtpSender(mail.url, FROM)
+        clock.now += FIRST_WAIT - timedelta(seconds=1)
+        assert await drain_once(db, sender, clock, LINKS, "one") == 0
+        clock.now += timedelta(seconds=1)
+        assert await drain_once(db, sender, clock, LINKS, "one") == 1
+    assert len(mail.received) == 1
+
+
+async def test_the_waits_grow_and_end(db: Database, clock: Clock) -> None:
+    await post(db)
+    waits = []
+    for _ in range(TRIES - 1):
+        await drain_once(db, Postbox(Postponed("the mail server answered 451")), clock, LINKS, "one")
+        waits.append((await stored(db))["next_try_at"] - clock.now)
+        clock.now += waits[-1]
+    await drain_once(db, Postbox(Postponed("the mail server answered 451")), clock, LINKS, "one")
+    document = await stored(db)
+    assert waits == sorted(waits)
+    assert (waits[:3], waits[-1]) == ([FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT], LONGEST_WAIT)
+    assert (document["failed_because"], document["failed_at"]) == ("the mail server answered 451", clock.now)
+    clock.now += LONGEST_WAIT
+    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
+
+
+async def test_while_the_mail_server_is_away_the_others_wait(db: Database, clock: Clock) -> None:
+    await post(db, notice(), notice(BOB.user_id))
+    await drain_once(db, Postbox(Postponed("ConnectionRefusedError")), clock, LINKS, "one")
+    assert sorted([document["tries"] async for document in db.notice.find()]) == [0, 1]
+
+
+async def test_a_refusal_for_good_is_not_repeated_and_stops_nobody_else(db: Database, clock: Clock) -> None:
+    await post(db, notice(), notice(BOB.user_id))
+    async with mail_server(RCPT="550 no such mailbox") as mail:
+        assert await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one") == 0
+        assert mail.verbs.count("RCPT") == 2
+    clock.now += LONGEST_WAIT
+    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
+    assert (await stored(db))["failed_because"] == "the mail server answered 550"
+
+
+async def test_a_notice_of_somebody_who_left_is_given_up(db: Database, clock: Clock) -> None:
+    await post(db, notice(user_id=99))
+    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
+    assert (await stored(db))["failed_because"] == "there is no such account"
+
+
+async def test_a_claim_of_a_process_that_died_is_not_repeated(db: Database, clock: Clock) -> None:
+    await post(db)
+    stuck = Stuck()
+    task = asyncio.create_task(drain_once(db, stuck, clock, LINKS, "one"))
+    await stuck.busy.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    clock.now += LONGEST_WAIT
+    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
+    document = await stored(db)
+    assert document["sending_at"] == FALL_MORNING
+    assert "sent_at" not in document
+
+
+async def test_a_text_that_left_without_an_answer_is_not_repeated(db: Database, clock: Clock) -> None:
+    await post(db)
+    async with mail_server(TEXT=HANG_UP) as mail:
+        await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
+        mail.answers.clear()
+        clock.now += LONGEST_WAIT
+        await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
+    assert len(mail.received) == 1
+
+
+async def test_a_change_that_is_taken_back_sends_nothing(db: Database, clock: Clock) -> None:
+    box = Postbox()
+
+    async def promote(session: Session) -> None:
+        await notices.add(db, notice(), session)
+        assert await drain_once(db, box, clock, LINKS, "one") == 0  # not while it is undecided either
+        raise RuntimeError("the seat is gone")
+
+    with pytest.raises(RuntimeError):
+        await transaction(db, promote)
+    assert await drain_once(db, box, clock, LINKS, "one") == 0
+    assert box.letters == []
+
+
+async def test_old_news_is_not_sent(db: Database, clock: Clock) -> None:
+    await post(db)
+    clock.now += FRESH + timedelta(seconds=1)
+    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
+
+
+async def test_one_process_at_a_time_sends(db: Database, clock: Clock) -> None:
+    await post(db)
+    assert await leases.hold(db, LEASE, "one", LEASE_TIME)
+    assert await drain_once(db, Postbox(), clock, LINKS, "two") == 0
+    assert await leases.hold(db, LEASE, "one", LEASE_TIME)
+    await db.lease.update_one({"_id": LEASE}, {"$set": {"until": datetime.now(UTC) - timedelta(hours=1)}})
+    assert await drain_once(db, Postbox(), clock, LINKS, "two") == 1
+    assert not await leases.hold(db, LEASE, "one", LEASE_TIME)
+    await leases.give_back(db, LEASE, "one")
+    assert not await leases.hold(db, LEASE, "one", LEASE_TIME)
+    await leases.give_back(db, LEASE, "two")
+    assert await leases.hold(db, LEASE, "one", LEASE_TIME)
+
+
+async def test_of_many_who_want_the_lease_at_once_one_gets_it(db: Database) -> None:
+    wanted = [leases.hold(db, LEASE, f"process {number}", LEASE_TIME) for number in range(20)]
+    assert sum(await asyncio.gather(*wanted)) == 1
+
+
+async def test_looking_for_what_is_due_reads_an_index(db: Database) -> None:
+    await post(db)
+    due = {"next_try_at": {"$gte": FALL_MORNING - FRESH, "$lte": FALL_MORNING}}
+    plan = await db.notice.find(due).sort("next_try_at").limit(1).explain()
+    assert "IXSCAN" in str(plan["queryPlanner"]["winningPlan"])
+    assert "'SORT'" not in str(plan["queryPlanner"]["winningPlan"])
+
+
+@pytest.mark.parametrize("refusal", [None, Postponed("451"), Undeliverable("550")])
+async def test_the_log_names_no_address_and_no_course(
+    db: Database, clock: Clock, refusal: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    await post(db)
+    with caplog.at_level("INFO", "quart_enroll"):
+        await drain_once(db, Postbox(refusal), clock, LINKS, "one")
+    assert "@" not in caplog.text
+    assert "PYT" not in caplog.text
+
+
+async def test_the_outbox_is_drained_while_the_site_serves(
+    db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "PAUSE", 0.01)
+    sent = asyncio.Event()
+
+    class Bell(Postbox):
+        async def send(self, to: str, subject: str, text: str) -> None:
+            await super().send(to, subject, text)
+            sent.set()
+
+    async with sending(db, bell := Bell(), clock, LINKS):
+        await post(db)
+        await asyncio.wait_for(sent.wait(), 20)
+    assert len(bell.letters) == 1
+    assert "sent_at" in await stored(db)
+    assert await db.lease.count_documents({}) == 0
+
+
+async def test_a_fault_does_not_end_the_sending(db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "PAUSE", 0.01)
+    await post(db, notice(), notice(BOB.user_id))
+    sent = asyncio.Event()
+
+    class Clumsy:
+        letters = 0
+
+        async def send(self, _to: str, _subject: str, _text: str) -> None:
+            self.letters += 1
+            if self.letters == 1:
+                raise ZeroDivisionError
+            sent.set()
+
+    async with sending(db, Clumsy(), clock, LINKS):
+        await asyncio.wait_for(sent.wait(), 20)
+    assert await db.notice.count_documents({"sent_at": {"$exists": True}}) == 1
+
+
+async def test_without_a_mail_server_nothing_is_sent(db: Database, clock: Clock) -> None:
+    await post(db)
+    async with sending(db, None, clock, LINKS):
+        pass
+    assert (await stored(db))["tries"] == 0

@@ -1,0 +1,319 @@
+"""Waiting for a seat, and getting one."""
+
+from datetime import timedelta
+
+import pytest
+from quart import Quart
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections, users
+from quart_enroll.domain.models import Section
+from tests.support.people import (
+    ADA,
+    BOB,
+    CAL,
+    FALL,
+    HASH,
+    NOONS,
+    Browser,
+    Clock,
+    at,
+    buttons,
+    seats_taken,
+    teach,
+    text,
+    told,
+)
+
+SECOND = timedelta(seconds=1)
+
+PHP = {"courseID": "3333", "term": "Fall 2026", "section": "01"}
+"""One seat, and room for one who waits."""
+
+
+@pytest.fixture
+async def full(bob: Browser) -> None:
+    """Let bob have the only seat in PHP 202."""
+    await bob.post("/enrollment", form=PHP)
+
+
+@pytest.fixture
+async def cal(app: Quart, db: Database) -> Browser:
+    """The browser of one student more."""
+    await users.add(db, CAL, HASH)
+    browser = Browser(app.test_client())
+    await browser.sign_in(CAL)
+    return browser
+
+
+@pytest.mark.usefixtures("full")
+async def test_who_joins_sees_the_place_in_line(ada: Browser, cal: Browser, db: Database) -> None:
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 12}})
+    await cal.post("/waitlist", form=PHP)
+    assert await told(ada, "/waitlist", **PHP) == "You are waiting for a seat in PHP 202, section 01: 2 of 2."
+    page = await ada.read("/enrollment")
+    assert ">Waiting, 2 of 2<" in page
+    assert "0 of 18 credits" in page
+    assert buttons(page) == ["Leave the waitlist of PHP 202"]
+
+
+@pytest.mark.usefixtures("full")
+async def test_joining_twice_says_so_and_changes_nothing(ada: Browser, db: Database) -> None:
+    await ada.post("/waitlist", form=PHP)
+    refused = "You are already waiting for a seat in PHP 202, section 01."
+    assert await told(ada, "/waitlist", **PHP) == refused
+    assert await told(ada, "/enrollment", **PHP) == refused
+    assert await db.waitlist.count_documents({}) == 1
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_full_waitlist_takes_nobody(ada: Browser, cal: Browser, db: Database) -> None:
+    await cal.post("/waitlist", form=PHP)
+    assert await told(ada, "/waitlist", **PHP) == "The waitlist of PHP 202, section 01, is full."
+    assert await told(ada, "/enrollment", **PHP) == "PHP 202, section 01, is full."
+    assert await db.waitlist.count_documents({}) == 1
+
+
+async def test_who_joins_a_line_before_an_open_seat_has_it_at_once(ada: Browser, db: Database) -> None:
+    assert await told(ada, "/waitlist", **PHP) == "A seat was open: you are enrolled in PHP 202, section 01."
+    assert await seats_taken(db, "3333") == 1
+    assert await db.notice.count_documents({}) == 0
+    assert await told(ada, "/waitlist", **PHP) == "You are already enrolled in PHP 202 for Fall 2026."
+
+
+async def test_before_an_open_seat_a_full_line_and_a_linked_swap_change_nothing(ada: Browser, db: Database) -> None:
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 0}})
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    said = await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
+    assert said == "A seat was open: you swapped into PHP 202, section 01."
+    assert [row["courseID"] async for row in db.enrollment.find()] == ["3333"]
+
+
+@pytest.mark.usefixtures("full")
+async def test_leaving_frees_the_place_and_a_second_time_changes_nothing(
+    ada: Browser, cal: Browser, db: Database
+) -> None:
+    await ada.post("/waitlist", form=PHP)
+    assert await told(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist of PHP 202."
+    said = await told(ada, "/waitlist/leave", courseID="3333", term="Fall 2026")
+    assert said == "You are not waiting for PHP 202 in Fall 2026. Nothing was changed."
+    assert "1 of 1" in await told(cal, "/waitlist", **PHP)
+    assert "There is no course 9999" in await told(ada, "/waitlist/leave", courseID="9999")
+
+
+async def test_of_two_lines_none_is_guessed(ada: Browser, db: Database) -> None:
+    await db.section.update_many({}, {"$set": {"capacity": 0}})
+    await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": FALL.opens_at}})
+    for term in ("Fall 2026", "Spring 2027"):
+        await ada.post("/waitlist", form={"courseID": "1111", "term": term, "section": "01"})
+    assert "Say for which term." in await told(ada, "/waitlist/leave", courseID="1111")
+    assert await db.waitlist.count_documents({}) == 2
+    assert "You left" in await told(ada, "/waitlist/leave", courseID="1111", term="Fall 2026")
+    assert await db.waitlist.distinct("term") == ["Spring 2027"]
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_freed_seat_goes_to_the_first_in_line_who_is_told_on_the_next_page_once(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await ada.post("/waitlist", form=PHP)
+    await ada.read("/enrollment")
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    assert await seats_taken(db, "3333") == 1
+    assert (await ada.get("/api/")).status_code == 200  # shows no notices, and takes none away
+    sentence = "A seat became free: you are now enrolled in PHP 202, section 01, for Fall 2026."
+    page = await ada.read("/")
+    assert sentence in page
+    assert "alert-success" in page
+    assert sentence not in await ada.read("/")
+    assert sentence not in await bob.read("/")
+    assert "PHP 202</a><span" in await ada.read("/enrollment")
+
+
+@pytest.mark.usefixtures("full")
+async def test_who_could_not_take_the_seat_keeps_the_place_and_sees_why(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await teach(db, "6666", "ART 100", NOONS)
+    await ada.post("/waitlist", form=PHP)
+    await ada.post("/enrollment", form={"courseID": "6666"})
+    await ada.read("/")
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    because = f"PHP 202 meets at the same time as ART 100: {NOONS[0]}."
+    page = await ada.read("/enrollment")
+    assert "alert-warning" in page
+    assert page.count(because) == 2  # the notice, and the reason beside the place
+    assert ">Waiting, 1 of 1<" in page
+    assert because in await ada.read("/courses/")
+    assert "alert-warning" not in await ada.read("/enrollment")
+
+
+@pytest.mark.usefixtures("full")
+async def test_dropping_what_was_in_the_way_takes_the_seat(ada: Browser, bob: Browser, db: Database) -> None:
+    await teach(db, "6666", "ART 100", NOONS)
+    await ada.post("/waitlist", form=PHP)
+    await ada.post("/enrollment", form={"courseID": "6666"})
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    said = await told(ada, "/enrollment/drop", courseID="6666")
+    assert "You gave back ART 100 for Fall 2026." in said
+    assert "you are now enrolled in PHP 202" in said
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_linked_swap_gives_back_the_old_course_when_the_seat_comes(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    assert "1 of 1" in await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
+    assert "In place of PYT 101, when a seat comes" in await ada.read("/enrollment")
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    assert [row["courseID"] async for row in db.enrollment.find({"user_id": ADA.user_id})] == ["3333"]
+    assert await seats_taken(db, "1111") == 0
+
+
+@pytest.fixture
+async def evening_full(bob: Browser, db: Database) -> None:
+    """Let bob have the only seat in section 02 of PYT 101, and let there be a section 03."""
+    await db.section.update_one({"courseID": "1111", "section": "02"}, {"$set": {"capacity": 1}})
+    await bob.post("/enrollment", form={"courseID": "1111", "section": "02"})
+    await sections.put_all(db, [Section("Fall 2026", "1111", "03", 5, 0, 5)])
+
+
+PYT = {"courseID": "1111", "term": "Fall 2026"}
+
+
+@pytest.mark.usefixtures("evening_full")
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_place_for_a_swap_within_the_course_stays(
+    ada: Browser, bob: Browser, db: Database, again: bool
+) -> None:
+    await ada.post("/enrollment", form=PYT | {"section": "01"})
+    await ada.post("/waitlist", form=PYT | {"section": "02", "drop_if_enrolled": "1111"})
+    if again:
+        await ada.post("/enrollment/drop", form=PYT)
+        said = await told(ada, "/enrollment", **PYT, section="03")
+        assert said == "You are enrolled in PYT 101 for Fall 2026."
+    else:
+        said = await told(ada, "/enrollment/swap", drop="1111", add="1111", term="Fall 2026", section="03")
+        assert said == "You swapped: you are now enrolled in PYT 101, section 03."
+    assert "In place of PYT 101, when a seat comes" in await ada.read("/enrollment")
+    await bob.post("/enrollment/drop", form=PYT)
+    rows = db.enrollment.find({"user_id": ADA.user_id})
+    assert [(row["courseID"], row["section"]) async for row in rows] == [("1111", "02")]
+    assert await seats_taken(db, "1111", "03") == 0
+
+
+@pytest.mark.usefixtures("evening_full")
+@pytest.mark.parametrize("instead_of", ["", "3333"])
+async def test_a_place_that_is_pointless_now_goes_with_a_word(ada: Browser, db: Database, instead_of: str) -> None:
+    await ada.post("/enrollment", form=PHP)
+    await ada.post("/waitlist", form=PYT | {"section": "02", "drop_if_enrolled": instead_of})
+    said = await told(ada, "/enrollment", **PYT, section="03")
+    assert said == ("You are enrolled in PYT 101 for Fall 2026. You are not in the waitlist of section 02 any more.")
+    assert await db.waitlist.count_documents({}) == 0
+    assert "Left the waitlist of PYT 101, section 02, for Fall 2026." in await ada.read("/enrollment/history")
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_linked_swap_needs_the_course_that_goes(ada: Browser, db: Database) -> None:
+    refused = await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
+    assert refused == "You are not enrolled in PYT 101 for Fall 2026. Nothing was changed."
+    assert await db.waitlist.count_documents({}) == 0
+
+
+@pytest.mark.usefixtures("full")
+async def test_nobody_joins_outside_of_the_window(ada: Browser, clock: Clock) -> None:
+    await at(FALL.opens_at - SECOND, clock, (ada, ADA))
+    assert "Enrollment for Fall 2026 opens on" in await told(ada, "/waitlist", **PHP)
+    await at(FALL.add_deadline, clock, (ada, ADA))
+    assert "Enrollment for Fall 2026 was open until" in await told(ada, "/waitlist", **PHP)
+
+
+@pytest.mark.usefixtures("full")
+async def test_after_the_add_deadline_nobody_is_promoted(
+    ada: Browser, bob: Browser, clock: Clock, db: Database
+) -> None:
+    await ada.post("/waitlist", form=PHP)
+    await at(FALL.add_deadline, clock, (bob, BOB), (ada, ADA))
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    assert await db.enrollment.count_documents({"status": "enrolled"}) == 0
+    assert ">Waiting, 1 of 1<" in await ada.read("/enrollment")
+
+
+@pytest.mark.usefixtures("full")
+async def test_the_form_offers_the_line_and_what_could_go_for_the_seat(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    page = await ada.read("/enrollment/form?courseID=3333&term=Fall")
+    assert buttons(page)[:2] == ["Join waitlist of PHP 202, section 01", "Wait and swap for PHP 202, section 01"]
+    assert 'name="drop_if_enrolled"' in page
+
+
+async def test_nobody_waits_for_somebody_else(ada: Browser, full: None, db: Database) -> None:
+    await ada.post("/waitlist", form=PHP | {"user_id": "2"})
+    assert [row["user_id"] async for row in db.waitlist.find()] == [ADA.user_id]
+
+
+async def test_a_page_that_is_fetched_in_advance_takes_no_notice_away(ada: Browser, bob: Browser, full: None) -> None:
+    await ada.post("/waitlist", form=PHP)
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    await ada.get("/", headers={"Sec-Purpose": "prefetch"})
+    assert "A seat became free" in await text(await ada.get("/"))
+
+
+@pytest.mark.usefixtures("full")
+async def test_who_lacks_a_prerequisite_by_then_reads_what_it_is_called(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await ada.post("/waitlist", form=PHP)
+    await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    assert "PHP 202 needs 2222 (JAV 201) from an earlier term." in await ada.read("/enrollment")
+
+
+TOO_MANY = "With all that you wait for you would have 7 credits, and the limit is 6"
+WOULD_GO = "PHP 202 has 4 credits, and you have 3 already; the limit is 6."
+
+
+@pytest.mark.usefixtures("full")
+async def test_a_seat_that_would_be_too_much_is_told_before_it_comes(ada: Browser, bob: Browser, db: Database) -> None:
+    await db.term.update_many({}, {"$set": {"max_credits": 6}})
+    await teach(db, "7777", "BIO 101")
+    await ada.post("/waitlist", form=PHP)
+    assert "the limit is" not in await ada.read("/enrollment")
+    await ada.post("/enrollment", form={"courseID": "7777"})
+    page = await ada.read("/enrollment")
+    assert f"A seat that comes now would go to the next in line: {WOULD_GO} You keep your place." in page
+    assert page.count("the limit is") == 1
+
+    await bob.post("/enrollment/drop", form=PHP)
+    page = await ada.read("/enrollment")
+    assert "A seat that comes now" not in page  # it has come, and the place says so
+    assert f"but you could not take it: {WOULD_GO}" in page
+
+    await ada.post("/enrollment/drop", form={"courseID": "7777"})
+    assert await seats_taken(db, "3333") == 1
+
+
+@pytest.mark.usefixtures("full")
+async def test_of_lines_for_more_than_may_be_had_one_is_told(
+    ada: Browser, bob: Browser, clock: Clock, db: Database
+) -> None:
+    await teach(db, "6666", "ART 100")
+    await bob.post("/enrollment", form={"courseID": "6666"})
+    await db.term.update_many({}, {"$set": {"max_credits": 6}})
+    await ada.post("/waitlist", form=PHP)
+    assert TOO_MANY not in await ada.read("/enrollment")
+    await ada.post("/waitlist", form={"courseID": "6666"})
+    assert TOO_MANY in await ada.read("/enrollment")
+    await at(FALL.add_deadline, clock, (ada, ADA))
+    assert TOO_MANY not in await ada.read("/enrollment")  # nobody gets a seat any more
+
+
+@pytest.mark.usefixtures("full")
+async def test_what_goes_for_the_seat_does_not_count(ada: Browser, db: Database) -> None:
+    await db.term.update_many({}, {"$set": {"max_credits": 4}})
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await ada.post("/waitlist", form=PHP | {"drop_if_enrolled": "1111"})
+    page = await ada.read("/enrollment")
+    assert "Waiting, 1 of 1" in page
+    assert "the limit is" not in page

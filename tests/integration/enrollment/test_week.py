@@ -1,0 +1,120 @@
+"""The week beside the list of the schedule."""
+
+import re
+
+from quart_enroll.db.client import Database
+from tests.support.people import ADA, FALL, NOONS, Browser, Clock, at, teach
+
+
+async def boxes(browser: Browser) -> list[tuple[str, str]]:
+    """Return the state and the words of each box."""
+    page = await browser.read("/enrollment")
+    found = re.findall(r'<svg class="box(?: narrow)? is-(.*?)".*?<div class="box-text">(.*?)</div>', page, re.DOTALL)
+    return [(state, " ".join(re.sub("<[^>]+>", "", words).split())) for state, words in found]
+
+
+async def conflicts(browser: Browser) -> list[str]:
+    page = await browser.read("/enrollment")
+    return [
+        line
+        for part in re.findall(r'"conflicts">(.*?)</ul>', page, re.DOTALL)
+        for line in re.findall("<li>(.*?)</li>", part)
+    ]
+
+
+async def test_what_the_student_has_and_waits_for_stands_in_the_week(ada: Browser, bob: Browser) -> None:
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    await ada.post("/waitlist", form={"courseID": "3333"})
+    assert await boxes(ada) == [
+        ("enrolled", "PYT 101 09:00–09:50 Hall 12"),
+        ("waiting", "PHP 202 waiting 12:00–13:15 Lab 1"),
+    ] * 2 + [("enrolled", "PYT 101 09:00–09:50 Hall 12")]
+    assert await conflicts(ada) == []
+
+
+async def test_a_line_for_something_at_the_same_time_is_named(ada: Browser, bob: Browser, db: Database) -> None:
+    await teach(db, "7777", "BIO 101")
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    await ada.post("/enrollment", form={"courseID": "7777"})
+    await ada.post("/waitlist", form={"courseID": "3333"})
+    await db.section.update_one(
+        {"courseID": "7777"}, {"$set": {"meetings": [{"days": "T", "start": "13:00", "end": "14:00"}]}}
+    )
+    [conflict] = await conflicts(ada)
+    assert conflict.startswith("BIO 101 and PHP 202 (waiting) meet at the same time: T 13:00–13:15.")
+    assert '<a href="/help#swap">' in conflict
+    assert ("waiting clashes", "PHP 202 waiting 12:00–13:15 Lab 1") in await boxes(ada)
+
+
+async def test_a_place_in_line_that_gives_up_the_other_course_is_no_conflict(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await teach(db, "7777", "BIO 101", NOONS)
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    await ada.post("/enrollment", form={"courseID": "7777"})
+    await ada.post("/waitlist", form={"courseID": "3333", "drop_if_enrolled": "7777"})
+    assert {state for state, _ in await boxes(ada)} == {"enrolled", "waiting"}
+    assert await conflicts(ada) == []
+
+
+async def test_a_withdrawn_course_says_so(ada: Browser, clock: Clock) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await at(FALL.drop_deadline, clock, (ada, ADA))
+    await ada.post("/enrollment/drop", form={"courseID": "1111"})
+    assert set(await boxes(ada)) == {("withdrawn", "PYT 101 withdrawn 09:00–09:50 Hall 12")}
+
+
+async def test_a_course_without_times_is_listed_below(ada: Browser, db: Database) -> None:
+    await teach(db, "7777", "BIO 101")
+    await ada.post("/enrollment", form={"courseID": "7777"})
+    assert "Without fixed times: BIO 101." in await ada.read("/enrollment")
+    assert await boxes(ada) == []
+
+
+async def test_the_week_stays_until_the_last_day_on_which_courses_meet(
+    ada: Browser, clock: Clock, db: Database
+) -> None:
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": {"starts_on": "2026-08-31", "ends_on": "2026-12-18"}})
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    for day, shown in ((18, True), (19, False)):
+        await at(FALL.local(clock.now).replace(month=12, day=day, hour=23), clock, (ada, ADA))
+        page = await ada.read("/enrollment")
+        assert ("Your week" in page, "PYT 101" in page) == (shown, True)
+
+
+async def test_times_that_can_not_be_are_none(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    wrong = [
+        {"days": "M", "start": "soon", "end": "later"},
+        {"days": "M", "start": "24:00", "end": "25:00"},
+        {"days": "M", "start": "10:00", "end": "09:00"},
+        {"days": "X", "start": "09:00", "end": "10:00"},
+        {"days": "", "start": "09:00", "end": "10:00"},
+    ]
+    await db.section.update_many({}, {"$set": {"meetings": wrong}}, bypass_document_validation=True)
+    assert "Without fixed times: PYT 101." in await ada.read("/enrollment")
+
+
+async def test_no_page_has_a_style_of_its_own(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    assert "style=" not in await ada.read("/enrollment")
+
+
+async def test_courses_of_the_schedule_lead_to_their_pages(ada: Browser, bob: Browser) -> None:
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await ada.post("/waitlist", form={"courseID": "3333"})
+    page = await ada.read("/enrollment")
+    for courseID, title, days in (("1111", "PYT 101", 3), ("3333", "PHP 202", 2)):
+        links = re.findall(rf'href="(/course/{courseID}[^"]*)">{title}</a>', page)
+        # one of its list, one of each day in the picture, one of each in the list that a phone shows
+        assert links == [f"/course/{courseID}?term=Fall+2026"] * (1 + days + days)
+        assert f"<h1>{title}" in await ada.read(links[0])
+
+
+async def test_a_course_of_a_term_that_is_over_leads_to_its_page_in_the_next(ada: Browser, clock: Clock) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await at(FALL.withdraw_deadline, clock, (ada, ADA))
+    [link] = set(re.findall(r'href="(/course/[^"]*)">PYT 101</a>', await ada.read("/enrollment")))
+    assert "<h1>PYT 101 <small>Spring 2027" in await ada.read(link)

@@ -1,0 +1,137 @@
+"""Who reads in which language."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import users
+from quart_enroll.services.accounts.password_reset import Links
+from quart_enroll.services.catalog.import_users import NewUser, import_users
+from quart_enroll.services.notifications import drain_once
+from tests.support.people import ADA, NOONS, PASSWORD, Browser, Clock, config, registration, teach, text
+from tests.support.smtp import Postbox
+
+LINKS = Links("a key that only the tests know", "https://enroll.school.example")
+TEMPLATES = Path(__file__).parents[2] / "support/flask_templates"
+SPANISH = {"Accept-Language": "es-MX,es;q=0.9,en;q=0.5"}
+
+
+async def test_a_page_is_in_the_language_that_the_browser_asks_for(anyone: Browser) -> None:
+    response = await anyone.get("/courses/", headers=SPANISH)
+    page = await text(response)
+    assert '<html lang="es">' in page
+    assert "Sección 01" in page
+    assert "30 de 30 plazas libres" in page
+    assert response.headers["Content-Language"] == "es"
+    assert {"Accept-Language", "Cookie"} <= set(response.headers["Vary"].split(", "))
+    assert (await anyone.get("/courses/")).headers["Content-Language"] == "en"
+
+
+async def test_a_visitor_chooses_another_one_and_comes_back_to_the_page(anyone: Browser) -> None:
+    page = await anyone.read("/courses/Fall?q=python")
+    assert 'name="next" value="/courses/Fall?q=python"' in page
+    response = await anyone.post("/language", form={"language": "es", "next": "/courses/Fall?q=python"})
+    assert (response.status_code, response.location) == (303, "/courses/Fall?q=python")
+    again = await anyone.get("/courses/Fall?q=python", headers={"Accept-Language": "en"})
+    assert again.headers["Content-Language"] == "es"
+    assert again.headers["Cache-Control"] == "no-cache"  # the choice is no secret, and made no session
+
+
+@pytest.mark.parametrize("where", ["https://evil.example/", "//evil.example", ""])
+async def test_a_choice_leads_nowhere_else(where: str, anyone: Browser) -> None:
+    response = await anyone.post("/language", form={"language": "es", "next": where})
+    assert (response.status_code, response.location) == (303, "/")
+
+
+@pytest.mark.parametrize("form", [{}, {"language": "xx"}, {"language": "../es"}])
+async def test_a_language_that_the_site_does_not_speak_is_refused_in_words(
+    form: dict[str, str], anyone: Browser
+) -> None:
+    response = await anyone.post("/language", form=form)
+    assert response.status_code == 422
+    assert "This site does not speak that language." in await text(response)
+
+
+async def test_a_foreign_page_chooses_nothing(ada: Browser) -> None:
+    response = await ada.post("/language", form={"language": "es"}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 400
+    assert (await ada.get("/")).headers["Content-Language"] == "en"
+
+
+async def test_who_is_signed_in_has_a_language_wherever_they_sign_in(app: Quart, ada: Browser) -> None:
+    await ada.post("/language", form={"language": "es"})
+    assert (await ada.get("/enrollment")).headers["Content-Language"] == "es"
+    elsewhere = Browser(app.test_client())
+    await elsewhere.sign_in(ADA)
+    assert "Hola, Ada. Has iniciado sesión." in await elsewhere.read("/")
+    await elsewhere.post("/logout")
+    assert (await elsewhere.get("/")).headers["Content-Language"] == "en"
+
+
+async def test_who_has_none_yet_gets_that_of_the_first_sign_in(db: Database, app: Quart) -> None:
+    browser = Browser(app.test_client())
+    await browser.post("/register", form=registration(), headers=SPANISH)
+    found = await users.find_credentials(db, "zoe@school.example")
+    assert found is not None
+    assert found.user.language == "es"
+
+
+async def test_an_import_leaves_the_language_alone(db: Database) -> None:
+    await users.set_language(db, ADA.user_id, "es")
+    await import_users(db, [NewUser(1, None, replace(ADA, last_name="Summers"), None)], nobodys_password="-")
+    assert await users.find(db, ADA.user_id) == replace(ADA, last_name="Summers", language="es")
+
+
+async def test_what_somebody_elses_drop_does_is_told_in_the_readers_language(
+    db: Database, clock: Clock, ada: Browser, bob: Browser
+) -> None:
+    await teach(db, "4444", "ART 100", NOONS)
+    for browser, course in ((ada, "3333"), (bob, "3333"), (bob, "4444")):
+        path = "/enrollment" if (browser, course) != (bob, "3333") else "/waitlist"
+        assert (await browser.post(path, form={"courseID": course, "term": "Fall 2026"})).status_code == 303
+    await bob.post("/language", form={"language": "es"})
+    await bob.get("/")
+    await ada.post("/enrollment/drop", form={"courseID": "3333", "term": "Fall 2026"})
+    page = await bob.read("/enrollment")
+    assert page.count("PHP 202 coincide con ART 100: MJ 12:00–13:15.") == 2
+    box = Postbox()
+    await drain_once(db, box, clock, LINKS, "one")
+    assert [subject for _, subject, _ in box.letters] == ["Sobre tu puesto en la lista de espera de PHP 202"]
+    assert "MJ 12:00–13:15. Conservas tu puesto.\n\nInicia sesión para ver tu horario." in box.letters[0][2]
+
+
+async def test_news_of_an_open_page_are_in_its_language(app: Quart) -> None:
+    spanish, english = [
+        await text(await app.test_client().get("/live?term=Fall+2026&course=1111", headers=headers))
+        for headers in (SPANISH, {})
+    ]
+    assert "30 de 30 plazas libres" in spanish
+    assert "30 of 30 seats open" in english
+
+
+async def test_a_calendar_is_in_the_language_of_its_owner(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026"})
+    await ada.post("/language", form={"language": "es"})
+    await ada.post("/enrollment/calendar", form={"password": PASSWORD})
+    found = re.search(r'value="http://[^/"]+(/calendar/[^"]+)"', await ada.read("/enrollment"))
+    assert found is not None
+    assert b"Secci\xc3\xb3n 01" in await (await ada.client.get(found[1])).get_data()
+
+
+async def test_programs_read_english(anyone: Browser) -> None:
+    for path in ("/api/v1/courses/0000", "/api/no-such"):
+        response = await anyone.get(path, headers=SPANISH)
+        assert re.search("There is no course .* in the catalog.", await text(response))
+        assert "Accept-Language" not in response.headers.get("Vary", "")
+
+
+async def test_a_school_with_templates_of_its_own_is_not_translated_by_halves(mongod: str, db: Database) -> None:
+    app = create_app(config(mongo_uri=mongod, template_overrides=TEMPLATES))
+    async with app.test_app():
+        response = await app.test_client().get("/", headers=SPANISH)
+    assert response.headers["Content-Language"] == "en"

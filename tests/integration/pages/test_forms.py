@@ -1,0 +1,82 @@
+"""Each form says what is wrong in the same manner: on top, with the focus, with links to the fields, in the title."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import quart_enroll
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import users
+from quart_enroll.state import EXTENSION
+from tests.support.people import ADA, PASSWORD, Browser, Clock, text
+
+TEMPLATES = Path(quart_enroll.__file__).parent / "templates"
+NOT_MINE = "not my password"
+
+WRONG = [
+    ("login.html", "/login", {}, ["email", "password"]),
+    ("login.html", "/login", {"email": ADA.email, "password": NOT_MINE}, []),
+    ("register.html", "/register", {}, ["email", "password", "password_confirm", "first_name"]),
+    ("password_forgot.html", "/password/forgot", {"email": "ada"}, ["email"]),
+    ("password_reset.html", "/password/reset", {"password": PASSWORD}, ["password_confirm"]),
+    ("password_change.html", "/account/password", {}, ["current_password", "password", "password_confirm"]),
+    ("account_delete.html", "/account/delete", {"password": NOT_MINE}, ["password"]),
+    ("tokens.html", "/account/tokens", {"scope": "all"}, ["name", "scope", "expires_at", "password"]),
+    ("calendar_link.html", "/enrollment/calendar", {"password": NOT_MINE}, ["password"]),
+    ("enrollment_form.html", "/enrollment", {"courseID": ""}, ["courseID"]),
+]
+"""What is wrong in each form, and the fields that must say so."""
+
+FOR_NOBODY = ("/login", "/register", "/password/forgot", "/password/reset")
+
+
+@pytest.mark.parametrize(("path", "form", "fields"), [wrong[1:] for wrong in WRONG], ids=[wrong[1] for wrong in WRONG])
+async def test_what_is_wrong_stands_on_top_and_leads_to_its_field(
+    anyone: Browser, ada: Browser, db: Database, clock: Clock, path: str, form: dict[str, str], fields: list[str]
+) -> None:
+    browser = anyone if path in FOR_NOBODY else ada
+    if path == "/password/reset":
+        await browser.get(await _link(browser, db, clock))
+    response = await browser.post(path, form=form)
+    page = await text(response)
+    assert response.status_code == 422
+    assert re.findall(r"<title>(.*?)</title>", page)[0].startswith("Error: ")
+    [summary] = re.findall(
+        r'<div class="alert alert-danger" role="alert" tabindex="-1" autofocus>(.*?)</div>', page, re.DOTALL
+    )
+    assert page.index(summary) < page.index("<form", page.index("<main"))
+    assert re.findall('<a href="#([^"]+)">', summary) == fields
+    assert "<li>" in summary
+    for field in fields:
+        [control] = re.findall(rf'<(?:input|select) [^>]*id="{field}"[^>]*>', page)
+        assert 'aria-invalid="true"' in control
+        assert f"{field}-error" in re.findall('aria-describedby="([^"]+)"', control)[0]
+        assert f'id="{field}-error"' in page
+    assert NOT_MINE not in page
+
+
+def test_no_form_is_left_out() -> None:
+    forms = {path.name for path in TEMPLATES.rglob("*.html") if "form.hidden_tag()" in path.read_text()}
+    assert forms == {wrong[0] for wrong in WRONG}
+
+
+async def test_every_message_is_announced(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    await ada.post("/enrollment/drop", form={"courseID": "1111"})
+    page = await ada.read("/enrollment")
+    assert re.findall(r'<div class="alert alert-(\w+)" role="(\w+)"', page) == [
+        ("success", "status"),
+        ("warning", "alert"),
+        ("info", "status"),
+    ]
+    assert page.index('<div id="messages" aria-live="polite">') < page.index('<div class="alert')
+
+
+async def _link(browser: Browser, db: Database, clock: Clock) -> str:
+    """Return the path of the link with which ada chooses a new password."""
+    found = await users.credentials_of(db, ADA.user_id)
+    assert found is not None
+    links = browser.client.app.extensions[EXTENSION].links
+    return str(links.reset(found, clock.now))

@@ -1,0 +1,55 @@
+"""The answers to what students ask."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import quart_enroll
+from quart_enroll.db.client import Database
+from tests.support.people import FALL, Browser, Clock, teach
+
+TEMPLATES = Path(quart_enroll.__file__).parent / "templates"
+ANCHORS = {
+    anchor
+    for path in TEMPLATES.rglob("*.html")
+    for link in re.findall(r"url_for\('help', _anchor=(.*?)\)", path.read_text())
+    for anchor in re.findall("'([a-z-]+)'", link)
+}
+
+
+async def test_every_question_has_an_answer_and_every_link_a_question(anyone: Browser) -> None:
+    page = await anyone.read("/help")
+    answered = re.findall(r'<h2 id="([^"]+)">', page)
+    assert re.findall(r'<li><a href="#([^"]+)">', page) == answered
+    assert ANCHORS
+    assert set(answered) >= ANCHORS
+
+
+async def test_every_page_leads_there(anyone: Browser, ada: Browser) -> None:
+    for browser, path in ((anyone, "/"), (anyone, "/nowhere"), (ada, "/enrollment")):
+        assert 'href="/help"' in await browser.read(path)
+
+
+async def test_it_leads_to_another_password(anyone: Browser) -> None:
+    assert 'href="/password/forgot"' in await anyone.read("/help")
+
+
+async def test_it_has_the_dates_of_coming_terms(anyone: Browser, db: Database, clock: Clock) -> None:
+    page = await anyone.read("/help")
+    for words in ("<h3>Fall 2026</h3>", "<h3>Spring 2027</h3>", "the end of 31 October 2026 (America/New_York)"):
+        assert words in page
+    five = {"drop_deadline": FALL.drop_deadline + timedelta(hours=17)}
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": five})
+    assert "Tuesday, 15 September 2026, 17:00 (America/New_York)" in await anyone.read("/help")
+    clock.now = FALL.withdraw_deadline
+    assert "Fall 2026" not in await anyone.read("/help")
+
+
+async def test_a_school_without_terms_has_answers_too(anyone: Browser, db: Database) -> None:
+    await db.term.delete_many({})
+    assert (await anyone.get("/help")).status_code == 200
+
+
+async def test_a_reason_not_to_enroll_leads_to_what_can_be_done(ada: Browser, db: Database) -> None:
+    await teach(db, "7777", "BIO 101", prerequisites=("1111",))
+    assert 'needs 1111 (PYT 101) from an earlier term. <a href="/help#why-not">' in await ada.read("/courses/")

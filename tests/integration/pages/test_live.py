@@ -1,0 +1,461 @@
+"""Open pages hear what changes."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from quart import Quart
+from quart.typing import TestHTTPConnectionProtocol as Connection
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections
+from quart_enroll.domain.models import SectionKey
+from quart_enroll.observability import metrics
+from quart_enroll.pages import live_stream as streaming
+from quart_enroll.services.accounts.sessions import Lifetimes
+from quart_enroll.services.catalog import cache
+from quart_enroll.services.live import updates
+from quart_enroll.services.live.updates import Live, Place, Reader
+from quart_enroll.state import EXTENSION
+from quart_enroll.web.templating import mark
+from tests.support.people import ADA, BOB, PASSWORD, SECTIONS, Browser, Clock, text
+
+FALL = "Fall 2026"
+FULL = SectionKey(FALL, "3333", "01")
+PATIENCE = 20
+
+
+@pytest.fixture
+async def telling(db: Database, clock: Clock) -> AsyncIterator[Live]:
+    async with cache.following(db, clock) as held, updates.telling(db, held) as telling:
+        yield telling
+
+
+async def heard(reader: Reader) -> tuple[dict[str, int], dict[SectionKey, Place]]:
+    """Return the next news: open seats, each under courseID-section, and places."""
+    async with asyncio.timeout(PATIENCE):
+        await reader.wakes()
+    shown, places = reader.take()
+    return {f"{one.courseID}-{one.section}": one.open_seats for one in shown}, {place.key: place for place in places}
+
+
+async def place(reader: Reader) -> Place:
+    """Return the next news of the reader's own place."""
+    while True:
+        _, places = await heard(reader)
+        if places:
+            return places[FULL]
+
+
+async def test_a_page_hears_first_how_everything_is(telling: Live) -> None:
+    async with telling.reading(reader := Reader((FALL,), frozenset(["1111", "3333"]))):
+        assert await heard(reader) == ({"1111-01": 30, "1111-02": 2, "3333-01": 1}, {})
+
+
+async def test_then_it_hears_of_each_change_of_its_courses_and_of_no_other(db: Database, telling: Live) -> None:
+    async with telling.reading(reader := Reader((FALL,), frozenset(["1111"]))):
+        await heard(reader)
+        await sections.take_seat(db, FULL, None)
+        await sections.take_seat(db, SECTIONS[1].key, None)
+        assert await heard(reader) == ({"1111-02": 1}, {})
+
+
+async def test_who_waits_hears_of_the_place_and_of_its_end(
+    db: Database, telling: Live, ada: Browser, bob: Browser
+) -> None:
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
+    for browser in (ada, bob):
+        await browser.post("/waitlist", form={"courseID": "3333"})
+    async with telling.reading(reader := Reader((FALL,), frozenset(["3333"]), BOB.user_id)):
+        assert await place(reader) == Place(FULL, 2, 2)
+        await ada.post("/waitlist/leave", form={"courseID": "3333"})
+        assert await place(reader) == Place(FULL, 1, 1)
+        await bob.post("/waitlist/leave", form={"courseID": "3333"})
+        assert await place(reader) == Place(FULL, 0, 0)
+
+
+async def test_others_get_their_turn_while_many_pages_are_told(
+    db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updates, "AT_ONCE", 1)
+    async with cache.following(db, clock) as held, AsyncExitStack() as pages:
+        before, telling = await held.held(), Live(db, held)
+        readers = [Reader((FALL,), frozenset(["1111"])) for _ in range(3)]
+        for reader in readers:
+            await pages.enter_async_context(telling.reading(reader))
+            await heard(reader)
+        await sections.take_seat(db, SECTIONS[1].key, None)
+        await held.read()
+        told = asyncio.create_task(telling._tell(before, await held.held()))
+        seen = []
+        while not told.done():
+            await asyncio.sleep(0)
+            seen.append(sum(reader.has_news() for reader in readers))
+        assert seen[:3] == [1, 2, 3]
+
+
+async def test_a_page_that_closes_is_forgotten(telling: Live) -> None:
+    async with telling.reading(Reader((FALL,), frozenset(["1111"]), ADA.user_id)):
+        pass
+    assert telling.open == 0
+    assert not telling._shown
+    assert not telling._showing
+
+
+async def test_past_a_bound_pages_stand_still(telling: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(updates, "MOST", 1)
+    async with telling.reading(Reader((FALL,), frozenset(["1111"]))) as first:
+        async with telling.reading(Reader((FALL,), frozenset(["1111"]))) as second:
+            assert (first, second) == (True, False)
+    async with telling.reading(Reader((FALL,), frozenset(["1111"]))) as third:
+        assert third
+
+
+@pytest.fixture
+def no_news_to_begin_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let thousands of pages open without a database query for each."""
+
+    async def begin(*_: object) -> None: ...
+
+    monkeypatch.setattr(Live, "_begin", begin)
+
+
+async def open_pages(pages: AsyncExitStack, telling: Live, *owners: int | str) -> list[Reader | None]:
+    """Open a page for each user_id or network address; return its reader, or None if there was no room."""
+    found: list[Reader | None] = []
+    for owner in owners:
+        whose = {"user_id": owner} if isinstance(owner, int) else {"source": owner}
+        reader = Reader((FALL,), frozenset(["1111"]), **whose)  # type: ignore[arg-type]
+        has_room = await pages.enter_async_context(telling.reading(reader))
+        found.append(reader if has_room else None)
+    return found
+
+
+@pytest.mark.usefixtures("no_news_to_begin_with")
+async def test_one_network_address_or_user_has_a_share_of_the_pages(telling: Live) -> None:
+    async with AsyncExitStack() as pages:
+        for owner, share in (("192.0.2.1", updates.MAX_PAGES_OF_A_SOURCE), (1, updates.MAX_PAGES_OF_A_USER)):
+            opened = await open_pages(pages, telling, *[owner] * (share + 3))
+            assert [reader is not None for reader in opened] == [True] * share + [False] * 3
+        assert None not in await open_pages(pages, telling, "192.0.2.2", 2)
+    assert not telling._shares
+    assert not telling._anonymous
+
+
+@pytest.mark.usefixtures("no_news_to_begin_with")
+async def test_anonymous_pages_never_keep_a_student_out(telling: Live, log: pytest.LogCaptureFixture) -> None:
+    async with AsyncExitStack() as pages:
+        anonymous = await open_pages(pages, telling, *(f"192.0.2.{number % 250}" for number in range(4000)))
+        assert len([reader for reader in anonymous if reader]) == updates.MAX_ANONYMOUS_PAGES < updates.MOST
+        students = await open_pages(pages, telling, *range(1, 2001))
+        assert None not in students
+        assert telling.open == updates.MOST
+        assert await open_pages(pages, telling, "198.51.100.1") == [None]
+
+        assert None not in await open_pages(pages, telling, 5001, 5002, 5003)
+        assert [reader.gives_way for reader in anonymous[:5] if reader] == [True] * 3 + [False] * 2
+    assert telling.open == telling._giving_way == 0
+    assert log.text.count("no room for a page (anonymous); 3000 are open, 3000 of them anonymous") == 1
+    assert log.text.count("no room for a page") == 2
+
+
+@pytest.mark.usefixtures("no_news_to_begin_with")
+async def test_a_process_full_of_students_turns_the_next_ones_away(
+    telling: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updates, "MOST", 3)
+    async with AsyncExitStack() as pages:
+        assert None not in await open_pages(pages, telling, 1, 2, 3)
+        before = refused("full")
+        assert await open_pages(pages, telling, 4) == [None]
+        assert refused("full") == before + 1
+
+
+def refused(reason: str) -> float:
+    """Return how many pages were refused for that reason so far."""
+    return metrics._registry.get_sample_value("enroll_live_refused_total", {"reason": reason}) or 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "share_a_room"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("192.0.2.1", "192.0.2.2", False),
+    ],
+)
+async def test_addresses_of_one_ipv6_network_have_one_share(
+    app: Quart, monkeypatch: pytest.MonkeyPatch, patient: None, first: str, second: str, share_a_room: bool
+) -> None:
+    monkeypatch.setattr(updates, "MAX_PAGES_OF_A_SOURCE", 1)
+    streams = [
+        Browser(app.test_client()).client.request("/live?term=Fall+2026", scope_base={"client": (address, 1)})
+        for address in (first, second)
+    ]
+    async with asyncio.timeout(PATIENCE), streams[0] as open_one:
+        await open_one.send_complete()
+        await no_news(open_one)
+        async with streams[1] as other:
+            await other.send_complete()
+            while not (told := await other.receive()):
+                pass
+            assert (int(told.split()[1]) >= 60_000) is share_a_room
+            await other.disconnect()
+        await open_one.disconnect()
+
+
+async def test_a_page_without_room_is_not_updated_and_asks_again_after_a_minute_or_more(
+    anyone: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updates, "MOST", 0)
+    assert "Introduction to Python" in await anyone.read("/course/1111")
+    stream = await text(await anyone.get("/live?term=Fall+2026&course=1111"))
+    assert re.fullmatch(r"retry: \d+\n\n", stream)
+    assert 60_000 <= int(stream.split()[1]) <= 180_000
+
+
+@pytest.mark.usefixtures("patient")
+async def test_an_anonymous_page_that_gives_way_is_told_to_come_back_later(
+    anyone: Browser, ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updates, "MOST", 1)
+    monkeypatch.setattr(streaming, "LOOK", (3600.0, 3600.0))
+    async with listening(anyone) as stream:
+        while b"event: " not in await stream.receive():
+            pass
+        async with listening(ada) as of_ada:
+            while not re.fullmatch(rb"retry: \d{5,6}\n\n", await stream.receive()):
+                pass
+            while b"event: " not in await of_ada.receive():
+                pass
+            await of_ada.disconnect()
+
+
+async def test_the_stream_has_an_event_for_each_section(anyone: Browser) -> None:
+    response = await anyone.get("/live?term=Fall+2026&course=3333&course=nothing")
+    assert response.content_type == "text/event-stream"
+    assert response.headers["Cache-Control"] == "no-store"
+    stream = await text(response)
+    name = mark(FULL)
+    assert f'event: {name}\ndata: <span class="seats">1 of 1 seats open</span>\n\n' in stream
+    assert f"event: {name}-open\ndata: .\n\n" in stream
+    assert 1000 <= int(stream.partition("\n")[0].removeprefix("retry: ")) <= 3000
+    assert "-gone" not in stream  # nobody waits who is not signed in
+
+
+async def test_a_student_hears_where_there_is_no_place_any_more(ada: Browser) -> None:
+    stream = await text(await ada.get("/live?term=Fall+2026&course=3333"))
+    assert f"event: {mark(FULL)}-gone\ndata: .\n\n" in stream
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a stream go on, and say all the time that there is no news."""
+    monkeypatch.setattr(streaming, "LIFE", (3600.0, 3600.0))
+
+
+@asynccontextmanager
+async def listening(browser: Browser) -> AsyncIterator[Connection]:
+    """Open a stream, and expect that it has ended when the block is left, or soon after."""
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    async with (
+        asyncio.timeout(PATIENCE),
+        browser.client.request("/live?term=Fall+2026&course=3333", headers=headers) as stream,
+    ):
+        await stream.send_complete()
+        yield stream
+
+
+async def no_news(stream: Connection) -> None:
+    """Wait until the stream has told everything, and says that there is no more."""
+    while await stream.receive() != b":\n\n":
+        pass
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_stream_without_news_says_so(app: Quart, anyone: Browser) -> None:
+    async with listening(anyone) as stream:
+        await no_news(stream)
+        await no_news(stream)
+        assert app.extensions[EXTENSION].live.open == 1
+        await stream.disconnect()
+    assert app.extensions[EXTENSION].live.open == 0
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_stream_ends_when_its_reader_signs_out(app: Quart, ada: Browser) -> None:
+    async with listening(ada) as stream:
+        await no_news(stream)
+        await Browser(app.test_client()).sign_in(ADA)  # another sign-in of hers changes nothing
+        await no_news(stream)
+        await ada.post("/logout")
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_stream_ends_when_the_sign_in_is_too_old(clock: Clock, ada: Browser) -> None:
+    async with listening(ada) as stream:
+        await no_news(stream)
+        clock.now += Lifetimes().age
+
+
+@pytest.mark.usefixtures("patient")
+async def test_an_open_page_is_a_use_of_the_sign_in(clock: Clock, ada: Browser) -> None:
+    nearly = Lifetimes().idle - timedelta(minutes=1)
+    async with listening(ada) as stream:
+        for _ in range(3):
+            await no_news(stream)
+            clock.now += nearly
+            await no_news(stream)  # this one may have been said before
+            await no_news(stream)
+        await stream.disconnect()
+    assert (await ada.get("/enrollment")).status_code == 200
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_process_that_stops_lets_its_pages_go_and_those_that_come(app: Quart, anyone: Browser) -> None:
+    async with listening(anyone) as stream:
+        await no_news(stream)
+        app.extensions[EXTENSION].live.end()
+    stream = await text(await anyone.get("/live?term=Fall+2026&course=3333"))
+    assert [line.split(":")[0] for line in stream.split("\n\n")] == ["retry", "retry", ""]
+
+
+@pytest.mark.usefixtures("patient")
+async def test_who_asks_for_the_head_alone_does_not_listen(anyone: Browser) -> None:
+    async with asyncio.timeout(PATIENCE):
+        response = await anyone.client.head("/live?term=Fall+2026&course=3333")
+    assert (response.content_type, await text(response)) == ("text/event-stream", "")
+
+
+async def test_a_page_listens_to_what_it_does_not_show_yet(ada: Browser) -> None:
+    name = mark(FULL)
+    page = await ada.read("/course/3333")
+    assert re.findall(f'hx-trigger="sse:{name}-([a-z]+), moved"', page) == ["full"]
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    assert re.findall(f'hx-trigger="sse:{name}-([a-z]+), moved"', await ada.read("/course/3333")) == ["open"]
+
+
+async def test_who_came_does_not_hide_who_left(db: Database, clock: Clock, ada: Browser, bob: Browser) -> None:
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
+    await ada.post("/waitlist", form={"courseID": "3333"})
+    async with cache.following(db, clock) as held:
+        before = await held.held()  # one waits
+        telling = Live(db, held)
+        await bob.post("/waitlist", form={"courseID": "3333"})
+        async with telling.reading(reader := Reader((FALL,), frozenset(["3333"]), BOB.user_id)):
+            assert await place(reader) == Place(FULL, 2, 2)
+            await ada.post("/waitlist/leave", form={"courseID": "3333"})
+            await held.read()  # one waits
+            await telling._tell(before, await held.held())
+            assert await place(reader) == Place(FULL, 1, 1)
+
+
+async def test_a_page_may_show_courses_of_several_terms(db: Database, telling: Live) -> None:
+    async with telling.reading(reader := Reader((FALL, "Spring 2027"), frozenset(["2222", "3333"]))):
+        assert await heard(reader) == ({"2222-01": 30, "3333-01": 1}, {})
+        await sections.take_seat(db, FULL, None)
+        assert await heard(reader) == ({"3333-01": 0}, {})
+        await sections.take_seat(db, SectionKey("Spring 2027", "2222", "01"), None)
+        assert await heard(reader) == ({"2222-01": 29}, {})
+
+
+async def address_of_news(browser: Browser, path: str) -> str:
+    """Return where the page hears news."""
+    [address] = re.findall('sse-connect="(.*?)"', await browser.read(path))
+    return unescape(address)
+
+
+OWN = ["/enrollment", "/courses/Fall", "/courses/Fall?fits=y", "/course/3333?term=Fall"]
+
+
+@pytest.mark.parametrize("path", OWN)
+async def test_a_page_hears_whether_it_shows_what_its_reader_has(db: Database, ada: Browser, path: str) -> None:
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
+    for do, courseID in (("/enrollment", "1111"), ("/enrollment/drop", "1111"), ("/waitlist", "3333")):
+        address = await address_of_news(ada, path)
+        assert "event: mine" not in await text(await ada.get(address))
+        await ada.post(do, form={"courseID": courseID})
+        await ada.get("/")  # what it tells of that is another page's
+        assert "event: mine\ndata: .\n\n" in await text(await ada.get(address))
+
+
+@pytest.mark.parametrize("path", OWN[1:])
+async def test_a_visitor_has_nothing_to_hear_of(anyone: Browser, path: str) -> None:
+    assert "mine" not in await anyone.read(path)
+    assert "event: mine" not in await text(await anyone.get("/live?term=Fall+2026&course=3333&mine=0123"))
+
+
+async def test_an_address_that_is_shown_once_is_not_fetched_away(ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await ada.post("/enrollment/calendar", form={"password": PASSWORD})
+    assert "mine=" not in await address_of_news(ada, "/enrollment")
+    assert "mine=" in await address_of_news(ada, "/enrollment")
+
+
+async def test_what_another_student_does_is_no_news_of_ones_own(ada: Browser, bob: Browser) -> None:
+    address = await address_of_news(ada, "/enrollment")
+    await bob.post("/enrollment", form={"courseID": "1111"})
+    assert "event: mine" not in await text(await ada.get(address))
+
+
+async def test_several_changes_of_ones_own_are_looked_at_once(telling: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(updates, "SOON", 0.0)
+    mine, of_bob = (Reader((FALL,), frozenset(["1111"]), user.user_id, "a sign") for user in (ADA, BOB))
+    async with telling.reading(mine), telling.reading(of_bob):
+        for reader in (mine, of_bob):
+            await heard(reader)
+            reader.must_compare = False
+        telling.look_at(ADA.user_id)
+        telling.look_at(ADA.user_id)
+        assert not mine.must_compare  # the page on which she pressed may be going
+        await heard(mine)
+        assert (mine.must_compare, mine.will_compare, of_bob.must_compare) == (True, False, False)
+    assert not telling._own
+
+
+@pytest.mark.usefixtures("patient")
+async def test_an_open_page_hears_of_a_change_of_ones_own(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "LOOK", (3600.0, 3600.0))
+    monkeypatch.setattr(updates, "SOON", 0.0)
+    address = await address_of_news(ada, "/enrollment")
+    async with (
+        asyncio.timeout(PATIENCE),
+        ada.client.request(address, headers={"Sec-Fetch-Site": "same-origin"}) as stream,
+    ):
+        await stream.send_complete()
+        await stream.receive()
+        await ada.post("/enrollment", form={"courseID": "1111"})
+        while await stream.receive() != b"event: mine\ndata: .\n\n":
+            pass
+        await stream.disconnect()
+
+
+async def test_who_could_not_fetch_what_has_changed_hears_so_again() -> None:
+    reader = Reader((FALL,), frozenset(["1111"]), ADA.user_id, "the sign of the page")
+
+    async def sign_now(told: str) -> str:
+        return "another"
+
+    for _ in range(2):
+        reader.compare()
+        assert reader.must_compare
+        assert await streaming._differs(reader, sign_now)
+        assert not reader.must_compare
+
+
+async def test_of_made_up_names_nothing_is_kept(anyone: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = []
+
+    def noting(**given: Any) -> Reader:
+        readers.append(Reader(**given))
+        return readers[-1]
+
+    monkeypatch.setattr(streaming, "Reader", noting)
+    await anyone.get(f"/live?term={'x' * 900}&term=Fall+2026&course={'y' * 900}&course=1111")
+    [reader] = readers
+    assert (reader.terms, reader.courses) == ((FALL,), {"1111"})

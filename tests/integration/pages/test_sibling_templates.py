@@ -1,0 +1,147 @@
+"""Templates of a sibling site: other names for the same lists, fields and pages, and Flask-Login's attributes."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database
+from quart_enroll.web.overrides import names
+from quart_enroll.web.overrides.names import FormNames, Row, endpoints
+from tests.support.people import ADA, BOB, COURSES, PASSWORD, Browser, Clock, config, registration, text
+
+TEMPLATES = Path(__file__).parents[2] / "support/sibling_templates"
+
+
+@pytest.fixture
+async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
+    """The site with the templates of a sibling site."""
+    app = create_app(config(mongo_uri=mongod, template_overrides=TEMPLATES), clock=clock)
+    async with app.test_app():
+        yield app
+
+
+def menu(page: str) -> list[tuple[str, str]]:
+    return re.findall(r'<li><a href="([^"]*)">([^<]*)<', page)
+
+
+async def test_nothing_is_told_of_templates_whose_names_are_known(log: pytest.LogCaptureFixture, app: Quart) -> None:
+    assert "template" not in log.text
+
+
+async def test_blueprints_and_other_names_lead_to_the_pages(anyone: Browser, ada: Browser) -> None:
+    assert menu(await anyone.read("/")) == [
+        *(("/", "Start"), ("/courses/", "Course list"), ("/login", "Sign me in"), ("/register", "Join")),
+    ]
+    assert menu(await ada.read("/")) == [
+        *(("/", "Start"), ("/courses/", "Course list"), ("/enrollment", "My courses")),
+        *(("/account", "Ada Winters"), ("/logout", "Leave")),
+    ]
+    assert 'href="/courses/Spring"' in await anyone.read("/")
+
+
+async def test_the_user_has_the_attributes_of_flask_login(ada: Browser) -> None:
+    page = await ada.read("/")
+    assert f"Hi Ada, you are number {ADA.user_id} ({ADA.email})." in page
+    assert "Ada is here" in page
+
+
+async def test_the_catalog_has_the_other_names_of_its_list(anyone: Browser) -> None:
+    page = await anyone.read("/courses/")
+    assert re.findall(r'<li id="course-(\d+)">\s*<b>([^<]*)</b> \((\d)\)', page) == [
+        ("1111", "PYT 101", "3"),
+        ("3333", "PHP 202", "4"),
+    ]
+    assert "2 in all, 1111 3333" in page
+
+
+async def test_the_schedule_has_the_other_names_of_its_courses(ada: Browser) -> None:
+    assert "You are not enrolled in anything." in await ada.read("/enrollment")
+    course = COURSES[0]
+    await ada.post("/enrollment", form={"courseID": course.courseID, "title": course.title, "term": course.term})
+    page = await ada.read("/enrollment")
+    cells = re.findall(r"<td>([^<]*)</td>", page)
+    assert cells == [course.courseID, course.title, course.description, str(course.credits)]
+    assert "<h1>Your Schedule</h1>" in page
+
+
+async def test_a_drop_under_its_other_name_gives_the_seat_back(ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    page = await ada.read("/enrollment")
+    address, fields = re.findall(r'<form action="([^"]+)" method="post">(.*?)</form>', page, re.DOTALL)[0]
+    form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', fields))
+    assert (await ada.post(address, form=form)).status_code == 303
+    assert await db.enrollment.count_documents({"status": "enrolled"}) == 0
+
+
+async def test_the_registrar_sees_the_students(rita: Browser) -> None:
+    page = await rita.read("/user")
+    assert f"{ADA.user_id}: Ada Winters, {ADA.email}" in page
+    assert f"{BOB.user_id}: Bob Okafor" in page
+
+
+async def test_a_wrong_and_a_right_sign_in(anyone: Browser) -> None:
+    response = await anyone.sign_in(ADA, password="not the password")
+    page = await text(response)
+    assert response.status_code == 422
+    assert '<p class="flash">' in page
+    assert "is not right" in page
+    assert (await anyone.sign_in(ADA)).status_code == 303
+
+
+async def test_a_field_under_its_other_name_is_the_same_field(anyone: Browser) -> None:
+    page = await anyone.read("/register")
+    assert re.findall(r'<input id="(\w+)"', page) == [
+        *("next", "csrf_token", "email", "password", "password_confirm", "first_name", "last_name", "submit")
+    ]
+    response = await anyone.post("/register", form=registration(password_confirm="another one"))
+    assert '<span class="error">The two passwords differ.</span>' in await text(response)
+
+
+async def test_pages_without_a_template_stand_in_the_schools_layout(ada: Browser) -> None:
+    for path in (
+        "/account",
+        "/account/password",
+        "/enrollment/form?courseID=1111",
+        "/course/1111",
+        "/help",
+        "/nowhere",
+    ):
+        page = await text(await ada.get(path))
+        assert "Riverside Academy" in page
+        assert len(page.split("<main>")[1].split("</main>")[0].strip()) > 100
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint"),
+    [
+        *(("index", "index"), ("Index", "index"), ("home", "index"), ("main.index", "index"), (".index", "index")),
+        *(("users.login", "login"), ("auth.sign_in", "login"), ("courses.index", "courses"), ("students.list", "user")),
+        *(("application.courses", "courses"), ("my_courses", "enrollment"), ("static", "static")),
+        *(("main.about", None), ("", None), (".", None), ("users.", None)),
+    ],
+)
+async def test_what_a_name_of_a_page_means(app: Quart, name: str, endpoint: str | None) -> None:
+    assert next(iter(endpoints(name, app.view_functions)), None) == endpoint
+
+
+async def test_each_other_name_of_a_page_leads_to_one_that_there_is(app: Quart) -> None:
+    assert set(names.ENDPOINTS.values()) <= app.view_functions.keys()
+
+
+def test_a_row_has_what_it_is_asked_for_and_nothing_else() -> None:
+    row = Row(COURSES[0])
+    assert row.r2.result_2.course_id == row.courseID == row.get("id") == "1111"
+    assert row.get("no such name", "otherwise") == "otherwise"
+    with pytest.raises(AttributeError):
+        _ = row.password
+    assert Row(ADA).id == ADA.user_id
+
+
+def test_a_form_is_gone_through_as_it_is() -> None:
+    form = FormNames({"password_confirm": PASSWORD})
+    assert form["password2"] == PASSWORD
+    assert list(form) == ["password_confirm"]

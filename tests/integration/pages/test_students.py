@@ -1,0 +1,142 @@
+"""The registrar's list of students."""
+
+import re
+from html import unescape
+
+import pytest
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import users
+from quart_enroll.domain.models import User
+from tests.support.people import HASH, Browser, text
+
+NAMES = {
+    101: ("Zoë", "Adler", "zoe@other.example"),
+    102: ("José", "Díaz Novák", "jose+uni@school.example"),
+    103: ("Ann", "O’Brien", "ann.103@school.example"),
+}
+
+
+@pytest.fixture
+async def people(db: Database) -> None:
+    """Let there be three more students besides ada and bob."""
+    for number, (first, last, email) in NAMES.items():
+        await users.add(db, User(number, email, first, last, "student"), HASH)
+
+
+@pytest.fixture
+async def crowd(db: Database) -> None:
+    """Let there be 120 students besides ada and bob."""
+    for number in range(1001, 1121):
+        await users.add(db, User(number, f"s{number}@crowd.example", "Sam", f"No{number}", "student"), HASH)
+
+
+def numbers(page: str) -> list[int]:
+    return [int(number) for number in re.findall(r'data-label="Number">(\d+)<', page)]
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("adler", [101]),
+        ("ZOË", [101]),
+        ("novák josé", [102]),
+        ("103", [103]),
+        ("ann.103@", [103]),
+        ("school.example", [1, 2, 102, 103]),
+        ("jose+uni", [102]),
+        (".*", []),
+        ("rita", []),
+        ("adler josé", []),
+        ("  ", [1, 2, 101, 102, 103]),
+    ],
+)
+async def test_a_student_is_found_by_name_address_or_number(rita: Browser, q: str, found: list[int]) -> None:
+    response = await rita.get("/user", query_string={"q": q})
+    page = await text(response)
+    assert numbers(page) == found
+    word = "students" if len(found) != 1 else "student"
+    assert f"{len(found)} {word}{' found' if q.strip() else ''}" in page
+    assert ("Nobody is called like that" in page) == (not found)
+
+
+@pytest.mark.usefixtures("crowd")
+async def test_many_students_come_in_pages(rita: Browser) -> None:
+    first = await rita.read("/user?q=crowd")
+    assert numbers(first) == list(range(1001, 1051))
+    assert '<a rel="next" href="/user?q=crowd&amp;page=2">' in first
+    last = await rita.read("/user?q=crowd&page=3")
+    assert numbers(last) == list(range(1101, 1121))
+    assert 'rel="next"' not in last
+    assert numbers(await rita.read("/user")) == [1, 2, *range(1001, 1049)]
+
+
+@pytest.mark.usefixtures("crowd")
+@pytest.mark.parametrize(
+    ("page", "begins"),
+    [("abc", 1), ("", 1), ("0", 1), ("-1", 1), ("1e3", 1), ("２", 1), ("999999", 1), ("99999", 1099), ("4", 1099)],
+)
+async def test_a_page_that_there_is_not_is_the_first_or_the_last(rita: Browser, page: str, begins: int) -> None:
+    response = await rita.get("/user", query_string={"page": page})
+    assert response.status_code == 200
+    assert numbers(await text(response))[0] == begins
+
+
+@pytest.mark.parametrize(
+    "q", ["x" * 5000, "a " * 3000, "%00", "\0", "(", "[a", "\\", "9" * 30, "%ff", "<b>", "１０３", "\ud7ff"]
+)
+async def test_whatever_is_looked_for_gets_a_page(rita: Browser, q: str) -> None:
+    response = await rita.get("/user", query_string={"q": q})
+    assert response.status_code == 200
+    assert "<b>" not in await text(response)
+
+
+async def test_what_was_looked_for_stays_in_the_box(rita: Browser) -> None:
+    page = await rita.read("/user?q=ada+%26+bob")
+    assert 'value="ada & bob"' in unescape(page)
+    assert 'maxlength="100"' in page
+
+
+async def test_no_search_looks_at_more_than_the_students(rita: Browser, db: Database) -> None:
+    found = await db.user.find(users.students(["adler"])).sort("user_id").explain()
+    assert "COLLSCAN" not in str(found)
+    assert "SORT" not in str(found["queryPlanner"]["winningPlan"])
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("jose diaz", [102]),
+        ("jose\u0301 novak", [102]),
+        ("NOVÁK", [102]),
+        ("zoe", [101]),
+        ("obrien", [103]),
+        ("o'brien", [103]),
+        ("O’Brien", [103]),
+        ("lukasz soren", [104]),
+        ("иван", [105]),
+        ("ivän@bücher", [105]),
+        ("'", [1, 2, 101, 102, 103, 104, 105]),
+        ("ann o\u200bbrien", [103]),
+    ],
+)
+async def test_a_name_is_found_however_it_is_typed(rita: Browser, db: Database, q: str, found: list[int]) -> None:
+    await users.add(db, User(104, "l@x.example", "Łukasz", "Søren", "student"), HASH)
+    await users.add(db, User(105, "ivän@bücher.example", "Иван", "Jose\u0308", "student"), HASH)
+    response = await rita.get("/user", query_string={"q": q})
+    assert numbers(await text(response)) == found
+
+
+@pytest.mark.parametrize("name", ["김민준", "がくせい", "शर्मा", "विद्यार्थी", "ไทยแท้", "שָׁלוֹם", "مُحَمَّد", "தமிழ்"])
+async def test_a_name_in_any_script_is_found_as_it_is_typed(rita: Browser, db: Database, name: str) -> None:
+    await users.add(db, User(106, "n@x.example", name, f"van {name}", "student"), HASH)
+    response = await rita.get("/user", query_string={"q": name})
+    assert numbers(await text(response)) == [106]
+
+
+@pytest.mark.parametrize("q", ["ﷺ" * 100, "ae" * 50, "o" * 100, "ö" * 100, "[" * 100, "각" * 100])
+async def test_no_search_is_too_long_for_the_database(rita: Browser, q: str) -> None:
+    response = await rita.get("/user", query_string={"q": q})
+    assert response.status_code == 200

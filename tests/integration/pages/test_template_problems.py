@@ -1,0 +1,312 @@
+"""A school's own templates with a fault: a clear line in the log at the start, and pages with everything else."""
+
+import re
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database
+from quart_enroll.services.accounts.hash_slots import FOLDER
+from tests.support.people import ADA, PASSWORD, Browser, Clock, config, text
+
+TEMPLATES = Path(__file__).parents[2] / "support/sibling_templates"
+PAGES = ("/", "/courses/", "/login", "/register", "/help", "/nowhere")
+OWN = "Riverside Academy"
+
+Start = Callable[[], Awaitable[Browser]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the templates, to break."""
+    return Path(shutil.copytree(TEMPLATES, tmp_path / "templates"))
+
+
+@pytest.fixture
+async def start(db: Database, mongod: str, clock: Clock, folder: Path) -> AsyncIterator[Start]:
+    """Start the site with these templates, for ada."""
+    async with AsyncExitStack() as stack:
+
+        async def begin(**settings: object) -> Browser:
+            app: Quart = create_app(config(mongo_uri=mongod, template_overrides=folder, **settings), clock=clock)
+            await stack.enter_async_context(app.test_app())
+            return Browser(app.test_client())
+
+        yield begin
+
+
+def told(log: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the log tells of templates."""
+    return [message for record in log.records if (message := record.getMessage()).startswith("template ")]
+
+
+def add(folder: Path, name: str, line: str) -> None:
+    """Add the line in front of the last line of a template, the end of its block."""
+    lines = (folder / name).read_text().splitlines()
+    (folder / name).write_text("\n".join([*lines[:-1], line, lines[-1]]))
+
+
+def last_line(folder: Path, name: str) -> int:
+    return len((folder / name).read_text().splitlines()) - 1
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "says", "shown"),
+    [
+        ("courses.html", "<i>[{{ lessons }}]</i>", "names “lessons”", "<i>[]</i>"),
+        ("courses.html", "<i>[{% for a in lessons.b %}{{ a }}{% endfor %}]</i>", "names “lessons”", "<i>[]</i>"),
+        ("courses.html", "<i>[{{ moment(now_is).format('L') }}]</i>", "names “moment”", "<i>[]</i>"),
+        ("courses.html", "<i>[{{ price * 2 + 1 }}{{ 1 if price > 3 }}{{ price|int }}]</i>", "names “price”", "[0]"),
+        ("courses.html", "{% for c in courseData %}<i>[{{ c.price }}]</i>{% endfor %}", "names “price”", "<i>[]</i>"),
+        (
+            "courses.html",
+            "{% for c in courses %}<i>[{{ c['r2'].price }}]</i>{% endfor %}",
+            "names “price”",
+            "<i>[]</i>",
+        ),
+        ("courses.html", "<i>[{{ current_user.balance }}]</i>", "names “balance”", "<i>[]</i>"),
+        ("courses.html", "<i>[{{ session['cart'] }}]</i>", "names “cart”", "<i>[]</i>"),
+        ("courses.html", "<i>[{{ courseData.title }}]</i>", "“courseData” is a list here", "<i>[]</i>"),
+        ("courses.html", "<i>[{{ url_for('main.about') }}]</i>", "links to url_for(“main.about”)", "<i>[#]</i>"),
+        ("courses.html", "<i>[{{ term|shout }}]</i>", "uses the filter “shout”", "<i>[Fall 2026]</i>"),
+        ("courses.html", "<i>[{{ 'yes' if term is loud else 'no' }}]</i>", "uses the test “loud”", "<i>[no]</i>"),
+        (
+            "courses.html",
+            "<i>{{ url_for('static', filename='css/gone.css') }}</i>",
+            "the file “css/gone.css”",
+            "gone.css",
+        ),
+        ("login.html", "<i>[{{ form.captcha }}]</i>", "names “captcha”", "<i>[]</i>"),
+        ("base.html", "<i>[{{ school_name }}]</i>", "names “school_name”", "<i>[]</i>"),
+        ("includes/menu.html", "<i>[{{ school_name }}]</i>", "names “school_name”", "<i>[]</i>"),
+    ],
+)
+async def test_what_is_unknown_is_told_once_and_the_rest_is_shown(
+    start: Start, folder: Path, log: pytest.LogCaptureFixture, name: str, line: str, says: str, shown: str
+) -> None:
+    add(folder, name, line)
+    browser = await start()
+    first, *others = told(log)
+    assert first.startswith(f"template {name}:{last_line(folder, name)} ")
+    assert says in first
+    assert all("now_is" in other for other in others)
+    page = await browser.read("/login" if name == "login.html" else "/courses/")
+    await browser.read("/courses/")
+    assert shown in page
+    assert OWN in page
+    assert len(told(log)) == 1 + len(others)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{% if lessons is defined %}{{ lessons }}{% endif %}{{ lessons|default('none') }}",
+        "{% if logout %}here{% endif %}",
+        "{% set note = 'x' %}{{ note }}{% with a = 1 %}{{ a }}{% endwith %}",
+        "{% for user in courseData %}{{ user.title }}{{ loop.index }}{% endfor %}{% macro m(x) %}{{ x }}{% endmacro %}",
+        "{% include ['gone.html', 'includes/menu.html'] %}{% include 'gone.html' ignore missing %}",
+        "{{ request.args.get('q', '') }}{{ config['PORT'] }}{{ g.get('anything', '') }}{{ self.content }}",
+        "{{ session.get('anything', '') }}{{ form.anything }}{{ user }}{{ plan }}{{ csrf_token() }}",
+        "{{ session['user_id'] }}{{ session.username }}{{ request.args['page'] }}{{ request.view_args.term }}",
+        "{% include './includes/menu.html' %}{% include '/includes//menu.html' %}",
+    ],
+)
+async def test_what_a_template_asks_for_carefully_is_no_problem(
+    start: Start, folder: Path, log: pytest.LogCaptureFixture, line: str
+) -> None:
+    add(folder, "courses.html", line)
+    browser = await start()
+    assert OWN in await browser.read("/courses/")
+    assert told(log) == []
+
+
+BROKEN = [
+    ("courses.html", "{% if %}", "can't be read: Expected an expression"),
+    ("courses.html", "{% assets 'all.css' %}", "can't be read: Encountered unknown tag 'assets'"),
+    ("courses.html", "{% include 'gone.html' %}", "needs the template “gone.html”"),
+    ("courses.html", "{% import 'bootstrap/wtf.html' as wtf %}{{ wtf.x() }}", "Flask-Bootstrap, which this site does"),
+    ("courses.html", "{% from 'macros/gone.html' import a %}", "needs the template “macros/gone.html”"),
+    (
+        "courses.html",
+        "{% block a %}{% endblock %}{% block a %}{% endblock %}",
+        "block 'a' defined twice",
+    ),
+    ("layout.html", "{% if %}", "can't be read"),
+    ("layout.html", "{% include 'gone.html' %}", "needs the template “gone.html”"),
+    ("base.html", "{% endblock %}", "can't be read"),
+    ("includes/menu.html", "{% endif %}", "can't be read"),
+]
+
+
+@pytest.mark.parametrize(("name", "line", "says"), BROKEN)
+@pytest.mark.parametrize("app_env", ["development", "production"])
+async def test_what_can_not_be_used_gives_way_to_the_sites_own(
+    start: Start, folder: Path, log: pytest.LogCaptureFixture, name: str, line: str, says: str, app_env: str
+) -> None:
+    add(folder, name, line)
+    browser = await start(app_env=app_env)
+    [first] = told(log)
+    assert first.startswith(f"template {name}:{last_line(folder, name)} ")
+    assert says in first
+    for path in PAGES:
+        page = await text(await browser.get(path))
+        assert (OWN in page, '<main id="main"' in page) == ((True, False) if name == "courses.html" else (False, True))
+        if path == "/courses/":
+            assert "PYT 101" in page
+            assert ('id="results"' in page) == (name == "courses.html")
+    assert told(log) == [first]
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("{{ 1 / 0 }}", "ZeroDivisionError"),
+        ("{{ current_user.is_authenticated() }}", "TypeError"),
+        ("{{ courseData[0].title.nothing() }}", ""),
+        ("{{ courseData[99].title }}", ""),
+        ("{% include term %}", "TemplateNotFound"),
+        ("{{ 'x'|replace(1) }}", "TypeError"),
+    ],
+)
+async def test_what_fails_while_a_page_is_made_gives_way_too(
+    start: Start, folder: Path, log: pytest.LogCaptureFixture, line: str, error: str
+) -> None:
+    add(folder, "courses.html", line)
+    browser = await start()
+    for _ in range(2):
+        page = await browser.read("/courses/")
+        assert "PYT 101" in page
+        assert OWN in page
+    failed = [one for one in told(log) if "failed" in one]
+    assert len(failed) == bool(error)
+    if error:
+        assert failed[0].startswith(f"template courses.html:{last_line(folder, 'courses.html')} failed: {error}")
+        assert failed[0].endswith("The site's own courses.html is shown instead.")
+
+
+async def test_a_name_that_is_made_while_drawing_is_told_when_it_is_drawn(
+    start: Start, folder: Path, log: pytest.LogCaptureFixture
+) -> None:
+    add(folder, "courses.html", "{% set page = 'main.' ~ 'about' %}<i>{{ url_for(page) }}</i>")
+    browser = await start()
+    assert told(log) == []
+    for _ in range(2):
+        assert "<i>#</i>" in await browser.read("/courses/")
+    [sentence] = told(log)
+    assert sentence.startswith(f"template courses.html:{last_line(folder, 'courses.html')} links to")
+
+
+async def test_the_error_page_does_not_need_the_layout(start: Start, folder: Path) -> None:
+    (folder / "layout.html").write_text("{{ 1 / 0 }}")
+    page = await text(await (await start()).get("/nowhere"))
+    assert "There is nothing at this address." in page
+    assert '<main id="main"' in page
+
+
+async def test_a_layout_without_a_block_for_the_content_is_left_to_the_schools_pages(
+    start: Start, folder: Path, log: pytest.LogCaptureFixture
+) -> None:
+    for name in ("base.html", "courses.html"):
+        path = folder / name
+        path.write_text(path.read_text().replace("block content", "block body"))
+    browser = await start()
+    [sentence] = told(log)
+    assert sentence.startswith("template layout.html has no block “content”")
+    assert OWN in await browser.read("/courses/")
+    page = await browser.read("/help")
+    assert OWN not in page
+    assert '<main id="main"' in page
+
+
+async def test_a_template_that_is_never_shown_is_named(
+    start: Start, folder: Path, log: pytest.LogCaptureFixture
+) -> None:
+    (folder / "home.html").write_text("{{ nothing }}")
+    await start()
+    [sentence] = told(log)
+    assert re.match(r"template home.html is never shown. The site's pages are .*courses.html, .*index.html", sentence)
+
+
+async def test_a_file_in_another_encoding_is_named(start: Start, folder: Path, log: pytest.LogCaptureFixture) -> None:
+    (folder / "courses.html").write_bytes("Académie".encode("latin-1"))
+    browser = await start()
+    assert told(log)[0].startswith("template courses.html can't be read: it is not in UTF-8.")
+    assert "PYT 101" in await browser.read("/courses/")
+
+
+async def test_passwords_are_not_shown_and_that_is_told(
+    start: Start, folder: Path, log: pytest.LogCaptureFixture
+) -> None:
+    add(folder, "user.html", "{% for user in users %}{{ user.password }}{% endfor %}")
+    await start()
+    [sentence] = told(log)
+    assert "shows “password”, which no page gives away" in sentence
+
+
+async def test_in_development_a_template_that_was_repaired_is_shown_again(start: Start, folder: Path) -> None:
+    good = (folder / "layout.html").read_text()
+    (folder / "layout.html").write_text("{% if %}")
+    browser = await start()
+    assert OWN not in await browser.read("/")
+    (folder / "layout.html").write_text(good)
+    assert OWN in await browser.read("/")
+
+
+async def test_several_processes_of_a_server_tell_it_once(
+    start: Start, folder: Path, tmp_path: Path, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    add(folder, "courses.html", "{{ lessons }}")
+    for browser in (await start(), await start()):
+        await browser.read("/courses/")
+    assert len(told(log)) == 1
+
+
+async def test_a_form_is_sent_whatever_else_is_wrong_with_its_page(start: Start, folder: Path) -> None:
+    add(folder, "login.html", "{% import 'bootstrap/wtf.html' as wtf %}{{ wtf.quick_form(form) }}")
+    browser = await start()
+    assert 'name="password"' in await browser.read("/login")
+    assert (await browser.sign_in(ADA, password=PASSWORD)).status_code == 303
+
+
+@pytest.mark.parametrize("name", ["layout.html", "./layout.html", "/layout.html", ".//layout.html"])
+async def test_a_template_that_fails_is_left_out_however_its_name_is_written(
+    start: Start, folder: Path, log: pytest.LogCaptureFixture, name: str
+) -> None:
+    (folder / "index.html").write_text("{% extends '" + name + "' %}")
+    (folder / "layout.html").write_text("{{ 1 / 0 }}")
+    page = await text(await (await start()).get("/"))
+    assert '<main id="main"' in page
+    assert told(log)[-1].startswith("template layout.html:1 failed: ZeroDivisionError")
+
+
+async def test_a_part_of_the_layout_that_fails_takes_no_page_with_it(start: Start, folder: Path) -> None:
+    part = "{% if courseData or 1 %}{% include './includes/part.html' ignore missing %}{% endif %}"
+    (folder / "layout.html").write_text(part + "<main>{% block content %}{% endblock %}</main>")
+    (folder / "includes" / "part.html").write_text("{{ 1 / 0 }}")
+    browser = await start()
+    for path in ("/", "/courses/", "/login"):
+        assert (await browser.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{{ " + "(" * 2000 + "1" + ")" * 2000 + " }}",
+        "{{ 1" + " + 1" * 3000 + " }}",
+        "{% for a in 'a' %}" * 30 + "{% endfor %}" * 30,
+    ],
+)
+async def test_a_template_that_python_can_t_read_is_named(
+    start: Start, folder: Path, log: pytest.LogCaptureFixture, line: str
+) -> None:
+    add(folder, "courses.html", line)
+    browser = await start()
+    [sentence] = told(log)
+    assert sentence.startswith("template courses.html can't be read: ")
+    assert "PYT 101" in await browser.read("/courses/")

@@ -1,0 +1,277 @@
+"""What is seen of the site from outside: the lines of its log, and what Prometheus reads."""
+
+import re
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database, open_database
+from quart_enroll.observability import metrics
+from quart_enroll.services import sampler
+from quart_enroll.services.accounts import accounts
+from quart_enroll.services.accounts.rate_limits import address_digest
+from quart_enroll.web import access_log
+from tests.support.people import ADA, PASSWORD, Browser, Clock, config, registration, text
+
+WRONG = "not the password"
+TOKEN = "of-no-use-to-anybody"
+WISH = {"courseID": "1111", "term": "Fall 2026", "section": "02"}
+
+
+@pytest.fixture
+async def watched(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Quart]:
+    """The site with a token for Prometheus, and a quick pulse."""
+    monkeypatch.setattr(sampler, "BEAT", 0.001)
+    app = create_app(config(mongo_uri=mongod, metrics_token=TOKEN), clock=clock)
+    async with app.test_app():
+        yield app
+
+
+@pytest.fixture
+async def eve(watched: Quart) -> Browser:
+    """Ada's browser at the site that is watched."""
+    browser = Browser(watched.test_client())
+    await browser.sign_in(ADA)
+    return browser
+
+
+@pytest.fixture(autouse=True)
+def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+
+
+async def read(browser: Browser) -> dict[str, float]:
+    """Return what Prometheus reads: each line's name and labels, without the server's, and its number."""
+    response = await browser.client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert response.status_code == 200
+    assert response.content_type.startswith("text/plain; version=")
+    lines = [line for line in (await text(response)).splitlines() if not line.startswith("#")]
+    assert all('dyno="' in line for line in lines)
+    pairs = [re.sub(r'dyno="[^"]*",?', "", line).replace("{}", "").rsplit(" ", 1) for line in lines]
+    return {name: float(number) for name, number in pairs}
+
+
+async def counted(browser: Browser, name: str, path: str, **form: str) -> float:
+    """Send the form, and return by how much the number of that name grew."""
+    before = (await read(browser)).get(name, 0)
+    await browser.post(path, form=form)
+    return (await read(browser)).get(name, 0) - before
+
+
+async def test_who_has_no_token_finds_no_such_page(eve: Browser, anyone: Browser) -> None:
+    wrong = ["", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"Basic {TOKEN}", f"Bearer {TOKEN[:-1]}é"]
+    for sent in wrong:
+        assert (await eve.get("/metrics", headers={"Authorization": sent} if sent else {})).status_code == 404
+    for sent in ("Bearer ", "Bearer x"):  # where there is no token none fits
+        assert (await anyone.get("/metrics", headers={"Authorization": sent})).status_code == 404
+
+
+async def test_requests_are_counted_by_endpoint_method_and_status(eve: Browser) -> None:
+    name = 'enroll_requests_total{endpoint="enrollment",method="POST",status="303"}'
+    times = 'enroll_request_seconds_count{endpoint="enrollment"}'
+    before = await read(eve)
+    await eve.post("/enrollment", form=WISH)
+    await eve.get("/nothing/here")
+    await eve.client.open("/nothing/there", method="INVENTED")
+    after = await read(eve)
+    assert after[name] - before.get(name, 0) == 1
+    assert after[times] - before.get(times, 0) == 1
+    nowhere = [name for name in after if 'endpoint="none"' in name and "total" in name]
+    assert sorted(re.findall('method="(.*?)"', " ".join(nowhere))) == ["GET", "other"]
+
+
+async def test_changes_are_counted_by_what_became_of_them(eve: Browser) -> None:
+    enrolled, already = (f'enroll_changes_total{{action="enroll",result="{it}"}}' for it in ("ok", "already_enrolled"))
+    assert await counted(eve, enrolled, "/enrollment", **WISH) == 1
+    assert await counted(eve, already, "/enrollment", **WISH) == 1
+    assert await counted(eve, 'enroll_changes_total{action="drop",result="ok"}', "/enrollment/drop", **WISH) == 1
+    assert await counted(eve, 'enroll_transactions_total{result="committed"}', "/enrollment", **WISH) == 1
+    swap = {"drop": "2222", "add": "1111", "term": "Fall 2026", "section": "02"}
+    assert await counted(eve, 'enroll_transactions_total{result="abandoned"}', "/enrollment/swap", **swap) == 1
+    assert await counted(eve, "enroll_turnstile_wait_seconds_count", "/enrollment/drop", **WISH) == 1
+    assert await counted(eve, "enroll_hash_wait_seconds_count", "/account/delete", password="wrong") == 1
+
+
+async def test_the_pulse_is_told(eve: Browser) -> None:
+    seen = await read(eve)
+    assert seen["enroll_loop_delay_seconds_count"] > 0
+    assert {"enroll_changes_waiting", "enroll_hashes_waiting", "enroll_live_pages"} <= seen.keys()
+    assert 0 <= seen["enroll_catalog_behind_seconds"] < 60
+
+
+async def test_a_change_has_one_line_that_says_who_by_number_and_what_came_of_it(
+    ada: Browser, log: pytest.LogCaptureFixture
+) -> None:
+    await ada.post("/enrollment", form=WISH, headers={"X-Request-ID": "router-number-1"})
+    assert len(log.records) == 1
+    assert re.search(
+        r"event=request request_id=router-number-1 method=POST path=/enrollment status=303 ms=\d+ user_id=1$",
+        log.text.strip(),
+    )
+    await ada.post("/enrollment", form=WISH)
+    assert "code=already_enrolled" in log.text.splitlines()[1]
+
+
+async def test_a_look_has_no_line_and_a_slow_one_has(app: Quart, ada: Browser, log: pytest.LogCaptureFixture) -> None:
+    for path in ("/", "/courses/", "/enrollment", "/nothing", "/metrics"):
+        await ada.get(path)
+    assert log.text == ""
+    app.config["SLOW_REQUEST"] = 0
+    await ada.get("/courses/")
+    assert "method=GET path=/courses/ status=200" in log.text
+
+
+async def test_the_log_has_nothing_that_somebody_typed(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
+    await anyone.sign_in(ADA)
+    await anyone.sign_in(ADA, "a wrong password")
+    await anyone.post("/register?email=zoe@school.example", form=registration())
+    assert len(log.records) == 3
+    for typed in (ADA.email, ADA.first_name, PASSWORD, "a wrong", "zoe", "Adler"):
+        assert typed not in log.text
+
+
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        ("Bearer qe_AToken-that-never-was", "wrong_token"),
+        ("Basic " + b64encode(f"{ADA.email}:not the password".encode()).decode(), "wrong_credentials"),
+        ("Basic " + b64encode(b"nobody@school.example:not the password").decode(), "wrong_credentials"),
+        ("Nonsense that-nobody-knows", "wrong_token"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+async def test_a_program_that_fails_to_sign_in_is_in_the_log_with_its_source(
+    app: Quart, method: str, authorization: str, code: str, log: pytest.LogCaptureFixture
+) -> None:
+    response = await app.test_client().open(
+        "/api/v1/me/enrollments", method=method, headers={"Authorization": authorization}
+    )
+    assert response.status_code == 401
+    [line] = log.text.splitlines()
+    source = address_digest(str(app.secret_key), "<local>")
+    assert "level=warning" in line
+    assert f"method={method} path=/api/v1/me/enrollments status=401" in line
+    assert line.endswith(f" code={code} source={source}")
+    for typed in (*authorization.split(), ADA.email, "nobody", "not the password", "<local>"):
+        assert typed not in line
+
+
+async def test_a_visitor_who_has_not_signed_in_is_not_logged(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
+    assert (await anyone.get("/api/v1/me")).status_code == 401
+    assert log.text == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "code"),
+    [
+        ("/login", {"email": ADA.email, "password": "not the password"}, "wrong_credentials"),
+        ("/register", registration(ADA.email, password=WRONG, password_confirm=WRONG), "email_taken"),
+        (
+            "/account/password",
+            {"current_password": WRONG, "password": "quiet purple tractor", "password_confirm": "quiet purple tractor"},
+            "wrong_password",
+        ),
+        ("/account/delete", {"password": WRONG}, "wrong_password"),
+    ],
+)
+async def test_a_wrong_password_on_a_page_is_in_the_log_with_its_source(
+    app: Quart, ada: Browser, path: str, form: dict[str, str], code: str, log: pytest.LogCaptureFixture
+) -> None:
+    if path == "/register":
+        await ada.post("/logout")
+        log.clear()
+    assert (await ada.post(path, form=form)).status_code == 422
+    [line] = log.text.splitlines()
+    assert f"path={path} status=422" in line
+    assert f"code={code} source={address_digest(str(app.secret_key), '<local>')}" in line
+    assert WRONG not in line
+    assert ADA.email not in line
+
+
+SECRET = "aSecretNobodyMayRead-1"
+
+
+def ways_to_ask(path: str) -> Iterator[tuple[str, str]]:
+    """Yield methods and spellings of the path: right, wrong, and nearly right."""
+    for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "INVENTED"):
+        yield method, path
+    prefix, slash, rest = path.partition(SECRET)
+    for written in (
+        *(f"{path}/", f"/{path}", path.replace("/", "//"), f"{path}%20", f"{path}/more", f"/school{path}"),
+        *(f"{prefix.upper()}{slash}{rest}", path.swapcase(), f"{prefix}./{slash}{rest}", f"{prefix}../x/{slash}{rest}"),
+        *(f"/%{ord(path[1]):02x}{path[2:]}", f"/%25{ord(path[1]):02x}{path[2:]}", f"/%{ord(path[1]):02X}{path[2:]}/"),
+        *(f"/courses{path}", f"/static{path}", f"/static/..{path}"),
+        *(path.replace("/", "%2F"), path.replace("/", "%5C"), f"{path}%0d%0a", f"{path}?token={SECRET}", f"{path};x"),
+    ):
+        yield "GET", written
+        yield "POST", written
+
+
+async def test_no_secret_in_a_path_is_logged_however_it_is_requested(
+    app: Quart, anyone: Browser, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = [rule for rule in app.url_map.iter_rules() if access_log.HIDDEN_ARGUMENT in rule.arguments]
+    assert {rule.endpoint for rule in rules} >= {"calendar_feed", "password_link"}
+    app.config["SLOW_REQUEST"] = 0  # so that every request is logged
+    asked = [way for rule in rules for way in ways_to_ask(str(rule).replace(f"<{access_log.HIDDEN_ARGUMENT}>", SECRET))]
+    for method, path in asked:
+        await anyone.client.open(path, method=method, headers={"Sec-Fetch-Site": "same-origin", "Referer": path})
+    lines = [record for record in log.records if record.message == "request"]
+    assert len(lines) >= len(asked)
+    assert SECRET.lower() not in log.text.lower()
+    assert "path=/calendar/* status=405" in log.text
+
+
+async def test_a_made_up_method_is_in_no_line(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
+    for path in ("/courses/", f"/calendar/{SECRET}.ics"):
+        assert (await anyone.client.open(path, method=SECRET.upper())).status_code == 405
+    assert log.text.count("method=other") == 2
+    assert SECRET.lower() not in log.text.lower()
+
+
+async def test_an_error_logs_no_secret(
+    app: Quart, anyone: Browser, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(token: str) -> None:
+        raise ZeroDivisionError
+
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    monkeypatch.setitem(app.view_functions, "calendar_feed", fail)
+    assert (await anyone.get(f"/calendar/{SECRET}.ics")).status_code == 500
+    assert "failed: GET /calendar/<token>.ics" in log.text
+    assert SECRET not in log.text
+
+
+async def test_a_slow_command_is_written_with_its_collection_and_not_with_what_was_asked(
+    mongod: str, log: pytest.LogCaptureFixture
+) -> None:
+    async with open_database(mongod, 20, slow=0) as db:
+        await db.user.find_one({"email": ADA.email})
+        async with db.watch(max_await_time_ms=10) as news:
+            await news.try_next()
+    assert "getMore" not in log.text  # to wait for news is no slowness
+    assert 'event="slow command" command=find collection=user ms=' in log.text
+    assert ADA.email not in log.text
+    log.clear()
+    async with open_database(mongod, 20, slow=30) as db:
+        await db.user.find_one({"email": ADA.email})
+    assert log.text == ""
+
+
+async def test_a_transaction_that_tries_again_is_counted(eve: Browser) -> None:
+    before = (await read(eve))["enroll_transaction_retries_total"]
+    metrics.tried_again()
+    assert (await read(eve))["enroll_transaction_retries_total"] - before == 1
+
+
+async def test_answers_given_without_the_framework_are_counted_too(watched: Quart) -> None:
+    visitor = Browser(watched.test_client())
+    name = 'enroll_requests_total{endpoint="prepared",method="GET",status="200"}'
+    before = (await read(visitor)).get(name, 0)
+    await visitor.client.get("/courses/")
+    assert (await read(visitor)).get(name, 0) == before
+    await visitor.client.get("/courses/")
+    assert (await read(visitor)).get(name, 0) == before + 1

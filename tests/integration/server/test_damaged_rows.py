@@ -1,0 +1,224 @@
+"""What was damaged behind the site's back: nobody gets a 500 for it, nothing is lost, and `check-seats` tells of it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from quart import Quart
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import users
+from quart_enroll.domain.models import Wish
+from quart_enroll.services.enrollment import enroll, waitlist
+from quart_enroll.services.maintenance import audit
+from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from tests.support.people import ADA, BOB, CAL, FALL_MORNING, HASH, Browser, told
+from tests.support.school import built
+
+NOW = FALL_MORNING
+SECOND = timedelta(seconds=1)
+PHP = {"term": "Fall 2026", "courseID": "3333"}
+PYT = {"term": "Fall 2026", "courseID": "1111", "section": "01"}
+
+Change = dict[str, Any]
+
+
+@pytest.fixture
+async def school(db: Database) -> Database:
+    """Bob sits in PHP 202, which is full; ada waits for it. Both sit in PYT 101."""
+    await db.section.update_one(PHP, {"$set": {"waitlist_capacity": 5}})
+    for user in (ADA, BOB):
+        await enroll.enroll(db, user.user_id, Wish("1111", section="01"), NOW)
+    await enroll.enroll(db, BOB.user_id, Wish("3333"), NOW)
+    await waitlist.join(db, ADA.user_id, Wish("3333"), NOW)
+    return db
+
+
+@pytest.fixture
+async def cal(app: Quart, db: Database) -> Browser:
+    """The browser of one student more."""
+    await users.add(db, CAL, HASH)
+    browser = Browser(app.test_client())
+    await browser.sign_in(CAL)
+    return browser
+
+
+async def found(db: Database) -> list[str]:
+    return (await audit.check(db, NOW)).disagreements
+
+
+async def mended(db: Database) -> list[str]:
+    """Repair, and return what is still found."""
+    await audit.repair(db, NOW)
+    return await found(db)
+
+
+async def test_a_count_of_seats_that_is_too_low_keeps_nobody_from_dropping(school: Database, ada: Browser) -> None:
+    await school.section.update_one(PYT, {"$set": {"seats_taken": 0}})
+    assert await told(ada, "/enrollment/drop", courseID="1111") == "You gave back PYT 101 for Fall 2026."
+    assert await found(school) == ["1111, section 01, Fall 2026: 0 seats are counted, and 1 are enrolled."]
+    assert await mended(school) == []
+
+
+async def test_a_count_of_who_waits_that_is_too_low_keeps_nobody_from_leaving(
+    school: Database, ada: Browser, cal: Browser
+) -> None:
+    await cal.post("/waitlist", form=PHP)
+    await school.section.update_one(PHP, {"$set": {"waiting": 0}})
+    assert await told(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist of PHP 202."
+    assert await found(school) == ["3333, section 01, Fall 2026: 0 are counted as waiting, and 1 wait."]
+    assert await mended(school) == []
+
+
+async def test_who_joins_a_line_whose_end_is_counted_too_low_waits_behind_all_others(
+    school: Database, cal: Browser
+) -> None:
+    await school.section.update_one(PHP, {"$set": {"queue_tail": 0}})
+    assert "2 of 2" in await told(cal, "/waitlist", **PHP)
+    assert [row["user_id"] async for row in school.waitlist.find().sort("place")] == [ADA.user_id, CAL.user_id]
+    assert await found(school) == ["3333, section 01, Fall 2026: place 2 is past the end of the line, 1."]
+    assert await mended(school) == []
+
+
+async def test_a_seat_in_a_section_that_was_deleted_is_not_lost_by_the_next_enrollment(
+    school: Database, ada: Browser
+) -> None:
+    await school.section.delete_one(PYT)
+    before = await school.enrollment.find().to_list(None)
+    assert "PYT 101" in await ada.read("/enrollment")
+    refused = "You are already enrolled in PYT 101 for Fall 2026."
+    assert await told(ada, "/enrollment", courseID="1111") == refused
+    assert await school.enrollment.find().to_list(None) == before
+    assert await told(ada, "/enrollment/drop", courseID="1111") == "You gave back PYT 101 for Fall 2026."
+    assert await told(ada, "/enrollment", courseID="1111") == "You are enrolled in PYT 101 for Fall 2026."
+    [left] = await mended(school)
+    assert left.endswith("(1111, section 01, Fall 2026): student 2 is there for an unknown section.")
+
+
+async def test_a_seat_in_a_section_that_was_deleted_can_be_swapped(school: Database, ada: Browser) -> None:
+    await school.section.delete_one(PYT)
+    said = await told(ada, "/enrollment/swap", drop="1111", add="1111", section="02")
+    assert said == "You swapped: you are now enrolled in PYT 101, section 02."
+    assert await school.enrollment.count_documents({"user_id": ADA.user_id}) == 1
+
+
+@pytest.mark.parametrize("timezone", ["Mars/Phobos", "../../etc/passwd", "zone\0"])
+async def test_a_term_with_an_unknown_timezone_is_told_in_utc(school: Database, ada: Browser, timezone: str) -> None:
+    await school.term.update_one({"term": "Fall 2026"}, {"$set": {"timezone": timezone}})
+    assert "Tuesday, 1 September 2026, 09:00 (UTC)" in await ada.read("/enrollment/history")
+    for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111"):
+        assert (await ada.get(path)).status_code == 200
+    assert await found(school) == [f"Fall 2026: the timezone “{timezone}” is unknown; its times are told in UTC."]
+    told_of = f"term: the timezone “{timezone}” of Fall 2026 is unknown; Fall 2026 is told in UTC"
+    assert (await upgrade(school, NOW, Defaults())).left_alone == [told_of]
+
+
+async def spoil(db: Database, collection: str, row: Change, change: Change) -> None:
+    """Change a row as nobody may who uses the site."""
+    done = await db[collection].update_one(row, change, bypass_document_validation=True)
+    assert done.modified_count == 1
+
+
+@pytest.mark.parametrize(
+    ("collection", "row", "change", "lacks", "stays"),
+    [
+        ("term", {"term": "Fall 2026"}, {"$unset": {"opens_at": ""}}, "term: Fall 2026|opens_at", True),
+        ("term", {"term": "Fall 2026"}, {"$unset": {"timezone": ""}}, "term: Fall 2026|timezone", True),
+        ("term", {"term": "Fall 2026"}, {"$set": {"max_credits": "many"}}, "term: Fall 2026|max_credits", True),
+        ("section", PYT, {"$unset": {"capacity": ""}}, "section: 1111|capacity", True),
+        ("section", PYT, {"$set": {"meetings": [{"days": "MWF"}, 5]}}, "section: 1111|meetings", True),
+        ("section", PYT, {"$unset": {"section": ""}}, "section: 1111|section", True),
+        ("section", PHP, {"$set": {"seats_taken": "one"}}, "section: 3333|seats_taken", False),
+        ("section", PHP, {"$set": {"seats_taken": None}}, "section: 3333|seats_taken", False),
+        ("section", PHP, {"$set": {"seats_taken": -1}}, "section: 3333|seats_taken", False),
+        ("section", PHP, {"$set": {"waiting": None}}, "section: 3333|waiting", False),
+        ("section", PHP, {"$set": {"queue_tail": "one"}}, "section: 3333|queue_tail", False),
+        ("section", PHP, {"$unset": {"waiting": "", "queue_tail": ""}}, "section: 3333|waiting and queue_tail", False),
+        ("enrollment", {"user_id": 1}, {"$unset": {"status": ""}}, "enrollment: 1|status", True),
+        ("enrollment", {"user_id": 1}, {"$set": {"enrolled_at": "today"}}, "enrollment: 1|enrolled_at", True),
+        ("schedule", {"user_id": 1}, {"$set": {"credits": "three"}}, "schedule: 1|credits", False),
+        ("schedule", {"user_id": 2}, {"$unset": {"term": ""}}, "schedule: 2|term", True),
+        ("waitlist", {}, {"$unset": {"joined_at": ""}}, "waitlist: 1|joined_at", True),
+        ("waitlist", {}, {"$set": {"place": "first"}}, "waitlist: 1|place", False),
+        ("waitlist", {}, {"$unset": {"section": ""}}, "waitlist: 1|section", True),
+        ("waitlist", {}, {"$unset": {"term": ""}}, "waitlist: 1|term", True),
+        ("waitlist", {}, {"$unset": {"courseID": ""}}, "waitlist: 1|courseID", True),
+    ],
+)
+async def test_a_row_that_lacks_something_is_listed_and_stops_neither_a_page_nor_the_check(
+    school: Database, ada: Browser, collection: str, row: Change, change: Change, lacks: str, stays: bool
+) -> None:
+    await spoil(school, collection, row, change)
+    await school.section.update_one({"courseID": "1111", "section": "02"}, {"$set": {"seats_taken": 2}})
+    whose, fields = lacks.split("|")
+
+    def listed(lines: list[str]) -> bool:
+        return any(one.startswith(f"{whose} (_id ") and one.endswith(f") lacks a proper {fields}.") for one in lines)
+
+    before = await found(school)
+    assert listed(before)
+    assert "1111, section 02, Fall 2026: 2 seats are counted, and 0 are enrolled." in before
+    assert listed(await mended(school)) is stays
+    assert await school.enrollment.count_documents({}) == 3
+    for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111", "/enrollment/history"):
+        assert (await ada.get(path)).status_code == 200
+    for path, form in (
+        ("/waitlist", PHP),
+        ("/waitlist/leave", PHP),
+        ("/enrollment", PYT),
+        ("/enrollment/drop", PYT),
+        ("/enrollment", {"courseID": "1111"}),
+    ):
+        assert (await ada.post(path, form=form)).status_code == 303
+
+
+@pytest.mark.parametrize("count", ["one", None, -1, float("nan")])
+async def test_a_section_that_lost_a_count_gives_no_seat_and_no_place_and_keeps_nobody_from_dropping(
+    school: Database, bob: Browser, cal: Browser, count: Any
+) -> None:
+    for counter in ("seats_taken", "queue_tail"):
+        await spoil(school, "section", PHP, {"$set": {counter: count}})
+    assert "PHP 202, section 01, is full" in await told(cal, "/enrollment", **PHP)
+    assert (await cal.post("/waitlist", form=PHP)).status_code == 303
+    assert await told(bob, "/enrollment/drop", courseID="3333") == "You gave back PHP 202 for Fall 2026."
+    assert await mended(school) == []
+    assert [row["user_id"] async for row in school.enrollment.find({"courseID": "3333"})] == [ADA.user_id]
+
+
+async def test_rows_without_any_field_are_listed_and_the_others_counted(school: Database, ada: Browser) -> None:
+    for collection in ("event", "notice"):
+        await school[collection].insert_one({"user_id": ADA.user_id, "seen": False}, bypass_document_validation=True)
+    for collection in ("term", "section", "enrollment", "waitlist", "schedule"):
+        await school[collection].insert_one({}, bypass_document_validation=True)
+    checked = await audit.check(school, NOW)
+    assert (checked.sections, checked.waiting) == (5, 1)
+    for collection in ("term", "section", "waitlist", "schedule"):
+        lines = [line for line in checked.disagreements if line.startswith(f"{collection}: ")]
+        assert [line.split()[1] for line in lines] == ["without"]
+    for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111", "/enrollment/history"):
+        assert (await ada.get(path)).status_code == 200
+    assert await told(ada, "/enrollment/drop", courseID="1111") == "You gave back PYT 101 for Fall 2026."
+
+
+async def test_students_on_one_place_of_a_line_get_places_of_their_own_in_the_order_of_joining(
+    school: Database, cal: Browser
+) -> None:
+    await cal.post("/waitlist", form=PHP)
+    built.remove(school.name)
+    await school.waitlist.drop_index("term_1_courseID_1_section_1_place_1")  # else it can't be
+    [unguarded] = await found(school)
+    await school.waitlist.update_one({"user_id": ADA.user_id}, {"$set": {"place": 2, "joined_at": NOW + SECOND}})
+    shared = "3333, section 01, Fall 2026: 2 students have place 2 of the line."
+    assert await found(school) == [unguarded, shared]
+    numbered = "3333, section 01, Fall 2026: numbered again, 2 waiting in the same order."
+    assert numbered in await audit.repair(school, NOW)
+    assert await found(school) == [unguarded]
+    line = [(row["user_id"], row["place"]) async for row in school.waitlist.find().sort("place")]
+    assert line == [(CAL.user_id, 3), (ADA.user_id, 4)]
+    assert await audit.repair(school, NOW) == []
+
+
+async def test_a_place_of_nobody_in_a_line_keeps_nobody_from_dropping(school: Database, bob: Browser) -> None:
+    await spoil(school, "waitlist", {}, {"$unset": {"user_id": ""}})
+    assert await told(bob, "/enrollment/drop", courseID="3333") == "You gave back PHP 202 for Fall 2026."
+    assert any(line.startswith("waitlist: 3333 (_id ") for line in await found(school))

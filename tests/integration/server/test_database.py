@@ -1,0 +1,94 @@
+"""How the site uses its database: how many connections, and never for longer than it may."""
+
+import asyncio
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator
+
+import pytest
+from pymongo.errors import OperationFailure
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from quart_enroll.app import create_app
+from quart_enroll.db import client
+from quart_enroll.db.client import Database
+from quart_enroll.state import EXTENSION
+from tests.integration.auth.test_permissions import DOORS, address
+from tests.support.people import ADA, Browser, Clock, config, registration
+from tests.support.processes import PATIENCE, PROJECT, environment
+
+GOES_ON = {"getMore"}
+"""Goes on with what has a limit, or waits for news; the driver gives it no longer than anything else."""
+
+
+class Limits(CommandListener):
+    """Notes the milliseconds that each kind of command may take; None for one without a limit."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, set[int | None]] = defaultdict(set)
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.seen[event.command_name].add(event.command.get("maxTimeMS"))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: CommandFailedEvent) -> None: ...
+
+
+@pytest.fixture
+def limits() -> Limits:
+    return Limits()
+
+
+@pytest.fixture
+async def ada(
+    db: Database, mongod: str, clock: Clock, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Browser]:
+    monkeypatch.setattr(client, "SlowCommands", lambda _: limits)
+    app = create_app(config(mongo_uri=mongod, database_timeout=3.5), clock=clock)
+    async with app.test_app():
+        browser = Browser(app.test_client())
+        await browser.sign_in(ADA)
+        yield browser
+
+
+async def test_no_command_may_take_longer_than_the_setting_says(ada: Browser, limits: Limits) -> None:
+    for path in (address(rule) for rule in DOORS if rule != "/logout"):
+        await ada.get(path)
+    for path in ("/plan/add", "/plan/enroll", "/enrollment", "/waitlist", "/enrollment/drop", "/alert", "/logout"):
+        await ada.post(path, form={"courseID": "1111", "term": "Fall 2026", "section": "02"})
+    await ada.post("/register", form=registration())
+    assert limits.seen.keys() >= {"find", "aggregate", "insert", "update", "delete", "findAndModify"}
+    assert limits.seen.keys() >= {"commitTransaction", "abortTransaction"}
+    slow = {name: most for name, most in limits.seen.items() if not all(one and one <= 3500 for one in most)}
+    assert slow.keys() <= GOES_ON, slow
+
+
+async def test_the_pool_is_as_large_as_the_setting_says(mongod: str) -> None:
+    app = create_app(config(mongo_uri=mongod, database_pool=7))
+    async with app.test_app():
+        assert app.extensions[EXTENSION].database.client.options.pool_options.max_pool_size == 7
+
+
+def test_the_driver_has_a_thread_for_each_connection() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import asgi, motor.frameworks.asyncio as motor; print(motor.max_workers)"],
+        cwd=PROJECT,
+        env=environment(DATABASE_POOL=7),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert said.stdout == "7\n"
+
+
+async def test_only_the_error_of_a_closed_cursor_is_not_logged(mongod: str, log: pytest.LogCaptureFixture) -> None:
+    loop = asyncio.get_running_loop()
+    async with client.open_database(mongod, 5):
+        for code in (client.CURSOR_KILLED, 1):
+            error = OperationFailure(f"failed with {code}", code)
+            loop.call_exception_handler({"message": "Future exception was never retrieved", "exception": error})
+    assert "failed with 1" in log.text
+    assert f"failed with {client.CURSOR_KILLED}" not in log.text

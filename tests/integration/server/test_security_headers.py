@@ -1,0 +1,172 @@
+"""What every answer tells browsers and caches."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from quart import Quart
+from quart.wrappers import Response
+
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database
+from tests.integration.auth.test_permissions import DOORS, address
+from tests.support.people import ADA, PASSWORD, Browser, Clock, config
+
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Permissions-Policy": (
+        "camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), midi=(), payment=(), usb=()"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+UNCHANGED = ("Cache-Control", "ETag", "Vary")
+OF_THE_CLIENT = {"content-type", "content-length"}
+"""What the tests' client adds to an answer that came without."""
+
+OTHERS = [("GET", "/courses"), ("GET", "/nothing"), ("POST", "/"), ("OPTIONS", "/"), ("HEAD", "/"), ("POST", "/logout")]
+"""A redirect, an unknown address, a method that won't do, and a change without proof."""
+
+KEPT = {
+    "/static/site.css": "no-cache",
+    "/healthz": "no-cache",
+    "/readyz": "no-cache",
+    "/metrics": "no-cache",
+    "/calendar/no-link.ics": "no-cache",
+    **dict.fromkeys(
+        [f"/api/v1/{name}" for name in ("terms", "courses", "courses/1111", "sections", "openapi.json")],
+        "public, no-cache",
+    ),
+}
+"""What is the same for everybody; the rest is nobody's business but the visitor's who signed in."""
+
+
+FROM_EMAILS = [rule for rule in DOORS if rule.startswith(("/password/reset", "/email/confirm"))]
+OWN = {address(rule): {"Referrer-Policy": "no-referrer"} for rule in FROM_EMAILS}
+
+
+def _told(response: Response) -> dict[str, str]:
+    return {name: response.headers[name] for name in ALWAYS}
+
+
+@pytest.fixture
+async def production(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
+    """The site with the settings of production."""
+    app = create_app(config(mongo_uri=mongod, app_env="production"), clock=clock)
+    async with app.test_app():
+        yield app
+
+
+async def test_every_answer_says_the_same_to_browsers(anyone: Browser, ada: Browser) -> None:
+    for method, path in [("GET", address(rule)) for rule in DOORS if rule != "/logout"] + OTHERS:
+        for visitor in (anyone, ada):
+            response = await visitor.client.open(path, method=method)
+            assert _told(response) == ALWAYS | OWN.get(path, {}), (method, path)
+            assert "unsafe-inline" not in str(response.headers)
+            assert len(response.headers["X-Request-ID"]) == 16
+            assert "Strict-Transport-Security" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/courses/", "/api/", "/api/v1/courses"])
+async def test_who_has_an_answer_already_is_not_told_its_headers_again(anyone: Browser, path: str) -> None:
+    first = await anyone.get(path)
+    for _ in range(2):
+        again = await anyone.get(path, headers={"If-None-Match": first.headers["ETag"]})
+        assert again.status_code == 304
+        names = {name.lower() for name, _ in again.headers}
+        assert names - OF_THE_CLIENT == {"cache-control", "etag", "vary", "x-request-id"}
+        assert [again.headers[name] for name in UNCHANGED] == [first.headers[name] for name in UNCHANGED]
+
+
+async def test_no_cache_keeps_what_a_student_sees(ada: Browser) -> None:
+    for path in (address(rule) for rule in DOORS if rule not in ("/logout", "/login", "/register")):
+        response = await ada.get(path)
+        assert response.headers["Cache-Control"] == KEPT.get(path, "no-store"), path
+        assert ("Cookie" in response.headers.get("Vary", "")) == (path not in KEPT), path
+    assert (await ada.get("/nothing")).headers["Cache-Control"] == "no-store"
+
+
+async def test_no_cache_keeps_a_token_or_a_message(anyone: Browser) -> None:
+    assert (await anyone.get("/courses/")).headers["Cache-Control"] == "no-cache"
+    assert (await anyone.get("/login")).headers["Cache-Control"] == "no-store"
+    await anyone.get("/enrollment")  # "Please sign in" waits for the next page
+    for _ in range(2):
+        assert (await anyone.get("/courses/")).headers["Cache-Control"] == "no-store"
+        assert (await anyone.post("/login", form={"email": ADA.email, "password": PASSWORD})).status_code == 303
+
+
+async def test_a_fault_in_the_middle_of_an_answer_says_it_too(app: Quart, anyone: Browser) -> None:
+    async def fail(_: Response) -> Response:
+        raise ZeroDivisionError
+
+    app.after_request(fail)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    response = await anyone.get("/")
+    assert response.status_code == 500
+    assert _told(response) == ALWAYS
+
+
+async def test_in_production_cookies_belong_to_this_host_alone_and_browsers_insist_on_https(production: Quart) -> None:
+    browser = Browser(production.test_client())
+    response = await browser.sign_in(ADA, scheme="https")
+    assert response.status_code == 303
+    cookies = {cookie.split("=")[0]: cookie for cookie in response.headers.getlist("Set-Cookie")}
+    assert {"__Host-session", "__Host-QUART_AUTH"} <= set(cookies)
+    for name, cookie in cookies.items():
+        assert name.startswith("__Host-")
+        assert all(f"; {word}" in cookie for word in ("Secure", "HttpOnly", "Path=/", "SameSite=Lax"))
+        assert "Domain=" not in cookie
+    for path in (*KEPT, "/", "/nothing"):
+        answer = await browser.get(path)
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+
+
+async def test_in_production_a_cookie_is_taken_back_in_a_way_that_browsers_accept(production: Quart) -> None:
+    browser = Browser(production.test_client())
+    await browser.sign_in(ADA, scheme="https")
+    [gone] = [
+        cookie
+        for cookie in (await browser.post("/logout", scheme="https")).headers.getlist("Set-Cookie")
+        if cookie.startswith("__Host-QUART_AUTH=;")
+    ]
+    assert "; Secure" in gone
+    assert "; Path=/" in gone
+
+
+async def test_in_production_plain_http_is_refused_in_words(production: Quart) -> None:
+    browser = Browser(production.test_client())
+    plain = {"X-Forwarded-Proto": "http", "X-Forwarded-For": "192.0.2.1"}
+    response = await browser.get("/courses/", headers=plain)
+    assert response.status_code == 400
+    assert "This site speaks https only." in await response.get_data(as_text=True)
+    assert (await browser.post("/login", form={}, headers=plain)).status_code == 400
+
+
+async def test_in_production_plain_http_reaches_only_the_health_checks(production: Quart) -> None:
+    client, plain = production.test_client(), {"X-Forwarded-Proto": "http"}
+    answers = {rule: (await client.get(address(rule), headers=plain)).status_code for rule in DOORS}
+    assert {rule for rule, status in answers.items() if status == 200} == {"/healthz", "/readyz"}
+    assert set(answers.values()) == {200, 400}
+
+
+async def test_plain_http_is_led_to_the_sites_own_address_and_to_no_other(production: Quart) -> None:
+    production.config["PUBLIC_URL"] = "https://enroll.school.example"
+    browser = Browser(production.test_client())
+    plain = {"X-Forwarded-Proto": "http", "Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+    response = await browser.get("/enrollment/form?courseID=1111", headers=plain)
+    assert response.status_code == 308
+    assert response.location == "https://enroll.school.example/enrollment/form?courseID=1111"
+    assert (await browser.post("/login", form={}, headers=plain)).status_code == 400
+
+
+async def test_a_schools_own_templates_may_load_from_where_they_always_did(mongod: str, db: Database) -> None:
+    app = create_app(config(mongo_uri=mongod, template_overrides=Path(__file__).parents[2] / "support/flask_templates"))
+    async with app.test_app():
+        policy = (await app.test_client().get("/")).headers["Content-Security-Policy"]
+    assert policy == "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

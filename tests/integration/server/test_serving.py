@@ -1,0 +1,172 @@
+"""The site's server processes: how they start, and how they stop."""
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from quart_enroll.services.accounts.hash_slots import Slots
+from tests.support.processes import (
+    PATIENCE,
+    PROJECT,
+    QUART,
+    SERVER,
+    Server,
+    descendants,
+    environment,
+    is_locked,
+    quart,
+    server,
+    until,
+)
+
+SLOW_HASH = "scrypt:65536:8:1"  # a sixth of a second each, and ten times that on a busy machine
+NAMES = ["Ada", "Bob", "Chioma", "Dilan", "Eva"]
+
+
+@pytest.fixture
+def database(fresh_uri: str) -> str:
+    """Give the address of a database of the test's own, as `upgrade-db` makes it."""
+    done = quart("upgrade-db", MONGO_URI=fresh_uri)
+    assert done.returncode == 0, done.stderr
+    return fresh_uri
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_requests_in_flight_are_answered_when_every_process_is_told_to_stop(
+    workers: int, database: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    settings = {"MONGO_URI": database, "PASSWORD_METHOD": SLOW_HASH, "PASSWORD_THREADS": 1}  # one after the other
+    with (
+        server(log, WEB_CONCURRENCY=workers, **settings) as site,
+        ExitStack() as stack,
+    ):
+        connections = [stack.enter_context(site.connection()) for _ in NAMES]
+        for name, connection in zip(NAMES, connections, strict=True):
+            connection.request("POST", "/register", registration(name), headers=FROM_THE_SITE)
+        answered, _, _ = select.select([connection.sock for connection in connections], [], [], PATIENCE)
+        assert 0 < len(answered) < len(NAMES)
+
+        for pid in (site.process.pid, *descendants(site.process.pid)):
+            os.kill(pid, signal.SIGTERM)
+
+        assert [connection.getresponse().status for connection in connections] == [303] * len(NAMES)
+        assert site.process.wait(PATIENCE) == 0
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+@pytest.mark.parametrize(("workers", "ending"), [(1, signal.SIGINT), (2, signal.SIGTERM)])
+def test_open_pages_are_let_go_when_every_process_is_told_to_stop(
+    workers: int, ending: signal.Signals, database: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with server(log, WEB_CONCURRENCY=workers, MONGO_URI=database) as site, ExitStack() as stack:
+        streams = []
+        for _ in range(8):  # so that no worker is without one
+            connection = stack.enter_context(site.connection())
+            connection.request("GET", "/live?term=Fall+2026")
+            streams.append(connection.getresponse())
+            assert streams[-1].readline().startswith(b"retry: ")
+
+        for pid in (site.process.pid, *descendants(site.process.pid)):
+            os.kill(pid, ending)
+
+        for stream in streams:  # a stream that is cut off, as after graceful_timeout, is an IncompleteRead
+            assert b"retry: " in stream.read()
+        assert site.process.wait(PATIENCE) == 0
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds what a worker knows in /proc")
+def test_workers_share_what_may_be_hashed_at_a_time(database: str, tmp_path: Path) -> None:
+    with server(tmp_path / "log", WEB_CONCURRENCY=2, PASSWORD_THREADS=1, MONGO_URI=database) as site:
+        folder = Path(known_to_a_worker(site)["PASSWORD_SLOTS"])
+        mine = Slots(str(folder), 2)
+        with site.connection() as connection:
+            with mine.take(0), mine.take(1):  # one for each worker: now nobody else may
+                connection.request("POST", "/register", registration("Ada"), headers=FROM_THE_SITE)
+                until(lambda: is_locked(folder / "door0") or is_locked(folder / "door1"))
+            assert connection.getresponse().status == 303
+    assert not folder.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds what a worker knows in /proc")
+def test_workers_take_the_memory_for_a_hash_in_large_pages(database: str, tmp_path: Path) -> None:
+    with server(tmp_path / "log", WEB_CONCURRENCY=2, MONGO_URI=database) as site:
+        assert known_to_a_worker(site)["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("command", [SERVER, (*QUART, "seed")], ids=["hypercorn", "quart"])
+def test_a_wrong_setting_ends_the_start_with_its_sentence(command: tuple[str, ...], workers: int) -> None:
+    ended = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env=environment(DATABASE_TIMEOUT="soon", WEB_CONCURRENCY=workers),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "DATABASE_TIMEOUT must be a number from 0.1 to 25. "
+        "(Seconds that the database may take to answer before a page says that it did not.)\n"
+    )
+
+
+FROM_THE_SITE = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+
+
+def known_to_a_worker(site: Server) -> dict[str, str]:
+    """Return the environment of a worker."""
+    pairs = Path(f"/proc/{descendants(site.process.pid)[-1]}/environ").read_bytes().decode().split("\0")
+    return dict(pair.split("=", 1) for pair in pairs if pair)
+
+
+def registration(name: str) -> str:
+    return urlencode(
+        {
+            "email": f"{name.lower()}@school.example",
+            "password": "let me learn",
+            "password_confirm": "let me learn",
+            "first_name": name,
+            "last_name": "Winters",
+        }
+    )
+
+
+def test_workers_count_together_and_leave_no_folder_behind(tmp_path: Path) -> None:
+    token, log = "of-no-use-to-anybody", tmp_path / "log"
+    nowhere = "mongodb://127.0.0.1:1/?replicaSet=none"  # what is asked here needs no database
+    with server(log, WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=nowhere, TMPDIR=tmp_path) as site:
+        for _ in range(20):  # each on a connection of its own, which one of the two takes up
+            with site.connection():
+                pass
+        with site.connection() as connection:
+            connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+            told = connection.getresponse().read().decode()
+        assert len(list(tmp_path.glob("quart-enroll-*/counter_*.db"))) == 2
+    assert 'endpoint="healthz",method="GET",status="200"} 21.0' in told
+    assert list(tmp_path.glob("quart-enroll-*")) == []
+    assert [line for line in log.read_text().splitlines() if not line.startswith("at=")] == []
+
+
+def test_metrics_are_answered_although_the_shared_folder_is_gone(tmp_path: Path) -> None:
+    token, nowhere = "of-no-use-to-anybody", "mongodb://127.0.0.1:1/?replicaSet=none"
+    with server(tmp_path / "log", WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=nowhere, TMPDIR=tmp_path) as site:
+        shutil.rmtree(next(tmp_path.glob("quart-enroll-*")))  # as programs do that tidy up
+        with site.connection() as connection:
+            connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+            assert connection.getresponse().status == 200
+    assert list(tmp_path.glob("quart-enroll-*")) == []

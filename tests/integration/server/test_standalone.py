@@ -1,0 +1,175 @@
+"""A mongod without a replica set, as `systemctl start mongod` gives: it can be read, and what it can't do is told."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.cli.local_mongod import FRUGAL, find_mongod
+from quart_enroll.db.client import STANDALONE, Database, open_database
+from quart_enroll.db.collections import courses
+from quart_enroll.routes import ROUTES
+from quart_enroll.services.catalog import cache
+from quart_enroll.services.maintenance import schema_check
+from quart_enroll.state import EXTENSION
+from quart_enroll.system.process import child
+from tests.support import people, school
+from tests.support.people import ADA, PASSWORD, Browser, Clock, config, registration, text
+from tests.support.processes import PATIENCE, PROJECT, free_port, wait_for_port
+
+SENTENCE = "This can’t be done at the moment because the site’s database is not fully set up."
+FORM = {
+    "courseID": "1111",
+    "term": "Fall 2026",
+    "section": "01",
+    "drop": "1111",
+    "add": "3333",
+    "name": "laptop",
+    **registration(),
+    "current_password": PASSWORD,
+    "password": PASSWORD,
+    "language": "es",
+    "email": ADA.email,
+    "confirm": "y",
+}
+"""Something for every form of the site."""
+
+
+@pytest.fixture(scope="module")
+def standalone(quick_folder: Path) -> Iterator[str]:
+    """Give the address of a database on a mongod that belongs to no replica set."""
+    port, data = free_port(), quick_folder / "standalone"
+    data.mkdir()
+    command = [find_mongod(), "--dbpath", str(data), "--port", str(port), *FRUGAL]
+    with (
+        open(quick_folder / "standalone.log", "wb") as log,
+        child(command, output=log, orphaned=signal.SIGKILL) as process,
+    ):
+        wait_for_port(process, port, Path(log.name))
+        yield f"mongodb://127.0.0.1:{port}/standalone"
+
+
+@pytest.fixture
+async def standalone_db(standalone: str) -> AsyncIterator[Database]:
+    async with open_database(standalone, 20) as db:
+        for name in await db.list_collection_names():
+            await db[name].delete_many({})
+        if db.name not in school.built:
+            await school.build(db)
+        await school.fill(db, people.TERMS)
+        yield db
+
+
+@pytest.fixture
+async def site(standalone_db: Database, standalone: str, clock: Clock) -> AsyncIterator[Quart]:
+    app = create_app(config(mongo_uri=standalone), clock=clock)
+    async with app.test_app():
+        yield app
+
+
+@pytest.fixture
+async def reader(site: Quart, standalone_db: Database, db: Database, ada: Browser) -> Browser:
+    """The browser of ada, who signed in before her database came to this server."""
+    await standalone_db.login.insert_many(await db.login.find().to_list(None))
+    browser = Browser(site.test_client())
+    browser.client.cookie_jar = ada.client.cookie_jar
+    return browser
+
+
+async def test_it_is_not_ready_and_the_log_says_why_once(site: Quart, log: pytest.LogCaptureFixture) -> None:
+    browser = Browser(site.test_client())
+    for _ in range(2):
+        response = await browser.get("/readyz")
+        assert (response.status_code, await response.get_json()) == (503, {"status": STANDALONE})
+    assert log.text.count(f'level=error event="{STANDALONE}"') == 1
+    assert (await browser.get("/healthz")).status_code == 200
+
+
+async def test_a_site_that_nobody_probes_says_it_at_its_start(
+    standalone_db: Database, standalone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = asyncio.Event()
+    monkeypatch.setattr(schema_check.logger, "error", lambda event, **_: said.set() if event == STANDALONE else None)
+    async with create_app(config(mongo_uri=standalone)).test_app(), asyncio.timeout(PATIENCE):
+        await said.wait()
+
+
+async def test_the_catalog_is_shown_and_follows_the_database(
+    site: Quart, standalone_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "POLL", 0.05)
+    browser = Browser(site.test_client())
+    for path in ("/", "/courses/", "/courses/Fall", "/enrollment/form?courseID=1111", "/api/v1/sections", "/login"):
+        assert (await browser.get(path)).status_code == 200
+    assert len(await (await browser.get("/api/")).get_json()) == 3
+    await standalone_db.course.delete_one({"courseID": "2222"})
+    async with asyncio.timeout(PATIENCE):
+        while len(await (await browser.get("/api/")).get_json()) == 3:
+            await site.extensions[EXTENSION].snapshot.replaced()
+
+
+async def test_students_who_are_signed_in_still_see_their_pages(reader: Browser) -> None:
+    for path in ("/enrollment", "/enrollment/history", "/plan", "/account", "/courses/"):
+        assert (await reader.get(path)).status_code == 200
+    assert (await reader.get("/account/data")).status_code == 503  # read as of one moment, which takes a replica set
+    assert "Your Schedule" in await reader.read("/enrollment")
+
+
+async def test_no_page_and_no_button_ends_in_a_fault(reader: Browser, standalone_db: Database) -> None:
+    refused = set()
+    for route in ROUTES:
+        path = route.path.replace("<token>", "x").replace("<path:", "<").partition("<")[0]
+        for method in set(route.methods) - {"GET"} if not path.startswith("/api/v1/") else ():
+            if path not in ("/login", "/logout", "/account/sign-out", "/account/end"):  # the sign-in is still needed
+                response = await reader.client.open(
+                    path, method=method, form=FORM, headers={"Sec-Fetch-Site": "same-origin"}
+                )
+                assert response.status_code != 500, path
+                if response.status_code == 503:
+                    assert SENTENCE in await text(response)
+                    refused.add(path)
+    assert {"/enrollment", "/enrollment/drop", "/enrollment/swap", "/waitlist", "/plan/add"} <= refused
+    assert "/account/delete" in refused
+    assert await standalone_db.enrollment.count_documents({}) == 0
+
+
+async def test_nobody_registers_halfway(site: Quart, standalone_db: Database) -> None:
+    response = await Browser(site.test_client()).post("/register", form=registration())
+    assert response.status_code == 503
+    assert SENTENCE in await text(response)
+    assert await standalone_db.user.count_documents({}) == 3
+
+
+async def test_signing_in_is_refused_in_words(site: Quart) -> None:
+    response = await Browser(site.test_client()).sign_in(ADA)
+    assert response.status_code == 503
+    page = await text(response)
+    assert SENTENCE in page
+    assert 'href="/courses/"' in page
+    assert "Retry-After" not in response.headers  # it won't be well in a moment
+
+
+async def test_a_client_of_the_api_gets_a_code(site: Quart) -> None:
+    client = site.test_client()
+    auth = (ADA.email, PASSWORD)
+    sent = {"courseID": "1111", "term": "Fall 2026"}
+    for key in ("first", "first"):  # the key is free again
+        response = await client.post(
+            "/api/v1/me/enrollments", json=sent, auth=auth, headers={"Idempotency-Key": key}, scheme="https"
+        )
+        problem = await response.get_json()
+        assert (response.status_code, problem["code"]) == (503, "database_read_only")
+        assert problem["detail"].startswith(SENTENCE)
+    assert (await client.get("/api/v1/me", auth=auth, scheme="https")).status_code == 200
+
+
+async def test_commands_say_what_is_missing(site: Quart, standalone_db: Database) -> None:
+    runner = site.test_cli_runner()
+    for command in (("upgrade-db",), ("check-seats",), ("import", "course", str(PROJECT / "data/courses.json"))):
+        done = await asyncio.to_thread(runner.invoke, args=command)
+        assert (done.exit_code, done.output) == (1, f"Error: {STANDALONE}\n")
+    assert len(await courses.find_all(standalone_db)) == 3

@@ -1,0 +1,65 @@
+"""An address with a slash too many at its end leads to its page, and never away from the site."""
+
+import pytest
+
+from tests.support.people import Browser
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [
+        ("/login/", "/login"),
+        ("/login/?next=/enrollment&x=a%20b", "/login?next=/enrollment&x=a%20b"),
+        ("/login//", "/login"),
+        ("/register/", "/register"),
+        ("/home/", "/home"),
+        ("/enrollment/", "/enrollment"),
+        ("/enrollment/history/", "/enrollment/history"),
+        ("/account/", "/account"),
+        ("/user/?q=ada", "/user?q=ada"),
+        ("/help/", "/help"),
+        ("/course/1111/?term=Fall", "/course/1111?term=Fall"),
+        ("/courses/Fall%202026/", "/courses/Fall%202026"),
+        ("/courses/%C3%A9t%C3%A9/", "/courses/%C3%A9t%C3%A9"),
+        ("/api/v1/terms/", "/api/v1/terms"),
+    ],
+)
+async def test_a_page_is_found_with_a_slash_at_its_end(anyone: Browser, path: str, leads_to: str) -> None:
+    for _ in range(2):  # of two slashes, one goes at a time
+        response = await anyone.get(path)
+        assert response.status_code == 308
+        path = response.location
+        if path == leads_to:
+            break
+    assert path == leads_to
+
+
+async def test_the_page_of_the_catalog_keeps_its_slash(anyone: Browser) -> None:
+    assert (await anyone.get("/courses/")).status_code == 200
+    assert (await anyone.get("/api/")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/nowhere/", "/nowhere", "/logins/", "/login/x/", "/enrollment/drop/", "/course/"])
+async def test_what_there_is_not_stays_unknown(anyone: Browser, path: str) -> None:
+    assert (await anyone.get(path)).status_code in (404, 405)
+
+
+async def test_what_is_sent_to_such_an_address_is_not_sent_on(anyone: Browser) -> None:
+    assert (await anyone.post("/login/", form={"email": "a@b.c"})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("//evil.example/", "///evil.example/", "//evil.example/login/", "//login/", "/\\evil.example/", "\\\\evil/"),
+        *("/\\login/", "/https://evil.example/", "/.//evil.example/", "/login/..//evil.example/", "/%0d%0aX-Evil: 1/"),
+        *("/courses/\\evil.example/", "/courses//evil.example/", "/course/\r\nX-Evil: 1/", "/", "//", "///"),
+    ],
+)
+async def test_no_slash_leads_away(anyone: Browser, path: str) -> None:
+    response = await anyone.client.get("/", scope_base={"path": path, "raw_path": path.encode()})
+    assert response.status_code in (200, 308, 404)
+    location = response.headers.get("Location", "/")
+    assert location.startswith("/")
+    assert location[1:2] not in ("/", "\\")
+    assert "X-Evil" not in response.headers

@@ -1,0 +1,57 @@
+"""Programs of the students, that use the API."""
+
+from typing import Any
+
+from quart import Quart
+from quart.wrappers import Response
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import users
+from quart_enroll.domain.models import User
+from quart_enroll.services.accounts import sessions, tokens
+from tests.support.people import FALL_MORNING, SPRING
+
+ENROLLMENTS, SWAPS, WAITLIST = "/api/v1/me/enrollments", "/api/v1/me/swaps", "/api/v1/me/waitlist"
+PYT = {"courseID": "1111"}
+
+
+class Program:
+    """A program of a student: it sends a token, has no cookies, and says nothing that browsers say."""
+
+    def __init__(self, app: Quart, authorization: str) -> None:
+        self.client = app.test_client(use_cookies=False)
+        self.headers = {"Authorization": authorization}
+
+    async def send(self, method: str, path: str, json: Any = None, **headers: str) -> Response:
+        sent = self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
+        options = {} if json is None else {"json": json}
+        return await self.client.open(path, method=method, headers=sent, **options)
+
+    async def get(self, path: str) -> Any:
+        response = await self.send("GET", path)
+        assert response.status_code == 200
+        return await response.get_json()
+
+    async def post(self, path: str, body: Any, **headers: str) -> tuple[int, Any]:
+        response = await self.send("POST", path, body, **headers)
+        return response.status_code, await response.get_json()
+
+    async def delete(self, path: str) -> tuple[int, Any]:
+        response = await self.send("DELETE", path)
+        return response.status_code, await response.get_json()
+
+
+async def token(db: Database, user: User, scope: str = "enroll", **facts: Any) -> str:
+    """Make a token that lives until spring."""
+    given = {"name": "program", "expires_at": SPRING.withdraw_deadline, "now": FALL_MORNING} | facts
+    found = await users.credentials_of(db, user.user_id)
+    assert found is not None
+    begun = await sessions.sign_in(db, found, sessions.Lifetimes(), given["now"], remember=False)
+    text, _ = await tokens.make(db, user.user_id, scope=scope, login=sessions.key_of(begun.identity), **given)
+    await sessions.sign_out(db, begun.identity)
+    return text
+
+
+async def program(app: Quart, db: Database, user: User, scope: str = "enroll") -> Program:
+    """Return a program of that user."""
+    return Program(app, f"Bearer {await token(db, user, scope)}")

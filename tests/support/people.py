@@ -1,0 +1,181 @@
+"""The same people in every test: ada and bob are students, rita is the registrar."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from html import unescape
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from quart.typing import TestClientProtocol
+from quart.wrappers import Response
+from werkzeug.security import generate_password_hash
+
+from config import Config
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections
+from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term, User
+
+PASSWORD = "correct horse battery"
+METHOD = "scrypt:1024:8:1"  # cheap: the tests make many hashes
+HASH = generate_password_hash(PASSWORD, METHOD)
+
+ADA = User(1, "ada@school.example", "Ada", "Winters", "student")
+BOB = User(2, "bob@school.example", "Bob", "Okafor", "student")
+RITA = User(3, "rita@school.example", "Rita", "Moreno", "registrar")
+CAL = User(8, "cal@school.example", "Cal", "Lindqvist", "student")
+"""One student more, where two are not enough; no school has cal from the start."""
+
+COURSES = [
+    Course("1111", "PYT 101", "Introduction to Python", 3, "Fall, Spring"),
+    Course("2222", "JAV 201", "Intermediate Java Programming", 4, "Spring"),
+    Course("3333", "PHP 202", "Advanced PHP Programming", 4, "Fall"),
+]
+
+SCHOOL = ZoneInfo("America/New_York")
+
+
+def midnight(year: int, month: int, day: int) -> datetime:
+    """Return the moment at which that day begins at the school."""
+    return datetime(year, month, day, tzinfo=SCHOOL).astimezone(UTC)
+
+
+FALL = Term(
+    "Fall 2026",
+    opens_at=midnight(2026, 8, 1),
+    add_deadline=midnight(2026, 9, 15),
+    drop_deadline=midnight(2026, 9, 15),
+    withdraw_deadline=midnight(2026, 11, 1),
+    timezone=SCHOOL.key,
+)
+SPRING = Term(
+    "Spring 2027",
+    opens_at=midnight(2026, 11, 15),
+    add_deadline=midnight(2027, 2, 15),
+    drop_deadline=midnight(2027, 2, 15),
+    withdraw_deadline=midnight(2027, 4, 1),
+    timezone=SCHOOL.key,
+)
+TERMS = [FALL, SPRING]
+
+MORNINGS = (Meeting("MWF", "09:00", "09:50"),)
+NOONS = (Meeting("TR", "12:00", "13:15"),)
+EVENINGS = (Meeting("TR", "18:00", "19:15"),)
+
+SECTIONS = [
+    Section("Fall 2026", "1111", "01", 30, 0, 10, 0, MORNINGS, "T. Mori", "Hall 12"),
+    Section("Fall 2026", "1111", "02", 2, 0, 2, 0, EVENINGS, "L. Haddad", "Hall 3"),
+    Section("Fall 2026", "3333", "01", 1, 0, 1, 0, NOONS, "P. Silva", "Lab 1"),
+    Section("Spring 2027", "1111", "01", 30, 0, 10, 0, MORNINGS, "T. Mori", "Hall 12"),
+    Section("Spring 2027", "2222", "01", 30, 0, 10, 0, NOONS, "P. Silva", "Lab 1"),
+]
+"""PYT 101 twice and PHP 202 once in fall, with one seat and one place in line; PYT 101 and JAV 201 in spring."""
+
+FALL_MORNING = datetime(2026, 9, 1, 9, tzinfo=UTC)
+
+
+def config(**settings: Any) -> Config:
+    """Return settings for a test; the database is named by who needs one."""
+    return Config(
+        **{
+            "app_env": "development",
+            "secret_key": "a key that only the tests know, and long",
+            "password_method": METHOD,
+            "password_threads": 2,
+            "slow_request": 30,  # a machine may be busy; the log is then as it would be otherwise
+            "slow_query": 30,
+        }
+        | settings
+    )
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    now: datetime = FALL_MORNING
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Browser:
+    """A test client that says what a browser says of a request that a page of the site causes."""
+
+    def __init__(self, client: TestClientProtocol) -> None:
+        self.client = client
+
+    async def get(self, path: str, **options: Any) -> Response:
+        return await self.client.get(path, **_from_our_page(options))
+
+    async def post(self, path: str, **options: Any) -> Response:
+        return await self.client.post(path, **_from_our_page(options))
+
+    async def read(self, path: str) -> str:
+        """Return the page at `path`, through redirects."""
+        response = await self.get(path, follow_redirects=True)
+        return str(await response.get_data(as_text=True))
+
+    async def sign_in(self, user: User, password: str = PASSWORD, scheme: str = "http", **fields: Any) -> Response:
+        return await self.post("/login", form={"email": user.email, "password": password} | fields, scheme=scheme)
+
+
+def _from_our_page(options: dict[str, Any]) -> dict[str, Any]:
+    return options | {"headers": {"Sec-Fetch-Site": "same-origin"} | options.get("headers", {})}
+
+
+async def text(response: Response) -> str:
+    return str(await response.get_data(as_text=True))
+
+
+def buttons(page: str) -> list[str]:
+    """Return the full names of the buttons, and of the links that look like them, in the page's main part.
+
+    Those for the student's own calendar, which are the same on each schedule, are left out.
+    """
+    main = page.split("<main")[1].split("</main>")[0].split('<section id="calendar"')[0]
+    found = re.findall(r'<(?:button|a) class="btn[^>]*>(.*?)</(?:button|a)>', main, re.DOTALL)
+    return [re.sub("<[^>]+>", "", name) for name in found]
+
+
+async def at(moment: datetime, clock: Clock, *signed_in: tuple[Browser, User]) -> None:
+    """Move the clock, and let people sign in again whose sign-in would have ended by then."""
+    clock.now = moment
+    for browser, user in signed_in:
+        await browser.post("/logout")
+        await browser.sign_in(user)
+        await browser.get("/")  # takes the greeting away
+
+
+async def told(browser: Browser, path: str, **form: str) -> str:
+    """Send the form, and return what the next page says of it."""
+    await browser.get("/")  # takes away what was said before
+    response = await browser.post(path, form=form)
+    assert response.status_code == 303
+    found = re.findall(r'<div class="alert [^>]*>(.*?)</div>', await browser.read(response.location), re.DOTALL)
+    return unescape(" ".join(found))
+
+
+async def teach(db: Database, courseID: str, title: str, times: Sequence[Meeting] = (), **facts: Any) -> None:
+    """Let a course of 3 credits be taught in fall, in section 01 with one seat and one place in line."""
+    await db.course.insert_one(asdict(Course(courseID, title, "", 3, "Fall", **facts)))
+    await sections.put_all(db, [Section("Fall 2026", courseID, "01", 1, 0, 1, 0, tuple(times))])
+
+
+async def seats_taken(db: Database, courseID: str, section: str = "01") -> int:
+    """Return how many seats of the section are taken in fall."""
+    found = await sections.find(db, SectionKey("Fall 2026", courseID, section))
+    assert found is not None
+    return found.seats_taken
+
+
+def registration(email: str = "zoe@school.example", **fields: str) -> dict[str, str]:
+    """Return what somebody types to register."""
+    return {
+        "email": email,
+        "password": PASSWORD,
+        "password_confirm": PASSWORD,
+        "first_name": "Zoe",
+        "last_name": "Adler",
+    } | fields

@@ -1,0 +1,178 @@
+"""No cache takes more memory than its budget, whatever keys visitors make up."""
+
+import ast
+import sys
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from itsdangerous import URLSafeTimedSerializer
+
+import quart_enroll
+from quart_enroll import bounded_cache
+from quart_enroll.bounded_cache import ByteCache
+from quart_enroll.db.queries import student_facts
+from quart_enroll.domain.catalog import Found
+from quart_enroll.domain.models import Course
+from quart_enroll.domain.student import Facts
+from quart_enroll.pages.catalog import course_rows
+from quart_enroll.web import cookies, request
+from tests.bench.schools import course, section
+from tests.support.people import FALL
+
+PACKAGE = Path(quart_enroll.__file__).parent
+
+BOUNDED_BY_THE_SCHOOL = {
+    "app.ensure_async": "the site's own functions",
+    "forms.base.own_words": "languages of the site",
+    "language._form": "the same",
+    "language._seasons": "the same",
+    "language.own_name": "the same",
+    "measures._of_request": "endpoints, a few methods and statuses",
+    "rendering._languages": "languages of the site",
+    "rendering._markup": "the site's own sentences",
+    "server._of_server": "one entry",
+    "services.catalog._key_of_school": "courses of the catalog",
+    "services.catalog._names": "courses of the catalog",
+    "services.search._text_of_school": "texts of the catalog",
+    "watch._own_parts": "one entry for each application",
+    "prepared.encoding_for": "200 characters each",
+    "reader.wanted": "220 characters each",
+}
+"""Functions that may cache without a budget, and why visitors can't make those caches large."""
+
+
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch) -> ByteCache[str, str]:
+    monkeypatch.setitem(bounded_cache.BUDGETS, "numbers", 10_000)
+    return ByteCache("numbers", bounded_cache.size_of_entry)
+
+
+def test_the_least_recently_used_entry_makes_room(cache: ByteCache[str, str]) -> None:
+    for key in ("a", "b", "c"):
+        cache[key] = "x" * 2000
+    assert cache.get("a") is not None
+    for key in ("d", "e"):
+        cache[key] = "x" * 2000
+    assert list(cache) == ["c", "a", "d", "e"][-len(cache) :]
+    assert cache.currsize <= 10_000
+
+
+def test_a_long_key_counts_too(cache: ByteCache[str, str]) -> None:
+    for number in range(100):
+        cache[f"{number}" + "k" * 3000] = ""
+    assert len(cache) == 2
+
+
+def test_an_entry_larger_than_the_budget_is_not_cached_and_displaces_nothing(cache: ByteCache[str, str]) -> None:
+    cache["a"], cache["b"] = "old", "small"
+    cache["a"] = "x" * 20_000
+    assert (cache.get("a"), cache.get("b")) == (None, "small")
+
+
+def test_the_callback_gets_every_entry_that_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bounded_cache.BUDGETS, "numbers", 2000)
+    left: list[tuple[str, str]] = []
+    cache: ByteCache[str, str] = ByteCache("numbers", lambda *_: 400, lambda *one: left.append(one))
+    for key in ("a", "b", "c"):
+        cache[key] = key.upper()
+    del cache["b"]
+    assert left == [("a", "A"), ("b", "B")]
+
+
+def test_all_budgets_together_leave_room_for_the_process() -> None:
+    assert bounded_cache.TOTAL_BYTES <= 45_000_000
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_no_other_cache_has_keys_that_visitors_make_up(path: Path) -> None:
+    module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    unbounded = [
+        name for name in _remembering(ast.parse(path.read_text())) if f"{module}.{name}" not in BOUNDED_BY_THE_SCHOOL
+    ]
+    assert unbounded == []
+
+
+def _remembering(tree: ast.Module) -> list[str]:
+    """Return the functions of a module that functools caches, and other names bound to such a cache."""
+    found = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name, decorator_list=[*marks]) if any(map(_is_lru, marks)):
+                found.append(name)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=call)) if _is_lru(call):
+                found.append(name)
+            case ast.Assign(targets=[ast.Attribute(attr=name)], value=ast.Call(func=call)) if _is_lru(call):
+                found.append(name)
+    return found
+
+
+def _is_lru(node: ast.expr) -> bool:
+    return any(isinstance(one, ast.Name) and one.id == "lru_cache" for one in ast.walk(node))
+
+
+def bytes_of(thing: object, shared: tuple[type, ...] = ()) -> int:
+    """Return the bytes of an object with everything in it, except objects of the `shared` types."""
+    seen: set[int] = set()
+
+    def measure(one: Any) -> int:
+        if id(one) in seen or one is None or isinstance(one, (bool, *shared)):
+            return 0
+        seen.add(id(one))
+        parts: list[Any] = []
+        if isinstance(one, dict):
+            parts = [*one.keys(), *one.values()]
+        elif isinstance(one, list | tuple | set | frozenset):
+            parts = list(one)
+        elif is_dataclass(one):
+            parts = [getattr(one, field.name) for field in fields(one)]
+        return sys.getsizeof(one) + sum(map(measure, parts))
+
+    return measure(thing)
+
+
+@pytest.mark.parametrize("sections", [1, 3, 9])
+def test_rows_are_not_larger_than_their_estimate(sections: int) -> None:
+    found = Found(course(7), tuple(section(7, seats) for seats in range(sections)))
+    row = course_rows.common(FALL, found, datetime(2026, 9, 1, tzinfo=UTC), signed_in=True)
+    assert bytes_of(row, (Course,)) <= course_rows.row_bytes(row)
+
+
+@pytest.mark.parametrize("number", [0, 5, 60])
+def test_facts_about_a_student_are_not_larger_than_their_estimate(number: int) -> None:
+    rows = {"term": "Fall 2026", "section": "01", "status": "enrolled"}
+    seats = tuple(student_facts._seat(rows | {"courseID": str(10_000 + one)}) for one in range(number))
+    facts = Facts(seats, (), frozenset(), (), None, frozenset(), "")
+    texts = {id(one): sys.getsizeof(one) for seat in seats for one in (seat.key.courseID, seat.key.term)}
+    assert bytes_of(facts) - sum(texts.values()) <= facts.size  # students share the texts
+
+
+def a_cookie(number: int) -> str:
+    return URLSafeTimedSerializer("secret").dumps({"csrf": f"{number:040}", "list": list(range(number % 50))})
+
+
+INVENTED: list[tuple[str, int, Callable[[int], object]]] = [
+    ("session cookies", 800, lambda number: signed.read(a_cookie(number), 1e9)),
+    ("cookie headers", 60, lambda number: request._known(f"a={number};" + "b=c;" * 200)),
+    ("cookie headers", 60, lambda number: request._known(f"a={number};" + ";".join(f"c{one}=d" for one in range(150)))),
+    ("cookie headers", 60, lambda number: request._known(f"a={number};" + ";" * 900)),
+    ("cookie headers", 400, lambda number: request._known(f"a={number};" + "b" * 900)),
+]
+signed = cookies.Signed(URLSafeTimedSerializer("secret"), "session cookies")
+
+
+@pytest.mark.parametrize(("name", "times", "invent"), INVENTED)
+def test_made_up_cookies_take_no_more_than_the_budget(name: str, times: int, invent: Callable[[int], object]) -> None:
+    invent(-1)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(times):
+            invent(number)
+        assert tracemalloc.get_traced_memory()[0] - before <= bounded_cache.BUDGETS[name]
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,55 @@
+"""A row that concerns a student is made for that student; any other is the same for all."""
+
+import random
+from itertools import product
+
+import pytest
+
+from quart_enroll.domain.catalog import Found
+from quart_enroll.domain.models import Course, Held, Meeting, Section, Term
+from quart_enroll.pages.catalog import course_rows, section_actions
+from quart_enroll.pages.student_state import Standing
+from tests.support.people import FALL, FALL_MORNING
+
+TIMES = [("09:00", "09:50"), ("09:30", "10:45"), ("10:00", "10:50"), ("22:00", "23:59"), ("soon", "later")]
+MEETINGS = [(), *((Meeting(days, *time),) for days, time in product(("MWF", "TR"), TIMES))]
+
+
+def _section(courseID: str, seats: int, meetings: tuple[Meeting, ...]) -> Section:
+    return Section(FALL.term, courseID, "01", 10, 10 - seats, 5, 0, meetings)
+
+
+def _found(number: int, dice: random.Random) -> Found:
+    needs = tuple(f"{other}" for other in range(6) if dice.random() < 0.15)
+    course = Course(f"{number}", f"TST {number}", "", dice.choice([1, 3, 6]), "Fall", prerequisites=needs)
+    return Found(course, (_section(course.courseID, dice.choice([0, 4]), dice.choice(MEETINGS)),))
+
+
+def _student(taught: list[Found], earlier: Term, dice: random.Random) -> Standing:
+    has = [Held(one.course, one.sections[0], "enrolled") for one in dice.sample(taught, dice.randrange(4))]
+    return Standing(
+        has,
+        (),
+        [(f"{number}", earlier) for number in range(6) if dice.random() < 0.3],
+        {one.sections[0].key for one in dice.sample(taught, dice.randrange(3))},
+        {one.sections[0].key for one in dice.sample(taught, dice.randrange(3))},
+    )
+
+
+@pytest.mark.parametrize("moment", [FALL.opens_at.replace(year=2025), FALL_MORNING, FALL.add_deadline])
+def test_a_row_is_always_as_if_it_were_made_for_the_student(moment: object) -> None:
+    dice = random.Random(7)  # noqa: S311  # the same school each time
+    earlier = Term("Spring 2026", *[FALL.opens_at] * 4)
+    shared = 0
+    for _ in range(200):
+        taught = [_found(number, dice) for number in range(12)]
+        mine = _student(taught, earlier, dice)
+        begun = course_rows.since(FALL, moment)  # type: ignore[arg-type]
+        made = course_rows.rows(
+            FALL, [course_rows.common(FALL, one, begun, signed_in=True) for one in taught], mine, begun
+        )
+        for one, row in zip(taught, made, strict=True):
+            own = section_actions.of_course(FALL, one.course, one.sections, mine, moment)  # type: ignore[arg-type]
+            assert list(row.choices) == own
+            shared += not isinstance(row.key, tuple)
+    assert 200 < shared < 2200

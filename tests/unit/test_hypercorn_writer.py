@@ -1,0 +1,171 @@
+"""What goes out in one piece is what Hypercorn sends in three, and the connection goes on as it would."""
+
+import asyncio
+import gzip
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import h11
+import pytest
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.asyncio.task_group import TaskGroup
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.typing import ConnectionState
+
+from quart_enroll.fastpath.hypercorn_writer import Whole, send_whole
+from tests.support.processes import PATIENCE
+
+PAGE = Whole(200, [(b"Content-Type", b"text/html"), (b"ETag", b' W/"one" '), (b"content-length", b"5")], b"page\n")
+UNCHANGED = Whole(304, [(b"etag", b'W/"one"'), (b"vary", b"Cookie")], b"")
+NOTHING = Whole(204, [], b"")
+OF_UNKNOWN_LENGTH = Whole(200, [(b"content-type", b"text/plain")], b"page\n")
+TO_BE_CLOSED = Whole(200, [(b"connection", b"close"), (b"content-length", b"0")], b"")
+ZIPPED = Whole(200, [(b"content-encoding", b"gzip"), (b"content-length", b"23")], gzip.compress(b"abc", mtime=0))
+
+REQUESTS = {
+    "a page": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "its head": b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "the last of this client": b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "an old client": b"GET / HTTP/1.0\r\n\r\n",
+    "a careful client": b"GET / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\r\n",
+    "two at once": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2,
+    "more than it says": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\nnonsense\r\n\r\n",
+    "a form": b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\na=b",
+    "half a form": b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\na",
+    "a change of the protocol": b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: h9\r\nConnection: upgrade\r\n\r\n",
+}
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+def _timeless() -> Config:
+    config = Config()
+    config.include_date_header = config.include_server_header = False
+    return config
+
+
+async def talk(app: App, said: bytes, config: Config, *, reads: bool = True) -> list[bytes | str]:
+    """Return what Hypercorn writes and does when a client says that and then waits.
+
+    One that `reads` nothing lets whoever writes to it wait.
+    """
+    heard: list[bytes | str] = []
+
+    async def send(event: Event) -> None:
+        match event:
+            case RawData(data=data):
+                heard.append(bytes(data))
+                if not reads:
+                    await asyncio.Event().wait()
+            case Updated(idle=True):
+                heard.append("idle")
+            case Closed():
+                heard.append("closed")
+
+    async with asyncio.timeout(PATIENCE), TaskGroup(asyncio.get_running_loop()) as group:
+        client, server = ("127.0.0.1", 1), ("127.0.0.1", 2)
+        context, state = WorkerContext(None), ConnectionState({})
+        protocol = H11Protocol(ASGIWrapper(app), config, context, group, state, False, client, server, send)
+        await protocol.handle(RawData(said))
+    return [one for one in heard if one]
+
+
+def in_one_piece(whole: Whole) -> App:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send_whole(whole, send, (b"x-request-id", b"1"))
+
+    return app
+
+
+def in_three_pieces(whole: Whole) -> App:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        async def of_another_server(event: Any) -> None:
+            await send(event)
+
+        await send_whole(whole, of_another_server, (b"x-request-id", b"1"))
+
+    return app
+
+
+def read(heard: list[bytes | str]) -> list[Any]:
+    """Return the answers as a client understands them, in whatever order the headers are, and what the server did."""
+    together: list[Any] = [b""]
+    for one in heard:
+        if isinstance(one, bytes) and isinstance(together[-1], bytes):
+            together[-1] += one
+        else:
+            together.append(one)
+    return [_without_order(one) if isinstance(one, bytes) else one for one in together if one]
+
+
+def _without_order(text: bytes) -> tuple[bytes, list[bytes], Any]:
+    head, _, body = text.partition(b"\r\n\r\n")
+    begin, *lines = head.split(b"\r\n")
+    return begin, sorted(lines), _without_order(body) if begin == b"HTTP/1.1 100 " else body
+
+
+@pytest.mark.parametrize("said", REQUESTS.values(), ids=REQUESTS)
+@pytest.mark.parametrize("whole", [PAGE, UNCHANGED, NOTHING, OF_UNKNOWN_LENGTH, TO_BE_CLOSED, ZIPPED])
+async def test_an_answer_in_one_piece_is_the_same(whole: Whole, said: bytes) -> None:
+    at_once, bit_by_bit = [await talk(make(whole), said, _timeless()) for make in (in_one_piece, in_three_pieces)]
+    assert read(at_once) == read(bit_by_bit)
+    assert f"HTTP/1.1 {whole.status} ".encode() in b"".join(one for one in at_once if isinstance(one, bytes))
+
+
+async def test_it_is_one_piece() -> None:
+    heard = await talk(in_one_piece(PAGE), REQUESTS["a page"], _timeless())
+    assert heard == [
+        b"HTTP/1.1 200 \r\ncontent-length: 5\r\n"
+        b'Content-Type: text/html\r\nETag: W/"one"\r\nx-request-id: 1\r\n\r\npage\n',
+        "idle",
+    ]
+
+
+async def test_each_second_has_its_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, said = Config(), []
+    for second in (1.2, 1.9, 2.1):
+        monkeypatch.setattr("hypercorn.config.time", lambda now=second: now)
+        monkeypatch.setattr("quart_enroll.fastpath.hypercorn_writer.time", lambda now=second: now)
+        [answer, _] = await talk(in_one_piece(NOTHING), REQUESTS["a page"], config)
+        said.append(answer)
+    assert [b"date: Thu, 01 Jan 1970 00:00:01 GMT\r\n" in answer for answer in said] == [True, True, False]
+    assert b"date: Thu, 01 Jan 1970 00:00:02 GMT\r\n" in said[-1]
+
+
+async def test_the_last_answer_of_a_connection_says_so() -> None:
+    config = _timeless()
+    config.keep_alive_max_requests = 0
+    heard = await talk(in_one_piece(PAGE), REQUESTS["a page"], config)
+    assert read(heard)[-1] == "closed"
+    assert b"connection: close" in heard[0]  # type: ignore[operator]
+
+
+async def test_whoever_wants_lines_of_access_gets_them(caplog: pytest.LogCaptureFixture) -> None:
+    config = _timeless()
+    config.accesslog = logging.getLogger("access")
+    config.access_log_format = '%(s)s "%({etag}o)s"'
+    with caplog.at_level(logging.INFO, "access"):
+        await talk(in_one_piece(PAGE), REQUESTS["a page"], config)
+        await talk(in_three_pieces(PAGE), REQUESTS["a page"], config)
+    assert [record.getMessage() for record in caplog.records] == ['200 "W/"one""'] * 2
+
+
+async def test_a_client_that_reads_too_slowly_gets_nothing_else() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await send_whole(PAGE, send)
+
+    [answer, *what_then] = await talk(app, REQUESTS["two at once"], _timeless(), reads=False)
+    assert answer[:13] == b"HTTP/1.1 200 "
+    assert set(what_then) == {"closed"}
+
+
+def test_what_is_no_header_is_refused() -> None:
+    with pytest.raises(h11.LocalProtocolError):
+        Whole(200, [(b"x-name", b"a\r\nset-cookie: b")], b"")

@@ -1,0 +1,228 @@
+"""Each file in tests/support/spreadsheets has an oddity of everyday spreadsheets; it is read, or refused in words."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quart_enroll.forms.import_columns import COLLECTIONS
+from quart_enroll.forms.import_files import UnreadableFile
+from quart_enroll.forms.import_rows import NO_HASH
+from quart_enroll.forms.row_validation import FileRow, check_rows, read_rows
+from quart_enroll.services.catalog.import_users import BadRows
+
+FOLDER = Path(__file__).parents[1] / "support/spreadsheets"
+
+ZOE = {"email": "zoe@school.example", "first_name": "Zoë", "last_name": "Müller"}
+NOOR = {"email": "noor@school.example", "first_name": "Noor", "last_name": "Haddad"}
+BOTH = {2: ZOE, 3: NOOR}
+
+READ: dict[str, dict[int, dict[str, Any]]] = {
+    "users-utf-8.csv": BOTH,
+    "users-utf-8-with-mark.csv": BOTH,
+    "users-unicode-text-of-excel.txt": BOTH,
+    "users-utf-16-big-endian.csv": BOTH,
+    "users-utf-16-without-mark.csv": BOTH,
+    "users-windows-1252-with-semicolons.csv": BOTH,
+    "users-line-that-names-the-separator.csv": {3: ZOE, 4: NOOR},
+    "users-lines-of-old-macs.csv": BOTH,
+    "users-headers-as-people-write-them.csv": BOTH,
+    "users-empty-rows-and-columns.csv": {3: ZOE, 6: NOOR},
+    "users-rows-that-end-early.csv": {2: ZOE | {"role": ""}, 3: NOOR | {"role": "registrar"}},
+    "users-with-mark.json": {1: ZOE, 3: NOOR | {"user_id": 30}},
+    "courses-decimal-commas.csv": {
+        2: {"courseID": "1111", "credits": "3.5", "description": "Loops, lists", "term": "Fall, Spring"},
+        3: {"courseID": "2222", "credits": "4", "description": ""},
+    },
+    "courses-lines-in-quotes.csv": {
+        2: {"courseID": "BIO-1", "description": 'Cells,\nand what "living" means', "credits": "3", "term": "Fall"},
+        4: {"courseID": "BIO-2", "description": "Birds", "credits": "3", "term": "Spring"},
+    },
+    "courses-blanks-after-commas.csv": {2: {"courseID": "BIO-1", "title": "Birds, and bees", "term": "Fall, Spring"}},
+    "sections-days.csv": {
+        2: {"section": "001", "capacity": 30, "meetings": "MWF 09:00–09:50"},
+        3: {"section": "2", "capacity": 30, "meetings": "TR 13:00–14:15"},
+        4: {"section": "3", "meetings": "MW 09:00–09:50, S 09:00–11:30"},
+        6: {"section": "4", "meetings": "MWF 13:00–13:50, U 10:00–11:00"},
+        7: {"section": "5", "meetings": "TR 11:00–12:15"},
+    },
+    "sections-no-fixed-time.csv": {line: {"meetings": ""} for line in range(2, 9)},
+}
+"""The fields read from each file, by line or place in the list; other fields may be present too."""
+
+NOTES = {
+    "users-utf-16-without-mark.csv": ["The file was read as UTF-16."],
+    "users-windows-1252-with-semicolons.csv": [
+        "The file was read as Windows-1252. Check “Zoë” on line 2: "
+        "if that is wrong, save the file as “CSV UTF-8” and import it again."
+    ],
+    "users-headers-as-people-write-them.csv": [
+        "Columns read: “E-mail” as email, “First Name” as first_name, “LAST-NAME” as last_name."
+    ],
+    "courses-lines-in-quotes.csv": [
+        "Columns read: “Course ID” as courseID, “Title” as title, “Description” as description, "
+        "“Credit Hours” as credits, “Semester” as term."
+    ],
+    "sections-days.csv": [
+        "Columns read: “Course” as courseID, “Section Number” as section, “Max Enrollment” as capacity, "
+        "“Meeting Times” as meetings, “Room” as room."
+    ],
+}
+"""The notes about files that need an assumption to be read."""
+
+CSV = "Open it in the spreadsheet program, save it as “CSV UTF-8”, and import that file."
+UNCERTAIN = (
+    "Line 3 has characters whose encoding can’t be determined. Save the file as “CSV UTF-8” and import that file."
+)
+
+REFUSED = {
+    "empty.csv": ["The file is empty."],
+    "blank.csv": ["The file is empty."],
+    "users-column-names-alone.csv": ["The file has no rows below the column names."],
+    "users-two-encodings.csv": [UNCERTAIN],
+    "users-letters-of-another-codepage.csv": [UNCERTAIN],
+    "users-cut-off-utf-16.csv": [UNCERTAIN],
+    "users-open-quotation-mark.csv": [
+        "Line 3: A quotation mark opens a cell, but nothing closes it. "
+        'Remove it, or write "" for a quotation mark in the text.'
+    ],
+    "users-column-twice.csv": ["The columns “Email” and “E-mail” would all be read as email. Keep only one of them."],
+    "users-column-without-name.csv": [
+        "Column 4 has no name, but line 3 has “new” in it. Name the column or remove it."
+    ],
+    "users-title-above-the-names.csv": ["The column names seem to be on line 3. Remove everything above them."],
+    "users-no-names-of-columns.csv": ["Line 1 must have the column names, such as first_name, last_name, email."],
+    "users-faults-of-all-kinds.csv": [
+        "line 2: user_id “1.5”: This must be a whole number, like 30.",
+        "line 2: E-mail “zoe@school”: Enter an email address like name@school.example.",
+        f"line 2: password: {NO_HASH}",
+        "line 4: First Name and Last Name are missing.",
+    ],
+    "users-name-twice.json": ["A JSON object has “email” twice."],
+    "users-objects-without-a-list.json": ["Line 2 is not valid JSON: Put all objects into one list, like [{…}, {…}]."],
+    "users-comma-missing.json": ["Line 3 is not valid JSON: Expecting ',' delimiter."],
+    "courses-name-unknown.json": [
+        "Unknown column: “colour” (row 2). Remove or rename it. The columns may be courseID, title, description, "
+        "credits, term, subject, prerequisites, corequisites."
+    ],
+    "courses-columns-wrong.csv": [
+        "Unknown columns: “colour” and “room”. Remove or rename them. The columns may be courseID, title, description, "
+        "credits, term, subject, prerequisites, corequisites.",
+        "The column term must be in the file.",
+    ],
+    "courses-line-break-in-a-title.csv": [
+        "line 3: Course title “Introduction to Python”: There is a line break in this cell."
+    ],
+    "courses-text-past-the-columns.csv": [
+        "line 3: There is text after the last column: “Spring”. Does a cell need quotation marks?"
+    ],
+    "courses-seasons.csv": [
+        "line 2: term “Fall;Spring”: Put commas between the seasons, like Fall, Spring.",
+    ],
+    "sections-ambiguous-days.csv": [
+        "line 2: meetings “TU 9:00-9:50”: “TU” could mean different days. Write Tu or TuSu.",
+        "line 3: meetings “TH 9:00-9:50”: “TH” could mean different days. Write Th or TuTh.",
+        "line 4: meetings “M-F 9:00-9:50”: “M-F” is not a list of days. "
+        "Write each day, like MWF or TuTh; R is Thursday, U is Sunday.",
+        "line 5: meetings: “TR 1:00-2:15” could be morning or afternoon. Write 13:00 or 1:00 PM, or 01:00 or 1:00 AM.",
+        "line 6: meetings: “F 22:00-01:00” ends before it begins. For the afternoon write 13:00 or 1:00 PM; "
+        "for a meeting past midnight write two, like F 22:00-23:59; Sa 00:00-01:00.",
+        "line 7: meetings: Write “TR TBA” like MWF 09:00-09:50, with ; between meetings, or TBA for no fixed time.",
+    ],
+    "sections-spoiled-cells.csv": [
+        "line 2: courseID “1.00E+05”: The spreadsheet rounded this number. Format its column as text.",
+        "line 3: capacity “#REF!”: A spreadsheet formula failed in this cell.",
+        "line 4: room “####”: A spreadsheet formula failed in this cell.",
+        "line 4: capacity “1,000”: This must be a whole number, like 30.",
+    ],
+    "terms-deadlines-out-of-order.csv": ["line 2: drop_deadline “2026-09-10”: This must not come before add_deadline."],
+    "catalog.xlsx": [f"This is a spreadsheet or an archive, not a CSV file. {CSV}"],
+    "catalog-renamed.csv": [f"This is a spreadsheet or an archive, not a CSV file. {CSV}"],
+    "catalog.xls": [f"This is an old Excel spreadsheet, not a CSV file. {CSV}"],
+    "catalog.ods": [f".ods files can’t be read. {CSV}"],
+    "catalog.pdf": [f"This is a PDF document, not a CSV file. {CSV}"],
+    "catalog-of-a-web-page.xls": [f".xls files can’t be read. {CSV}"],
+    "web-page.csv": [f"This is a web page, not a table. {CSV}"],
+    "picture.csv": [f"This is not a text file. {CSV}"],
+}
+"""Everything that a refused file is told."""
+
+
+def taken(name: str) -> tuple[dict[int, dict[str, Any]], list[str]]:
+    """Return the fields of each row, with meetings as they were understood, and the notes."""
+    collection = name.split("-")[0].removesuffix("s")
+    form = COLLECTIONS.get(collection, COLLECTIONS["course"])
+    file = read_rows(form, name, (FOLDER / name).read_bytes())
+    if collection == "term":
+        settings = {"timezone": "UTC", "max_credits": 18}
+        file = replace(file, rows=[FileRow(row.number, settings | row.cells) for row in file.rows])
+    try:
+        checked = check_rows(form, file)
+    except BadRows as refused:
+        raise UnreadableFile(*map(file.describe, refused.rows)) from refused
+    found = {number: dict(row.data) for number, row in checked}
+    if collection == "section":
+        for number, row in checked:
+            found[number]["meetings"] = ", ".join(map(str, row.read().meetings))
+    return found, list(file.notes)
+
+
+def test_every_spreadsheet_is_tested() -> None:
+    assert {file.name for file in FOLDER.iterdir()} == READ.keys() | REFUSED.keys()
+
+
+@pytest.mark.parametrize("name", READ)
+def test_the_spreadsheet_is_read(name: str) -> None:
+    rows, notes = taken(name)
+    wanted = READ[name]
+    assert {number: {field: row[field] for field in wanted.get(number, row)} for number, row in rows.items()} == wanted
+    assert notes == NOTES.get(name, [])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_spreadsheet_is_refused_with_a_sentence(name: str) -> None:
+    with pytest.raises(UnreadableFile) as refused:
+        taken(name)
+    assert list(refused.value.sentences) == REFUSED[name]
+
+
+def test_a_long_value_is_quoted_in_part() -> None:
+    data = f"term,courseID,section,capacity,room\nFall 2026,1111,1,30,{'x' * 500}\n".encode()
+    file = read_rows(COLLECTIONS["section"], "rows.csv", data)
+    with pytest.raises(BadRows) as refused:
+        check_rows(COLLECTIONS["section"], file)
+    [said] = map(file.describe, refused.value.rows)
+    assert said.startswith(f"line 2: room “{'x' * 60}…”: ")
+
+
+def refusal(filename: str, data: str) -> list[str]:
+    with pytest.raises(UnreadableFile) as refused:
+        read_rows(COLLECTIONS["user"], filename, data.encode())
+    return list(refused.value.sentences)
+
+
+def test_a_hostile_file_takes_no_longer_than_any_other() -> None:
+    blanks = " " * 120_000  # a search for the blanks at the end would look at each of them from each of them
+    data = f"email,first_name,last_name\nzoe@school.example,Z{blanks}oe,Adler\n"
+    [row] = read_rows(COLLECTIONS["user"], "users.csv", data.encode()).rows
+    assert len(row.cells["first_name"]) == len(blanks) + 3
+    many = ",".join(f'"k{number}": 1' for number in range(50_000))
+    assert refusal("users.json", f'[{{{many}, "k49999": 2}}]') == ["A JSON object has “k49999” twice."]
+    different = ",".join(f'{{"k{number}": 1}}' for number in range(50_000))
+    assert refusal("users.json", f"[{different}]") == [
+        "The objects have 50000 different names, and 1000 at most are read."
+    ]
+
+
+def test_a_cell_that_is_too_long_is_not_taken_for_a_missing_quotation_mark() -> None:
+    data = f"email,first_name,last_name\nzoe@school.example,{'Z' * 140_000},Adler\n"
+    assert refusal("users.csv", data) == ["Line 2: A cell has more than 131072 characters."]
+
+
+def test_some_of_many_wrong_columns_are_named() -> None:
+    header, row = ",".join(f"c{number}" for number in range(5000)), "," * 5000 + "x" * 200
+    [unknown] = refusal("users.csv", f"email,first_name,last_name,{header}\n1\n")
+    assert "“c19” and 4980 more." in unknown
+    [nameless] = refusal("users.csv", f"email,first_name,last_name{',' * 6000}\n{row}\n")
+    assert nameless.startswith(f"Column 5001 has no name, but line 2 has “{'x' * 60}…” in it.")

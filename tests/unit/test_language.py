@@ -1,0 +1,263 @@
+"""Every sentence of the site is there in every language, and each is told in the reader's form."""
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from babel.messages import Catalog
+from babel.messages.frontend import CommandLineInterface
+from babel.messages.pofile import read_po
+
+import quart_enroll
+from quart_enroll.db.queries.message_codec import from_stored, to_stored
+from quart_enroll.domain.errors import Closed, NotOpenYet, PleaseWait, SectionFull, TermNeeded, TimeConflict
+from quart_enroll.domain.models import Meeting
+from quart_enroll.i18n import language
+from quart_enroll.i18n.language import LastDay, Moment, Sentence, plural, speaking
+from quart_enroll.web.locale import wanted
+from tests.support.processes import PROJECT
+
+PACKAGE = Path(quart_enroll.__file__).parent
+FILES = sorted(language.FOLDER.glob("*.po"))
+PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\}|<[^>]*>")
+MARKS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
+"""What stands around each text that people read."""
+
+SAID = [
+    *("app.py", "auth.py", "errors.py", "models.py", "proxies.py"),
+    *("forms/accounts.py", "forms/base.py", "forms/enrollment.py", "forms/languages.py", "forms/search.py"),
+    *("forms/tokens.py", "services/notices.py", "services/password_rules.py", "services/plan.py", "services/rules.py"),
+    *(path.relative_to(PACKAGE).as_posix() for path in sorted((PACKAGE / "pages").glob("*.py"))),
+]
+"""Modules that say something to visitors; what the API and commands say stays in English."""
+
+UNSAID = {
+    "error page failed: request_id=%s",
+    "private, no-cache",
+    "the address is confirmed",
+    "the address is not confirmed",
+    "the database does not answer",
+    "the database is not up to date: run `upgrade-db`",
+    "the database refused the request",
+    "there is no such account",
+}
+"""What only logs, caches, monitors and the registrar's own tools read."""
+
+WORDS = re.compile(r"[a-z’]{2,}[,.:]? +[a-z]|^[A-Z][a-z’ ]+[.?]$")
+
+
+@pytest.fixture(scope="module")
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """The sentences of the site, as `make translations` collects them."""
+    found = re.search(r"^SENTENCES := (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    assert found is not None
+    pot = tmp_path_factory.mktemp("sentences") / "all.pot"
+    mapping = ["-F", str(PROJECT / "pyproject.toml"), "-o", str(pot)]
+    CommandLineInterface().run(["pybabel", "-q", "extract", *mapping, *shlex.split(found[1]), str(PACKAGE)])
+    return _catalog(pot)
+
+
+def _catalog(path: Path) -> Catalog:
+    with open(path, "rb") as file:
+        return read_po(file, locale=path.stem if path.suffix == ".po" else None)
+
+
+def _ids(catalog: Catalog) -> set[tuple[str, ...]]:
+    return {message.id if isinstance(message.id, tuple) else (message.id,) for message in catalog if message.id}
+
+
+def test_no_sentence_is_inside_an_f_string() -> None:
+    """Babel finds sentences there only on Python 3.12 and later, so 3.11 would drop them."""
+    calls = [
+        f"{path.relative_to(PACKAGE)}:{call.lineno}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for text in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(text, ast.JoinedStr)
+        for call in ast.walk(text)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in MARKS
+    ]
+    assert calls == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_language_has_every_sentence_and_no_other(path: Path, sentences: Catalog) -> None:
+    catalog = _catalog(path)
+    assert _ids(catalog) == _ids(sentences), "make translations"
+    assert not catalog.obsolete
+    for message in catalog:
+        if message.id:
+            texts = message.string if isinstance(message.string, tuple) else (message.string,)
+            assert all(texts), message.id
+            assert not message.fuzzy, message.id
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_translations_fill_in_what_the_sentence_does(path: Path) -> None:
+    catalog = _catalog(path)
+    for message in catalog:
+        assert not list(message.check(catalog)), message.id
+        if isinstance(message.string, str) and message.id:
+            assert sorted(PLACEHOLDER.findall(str(message.id))) == sorted(PLACEHOLDER.findall(message.string)), (
+                message.id
+            )
+
+
+@pytest.mark.parametrize("spoken", language.known())
+def test_each_day_has_a_letter_of_its_own(spoken: str) -> None:
+    with speaking(spoken):
+        assert len(set(language.days("MTWRFSU"))) == 7
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_no_sentence_is_said_in_english_alone(name: str, sentences: Catalog) -> None:
+    known = {text for ids in _ids(sentences) for text in ids}
+    bare = [text for text, is_marked in _texts(PACKAGE / name) if not is_marked]
+    assert bare == []
+    assert {text for text, is_marked in _texts(PACKAGE / name) if is_marked} <= known
+
+
+def _texts(path: Path) -> Iterator[tuple[str, bool]]:
+    """Give the texts of several words in a module, and whether they are marked as what is told in any language."""
+    tree = ast.parse(path.read_text())
+    marked, aside = set(), set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id=name)) if name in MARKS:
+                marked |= {id(one) for one in node.args}
+            case ast.Call(func=ast.Name(id="RuntimeError")) | ast.Call(func=ast.Attribute(attr="error" | "warning")):
+                aside |= {id(one) for one in ast.walk(node)}
+            case (
+                ast.Call(func=ast.Name(id="cast" | "cached" | "remembered"))
+                | ast.Expr(value=ast.Constant())
+                | ast.AnnAssign()
+            ):
+                aside |= {id(one) for one in ast.walk(node.args[0] if isinstance(node, ast.Call) else node)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in aside:
+            continue
+        if id(node) in marked or (WORDS.search(node.value) and node.value not in UNSAID):
+            yield node.value, id(node) in marked
+
+
+@pytest.mark.parametrize(
+    ("chosen", "accepted", "spoken"),
+    [
+        ("", "", "en"),
+        ("", "es-MX,es;q=0.9,en;q=0.8", "es"),
+        ("", "en-US,en;q=0.9,es;q=0.8", "en"),
+        ("", "fr,es;q=0.5", "es"),
+        ("", "fr", "en"),
+        ("", "es;q=0, fr", "en"),
+        ("", "; = ,,q=", "en"),
+        ("es", "en", "es"),
+        ("en", "es", "en"),
+        ("xx", "es", "es"),
+    ],
+)
+def test_the_choice_counts_then_what_the_browser_asks_for(chosen: str, accepted: str, spoken: str) -> None:
+    assert wanted(chosen, accepted, ("en", "es")) == spoken
+
+
+def test_a_school_may_put_another_language_first() -> None:
+    assert wanted("", "fr", ("es", "en")) == "es"
+
+
+def test_a_refusal_is_told_in_the_language_of_who_reads_it() -> None:
+    refusal = NotOpenYet("Fall 2026", Moment(datetime(2026, 9, 1, 4, tzinfo=UTC), "America/New_York"))
+    assert refusal.sentence == (
+        "Enrollment for Fall 2026 opens on Tuesday, 1 September 2026, 00:00 (America/New_York)."
+    )
+    with speaking("es"):
+        assert refusal.sentence == (
+            "La matrícula para Otoño 2026 se abre el martes, 1 de septiembre de 2026, 00:00 (America/New_York)."
+        )
+
+
+def test_numbers_of_things_lists_and_days_have_the_readers_form() -> None:
+    several = SectionFull("PYT 101", "01", can_wait=True, others=["02", "03"])
+    with speaking("es"):
+        assert several.sentence == (
+            "PYT 101, sección 01, está completa. Las secciones 02 y 03 tienen plazas que encajan en tu horario. "
+            "Puedes apuntarte a la lista de espera."
+        )
+        assert str(TermNeeded("PYT 101", ["Fall 2026", "Spring 2027"]).why).startswith(
+            "PYT 101 está en tu horario para Otoño 2026 y Primavera 2027."
+        )
+        clash = TimeConflict("PYT 101", [("PHP 202", Meeting("MWR", "09:00", "09:50").when)] * 2)
+        assert clash.sentence == " ".join(["PYT 101 coincide con PHP 202: LXJ 09:00–09:50."] * 2)
+        assert [language.decimal(number) for number in (1234.5, 12345, 3.0)] == ["1.234,5", "12.345", "3"]
+        assert [language.day_name(letter) for letter in "MU"] == ["lun", "dom"]
+        assert language.day(date(2026, 12, 31)) == "31 dic 2026"
+        assert [str(plural("%(number)s credit", "%(number)s credits", one)) for one in (1, 2, 0.5)] == [
+            "1 crédito",
+            "2 créditos",
+            "0,5 créditos",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Fall 2026", "Otoño 2026"),
+        ("Fall, Spring", "Otoño, Primavera"),
+        ("Fall/Spring 2027", "Otoño/Primavera 2027"),
+        ("Spring, 2026FA", "Primavera, 2026FA"),
+        ("Winter 2026/27", "Winter 2026/27"),
+        ("Fall 2026 – first half", "Fall 2026 – first half"),
+        ("Summer Session II", "Summer Session II"),
+        ("Springfield", "Springfield"),
+    ],
+)
+def test_seasons_are_translated_and_a_school_s_own_names_are_not(name: str, told: str) -> None:
+    with speaking("es"):
+        assert language.term_name(name) == told
+    assert language.term_name(name) == name
+
+
+def test_a_deadline_at_the_end_of_a_day_names_that_day() -> None:
+    closed = Closed("Fall 2026", LastDay(datetime(2026, 12, 2, 5, tzinfo=UTC), "America/New_York"))
+    assert closed.sentence == "Enrollment for Fall 2026 was open until the end of 1 December 2026 (America/New_York)."
+    with speaking("es"):
+        assert closed.sentence == (
+            "La matrícula para Otoño 2026 estuvo abierta hasta el final del 1 de diciembre de 2026 (America/New_York)."
+        )
+
+
+def test_a_sentence_that_was_stored_is_read_in_another_language() -> None:
+    refusals = [
+        NotOpenYet("Fall 2026", Moment(datetime(2026, 9, 1, 4, tzinfo=UTC), "UTC")),
+        Closed("Fall 2026", LastDay(datetime(2026, 9, 1, 4, tzinfo=UTC), "America/New_York")),
+        SectionFull("PYT 101", "01", can_wait=True, others=["02", "03"]),
+        TimeConflict("PYT 101", [("PHP 202", Meeting("MWR", "09:00", "09:50").when)] * 2),
+    ]
+    for refusal in refusals:
+        with speaking("es"):
+            read = from_stored(to_stored(refusal.why))
+        assert read == refusal.why
+        assert str(read) == refusal.sentence
+
+
+@pytest.mark.parametrize("stored", [None, "", 5, [], {}, {"message": 1}, {"term": "Fall 2026"}])
+def test_what_nobody_can_read_is_no_sentence(stored: object) -> None:
+    assert from_stored(stored) is None
+
+
+def test_a_sentence_of_an_older_version_stays_as_it_is() -> None:
+    with speaking("es"):
+        assert str(from_stored("It is 100 % full.")) == "It is 100 % full."
+
+
+def test_speaking_ends_with_its_block() -> None:
+    with speaking("es"):
+        assert str(Sentence("Home")) == "Inicio"
+    assert str(Sentence("Home")) == "Home"
+
+
+def test_how_long_to_wait_is_one_minute_or_several() -> None:
+    with speaking("es"):
+        assert "Espera un minuto" in PleaseWait(timedelta(seconds=5)).sentence
+        assert "Espera 3 minutos" in PleaseWait(timedelta(minutes=3)).sentence

@@ -1,0 +1,43 @@
+"""How lines of the log look."""
+
+import logging
+from typing import Any
+
+from quart_enroll.observability import logging_setup
+
+
+def line(event: str, *, plain: bool = False, fault: bool = False, **facts: Any) -> str:
+    record = logging.LogRecord("quart_enroll.tests", logging.WARNING, __file__, 1, event, None, None)
+    record.__dict__.update(facts)
+    if fault:
+        try:
+            raise ZeroDivisionError("no\x1b[2J number\nat all")
+        except ZeroDivisionError as error:
+            record.exc_info = (type(error), error, error.__traceback__)
+    return logging_setup.formatter(plain=plain).format(record)
+
+
+def test_a_line_has_facts_that_programs_read() -> None:
+    at, _, rest = line("request", path="/courses/", status=503, error="Not Now").partition(" ")
+    assert at.startswith("at=20")
+    assert rest == 'level=warning event=request path=/courses/ status=503 error="Not Now"'
+
+
+def test_nothing_that_somebody_sent_begins_another_line() -> None:
+    shown = line("catalog: a\rb\nc\x1b[2J", path="/x\nat=now level=info")
+    assert len(shown.splitlines()) == 1
+    assert "\x1b" not in shown
+
+
+def test_a_fault_is_one_line_with_its_stack() -> None:
+    shown = line("failed", fault=True)
+    assert len(shown.splitlines()) == 1
+    assert "\x1b" not in shown
+    assert "ZeroDivisionError: no" in shown
+
+
+def test_a_terminal_shows_the_same_for_eyes() -> None:
+    shown = line("request", plain=True, path="/courses/")
+    assert "at=" not in shown
+    assert "request" in shown
+    assert "path=/courses/" in shown

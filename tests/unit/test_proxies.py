@@ -1,0 +1,59 @@
+"""Whose word the site takes for the visitor's address and scheme."""
+
+import pytest
+
+from quart_enroll.web.proxies import believe
+
+PEER = ("10.0.0.9", 4711)
+
+
+def seen(hops: int, *headers: tuple[str, str]) -> tuple[str, str]:
+    """Return the address and the scheme that the site sees."""
+    raw = [(name.encode(), value.encode()) for name, value in headers]
+    scope = believe({"type": "http", "scheme": "http", "client": PEER, "headers": raw}, hops)
+    return scope["client"][0], scope["scheme"]
+
+
+@pytest.mark.parametrize(
+    ("hops", "forwarded", "address"),
+    [
+        (1, "192.0.2.1", "192.0.2.1"),
+        (1, "6.6.6.6, 192.0.2.1", "192.0.2.1"),
+        (1, "6.6.6.6,192.0.2.1 ", "192.0.2.1"),
+        (1, "2001:db8::1", "2001:db8::1"),
+        (1, "[2001:db8::1]:5000", "2001:db8::1"),
+        (1, "192.0.2.1:5000", "192.0.2.1"),
+        (2, "6.6.6.6, 192.0.2.1, 10.0.0.7", "192.0.2.1"),
+        (2, "192.0.2.1", PEER[0]),
+        (1, "6.6.6.6, nonsense", PEER[0]),
+        (1, "", PEER[0]),
+        (0, "6.6.6.6", PEER[0]),
+    ],
+)
+def test_the_address_is_what_the_last_proxies_say(hops: int, forwarded: str, address: str) -> None:
+    assert seen(hops, ("X-Forwarded-For", forwarded))[0] == address
+
+
+def test_a_second_header_goes_on_where_the_first_ends() -> None:
+    assert seen(1, ("X-Forwarded-For", "6.6.6.6"), ("x-forwarded-for", "192.0.2.1"))[0] == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("hops", "told", "scheme"),
+    [
+        (1, "https", "https"),
+        (1, "http, https", "https"),
+        (1, "https, http", "http"),
+        (1, "evil", "http"),
+        (0, "https", "http"),
+    ],
+)
+def test_the_scheme_is_what_the_last_proxy_says(hops: int, told: str, scheme: str) -> None:
+    assert seen(hops, ("X-Forwarded-Proto", told))[1] == scheme
+
+
+def test_nobody_is_believed_a_host_or_the_name_under_which_quart_keeps_the_address() -> None:
+    made_up = [(b"Remote-Addr", b"6.6.6.6"), (b"X-Forwarded-Host", b"evil.example"), (b"host", b"school.example")]
+    headers = believe({"type": "http", "scheme": "http", "client": PEER, "headers": made_up}, 1)["headers"]
+    assert dict(headers)[b"host"] == b"school.example"
+    assert b"Remote-Addr" not in dict(headers)

@@ -1,0 +1,167 @@
+"""Looking through the catalog: what is found, and in which order."""
+
+from dataclasses import replace
+
+import pytest
+from werkzeug.datastructures import MultiDict
+
+from quart_enroll.domain import search
+from quart_enroll.domain.catalog import Catalog, Found, with_names
+from quart_enroll.domain.errors import PrerequisiteMissing
+from quart_enroll.domain.models import Course, Held, Meeting, Section
+from quart_enroll.domain.rules import check_prerequisites
+from quart_enroll.domain.search import Search
+from quart_enroll.forms.search import SearchForm
+from tests.support.people import COURSES, FALL, SECTIONS, TERMS
+
+CAFE = Course("C100", "CAF 100", "Café culture", 2, "Fall", "Culture")
+WEEKEND = Section("Fall 2026", "C100", "01", 5, 5, 0, 0, (Meeting("S", "10:00", "11:50"),), "Zoë Álvarez", "Attic")
+ANYTIME = Section("Fall 2026", "C100", "02", 9, 0, 0, 0, (), "L. Haddad", "Online")
+CATALOG = Catalog((*COURSES, CAFE), tuple(TERMS), (*SECTIONS, WEEKEND, ANYTIME))
+
+
+def found(**wanted: object) -> list[str]:
+    """Return what is found in fall, as courseID-section."""
+    shown = search.search(CATALOG, FALL, Search(**wanted))  # type: ignore[arg-type]
+    return [f"{one.course.courseID}-{section.section}" for one in shown for section in one.sections]
+
+
+ALL = ["1111-01", "1111-02", "3333-01", "C100-01", "C100-02"]
+
+
+def test_who_looks_for_nothing_finds_everything_of_the_term() -> None:
+    assert found() == ALL
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("1111", ["1111-01", "1111-02"]),
+        ("pyt", ["1111-01", "1111-02"]),
+        ("python intro", ["1111-01", "1111-02"]),
+        ("advanced", ["3333-01"]),
+        ("haddad", ["1111-02", "C100-02"]),
+        ("python haddad", ["1111-02"]),
+        ("cafe", ["C100-01", "C100-02"]),
+        ("ALVAREZ zoe", ["C100-01"]),
+        ("culture", ["C100-01", "C100-02"]),
+        ("java", []),
+        ("python silva", []),
+    ],
+)
+def test_all_words_must_be_there_whatever_case_and_accents(words: str, expected: list[str]) -> None:
+    assert found(words=words) == expected
+
+
+LANGUAGES = Course("CSC-111", "C/C++ and C#", 'What you can’t say in C; data-structures, "objects"', 3, "Fall", "I/O")
+LETTERS = Course("C200", "LET 200", "Women's letters: हिन्दी, C. de Staël and Renaissance_art", 3, "Fall")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("can't", ["CSC-111"]),
+        ("can’t", ["CSC-111"]),
+        ("can´t", ["CSC-111"]),
+        ("cant", ["CSC-111"]),
+        ("women’s", ["C200"]),
+        ("'women'", ["C200"]),
+        ("data,", ["CSC-111"]),
+        ('"data"', ["CSC-111"]),
+        ("“data”", ["CSC-111"]),
+        ("«objects»", ["CSC-111"]),
+        ("structures/data", ["CSC-111"]),
+        ("data structures", ["CSC-111"]),
+        ("data+", ["CSC-111"]),
+        ("#data", ["CSC-111"]),
+        ("renaissance-art", ["C200"]),
+        ("¿renaissance?", ["C200"]),
+        ("stael,de", ["C200"]),
+        ("हिन्दी", ["C200"]),
+        ("CSC-111", ["CSC-111"]),
+        ("csc 111", ["CSC-111"]),
+        ("CSC‑111", ["CSC-111"]),  # the hyphen at which no line ends
+        ("C++", ["CSC-111"]),
+        ("(c++,", ["CSC-111"]),
+        ("C#", ["CSC-111"]),
+        ("1111", ["1111"]),
+        ("D'Haddad", []),
+        ("O’HADDAD,", ["1111"]),
+        ("F#", []),
+    ],
+)
+def test_punctuation_makes_no_difference(words: str, expected: list[str]) -> None:
+    sections = [Section("Fall 2026", course.courseID, "01", 5) for course in (LANGUAGES, LETTERS)]
+    taught = Section("Fall 2026", "1111", "01", 5, instructor="K. O'Haddad")
+    catalog = Catalog((COURSES[0], LANGUAGES, LETTERS), tuple(TERMS), (taught, *sections))
+    assert [one.course.courseID for one in search.search(catalog, FALL, Search(words=words))] == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"subject": "Culture"}, ["C100-01", "C100-02"]),
+        ({"credits": "4"}, ["3333-01"]),
+        ({"days": "TR"}, ["1111-02", "3333-01"]),
+        ({"days": "MTWRF"}, ["1111-01", "1111-02", "3333-01"]),
+        ({"time": "morning"}, ["1111-01", "C100-01"]),
+        ({"time": "afternoon"}, ["3333-01"]),
+        ({"time": "evening"}, ["1111-02"]),
+        ({"days": "TR", "time": "evening"}, ["1111-02"]),
+        ({"open": True}, ["1111-01", "1111-02", "3333-01", "C100-02"]),
+    ],
+)
+def test_a_filter_leaves_the_sections_that_fit(wanted: dict[str, object], expected: list[str]) -> None:
+    assert found(**wanted) == expected
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("", ["1111", "3333", "C100"]),
+        ("title", ["C100", "3333", "1111"]),
+        ("credits", ["C100", "1111", "3333"]),
+        ("seats", ["1111", "C100", "3333"]),
+        ("time", ["1111", "C100", "3333"]),
+    ],
+)
+def test_the_visitor_chooses_the_order(sort: str, expected: list[str]) -> None:
+    assert [one.course.courseID for one in search.search(CATALOG, FALL, Search(sort=sort))] == expected
+
+
+def test_what_fits_a_schedule_is_at_other_times_and_within_the_credits() -> None:
+    clash = Course("X", "X 1", "", 15, "Fall")
+    held = [Held(clash, Section("Fall 2026", "X", "01", 1, meetings=(Meeting("M", "09:30", "10:00"),)), "enrolled")]
+    shown = search.fitting([Found(COURSES[0], tuple(SECTIONS[:2])), Found(COURSES[2], (SECTIONS[2],))], FALL, held)
+    assert shown == [Found(COURSES[0], (SECTIONS[1],))]  # section 01 clashes, and 4 credits are too many
+
+
+def test_a_term_has_its_own_subjects_and_credits() -> None:
+    assert search.subjects(CATALOG, FALL) == ["Culture"]
+    assert search.credits(CATALOG, FALL) == ["2", "3", "4"]
+
+
+def test_what_an_address_looks_for_is_the_same_in_whatever_order_it_says_so() -> None:
+    once = SearchForm.asked(MultiDict([("q", "art"), ("days", "M"), ("days", "W"), ("open", "y")]))
+    again = [("days", "W"), ("open", "y"), ("page", "7"), ("q", "art"), ("q", "another"), ("days", "M"), ("x", "1")]
+    assert SearchForm.asked(MultiDict(again)) == once
+    assert SearchForm.asked(MultiDict([("q", "arts"), *again])) != once
+    form = SearchForm.from_address(once, [], [])
+    assert form.wanted() == Search(words="art", days="MW", open=True)
+
+
+def test_a_search_that_finds_all_sections_of_a_course_shares_what_says_so() -> None:
+    shared = CATALOG.taught_in(FALL)
+    assert all(one in shared for one in search.search(CATALOG, FALL, Search(words="cafe")))
+    assert [id(one) for one in search.search(CATALOG, FALL, Search())] == [id(one) for one in shared]
+    [part] = search.search(CATALOG, FALL, Search(words="cafe", open=True))
+    assert part.sections == (ANYTIME,)
+
+
+def test_a_course_is_called_by_its_number_and_its_title_and_one_that_is_gone_by_its_number() -> None:
+    algebra = Course("MAT101", "MAT 101", "Algebra", 3, "Fall")
+    wanted = replace(CAFE, prerequisites=("1111", "MAT101", "9999"))
+    [*_, found] = with_names([*COURSES, algebra, wanted])
+    assert found.needs == ("1111 (PYT 101)", "MAT 101", "9999")
+    with pytest.raises(PrerequisiteMissing, match=r"needs MAT 101 and 9999 from an earlier term"):
+        check_prerequisites(found, replace(FALL, term="Fall 2027"), [("1111", FALL)])

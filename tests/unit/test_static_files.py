@@ -1,0 +1,66 @@
+"""Static files named by their content."""
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+from quart_enroll.web.static_files import Assets
+from tests.support.people import Browser
+
+
+async def test_a_page_names_files_that_are_kept_for_a_year(anyone: Browser) -> None:
+    page = await anyone.read("/")
+    addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    assert len(addresses) >= 4
+    for address in addresses:
+        response = await anyone.get(address)
+        assert response.status_code == 200
+        assert "immutable" in response.headers["Cache-Control"]
+        assert "Set-Cookie" not in response.headers
+
+
+async def test_a_plain_name_is_asked_for_again(anyone: Browser) -> None:
+    response = await anyone.get("/static/site.css")
+    assert response.status_code == 200
+    assert response.headers["Cache-Control"] == "no-cache"
+
+
+async def test_text_is_compressed_for_who_can_read_that(anyone: Browser) -> None:
+    plain = await anyone.get("/static/site.css")
+    packed = await anyone.get("/static/site.css", headers={"Accept-Encoding": "br, gzip"})
+    assert gzip.decompress(await packed.get_data(as_text=False)) == await plain.get_data(as_text=False)
+    assert (plain.headers.get("Content-Encoding"), packed.headers["Content-Encoding"]) == (None, "gzip")
+    for response in (plain, packed):
+        assert response.headers["Vary"] == "Accept-Encoding"
+        assert response.headers["Content-Type"] == "text/css; charset=utf-8"
+    refused = await anyone.get("/static/site.css", headers={"Accept-Encoding": "gzip;q=0"})
+    assert "Content-Encoding" not in refused.headers
+
+
+async def test_a_part_of_a_file_is_answered_with_the_whole(anyone: Browser) -> None:
+    response = await anyone.get("/static/site.css", headers={"Range": "bytes=-1"})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["nothing.css", "site.000000000000.css", "../app.py", "%2e%2e/app.py", ".", "vendor"])
+async def test_there_is_nothing_else(anyone: Browser, name: str) -> None:
+    assert (await anyone.get(f"/static/{name}")).status_code == 404
+
+
+async def test_nothing_is_fetched_from_other_hosts(anyone: Browser) -> None:
+    for path in ("/", "/courses/", "/login", "/register", "/nothing"):
+        assert not re.findall(r'(?:href|src|action)="(?:https?:)?//', await anyone.read(path))
+
+
+def test_the_name_changes_with_the_content_and_a_schools_file_goes_first(tmp_path: Path) -> None:
+    ours, schools = tmp_path / "ours", tmp_path / "schools"
+    for folder in (ours, schools):
+        folder.mkdir()
+    (ours / "site.css").write_text("ours")
+    before = Assets(schools, ours).address("site.css")
+    (schools / "site.css").write_text("the school's")
+    after = Assets(schools, ours).address("site.css")
+    assert before != after
+    assert after == Assets(schools).address("site.css")
