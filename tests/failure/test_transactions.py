@@ -31,10 +31,10 @@ ONE, TWO = 1, 2
 
 TAKES_A_SEAT_AND_WAITS = """
 import asyncio, sys
-from quart_enroll.models import SectionKey
-from quart_enroll.mongo import open_database
-from quart_enroll.repositories import sections
-from quart_enroll.transactions import transaction
+from quart_enroll.domain.models import SectionKey
+from quart_enroll.db.client import open_database
+from quart_enroll.db.collections import sections
+from quart_enroll.db.transactions import transaction
 
 async def main():
     async with open_database(sys.argv[1], 20) as db:
@@ -49,8 +49,8 @@ asyncio.run(main())
 
 IMPORTS_AND_WAITS = """
 import asyncio, sys
-from quart_enroll.commands import importing
-from quart_enroll.repositories import alerts
+from quart_enroll.cli import import_files
+from quart_enroll.db.collections import alerts
 
 async def wait(*_):
     print("has written all rows", flush=True)
@@ -64,8 +64,8 @@ main()
 
 MAKES_A_USER_AND_WAITS = """
 import asyncio, sys
-from quart_enroll.mongo import open_database
-from quart_enroll.transactions import transaction
+from quart_enroll.db.client import open_database
+from quart_enroll.db.transactions import transaction
 
 async def main():
     async with open_database(sys.argv[1], 20) as db:

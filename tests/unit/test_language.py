@@ -28,10 +28,12 @@ MARKS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
 """What stands around each text that people read."""
 
 SAID = [
-    *("app.py", "auth.py", "errors.py", "models.py", "proxies.py"),
+    *("app.py", "domain/errors.py", "domain/models.py", "domain/rules.py"),
     *("forms/accounts.py", "forms/base.py", "forms/enrollment.py", "forms/languages.py", "forms/search.py"),
-    *("forms/tokens.py", "services/notices.py", "services/password_rules.py", "services/plan.py", "services/rules.py"),
-    *(path.relative_to(PACKAGE).as_posix() for path in sorted((PACKAGE / "pages").glob("*.py"))),
+    *("forms/tokens.py", "services/notifications.py", "services/accounts/password_policy.py"),
+    *("services/enrollment/plan.py", "web/auth.py", "web/error_pages.py", "web/notices.py", "web/proxies.py"),
+    *("web/page_of_origin.py", "web/retry.py"),
+    *(path.relative_to(PACKAGE).as_posix() for path in sorted((PACKAGE / "pages").rglob("*.py"))),
 ]
 """Modules that say something to visitors; what the API and commands say stays in English."""
 

@@ -18,7 +18,7 @@ from tests.support.processes import PROJECT, descendants, expect_to_end
 OWNER = """
 import sys
 from pathlib import Path
-from quart_enroll.commands.local_mongod import local_mongod
+from quart_enroll.cli.local_mongod import local_mongod
 with local_mongod(Path(sys.argv[1])):
     print("ready", flush=True)
     sys.stdin.read()
