@@ -41,13 +41,13 @@ from quart_enroll.services.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.notifications import sending
 from quart_enroll.services.sampler import beat
-from quart_enroll.state import EXTENSION, Open
+from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.web import access_log, auth, error_pages, locale, proxies, security_headers, static_files, templating
 from quart_enroll.web.before_request import arrive
 from quart_enroll.web.cookies import Sessions
 from quart_enroll.web.csrf import SAFE, csrf_token
 from quart_enroll.web.overrides.check import Site
-from quart_enroll.web.request import Asked
+from quart_enroll.web.request import SiteRequest
 
 if TYPE_CHECKING:
     from config import Config
@@ -70,7 +70,7 @@ OpenDatabase = Callable[..., AbstractAsyncContextManager[client.Database]]
 class Enroll(Quart):
     """The application; a fault of ours is logged in one line that leads to the request, and its stack after it."""
 
-    request_class = Asked
+    request_class = SiteRequest
     asgi_http_class = Connection
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -129,14 +129,14 @@ class Enroll(Quart):
 
     def _prepared(self, scope: Any) -> public_cache.Answer | None:
         """Return the answer if there is one that is the same for everybody."""
-        parts: Open | None = self.extensions.get(EXTENSION)
+        parts: AppState | None = self.extensions.get(EXTENSION)
         if parts is None or (key := public_cache.key_of(scope, self.config["LANGUAGES"])) is None:
             return None
         return self.answers.find(key, parts.snapshot.present, parts.clock())
 
     def _reload(self, scope: Any) -> private_cache.Reload | None:
         """Return the page if who asks for it has it already."""
-        parts: Open | None = self.extensions.get(EXTENSION)
+        parts: AppState | None = self.extensions.get(EXTENSION)
         return None if parts is None else self.reloads.find(scope, parts)
 
     def url_for(self, endpoint: str, **values: Any) -> str:
@@ -241,7 +241,7 @@ def create_app(
                 going_on(beat(hasher, snapshot, live), (schema := SchemaCheck(database)).check_at_start()),
                 sending(database, sender, clock, links),
             ):
-                app.extensions[EXTENSION] = Open(
+                app.extensions[EXTENSION] = AppState(
                     database, hasher, lifetimes, links, sender is not None, clock, snapshot, live, people, schema
                 )
                 yield

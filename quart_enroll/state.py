@@ -10,7 +10,7 @@ from quart import current_app
 
 from quart_enroll.db.client import Database
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import Held
+from quart_enroll.domain.models import Registration
 from quart_enroll.domain.student import Seat
 from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.accounts.password_reset import Links
@@ -18,14 +18,14 @@ from quart_enroll.services.accounts.rate_limiter import CHANGES, DOWNLOADS, Rate
 from quart_enroll.services.accounts.sessions import Lifetimes
 from quart_enroll.services.catalog.cache import Snapshot
 from quart_enroll.services.live.updates import Live
-from quart_enroll.services.live.user_cache import People
+from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 
 EXTENSION = "quart_enroll"
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class AppState:
     """The parts that live from the start of serving to its end."""
 
     database: Database
@@ -36,7 +36,7 @@ class Open:
     clock: Callable[[], datetime]
     snapshot: Snapshot
     live: Live
-    people: People
+    people: UserCache
     schema: SchemaCheck
     change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGES))
     download_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *DOWNLOADS))
@@ -57,7 +57,7 @@ def catalog_at_hand() -> Catalog | None:
     return _open().snapshot.present
 
 
-async def seats(asked: Iterable[Seat]) -> list[Held]:
+async def seats(asked: Iterable[Seat]) -> list[Registration]:
     """Return what these seats are: of this catalog, and of terms that are over."""
     return await _open().snapshot.seats(asked)
 
@@ -67,7 +67,7 @@ def live() -> Live:
     return _open().live
 
 
-def people() -> People:
+def people() -> UserCache:
     """Return what this process remembers about people."""
     return _open().people
 
@@ -117,5 +117,5 @@ def now() -> datetime:
     return _open().clock()
 
 
-def _open() -> Open:
-    return cast(Open, current_app.extensions[EXTENSION])
+def _open() -> AppState:
+    return cast(AppState, current_app.extensions[EXTENSION])

@@ -7,7 +7,7 @@ from quart import Response, jsonify
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import UnknownCourse
 from quart_enroll.domain.models import Course
-from quart_enroll.fastpath.public_cache import same_for_all
+from quart_enroll.fastpath.public_cache import cache_public
 from quart_enroll.state import catalog, now
 
 FIELDS = ("courseID", "title", "description", "credits", "term")
@@ -18,7 +18,7 @@ async def api(idx: str | None = None) -> Response | tuple[Response, int]:
     """Answer with all courses in the order of courseID, or with one: by its place in that order, or its courseID."""
     offered = await catalog()
     taught = offered.courses
-    same_for_all(now(), offered)
+    cache_public(now(), offered)
     if idx is None:
         return jsonify([_told(course) for course in taught])
     course = _pick(offered, idx)

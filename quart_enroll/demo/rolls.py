@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quart_enroll.db.queries.demo import Seat
-from quart_enroll.domain.models import Course, Event, Held, Section, SectionKey, Term, Waiting
+from quart_enroll.domain.models import Course, Event, Registration, Section, SectionKey, Term, WaitlistEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,9 @@ class Offer:
     section: Section
 
     @property
-    def held(self) -> Held:
+    def held(self) -> Registration:
         """What it is to the student who takes it."""
-        return Held(self.course, self.section, "enrolled")
+        return Registration(self.course, self.section, "enrolled")
 
 
 class Rolls:
@@ -30,7 +30,7 @@ class Rolls:
         self.terms = {term.term: term for term in terms}
         self.courses = {course.courseID: course for course in courses}
         self.sections = sections
-        self.held: defaultdict[tuple[int, str], list[Held]] = defaultdict(list)
+        self.held: defaultdict[tuple[int, str], list[Registration]] = defaultdict(list)
         self.events: list[Event] = []
         self._seats: dict[tuple[int, SectionKey], Seat] = {}
         self._taken: defaultdict[SectionKey, int] = defaultdict(int)
@@ -61,7 +61,7 @@ class Rolls:
         self.held[user_id, key.term].append(offer.held)
         self._note(user_id, "enroll", key, at)
 
-    def withdraw(self, user_id: int, held: Held, at: datetime) -> None:
+    def withdraw(self, user_id: int, held: Registration, at: datetime) -> None:
         """Let the course stay on the student's schedule without a seat."""
         key = held.section.key
         self._seats[user_id, key] = replace(self._seats[user_id, key], status="withdrawn")
@@ -86,11 +86,11 @@ class Rolls:
         """Return every seat, withdrawn ones included."""
         return list(self._seats.values())
 
-    def places(self) -> Iterator[Waiting]:
+    def places(self) -> Iterator[WaitlistEntry]:
         """Give everybody's places in the lines."""
         for key, line in self._lines.items():
             for place, (user_id, at) in enumerate(line, 1):
-                yield Waiting(user_id, key, place, at)
+                yield WaitlistEntry(user_id, key, place, at)
 
     def credits(self) -> Mapping[tuple[int, str], int | float]:
         """Return the credits of each student in each term in which there is something."""

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from quart_enroll.domain import folding, terms
 from quart_enroll.domain.errors import AmbiguousCourse
 from quart_enroll.domain.folding import compact
-from quart_enroll.domain.models import Course, Held, Section, Term, Wish
+from quart_enroll.domain.models import Course, Registration, Section, SectionRequest, Term
 from quart_enroll.domain.student import Seat
 
 
@@ -88,7 +88,7 @@ class Catalog:
             raise AmbiguousCourse(text, {course.courseID: course.title for course in found})
         return found[0] if found else None
 
-    def resolve(self, wish: Wish) -> Wish:
+    def resolve(self, wish: SectionRequest) -> SectionRequest:
         """Return the wish with the stored number of the course that is meant; raise AmbiguousCourse."""
         return replace(wish, courseID=self.courseID_meant(wish.courseID))
 
@@ -117,14 +117,14 @@ class Catalog:
         """Return the section of that number, whatever its zeros; None without one, and where two may be meant."""
         return pick_section(self.sections_named(courseID, term), number)
 
-    def held(self, seat: Seat) -> Held | None:
+    def held(self, seat: Seat) -> Registration | None:
         """Return what the seat is; None when its course or its section is not in this catalog."""
         key = seat.key
         course = self.find(key.courseID)
         there = (one for one in self.sections_named(key.courseID, key.term) if one.section == key.section)
         if course is None or (section := next(there, None)) is None:
             return None
-        return Held(course, section, seat.told)
+        return Registration(course, section, seat.told)
 
     @cached_property
     def _by_courseID(self) -> Mapping[str, Course]:  # noqa: N802  # the stored name

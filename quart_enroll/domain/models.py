@@ -207,7 +207,7 @@ class SectionKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Registration:
     """A course on a student's schedule, in its section; `status` is "enrolled" or "withdrawn"."""
 
     course: Course
@@ -220,7 +220,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitlistEntry:
     """A student's place in a section's waitlist: first in, first out by `place`; `moved_at` is when that moved."""
 
     user_id: int
@@ -257,7 +257,7 @@ class ScheduledCourse(Course):
     room: str = ""
 
     @classmethod
-    def of(cls, held: Held) -> "ScheduledCourse":
+    def of(cls, held: Registration) -> "ScheduledCourse":
         """Return what the student has as one thing."""
         course, section = held.course, held.section
         return cls(
@@ -356,7 +356,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RateLimit:
     """How often something may be tried: `limit` times in a row, of which one is forgotten every `fades_in`.
 
     The last of them lets the next one wait for `first_wait`, each further one for twice as long as before, up to
@@ -396,7 +396,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SectionRequest:
     """What a student asks for; an empty term is the next one in which the course is taught, an empty section
     the first one with a seat that fits the schedule."""
 

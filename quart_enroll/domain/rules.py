@@ -14,7 +14,7 @@ from quart_enroll.domain.errors import (
     PrerequisiteMissing,
     TimeConflict,
 )
-from quart_enroll.domain.models import Course, Held, Meeting, Section, Term
+from quart_enroll.domain.models import Course, Meeting, Registration, Section, Term
 from quart_enroll.i18n.language import LastDay, Moment
 
 
@@ -33,13 +33,13 @@ def leaves_a_trace(term: Term, course: Course, now: datetime) -> bool:
     return now >= term.drop_deadline
 
 
-def check_new(term: Term, course: Course, held: Iterable[Held]) -> None:
+def check_new(term: Term, course: Course, held: Iterable[Registration]) -> None:
     """Raise AlreadyEnrolled if the student has the course; what is done is told before what can't be done any more."""
     if any(one.courseID == course.courseID and one.status == "enrolled" for one in held):
         raise AlreadyEnrolled(course.title, term.term)
 
 
-def check_fits(term: Term, course: Course, section: Section, held: Iterable[Held]) -> None:
+def check_fits(term: Term, course: Course, section: Section, held: Iterable[Registration]) -> None:
     """Raise AlreadyEnrolled, TimeConflict or CreditLimit if the section does not fit to what the student has."""
     enrolled = [one for one in held if one.status == "enrolled"]
     check_new(term, course, enrolled)
@@ -47,14 +47,14 @@ def check_fits(term: Term, course: Course, section: Section, held: Iterable[Held
     check_credits(term, course, enrolled)
 
 
-def check_times(course: Course, section: Section, enrolled: Iterable[Held]) -> None:
+def check_times(course: Course, section: Section, enrolled: Iterable[Registration]) -> None:
     """Raise TimeConflict with all courses that meet when the section does."""
     clashes = [(one.course.title, when.when) for one in enrolled if (when := overlap(section, one.section))]
     if clashes:
         raise TimeConflict(course.title, clashes)
 
 
-def check_credits(term: Term, course: Course, enrolled: Iterable[Held]) -> None:
+def check_credits(term: Term, course: Course, enrolled: Iterable[Registration]) -> None:
     """Raise CreditLimit if the course makes more credits than a student may take."""
     has = sum(one.course.credits for one in enrolled)
     if round(has + course.credits, 2) > term.max_credits:  # credits have two decimals at most
@@ -76,7 +76,11 @@ def check_prerequisites(course: Course, term: Term, taken: Iterable[tuple[str, T
 
 
 def missing_corequisites(
-    course: Course, term: Term, held: Iterable[Held], taken: Iterable[tuple[str, Term]], along: Collection[str] = ()
+    course: Course,
+    term: Term,
+    held: Iterable[Registration],
+    taken: Iterable[tuple[str, Term]],
+    along: Collection[str] = (),
 ) -> list[str]:
     """Return the corequisites that the student neither has in that term nor has taken before.
 
@@ -90,7 +94,11 @@ def missing_corequisites(
 
 
 def check_corequisites(
-    course: Course, term: Term, held: Iterable[Held], taken: Iterable[tuple[str, Term]], along: Collection[str] = ()
+    course: Course,
+    term: Term,
+    held: Iterable[Registration],
+    taken: Iterable[tuple[str, Term]],
+    along: Collection[str] = (),
 ) -> None:
     """Raise CorequisiteMissing with what `missing_corequisites` returns, if that is anything."""
     if missing := missing_corequisites(course, term, held, taken, along):
@@ -102,9 +110,9 @@ def check_may_have(
     term: Term,
     course: Course,
     section: Section,
-    held: Iterable[Held],
+    held: Iterable[Registration],
     taken: Iterable[tuple[str, Term]],
-    given_up: Collection[Held] = (),
+    given_up: Collection[Registration] = (),
     along: Collection[str] = (),
 ) -> None:
     """Raise the first reason why the student may not have the section in exchange for the courses `given_up`.
@@ -126,7 +134,7 @@ def overlap(one: Section, other: Section) -> Meeting | None:
     return None
 
 
-def fits(term: Term, course: Course, section: Section, held: Iterable[Held]) -> bool:
+def fits(term: Term, course: Course, section: Section, held: Iterable[Registration]) -> bool:
     """Tell whether the section fits to what the student has."""
     try:
         check_fits(term, course, section, held)
@@ -135,14 +143,16 @@ def fits(term: Term, course: Course, section: Section, held: Iterable[Held]) -> 
     return True
 
 
-def going_along(courseID: str, term: Term, held: Iterable[Held], taken: Iterable[tuple[str, Term]]) -> list[Held]:
+def going_along(
+    courseID: str, term: Term, held: Iterable[Registration], taken: Iterable[tuple[str, Term]]
+) -> list[Registration]:
     """Return the courses that can't stay without this one: what has it among its corequisites, and so on.
 
     A course that was `taken` in an earlier term too is not missed.
     """
     enrolled = [one for one in held if one.status == "enrolled"]
     needed = {name for one in enrolled for name in one.course.corequisites}
-    gone, going = {courseID}, list[Held]()
+    gone, going = {courseID}, list[Registration]()
     missed = gone - (earlier := _taken_before(term, needed, taken))
     while more := [
         one for one in enrolled if one.courseID not in gone and missed.intersection(one.course.corequisites)
@@ -154,7 +164,11 @@ def going_along(courseID: str, term: Term, held: Iterable[Held], taken: Iterable
 
 
 def check_alone(
-    given_up: Held, term: Term, held: Iterable[Held], taken: Iterable[tuple[str, Term]], instead: str = ""
+    given_up: Registration,
+    term: Term,
+    held: Iterable[Registration],
+    taken: Iterable[tuple[str, Term]],
+    instead: str = "",
 ) -> None:
     """Raise CorequisitesWouldGo if other courses could not stay without this one; another section `instead` will do."""
     along = going_along(given_up.courseID, term, held, taken)

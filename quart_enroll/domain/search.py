@@ -8,7 +8,7 @@ from typing import Any
 from quart_enroll.domain import rules
 from quart_enroll.domain.catalog import Catalog, Found
 from quart_enroll.domain.folding import compact, fold, joined_codes
-from quart_enroll.domain.models import DAYS, Course, Held, Section, Term
+from quart_enroll.domain.models import DAYS, Course, Registration, Section, Term
 
 ALL_DAY = ("00:00", "24:00")
 TIMES = {"morning": ("00:00", "12:00"), "afternoon": ("12:00", "17:00"), "evening": ("17:00", "24:00")}
@@ -81,7 +81,7 @@ def search(catalog: Catalog, term: Term, wanted: Search) -> Sequence[Found]:
     return sorted(found, key=SORTS.get(wanted.sort, _number))
 
 
-def fitting(found: Iterable[Found], term: Term, enrolled: Sequence[Held]) -> list[Found]:
+def fitting(found: Iterable[Found], term: Term, enrolled: Sequence[Registration]) -> list[Found]:
     """Return what a student could take besides what the student has, as far as times and credits go."""
     kept = []
     for one in found:

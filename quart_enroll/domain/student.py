@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 
-from quart_enroll.domain.models import SectionKey, Waiting
+from quart_enroll.domain.models import SectionKey, WaitlistEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,14 @@ class Seat:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Facts:
+class StudentSnapshot:
     """A student's seats and places in lines in all terms, in the order of courseID; what is planned, in which
     sections seats are waited for with an alert, in the order of their keys; and when the calendar's address was made.
     The same seats and places have the same `sign`, in all processes, until a section moves. Equal to themselves alone.
     """
 
     seats: tuple[Seat, ...]
-    waiting: tuple[Waiting, ...]
+    waiting: tuple[WaitlistEntry, ...]
     planned: frozenset[SectionKey]
     alerts: tuple[SectionKey, ...]
     calendar_since: datetime | None

@@ -21,11 +21,11 @@ from quart.wrappers.response import DataBody
 from quart_enroll.bounded_cache import ByteCache, size_of
 from quart_enroll.db.collections.logins import Found
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.student import Facts
+from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.fastpath.hypercorn_writer import Send, Whole
 from quart_enroll.fastpath.public_cache import MAKES_A_DIFFERENCE, next_door, send_numbered
 from quart_enroll.services.accounts import sessions
-from quart_enroll.state import Open
+from quart_enroll.state import AppState
 from quart_enroll.web import locale
 from quart_enroll.web.csrf import TOKEN_MADE_ANEW
 from quart_enroll.web.request import LONGEST
@@ -39,7 +39,7 @@ class MadeOf:
     """What a page was made of, besides who asked, and from when until when the clock changes nothing."""
 
     catalog: "ref[Catalog] | None"
-    mine: Facts | None
+    mine: StudentSnapshot | None
     begun: datetime
     until: datetime
 
@@ -54,7 +54,7 @@ class Reload:
     minute: int
     whole: Whole
 
-    def is_the_same(self, parts: Open) -> bool:
+    def is_the_same(self, parts: AppState) -> bool:
         """Tell whether the framework would answer the same now, and would write nothing."""
         moment, people, login, made_of = parts.clock(), parts.people, self.found.login, self.made_of
         return (
@@ -74,7 +74,7 @@ class Reloads:
     def __init__(self) -> None:
         self._pages: ByteCache[Hashable, Reload] = ByteCache("reloads", _size)
 
-    def find(self, scope: Any, parts: Open) -> Reload | None:
+    def find(self, scope: Any, parts: AppState) -> Reload | None:
         """Return the page for such a request, if it would be the same."""
         key = _key_of(scope)
         if (page := self._pages.get(key)) is None:
@@ -86,7 +86,7 @@ class Reloads:
 
     def keep(self, response: ResponseTypes) -> None:
         """Keep the page for who asks again, if its view has said what it is made of, and it left nothing behind."""
-        made_of: MadeOf | None = g.get("same_again")
+        made_of: MadeOf | None = g.get("cache_private")
         found: Found | None = g.get("found")
         if made_of is None or found is None or not isinstance(response, Response) or _templates_may_change():
             return
@@ -99,13 +99,17 @@ class Reloads:
         self._pages[key] = Reload(request.endpoint or "", found, made_of, minute(), Whole(200, told, body.data))
 
 
-def same_again(
-    moment: datetime, catalog: Catalog | None = None, mine: Facts | None = None, *, until: datetime | None = None
+def cache_private(
+    moment: datetime,
+    catalog: Catalog | None = None,
+    mine: StudentSnapshot | None = None,
+    *,
+    until: datetime | None = None,
 ) -> None:
     """Say that the view's page depends on nothing but its address, its reader and these; `moment` is when it began, and
     `until` when the clock changes it, if that is before the next door."""
     door = next_door(catalog.terms if catalog else (), moment)
-    g.same_again = MadeOf(ref(catalog) if catalog else None, mine, moment, min(door, until or door))
+    g.cache_private = MadeOf(ref(catalog) if catalog else None, mine, moment, min(door, until or door))
 
 
 async def send(page: Reload, scope: Any, send_event: Send) -> int:

@@ -114,7 +114,7 @@ class Prepared:
 
     async def finish(self, response: ResponseTypes, languages: tuple[str, ...]) -> ResponseTypes:
         """Let caches ask whether an answer that is the same for all has changed; keep it for who asks the same."""
-        same: Same | None = g.get("same_for_all")
+        same: Same | None = g.get("cache_public")
         if same is None or not isinstance(response, Response) or not _is_for_all(response):
             return response
         body = bytes(await response.get_data(as_text=False))
@@ -128,12 +128,12 @@ class Prepared:
         return await response.make_conditional(request)
 
 
-def same_for_all(moment: datetime, catalog: Catalog) -> None:
+def cache_public(moment: datetime, catalog: Catalog) -> None:
     """Say that what the view answers depends on its address, this catalog and the time of day at its terms' doors.
 
     `moment` is when it began: a door may open while it works.
     """
-    g.same_for_all = Same(ref(catalog), moment, next_door(catalog.terms, moment))
+    g.cache_public = Same(ref(catalog), moment, next_door(catalog.terms, moment))
 
 
 def next_door(terms: Iterable[Term], moment: datetime) -> datetime:

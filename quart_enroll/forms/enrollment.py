@@ -7,7 +7,7 @@ from wtforms import BooleanField, SelectField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length
 
-from quart_enroll.domain.models import Section, Term, Wish
+from quart_enroll.domain.models import Section, SectionRequest, Term
 from quart_enroll.domain.terms import named
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.i18n.language import term_name
@@ -75,9 +75,9 @@ class EnrollForm(SectionForm):
         self.term.choices = [THE_NEXT_ONE, *_choices(self.term, map(str, terms))]
         self.section.choices = [ANY_SEAT, *_choices(self.section, [section.section for section in sections])]
 
-    def wish(self) -> Wish:
+    def wish(self) -> SectionRequest:
         """Return what the student asks for."""
-        return Wish(self.courseID.data or "", self.term.data or "", self.section.data or "")
+        return SectionRequest(self.courseID.data or "", self.term.data or "", self.section.data or "")
 
 
 class DropForm(TermForm):
@@ -87,9 +87,9 @@ class DropForm(TermForm):
     with_corequisites = BooleanField(false_values=NO)
     ask = BooleanField(false_values=NO)
 
-    def wish(self) -> Wish:
+    def wish(self) -> SectionRequest:
         """Return what the student gives back, or waits for no longer."""
-        return Wish(self.courseID.data or "", self.term.data or "")
+        return SectionRequest(self.courseID.data or "", self.term.data or "")
 
 
 class SwapForm(SectionForm):
@@ -99,9 +99,9 @@ class SwapForm(SectionForm):
     add = _named_course(lazy("Course number"))
     ask = BooleanField(false_values=NO)
 
-    def wish(self) -> Wish:
+    def wish(self) -> SectionRequest:
         """Return what the student asks for."""
-        return Wish(self.add.data or "", self.term.data or "", self.section.data or "")
+        return SectionRequest(self.add.data or "", self.term.data or "", self.section.data or "")
 
 
 class WaitlistForm(EnrollForm):

@@ -24,7 +24,7 @@ from quart_enroll.i18n import language
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.section_actions import waiting_in_words
 from quart_enroll.services.accounts.rate_limits import source
-from quart_enroll.services.live.updates import Live, Place, Reader
+from quart_enroll.services.live.updates import Live, Place, Subscriber
 from quart_enroll.web import auth
 from quart_enroll.web.templating import facts_mark, mark
 
@@ -56,7 +56,7 @@ MOST_TERMS = 4
 
 async def live() -> Response:
     user, offered = auth.user(), await state.catalog()
-    reader = Reader(
+    reader = Subscriber(
         terms=tuple(one.term for one in offered.terms if one.term in request.args.getlist("term"))[:MOST_TERMS],
         courses=frozenset(filter(offered.find, request.args.getlist("course")[:MOST_COURSES])),
         user_id=user.user_id if user else None,
@@ -73,7 +73,7 @@ async def live() -> Response:
 
 async def _stream(
     live: Live,
-    reader: Reader,
+    reader: Subscriber,
     seats: Callable[[str, Section], str],
     spoken: str,
     is_signed_in: Callable[[], Awaitable[bool]],
@@ -102,19 +102,19 @@ async def _stream(
         yield _retry(RETRY_STOPPED)
 
 
-async def _differs(reader: Reader, sign_now: Callable[[str], Awaitable[str]]) -> bool:
+async def _differs(reader: Subscriber, sign_now: Callable[[str], Awaitable[str]]) -> bool:
     """Tell whether something of the reader's own is not as the page shows. One that could not fetch it hears so again,
     at the next look; one that could has another stream."""
     reader.must_compare = False
     return await sign_now(reader.sign) != reader.sign
 
 
-def _look_later(reader: Reader) -> None:
+def _look_later(reader: Subscriber) -> None:
     reader.must_look = False
     get_running_loop().call_later(random.uniform(*LOOK), reader.look)  # noqa: S311
 
 
-def _news(reader: Reader, seats: Callable[[str, Section], str], spoken: str) -> str:
+def _news(reader: Subscriber, seats: Callable[[str, Section], str], spoken: str) -> str:
     sections, places = reader.take()
     return "".join([*(seats(spoken, one) for one in sections), *(_place(spoken, one) for one in places)])
 

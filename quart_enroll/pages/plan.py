@@ -19,7 +19,7 @@ from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import Button, Choice, in_words
 from quart_enroll.pages.enrollment.enrollment import done
-from quart_enroll.pages.refusals import malformed, row_address, told
+from quart_enroll.pages.refusals import flash_refusal, malformed, row_address
 from quart_enroll.pages.student_state import Standing
 from quart_enroll.pages.term_window import window
 from quart_enroll.services.enrollment import plan as rules
@@ -86,7 +86,7 @@ async def add() -> ResponseReturnValue:
         wish = (await catalog()).resolve(wish)
         added = await rules.add(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
-        return await told(refusal, row_address(wish, url_for("plan")))
+        return await flash_refusal(refusal, row_address(wish, url_for("plan")))
     where, term = in_words(added.offer.course.title, added.offer.key.section), TermName(added.offer.term.term)
     if added.new:
         await flash(gettext("%(where)s, is in your plan for %(term)s.", where=where, term=term), "success")
@@ -105,7 +105,7 @@ async def remove() -> ResponseReturnValue:
         wish = (await catalog()).resolve(wish)
         course, term = await rules.remove(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
-        return await told(refusal, row_address(wish, url_for("plan")))
+        return await flash_refusal(refusal, row_address(wish, url_for("plan")))
     gone = gettext("%(title)s is not in your plan for %(term)s any more.", title=course.title, term=TermName(term.term))
     await flash(gone, "success")
     return redirect(row_address(wish, url_for("plan", term=term.term)), 303)
@@ -120,7 +120,7 @@ async def move_up() -> ResponseReturnValue:
         wish = (await catalog()).resolve(form.wish())
         _, term = await rules.move_up(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
-        return await told(refusal, url_for("plan"))
+        return await flash_refusal(refusal, url_for("plan"))
     return redirect(url_for("plan", term=term.term), 303)
 
 
@@ -133,7 +133,7 @@ async def enroll() -> ResponseReturnValue:
     try:
         term, outcomes = await rules.enroll(database(), auth.signed_in().user_id, named, now(), await catalog())
     except Refused as refusal:
-        return await told(refusal, url_for("plan"))
+        return await flash_refusal(refusal, url_for("plan"))
     change_limiter().charge(auth.signed_in().user_id, len(outcomes))  # each was as much work as a button of its own
     await _tell(term, outcomes)
     return redirect(url_for("plan", term=term.term), 303)

@@ -23,7 +23,7 @@ from quart_enroll.domain.errors import (
     TooManyAlerts,
     WrongPassword,
 )
-from quart_enroll.domain.models import Wish
+from quart_enroll.domain.models import SectionRequest
 from quart_enroll.forms.base import SiteForm
 from quart_enroll.services.accounts import accounts, rate_limits
 from quart_enroll.state import database, hasher, now
@@ -42,7 +42,7 @@ UNCHANGED = (NotEnrolled, NotPlanned, NotWaiting, SeatOpen)
 WARNINGS = (AlreadyEnrolled, AlreadyWaiting, CorequisiteMissing, PlanFull, SectionFull, TermNeeded, TooManyAlerts)
 
 
-async def told(refusal: Refused, address: str) -> Redirect:
+async def flash_refusal(refusal: Refused, address: str) -> Redirect:
     """Tell the student on the page at `address`; who asks for JSON gets the refusal itself."""
     if wants_json():
         raise refusal
@@ -52,19 +52,19 @@ async def told(refusal: Refused, address: str) -> Redirect:
     return redirect(address, 303)
 
 
-def form_address(wish: Wish) -> str:
+def form_address(wish: SectionRequest) -> str:
     """Return the address of the form that offers what can be done instead, with as much as an address can hold."""
     return url_for("enrollment_form", courseID=wish.courseID[:100], term=wish.term[:100])
 
 
-def after(refusal: Refused, wish: Wish) -> str:
+def after(refusal: Refused, wish: SectionRequest) -> str:
     """Return where to go on when a swap or a place in line was refused."""
     if isinstance(refusal, (AlreadyEnrolled, AlreadyWaiting, *UNCHANGED)):
         return url_for("enrollment")
     return form_address(wish)
 
 
-def row_address(wish: Wish, otherwise: str) -> str:
+def row_address(wish: SectionRequest, otherwise: str) -> str:
     """Return where a button that stays in its line finds it anew; who has no JavaScript goes on to `otherwise`."""
     if request.headers.get("HX-Request") != "true":
         return otherwise

@@ -10,8 +10,8 @@ from quart_enroll.db.collections import waitlist
 from quart_enroll.db.collections.sections import gone
 from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import Held, SectionKey, Term, User, Waiting
-from quart_enroll.domain.student import Facts
+from quart_enroll.domain.models import Registration, SectionKey, Term, User, WaitlistEntry
+from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.state import database, people
 
 
@@ -19,7 +19,7 @@ from quart_enroll.state import database, people
 class Place:
     """Where a student waits; `position` counts from 1."""
 
-    waiting: Waiting
+    waiting: WaitlistEntry
     position: int
     of: int
 
@@ -29,7 +29,7 @@ class Standing:
     """The courses with a seat, the places in lines, what was taken in any term, and the sections that are planned or
     have an alert; nothing of a visitor. `sign` is that of the student's Facts."""
 
-    enrolled: Sequence[Held] = ()
+    enrolled: Sequence[Registration] = ()
     places: Sequence[Place] = ()
     taken: Sequence[tuple[str, Term]] | None = None
     planned: Set[SectionKey] = frozenset()
@@ -49,7 +49,7 @@ class Standing:
         return next((one.waiting.key.section for one in self.places if one.waiting.key.courseID == courseID), "")
 
 
-async def in_term(user: User | None, term: Term, offered: Catalog, known: Facts | None = None) -> Standing:
+async def in_term(user: User | None, term: Term, offered: Catalog, known: StudentSnapshot | None = None) -> Standing:
     """Find out where the visitor stands in that term, of whom that is `known` already."""
     if user is None:
         return Standing()
@@ -57,7 +57,7 @@ async def in_term(user: User | None, term: Term, offered: Catalog, known: Facts 
     return of(known, term, offered, await places(user.user_id, known, [term]))
 
 
-def of(known: Facts, term: Term, offered: Catalog, waits: Sequence[Place] = ()) -> Standing:
+def of(known: StudentSnapshot, term: Term, offered: Catalog, waits: Sequence[Place] = ()) -> Standing:
     """Return where the student stands in that term, who `waits` there as told."""
     return Standing(
         [one for one in _held(known, term, offered) if one.status == "enrolled"],
@@ -69,7 +69,7 @@ def of(known: Facts, term: Term, offered: Catalog, waits: Sequence[Place] = ()) 
     )
 
 
-async def facts(user_id: int) -> Facts:
+async def facts(user_id: int) -> StudentSnapshot:
     """Return what is stored about the student, as this process remembers it.
 
     A page that has something to say follows a change that another process may have made a moment ago: it is read.
@@ -100,7 +100,7 @@ def sign_of(user: User | None) -> Callable[[str], Awaitable[str]]:
     return sign_now
 
 
-async def places(user_id: int, known: Facts, terms: Sequence[Term]) -> list[Place]:
+async def places(user_id: int, known: StudentSnapshot, terms: Sequence[Term]) -> list[Place]:
     """Return where the student waits in those terms. Others move in the lines too: how far is always read."""
     waiting = [one for term in terms for one in known.waiting if one.key.term == term.term]
     if not waiting:
@@ -109,15 +109,15 @@ async def places(user_id: int, known: Facts, terms: Sequence[Term]) -> list[Plac
     return [Place(one, *positions[one.key]) for one in waiting if one.key in positions]
 
 
-def _held(known: Facts, term: Term, offered: Catalog) -> Iterator[Held]:
+def _held(known: StudentSnapshot, term: Term, offered: Catalog) -> Iterator[Registration]:
     """Give what the student has in that term; a seat in a section that was deleted is one without meetings."""
     for seat in known.seats:
         if seat.key.term != term.term or (course := offered.find(seat.key.courseID)) is None:
             continue
-        yield offered.held(seat) or Held(course, gone(seat.key), seat.told)
+        yield offered.held(seat) or Registration(course, gone(seat.key), seat.told)
 
 
-def _taken(known: Facts, offered: Catalog) -> list[tuple[str, Term]]:
+def _taken(known: StudentSnapshot, offered: Catalog) -> list[tuple[str, Term]]:
     """Return the courses that the student was ever enrolled in, each with its term."""
     terms = {term.term: term for term in offered.terms}
     seats = [seat.key for seat in known.seats if seat.status == "enrolled"]

@@ -23,7 +23,7 @@ from quart_enroll.services.accounts.hashing import RETRY_AFTER
 from quart_enroll.state import clock, database, hasher, lifetimes, now, people
 from quart_enroll.web import known_devices, locale, problem_details
 from quart_enroll.web.cookies import SignIns
-from quart_enroll.web.request import Asked
+from quart_enroll.web.request import SiteRequest
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -125,10 +125,10 @@ def init_app(app: Quart, *, remembered: timedelta) -> None:
     app.after_request(forget_changed)
 
 
-async def identify(request: Asked) -> None:
+async def identify(request: SiteRequest) -> None:
     """Find out who asks; a cookie whose sign-in has ended is taken back."""
     g.user = None
-    if "authorization" in request.sent and problem_details.wanted():
+    if "authorization" in request.header_map and problem_details.wanted():
         if request.endpoint is not None and request.endpoint not in NEEDS_NOBODY:
             g.user = await _identify_program()
         return

@@ -12,7 +12,7 @@ from quart_enroll.domain.errors import TooManyChanges
 from quart_enroll.state import change_limiter
 from quart_enroll.web import access_log, auth, error_pages, locale, notices, proxies
 from quart_enroll.web.csrf import SAFE, comes_from_this_site, has_token, is_of_another, is_part_for_another
-from quart_enroll.web.request import Asked, asked
+from quart_enroll.web.request import SiteRequest, asked
 from quart_enroll.web.request_id import request_number
 
 MAX_TARGET_LENGTH = 8000
@@ -23,14 +23,14 @@ async def arrive() -> ResponseReturnValue | None:
     """Let the request in: numbered, in the reader's language, from somebody who is known and has a proof."""
     request = asked()
     # A number leads from a visitor's error page to the log; the router's if it has given one.
-    access_log.begin(request_number(request.sent.get("x-request-id", "")))
+    access_log.begin(request_number(request.header_map.get("x-request-id", "")))
     locale.speak_to(None)
     if len(request.path) + len(request.query_string) > MAX_TARGET_LENGTH:
         abort(414)
     if elsewhere := _by_path(request) or proxies.insist_on_https(request):
         return elsewhere
     await auth.identify(request)
-    if is_part_for_another(request.sent):
+    if is_part_for_another(request.header_map):
         return error_pages.loaded_anew()
     if request.method not in SAFE and request.routing_exception is None:
         await _refuse_forged(request)
@@ -41,7 +41,7 @@ async def arrive() -> ResponseReturnValue | None:
     return None
 
 
-def _by_path(request: Asked) -> Response | None:
+def _by_path(request: SiteRequest) -> Response | None:
     """Lead from /courses to /courses/, and from /login/ to /login, by the path alone: the scheme before the router is
     not the visitor's."""
     wrong = request.routing_exception
@@ -54,7 +54,7 @@ def _by_path(request: Asked) -> Response | None:
     return None
 
 
-def _without_slash(request: Asked) -> Response | None:
+def _without_slash(request: SiteRequest) -> Response | None:
     """Redirect from /login/ to /login; return None if that page doesn't exist either."""
     path = request.path.rstrip("/")
     adapter = current_app.create_url_adapter(request)
@@ -68,7 +68,7 @@ def _without_slash(request: Asked) -> Response | None:
     return redirect(urlunsplit(("", "", quote(path), request.query_string.decode("latin-1"), "")), 308)
 
 
-def _limit_changes(request: Asked) -> None:
+def _limit_changes(request: SiteRequest) -> None:
     """Raise TooManyChanges if the account has used up its rate of changes; called after the proof, so that foreign
     pages can't use it up."""
     user = auth.user()
@@ -78,7 +78,7 @@ def _limit_changes(request: Asked) -> None:
         raise TooManyChanges(wait)
 
 
-async def _refuse_forged(request: Asked) -> None:
+async def _refuse_forged(request: SiteRequest) -> None:
     """Let an unsafe request pass only with a proof that it comes from this site."""
     auth.check_may_change()
     if auth.needs_no_proof():

@@ -11,7 +11,7 @@ from quart.wrappers import BaseRequestWebsocket
 from quart_auth import AuthUser, QuartAuth
 
 from quart_enroll.bounded_cache import cached, size_of
-from quart_enroll.web.request import Asked, asked
+from quart_enroll.web.request import SiteRequest, asked
 
 
 class Signed:
@@ -52,7 +52,7 @@ class Sessions(SecureCookieSessionInterface):
         self._signed = Signed(serializer, "session cookies")
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> SecureCookieSession:
-        cookie = cast(Asked, request).cookie(self.get_cookie_name(app))
+        cookie = cast(SiteRequest, request).cookie(self.get_cookie_name(app))
         data = self._signed.read(cookie, app.permanent_session_lifetime.total_seconds()) if cookie else None
         return self.session_class(data if isinstance(data, dict) else None)
 

@@ -30,7 +30,7 @@ from quart_enroll.domain.errors import (
     WrongFields,
     WrongToken,
 )
-from quart_enroll.domain.models import Wish
+from quart_enroll.domain.models import SectionRequest
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.state import catalog_at_hand
 from quart_enroll.web import access_log, auth, problem_details, retry
@@ -145,7 +145,7 @@ async def _after_sign_in() -> str:
 async def _wanted_course() -> str:
     form = await request.form
     query = {name: form[name][:100] for name in ("courseID", "term", "section") if form.get(name)}
-    if term := meant(Wish(query.get("courseID", ""), query.get("term", "")), catalog_at_hand()).term:
+    if term := meant(SectionRequest(query.get("courseID", ""), query.get("term", "")), catalog_at_hand()).term:
         query["term"] = term
     return f"{url_for('enrollment_form')}?{urlencode(query)}"
 

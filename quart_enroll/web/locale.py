@@ -12,7 +12,7 @@ from werkzeug.http import parse_accept_header
 
 from quart_enroll.domain.models import User
 from quart_enroll.i18n import language
-from quart_enroll.web.request import Asked, asked
+from quart_enroll.web.request import SiteRequest, asked
 
 A_YEAR = 365 * 24 * 3600
 LONGEST = 200
@@ -78,6 +78,6 @@ def remember(response: ResponseTypes, chosen: str) -> None:
     response.set_cookie(name, chosen, max_age=A_YEAR, secure=secure, httponly=True, samesite="Lax")
 
 
-def _of_browser(request: Asked) -> str:
+def _of_browser(request: SiteRequest) -> str:
     chosen = request.cookie(cookie_name(current_app.config["SESSION_COOKIE_SECURE"]))
-    return wanted(chosen[:20], request.sent.get("accept-language", "")[:LONGEST], offered())
+    return wanted(chosen[:20], request.header_map.get("accept-language", "")[:LONGEST], offered())

@@ -8,7 +8,7 @@ from quart_enroll.domain.models import SEAT_OPENED, Notice
 from quart_enroll.i18n.language import Sentence, TermName
 from quart_enroll.state import database
 from quart_enroll.web import auth
-from quart_enroll.web.request import Asked
+from quart_enroll.web.request import SiteRequest
 
 PAGES = {
     *("index", "courses", "course", "enrollment", "enrollment_form", "history", "plan", "account", "help", "user"),
@@ -23,7 +23,7 @@ TAKEN_AGAIN = Sentence(
 )
 
 
-async def show(request: Asked) -> None:
+async def show(request: SiteRequest) -> None:
     """Put the student's unseen notices on the page that is asked for."""
     user = auth.user()
     if user is None or not auth.has_notices() or not _is_a_page(request):
@@ -43,7 +43,7 @@ async def _words(notice: Notice) -> str:
     return Markup.escape(sentence) % {"title": link, "section": notice.section, "term": TermName(notice.term)}
 
 
-def _is_a_page(request: Asked) -> bool:
+def _is_a_page(request: SiteRequest) -> bool:
     """Tell whether a page is asked for to be looked at now."""
-    in_advance = "prefetch" in request.sent.get("sec-purpose", "")
+    in_advance = "prefetch" in request.header_map.get("sec-purpose", "")
     return request.method == "GET" and request.endpoint in PAGES and not in_advance

@@ -8,13 +8,13 @@ from werkzeug.exceptions import HTTPException
 
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import Wish
+from quart_enroll.domain.models import SectionRequest
 
 MAX_TEXT = 100
 """Longest name of a term that a form or a URL may have, in characters."""
 
 
-def meant(wish: Wish, offered: Catalog | None) -> Wish:
+def meant(wish: SectionRequest, offered: Catalog | None) -> SectionRequest:
     """Return the wish with the term of the page that its button is on, if the form doesn't name one.
 
     A form names no term if it sends none, or if it sends the course's own "Fall, Spring".

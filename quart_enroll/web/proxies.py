@@ -12,7 +12,7 @@ from quart import abort, current_app, redirect
 from werkzeug import Response
 
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.web.request import Asked
+from quart_enroll.web.request import SiteRequest
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -37,12 +37,12 @@ def believe(scope: Any, hops: int) -> Any:
     return seen
 
 
-def insist_on_https(request: Asked) -> Response | None:
+def insist_on_https(request: SiteRequest) -> Response | None:
     """In production, lead a page that a proxy was asked for over plain http to https; refuse everything else.
 
     The address comes from PUBLIC_URL alone: whoever asks can write any Host.
     """
-    said = "x-forwarded-proto" in request.sent  # a proxy that says nothing of it is believed to speak https
+    said = "x-forwarded-proto" in request.header_map  # a proxy that says nothing of it is believed to speak https
     if request.scheme == "https" or not said or request.endpoint in OVER_PLAIN_HTTP:
         return None
     if current_app.config["APP_ENV"] != "production":

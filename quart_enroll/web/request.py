@@ -28,18 +28,18 @@ COOKIE_BYTES = 400
 """Bytes of a single cookie besides its characters: a name, a value, a list."""
 
 
-class Asked(Request):
+class SiteRequest(Request):
     """A request."""
 
     @cached_property
-    def sent(self) -> Mapping[str, str]:
+    def header_map(self) -> Mapping[str, str]:
         """The headers by their names in small letters; of several with the same name the first."""
         pairs = reversed([*self.scope["headers"]])
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
 
     @cached_property
     def cookies(self) -> ImmutableMultiDict[str, str]:
-        text = ";".join(self.headers.getlist("Cookie")) if "cookie" in self.sent else ""
+        text = ";".join(self.headers.getlist("Cookie")) if "cookie" in self.header_map else ""
         return _known(text) if len(text) <= LONGEST else _read(text)
 
     @property
@@ -54,9 +54,9 @@ class Asked(Request):
         return self.cookies[name] if name in self.cookies else ""  # noqa: SIM401  # `get` is what takes long
 
 
-def asked() -> Asked:
+def asked() -> SiteRequest:
     """Return the request itself, which `quart.request` stands for."""
-    return cast(Asked, request._get_current_object())  # type: ignore[attr-defined]  # it is public
+    return cast(SiteRequest, request._get_current_object())  # type: ignore[attr-defined]  # it is public
 
 
 def _read(text: str) -> ImmutableMultiDict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from quart import request
 from werkzeug.exceptions import HTTPException
 
-from quart_enroll.domain.models import Wish
+from quart_enroll.domain.models import SectionRequest
 from quart_enroll.state import catalog_at_hand
 from quart_enroll.web.csrf import comes_from_this_site, has_token
 from quart_enroll.web.page_of_origin import meant
@@ -48,7 +48,7 @@ async def pressed() -> Press | None:
             return None
     except HTTPException:  # it is too large, or did not come in time
         return None
-    if term := meant(Wish(fields.get("courseID", ""), fields.get("term", "")), catalog_at_hand()).term:
+    if term := meant(SectionRequest(fields.get("courseID", ""), fields.get("term", "")), catalog_at_hand()).term:
         fields["term"] = term  # the page with the button again isn't a term's page
     times = form.get(COUNT, 0, type=int) + 1
     return Press(request.path, [*fields.items(), (COUNT, str(times))], times <= BY_ITSELF)

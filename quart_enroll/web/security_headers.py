@@ -8,7 +8,7 @@ from quart.typing import ResponseTypes
 
 from quart_enroll.i18n import language
 from quart_enroll.web import auth, locale
-from quart_enroll.web.request import Asked, asked
+from quart_enroll.web.request import SiteRequest, asked
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'"
@@ -77,6 +77,6 @@ def _always(app: Quart) -> Iterable[tuple[str, str]]:
         yield "Strict-Transport-Security", STRICT_TRANSPORT
 
 
-def _is_personal(request: Asked) -> bool:
+def _is_personal(request: SiteRequest) -> bool:
     """Tell whether the answer is for one visitor: who signed in, or whose session gave a token or a message."""
-    return bool(auth.user() or session.accessed or "authorization" in request.sent)
+    return bool(auth.user() or session.accessed or "authorization" in request.header_map)

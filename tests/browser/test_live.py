@@ -13,7 +13,7 @@ from playwright.async_api import Page, Request, async_playwright, expect
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
-from quart_enroll.domain.models import User, Wish
+from quart_enroll.domain.models import SectionRequest, User
 from quart_enroll.services.catalog.import_catalog import FileSection, import_sections
 from quart_enroll.services.enrollment import enroll, waitlist
 from tests.browser.student import heard, sign_in
@@ -24,7 +24,7 @@ CONNECTIONS = 6
 
 
 async def _enroll(db: Database, student: User) -> None:
-    await enroll.enroll(db, student.user_id, Wish("1111", section="01"), datetime.now(UTC))
+    await enroll.enroll(db, student.user_id, SectionRequest("1111", section="01"), datetime.now(UTC))
 
 
 async def _turn(page: Page, *, hidden: bool) -> None:
@@ -147,7 +147,7 @@ async def test_a_browser_may_tell_no_more_than_that_the_page_is_left_and_found_a
 
 async def _do(what: Callable[..., Awaitable[object]], db: Database, courseID: str, section: str = "") -> None:
     """Let ada do something on another device."""
-    await what(db, ADA.user_id, Wish(courseID, FALL.term, section), datetime.now(UTC))
+    await what(db, ADA.user_id, SectionRequest(courseID, FALL.term, section), datetime.now(UTC))
 
 
 async def test_an_open_schedule_shows_what_is_done_elsewhere(address: str, db: Database, page: Page) -> None:
@@ -216,7 +216,7 @@ async def test_what_is_chosen_on_the_page_of_a_course_stays(address: str, db: Da
     await page.goto(f"{address}/course/3333?term=Fall")
     await page.get_by_label("When a seat comes, give back").select_option("ANG 101")
     await page.evaluate("document.querySelector('#offered').dataset.old = ''")
-    await enroll.swap(db, ADA.user_id, "1111", Wish("1111", FALL.term, "02"), datetime.now(UTC))
+    await enroll.swap(db, ADA.user_id, "1111", SectionRequest("1111", FALL.term, "02"), datetime.now(UTC))
     await expect(page.locator("#offered[data-old]")).to_have_count(0)
     await expect(page.get_by_label("When a seat comes, give back")).to_have_value("4444")
     await _do(enroll.drop, db, "4444")

@@ -69,10 +69,10 @@ async def offer(db: Database, offered: Section, now: datetime = NOW) -> None:
 
     async def body(session: Session) -> None:
         await sections.put_all(db, [offered], session)
-        await seat_changes.settle_all(seat_changes.Change(db, session, now, REGISTRAR))
+        await seat_changes.promote_all_waitlists(seat_changes.SeatTransaction(db, session, now, REGISTRAR))
 
     await transaction(db, body)
-    await swap_cycles.settle_all(db, REGISTRAR, now)
+    await swap_cycles.complete_all_cycles(db, REGISTRAR, now)
 
 
 async def outcome(action: Coroutine[None, None, object]) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import terms
-from quart_enroll.domain.models import SectionKey, Wish
+from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.services.enrollment import alerts, section_lock
 from quart_enroll.services.enrollment.enroll import drop, enroll
 from quart_enroll.services.enrollment.waitlist import join
@@ -19,7 +19,7 @@ from tests.concurrency.school import FALL, NOW, course, day, found, offer, outco
 from tests.support.seat_model import OK
 
 ADA, BOB, CAY, DAN = 1, 2, 3, 4
-A, B = Wish("A", FALL, "01"), Wish("B", FALL, "01")
+A, B = SectionRequest("A", FALL, "01"), SectionRequest("B", FALL, "01")
 MORNING = "MWF 09:00 09:50"
 
 
@@ -101,12 +101,12 @@ async def test_who_gave_back_the_seat_or_has_it_or_waits_is_not_told(full: Datab
         (BOB, B, NOW, "seat_open"),
         (ADA, A, NOW, "already_enrolled"),
         (CAY, A, NOW, "already_waiting"),
-        (BOB, Wish("C", FALL), NOW, "unknown_course"),
+        (BOB, SectionRequest("C", FALL), NOW, "unknown_course"),
         (BOB, A, day(25), "closed"),
         (BOB, A, NOW, OK),
     ],
 )
-async def test_who_can_ask(full: Database, student: int, wish: Wish, now: Any, code: str) -> None:
+async def test_who_can_ask(full: Database, student: int, wish: SectionRequest, now: Any, code: str) -> None:
     await join(full, CAY, A, NOW)
     assert await outcome(alerts.ask(full, student, wish, now)) == code
     assert await full.alert.count_documents({}) == (code == OK)
@@ -135,9 +135,9 @@ async def test_who_asks_while_the_seat_becomes_free_is_told_or_told_so(
     async def past_the_turnstile(
         db: Database, _: Iterable[SectionKey], body: Callable[[Session], Coroutine[Any, Any, Any]]
     ) -> Any:
-        return await section_lock.change(db, [], body)  # as if it were another process
+        return await section_lock.run_locked(db, [], body)  # as if it were another process
 
-    monkeypatch.setattr(alerts, "change", past_the_turnstile)
+    monkeypatch.setattr(alerts, "run_locked", past_the_turnstile)
     for _ in range(10):
         said, _ = await asyncio.gather(outcome(alerts.ask(full, BOB, A, NOW)), drop(full, ADA, A, NOW))
         assert (said, await told(full)) in [("seat_open", {}), (OK, {BOB: 1})]

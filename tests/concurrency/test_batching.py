@@ -11,9 +11,9 @@ from quart_enroll.db.collections import schedules, sections
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.services.enrollment import batching, section_lock
-from quart_enroll.services.enrollment.batching import Lined
+from quart_enroll.services.enrollment.batching import Waitlisted
 from quart_enroll.services.enrollment.enroll import enroll
-from quart_enroll.services.enrollment.seat_changes import Placed
+from quart_enroll.services.enrollment.seat_changes import Seated
 from quart_enroll.services.enrollment.waitlist import join
 from tests.concurrency.invariants import assert_sound
 from tests.concurrency.school import FALL, NOW, course, found, line, offer, outcome, seated, section, term, together
@@ -59,9 +59,9 @@ async def board(db: Database, student: int, courseID: str, number: str = "01", *
     except Refused as refusal:
         return refusal.code
     match verdict:
-        case Placed():
+        case Seated():
             return OK
-        case Lined(position=position):
+        case Waitlisted(position=position):
             return f"line {position}"
         case None:
             return "alone"
@@ -83,7 +83,7 @@ async def test_who_comes_at_once_goes_together(db: Database, sizes: list[int]) -
     said = await together(enroll(db, student, wish("A"), NOW) for student in MANY)
     assert said == [OK] * 40
     assert len(sizes) < 10
-    assert max(sizes) == batching.MOST_TOGETHER
+    assert max(sizes) == batching.MAX_BATCH_SIZE
     assert await seated(db, section("A", 0).key) == set(MANY)
     await assert_sound(db)
 
@@ -129,7 +129,7 @@ async def test_who_waits_in_a_line_leaves_it_for_the_seat(db: Database, sizes: l
     key = section("A", 0, number="02").key
     said = await asyncio.gather(*(batching.board(db, student, key, NOW) for student in (ADA, BOB)))
     assert sizes == [2]
-    assert [one.left for one in said if isinstance(one, Placed)] == ["", "01"]
+    assert [one.left for one in said if isinstance(one, Seated)] == ["", "01"]
     assert await line(db, section("A", 0).key) == [CAY]
     await assert_sound(db)
 
@@ -307,7 +307,7 @@ async def test_one_in_whose_way_somebody_stands_stops_no_other(db: Database, mon
     await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
     await enroll(db, ADA, wish("B"), NOW)
     async with await db.client.start_session() as session, session.start_transaction():
-        await schedules.guard(db, ADA, FALL, session)
+        await schedules.bump_version(db, ADA, FALL, session)
         assert await board_all(db, (ADA, "A"), (BOB, "A"), (CAY, "A")) == ["alone"] * 3
         assert await together(enroll(db, student, wish("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
     assert await outcome(enroll(db, ADA, wish("A"), NOW)) == OK

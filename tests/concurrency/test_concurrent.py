@@ -10,7 +10,7 @@ import pytest
 from quart_enroll.db import client
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import notices, sections
-from quart_enroll.domain.models import Course, Wish
+from quart_enroll.domain.models import Course, SectionRequest
 from quart_enroll.services.enrollment import seat_changes, section_lock
 from quart_enroll.services.enrollment.enroll import drop, enroll, swap
 from quart_enroll.services.enrollment.waitlist import join, leave
@@ -22,8 +22,8 @@ ADA, BOB, CAY, DAN = 1, 2, 3, 4
 MORNING, OVERLAPPING = "MWF 09:00 09:50", "MWF 09:30 10:20"
 
 
-def wish(courseID: str, number: str = "01") -> Wish:
-    return Wish(courseID, FALL, number)
+def wish(courseID: str, number: str = "01") -> SectionRequest:
+    return SectionRequest(courseID, FALL, number)
 
 
 async def seat(db: Database, student: int, *courseIDs: str) -> None:
@@ -161,7 +161,7 @@ async def test_a_prerequisite_that_comes_back_opens_the_seat_of_a_later_term(db:
         section("A", 2),
         section("B", 1, name="Spring 2027"),
     )
-    later, key = Wish("B", "Spring 2027"), section("B", 1, name="Spring 2027").key
+    later, key = SectionRequest("B", "Spring 2027"), section("B", 1, name="Spring 2027").key
     await seat(db, ADA, "A")
     await seat(db, BOB, "A")
     await enroll(db, BOB, later, NOW)
@@ -360,10 +360,10 @@ async def test_without_a_term_a_course_is_left_where_it_is_waited_for(db: Databa
     again = [section("A", capacity, name=name) for capacity, name in ((1, FALL), (0, "Spring 2027"))]
     await found(db, term(), term("Spring 2027"), course("A"), *again)
     await seat(db, ADA, "A")
-    await join(db, ADA, Wish("A", "Spring 2027"), NOW)
-    assert await outcome(leave(db, ADA, Wish("A"), NOW)) == OK
-    await join(db, ADA, Wish("A", "Spring 2027"), NOW)
-    assert await outcome(drop(db, ADA, Wish("A"), NOW)) == OK
+    await join(db, ADA, SectionRequest("A", "Spring 2027"), NOW)
+    assert await outcome(leave(db, ADA, SectionRequest("A"), NOW)) == OK
+    await join(db, ADA, SectionRequest("A", "Spring 2027"), NOW)
+    assert await outcome(drop(db, ADA, SectionRequest("A"), NOW)) == OK
     assert await line(db, again[1].key) == [ADA]
     await assert_sound(db)
 
@@ -447,7 +447,7 @@ async def test_a_crowd_before_one_section_keeps_nobody_from_the_others(
 
 
 def _anything(db: Database, student: int, chance: random.Random) -> Coroutine[None, None, object]:
-    wanted = Wish(chance.choice("AABCD"), FALL, chance.choice(["", "01"]))
+    wanted = SectionRequest(chance.choice("AABCD"), FALL, chance.choice(["", "01"]))
     other = chance.choice("ABCD")
     linked = other if chance.random() < 0.5 else None
     match chance.choice(("enroll", "enroll", "drop", "swap", "join", "join", "leave")):

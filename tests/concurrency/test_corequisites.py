@@ -11,13 +11,13 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import enrollments, sections, terms
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain import rules
-from quart_enroll.domain.models import SectionKey, Wish
+from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.services.catalog.import_catalog import FileCourse, FileTerm, import_courses, import_terms
 from quart_enroll.services.catalog.import_users import Imported
 from quart_enroll.services.enrollment import plan, seat_changes
 from quart_enroll.services.enrollment.enroll import drop, enroll, enroll_together, enroll_with_corequisites, swap
 from quart_enroll.services.enrollment.plan import in_groups
-from quart_enroll.services.enrollment.seat_changes import Change
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.waitlist import join
 from tests.concurrency.invariants import assert_sound
 from tests.concurrency.school import (
@@ -63,8 +63,8 @@ async def test_a_lecture_of_an_earlier_term_will_do_and_is_not_missed_later(bio:
     await terms.put_all(bio, [term(SPRING, opens_at=2, add_deadline=26, drop_deadline=28, withdraw_deadline=30)])
     await sections.put_all(bio, [section("LAB", 1, name=SPRING), section("BIO", 1, name=SPRING)])
     for courseID, name in (("BIO", FALL), ("LAB", SPRING), ("BIO", SPRING)):
-        assert await outcome(enroll(bio, ADA, Wish(courseID, name, "01"), NOW)) == OK
-    assert [one.courseID for one in (await drop(bio, ADA, Wish("BIO", SPRING), NOW)).courses] == ["BIO"]
+        assert await outcome(enroll(bio, ADA, SectionRequest(courseID, name, "01"), NOW)) == OK
+    assert [one.courseID for one in (await drop(bio, ADA, SectionRequest("BIO", SPRING), NOW)).courses] == ["BIO"]
     await assert_sound(bio)
 
 
@@ -115,7 +115,7 @@ async def test_labs_that_all_meet_with_the_lecture_are_not_tried_in_every_combin
     asked: list[object] = []
     fits = rules.fits
     monkeypatch.setattr(rules, "fits", lambda *about: asked.append(about) or fits(*about))
-    assert await outcome(enroll_with_corequisites(db, ADA, Wish("LAB", FALL), NOW)) == "time_conflict"
+    assert await outcome(enroll_with_corequisites(db, ADA, SectionRequest("LAB", FALL), NOW)) == "time_conflict"
     assert len(asked) < 500  # there are 8000 combinations
 
 
@@ -228,9 +228,9 @@ async def test_who_is_passed_over_beside_an_import_that_puts_a_term_first_gets_t
     full = section("D", 1, name=SPRING)
     await found(db, earlier, later, course("A"), course("D", needs=("A",)), section("A", 2), full)
     await enroll(db, BOB, wish("A"), NOW)
-    await enroll(db, BOB, Wish("D", SPRING), NOW)
+    await enroll(db, BOB, SectionRequest("D", SPRING), NOW)
     await enroll(db, ADA, wish("A"), NOW)
-    await join(db, ADA, Wish("D", SPRING), NOW)
+    await join(db, ADA, SectionRequest("D", SPRING), NOW)
     days = frozenset({"starts_on", "ends_on"})
     await import_terms(db, [FileTerm(2, overlapping, days)], NOW)
     await give_back_beside(db, full.key, import_terms(db, [FileTerm(2, earlier, days)], NOW))
@@ -242,10 +242,10 @@ async def give_back_beside(db: Database, key: SectionKey, importing: Coroutine[N
     """Give bob's seat back in a transaction that ends after the import has begun."""
 
     async def body(session: Session) -> asyncio.Task[Imported]:
-        step = Change(db, session, NOW, BOB)
+        step = SeatTransaction(db, session, NOW, BOB)
         [held] = await enrollments.held_by(db, BOB, key.term, session)
         await seat_changes.give_back(step, BOB, term(key.term), held)
-        await seat_changes.settle(step)  # passes ada over
+        await seat_changes.promote_waitlists(step)  # passes ada over
         begun = asyncio.create_task(importing)
         await asyncio.wait([begun], timeout=0.5)
         return begun

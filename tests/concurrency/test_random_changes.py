@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from quart_enroll.db import client
 from quart_enroll.db.client import Database
-from quart_enroll.domain.models import SectionKey, Wish
+from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.services.enrollment import enroll, waitlist
 from tests.concurrency.invariants import assert_sound
 from tests.concurrency.school import CHANGING, FALL, SPRING, course, day, found, offer, outcome, prepare, section, term
@@ -257,5 +257,5 @@ def _asked(key: SectionKey) -> Asked:
     return Asked(key.courseID, key.term, key.section)
 
 
-def _wish(asked: Asked) -> Wish:
-    return Wish(asked.courseID, asked.term, asked.section)
+def _wish(asked: Asked) -> SectionRequest:
+    return SectionRequest(asked.courseID, asked.term, asked.section)

@@ -8,7 +8,7 @@ import pytest
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import events
 from quart_enroll.domain.errors import NotOpenYet
-from quart_enroll.domain.models import Term, Wish
+from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.services.catalog.import_catalog import FileTerm, import_terms
 from quart_enroll.services.enrollment.enroll import drop, enroll, swap
 from quart_enroll.services.enrollment.waitlist import join
@@ -18,7 +18,7 @@ from tests.support.seat_model import OK
 
 ADA, BOB, CAY = 1, 2, 3
 TERM = term()
-A, B = Wish("A", FALL), Wish("B", FALL)
+A, B = SectionRequest("A", FALL), SectionRequest("B", FALL)
 AN_INSTANT = timedelta(milliseconds=1)
 """The shortest time that the database can tell."""
 

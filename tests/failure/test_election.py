@@ -11,7 +11,7 @@ import pytest
 from quart_enroll.db.client import AWAY, Database, open_database
 from quart_enroll.db.collections import enrollments
 from quart_enroll.domain.errors import AlreadyEnrolled
-from quart_enroll.domain.models import Wish
+from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.enrollment import section_lock
 from quart_enroll.services.enrollment.enroll import enroll
 from tests.failure.school import FALL, disagreements, open_school, read_all
@@ -70,7 +70,7 @@ async def test_what_a_primary_alone_knows_is_told_to_nobody(
     db: Database, three: ReplicaSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await open_school(db, COURSES, capacity=SEATS, waitlist_capacity=SEATS)
-    wish, now = Wish("C01", FALL), datetime.now(UTC)
+    wish, now = SectionRequest("C01", FALL), datetime.now(UTC)
     monkeypatch.setattr(section_lock, "PATIENCE", 0.3)
     async with open_database(three.uri, 0.3) as hasty:
         await hasty.command("ping")

@@ -17,7 +17,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db import transactions
 from quart_enroll.db.client import AWAY, Database, open_database
 from quart_enroll.domain.errors import AlreadyEnrolled
-from quart_enroll.domain.models import Wish
+from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.enrollment import batching, section_lock
 from quart_enroll.services.enrollment.enroll import enroll
 from tests.failure.school import FALL, disagreements, open_school, read_all
@@ -25,7 +25,7 @@ from tests.support.people import PASSWORD, config
 from tests.support.processes import PROJECT, environment
 from tests.support.replica_set import ReplicaSet, replica_set
 
-WISH = Wish("C01", FALL)
+WISH = SectionRequest("C01", FALL)
 
 ONE, TWO = 1, 2
 

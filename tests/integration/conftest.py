@@ -14,7 +14,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import User
 from quart_enroll.pages import live_stream
 from quart_enroll.services.catalog.cache import Snapshot
-from quart_enroll.services.live.user_cache import People
+from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.state import EXTENSION
 from tests.support import school
 from tests.support.people import ADA, BOB, RITA, TERMS, Browser, Clock, config
@@ -80,7 +80,7 @@ class NeverBehind(Snapshot):
         return await super().held()
 
 
-class Forgetful(People):
+class Forgetful(UserCache):
     """Nothing is remembered of people: the same."""
 
     def listens(self) -> bool:

@@ -18,7 +18,7 @@ from quart_enroll.bounded_cache import ByteCache
 from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.catalog import Found
 from quart_enroll.domain.models import Course
-from quart_enroll.domain.student import Facts
+from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.pages.catalog import course_rows
 from quart_enroll.web import cookies, request
 from tests.bench.schools import course, section
@@ -146,7 +146,7 @@ def test_rows_are_not_larger_than_their_estimate(sections: int) -> None:
 def test_facts_about_a_student_are_not_larger_than_their_estimate(number: int) -> None:
     rows = {"term": "Fall 2026", "section": "01", "status": "enrolled"}
     seats = tuple(student_facts._seat(rows | {"courseID": str(10_000 + one)}) for one in range(number))
-    facts = Facts(seats, (), frozenset(), (), None, frozenset(), "")
+    facts = StudentSnapshot(seats, (), frozenset(), (), None, frozenset(), "")
     texts = {id(one): sys.getsizeof(one) for seat in seats for one in (seat.key.courseID, seat.key.term)}
     assert bytes_of(facts) - sum(texts.values()) <= facts.size  # students share the texts
 

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from quart_enroll.domain.catalog import Found
-from quart_enroll.domain.models import Course, Held, Meeting, Section, Term
+from quart_enroll.domain.models import Course, Meeting, Registration, Section, Term
 from quart_enroll.pages.catalog import course_rows, section_actions
 from quart_enroll.pages.student_state import Standing
 from tests.support.people import FALL, FALL_MORNING
@@ -26,7 +26,7 @@ def _found(number: int, dice: random.Random) -> Found:
 
 
 def _student(taught: list[Found], earlier: Term, dice: random.Random) -> Standing:
-    has = [Held(one.course, one.sections[0], "enrolled") for one in dice.sample(taught, dice.randrange(4))]
+    has = [Registration(one.course, one.sections[0], "enrolled") for one in dice.sample(taught, dice.randrange(4))]
     return Standing(
         has,
         (),

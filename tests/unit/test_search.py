@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 from quart_enroll.domain import search
 from quart_enroll.domain.catalog import Catalog, Found, with_names
 from quart_enroll.domain.errors import PrerequisiteMissing
-from quart_enroll.domain.models import Course, Held, Meeting, Section
+from quart_enroll.domain.models import Course, Meeting, Registration, Section
 from quart_enroll.domain.rules import check_prerequisites
 from quart_enroll.domain.search import Search
 from quart_enroll.forms.search import SearchForm
@@ -131,7 +131,9 @@ def test_the_visitor_chooses_the_order(sort: str, expected: list[str]) -> None:
 
 def test_what_fits_a_schedule_is_at_other_times_and_within_the_credits() -> None:
     clash = Course("X", "X 1", "", 15, "Fall")
-    held = [Held(clash, Section("Fall 2026", "X", "01", 1, meetings=(Meeting("M", "09:30", "10:00"),)), "enrolled")]
+    held = [
+        Registration(clash, Section("Fall 2026", "X", "01", 1, meetings=(Meeting("M", "09:30", "10:00"),)), "enrolled")
+    ]
     shown = search.fitting([Found(COURSES[0], tuple(SECTIONS[:2])), Found(COURSES[2], (SECTIONS[2],))], FALL, held)
     assert shown == [Found(COURSES[0], (SECTIONS[1],))]  # section 01 clashes, and 4 credits are too many
 

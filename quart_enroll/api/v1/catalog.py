@@ -23,7 +23,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import UnknownCourse
 from quart_enroll.domain.models import Section as KnownSection
 from quart_enroll.domain.search import has_words
-from quart_enroll.fastpath.public_cache import same_for_all
+from quart_enroll.fastpath.public_cache import cache_public
 from quart_enroll.state import catalog, now
 
 CATALOG = tag(["Catalog"])
@@ -97,7 +97,7 @@ async def sections(query: SectionQuery) -> Response:
 
 async def _offered() -> Catalog:
     offered = await catalog()
-    same_for_all(now(), offered)
+    cache_public(now(), offered)
     return offered
 
 

@@ -32,7 +32,7 @@ from quart_enroll.db.collections import waitlist as stored_places
 from quart_enroll.domain import terms as calendar
 from quart_enroll.domain.errors import AlreadyEnrolled, AlreadyWaiting, NotEnrolled, NotWaiting
 from quart_enroll.domain.folding import section_key
-from quart_enroll.domain.models import Held, SectionKey, Wish
+from quart_enroll.domain.models import Registration, SectionKey, SectionRequest
 from quart_enroll.services.enrollment import enroll as rules
 from quart_enroll.services.enrollment import resolve
 from quart_enroll.services.enrollment import waitlist as line
@@ -223,13 +223,13 @@ def _student() -> int:
     return auth.signed_in().user_id
 
 
-async def _had(refusal: AlreadyEnrolled, wish: Wish, gone: str | None = None) -> Enrollment:
+async def _had(refusal: AlreadyEnrolled, wish: SectionRequest, gone: str | None = None) -> Enrollment:
     """Return the student's enrollment when it is what was asked for; else raise the refusal.
 
     It is not when it is in another section, or when the course that was to go for it is still there.
     """
     held = await stored.held_by(database(), _student(), refusal.term)
-    enrolled: dict[str, Held] = {one.courseID: one for one in held if one.status == "enrolled"}
+    enrolled: dict[str, Registration] = {one.courseID: one for one in held if one.status == "enrolled"}
     one = enrolled.get(wish.courseID)
     other = one is None or not _is_meant(wish.section, one.section.section)
     if one is None or other or (gone != wish.courseID and gone in enrolled):
@@ -237,7 +237,7 @@ async def _had(refusal: AlreadyEnrolled, wish: Wish, gone: str | None = None) ->
     return Enrollment.of(one.course, one.section, one.status)
 
 
-async def _waits(refusal: AlreadyWaiting, wish: Wish, given_up: str | None) -> Place:
+async def _waits(refusal: AlreadyWaiting, wish: SectionRequest, given_up: str | None) -> Place:
     """Return the student's place when it is what was asked for; else raise the refusal."""
     waiting = await stored_places.terms_of(database(), _student(), wish.courseID)
     term = await resolve.term_meant(database(), wish, wish.courseID, waiting, now())

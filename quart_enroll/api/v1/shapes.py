@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from quart_enroll.domain import models
-from quart_enroll.domain.models import SectionKey, Wish
+from quart_enroll.domain.models import SectionKey, SectionRequest
 
 # What may be sent. The description tells programmers; the sentence answers who sends something else.
 CourseID = Annotated[
@@ -244,8 +244,8 @@ class EnrollBody(Struct, frozen=True):
     section: SectionNumber = ""
     with_corequisites: bool = False
 
-    def wish(self) -> Wish:
-        return Wish(self.courseID, self.term, self.section)
+    def wish(self) -> SectionRequest:
+        return SectionRequest(self.courseID, self.term, self.section)
 
 
 class SwapBody(Struct, frozen=True):
@@ -256,8 +256,8 @@ class SwapBody(Struct, frozen=True):
     term: TermName = ""
     section: SectionNumber = ""
 
-    def wish(self) -> Wish:
-        return Wish(self.add, self.term, self.section)
+    def wish(self) -> SectionRequest:
+        return SectionRequest(self.add, self.term, self.section)
 
 
 class WaitBody(Struct, frozen=True):
@@ -268,8 +268,8 @@ class WaitBody(Struct, frozen=True):
     section: SectionNumber = ""
     drop_if_enrolled: CourseID | None = None
 
-    def wish(self) -> Wish:
-        return Wish(self.courseID, self.term, self.section)
+    def wish(self) -> SectionRequest:
+        return SectionRequest(self.courseID, self.term, self.section)
 
 
 class WhichCourse(Struct, frozen=True):
@@ -278,8 +278,8 @@ class WhichCourse(Struct, frozen=True):
     courseID: CourseID
     term: TermName = ""
 
-    def wish(self) -> Wish:
-        return Wish(self.courseID, self.term)
+    def wish(self) -> SectionRequest:
+        return SectionRequest(self.courseID, self.term)
 
 
 class WhichDrop(WhichCourse, frozen=True):
@@ -319,7 +319,7 @@ class Place(Struct, frozen=True):
     skipped_because: Annotated[str | None, Meta(description="Why a seat went on to the next in line.")] = None
 
     @classmethod
-    def waiting(cls, one: models.Waiting, position: tuple[int, int]) -> Self:
+    def waiting(cls, one: models.WaitlistEntry, position: tuple[int, int]) -> Self:
         return cls(
             one.key.courseID,
             one.key.term,

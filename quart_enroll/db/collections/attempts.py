@@ -12,7 +12,7 @@ from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from quart_enroll.db.client import Database
-from quart_enroll.domain.models import Pace
+from quart_enroll.domain.models import RateLimit
 
 INDEXES = [IndexModel("expires_at", expireAfterSeconds=0)]
 
@@ -38,7 +38,7 @@ async def find_wait(db: Database, keys: Iterable[str], now: datetime) -> datetim
     return max([document["wait_until"] async for document in waiting], default=None)
 
 
-async def count(db: Database, key: str, pace: Pace, now: datetime) -> None:
+async def count(db: Database, key: str, pace: RateLimit, now: datetime) -> None:
     """Count one try; from the limit on, each lets the next one wait longer."""
     one_more = _one_more(pace, now)
     try:
@@ -47,7 +47,7 @@ async def count(db: Database, key: str, pace: Pace, now: datetime) -> None:
         await db.attempt.update_one({"_id": key}, one_more)
 
 
-def _one_more(pace: Pace, now: datetime) -> list[dict[str, Any]]:
+def _one_more(pace: RateLimit, now: datetime) -> list[dict[str, Any]]:
     """Return the stages that let the level fade until now, raise it by one, and say how long to wait."""
     fade = int(pace.fades_in.total_seconds() * 1000)
     passed = {"$max": [0, {"$subtract": [now, {"$ifNull": ["$at", now]}]}]}

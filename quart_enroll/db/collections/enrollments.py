@@ -10,7 +10,7 @@ from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.courses import to_course
 from quart_enroll.db.collections.sections import gone, named, to_section
 from quart_enroll.db.queries import multi_find
-from quart_enroll.domain.models import MAX_TERM_NAME, Held, SectionKey
+from quart_enroll.domain.models import MAX_TERM_NAME, Registration, SectionKey
 from quart_enroll.domain.student import Seat
 
 INDEXES = [
@@ -62,7 +62,7 @@ async def withdraw(db: Database, user_id: int, key: SectionKey, session: Session
     )
 
 
-async def held_by(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Held]:
+async def held_by(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Registration]:
     """Return what the student has in that term, withdrawn courses included, in the order of courseID.
 
     A seat in a section that was deleted counts; it is one without meetings.
@@ -70,28 +70,30 @@ async def held_by(db: Database, user_id: int, term: str, session: Session | None
     return await schedule(db, user_id, [term], session)
 
 
-async def schedule(db: Database, user_id: int, terms: Sequence[str], session: Session | None = None) -> list[Held]:
+async def schedule(
+    db: Database, user_id: int, terms: Sequence[str], session: Session | None = None
+) -> list[Registration]:
     """Return what the student has in those terms, as `held_by` does."""
     asked = {"user_id": user_id, "term": {"$in": list(terms)}}
     return await join(db, await db.enrollment.find(asked, session=session).to_list(None), session)
 
 
-async def of_seats(db: Database, seats: Sequence[Seat]) -> list[Held]:
+async def of_seats(db: Database, seats: Sequence[Seat]) -> list[Registration]:
     """Return what these seats are; one whose course is gone is none."""
     return await join(db, [asdict(seat.key) | {"status": seat.status} for seat in seats])
 
 
-async def join(db: Database, rows: Sequence[Document], session: Session | None = None) -> list[Held]:
+async def join(db: Database, rows: Sequence[Document], session: Session | None = None) -> list[Registration]:
     """Return what the rows say, in the order of courseID; one whose course is gone says nothing."""
     return [held for _, held in await _join(db, rows, session)]
 
 
-async def join_all(db: Database, rows: Sequence[Document], session: Session | None) -> list[tuple[int, Held]]:
+async def join_all(db: Database, rows: Sequence[Document], session: Session | None) -> list[tuple[int, Registration]]:
     """Return the same for rows of many students, each with its user_id."""
     return [(row["user_id"], held) for row, held in await _join(db, rows, session)]
 
 
-async def _join(db: Database, rows: Sequence[Document], session: Session | None) -> list[tuple[Document, Held]]:
+async def _join(db: Database, rows: Sequence[Document], session: Session | None) -> list[tuple[Document, Registration]]:
     """Look up by hand: MongoDB's own `$lookup` of three fields took four times as long."""
     rows = [row for row in rows if isinstance(row.get("courseID"), str)]
     keys = [SectionKey(row["term"], row["courseID"], str(row.get("section") or "")) for row in rows]
@@ -101,7 +103,7 @@ async def _join(db: Database, rows: Sequence[Document], session: Session | None)
     courses = {row["courseID"]: to_course(row) for row in found["course"]}
     sections = {one.key: one for one in map(to_section, found["section"])}
     held = [
-        (row, Held(courses[key.courseID], sections.get(key) or gone(key), _status(row)))
+        (row, Registration(courses[key.courseID], sections.get(key) or gone(key), _status(row)))
         for row, key in zip(rows, keys, strict=True)
         if key.courseID in courses
     ]

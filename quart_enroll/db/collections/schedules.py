@@ -35,7 +35,9 @@ CLOSED = {"closed_at": {"$exists": True}}
 """Schedules of accounts that were removed."""
 
 
-async def guard(db: Database, user_id: int, term: str, session: Session | None, *, more: int | float = 0) -> None:
+async def bump_version(
+    db: Database, user_id: int, term: str, session: Session | None, *, more: int | float = 0
+) -> None:
     """Let no other change of this student in this term go on beside this one: one of the two runs again.
 
     It may come after what the change has read: who writes what another has written since then runs again too.
@@ -48,7 +50,7 @@ async def guard(db: Database, user_id: int, term: str, session: Session | None, 
         raise AccountGone from None
 
 
-async def guard_all(db: Database, more: Mapping[tuple[int, str], int | float], session: Session) -> None:
+async def bump_versions(db: Database, more: Mapping[tuple[int, str], int | float], session: Session) -> None:
     """Guard the schedules of students, by user_id and term; raises BulkWriteError where one is closed."""
     writes = [UpdateOne(*_guard(*schedule, number), upsert=True) for schedule, number in more.items()]
     await db.schedule.bulk_write(writes, session=session)

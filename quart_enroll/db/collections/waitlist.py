@@ -12,7 +12,7 @@ from quart_enroll.db.collections import sections
 from quart_enroll.db.collections.sections import whole
 from quart_enroll.db.collections.users import NUMBERED
 from quart_enroll.db.queries import message_codec, pipelines
-from quart_enroll.domain.models import MAX_TERM_NAME, SectionKey, Waiting
+from quart_enroll.domain.models import MAX_TERM_NAME, SectionKey, WaitlistEntry
 from quart_enroll.i18n.language import Sentence
 
 INDEXES = [
@@ -43,7 +43,7 @@ NAMED = NUMBERED | sections.NAMED
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-async def add(db: Database, waiting: Waiting, session: Session | None) -> None:
+async def add(db: Database, waiting: WaitlistEntry, session: Session | None) -> None:
     """Store a new place; when somebody has it already, because the section's count is wrong, the last of the line."""
     row = _row(waiting)
     place = _line(waiting.key) | {"place": waiting.place}
@@ -56,13 +56,15 @@ async def add(db: Database, waiting: Waiting, session: Session | None) -> None:
         await db.waitlist.insert_one(place | row | {"place": after}, session=session)
 
 
-async def add_all(db: Database, places: Iterable[Waiting], session: Session) -> None:
+async def add_all(db: Database, places: Iterable[WaitlistEntry], session: Session) -> None:
     """Store new places; raise BulkWriteError when somebody has one of them already."""
     rows = [_line(one.key) | {"place": one.place} | _row(one) for one in places]
     await db.waitlist.insert_many(rows, session=session)
 
 
-async def find(db: Database, user_id: int, term: str, courseID: str, session: Session | None = None) -> Waiting | None:
+async def find(
+    db: Database, user_id: int, term: str, courseID: str, session: Session | None = None
+) -> WaitlistEntry | None:
     """Return the student's place for the course, or None."""
     document = await db.waitlist.find_one(_entry(user_id, term, courseID), session=session)
     return None if document is None else to_waiting(document)
@@ -73,7 +75,7 @@ async def terms_of(db: Database, user_id: int, courseID: str) -> set[str]:
     return set(await db.waitlist.distinct("term", {"user_id": user_id, "courseID": courseID}))
 
 
-async def of_section(db: Database, key: SectionKey, session: Session | None = None) -> list[Waiting]:
+async def of_section(db: Database, key: SectionKey, session: Session | None = None) -> list[WaitlistEntry]:
     """Return who waits for the section, in the order of joining."""
     found = db.waitlist.find(_line(key), session=session).sort("place")
     return [to_waiting(document) async for document in found if isinstance(document.get("user_id"), int | float)]
@@ -85,13 +87,13 @@ async def has_linked(db: Database, key: SectionKey) -> bool:
     return await db.waitlist.find_one(linked, {"_id": 1}) is not None
 
 
-async def of_student(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Waiting]:
+async def of_student(db: Database, user_id: int, term: str, session: Session | None = None) -> list[WaitlistEntry]:
     """Return where the student waits in that term, in the order of courseID."""
     found = db.waitlist.find({"user_id": user_id, "term": term}, session=session).sort("courseID")
     return [to_waiting(document) async for document in found if is_placed(document)]
 
 
-async def everywhere(db: Database, user_id: int, session: Session | None = None) -> list[Waiting]:
+async def everywhere(db: Database, user_id: int, session: Session | None = None) -> list[WaitlistEntry]:
     """Return where the student waits, in any term."""
     found = db.waitlist.find({"user_id": user_id}, session=session)
     return [to_waiting(document) async for document in found if is_placed(document)]
@@ -103,12 +105,12 @@ async def positions(db: Database, user_id: int) -> dict[SectionKey, tuple[int, i
     return {_key(row): (row["position"], row["of"]) async for row in found if is_placed(row)}
 
 
-async def remove(db: Database, waiting: Waiting, session: Session | None) -> None:
+async def remove(db: Database, waiting: WaitlistEntry, session: Session | None) -> None:
     """Take the student out of the line."""
     await db.waitlist.delete_one(_entry(waiting.user_id, waiting.key.term, waiting.key.courseID), session=session)
 
 
-async def skip(db: Database, waiting: Waiting, because: Sentence, session: Session | None) -> None:
+async def skip(db: Database, waiting: WaitlistEntry, because: Sentence, session: Session | None) -> None:
     """Note why the student could not take a seat that was open."""
     await db.waitlist.update_one(
         _entry(waiting.user_id, waiting.key.term, waiting.key.courseID),
@@ -117,11 +119,11 @@ async def skip(db: Database, waiting: Waiting, because: Sentence, session: Sessi
     )
 
 
-def to_waiting(document: Mapping[str, Any]) -> Waiting:
+def to_waiting(document: Mapping[str, Any]) -> WaitlistEntry:
     """Read a stored place; one without a number is the first, for nobody knows who came before."""
     number, joined_at, moved_at = (document.get(name) for name in ("_id", "joined_at", "moved_at"))
     made = number.generation_time if isinstance(number, ObjectId) else LONG_AGO
-    return Waiting(
+    return WaitlistEntry(
         user_id=whole(document["user_id"]),
         key=_key(document),
         place=whole(document.get("place")),
@@ -141,7 +143,7 @@ def _key(document: Mapping[str, Any]) -> SectionKey:
     return SectionKey(document["term"], document["courseID"], str(document.get("section", "")))
 
 
-def _row(waiting: Waiting) -> Document:
+def _row(waiting: WaitlistEntry) -> Document:
     return {
         "user_id": waiting.user_id,
         "joined_at": waiting.joined_at,

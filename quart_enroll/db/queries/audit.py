@@ -18,7 +18,7 @@ from quart_enroll.db.collections.sections import NAMED, is_known, to_section, wh
 from quart_enroll.db.collections.terms import is_proper, to_term, unknown_timezones
 from quart_enroll.db.collections.users import NUMBERED
 from quart_enroll.db.queries.schema_violations import Misfit, find
-from quart_enroll.domain.models import Course, Section, SectionKey, Term, Waiting
+from quart_enroll.domain.models import Course, Section, SectionKey, Term, WaitlistEntry
 
 IN_LINE = [("section", 1), ("place", 1), ("joined_at", 1), ("_id", 1)]
 """Who comes before whom; two have one place only where the unique index is missing."""
@@ -72,7 +72,7 @@ class Books:
     courses: Mapping[str, Course]
     sections: Mapping[SectionKey, Counted]
     seats: tuple[Seat, ...]
-    line: tuple[Waiting, ...]
+    line: tuple[WaitlistEntry, ...]
     credits: Mapping[tuple[Any, str], int | float]
     timezones: Mapping[str, str]
 

@@ -8,7 +8,7 @@ from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import courses, events
 from quart_enroll.db.collections.terms import to_document
 from quart_enroll.db.collections.users import to_row
-from quart_enroll.domain.models import Course, Credentials, Event, Section, SectionKey, Term, Waiting
+from quart_enroll.domain.models import Course, Credentials, Event, Section, SectionKey, Term, WaitlistEntry
 
 EMPTY = ("course", "term", "section", "user", "enrollment")
 """The collections that have no row in a database that nobody has begun to use."""
@@ -33,7 +33,7 @@ class School:
     sections: Sequence[Section]
     people: Sequence[Credentials]
     seats: Sequence[Seat]
-    line: Sequence[Waiting]
+    line: Sequence[WaitlistEntry]
     credits: Mapping[tuple[int, str], int | float]
     events: Sequence[Event]
 
@@ -69,7 +69,7 @@ def _rows(school: School) -> dict[str, list[Document]]:
     }
 
 
-def _place(waiting: Waiting) -> Document:
+def _place(waiting: WaitlistEntry) -> Document:
     facts = {name: fact for name, fact in asdict(waiting).items() if name not in ("key", "moved_at")}
     return facts | _named(waiting.key)
 

@@ -11,7 +11,7 @@ from quart_enroll.db.collections.sections import to_section
 from quart_enroll.db.collections.terms import in_order
 from quart_enroll.db.collections.waitlist import is_placed, to_waiting
 from quart_enroll.db.queries import multi_find
-from quart_enroll.domain.models import Course, Held, Section, SectionKey, Term, Waiting
+from quart_enroll.domain.models import Course, Registration, Section, SectionKey, Term, WaitlistEntry
 
 
 class Found(NamedTuple):
@@ -29,8 +29,8 @@ class Theirs(NamedTuple):
     """
 
     is_gone: bool
-    held: list[Held]
-    lines: list[Waiting]
+    held: list[Registration]
+    lines: list[WaitlistEntry]
     taken: list[tuple[str, Term]]
 
 

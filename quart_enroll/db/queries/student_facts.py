@@ -9,20 +9,20 @@ from typing import Any
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections.waitlist import is_placed, to_waiting
 from quart_enroll.db.queries import multi_find
-from quart_enroll.domain.models import SectionKey, Waiting
-from quart_enroll.domain.student import Facts, Seat
+from quart_enroll.domain.models import SectionKey, WaitlistEntry
+from quart_enroll.domain.student import Seat, StudentSnapshot
 
 COLLECTIONS = ("enrollment", "waitlist", "plan", "alert", "feed")
 """Where those rows are; each has a `user_id`."""
 
 
-async def find(db: Database, user_id: int) -> Facts:
+async def find(db: Database, user_id: int) -> StudentSnapshot:
     """Return what is stored about the student; nothing of somebody who does not exist."""
     found = await multi_find.find(db, {name: {"user_id": user_id} for name in COLLECTIONS})
     seats = sorted(map(_seat, found["enrollment"]), key=lambda seat: seat.key.courseID)
     placed = [document for document in found["waitlist"] if is_placed(document)]
     waiting = sorted(map(to_waiting, placed), key=lambda one: one.key.courseID)
-    return Facts(
+    return StudentSnapshot(
         seats=tuple(seats),
         waiting=tuple(waiting),
         planned=frozenset(map(_key, found["plan"])),
@@ -38,7 +38,7 @@ def row_name(key: Any) -> Hashable:
     return key if isinstance(key, Hashable) else str(key)
 
 
-def _sign(what: Iterable[Seat | Waiting]) -> str:
+def _sign(what: Iterable[Seat | WaitlistEntry]) -> str:
     return blake2s("".join(sorted(map(repr, what))).encode(), digest_size=8).hexdigest()
 
 

@@ -9,7 +9,7 @@ from quart_enroll.domain.errors import ConfirmationDead, PleaseWait
 from quart_enroll.domain.models import User
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.account.passwords import UNTOLD, Secret
-from quart_enroll.pages.refusals import told
+from quart_enroll.pages.refusals import flash_refusal
 from quart_enroll.services import notifications
 from quart_enroll.services.accounts import password_reset, rate_limits
 from quart_enroll.state import database, links, now, people, sends_mail
@@ -59,7 +59,7 @@ async def send_again() -> Response:
         try:
             await send_link(user)
         except PleaseWait as refusal:
-            return await told(refusal, url_for("account"))
+            return await flash_refusal(refusal, url_for("account"))
         await flash(gettext("Another email with a link is on its way."), "info")
     return redirect(url_for("account"), 303)
 

@@ -10,10 +10,10 @@ from quart_enroll.bounded_cache import size_of
 from quart_enroll.domain import search, terms
 from quart_enroll.domain.catalog import Catalog, Found
 from quart_enroll.domain.models import Term
-from quart_enroll.domain.student import Facts
+from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.fastpath.per_catalog import remembered
-from quart_enroll.fastpath.private_cache import same_again
-from quart_enroll.fastpath.public_cache import same_for_all
+from quart_enroll.fastpath.private_cache import cache_private
+from quart_enroll.fastpath.public_cache import cache_public
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.course_rows import ROW_BYTES, SECTION_BYTES, Common, Row, common, row_bytes, since
@@ -75,7 +75,7 @@ def _page_size(_: object, page: Page[Common]) -> int:
     return PAGE_BYTES + sum(map(row_bytes, page.items))
 
 
-def _rows_size(key: tuple[str, tuple[str, datetime, object, Facts | None]], rows: Sequence[Row]) -> int:
+def _rows_size(key: tuple[str, tuple[str, datetime, object, StudentSnapshot | None]], rows: Sequence[Row]) -> int:
     known = key[1][-1]
     return PAGE_BYTES + (known.size if known else 0) + sum(ROW_BYTES + SECTION_BYTES * len(one.choices) for one in rows)
 
@@ -84,7 +84,7 @@ def _page_key(name: str, begun: datetime, look: Look, shown: Shown) -> Hashable:
     return name, begun, look.mark, shown
 
 
-def _rows_key(name: str, begun: datetime, page: Page[Common], known: Facts | None) -> Hashable:
+def _rows_key(name: str, begun: datetime, page: Page[Common], known: StudentSnapshot | None) -> Hashable:
     return name, begun, page.mark, known
 
 
@@ -106,9 +106,9 @@ async def courses(term: str | None = None) -> bytes:
     closed = window(chosen, moment)
     # Who counts down to the opening has a clock of its own, and a school's own templates may show what they like.
     if auth.user() is None and not (closed and closed.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
-        same_for_all(moment, offered)
+        cache_public(moment, offered)
     if stays and known and not (closed and closed.opens):
-        same_again(moment, offered, known)
+        cache_private(moment, offered, known)
     return render(
         "courses.html",
         courses=True,
@@ -136,7 +136,7 @@ def _look(offered: Catalog, name: str, asked: tuple[tuple[str, str], ...]) -> Lo
 
 
 async def _shown(
-    offered: Catalog, term: Term, look: Look, moment: datetime, known: Facts | None
+    offered: Catalog, term: Term, look: Look, moment: datetime, known: StudentSnapshot | None
 ) -> tuple[Page[Common], Sequence[Row], bool]:
     """Return the page that is asked for, its rows as the visitor sees them of whom that is `known`, and whether these
     depend on nothing of the visitor's besides."""
@@ -160,7 +160,9 @@ def _in_common(offered: Catalog, name: str, begun: datetime, look: Look, shown: 
 
 
 @remembered("rows of a student", _rows_size, _rows_key)
-def _same_rows(offered: Catalog, name: str, begun: datetime, page: Page[Common], known: Facts | None) -> Sequence[Row]:
+def _same_rows(
+    offered: Catalog, name: str, begun: datetime, page: Page[Common], known: StudentSnapshot | None
+) -> Sequence[Row]:
     """Return the rows of a page for who looks at it again, or of a visitor's page; a student's own may be 100 kB."""
     term = _term(offered, name)
     mine = student_state.of(known, term, offered) if known else Standing()

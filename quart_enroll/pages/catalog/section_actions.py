@@ -13,7 +13,7 @@ from quart_enroll.domain.errors import (
     TimeConflict,
     WaitlistFull,
 )
-from quart_enroll.domain.models import Course, Held, Section, SectionKey, Term
+from quart_enroll.domain.models import Course, Registration, Section, SectionKey, Term
 from quart_enroll.i18n.language import gettext, listed
 from quart_enroll.pages.student_state import Standing
 
@@ -63,7 +63,7 @@ def of_course(term: Term, course: Course, sections: Iterable[Section], mine: Sta
     return [_choice(term, course, section, mine, now) for section in sections]
 
 
-def swaps(term: Term, course: Course, choice: Choice, mine: Standing, now: datetime) -> list[Held]:
+def swaps(term: Term, course: Course, choice: Choice, mine: Standing, now: datetime) -> list[Registration]:
     """Return the student's other courses in whose stead the section would fit, but for that of the choice's button."""
     section = choice.section
     offered = choice.button.fields if choice.button else {}
@@ -154,7 +154,7 @@ def _aside(course: Course, section: Section, mine: Standing) -> Button | None:
     return None if has_it else plan_button(course, section.key, mine)
 
 
-def _in_the_way(term: Term, course: Course, section: Section, mine: Standing) -> Held | None:
+def _in_the_way(term: Term, course: Course, section: Section, mine: Standing) -> Registration | None:
     """Return the course that must go to make room, or None; raise the reason when that would not be enough."""
     try:
         rules.check_fits(term, course, section, mine.enrolled)
@@ -174,7 +174,7 @@ def _in_the_way(term: Term, course: Course, section: Section, mine: Standing) ->
     return None
 
 
-def _can_go(term: Term, course: Course, section: Section, mine: Standing, one: Held) -> bool:
+def _can_go(term: Term, course: Course, section: Section, mine: Standing, one: Registration) -> bool:
     """Tell whether the student may give up that course for the section."""
     if rules.going_along(one.courseID, term, mine.enrolled, mine.taken or ()):
         return False
@@ -183,7 +183,7 @@ def _can_go(term: Term, course: Course, section: Section, mine: Standing, one: H
 
 
 def _missing(
-    term: Term, course: Course, section: Section, mine: Standing, gone: Held | None
+    term: Term, course: Course, section: Section, mine: Standing, gone: Registration | None
 ) -> CorequisiteMissing | None:
     """Return the refusal for what must be taken together with the course, once what is `gone` is given up.
 
@@ -209,7 +209,7 @@ def _together_button(course: Course, section: Section, names: Sequence[str]) -> 
     return Button("enrollment", label, f": {in_words(course.title, section.section)}", fields)
 
 
-def _button(course: Course, section: Section, mine: Standing, gone: Held | None) -> Button:
+def _button(course: Course, section: Section, mine: Standing, gone: Registration | None) -> Button:
     if not _has_room(section, mine):
         waiting = mine.waits_for(course.courseID)
         raise AlreadyWaiting(course.title, waiting) if waiting else WaitlistFull(course.title, section.section)

@@ -14,7 +14,7 @@ from quart_enroll.domain.models import SectionKey
 from quart_enroll.forms.enrollment import EnrollForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.catalog.section_actions import Button, alert_button
-from quart_enroll.pages.refusals import malformed, row_address, told
+from quart_enroll.pages.refusals import flash_refusal, malformed, row_address
 from quart_enroll.services.enrollment import alerts
 from quart_enroll.state import catalog, database, now
 from quart_enroll.web import auth
@@ -39,7 +39,7 @@ async def ask() -> ResponseReturnValue:
         wish = (await catalog()).resolve(wish)
         offer = await alerts.ask(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
-        return await told(refusal, row_address(wish, url_for("enrollment")))
+        return await flash_refusal(refusal, row_address(wish, url_for("enrollment")))
     done = gettext(
         "We tell you as soon as a seat in %(title)s, section %(section)s is open to everybody.",
         title=offer.course.title,

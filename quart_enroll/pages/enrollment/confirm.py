@@ -1,7 +1,7 @@
 """Asking once more before what can't be undone: to withdraw, and to leave a seat or a place to those behind."""
 
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import Wish
+from quart_enroll.domain.models import SectionRequest
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages import student_state
 from quart_enroll.state import catalog, now
@@ -9,7 +9,7 @@ from quart_enroll.web import auth
 from quart_enroll.web.templating import render
 
 
-async def before_drop(wish: Wish) -> bytes:
+async def before_drop(wish: SectionRequest) -> bytes:
     """Ask whether the student really gives the seat back."""
     offered = await catalog()
     title = _title(wish, {course.courseID: course.title for course in offered.courses})
@@ -21,7 +21,7 @@ async def before_drop(wish: Wish) -> bytes:
     return _page("enrollment_drop", wish, heading, _to_the_line(title), gettext("Drop"), _keep(title))
 
 
-async def before_swap(wish: Wish, given_up: str) -> bytes | None:
+async def before_swap(wish: SectionRequest, given_up: str) -> bytes | None:
     """Ask whether the student really gives that seat up for another one; None where nobody waits for it."""
     offered = await catalog()
     term = next((term for term in offered.terms if term.term == wish.term), None)
@@ -36,7 +36,7 @@ async def before_swap(wish: Wish, given_up: str) -> bytes | None:
     return _asked("enrollment_swap", fields, heading, _to_the_line(title), gettext("Swap"), _keep(title))
 
 
-async def before_leaving(wish: Wish) -> bytes:
+async def before_leaving(wish: SectionRequest) -> bytes:
     """Ask whether the student really leaves the line."""
     title = _title(wish, {course.courseID: course.title for course in (await catalog()).courses})
     heading = gettext("Leave the waitlist of %(title)s?", title=title)
@@ -44,12 +44,12 @@ async def before_leaving(wish: Wish) -> bytes:
     return _page("waitlist_leave", wish, heading, sentence, gettext("Leave"), gettext("Stay in line"))
 
 
-def is_withdrawal(wish: Wish, offered: Catalog) -> bool:
+def is_withdrawal(wish: SectionRequest, offered: Catalog) -> bool:
     """Return whether a course that the student drops now stays on the schedule with a W."""
     return any(term.term == wish.term and now() >= term.drop_deadline for term in offered.terms)
 
 
-def _title(wish: Wish, titles: dict[str, str]) -> str:
+def _title(wish: SectionRequest, titles: dict[str, str]) -> str:
     return titles.get(wish.courseID, wish.courseID)
 
 
@@ -64,7 +64,7 @@ def _keep(title: str) -> str:
     return gettext("Keep %(title)s", title=title)
 
 
-def _page(endpoint: str, wish: Wish, heading: str, sentence: str, yes: str, no: str) -> bytes:
+def _page(endpoint: str, wish: SectionRequest, heading: str, sentence: str, yes: str, no: str) -> bytes:
     return _asked(endpoint, {"courseID": wish.courseID, "term": wish.term}, heading, sentence, yes, no)
 
 

@@ -16,10 +16,10 @@ from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
 from quart_enroll.i18n.language import TermName, gettext, listed, ngettext
 from quart_enroll.pages.enrollment import enrollment_form, schedule
 from quart_enroll.pages.enrollment.confirm import before_drop, before_swap, is_withdrawal
-from quart_enroll.pages.refusals import after, form_address, malformed, told
+from quart_enroll.pages.refusals import after, flash_refusal, form_address, malformed
 from quart_enroll.services.enrollment import enroll as rules
 from quart_enroll.services.enrollment.enroll import GivenBack
-from quart_enroll.services.enrollment.seat_changes import Placed
+from quart_enroll.services.enrollment.seat_changes import Seated
 from quart_enroll.state import catalog, database, now
 from quart_enroll.web import auth
 from quart_enroll.web.page_of_origin import meant
@@ -49,7 +49,7 @@ async def drop() -> ResponseReturnValue:
         withdraws = is_withdrawal(wish, offered)
         return render("drop.html", enrollment=True, wish=wish, sentence=refusal.sentence, withdraws=withdraws)
     except Refused as refusal:
-        return await told(refusal, url_for("enrollment"))
+        return await flash_refusal(refusal, url_for("enrollment"))
     await flash(_gone(gone), "success")
     return redirect(url_for("enrollment"), 303)
 
@@ -67,7 +67,7 @@ async def swap() -> ResponseReturnValue:
             return question
         placed = await rules.swap(database(), auth.signed_in().user_id, given_up, wish, now())
     except Refused as refusal:
-        return await told(refusal, after(refusal, wish))
+        return await flash_refusal(refusal, after(refusal, wish))
     swapped = gettext(
         "You swapped: you are now enrolled in %(title)s, section %(section)s.",
         title=placed.offer.course.title,
@@ -82,7 +82,7 @@ async def _enroll() -> ResponseReturnValue:
     if not form.validate():
         return await malformed(form) if wants_json() else (await enrollment_form.page(form), 422)
     wish, offered = form.wish(), await catalog()
-    settled: list[Placed | AlreadyEnrolled]
+    settled: list[Seated | AlreadyEnrolled]
     try:
         wish = meant(offered.resolve(wish), offered)
         if form.with_corequisites.data:
@@ -94,24 +94,24 @@ async def _enroll() -> ResponseReturnValue:
             raise
         return await enrollment_form.page(form), 422  # it lists the choices
     except (SectionFull, CorequisiteMissing) as refusal:
-        return await told(refusal, form_address(wish))
+        return await flash_refusal(refusal, form_address(wish))
     except Refused as refusal:
-        return await told(refusal, url_for("courses"))
+        return await flash_refusal(refusal, url_for("courses"))
     for one in settled:
-        if isinstance(one, Placed):
+        if isinstance(one, Seated):
             await flash(done(one), "success")
         else:
             await flash(one.sentence, "info")
     return redirect(url_for("enrollment"), 303)
 
 
-def done(placed: Placed) -> str:
+def done(placed: Seated) -> str:
     """Return what to tell a student who got a seat."""
     title, term = placed.offer.course.title, TermName(placed.offer.term.term)
     return gettext("You are enrolled in %(title)s for %(term)s.", title=title, term=term) + _left(placed)
 
 
-def _left(placed: Placed) -> str:
+def _left(placed: Seated) -> str:
     if not placed.left:
         return ""
     return " " + gettext("You are not in the waitlist of section %(section)s any more.", section=placed.left)

@@ -8,7 +8,7 @@ from quart import request
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AmbiguousCourse, NotTaught, UnknownCourse, UnknownTerm
-from quart_enroll.domain.models import Course, Held, Term
+from quart_enroll.domain.models import Course, Registration, Term
 from quart_enroll.forms.enrollment import EnrollForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages import student_state
@@ -75,7 +75,7 @@ def _term(form: EnrollForm, offered: Catalog, course: Course, moment: datetime) 
 
 async def _choices(
     offered: Catalog, course: Course, term: Term, moment: datetime
-) -> list[tuple[Choice, Sequence[Held]]]:
+) -> list[tuple[Choice, Sequence[Registration]]]:
     """Return each section with its button, and the student's courses that could be swapped for it."""
     mine = await student_state.in_term(auth.user(), term, offered)
     sections = offered.sections_of(course.courseID, term)

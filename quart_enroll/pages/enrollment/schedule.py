@@ -8,10 +8,10 @@ from typing import NamedTuple
 from quart_enroll.domain import rules, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit
-from quart_enroll.domain.models import Held, ScheduledCourse, Term, User, Waiting
+from quart_enroll.domain.models import Registration, ScheduledCourse, Term, User, WaitlistEntry
 from quart_enroll.domain.week import Entry
 from quart_enroll.fastpath.per_catalog import remembered
-from quart_enroll.fastpath.private_cache import same_again
+from quart_enroll.fastpath.private_cache import cache_private
 from quart_enroll.i18n.language import gettext, listed
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.pages.catalog.course_rows import since
@@ -52,7 +52,7 @@ class Row:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Plan:
+class TermSchedule:
     """One term of a student; with the week until it is over, and to link to while courses have a page for it.
 
     `too_many` says that the student can't get all the seats on their waitlists. Equal only to itself; `mark` stands for
@@ -101,7 +101,7 @@ async def page(user: User) -> bytes:
     current = offered.current_term(moment)
     made_at, address = mine.calendar_since, calendar.take_new_address()
     if not mine.waiting:  # the lines move by themselves
-        same_again(moment, offered, mine, until=terms.next_day(shown, moment))
+        cache_private(moment, offered, mine, until=terms.next_day(shown, moment))
     return render(
         "enrollment.html",
         enrollment=True,
@@ -122,21 +122,23 @@ def _phases(shown: Sequence[Term], moment: datetime) -> tuple[Phase, ...]:
     return tuple(Phase(term, since(term, moment), term.goes_on(moment)) for term in shown)
 
 
-def _plans_size(key: tuple[str, tuple[Sequence[Held], Sequence[Place], object]], plans: Sequence[Plan]) -> int:
+def _plans_size(
+    key: tuple[str, tuple[Sequence[Registration], Sequence[Place], object]], plans: Sequence[TermSchedule]
+) -> int:
     (_, (held, waiting, _)) = key
     return len(plans) * PLAN_BYTES + (len(held) + len(waiting)) * LINE_BYTES
 
 
 @remembered("schedules", _plans_size)
 def _plans(
-    offered: Catalog, found: tuple[Held, ...], waiting: tuple[Place, ...], phases: tuple[Phase, ...]
-) -> tuple[Plan, ...]:
+    offered: Catalog, found: tuple[Registration, ...], waiting: tuple[Place, ...], phases: tuple[Phase, ...]
+) -> tuple[TermSchedule, ...]:
     """Return the terms in which there is something; for who looks again, nothing is worked out again."""
     plans = [_plan(phase, found, waiting, offered) for phase in phases]
     return tuple(plan for plan in plans if plan.rows or plan.lines)
 
 
-def _plan(phase: Phase, found: Sequence[Held], waiting: Sequence[Place], offered: Catalog) -> Plan:
+def _plan(phase: Phase, found: Sequence[Registration], waiting: Sequence[Place], offered: Catalog) -> TermSchedule:
     term, moment = phase.term, phase.begun
     theirs = [held for held in found if held.section.term == term.term]
     enrolled = [held for held in theirs if held.status == "enrolled"]
@@ -147,21 +149,27 @@ def _plan(phase: Phase, found: Sequence[Held], waiting: Sequence[Place], offered
     entries = [*map(_enrolled, rows), *(entry for line in lines for entry in _waiting(line, offered))]
     drawing = week.draw(entries) if phase.goes_on and entries else None
     linked_term = term if moment < term.withdraw_deadline else None
-    return Plan(term, rows, lines, drawing, linked_term, _too_many(phase, lines, enrolled, offered), not phase.goes_on)
+    return TermSchedule(
+        term, rows, lines, drawing, linked_term, _too_many(phase, lines, enrolled, offered), not phase.goes_on
+    )
 
 
-def _taken(found: Sequence[Held], offered: Catalog) -> list[tuple[str, Term]]:
+def _taken(found: Sequence[Registration], offered: Catalog) -> list[tuple[str, Term]]:
     """Return the courses with a seat, in any term, each with its term."""
     terms = {term.term: term for term in offered.terms}
     return [(one.courseID, terms[one.section.term]) for one in found if _counts(one, terms)]
 
 
-def _counts(one: Held, terms: Mapping[str, Term]) -> bool:
+def _counts(one: Registration, terms: Mapping[str, Term]) -> bool:
     return one.status == "enrolled" and one.section.term in terms
 
 
 def _row(
-    phase: Phase, held: Held, enrolled: Sequence[Held], taken: Sequence[tuple[str, Term]], offered: Catalog
+    phase: Phase,
+    held: Registration,
+    enrolled: Sequence[Registration],
+    taken: Sequence[tuple[str, Term]],
+    offered: Catalog,
 ) -> Row:
     course, term = ScheduledCourse.of(held), phase.term
     if held.status != "enrolled":
@@ -174,7 +182,7 @@ def _row(
 
 
 def _line(
-    phase: Phase, place: Place, enrolled: Sequence[Held], taken: Sequence[tuple[str, Term]], offered: Catalog
+    phase: Phase, place: Place, enrolled: Sequence[Registration], taken: Sequence[tuple[str, Term]], offered: Catalog
 ) -> Line:
     key = place.waiting.key
     title = _title(key.courseID, offered)
@@ -185,8 +193,8 @@ def _line(
 
 def _passed_over(
     phase: Phase,
-    waiting: Waiting,
-    enrolled: Sequence[Held],
+    waiting: WaitlistEntry,
+    enrolled: Sequence[Registration],
     taken: Sequence[tuple[str, Term]],
     offered: Catalog,
 ) -> str:
@@ -208,7 +216,7 @@ def _passed_over(
     return ""
 
 
-def _too_many(phase: Phase, lines: Sequence[Line], enrolled: Sequence[Held], offered: Catalog) -> str:
+def _too_many(phase: Phase, lines: Sequence[Line], enrolled: Sequence[Registration], offered: Catalog) -> str:
     """Return what to tell who can take each of the seats but not all of them; who has read it of one knows it."""
     if any(line.passed_over or line.place.waiting.skipped_because for line in lines):
         return ""

@@ -10,7 +10,7 @@ from quart_enroll.forms.enrollment import DropForm, WaitlistForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.catalog.section_actions import in_words
 from quart_enroll.pages.enrollment.confirm import before_leaving
-from quart_enroll.pages.refusals import after, malformed, told
+from quart_enroll.pages.refusals import after, flash_refusal, malformed
 from quart_enroll.services.enrollment import waitlist
 from quart_enroll.state import catalog, database, now
 from quart_enroll.web import auth
@@ -27,7 +27,7 @@ async def join() -> ResponseReturnValue:
         wish, given_up = offered.resolve(wish), offered.courseID_meant(given_up) if given_up else None
         joined = await waitlist.join(database(), auth.signed_in().user_id, wish, now(), given_up)
     except Refused as refusal:
-        return await told(refusal, after(refusal, wish))
+        return await flash_refusal(refusal, after(refusal, wish))
     where = in_words(joined.offer.course.title, joined.offer.key.section)
     if joined.position is None and not joined.by_ring:  # of a ring, the notice on the next page tells
         if given_up:
@@ -56,7 +56,7 @@ async def leave() -> ResponseReturnValue:
             return await before_leaving(wish)
         left = await waitlist.leave(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
-        return await told(refusal, url_for("enrollment"))
+        return await flash_refusal(refusal, url_for("enrollment"))
     course = await courses.find(database(), left.courseID)
     title = course.title if course else left.courseID
     await flash(gettext("You left the waitlist of %(title)s.", title=title), "success")

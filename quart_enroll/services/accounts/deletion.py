@@ -10,8 +10,8 @@ from quart_enroll.domain.models import User
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.enrollment import seat_changes
-from quart_enroll.services.enrollment.seat_changes import Change
-from quart_enroll.services.enrollment.swap_cycles import change
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.swap_cycles import change_seats
 
 
 async def remove_account(db: Database, hasher: Hasher, user: User, password: str, now: datetime) -> None:
@@ -24,7 +24,7 @@ async def remove_account(db: Database, hasher: Hasher, user: User, password: str
     await accounts.confirm(db, hasher, user, password)
     await users.raise_counter(db, at_least=user.user_id)
 
-    async def body(step: Change) -> None:
+    async def body(step: SeatTransaction) -> None:
         session = step.session
         found = await users.find(db, user.user_id, session)
         if found is None:
@@ -34,12 +34,12 @@ async def remove_account(db: Database, hasher: Hasher, user: User, password: str
         await _leave(step, user.user_id)
         await accounts.end_everything(db, user.user_id, session)
         await user_data.remove(db, user.user_id, session)
-        await seat_changes.settle(step)
+        await seat_changes.promote_waitlists(step)
 
-    await change(db, user.user_id, now, await enrollments.seats_of(db, user.user_id), body)
+    await change_seats(db, user.user_id, now, await enrollments.seats_of(db, user.user_id), body)
 
 
-async def _leave(step: Change, user_id: int) -> None:
+async def _leave(step: SeatTransaction, user_id: int) -> None:
     """Take the user out of all lines and seats, whatever the calendar says, and let nothing new begin."""
     db, session = step.db, step.session
     for term in await terms.find_all(db):

@@ -19,28 +19,28 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import attempts
 from quart_enroll.domain import email_addresses
 from quart_enroll.domain.errors import Busy, EmailTaken, PleaseWait, WrongCredentials, WrongPassword
-from quart_enroll.domain.models import Pace
+from quart_enroll.domain.models import RateLimit
 from quart_enroll.services.accounts.hashing import NotBegun
 
-PASSWORDS_OF_AN_ACCOUNT = Pace(limit=10, fades_in=timedelta(hours=2))
-PASSWORDS_OF_KNOWN_BROWSERS = Pace(limit=50, fades_in=timedelta(hours=2))
-PASSWORDS_OF_AN_ADDRESS = Pace(limit=100, fades_in=timedelta(seconds=9))
+PASSWORDS_OF_AN_ACCOUNT = RateLimit(limit=10, fades_in=timedelta(hours=2))
+PASSWORDS_OF_KNOWN_BROWSERS = RateLimit(limit=50, fades_in=timedelta(hours=2))
+PASSWORDS_OF_AN_ADDRESS = RateLimit(limit=100, fades_in=timedelta(seconds=9))
 """Ten wrong ones in a row, then at most one in a quarter of an hour; and a hundred in a quarter of an hour from an
 address, behind which may be a whole campus. Fifty from all browsers that an account knows, since a thief, or a stranger
 who registered with the address first, may have made it know any number of them."""
 
-REGISTRATIONS_OF_AN_ADDRESS = Pace(limit=300, fades_in=timedelta(seconds=12))
+REGISTRATIONS_OF_AN_ADDRESS = RateLimit(limit=300, fades_in=timedelta(seconds=12))
 """Three hundred in an hour."""
 
-RESETS_OF_AN_ACCOUNT = Pace(limit=5, fades_in=timedelta(minutes=12))
-RESETS_OF_AN_ADDRESS = Pace(limit=100, fades_in=timedelta(seconds=36))
+RESETS_OF_AN_ACCOUNT = RateLimit(limit=5, fades_in=timedelta(minutes=12))
+RESETS_OF_AN_ADDRESS = RateLimit(limit=100, fades_in=timedelta(seconds=36))
 """Five in an hour, each an e-mail to somebody who may not have asked for it; and a hundred from an address."""
 
-NEW_PASSWORDS_OF_AN_ACCOUNT = Pace(limit=10, fades_in=timedelta(hours=1))
+NEW_PASSWORDS_OF_AN_ACCOUNT = RateLimit(limit=10, fades_in=timedelta(hours=1))
 """Each takes three hashes and sends an email. Wrong old ones don't count here, or a thief could keep the owner from
 choosing another one."""
 
-CONFIRMATIONS_OF_AN_ACCOUNT = Pace(limit=3, fades_in=timedelta(hours=8))
+CONFIRMATIONS_OF_AN_ACCOUNT = RateLimit(limit=3, fades_in=timedelta(hours=8))
 """Confirmation emails to one address: three at once, then three a day, however often it is registered."""
 
 PATIENCE = 10.0
@@ -58,7 +58,7 @@ class Asker:
     browser: str | None = None
 
     @property
-    def passwords(self) -> Mapping[str, Pace]:
+    def passwords(self) -> Mapping[str, RateLimit]:
         """The counters of wrong passwords, first the one of the account or of the browser that it knows."""
         if self.browser:
             return {
@@ -159,17 +159,17 @@ async def confirmation_asked(db: Database, asker: Asker, now: datetime) -> None:
     await _pass(db, counters, now)
 
 
-async def _pass(db: Database, counters: Mapping[str, Pace], now: datetime) -> None:
+async def _pass(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
     await _refuse_while_waiting(db, counters, now)
     await _count(db, counters, now)
 
 
-async def _refuse_while_waiting(db: Database, counters: Mapping[str, Pace], now: datetime) -> None:
+async def _refuse_while_waiting(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
     until = await attempts.find_wait(db, counters, now)
     if until is not None:
         raise PleaseWait(until - now)
 
 
-async def _count(db: Database, counters: Mapping[str, Pace], now: datetime) -> None:
+async def _count(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
     for key, pace in counters.items():
         await attempts.count(db, key, pace, now)

@@ -20,7 +20,7 @@ from quart_enroll.db.collections import courses, enrollments, sections
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog, with_names
-from quart_enroll.domain.models import Held, Section
+from quart_enroll.domain.models import Registration, Section
 from quart_enroll.domain.student import Seat
 from quart_enroll.services.live.background import going_on
 
@@ -70,7 +70,7 @@ class Snapshot:
         """The catalog in hand, as `held` would return it; None before the first one."""
         return self._catalog
 
-    async def seats(self, asked: Iterable[Seat]) -> list[Held]:
+    async def seats(self, asked: Iterable[Seat]) -> list[Registration]:
         """Return what these seats are, in their order; one whose course is gone is none.
 
         Where a seat is in no section of the catalog, because its term is over or its section a moment old, the
@@ -157,7 +157,7 @@ class Snapshot:
         self._replaced = asyncio.Event()
 
 
-def _past() -> ByteCache[Seat, Held | None]:
+def _past() -> ByteCache[Seat, Registration | None]:
     """Return a cache of the courses behind seats in past terms."""
     return ByteCache("seats of past terms", lambda _seat, held: 500 if held is None else 2500)
 

@@ -28,7 +28,7 @@ from quart_enroll.services.catalog.import_users import (
 )
 from quart_enroll.services.catalog.moved_sections import Told
 from quart_enroll.services.enrollment import swap_cycles
-from quart_enroll.services.enrollment.seat_changes import Change, settle_all
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction, promote_all_waitlists
 
 DEFAULT_WAITLIST = 10
 """Places in the waitlist of a section that nobody has said more about."""
@@ -95,8 +95,8 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
         await import_guards.add_credits(db, known, more, session)
         seats = await import_guards.count_seats(db, coming, [course.courseID for course in changed], session)
         written = await courses.put_all(db, after, session)
-        step = Change(db, session, now, SYSTEM)
-        await settle_all(step)
+        step = SeatTransaction(db, session, now, SYSTEM)
+        await promote_all_waitlists(step)
         changes = [
             RowChange(row.number, course.courseID, different, *seats.get(course.courseID, (0, 0)))
             for row, course in zip(rows, after, strict=True)
@@ -128,8 +128,8 @@ async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime, *,
         await import_guards.guard_terms(db, moved.union(changed), session)
         students = await import_guards.count_students(db, changed, session)
         written = await stored_terms.put_all(db, after, session)
-        step = Change(db, session, now, SYSTEM)
-        await settle_all(step)
+        step = SeatTransaction(db, session, now, SYSTEM)
+        await promote_all_waitlists(step)
         changes = [
             RowChange(row.number, term.term, field_changes(old, term), students.get(term.term, 0))
             for row, term in zip(rows, after, strict=True)
@@ -171,8 +171,8 @@ async def import_sections(
         if len(told) <= moved_sections.MAX_IN_TRANSACTION:
             await moved_sections.write(db, told, session)
             told.clear()
-        step = Change(db, session, now, SYSTEM)
-        await settle_all(step)
+        step = SeatTransaction(db, session, now, SYSTEM)
+        await promote_all_waitlists(step)
         changes = [
             RowChange(row.number, _called(one.key), field_changes(old, one), old.seats_taken, old.waiting)
             for row, one in zip(named, after, strict=True)
@@ -192,7 +192,7 @@ async def _settled(
     """Import, and then let those move who wait in a ring that was not possible before."""
     imported = await run_import(db, body, dry_run=dry_run)
     if not dry_run:
-        await swap_cycles.settle_all(db, SYSTEM, now)
+        await swap_cycles.complete_all_cycles(db, SYSTEM, now)
     return imported
 
 

@@ -17,7 +17,7 @@ from quart_enroll.db.queries.import_guards import Concerned
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import TimeConflict
-from quart_enroll.domain.models import Course, Event, Held, Notice, Section, SectionKey
+from quart_enroll.domain.models import Course, Event, Notice, Registration, Section, SectionKey
 from quart_enroll.i18n.language import Sentence, together
 from quart_enroll.services.catalog.import_users import PATIENCE
 
@@ -66,10 +66,10 @@ async def find_told(
     known = {course.courseID: course for course in await courses.find_all(db, session)}
     retimed = [one for one in concerned if by_key[one.key].old.meetings != by_key[one.key].new.meetings]
     students = {one.user_id for one in retimed}
-    held: defaultdict[tuple[int, str], list[Held]] = defaultdict(list)
+    held: defaultdict[tuple[int, str], list[Registration]] = defaultdict(list)
     for user_id, key in await import_guards.find_seats(db, students, {one.key.term for one in retimed}, session):
         if key in sections and (course := known.get(key.courseID)):
-            held[user_id, key.term].append(Held(course, sections[key], "enrolled"))
+            held[user_id, key.term].append(Registration(course, sections[key], "enrolled"))
     told = []
     for one in concerned:
         user_id, key = one.user_id, one.key
@@ -101,7 +101,7 @@ def batched(told: Sequence[Told], size: int) -> Iterator[Sequence[Told]]:
         yield told[begin : begin + size]
 
 
-def _because(move: Move, course: Course | None, others: Sequence[Held], waits: bool) -> Sentence:
+def _because(move: Move, course: Course | None, others: Sequence[Registration], waits: bool) -> Sentence:
     """Return what has changed, and which other courses of the student meet then."""
     old, new = move
     told = []

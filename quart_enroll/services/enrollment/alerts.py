@@ -10,18 +10,18 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import alerts, sections
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import AlreadyEnrolled, AlreadyWaiting, SeatOpen, TooManyAlerts
-from quart_enroll.domain.models import SectionKey, Wish
+from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.observability import metrics
 from quart_enroll.services.enrollment import resolve, seat_changes
-from quart_enroll.services.enrollment.seat_changes import Change, Offer
-from quart_enroll.services.enrollment.section_lock import change
+from quart_enroll.services.enrollment.seat_changes import Offer, SeatTransaction
+from quart_enroll.services.enrollment.section_lock import run_locked
 
 MOST = 20
 """Sections that a student may ask about in all terms together."""
 
 
 @metrics.change("alert_ask")
-async def ask(db: Database, user_id: int, wish: Wish, now: datetime) -> Offer:
+async def ask(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> Offer:
     """Tell the student when a seat opens in the section; asking again changes nothing.
 
     Raises UnknownCourse, UnknownTerm, UnknownSection, NotTaught, NotOpenYet, Closed, AlreadyEnrolled, AlreadyWaiting
@@ -30,9 +30,9 @@ async def ask(db: Database, user_id: int, wish: Wish, now: datetime) -> Offer:
     wanted = await resolve.section_meant(db, user_id, wish, now, None)
 
     async def body(session: Session) -> Offer:
-        step = Change(db, session, now, user_id)
-        await seat_changes.guard(step, user_id, wanted.key.term)
-        there = await seat_changes.standing(step, user_id, wanted.key)
+        step = SeatTransaction(db, session, now, user_id)
+        await seat_changes.bump_version(step, user_id, wanted.key.term)
+        there = await seat_changes.load_student(step, user_id, wanted.key)
         found, held = there.offer, there.held
         rules.check_open(found.term, now)
         if found.key in [one.section.key for one in held if one.status == "enrolled"]:
@@ -48,7 +48,7 @@ async def ask(db: Database, user_id: int, wish: Wish, now: datetime) -> Offer:
             raise SeatOpen(found.course.title, found.key.section)
         return found
 
-    return await change(db, [wanted.key], body)
+    return await run_locked(db, [wanted.key], body)
 
 
 @metrics.change("alert_end")

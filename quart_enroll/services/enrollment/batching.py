@@ -19,14 +19,14 @@ from quart_enroll.db.client import AWAY, Database, Session, Unsettled
 from quart_enroll.db.collections import enrollments, events, schedules, sections, waitlist
 from quart_enroll.db.transactions import acknowledge
 from quart_enroll.domain.errors import AlreadyWaiting, Refused, WaitlistFull
-from quart_enroll.domain.models import Event, SectionKey, Waiting
+from quart_enroll.domain.models import Event, SectionKey, WaitlistEntry
 from quart_enroll.services.enrollment import seat_changes, section_lock, swap_cycles
-from quart_enroll.services.enrollment.seat_changes import Change, Offer, Placed, Standing
+from quart_enroll.services.enrollment.seat_changes import Offer, Seated, SeatTransaction, Standing
 
-MOST_TOGETHER = 16
+MAX_BATCH_SIZE = 16
 """Students in one transaction: of more, one would often meet somebody of another process, and all begin again."""
 
-MOST_BESIDE = 100
+MAX_SECTION_BATCH_SIZE = 100
 """The same where all want one section that others change too: each transaction stands in the turnstile behind them."""
 
 TRIES = 2.0
@@ -36,24 +36,24 @@ WAIT = 1.0
 """Seconds after which a transaction hangs: until it has ended the others need not wait for it."""
 
 
-class GoAlone(Exception):
+class BatchAborted(Exception):
     """Together they do not get through."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lined:
+class Waitlisted:
     """The place in line that a student took, from 1."""
 
     offer: Offer
     position: int
 
 
-Verdict: TypeAlias = Placed | Lined | Standing | Refused | None
+Verdict: TypeAlias = Seated | Waitlisted | Standing | Refused | None
 """A seat; a place in line; or what was found where the section is full; why not; None for who must go alone."""
 
 
 @dataclass(eq=False, slots=True)
-class Boarder:
+class PendingEnrollment:
     """A student who wants a seat, and lines up for it where none is open, or not.
 
     Who gets one leaves lines by a `step` of their own, in the same transaction; `waits` are those places.
@@ -64,8 +64,8 @@ class Boarder:
     key: SectionKey
     now: datetime
     lines_up: bool = False
-    waits: Sequence[Waiting] = ()
-    step: Change | None = None
+    waits: Sequence[WaitlistEntry] = ()
+    step: SeatTransaction | None = None
     came: float = field(default_factory=time.monotonic)
     told: asyncio.Future[Verdict] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -82,15 +82,15 @@ class Boarder:
             self.told.set_exception(unsettled)
 
 
-class Gate:
+class BatchQueue:
     """Where students wait for the transaction under way."""
 
-    def __init__(self, most: int = MOST_TOGETHER) -> None:
+    def __init__(self, most: int = MAX_BATCH_SIZE) -> None:
         self._most = most
-        self._waiting: list[Boarder] = []
+        self._waiting: list[PendingEnrollment] = []
         self._boarding: asyncio.Task[None] | None = None
 
-    def enter(self, boarder: Boarder) -> None:
+    def enter(self, boarder: PendingEnrollment) -> None:
         """Let the student go with the next transaction."""
         self._waiting.append(boarder)
         if self._boarding is None or self._boarding.done():
@@ -100,7 +100,7 @@ class Gate:
         while together := self._next():
             await self._go(together)
 
-    async def _go(self, together: Sequence[Boarder]) -> None:
+    async def _go(self, together: Sequence[PendingEnrollment]) -> None:
         try:
             verdicts = await _board(together)
         except AWAY as error:
@@ -113,9 +113,9 @@ class Gate:
             for one, verdict in zip(together, verdicts, strict=True):
                 one.tell(verdict)
 
-    def _next(self) -> list[Boarder]:
+    def _next(self) -> list[PendingEnrollment]:
         """Take out who goes next: those who came first, each student once."""
-        together: dict[int, Boarder] = {}
+        together: dict[int, PendingEnrollment] = {}
         for one in self._waiting:
             if len(together) < self._most and one.db is self._waiting[0].db:
                 together.setdefault(one.user_id, one)
@@ -124,21 +124,21 @@ class Gate:
         return list(together.values())
 
 
-class MainGate(Gate):
+class MainBatchQueue(BatchQueue):
     """The gate to all sections; beside it is one for each section in front of which somebody would have to wait."""
 
     def __init__(self) -> None:
         super().__init__()
         self._hangs = False
-        self._beside: defaultdict[SectionKey, Gate] = defaultdict(lambda: Gate(MOST_BESIDE))
+        self._beside: defaultdict[SectionKey, BatchQueue] = defaultdict(lambda: BatchQueue(MAX_SECTION_BATCH_SIZE))
 
-    def enter(self, boarder: Boarder) -> None:
+    def enter(self, boarder: PendingEnrollment) -> None:
         if self._hangs:
             self._beside[boarder.key].enter(boarder)
         else:
             super().enter(boarder)
 
-    async def _go(self, together: Sequence[Boarder]) -> None:
+    async def _go(self, together: Sequence[PendingEnrollment]) -> None:
         hangs = asyncio.get_running_loop().call_later(WAIT, self._hang)
         try:
             await super()._go(together)
@@ -146,7 +146,7 @@ class MainGate(Gate):
             hangs.cancel()
             self._hangs = False
 
-    def _next(self) -> list[Boarder]:
+    def _next(self) -> list[PendingEnrollment]:
         for one in [one for one in self._waiting if section_lock.is_taken(one.key)]:
             self._waiting.remove(one)
             self._beside[one.key].enter(one)
@@ -159,12 +159,12 @@ class MainGate(Gate):
         self._waiting.clear()
 
 
-_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, MainGate] = WeakKeyDictionary()
+_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, MainBatchQueue] = WeakKeyDictionary()
 
 
 async def board(
     db: Database, user_id: int, key: SectionKey, now: datetime, *, lines_up: bool = False
-) -> Placed | Lined | Standing | None:
+) -> Seated | Waitlisted | Standing | None:
     """Give the student a seat; where the section is full the last place in line to who `lines_up`, else what was found.
 
     None is for who must go alone, in a transaction of their own: all in one that the database refuses, or does not let
@@ -172,14 +172,14 @@ async def board(
 
     No new place makes a ring of swaps possible: who comes last stands behind everybody who may be in one.
     """
-    gate = _gates.setdefault(asyncio.get_running_loop(), MainGate())
+    gate = _gates.setdefault(asyncio.get_running_loop(), MainBatchQueue())
 
     async def wait() -> Verdict:
-        boarder = Boarder(db, user_id, key, now, lines_up)
+        boarder = PendingEnrollment(db, user_id, key, now, lines_up)
         gate.enter(boarder)
         verdict = await boarder.told
-        if isinstance(verdict, Placed) and boarder.step is not None:
-            await swap_cycles.settle(db, user_id, now, boarder.step.lines)
+        if isinstance(verdict, Seated) and boarder.step is not None:
+            await swap_cycles.complete_cycles(db, user_id, now, boarder.step.lines)
             return seat_changes.placed(boarder.step, verdict.offer)
         return verdict
 
@@ -189,7 +189,7 @@ async def board(
     return verdict
 
 
-async def _board(together: Sequence[Boarder]) -> list[Verdict]:
+async def _board(together: Sequence[PendingEnrollment]) -> list[Verdict]:
     db, keys, begun = together[0].db, {one.key for one in together}, False
 
     async def body(session: Session) -> list[Verdict]:
@@ -205,26 +205,26 @@ async def _board(together: Sequence[Boarder]) -> list[Verdict]:
         verdicts = await section_lock.turn(db, keys, body, patience=left, tries=tries)
     except Unsettled:
         # If it came about after all, who goes alone is told that they are enrolled.
-        raise GoAlone if begun and tries < left else Unsettled from None
-    if not any(isinstance(one, Placed | Lined) for one in verdicts):  # else the commit has waited for that
+        raise BatchAborted if begun and tries < left else Unsettled from None
+    if not any(isinstance(one, Seated | Waitlisted) for one in verdicts):  # else the commit has waited for that
         await acknowledge(db)
     return verdicts
 
 
-async def _judge(db: Database, session: Session, together: Sequence[Boarder]) -> list[Verdict]:
+async def _judge(db: Database, session: Session, together: Sequence[PendingEnrollment]) -> list[Verdict]:
     """Return what becomes of each; what is given to one is not there any more for those who come after."""
-    found = await seat_changes.standings(db, [(one.user_id, one.key) for one in together], session)
+    found = await seat_changes.load_students(db, [(one.user_id, one.key) for one in together], session)
     given, lined = Counter[SectionKey](), Counter[SectionKey]()
     verdicts: list[Verdict] = []
     for one, there in zip(together, found, strict=True):
         verdict = _verdict(one, there, given[one.key], lined[one.key])
-        given[one.key] += isinstance(verdict, Placed)
-        lined[one.key] += isinstance(verdict, Lined)
+        given[one.key] += isinstance(verdict, Seated)
+        lined[one.key] += isinstance(verdict, Waitlisted)
         verdicts.append(verdict)
     return verdicts
 
 
-def _verdict(one: Boarder, there: Standing | Refused, given: int, lined: int) -> Verdict:
+def _verdict(one: PendingEnrollment, there: Standing | Refused, given: int, lined: int) -> Verdict:
     """Return what becomes of a student, when so many seats were given and places taken just before."""
     if isinstance(there, Refused):
         return there
@@ -238,23 +238,23 @@ def _verdict(one: Boarder, there: Standing | Refused, given: int, lined: int) ->
         return refusal
     if is_open:
         one.waits = there.lines
-        return Placed(wanted)
+        return Seated(wanted)
     if not one.lines_up:
         return there
     if section.waiting + lined >= section.waitlist_capacity:
         return WaitlistFull(wanted.course.title, section.section)
-    return Lined(wanted, section.waiting + lined + 1)
+    return Waitlisted(wanted, section.waiting + lined + 1)
 
 
-async def _write(db: Database, session: Session, judged: Sequence[tuple[Boarder, Verdict]]) -> None:
+async def _write(db: Database, session: Session, judged: Sequence[tuple[PendingEnrollment, Verdict]]) -> None:
     """Write the seats and places. Those of the sections come late: everybody else is waiting for these."""
-    placed = [(who, one.offer.course.credits) for who, one in judged if isinstance(one, Placed)]
-    lined = [who for who, one in judged if isinstance(one, Lined)]
-    leaving = [(who, Change(db, session, who.now, who.user_id)) for who, _ in placed if who.waits]
+    placed = [(who, one.offer.course.credits) for who, one in judged if isinstance(one, Seated)]
+    lined = [who for who, one in judged if isinstance(one, Waitlisted)]
+    leaving = [(who, SeatTransaction(db, session, who.now, who.user_id)) for who, _ in placed if who.waits]
     if not placed and not lined:
         return
     more = {(who.user_id, who.key.term): number for who, number in (*placed, *((who, 0) for who in lined))}
-    await schedules.guard_all(db, more, session)
+    await schedules.bump_versions(db, more, session)
     if placed:
         await enrollments.put_all(db, [(who.user_id, who.key, who.now) for who, _ in placed], session)
     for who, step in leaving:
@@ -267,10 +267,10 @@ async def _write(db: Database, session: Session, judged: Sequence[tuple[Boarder,
     if lined:
         await _line_up(db, session, lined)
     for _, step in leaving:
-        await seat_changes.settle(step)
+        await seat_changes.promote_waitlists(step)
 
 
-async def _line_up(db: Database, session: Session, lined: Sequence[Boarder]) -> None:
+async def _line_up(db: Database, session: Session, lined: Sequence[PendingEnrollment]) -> None:
     """Write the places, in the order of coming."""
     ends: dict[SectionKey, int] = {}
     for key, number in sorted(Counter(who.key for who in lined).items()):
@@ -281,9 +281,9 @@ async def _line_up(db: Database, session: Session, lined: Sequence[Boarder]) -> 
     places = []
     for who in lined:
         ends[who.key] += 1
-        places.append(Waiting(who.user_id, who.key, ends[who.key], who.now))
+        places.append(WaitlistEntry(who.user_id, who.key, ends[who.key], who.now))
     await waitlist.add_all(db, places, session)
 
 
-def _event(who: Boarder, action: str) -> Event:
+def _event(who: PendingEnrollment, action: str) -> Event:
     return Event(who.now, who.user_id, who.user_id, action, who.key.courseID, who.key.term, who.key.section)

@@ -24,11 +24,11 @@ from quart_enroll.domain.errors import (
     UnknownSection,
     UnknownTerm,
 )
-from quart_enroll.domain.models import Course, Event, Held, Meeting, Section, SectionKey, Term, Wish
+from quart_enroll.domain.models import Course, Event, Meeting, Registration, Section, SectionKey, SectionRequest, Term
 from quart_enroll.observability import metrics
 from quart_enroll.services.enrollment import batching, resolve, seat_changes
-from quart_enroll.services.enrollment.seat_changes import Change, Offer, Placed, Standing
-from quart_enroll.services.enrollment.swap_cycles import change
+from quart_enroll.services.enrollment.seat_changes import Offer, Seated, SeatTransaction, Standing
+from quart_enroll.services.enrollment.swap_cycles import change_seats
 
 UNDISPUTED = (
     AccountGone,
@@ -54,7 +54,9 @@ class GivenBack:
 
 
 @metrics.change("enroll")
-async def enroll(db: Database, user_id: int, wish: Wish, now: datetime, catalog: Catalog | None = None) -> Placed:
+async def enroll(
+    db: Database, user_id: int, wish: SectionRequest, now: datetime, catalog: Catalog | None = None
+) -> Seated:
     """Give the student a seat; all the same how often or from how many tabs it is asked for.
 
     A `catalog` that may be a moment old saves the question what is meant; it decides nothing.
@@ -76,7 +78,7 @@ async def enroll(db: Database, user_id: int, wish: Wish, now: datetime, catalog:
 @metrics.change("enroll_together")
 async def enroll_together(
     db: Database, user_id: int, keys: Sequence[SectionKey], now: datetime
-) -> list[Placed | AlreadyEnrolled]:
+) -> list[Seated | AlreadyEnrolled]:
     """Give the student a seat in each of these sections of one term, in one transaction, or in none of them.
 
     They count as each other's corequisites. Returns what became of each: a course that the student has stays as it is.
@@ -85,7 +87,7 @@ async def enroll_together(
     tried: list[Standing] = []
 
     async def check(session: Session | None) -> list[Standing]:
-        found = await seat_changes.standings(db, [(user_id, key) for key in keys], session)
+        found = await seat_changes.load_students(db, [(user_id, key) for key in keys], session)
         if unknown := [there for there in found if isinstance(there, Refused)]:
             raise unknown[0]
         tried[:] = [there for there in found if isinstance(there, Standing)]
@@ -98,18 +100,18 @@ async def enroll_together(
     async def look() -> None:
         await check(None)
 
-    async def body(step: Change) -> list[Placed | AlreadyEnrolled]:
+    async def body(step: SeatTransaction) -> list[Seated | AlreadyEnrolled]:
         wanted = await check(step.session)
         await seat_changes.take_all(step, user_id, "enroll", wanted)
-        await seat_changes.settle(step)
+        await seat_changes.promote_waitlists(step)
         left = {key.courseID: key.section for key in step.left}
         return [
-            Placed(there.offer, left.get(there.offer.key.courseID, "")) if there in wanted else _has_already(there)
+            Seated(there.offer, left.get(there.offer.key.courseID, "")) if there in wanted else _has_already(there)
             for there in tried[: len(keys)]
         ]
 
     try:
-        return await change(db, user_id, now, keys, body, look=look)
+        return await change_seats(db, user_id, now, keys, body, look=look)
     except SectionFull:
         full = await _full(db, tried[-1])
         raise await refused(db, user_id, "enroll", tried[-1].offer.key, now, full) from None
@@ -119,8 +121,8 @@ async def enroll_together(
 
 
 async def enroll_with_corequisites(
-    db: Database, user_id: int, wish: Wish, now: datetime
-) -> list[Placed | AlreadyEnrolled]:
+    db: Database, user_id: int, wish: SectionRequest, now: datetime
+) -> list[Seated | AlreadyEnrolled]:
     """Give the student a seat in the course and in each corequisite that is missing, as `enroll_together` does.
 
     The sections are the first that have a seat and fit to the schedule and to each other. The course itself is the
@@ -134,13 +136,15 @@ async def enroll_with_corequisites(
         missing = rules.missing_corequisites(
             offered[0].course, offered[0].term, held, taken, [one.courseID for one in chosen]
         )
-        options += [await resolve.sections_meant(db, user_id, Wish(one, term), now) for one in missing]
+        options += [await resolve.sections_meant(db, user_id, SectionRequest(one, term), now) for one in missing]
     together = _first_fitting(options, held) or [several[0] for several in options]
     return await enroll_together(db, user_id, [one.key for one in together], now)
 
 
 @metrics.change("drop")
-async def drop(db: Database, user_id: int, wish: Wish, now: datetime, *, with_corequisites: bool = False) -> GivenBack:
+async def drop(
+    db: Database, user_id: int, wish: SectionRequest, now: datetime, *, with_corequisites: bool = False
+) -> GivenBack:
     """Give back the student's seat, and promote who waits for it.
 
     Raises UnknownCourse, UnknownTerm, TermNeeded, NotEnrolled, DropClosed; CorequisitesWouldGo when courses that
@@ -154,7 +158,7 @@ async def drop(db: Database, user_id: int, wish: Wish, now: datetime, *, with_co
     if term is None:
         raise NotEnrolled(course.title, "a term in which it can still be given back" if has else "")
 
-    async def body(step: Change) -> GivenBack:
+    async def body(step: SeatTransaction) -> GivenBack:
         held = await enrollments.held_by(db, user_id, term.term, step.session)
         first = _enrolled(held, course, term)
         along = rules.going_along(course.courseID, term, held, ())
@@ -164,19 +168,19 @@ async def drop(db: Database, user_id: int, wish: Wish, now: datetime, *, with_co
             if not with_corequisites:
                 rules.check_alone(first, term, held, taken)
         actions = [await seat_changes.give_back(step, user_id, term, one) for one in (first, *along)]
-        await seat_changes.settle(step)
+        await seat_changes.promote_waitlists(step)
         return GivenBack(tuple(one.course for one in (first, *along)), term.term, actions[0])
 
     held = await enrollments.held_by(db, user_id, term.term)
     keys = [one.section.key for one in held if one.courseID == course.courseID]
     try:
-        return await change(db, user_id, now, keys, body)
+        return await change_seats(db, user_id, now, keys, body)
     except DropClosed as refusal:
         raise await refused(db, user_id, "drop", keys[0], now, refusal) from None
 
 
 @metrics.change("swap")
-async def swap(db: Database, user_id: int, given_up: str, wish: Wish, now: datetime) -> Placed:
+async def swap(db: Database, user_id: int, given_up: str, wish: SectionRequest, now: datetime) -> Seated:
     """Give the student another seat for the one in course `given_up`; whatever fails, that one stays.
 
     The rules are checked as if the old course were gone. Raises what `enroll` raises, and NotEnrolled.
@@ -187,7 +191,7 @@ async def swap(db: Database, user_id: int, given_up: str, wish: Wish, now: datet
             return await _swap(db, user_id, given_up, wanted, now)
         except SectionFull:
             if wanted is options[-1]:
-                there = await seat_changes.standing(Change(db, None, now, user_id), user_id, wanted.key)
+                there = await seat_changes.load_student(SeatTransaction(db, None, now, user_id), user_id, wanted.key)
                 full = await _full(db, there, given_up=given_up)
                 raise await refused(db, user_id, "swap", wanted.key, now, full) from None
         except Refused as refusal:
@@ -195,14 +199,14 @@ async def swap(db: Database, user_id: int, given_up: str, wish: Wish, now: datet
     raise AssertionError("There is always an option.")
 
 
-async def _take(db: Database, user_id: int, wanted: Offer, now: datetime, catalog: Catalog | None) -> Placed:
-    async def body(step: Change) -> Placed:
-        there = await seat_changes.standing(step, user_id, wanted.key)
+async def _take(db: Database, user_id: int, wanted: Offer, now: datetime, catalog: Catalog | None) -> Seated:
+    async def body(step: SeatTransaction) -> Seated:
+        there = await seat_changes.load_student(step, user_id, wanted.key)
         found = there.offer
         seat_changes.check_all(there, now)
         if not await seat_changes.take(step, user_id, "enroll", there):
             raise SectionFull(found.course.title, found.key.section)
-        await seat_changes.settle(step)
+        await seat_changes.promote_waitlists(step)
         return seat_changes.placed(step, found)
 
     async def look() -> None:
@@ -212,14 +216,14 @@ async def _take(db: Database, user_id: int, wanted: Offer, now: datetime, catalo
 
     # Where nothing can be taken nothing is begun: a crowd before a full section only reads.
     if wanted.section.open_seats:
-        if isinstance(boarded := await batching.board(db, user_id, wanted.key, now), Placed):
+        if isinstance(boarded := await batching.board(db, user_id, wanted.key, now), Seated):
             return boarded
         if isinstance(boarded, Standing):
             raise await _full(db, boarded, catalog)
         with suppress(SectionFull):
-            return await change(db, user_id, now, [wanted.key], body, look=look)
-    step = Change(db, None, now, user_id)
-    there = await seat_changes.standing(step, user_id, wanted.key)
+            return await change_seats(db, user_id, now, [wanted.key], body, look=look)
+    step = SeatTransaction(db, None, now, user_id)
+    there = await seat_changes.load_student(step, user_id, wanted.key)
     seat_changes.check_all(there, now)
     raise await _full(db, there, catalog)
 
@@ -233,7 +237,7 @@ def _has_already(there: Standing) -> AlreadyEnrolled:
     return AlreadyEnrolled(there.offer.course.title, there.offer.term.term)
 
 
-def _first_fitting(options: Sequence[Sequence[Offer]], held: Sequence[Held]) -> list[Offer] | None:
+def _first_fitting(options: Sequence[Sequence[Offer]], held: Sequence[Registration]) -> list[Offer] | None:
     """Return one of each of the options, all of them with a seat and without a conflict, or None.
 
     Each step leaves out what doesn't fit any more, and gives up a choice that leaves nothing of another course.
@@ -242,13 +246,13 @@ def _first_fitting(options: Sequence[Sequence[Offer]], held: Sequence[Held]) -> 
     if not left:
         return []
     for one in left[0] if all(left) else ():
-        others = _first_fitting(left[1:], [*held, Held(one.course, one.section, "enrolled")])
+        others = _first_fitting(left[1:], [*held, Registration(one.course, one.section, "enrolled")])
         if others is not None:
             return [one, *others]
     return None
 
 
-def _fitting(offers: Sequence[Offer], held: Sequence[Held]) -> list[Offer]:
+def _fitting(offers: Sequence[Offer], held: Sequence[Registration]) -> list[Offer]:
     """Return the offers with a seat that fit: of several at the same times, only the first."""
     by_times: dict[tuple[Meeting, ...], Offer] = {}
     for one in offers:
@@ -259,12 +263,12 @@ def _fitting(offers: Sequence[Offer], held: Sequence[Held]) -> list[Offer]:
 
 def _check_together(wanted: Sequence[Standing], now: datetime, tried: list[Standing]) -> None:
     """Raise the first reason why the student may not have all of that; the last of `tried` is what it is about."""
-    added: list[Held] = []
+    added: list[Registration] = []
     courseIDs = [there.offer.course.courseID for there in wanted]
     for there in wanted:
         tried.append(there)
         seat_changes.check_all(replace(there, held=[*there.held, *added]), now, along=courseIDs)
-        added.append(Held(there.offer.course, there.offer.section, "enrolled"))
+        added.append(Registration(there.offer.course, there.offer.section, "enrolled"))
     for there in wanted:
         tried.append(there)
         if not there.offer.section.open_seats:
@@ -278,9 +282,9 @@ async def _taken(db: Database, user_id: int, session: Session | None = None) -> 
     return [(key.courseID, known[key.term]) for key in held if key.term in known]
 
 
-async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: datetime) -> Placed:
-    async def body(step: Change) -> Placed:
-        there = await seat_changes.standing(step, user_id, wanted.key)
+async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: datetime) -> Seated:
+    async def body(step: SeatTransaction) -> Seated:
+        there = await seat_changes.load_student(step, user_id, wanted.key)
         found, held = there.offer, there.held
         old = await resolve.given_up_for(db, held, given_up, found)
         rules.check_open(found.term, now)
@@ -288,12 +292,12 @@ async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: d
         seat_changes.check(there, old)
         if not await seat_changes.take(step, user_id, "swap", there, old):
             raise SectionFull(found.course.title, found.key.section, can_wait=_can_wait(found.section))
-        await seat_changes.settle(step)
+        await seat_changes.promote_waitlists(step)
         return seat_changes.placed(step, found)
 
     held = await enrollments.held_by(db, user_id, wanted.key.term)
     old = [one.section.key for one in held if one.courseID == given_up]
-    return await change(db, user_id, now, [wanted.key, *old], body)
+    return await change_seats(db, user_id, now, [wanted.key, *old], body)
 
 
 async def _full(db: Database, there: Standing, catalog: Catalog | None = None, given_up: str | None = None) -> Refused:
@@ -329,7 +333,7 @@ async def refused(db: Database, user_id: int, action: str, key: SectionKey, now:
     return await seat_changes.named(db, refusal)
 
 
-def _enrolled(held: Sequence[Held], course: Course, term: Term) -> Held:
+def _enrolled(held: Sequence[Registration], course: Course, term: Term) -> Registration:
     for one in held:
         if one.courseID == course.courseID and one.status == "enrolled":
             return one

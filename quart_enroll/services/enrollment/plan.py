@@ -24,14 +24,14 @@ from quart_enroll.domain.errors import (
     TimeConflict,
     UnknownCourse,
 )
-from quart_enroll.domain.models import Course, Held, Planned, SectionKey, Term, Wish
+from quart_enroll.domain.models import Course, Planned, Registration, SectionKey, SectionRequest, Term
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.observability import metrics
 from quart_enroll.services.enrollment import resolve, seat_changes
 from quart_enroll.services.enrollment.enroll import enroll as enroll_in_section
 from quart_enroll.services.enrollment.enroll import enroll_together
-from quart_enroll.services.enrollment.seat_changes import Change, Offer, Placed, Standing
-from quart_enroll.services.enrollment.section_lock import change
+from quart_enroll.services.enrollment.seat_changes import Offer, Seated, SeatTransaction, Standing
+from quart_enroll.services.enrollment.section_lock import run_locked
 
 MOST = 15
 """Courses in a student's plan for one term."""
@@ -53,7 +53,7 @@ class Outcome:
     """What became of a planned section: the seat, or the refusal; neither where the time was over before."""
 
     key: SectionKey
-    placed: Placed | None = None
+    placed: Seated | None = None
     refusal: Refused | None = None
 
     @property
@@ -62,7 +62,7 @@ class Outcome:
 
 
 @metrics.change("plan_add")
-async def add(db: Database, user_id: int, wish: Wish, now: datetime) -> Added:
+async def add(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> Added:
     """Plan the section, at the end; in place of another section of the course, where that one stood.
 
     Raises UnknownCourse, UnknownTerm, UnknownSection, NotTaught, Closed, AlreadyEnrolled, PlanFull.
@@ -70,9 +70,9 @@ async def add(db: Database, user_id: int, wish: Wish, now: datetime) -> Added:
     wanted = await resolve.section_meant(db, user_id, wish, now, None)
 
     async def body(session: Session) -> Added:
-        step = Change(db, session, now, user_id)
-        await seat_changes.guard(step, user_id, wanted.key.term)
-        there = await seat_changes.standing(step, user_id, wanted.key)
+        step = SeatTransaction(db, session, now, user_id)
+        await seat_changes.bump_version(step, user_id, wanted.key.term)
+        there = await seat_changes.load_student(step, user_id, wanted.key)
         found, held = there.offer, there.held
         if now >= found.term.opens_at:
             rules.check_open(found.term, now)
@@ -87,11 +87,11 @@ async def add(db: Database, user_id: int, wish: Wish, now: datetime) -> Added:
         await plans.put(db, user_id, planned, session, expires_at=found.term.withdraw_deadline)
         return Added(found, new=True)
 
-    return await change(db, [], body)
+    return await run_locked(db, [], body)
 
 
 @metrics.change("plan_remove")
-async def remove(db: Database, user_id: int, wish: Wish, now: datetime) -> tuple[Course, Term]:
+async def remove(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> tuple[Course, Term]:
     """Take the course out of the plan; raise UnknownCourse, UnknownTerm, TermNeeded or NotPlanned."""
     course, term = await _meant(db, user_id, wish, now)
     if not await plans.remove_course(db, user_id, term.term, course.courseID):
@@ -100,12 +100,12 @@ async def remove(db: Database, user_id: int, wish: Wish, now: datetime) -> tuple
 
 
 @metrics.change("plan_move_up")
-async def move_up(db: Database, user_id: int, wish: Wish, now: datetime) -> tuple[Course, Term]:
+async def move_up(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> tuple[Course, Term]:
     """Let the course be tried before the one above it; the first stays. Raises what `remove` raises."""
     course, term = await _meant(db, user_id, wish, now)
 
     async def body(session: Session) -> tuple[Course, Term]:
-        await seat_changes.guard(Change(db, session, now, user_id), user_id, term.term)
+        await seat_changes.bump_version(SeatTransaction(db, session, now, user_id), user_id, term.term)
         above = None
         for planned in await plans.of_student(db, user_id, term.term, session):
             if planned.key.courseID == course.courseID:
@@ -115,7 +115,7 @@ async def move_up(db: Database, user_id: int, wish: Wish, now: datetime) -> tupl
             above = planned
         raise NotPlanned(course.title, term.term)
 
-    return await change(db, [], body)
+    return await run_locked(db, [], body)
 
 
 @metrics.change("plan_enroll")
@@ -152,14 +152,14 @@ async def enroll(
 
 
 def troubles(
-    term: Term, wanted: Sequence[Offer], enrolled: Sequence[Held], taken: Sequence[tuple[str, Term]]
+    term: Term, wanted: Sequence[Offer], enrolled: Sequence[Registration], taken: Sequence[tuple[str, Term]]
 ) -> list[list[Sentence]]:
     """Return, for each planned section, what the rules will say against it, in sentences.
 
     What the student is `enrolled` in counts, and the rest of the plan as if all of it came true: of two that meet at
     one time both are told, of too many credits those that come last. `taken` are the courses of earlier terms.
     """
-    planned = [Held(one.course, one.section, "enrolled") for one in wanted]
+    planned = [Registration(one.course, one.section, "enrolled") for one in wanted]
     had = {one.courseID for one in enrolled}
     ahead = list(enrolled)
     found = []
@@ -172,7 +172,11 @@ def troubles(
 
 
 def _troubles(
-    term: Term, one: Held, others: Sequence[Held], ahead: Sequence[Held], taken: Sequence[tuple[str, Term]]
+    term: Term,
+    one: Registration,
+    others: Sequence[Registration],
+    ahead: Sequence[Registration],
+    taken: Sequence[tuple[str, Term]],
 ) -> Iterator[Sentence]:
     checks: list[Callable[[], None]] = [
         *(partial(rules.check_times, one.course, one.section, [other]) for other in others),
@@ -204,7 +208,7 @@ async def _in_groups(
     alone = [[key] for key in keys]
     if catalog and not any((course := catalog.find(key.courseID)) and course.corequisites for key in keys):
         return alone
-    found = await seat_changes.standings(db, [(user_id, key) for key in keys], None) if len(keys) > 1 else []
+    found = await seat_changes.load_students(db, [(user_id, key) for key in keys], None) if len(keys) > 1 else []
     needs: dict[str, list[str]] = {key.courseID: [] for key in keys}
     for there in found:
         if isinstance(there, Standing):
@@ -254,11 +258,11 @@ async def _enroll(
             if len(keys) > 1:
                 settled = await enroll_together(db, user_id, keys, now)
                 return [
-                    Outcome(key, one) if isinstance(one, Placed) else Outcome(key, refusal=one)
+                    Outcome(key, one) if isinstance(one, Seated) else Outcome(key, refusal=one)
                     for key, one in zip(keys, settled, strict=True)
                 ]
             [key] = keys
-            wish = Wish(key.courseID, key.term, key.section)
+            wish = SectionRequest(key.courseID, key.term, key.section)
             return [Outcome(key, await enroll_in_section(db, user_id, wish, now, catalog))]
     except Refused as refusal:
         return [Outcome(key, refusal=refusal) for key in keys]
@@ -266,7 +270,7 @@ async def _enroll(
         return [Outcome(key) for key in keys]
 
 
-async def _meant(db: Database, user_id: int, wish: Wish, now: datetime) -> tuple[Course, Term]:
+async def _meant(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> tuple[Course, Term]:
     course = await courses.find(db, wish.courseID)
     if course is None:
         raise UnknownCourse(wish.courseID)

@@ -18,12 +18,12 @@ from quart_enroll.domain.errors import (
     UnknownCourse,
     UnknownSection,
 )
-from quart_enroll.domain.models import Held, SectionKey, Term, Wish
+from quart_enroll.domain.models import Registration, SectionKey, SectionRequest, Term
 from quart_enroll.services.enrollment.seat_changes import Offer
 
 
 async def sections_meant(
-    db: Database, user_id: int, wish: Wish, now: datetime, given_up: str | None = None
+    db: Database, user_id: int, wish: SectionRequest, now: datetime, given_up: str | None = None
 ) -> list[Offer]:
     """Return the sections to try in turn: the one that was named, else those with a seat that fits, by number."""
     course, known, offered = await section_facts.of_course(db, wish.courseID)
@@ -45,7 +45,7 @@ async def sections_meant(
     return with_seat or fitting[:1] or [option for option in found if option.section.open_seats][:1] or found[:1]
 
 
-def at_hand(catalog: Catalog | None, wish: Wish, now: datetime) -> list[Offer]:
+def at_hand(catalog: Catalog | None, wish: SectionRequest, now: datetime) -> list[Offer]:
     """Return the section that was named, if it has an open seat in the catalog; nothing where one must look closer."""
     if catalog is None or not wish.section or (course := catalog.find(wish.courseID)) is None:
         return []
@@ -57,12 +57,14 @@ def at_hand(catalog: Catalog | None, wish: Wish, now: datetime) -> list[Offer]:
     return [Offer(term, course, section)] if section is not None and section.open_seats else []
 
 
-async def section_meant(db: Database, user_id: int, wish: Wish, now: datetime, given_up: str | None) -> Offer:
+async def section_meant(db: Database, user_id: int, wish: SectionRequest, now: datetime, given_up: str | None) -> Offer:
     """Return the section that the student means, the best of them when none is named."""
     return (await sections_meant(db, user_id, wish, now, given_up))[0]
 
 
-async def term_meant(db: Database, wish: Wish, title: str, has: Collection[str], now: datetime) -> Term | None:
+async def term_meant(
+    db: Database, wish: SectionRequest, title: str, has: Collection[str], now: datetime
+) -> Term | None:
     """Return the term of what the student gives back: the named one, else the only one where the student `has` it.
 
     That is looked for among the terms in which something can still be done; None when the student has it in none
@@ -82,7 +84,7 @@ async def term_meant(db: Database, wish: Wish, title: str, has: Collection[str],
     return meant[0] if meant else None
 
 
-async def given_up_for(db: Database, held: Sequence[Held], given_up: str, wanted: Offer) -> Held:
+async def given_up_for(db: Database, held: Sequence[Registration], given_up: str, wanted: Offer) -> Registration:
     """Return what the student gives up for the other seat; a swap that was done before says so."""
     for one in held:
         if one.courseID == given_up and one.status == "enrolled":
@@ -94,5 +96,5 @@ async def given_up_for(db: Database, held: Sequence[Held], given_up: str, wanted
     raise NotEnrolled(course.title if course else given_up, wanted.term.term)
 
 
-def _seats(held: Iterable[Held]) -> set[SectionKey]:
+def _seats(held: Iterable[Registration]) -> set[SectionKey]:
     return {one.section.key for one in held if one.status == "enrolled"}

@@ -19,11 +19,11 @@ from quart_enroll.domain.errors import (
     UnknownSection,
     UnknownTerm,
 )
-from quart_enroll.domain.models import Course, Event, Held, Notice, Section, SectionKey, Term, Waiting
+from quart_enroll.domain.models import Course, Event, Notice, Registration, Section, SectionKey, Term, WaitlistEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SeatTransaction:
     """One transaction: who does it, when, and what it has set free so far.
 
     `freed` are sections where a seat may be open, `able` students who gave something back, or took what another course
@@ -66,12 +66,12 @@ class Standing:
     """What is offered under a section's name, what a student has in its term, waits for in any, and took when."""
 
     offer: Offer
-    held: list[Held]
-    lines: list[Waiting]
+    held: list[Registration]
+    lines: list[WaitlistEntry]
     taken: list[tuple[str, Term]]
 
     @property
-    def place(self) -> Waiting | None:
+    def place(self) -> WaitlistEntry | None:
         """The student's place in a line of this course in this term, of whichever section."""
         course = self.offer.key.term, self.offer.key.courseID
         return next((one for one in self.lines if (one.key.term, one.key.courseID) == course), None)
@@ -83,16 +83,16 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class Seated:
     """The seat that a student took, and the number of another section whose line the student left for it."""
 
     offer: Offer
     left: str = ""
 
 
-def placed(change: Change, wanted: Offer) -> Placed:
+def placed(change: SeatTransaction, wanted: Offer) -> Seated:
     """Return the seat that was taken in this change."""
-    return Placed(wanted, change.left[0].section if change.left else "")
+    return Seated(wanted, change.left[0].section if change.left else "")
 
 
 async def offer(db: Database, key: SectionKey, session: Session | None = None) -> Offer:
@@ -100,19 +100,19 @@ async def offer(db: Database, key: SectionKey, session: Session | None = None) -
     return _offer(key, await section_facts.find(db, key, session))
 
 
-async def standing(change: Change, user_id: int, key: SectionKey) -> Standing:
+async def load_student(change: SeatTransaction, user_id: int, key: SectionKey) -> Standing:
     """Return all that the rules ask about before the student takes that seat; raise what `standings` returns.
 
     Until `take`, or a `guard`, nothing keeps the student from doing something else meanwhile. What is written then
     makes sure of it: where anything has changed since, the transaction runs again.
     """
-    [there] = await standings(change.db, [(user_id, key)], change.session)
+    [there] = await load_students(change.db, [(user_id, key)], change.session)
     if isinstance(there, Refused):
         raise there
     return there
 
 
-async def standings(
+async def load_students(
     db: Database, wanted: Sequence[tuple[int, SectionKey]], session: Session | None
 ) -> list[Standing | Refused]:
     """Return the standing of each student who wants a section, or what `offer` raises, or AccountGone."""
@@ -139,9 +139,9 @@ def _offer(key: SectionKey, found: Found) -> Offer:
     return Offer(found.term, found.course, found.section)
 
 
-async def guard(change: Change, user_id: int, term: str) -> None:
+async def bump_version(change: SeatTransaction, user_id: int, term: str) -> None:
     """Let the student do nothing else in that term meanwhile."""
-    await schedules.guard(change.db, user_id, term, change.session)
+    await schedules.bump_version(change.db, user_id, term, change.session)
 
 
 def check_all(there: Standing, now: datetime, along: Collection[str] = ()) -> None:
@@ -151,7 +151,7 @@ def check_all(there: Standing, now: datetime, along: Collection[str] = ()) -> No
     check(there, along=along)
 
 
-def check(there: Standing, old: Held | None = None, along: Collection[str] = ()) -> None:
+def check(there: Standing, old: Registration | None = None, along: Collection[str] = ()) -> None:
     """Raise the first reason why the student may not have the section, for an `old` seat if there is one.
 
     The courses `along` count as corequisites besides what the student has.
@@ -168,7 +168,9 @@ async def named(db: Database, refusal: Refused, session: Session | None = None) 
     return type(refusal)(refusal.title, refusal.missing, names)
 
 
-async def take(change: Change, user_id: int, action: str, there: Standing, old: Held | None = None) -> Event | None:
+async def take(
+    change: SeatTransaction, user_id: int, action: str, there: Standing, old: Registration | None = None
+) -> Event | None:
     """Take the seat for the student, for an `old` one if there is one; return None when none is open, and abort then.
 
     Another section of the same course is a swap and nothing else: the course stays, so nothing is withdrawn.
@@ -178,7 +180,7 @@ async def take(change: Change, user_id: int, action: str, there: Standing, old: 
     return event if await sections.take_seat(change.db, there.offer.key, change.session) else None
 
 
-async def take_all(change: Change, user_id: int, action: str, wanted: Sequence[Standing]) -> None:
+async def take_all(change: SeatTransaction, user_id: int, action: str, wanted: Sequence[Standing]) -> None:
     """Take the seats, all of which must be open; the sections come last, as in `take`."""
     for there in wanted:
         await _take_but_for_the_seat(change, user_id, action, there, None)
@@ -186,19 +188,21 @@ async def take_all(change: Change, user_id: int, action: str, wanted: Sequence[S
         raise RuntimeError("A seat that was open in this transaction is gone.")
 
 
-async def _take_but_for_the_seat(change: Change, user_id: int, action: str, there: Standing, old: Held | None) -> Event:
+async def _take_but_for_the_seat(
+    change: SeatTransaction, user_id: int, action: str, there: Standing, old: Registration | None
+) -> Event:
     db, session, wanted = change.db, change.session, there.offer
     key = wanted.key
     moved = old is not None and old.courseID == key.courseID
     if old is not None:
         await (_free(change, user_id, old.section.key) if moved else give_back(change, user_id, wanted.term, old))
-    await schedules.guard(db, user_id, key.term, session, more=0 if moved else wanted.course.credits)
+    await schedules.bump_version(db, user_id, key.term, session, more=0 if moved else wanted.course.credits)
     await enrollments.put(db, user_id, key, change.now, session)
     await leave_lines(change, user_id, key, there.lines)
     return await record(change, user_id, action, key, from_section=old.section.section if old and moved else "")
 
 
-async def leave_lines(change: Change, user_id: int, key: SectionKey, lines: Sequence[Waiting]) -> None:
+async def leave_lines(change: SeatTransaction, user_id: int, key: SectionKey, lines: Sequence[WaitlistEntry]) -> None:
     """Take who has a seat now out of the course's line, unless the place there is for a swap within the course.
 
     What they wait for elsewhere may be what they can take now: then it is tried again.
@@ -210,7 +214,7 @@ async def leave_lines(change: Change, user_id: int, key: SectionKey, lines: Sequ
     for waiting in lines:
         change.lines.add(waiting.key)
         if waiting.key.term != key.term:  # the course may be what another one needs
-            await guard(change, user_id, waiting.key.term)
+            await bump_version(change, user_id, waiting.key.term)
             change.able.append((user_id, waiting.key.term))
         elif waiting.key == key or (waiting.key.courseID == key.courseID != waiting.drop_if_enrolled):
             await waitlist.remove(db, waiting, session)
@@ -220,30 +224,30 @@ async def leave_lines(change: Change, user_id: int, key: SectionKey, lines: Sequ
                 change.left.append(waiting.key)
 
 
-async def give_back(change: Change, user_id: int, term: Term, held: Held) -> str:
+async def give_back(change: SeatTransaction, user_id: int, term: Term, held: Registration) -> str:
     """Give back the seat, by the time with or without a trace; return what is recorded: "drop" or "withdraw"."""
     db, session, key = change.db, change.session, held.section.key
     withdrawn = rules.leaves_a_trace(term, held.course, change.now)
     await (enrollments.withdraw if withdrawn else enrollments.remove)(db, user_id, key, session)
-    await schedules.guard(db, user_id, key.term, session, more=-held.course.credits)
+    await schedules.bump_version(db, user_id, key.term, session, more=-held.course.credits)
     await _free(change, user_id, key)
     action = "withdraw" if withdrawn else "drop"
     await record(change, user_id, action, key)
     return action
 
 
-async def lend(change: Change, key: SectionKey) -> None:
+async def lend(change: SeatTransaction, key: SectionKey) -> None:
     """Let a seat be open already that somebody must give back before the end."""
     change.lent.add(key)
     await _open(change, key)
 
 
-async def _open(change: Change, key: SectionKey) -> None:
+async def _open(change: SeatTransaction, key: SectionKey) -> None:
     await sections.give_back_seat(change.db, key, change.session)
     change.freed.append(key)
 
 
-async def _free(change: Change, user_id: int, key: SectionKey) -> None:
+async def _free(change: SeatTransaction, user_id: int, key: SectionKey) -> None:
     """Let the student's seat be open; where one was lent, it is that one."""
     if key in change.lent:
         change.lent.remove(key)
@@ -254,7 +258,7 @@ async def _free(change: Change, user_id: int, key: SectionKey) -> None:
 
 
 async def record(
-    change: Change, user_id: int, action: str, key: SectionKey, *, result: str = "ok", from_section: str = ""
+    change: SeatTransaction, user_id: int, action: str, key: SectionKey, *, result: str = "ok", from_section: str = ""
 ) -> Event:
     """Write what happened."""
     event = Event(change.now, change.actor, user_id, action, key.courseID, key.term, key.section, result, from_section)
@@ -262,7 +266,7 @@ async def record(
     return event
 
 
-async def settle(change: Change) -> None:
+async def promote_waitlists(change: SeatTransaction) -> None:
     """Promote until an open seat means that nobody who could take it is waiting; tell who asked of seats left over.
 
     A promoted student may give back another seat, and so on; each step takes somebody out of a line, so it ends.
@@ -276,14 +280,14 @@ async def settle(change: Change) -> None:
         await _tell(change, key)
 
 
-async def settle_all(change: Change) -> None:
+async def promote_all_waitlists(change: SeatTransaction) -> None:
     """Settle every section that has an open seat and a line, or somebody who asked to be told of a seat."""
     change.freed.extend(await sections.find_unsettled(change.db, change.session))
     change.freed.extend(await alerts.sections(change.db, change.session))
-    await settle(change)
+    await promote_waitlists(change)
 
 
-async def _fill(change: Change, key: SectionKey) -> None:
+async def _fill(change: SeatTransaction, key: SectionKey) -> None:
     section = await sections.find(change.db, key, change.session)
     if section is None or not section.open_seats:
         return
@@ -295,7 +299,7 @@ async def _fill(change: Change, key: SectionKey) -> None:
         change.spare.add(key)
 
 
-async def _tell(change: Change, key: SectionKey) -> None:
+async def _tell(change: SeatTransaction, key: SectionKey) -> None:
     """Tell everybody who asked that a seat is open, if it is so still, and forget that they asked.
 
     Who has a seat there meanwhile, waits in line or has just given back this seat need not be told.
@@ -318,7 +322,7 @@ async def _tell(change: Change, key: SectionKey) -> None:
     await notices.add_all(change.db, stories, change.session)
 
 
-async def _try_again(change: Change) -> None:
+async def _try_again(change: SeatTransaction) -> None:
     """Try the places of everybody who may be able now; of two in one line, who joined first comes first."""
     able = list(dict.fromkeys(change.able))
     change.able.clear()
@@ -332,10 +336,10 @@ async def _try_again(change: Change) -> None:
         await _promote(change, waiting)
 
 
-async def _promote(change: Change, waiting: Waiting) -> bool:
+async def _promote(change: SeatTransaction, waiting: WaitlistEntry) -> bool:
     """Give the waiting student the seat if there is one and the rules allow it; return whether the next may try."""
     try:
-        there = await standing(change, waiting.user_id, waiting.key)
+        there = await load_student(change, waiting.user_id, waiting.key)
     except (UnknownTerm, UnknownCourse, UnknownSection):
         return False  # a line for what is gone; `check-seats` tells of it
     except AccountGone:
@@ -360,12 +364,12 @@ async def _promote(change: Change, waiting: Waiting) -> bool:
     return True
 
 
-async def _skip(change: Change, waiting: Waiting, wanted: Offer, refusal: Refused) -> None:
+async def _skip(change: SeatTransaction, waiting: WaitlistEntry, wanted: Offer, refusal: Refused) -> None:
     """Keep the student's place, and say why the seat went on to the next; once for each reason.
 
     Who changes in this moment what was the reason must try this line again: so the guard is written in any case.
     """
-    await guard(change, waiting.user_id, waiting.key.term)
+    await bump_version(change, waiting.user_id, waiting.key.term)
     if waiting.skipped_because == refusal.why:
         return
     await waitlist.skip(change.db, waiting, refusal.why, change.session)

@@ -39,7 +39,7 @@ async def nothing() -> None:
     """Look for nothing, and do nothing more."""
 
 
-async def change(
+async def run_locked(
     db: Database,
     sections: Iterable[SectionKey],
     body: Callable[[Session], Coroutine[Any, Any, Result]],

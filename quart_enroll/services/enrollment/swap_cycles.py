@@ -13,7 +13,7 @@ from quart_enroll.db.client import AWAY, Database, Session
 from quart_enroll.db.collections import sections, waitlist
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.services.enrollment import seat_changes, section_lock
-from quart_enroll.services.enrollment.seat_changes import Change
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 
 Result = TypeVar("Result")
 
@@ -21,38 +21,38 @@ PATIENCE = 5.0
 """Seconds for one ring: the change that made it possible has happened, and somebody waits for the answer."""
 
 
-class NoRing(Exception):
+class NoCycle(Exception):
     """Nobody comes full circle: nothing must change."""
 
 
-async def change(
+async def change_seats(
     db: Database,
     user_id: int,
     now: datetime,
     keys: Iterable[SectionKey],
-    body: Callable[[Change], Coroutine[Any, Any, Result]],
+    body: Callable[[SeatTransaction], Coroutine[Any, Any, Result]],
     *,
     look: Callable[[], Coroutine[Any, Any, None]] = section_lock.nothing,
 ) -> Result:
     """Make a change of the student's through the turnstile, then settle the rings that it made possible."""
-    tries: list[Change] = []
+    tries: list[SeatTransaction] = []
 
     async def one_try(session: Session) -> Result:
-        tries.append(Change(db, session, now, user_id))
+        tries.append(SeatTransaction(db, session, now, user_id))
         return await body(tries[-1])
 
     async def then() -> None:
-        await settle(db, user_id, now, tries[-1].lines)
+        await complete_cycles(db, user_id, now, tries[-1].lines)
 
-    return await section_lock.change(db, keys, one_try, look=look, then=then)
+    return await section_lock.run_locked(db, keys, one_try, look=look, then=then)
 
 
-async def settle_all(db: Database, actor: int, now: datetime) -> None:
+async def complete_all_cycles(db: Database, actor: int, now: datetime) -> None:
     """Settle every ring that there is."""
-    await settle(db, actor, now, await sections.find_waited_for(db))
+    await complete_cycles(db, actor, now, await sections.find_waited_for(db))
 
 
-async def settle(db: Database, actor: int, now: datetime, lines: Iterable[SectionKey]) -> None:
+async def complete_cycles(db: Database, actor: int, now: datetime, lines: Iterable[SectionKey]) -> None:
     """Settle the rings that go through one of these lines, and those that become possible by that.
 
     Each is a transaction of its own: whoever joins last finds the places of all the others. One that can't be
@@ -63,7 +63,7 @@ async def settle(db: Database, actor: int, now: datetime, lines: Iterable[Sectio
         key = min(pending)
         pending.remove(key)
         if await waitlist.has_linked(db, key):
-            with suppress(NoRing, *AWAY):
+            with suppress(NoCycle, *AWAY):
                 pending |= await _settle(db, actor, now, key)
 
 
@@ -75,11 +75,11 @@ async def _settle(db: Database, actor: int, now: datetime, key: SectionKey) -> s
     """
 
     async def body(session: Session) -> set[SectionKey]:
-        step = Change(db, session, now, actor)
+        step = SeatTransaction(db, session, now, actor)
         await seat_changes.lend(step, key)
-        await seat_changes.settle(step)
+        await seat_changes.promote_waitlists(step)
         if step.lent:
-            raise NoRing
+            raise NoCycle
         return step.lines
 
-    return await section_lock.change(db, [key], body, patience=PATIENCE)
+    return await section_lock.run_locked(db, [key], body, patience=PATIENCE)

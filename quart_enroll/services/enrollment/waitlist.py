@@ -7,12 +7,12 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, sections, waitlist
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import AlreadyWaiting, NotWaiting, Refused, SectionFull, UnknownCourse, WaitlistFull
-from quart_enroll.domain.models import SectionKey, Waiting, Wish
+from quart_enroll.domain.models import SectionKey, SectionRequest, WaitlistEntry
 from quart_enroll.observability import metrics
 from quart_enroll.services.enrollment import batching, enroll, resolve, seat_changes, swap_cycles
-from quart_enroll.services.enrollment.batching import Lined
-from quart_enroll.services.enrollment.seat_changes import Change, Offer, Placed
-from quart_enroll.services.enrollment.swap_cycles import change
+from quart_enroll.services.enrollment.batching import Waitlisted
+from quart_enroll.services.enrollment.seat_changes import Offer, Seated, SeatTransaction
+from quart_enroll.services.enrollment.swap_cycles import change_seats
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,9 @@ class Joined:
 
 
 @metrics.change("join")
-async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_enrolled: str | None = None) -> Joined:
+async def join(
+    db: Database, user_id: int, wish: SectionRequest, now: datetime, drop_if_enrolled: str | None = None
+) -> Joined:
     """Put the student at the end of the line, or into the seat if one is open.
 
     With `drop_if_enrolled` that course is given back in the moment of the promotion, and the rules are checked
@@ -38,8 +40,8 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
     """
     wanted = await resolve.section_meant(db, user_id, wish, now, drop_if_enrolled)
 
-    async def body(step: Change) -> Joined:
-        there = await seat_changes.standing(step, user_id, wanted.key)
+    async def body(step: SeatTransaction) -> Joined:
+        there = await seat_changes.load_student(step, user_id, wanted.key)
         found, held = there.offer, there.held
         if there.place is not None:
             raise AlreadyWaiting(found.course.title, there.place.key.section)
@@ -53,15 +55,15 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
         if found.section.open_seats:  # nobody who waits could take it: that is what an open seat means
             if not await seat_changes.take(step, user_id, "swap" if old else "enroll", there, old):
                 raise SectionFull(found.course.title, found.key.section)
-            await seat_changes.settle(step)
+            await seat_changes.promote_waitlists(step)
             return Joined(found, None, found.section.waiting)
-        await seat_changes.guard(step, user_id, found.key.term)
+        await seat_changes.bump_version(step, user_id, found.key.term)
         await seat_changes.record(step, user_id, "join", found.key)
         # The line comes last, as the seat does: every other student of this section is waiting for this document.
         place = await sections.join_queue(db, found.key, step.session)
         if place is None:
             raise WaitlistFull(found.course.title, found.key.section)
-        await waitlist.add(db, Waiting(user_id, found.key, place, now, drop_if_enrolled), step.session)
+        await waitlist.add(db, WaitlistEntry(user_id, found.key, place, now, drop_if_enrolled), step.session)
         step.lines.add(found.key)
         last = found.section.waiting + 1
         return Joined(found, last, last)
@@ -69,17 +71,17 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
     try:
         if drop_if_enrolled is None:
             match await batching.board(db, user_id, wanted.key, now, lines_up=True):
-                case Lined(found, position):
+                case Waitlisted(found, position):
                     return Joined(found, position, position)
-                case Placed(found):
+                case Seated(found):
                     return Joined(found, None, found.section.waiting)
-        joined = await change(db, user_id, now, [wanted.key], body)
+        joined = await change_seats(db, user_id, now, [wanted.key], body)
     except Refused as refusal:
         waiting = (
             await waitlist.find(db, user_id, *_course(wanted.key)) if isinstance(refusal, AlreadyWaiting) else None
         )
         if waiting:  # the process that let them join may have died before it came to the ring
-            await swap_cycles.settle(db, user_id, now, [waiting.key])
+            await swap_cycles.complete_cycles(db, user_id, now, [waiting.key])
         raise await enroll.refused(db, user_id, "join", wanted.key, now, refusal) from None
     if drop_if_enrolled and joined.position and not await waitlist.find(db, user_id, *_course(wanted.key)):
         return replace(joined, position=None, by_ring=True)
@@ -87,7 +89,7 @@ async def join(db: Database, user_id: int, wish: Wish, now: datetime, drop_if_en
 
 
 @metrics.change("leave")
-async def leave(db: Database, user_id: int, wish: Wish, now: datetime) -> SectionKey:
+async def leave(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> SectionKey:
     """Take the student out of the line; raise UnknownCourse, UnknownTerm, TermNeeded or NotWaiting."""
     course = await courses.find(db, wish.courseID)
     if course is None:
@@ -97,8 +99,8 @@ async def leave(db: Database, user_id: int, wish: Wish, now: datetime) -> Sectio
     if term is None:
         raise NotWaiting(course.title, "a term that still runs" if waits else "")
 
-    async def body(step: Change) -> SectionKey:
-        await seat_changes.guard(step, user_id, term.term)
+    async def body(step: SeatTransaction) -> SectionKey:
+        await seat_changes.bump_version(step, user_id, term.term)
         waiting = await waitlist.find(db, user_id, term.term, course.courseID, step.session)
         if waiting is None:
             raise NotWaiting(course.title, term.term)
@@ -108,7 +110,7 @@ async def leave(db: Database, user_id: int, wish: Wish, now: datetime) -> Sectio
         await seat_changes.record(step, user_id, "leave", waiting.key)
         return waiting.key
 
-    return await change(db, user_id, now, [], body)
+    return await change_seats(db, user_id, now, [], body)
 
 
 def _course(key: SectionKey) -> tuple[str, str]:

@@ -63,7 +63,7 @@ class Place:
 
 
 @dataclass(eq=False, slots=True)
-class Reader:
+class Subscriber:
     """An open page: what it shows, who reads it, and the news that it has not heard yet.
 
     `sign` tells which of the reader's own seats and places it shows, as Facts have it; empty when it shows none.
@@ -121,12 +121,12 @@ class Reader:
 
 
 @dataclass(eq=False, slots=True)
-class Shown:
+class Topic:
     """What an open page shows, and everybody who reads a page that shows the same."""
 
     terms: tuple[str, ...]
     courses: frozenset[str]
-    readers: set[Reader] = field(default_factory=set)
+    readers: set[Subscriber] = field(default_factory=set)
 
 
 class Live:
@@ -135,11 +135,11 @@ class Live:
     def __init__(self, db: Database, snapshot: Snapshot) -> None:
         self._db = db
         self._snapshot = snapshot
-        self._shown: dict[tuple[tuple[str, ...], frozenset[str]], Shown] = {}
-        self._showing: defaultdict[tuple[str, str], set[Shown]] = defaultdict(set)
-        self._own: defaultdict[Hashable, set[Reader]] = defaultdict(set)
+        self._shown: dict[tuple[tuple[str, ...], frozenset[str]], Topic] = {}
+        self._showing: defaultdict[tuple[str, str], set[Topic]] = defaultdict(set)
+        self._own: defaultdict[Hashable, set[Subscriber]] = defaultdict(set)
         self._shares: Counter[Hashable] = Counter()
-        self._anonymous: dict[Reader, None] = {}  # oldest first, without those that give way
+        self._anonymous: dict[Subscriber, None] = {}  # oldest first, without those that give way
         self._giving_way = 0
         self._logged_at: dict[str, float] = {}
         self.open = 0
@@ -158,7 +158,7 @@ class Live:
             reader.compare_soon()
 
     @asynccontextmanager
-    async def reading(self, reader: Reader) -> AsyncIterator[bool]:
+    async def reading(self, reader: Subscriber) -> AsyncIterator[bool]:
         """Send the reader news while the block runs, beginning with everything; yield False if there is no room."""
         if not self._has_room(reader):
             yield False
@@ -180,7 +180,7 @@ class Live:
             self._giving_way -= reader.gives_way
             self._leave(reader, shown)
 
-    def _has_room(self, reader: Reader) -> bool:
+    def _has_room(self, reader: Subscriber) -> bool:
         """Return whether one more page may open; if all are taken, the oldest anonymous one gives way to a user."""
         anonymous = reader.user_id is None
         if self._shares[reader.owner] >= (MAX_PAGES_OF_A_SOURCE if anonymous else MAX_PAGES_OF_A_USER):
@@ -215,10 +215,10 @@ class Live:
                 len(self._anonymous),
             )
 
-    def _join(self, reader: Reader) -> Shown:
+    def _join(self, reader: Subscriber) -> Topic:
         shown = self._shown.get((reader.terms, reader.courses))
         if shown is None:
-            shown = self._shown[reader.terms, reader.courses] = Shown(reader.terms, reader.courses)
+            shown = self._shown[reader.terms, reader.courses] = Topic(reader.terms, reader.courses)
             for course in product(shown.terms, shown.courses):
                 self._showing[course].add(shown)
         reader.courses = shown.courses  # one set of names for all of them
@@ -227,7 +227,7 @@ class Live:
             self._own[reader.user_id].add(reader)
         return shown
 
-    def _leave(self, reader: Reader, shown: Shown) -> None:
+    def _leave(self, reader: Subscriber, shown: Topic) -> None:
         shown.readers.discard(reader)
         if not shown.readers:
             del self._shown[shown.terms, shown.courses]
@@ -236,7 +236,7 @@ class Live:
         if reader.sign:
             _discard(self._own, reader.user_id, reader)
 
-    def _readers(self, section: Section) -> Iterator[Reader]:
+    def _readers(self, section: Section) -> Iterator[Subscriber]:
         for shown in self._showing.get((section.term, section.courseID), ()):
             yield from shown.readers
 
@@ -255,7 +255,7 @@ class Live:
                 await asyncio.sleep(PAUSE)
             before = after
 
-    async def _begin(self, reader: Reader) -> None:
+    async def _begin(self, reader: Subscriber) -> None:
         """Note all there is: what has changed since the page was made is then right too."""
         catalog = await self._snapshot.held()
         named = [catalog.sections_named(courseID, term) for term, courseID in product(reader.terms, reader.courses)]
@@ -279,7 +279,7 @@ class Live:
             if waiting := [reader for reader in self._readers(section) if reader.waits and key in reader.waits]:
                 await self._tell_places(key, waiting)
 
-    async def _tell_places(self, key: SectionKey, readers: Collection[Reader]) -> None:
+    async def _tell_places(self, key: SectionKey, readers: Collection[Subscriber]) -> None:
         line = [waiting.user_id for waiting in await waitlist.of_section(self._db, key)]
         positions = {user_id: number for number, user_id in enumerate(line, 1)}
         for reader in readers:

@@ -17,7 +17,7 @@ from quart_enroll.db import change_streams
 from quart_enroll.db.change_streams import Row
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections.logins import Found
-from quart_enroll.domain.student import Facts
+from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.services.live.background import going_on
 
 ROW_BYTES = 350
@@ -122,7 +122,7 @@ def _size(_: Hashable, found: FromRows) -> int:
 EVERYTHING = object()
 
 
-class People:
+class UserCache:
     """Who is signed in, by the key of the sign-in, and where students stand, by user_id.
 
     `tell` hears the user_id of each student of whom something was forgotten; and other rows, which are nobody's.
@@ -132,7 +132,7 @@ class People:
         self._db = db
         self._heard_at = float("-inf")
         self.logins: Memory[Found] = Memory("sign-ins", self.listens)
-        self.students: Memory[Facts] = Memory("students", self.listens, tell=tell)
+        self.students: Memory[StudentSnapshot] = Memory("students", self.listens, tell=tell)
 
     def listens(self) -> bool:
         """Tell whether the database has told lately what has changed."""
@@ -177,8 +177,8 @@ class People:
 
 
 @asynccontextmanager
-async def remembering(db: Database, tell: Callable[[Hashable], None] | None = None) -> AsyncIterator[People]:
+async def remembering(db: Database, tell: Callable[[Hashable], None] | None = None) -> AsyncIterator[UserCache]:
     """Give a memory that forgets what changes, and tells of whom, while the block runs."""
-    people = People(db, tell)
+    people = UserCache(db, tell)
     async with going_on(people.listen()):
         yield people

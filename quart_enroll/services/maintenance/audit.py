@@ -73,12 +73,12 @@ async def repair(db: Database, now: datetime) -> list[str]:
         mended = await mend_counts(db, session)
         ready = {waiting.key for waiting in Recount(await audit.read(db, session)).ready(now)}
         if ready:
-            await seat_changes.settle_all(seat_changes.Change(db, session, now, SYSTEM))
+            await seat_changes.promote_all_waitlists(seat_changes.SeatTransaction(db, session, now, SYSTEM))
         settled = [f"{spoken(key)}: who could take an open seat has it." for key in sorted(ready)]
         return [*done, *mended.sections, *mended.students, *settled]
 
     done = await transaction(db, body, PATIENCE)
-    await swap_cycles.settle_all(db, SYSTEM, now)
+    await swap_cycles.complete_all_cycles(db, SYSTEM, now)
     return done
 
 

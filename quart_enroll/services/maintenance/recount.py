@@ -10,7 +10,7 @@ from quart_enroll.db.collections.sections import gone
 from quart_enroll.db.queries.audit import Books, Counted, Seat
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import Refused
-from quart_enroll.domain.models import Held, SectionKey, Waiting
+from quart_enroll.domain.models import Registration, SectionKey, WaitlistEntry
 
 CLOSE_ENOUGH = 1e-6
 """By this much a sum of credits may be off: 0.1 + 0.2 is not 0.3 for a computer."""
@@ -32,7 +32,7 @@ class Recount:
         self.books = books
         self.seated = [seat for seat in books.seats if seat.enrolled]
         self.taken: defaultdict[Any, set[tuple[str, str]]] = defaultdict(set)
-        self.held: defaultdict[tuple[Any, str], list[tuple[Held, Seat]]] = defaultdict(list)
+        self.held: defaultdict[tuple[Any, str], list[tuple[Registration, Seat]]] = defaultdict(list)
         self.credits: defaultdict[tuple[Any, str], float] = defaultdict(float)
         for seat in self.seated:
             self.taken[seat.user_id].add((seat.key.courseID, seat.key.term))
@@ -40,9 +40,9 @@ class Recount:
             if course and seat.key.term in books.terms and isinstance(seat.user_id, int):
                 whose = seat.user_id, seat.key.term
                 section = counted.section if counted else gone(seat.key)  # it was deleted, and is still a seat
-                self.held[whose].append((Held(course, section, "enrolled"), seat))
+                self.held[whose].append((Registration(course, section, "enrolled"), seat))
                 self.credits[whose] += course.credits
-        self.lines: defaultdict[SectionKey, list[Waiting]] = defaultdict(list)
+        self.lines: defaultdict[SectionKey, list[WaitlistEntry]] = defaultdict(list)
         for waiting in books.line:
             self.lines[waiting.key].append(waiting)
 
@@ -70,7 +70,7 @@ class Recount:
                 if number > 1 or place < 1:
                     yield key, place, number
 
-    def pointless(self) -> Iterator[tuple[Waiting, str]]:
+    def pointless(self) -> Iterator[tuple[WaitlistEntry, str]]:
         """Give who waits for nothing: unknown students, for unknown sections, or in the course already."""
         for waiting in self.books.line:
             if reason := self._unknown(waiting.user_id, waiting.key):
@@ -84,7 +84,7 @@ class Recount:
             if reason := self._unknown(seat.user_id, seat.key):
                 yield seat, reason
 
-    def ready(self, now: datetime) -> Iterator[Waiting]:
+    def ready(self, now: datetime) -> Iterator[WaitlistEntry]:
         """Give who waits although a seat is open that they could take."""
         for key, counted in self.books.sections.items():
             term = self.books.calendar.get(key.term)
@@ -100,10 +100,10 @@ class Recount:
             return "is there for an unknown term" if key.term else "is there for no term; `upgrade-db` places it"
         return None if key in self.books.sections else "is there for an unknown section"
 
-    def _has_course(self, waiting: Waiting) -> bool:
+    def _has_course(self, waiting: WaitlistEntry) -> bool:
         return (waiting.key.courseID, waiting.key.term) in self.taken[waiting.user_id]
 
-    def _could_take(self, waiting: Waiting, counted: Counted) -> bool:
+    def _could_take(self, waiting: WaitlistEntry, counted: Counted) -> bool:
         term, course = self.books.calendar[waiting.key.term], self.books.courses.get(waiting.key.courseID)
         if course is None or waiting.user_id not in self.books.users:
             return False

@@ -13,7 +13,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import enrollments, notices, users
 from quart_enroll.db.queries import user_data
 from quart_enroll.domain.errors import AccountGone
-from quart_enroll.domain.models import Notice, Wish
+from quart_enroll.domain.models import Notice, SectionRequest
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.maintenance import audit
@@ -34,7 +34,7 @@ from tests.support.people import (
 )
 
 NOW = FALL_MORNING
-PHP, PYT = Wish("3333"), Wish("1111", section="02")
+PHP, PYT = SectionRequest("3333"), SectionRequest("1111", section="02")
 
 
 @pytest.fixture(autouse=True)
@@ -175,8 +175,8 @@ async def test_a_click_too_many_is_harmless(ada: Browser, app: Quart, school: Da
 async def test_seats_of_earlier_terms_and_withdrawn_courses_go_too(
     ada: Browser, school: Database, clock: Clock
 ) -> None:
-    await enroll.drop(school, ADA.user_id, Wish("3333"), FALL.drop_deadline)  # withdrawn by then
-    await enroll.enroll(school, ADA.user_id, Wish("1111", section="01"), NOW)
+    await enroll.drop(school, ADA.user_id, SectionRequest("3333"), FALL.drop_deadline)  # withdrawn by then
+    await enroll.enroll(school, ADA.user_id, SectionRequest("1111", section="01"), NOW)
     clock.now = FALL.withdraw_deadline + timedelta(days=1)
     await ada.sign_in(ADA)
     assert await left(ada) == 303
@@ -194,9 +194,9 @@ async def test_a_row_of_the_flask_site_without_a_term_goes_too(ada: Browser, sch
 async def test_a_request_that_was_on_the_way_begins_nothing_any_more(ada: Browser, school: Database) -> None:
     await left(ada)
     for work in (
-        enroll.enroll(school, ADA.user_id, Wish("1111", section="01"), NOW),
-        enroll.swap(school, ADA.user_id, "3333", Wish("1111", section="01"), NOW),
-        waitlist.join(school, ADA.user_id, Wish("3333"), NOW),
+        enroll.enroll(school, ADA.user_id, SectionRequest("1111", section="01"), NOW),
+        enroll.swap(school, ADA.user_id, "3333", SectionRequest("1111", section="01"), NOW),
+        waitlist.join(school, ADA.user_id, SectionRequest("3333"), NOW),
     ):
         with pytest.raises(AccountGone):
             await work

@@ -12,7 +12,7 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import PleaseWait, WrongCredentials
-from quart_enroll.domain.models import Pace
+from quart_enroll.domain.models import RateLimit
 from quart_enroll.services.accounts import accounts, rate_limits
 from quart_enroll.services.accounts.hashing import Hasher, NotBegun
 from quart_enroll.services.accounts.rate_limits import Asker, account_digest, address_digest
@@ -235,7 +235,7 @@ async def test_who_guesses_at_many_accounts_is_stopped_at_the_address(db: Databa
 async def test_the_visitors_address_counts_and_not_one_that_was_made_up(
     app: Quart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_limits, "PASSWORDS_OF_AN_ADDRESS", Pace(limit=1, fades_in=timedelta(hours=1)))
+    monkeypatch.setattr(rate_limits, "PASSWORDS_OF_AN_ADDRESS", RateLimit(limit=1, fades_in=timedelta(hours=1)))
 
     async def guess(email: str, forwarded: str) -> int:
         form, headers = {"email": email, "password": "not the password"}, {"X-Forwarded-For": forwarded}
@@ -294,7 +294,7 @@ async def test_300_registrations_in_an_hour_from_one_address(db: Database, stran
 async def test_past_that_the_form_says_so_and_keeps_what_was_typed(
     stranger: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_limits, "REGISTRATIONS_OF_AN_ADDRESS", Pace(limit=1, fades_in=timedelta(hours=1)))
+    monkeypatch.setattr(rate_limits, "REGISTRATIONS_OF_AN_ADDRESS", RateLimit(limit=1, fades_in=timedelta(hours=1)))
     assert (await stranger.post("/register", form=registration())).status_code == 303
     await stranger.post("/logout")
     response = await stranger.post("/register", form=registration("yan@school.example"))

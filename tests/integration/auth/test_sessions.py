@@ -13,7 +13,7 @@ from quart_enroll.domain.errors import WrongCredentials
 from quart_enroll.domain.models import Credentials
 from quart_enroll.services.accounts import accounts, sessions, user_agent
 from quart_enroll.services.accounts.sessions import REMEMBERED, key_of
-from quart_enroll.services.live.user_cache import People
+from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
 from tests.support.people import ADA, BOB, HASH, PASSWORD, Browser, Clock, config, text
 
@@ -56,7 +56,7 @@ async def test_who_reads_the_database_can_not_make_a_cookie_of_it(ada: Browser, 
     identity = cookie(ada, "QUART_AUTH").split(".")[0]
     assert len(key) == 64
     assert key not in identity
-    assert await sessions.resume(db, People(db).logins, key, sessions.Lifetimes(), Clock().now) is None
+    assert await sessions.resume(db, UserCache(db).logins, key, sessions.Lifetimes(), Clock().now) is None
 
 
 async def test_a_copied_cookie_is_dead_after_signing_out(ada: Browser, app: Quart) -> None:

@@ -11,7 +11,7 @@ from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import enrollments, sections, terms
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import Held, SectionKey
+from quart_enroll.domain.models import Registration, SectionKey
 from quart_enroll.domain.student import Seat
 from quart_enroll.services.catalog import cache
 from quart_enroll.services.catalog.cache import Snapshot
@@ -119,7 +119,7 @@ async def test_seats_of_terms_that_are_over_are_read_once(
     following = Snapshot(db, clock)
     join, readings = enrollments.join, 0
 
-    async def counted(db: Database, rows: Sequence[Document]) -> list[Held]:
+    async def counted(db: Database, rows: Sequence[Document]) -> list[Registration]:
         nonlocal readings
         readings += 1
         return await join(db, rows)

@@ -13,7 +13,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import notices
 from quart_enroll.domain.models import Notice
 from quart_enroll.fastpath import private_cache
-from quart_enroll.state import EXTENSION, Open
+from quart_enroll.state import EXTENSION, AppState
 from tests.integration.cache.test_user_cache import process, until
 from tests.support.people import ADA, BOB, FALL, FALL_MORNING, Browser, Clock, midnight, text
 
@@ -83,17 +83,17 @@ async def test_who_asks_again_gets_what_the_framework_answers(
     )
 
 
-async def _a_change(ada: Browser, _: Open, __: Clock) -> None:
+async def _a_change(ada: Browser, _: AppState, __: Clock) -> None:
     await ada.post("/enrollment/drop", form=SEAT)
 
 
-async def _news_of_a_seat(_: Browser, opened: Open, __: Clock) -> None:
+async def _news_of_a_seat(_: Browser, opened: AppState, __: Clock) -> None:
     of_ada = {"user_id": ADA.user_id, "courseID": "1111"}
     await opened.database.enrollment.update_one(of_ada, {"$set": {"section": "02"}})
     await until(lambda: opened.people.students.known(ADA.user_id) is None)
 
 
-async def _news_of_a_section(_: Browser, opened: Open, __: Clock) -> None:
+async def _news_of_a_section(_: Browser, opened: AppState, __: Clock) -> None:
     before = opened.snapshot.present
     await opened.database.section.update_one(
         {"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"room": "Hall 99"}}
@@ -101,17 +101,17 @@ async def _news_of_a_section(_: Browser, opened: Open, __: Clock) -> None:
     await until(lambda: opened.snapshot.present is not before)
 
 
-async def _a_while(_: Browser, opened: Open, clock: Clock) -> None:
+async def _a_while(_: Browser, opened: AppState, clock: Clock) -> None:
     """Long enough that it must be written that the sign-in is in use."""
     clock.now += opened.lifetimes.idle / 10
 
 
-async def _an_end(_: Browser, opened: Open, __: Clock) -> None:
+async def _an_end(_: Browser, opened: AppState, __: Clock) -> None:
     await opened.database.login.delete_many({"user_id": ADA.user_id})
     await until(lambda: len(opened.people.logins) == 0)
 
 
-async def _a_notice(_: Browser, opened: Open, clock: Clock) -> None:
+async def _a_notice(_: Browser, opened: AppState, clock: Clock) -> None:
     notice = Notice(clock.now, ADA.user_id, "promote", "3333", "PHP 202", "Fall 2026", "01")
     await notices.add(opened.database, notice, None)
     await until(lambda: len(opened.people.logins) == 0)
@@ -119,7 +119,7 @@ async def _a_notice(_: Browser, opened: Open, clock: Clock) -> None:
 
 @pytest.mark.parametrize("end", [_a_change, _news_of_a_seat, _news_of_a_section, _a_while, _an_end, _a_notice])
 async def test_what_may_change_a_page_ends_it(
-    app: Quart, ada: Browser, clock: Clock, asked: list[str], end: Callable[[Browser, Open, Clock], Awaitable[None]]
+    app: Quart, ada: Browser, clock: Clock, asked: list[str], end: Callable[[Browser, AppState, Clock], Awaitable[None]]
 ) -> None:
     await until_kept(ada, asked, "/enrollment")
     await end(ada, app.extensions[EXTENSION], clock)
@@ -189,7 +189,7 @@ async def test_nobody_gets_the_page_of_another_one_or_in_another_language(
 
 
 async def test_who_waits_in_a_line_is_told_each_time_how_far_it_is(app: Quart, ada: Browser, asked: list[str]) -> None:
-    opened: Open = app.extensions[EXTENSION]
+    opened: AppState = app.extensions[EXTENSION]
     await opened.database.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1}})
     await ada.post("/waitlist", form={"courseID": "3333", "term": "Fall 2026", "section": "01"})
     await ada.read("/enrollment")

@@ -13,7 +13,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import enrollments, logins, waitlist
 from quart_enroll.db.queries import student_facts
 from quart_enroll.services.live import user_cache
-from quart_enroll.services.live.user_cache import People
+from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.state import EXTENSION
 from tests.integration.auth.test_sessions import copy_of, is_signed_in
 from tests.support.people import ADA, BOB, PASSWORD, Browser, Clock, config
@@ -65,8 +65,8 @@ async def her_copy(ada: Browser, there: Quart) -> Browser:
     return copy
 
 
-def people(app: Quart) -> People:
-    found: People = app.extensions[EXTENSION].people
+def people(app: Quart) -> UserCache:
+    found: UserCache = app.extensions[EXTENSION].people
     return found
 
 
@@ -173,7 +173,7 @@ async def test_in_the_process_that_ends_it_no_news_is_waited_for(
 ) -> None:
     copy = copy_of(ada, here)
     await until(lambda: is_remembered(here, copy))
-    monkeypatch.setattr(People, "_note", lambda *_: None)  # nobody tells
+    monkeypatch.setattr(UserCache, "_note", lambda *_: None)  # nobody tells
     await ada.post(path)
     assert not await is_signed_in(copy)
 
@@ -203,7 +203,7 @@ async def test_a_seat_that_is_given_back_in_one_process_is_seen_in_the_other(
 async def test_the_page_after_a_change_in_another_process_is_right_at_once(
     ada: Browser, her_copy: Browser, there: Quart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(People, "_note", lambda *_: None)  # the news is late
+    monkeypatch.setattr(UserCache, "_note", lambda *_: None)  # the news is late
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
     moved = copy_of(ada, there)
     assert ">Enrolled<" in await moved.read("/courses/")

@@ -8,7 +8,7 @@ from quart import Quart
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms, users
-from quart_enroll.domain.models import Section, User, Wish
+from quart_enroll.domain.models import Section, SectionRequest, User
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.maintenance import audit
 from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, RITA
@@ -17,15 +17,15 @@ NOW = FALL_MORNING
 PHP = {"term": "Fall 2026", "courseID": "3333"}
 CLEO = User(4, "cleo@school.example", "Cleo", "Marsh", "student")
 
-Change = dict[str, Any]
+Fields = dict[str, Any]
 
 
 @pytest.fixture
 async def school(db: Database) -> Database:
     """Ada sits in PHP 202, which is full; bob waits for it and sits in PYT 101."""
-    await enroll.enroll(db, ADA.user_id, Wish("3333"), NOW)
-    await enroll.enroll(db, BOB.user_id, Wish("1111", section="01"), NOW)
-    await waitlist.join(db, BOB.user_id, Wish("3333"), NOW)
+    await enroll.enroll(db, ADA.user_id, SectionRequest("3333"), NOW)
+    await enroll.enroll(db, BOB.user_id, SectionRequest("1111", section="01"), NOW)
+    await waitlist.join(db, BOB.user_id, SectionRequest("3333"), NOW)
     return db
 
 
@@ -82,7 +82,7 @@ async def test_a_school_in_order_has_nothing_to_tell(school: Database) -> None:
     ],
 )
 async def test_what_disagrees_is_told_and_mended(
-    school: Database, collection: str, row: Change, change: Change, sentence: str
+    school: Database, collection: str, row: Fields, change: Fields, sentence: str
 ) -> None:
     await school[collection].update_one(row, {"$set": change})
     assert sentence in await found(school)
@@ -117,7 +117,7 @@ async def test_an_open_seat_that_nobody_who_waits_can_take_is_in_order(school: D
     ],
 )
 async def test_an_enrollment_that_leads_nowhere_is_told_and_never_removed(
-    school: Database, change: Change, sentence: str
+    school: Database, change: Fields, sentence: str
 ) -> None:
     await school.enrollment.update_one({"user_id": 1}, {"$set": change})
     assert any(line.endswith(sentence) for line in await found(school))
@@ -181,7 +181,7 @@ async def test_two_courses_at_one_time_are_told(school: Database) -> None:
 
 async def test_a_swap_within_a_course_may_wait(school: Database) -> None:
     await sections.put_all(school, [Section("Fall 2026", "3333", "02", 0, waitlist_capacity=1)])
-    await waitlist.join(school, ADA.user_id, Wish("3333", section="02"), NOW, "3333")
+    await waitlist.join(school, ADA.user_id, SectionRequest("3333", section="02"), NOW, "3333")
     assert await found(school) == []
 
 
@@ -213,8 +213,8 @@ async def test_it_may_run_while_students_change_what_it_counts(school: Database)
 
     async def busy() -> None:
         for _ in range(10):
-            await enroll.enroll(school, RITA.user_id, Wish("1111", section="01"), NOW)
-            await enroll.drop(school, RITA.user_id, Wish("1111"), NOW)
+            await enroll.enroll(school, RITA.user_id, SectionRequest("1111", section="01"), NOW)
+            await enroll.drop(school, RITA.user_id, SectionRequest("1111"), NOW)
 
     student = asyncio.create_task(busy())
     while not student.done():
@@ -223,5 +223,5 @@ async def test_it_may_run_while_students_change_what_it_counts(school: Database)
     await student
 
 
-def _stored(meeting: Any) -> Change:
+def _stored(meeting: Any) -> Fields:
     return {"days": meeting.days, "start": meeting.start, "end": meeting.end}

@@ -7,7 +7,7 @@ import pytest
 
 from quart_enroll import app as wiring
 from quart_enroll.db.client import Database, Session, Unsettled
-from quart_enroll.domain.models import Wish
+from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.accounts import sessions
 from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.enrollment import plan, section_lock
@@ -75,7 +75,7 @@ async def test_a_plan_for_which_there_is_no_room_stays_and_its_button_is_pressed
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(section_lock, "MOST", 1)
-        await plan.add(db, ADA.user_id, Wish("1111", "Fall 2026", "01"), FALL_MORNING)
+        await plan.add(db, ADA.user_id, SectionRequest("1111", "Fall 2026", "01"), FALL_MORNING)
     response = await ada.post("/plan/enroll", form={"term": "Fall 2026"})
     page = await text(response)
     assert response.status_code == 503
@@ -136,9 +136,9 @@ async def test_what_a_change_brings_about_needs_no_room_of_its_own(
         done.append("body")
 
     async def then() -> None:
-        await section_lock.change(db, [], body)
+        await section_lock.run_locked(db, [], body)
 
-    await section_lock.change(db, [], body, then=then)
+    await section_lock.run_locked(db, [], body, then=then)
     assert done == ["body", "body"]
     assert section_lock.waiting() == 0
 

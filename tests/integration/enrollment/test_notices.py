@@ -12,7 +12,7 @@ from quart_enroll.db import client, schema
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import leases, notices, sections, terms
 from quart_enroll.db.transactions import transaction
-from quart_enroll.domain.models import Notice, Wish
+from quart_enroll.domain.models import Notice, SectionRequest
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services import notifications as service
 from quart_enroll.services.accounts.password_reset import Links
@@ -108,7 +108,7 @@ async def test_a_drop_that_promotes_tells_who_was_promoted_and_nobody_else(db: D
     await db.course.insert_many([asdict(course) for course in COURSES])
     await terms.put_all(db, TERMS)
     await sections.put_all(db, SECTIONS)
-    wish = Wish("3333", "Fall 2026", "01")  # one seat
+    wish = SectionRequest("3333", "Fall 2026", "01")  # one seat
     await enroll.enroll(db, ADA.user_id, wish, clock.now)
     await waitlist.join(db, BOB.user_id, wish, clock.now)
     await enroll.drop(db, ADA.user_id, wish, clock.now)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from quart_enroll.db.client import Database, Unsettled
-from quart_enroll.domain.models import Held, Section, Term
+from quart_enroll.domain.models import Registration, Section, Term
 from quart_enroll.services.enrollment import enroll, plan
 from quart_enroll.services.enrollment.plan import troubles
 from quart_enroll.services.enrollment.seat_changes import Offer
@@ -303,7 +303,7 @@ def test_of_two_that_meet_at_one_time_both_are_told() -> None:
 
 
 def test_what_the_student_has_counts_too_and_nothing_is_said_of_it() -> None:
-    has = [Held(PYT_101.course, PYT_101.section, "enrolled")]
+    has = [Registration(PYT_101.course, PYT_101.section, "enrolled")]
     assert against(FALL, [PYT_101, AT_ONE_TIME], has, []) == [
         [],
         [f"PHP 202 meets at the same time as PYT 101: {MORNINGS[0]}."],

@@ -107,7 +107,7 @@ async def test_a_change_whose_client_is_gone_comes_to_its_end_before_the_databas
             await go_on.wait()
             await database.course.update_one({"courseID": "1111"}, {"$set": {"credits": 5}}, session=session)
 
-        client = asyncio.ensure_future(section_lock.change(database, [], body))
+        client = asyncio.ensure_future(section_lock.run_locked(database, [], body))
         await begun.wait()
         client.cancel()
         asyncio.get_running_loop().call_later(0.05, go_on.set)

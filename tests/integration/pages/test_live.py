@@ -20,7 +20,7 @@ from quart_enroll.pages import live_stream as streaming
 from quart_enroll.services.accounts.sessions import Lifetimes
 from quart_enroll.services.catalog import cache
 from quart_enroll.services.live import updates
-from quart_enroll.services.live.updates import Live, Place, Reader
+from quart_enroll.services.live.updates import Live, Place, Subscriber
 from quart_enroll.state import EXTENSION
 from quart_enroll.web.templating import mark
 from tests.support.people import ADA, BOB, PASSWORD, SECTIONS, Browser, Clock, text
@@ -36,7 +36,7 @@ async def telling(db: Database, clock: Clock) -> AsyncIterator[Live]:
         yield telling
 
 
-async def heard(reader: Reader) -> tuple[dict[str, int], dict[SectionKey, Place]]:
+async def heard(reader: Subscriber) -> tuple[dict[str, int], dict[SectionKey, Place]]:
     """Return the next news: open seats, each under courseID-section, and places."""
     async with asyncio.timeout(PATIENCE):
         await reader.wakes()
@@ -44,7 +44,7 @@ async def heard(reader: Reader) -> tuple[dict[str, int], dict[SectionKey, Place]
     return {f"{one.courseID}-{one.section}": one.open_seats for one in shown}, {place.key: place for place in places}
 
 
-async def place(reader: Reader) -> Place:
+async def place(reader: Subscriber) -> Place:
     """Return the next news of the reader's own place."""
     while True:
         _, places = await heard(reader)
@@ -53,12 +53,12 @@ async def place(reader: Reader) -> Place:
 
 
 async def test_a_page_hears_first_how_everything_is(telling: Live) -> None:
-    async with telling.reading(reader := Reader((FALL,), frozenset(["1111", "3333"]))):
+    async with telling.reading(reader := Subscriber((FALL,), frozenset(["1111", "3333"]))):
         assert await heard(reader) == ({"1111-01": 30, "1111-02": 2, "3333-01": 1}, {})
 
 
 async def test_then_it_hears_of_each_change_of_its_courses_and_of_no_other(db: Database, telling: Live) -> None:
-    async with telling.reading(reader := Reader((FALL,), frozenset(["1111"]))):
+    async with telling.reading(reader := Subscriber((FALL,), frozenset(["1111"]))):
         await heard(reader)
         await sections.take_seat(db, FULL, None)
         await sections.take_seat(db, SECTIONS[1].key, None)
@@ -71,7 +71,7 @@ async def test_who_waits_hears_of_the_place_and_of_its_end(
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
     for browser in (ada, bob):
         await browser.post("/waitlist", form={"courseID": "3333"})
-    async with telling.reading(reader := Reader((FALL,), frozenset(["3333"]), BOB.user_id)):
+    async with telling.reading(reader := Subscriber((FALL,), frozenset(["3333"]), BOB.user_id)):
         assert await place(reader) == Place(FULL, 2, 2)
         await ada.post("/waitlist/leave", form={"courseID": "3333"})
         assert await place(reader) == Place(FULL, 1, 1)
@@ -85,7 +85,7 @@ async def test_others_get_their_turn_while_many_pages_are_told(
     monkeypatch.setattr(updates, "AT_ONCE", 1)
     async with cache.following(db, clock) as held, AsyncExitStack() as pages:
         before, telling = await held.held(), Live(db, held)
-        readers = [Reader((FALL,), frozenset(["1111"])) for _ in range(3)]
+        readers = [Subscriber((FALL,), frozenset(["1111"])) for _ in range(3)]
         for reader in readers:
             await pages.enter_async_context(telling.reading(reader))
             await heard(reader)
@@ -100,7 +100,7 @@ async def test_others_get_their_turn_while_many_pages_are_told(
 
 
 async def test_a_page_that_closes_is_forgotten(telling: Live) -> None:
-    async with telling.reading(Reader((FALL,), frozenset(["1111"]), ADA.user_id)):
+    async with telling.reading(Subscriber((FALL,), frozenset(["1111"]), ADA.user_id)):
         pass
     assert telling.open == 0
     assert not telling._shown
@@ -109,10 +109,10 @@ async def test_a_page_that_closes_is_forgotten(telling: Live) -> None:
 
 async def test_past_a_bound_pages_stand_still(telling: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(updates, "MOST", 1)
-    async with telling.reading(Reader((FALL,), frozenset(["1111"]))) as first:
-        async with telling.reading(Reader((FALL,), frozenset(["1111"]))) as second:
+    async with telling.reading(Subscriber((FALL,), frozenset(["1111"]))) as first:
+        async with telling.reading(Subscriber((FALL,), frozenset(["1111"]))) as second:
             assert (first, second) == (True, False)
-    async with telling.reading(Reader((FALL,), frozenset(["1111"]))) as third:
+    async with telling.reading(Subscriber((FALL,), frozenset(["1111"]))) as third:
         assert third
 
 
@@ -125,12 +125,12 @@ def no_news_to_begin_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Live, "_begin", begin)
 
 
-async def open_pages(pages: AsyncExitStack, telling: Live, *owners: int | str) -> list[Reader | None]:
+async def open_pages(pages: AsyncExitStack, telling: Live, *owners: int | str) -> list[Subscriber | None]:
     """Open a page for each user_id or network address; return its reader, or None if there was no room."""
-    found: list[Reader | None] = []
+    found: list[Subscriber | None] = []
     for owner in owners:
         whose = {"user_id": owner} if isinstance(owner, int) else {"source": owner}
-        reader = Reader((FALL,), frozenset(["1111"]), **whose)  # type: ignore[arg-type]
+        reader = Subscriber((FALL,), frozenset(["1111"]), **whose)  # type: ignore[arg-type]
         has_room = await pages.enter_async_context(telling.reading(reader))
         found.append(reader if has_room else None)
     return found
@@ -347,7 +347,7 @@ async def test_who_came_does_not_hide_who_left(db: Database, clock: Clock, ada: 
         before = await held.held()  # one waits
         telling = Live(db, held)
         await bob.post("/waitlist", form={"courseID": "3333"})
-        async with telling.reading(reader := Reader((FALL,), frozenset(["3333"]), BOB.user_id)):
+        async with telling.reading(reader := Subscriber((FALL,), frozenset(["3333"]), BOB.user_id)):
             assert await place(reader) == Place(FULL, 2, 2)
             await ada.post("/waitlist/leave", form={"courseID": "3333"})
             await held.read()  # one waits
@@ -356,7 +356,7 @@ async def test_who_came_does_not_hide_who_left(db: Database, clock: Clock, ada: 
 
 
 async def test_a_page_may_show_courses_of_several_terms(db: Database, telling: Live) -> None:
-    async with telling.reading(reader := Reader((FALL, "Spring 2027"), frozenset(["2222", "3333"]))):
+    async with telling.reading(reader := Subscriber((FALL, "Spring 2027"), frozenset(["2222", "3333"]))):
         assert await heard(reader) == ({"2222-01": 30, "3333-01": 1}, {})
         await sections.take_seat(db, FULL, None)
         assert await heard(reader) == ({"3333-01": 0}, {})
@@ -405,7 +405,7 @@ async def test_what_another_student_does_is_no_news_of_ones_own(ada: Browser, bo
 
 async def test_several_changes_of_ones_own_are_looked_at_once(telling: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(updates, "SOON", 0.0)
-    mine, of_bob = (Reader((FALL,), frozenset(["1111"]), user.user_id, "a sign") for user in (ADA, BOB))
+    mine, of_bob = (Subscriber((FALL,), frozenset(["1111"]), user.user_id, "a sign") for user in (ADA, BOB))
     async with telling.reading(mine), telling.reading(of_bob):
         for reader in (mine, of_bob):
             await heard(reader)
@@ -436,7 +436,7 @@ async def test_an_open_page_hears_of_a_change_of_ones_own(ada: Browser, monkeypa
 
 
 async def test_who_could_not_fetch_what_has_changed_hears_so_again() -> None:
-    reader = Reader((FALL,), frozenset(["1111"]), ADA.user_id, "the sign of the page")
+    reader = Subscriber((FALL,), frozenset(["1111"]), ADA.user_id, "the sign of the page")
 
     async def sign_now(told: str) -> str:
         return "another"
@@ -451,8 +451,8 @@ async def test_who_could_not_fetch_what_has_changed_hears_so_again() -> None:
 async def test_of_made_up_names_nothing_is_kept(anyone: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     readers = []
 
-    def noting(**given: Any) -> Reader:
-        readers.append(Reader(**given))
+    def noting(**given: Any) -> Subscriber:
+        readers.append(Subscriber(**given))
         return readers[-1]
 
     monkeypatch.setattr(streaming, "Reader", noting)

@@ -8,7 +8,7 @@ from quart import Quart
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
-from quart_enroll.domain.models import Wish
+from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.maintenance import audit
 from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
@@ -20,7 +20,7 @@ SECOND = timedelta(seconds=1)
 PHP = {"term": "Fall 2026", "courseID": "3333"}
 PYT = {"term": "Fall 2026", "courseID": "1111", "section": "01"}
 
-Change = dict[str, Any]
+Fields = dict[str, Any]
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ async def school(db: Database) -> Database:
     """Bob sits in PHP 202, which is full; ada waits for it. Both sit in PYT 101."""
     await db.section.update_one(PHP, {"$set": {"waitlist_capacity": 5}})
     for user in (ADA, BOB):
-        await enroll.enroll(db, user.user_id, Wish("1111", section="01"), NOW)
-    await enroll.enroll(db, BOB.user_id, Wish("3333"), NOW)
-    await waitlist.join(db, ADA.user_id, Wish("3333"), NOW)
+        await enroll.enroll(db, user.user_id, SectionRequest("1111", section="01"), NOW)
+    await enroll.enroll(db, BOB.user_id, SectionRequest("3333"), NOW)
+    await waitlist.join(db, ADA.user_id, SectionRequest("3333"), NOW)
     return db
 
 
@@ -113,7 +113,7 @@ async def test_a_term_with_an_unknown_timezone_is_told_in_utc(school: Database, 
     assert (await upgrade(school, NOW, Defaults())).left_alone == [told_of]
 
 
-async def spoil(db: Database, collection: str, row: Change, change: Change) -> None:
+async def spoil(db: Database, collection: str, row: Fields, change: Fields) -> None:
     """Change a row as nobody may who uses the site."""
     done = await db[collection].update_one(row, change, bypass_document_validation=True)
     assert done.modified_count == 1
@@ -146,7 +146,13 @@ async def spoil(db: Database, collection: str, row: Change, change: Change) -> N
     ],
 )
 async def test_a_row_that_lacks_something_is_listed_and_stops_neither_a_page_nor_the_check(
-    school: Database, ada: Browser, collection: str, row: Change, change: Change, lacks: str, stays: bool
+    school: Database,
+    ada: Browser,
+    collection: str,
+    row: Fields,
+    change: Fields,
+    lacks: str,
+    stays: bool,
 ) -> None:
     await spoil(school, collection, row, change)
     await school.section.update_one({"courseID": "1111", "section": "02"}, {"$set": {"seats_taken": 2}})
