@@ -44,7 +44,7 @@ class AmbiguousCourse(Refused):
         names = [f"{courseID} ({title})" for courseID, title in courses.items()]
         super().__init__(
             Sentence(
-                "“%(text)s” could mean several courses: %(names)s. Enter the number of the one you want.",
+                "“%(text)s” matches several courses: %(names)s. Enter the number of the one you want.",
                 text=text,
                 names=tuple(names[:MAX_CHOICES]),
             )
@@ -68,7 +68,7 @@ class NoTerms(UnknownTerm):
     code = "no_terms"
 
     def __init__(self) -> None:
-        Refused.__init__(self, Sentence("The school has no terms yet."))
+        Refused.__init__(self, Sentence("No terms are available yet."))
         self.known = []
 
 
@@ -80,7 +80,7 @@ class TermNeeded(Refused):
     def __init__(self, title: str, terms: Sequence[str]) -> None:
         super().__init__(
             Sentence(
-                "%(title)s is on your schedule for %(terms)s. Say for which term. Nothing was changed.",
+                "%(title)s is on your schedule for %(terms)s. Choose one of these terms. No changes were made.",
                 title=title,
                 terms=tuple(TermName(term) for term in terms),
             )
@@ -92,9 +92,9 @@ class NotTaught(Refused):
 
     def __init__(self, title: str, term: str = "") -> None:
         if term:
-            why = Sentence("%(title)s is not taught in %(term)s.", title=title, term=TermName(term))
+            why = Sentence("%(title)s isn’t offered in %(term)s.", title=title, term=TermName(term))
         else:
-            why = Sentence("%(title)s is not taught in the coming terms.", title=title)
+            why = Sentence("%(title)s isn’t offered in upcoming terms.", title=title)
         super().__init__(why)
 
 
@@ -123,9 +123,7 @@ class Closed(Refused):
 
     def __init__(self, term: str, closed: Moment | LastDay) -> None:
         if isinstance(closed, LastDay):
-            why = Sentence(
-                "Enrollment for %(term)s was open until the end of %(day)s.", term=TermName(term), day=closed
-            )
+            why = Sentence("Enrollment for %(term)s closed at the end of %(day)s.", term=TermName(term), day=closed)
         else:
             why = Sentence("Enrollment for %(term)s closed on %(closed)s.", term=TermName(term), closed=closed)
         super().__init__(why)
@@ -137,13 +135,15 @@ class DropClosed(Refused):
     def __init__(self, title: str, closed: Moment | LastDay) -> None:
         if isinstance(closed, LastDay):
             why = Sentence(
-                "The last day to withdraw from %(title)s was %(day)s. Please ask the registrar.",
+                "The last day to withdraw from %(title)s was %(day)s. Contact the registrar.",
                 title=title,
                 day=closed,
             )
         else:
             why = Sentence(
-                "%(title)s could be given back until %(closed)s. Please ask the registrar.", title=title, closed=closed
+                "The deadline to withdraw from %(title)s was %(closed)s. Contact the registrar.",
+                title=title,
+                closed=closed,
             )
         super().__init__(why)
 
@@ -153,7 +153,7 @@ class AlreadyEnrolled(Refused):
 
     def __init__(self, title: str, term: str) -> None:
         super().__init__(
-            Sentence("You are already enrolled in %(title)s for %(term)s.", title=title, term=TermName(term))
+            Sentence("You’re already enrolled in %(title)s for %(term)s.", title=title, term=TermName(term))
         )
         self.term = term
 
@@ -163,9 +163,7 @@ class AlreadyWaiting(Refused):
 
     def __init__(self, title: str, section: str) -> None:
         super().__init__(
-            Sentence(
-                "You are already waiting for a seat in %(title)s, section %(section)s.", title=title, section=section
-            )
+            Sentence("You’re already on the waitlist for %(title)s, section %(section)s.", title=title, section=section)
         )
 
 
@@ -175,10 +173,10 @@ class NotEnrolled(Refused):
     def __init__(self, title: str, term: str = "") -> None:
         if term:
             why = Sentence(
-                "You are not enrolled in %(title)s for %(term)s. Nothing was changed.", title=title, term=TermName(term)
+                "You’re not enrolled in %(title)s for %(term)s. No changes were made.", title=title, term=TermName(term)
             )
         else:
-            why = Sentence("You are not enrolled in %(title)s. Nothing was changed.", title=title)
+            why = Sentence("You’re not enrolled in %(title)s. No changes were made.", title=title)
         super().__init__(why)
         self.term = term
 
@@ -189,10 +187,12 @@ class NotWaiting(Refused):
     def __init__(self, title: str, term: str = "") -> None:
         if term:
             why = Sentence(
-                "You are not waiting for %(title)s in %(term)s. Nothing was changed.", title=title, term=TermName(term)
+                "You’re not on the waitlist for %(title)s in %(term)s. No changes were made.",
+                title=title,
+                term=TermName(term),
             )
         else:
-            why = Sentence("You are not waiting for %(title)s. Nothing was changed.", title=title)
+            why = Sentence("You’re not on the waitlist for %(title)s. No changes were made.", title=title)
         super().__init__(why)
 
 
@@ -206,8 +206,8 @@ class SectionFull(Refused):
         if others:
             why.append(
                 plural(
-                    "Section %(others)s has seats that fit your schedule.",
-                    "Sections %(others)s have seats that fit your schedule.",
+                    "Section %(others)s has open seats and fits your schedule.",
+                    "Sections %(others)s have open seats and fit your schedule.",
                     len(others),
                     others=tuple(others),
                 )
@@ -223,7 +223,7 @@ class WaitlistFull(Refused):
 
     def __init__(self, title: str, section: str) -> None:
         super().__init__(
-            Sentence("The waitlist of %(title)s, section %(section)s, is full.", title=title, section=section)
+            Sentence("The waitlist for %(title)s, section %(section)s, is full.", title=title, section=section)
         )
 
 
@@ -236,9 +236,7 @@ class TimeConflict(Refused):
         super().__init__(
             together(
                 [
-                    Sentence(
-                        "%(title)s meets at the same time as %(other)s: %(when)s.", title=title, other=other, when=when
-                    )
+                    Sentence("%(title)s conflicts with %(other)s: %(when)s.", title=title, other=other, when=when)
                     for other, when in clashes
                 ]
             )
@@ -251,10 +249,9 @@ class CreditLimit(Refused):
     def __init__(self, title: str, *, adds: float, has: float, limit: float) -> None:
         super().__init__(
             Sentence(
-                "%(title)s has %(adds)s credits, and you have %(has)s already; the limit is %(limit)s.",
+                "%(title)s would bring you to %(total)s credits (limit %(limit)s).",
                 title=title,
-                adds=adds,
-                has=has,
+                total=has + adds,
                 limit=limit,
             )
         )
@@ -267,7 +264,7 @@ class PrerequisiteMissing(Refused):
 
     def __init__(self, title: str, missing: Sequence[str], names: Sequence[str]) -> None:
         super().__init__(
-            Sentence("%(title)s needs %(missing)s from an earlier term.", title=title, missing=tuple(names))
+            Sentence("%(title)s requires %(missing)s from an earlier term.", title=title, missing=tuple(names))
         )
         self.title = title
         self.missing = missing
@@ -281,10 +278,10 @@ class CorequisiteMissing(Refused):
     def __init__(self, title: str, missing: Sequence[str], names: Sequence[str]) -> None:
         super().__init__(
             plural(
-                "%(title)s must be taken together with %(missing)s. "
-                "You can enroll in both at once, on its page or from your plan.",
-                "%(title)s must be taken together with %(missing)s. "
-                "You can enroll in all of them at once, on its page or from your plan.",
+                "%(title)s must be taken with %(missing)s. "
+                "Enroll in both at once on the course page or from your plan.",
+                "%(title)s must be taken with %(missing)s. "
+                "Enroll in all of them at once on the course page or from your plan.",
                 len(missing),
                 title=title,
                 missing=tuple(names),
@@ -303,8 +300,8 @@ class CorequisitesWouldGo(Refused):
     def __init__(self, title: str, others: Sequence[str], courses: Sequence[str]) -> None:
         super().__init__(
             plural(
-                "%(others)s can’t be taken without %(title)s, and would be given back with it.",
-                "%(others)s can’t be taken without %(title)s, and would be given back with it.",
+                "%(others)s can’t be taken without %(title)s, so it would be dropped too.",
+                "%(others)s can’t be taken without %(title)s, so they would be dropped too.",
                 len(others),
                 others=tuple(others),
                 title=title,
@@ -321,7 +318,7 @@ class SeatOpen(Refused):
     def __init__(self, title: str, section: str) -> None:
         super().__init__(
             Sentence(
-                "%(title)s, section %(section)s, has an open seat: you can take it now.", title=title, section=section
+                "%(title)s, section %(section)s, has an open seat. You can enroll now.", title=title, section=section
             )
         )
 
@@ -330,9 +327,7 @@ class TooManyAlerts(Refused):
     code = "too_many_alerts"
 
     def __init__(self, most: int) -> None:
-        super().__init__(
-            Sentence("You asked to be told of seats in %(most)s sections already. End one of those first.", most=most)
-        )
+        super().__init__(Sentence("You already have %(most)s seat alerts. Remove one first.", most=most))
 
 
 class PlanFull(Refused):
@@ -341,7 +336,7 @@ class PlanFull(Refused):
     def __init__(self, term: str, most: int) -> None:
         super().__init__(
             Sentence(
-                "Your plan for %(term)s has %(most)s courses already. Remove one first.", term=TermName(term), most=most
+                "Your plan for %(term)s already has %(most)s courses. Remove one first.", term=TermName(term), most=most
             )
         )
 
@@ -352,10 +347,10 @@ class NotPlanned(Refused):
     def __init__(self, title: str, term: str = "") -> None:
         if term:
             why = Sentence(
-                "%(title)s is not in your plan for %(term)s. Nothing was changed.", title=title, term=TermName(term)
+                "%(title)s isn’t in your plan for %(term)s. No changes were made.", title=title, term=TermName(term)
             )
         else:
-            why = Sentence("%(title)s is not in your plan. Nothing was changed.", title=title)
+            why = Sentence("%(title)s isn’t in your plan. No changes were made.", title=title)
         super().__init__(why)
 
 
@@ -363,7 +358,7 @@ class EmailTaken(Refused):
     code = "email_taken"
 
     def __init__(self) -> None:
-        super().__init__(Sentence("There is already an account with this address. Sign in, or use another address."))
+        super().__init__(Sentence("An account with this email already exists. Sign in or use another email."))
 
 
 class WrongCredentials(Refused):
@@ -372,7 +367,7 @@ class WrongCredentials(Refused):
     code = "wrong_credentials"
 
     def __init__(self) -> None:
-        super().__init__(Sentence("The email address or the password is not right. Please try again."))
+        super().__init__(Sentence("Incorrect email or password. Try again."))
 
 
 class PasswordRefused(Refused):
@@ -387,16 +382,14 @@ class WrongPassword(Refused):
     code = "wrong_password"
 
     def __init__(self) -> None:
-        super().__init__(Sentence("That is not your password."))
+        super().__init__(Sentence("Incorrect password. Try again."))
 
 
 class LastRegistrar(Refused):
     code = "last_registrar"
 
     def __init__(self) -> None:
-        super().__init__(
-            Sentence("You are the only registrar. Somebody else must become one before your account can go.")
-        )
+        super().__init__(Sentence("You’re the only registrar. Appoint another registrar before deleting your account."))
 
 
 class AccountGone(Refused):
@@ -405,7 +398,7 @@ class AccountGone(Refused):
     code = "account_gone"
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This account is deleted. Nothing was changed."))
+        super().__init__(Sentence("This account has been deleted. No changes were made."))
 
 
 class SignInEnded(Refused):
@@ -414,7 +407,7 @@ class SignInEnded(Refused):
     code = "sign_in_ended"
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This sign-in has ended. Nothing was changed. Please sign in again."))
+        super().__init__(Sentence("You’ve been signed out. No changes were made. Sign in again."))
 
 
 class LinkDead(Refused):
@@ -423,8 +416,8 @@ class LinkDead(Refused):
     def __init__(self) -> None:
         super().__init__(
             Sentence(
-                "This link was used already, or it is older than an hour. "
-                "If you have chosen a new password, sign in with it; if not, ask for another link."
+                "This link has already been used or has expired. If you’ve chosen a new password, sign in with it. "
+                "If not, request a new link."
             )
         )
 
@@ -436,7 +429,7 @@ class ConfirmationDead(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            Sentence("This link is not valid, or is more than three days old. You can get a new one in your account.")
+            Sentence("This link is invalid or has expired. You can request a new one on your account page.")
         )
 
 
@@ -450,8 +443,8 @@ class PleaseWait(Refused):
         minutes = ceil(self.retry_after / 60)
         super().__init__(
             plural(
-                "That was tried too often. Please wait a minute, then try again.",
-                "That was tried too often. Please wait %(number)s minutes, then try again.",
+                "Too many attempts. Wait a minute, then try again.",
+                "Too many attempts. Wait %(number)s minutes, then try again.",
                 minutes,
             )
         )
@@ -463,7 +456,7 @@ class TooManyChanges(Refused):
     code = "too_many_changes"
 
     def __init__(self, wait: float) -> None:
-        super().__init__(Sentence("You made too many changes in a short time. Nothing was changed this time."))
+        super().__init__(Sentence("You’ve made too many changes in a short time. This one wasn’t made."))
         self.retry_after = max(1, ceil(wait))
 
 
@@ -472,7 +465,9 @@ class TokenNameTaken(Refused):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            Sentence("You have a token named %(name)s already. Choose another name, or end that one first.", name=name)
+            Sentence(
+                "You already have a token named %(name)s. Choose another name or revoke that token first.", name=name
+            )
         )
 
 
@@ -480,7 +475,9 @@ class TooManyTokens(Refused):
     code = "too_many_tokens"
 
     def __init__(self, most: int) -> None:
-        super().__init__(Sentence("You can have %(most)s tokens at a time. End one that you no longer use.", most=most))
+        super().__init__(
+            Sentence("You already have %(most)s tokens, which is the limit. Revoke one you no longer use.", most=most)
+        )
 
 
 class WrongToken(Refused):
@@ -489,16 +486,14 @@ class WrongToken(Refused):
     code = "wrong_token"
 
     def __init__(self) -> None:
-        super().__init__(
-            Sentence("This token is not known here, or it has ended. You can make another one on the site.")
-        )
+        super().__init__(Sentence("This token is unknown or no longer valid. You can create another one on the site."))
 
 
 class ReadOnlyToken(Refused):
     code = "read_only_token"
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This token may only read. Nothing was changed."))
+        super().__init__(Sentence("This token is read-only. No changes were made."))
 
 
 class PasswordOverHttp(Refused):
@@ -506,7 +501,7 @@ class PasswordOverHttp(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            Sentence("A password is taken over https alone. Change it now, since others may have read it.")
+            Sentence("Passwords are only accepted over HTTPS. Change yours now, because others may have read it.")
         )
 
 
@@ -517,7 +512,7 @@ class WrongFields(Refused):
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         wrong = [Sentence(f"{name}: {why}") for name, why in fields.items()]
-        super().__init__(together([Sentence("Nothing was changed."), *wrong]))
+        super().__init__(together([Sentence("No changes were made."), *wrong]))
         self.fields = fields
 
 
@@ -525,7 +520,9 @@ class KeyReused(Refused):
     code = "key_reused"
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This Idempotency-Key was sent with another request. Nothing was changed."))
+        super().__init__(
+            Sentence("This Idempotency-Key was already used for a different request. No changes were made.")
+        )
 
 
 class InProgress(Refused):
@@ -535,7 +532,7 @@ class InProgress(Refused):
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(
-            Sentence("The first request with this Idempotency-Key is not through yet. Ask again in a moment.")
+            Sentence("The first request with this Idempotency-Key is still in progress. Try again in a moment.")
         )
         self.retry_after = retry_after
 
@@ -563,7 +560,7 @@ class Busy(Exception):
 
     code = "busy"
 
-    why = Sentence("Many people are signing in at this moment. Nothing is lost.")
+    why = Sentence("Many people are signing in right now. Nothing has been lost.")
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(str(self.why))
@@ -578,4 +575,4 @@ class Busy(Exception):
 class Crowded(Busy):
     """More changes of seats wait than can be made in time."""
 
-    why = Sentence("Many people are enrolling at this moment. Nothing was changed.")
+    why = Sentence("Many people are enrolling right now. No changes were made.")

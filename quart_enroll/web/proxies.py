@@ -19,9 +19,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 OVER_PLAIN_HTTP = {"healthz", "readyz"}
 """Endpoints that load balancers probe from inside; their answers have no secrets."""
 
-PLAIN_HTTP = Sentence(
-    "This site speaks https only. Please write https:// in front of its address. Nothing was changed."
-)
+PLAIN_HTTP = Sentence("This site only works over HTTPS. Start the URL with https://. No changes were made.")
 
 
 def believe(scope: Any, hops: int) -> Any:

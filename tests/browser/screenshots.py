@@ -61,11 +61,11 @@ SHOTS = [
     Shot("schedule", "The schedule, with the week at a glance", "ada", "/enrollment"),
     Shot("first-visit", "The schedule of who has nothing yet", "bob", "/enrollment"),
     Shot("plan", "A plan for the term that opens next", "ada", "/plan?term={next}"),
-    Shot("history", "What happened", "ada", "/enrollment/history"),
+    Shot("history", "Enrollment history", "ada", "/enrollment/history"),
     Shot("account", "The account", "ada", "/account"),
     Shot("tokens", "Access tokens for programs", "ada", "/account/tokens"),
     Shot("delete", "What can’t be undone is asked for", "ada", "/account/delete"),
-    Shot("help", "What students ask", "ada", "/help"),
+    Shot("help", "FAQ", "ada", "/help"),
     Shot("error", "A page that is not there", "ada", "/courses/Never"),
     Shot("students", "The registrar’s list", "rita", "/user"),
     Shot("api", "The documentation of the API", "", "/api/v1/docs"),
@@ -98,7 +98,7 @@ async def _photograph(browser: Browser, address: str, who: str) -> None:
         await page.get_by_label("Email").fill(f"{who}@school.example")
         await page.get_by_label("Password").fill(DEMO_PASSWORD)
         await page.get_by_role("button", name="Sign in").click()
-        await page.get_by_text("You are signed in").wait_for()
+        await page.get_by_text("You’re signed in").wait_for()
     following = await _next_term(page, address)
     if who == "ada":
         await page.goto(f"{address}/courses/{following}?q=introduction")

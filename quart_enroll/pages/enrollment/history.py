@@ -17,38 +17,38 @@ from quart_enroll.web.templating import render
 
 DONE = {
     "enroll": Sentence("Enrolled in %(title)s, section %(section)s, for %(term)s."),
-    "drop": Sentence("Gave back %(title)s, section %(section)s, for %(term)s."),
+    "drop": Sentence("Dropped %(title)s, section %(section)s, for %(term)s."),
     "withdraw": Sentence("Withdrew from %(title)s, section %(section)s, for %(term)s."),
     "swap": Sentence("Swapped into %(title)s, section %(section)s, for %(term)s."),
-    "join": Sentence("Joined the waitlist of %(title)s, section %(section)s, for %(term)s."),
-    "leave": Sentence("Left the waitlist of %(title)s, section %(section)s, for %(term)s."),
-    "moved": Sentence("%(title)s, section %(section)s, for %(term)s changed its time or room."),
-    "promote": Sentence("Got a seat from the waitlist of %(title)s, section %(section)s, for %(term)s."),
+    "join": Sentence("Joined the waitlist for %(title)s, section %(section)s, in %(term)s."),
+    "leave": Sentence("Left the waitlist for %(title)s, section %(section)s, in %(term)s."),
+    "moved": Sentence("The time or room of %(title)s, section %(section)s, for %(term)s changed."),
+    "promote": Sentence("Enrolled from the waitlist: %(title)s, section %(section)s, for %(term)s."),
 }
 TRIED = {
     "enroll": Sentence("Tried to enroll in %(title)s, section %(section)s, for %(term)s."),
-    "drop": Sentence("Tried to give back %(title)s, section %(section)s, for %(term)s."),
+    "drop": Sentence("Tried to drop %(title)s, section %(section)s, for %(term)s."),
     "swap": Sentence("Tried to swap into %(title)s, section %(section)s, for %(term)s."),
-    "join": Sentence("Tried to join the waitlist of %(title)s, section %(section)s, for %(term)s."),
+    "join": Sentence("Tried to join the waitlist for %(title)s, section %(section)s, in %(term)s."),
     "skip": Sentence(
-        "A seat became free in %(title)s, section %(section)s, for %(term)s, and went to the next in line."
+        "A seat opened in %(title)s, section %(section)s, for %(term)s, and went to the next student in line."
     ),
 }
 BECAUSE = {
-    "not_open_yet": Sentence("enrollment was not open yet"),
+    "not_open_yet": Sentence("enrollment hadn’t opened yet"),
     "closed": Sentence("enrollment was closed"),
-    "drop_closed": Sentence("it was too late to give it back"),
-    "already_enrolled": Sentence("you had the course already"),
-    "already_waiting": Sentence("you were waiting already"),
-    "not_enrolled": Sentence("you did not have the course that was to be given back"),
-    "not_waiting": Sentence("you were not waiting"),
+    "drop_closed": Sentence("the deadline to withdraw had passed"),
+    "already_enrolled": Sentence("you were already enrolled"),
+    "already_waiting": Sentence("you were already on a waitlist"),
+    "not_enrolled": Sentence("you weren’t enrolled in the course to drop"),
+    "not_waiting": Sentence("you weren’t on the waitlist"),
     "section_full": Sentence("the section was full"),
     "waitlist_full": Sentence("the waitlist was full"),
-    "time_conflict": Sentence("it met at the same time as another course of yours"),
-    "credit_limit": Sentence("it would have exceeded your credit limit"),
-    "prerequisite_missing": Sentence("a course that it needs was missing"),
-    "corequisite_missing": Sentence("a course that must be taken together with it was missing"),
-    "corequisites_would_go": Sentence("another course of yours needed the one that was to be given back"),
+    "time_conflict": Sentence("it conflicted with another of your courses"),
+    "credit_limit": Sentence("it would have put you over the credit limit"),
+    "prerequisite_missing": Sentence("a prerequisite was missing"),
+    "corequisite_missing": Sentence("a corequisite was missing"),
+    "corequisites_would_go": Sentence("another of your courses required the one to drop"),
 }
 """Why not, for each code of a refusal."""
 
@@ -89,7 +89,7 @@ def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -
     if event.result == "ok":
         what = DONE.get(event.action, Sentence(event.action)) % where
         if event.from_section:
-            what += " " + gettext("It was in place of section %(section)s.", section=event.from_section)
+            what += " " + gettext("It replaced section %(section)s.", section=event.from_section)
         return Entry(when, what, "")
     because = BECAUSE.get(event.result, Sentence(event.result))
     why = gettext("Not possible: %(because)s.", because=because)

@@ -31,12 +31,12 @@ async def join() -> ResponseReturnValue:
     where = in_words(joined.offer.course.title, joined.offer.key.section)
     if joined.position is None and not joined.by_ring:  # of a ring, the notice on the next page tells
         if given_up:
-            await flash(gettext("A seat was open: you swapped into %(where)s.", where=where), "success")
+            await flash(gettext("A seat was open, so we swapped you into %(where)s.", where=where), "success")
         else:
-            await flash(gettext("A seat was open: you are enrolled in %(where)s.", where=where), "success")
+            await flash(gettext("A seat was open, so you’re enrolled in %(where)s.", where=where), "success")
     elif joined.position is not None:
         waits = gettext(
-            "You are waiting for a seat in %(where)s: %(position)s of %(of)s.",
+            "You’re on the waitlist for %(where)s: %(position)s of %(of)s.",
             where=where,
             position=joined.position,
             of=joined.of,
@@ -59,5 +59,5 @@ async def leave() -> ResponseReturnValue:
         return await flash_refusal(refusal, url_for("enrollment"))
     course = await courses.find(database(), left.courseID)
     title = course.title if course else left.courseID
-    await flash(gettext("You left the waitlist of %(title)s.", title=title), "success")
+    await flash(gettext("You left the waitlist for %(title)s.", title=title), "success")
     return redirect(url_for("enrollment"), 303)

@@ -33,15 +33,9 @@ def check_choice(password: str, *, email: str, first_name: str, last_name: str) 
     """Raise PasswordRefused when the password is a common one, or little more than the user's name or address."""
     folded = _folded(password).strip()
     if folded in COMMON:
-        raise PasswordRefused(
-            Sentence(
-                "This password is a common one and would be guessed first. Choose another one; a few words are fine."
-            )
-        )
+        raise PasswordRefused(Sentence("That password is too common. Choose another one; several words work well."))
     if _says_little_more(folded, email, f"{first_name} {last_name}"):
-        raise PasswordRefused(
-            Sentence("Your name or your address can be guessed. Choose a password with more than that.")
-        )
+        raise PasswordRefused(Sentence("Don’t use your name or email as your password. Choose another one."))
 
 
 def _says_little_more(password: str, *known: str) -> bool:

@@ -191,7 +191,7 @@ def _troubles(
             yield refusal.why
         except CreditLimit:
             yield Sentence(
-                "With %(title)s your plan has more credits than the limit of %(limit)s.",
+                "%(title)s takes your plan over the limit of %(limit)s credits.",
                 title=one.course.title,
                 limit=term.max_credits,
             )

@@ -18,7 +18,7 @@ from quart_enroll.services.accounts.hashing import Hasher, NotBegun
 from quart_enroll.services.accounts.rate_limits import Asker, account_digest, address_digest
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, Browser, Clock, config, registration, text
 
-WAIT = "That was tried too often. Please wait"
+WAIT = "Too many attempts. Wait"
 STRANGER = Asker(account_digest("key", ADA.email), address_digest("key", "192.0.2.1"))
 
 
