@@ -34,7 +34,6 @@ from quart_enroll.services.accounts.password_reset import Links
 from quart_enroll.services.accounts.sessions import REMEMBERED, Lifetimes
 from quart_enroll.services.catalog.cache import following
 from quart_enroll.services.enrollment import section_lock
-from quart_enroll.services.live.background import going_on
 from quart_enroll.services.live.updates import telling
 from quart_enroll.services.live.user_cache import remembering
 from quart_enroll.services.mail import PrintedSender, Sender, SmtpSender
@@ -42,6 +41,7 @@ from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.notifications import sending
 from quart_enroll.services.sampler import beat
 from quart_enroll.state import EXTENSION, AppState
+from quart_enroll.system.background import run_in_background
 from quart_enroll.web import access_log, auth, error_pages, locale, proxies, security_headers, static_files, templating
 from quart_enroll.web.before_request import arrive
 from quart_enroll.web.cookies import Sessions
@@ -238,7 +238,7 @@ def create_app(
                 following(database, clock) as snapshot,
                 telling(database, snapshot) as live,
                 remembering(database, live.look_at) as people,
-                going_on(beat(hasher, snapshot, live), (schema := SchemaCheck(database)).check_at_start()),
+                run_in_background(beat(hasher, snapshot, live), (schema := SchemaCheck(database)).check_at_start()),
                 sending(database, sender, clock, links),
             ):
                 app.extensions[EXTENSION] = AppState(

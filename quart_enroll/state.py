@@ -39,7 +39,7 @@ class AppState:
     people: UserCache
     schema: SchemaCheck
     change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGES))
-    download_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *DOWNLOADS))
+    download_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *DOWNLOADS, cache="download limits"))
 
 
 def database() -> Database:

@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import TypeVar
 
 from quart_enroll.db.client import Database, Session
@@ -14,6 +13,7 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import SignInEnded, WrongCredentials
 from quart_enroll.domain.models import Credentials, Login
 from quart_enroll.i18n.language import spoken
+from quart_enroll.services.accounts.token_digest import token_digest
 from quart_enroll.services.live.user_cache import Memory
 
 Result = TypeVar("Result")
@@ -49,11 +49,6 @@ class Begun:
     language: str
 
 
-def key_of(identity: str) -> str:
-    """Return the name of a sign-in in the database, from which nobody can tell its identity."""
-    return sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 async def sign_in(
     db: Database,
     found: Credentials,
@@ -71,9 +66,9 @@ async def sign_in(
     """
     identity = secrets.token_urlsafe(32)
     ends = lifetimes.end(now, now, remembered=remember)
-    login = Login(key_of(identity), found.user.user_id, now, now, ends, remember, address[:50], agent[:100])
+    login = Login(token_digest(identity), found.user.user_id, now, now, ends, remember, address[:50], agent[:100])
     if instead_of is not None:
-        await logins.end(db, key_of(instead_of))
+        await logins.end(db, token_digest(instead_of))
     language = spoken()
 
     async def body(session: Session) -> Begun:
@@ -113,7 +108,7 @@ async def resume(
     It is read once, and then remembered until it changes. Now and then this writes that it is in use, which lets it
     go on.
     """
-    key = key_of(identity)
+    key = token_digest(identity)
     found = await memory.recall(key, lambda: logins.find(db, key, now))
     if found is not None and found.login.expires_at <= now:
         memory.forget(key)
@@ -132,4 +127,4 @@ def must_be_noted(login: Login, lifetimes: Lifetimes, now: datetime) -> bool:
 
 async def sign_out(db: Database, identity: str) -> None:
     """End the sign-in of that identity everywhere, so that a copy of the cookie is worth nothing."""
-    await logins.end(db, key_of(identity))
+    await logins.end(db, token_digest(identity))
