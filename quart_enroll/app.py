@@ -32,16 +32,16 @@ from quart_enroll.services.accounts.hash_slots import FOLDER, Slots
 from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.accounts.password_reset import Links
 from quart_enroll.services.accounts.sessions import REMEMBERED, Lifetimes
-from quart_enroll.services.catalog.cache import following
+from quart_enroll.services.catalog.cache import open_catalog_cache
 from quart_enroll.services.enrollment import section_lock
-from quart_enroll.services.live.background import going_on
-from quart_enroll.services.live.updates import telling
-from quart_enroll.services.live.user_cache import remembering
+from quart_enroll.services.live.updates import open_update_broker
+from quart_enroll.services.live.user_cache import open_user_cache
 from quart_enroll.services.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.notifications import sending
 from quart_enroll.services.sampler import beat
 from quart_enroll.state import EXTENSION, AppState
+from quart_enroll.system.background import run_in_background
 from quart_enroll.web import access_log, auth, error_pages, locale, proxies, security_headers, static_files, templating
 from quart_enroll.web.before_request import arrive
 from quart_enroll.web.cookies import Sessions
@@ -125,14 +125,14 @@ class Enroll(Quart):
 
     async def _end_live(self, stop: hypercorn_writer.Stop) -> None:
         await stop()
-        self.extensions[EXTENSION].live.end()
+        self.extensions[EXTENSION].update_broker.stop()
 
     def _prepared(self, scope: Any) -> public_cache.Answer | None:
         """Return the answer if there is one that is the same for everybody."""
         parts: AppState | None = self.extensions.get(EXTENSION)
         if parts is None or (key := public_cache.key_of(scope, self.config["LANGUAGES"])) is None:
             return None
-        return self.answers.find(key, parts.snapshot.present, parts.clock())
+        return self.answers.find(key, parts.catalog_cache.current, parts.clock())
 
     def _reload(self, scope: Any) -> private_cache.Reload | None:
         """Return the page if who asks for it has it already."""
@@ -235,14 +235,25 @@ def create_app(
                 open_database(
                     config.mongo_uri, config.database_timeout, pool=config.database_pool, slow=config.slow_query
                 ) as database,
-                following(database, clock) as snapshot,
-                telling(database, snapshot) as live,
-                remembering(database, live.look_at) as people,
-                going_on(beat(hasher, snapshot, live), (schema := SchemaCheck(database)).check_at_start()),
+                open_catalog_cache(database, clock) as catalog_cache,
+                open_update_broker(database, catalog_cache) as update_broker,
+                open_user_cache(database, update_broker.notify_user) as user_cache,
+                run_in_background(
+                    beat(hasher, catalog_cache, update_broker), (schema := SchemaCheck(database)).check_at_start()
+                ),
                 sending(database, sender, clock, links),
             ):
                 app.extensions[EXTENSION] = AppState(
-                    database, hasher, lifetimes, links, sender is not None, clock, snapshot, live, people, schema
+                    database=database,
+                    hasher=hasher,
+                    lifetimes=lifetimes,
+                    links=links,
+                    sends_mail=sender is not None,
+                    clock=clock,
+                    catalog_cache=catalog_cache,
+                    update_broker=update_broker,
+                    user_cache=user_cache,
+                    schema=schema,
                 )
                 yield
                 await section_lock.finish()

@@ -4,15 +4,15 @@ import asyncio
 
 from quart_enroll.observability import metrics
 from quart_enroll.services.accounts.hashing import Hasher
-from quart_enroll.services.catalog.cache import Snapshot
+from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.services.enrollment import section_lock
-from quart_enroll.services.live.updates import Live
+from quart_enroll.services.live.updates import UpdateBroker
 
 BEAT = 0.5
 """Seconds between two looks."""
 
 
-async def beat(hasher: Hasher, snapshot: Snapshot, live: Live) -> None:
+async def beat(hasher: Hasher, catalog_cache: CatalogCache, update_broker: UpdateBroker) -> None:
     """Measure, without end."""
     loop = asyncio.get_running_loop()
     while True:
@@ -22,6 +22,6 @@ async def beat(hasher: Hasher, snapshot: Snapshot, live: Live) -> None:
             delay=max(0.0, loop.time() - due),
             changes=section_lock.waiting(),
             hashes=hasher.waiting,
-            pages=live.open,
-            behind=snapshot.behind,
+            pages=update_broker.open_pages,
+            behind=catalog_cache.seconds_behind,
         )

@@ -12,7 +12,7 @@ from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.refusals import Page, beside, please_wait
 from quart_enroll.services import notifications
 from quart_enroll.services.accounts import accounts, password_reset, rate_limits
-from quart_enroll.state import database, hasher, links, now, people, sends_mail
+from quart_enroll.state import database, hasher, links, now, sends_mail, user_cache
 from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
 
@@ -104,7 +104,7 @@ async def reset() -> Secret | Response:
     except LinkDead as refusal:
         return render("link_dead.html", sentence=refusal.sentence), 410, UNTOLD
     session.pop(TOKEN, None)
-    people().forget(user.user_id)
+    user_cache().invalidate(user.user_id)
     known_devices.remember(user.email)  # who guesses elsewhere can't keep the owner out of here
     if (asks := auth.user()) and asks.user_id == user.user_id:  # this sign-in has ended with all the others
         auth.forget()

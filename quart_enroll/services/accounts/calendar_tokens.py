@@ -1,12 +1,12 @@
 """The secret address of a student's calendar: whoever knows it reads the schedule, without signing in."""
 
-import hashlib
 import secrets
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import calendar_tokens
 from quart_enroll.services.accounts import sessions
+from quart_enroll.services.accounts.token_digest import token_digest
 
 LENGTH = 32
 """Bytes of a token, from the system's own chance."""
@@ -20,7 +20,7 @@ async def make(db: Database, user_id: int, now: datetime, *, login: str) -> str:
     token = secrets.token_urlsafe(LENGTH)
 
     async def put(session: Session) -> None:
-        await calendar_tokens.put(db, user_id, _hash(token), now, session)
+        await calendar_tokens.put(db, user_id, token_digest(token), now, session)
 
     await sessions.grant(db, login, put)
     return token
@@ -33,9 +33,4 @@ async def end(db: Database, user_id: int) -> None:
 
 async def whose(db: Database, token: str) -> int | None:
     """Return whose token it is, or None for one that is ended or never was."""
-    return await calendar_tokens.whose(db, _hash(token))
-
-
-def _hash(token: str) -> str:
-    """Return what is stored: with so many bytes of chance, a quick hash is as good as a slow one."""
-    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
+    return await calendar_tokens.whose(db, token_digest(token))

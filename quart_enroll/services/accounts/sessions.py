@@ -4,17 +4,17 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import TypeVar
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import logins, users
-from quart_enroll.db.collections.logins import Found
+from quart_enroll.db.collections.logins import LiveLogin
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import SignInEnded, WrongCredentials
 from quart_enroll.domain.models import Credentials, Login
 from quart_enroll.i18n.language import spoken
-from quart_enroll.services.live.user_cache import Memory
+from quart_enroll.services.accounts.token_digest import token_digest
+from quart_enroll.services.live.user_cache import QueryCache
 
 Result = TypeVar("Result")
 
@@ -49,11 +49,6 @@ class Begun:
     language: str
 
 
-def key_of(identity: str) -> str:
-    """Return the name of a sign-in in the database, from which nobody can tell its identity."""
-    return sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 async def sign_in(
     db: Database,
     found: Credentials,
@@ -71,9 +66,9 @@ async def sign_in(
     """
     identity = secrets.token_urlsafe(32)
     ends = lifetimes.end(now, now, remembered=remember)
-    login = Login(key_of(identity), found.user.user_id, now, now, ends, remember, address[:50], agent[:100])
+    login = Login(token_digest(identity), found.user.user_id, now, now, ends, remember, address[:50], agent[:100])
     if instead_of is not None:
-        await logins.end(db, key_of(instead_of))
+        await logins.end(db, token_digest(instead_of))
     language = spoken()
 
     async def body(session: Session) -> Begun:
@@ -106,22 +101,22 @@ async def grant(db: Database, login: str, work: Callable[[Session], Awaitable[Re
 
 
 async def resume(
-    db: Database, memory: Memory[Found], identity: str, lifetimes: Lifetimes, now: datetime
-) -> Found | None:
+    db: Database, cache: QueryCache[LiveLogin], identity: str, lifetimes: Lifetimes, now: datetime
+) -> LiveLogin | None:
     """Return the sign-in of that identity and whose it is; None when it has ended or never was.
 
     It is read once, and then remembered until it changes. Now and then this writes that it is in use, which lets it
     go on.
     """
-    key = key_of(identity)
-    found = await memory.recall(key, lambda: logins.find(db, key, now))
+    key = token_digest(identity)
+    found = await cache.get_or_read(key, lambda: logins.find(db, key, now))
     if found is not None and found.login.expires_at <= now:
-        memory.forget(key)
+        cache.invalidate(key)
         found = await logins.find(db, key, now)  # another process may have let it go on in this moment
     if found is not None and must_be_noted(found.login, lifetimes, now):
         ends = lifetimes.end(found.login.created_at, now, remembered=found.login.remembered)
         await logins.use(db, found.login, now, ends)
-        memory.forget(key)
+        cache.invalidate(key)
     return found
 
 
@@ -132,4 +127,4 @@ def must_be_noted(login: Login, lifetimes: Lifetimes, now: datetime) -> bool:
 
 async def sign_out(db: Database, identity: str) -> None:
     """End the sign-in of that identity everywhere, so that a copy of the cookie is worth nothing."""
-    await logins.end(db, key_of(identity))
+    await logins.end(db, token_digest(identity))
