@@ -14,8 +14,8 @@ from quart_enroll.domain.models import Registration
 from quart_enroll.domain.student import Seat
 from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.accounts.password_reset import Links
-from quart_enroll.services.accounts.rate_limiter import CHANGES, DOWNLOADS, RateLimiter
-from quart_enroll.services.accounts.sessions import Lifetimes
+from quart_enroll.services.accounts.rate_limiter import CHANGE_RATES, DOWNLOAD_RATES, RateLimiter
+from quart_enroll.services.accounts.sessions import SignInLifetimes
 from quart_enroll.services.catalog.cache import Snapshot
 from quart_enroll.services.live.updates import Live
 from quart_enroll.services.live.user_cache import UserCache
@@ -30,7 +30,7 @@ class AppState:
 
     database: Database
     hasher: Hasher
-    lifetimes: Lifetimes
+    lifetimes: SignInLifetimes
     links: Links
     sends_mail: bool
     clock: Callable[[], datetime]
@@ -38,8 +38,8 @@ class AppState:
     live: Live
     people: UserCache
     schema: SchemaCheck
-    change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGES))
-    download_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *DOWNLOADS))
+    change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGE_RATES))
+    download_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *DOWNLOAD_RATES))
 
 
 def database() -> Database:
@@ -92,7 +92,7 @@ def hasher() -> Hasher:
     return _open().hasher
 
 
-def lifetimes() -> Lifetimes:
+def lifetimes() -> SignInLifetimes:
     """Return how long sign-ins last."""
     return _open().lifetimes
 

@@ -97,7 +97,7 @@ async def sending(db: Database, sender: Sender | None, clock: Clock, links: Link
         yield
     finally:
         stop.set()
-        await asyncio.wait({task}, timeout=mail.LIMIT)
+        await asyncio.wait({task}, timeout=mail.MESSAGE_TIMEOUT_SECONDS)
         task.cancel()
         await asyncio.wait({task})
 
@@ -166,7 +166,7 @@ async def _send(db: Database, sender: Sender, clock: Clock, links: Links, outgoi
     except Postponed as reason:
         await _postpone(db, clock, outgoing, str(reason))
         raise
-    except mail.Unclear as reason:
+    except mail.DeliveryUnknown as reason:
         logger.warning("notice %s: %s; it is not sent again", outgoing.number, reason)
         return False
     await notices.sent(db, outgoing, clock())
@@ -189,7 +189,7 @@ async def _give_up(db: Database, clock: Clock, outgoing: Outgoing, reason: str) 
 
 def _words(notice: Notice, to: Credentials, links: Links, now: datetime) -> tuple[str, str]:
     """Return the subject and the text, in the language of who gets it; the site's first for who has none."""
-    with language.speaking(to.user.language or language.spoken()):
+    with language.use_language(to.user.language or language.current_language()):
         subject, text = _about(notice, to, links, now)
         if to.user.email_unconfirmed:  # somebody may have typed any text as the name beside a stranger's address
             return subject, gettext("Hello,\n\n%(text)s\n\nNobody reads answers to this address.\n", text=text)

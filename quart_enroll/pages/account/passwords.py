@@ -11,7 +11,7 @@ from quart_enroll.forms.accounts import ChangePasswordForm, ForgotForm, ResetFor
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.refusals import Page, beside, please_wait
 from quart_enroll.services import notifications
-from quart_enroll.services.accounts import accounts, password_reset, rate_limits
+from quart_enroll.services.accounts import accounts, attempt_limits, password_reset
 from quart_enroll.state import database, hasher, links, now, people, sends_mail
 from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
@@ -37,7 +37,10 @@ async def change() -> bytes | Response | Page:
     user = auth.signed_in()
     asker = known_devices.asker(user.email)
     try:
-        async with rate_limits.changing_password(database(), asker, now()), rate_limits.guess(database(), asker, now()):
+        async with (
+            attempt_limits.password_change(database(), asker, now()),
+            attempt_limits.password_attempt(database(), asker, now()),
+        ):
             changed = await accounts.change_password(
                 database(),
                 hasher(),
@@ -72,7 +75,7 @@ async def forgot() -> bytes | Response | Page:
         return _forgot_page(form), 422
     email = form.email.data or ""
     try:
-        await rate_limits.reset_asked(database(), known_devices.asker(email), now())
+        await attempt_limits.count_reset_request(database(), known_devices.asker(email), now())
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "password_forgot.html", _forgot_page)
     await notifications.password_forgotten(database(), email, now())

@@ -12,14 +12,14 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import Busy, EmailTaken, WrongCredentials, WrongPassword
 from quart_enroll.domain.models import Credentials, Notice, User
 from quart_enroll.services.accounts import password_policy
-from quart_enroll.services.accounts.hashing import Hasher, decoy
+from quart_enroll.services.accounts.hashing import Hasher, unusable_hash
 
-REFUSAL_SECONDS = 0.75
+MIN_REFUSAL_SECONDS = 0.75
 """A refused sign-in is answered no sooner than this: checking a hash of an older method takes longer or
 shorter than today's, and the difference would tell which addresses have an account."""
 
 
-class Ended(NamedTuple):
+class EndedAccess(NamedTuple):
     """How many sign-ins, tokens and calendar links of a user have ended."""
 
     sign_ins: int
@@ -43,7 +43,7 @@ async def register(
     With `email_unconfirmed`, nothing is known about the address except that somebody typed it.
     Raises PasswordRefused, and EmailTaken when the address has an account with another password.
     """
-    password_policy.check_choice(password, email=email, first_name=first_name, last_name=last_name)
+    password_policy.check_new_password(password, email=email, first_name=first_name, last_name=last_name)
     if await users.find_credentials(db, email):
         return await _registered(db, hasher, email, password)
     assert_transactions(db)  # else nobody could sign in to the new account
@@ -63,32 +63,32 @@ async def register(
 
 async def _registered(db: Database, hasher: Hasher, email: str, password: str) -> Credentials:
     found = await users.find_credentials(db, email)
-    if found is None or not await hasher.fits(password, found.password):
+    if found is None or not await hasher.verify(password, found.password):
         raise EmailTaken
     return found
 
 
-async def check(db: Database, hasher: Hasher, *, email: str, password: str) -> Credentials:
+async def authenticate(db: Database, hasher: Hasher, *, email: str, password: str) -> Credentials:
     """Return the credentials that this address and password are, else raise WrongCredentials.
 
     Both refusals take the same time. A hash of an older method is replaced by one of today's.
     """
-    refused_at = monotonic() + REFUSAL_SECONDS
+    refused_at = monotonic() + MIN_REFUSAL_SECONDS
     found = await users.find_credentials(db, email)
-    fits = await hasher.fits(password, found.password if found else decoy(hasher.method))
+    fits = await hasher.verify(password, found.password if found else unusable_hash(hasher.method))
     if found is None or not fits:
         await sleep(refused_at - monotonic())
         raise WrongCredentials
-    if hasher.is_old(found.password):
+    if hasher.is_outdated(found.password):
         with suppress(Busy):  # then another sign-in renews it
             found = await users.renew_hash(db, found, await hasher.hash(password))
     return found
 
 
-async def confirm(db: Database, hasher: Hasher, user: User, password: str) -> Credentials:
+async def confirm_password(db: Database, hasher: Hasher, user: User, password: str) -> Credentials:
     """Return the credentials of who is signed in, if that is their password; else raise WrongPassword."""
     try:
-        checked = await check(db, hasher, email=user.email, password=password)
+        checked = await authenticate(db, hasher, email=user.email, password=password)
     except WrongCredentials:
         raise WrongPassword from None
     if checked.user.user_id != user.user_id:  # the account is gone, or shares its address with an older one
@@ -103,12 +103,12 @@ async def change_password(
 
     Raises PasswordRefused and WrongPassword. The same request again finds it done.
     """
-    password_policy.check_choice(new, email=user.email, first_name=user.first_name, last_name=user.last_name)
+    password_policy.check_new_password(new, email=user.email, first_name=user.first_name, last_name=user.last_name)
     try:
-        found = await confirm(db, hasher, user, old)
+        found = await confirm_password(db, hasher, user, old)
     except WrongPassword:
         stored = await users.credentials_of(db, user.user_id)
-        if stored is None or not await hasher.fits(new, stored.password):
+        if stored is None or not await hasher.verify(new, stored.password):
             raise
         return stored
     changed = await replace_password(db, found, await hasher.hash(new), now)
@@ -130,26 +130,26 @@ async def replace_password(
         user_id = found.user.user_id
         changed = await users.replace_password(db, found, hashed, session, by_link=by_link)
         if changed is not None:
-            await end_everything(db, user_id, session)
+            await end_all_access(db, user_id, session)
             await notices.add_letter(db, Notice(now, user_id, "password_changed"), session)
         return changed
 
     return await transaction(db, body)
 
 
-async def choose_language(db: Database, user_id: int, language: str) -> None:
+async def set_language(db: Database, user_id: int, language: str) -> None:
     """Let pages and e-mails be in this language for the user, wherever they sign in."""
     await users.set_language(db, user_id, language)
 
 
-async def end_access(db: Database, user_id: int) -> Ended:
+async def end_access(db: Database, user_id: int) -> EndedAccess:
     """End every sign-in, token and calendar link of the user in one transaction; return how many there were."""
-    return await transaction(db, lambda session: end_everything(db, user_id, session))
+    return await transaction(db, lambda session: end_all_access(db, user_id, session))
 
 
-async def end_everything(db: Database, user_id: int, session: Session | None = None) -> Ended:
+async def end_all_access(db: Database, user_id: int, session: Session | None = None) -> EndedAccess:
     """End all that lets somebody in as this user: every sign-in, every token, the address of the calendar."""
-    return Ended(
+    return EndedAccess(
         await end_sign_ins(db, user_id, session),
         await tokens.end_all(db, user_id, session),
         await calendar_tokens.remove(db, user_id, session),

@@ -8,16 +8,16 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import calendar_tokens
 from quart_enroll.services.accounts import sessions
 
-LENGTH = 32
+TOKEN_BYTES = 32
 """Bytes of a token, from the system's own chance."""
 
 
-async def make(db: Database, user_id: int, now: datetime, *, login: str) -> str:
+async def create(db: Database, user_id: int, now: datetime, *, login: str) -> str:
     """Create a token for the student's calendar in the sign-in `login` and return it; it can't be read again.
 
     The previous token stops working. Raises SignInEnded.
     """
-    token = secrets.token_urlsafe(LENGTH)
+    token = secrets.token_urlsafe(TOKEN_BYTES)
 
     async def put(session: Session) -> None:
         await calendar_tokens.put(db, user_id, _hash(token), now, session)
@@ -26,12 +26,12 @@ async def make(db: Database, user_id: int, now: datetime, *, login: str) -> str:
     return token
 
 
-async def end(db: Database, user_id: int) -> None:
+async def revoke(db: Database, user_id: int) -> None:
     """Let the student's token be worth nothing."""
     await calendar_tokens.remove(db, user_id)
 
 
-async def whose(db: Database, token: str) -> int | None:
+async def find_user_id(db: Database, token: str) -> int | None:
     """Return whose token it is, or None for one that is ended or never was."""
     return await calendar_tokens.whose(db, _hash(token))
 

@@ -14,14 +14,14 @@ from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.swap_cycles import change_seats
 
 
-async def remove_account(db: Database, hasher: Hasher, user: User, password: str, now: datetime) -> None:
+async def delete_account(db: Database, hasher: Hasher, user: User, password: str, now: datetime) -> None:
     """Remove the user and all rows about them but the history, which names nobody; free their seats and promote.
 
     Seats and rows of earlier terms go too: a number without a user would sit there for ever. It is one transaction, so
     a process that dies has removed all or nothing, and the same request again finds it done. The number is never given
     to anybody else. Raises WrongPassword and LastRegistrar.
     """
-    await accounts.confirm(db, hasher, user, password)
+    await accounts.confirm_password(db, hasher, user, password)
     await users.raise_counter(db, at_least=user.user_id)
 
     async def body(step: SeatTransaction) -> None:
@@ -32,7 +32,7 @@ async def remove_account(db: Database, hasher: Hasher, user: User, password: str
         if found.role == "registrar" and not await users.has_another_registrar(db, user.user_id, session):
             raise LastRegistrar
         await _leave(step, user.user_id)
-        await accounts.end_everything(db, user.user_id, session)
+        await accounts.end_all_access(db, user.user_id, session)
         await user_data.remove(db, user.user_id, session)
         await seat_changes.promote_waitlists(step)
 

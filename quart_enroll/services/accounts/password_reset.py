@@ -85,7 +85,7 @@ async def reset(db: Database, hasher: Hasher, links: Links, *, token: str, passw
     """
     found = await links.find(db, token, now)
     user = found.user
-    password_policy.check_choice(password, email=user.email, first_name=user.first_name, last_name=user.last_name)
+    password_policy.check_new_password(password, email=user.email, first_name=user.first_name, last_name=user.last_name)
     if not await accounts.replace_password(db, found, await hasher.hash(password), now, by_link=True):
         raise LinkDead
     return user

@@ -13,23 +13,23 @@ from quart_enroll.db.collections.logins import Found
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import SignInEnded, WrongCredentials
 from quart_enroll.domain.models import Credentials, Login
-from quart_enroll.i18n.language import spoken
+from quart_enroll.i18n.language import current_language
 from quart_enroll.services.live.user_cache import Memory
 
 Result = TypeVar("Result")
 
-REMEMBERED = timedelta(days=30)
+REMEMBERED_LIFETIME = timedelta(days=30)
 """How long a remembered sign-in lasts, used or not."""
 
 MAX_SIGN_INS = 50
 """Most sign-ins of a user at a time; the next one ends the least recently used."""
 
-STEPS = 20
+USES_RECORDED_PER_IDLE_TIME = 20
 """That a sign-in is in use is written once in such a part of the idle time: it may end this much sooner."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lifetimes:
+class SignInLifetimes:
     """How long a sign-in that is not remembered lasts when nobody uses it, and at most."""
 
     idle: timedelta = timedelta(hours=2)
@@ -37,11 +37,11 @@ class Lifetimes:
 
     def end(self, created_at: datetime, now: datetime, *, remembered: bool) -> datetime:
         """Return when a sign-in ends that nobody uses after `now`."""
-        return created_at + REMEMBERED if remembered else min(now + self.idle, created_at + self.age)
+        return created_at + REMEMBERED_LIFETIME if remembered else min(now + self.idle, created_at + self.age)
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class NewSignIn:
     """A new sign-in: what its cookie must say, when the same user signed in before, if ever, and their language."""
 
     identity: str
@@ -57,14 +57,14 @@ def key_of(identity: str) -> str:
 async def sign_in(
     db: Database,
     found: Credentials,
-    lifetimes: Lifetimes,
+    lifetimes: SignInLifetimes,
     now: datetime,
     *,
     remember: bool,
     address: str = "",
     agent: str = "",
     instead_of: str | None = None,
-) -> Begun:
+) -> NewSignIn:
     """Begin a sign-in with what was found, under an identity that nobody can guess; end the identity `instead_of`.
 
     Raises WrongCredentials when the account was removed, or its password changed, in this moment.
@@ -74,15 +74,15 @@ async def sign_in(
     login = Login(key_of(identity), found.user.user_id, now, now, ends, remember, address[:50], agent[:100])
     if instead_of is not None:
         await logins.end(db, key_of(instead_of))
-    language = spoken()
+    language = current_language()
 
-    async def body(session: Session) -> Begun:
+    async def body(session: Session) -> NewSignIn:
         # Writing the user makes this transaction conflict with one that replaces the password or removes the user: the
         # second one sees what the first has done.
         noted = await users.note_sign_in(db, found, now, language, session)
         await logins.add(db, login, session)
         await logins.end_least_recent(db, found.user.user_id, MAX_SIGN_INS, session)
-        return Begun(identity, *noted)
+        return NewSignIn(identity, *noted)
 
     try:
         return await transaction(db, body)
@@ -106,7 +106,7 @@ async def grant(db: Database, login: str, work: Callable[[Session], Awaitable[Re
 
 
 async def resume(
-    db: Database, memory: Memory[Found], identity: str, lifetimes: Lifetimes, now: datetime
+    db: Database, memory: Memory[Found], identity: str, lifetimes: SignInLifetimes, now: datetime
 ) -> Found | None:
     """Return the sign-in of that identity and whose it is; None when it has ended or never was.
 
@@ -118,16 +118,16 @@ async def resume(
     if found is not None and found.login.expires_at <= now:
         memory.forget(key)
         found = await logins.find(db, key, now)  # another process may have let it go on in this moment
-    if found is not None and must_be_noted(found.login, lifetimes, now):
+    if found is not None and must_record_use(found.login, lifetimes, now):
         ends = lifetimes.end(found.login.created_at, now, remembered=found.login.remembered)
         await logins.use(db, found.login, now, ends)
         memory.forget(key)
     return found
 
 
-def must_be_noted(login: Login, lifetimes: Lifetimes, now: datetime) -> bool:
+def must_record_use(login: Login, lifetimes: SignInLifetimes, now: datetime) -> bool:
     """Tell whether it is time to write that the sign-in is in use."""
-    return now - login.last_used_at > lifetimes.idle / STEPS
+    return now - login.last_used_at > lifetimes.idle / USES_RECORDED_PER_IDLE_TIME
 
 
 async def sign_out(db: Database, identity: str) -> None:

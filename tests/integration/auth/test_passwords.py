@@ -29,7 +29,7 @@ LINKS = Links("a key that only the tests know, and long", PUBLIC_URL)
 
 @pytest.fixture(autouse=True)
 def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture

@@ -158,7 +158,7 @@ class Reading(Browser):
 def brackets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Brackets]:
     made_up = Brackets()
     templating._markup.cache_clear()
-    monkeypatch.setitem(language.CATALOGS, MADE_UP, made_up)
+    monkeypatch.setitem(language.TRANSLATIONS, MADE_UP, made_up)
     yield made_up
     language._seasons.cache_clear()
     templating._markup.cache_clear()

@@ -20,37 +20,37 @@ from quart_enroll.db.collections import attempts
 from quart_enroll.domain import email_addresses
 from quart_enroll.domain.errors import Busy, EmailTaken, PleaseWait, WrongCredentials, WrongPassword
 from quart_enroll.domain.models import RateLimit
-from quart_enroll.services.accounts.hashing import NotBegun
+from quart_enroll.services.accounts.hashing import HashingNotStarted
 
-PASSWORDS_OF_AN_ACCOUNT = RateLimit(limit=10, fades_in=timedelta(hours=2))
-PASSWORDS_OF_KNOWN_BROWSERS = RateLimit(limit=50, fades_in=timedelta(hours=2))
-PASSWORDS_OF_AN_ADDRESS = RateLimit(limit=100, fades_in=timedelta(seconds=9))
+WRONG_PASSWORDS_PER_ACCOUNT = RateLimit(limit=10, fades_in=timedelta(hours=2))
+WRONG_PASSWORDS_FROM_KNOWN_BROWSERS = RateLimit(limit=50, fades_in=timedelta(hours=2))
+WRONG_PASSWORDS_PER_NETWORK = RateLimit(limit=100, fades_in=timedelta(seconds=9))
 """Ten wrong ones in a row, then at most one in a quarter of an hour; and a hundred in a quarter of an hour from an
 address, behind which may be a whole campus. Fifty from all browsers that an account knows, since a thief, or a stranger
 who registered with the address first, may have made it know any number of them."""
 
-REGISTRATIONS_OF_AN_ADDRESS = RateLimit(limit=300, fades_in=timedelta(seconds=12))
+REGISTRATIONS_PER_NETWORK = RateLimit(limit=300, fades_in=timedelta(seconds=12))
 """Three hundred in an hour."""
 
-RESETS_OF_AN_ACCOUNT = RateLimit(limit=5, fades_in=timedelta(minutes=12))
-RESETS_OF_AN_ADDRESS = RateLimit(limit=100, fades_in=timedelta(seconds=36))
+RESET_REQUESTS_PER_ACCOUNT = RateLimit(limit=5, fades_in=timedelta(minutes=12))
+RESET_REQUESTS_PER_NETWORK = RateLimit(limit=100, fades_in=timedelta(seconds=36))
 """Five in an hour, each an e-mail to somebody who may not have asked for it; and a hundred from an address."""
 
-NEW_PASSWORDS_OF_AN_ACCOUNT = RateLimit(limit=10, fades_in=timedelta(hours=1))
+PASSWORD_CHANGES_PER_ACCOUNT = RateLimit(limit=10, fades_in=timedelta(hours=1))
 """Each takes three hashes and sends an email. Wrong old ones don't count here, or a thief could keep the owner from
 choosing another one."""
 
-CONFIRMATIONS_OF_AN_ACCOUNT = RateLimit(limit=3, fades_in=timedelta(hours=8))
+CONFIRMATION_EMAILS_PER_ACCOUNT = RateLimit(limit=3, fades_in=timedelta(hours=8))
 """Confirmation emails to one address: three at once, then three a day, however often it is registered."""
 
-PATIENCE = 10.0
+PASSWORD_LOCK_WAIT_SECONDS = 10.0
 """Seconds that a password may wait for the one before it, of the same account."""
 
 _turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class AttemptSource:
     """Who asks, and for which account, in digests that nobody can read; `browser` is one that the account knows."""
 
     account: str
@@ -62,12 +62,12 @@ class Asker:
         """The counters of wrong passwords, first the one of the account or of the browser that it knows."""
         if self.browser:
             return {
-                f"password {self.account} {self.browser}": PASSWORDS_OF_AN_ACCOUNT,
-                f"password {self.account} known": PASSWORDS_OF_KNOWN_BROWSERS,
+                f"password {self.account} {self.browser}": WRONG_PASSWORDS_PER_ACCOUNT,
+                f"password {self.account} known": WRONG_PASSWORDS_FROM_KNOWN_BROWSERS,
             }
         return {
-            f"password {self.account}": PASSWORDS_OF_AN_ACCOUNT,
-            f"password from {self.address}": PASSWORDS_OF_AN_ADDRESS,
+            f"password {self.account}": WRONG_PASSWORDS_PER_ACCOUNT,
+            f"password from {self.address}": WRONG_PASSWORDS_PER_NETWORK,
         }
 
 
@@ -76,12 +76,12 @@ def account_digest(key: str, email: str) -> str:
     return _digest(key, "account", email_addresses.canonical(email))
 
 
-def address_digest(key: str, address: str) -> str:
+def network_digest(key: str, address: str) -> str:
     """Return the network address as text, or the network of an IPv6 address."""
-    return _digest(key, "address", source(address))
+    return _digest(key, "address", network_of(address))
 
 
-def source(address: str) -> str:
+def network_of(address: str) -> str:
     """Return what a network address counts as: the 2**64 of one IPv6 network, which one visitor may have, are one."""
     try:
         ip = ip_address(address)
@@ -97,7 +97,7 @@ def _digest(key: str, kind: str, text: str) -> str:
 
 
 @asynccontextmanager
-async def guess(db: Database, asker: Asker, now: datetime) -> AsyncIterator[None]:
+async def password_attempt(db: Database, asker: AttemptSource, now: datetime) -> AsyncIterator[None]:
     """Let a password be tried inside, in each process one at a time for each account.
 
     Raises PleaseWait, before any work is done, while there were too many wrong ones. WrongCredentials,
@@ -107,15 +107,15 @@ async def guess(db: Database, asker: Asker, now: datetime) -> AsyncIterator[None
     counters = asker.passwords
     turn = _turns.setdefault(next(iter(counters)), asyncio.Lock())
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PASSWORD_LOCK_WAIT_SECONDS):
             await turn.acquire()
     except TimeoutError:
         raise Busy(retry_after=5) from None
     try:
-        await _refuse_while_waiting(db, counters, now)
+        await _refuse_if_over_limit(db, counters, now)
         try:
             yield
-        except NotBegun:
+        except HashingNotStarted:
             raise
         except (WrongCredentials, WrongPassword, EmailTaken, asyncio.CancelledError):
             await asyncio.shield(_count(db, counters, now))
@@ -124,47 +124,47 @@ async def guess(db: Database, asker: Asker, now: datetime) -> AsyncIterator[None
         turn.release()
 
 
-async def registering(db: Database, asker: Asker, now: datetime) -> None:
+async def count_registration(db: Database, asker: AttemptSource, now: datetime) -> None:
     """Count a registration, or raise PleaseWait when there were too many from this address."""
-    await _pass(db, {f"registration from {asker.address}": REGISTRATIONS_OF_AN_ADDRESS}, now)
+    await _check_and_count(db, {f"registration from {asker.address}": REGISTRATIONS_PER_NETWORK}, now)
 
 
-async def reset_asked(db: Database, asker: Asker, now: datetime) -> None:
+async def count_reset_request(db: Database, asker: AttemptSource, now: datetime) -> None:
     """Count that somebody asks for a new password; raise PleaseWait when it was asked too often.
 
     It is the same whether the account exists or not.
     """
     counters = {
-        f"reset {asker.account}": RESETS_OF_AN_ACCOUNT,
-        f"reset from {asker.address}": RESETS_OF_AN_ADDRESS,
+        f"reset {asker.account}": RESET_REQUESTS_PER_ACCOUNT,
+        f"reset from {asker.address}": RESET_REQUESTS_PER_NETWORK,
     }
-    await _pass(db, counters, now)
+    await _check_and_count(db, counters, now)
 
 
 @asynccontextmanager
-async def changing_password(db: Database, asker: Asker, now: datetime) -> AsyncIterator[None]:
+async def password_change(db: Database, asker: AttemptSource, now: datetime) -> AsyncIterator[None]:
     """Count a change of the password that is made inside; raise PleaseWait when there were too many."""
-    counters = {f"new password {asker.account}": NEW_PASSWORDS_OF_AN_ACCOUNT}
-    await _refuse_while_waiting(db, counters, now)
+    counters = {f"new password {asker.account}": PASSWORD_CHANGES_PER_ACCOUNT}
+    await _refuse_if_over_limit(db, counters, now)
     yield
     await _count(db, counters, now)
 
 
-async def confirmation_asked(db: Database, asker: Asker, now: datetime) -> None:
+async def count_confirmation_request(db: Database, asker: AttemptSource, now: datetime) -> None:
     """Count a confirmation email; raise PleaseWait if there were too many."""
     counters = {
-        f"confirmation {asker.account}": CONFIRMATIONS_OF_AN_ACCOUNT,
-        f"confirmation from {asker.address}": REGISTRATIONS_OF_AN_ADDRESS,
+        f"confirmation {asker.account}": CONFIRMATION_EMAILS_PER_ACCOUNT,
+        f"confirmation from {asker.address}": REGISTRATIONS_PER_NETWORK,
     }
-    await _pass(db, counters, now)
+    await _check_and_count(db, counters, now)
 
 
-async def _pass(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
-    await _refuse_while_waiting(db, counters, now)
+async def _check_and_count(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
+    await _refuse_if_over_limit(db, counters, now)
     await _count(db, counters, now)
 
 
-async def _refuse_while_waiting(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
+async def _refuse_if_over_limit(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
     until = await attempts.find_wait(db, counters, now)
     if until is not None:
         raise PleaseWait(until - now)
