@@ -60,7 +60,7 @@ def test_who_waits_comes_before_who_has_just_had_it(tmp_path: Path) -> None:
 
 def test_a_process_that_is_killed_leaves_its_slot(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom quart_enroll.services.accounts.hash_slots import Slots\n"
+        "import sys\nfrom quart_enroll.services.accounts.hash_slots import HashSlots\n"
         f"with Slots({str(tmp_path)!r}, 1).take(0):\n    print('taken', flush=True)\n    sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -84,8 +84,8 @@ def test_without_a_folder_nobody_waits(tmp_path: Path, folder: str | None) -> No
 def test_a_frozen_process_delays_nobody_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hash_slots, "MAX_LOCK_SECONDS", 0.2)
     program = (
-        "import sys\nfrom threading import Thread\nfrom quart_enroll.services.accounts.hash_slots import Slots\n"
-        f"slots = Slots({str(tmp_path)!r}, 1)\n"
+        "import sys\nfrom threading import Thread\nfrom quart_enroll.services.accounts.hash_slots import HashSlots\n"
+        f"slots = HashSlots({str(tmp_path)!r}, 1)\n"
         "def wait():\n    with slots.take(0):\n        print('never')\n"
         "with slots.take(0):\n    Thread(target=wait, daemon=True).start()\n    sys.stdin.read()"
     )

@@ -98,7 +98,7 @@ async def test_a_password_is_not_sent_without_encryption() -> None:
 
 
 async def test_a_message_is_not_sent_without_encryption_beyond_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quart_enroll.services.mail.is_this_machine", lambda _: False)
+    monkeypatch.setattr("quart_enroll.services.mail.is_local_host", lambda _: False)
     async with mail_server() as mail:  # it offers no STARTTLS
         with pytest.raises(Postponed, match="offers no encryption"):
             await _send(mail)
