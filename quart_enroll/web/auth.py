@@ -250,7 +250,7 @@ async def begin(found: Credentials, *, remember: bool) -> datetime | None:
         remember=remember,
         address=request.remote_addr or "",
         agent=user_agent.describe(request.headers.get("User-Agent", "")),
-        instead_of=current_user.auth_id,
+        replaces=current_user.auth_id,
     )
     session.clear()
     g.user = replace(found.user, language=begun.language)

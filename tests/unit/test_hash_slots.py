@@ -61,7 +61,7 @@ def test_who_waits_comes_before_who_has_just_had_it(tmp_path: Path) -> None:
 def test_a_process_that_is_killed_leaves_its_slot(tmp_path: Path) -> None:
     program = (
         "import sys\nfrom quart_enroll.services.accounts.hash_slots import HashSlots\n"
-        f"with Slots({str(tmp_path)!r}, 1).take(0):\n    print('taken', flush=True)\n    sys.stdin.read()"
+        f"with HashSlots({str(tmp_path)!r}, 1).take(0):\n    print('taken', flush=True)\n    sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout

@@ -1,4 +1,4 @@
-"""The secret address of a student's calendar: whoever knows it reads the schedule, without signing in."""
+"""The private link to a student's calendar: anyone who has it can read the schedule without signing in."""
 
 import hashlib
 import secrets
@@ -9,7 +9,7 @@ from quart_enroll.db.collections import calendar_tokens
 from quart_enroll.services.accounts import sessions
 
 TOKEN_BYTES = 32
-"""Bytes of a token, from the system's own chance."""
+"""Random bytes in a token."""
 
 
 async def create(db: Database, user_id: int, now: datetime, *, login: str) -> str:
@@ -27,12 +27,12 @@ async def create(db: Database, user_id: int, now: datetime, *, login: str) -> st
 
 
 async def revoke(db: Database, user_id: int) -> None:
-    """Let the student's token be worth nothing."""
+    """Revoke the student's token."""
     await calendar_tokens.remove(db, user_id)
 
 
 async def find_user_id(db: Database, token: str) -> int | None:
-    """Return whose token it is, or None for one that is ended or never was."""
+    """Return the user_id of the token's owner, or None if the token is unknown or revoked."""
     return await calendar_tokens.whose(db, _hash(token))
 
 

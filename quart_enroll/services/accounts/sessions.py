@@ -1,4 +1,4 @@
-"""Sign-ins: each has a random identity that the cookie carries, and ends after a while."""
+"""Sign-ins: each has a random identity, which its cookie contains, and expires."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -19,30 +19,30 @@ from quart_enroll.services.live.user_cache import Memory
 Result = TypeVar("Result")
 
 REMEMBERED_LIFETIME = timedelta(days=30)
-"""How long a remembered sign-in lasts, used or not."""
+"""How long a remembered sign-in lasts, whether it is used or not."""
 
 MAX_SIGN_INS = 50
-"""Most sign-ins of a user at a time; the next one ends the least recently used."""
+"""Sign-ins that a user may have at a time; one more ends the least recently used."""
 
 USES_RECORDED_PER_IDLE_TIME = 20
-"""That a sign-in is in use is written once in such a part of the idle time: it may end this much sooner."""
+"""How often the use of a sign-in is recorded within the idle time; it may end sooner by the time between two records."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInLifetimes:
-    """How long a sign-in that is not remembered lasts when nobody uses it, and at most."""
+    """How long a sign-in that is not remembered lasts: `idle` without being used, and `age` at most."""
 
     idle: timedelta = timedelta(hours=2)
     age: timedelta = timedelta(hours=12)
 
     def end(self, created_at: datetime, now: datetime, *, remembered: bool) -> datetime:
-        """Return when a sign-in ends that nobody uses after `now`."""
+        """Return when a sign-in ends if it is not used after `now`."""
         return created_at + REMEMBERED_LIFETIME if remembered else min(now + self.idle, created_at + self.age)
 
 
 @dataclass(frozen=True, slots=True)
 class NewSignIn:
-    """A new sign-in: what its cookie must say, when the same user signed in before, if ever, and their language."""
+    """A new sign-in: the identity for its cookie, the user's previous sign-in, if any, and their language."""
 
     identity: str
     last: datetime | None
@@ -63,21 +63,21 @@ async def sign_in(
     remember: bool,
     address: str = "",
     agent: str = "",
-    instead_of: str | None = None,
+    replaces: str | None = None,
 ) -> NewSignIn:
-    """Begin a sign-in with what was found, under an identity that nobody can guess; end the identity `instead_of`.
+    """Start a sign-in under a random identity, and end the one of the identity `replaces`.
 
-    Raises WrongCredentials when the account was removed, or its password changed, in this moment.
+    Raises WrongCredentials if the account was deleted or its password changed in the meantime.
     """
     identity = secrets.token_urlsafe(32)
     ends = lifetimes.end(now, now, remembered=remember)
     login = Login(key_of(identity), found.user.user_id, now, now, ends, remember, address[:50], agent[:100])
-    if instead_of is not None:
-        await logins.end(db, key_of(instead_of))
+    if replaces is not None:
+        await logins.end(db, key_of(replaces))
     language = current_language()
 
     async def body(session: Session) -> NewSignIn:
-        # Writing the user makes this transaction conflict with one that replaces the password or removes the user: the
+        # Writing the user makes this transaction conflict with one that replaces the password or deletes the user: the
         # second one sees what the first has done.
         noted = await users.note_sign_in(db, found, now, language, session)
         await logins.add(db, login, session)
@@ -108,16 +108,15 @@ async def grant(db: Database, login: str, work: Callable[[Session], Awaitable[Re
 async def resume(
     db: Database, memory: Memory[Found], identity: str, lifetimes: SignInLifetimes, now: datetime
 ) -> Found | None:
-    """Return the sign-in of that identity and whose it is; None when it has ended or never was.
+    """Return the sign-in of the identity with its user, or None if it has ended or never existed.
 
-    It is read once, and then remembered until it changes. Now and then this writes that it is in use, which lets it
-    go on.
+    It is read once and then cached until it changes. From time to time, its use is recorded, which extends it.
     """
     key = key_of(identity)
     found = await memory.recall(key, lambda: logins.find(db, key, now))
     if found is not None and found.login.expires_at <= now:
         memory.forget(key)
-        found = await logins.find(db, key, now)  # another process may have let it go on in this moment
+        found = await logins.find(db, key, now)  # another process may have just extended it
     if found is not None and must_record_use(found.login, lifetimes, now):
         ends = lifetimes.end(found.login.created_at, now, remembered=found.login.remembered)
         await logins.use(db, found.login, now, ends)
@@ -126,10 +125,10 @@ async def resume(
 
 
 def must_record_use(login: Login, lifetimes: SignInLifetimes, now: datetime) -> bool:
-    """Tell whether it is time to write that the sign-in is in use."""
+    """Return whether it is time to record that the sign-in is in use."""
     return now - login.last_used_at > lifetimes.idle / USES_RECORDED_PER_IDLE_TIME
 
 
 async def sign_out(db: Database, identity: str) -> None:
-    """End the sign-in of that identity everywhere, so that a copy of the cookie is worth nothing."""
+    """End the sign-in of the identity, so that copies of its cookie no longer work either."""
     await logins.end(db, key_of(identity))

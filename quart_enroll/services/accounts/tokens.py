@@ -1,4 +1,4 @@
-"""Personal access tokens: made, used, ended."""
+"""Personal access tokens for the API: creates them and finds their users."""
 
 import hashlib
 import secrets
@@ -11,24 +11,23 @@ from quart_enroll.domain.models import Token, User
 from quart_enroll.services.accounts import sessions
 
 TOKEN_PREFIX = "qe_"  # noqa: S105  # no secret
-"""How every token begins, so that people and scanners of source code know one when they see it."""
+"""The prefix of every token, by which people and secret scanners recognize it."""
 
 MAX_TOKEN_LIFETIME = timedelta(days=366)
-"""How long a token may live."""
+"""The longest lifetime that a user may choose."""
 
 MAX_TOKENS_PER_USER = 20
-"""Tokens that a user may have at a time."""
 
 USE_RECORDED_EVERY = timedelta(hours=1)
-"""A use is noted when the last noted one was so long ago: a program that reads often writes seldom."""
+"""How long after one recorded use the next one is recorded, so that frequent reads cause few writes."""
 
 
 async def create(
     db: Database, user_id: int, *, name: str, scope: str, expires_at: datetime, now: datetime, login: str
 ) -> tuple[str, Token]:
-    """Make a token in the sign-in of the key `login` and return its text, which nobody can find out later.
+    """Create a token in the sign-in `login` and return its text, which can't be read again later.
 
-    Raises TokenNameTaken, so that a form that is sent twice makes one token; TooManyTokens; and SignInEnded.
+    Raises TokenNameTaken, so that a form sent twice creates one token; TooManyTokens; and SignInEnded.
     """
     await tokens.clear_ended(db, user_id, now)
     if len(await tokens.of_user(db, user_id, now)) >= MAX_TOKENS_PER_USER:
@@ -44,7 +43,7 @@ async def create(
 
 
 async def find(db: Database, text: str, now: datetime) -> tuple[Token, User] | None:
-    """Return the token with this text and whose it is, and note that it was used; None when it has ended."""
+    """Return the token with this text and its user, and record its use; None if it is unknown, expired or revoked."""
     if not text.startswith(TOKEN_PREFIX):
         return None
     found = await tokens.find(db, _digest(text), now)
