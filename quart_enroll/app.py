@@ -35,13 +35,13 @@ from quart_enroll.services.accounts.password_reset import Links
 from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME, SignInLifetimes
 from quart_enroll.services.catalog.cache import Snapshot, following
 from quart_enroll.services.enrollment import section_lock
-from quart_enroll.services.live.background import going_on
 from quart_enroll.services.live.updates import Live, telling
 from quart_enroll.services.live.user_cache import remembering
 from quart_enroll.services.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.notifications import sending
 from quart_enroll.state import EXTENSION, AppState
+from quart_enroll.system.background import run_in_background
 from quart_enroll.web import access_log, auth, error_pages, locale, proxies, security_headers, static_files, templating
 from quart_enroll.web.before_request import arrive
 from quart_enroll.web.cookies import Sessions
@@ -238,7 +238,7 @@ def create_app(
                 following(database, clock) as snapshot,
                 telling(database, snapshot) as live,
                 remembering(database, live.look_at) as people,
-                going_on(
+                run_in_background(
                     sample_forever(_probes(hasher, snapshot, live)),
                     (schema := SchemaCheck(database)).check_at_start(),
                 ),

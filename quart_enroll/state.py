@@ -39,7 +39,9 @@ class AppState:
     people: UserCache
     schema: SchemaCheck
     change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGE_RATES))
-    download_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *DOWNLOAD_RATES))
+    download_limiter: RateLimiter = field(
+        default_factory=partial(RateLimiter, *DOWNLOAD_RATES, cache="download limits")
+    )
 
 
 def database() -> Database:

@@ -19,9 +19,9 @@ from quart_enroll.cli.local_mongod import LocalMongodError, database_uri
 from quart_enroll.db.client import AWAY, REFUSED, Database, NoTransactions, explain, open_database
 from quart_enroll.db.queries import demo
 from quart_enroll.db.transactions import end_abandoned
-from quart_enroll.services.live.background import going_on
 from quart_enroll.services.maintenance.schema_check import problems
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
+from quart_enroll.system.background import run_in_background
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ def run_with_database(work: Callable[[Database], Awaitable[T]], setting: str = "
         async with (
             # As the site's own user: MongoDB lets users see and end only their own transactions.
             open_database(site_uri, OPERATION_TIMEOUT_SECONDS) as site,
-            going_on(end_abandoned(site)),
+            run_in_background(end_abandoned(site)),
             open_database(config[setting] or site_uri, OPERATION_TIMEOUT_SECONDS) as db,
         ):
             return await work(db)

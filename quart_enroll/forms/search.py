@@ -8,10 +8,9 @@ from wtforms import BooleanField, Form, SelectField, SelectMultipleField, String
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from quart_enroll.domain.models import DAYS
 from quart_enroll.domain.search import Search
 from quart_enroll.forms.base import lazy
-from quart_enroll.i18n.language import format_day_name, format_number
+from quart_enroll.i18n.language import DAYS, format_day_name, format_number
 
 LONGEST = 100
 """Characters of a search at most."""

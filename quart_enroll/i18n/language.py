@@ -36,7 +36,7 @@ LOCALES = {ENGLISH: "en_GB"}
 """Whose form of dates, numbers and lists a language has, where its own name leaves that open: the day comes before the
 month, and the clock has 24 hours."""
 
-WEEK_LETTERS = "MTWRFSU"
+DAYS = "MTWRFSU"
 """The days of a week as they are stored; R is Thursday, U is Sunday."""
 
 _SEASON = re.compile(r"\b(?:Winter|Spring|Summer|Fall)\b")
@@ -263,14 +263,14 @@ def format_day(when: date) -> str:
 def format_day_name(letter: str) -> str:
     """Return what a day of the week is called in short."""
     names = get_day_names("abbreviated", context="stand-alone", locale=_form(_spoken.get()))
-    return str(names[WEEK_LETTERS.index(letter)])
+    return str(names[DAYS.index(letter)])
 
 
 def format_days(letters: str) -> str:
     """Return days of the week as the reader's letters."""
     # Translators: one letter for each day of the week, from Monday to Sunday; in English R is Thursday, U is Sunday.
     own = gettext("MTWRFSU")
-    return "".join(own[WEEK_LETTERS.index(letter)] for letter in letters)
+    return "".join(own[DAYS.index(letter)] for letter in letters)
 
 
 def format_term(text: str) -> str:

@@ -20,6 +20,7 @@ from quart_enroll.domain.errors import Busy, PasswordOverHttp, ReadOnlyToken, Wr
 from quart_enroll.domain.models import Credentials, Login, User
 from quart_enroll.services.accounts import accounts, attempt_limits, sessions, tokens, user_agent
 from quart_enroll.services.accounts.hashing import BUSY_RETRY_SECONDS
+from quart_enroll.services.accounts.token_digest import token_digest
 from quart_enroll.state import clock, database, hasher, lifetimes, now, people
 from quart_enroll.web import known_devices, locale, problem_details
 from quart_enroll.web.cookies import SignIns
@@ -263,7 +264,7 @@ async def end() -> None:
     """End the visitor's sign-in everywhere, so that a copy of the cookie is worth nothing."""
     if identity := current_user.auth_id:
         await sessions.sign_out(database(), identity)
-        people().logins.forget(sessions.key_of(identity))
+        people().logins.forget(token_digest(identity))
     forget()
 
 

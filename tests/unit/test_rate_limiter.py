@@ -2,6 +2,7 @@
 
 import pytest
 
+from quart_enroll import bounded_cache
 from quart_enroll.services.accounts.rate_limiter import CHANGE_RATES, Rate, RateLimiter
 
 
@@ -69,8 +70,9 @@ def test_extra_charges_delay_the_next_use(clock: Stopwatch) -> None:
     assert uses(limiter) == 1
 
 
-def test_the_least_recently_used_key_is_forgotten(clock: Stopwatch) -> None:
-    limiter = RateLimiter(Rate(burst=2, interval=10), clock=clock, max_keys=2)
+def test_the_least_recently_used_key_is_forgotten(clock: Stopwatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bounded_cache.BUDGETS, "change limits", 1700)  # two keys
+    limiter = RateLimiter(Rate(burst=2, interval=10), clock=clock)
     for key in ("ada", "bob", "ada", "cal"):
         limiter.take(key)
     assert len(limiter) == 2

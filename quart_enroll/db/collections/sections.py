@@ -8,7 +8,8 @@ from typing import Any
 from pymongo import IndexModel, ReturnDocument, UpdateOne
 
 from quart_enroll.db.client import Database, Document, Session, shuffle
-from quart_enroll.domain.models import DAYS, MAX_TERM_NAME, Meeting, Section, SectionKey
+from quart_enroll.domain.models import MAX_TERM_NAME, Meeting, Section, SectionKey
+from quart_enroll.i18n.language import DAYS
 
 INDEXES = [
     IndexModel([("term", 1), ("courseID", 1), ("section", 1)], unique=True),

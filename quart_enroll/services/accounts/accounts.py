@@ -147,7 +147,7 @@ async def end_access(db: Database, user_id: int) -> EndedAccess:
     return await transaction(db, lambda session: end_all_access(db, user_id, session))
 
 
-async def end_all_access(db: Database, user_id: int, session: Session) -> EndedAccess:
+async def end_all_access(db: Database, user_id: int, session: Session | None) -> EndedAccess:
     """Do the same as end_access, inside the transaction of `session`."""
     return EndedAccess(
         await end_sign_ins(db, user_id, session),

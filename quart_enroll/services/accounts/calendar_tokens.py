@@ -1,12 +1,12 @@
 """The private link to a student's calendar: anyone who has it can read the schedule without signing in."""
 
-import hashlib
 import secrets
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import calendar_tokens
 from quart_enroll.services.accounts import sessions
+from quart_enroll.services.accounts.token_digest import token_digest
 
 TOKEN_BYTES = 32
 """Random bytes in a token."""
@@ -20,7 +20,7 @@ async def create(db: Database, user_id: int, now: datetime, *, login: str) -> st
     token = secrets.token_urlsafe(TOKEN_BYTES)
 
     async def put(session: Session) -> None:
-        await calendar_tokens.put(db, user_id, _hash(token), now, session)
+        await calendar_tokens.put(db, user_id, token_digest(token), now, session)
 
     await sessions.grant(db, login, put)
     return token
@@ -33,9 +33,4 @@ async def revoke(db: Database, user_id: int) -> None:
 
 async def find_user_id(db: Database, token: str) -> int | None:
     """Return the user_id of the token's owner, or None if the token is unknown or revoked."""
-    return await calendar_tokens.whose(db, _hash(token))
-
-
-def _hash(token: str) -> str:
-    """Return what is stored: with so many bytes of chance, a quick hash is as good as a slow one."""
-    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
+    return await calendar_tokens.whose(db, token_digest(token))

@@ -8,9 +8,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from time import monotonic
 
-MAX_LIMITER_KEYS = 10_000
-"""Keys that a limiter remembers, in 2 MB. It forgets the least recently used one, which most likely has its full burst
-again anyway."""
+from quart_enroll.bounded_cache import ByteCache, size_of_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +30,14 @@ DOWNLOAD_RATES = (Rate(burst=10, interval=60),)
 class RateLimiter:
     """Token buckets, one for each key and rate; a use needs a token from each.
 
-    Only the time when a bucket will be full again is stored (the generic cell rate algorithm).
+    For each bucket, only the moment when it will be full again is stored (the generic cell rate algorithm). The limiter
+    forgets the least recently used keys, whose buckets are most likely full again.
     """
 
-    def __init__(self, *rates: Rate, clock: Callable[[], float] = monotonic, max_keys: int = MAX_LIMITER_KEYS) -> None:
+    def __init__(self, *rates: Rate, cache: str = "change limits", clock: Callable[[], float] = monotonic) -> None:
         self._rates = rates
         self._clock = clock
-        self._max_keys = max_keys
-        self._full_at: dict[Hashable, tuple[float, ...]] = {}
+        self._full_at: ByteCache[Hashable, tuple[float, ...]] = ByteCache(cache, size_of_entry)
 
     def take(self, key: Hashable) -> float:
         """Use one token and return 0; if there is none, return the seconds until there is one."""
@@ -62,9 +60,6 @@ class RateLimiter:
 
     def _use(self, key: Hashable, full_at: tuple[float, ...] | None, tokens: int, now: float) -> None:
         before = full_at or (now,) * len(self._rates)
-        self._full_at.pop(key, None)  # so that it goes to the end as the most recently used
         self._full_at[key] = tuple(
             max(full, now) + tokens * rate.interval for full, rate in zip(before, self._rates, strict=True)
         )
-        if len(self._full_at) > self._max_keys:
-            del self._full_at[next(iter(self._full_at))]

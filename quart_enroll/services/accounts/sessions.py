@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import TypeVar
 
 from quart_enroll.db.client import Database, Session
@@ -14,6 +13,7 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import SignInEnded, WrongCredentials
 from quart_enroll.domain.models import Credentials, Login
 from quart_enroll.i18n.language import current_language
+from quart_enroll.services.accounts.token_digest import token_digest
 from quart_enroll.services.live.user_cache import Memory
 
 Result = TypeVar("Result")
@@ -25,7 +25,7 @@ MAX_SIGN_INS = 50
 """Sign-ins that a user may have at a time; one more ends the least recently used."""
 
 USES_RECORDED_PER_IDLE_TIME = 20
-"""How often the use of a sign-in is recorded within the idle time; it may end sooner by the time between two records."""
+"""The use of a sign-in is recorded once in each such part of the idle time, so it may end that much sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,6 @@ class NewSignIn:
     language: str
 
 
-def key_of(identity: str) -> str:
-    """Return the name of a sign-in in the database, from which nobody can tell its identity."""
-    return sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 async def sign_in(
     db: Database,
     found: Credentials,
@@ -71,9 +66,9 @@ async def sign_in(
     """
     identity = secrets.token_urlsafe(32)
     ends = lifetimes.end(now, now, remembered=remember)
-    login = Login(key_of(identity), found.user.user_id, now, now, ends, remember, address[:50], agent[:100])
+    login = Login(token_digest(identity), found.user.user_id, now, now, ends, remember, address[:50], agent[:100])
     if replaces is not None:
-        await logins.end(db, key_of(replaces))
+        await logins.end(db, token_digest(replaces))
     language = current_language()
 
     async def body(session: Session) -> NewSignIn:
@@ -112,7 +107,7 @@ async def resume(
 
     It is read once and then cached until it changes. From time to time, its use is recorded, which extends it.
     """
-    key = key_of(identity)
+    key = token_digest(identity)
     found = await memory.recall(key, lambda: logins.find(db, key, now))
     if found is not None and found.login.expires_at <= now:
         memory.forget(key)
@@ -131,4 +126,4 @@ def must_record_use(login: Login, lifetimes: SignInLifetimes, now: datetime) -> 
 
 async def sign_out(db: Database, identity: str) -> None:
     """End the sign-in of the identity, so that copies of its cookie no longer work either."""
-    await logins.end(db, key_of(identity))
+    await logins.end(db, token_digest(identity))

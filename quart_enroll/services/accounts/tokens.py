@@ -1,6 +1,5 @@
 """Personal access tokens for the API: creates them and finds their users."""
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 
@@ -9,6 +8,7 @@ from quart_enroll.db.collections import tokens
 from quart_enroll.domain.errors import TooManyTokens
 from quart_enroll.domain.models import Token, User
 from quart_enroll.services.accounts import sessions
+from quart_enroll.services.accounts.token_digest import token_digest
 
 TOKEN_PREFIX = "qe_"  # noqa: S105  # no secret
 """The prefix of every token, by which people and secret scanners recognize it."""
@@ -36,7 +36,7 @@ async def create(
     token = Token(secrets.token_hex(8), user_id, name, scope, created_at=now, expires_at=expires_at)
 
     async def add(session: Session) -> None:
-        await tokens.add(db, token, _digest(text), session)
+        await tokens.add(db, token, token_digest(text), session)
 
     await sessions.grant(db, login, add)
     return text, token
@@ -46,14 +46,9 @@ async def find(db: Database, text: str, now: datetime) -> tuple[Token, User] | N
     """Return the token with this text and its user, and record its use; None if it is unknown, expired or revoked."""
     if not text.startswith(TOKEN_PREFIX):
         return None
-    found = await tokens.find(db, _digest(text), now)
+    found = await tokens.find(db, token_digest(text), now)
     if found is not None:
         token = found[0]
         if token.last_used_at is None or now - token.last_used_at >= USE_RECORDED_EVERY:
             await tokens.used(db, token, now)
     return found
-
-
-def _digest(text: str) -> str:
-    """Return the hash that is stored. A token is random and long: a quick hash keeps it as well as a slow one."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -22,7 +22,7 @@ from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog, with_names
 from quart_enroll.domain.models import Registration, Section
 from quart_enroll.domain.student import Seat
-from quart_enroll.services.live.background import going_on
+from quart_enroll.system.background import run_in_background
 
 TOGETHER = 0.1
 """Seconds in which changes are gathered before they are read: as much behind may a page be."""
@@ -166,5 +166,5 @@ def _past() -> ByteCache[Seat, Registration | None]:
 async def following(db: Database, clock: Clock) -> AsyncIterator[Snapshot]:
     """Give a snapshot that is kept up to date while the block runs."""
     snapshot = Snapshot(db, clock)
-    async with going_on(snapshot.listen(), snapshot.follow()):
+    async with run_in_background(snapshot.listen(), snapshot.follow()):
         yield snapshot

@@ -20,7 +20,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Section, SectionKey
 from quart_enroll.observability import metrics
 from quart_enroll.services.catalog.cache import Snapshot
-from quart_enroll.services.live.background import going_on
+from quart_enroll.system.background import run_in_background
 
 MOST = 5000
 """Pages of one process that may be open at once; the next ones are as good as any page, but stand still."""
@@ -318,5 +318,5 @@ def changed(before: Catalog, after: Catalog) -> list[Section]:
 async def telling(db: Database, snapshot: Snapshot) -> AsyncIterator[Live]:
     """Give what tells open pages the news while the block runs."""
     live = Live(db, snapshot)
-    async with going_on(live.tell()):
+    async with run_in_background(live.tell()):
         yield live

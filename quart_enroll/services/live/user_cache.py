@@ -18,7 +18,7 @@ from quart_enroll.db.change_streams import Row
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections.logins import Found
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.services.live.background import going_on
+from quart_enroll.system.background import run_in_background
 
 ROW_BYTES = 350
 """Bytes of the link from a row to the answers read from it, with the row's own key."""
@@ -180,5 +180,5 @@ class UserCache:
 async def remembering(db: Database, tell: Callable[[Hashable], None] | None = None) -> AsyncIterator[UserCache]:
     """Give a memory that forgets what changes, and tells of whom, while the block runs."""
     people = UserCache(db, tell)
-    async with going_on(people.listen()):
+    async with run_in_background(people.listen()):
         yield people

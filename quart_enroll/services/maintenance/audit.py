@@ -9,6 +9,7 @@ from quart_enroll.db.queries import audit
 from quart_enroll.db.queries.audit import Books
 from quart_enroll.db.queries.schema_violations import Misfit
 from quart_enroll.db.transactions import transaction
+from quart_enroll.domain.models import SYSTEM_ACTOR
 from quart_enroll.services.enrollment import seat_changes, swap_cycles
 from quart_enroll.services.maintenance import schema_check
 from quart_enroll.services.maintenance.discrepancies import find_discrepancies
@@ -16,9 +17,6 @@ from quart_enroll.services.maintenance.recount import Recount, describe_section
 
 REPAIR_RETRY_SECONDS = 120.0
 """Seconds for which a repair retries: longer than MongoDB itself keeps a transaction whose process was killed."""
-
-SYSTEM = 0
-"""The actor of what no person does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +71,12 @@ async def repair(db: Database, now: datetime) -> list[str]:
         mended = await correct_counts(db, session)
         ready = {waiting.key for waiting in Recount(await audit.read(db, session)).ready(now)}
         if ready:
-            await seat_changes.promote_all_waitlists(seat_changes.SeatTransaction(db, session, now, SYSTEM))
+            await seat_changes.promote_all_waitlists(seat_changes.SeatTransaction(db, session, now, SYSTEM_ACTOR))
         settled = [f"{describe_section(key)}: who could take an open seat has it." for key in sorted(ready)]
         return [*done, *mended.sections, *mended.students, *settled]
 
     done = await transaction(db, body, REPAIR_RETRY_SECONDS)
-    await swap_cycles.complete_all_cycles(db, SYSTEM, now)
+    await swap_cycles.complete_all_cycles(db, SYSTEM_ACTOR, now)
     return done
 
 

@@ -17,6 +17,7 @@ from quart_enroll.domain.models import Credentials
 from quart_enroll.services.accounts import accounts, sessions
 from quart_enroll.services.accounts import calendar_tokens as calendar_links
 from quart_enroll.services.accounts import tokens as api_tokens
+from quart_enroll.services.accounts.token_digest import token_digest
 from tests.support.people import ADA, FALL_MORNING, HASH
 
 NOW = FALL_MORNING
@@ -104,7 +105,7 @@ async def found(db: Database) -> Credentials:
 @pytest.fixture
 async def login(db: Database, found: Credentials) -> str:
     """The key of one of ada's sign-ins."""
-    return sessions.key_of((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
+    return token_digest((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
 
 
 async def access(db: Database) -> dict[str, int]:
@@ -167,7 +168,7 @@ async def test_ending_all_access_ends_access_that_is_being_created(
 async def test_two_browsers_that_make_a_calendar_link_at_once_leave_one(
     db: Database, found: Credentials, login: str
 ) -> None:
-    other = sessions.key_of((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
+    other = token_digest((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
     made = await asyncio.gather(*(calendar_links.create(db, ADA.user_id, NOW, login=key) for key in (login, other) * 3))
     owners = [await calendar_links.find_user_id(db, token) for token in made]
     assert sorted(map(str, owners)) == ["1", *["None"] * 5]

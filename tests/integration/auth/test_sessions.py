@@ -12,7 +12,8 @@ from quart_enroll.db.collections import logins, users
 from quart_enroll.domain.errors import WrongCredentials
 from quart_enroll.domain.models import Credentials
 from quart_enroll.services.accounts import accounts, sessions, user_agent
-from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME, key_of
+from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME
+from quart_enroll.services.accounts.token_digest import token_digest
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support.people import ADA, BOB, HASH, PASSWORD, Browser, Clock, config, text
@@ -202,7 +203,7 @@ async def test_to_end_the_sign_in_of_this_browser_is_to_sign_out(ada: Browser, d
     assert not await is_signed_in(ada)
 
 
-@pytest.mark.parametrize("key", ["", "nonsense", key_of("nobody")])
+@pytest.mark.parametrize("key", ["", "nonsense", token_digest("nobody")])
 async def test_to_end_what_has_ended_is_harmless(ada: Browser, key: str) -> None:
     assert (await ada.post("/account/end", form={"login": key})).status_code == 303
     assert await is_signed_in(ada)

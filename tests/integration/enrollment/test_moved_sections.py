@@ -10,10 +10,10 @@ import pytest
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import events, notices
 from quart_enroll.db.queries import student_facts
-from quart_enroll.domain.models import Section
+from quart_enroll.domain.models import SYSTEM_ACTOR, Section
 from quart_enroll.services.accounts.password_reset import Links
 from quart_enroll.services.catalog import moved_sections
-from quart_enroll.services.catalog.import_catalog import SYSTEM, FileSection, import_sections
+from quart_enroll.services.catalog.import_catalog import FileSection, import_sections
 from quart_enroll.services.notifications import drain_once
 from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, MORNINGS, NOONS, SECTIONS, Browser, Clock
 from tests.support.smtp import Postbox
@@ -49,7 +49,7 @@ async def test_who_has_a_seat_and_who_waits_are_told_on_the_next_page(ada: Brows
         moved = "PHP 202, section 01, for Fall 2026 changed its time or room."
         assert moved in await browser.read("/enrollment/history")
     rows = await db.event.find({"action": "moved"}).to_list(None)
-    assert [(row["actor"], row["user_id"]) for row in rows] == [(SYSTEM, ADA.user_id), (SYSTEM, BOB.user_id)]
+    assert [(row["actor"], row["user_id"]) for row in rows] == [(SYSTEM_ACTOR, one.user_id) for one in (ADA, BOB)]
 
 
 @pytest.mark.usefixtures("full")
