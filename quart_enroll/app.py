@@ -29,9 +29,9 @@ from quart_enroll.fastpath.asgi_connection import Connection
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.i18n import language
 from quart_enroll.observability.sampler import Probes, sample_forever
+from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.accounts.hash_slots import SLOTS_FOLDER_VARIABLE, HashSlots
 from quart_enroll.services.accounts.hashing import Hasher
-from quart_enroll.services.accounts.password_reset import Links
 from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME, SignInLifetimes
 from quart_enroll.services.catalog.cache import Snapshot, following
 from quart_enroll.services.enrollment import section_lock
@@ -223,7 +223,7 @@ def create_app(
     cli.register(app)
 
     lifetimes = SignInLifetimes(timedelta(hours=config.session_idle), timedelta(hours=config.session_age))
-    links = Links(config.secret_key, config.public_url)
+    links = EmailLinks(config.secret_key, config.public_url)
     sender = _sender(config)
 
     @app.while_serving

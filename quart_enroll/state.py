@@ -12,8 +12,9 @@ from quart_enroll.db.client import Database
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration
 from quart_enroll.domain.student import Seat
+from quart_enroll.services.accounts.attempt_limits import PasswordLocks
+from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.accounts.hashing import Hasher
-from quart_enroll.services.accounts.password_reset import Links
 from quart_enroll.services.accounts.rate_limiter import CHANGE_RATES, DOWNLOAD_RATES, RateLimiter
 from quart_enroll.services.accounts.sessions import SignInLifetimes
 from quart_enroll.services.catalog.cache import Snapshot
@@ -31,13 +32,14 @@ class AppState:
     database: Database
     hasher: Hasher
     lifetimes: SignInLifetimes
-    links: Links
+    links: EmailLinks
     sends_mail: bool
     clock: Callable[[], datetime]
     snapshot: Snapshot
     live: Live
     people: UserCache
     schema: SchemaCheck
+    password_locks: PasswordLocks = field(default_factory=PasswordLocks)
     change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGE_RATES))
     download_limiter: RateLimiter = field(
         default_factory=partial(RateLimiter, *DOWNLOAD_RATES, cache="download limits")
@@ -89,6 +91,11 @@ def download_limiter() -> RateLimiter:
     return _open().download_limiter
 
 
+def password_locks() -> PasswordLocks:
+    """Return the locks that let this process check one password of an account at a time."""
+    return _open().password_locks
+
+
 def hasher() -> Hasher:
     """Return what makes and checks password hashes."""
     return _open().hasher
@@ -99,7 +106,7 @@ def lifetimes() -> SignInLifetimes:
     return _open().lifetimes
 
 
-def links() -> Links:
+def links() -> EmailLinks:
     """Return what makes and reads the links in e-mails."""
     return _open().links
 

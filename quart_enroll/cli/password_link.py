@@ -6,7 +6,7 @@ import click
 
 from quart_enroll.cli.command_context import current_site, run_with_database, running_port
 from quart_enroll.db.collections import users
-from quart_enroll.services.accounts.password_reset import Links
+from quart_enroll.services.accounts.email_links import EmailLinks
 
 
 @click.command("password-link", short_help="Print a link to a new password.")
@@ -22,4 +22,4 @@ def password_link(email: str) -> None:
     address = config["PUBLIC_URL"]
     if address == f"http://localhost:{config['PORT']}":  # what it is in development, unless somebody says otherwise
         address = f"http://localhost:{running_port(config['PORT'])}"
-    click.echo(Links(config["SECRET_KEY"], address).reset(found, datetime.now(UTC)))
+    click.echo(EmailLinks(config["SECRET_KEY"], address).reset(found, datetime.now(UTC)))

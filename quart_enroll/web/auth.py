@@ -21,7 +21,7 @@ from quart_enroll.domain.models import Credentials, Login, User
 from quart_enroll.services.accounts import accounts, attempt_limits, sessions, tokens, user_agent
 from quart_enroll.services.accounts.hashing import BUSY_RETRY_SECONDS
 from quart_enroll.services.accounts.token_digest import token_digest
-from quart_enroll.state import clock, database, hasher, lifetimes, now, people
+from quart_enroll.state import clock, database, hasher, lifetimes, now, password_locks, people
 from quart_enroll.web import known_devices, locale, problem_details
 from quart_enroll.web.cookies import SignIns
 from quart_enroll.web.request import SiteRequest
@@ -195,7 +195,10 @@ async def _check_password(email: str, password: str) -> User:
         raise PasswordOverHttp
     if _passwords.locked():
         raise Busy(BUSY_RETRY_SECONDS)
-    async with _passwords, attempt_limits.password_attempt(database(), known_devices.asker(email), now()):
+    async with (
+        _passwords,
+        attempt_limits.password_attempt(database(), password_locks(), known_devices.asker(email), now()),
+    ):
         return (await accounts.authenticate(database(), hasher(), email=email, password=password)).user
 
 

@@ -15,7 +15,7 @@ from quart_enroll.pages.account.email_confirmation import send_link
 from quart_enroll.pages.refusals import Page, beside, on_top, please_wait
 from quart_enroll.services.accounts import accounts, attempt_limits
 from quart_enroll.services.accounts.password_policy import MIN_PASSWORD_LENGTH
-from quart_enroll.state import database, hasher, now, sends_mail
+from quart_enroll.state import database, hasher, now, password_locks, sends_mail
 from quart_enroll.web import access_log, auth, known_devices
 from quart_enroll.web.csrf import link_is_ours
 from quart_enroll.web.templating import render, spoken
@@ -61,7 +61,7 @@ async def login() -> bytes | Response | Page:
         return _login_page(form), 422
     email, password = form.email.data or "", form.password.data or ""
     try:
-        async with attempt_limits.password_attempt(database(), known_devices.asker(email), now()):
+        async with attempt_limits.password_attempt(database(), password_locks(), known_devices.asker(email), now()):
             found = await accounts.authenticate(database(), hasher(), email=email, password=password)
             last = await _begin(found, remember=form.remember_me.data)
     except PleaseWait as refusal:
@@ -92,7 +92,7 @@ async def _register(form: RegisterForm) -> Credentials:
     email = form.email.data or ""
     asker = known_devices.asker(email)
     await attempt_limits.count_registration(database(), asker, now())
-    async with attempt_limits.password_attempt(database(), asker, now()):
+    async with attempt_limits.password_attempt(database(), password_locks(), asker, now()):
         return await accounts.register(
             database(),
             hasher(),

@@ -1,9 +1,9 @@
-"""How often something may be tried, over all processes: passwords, registrations, asking for a new password.
+"""Limits on attempts over all processes: passwords, registrations, requests for emails.
 
-Wrong passwords are counted for the account and for the address that they come from. Past the limit nobody's
-password is looked at until a wait is over, which doubles with each further one up to a quarter of an hour. A
-browser in which the account has signed in before has a counter of its own, so that nobody who types wrong
-passwords elsewhere keeps the owner out. An account that does not exist is counted like any other.
+Wrong passwords are counted per account and per network. Past a limit, no password is checked until a wait is over; each
+further wrong one doubles the wait, up to a quarter of an hour. Each browser in which the account has signed in before
+has a counter of its own, so that wrong passwords typed elsewhere don't lock out the owner. An email without an account
+is counted like any other. Limits on changes are in rate_limiter; they count in memory.
 """
 
 import asyncio
@@ -25,41 +25,39 @@ from quart_enroll.services.accounts.hashing import HashingNotStarted
 WRONG_PASSWORDS_PER_ACCOUNT = RateLimit(limit=10, fades_in=timedelta(hours=2))
 WRONG_PASSWORDS_FROM_KNOWN_BROWSERS = RateLimit(limit=50, fades_in=timedelta(hours=2))
 WRONG_PASSWORDS_PER_NETWORK = RateLimit(limit=100, fades_in=timedelta(seconds=9))
-"""Ten wrong ones in a row, then at most one in a quarter of an hour; and a hundred in a quarter of an hour from an
-address, behind which may be a whole campus. Fifty from all browsers that an account knows, since a thief, or a stranger
-who registered with the address first, may have made it know any number of them."""
+"""Ten in a row, then at most one per quarter of an hour. A hundred per quarter of an hour from one network, which may
+be a whole campus. Fifty from all known browsers of an account together, because a thief, or a stranger who registered
+the email first, may have made any number of browsers known."""
 
 REGISTRATIONS_PER_NETWORK = RateLimit(limit=300, fades_in=timedelta(seconds=12))
-"""Three hundred in an hour."""
+"""Three hundred per hour."""
 
 RESET_REQUESTS_PER_ACCOUNT = RateLimit(limit=5, fades_in=timedelta(minutes=12))
 RESET_REQUESTS_PER_NETWORK = RateLimit(limit=100, fades_in=timedelta(seconds=36))
-"""Five in an hour, each an e-mail to somebody who may not have asked for it; and a hundred from an address."""
+"""Five per hour, because each sends an email that the recipient may not have asked for; and a hundred per network."""
 
 PASSWORD_CHANGES_PER_ACCOUNT = RateLimit(limit=10, fades_in=timedelta(hours=1))
-"""Each takes three hashes and sends an email. Wrong old ones don't count here, or a thief could keep the owner from
-choosing another one."""
+"""Each takes three hashes and sends an email. Attempts with a wrong current password don't count here, or a thief could
+keep the owner from changing it."""
 
 CONFIRMATION_EMAILS_PER_ACCOUNT = RateLimit(limit=3, fades_in=timedelta(hours=8))
-"""Confirmation emails to one address: three at once, then three a day, however often it is registered."""
+"""Three at once, then three per day, however often the email is registered."""
 
 PASSWORD_LOCK_WAIT_SECONDS = 10.0
-"""Seconds that a password may wait for the one before it, of the same account."""
-
-_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+"""How long a password may wait for others of the same account to be checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptSource:
-    """Who asks, and for which account, in digests that nobody can read; `browser` is one that the account knows."""
+    """The digests of the account and the network of an attempt; `browser` is set if the account knows the browser."""
 
     account: str
-    address: str
+    network: str
     browser: str | None = None
 
     @property
-    def passwords(self) -> Mapping[str, RateLimit]:
-        """The counters of wrong passwords, first the one of the account or of the browser that it knows."""
+    def password_counters(self) -> Mapping[str, RateLimit]:
+        """The limits for wrong passwords by counter; the first is that of the account or the known browser."""
         if self.browser:
             return {
                 f"password {self.account} {self.browser}": WRONG_PASSWORDS_PER_ACCOUNT,
@@ -67,29 +65,50 @@ class AttemptSource:
             }
         return {
             f"password {self.account}": WRONG_PASSWORDS_PER_ACCOUNT,
-            f"password from {self.address}": WRONG_PASSWORDS_PER_NETWORK,
+            f"password from {self.network}": WRONG_PASSWORDS_PER_NETWORK,
         }
 
 
+class PasswordLocks:
+    """A lock for each counter of wrong passwords, so that each process checks one password of an account at a time."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def hold(self, counter: str) -> AsyncIterator[None]:
+        """Hold the counter's lock; raise Busy after PASSWORD_LOCK_WAIT_SECONDS."""
+        lock = self._locks.setdefault(counter, asyncio.Lock())
+        try:
+            async with asyncio.timeout(PASSWORD_LOCK_WAIT_SECONDS):
+                await lock.acquire()
+        except TimeoutError:
+            raise Busy(retry_after=5) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
 def account_digest(key: str, email: str) -> str:
-    """Name the account of that e-mail address, in whatever spelling; `key` is the site's secret."""
+    """Return a digest of the email in any spelling; `key` is the site's secret key."""
     return _digest(key, "account", email_addresses.canonical(email))
 
 
-def network_digest(key: str, address: str) -> str:
-    """Return the network address as text, or the network of an IPv6 address."""
-    return _digest(key, "address", network_of(address))
+def network_digest(key: str, ip: str) -> str:
+    """Return a digest of the IP's network."""
+    return _digest(key, "address", network_of(ip))
 
 
-def network_of(address: str) -> str:
-    """Return what a network address counts as: the 2**64 of one IPv6 network, which one visitor may have, are one."""
+def network_of(ip: str) -> str:
+    """Return the IPv4 address, or the /64 network of an IPv6 address, all of which one visitor may have."""
     try:
-        ip = ip_address(address)
+        address = ip_address(ip)
     except ValueError:  # such as the name of a socket
-        return address
-    if isinstance(ip, IPv6Address):
-        ip = ip.ipv4_mapped or IPv6Address(int(ip) >> 64 << 64)
-    return str(ip)
+        return ip
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64)
+    return str(address)
 
 
 def _digest(key: str, kind: str, text: str) -> str:
@@ -97,21 +116,17 @@ def _digest(key: str, kind: str, text: str) -> str:
 
 
 @asynccontextmanager
-async def password_attempt(db: Database, asker: AttemptSource, now: datetime) -> AsyncIterator[None]:
-    """Let a password be tried inside, in each process one at a time for each account.
+async def password_attempt(
+    db: Database, locks: PasswordLocks, attempt: AttemptSource, now: datetime
+) -> AsyncIterator[None]:
+    """Check a password inside the block; raise PleaseWait before it starts if there were too many wrong ones.
 
-    Raises PleaseWait, before any work is done, while there were too many wrong ones. WrongCredentials,
-    WrongPassword and EmailTaken count as wrong; so does an asker who hangs up while the password is being looked at.
-    Guesses that arrive together get no more tries than one after the other, but for one in each further process.
+    WrongCredentials, WrongPassword and EmailTaken count as wrong, and so does a client that hangs up during the check.
+    The lock keeps simultaneous attempts from getting more tries than successive ones, except for one in each further
+    process.
     """
-    counters = asker.passwords
-    turn = _turns.setdefault(next(iter(counters)), asyncio.Lock())
-    try:
-        async with asyncio.timeout(PASSWORD_LOCK_WAIT_SECONDS):
-            await turn.acquire()
-    except TimeoutError:
-        raise Busy(retry_after=5) from None
-    try:
+    counters = attempt.password_counters
+    async with locks.hold(next(iter(counters))):
         await _refuse_if_over_limit(db, counters, now)
         try:
             yield
@@ -120,41 +135,36 @@ async def password_attempt(db: Database, asker: AttemptSource, now: datetime) ->
         except (WrongCredentials, WrongPassword, EmailTaken, asyncio.CancelledError):
             await asyncio.shield(_count(db, counters, now))
             raise
-    finally:
-        turn.release()
 
 
-async def count_registration(db: Database, asker: AttemptSource, now: datetime) -> None:
-    """Count a registration, or raise PleaseWait when there were too many from this address."""
-    await _check_and_count(db, {f"registration from {asker.address}": REGISTRATIONS_PER_NETWORK}, now)
+async def count_registration(db: Database, attempt: AttemptSource, now: datetime) -> None:
+    """Count a registration, or raise PleaseWait if there were too many from this network."""
+    await _check_and_count(db, {f"registration from {attempt.network}": REGISTRATIONS_PER_NETWORK}, now)
 
 
-async def count_reset_request(db: Database, asker: AttemptSource, now: datetime) -> None:
-    """Count that somebody asks for a new password; raise PleaseWait when it was asked too often.
-
-    It is the same whether the account exists or not.
-    """
+async def count_reset_request(db: Database, attempt: AttemptSource, now: datetime) -> None:
+    """Count a request for a reset link, whether or not the account exists, or raise PleaseWait."""
     counters = {
-        f"reset {asker.account}": RESET_REQUESTS_PER_ACCOUNT,
-        f"reset from {asker.address}": RESET_REQUESTS_PER_NETWORK,
+        f"reset {attempt.account}": RESET_REQUESTS_PER_ACCOUNT,
+        f"reset from {attempt.network}": RESET_REQUESTS_PER_NETWORK,
     }
     await _check_and_count(db, counters, now)
 
 
 @asynccontextmanager
-async def password_change(db: Database, asker: AttemptSource, now: datetime) -> AsyncIterator[None]:
-    """Count a change of the password that is made inside; raise PleaseWait when there were too many."""
-    counters = {f"new password {asker.account}": PASSWORD_CHANGES_PER_ACCOUNT}
+async def password_change(db: Database, attempt: AttemptSource, now: datetime) -> AsyncIterator[None]:
+    """Count the password change inside the block if it succeeds; raise PleaseWait if there were too many."""
+    counters = {f"new password {attempt.account}": PASSWORD_CHANGES_PER_ACCOUNT}
     await _refuse_if_over_limit(db, counters, now)
     yield
     await _count(db, counters, now)
 
 
-async def count_confirmation_request(db: Database, asker: AttemptSource, now: datetime) -> None:
-    """Count a confirmation email; raise PleaseWait if there were too many."""
+async def count_confirmation_request(db: Database, attempt: AttemptSource, now: datetime) -> None:
+    """Count a confirmation email, or raise PleaseWait if there were too many."""
     counters = {
-        f"confirmation {asker.account}": CONFIRMATION_EMAILS_PER_ACCOUNT,
-        f"confirmation from {asker.address}": REGISTRATIONS_PER_NETWORK,
+        f"confirmation {attempt.account}": CONFIRMATION_EMAILS_PER_ACCOUNT,
+        f"confirmation from {attempt.network}": REGISTRATIONS_PER_NETWORK,
     }
     await _check_and_count(db, counters, now)
 
@@ -171,5 +181,5 @@ async def _refuse_if_over_limit(db: Database, counters: Mapping[str, RateLimit],
 
 
 async def _count(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
-    for key, pace in counters.items():
-        await attempts.count(db, key, pace, now)
+    for key, limit in counters.items():
+        await attempts.count(db, key, limit, now)

@@ -14,12 +14,13 @@ from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import PleaseWait, WrongCredentials
 from quart_enroll.domain.models import RateLimit
 from quart_enroll.services.accounts import accounts, attempt_limits
-from quart_enroll.services.accounts.attempt_limits import AttemptSource, account_digest, network_digest
+from quart_enroll.services.accounts.attempt_limits import AttemptSource, PasswordLocks, account_digest, network_digest
 from quart_enroll.services.accounts.hashing import Hasher, HashingNotStarted
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, Browser, Clock, config, registration, text
 
 WAIT = "That was tried too often. Please wait"
 STRANGER = AttemptSource(account_digest("key", ADA.email), network_digest("key", "192.0.2.1"))
+LOCKS = PasswordLocks()
 
 
 @pytest.fixture(autouse=True)
@@ -51,9 +52,9 @@ async def _guess(browser: Browser, times: int, email: str = ADA.email) -> list[i
     return [(await browser.post("/login", form=form)).status_code for _ in range(times)]
 
 
-async def _wrong(db: Database, asker: AttemptSource) -> None:
+async def _wrong(db: Database, attempt: AttemptSource) -> None:
     with pytest.raises(WrongCredentials):
-        async with attempt_limits.password_attempt(db, asker, FALL_MORNING):
+        async with attempt_limits.password_attempt(db, LOCKS, attempt, FALL_MORNING):
             raise WrongCredentials
 
 
@@ -180,7 +181,7 @@ async def test_all_processes_count_together(stranger: Browser, mongod: str, cloc
 
 async def test_a_guess_counts_even_if_nobody_waits_for_the_answer(db: Database) -> None:
     async def begun() -> None:
-        async with attempt_limits.password_attempt(db, STRANGER, FALL_MORNING):
+        async with attempt_limits.password_attempt(db, LOCKS, STRANGER, FALL_MORNING):
             inside.set()
             await asyncio.Event().wait()
 
@@ -191,20 +192,22 @@ async def test_a_guess_counts_even_if_nobody_waits_for_the_answer(db: Database) 
         task.cancel()
         await asyncio.wait([task])
     with pytest.raises(PleaseWait):
-        async with attempt_limits.password_attempt(db, STRANGER, FALL_MORNING):
+        async with attempt_limits.password_attempt(db, LOCKS, STRANGER, FALL_MORNING):
             pass
 
 
 async def test_who_gives_up_in_the_queue_has_not_guessed(db: Database) -> None:
     with pytest.raises(HashingNotStarted):
-        async with attempt_limits.password_attempt(db, STRANGER, FALL_MORNING):
+        async with attempt_limits.password_attempt(db, LOCKS, STRANGER, FALL_MORNING):
             raise HashingNotStarted
     assert await db.attempt.count_documents({}) == 0
 
 
 async def test_500_right_passwords_from_one_address_pass_and_count_nothing(db: Database) -> None:
     async def sign_in(number: int) -> None:
-        async with attempt_limits.password_attempt(db, replace(STRANGER, account=f"student {number}"), FALL_MORNING):
+        async with attempt_limits.password_attempt(
+            db, LOCKS, replace(STRANGER, account=f"student {number}"), FALL_MORNING
+        ):
             pass
 
     await asyncio.gather(*(sign_in(number) for number in range(500)))
@@ -222,13 +225,13 @@ async def test_who_guesses_at_many_accounts_is_stopped_at_the_address(db: Databa
         await _wrong(db, replace(STRANGER, account=f"student {number}"))
     unguessed = replace(STRANGER, account="student 100")
     with pytest.raises(PleaseWait):
-        async with attempt_limits.password_attempt(db, unguessed, FALL_MORNING):
+        async with attempt_limits.password_attempt(db, LOCKS, unguessed, FALL_MORNING):
             pass
-    async with attempt_limits.password_attempt(db, replace(unguessed, address="another"), FALL_MORNING):
+    async with attempt_limits.password_attempt(db, LOCKS, replace(unguessed, network="another"), FALL_MORNING):
         pass
-    async with attempt_limits.password_attempt(db, replace(unguessed, browser="known"), FALL_MORNING):
+    async with attempt_limits.password_attempt(db, LOCKS, replace(unguessed, browser="known"), FALL_MORNING):
         pass
-    async with attempt_limits.password_attempt(db, unguessed, FALL_MORNING + timedelta(minutes=1)):
+    async with attempt_limits.password_attempt(db, LOCKS, unguessed, FALL_MORNING + timedelta(minutes=1)):
         pass
 
 
@@ -288,7 +291,7 @@ async def test_300_registrations_in_an_hour_from_one_address(db: Database, stran
         await attempt_limits.count_registration(db, STRANGER, FALL_MORNING)
     with pytest.raises(PleaseWait):
         await attempt_limits.count_registration(db, STRANGER, FALL_MORNING)
-    await attempt_limits.count_registration(db, replace(STRANGER, address="another"), FALL_MORNING)
+    await attempt_limits.count_registration(db, replace(STRANGER, network="another"), FALL_MORNING)
 
 
 async def test_past_that_the_form_says_so_and_keeps_what_was_typed(
