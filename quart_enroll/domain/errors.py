@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from math import ceil
 
-from quart_enroll.i18n.language import LastDay, Moment, Sentence, TermName, plural, together
+from quart_enroll.i18n.language import LastDay, Moment, Sentence, TermName, join_sentences, plural
 
 MAX_CHOICES = 10
 """Courses that a sentence lists at most."""
@@ -214,7 +214,7 @@ class SectionFull(Refused):
             )
         if can_wait:
             why.append(Sentence("You can join the waitlist."))
-        super().__init__(together(why))
+        super().__init__(join_sentences(why))
         self.others = others
 
 
@@ -234,7 +234,7 @@ class TimeConflict(Refused):
 
     def __init__(self, title: str, clashes: Sequence[tuple[str, Sentence]]) -> None:
         super().__init__(
-            together(
+            join_sentences(
                 [
                     Sentence(
                         "%(title)s meets at the same time as %(other)s: %(when)s.", title=title, other=other, when=when
@@ -517,7 +517,7 @@ class WrongFields(Refused):
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         wrong = [Sentence(f"{name}: {why}") for name, why in fields.items()]
-        super().__init__(together([Sentence("Nothing was changed."), *wrong]))
+        super().__init__(join_sentences([Sentence("Nothing was changed."), *wrong]))
         self.fields = fields
 
 

@@ -18,10 +18,10 @@ from quart_auth import AuthUser, current_user, login_required, login_user, logou
 from quart_enroll.db.client import AWAY
 from quart_enroll.domain.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
 from quart_enroll.domain.models import Credentials, Login, User
-from quart_enroll.services.accounts import accounts, rate_limits, sessions, tokens, user_agent
-from quart_enroll.services.accounts.hashing import RETRY_AFTER
+from quart_enroll.services.accounts import accounts, attempt_limits, sessions, tokens, user_agent
+from quart_enroll.services.accounts.hashing import BUSY_RETRY_SECONDS
 from quart_enroll.services.accounts.token_digest import token_digest
-from quart_enroll.state import clock, database, hasher, lifetimes, now, user_cache
+from quart_enroll.state import clock, database, hasher, lifetimes, now, password_locks, user_cache
 from quart_enroll.web import known_devices, locale, problem_details
 from quart_enroll.web.cookies import SignIns
 from quart_enroll.web.request import SiteRequest
@@ -194,9 +194,12 @@ async def _check_password(email: str, password: str) -> User:
     if current_app.config["APP_ENV"] == "production" and not request.is_secure:
         raise PasswordOverHttp
     if _passwords.locked():
-        raise Busy(RETRY_AFTER)
-    async with _passwords, rate_limits.guess(database(), known_devices.asker(email), now()):
-        return (await accounts.check(database(), hasher(), email=email, password=password)).user
+        raise Busy(BUSY_RETRY_SECONDS)
+    async with (
+        _passwords,
+        attempt_limits.password_attempt(database(), password_locks(), known_devices.asker(email), now()),
+    ):
+        return (await accounts.authenticate(database(), hasher(), email=email, password=password)).user
 
 
 def check_may_change() -> None:
@@ -250,8 +253,8 @@ async def begin(found: Credentials, *, remember: bool) -> datetime | None:
         now(),
         remember=remember,
         address=request.remote_addr or "",
-        agent=user_agent.in_words(request.headers.get("User-Agent", "")),
-        instead_of=current_user.auth_id,
+        agent=user_agent.describe(request.headers.get("User-Agent", "")),
+        replaces=current_user.auth_id,
     )
     session.clear()
     g.user = replace(found.user, language=begun.language)

@@ -11,7 +11,7 @@ from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.account.passwords import UNTOLD, Secret
 from quart_enroll.pages.refusals import flash_refusal
 from quart_enroll.services import notifications
-from quart_enroll.services.accounts import password_reset, rate_limits
+from quart_enroll.services.accounts import attempt_limits, email_links
 from quart_enroll.state import database, links, now, sends_mail, user_cache
 from quart_enroll.web import access_log, auth, known_devices
 from quart_enroll.web.templating import render
@@ -25,7 +25,7 @@ async def open_link(token: str) -> Secret:
 
     Programs that scan emails open the links in them, so only a button confirms.
     """
-    session[LINK] = token[: password_reset.MAX_TOKEN_LENGTH]
+    session[LINK] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
     return redirect(url_for("email_confirm"), 303), 303, UNTOLD
 
 
@@ -66,7 +66,7 @@ async def send_again() -> Response:
 
 async def send_link(user: User) -> None:
     """Email a link to the button; raise PleaseWait if there were too many."""
-    await rate_limits.confirmation_asked(database(), known_devices.asker(user.email), now())
+    await attempt_limits.count_confirmation_request(database(), known_devices.asker(user.email), now())
     await notifications.confirm_email(database(), user.user_id, now())
 
 

@@ -1,4 +1,4 @@
-"""The secret address of a student's calendar: whoever knows it reads the schedule, without signing in."""
+"""The private link to a student's calendar: anyone who has it can read the schedule without signing in."""
 
 import secrets
 from datetime import datetime
@@ -8,16 +8,16 @@ from quart_enroll.db.collections import calendar_tokens
 from quart_enroll.services.accounts import sessions
 from quart_enroll.services.accounts.token_digest import token_digest
 
-LENGTH = 32
-"""Bytes of a token, from the system's own chance."""
+TOKEN_BYTES = 32
+"""Random bytes in a token."""
 
 
-async def make(db: Database, user_id: int, now: datetime, *, login: str) -> str:
+async def create(db: Database, user_id: int, now: datetime, *, login: str) -> str:
     """Create a token for the student's calendar in the sign-in `login` and return it; it can't be read again.
 
     The previous token stops working. Raises SignInEnded.
     """
-    token = secrets.token_urlsafe(LENGTH)
+    token = secrets.token_urlsafe(TOKEN_BYTES)
 
     async def put(session: Session) -> None:
         await calendar_tokens.put(db, user_id, token_digest(token), now, session)
@@ -26,11 +26,11 @@ async def make(db: Database, user_id: int, now: datetime, *, login: str) -> str:
     return token
 
 
-async def end(db: Database, user_id: int) -> None:
-    """Let the student's token be worth nothing."""
+async def revoke(db: Database, user_id: int) -> None:
+    """Revoke the student's token."""
     await calendar_tokens.remove(db, user_id)
 
 
-async def whose(db: Database, token: str) -> int | None:
-    """Return whose token it is, or None for one that is ended or never was."""
+async def find_user_id(db: Database, token: str) -> int | None:
+    """Return the user_id of the token's owner, or None if the token is unknown or revoked."""
     return await calendar_tokens.whose(db, token_digest(token))

@@ -17,7 +17,7 @@ from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.observability import metrics
 from quart_enroll.pages import live_stream as streaming
-from quart_enroll.services.accounts.sessions import Lifetimes
+from quart_enroll.services.accounts.sessions import SignInLifetimes
 from quart_enroll.services.catalog import cache
 from quart_enroll.services.live import updates
 from quart_enroll.services.live.updates import Subscriber, UpdateBroker, WaitlistPosition
@@ -300,12 +300,12 @@ async def test_a_stream_ends_when_its_reader_signs_out(app: Quart, ada: Browser)
 async def test_a_stream_ends_when_the_sign_in_is_too_old(clock: Clock, ada: Browser) -> None:
     async with listening(ada) as stream:
         await no_news(stream)
-        clock.now += Lifetimes().age
+        clock.now += SignInLifetimes().age
 
 
 @pytest.mark.usefixtures("patient")
 async def test_an_open_page_is_a_use_of_the_sign_in(clock: Clock, ada: Browser) -> None:
-    nearly = Lifetimes().idle - timedelta(minutes=1)
+    nearly = SignInLifetimes().idle - timedelta(minutes=1)
     async with listening(ada) as stream:
         for _ in range(3):
             await no_news(stream)
