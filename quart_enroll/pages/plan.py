@@ -147,7 +147,7 @@ async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
         if outcome.placed:
             await flash(done(outcome.placed), "success")
         elif isinstance(outcome.refusal, AlreadyEnrolled):
-            await flash(outcome.refusal.sentence, "info")
+            await flash(outcome.refusal.text, "info")
     stay = [one for one in outcomes if one.refusal and not isinstance(one.refusal, AlreadyEnrolled)]
     if stay:
         left = ngettext(

@@ -53,7 +53,7 @@ async def delete() -> bytes | Response | Page:
         beside(form.password, refusal)
         return _delete_page(form), 422
     except LastRegistrar as refusal:
-        form.form_errors = [refusal.sentence]
+        form.form_errors = [refusal.text]
         return _delete_page(form), 422
     auth.forget()
     await flash(gettext("Your account is deleted, and your seats are free for others. Good-bye."), "info")

@@ -78,4 +78,4 @@ def must_confirm() -> bool:
 
 def _dead(refusal: ConfirmationDead) -> Secret:
     access_log.note(code=refusal.code)
-    return render("link_dead.html", sentence=refusal.sentence, again=url_for("account")), 410, UNTOLD
+    return render("link_dead.html", sentence=refusal.text, again=url_for("account")), 410, UNTOLD

@@ -146,7 +146,7 @@ async def enroll(
             if outcome.placed or isinstance(outcome.refusal, AlreadyEnrolled):
                 await plans.remove(db, user_id, outcome.key)
             elif outcome.refusal:
-                await plans.note(db, user_id, outcome.key, outcome.refusal.why)
+                await plans.note(db, user_id, outcome.key, outcome.refusal.message)
         outcomes += settled
     return term, outcomes
 
@@ -188,7 +188,7 @@ def _troubles(
         try:
             check()
         except (TimeConflict, PrerequisiteMissing, CorequisiteMissing) as refusal:
-            yield refusal.why
+            yield refusal.message
         except CreditLimit:
             yield Sentence(
                 "With %(title)s your plan has more credits than the limit of %(limit)s.",
