@@ -7,11 +7,11 @@ from typing import NamedTuple
 from quart import abort, request
 from quart_auth import login_required
 
-from quart_enroll.db.collections import events
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import all_refusals
 from quart_enroll.domain.models import Event, Term
 from quart_enroll.i18n.language import Sentence, TermName, Value, gettext, moment
+from quart_enroll.services.enrollment import history as recorded
 from quart_enroll.state import catalog, database
 from quart_enroll.web import auth
 from quart_enroll.web.templating import render
@@ -54,7 +54,7 @@ class Entry(NamedTuple):
 async def history() -> bytes:
     try:
         before = request.args.get("before", "")
-        happened, earlier = await events.page(database(), auth.signed_in().user_id, before, PAGE_SIZE)
+        happened, earlier = await recorded.page(database(), auth.signed_in().user_id, before, PAGE_SIZE)
     except ValueError:
         abort(404)
     offered = await catalog()

@@ -5,7 +5,8 @@ import secrets
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import calendar_tokens
+from quart_enroll.db.collections import calendar_tokens, users
+from quart_enroll.domain.models import User
 from quart_enroll.services.accounts import sessions
 
 LENGTH = 32
@@ -31,9 +32,10 @@ async def end(db: Database, user_id: int) -> None:
     await calendar_tokens.remove(db, user_id)
 
 
-async def whose(db: Database, token: str) -> int | None:
-    """Return whose token it is, or None for one that is ended or never was."""
-    return await calendar_tokens.whose(db, _hash(token))
+async def find_owner(db: Database, token: str) -> User | None:
+    """Return the student whose token it is, or None if it has ended or never existed."""
+    user_id = await calendar_tokens.whose(db, _hash(token))
+    return None if user_id is None else await users.find(db, user_id)
 
 
 def _hash(token: str) -> str:

@@ -133,3 +133,13 @@ def must_be_noted(login: Login, lifetimes: Lifetimes, now: datetime) -> bool:
 async def sign_out(db: Database, identity: str) -> None:
     """End the sign-in of that identity everywhere, so that a copy of the cookie is worth nothing."""
     await logins.end(db, key_of(identity))
+
+
+async def active(db: Database, user_id: int, now: datetime) -> list[Login]:
+    """Return the user's sign-ins that have not ended."""
+    return await logins.of_user(db, user_id, now)
+
+
+async def end(db: Database, user_id: int, key: str) -> None:
+    """End the user's sign-in of that key."""
+    await logins.end_of_user(db, user_id, key)

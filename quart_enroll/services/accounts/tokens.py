@@ -58,3 +58,13 @@ async def find(db: Database, text: str, now: datetime) -> tuple[Token, User] | N
 def _digest(text: str) -> str:
     """Return the hash that is stored. A token is random and long: a quick hash keeps it as well as a slow one."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def active(db: Database, user_id: int, now: datetime) -> list[Token]:
+    """Return the user's tokens that have not expired, in the order of their names."""
+    return await tokens.of_user(db, user_id, now)
+
+
+async def revoke(db: Database, user_id: int, token_id: str) -> bool:
+    """Revoke the user's token; return False if there is no such token."""
+    return await tokens.end(db, user_id, token_id)

@@ -278,3 +278,13 @@ async def _meant(db: Database, user_id: int, wish: SectionRequest, now: datetime
     if term is None:
         raise NotPlanned(course.title)
     return course, term
+
+
+async def planned_sections(db: Database, user_id: int, term: str) -> list[Planned]:
+    """Return the student's planned sections of that term in the order in which they are tried."""
+    return await plans.of_student(db, user_id, term)
+
+
+async def planned_terms(db: Database, user_id: int) -> set[str]:
+    """Return the terms for which the student has a plan."""
+    return await plans.terms_of(db, user_id)
