@@ -12,7 +12,7 @@ from quart_enroll.api.v1 import catalog, document, me
 from quart_enroll.forms.import_rows import NEWER_API
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.pages import health, help, home, languages, live_stream, metrics, plan, students
-from quart_enroll.pages.account import account, data, email_confirmation, passwords, sign_in, tokens
+from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, waitlist
 from quart_enroll.services.accounts import email_links
@@ -69,8 +69,8 @@ ROUTES = [
     Route("/alert", "alert_ask", alerts.ask, POST),
     Route("/alert/end", "alert_end", alerts.end, POST),
     Route("/account", "account", account.account),
-    Route("/account/data", "account_data", data.data),
-    Route("/account/delete", "account_delete", data.delete, GET + POST),
+    Route("/account/data", "account_data", data_export.download),
+    Route("/account/delete", "account_delete", deletion.delete, GET + POST),
     Route("/account/end", "account_end", account.end, POST),
     Route("/account/password", "account_password", passwords.change, GET + POST),
     Route("/account/sign-out", "account_sign_out", account.sign_out_everywhere, POST),

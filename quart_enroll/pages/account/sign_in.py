@@ -68,7 +68,7 @@ async def login() -> bytes | Response | Page:
         return await please_wait(refusal, form, "login.html", _login_page)
     except WrongCredentials as refusal:
         access_log.note(code=refusal.code)
-        await on_top(form, refusal.sentence, "login.html")
+        await on_top(form, refusal.text, "login.html")
         return _login_page(form), 422
     hello = gettext("Hello, %(name)s. You are signed in.", name=found.user.short_name)
     before = gettext("Your last sign-in was on %(moment)s.", moment=spoken(last)) if last else ""

@@ -211,7 +211,8 @@ def _passed_over(
                 rules.check_corequisites(course, phase.term, staying, taken)
     except (CreditLimit, CorequisiteMissing) as refusal:
         return gettext(
-            "A seat that comes now would go to the next in line: %(because)s You keep your place.", because=refusal.why
+            "A seat that comes now would go to the next in line: %(because)s You keep your place.",
+            because=refusal.message,
         )
     return ""
 

@@ -146,7 +146,7 @@ async def enroll(
             if outcome.placed or isinstance(outcome.refusal, AlreadyEnrolled):
                 await plans.remove(db, user_id, outcome.key)
             elif outcome.refusal:
-                await plans.note(db, user_id, outcome.key, outcome.refusal.why)
+                await plans.note(db, user_id, outcome.key, outcome.refusal.message)
         outcomes += settled
     return term, outcomes
 
@@ -188,7 +188,7 @@ def _troubles(
         try:
             check()
         except (TimeConflict, PrerequisiteMissing, CorequisiteMissing) as refusal:
-            yield refusal.why
+            yield refusal.message
         except CreditLimit:
             yield Sentence(
                 "With %(title)s your plan has more credits than the limit of %(limit)s.",
@@ -278,3 +278,13 @@ async def _meant(db: Database, user_id: int, wish: SectionRequest, now: datetime
     if term is None:
         raise NotPlanned(course.title)
     return course, term
+
+
+async def planned_sections(db: Database, user_id: int, term: str) -> list[Planned]:
+    """Return the student's planned sections of that term in the order in which they are tried."""
+    return await plans.of_student(db, user_id, term)
+
+
+async def planned_terms(db: Database, user_id: int) -> set[str]:
+    """Return the terms for which the student has a plan."""
+    return await plans.terms_of(db, user_id)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from quart_enroll.db.collections.sections import gone
 from quart_enroll.db.queries.audit import Books, Counted, Seat
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import Refused
-from quart_enroll.domain.models import Registration, SectionKey, WaitlistEntry
+from quart_enroll.domain.models import Registration, SectionKey, WaitlistEntry, deleted_section
 
 CREDIT_TOLERANCE = 1e-6
 """By this much a sum of credits may be off: 0.1 + 0.2 is not 0.3 for a computer."""
@@ -39,7 +38,9 @@ class Recount:
             course, counted = books.courses.get(seat.key.courseID), books.sections.get(seat.key)
             if course and seat.key.term in books.terms and isinstance(seat.user_id, int):
                 whose = seat.user_id, seat.key.term
-                section = counted.section if counted else gone(seat.key)  # it was deleted, and is still a seat
+                section = (
+                    counted.section if counted else deleted_section(seat.key)
+                )  # it was deleted, and is still a seat
                 self.held[whose].append((Registration(course, section, "enrolled"), seat))
                 self.credits[whose] += course.credits
         self.lines: defaultdict[SectionKey, list[WaitlistEntry]] = defaultdict(list)
