@@ -229,7 +229,7 @@ def create_app(
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
         language.speak(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
-        templating.check_own_templates(app, _site(app), quietly=not _is_first_process())
+        templating.check_overrides(app, _site(app), quietly=not _is_first_process())
         with Hasher(config.password_method, slots=_slots(config), queue=config.password_queue) as hasher:
             async with (
                 open_database(

@@ -36,7 +36,8 @@ from quart_enroll.state import catalog_at_hand
 from quart_enroll.web import access_log, auth, problem_details, retry
 from quart_enroll.web.csrf import SAFE
 from quart_enroll.web.page_of_origin import meant
-from quart_enroll.web.templating import render, wants_json
+from quart_enroll.web.request import wants_json
+from quart_enroll.web.templating import render
 
 RETRY_AFTER = 5
 """Seconds after which a page should be asked for again when the database is away, or too busy to answer in time."""

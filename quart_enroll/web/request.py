@@ -59,6 +59,15 @@ def asked() -> SiteRequest:
     return cast(SiteRequest, request._get_current_object())  # type: ignore[attr-defined]  # it is public
 
 
+def wants_json() -> bool:
+    """Tell whether the client prefers JSON to a page."""
+    request = asked()
+    if request.path.startswith("/api/"):
+        return True
+    accepted = request.accept_mimetypes
+    return accepted["application/json"] > accepted["text/html"]
+
+
 def _read(text: str) -> ImmutableMultiDict[str, str]:
     """Return the cookies; none where one is no text, which some other site of the school may have set."""
     try:
