@@ -112,7 +112,7 @@ class Enroll(Quart):
         if not path.isascii():
             path = path.encode("utf-8", "replace").decode()
         if query and scope["method"] in ("GET", "HEAD") and not self.config["TEMPLATE_OVERRIDES"]:
-            query = routes.read_query(path, query)
+            query = routes.filter_query(path, query)
         if path is scope["path"] and query is scope["query_string"]:
             return scope
         return {**scope, "path": path, "query_string": query}
