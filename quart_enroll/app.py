@@ -112,7 +112,7 @@ class Enroll(Quart):
         if not path.isascii():
             path = path.encode("utf-8", "replace").decode()
         if query and scope["method"] in ("GET", "HEAD") and not self.config["TEMPLATE_OVERRIDES"]:
-            query = routes.read_query(path, query)
+            query = routes.filter_query(path, query)
         if path is scope["path"] and query is scope["query_string"]:
             return scope
         return {**scope, "path": path, "query_string": query}
@@ -229,7 +229,7 @@ def create_app(
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
         language.set_language(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
-        templating.check_own_templates(app, _site(app), quietly=not _is_first_process())
+        templating.check_overrides(app, _site(app), quietly=not _is_first_process())
         with Hasher(config.password_method, slots=_slots(config), queue=config.password_queue) as hasher:
             async with (
                 open_database(

@@ -15,7 +15,7 @@ from pymongo import MongoClient
 
 from quart_enroll.cli.local_mongod import LocalMongodError, local_mongod
 from quart_enroll.observability import logging_setup
-from quart_enroll.web.templating import PageEnvironment
+from quart_enroll.web.jinja_environment import PageEnvironment
 from tests.support.processes import fresh_database
 
 ROOM = 2 * 1024**3

@@ -23,7 +23,8 @@ from quart_enroll.services.enrollment.seat_changes import Seated
 from quart_enroll.state import catalog, database, now
 from quart_enroll.web import auth
 from quart_enroll.web.page_of_origin import meant
-from quart_enroll.web.templating import render, wants_json
+from quart_enroll.web.request import wants_json
+from quart_enroll.web.templating import render
 
 
 @login_required
