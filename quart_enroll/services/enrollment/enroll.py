@@ -14,6 +14,7 @@ from quart_enroll.domain.errors import (
     AlreadyEnrolled,
     AlreadyWaiting,
     DropClosed,
+    EnrollmentOver,
     NotEnrolled,
     Refused,
     SectionFull,
@@ -138,7 +139,7 @@ async def drop(
     has = await enrollments.terms_of(db, user_id, wish.courseID)
     term = await resolve.term_meant(db, wish, course.title, has, now)
     if term is None:
-        raise NotEnrolled(course.title, "a term in which it can still be given back" if has else "")
+        raise EnrollmentOver(course.title) if has else NotEnrolled(course.title)
 
     async def body(step: SeatTransaction) -> GivenBack:
         held = await enrollments.held_by(db, user_id, term.term, step.session)

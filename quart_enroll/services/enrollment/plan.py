@@ -15,13 +15,10 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
     Busy,
-    CorequisiteMissing,
     CreditLimit,
     NotPlanned,
     PlanFull,
-    PrerequisiteMissing,
     Refused,
-    TimeConflict,
     UnknownCourse,
 )
 from quart_enroll.domain.models import Course, Planned, Registration, SectionKey, SectionRequest, Term
@@ -187,14 +184,14 @@ def _troubles(
     for check in checks:
         try:
             check()
-        except (TimeConflict, PrerequisiteMissing, CorequisiteMissing) as refusal:
-            yield refusal.message
         except CreditLimit:
             yield Sentence(
                 "With %(title)s your plan has more credits than the limit of %(limit)s.",
                 title=one.course.title,
                 limit=term.max_credits,
             )
+        except Refused as refusal:
+            yield refusal.message
 
 
 async def _in_groups(
