@@ -19,7 +19,7 @@ from tests.bench.wrk import Request
 from tests.support.crowd import Student
 
 BARE, FLASK = "bare Quart", "Flask"
-ANEW = "drawn anew"
+ANEW = "rendered"
 OTHER_SIZE = "50 sections"
 
 BROWSER = {"Accept": "text/html,*/*;q=0.8", "Accept-Encoding": "gzip", "User-Agent": "Mozilla/5.0 Firefox/140.0"}
