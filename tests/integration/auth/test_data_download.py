@@ -16,7 +16,6 @@ from quart import Quart
 from quart_enroll.db import client
 from quart_enroll.db.client import Database
 from quart_enroll.db.queries import user_data
-from quart_enroll.pages.account import data
 from quart_enroll.services.accounts.rate_limiter import DOWNLOADS
 from tests.support.crowd import Student, sign_in
 from tests.support.people import ADA, Browser, text
@@ -138,7 +137,7 @@ async def test_if_the_database_is_away_before_the_first_row_a_page_says_so(
         raise client.Unsettled
         yield
 
-    monkeypatch.setattr(data.personal, "read", away)
+    monkeypatch.setattr(user_data, "read", away)
     response = await ada.get("/account/data")
     assert response.status_code == 503
     assert "Content-Disposition" not in response.headers

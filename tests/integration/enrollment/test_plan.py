@@ -10,7 +10,7 @@ import pytest
 
 from quart_enroll.db.client import Database, Unsettled
 from quart_enroll.domain.models import Registration, Section, Term
-from quart_enroll.services.enrollment import enroll, plan
+from quart_enroll.services.enrollment import plan
 from quart_enroll.services.enrollment.plan import troubles
 from quart_enroll.services.enrollment.seat_changes import Offer
 from tests.support.people import (
@@ -241,7 +241,7 @@ async def test_when_the_time_is_over_the_rest_is_not_tried(
         await ada.post("/plan/add", form=form)
     with monkeypatch.context() as slow:
         slow.setattr(plan, "TIME", seconds)
-        slow.setattr(enroll, "enroll", hangs)
+        slow.setattr(plan, "enroll_in_section", hangs)
         said = await told(ada, "/plan/enroll", **ALL)
     assert said == "The time was over before PYT 101 and PHP 202. Press once more to go on."
     assert await planned(db) == [("1111", "01"), ("3333", "01")]
