@@ -137,7 +137,7 @@ class Config:
     """The settings; each is named in the environment as here, in capitals."""
 
     app_env: str = _setting(
-        "production or development. In development the site uses plain HTTP and creates its own SECRET_KEY and database.",
+        "production or development. Development uses plain HTTP and creates its own SECRET_KEY and database.",
         _one_of("production", "development"),
         default="production",
     )

@@ -137,8 +137,8 @@ def _document() -> str:
     pages = "\n".join(_chapter(shot) for shot in SHOTS)
     return (
         "# Screenshots\n\n"
-        "Every page on a desktop and on a phone, in light and dark mode. `make screenshots` takes these pictures again,\n"
-        "from a demo school created for the day.\n"
+        "Every page on a desktop and on a phone, in light and dark mode. `make screenshots` takes these\n"
+        "pictures again, from a demo school created for the day.\n"
         f"{pages}"
     )
 
