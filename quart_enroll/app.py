@@ -33,7 +33,7 @@ from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.accounts.password_reset import Links
 from quart_enroll.services.accounts.sessions import REMEMBERED, Lifetimes
 from quart_enroll.services.catalog.cache import following
-from quart_enroll.services.enrollment import section_lock
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.live.background import going_on
 from quart_enroll.services.live.updates import telling
 from quart_enroll.services.live.user_cache import remembering
@@ -238,14 +238,27 @@ def create_app(
                 following(database, clock) as snapshot,
                 telling(database, snapshot) as live,
                 remembering(database, live.look_at) as people,
-                going_on(beat(hasher, snapshot, live), (schema := SchemaCheck(database)).check_at_start()),
+                going_on(
+                    beat(hasher, snapshot, live, (enrollment := EnrollmentContext(database)).locks),
+                    (schema := SchemaCheck(database)).check_at_start(),
+                ),
                 sending(database, sender, clock, links),
             ):
                 app.extensions[EXTENSION] = AppState(
-                    database, hasher, lifetimes, links, sender is not None, clock, snapshot, live, people, schema
+                    database,
+                    hasher,
+                    lifetimes,
+                    links,
+                    sender is not None,
+                    clock,
+                    snapshot,
+                    live,
+                    people,
+                    schema,
+                    enrollment,
                 )
                 yield
-                await section_lock.finish()
+                await enrollment.locks.finish()
 
     return app
 

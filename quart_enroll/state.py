@@ -17,6 +17,7 @@ from quart_enroll.services.accounts.password_reset import Links
 from quart_enroll.services.accounts.rate_limiter import CHANGES, DOWNLOADS, RateLimiter
 from quart_enroll.services.accounts.sessions import Lifetimes
 from quart_enroll.services.catalog.cache import Snapshot
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.live.updates import Live
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
@@ -38,6 +39,7 @@ class AppState:
     live: Live
     people: UserCache
     schema: SchemaCheck
+    enrollment: EnrollmentContext
     change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGES))
     download_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *DOWNLOADS))
 
@@ -45,6 +47,11 @@ class AppState:
 def database() -> Database:
     """Return the site's database."""
     return _open().database
+
+
+def enrollment_context() -> EnrollmentContext:
+    """Return what every change of seats needs: the database, the section locks and the batch queue."""
+    return _open().enrollment
 
 
 async def catalog() -> Catalog:

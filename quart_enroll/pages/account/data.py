@@ -18,7 +18,7 @@ from quart_enroll.forms.accounts import DeleteAccountForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.refusals import Page, beside, please_wait
 from quart_enroll.services.accounts import deletion, rate_limits
-from quart_enroll.state import database, download_limiter, hasher, now
+from quart_enroll.state import database, download_limiter, enrollment_context, hasher, now
 from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
 
@@ -46,7 +46,7 @@ async def delete() -> bytes | Response | Page:
     user = auth.signed_in()
     try:
         async with rate_limits.guess(database(), known_devices.asker(user.email), now()):
-            await deletion.remove_account(database(), hasher(), user, form.password.data or "", now())
+            await deletion.remove_account(enrollment_context(), hasher(), user, form.password.data or "", now())
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "account_delete.html", _delete_page)
     except WrongPassword as refusal:

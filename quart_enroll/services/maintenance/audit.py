@@ -9,7 +9,10 @@ from quart_enroll.db.queries import audit
 from quart_enroll.db.queries.audit import Books
 from quart_enroll.db.queries.schema_violations import Misfit
 from quart_enroll.db.transactions import transaction
-from quart_enroll.services.enrollment import seat_changes, swap_cycles
+from quart_enroll.services.enrollment import swap_cycles
+from quart_enroll.services.enrollment.promotion import promote_all_waitlists
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.services.maintenance import schema_check
 from quart_enroll.services.maintenance.discrepancies import findings
 from quart_enroll.services.maintenance.recount import Recount, spoken
@@ -73,12 +76,12 @@ async def repair(db: Database, now: datetime) -> list[str]:
         mended = await mend_counts(db, session)
         ready = {waiting.key for waiting in Recount(await audit.read(db, session)).ready(now)}
         if ready:
-            await seat_changes.promote_all_waitlists(seat_changes.SeatTransaction(db, session, now, SYSTEM))
+            await promote_all_waitlists(SeatTransaction(db, session, now, SYSTEM))
         settled = [f"{spoken(key)}: who could take an open seat has it." for key in sorted(ready)]
         return [*done, *mended.sections, *mended.students, *settled]
 
     done = await transaction(db, body, PATIENCE)
-    await swap_cycles.complete_all_cycles(db, SYSTEM, now)
+    await swap_cycles.complete_all_cycles(SectionLocks(db), SYSTEM, now)
     return done
 
 

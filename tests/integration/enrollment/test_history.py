@@ -14,7 +14,7 @@ from quart_enroll.db.collections.events import SCHEMA
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import Event
 from quart_enroll.pages.enrollment import history
-from quart_enroll.services.enrollment.enroll import UNDISPUTED
+from quart_enroll.services.enrollment.refusals import UNDISPUTED
 from tests.support.people import ADA, FALL, Browser, Clock, told
 
 
