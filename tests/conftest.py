@@ -15,7 +15,7 @@ from pymongo import MongoClient
 
 from quart_enroll.cli.local_mongod import LocalMongodError, local_mongod
 from quart_enroll.observability import logging_setup
-from quart_enroll.web.templating import PageEnvironment
+from quart_enroll.web.jinja_environment import PageEnvironment
 from tests.support.processes import fresh_database
 
 ROOM = 2 * 1024**3
@@ -44,7 +44,7 @@ def templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """Give the log; its text is as Heroku gets it."""
     before = caplog.handler.formatter
-    caplog.handler.setFormatter(logging_setup.formatter(plain=False))
+    caplog.handler.setFormatter(logging_setup.make_formatter(plain=False))
     with caplog.at_level(logging.INFO):
         yield caplog
     caplog.handler.setFormatter(before)

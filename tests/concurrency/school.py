@@ -13,7 +13,7 @@ from quart_enroll.services.enrollment import swap_cycles
 from quart_enroll.services.enrollment.promotion import promote_all_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.section_lock import SectionLocks
-from quart_enroll.services.maintenance.schema_check import REPOSITORIES
+from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
 from tests.support.school import build
 from tests.support.seat_model import OK, Place, School, Seat
 
@@ -105,8 +105,8 @@ async def seated(db: Database, key: SectionKey) -> set[int]:
 
 async def read(db: Database) -> Rows:
     """Read every row there is."""
-    found = await asyncio.gather(*(db[name].find().to_list(None) for name in REPOSITORIES))
-    return dict(zip(REPOSITORIES, found, strict=True))
+    found = await asyncio.gather(*(db[name].find().to_list(None) for name in COLLECTION_MODULES))
+    return dict(zip(COLLECTION_MODULES, found, strict=True))
 
 
 def modelled(rows: Rows) -> School:

@@ -20,7 +20,7 @@ MAX_ALERTS = 20
 """Alerts that a student may have in all terms together."""
 
 
-@metrics.change("alert_ask")
+@metrics.count_change("alert_ask")
 async def add(context: EnrollmentContext, user_id: int, request: SectionRequest, now: datetime) -> Offering:
     """Set an alert for the section; one that is set already stays.
 
@@ -51,7 +51,7 @@ async def add(context: EnrollmentContext, user_id: int, request: SectionRequest,
     return await context.locks.run([key], body)
 
 
-@metrics.change("alert_end")
+@metrics.count_change("alert_end")
 async def remove(db: Database, user_id: int, key: SectionKey) -> None:
     """Remove the student's alert, if it has not been sent already."""
     await alerts.end(db, user_id, key)

@@ -43,7 +43,7 @@ class Dropped:
     action: str
 
 
-@metrics.change("enroll")
+@metrics.count_change("enroll")
 async def enroll(
     context: EnrollmentContext, user_id: int, request: SectionRequest, now: datetime, catalog: Catalog | None = None
 ) -> Enrolled:
@@ -66,7 +66,7 @@ async def enroll(
     raise AssertionError("There is always an option.")
 
 
-@metrics.change("drop")
+@metrics.count_change("drop")
 async def drop(
     context: EnrollmentContext,
     user_id: int,
@@ -111,7 +111,7 @@ async def drop(
         raise await record_refusal(db, user_id, "drop", keys[0], now, refusal) from None
 
 
-@metrics.change("swap")
+@metrics.count_change("swap")
 async def swap(
     context: EnrollmentContext, user_id: int, dropped: str, request: SectionRequest, now: datetime
 ) -> Enrolled:

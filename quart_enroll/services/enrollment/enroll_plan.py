@@ -37,7 +37,7 @@ class Outcome:
         return self.enrolled is not None or self.refusal is not None
 
 
-@metrics.change("plan_enroll")
+@metrics.count_change("plan_enroll")
 async def enroll_plan(
     context: EnrollmentContext, user_id: int, term_name: str, now: datetime, catalog: Catalog | None = None
 ) -> tuple[Term, list[Outcome]]:
@@ -66,7 +66,7 @@ async def enroll_plan(
             if outcome.enrolled or isinstance(outcome.refusal, AlreadyEnrolled):
                 await plans.remove(db, user_id, outcome.key)
             elif outcome.refusal:
-                await plans.note(db, user_id, outcome.key, outcome.refusal.why)
+                await plans.note(db, user_id, outcome.key, outcome.refusal.message)
         outcomes += results
     return term, outcomes
 

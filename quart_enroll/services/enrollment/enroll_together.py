@@ -19,7 +19,7 @@ from quart_enroll.services.enrollment.seat_changes import Enrolled, SeatTransact
 from quart_enroll.services.enrollment.swap_cycles import change_seats
 
 
-@metrics.change("enroll_together")
+@metrics.count_change("enroll_together")
 async def enroll_together(
     context: EnrollmentContext, user_id: int, keys: Sequence[SectionKey], now: datetime
 ) -> list[Enrolled | AlreadyEnrolled]:

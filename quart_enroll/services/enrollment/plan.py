@@ -29,7 +29,7 @@ class PlanAddition:
     is_new: bool
 
 
-@metrics.change("plan_add")
+@metrics.count_change("plan_add")
 async def add(context: EnrollmentContext, user_id: int, request: SectionRequest, now: datetime) -> PlanAddition:
     """Add the section at the end of the plan, or in the place of another section of its course.
 
@@ -59,7 +59,7 @@ async def add(context: EnrollmentContext, user_id: int, request: SectionRequest,
     return await context.locks.run([], body)
 
 
-@metrics.change("plan_remove")
+@metrics.count_change("plan_remove")
 async def remove(db: Database, user_id: int, request: SectionRequest, now: datetime) -> tuple[Course, Term]:
     """Remove the course from the plan; raise UnknownCourse, UnknownTerm, TermNeeded or NotPlanned."""
     course, term = await _resolve(db, user_id, request, now)
@@ -68,7 +68,7 @@ async def remove(db: Database, user_id: int, request: SectionRequest, now: datet
     return course, term
 
 
-@metrics.change("plan_move_up")
+@metrics.count_change("plan_move_up")
 async def move_up(
     context: EnrollmentContext, user_id: int, request: SectionRequest, now: datetime
 ) -> tuple[Course, Term]:
@@ -147,4 +147,14 @@ def _find_problems(
                 limit=term.max_credits,
             )
         except Refused as refusal:
-            yield refusal.why
+            yield refusal.message
+
+
+async def planned_sections(db: Database, user_id: int, term: str) -> list[Planned]:
+    """Return the student's planned sections of that term in the order in which they are tried."""
+    return await plans.of_student(db, user_id, term)
+
+
+async def planned_terms(db: Database, user_id: int) -> set[str]:
+    """Return the terms for which the student has a plan."""
+    return await plans.terms_of(db, user_id)

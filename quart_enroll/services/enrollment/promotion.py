@@ -101,11 +101,11 @@ async def _skip(transaction: SeatTransaction, entry: WaitlistEntry, offering: Of
     The version is bumped each time: a change that removes the reason at this moment must try the entry again.
     """
     await bump_version(transaction, entry.user_id, entry.key.term)
-    if entry.skipped_because == refusal.why:
+    if entry.skipped_because == refusal.message:
         return
-    await waitlist.skip(transaction.db, entry, refusal.why, transaction.session)
+    await waitlist.skip(transaction.db, entry, refusal.message, transaction.session)
     event = await record_event(transaction, entry.user_id, "skip", entry.key, result=refusal.code)
-    await notices.add(transaction.db, Notice.of(event, offering.course.title, refusal.why), transaction.session)
+    await notices.add(transaction.db, Notice.of(event, offering.course.title, refusal.message), transaction.session)
 
 
 async def _send_alerts(transaction: SeatTransaction, key: SectionKey) -> None:

@@ -8,40 +8,19 @@ from quart_enroll.db.collections import events, sections
 from quart_enroll.domain import rules
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
-    AccountGone,
-    AlreadyEnrolled,
     AlreadyWaiting,
-    NotEnrolled,
-    NotTaught,
     Refused,
     SectionFull,
-    TermNeeded,
-    UnknownCourse,
-    UnknownSection,
-    UnknownTerm,
 )
 from quart_enroll.domain.models import Event, Section, SectionKey
 from quart_enroll.services.enrollment.candidates import Candidate, with_course_names
-
-UNDISPUTED = (
-    AccountGone,
-    AlreadyEnrolled,
-    AlreadyWaiting,
-    NotEnrolled,
-    NotTaught,
-    TermNeeded,
-    UnknownCourse,
-    UnknownSection,
-    UnknownTerm,
-)
-"""Refusals that only tell what is: nothing is recorded of them."""
 
 
 async def record_refusal(
     db: Database, user_id: int, action: str, key: SectionKey, now: datetime, refusal: Refused
 ) -> Refused:
     """Record the refusal in the student's history if its kind is recorded, and return it with the courses' names."""
-    if not isinstance(refusal, UNDISPUTED):
+    if refusal.is_recorded:
         about = key.courseID, key.term, key.section
         await events.add_refusal(db, Event(now, user_id, user_id, action, *about, refusal.code))
     return await with_course_names(db, refusal)

@@ -137,7 +137,7 @@ class SectionLocks:
         """
         began = time.monotonic()
         async with self.hold(sections, timeout_seconds=timeout_seconds) as waited:
-            metrics.stood_in_line(time.monotonic() - began)
+            metrics.record_lock_wait(time.monotonic() - began)
             if waited:
                 await recheck()
             return await transaction(self.db, body, min(attempt_seconds, began + timeout_seconds - time.monotonic()))

@@ -38,7 +38,7 @@ class Joined:
     by_swap_cycle: bool = False
 
 
-@metrics.change("join")
+@metrics.count_change("join")
 async def join(
     context: EnrollmentContext,
     user_id: int,
@@ -126,7 +126,7 @@ async def _add_entry(
     return Joined(offering, position, position)
 
 
-@metrics.change("leave")
+@metrics.count_change("leave")
 async def leave(context: EnrollmentContext, user_id: int, request: SectionRequest, now: datetime) -> SectionKey:
     """Remove the student from the waitlist; raise UnknownCourse, UnknownTerm, TermNeeded or NotWaiting."""
     db = context.db
