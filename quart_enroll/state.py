@@ -11,7 +11,7 @@ from quart import current_app
 from quart_enroll.db.client import Database
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration
-from quart_enroll.domain.student import Seat
+from quart_enroll.domain.student import StudentSeat
 from quart_enroll.services.accounts.attempt_limits import PasswordLocks
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.accounts.hashing import Hasher
@@ -68,7 +68,7 @@ def catalog_at_hand() -> Catalog | None:
     return _open().catalog_cache.current
 
 
-async def seats(asked: Iterable[Seat]) -> list[Registration]:
+async def seats(asked: Iterable[StudentSeat]) -> list[Registration]:
     """Return what these seats are: of this catalog, and of terms that are over."""
     return await _open().catalog_cache.registrations(asked)
 

@@ -11,7 +11,7 @@ from quart_auth import login_required
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
-from quart_enroll.domain.models import Course, Planned, Section, Term
+from quart_enroll.domain.models import Course, PlannedSection, Section, Term
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
 from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext
 from quart_enroll.pages import student_state
@@ -53,7 +53,7 @@ class Row:
 @login_required
 async def plan() -> bytes:
     user, moment, offered = auth.signed_in(), now(), await catalog()
-    choice = [term for term in offered.coming(moment) if moment < term.add_deadline]
+    choice = [term for term in offered.active_terms(moment) if moment < term.add_deadline]
     term = await _term(user.user_id, choice, moment)
     if term is None:
         return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
@@ -175,7 +175,7 @@ async def _term(user_id: int, choice: Sequence[Term], moment: datetime) -> Term 
     return [*planned, *(term for term in choice if moment < term.opens_at), *choice][0]
 
 
-def _offering(term: Term, planned: Planned, offered: Catalog) -> Offering | None:
+def _offering(term: Term, planned: PlannedSection, offered: Catalog) -> Offering | None:
     """Return what is planned, unless the school offers it no more."""
     course = offered.find(planned.key.courseID)
     sections: Sequence[Section] = offered.sections_of(planned.key.courseID, term)
@@ -183,7 +183,7 @@ def _offering(term: Term, planned: Planned, offered: Catalog) -> Offering | None
     return Offering(term, course, section) if course and section else None
 
 
-def _rows(term: Term, found: Sequence[tuple[Planned, Offering]], mine: Standing, moment: datetime) -> list[Row]:
+def _rows(term: Term, found: Sequence[tuple[PlannedSection, Offering]], mine: Standing, moment: datetime) -> list[Row]:
     against = rules.find_problems(term, [offering for _, offering in found], mine.enrolled, mine.taken or ())
     rows = []
     for (planned, offering), troubles in zip(found, against, strict=True):
@@ -204,7 +204,7 @@ def _rows(term: Term, found: Sequence[tuple[Planned, Offering]], mine: Standing,
     return rows
 
 
-def _remove(planned: Planned, course: Course | None) -> Button:
+def _remove(planned: PlannedSection, course: Course | None) -> Button:
     title = course.title if course else planned.key.courseID
     fields = {"courseID": planned.key.courseID, "term": planned.key.term}
     return Button(
@@ -212,14 +212,14 @@ def _remove(planned: Planned, course: Course | None) -> Button:
     )
 
 
-def _up(planned: Planned, offering: Offering, found: Sequence[tuple[Planned, Offering]]) -> Button | None:
+def _up(planned: PlannedSection, offering: Offering, found: Sequence[tuple[PlannedSection, Offering]]) -> Button | None:
     if planned is found[0][0]:
         return None
     fields = {"courseID": planned.key.courseID, "term": planned.key.term}
     return Button("plan_up", gettext("Move up"), f": {offering.course.title}", fields, strong=False)
 
 
-def _lost(planned: Planned, offered: Catalog) -> tuple[str, Button]:
+def _lost(planned: PlannedSection, offered: Catalog) -> tuple[str, Button]:
     """Return the title of what is not offered any more, and what takes it out of the plan."""
     course = offered.find(planned.key.courseID)
     return course.title if course else planned.key.courseID, _remove(planned, course)

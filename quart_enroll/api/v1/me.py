@@ -53,7 +53,7 @@ async def enrollments(query: WhichEnrollments) -> Response:
 
     In all terms, past ones and withdrawn courses included, or those that you name.
     """
-    courseID = UNSET if query.courseID is UNSET else (await catalog()).courseID_meant(query.courseID)
+    courseID = UNSET if query.courseID is UNSET else (await catalog()).resolve_courseID(query.courseID)
     known = await stored_terms.find_all(database())
     meant = [calendar.find(query.term, known, now())] if query.term else known
     found = await stored.schedule(database(), _student(), [term.term for term in meant])
@@ -115,7 +115,7 @@ async def swap(body: SwapBody) -> Response:
     Whatever fails, you keep the old one. Asked for again, answers 200 with the enrollment that you have.
     """
     offered = await catalog()
-    wish, given_up = offered.resolve(body.wish()), offered.courseID_meant(body.drop)
+    wish, given_up = offered.resolve(body.wish()), offered.resolve_courseID(body.drop)
     try:
         placed = await rules.swap(enrollment_context(), _student(), given_up, wish, now())
     except AlreadyEnrolled as refusal:
@@ -148,7 +148,7 @@ async def join(body: WaitBody) -> Response:
     """
     offered = await catalog()
     wish = offered.resolve(body.wish())
-    given_up = offered.courseID_meant(body.drop_if_enrolled) if body.drop_if_enrolled else None
+    given_up = offered.resolve_courseID(body.drop_if_enrolled) if body.drop_if_enrolled else None
     try:
         joined = await waitlists.join(enrollment_context(), _student(), wish, now(), given_up)
     except AlreadyWaiting as refusal:

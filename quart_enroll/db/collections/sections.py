@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import IndexModel, ReturnDocument, UpdateOne
 
 from quart_enroll.db.client import Database, Document, Session, shuffle
-from quart_enroll.domain.models import MAX_TERM_NAME, Meeting, Section, SectionKey
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Meeting, Section, SectionKey
 from quart_enroll.i18n.language import DAYS
 
 INDEXES = [
@@ -35,7 +35,7 @@ SCHEMA = {
         "meetings",
     ],
     "properties": {
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "capacity": COUNT,

@@ -64,7 +64,7 @@ async def swap() -> ResponseReturnValue:
     wish = form.wish()
     try:
         offered = await catalog()
-        wish, given_up = offered.resolve(wish), offered.courseID_meant(form.drop.data or "")
+        wish, given_up = offered.resolve(wish), offered.resolve_courseID(form.drop.data or "")
         if form.ask.data and (question := await before_swap(wish, given_up)):
             return question
         placed = await rules.swap(enrollment_context(), auth.signed_in().user_id, given_up, wish, now())

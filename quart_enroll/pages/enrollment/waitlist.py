@@ -23,7 +23,7 @@ async def join() -> ResponseReturnValue:
     wish, given_up = form.wish(), form.given_up()
     try:
         offered = await catalog()
-        wish, given_up = offered.resolve(wish), offered.courseID_meant(given_up) if given_up else None
+        wish, given_up = offered.resolve(wish), offered.resolve_courseID(given_up) if given_up else None
         joined = await waitlist.join(enrollment_context(), auth.signed_in().user_id, wish, now(), given_up)
     except Refused as refusal:
         return await flash_refusal(refusal, after(refusal, wish))

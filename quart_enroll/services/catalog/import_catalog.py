@@ -70,7 +70,7 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
     refuse_twins([(row.number, row.course.courseID) for row in rows], "courseID", folding.key)
     all_terms = await stored_terms.find_all(db)
     known = [term.term for term in all_terms]
-    coming = [term.term for term in terms.coming(all_terms, now)]
+    coming = [term.term for term in terms.active(all_terms, now)]
     _refuse_unknown_terms(rows, all_terms)
     optional = ("description", "subject", "prerequisites", "corequisites")
 
@@ -148,7 +148,7 @@ async def import_sections(
     Raises BadRows for twins and for unknown terms and courses.
     """
     in_terms = await _in_their_terms(db, rows, now)
-    going_on = {term.term for term in await stored_terms.find_all(db) if term.goes_on(now)}
+    going_on = {term.term for term in await stored_terms.find_all(db) if term.is_ongoing(now)}
 
     told: list[Told] = []
 
@@ -353,7 +353,7 @@ def _refuse_unknown_terms(rows: Sequence[FileCourse], known: Sequence[Term]) -> 
             row.number, f"“{name}” is neither a season ({', '.join(SEASONS)}) nor a term of the catalog.", "term"
         )
         for row in rows
-        for name in terms.unknown(row.course.term, known)
+        for name in terms.unknown_names(row.course.term, known)
     ]
     if bad:
         raise BadRows(bad)

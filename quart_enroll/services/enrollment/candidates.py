@@ -106,7 +106,7 @@ def _offering(key: SectionKey, found: Found) -> Offering:
 def check_can_enroll(candidate: Candidate, now: datetime, together_with: Collection[str] = ()) -> None:
     """Raise the first reason against a seat in the section now, whether it is open or full; AlreadyEnrolled first."""
     offering = candidate.offering
-    rules.check_new(offering.term, offering.course, candidate.registrations)
+    rules.check_not_enrolled(offering.term, offering.course, candidate.registrations)
     rules.check_open(offering.term, now)
     check_rules(candidate, together_with=together_with)
 
@@ -116,7 +116,7 @@ def check_rules(candidate: Candidate, dropped: Registration | None = None, toget
 
     The courses `together_with` count as corequisites, besides the courses that the student has.
     """
-    rules.check_may_have(
+    rules.check_eligible(
         candidate.offering.term,
         candidate.offering.course,
         candidate.offering.section,

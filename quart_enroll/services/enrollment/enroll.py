@@ -92,12 +92,12 @@ async def drop(
     async def body(transaction: SeatTransaction) -> Dropped:
         registrations = await enrollments.held_by(db, user_id, term.term, transaction.session)
         registration = _find_enrolled(registrations, course, term)
-        dependents = rules.going_along(course.courseID, term, registrations, ())
+        dependents = rules.dependent_courses(course.courseID, term, registrations, ())
         if dependents:  # unless what they need was taken in an earlier term
             taken_courses = await resolve.taken_courses(db, user_id, transaction.session)
-            dependents = rules.going_along(course.courseID, term, registrations, taken_courses)
+            dependents = rules.dependent_courses(course.courseID, term, registrations, taken_courses)
             if not with_corequisites:
-                rules.check_alone(registration, term, registrations, taken_courses)
+                rules.check_dependents(registration, term, registrations, taken_courses)
         dropped = (registration, *dependents)
         actions = [await seat_changes.drop(transaction, user_id, term, one) for one in dropped]
         await promote_waitlists(transaction)
@@ -171,7 +171,7 @@ async def _swap(context: EnrollmentContext, user_id: int, dropped: str, offering
         current, registrations = candidate.offering, candidate.registrations
         old = await resolve.find_dropped(context.db, registrations, dropped, current)
         rules.check_open(current.term, now)
-        rules.check_alone(old, current.term, registrations, candidate.taken_courses, current.course.courseID)
+        rules.check_dependents(old, current.term, registrations, candidate.taken_courses, current.course.courseID)
         check_rules(candidate, old)
         await seat_changes.take(transaction, user_id, "swap", candidate, old)
         await promote_waitlists(transaction)

@@ -9,7 +9,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses, plans
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import CreditLimit, NotPlanned, PlanFull, Refused, UnknownCourse
-from quart_enroll.domain.models import Course, Planned, Registration, SectionRequest, Term
+from quart_enroll.domain.models import Course, PlannedSection, Registration, SectionRequest, Term
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.observability import metrics
 from quart_enroll.services.enrollment import resolve, seat_changes
@@ -45,14 +45,14 @@ async def add(context: EnrollmentContext, user_id: int, request: SectionRequest,
         if now >= offering.term.opens_at:
             rules.check_open(offering.term, now)
         enrolled = [one for one in candidate.registrations if one.status == "enrolled"]
-        rules.check_new(offering.term, offering.course, enrolled)
+        rules.check_not_enrolled(offering.term, offering.course, enrolled)
         planned = await plans.of_student(db, user_id, key.term, session)
         if key in [one.key for one in planned]:
             return PlanAddition(offering, is_new=False)
         if len(planned) >= MAX_PLANNED_COURSES and key.courseID not in [one.key.courseID for one in planned]:
             raise PlanFull(offering.term.term, MAX_PLANNED_COURSES)
         last_place = planned[-1].place if planned else 0
-        addition = Planned(key, last_place + 1, now)
+        addition = PlannedSection(key, last_place + 1, now)
         await plans.put(db, user_id, addition, session, expires_at=offering.term.withdraw_deadline)
         return PlanAddition(offering, is_new=True)
 
@@ -150,7 +150,7 @@ def _find_problems(
             yield refusal.message
 
 
-async def planned_sections(db: Database, user_id: int, term: str) -> list[Planned]:
+async def planned_sections(db: Database, user_id: int, term: str) -> list[PlannedSection]:
     """Return the student's planned sections of that term in the order in which they are tried."""
     return await plans.of_student(db, user_id, term)
 

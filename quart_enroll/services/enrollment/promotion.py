@@ -74,13 +74,15 @@ async def _promote(transaction: SeatTransaction, entry: WaitlistEntry) -> bool:
     except AccountGone:
         return True
     offering, registrations = candidate.offering, candidate.registrations
-    if not offering.section.open_seats or not offering.term.promotes(transaction.now):
+    if not offering.section.open_seats or not offering.term.promotes_waitlist(transaction.now):
         return False
     enrolled = (one for one in registrations if one.status == "enrolled")
     dropped = next((one for one in enrolled if one.courseID == entry.drop_if_enrolled), None)
     try:
         if dropped is not None:
-            rules.check_alone(dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID)
+            rules.check_dependents(
+                dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID
+            )
         check_rules(candidate, dropped)
     except Refused as refusal:
         reason = await with_course_names(transaction.db, refusal, transaction.session)

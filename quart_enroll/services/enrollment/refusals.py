@@ -41,7 +41,7 @@ async def section_full(
     if catalog is None:
         offered: Sequence[Section] = await sections.find_all(db, [key.term], key.courseID)
     else:
-        offered = catalog.sections_named(key.courseID, key.term)
+        offered = catalog.sections_in(key.courseID, key.term)
     others = [
         section.section
         for section in offered

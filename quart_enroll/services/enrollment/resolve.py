@@ -66,7 +66,7 @@ def from_catalog(catalog: Catalog | None, request: SectionRequest, now: datetime
         term = terms.choose(course, catalog.terms, catalog.terms_of(course.courseID), request.term, now)
     except Refused:
         return []
-    section = catalog.section_meant(course.courseID, term.term, request.section)
+    section = catalog.find_section(course.courseID, term.term, request.section)
     return [Offering(term, course, section)] if section is not None and section.open_seats else []
 
 
@@ -81,7 +81,7 @@ async def find_term(
     known = await stored_terms.find_all(db)
     if not known:
         raise NoTerms
-    choices = terms.coming(known, now)
+    choices = terms.active(known, now)
     if request.term:
         choices = terms.named(request.term, choices) or [terms.find(request.term, known, now)]
         if len(choices) == 1:
@@ -104,7 +104,7 @@ async def find_dropped(
             if one.section.key == offering.key:
                 raise AlreadyEnrolled(offering.course.title, offering.term.term)
             return one
-    rules.check_new(offering.term, offering.course, registrations)
+    rules.check_not_enrolled(offering.term, offering.course, registrations)
     course = await courses.find(db, dropped)
     raise NotEnrolled(course.title if course else dropped, offering.term.term)
 

@@ -141,7 +141,7 @@ async def leave_waitlists(
 async def drop(transaction: SeatTransaction, user_id: int, term: Term, registration: Registration) -> str:
     """Drop the seat, or withdraw from it after the drop deadline; return the recorded action: "drop" or "withdraw"."""
     db, session, key = transaction.db, transaction.session, registration.section.key
-    is_withdrawal = rules.leaves_a_trace(term, registration.course, transaction.now)
+    is_withdrawal = rules.is_withdrawal(term, registration.course, transaction.now)
     await (enrollments.withdraw if is_withdrawal else enrollments.remove)(db, user_id, key, session)
     await schedules.bump_version(db, user_id, key.term, session, more=-registration.course.credits)
     await _free_seat(transaction, user_id, key)

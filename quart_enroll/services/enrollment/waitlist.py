@@ -95,10 +95,12 @@ async def _join_alone(
         dropped = (
             await resolve.find_dropped(db, registrations, drop_if_enrolled, offering) if drop_if_enrolled else None
         )
-        rules.check_new(offering.term, offering.course, [one for one in registrations if one is not dropped])
+        rules.check_not_enrolled(offering.term, offering.course, [one for one in registrations if one is not dropped])
         rules.check_open(offering.term, now)
         if dropped is not None:
-            rules.check_alone(dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID)
+            rules.check_dependents(
+                dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID
+            )
         is_open = offering.section.open_seats > 0
         check_rules(candidate, dropped, together_with=() if is_open else candidate.waitlisted_courses)
         if is_open:  # an open seat means that no waitlisted student could take it
