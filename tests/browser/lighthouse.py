@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 from quart_enroll.cli.develop import DEMO_PASSWORD
-from tests.browser.demo import PROJECT, demo_site, needed_chromium
+from tests.browser.chromium import require_chromium
+from tests.browser.demo import PROJECT, demo_site
 
 LIGHTHOUSE = "lighthouse@12.8.2"
 """The last that runs on Node 20; npx fetches it."""
@@ -34,7 +35,7 @@ METRICS = ("first-contentful-paint", "largest-contentful-paint", "total-blocking
 
 
 def main() -> None:
-    chromium = needed_chromium()
+    chromium = require_chromium()
     npx = shutil.which("npx") or sys.exit(NO_NODE)
     with demo_site() as address:
         cookie = _sign_in(address)

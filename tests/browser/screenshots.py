@@ -6,10 +6,11 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from playwright.async_api import Browser, CDPSession, Page, async_playwright
+from playwright.async_api import CDPSession, Page
 
 from quart_enroll.cli.develop import DEMO_PASSWORD
-from tests.browser.demo import PROJECT, demo_site, needed_chromium
+from tests.browser.chromium import Chromium, require_chromium, running_chromium
+from tests.browser.demo import PROJECT, demo_site
 
 FOLDER = PROJECT / "docs" / "screenshots"
 SHAPES = {"phone": 390, "desktop": 1280}
@@ -73,26 +74,23 @@ SHOTS = [
 
 
 async def main() -> None:
-    chromium = needed_chromium()
+    path = require_chromium()
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.webp"):
         old.unlink()
     with demo_site() as address:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        async with running_chromium(path) as chromium:
             for who in dict.fromkeys(shot.who for shot in SHOTS):
-                await _photograph(browser, address, who)
-            await browser.close()
+                await _photograph(chromium, address, who)
     (FOLDER.parent / "screenshots.md").write_text(_document(), "utf-8")
     size = sum(file.stat().st_size for file in FOLDER.glob("*.webp"))
     print(f"{len(SHOTS)} pages in docs/screenshots.md, {size / 1e6:.1f} MB")
 
 
-async def _photograph(browser: Browser, address: str, who: str) -> None:
+async def _photograph(chromium: Chromium, address: str, who: str) -> None:
     """Take the pictures that this person sees."""
-    context = await browser.new_context(viewport={"width": SHAPES["desktop"], "height": 800}, reduced_motion="reduce")
-    page = await context.new_page()
-    camera = await context.new_cdp_session(page)
+    page = await chromium.new_page(viewport={"width": SHAPES["desktop"], "height": 800}, reduced_motion="reduce")
+    camera = await page.context.new_cdp_session(page)
     if who:
         await page.goto(f"{address}/login")
         await page.get_by_label("Email").fill(f"{who}@school.example")
@@ -110,7 +108,7 @@ async def _photograph(browser: Browser, address: str, who: str) -> None:
             for step in shot.steps:
                 await step(page)
             await _take(page, camera, shot.name)
-    await context.close()
+    await page.context.close()
 
 
 async def _take(page: Page, camera: CDPSession, name: str) -> None:
