@@ -18,7 +18,7 @@ V = TypeVar("V")
 BUDGETS = {
     "prepared answers": 5_000_000,
     "reloads": 4_000_000,
-    "page parts": 5_000_000,
+    "page fragments": 5_000_000,
     "catalog rows": 7_000_000,
     "students": 7_000_000,
     "sign-ins": 4_000_000,
@@ -34,6 +34,8 @@ BUDGETS = {
     "session cookies": 500_000,
     "sign-in cookies": 500_000,
     "page tokens": 250_000,
+    "change limits": 1_000_000,
+    "download limits": 200_000,
     "numbers": 200_000,
     "moments": 200_000,
 }

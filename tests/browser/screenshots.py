@@ -51,24 +51,24 @@ def _open(summary: str) -> Step:
 
 SHOTS = [
     Shot("home", "Home", "", "/"),
-    Shot("register", "Making an account", "", "/register"),
-    Shot("register-errors", "What is wrong stands on top and beside the field", "", "/register", (_press("Make"),)),
+    Shot("register", "Creating an account", "", "/register"),
+    Shot("register-errors", "Errors in a form", "", "/register", (_press("Make"),)),
     Shot("login", "Signing in", "", "/login"),
-    Shot("forgot", "A forgotten password", "", "/password/forgot"),
+    Shot("forgot", "Forgotten password", "", "/password/forgot"),
     Shot("catalog", "The catalog of a term", "ada", "/courses/"),
-    Shot("search", "Searching and filtering as one types", "ada", "/courses/?q=data&open=y&days=T&days=R&sort=seats"),
-    Shot("nothing-found", "Nothing found, and what to loosen", "ada", "/courses/?q=data&days=S"),
+    Shot("search", "Searching and filtering", "ada", "/courses/?q=data&open=y&days=T&days=R&sort=seats"),
+    Shot("nothing-found", "No results, and which filters to remove", "ada", "/courses/?q=data&days=S"),
     Shot("course", "A course with its sections", "ada", "/course/MAT115"),
     Shot("schedule", "The schedule, with the week at a glance", "ada", "/enrollment"),
-    Shot("first-visit", "The schedule of who has nothing yet", "bob", "/enrollment"),
-    Shot("plan", "A plan for the term that opens next", "ada", "/plan?term={next}"),
-    Shot("history", "What happened", "ada", "/enrollment/history"),
+    Shot("first-visit", "The schedule of a new student", "bob", "/enrollment"),
+    Shot("plan", "A plan for the next term", "ada", "/plan?term={next}"),
+    Shot("history", "The enrollment history", "ada", "/enrollment/history"),
     Shot("account", "The account", "ada", "/account"),
-    Shot("tokens", "Access tokens for programs", "ada", "/account/tokens"),
-    Shot("delete", "What can’t be undone is asked for", "ada", "/account/delete"),
-    Shot("help", "What students ask", "ada", "/help"),
-    Shot("error", "A page that is not there", "ada", "/courses/Never"),
-    Shot("students", "The registrar’s list", "rita", "/user"),
+    Shot("tokens", "API access", "ada", "/account/tokens"),
+    Shot("delete", "Confirming an action that can’t be undone", "ada", "/account/delete"),
+    Shot("help", "Help", "ada", "/help"),
+    Shot("error", "A page that doesn’t exist", "ada", "/courses/Never"),
+    Shot("students", "The registrar’s list of students", "rita", "/user"),
     Shot("api", "The documentation of the API", "", "/api/v1/docs"),
 ]
 
@@ -134,9 +134,9 @@ def _document() -> str:
     """Return the page that shows all pictures."""
     pages = "\n".join(_chapter(shot) for shot in SHOTS)
     return (
-        "# How it looks\n\n"
-        "Every page on a desktop and on a phone, in light and in dark. `make screenshots` takes these pictures anew,\n"
-        "of the demo school that it makes for the day.\n"
+        "# Screenshots\n\n"
+        "Every page on a desktop and on a phone, in light and dark mode. `make screenshots` takes these\n"
+        "pictures again, from a demo school created for the day.\n"
         f"{pages}"
     )
 

@@ -7,7 +7,7 @@ from quart_enroll.db.client import Database, Document, shuffle
 from quart_enroll.db.collections import sections, terms, users
 from quart_enroll.db.schema import ensure_indexes, ensure_validator
 from quart_enroll.domain.models import Term
-from quart_enroll.services.maintenance.schema_check import REPOSITORIES
+from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
 from tests.support.people import ADA, BOB, COURSES, HASH, RITA, SECTIONS
 
 built_databases: set[str] = set()
@@ -19,7 +19,7 @@ _rows: dict[str, list[Document]] = {}
 
 async def build(db: Database) -> None:
     """Create all collections with their indexes and validators, and without rows."""
-    for name, repository in REPOSITORIES.items():
+    for name, repository in COLLECTION_MODULES.items():
         await ensure_validator(db, name, repository.SCHEMA)
         await ensure_indexes(db, name, repository.INDEXES)
     built_databases.add(db.name)
