@@ -65,7 +65,7 @@ async def live() -> Response:
     )
     seats = partial(_seats, current_app.jinja_env)
     stream = _stream(state.live(), reader, seats, language.spoken(), auth.still(), student_state.sign_of(user))
-    response = streaming.begin(stream, "text/event-stream")
+    response = streaming.stream_response(stream, "text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response

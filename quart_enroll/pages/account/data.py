@@ -31,7 +31,7 @@ async def data() -> PageResponse:
     pieces = _pieces(now(), user_data.read(database(), user_id))
     # Before anything is sent, a page can say that the database is away. After that, the file just breaks off.
     first = await anext(pieces)
-    response = streaming.begin(pieces, "application/json", first)
+    response = streaming.stream_response(pieces, "application/json", first)
     response.headers["Content-Disposition"] = "attachment; filename=my-data.json"
     return response
 
