@@ -20,20 +20,20 @@ from quart_enroll.fastpath.asgi_connection import FastConnection
 from quart_enroll.fastpath.response_cache import ResponseCache
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.i18n import language
-from quart_enroll.services.accounts.hash_slots import FOLDER, Slots
+from quart_enroll.observability.sampler import Probes, sample_forever
+from quart_enroll.services.accounts.email_links import EmailLinks
+from quart_enroll.services.accounts.hash_slots import SLOTS_FOLDER_VARIABLE, HashSlots
 from quart_enroll.services.accounts.hashing import Hasher
-from quart_enroll.services.accounts.password_reset import Links
-from quart_enroll.services.accounts.sessions import REMEMBERED, Lifetimes
-from quart_enroll.services.catalog.cache import following
+from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME, SignInLifetimes
+from quart_enroll.services.catalog.cache import CatalogCache, open_catalog_cache
 from quart_enroll.services.enrollment import section_lock
-from quart_enroll.services.live.background import going_on
-from quart_enroll.services.live.updates import telling
-from quart_enroll.services.live.user_cache import remembering
+from quart_enroll.services.live.updates import UpdateBroker, open_update_broker
+from quart_enroll.services.live.user_cache import open_user_cache
 from quart_enroll.services.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.notifications import sending
-from quart_enroll.services.sampler import beat
 from quart_enroll.state import EXTENSION, AppState
+from quart_enroll.system.background import run_in_background
 from quart_enroll.web import access_log, auth, error_pages, locale, proxies, security_headers, static_files, templating
 from quart_enroll.web.application import SiteApp
 from quart_enroll.web.before_request import check_request
@@ -102,7 +102,7 @@ class Enroll(SiteApp):
 
         async def end_streams() -> None:
             await wait()
-            self.extensions[EXTENSION].live.end()
+            self.extensions[EXTENSION].update_broker.stop()
 
         self.add_background_task(end_streams)
 
@@ -138,7 +138,7 @@ def create_app(
     static_files.init_app(app, config.template_overrides)
     locale.init_app(app, _languages(config))
     app.session_interface = Sessions(app)
-    auth.init_app(app, remembered=REMEMBERED)
+    auth.init_app(app, remembered=REMEMBERED_LIFETIME)
     app.before_request(check_request)
     if config.cors_origins:
         app.after_request(cors.headers_for(config.cors_origins))
@@ -147,27 +147,39 @@ def create_app(
     error_pages.init_app(app)
     cli.register(app)
 
-    lifetimes = Lifetimes(timedelta(hours=config.session_idle), timedelta(hours=config.session_age))
-    links = Links(config.secret_key, config.public_url)
+    lifetimes = SignInLifetimes(timedelta(hours=config.session_idle), timedelta(hours=config.session_age))
+    links = EmailLinks(config.secret_key, config.public_url)
     sender = _sender(config)
 
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
-        language.speak(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
+        language.set_language(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
         templating.check_overrides(app, _site(app), quietly=not _is_first_process())
         with Hasher(config.password_method, slots=_slots(config), queue=config.password_queue) as hasher:
             async with (
                 open_database(
                     config.mongo_uri, config.database_timeout, pool=config.database_pool, slow=config.slow_query
                 ) as database,
-                following(database, clock) as snapshot,
-                telling(database, snapshot) as live,
-                remembering(database, live.look_at) as people,
-                going_on(beat(hasher, snapshot, live), (schema := SchemaCheck(database)).check_at_start()),
+                open_catalog_cache(database, clock) as catalog_cache,
+                open_update_broker(database, catalog_cache) as update_broker,
+                open_user_cache(database, update_broker.notify_user) as user_cache,
+                run_in_background(
+                    sample_forever(_probes(hasher, catalog_cache, update_broker)),
+                    (schema := SchemaCheck(database)).check_at_start(),
+                ),
                 sending(database, sender, clock, links),
             ):
                 app.extensions[EXTENSION] = AppState(
-                    database, hasher, lifetimes, links, sender is not None, clock, snapshot, live, people, schema
+                    database=database,
+                    hasher=hasher,
+                    lifetimes=lifetimes,
+                    links=links,
+                    sends_mail=sender is not None,
+                    clock=clock,
+                    catalog_cache=catalog_cache,
+                    update_broker=update_broker,
+                    user_cache=user_cache,
+                    schema=schema,
                 )
                 yield
                 await section_lock.finish()
@@ -195,7 +207,7 @@ def _configure(app: Quart, config: "Config") -> None:
 
 def _languages(config: "Config") -> tuple[str, ...]:
     """Return the languages to offer; a school's own templates are in one, and nobody knows better which."""
-    return config.languages or ((language.ENGLISH,) if config.template_overrides else language.known())
+    return config.languages or ((language.ENGLISH,) if config.template_overrides else language.known_languages())
 
 
 def _site(app: Quart) -> Site:
@@ -213,7 +225,7 @@ def _site(app: Quart) -> Site:
 
 def _is_first_process() -> bool:
     """Tell whether this is the first process of the server to ask: one is enough to log what concerns them all."""
-    if not (folder := os.environ.get(FOLDER)):
+    if not (folder := os.environ.get(SLOTS_FOLDER_VARIABLE)):
         return True
     try:
         Path(folder, "first").touch(exist_ok=False)
@@ -222,11 +234,21 @@ def _is_first_process() -> bool:
     return True
 
 
-def _slots(config: "Config") -> Slots:
+def _slots(config: "Config") -> HashSlots:
     """Return what lets passwords be hashed side by side: a process that shares its server with others shares these."""
     each = config.password_threads or max(1, (os.cpu_count() or 1) // config.web_concurrency)
-    folder = os.environ.get(FOLDER)
-    return Slots(folder, each * config.web_concurrency if folder else each)
+    folder = os.environ.get(SLOTS_FOLDER_VARIABLE)
+    return HashSlots(folder, each * config.web_concurrency if folder else each)
+
+
+def _probes(hasher: Hasher, catalog_cache: CatalogCache, update_broker: UpdateBroker) -> Probes:
+    """Return what the sampler measures; it may not import the services itself."""
+    return Probes(
+        pending_changes=section_lock.waiting,
+        pending_hashes=lambda: hasher.pending,
+        live_pages=lambda: update_broker.open_pages,
+        catalog_lag_seconds=lambda: catalog_cache.seconds_behind,
+    )
 
 
 def _sender(config: "Config") -> Sender | None:

@@ -11,10 +11,10 @@ from quart_enroll.forms.import_rows import NEWER_API
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.pages import health, help, home, languages, live_stream, metrics, plan, students
-from quart_enroll.pages.account import account, data, email_confirmation, passwords, sign_in, tokens
+from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, waitlist
-from quart_enroll.services.accounts import password_reset
+from quart_enroll.services.accounts import email_links
 from quart_enroll.web import auth, static_files
 from quart_enroll.web.route import DELETE, GET, POST, Audience, Route, add_route
 
@@ -108,8 +108,8 @@ ROUTES = [
         shows_notices=True,
         sign_in_purpose=Sentence("Please sign in to see your account."),
     ),
-    Route("/account/data", "account_data", data.data, audience=SIGNED_IN),
-    Route("/account/delete", "account_delete", data.delete, GET + POST, audience=SIGNED_IN, ends_access=True),
+    Route("/account/data", "account_data", data_export.download, audience=SIGNED_IN),
+    Route("/account/delete", "account_delete", deletion.delete, GET + POST, audience=SIGNED_IN, ends_access=True),
     Route("/account/end", "account_end", account.end, POST, audience=SIGNED_IN, ends_access=True),
     Route(
         "/account/password",
@@ -122,12 +122,12 @@ ROUTES = [
     Route(
         "/account/sign-out", "account_sign_out", account.sign_out_everywhere, POST, audience=SIGNED_IN, ends_access=True
     ),
-    Route(password_reset.FORGOT_PATH, "password_forgot", passwords.forgot, GET + POST),
-    Route(password_reset.RESET_PATH, "password_reset", passwords.reset, GET + POST, ends_access=True),
-    Route(f"{password_reset.RESET_PATH}/<token>", "password_link", passwords.open_link),
-    Route(password_reset.CONFIRM_PATH, "email_confirm", email_confirmation.ask),
-    Route(password_reset.CONFIRM_PATH, "email_confirmed", email_confirmation.confirm, POST),
-    Route(f"{password_reset.CONFIRM_PATH}/<token>", "email_link", email_confirmation.open_link),
+    Route(email_links.FORGOT_PATH, "password_forgot", passwords.forgot, GET + POST),
+    Route(email_links.RESET_PATH, "password_reset", passwords.reset, GET + POST, ends_access=True),
+    Route(f"{email_links.RESET_PATH}/<token>", "password_link", passwords.open_link),
+    Route(email_links.CONFIRM_PATH, "email_confirm", email_confirmation.ask),
+    Route(email_links.CONFIRM_PATH, "email_confirmed", email_confirmation.confirm, POST),
+    Route(f"{email_links.CONFIRM_PATH}/<token>", "email_link", email_confirmation.open_link),
     Route("/account/email", "email_again", email_confirmation.send_again, POST, audience=SIGNED_IN),
     Route("/account/tokens", "tokens", tokens.tokens, GET + POST, audience=SIGNED_IN),
     Route("/account/tokens/end", "token_end", tokens.end, POST, audience=SIGNED_IN, ends_access=True),

@@ -16,9 +16,8 @@ SEASON_AND_YEAR = re.compile(rf"({'|'.join(SEASONS)}) ((?:19|20|21)[0-9]{{2}})")
 MAX_TERM_NAME = 50
 """The longest name of a term, in characters."""
 
-
-DAYS = "MTWRFSU"
-"""The days of a week; R is Thursday, U is Sunday."""
+SYSTEM_ACTOR = 0
+"""The actor of events that no person caused: imports, repairs and promotions by the site itself."""
 
 
 def zone_named(name: str) -> ZoneInfo | None:
@@ -204,6 +203,11 @@ class SectionKey:
     term: str
     courseID: str
     section: str
+
+
+def deleted_section(key: SectionKey) -> Section:
+    """Return a stand-in for a section that was deleted while students had seats in it."""
+    return Section(key.term, key.courseID, key.section, capacity=0)
 
 
 @dataclass(frozen=True, slots=True)

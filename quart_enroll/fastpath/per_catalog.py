@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from quart_enroll.bounded_cache import ByteCache
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.i18n.language import spoken
+from quart_enroll.i18n.language import current_language
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,7 +36,7 @@ def cached_per_catalog(
         def find_or_compute(offered: Catalog, /, *args: P.args, **kwargs: P.kwargs) -> T:
             if (cache := caches.get(offered)) is None:
                 cache = caches[offered] = ByteCache(budget, size)
-            cache_key = (spoken(), key(*args) if key else args)
+            cache_key = (current_language(), key(*args) if key else args)
             if (result := cache.get(cache_key)) is None:
                 result = cache[cache_key] = compute(offered, *args, **kwargs)
             return result

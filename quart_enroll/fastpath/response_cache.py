@@ -54,7 +54,7 @@ class Basis:
 
     def is_current(self, state: AppState, moment: datetime) -> bool:
         catalog = self.catalog
-        return (catalog is None or catalog() is state.snapshot.present) and self.begun <= moment < self.until
+        return (catalog is None or catalog() is state.catalog_cache.current) and self.begun <= moment < self.until
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -94,14 +94,14 @@ class PrivateResponse:
 
     def is_current(self, state: AppState) -> bool:
         """Tell whether the framework would give the same response now, and would write nothing."""
-        moment, people, login, snapshot = state.clock(), state.people, self.login, self.basis.snapshot
+        moment, users, login, snapshot = state.clock(), state.user_cache, self.login, self.basis.snapshot
         return (
-            people.logins.known(login.key) is self.sign_in
-            and (snapshot is None or people.students.known(login.user_id) is snapshot)
+            users.logins.get(login.key) is self.sign_in
+            and (snapshot is None or users.students.get(login.user_id) is snapshot)
             and self.basis.is_current(state, moment)
             and self.minute == token_minute()
             and moment < login.expires_at
-            and not sessions.must_be_noted(login, state.lifetimes, moment)
+            and not sessions.must_record_use(login, state.lifetimes, moment)
         )
 
     def select(self, _: dict[bytes, bytes]) -> SerializedResponse:

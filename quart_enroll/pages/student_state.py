@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from quart import session
 
 from quart_enroll.db.client import AWAY
-from quart_enroll.db.collections import waitlist
-from quart_enroll.db.collections.sections import gone
-from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import Registration, SectionKey, Term, User, WaitlistEntry
+from quart_enroll.domain.models import Registration, SectionKey, Term, User, WaitlistEntry, deleted_section
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.state import database, people
+from quart_enroll.services.enrollment import student
+from quart_enroll.state import database, user_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def of(known: StudentSnapshot, term: Term, offered: Catalog, waits: Sequence[Pla
         _taken(known, offered),
         {key for key in known.planned if key.term == term.term},
         {key for key in known.alerts if key.term == term.term},
-        known.sign,
+        known.fingerprint,
     )
 
 
@@ -74,28 +72,24 @@ async def facts(user_id: int) -> StudentSnapshot:
 
     A page that has something to say follows a change that another process may have made a moment ago: it is read.
     """
-    memory = people().students
+    memory = user_cache().students
     if session.get("_flashes"):
-        memory.forget(user_id)
-    found = await memory.recall(user_id, lambda: student_facts.find(database(), user_id))
-    if found is None:
-        raise RuntimeError("Of everybody there are facts, if only that there is nothing.")
-    return found
+        memory.invalidate(user_id)
+    return await student.snapshot(database(), memory, user_id)
 
 
 def sign_of(user: User | None) -> Callable[[str], Awaitable[str]]:
     """Return what tells, long after the request, the sign of the student's Facts. It is given the one that was told
     last, and tells that again of a visitor, and while the database is away."""
-    db, memory = database(), people().students
+    db, memory = database(), user_cache().students
 
     async def sign_now(told: str) -> str:
         if user is None:
             return told
         try:
-            found = await memory.recall(user.user_id, lambda: student_facts.find(db, user.user_id))
+            return (await student.snapshot(db, memory, user.user_id)).fingerprint
         except AWAY:
             return told
-        return found.sign if found else told
 
     return sign_now
 
@@ -105,7 +99,7 @@ async def places(user_id: int, known: StudentSnapshot, terms: Sequence[Term]) ->
     waiting = [one for term in terms for one in known.waiting if one.key.term == term.term]
     if not waiting:
         return []
-    positions = await waitlist.positions(database(), user_id)
+    positions = await student.waitlist_positions(database(), user_id)
     return [Place(one, *positions[one.key]) for one in waiting if one.key in positions]
 
 
@@ -114,7 +108,7 @@ def _held(known: StudentSnapshot, term: Term, offered: Catalog) -> Iterator[Regi
     for seat in known.seats:
         if seat.key.term != term.term or (course := offered.find(seat.key.courseID)) is None:
             continue
-        yield offered.held(seat) or Registration(course, gone(seat.key), seat.told)
+        yield offered.held(seat) or Registration(course, deleted_section(seat.key), seat.told)
 
 
 def _taken(known: StudentSnapshot, offered: Catalog) -> list[tuple[str, Term]]:

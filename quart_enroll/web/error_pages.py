@@ -12,24 +12,7 @@ from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
 from quart_enroll.db.client import AWAY, NoTransactions
-from quart_enroll.domain.errors import (
-    AmbiguousCourse,
-    Busy,
-    CorequisiteMissing,
-    CorequisitesWouldGo,
-    InProgress,
-    KeyReused,
-    PasswordOverHttp,
-    PleaseWait,
-    ReadOnlyToken,
-    Refused,
-    TooManyChanges,
-    UnknownCourse,
-    UnknownTerm,
-    WrongCredentials,
-    WrongFields,
-    WrongToken,
-)
+from quart_enroll.domain.errors import Busy, PleaseWait, Refused, WrongFields
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.state import catalog_at_hand
@@ -67,18 +50,6 @@ READ_ONLY = Sentence(
     "This can’t be done at the moment because the site’s database is not fully set up. You can still look at courses."
 )
 
-STATUS: dict[type[Refused], int] = {
-    WrongToken: 401,
-    WrongCredentials: 401,
-    ReadOnlyToken: 403,
-    PasswordOverHttp: 403,
-    UnknownCourse: 404,
-    WrongFields: 422,
-    KeyReused: 422,
-    TooManyChanges: 429,
-}
-"""The status of a refusal, where it is not 409."""
-
 CODES = {413: "content_too_large", 414: "uri_too_long", 422: "unprocessable_content"}
 """Codes that Python names differently from one version to the next."""
 
@@ -94,7 +65,6 @@ def init_app(app: Quart) -> None:
     app.register_error_handler(Unauthorized, sign_in_first)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(Refused, refused)
-    app.register_error_handler(UnknownTerm, unknown_term)
     app.register_error_handler(Busy, busy)
     app.register_error_handler(PleaseWait, please_wait)
     app.register_error_handler(NoTransactions, database_read_only)
@@ -157,33 +127,23 @@ async def _wanted_course() -> str:
 
 
 async def refused(error: Refused) -> Response:
-    more: dict[str, Sequence[Any]] = {}
+    details: Mapping[str, Sequence[Any]] = error.details
     if isinstance(error, WrongFields):
-        more["errors"] = [problem_details.WrongField(name, sentence) for name, sentence in error.fields.items()]
-    if isinstance(error, AmbiguousCourse | CorequisitesWouldGo):
-        more["courses"] = error.courses
-    if isinstance(error, CorequisiteMissing):
-        more["courses"] = error.missing
-    retry_after = error.retry_after if isinstance(error, (InProgress, TooManyChanges)) else None
-    status = STATUS.get(type(error), 409)
-    return await _answer(status, error.code, error.sentence, retry_after=retry_after, more=more)
+        details = {"errors": [problem_details.WrongField(name, sentence) for name, sentence in error.fields.items()]}
+    return await _answer(error.status, error.code, error.text, retry_after=error.retry_after, details=details)
 
 
 async def malformed(sentence: str, fields: Mapping[str, Sequence[str]]) -> Response:
     """Answer a form that no page of the site sends; programs get the sentences of each field."""
-    return await _answer(422, WrongFields.code, sentence, fields=fields)
-
-
-async def unknown_term(error: UnknownTerm) -> Response:
-    return await _answer(404, error.code, error.sentence, more={"terms": error.known})
+    return await _answer(WrongFields.status, WrongFields.code, sentence, fields=fields)
 
 
 async def busy(error: Busy) -> Response:
-    return await _answer(503, error.code, error.sentence, retry_after=error.retry_after)
+    return await _answer(error.status, error.code, error.text, retry_after=error.retry_after)
 
 
 async def please_wait(error: PleaseWait) -> Response:
-    response = await _answer(429, error.code, error.sentence)
+    response = await _answer(error.status, error.code, error.text)
     response.headers["Retry-After"] = str(error.retry_after)
     return response
 
@@ -210,18 +170,18 @@ async def _answer(
     sentence: str,
     *,
     retry_after: int | None = None,
-    more: Mapping[str, Sequence[Any]] | None = None,
+    details: Mapping[str, Sequence[Any]] | None = None,
     fields: Mapping[str, Sequence[str]] | None = None,
 ) -> Response:
     access_log.note(code=code)
     if problem_details.wanted():
-        response = problem_details.answer(status, code, sentence, **(more or {}))
+        response = problem_details.answer(status, code, sentence, **(details or {}))
     elif wants_json():
         about = {"fields": fields} if fields else {}
         response = jsonify(error=code, message=sentence, request_id=g.get("request_id"), **about)
     else:
         repeat = await retry.pressed() if retry_after is not None else None
-        response = Response(_page(status, sentence, retry_after, repeat, (more or {}).get("terms", ())))
+        response = Response(_page(status, sentence, retry_after, repeat, (details or {}).get("terms", ())))
         if retry_after is not None and request.method in SAFE_METHODS:
             response.headers["Refresh"] = str(retry.later(retry_after))  # as old as Retry-After, and browsers obey it
     response.status_code = status

@@ -89,7 +89,7 @@ class FragmentCache(Extension):
     def _render(self, position: str, key: Hashable, caller: Callable[[], Markup]) -> Markup:
         if key is None or not self.enabled:
             return caller()
-        fragment = self._find((position, key, language.spoken()), caller)
+        fragment = self._find((position, key, language.current_language()), caller)
         if self._page_fragments is None:
             return fragment.text
         self._page_fragments.append(fragment)

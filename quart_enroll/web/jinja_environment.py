@@ -32,10 +32,10 @@ class PageEnvironment(Environment):
         self.filters |= {
             "mark": section_mark,
             "facts_mark": facts_mark,
-            "number": language.decimal,
+            "number": language.format_number,
             "term": term_name,
             "moment": format_moment,
-            "day": language.day,
+            "day": language.format_day,
         }
         self.policies["ext.i18n.trimmed"] = True
         # Not the extension's own functions: they create markup from each text anew, a third of the cost of a page.
@@ -60,19 +60,19 @@ class PageEnvironment(Environment):
 
 def gettext(message: str, /, **values: Any) -> Markup:
     """Translate the message for a page, with the values filled in and escaped."""
-    text = _translated_markup(message, language.spoken())
+    text = _translated_markup(message, language.current_language())
     return text % values if values else text
 
 
 def ngettext(one: str, many: str, number: float, /, **values: Any) -> Markup:
     """Translate the message about a number of things for a page."""
-    return Markup(language.numbered(one, many, number)) % values  # noqa: S704  # our own words
+    return Markup(language.translate_plural(one, many, number)) % values  # noqa: S704  # our own words
 
 
 @lru_cache(10_000)  # the site's own texts
 def _translated_markup(message: str, spoken: str) -> Markup:
-    with language.speaking(spoken):
-        return Markup(language.translated(message))  # noqa: S704  # our own words
+    with language.use_language(spoken):
+        return Markup(language.translate(message))  # noqa: S704  # our own words
 
 
 @cached("section marks", lambda key, _: MARK_BYTES)
@@ -89,9 +89,9 @@ def facts_mark(section: Section) -> str:
 
 def term_name(name: object) -> str:
     """Return the name of a term in the reader's language."""
-    return language.term_name(str(name))
+    return language.format_term(str(name))
 
 
 def format_moment(moment: datetime) -> str:
     """Return the moment in words, in the school's time zone."""
-    return language.moment(moment, current_app.config["TIMEZONE"])
+    return language.format_moment(moment, current_app.config["TIMEZONE"])

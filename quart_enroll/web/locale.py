@@ -52,11 +52,11 @@ def speak_to(user: User | None) -> None:
     own = user.language if user else ""
     request = asked()
     if not is_localized(request):
-        language.speak(language.ENGLISH)
+        language.set_language(language.ENGLISH)
     elif own in offered():
-        language.speak(own)
+        language.set_language(own)
     else:
-        language.speak(_of_browser(request))
+        language.set_language(_of_browser(request))
 
 
 def offered() -> tuple[str, ...]:

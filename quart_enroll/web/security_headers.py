@@ -47,7 +47,7 @@ def add(app: Quart, response: ResponseTypes) -> ResponseTypes:
     if locale.is_localized(request):
         varies.append("Accept-Language")
         if "content-language" not in present:
-            added.append(("Content-Language", language.spoken()))
+            added.append(("Content-Language", language.current_language()))
     if varies and "vary" in present:
         response.vary.update(varies)
     elif varies:

@@ -55,7 +55,7 @@ def render(template: str, /, **variables: Any) -> bytes:
     shared_context, csrf_token = current_app.extensions[EXTENSION]
     context = {
         "csrf_token": _token_placeholder,
-        "language": language.spoken(),
+        "language": language.current_language(),
         "languages": _language_names(locale.offered()),
         "here": _current_url(),
         **shared_context(),
@@ -81,7 +81,7 @@ def _token_placeholder() -> str:
 @lru_cache
 def _language_names(offered: Sequence[str]) -> Sequence[tuple[str, str]]:
     """Return the offered languages, each with its own name for itself."""
-    return [(code, language.own_name(code)) for code in offered]
+    return [(code, language.native_name(code)) for code in offered]
 
 
 def _current_url() -> str:

@@ -8,9 +8,9 @@ from pymongo import IndexModel, UpdateOne
 
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.courses import to_course
-from quart_enroll.db.collections.sections import gone, named, to_section
+from quart_enroll.db.collections.sections import named, to_section
 from quart_enroll.db.queries import multi_find
-from quart_enroll.domain.models import MAX_TERM_NAME, Registration, SectionKey
+from quart_enroll.domain.models import MAX_TERM_NAME, Registration, SectionKey, deleted_section
 from quart_enroll.domain.student import Seat
 
 INDEXES = [
@@ -103,7 +103,7 @@ async def _join(db: Database, rows: Sequence[Document], session: Session | None)
     courses = {row["courseID"]: to_course(row) for row in found["course"]}
     sections = {one.key: one for one in map(to_section, found["section"])}
     held = [
-        (row, Registration(courses[key.courseID], sections.get(key) or gone(key), _status(row)))
+        (row, Registration(courses[key.courseID], sections.get(key) or deleted_section(key), _status(row)))
         for row, key in zip(rows, keys, strict=True)
         if key.courseID in courses
     ]
