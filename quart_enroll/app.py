@@ -26,7 +26,7 @@ from quart_enroll.services.accounts.hash_slots import SLOTS_FOLDER_VARIABLE, Has
 from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME, SignInLifetimes
 from quart_enroll.services.catalog.cache import CatalogCache, open_catalog_cache
-from quart_enroll.services.enrollment import section_lock
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.live.updates import UpdateBroker, open_update_broker
 from quart_enroll.services.live.user_cache import open_user_cache
 from quart_enroll.services.mail import PrintedSender, Sender, SmtpSender
@@ -164,7 +164,9 @@ def create_app(
                 open_update_broker(database, catalog_cache) as update_broker,
                 open_user_cache(database, update_broker.notify_user) as user_cache,
                 run_in_background(
-                    sample_forever(_probes(hasher, catalog_cache, update_broker)),
+                    sample_forever(
+                        _probes(hasher, enrollment := EnrollmentContext(database), catalog_cache, update_broker)
+                    ),
                     (schema := SchemaCheck(database)).check_at_start(),
                 ),
                 sending(database, sender, clock, links),
@@ -180,9 +182,10 @@ def create_app(
                     update_broker=update_broker,
                     user_cache=user_cache,
                     schema=schema,
+                    enrollment=enrollment,
                 )
                 yield
-                await section_lock.finish()
+                await enrollment.locks.finish()
 
     return app
 
@@ -241,10 +244,12 @@ def _slots(config: "Config") -> HashSlots:
     return HashSlots(folder, each * config.web_concurrency if folder else each)
 
 
-def _probes(hasher: Hasher, catalog_cache: CatalogCache, update_broker: UpdateBroker) -> Probes:
+def _probes(
+    hasher: Hasher, enrollment: EnrollmentContext, catalog_cache: CatalogCache, update_broker: UpdateBroker
+) -> Probes:
     """Return what the sampler measures; it may not import the services itself."""
     return Probes(
-        pending_changes=section_lock.waiting,
+        pending_changes=lambda: enrollment.locks.pending_changes,
         pending_hashes=lambda: hasher.pending,
         live_pages=lambda: update_broker.open_pages,
         catalog_lag_seconds=lambda: catalog_cache.seconds_behind,

@@ -13,6 +13,7 @@ from playwright.async_api import ConsoleMessage, Page
 from quart_enroll.db.client import Database, open_database
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.services.enrollment import enroll
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.chromium import NOT_FOUND, Chromium, find_chromium, running_chromium, time_limit
 from tests.browser.student import wait_until_catalog_is_current
 from tests.support import school
@@ -102,7 +103,7 @@ async def db(emptied: Database, calendar: list[Term]) -> Database:
         await emptied[name].delete_many({})
     await school.fill(emptied, calendar)
     if calendar[0].is_open(datetime.now(UTC)):
-        await enroll.enroll(emptied, BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
+        await enroll.enroll(EnrollmentContext(emptied), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
     return emptied
 
 
