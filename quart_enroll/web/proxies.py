@@ -19,7 +19,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 PLAIN_HTTP = Sentence("This site only works over HTTPS. Start the URL with https://. No changes were made.")
 
 
-def believe(scope: Any, hops: int) -> Any:
+def trust(scope: Any, hops: int) -> Any:
     """Return the ASGI scope with the visitor's address and scheme, as the last `hops` proxies tell them."""
     headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"remote-addr"]  # Quart's own name
     seen = scope | {"headers": headers}

@@ -3,7 +3,6 @@
 from typing import TypeAlias
 
 from quart import flash, redirect, request, session, url_for
-from quart_auth import login_required
 from werkzeug import Response
 
 from quart_enroll.domain.errors import LinkDead, PasswordRefused, PleaseWait, WrongPassword
@@ -25,7 +24,6 @@ TOKEN = "password_reset"  # noqa: S105  # where the session keeps it
 SENT = Sentence("If there’s an account with this email, we’ve sent it a link. The link works for one hour.")
 
 
-@login_required
 async def change() -> bytes | Response | Page:
     form = await ChangePasswordForm.from_request()
     if request.method != "POST":
