@@ -9,12 +9,12 @@ from werkzeug.routing import PathConverter
 
 from quart_enroll.api import courses as api
 from quart_enroll.api.v1 import catalog, document, me
-from quart_enroll.forms.import_rows import NEWER_API
+from quart_enroll.forms.imports.courses import NEWER_API
 from quart_enroll.forms.search import SearchForm
-from quart_enroll.pages import health, help, home, languages, live_stream, metrics, plan, students
+from quart_enroll.pages import health, help, home, languages, live_stream, metrics, students
 from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses
-from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, waitlist
+from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
 from quart_enroll.services.accounts import password_reset
 from quart_enroll.web import static_files
 
@@ -55,10 +55,10 @@ ROUTES = [
     Route("/enrollment/drop", "enrollment_drop", enrollment.drop, POST),
     Route("/enrollment/swap", "enrollment_swap", enrollment.swap, POST),
     Route("/enrollment/history", "history", history.history),
-    Route("/enrollment/calendar.ics", "calendar_file", calendar.calendar_file),
-    Route("/enrollment/calendar", "calendar_make", calendar.make_address, GET + POST),
-    Route("/enrollment/calendar/end", "calendar_end", calendar.end_address, POST),
-    Route("/calendar/<token>.ics", "calendar_feed", calendar.calendar_feed),
+    Route("/enrollment/calendar.ics", "calendar_file", calendar.download),
+    Route("/enrollment/calendar", "calendar_make", calendar.create_link, GET + POST),
+    Route("/enrollment/calendar/end", "calendar_end", calendar.revoke_link, POST),
+    Route("/calendar/<token>.ics", "calendar_feed", calendar.feed),
     Route("/waitlist", "waitlist_join", waitlist.join, POST),
     Route("/waitlist/leave", "waitlist_leave", waitlist.leave, POST),
     Route("/plan", "plan", plan.plan),

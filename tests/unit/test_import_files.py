@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from quart_enroll.forms.import_columns import COLLECTIONS
-from quart_enroll.forms.import_files import UnreadableFile
-from quart_enroll.forms.import_rows import NO_HASH
-from quart_enroll.forms.row_validation import FileRow, check_rows, read_rows
+from quart_enroll.forms.imports.columns import COLLECTIONS
+from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.users import NO_HASH
+from quart_enroll.forms.imports.validation import FileRow, check_rows, read_rows
 from quart_enroll.services.catalog.import_users import BadRows
 
 FOLDER = Path(__file__).parents[1] / "support/spreadsheets"

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from quart_enroll.forms.import_columns import COLLECTIONS
-from quart_enroll.forms.import_files import UnreadableFile
-from quart_enroll.forms.import_rows import CourseRow
-from quart_enroll.forms.row_validation import check_rows, read_rows
+from quart_enroll.forms.imports.columns import COLLECTIONS
+from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.validation import check_rows, read_rows
 from quart_enroll.services.catalog.import_users import BadRows
 
 COLUMNS = ("courseID", "title", "credits", "term", "description", "subject")

@@ -4,7 +4,7 @@ import pytest
 
 from quart_enroll.domain.models import Meeting
 from quart_enroll.domain.week import Block, Entry, Week, week
-from quart_enroll.pages.enrollment.week import draw
+from quart_enroll.pages.enrollment.week_grid import draw
 
 MORNING, LATE_MORNING = Meeting("MW", "09:00", "09:50"), Meeting("WF", "09:30", "11:00")
 

@@ -16,8 +16,8 @@ from quart_enroll.i18n.language import gettext, listed
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.pages.catalog.course_rows import since
 from quart_enroll.pages.catalog.section_actions import Button, drop_button, leave_button, waiting_in_words
-from quart_enroll.pages.enrollment import alerts, calendar, week
-from quart_enroll.pages.enrollment.week import Drawing
+from quart_enroll.pages.enrollment import alerts, calendar, week_grid
+from quart_enroll.pages.enrollment.week_grid import Drawing
 from quart_enroll.pages.student_state import Place, facts, places
 from quart_enroll.pages.term_window import window
 from quart_enroll.state import catalog, now, seats
@@ -99,7 +99,7 @@ async def page(user: User) -> bytes:
     seated = [course.key for course in classes]
     asked = alerts.shown(mine.alerts, offered, moment, seated)
     current = offered.current_term(moment)
-    made_at, address = mine.calendar_since, calendar.take_new_address()
+    made_at, address = mine.calendar_since, calendar.take_new_url()
     if not mine.waiting:  # the lines move by themselves
         cache_private(moment, offered, mine, until=terms.next_day(shown, moment))
     return render(
@@ -147,7 +147,7 @@ def _plan(phase: Phase, found: Sequence[Registration], waiting: Sequence[Place],
     rows = [_row(phase, held, enrolled, taken, offered) for held in theirs]
     lines = [_line(phase, place, enrolled, taken, offered) for place in places]
     entries = [*map(_enrolled, rows), *(entry for line in lines for entry in _waiting(line, offered))]
-    drawing = week.draw(entries) if phase.goes_on and entries else None
+    drawing = week_grid.draw(entries) if phase.goes_on and entries else None
     linked_term = term if moment < term.withdraw_deadline else None
     return TermSchedule(
         term, rows, lines, drawing, linked_term, _too_many(phase, lines, enrolled, offered), not phase.goes_on

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from quart_enroll.domain.models import Meeting, start_of_day, zone_named
-from quart_enroll.forms import meeting_times
+from quart_enroll.forms.imports import meeting_times
 
 _WHOLE = re.compile(r"(\d+)\.00?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"\d{1,3},\d{1,2}", re.ASCII)

@@ -5,10 +5,18 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from quart_enroll.forms.import_offerings import SectionRow, TermRow
-from quart_enroll.forms.import_rows import CourseRow, Row, UserRow
+from quart_enroll.forms.imports.base import ImportRow
+from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.sections import SectionRow
+from quart_enroll.forms.imports.terms import TermRow
+from quart_enroll.forms.imports.users import UserRow
 
-COLLECTIONS: Mapping[str, type[Row]] = {"course": CourseRow, "section": SectionRow, "term": TermRow, "user": UserRow}
+COLLECTIONS: Mapping[str, type[ImportRow]] = {
+    "course": CourseRow,
+    "section": SectionRow,
+    "term": TermRow,
+    "user": UserRow,
+}
 """The form of a row of each collection."""
 
 IGNORED = {"_id"}
@@ -17,7 +25,7 @@ IGNORED = {"_id"}
 _COURSE_ID = ("course", "course code", "course number", "course no")
 _TERM = ("semester", "terms", "semesters", "term name")
 
-SYNONYMS: Mapping[type[Row], Mapping[str, tuple[str, ...]]] = {
+SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
     CourseRow: {
         "courseID": _COURSE_ID,
         "title": ("course title", "course name"),
@@ -61,7 +69,7 @@ not the site's."""
 DEFAULTS = {"timezone", "max_credits"}
 """Fields that the settings fill in if a file leaves them out."""
 
-EITHER: Mapping[type[Row], tuple[tuple[str, ...], ...]] = {
+EITHER: Mapping[type[ImportRow], tuple[tuple[str, ...], ...]] = {
     TermRow: (("term",), ("season", "year")),
     UserRow: (("first_name", "last_name"), ("first_name",), ("last_name",)),
 }
@@ -73,7 +81,7 @@ def key(label: str) -> str:
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", label)).casefold()
 
 
-def fields_by_key(form: type[Row]) -> dict[str, str]:
+def fields_by_key(form: type[ImportRow]) -> dict[str, str]:
     """Return the field for the `key` of each name that a column may have."""
     names = SYNONYMS.get(form, {})
     found = {key(other): field for field, others in names.items() for other in others}
@@ -81,12 +89,12 @@ def fields_by_key(form: type[Row]) -> dict[str, str]:
 
 
 @cache
-def required(form: type[Row]) -> tuple[str, ...]:
+def required(form: type[ImportRow]) -> tuple[str, ...]:
     """Return the fields that every row must fill in."""
     return tuple(field.name for field in form() if field.flags.required and field.name not in DEFAULTS)
 
 
-def missing(form: type[Row], present: Iterable[str]) -> list[str]:
+def missing(form: type[ImportRow], present: Iterable[str]) -> list[str]:
     """Return the required fields that are not among those `present`."""
     given = set(present)
     lacks = [name for name in required(form) if name not in given]

@@ -1,20 +1,19 @@
-"""What shape a row of a file of terms or sections must have."""
+"""The form that checks a term in an imported file."""
 
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from werkzeug.datastructures import MultiDict
-from wtforms import DecimalField, Form, StringField, ValidationError
+from wtforms import DecimalField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from quart_enroll.domain import terms
-from quart_enroll.domain.models import MAX_TERM_NAME, SEASON_AND_YEAR, Section, Term
-from quart_enroll.forms import cell_parsers
-from quart_enroll.forms.base import one_line, several_lines, stripped
-from quart_enroll.forms.import_rows import COURSE_ID, Row, WholeNumberField, number, reads
-from quart_enroll.services.catalog.import_catalog import DEFAULT_WAITLIST
+from quart_enroll.domain.models import MAX_TERM_NAME, SEASON_AND_YEAR, Term
+from quart_enroll.forms.base import one_line, stripped
+from quart_enroll.forms.imports import cells
+from quart_enroll.forms.imports.base import ImportRow, number, reads
 
 DEADLINES = ("add_deadline", "drop_deadline", "withdraw_deadline")
 MOMENTS = ("opens_at", *DEADLINES)
@@ -28,16 +27,8 @@ NOT_BEFORE = (
 )
 """Of each two moments the second must not come before the first."""
 
-MOST_SEATS = 100_000
-
 UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 """The Unicode categories of invisible characters."""
-
-
-def _names_a_term(_: Form, field: Any) -> None:
-    """Accept one term's name, or "Fall" for the next fall; which terms exist is not known here."""
-    if len(terms.seasons(field.data)) > 1:
-        raise ValidationError("Name one term, like Fall 2026.")
 
 
 def _name_problem(name: str) -> str:
@@ -53,20 +44,20 @@ def _name_problem(name: str) -> str:
     return ""
 
 
-class TermRow(Row):
+class TermRow(ImportRow):
     """A term; its name is in `term`, as the school writes it, or in `season` and `year`."""
 
     term = StringField(validators=[Optional(), one_line], filters=[stripped])
     season = StringField(validators=[one_line], filters=[stripped])
     year = StringField(validators=[one_line], filters=[stripped])
-    timezone = StringField(validators=[DataRequired(), one_line, Length(max=50), reads(cell_parsers.timezone)])
+    timezone = StringField(validators=[DataRequired(), one_line, Length(max=50), reads(cells.timezone)])
     max_credits = DecimalField(validators=[InputRequired(), NumberRange(0, 100)])
     opens_at = StringField(validators=[DataRequired()], filters=[stripped])
     add_deadline = StringField(validators=[DataRequired()], filters=[stripped])
     drop_deadline = StringField(validators=[DataRequired()], filters=[stripped])
     withdraw_deadline = StringField(validators=[DataRequired()], filters=[stripped])
-    starts_on = StringField(validators=[Optional(), reads(cell_parsers.day)], filters=[stripped])
-    ends_on = StringField(validators=[Optional(), reads(cell_parsers.day)], filters=[stripped])
+    starts_on = StringField(validators=[Optional(), reads(cells.day)], filters=[stripped])
+    ends_on = StringField(validators=[Optional(), reads(cells.day)], filters=[stripped])
 
     @classmethod
     def about(cls, row: Mapping[str, Any]) -> str:
@@ -99,16 +90,16 @@ class TermRow(Row):
             **windows,
             max_credits=number(self.max_credits),
             timezone=str(self.timezone.data),
-            starts_on=cell_parsers.day(self.starts_on.data) if self.starts_on.data else None,
-            ends_on=cell_parsers.day(self.ends_on.data) if self.ends_on.data else None,
+            starts_on=cells.day(self.starts_on.data) if self.starts_on.data else None,
+            ends_on=cells.day(self.ends_on.data) if self.ends_on.data else None,
         )
 
     def _name(self) -> str:
         return terms.canonical(self.term.data or f"{self.season.data or ''} {self.year.data or ''}")
 
     def _moment(self, name: str) -> datetime:
-        read = cell_parsers.deadline if name in DEADLINES else cell_parsers.opening
-        return read(self[name].data, cell_parsers.timezone(self.timezone.data or ""))
+        read = cells.deadline if name in DEADLINES else cells.opening
+        return read(self[name].data, cells.timezone(self.timezone.data or ""))
 
     def _check_moments(self) -> None:
         moments = {}
@@ -131,39 +122,8 @@ class TermRow(Row):
             return
         if not first.data or not last.data:
             self._refuse("ends_on" if first.data else "starts_on", "Give both starts_on and ends_on, or neither.")
-        elif not first.errors and not last.errors and cell_parsers.day(last.data) < cell_parsers.day(first.data):
+        elif not first.errors and not last.errors and cells.day(last.data) < cells.day(first.data):
             self._refuse("ends_on", "This must not come before starts_on.")
 
     def _refuse(self, name: str, sentence: str) -> None:
         self[name].errors = [*self[name].errors, sentence]
-
-
-class SectionRow(Row):
-    """A section."""
-
-    LISTS: ClassVar = {
-        "meetings": (cell_parsers.meetings_text, "A list of objects with days, start and end is needed.")
-    }
-
-    term = StringField(validators=[DataRequired(), one_line, _names_a_term], filters=[stripped])
-    courseID = StringField(validators=COURSE_ID, filters=[stripped])
-    section = StringField(validators=[DataRequired(), one_line, Length(max=10)], filters=[stripped])
-    capacity = WholeNumberField(validators=[InputRequired(), NumberRange(0, MOST_SEATS)])
-    waitlist_capacity = WholeNumberField(validators=[Optional(), NumberRange(0, MOST_SEATS)])
-    meetings = StringField(validators=[several_lines, reads(cell_parsers.meetings)])
-    instructor = StringField(validators=[one_line, Length(max=100)], filters=[stripped])
-    room = StringField(validators=[one_line, Length(max=50)], filters=[stripped])
-
-    def read(self) -> Section:
-        """Return the section that the row describes; its term may be a season alone."""
-        waitlist_capacity = self.waitlist_capacity.data
-        return Section(
-            term=str(self.term.data),
-            courseID=str(self.courseID.data),
-            section=str(self.section.data),
-            capacity=self.capacity.data or 0,
-            waitlist_capacity=DEFAULT_WAITLIST if waitlist_capacity is None else waitlist_capacity,
-            meetings=cell_parsers.meetings(self.meetings.data or ""),
-            instructor=self.instructor.data or "",
-            room=self.room.data or "",
-        )
