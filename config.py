@@ -14,10 +14,10 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 from werkzeug.security import generate_password_hash
 
-from quart_enroll.i18n.language import known
+from quart_enroll.i18n.language import known_languages
 from quart_enroll.services.mail import mail_from, public_url, smtp_url
-from quart_enroll.system.files import kept
-from quart_enroll.system.hosts import is_this_machine
+from quart_enroll.system.files import read_or_create
+from quart_enroll.system.hosts import is_local_host
 
 HERE = Path(__file__).parent
 
@@ -109,8 +109,8 @@ def _folder(text: str) -> Path:
 
 def _languages(text: str) -> tuple[str, ...]:
     languages = tuple(dict.fromkeys(text.replace(",", " ").split()))
-    if not set(languages) <= set(known()):
-        raise ValueError(f"must name some of {', '.join(known())}, with blanks between them")
+    if not set(languages) <= set(known_languages()):
+        raise ValueError(f"must name some of {', '.join(known_languages())}, with blanks between them")
     return languages
 
 
@@ -312,7 +312,7 @@ def _is_private(mongo_uri: str) -> bool:
     """Return whether nobody between here and the database can read or change the traffic."""
     parsed = _parsed(mongo_uri)
     looked_up = mongo_uri.startswith("mongodb+srv://")  # then the name only leads to those of the servers
-    if not looked_up and all(is_this_machine(host) for host, _ in parsed["nodelist"]):
+    if not looked_up and all(is_local_host(host) for host, _ in parsed["nodelist"]):
         return True
     options = parsed["options"]
     unchecked = ("tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames")
@@ -322,7 +322,7 @@ def _is_private(mongo_uri: str) -> bool:
 
 def _kept_secret_key(path: Path) -> str:
     try:
-        key = kept(path, lambda: secrets.token_urlsafe(48))
+        key = read_or_create(path, lambda: secrets.token_urlsafe(48))
     except OSError as error:
         raise _error("secret_key", f"is not set and can't be kept in {path}: {error.strerror}") from None
     if len(key) < KEY_LENGTH:

@@ -34,6 +34,8 @@ BUDGETS = {
     "session cookies": 500_000,
     "sign-in cookies": 500_000,
     "page tokens": 250_000,
+    "change limits": 1_000_000,
+    "download limits": 200_000,
     "numbers": 200_000,
     "moments": 200_000,
 }

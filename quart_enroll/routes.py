@@ -15,7 +15,7 @@ from quart_enroll.pages import health, help, home, languages, live_stream, metri
 from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
-from quart_enroll.services.accounts import password_reset
+from quart_enroll.services.accounts import email_links
 from quart_enroll.web import static_files
 
 GET = ("GET",)
@@ -74,12 +74,12 @@ ROUTES = [
     Route("/account/end", "account_end", account.end, POST),
     Route("/account/password", "account_password", passwords.change, GET + POST),
     Route("/account/sign-out", "account_sign_out", account.sign_out_everywhere, POST),
-    Route(password_reset.FORGOT_PATH, "password_forgot", passwords.forgot, GET + POST),
-    Route(password_reset.RESET_PATH, "password_reset", passwords.reset, GET + POST),
-    Route(f"{password_reset.RESET_PATH}/<token>", "password_link", passwords.open_link),
-    Route(password_reset.CONFIRM_PATH, "email_confirm", email_confirmation.ask),
-    Route(password_reset.CONFIRM_PATH, "email_confirmed", email_confirmation.confirm, POST),
-    Route(f"{password_reset.CONFIRM_PATH}/<token>", "email_link", email_confirmation.open_link),
+    Route(email_links.FORGOT_PATH, "password_forgot", passwords.forgot, GET + POST),
+    Route(email_links.RESET_PATH, "password_reset", passwords.reset, GET + POST),
+    Route(f"{email_links.RESET_PATH}/<token>", "password_link", passwords.open_link),
+    Route(email_links.CONFIRM_PATH, "email_confirm", email_confirmation.ask),
+    Route(email_links.CONFIRM_PATH, "email_confirmed", email_confirmation.confirm, POST),
+    Route(f"{email_links.CONFIRM_PATH}/<token>", "email_link", email_confirmation.open_link),
     Route("/account/email", "email_again", email_confirmation.send_again, POST),
     Route("/account/tokens", "tokens", tokens.tokens, GET + POST),
     Route("/account/tokens/end", "token_end", tokens.end, POST),

@@ -12,12 +12,13 @@ from quart_enroll.db.client import Database
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration
 from quart_enroll.domain.student import Seat
+from quart_enroll.services.accounts.attempt_limits import PasswordLocks
+from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.accounts.hashing import Hasher
-from quart_enroll.services.accounts.password_reset import Links
-from quart_enroll.services.accounts.rate_limiter import CHANGES, DOWNLOADS, RateLimiter
-from quart_enroll.services.accounts.sessions import Lifetimes
-from quart_enroll.services.catalog.cache import Snapshot
-from quart_enroll.services.live.updates import Live
+from quart_enroll.services.accounts.rate_limiter import CHANGE_RATES, DOWNLOAD_RATES, RateLimiter
+from quart_enroll.services.accounts.sessions import SignInLifetimes
+from quart_enroll.services.catalog.cache import CatalogCache
+from quart_enroll.services.live.updates import UpdateBroker
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 
@@ -30,16 +31,19 @@ class AppState:
 
     database: Database
     hasher: Hasher
-    lifetimes: Lifetimes
-    links: Links
+    lifetimes: SignInLifetimes
+    links: EmailLinks
     sends_mail: bool
     clock: Callable[[], datetime]
-    snapshot: Snapshot
-    live: Live
-    people: UserCache
+    catalog_cache: CatalogCache
+    update_broker: UpdateBroker
+    user_cache: UserCache
     schema: SchemaCheck
-    change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGES))
-    download_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *DOWNLOADS))
+    password_locks: PasswordLocks = field(default_factory=PasswordLocks)
+    change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGE_RATES))
+    download_limiter: RateLimiter = field(
+        default_factory=partial(RateLimiter, *DOWNLOAD_RATES, cache="download limits")
+    )
 
 
 def database() -> Database:
@@ -49,27 +53,27 @@ def database() -> Database:
 
 async def catalog() -> Catalog:
     """Return the catalog as this process holds it, a moment old at most."""
-    return await _open().snapshot.held()
+    return await _open().catalog_cache.get()
 
 
 def catalog_at_hand() -> Catalog | None:
     """Return the catalog without asking the database; None before it is first read."""
-    return _open().snapshot.present
+    return _open().catalog_cache.current
 
 
 async def seats(asked: Iterable[Seat]) -> list[Registration]:
     """Return what these seats are: of this catalog, and of terms that are over."""
-    return await _open().snapshot.seats(asked)
+    return await _open().catalog_cache.registrations(asked)
 
 
-def live() -> Live:
+def update_broker() -> UpdateBroker:
     """Return what tells open pages the news."""
-    return _open().live
+    return _open().update_broker
 
 
-def people() -> UserCache:
+def user_cache() -> UserCache:
     """Return what this process remembers about people."""
-    return _open().people
+    return _open().user_cache
 
 
 def schema() -> SchemaCheck:
@@ -87,17 +91,22 @@ def download_limiter() -> RateLimiter:
     return _open().download_limiter
 
 
+def password_locks() -> PasswordLocks:
+    """Return the locks that let this process check one password of an account at a time."""
+    return _open().password_locks
+
+
 def hasher() -> Hasher:
     """Return what makes and checks password hashes."""
     return _open().hasher
 
 
-def lifetimes() -> Lifetimes:
+def lifetimes() -> SignInLifetimes:
     """Return how long sign-ins last."""
     return _open().lifetimes
 
 
-def links() -> Links:
+def links() -> EmailLinks:
     """Return what makes and reads the links in e-mails."""
     return _open().links
 

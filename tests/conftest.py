@@ -44,7 +44,7 @@ def templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """Give the log; its text is as Heroku gets it."""
     before = caplog.handler.formatter
-    caplog.handler.setFormatter(logging_setup.formatter(plain=False))
+    caplog.handler.setFormatter(logging_setup.make_formatter(plain=False))
     with caplog.at_level(logging.INFO):
         yield caplog
     caplog.handler.setFormatter(before)

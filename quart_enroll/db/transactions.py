@@ -49,7 +49,7 @@ async def transaction(
     NoTransactions when the server belongs to no replica set.
     """
     tries = _Tries(db, patience)
-    with metrics.transaction():
+    with metrics.count_transaction():
         async with await db.client.start_session() as session:
             try:
                 return await _repeat(session, body, tries)
@@ -108,7 +108,7 @@ class _Tries:
         self.longest = min(self.longest * 1.5, LONGEST_PAUSE)
         if time.monotonic() > self.end:
             raise Unsettled from error
-        metrics.tried_again()
+        metrics.count_retry()
         if self.longest > SUSPICIOUS or time.monotonic() - self.began > SUSPICIOUS_SECONDS:
             await self.abandoned.end()
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from math import ceil
 from typing import ClassVar, Literal
 
-from quart_enroll.i18n.language import LastDay, Moment, Sentence, TermName, plural, together
+from quart_enroll.i18n.language import LastDay, Moment, Sentence, TermName, join_sentences, plural
 
 MAX_CHOICES = 10
 """Courses that a sentence lists at most."""
@@ -284,7 +284,7 @@ class SectionFull(Refused):
             )
         if can_wait:
             message.append(Sentence("You can join the waitlist."))
-        super().__init__(together(message))
+        super().__init__(join_sentences(message))
         self.others = others
 
 
@@ -310,7 +310,7 @@ class TimeConflict(Refused):
 
     def __init__(self, title: str, clashes: Sequence[tuple[str, Sentence]]) -> None:
         super().__init__(
-            together(
+            join_sentences(
                 [
                     Sentence(
                         "%(title)s meets at the same time as %(other)s: %(when)s.", title=title, other=other, when=when
@@ -646,7 +646,7 @@ class WrongFields(Refused):
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         wrong = [Sentence(f"{name}: {why}") for name, why in fields.items()]
-        super().__init__(together([Sentence("Nothing was changed."), *wrong]))
+        super().__init__(join_sentences([Sentence("Nothing was changed."), *wrong]))
         self.fields = fields
 
 

@@ -16,9 +16,8 @@ SEASON_AND_YEAR = re.compile(rf"({'|'.join(SEASONS)}) ((?:19|20|21)[0-9]{{2}})")
 MAX_TERM_NAME = 50
 """The longest name of a term, in characters."""
 
-
-DAYS = "MTWRFSU"
-"""The days of a week; R is Thursday, U is Sunday."""
+SYSTEM_ACTOR = 0
+"""The actor of events that no person caused: imports, repairs and promotions by the site itself."""
 
 
 def zone_named(name: str) -> ZoneInfo | None:

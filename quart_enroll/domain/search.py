@@ -8,7 +8,8 @@ from typing import Any
 from quart_enroll.domain import rules
 from quart_enroll.domain.catalog import Catalog, Found
 from quart_enroll.domain.folding import compact, fold, joined_codes
-from quart_enroll.domain.models import DAYS, Course, Registration, Section, Term
+from quart_enroll.domain.models import Course, Registration, Section, Term
+from quart_enroll.i18n.language import DAYS
 
 ALL_DAY = ("00:00", "24:00")
 TIMES = {"morning": ("00:00", "12:00"), "afternoon": ("12:00", "17:00"), "evening": ("17:00", "24:00")}

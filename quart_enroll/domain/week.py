@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from quart_enroll.domain.models import DAYS, Meeting
+from quart_enroll.domain.models import Meeting
+from quart_enroll.i18n.language import DAYS
 
 WORKING_DAYS = "MTWRF"
 """The days that every week shows."""

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from quart_enroll.bounded_cache import ByteCache
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.i18n.language import spoken
+from quart_enroll.i18n.language import current_language
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,7 +35,7 @@ def remembered(
         def asked(offered: Catalog, /, *args: P.args, **kwargs: P.kwargs) -> T:
             if (known := of_all.get(offered)) is None:
                 known = of_all[offered] = ByteCache(name, size)
-            of_these = (spoken(), key(*args) if key else args)
+            of_these = (current_language(), key(*args) if key else args)
             if (found := known.get(of_these)) is None:
                 found = known[of_these] = work(offered, *args, **kwargs)
             return found

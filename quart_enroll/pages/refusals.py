@@ -10,8 +10,8 @@ from wtforms import Field
 from quart_enroll.domain.errors import AlreadyEnrolled, AlreadyWaiting, PleaseWait, Refused, WrongPassword
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.forms.base import SiteForm
-from quart_enroll.services.accounts import accounts, rate_limits
-from quart_enroll.state import database, hasher, now
+from quart_enroll.services.accounts import accounts, attempt_limits
+from quart_enroll.state import database, hasher, now, password_locks
 from quart_enroll.web import access_log, auth, error_pages, known_devices
 from quart_enroll.web.templating import is_overridden, wants_json
 
@@ -87,8 +87,10 @@ async def ask_password(form: SiteForm, password: Field, template: str) -> Refusa
     """
     user = auth.signed_in()
     try:
-        async with rate_limits.guess(database(), known_devices.asker(user.email), now()):
-            await accounts.confirm(database(), hasher(), user, password.data or "")
+        async with attempt_limits.password_attempt(
+            database(), password_locks(), known_devices.asker(user.email), now()
+        ):
+            await accounts.confirm_password(database(), hasher(), user, password.data or "")
     except PleaseWait as refusal:
         return await _told_to_wait(refusal, form, template)
     except WrongPassword as refusal:

@@ -10,7 +10,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration, SectionKey, Term, User, WaitlistEntry, deleted_section
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.services.enrollment import student
-from quart_enroll.state import database, people
+from quart_enroll.state import database, user_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def of(known: StudentSnapshot, term: Term, offered: Catalog, waits: Sequence[Pla
         _taken(known, offered),
         {key for key in known.planned if key.term == term.term},
         {key for key in known.alerts if key.term == term.term},
-        known.sign,
+        known.fingerprint,
     )
 
 
@@ -72,22 +72,22 @@ async def facts(user_id: int) -> StudentSnapshot:
 
     A page that has something to say follows a change that another process may have made a moment ago: it is read.
     """
-    memory = people().students
+    memory = user_cache().students
     if session.get("_flashes"):
-        memory.forget(user_id)
+        memory.invalidate(user_id)
     return await student.snapshot(database(), memory, user_id)
 
 
 def sign_of(user: User | None) -> Callable[[str], Awaitable[str]]:
     """Return what tells, long after the request, the sign of the student's Facts. It is given the one that was told
     last, and tells that again of a visitor, and while the database is away."""
-    db, memory = database(), people().students
+    db, memory = database(), user_cache().students
 
     async def sign_now(told: str) -> str:
         if user is None:
             return told
         try:
-            return (await student.snapshot(db, memory, user.user_id)).sign
+            return (await student.snapshot(db, memory, user.user_id)).fingerprint
         except AWAY:
             return told
 

@@ -50,11 +50,11 @@ def speak_to(user: User | None) -> None:
     """Speak the language of who is signed in, if they have one; else that of the browser."""
     own = user.language if user else ""
     if not is_read_by_people():
-        language.speak(language.ENGLISH)
+        language.set_language(language.ENGLISH)
     elif own in offered():
-        language.speak(own)
+        language.set_language(own)
     else:
-        language.speak(_of_browser(asked()))
+        language.set_language(_of_browser(asked()))
 
 
 def offered() -> tuple[str, ...]:

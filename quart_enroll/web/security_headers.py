@@ -46,7 +46,7 @@ def add(app: Quart, response: ResponseTypes) -> ResponseTypes:
     if locale.is_read_by_people():
         varies.append("Accept-Language")
         if "content-language" not in present:
-            added.append(("Content-Language", language.spoken()))
+            added.append(("Content-Language", language.current_language()))
     if varies and "vary" in present:
         response.vary.update(varies)
     elif varies:

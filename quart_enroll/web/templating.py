@@ -150,10 +150,10 @@ class PageEnvironment(Environment):
         self.filters |= {
             "mark": mark,
             "facts_mark": facts_mark,
-            "number": language.decimal,
+            "number": language.format_number,
             "term": term,
             "moment": spoken,
-            "day": language.day,
+            "day": language.format_day,
         }
         self.policies["ext.i18n.trimmed"] = True
         # Not those that the extension would install: they make markup of each text anew, at a third of a page's price.
@@ -173,19 +173,19 @@ class PageEnvironment(Environment):
 
 def said(message: str, /, **values: Any) -> Markup:
     """Return the message for a page, in the reader's language, with the values filled in and escaped."""
-    text = _markup(message, language.spoken())
+    text = _markup(message, language.current_language())
     return text % values if values else text
 
 
 def said_of(one: str, many: str, number: float, /, **values: Any) -> Markup:
     """Return the message about a number of things for a page."""
-    return Markup(language.numbered(one, many, number)) % values  # noqa: S704  # our own words
+    return Markup(language.translate_plural(one, many, number)) % values  # noqa: S704  # our own words
 
 
 @lru_cache(10_000)  # of the site's own texts
 def _markup(message: str, spoken: str) -> Markup:
-    with language.speaking(spoken):
-        return Markup(language.translated(message))  # noqa: S704  # our own words
+    with language.use_language(spoken):
+        return Markup(language.translate(message))  # noqa: S704  # our own words
 
 
 @cached("section marks", lambda key, _: 600)
@@ -328,7 +328,7 @@ def render(template: str, /, **names: Any) -> bytes:
     names_of_all, token = current_app.extensions[EXTENSION]
     context = {
         "csrf_token": _token_to_come,
-        "language": language.spoken(),
+        "language": language.current_language(),
         "languages": _languages(locale.offered()),
         "here": _here(),
         **names_of_all(),
@@ -351,13 +351,13 @@ def _token_to_come() -> str:
 
 def term(name: object) -> str:
     """Return the name of a term in the reader's words."""
-    return language.term_name(str(name))
+    return language.format_term(str(name))
 
 
 @lru_cache
 def _languages(offered: Sequence[str]) -> Sequence[tuple[str, str]]:
     """Return the languages that may be chosen, each with what its speakers call it."""
-    return [(one, language.own_name(one)) for one in offered]
+    return [(one, language.native_name(one)) for one in offered]
 
 
 def _here() -> str:
@@ -371,12 +371,12 @@ def _here() -> str:
 
 def spoken(moment: datetime) -> str:
     """Return the moment in words, by the school's clock."""
-    return language.moment(moment, current_app.config["TIMEZONE"])
+    return language.format_moment(moment, current_app.config["TIMEZONE"])
 
 
 def variant() -> Hashable:
     """Return what all pages depend on besides what they show; what is kept of pages is kept for each."""
-    return language.spoken()
+    return language.current_language()
 
 
 def is_overridden(template: str) -> bool:

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from werkzeug.security import generate_password_hash
 
 from quart_enroll.db.client import open_database
-from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support import legacy_flask
 from tests.support.people import METHOD, PASSWORD
 from tests.support.processes import fresh_database, server
@@ -27,7 +27,7 @@ async def moved(mongod: str, chromium: str) -> AsyncIterator[str]:
         async with open_database(uri, 20) as db:
             await legacy_flask.fill(db)
             await db.user.insert_one({**eve, "password": generate_password_hash(SHORT, "pbkdf2:sha256:1000")})
-            await upgrade(db, datetime.now(UTC), Defaults())
+            await upgrade(db, datetime.now(UTC), UpgradeDefaults())
         yield uri
 
 

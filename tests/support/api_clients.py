@@ -9,6 +9,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.domain.models import User
 from quart_enroll.services.accounts import sessions, tokens
+from quart_enroll.services.accounts.token_digest import token_digest
 from tests.support.people import FALL_MORNING, SPRING
 
 ENROLLMENTS, SWAPS, WAITLIST = "/api/v1/me/enrollments", "/api/v1/me/swaps", "/api/v1/me/waitlist"
@@ -46,8 +47,8 @@ async def token(db: Database, user: User, scope: str = "enroll", **facts: Any) -
     given = {"name": "program", "expires_at": SPRING.withdraw_deadline, "now": FALL_MORNING} | facts
     found = await users.credentials_of(db, user.user_id)
     assert found is not None
-    begun = await sessions.sign_in(db, found, sessions.Lifetimes(), given["now"], remember=False)
-    text, _ = await tokens.make(db, user.user_id, scope=scope, login=sessions.key_of(begun.identity), **given)
+    begun = await sessions.sign_in(db, found, sessions.SignInLifetimes(), given["now"], remember=False)
+    text, _ = await tokens.create(db, user.user_id, scope=scope, login=token_digest(begun.identity), **given)
     await sessions.sign_out(db, begun.identity)
     return text
 

@@ -15,7 +15,7 @@ from itsdangerous import URLSafeTimedSerializer
 
 from quart_enroll.db.client import Database
 from quart_enroll.domain.models import User
-from quart_enroll.services.accounts.sessions import key_of
+from quart_enroll.services.accounts.token_digest import token_digest
 from tests.support.processes import environment
 
 AT_ONCE = 400
@@ -70,7 +70,7 @@ async def sign_in(db: Database, numbers: Iterable[int], key: str = "") -> list[S
     await db.user.insert_many([asdict(person) | {"password": "!"} for person in people])
     await db.login.insert_many(
         {
-            "_id": key_of(identity(person.user_id)),
+            "_id": token_digest(identity(person.user_id)),
             "user_id": person.user_id,
             "created_at": now,
             "last_used_at": now,

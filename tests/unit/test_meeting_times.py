@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quart_enroll.domain.models import DAYS, Meeting
+from quart_enroll.domain.models import Meeting
 from quart_enroll.forms.imports import meeting_times
+from quart_enroll.i18n.language import DAYS
 
 TWO_LETTERS = dict(zip(DAYS, ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"), strict=True))
 THREE_LETTERS = dict(zip(DAYS, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))

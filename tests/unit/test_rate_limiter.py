@@ -2,7 +2,8 @@
 
 import pytest
 
-from quart_enroll.services.accounts.rate_limiter import CHANGES, Rate, RateLimiter
+from quart_enroll import bounded_cache
+from quart_enroll.services.accounts.rate_limiter import CHANGE_RATES, Rate, RateLimiter
 
 
 class Stopwatch:
@@ -69,8 +70,9 @@ def test_extra_charges_delay_the_next_use(clock: Stopwatch) -> None:
     assert uses(limiter) == 1
 
 
-def test_the_least_recently_used_key_is_forgotten(clock: Stopwatch) -> None:
-    limiter = RateLimiter(Rate(burst=2, interval=10), clock=clock, max_keys=2)
+def test_the_least_recently_used_key_is_forgotten(clock: Stopwatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bounded_cache.BUDGETS, "change limits", 1700)  # two keys
+    limiter = RateLimiter(Rate(burst=2, interval=10), clock=clock)
     for key in ("ada", "bob", "ada", "cal"):
         limiter.take(key)
     assert len(limiter) == 2
@@ -79,7 +81,7 @@ def test_the_least_recently_used_key_is_forgotten(clock: Stopwatch) -> None:
 
 
 def test_an_impatient_student_with_three_devices_never_reaches_the_limit(clock: Stopwatch) -> None:
-    limiter = RateLimiter(*CHANGES, clock=clock)
+    limiter = RateLimiter(*CHANGE_RATES, clock=clock)
     for _ in range(4):
         for _ in range(3 * (16 + 15)):  # each device enrolls in all of 15 courses, and then tries them one by one
             assert not limiter.take("ada")
@@ -90,7 +92,7 @@ def test_an_impatient_student_with_three_devices_never_reaches_the_limit(clock: 
 
 
 def test_an_account_makes_no_more_than_one_change_a_second_in_the_long_run(clock: Stopwatch) -> None:
-    limiter = RateLimiter(*CHANGES, clock=clock)
+    limiter = RateLimiter(*CHANGE_RATES, clock=clock)
     made = []
     for _ in range(24 * 60):
         made.append(uses(limiter))

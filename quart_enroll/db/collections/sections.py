@@ -8,7 +8,8 @@ from typing import Any
 from pymongo import IndexModel, ReturnDocument, UpdateOne
 
 from quart_enroll.db.client import Database, Document, Session, shuffle
-from quart_enroll.domain.models import DAYS, MAX_TERM_NAME, Meeting, Section, SectionKey
+from quart_enroll.domain.models import MAX_TERM_NAME, Meeting, Section, SectionKey
+from quart_enroll.i18n.language import DAYS
 
 INDEXES = [
     IndexModel([("term", 1), ("courseID", 1), ("section", 1)], unique=True),
@@ -87,7 +88,7 @@ async def find_keys(db: Database) -> list[SectionKey]:
     return [SectionKey(*(row[name] for name in NAMED)) async for row in found]
 
 
-async def find_rows(db: Database, terms: Sequence[str]) -> dict[Any, Section]:
+async def find_by_id(db: Database, terms: Sequence[str]) -> dict[Any, Section]:
     """Return the sections of those terms by their `_id`, in the order of term, courseID and number."""
     found = db.section.find(NAMED | {"term": {"$in": list(terms)}}).sort([("term", 1), ("courseID", 1), ("section", 1)])
     return {document["_id"]: to_section(document) async for document in found}

@@ -38,8 +38,8 @@ SCHEMA = {
     },
 }
 
-MOMENTS = ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline")
-DAYS = ("starts_on", "ends_on")
+DATETIME_FIELDS = ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline")
+DATE_FIELDS = ("starts_on", "ends_on")
 """Days of the calendar, stored as 2026-08-31: a moment of MongoDB's would be another day elsewhere."""
 
 
@@ -78,7 +78,7 @@ def is_proper(document: Mapping[str, Any]) -> bool:
 
     The site knows no term rather than guess; `check-seats` lists the row.
     """
-    windows = all(isinstance(document.get(name), datetime) for name in MOMENTS)
+    windows = all(isinstance(document.get(name), datetime) for name in DATETIME_FIELDS)
     named, limit = isinstance(document.get("term"), str), document.get("max_credits")
     return windows and named and isinstance(limit, int | float)
 
@@ -87,20 +87,20 @@ def to_term(document: Mapping[str, Any]) -> Term:
     """Read a stored term; where nobody knows its timezone, its times are told by the clock of UTC."""
     known = zone_named(str(document.get("timezone"))) is not None
     timezone = document["timezone"] if known else "UTC"
-    facts = {name: document[name] for name in ("term", *MOMENTS, "max_credits")}
-    days = {name: _day(document.get(name)) for name in DAYS}
+    facts = {name: document[name] for name in ("term", *DATETIME_FIELDS, "max_credits")}
+    days = {name: _day(document.get(name)) for name in DATE_FIELDS}
     return Term(**facts | days, timezone=timezone)
 
 
 def to_document(term: Term) -> Document:
     """Return the term as it is stored: with the season and year from its name, and without days that weren't given."""
-    days = {name: day.isoformat() for name in DAYS if (day := getattr(term, name)) is not None}
+    days = {name: day.isoformat() for name in DATE_FIELDS if (day := getattr(term, name)) is not None}
     season = {"season": term.season, "year": term.year} if term.season else {}
-    return {name: fact for name, fact in asdict(term).items() if name not in DAYS} | season | days
+    return {name: fact for name, fact in asdict(term).items() if name not in DATE_FIELDS} | season | days
 
 
 def _change(document: Document) -> Document:
-    lacks = {name: "" for name in DAYS if name not in document}
+    lacks = {name: "" for name in DATE_FIELDS if name not in document}
     return {"$set": document} | ({"$unset": lacks} if lacks else {})
 
 

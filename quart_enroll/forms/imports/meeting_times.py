@@ -7,7 +7,8 @@ all of them agree; otherwise it is refused with a sentence that says how to writ
 import re
 import unicodedata
 
-from quart_enroll.domain.models import DAYS, Meeting
+from quart_enroll.domain.models import Meeting
+from quart_enroll.i18n.language import DAYS
 
 NO_FIXED_TIME = re.compile(
     r"tb[ad]|arr|arranged|(to be|by) (announced|arranged|arrangement|determined)|online|web|async|"

@@ -8,8 +8,8 @@ from quart_enroll.domain.errors import LastRegistrar, PleaseWait, WrongPassword
 from quart_enroll.forms.accounts import DeleteAccountForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.refusals import Page, beside, please_wait
-from quart_enroll.services.accounts import deletion, rate_limits
-from quart_enroll.state import database, hasher, now
+from quart_enroll.services.accounts import attempt_limits, deletion
+from quart_enroll.state import database, hasher, now, password_locks
 from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
 
@@ -23,8 +23,10 @@ async def delete() -> bytes | Response | Page:
         return _delete_page(form), 422
     user = auth.signed_in()
     try:
-        async with rate_limits.guess(database(), known_devices.asker(user.email), now()):
-            await deletion.remove_account(database(), hasher(), user, form.password.data or "", now())
+        async with attempt_limits.password_attempt(
+            database(), password_locks(), known_devices.asker(user.email), now()
+        ):
+            await deletion.delete_account(database(), hasher(), user, form.password.data or "", now())
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "account_delete.html", _delete_page)
     except WrongPassword as refusal:

@@ -10,8 +10,8 @@ from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.account.passwords import UNTOLD, Secret
 from quart_enroll.pages.refusals import flash_refusal
 from quart_enroll.services import notifications
-from quart_enroll.services.accounts import accounts, password_reset, rate_limits
-from quart_enroll.state import database, links, now, people, sends_mail
+from quart_enroll.services.accounts import accounts, attempt_limits, email_links
+from quart_enroll.state import database, links, now, sends_mail, user_cache
 from quart_enroll.web import access_log, auth, known_devices
 from quart_enroll.web.templating import render
 
@@ -24,7 +24,7 @@ async def open_link(token: str) -> Secret:
 
     Programs that scan emails open the links in them, so only a button confirms.
     """
-    session[LINK] = token[: password_reset.MAX_TOKEN_LENGTH]
+    session[LINK] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
     return redirect(url_for("email_confirm"), 303), 303, UNTOLD
 
 
@@ -44,7 +44,7 @@ async def confirm() -> Secret | Response:
     except ConfirmationDead as refusal:
         return _dead(refusal)
     await accounts.confirm_email(database(), user)
-    people().forget(user.user_id)
+    user_cache().invalidate(user.user_id)
     session.pop(LINK, None)
     await flash(gettext("Thank you. Your email address is confirmed."), "success")
     return redirect(url_for("account" if auth.user() else "login"), 303)
@@ -65,7 +65,7 @@ async def send_again() -> Response:
 
 async def send_link(user: User) -> None:
     """Email a link to the button; raise PleaseWait if there were too many."""
-    await rate_limits.confirmation_asked(database(), known_devices.asker(user.email), now())
+    await attempt_limits.count_confirmation_request(database(), known_devices.asker(user.email), now())
     await notifications.confirm_email(database(), user.user_id, now())
 
 

@@ -24,7 +24,7 @@ async def tokens() -> bytes | Page:
     if refused := await ask_password(form, form.password, "tokens.html"):
         return await _page(form), *refused
     try:
-        text, token = await service.make(
+        text, token = await service.create(
             database(),
             auth.signed_in().user_id,
             name=form.name.data or "",

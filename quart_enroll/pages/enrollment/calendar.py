@@ -8,7 +8,7 @@ from quart_auth import login_required
 
 from quart_enroll.domain.models import ScheduledCourse
 from quart_enroll.forms.accounts import CalendarLinkForm
-from quart_enroll.i18n.language import gettext, speaking
+from quart_enroll.i18n.language import gettext, use_language
 from quart_enroll.pages.enrollment import calendar_file
 from quart_enroll.pages.refusals import ask_password
 from quart_enroll.services.accounts import calendar_tokens
@@ -39,7 +39,7 @@ async def create_link() -> ResponseReturnValue:
         return _link_page(form), 422
     if refused := await ask_password(form, form.password, "calendar_link.html"):
         return _link_page(form), *refused
-    token = await calendar_tokens.make(database(), auth.signed_in().user_id, now(), login=auth.this_login().key)
+    token = await calendar_tokens.create(database(), auth.signed_in().user_id, now(), login=auth.this_login().key)
     session[NEW_URL_KEY] = absolute_url(url_for("calendar_feed", token=token))
     return redirect(url_for("enrollment", _anchor="calendar"), 303)
 
@@ -47,7 +47,7 @@ async def create_link() -> ResponseReturnValue:
 @login_required
 async def revoke_link() -> ResponseReturnValue:
     """Revoke the secret URL."""
-    await calendar_tokens.end(database(), auth.signed_in().user_id)
+    await calendar_tokens.revoke(database(), auth.signed_in().user_id)
     session.pop(NEW_URL_KEY, None)
     await flash(gettext("The secret address of your calendar leads nowhere now."), "success")
     return redirect(url_for("enrollment"), 303)
@@ -58,7 +58,7 @@ async def feed(token: str) -> ResponseReturnValue:
     owner = await calendar_tokens.find_owner(database(), token)
     if owner is None:
         abort(404)
-    with speaking(owner.language):
+    with use_language(owner.language):
         file = await _schedule_file(owner.user_id)
     response = _response(file)
     response.headers["Cache-Control"] = "private, no-cache"

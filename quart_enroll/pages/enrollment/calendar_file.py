@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
 
-from quart_enroll.domain.models import DAYS, Meeting, ScheduledCourse, Term
-from quart_enroll.i18n.language import gettext
+from quart_enroll.domain.models import Meeting, ScheduledCourse, Term
+from quart_enroll.i18n.language import DAYS, gettext
 
 ICAL_DAYS = dict(zip(DAYS, ("MO", "TU", "WE", "TH", "FR", "SA", "SU"), strict=True))
 

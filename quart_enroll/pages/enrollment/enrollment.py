@@ -13,7 +13,7 @@ from quart_enroll.domain.errors import (
     SectionFull,
 )
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
-from quart_enroll.i18n.language import TermName, gettext, listed, ngettext
+from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext
 from quart_enroll.pages.enrollment import enrollment_form, schedule
 from quart_enroll.pages.enrollment.confirm import before_drop, before_swap, is_withdrawal
 from quart_enroll.pages.refusals import after, flash_refusal, form_address, malformed
@@ -118,7 +118,7 @@ def _left(placed: Seated) -> str:
 
 
 def _gone(gone: GivenBack) -> str:
-    titles, term = listed([course.title for course in gone.courses]), TermName(gone.term)
+    titles, term = format_list_of([course.title for course in gone.courses]), TermName(gone.term)
     if gone.action == "drop":
         return gettext("You gave back %(titles)s for %(term)s.", titles=titles, term=term)
     return ngettext(

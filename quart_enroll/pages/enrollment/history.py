@@ -10,7 +10,7 @@ from quart_auth import login_required
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import all_refusals
 from quart_enroll.domain.models import Event, Term
-from quart_enroll.i18n.language import Sentence, TermName, Value, gettext, moment
+from quart_enroll.i18n.language import Sentence, TermName, Value, format_moment, gettext
 from quart_enroll.services.enrollment import history as recorded
 from quart_enroll.state import catalog, database
 from quart_enroll.web import auth
@@ -86,4 +86,4 @@ def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -
 
 
 def _when(at: datetime, term: Term | None) -> str:
-    return rules.spoken(term, at) if term else moment(at, "UTC")
+    return rules.spoken(term, at) if term else format_moment(at, "UTC")

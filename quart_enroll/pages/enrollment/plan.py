@@ -13,7 +13,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
 from quart_enroll.domain.models import Course, Planned, Section, Term
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
-from quart_enroll.i18n.language import TermName, gettext, listed, ngettext
+from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import Button, Choice, in_words
@@ -158,7 +158,7 @@ async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
     if open_ones := [one for one in outcomes if not one.settled]:
         offered = await catalog()
         titles = [course.title for one in open_ones if (course := offered.find(one.key.courseID))]
-        late = gettext("The time was over before %(titles)s. Press once more to go on.", titles=listed(titles))
+        late = gettext("The time was over before %(titles)s. Press once more to go on.", titles=format_list_of(titles))
         await flash(late, "warning")
 
 

@@ -12,7 +12,7 @@ from quart_enroll.domain.models import Registration, ScheduledCourse, Term, User
 from quart_enroll.domain.week import Entry
 from quart_enroll.fastpath.per_catalog import remembered
 from quart_enroll.fastpath.private_cache import cache_private
-from quart_enroll.i18n.language import gettext, listed
+from quart_enroll.i18n.language import format_list_of, gettext
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.pages.catalog.course_rows import since
 from quart_enroll.pages.catalog.section_actions import Button, drop_button, leave_button, waiting_in_words
@@ -108,7 +108,7 @@ async def page(user: User) -> bytes:
         classes=classes,
         schedule=plans,
         drawn=tuple(plan.mark for plan in plans) or None,
-        sign=mine.sign,
+        sign=mine.fingerprint,
         must_confirm=must_confirm(),
         alerts=asked,
         window=window(current, moment) if current else "",
@@ -177,7 +177,7 @@ def _row(
     lacks = ""
     if phase.goes_on and (missing := rules.missing_corequisites(course, term, enrolled, taken)):
         others = [_title(courseID, offered) for courseID in missing]
-        lacks = gettext("This course must be taken together with %(others)s.", others=listed(others))
+        lacks = gettext("This course must be taken together with %(others)s.", others=format_list_of(others))
     return Row(course, drop_button(term, course, held.section.waiting, phase.begun), lacks)
 
 

@@ -16,7 +16,7 @@ from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
 from quart_enroll.domain import folding, terms
 from quart_enroll.domain.errors import RowProblem, UnknownTerm
-from quart_enroll.domain.models import SEASONS, Course, Section, SectionKey, Term
+from quart_enroll.domain.models import SEASONS, SYSTEM_ACTOR, Course, Section, SectionKey, Term
 from quart_enroll.services.catalog import gaps, moved_sections
 from quart_enroll.services.catalog.import_users import (
     BadRows,
@@ -32,9 +32,6 @@ from quart_enroll.services.enrollment.seat_changes import SeatTransaction, promo
 
 DEFAULT_WAITLIST = 10
 """Places in the waitlist of a section that nobody has said more about."""
-
-SYSTEM = 0
-"""The actor of what no person does."""
 
 T = TypeVar("T", Course, Section, Term)
 
@@ -95,7 +92,7 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
         await import_guards.add_credits(db, known, more, session)
         seats = await import_guards.count_seats(db, coming, [course.courseID for course in changed], session)
         written = await courses.put_all(db, after, session)
-        step = SeatTransaction(db, session, now, SYSTEM)
+        step = SeatTransaction(db, session, now, SYSTEM_ACTOR)
         await promote_all_waitlists(step)
         changes = [
             RowChange(row.number, course.courseID, different, *seats.get(course.courseID, (0, 0)))
@@ -128,7 +125,7 @@ async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime, *,
         await import_guards.guard_terms(db, moved.union(changed), session)
         students = await import_guards.count_students(db, changed, session)
         written = await stored_terms.put_all(db, after, session)
-        step = SeatTransaction(db, session, now, SYSTEM)
+        step = SeatTransaction(db, session, now, SYSTEM_ACTOR)
         await promote_all_waitlists(step)
         changes = [
             RowChange(row.number, term.term, field_changes(old, term), students.get(term.term, 0))
@@ -167,11 +164,11 @@ async def import_sections(
             await sections.put_all(db, new + changed, session)
         everything = before | {one.key: one for one in after}
         moves = moved_sections.moves(before, changed, going_on)
-        told[:] = await moved_sections.find_told(db, moves, everything, now, SYSTEM, session)
+        told[:] = await moved_sections.find_told(db, moves, everything, now, SYSTEM_ACTOR, session)
         if len(told) <= moved_sections.MAX_IN_TRANSACTION:
             await moved_sections.write(db, told, session)
             told.clear()
-        step = SeatTransaction(db, session, now, SYSTEM)
+        step = SeatTransaction(db, session, now, SYSTEM_ACTOR)
         await promote_all_waitlists(step)
         changes = [
             RowChange(row.number, _called(one.key), field_changes(old, one), old.seats_taken, old.waiting)
@@ -192,7 +189,7 @@ async def _settled(
     """Import, and then let those move who wait in a ring that was not possible before."""
     imported = await run_import(db, body, dry_run=dry_run)
     if not dry_run:
-        await swap_cycles.complete_all_cycles(db, SYSTEM, now)
+        await swap_cycles.complete_all_cycles(db, SYSTEM_ACTOR, now)
     return imported
 
 

@@ -35,7 +35,7 @@ class GivenBack:
     action: str
 
 
-@metrics.change("enroll")
+@metrics.count_change("enroll")
 async def enroll(
     db: Database, user_id: int, wish: SectionRequest, now: datetime, catalog: Catalog | None = None
 ) -> Seated:
@@ -57,7 +57,7 @@ async def enroll(
     raise AssertionError("There is always an option.")
 
 
-@metrics.change("enroll_together")
+@metrics.count_change("enroll_together")
 async def enroll_together(
     db: Database, user_id: int, keys: Sequence[SectionKey], now: datetime
 ) -> list[Seated | AlreadyEnrolled]:
@@ -123,7 +123,7 @@ async def enroll_with_corequisites(
     return await enroll_together(db, user_id, [one.key for one in together], now)
 
 
-@metrics.change("drop")
+@metrics.count_change("drop")
 async def drop(
     db: Database, user_id: int, wish: SectionRequest, now: datetime, *, with_corequisites: bool = False
 ) -> GivenBack:
@@ -161,7 +161,7 @@ async def drop(
         raise await refused(db, user_id, "drop", keys[0], now, refusal) from None
 
 
-@metrics.change("swap")
+@metrics.count_change("swap")
 async def swap(db: Database, user_id: int, given_up: str, wish: SectionRequest, now: datetime) -> Seated:
     """Give the student another seat for the one in course `given_up`; whatever fails, that one stays.
 

@@ -61,7 +61,7 @@ class Outcome:
         return self.placed is not None or self.refusal is not None
 
 
-@metrics.change("plan_add")
+@metrics.count_change("plan_add")
 async def add(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> Added:
     """Plan the section, at the end; in place of another section of the course, where that one stood.
 
@@ -90,7 +90,7 @@ async def add(db: Database, user_id: int, wish: SectionRequest, now: datetime) -
     return await run_locked(db, [], body)
 
 
-@metrics.change("plan_remove")
+@metrics.count_change("plan_remove")
 async def remove(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> tuple[Course, Term]:
     """Take the course out of the plan; raise UnknownCourse, UnknownTerm, TermNeeded or NotPlanned."""
     course, term = await _meant(db, user_id, wish, now)
@@ -99,7 +99,7 @@ async def remove(db: Database, user_id: int, wish: SectionRequest, now: datetime
     return course, term
 
 
-@metrics.change("plan_move_up")
+@metrics.count_change("plan_move_up")
 async def move_up(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> tuple[Course, Term]:
     """Let the course be tried before the one above it; the first stays. Raises what `remove` raises."""
     course, term = await _meant(db, user_id, wish, now)
@@ -118,7 +118,7 @@ async def move_up(db: Database, user_id: int, wish: SectionRequest, now: datetim
     return await run_locked(db, [], body)
 
 
-@metrics.change("plan_enroll")
+@metrics.count_change("plan_enroll")
 async def enroll(
     db: Database, user_id: int, term_named: str, now: datetime, catalog: Catalog | None = None
 ) -> tuple[Term, list[Outcome]]:

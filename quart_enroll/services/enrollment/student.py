@@ -7,12 +7,12 @@ from quart_enroll.db.collections import enrollments, waitlist
 from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.models import Registration, SectionKey
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.services.live.user_cache import Memory
+from quart_enroll.services.live.user_cache import QueryCache
 
 
-async def snapshot(db: Database, cache: Memory[StudentSnapshot], user_id: int) -> StudentSnapshot:
+async def snapshot(db: Database, cache: QueryCache[StudentSnapshot], user_id: int) -> StudentSnapshot:
     """Return everything stored about the student, from the cache if it is there."""
-    found = await cache.recall(user_id, lambda: student_facts.find(db, user_id))
+    found = await cache.get_or_read(user_id, lambda: student_facts.find(db, user_id))
     if found is None:
         raise RuntimeError("Everybody has a snapshot, if only an empty one.")
     return found

@@ -28,7 +28,7 @@ class Joined:
     by_ring: bool = False
 
 
-@metrics.change("join")
+@metrics.count_change("join")
 async def join(
     db: Database, user_id: int, wish: SectionRequest, now: datetime, drop_if_enrolled: str | None = None
 ) -> Joined:
@@ -88,7 +88,7 @@ async def join(
     return joined
 
 
-@metrics.change("leave")
+@metrics.count_change("leave")
 async def leave(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> SectionKey:
     """Take the student out of the line; raise UnknownCourse, UnknownTerm, TermNeeded or NotWaiting."""
     course = await courses.find(db, wish.courseID)

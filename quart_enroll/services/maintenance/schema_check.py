@@ -31,7 +31,7 @@ from quart_enroll.db.collections import (
 )
 from quart_enroll.db.schema import Difference, Index, Upgrades
 
-REPOSITORIES: dict[str, Any] = {
+COLLECTION_MODULES: dict[str, Any] = {
     "course": courses,
     "user": users,
     "enrollment": enrollments,
@@ -63,14 +63,14 @@ def version() -> str:
     """Return a fingerprint of all indexes and validators that this version needs."""
     wanted = {
         name: ([index.document for index in repository.INDEXES], repository.SCHEMA)
-        for name, repository in REPOSITORIES.items()
+        for name, repository in COLLECTION_MODULES.items()
     }
     return sha256(json.dumps(wanted, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 async def problems(db: Database) -> list[str]:
     """Return a sentence for each index and validator that is missing or differs, with its consequence."""
-    found = await stored.differences(db, REPOSITORIES)
+    found = await stored.differences(db, COLLECTION_MODULES)
     return [_sentence(one) for one in _relevant(found, await stored.read_upgrades(db))]
 
 
@@ -103,7 +103,7 @@ class SchemaCheck:
             return self._problem
 
     async def _check(self) -> None:
-        found = await stored.differences(self._db, REPOSITORIES)
+        found = await stored.differences(self._db, COLLECTION_MODULES)
         if found:
             upgrades = await stored.read_upgrades(self._db)
             found = [one for one in _relevant(found, upgrades) if _name(one) not in upgrades.impossible]

@@ -17,21 +17,22 @@ from quart_enroll.domain.models import Credentials
 from quart_enroll.services.accounts import accounts, sessions
 from quart_enroll.services.accounts import calendar_tokens as calendar_links
 from quart_enroll.services.accounts import tokens as api_tokens
+from quart_enroll.services.accounts.token_digest import token_digest
 from tests.support.people import ADA, FALL_MORNING, HASH
 
 NOW = FALL_MORNING
-LIFETIMES = sessions.Lifetimes()
+LIFETIMES = sessions.SignInLifetimes()
 
 Create = Callable[[Database, Credentials, str], Awaitable[object]]
 
 
 async def create_token(db: Database, _: Credentials, login: str) -> None:
     later = NOW + timedelta(days=1)
-    await api_tokens.make(db, ADA.user_id, name="phone", scope="read", expires_at=later, now=NOW, login=login)
+    await api_tokens.create(db, ADA.user_id, name="phone", scope="read", expires_at=later, now=NOW, login=login)
 
 
 async def create_calendar_link(db: Database, _: Credentials, login: str) -> None:
-    await calendar_links.make(db, ADA.user_id, NOW, login=login)
+    await calendar_links.create(db, ADA.user_id, NOW, login=login)
 
 
 async def sign_in(db: Database, found: Credentials, _: str) -> None:
@@ -104,7 +105,7 @@ async def found(db: Database) -> Credentials:
 @pytest.fixture
 async def login(db: Database, found: Credentials) -> str:
     """The key of one of ada's sign-ins."""
-    return sessions.key_of((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
+    return token_digest((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
 
 
 async def access(db: Database) -> dict[str, int]:
@@ -159,7 +160,7 @@ async def test_ending_all_access_ends_access_that_is_being_created(
     pause.before(monkeypatch, repository, write)
     created, ended = await pause.meet(create(db, found, login), lambda: accounts.end_access(db, ADA.user_id))
     assert created is None
-    assert isinstance(ended, accounts.Ended)
+    assert isinstance(ended, accounts.EndedAccess)
     assert (ended.sign_ins, ended.tokens + ended.calendar_links) == (1, 1)
     assert await access(db) == {}
 
@@ -167,7 +168,7 @@ async def test_ending_all_access_ends_access_that_is_being_created(
 async def test_two_browsers_that_make_a_calendar_link_at_once_leave_one(
     db: Database, found: Credentials, login: str
 ) -> None:
-    other = sessions.key_of((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
-    made = await asyncio.gather(*(calendar_links.make(db, ADA.user_id, NOW, login=key) for key in (login, other) * 3))
+    other = token_digest((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
+    made = await asyncio.gather(*(calendar_links.create(db, ADA.user_id, NOW, login=key) for key in (login, other) * 3))
     owners = [await calendar_links.find_owner(db, token) for token in made]
     assert [owner.user_id for owner in owners if owner] == [ADA.user_id]

@@ -11,7 +11,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.fastpath.per_catalog import remembered
-from quart_enroll.i18n.language import speaking
+from quart_enroll.i18n.language import use_language
 from quart_enroll.state import EXTENSION
 from tests.support.people import ADA, SECTIONS, Browser, Clock, config
 
@@ -27,7 +27,7 @@ async def test_a_result_is_computed_once_for_each_catalog_and_language(monkeypat
 
     one, other = Catalog((), (), ()), Catalog((), (), ())
     assert [work(one, "a"), work(one, "b"), work(one, "a"), work(other, "a")] == [1, 2, 1, 3]
-    with speaking("es"):
+    with use_language("es"):
         assert work(other, "a") == 4
     work(one, "c")
     assert [work(one, "a"), work(one, "c"), work(one, "b")] == [1, 5, 6]  # "b" made room
@@ -40,13 +40,13 @@ async def test_a_catalog_that_was_replaced_is_held_by_nothing(db: Database, mong
         await ada.sign_in(ADA)
         await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": SECTIONS[0].term})
         visitor = Browser(app.test_client())
-        snapshot = app.extensions[EXTENSION].snapshot
-        await snapshot.read()
-        before = ref(snapshot.present)
+        snapshot = app.extensions[EXTENSION].catalog_cache
+        await snapshot.reload()
+        before = ref(snapshot.current)
         for path in ("/courses/", "/courses/?q=python", "/enrollment", "/api/", "/api/v1/courses"):
             for browser in (ada, ada, visitor, visitor):
                 await browser.get(path)
-        await snapshot.read()
-        await snapshot.read()
+        await snapshot.reload()
+        await snapshot.reload()
         gc.collect()
         assert before() is None

@@ -10,10 +10,10 @@ import pytest
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import events, notices
 from quart_enroll.db.queries import student_facts
-from quart_enroll.domain.models import Section
-from quart_enroll.services.accounts.password_reset import Links
+from quart_enroll.domain.models import SYSTEM_ACTOR, Section
+from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.catalog import moved_sections
-from quart_enroll.services.catalog.import_catalog import SYSTEM, FileSection, import_sections
+from quart_enroll.services.catalog.import_catalog import FileSection, import_sections
 from quart_enroll.services.notifications import drain_once
 from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, MORNINGS, NOONS, SECTIONS, Browser, Clock
 from tests.support.smtp import Postbox
@@ -49,7 +49,7 @@ async def test_who_has_a_seat_and_who_waits_are_told_on_the_next_page(ada: Brows
         moved = "PHP 202, section 01, for Fall 2026 changed its time or room."
         assert moved in await browser.read("/enrollment/history")
     rows = await db.event.find({"action": "moved"}).to_list(None)
-    assert [(row["actor"], row["user_id"]) for row in rows] == [(SYSTEM, ADA.user_id), (SYSTEM, BOB.user_id)]
+    assert [(row["actor"], row["user_id"]) for row in rows] == [(SYSTEM_ACTOR, one.user_id) for one in (ADA, BOB)]
 
 
 @pytest.mark.usefixtures("full")
@@ -57,7 +57,7 @@ async def test_an_email_tells_it_in_the_language_of_the_student(db: Database, cl
     await db.user.update_one({"user_id": BOB.user_id}, {"$set": {"language": "es"}})
     await put(db, replace(PHP, meetings=EVENINGS, room="Hall 3"))
     box = Postbox()
-    await drain_once(db, box, clock, Links("a key", "https://enroll.school.example"), "one")
+    await drain_once(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
     told = {to: (subject, text) for to, subject, text in box.letters}
     subject, text = told[ADA.email]
     assert subject == "PHP 202 has changed its time or room"
@@ -70,7 +70,7 @@ async def test_an_unconfirmed_address_gets_no_email(db: Database, clock: Clock) 
     await db.user.update_many({}, {"$set": {"email_unconfirmed": True}})
     await put(db, replace(PHP, room="Hall 3"))
     box = Postbox()
-    await drain_once(db, box, clock, Links("a key", "https://enroll.school.example"), "one")
+    await drain_once(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
     assert box.letters == []
 
 
@@ -124,7 +124,7 @@ async def test_an_open_schedule_hears_that_its_section_moved(db: Database) -> No
     before = {user.user_id: await student_facts.find(db, user.user_id) for user in (ADA, BOB)}
     await put(db, replace(PHP, room="Hall 3"))
     for user_id, known in before.items():
-        assert (await student_facts.find(db, user_id)).sign != known.sign
+        assert (await student_facts.find(db, user_id)).fingerprint != known.fingerprint
 
 
 @pytest.mark.usefixtures("full")
