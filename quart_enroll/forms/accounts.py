@@ -1,4 +1,4 @@
-"""The forms of an account."""
+"""The forms for accounts and passwords."""
 
 from typing import Any
 
@@ -15,27 +15,27 @@ KNOWN_EMAIL = [
     one_line,
     Length(max=254, message=lazy("An email address has at most 254 characters.")),
 ]
-"""For an address that may be older than the rules of today: what it looks like says nothing, the account decides."""
+"""For the email of an existing account, which may be older than today's rules: its shape doesn't matter."""
 
 EMAIL_SHAPE = lazy("Enter an email address like name@school.example.")
 EMAIL = [*KNOWN_EMAIL, Email(EMAIL_SHAPE)]
 
 IN_ASCII = Regexp(r"[!-~]*\Z", message=EMAIL_SHAPE)
-"""For an address that anybody may type. MongoDB treats some other letters as equal and ignores some marks, so a
-stranger could keep an address from its owner for good."""
+"""For the email of a new account. MongoDB treats some other letters as equal and ignores some marks, so a stranger
+could block an email from its owner for good."""
 PASSWORD_LENGTH = Length(8, 128, lazy("A password has 8 to 128 characters."))
 NOT_TOO_LONG = Length(max=128, message=lazy("A password has at most 128 characters."))
-"""For a password that may be older than the rules of today."""
+"""For an existing password, which may be older than today's rules."""
 
 
 def name_rules(which: str) -> list[Any]:
-    """Return the rules for the first or the last name; a person may have only one of them."""
+    """Return the validators of the first or last name; a person may have only one of them."""
     rules = [one_line, can_be_seen, Length(max=50, message=lazy("A name has at most 50 characters."))]
     return [one_name_at_least, *rules] if which == "first" else rules
 
 
 def one_name_at_least(form: Form, _: Field) -> None:
-    """Refuse somebody without any name."""
+    """Refuse a person without any name."""
     if not any((form[name].data or "").strip() for name in ("first_name", "last_name")):
         raise ValidationError(gettext("Enter your name."))
 
@@ -47,23 +47,23 @@ def can_be_seen(_: Form, field: Field) -> None:
 
 
 def normalized_email(text: str | None) -> str | None:
-    """Return the address as it is stored."""
+    """Return the email as it is stored."""
     return email_addresses.normalized(text) if text else text
 
 
 def registered_email(text: str | None) -> str | None:
-    """Return the address as a registration stores it: the domain in Punycode."""
+    """Return the email as a registration stores it: the domain in Punycode."""
     return email_addresses.in_ascii(email_addresses.normalized(text)) if text else text
 
 
 def new_password(label: str = lazy("Password")) -> PasswordField:
-    """Return the field in which a password is chosen."""
+    """Return the field for a new password."""
     rules = [InputRequired(lazy("Choose a password.")), PASSWORD_LENGTH]
     return PasswordField(label, rules, description=lazy("8 to 128 characters; a few words are fine."))
 
 
 def new_password_again() -> PasswordField:
-    """Return the field in which the password is typed once more."""
+    """Return the field that repeats the new password."""
     rules = [
         InputRequired(lazy("Type the password once more.")),
         EqualTo("password", lazy("The two passwords differ.")),
@@ -115,7 +115,7 @@ class ResetForm(SiteForm):
 
 
 def own_password() -> PasswordField:
-    """Return the field in which signed-in people confirm their identity with their password."""
+    """Return the field in which signed-in users enter their password again."""
     return PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG])
 
 

@@ -12,7 +12,7 @@ from quart_enroll.domain.models import Credentials
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.account.email_confirmation import send_link
-from quart_enroll.pages.refusals import Page, beside, on_top, please_wait
+from quart_enroll.pages.form_errors import PageResponse, please_wait, show_above, show_beside
 from quart_enroll.services.accounts import accounts, attempt_limits
 from quart_enroll.services.accounts.password_policy import MIN_PASSWORD_LENGTH
 from quart_enroll.state import database, hasher, now, password_locks, sends_mail
@@ -21,7 +21,7 @@ from quart_enroll.web.csrf import link_is_ours
 from quart_enroll.web.templating import render, spoken
 
 
-async def register() -> bytes | Response | Page:
+async def register() -> bytes | Response | PageResponse:
     if auth.user():
         return await _signed_in_already()
     form = await RegisterForm.from_request(next=request.args.get("next"))
@@ -34,11 +34,11 @@ async def register() -> bytes | Response | Page:
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "register.html", _register_page)
     except EmailTaken as refusal:
-        beside(form.email, refusal)
+        show_beside(form.email, refusal)
         form.email.errors = [*form.email.errors, _way_to_a_password()]
         return _register_page(form), 422
     except PasswordRefused as refusal:
-        beside(form.password, refusal)
+        show_beside(form.password, refusal)
         return _register_page(form), 422
     last = await _begin(found, remember=False)
     welcome = gettext("Welcome, %(name)s. Your account is ready, and you are signed in.", name=found.user.short_name)
@@ -51,7 +51,7 @@ async def register() -> bytes | Response | Page:
     return _onward(form.next.data)
 
 
-async def login() -> bytes | Response | Page:
+async def login() -> bytes | Response | PageResponse:
     if auth.user() and request.method != "POST":
         return await _signed_in_already()
     form = await LoginForm.from_request(next=request.args.get("next"))
@@ -68,7 +68,7 @@ async def login() -> bytes | Response | Page:
         return await please_wait(refusal, form, "login.html", _login_page)
     except WrongCredentials as refusal:
         access_log.note(code=refusal.code)
-        await on_top(form, refusal.text, "login.html")
+        await show_above(form, refusal.text, "login.html")
         return _login_page(form), 422
     hello = gettext("Hello, %(name)s. You are signed in.", name=found.user.short_name)
     before = gettext("Your last sign-in was on %(moment)s.", moment=spoken(last)) if last else ""

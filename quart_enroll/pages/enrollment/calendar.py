@@ -10,7 +10,7 @@ from quart_enroll.domain.models import ScheduledCourse
 from quart_enroll.forms.accounts import CalendarLinkForm
 from quart_enroll.i18n.language import gettext, use_language
 from quart_enroll.pages.enrollment import calendar_file
-from quart_enroll.pages.refusals import ask_password
+from quart_enroll.pages.form_errors import check_password
 from quart_enroll.services.accounts import calendar_tokens
 from quart_enroll.services.enrollment import student
 from quart_enroll.state import catalog, database, now
@@ -37,7 +37,7 @@ async def create_link() -> ResponseReturnValue:
         return _link_page(form)
     if not form.validate():
         return _link_page(form), 422
-    if refused := await ask_password(form, form.password, "calendar_link.html"):
+    if refused := await check_password(form, form.password, "calendar_link.html"):
         return _link_page(form), *refused
     token = await calendar_tokens.create(database(), auth.signed_in().user_id, now(), login=auth.this_login().key)
     session[NEW_URL_KEY] = absolute_url(url_for("calendar_feed", token=token))

@@ -1,4 +1,4 @@
-"""Taking a seat, giving one back, swapping; each ends on a page that says what is."""
+"""The schedule page, and the buttons that enroll, drop and swap."""
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
@@ -12,12 +12,20 @@ from quart_enroll.domain.errors import (
     Refused,
     SectionFull,
 )
+from quart_enroll.domain.models import SectionRequest
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
 from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext
 from quart_enroll.pages.enrollment import enrollment_form, schedule
 from quart_enroll.pages.enrollment.confirm import before_drop, before_swap, is_withdrawal
-from quart_enroll.pages.refusals import after, flash_refusal, form_address, malformed
-from quart_enroll.services.enrollment import enroll as rules
+from quart_enroll.pages.form_views import (
+    flash_refusal,
+    form_url,
+    malformed,
+    section_form,
+    to_alternatives,
+    to_page,
+)
+from quart_enroll.services.enrollment import enroll as service
 from quart_enroll.services.enrollment.enroll import GivenBack
 from quart_enroll.services.enrollment.seat_changes import Seated
 from quart_enroll.state import catalog, database, now
@@ -32,48 +40,39 @@ async def enrollment() -> ResponseReturnValue:
 
 
 @login_required
-async def drop() -> ResponseReturnValue:
-    form = await DropForm.from_request()
-    if not form.validate():
-        return await malformed(form)
-    sure = form.with_corequisites.data
+@section_form(DropForm, refused_to=to_page("enrollment"))
+async def drop(form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
+    offered = await catalog()
+    requested = meant(requested, offered)
+    if form.ask.data:
+        return await before_drop(requested)
+    with_corequisites = form.with_corequisites.data
     try:
-        offered = await catalog()
-        wish = meant(offered.resolve(form.wish()), offered)
-        if form.ask.data:
-            return await before_drop(wish)
-        gone = await rules.drop(database(), auth.signed_in().user_id, wish, now(), with_corequisites=sure)
+        dropped = await service.drop(
+            database(), auth.signed_in().user_id, requested, now(), with_corequisites=with_corequisites
+        )
     except CorequisitesWouldGo as refusal:
         if wants_json():
             raise
-        withdraws = is_withdrawal(wish, offered)
-        return render("drop.html", enrollment=True, wish=wish, sentence=refusal.text, withdraws=withdraws)
-    except Refused as refusal:
-        return await flash_refusal(refusal, url_for("enrollment"))
-    await flash(_gone(gone), "success")
+        withdraws = is_withdrawal(requested, offered)
+        return render("drop.html", enrollment=True, requested=requested, sentence=refusal.text, withdraws=withdraws)
+    await flash(_dropped_message(dropped), "success")
     return redirect(url_for("enrollment"), 303)
 
 
 @login_required
-async def swap() -> ResponseReturnValue:
-    form = await SwapForm.from_request()
-    if not form.validate():
-        return await malformed(form)
-    wish = form.wish()
-    try:
-        offered = await catalog()
-        wish, given_up = offered.resolve(wish), offered.courseID_meant(form.drop.data or "")
-        if form.ask.data and (question := await before_swap(wish, given_up)):
-            return question
-        placed = await rules.swap(database(), auth.signed_in().user_id, given_up, wish, now())
-    except Refused as refusal:
-        return await flash_refusal(refusal, after(refusal, wish))
+@section_form(SwapForm, refused_to=to_alternatives)
+async def swap(form: SwapForm, requested: SectionRequest) -> ResponseReturnValue:
+    dropped = (await catalog()).courseID_meant(form.drop.data or "")
+    if form.ask.data and (question := await before_swap(requested, dropped)):
+        return question
+    placed = await service.swap(database(), auth.signed_in().user_id, dropped, requested, now())
     swapped = gettext(
         "You swapped: you are now enrolled in %(title)s, section %(section)s.",
         title=placed.offer.course.title,
         section=placed.offer.key.section,
     )
-    await flash(f"{swapped}{_left(placed)}", "success")
+    await flash(f"{swapped}{_left_waitlist_message(placed)}", "success")
     return redirect(url_for("enrollment"), 303)
 
 
@@ -81,50 +80,53 @@ async def _enroll() -> ResponseReturnValue:
     form = await EnrollForm.from_request()
     if not form.validate():
         return await malformed(form) if wants_json() else (await enrollment_form.page(form), 422)
-    wish, offered = form.wish(), await catalog()
-    settled: list[Seated | AlreadyEnrolled]
+    requested, offered = form.section_request(), await catalog()
+    user_id = auth.signed_in().user_id
+    outcomes: list[Seated | AlreadyEnrolled]
     try:
-        wish = meant(offered.resolve(wish), offered)
+        requested = meant(offered.resolve(requested), offered)
         if form.with_corequisites.data:
-            settled = await rules.enroll_with_corequisites(database(), auth.signed_in().user_id, wish, now())
+            outcomes = await service.enroll_with_corequisites(database(), user_id, requested, now())
         else:
-            settled = [await rules.enroll(database(), auth.signed_in().user_id, wish, now(), offered)]
+            outcomes = [await service.enroll(database(), user_id, requested, now(), offered)]
     except AmbiguousCourse:
         if wants_json():
             raise
         return await enrollment_form.page(form), 422  # it lists the choices
     except (SectionFull, CorequisiteMissing) as refusal:
-        return await flash_refusal(refusal, form_address(wish))
+        return await flash_refusal(refusal, form_url(requested))
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("courses"))
-    for one in settled:
+    for one in outcomes:
         if isinstance(one, Seated):
-            await flash(done(one), "success")
+            await flash(enrolled_message(one), "success")
         else:
             await flash(one.text, "info")
     return redirect(url_for("enrollment"), 303)
 
 
-def done(placed: Seated) -> str:
-    """Return what to tell a student who got a seat."""
+def enrolled_message(placed: Seated) -> str:
+    """Return the message for a student who got a seat."""
     title, term = placed.offer.course.title, TermName(placed.offer.term.term)
-    return gettext("You are enrolled in %(title)s for %(term)s.", title=title, term=term) + _left(placed)
+    return gettext("You are enrolled in %(title)s for %(term)s.", title=title, term=term) + _left_waitlist_message(
+        placed
+    )
 
 
-def _left(placed: Seated) -> str:
+def _left_waitlist_message(placed: Seated) -> str:
     if not placed.left:
         return ""
     return " " + gettext("You are not in the waitlist of section %(section)s any more.", section=placed.left)
 
 
-def _gone(gone: GivenBack) -> str:
-    titles, term = format_list_of([course.title for course in gone.courses]), TermName(gone.term)
-    if gone.action == "drop":
+def _dropped_message(dropped: GivenBack) -> str:
+    titles, term = format_list_of([course.title for course in dropped.courses]), TermName(dropped.term)
+    if dropped.action == "drop":
         return gettext("You gave back %(titles)s for %(term)s.", titles=titles, term=term)
     return ngettext(
         "You withdrew from %(titles)s for %(term)s. It stays on your schedule with a W.",
         "You withdrew from %(titles)s for %(term)s. They stay on your schedule with a W.",
-        len(gone.courses),
+        len(dropped.courses),
         titles=titles,
         term=term,
     )

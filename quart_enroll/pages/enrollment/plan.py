@@ -1,4 +1,4 @@
-"""The student's plan for a term: what is in the way of it, and one button that enrolls in all of it."""
+"""The student's plan for a term: its problems, and one button that enrolls in everything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,42 +11,46 @@ from quart_auth import login_required
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
-from quart_enroll.domain.models import Course, Planned, Section, Term
+from quart_enroll.domain.models import Course, Planned, Section, SectionRequest, Term
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
 from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
-from quart_enroll.pages.catalog.section_actions import Button, Choice, in_words
-from quart_enroll.pages.enrollment.enrollment import done
-from quart_enroll.pages.refusals import flash_refusal, malformed, row_address
-from quart_enroll.pages.student_state import Standing
-from quart_enroll.pages.term_window import window
-from quart_enroll.services.enrollment import plan as rules
+from quart_enroll.pages.catalog.section_actions import Button, SectionActions, section_name
+from quart_enroll.pages.enrollment.enrollment import enrolled_message
+from quart_enroll.pages.form_views import (
+    flash_refusal,
+    row_url,
+    section_form,
+    to_page,
+    to_row_or_page,
+    valid_form,
+)
+from quart_enroll.pages.student_state import StudentState
+from quart_enroll.pages.term_window import closed_window
+from quart_enroll.services.enrollment import plan as service
 from quart_enroll.services.enrollment.plan import Outcome
 from quart_enroll.services.enrollment.seat_changes import Offer
 from quart_enroll.state import catalog, change_limiter, database, now
 from quart_enroll.web import auth
 from quart_enroll.web.templating import render
 
-INSTEAD = ("waitlist_join", "enrollment_swap", "alert_ask", "alert_end")
-"""What is offered where the one button for all can do nothing."""
-
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A planned course: what is in the way, and what can be done `instead` of the one button for all."""
+class PlanRow:
+    """A planned course: the problems to expect, the refusal of the last try, and buttons for other ways to get it."""
 
     course: Course
-    choice: Choice
-    troubles: Sequence[str]
-    because: str
-    remove: Button
-    up: Button | None
-    instead: Sequence[Button]
+    choice: SectionActions
+    problems: Sequence[str]
+    last_refusal: str
+    remove_button: Button
+    move_up_button: Button | None
+    alternatives: Sequence[Button]
 
     @property
-    def counts(self) -> bool:
-        """Tell whether the student does not have it yet."""
+    def is_pending(self) -> bool:
+        """Return whether the student is not enrolled yet."""
         return self.choice.state != "enrolled"
 
 
@@ -57,152 +61,130 @@ async def plan() -> bytes:
     term = await _term(user.user_id, choice, moment)
     if term is None:
         return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
-    mine = await student_state.in_term(user, term, offered)
-    planned = await rules.planned_sections(database(), user.user_id, term.term)
-    found = [(one, offer) for one in planned if (offer := _offer(term, one, offered))]
-    rows = _rows(term, found, mine, moment)
+    state = await student_state.load(user, term, offered)
+    planned = await service.planned_sections(database(), user.user_id, term.term)
+    found = [(one, offer) for one in planned if (offer := _find_offer(term, one, offered))]
+    rows = _rows(term, found, state, moment)
     return render(
         "plan.html",
         plan=True,
         term=term,
         terms=[str(one) for one in choice],
-        window=window(term, moment),
+        window=closed_window(term, moment),
         rows=rows,
-        lost=[_lost(one, offered) for one in planned if not _offer(term, one, offered)],
-        wanted=sum(row.counts for row in rows),
-        planned_credits=sum(row.course.credits for row in rows if row.counts),
-        enrolled_credits=sum(one.course.credits for one in mine.enrolled),
+        lost=[_lost_course(one, offered) for one in planned if not _find_offer(term, one, offered)],
+        wanted=sum(row.is_pending for row in rows),
+        planned_credits=sum(row.course.credits for row in rows if row.is_pending),
+        enrolled_credits=sum(one.course.credits for one in state.enrolled),
     )
 
 
 @login_required
-async def add() -> ResponseReturnValue:
-    form = await EnrollForm.from_request()
-    if not form.validate():
-        return await malformed(form)
-    wish = form.wish()
-    try:
-        wish = (await catalog()).resolve(wish)
-        added = await rules.add(database(), auth.signed_in().user_id, wish, now())
-    except Refused as refusal:
-        return await flash_refusal(refusal, row_address(wish, url_for("plan")))
-    where, term = in_words(added.offer.course.title, added.offer.key.section), TermName(added.offer.term.term)
+@section_form(EnrollForm, refused_to=to_row_or_page("plan"))
+async def add(_form: EnrollForm, requested: SectionRequest) -> ResponseReturnValue:
+    added = await service.add(database(), auth.signed_in().user_id, requested, now())
+    where, term = section_name(added.offer.course.title, added.offer.key.section), TermName(added.offer.term.term)
     if added.new:
         await flash(gettext("%(where)s, is in your plan for %(term)s.", where=where, term=term), "success")
     else:
         await flash(gettext("%(where)s, is in your plan for %(term)s already.", where=where, term=term), "info")
-    return redirect(row_address(wish, url_for("plan", term=added.offer.term.term)), 303)
+    return redirect(row_url(requested, url_for("plan", term=added.offer.term.term)), 303)
 
 
 @login_required
-async def remove() -> ResponseReturnValue:
-    form = await DropForm.from_request()
-    if not form.validate():
-        return await malformed(form)
-    wish = form.wish()
-    try:
-        wish = (await catalog()).resolve(wish)
-        course, term = await rules.remove(database(), auth.signed_in().user_id, wish, now())
-    except Refused as refusal:
-        return await flash_refusal(refusal, row_address(wish, url_for("plan")))
+@section_form(DropForm, refused_to=to_row_or_page("plan"))
+async def remove(_form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
+    course, term = await service.remove(database(), auth.signed_in().user_id, requested, now())
     gone = gettext("%(title)s is not in your plan for %(term)s any more.", title=course.title, term=TermName(term.term))
     await flash(gone, "success")
-    return redirect(row_address(wish, url_for("plan", term=term.term)), 303)
+    return redirect(row_url(requested, url_for("plan", term=term.term)), 303)
 
 
 @login_required
-async def move_up() -> ResponseReturnValue:
-    form = await DropForm.from_request()
-    if not form.validate():
-        return await malformed(form)
-    try:
-        wish = (await catalog()).resolve(form.wish())
-        _, term = await rules.move_up(database(), auth.signed_in().user_id, wish, now())
-    except Refused as refusal:
-        return await flash_refusal(refusal, url_for("plan"))
+@section_form(DropForm, refused_to=to_page("plan"))
+async def move_up(_form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
+    _, term = await service.move_up(database(), auth.signed_in().user_id, requested, now())
     return redirect(url_for("plan", term=term.term), 303)
 
 
 @login_required
-async def enroll() -> ResponseReturnValue:
-    form = await TermForm.from_request()
-    if not form.validate():
-        return await malformed(form)
-    named = form.term.data or ""
+@valid_form(TermForm)
+async def enroll(form: TermForm) -> ResponseReturnValue:
+    user_id = auth.signed_in().user_id
     try:
-        term, outcomes = await rules.enroll(database(), auth.signed_in().user_id, named, now(), await catalog())
+        term, outcomes = await service.enroll(database(), user_id, form.term.data or "", now(), await catalog())
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("plan"))
-    change_limiter().charge(auth.signed_in().user_id, len(outcomes))  # each was as much work as a button of its own
-    await _tell(term, outcomes)
+    change_limiter().charge(user_id, len(outcomes))  # each was as much work as a click of its own
+    await _flash_outcomes(term, outcomes)
     return redirect(url_for("plan", term=term.term), 303)
 
 
-async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
-    """Say what came of each; why something was refused stands beside it in the plan, where there is room."""
+async def _flash_outcomes(term: Term, outcomes: Sequence[Outcome]) -> None:
+    """Flash the outcome of each course; the plan itself shows why courses were refused."""
     if not outcomes:
         await flash(gettext("There is nothing in your plan for %(term)s.", term=TermName(term.term)), "info")
     for outcome in outcomes:
         if outcome.placed:
-            await flash(done(outcome.placed), "success")
+            await flash(enrolled_message(outcome.placed), "success")
         elif isinstance(outcome.refusal, AlreadyEnrolled):
             await flash(outcome.refusal.text, "info")
-    stay = [one for one in outcomes if one.refusal and not isinstance(one.refusal, AlreadyEnrolled)]
-    if stay:
+    refused = [one for one in outcomes if one.refusal and not isinstance(one.refusal, AlreadyEnrolled)]
+    if refused:
         left = ngettext(
             "You could not get %(number)s course. The reason is in your plan.",
             "You could not get %(number)s courses. The reason is in your plan.",
-            len(stay),
+            len(refused),
         )
         await flash(left, "warning")
-    if open_ones := [one for one in outcomes if not one.settled]:
+    if untried := [one for one in outcomes if not one.settled]:
         offered = await catalog()
-        titles = [course.title for one in open_ones if (course := offered.find(one.key.courseID))]
+        titles = [course.title for one in untried if (course := offered.find(one.key.courseID))]
         late = gettext("The time was over before %(titles)s. Press once more to go on.", titles=format_list_of(titles))
         await flash(late, "warning")
 
 
 async def _term(user_id: int, choice: Sequence[Term], moment: datetime) -> Term | None:
-    """Return the term of the address; without one the first that has a plan, else the next to open."""
+    """Return the term that the URL names; otherwise the first term with a plan, or else the next to open."""
     if wanted := request.args.get("term", ""):
         return terms.find(wanted, choice, moment)
     if not choice:
         return None
-    has = await rules.planned_terms(database(), user_id)
+    has = await service.planned_terms(database(), user_id)
     planned = [term for term in choice if term.term in has]
     return [*planned, *(term for term in choice if moment < term.opens_at), *choice][0]
 
 
-def _offer(term: Term, planned: Planned, offered: Catalog) -> Offer | None:
-    """Return what is planned, unless the school offers it no more."""
+def _find_offer(term: Term, planned: Planned, offered: Catalog) -> Offer | None:
+    """Return the planned section, or None if the school no longer offers it."""
     course = offered.find(planned.key.courseID)
     sections: Sequence[Section] = offered.sections_of(planned.key.courseID, term)
     section = next((one for one in sections if one.key == planned.key), None)
     return Offer(term, course, section) if course and section else None
 
 
-def _rows(term: Term, found: Sequence[tuple[Planned, Offer]], mine: Standing, moment: datetime) -> list[Row]:
-    against = rules.troubles(term, [offer for _, offer in found], mine.enrolled, mine.taken or ())
+def _rows(term: Term, found: Sequence[tuple[Planned, Offer]], state: StudentState, moment: datetime) -> list[PlanRow]:
+    all_problems = service.troubles(term, [offer for _, offer in found], state.enrolled, state.taken or ())
     rows = []
-    for (planned, offer), troubles in zip(found, against, strict=True):
-        [choice] = section_actions.of_course(term, offer.course, [offer.section], mine, moment)
-        said = [str(trouble) for trouble in troubles]
-        because = str(planned.because or "") if choice.state != "enrolled" else ""
+    for (planned, offer), found_problems in zip(found, all_problems, strict=True):
+        [choice] = section_actions.for_course(term, offer.course, [offer.section], state, moment)
+        problems = [str(problem) for problem in found_problems]
+        last_refusal = str(planned.because or "") if choice.state != "enrolled" else ""
         rows.append(
-            Row(
+            PlanRow(
                 offer.course,
                 choice,
-                said,
-                because if because not in " ".join(said) else "",
-                _remove(planned, offer.course),
-                _up(planned, offer, found),
-                [one for one in (choice.button, choice.aside) if one and one.endpoint in INSTEAD],
+                problems,
+                last_refusal if last_refusal not in " ".join(problems) else "",
+                _remove_button(planned, offer.course),
+                _move_up_button(planned, offer, found),
+                [one for one in (choice.button, choice.secondary_button) if one and one.in_plan],
             )
         )
     return rows
 
 
-def _remove(planned: Planned, course: Course | None) -> Button:
+def _remove_button(planned: Planned, course: Course | None) -> Button:
     title = course.title if course else planned.key.courseID
     fields = {"courseID": planned.key.courseID, "term": planned.key.term}
     return Button(
@@ -210,14 +192,14 @@ def _remove(planned: Planned, course: Course | None) -> Button:
     )
 
 
-def _up(planned: Planned, offer: Offer, found: Sequence[tuple[Planned, Offer]]) -> Button | None:
+def _move_up_button(planned: Planned, offer: Offer, found: Sequence[tuple[Planned, Offer]]) -> Button | None:
     if planned is found[0][0]:
         return None
     fields = {"courseID": planned.key.courseID, "term": planned.key.term}
     return Button("plan_up", gettext("Move up"), f": {offer.course.title}", fields, strong=False)
 
 
-def _lost(planned: Planned, offered: Catalog) -> tuple[str, Button]:
-    """Return the title of what is not offered any more, and what takes it out of the plan."""
+def _lost_course(planned: Planned, offered: Catalog) -> tuple[str, Button]:
+    """Return the title of a course that is no longer offered, and the button that removes it from the plan."""
     course = offered.find(planned.key.courseID)
-    return course.title if course else planned.key.courseID, _remove(planned, course)
+    return course.title if course else planned.key.courseID, _remove_button(planned, course)
