@@ -34,7 +34,7 @@ from quart_enroll.services.accounts.hash_slots import SLOTS_FOLDER_VARIABLE, Has
 from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME, SignInLifetimes
 from quart_enroll.services.catalog.cache import CatalogCache, open_catalog_cache
-from quart_enroll.services.enrollment import section_lock
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.live.updates import UpdateBroker, open_update_broker
 from quart_enroll.services.live.user_cache import open_user_cache
 from quart_enroll.services.mail import PrintedSender, Sender, SmtpSender
@@ -112,7 +112,7 @@ class Enroll(Quart):
         if not path.isascii():
             path = path.encode("utf-8", "replace").decode()
         if query and scope["method"] in ("GET", "HEAD") and not self.config["TEMPLATE_OVERRIDES"]:
-            query = routes.read_query(path, query)
+            query = routes.filter_query(path, query)
         if path is scope["path"] and query is scope["query_string"]:
             return scope
         return {**scope, "path": path, "query_string": query}
@@ -229,7 +229,7 @@ def create_app(
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
         language.set_language(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
-        templating.check_own_templates(app, _site(app), quietly=not _is_first_process())
+        templating.check_overrides(app, _site(app), quietly=not _is_first_process())
         with Hasher(config.password_method, slots=_slots(config), queue=config.password_queue) as hasher:
             async with (
                 open_database(
@@ -239,7 +239,9 @@ def create_app(
                 open_update_broker(database, catalog_cache) as update_broker,
                 open_user_cache(database, update_broker.notify_user) as user_cache,
                 run_in_background(
-                    sample_forever(_probes(hasher, catalog_cache, update_broker)),
+                    sample_forever(
+                        _probes(hasher, enrollment := EnrollmentContext(database), catalog_cache, update_broker)
+                    ),
                     (schema := SchemaCheck(database)).check_at_start(),
                 ),
                 sending(database, sender, clock, links),
@@ -255,9 +257,10 @@ def create_app(
                     update_broker=update_broker,
                     user_cache=user_cache,
                     schema=schema,
+                    enrollment=enrollment,
                 )
                 yield
-                await section_lock.finish()
+                await enrollment.locks.finish()
 
     return app
 
@@ -316,10 +319,12 @@ def _slots(config: "Config") -> HashSlots:
     return HashSlots(folder, each * config.web_concurrency if folder else each)
 
 
-def _probes(hasher: Hasher, catalog_cache: CatalogCache, update_broker: UpdateBroker) -> Probes:
+def _probes(
+    hasher: Hasher, enrollment: EnrollmentContext, catalog_cache: CatalogCache, update_broker: UpdateBroker
+) -> Probes:
     """Return what the sampler measures; it may not import the services itself."""
     return Probes(
-        pending_changes=section_lock.waiting,
+        pending_changes=lambda: enrollment.locks.pending_changes,
         pending_hashes=lambda: hasher.pending,
         live_pages=lambda: update_broker.open_pages,
         catalog_lag_seconds=lambda: catalog_cache.seconds_behind,

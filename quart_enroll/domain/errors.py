@@ -246,6 +246,17 @@ class NotEnrolled(Refused):
         self.term = term
 
 
+class EnrollmentOver(NotEnrolled):
+    """The student has the course only in terms whose deadline to drop has passed."""
+
+    code = "enrollment_over"
+    meaning = "You have the course only in terms whose deadline to drop has passed."
+
+    def __init__(self, title: str) -> None:
+        Refused.__init__(self, Sentence("The deadline to drop %(title)s has passed. Nothing was changed.", title=title))
+        self.term = ""
+
+
 class NotWaiting(Refused):
     code = "not_waiting"
     meaning = "You don't wait for the course."
@@ -260,6 +271,16 @@ class NotWaiting(Refused):
         else:
             message = Sentence("You are not waiting for %(title)s. Nothing was changed.", title=title)
         super().__init__(message)
+
+
+class WaitlistOver(NotWaiting):
+    """The student is on waitlists for the course only in terms whose deadline to drop has passed."""
+
+    code = "waitlist_over"
+    meaning = "You are on the course's waitlist only in terms whose deadline to drop has passed."
+
+    def __init__(self, title: str) -> None:
+        Refused.__init__(self, Sentence("The waitlist for %(title)s has closed. Nothing was changed.", title=title))
 
 
 class SectionFull(Refused):

@@ -11,7 +11,8 @@ from quart_enroll.forms.base import SiteForm
 from quart_enroll.services.accounts import accounts, attempt_limits
 from quart_enroll.state import database, hasher, now, password_locks
 from quart_enroll.web import access_log, auth, known_devices
-from quart_enroll.web.templating import is_overridden, wants_json
+from quart_enroll.web.request import wants_json
+from quart_enroll.web.templating import is_overridden
 
 F = TypeVar("F", bound=SiteForm)
 

@@ -17,7 +17,7 @@ from quart_enroll.forms.base import SiteForm
 from quart_enroll.forms.enrollment import SectionRequestForm
 from quart_enroll.state import catalog
 from quart_enroll.web import access_log, error_pages
-from quart_enroll.web.templating import wants_json
+from quart_enroll.web.request import wants_json
 
 F = TypeVar("F", bound=SiteForm)
 S = TypeVar("S", bound=SectionRequestForm)

@@ -26,7 +26,7 @@ from quart_enroll.pages.catalog.section_actions import waitlist_status
 from quart_enroll.services.accounts.attempt_limits import network_of
 from quart_enroll.services.live.updates import Subscriber, UpdateBroker, WaitlistPosition
 from quart_enroll.web import auth
-from quart_enroll.web.templating import facts_mark, mark
+from quart_enroll.web.jinja_environment import facts_mark, section_mark
 
 STREAM_SECONDS = (1200.0, 1800.0)
 """Shortest and longest duration of a stream. It is random, so that not all pages reconnect at once. It is limited, so
@@ -133,14 +133,14 @@ def _retry(within: tuple[int, int]) -> str:
 def _place(locale: str, place: WaitlistPosition) -> str:
     if place.position:
         with language.use_language(locale):
-            return _event(f"{mark(place.key)}-place", waitlist_status(place.position, place.waiting))
-    return _event(f"{mark(place.key)}-gone")
+            return _event(f"{section_mark(place.key)}-place", waitlist_status(place.position, place.waiting))
+    return _event(f"{section_mark(place.key)}-gone")
 
 
 @cached("live seats", lambda _, events: 2000 + size_of(events))
 def _seats(pages: Environment, locale: str, section: Section) -> str:
     """Return the events of a section, which are the same for all pages in one language."""
-    name = mark(section.key)
+    name = section_mark(section.key)
     with language.use_language(locale):
         shown = str(pages.get_template("macros/seats.html").module.seats(section))  # type: ignore[attr-defined]
     turn = "open" if section.open_seats else "full"

@@ -120,7 +120,7 @@ def _registrations(known: StudentSnapshot, term: Term, offered: Catalog) -> Iter
     for seat in known.seats:
         if seat.key.term != term.term or (course := offered.find(seat.key.courseID)) is None:
             continue
-        yield offered.held(seat) or Registration(course, deleted_section(seat.key), seat.told)
+        yield offered.registration_of(seat) or Registration(course, deleted_section(seat.key), seat.shown_status)
 
 
 def _taken(known: StudentSnapshot, offered: Catalog) -> list[tuple[str, Term]]:

@@ -19,7 +19,8 @@ from quart_enroll.state import catalog_at_hand
 from quart_enroll.web import access_log, auth, problem_details, retry
 from quart_enroll.web.csrf import SAFE
 from quart_enroll.web.page_of_origin import meant
-from quart_enroll.web.templating import render, wants_json
+from quart_enroll.web.request import asked, wants_json
+from quart_enroll.web.templating import render
 
 RETRY_AFTER = 5
 """Seconds after which a page should be asked for again when the database is away, or too busy to answer in time."""
@@ -52,14 +53,6 @@ READ_ONLY = Sentence(
 CODES = {413: "content_too_large", 414: "uri_too_long", 422: "unprocessable_content"}
 """Codes that Python names differently from one version to the next."""
 
-PURPOSES = {
-    "GET enrollment": Sentence("Please sign in to see your schedule."),
-    "GET history": Sentence("Please sign in to see what happened to your courses."),
-    "GET account": Sentence("Please sign in to see your account."),
-    "GET plan": Sentence("Please sign in to see your plan."),
-    "GET calendar_file": Sentence("Please sign in to get your calendar."),
-    "POST enrollment": Sentence("Please sign in to enroll."),
-}
 SIGN_IN_FIRST = Sentence("Please sign in first.")
 FORGED = Sentence(
     "This page was open for too long, or the request came from another site. "
@@ -102,7 +95,7 @@ async def sign_in_first(_: Unauthorized) -> Response | AnyResponse:
     wanted = request.full_path.rstrip("?")
     if request.method == "POST":
         wanted = await _after_sign_in()
-    await flash(str(PURPOSES.get(f"{request.method} {request.endpoint}", SIGN_IN_FIRST)), "warning")
+    await flash(str(asked().route.sign_in_purpose or SIGN_IN_FIRST), "warning")
     return redirect(url_for("login", next=wanted), 303)
 
 

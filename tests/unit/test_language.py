@@ -133,7 +133,7 @@ def _texts(path: Path) -> Iterator[tuple[str, bool]]:
             case ast.Call(func=ast.Name(id="RuntimeError")) | ast.Call(func=ast.Attribute(attr="error" | "warning")):
                 aside |= {id(one) for one in ast.walk(node)}
             case (
-                ast.Call(func=ast.Name(id="cast" | "cached" | "cached_per_language" | "remembered"))
+                ast.Call(func=ast.Name(id="cast" | "cached" | "cached_per_language" | "cached_per_catalog"))
                 | ast.Expr(value=ast.Constant())
                 | ast.AnnAssign()
                 | ast.Assign(targets=[ast.Name(id="meaning")])  # the documentation of the API is in English

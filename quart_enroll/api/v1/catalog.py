@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 from quart import Response
-from quart_schema import tag
 
 from quart_enroll.api.v1 import cursors
 from quart_enroll.api.v1.exchange import answers_with, shared, takes_query
@@ -26,10 +25,7 @@ from quart_enroll.domain.search import has_words
 from quart_enroll.fastpath.public_cache import cache_public
 from quart_enroll.state import catalog, now
 
-CATALOG = tag(["Catalog"])
 
-
-@CATALOG
 @answers_with(Terms)
 async def terms() -> Response:
     """List the terms.
@@ -37,10 +33,9 @@ async def terms() -> Response:
     Those in which something can still be done.
     """
     offered = await _offered()
-    return shared(Terms([Term.of(term) for term in offered.coming(now())]))
+    return shared(Terms([Term.of(term) for term in offered.active_terms(now())]))
 
 
-@CATALOG
 @answers_with(Courses, refuses=(404,))
 @takes_query(CourseQuery)
 async def courses(query: CourseQuery) -> Response:
@@ -65,17 +60,15 @@ async def courses(query: CourseQuery) -> Response:
     return shared(Courses([Course.of(one) for one in shown], cursor))
 
 
-@CATALOG
 @answers_with(Course, refuses=(404, 409))
 async def course(courseID: str) -> Response:
     """Show a course."""
-    found = (await _offered()).find_meant(courseID)
+    found = (await _offered()).find_by_text(courseID)
     if found is None:
         raise UnknownCourse(courseID[:20])
     return shared(Course.of(found))
 
 
-@CATALOG
 @answers_with(Sections, refuses=(404, 409))
 @takes_query(SectionQuery)
 async def sections(query: SectionQuery) -> Response:
@@ -84,7 +77,7 @@ async def sections(query: SectionQuery) -> Response:
     Of one term or all, of one course or all.
     """
     offered = await _offered()
-    courseID = UNSET if query.courseID is UNSET else offered.courseID_meant(query.courseID)
+    courseID = UNSET if query.courseID is UNSET else offered.resolve_courseID(query.courseID)
     found = [
         one
         for one in _taught(offered, query.term)
@@ -105,5 +98,5 @@ def _taught(offered: Catalog, term: str) -> Sequence[KnownSection]:
     """Return the sections of the term that is meant, of all terms when none is."""
     if not term:
         return offered.sections
-    meant = calendar.find(term, offered.coming(now()), now())
+    meant = calendar.find(term, offered.active_terms(now()), now())
     return [one for one in offered.sections if one.term == meant.term]

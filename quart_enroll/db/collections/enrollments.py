@@ -10,8 +10,8 @@ from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.courses import to_course
 from quart_enroll.db.collections.sections import named, to_section
 from quart_enroll.db.queries import multi_find
-from quart_enroll.domain.models import MAX_TERM_NAME, Registration, SectionKey, deleted_section
-from quart_enroll.domain.student import Seat
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Registration, SectionKey, deleted_section
+from quart_enroll.domain.student import StudentSeat
 
 INDEXES = [
     # Rows of the Flask site have a term as soon as `upgrade-db` could place them; the others may stay.
@@ -31,7 +31,7 @@ SCHEMA = {
     "properties": {
         "user_id": {"bsonType": ["int", "long"]},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "enrolled_at": {"bsonType": "date"},
         "status": {"enum": ["enrolled", "withdrawn"]},
@@ -78,7 +78,7 @@ async def schedule(
     return await join(db, await db.enrollment.find(asked, session=session).to_list(None), session)
 
 
-async def of_seats(db: Database, seats: Sequence[Seat]) -> list[Registration]:
+async def of_seats(db: Database, seats: Sequence[StudentSeat]) -> list[Registration]:
     """Return what these seats are; one whose course is gone is none."""
     return await join(db, [asdict(seat.key) | {"status": seat.status} for seat in seats])
 

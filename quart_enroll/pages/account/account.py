@@ -13,7 +13,8 @@ from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.services.accounts import accounts, sessions
 from quart_enroll.state import database, now
 from quart_enroll.web import auth
-from quart_enroll.web.templating import render, spoken
+from quart_enroll.web.jinja_environment import format_moment
+from quart_enroll.web.templating import render
 
 
 class SignIn(NamedTuple):
@@ -71,8 +72,8 @@ def _sign_ins(found: Sequence[Login]) -> list[SignIn]:
             key=login.key,
             browser=_browser(login.agent),
             ip_address=login.address,
-            since=spoken(login.created_at),
-            last_used=spoken(login.last_used_at),
+            since=format_moment(login.created_at),
+            last_used=format_moment(login.last_used_at),
             remembered=login.remembered,
             is_current=login.key == current,
         )

@@ -9,7 +9,7 @@ from quart_enroll.forms.accounts import DeleteAccountForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.form_errors import PageResponse, please_wait, show_beside
 from quart_enroll.services.accounts import attempt_limits, deletion
-from quart_enroll.state import database, hasher, now, password_locks
+from quart_enroll.state import database, enrollment_context, hasher, now, password_locks
 from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
 
@@ -26,7 +26,7 @@ async def delete() -> bytes | Response | PageResponse:
         async with attempt_limits.password_attempt(
             database(), password_locks(), known_devices.asker(user.email), now()
         ):
-            await deletion.delete_account(database(), hasher(), user, form.password.data or "", now())
+            await deletion.delete_account(enrollment_context(), hasher(), user, form.password.data or "", now())
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "account_delete.html", _delete_page)
     except WrongPassword as refusal:

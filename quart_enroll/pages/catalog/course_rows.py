@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from quart_enroll.domain.catalog import Found
+from quart_enroll.domain.catalog import CourseSections
 from quart_enroll.domain.models import Course, Section, Term
 from quart_enroll.i18n.language import cached_per_language
 from quart_enroll.pages.catalog import section_actions
@@ -31,7 +31,7 @@ class SharedRow:
     `mark` stands for it in cache keys, where whole rows would be too large.
     """
 
-    found: Found
+    found: CourseSections
     choices: Sequence[SectionActions]
     hours: WeekHours | None
     mark: object = field(default_factory=object)
@@ -95,7 +95,7 @@ def _size(_: object, row: SharedRow) -> int:
 
 
 @cached_per_language("catalog rows", _size)
-def shared_row(term: Term, found: Found, now: datetime, *, signed_in: bool) -> SharedRow:
+def shared_row(term: Term, found: CourseSections, now: datetime, *, signed_in: bool) -> SharedRow:
     """Return the row for a visitor, or a student, who has nothing yet.
 
     While its course and sections stay the same, later catalogs use the same row.

@@ -8,10 +8,10 @@ from quart import current_app, request
 
 from quart_enroll.bounded_cache import size_of
 from quart_enroll.domain import search, terms
-from quart_enroll.domain.catalog import Catalog, Found
+from quart_enroll.domain.catalog import Catalog, CourseSections
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.fastpath.per_catalog import remembered
+from quart_enroll.fastpath.per_catalog import cached_per_catalog
 from quart_enroll.fastpath.private_cache import cache_private
 from quart_enroll.fastpath.public_cache import cache_public
 from quart_enroll.forms.search import SearchForm
@@ -68,7 +68,7 @@ class CatalogSearch:
     """
 
     form: SearchForm
-    found: Sequence[Found]
+    found: Sequence[CourseSections]
     active_filters: Mapping[str, str]
     has_filters: bool
     mark: object = field(default_factory=object)
@@ -103,7 +103,7 @@ def _rows_key(name: str, boundary: datetime, page: Page[SharedRow], snapshot: St
 async def courses(term: str | None = None) -> bytes:
     moment = now()
     offered = await catalog()
-    coming_terms = offered.coming(moment)
+    coming_terms = offered.active_terms(moment)
     chosen = terms.find(term, coming_terms, moment) if term else offered.current_term(moment)
     if chosen is None:  # a school without terms
         return render("courses.html", courses=True, course_data=[], term="", terms=[], rows=[])
@@ -135,7 +135,7 @@ async def courses(term: str | None = None) -> bytes:
     )
 
 
-@remembered("searches", _search_size)
+@cached_per_catalog("searches", _search_size)
 def _search(offered: Catalog, name: str, parameters: tuple[tuple[str, str], ...]) -> CatalogSearch:
     """Search the term of that name; a search that many visitors make runs once per catalog."""
     term = _term(offered, name)
@@ -162,7 +162,7 @@ async def _load_page(
     return page, _personal_rows(offered, term.term, boundary, page, snapshot), True
 
 
-@remembered("pages of rows", _page_size, _page_key)
+@cached_per_catalog("pages of rows", _page_size, _page_key)
 def _shared_page(
     offered: Catalog, name: str, boundary: datetime, results: CatalogSearch, requested: RequestedPage
 ) -> Page[SharedRow]:
@@ -170,7 +170,7 @@ def _shared_page(
     return _page(_term(offered, name), boundary, results.found, requested)
 
 
-@remembered("rows of a student", _rows_size, _rows_key)
+@cached_per_catalog("rows of a student", _rows_size, _rows_key)
 def _personal_rows(
     offered: Catalog, name: str, boundary: datetime, page: Page[SharedRow], snapshot: StudentSnapshot | None
 ) -> Sequence[CatalogRow]:
@@ -184,7 +184,7 @@ def _term(offered: Catalog, name: str) -> Term:
     return next(one for one in offered.terms if one.term == name)
 
 
-def _page(term: Term, boundary: datetime, found: Sequence[Found], requested: RequestedPage) -> Page[SharedRow]:
+def _page(term: Term, boundary: datetime, found: Sequence[CourseSections], requested: RequestedPage) -> Page[SharedRow]:
     page = page_of(found, requested.number, requested.size)
     rows = [shared_row(term, one, boundary, signed_in=requested.signed_in) for one in page.items]
     return Page(rows, page.number, page.last, page.total)

@@ -214,7 +214,7 @@ def _conflicting_course(term: Term, course: Course, section: Section, state: Stu
             raise
         rules.check_fits(term, course, section, [one for one in state.enrolled if one not in conflicts])
         if conflicts[0].courseID != course.courseID:
-            rules.check_alone(conflicts[0], term, state.enrolled, state.taken or ())
+            rules.check_dependents(conflicts[0], term, state.enrolled, state.taken or ())
             staying = [one for one in state.enrolled if one is not conflicts[0]]
             if conflicts[0].courseID in rules.missing_corequisites(course, term, staying, state.taken or ()):
                 raise
@@ -224,7 +224,7 @@ def _conflicting_course(term: Term, course: Course, section: Section, state: Stu
 
 def _can_replace(term: Term, course: Course, section: Section, state: StudentState, one: Registration) -> bool:
     """Return whether the student may swap that course for the section."""
-    if rules.going_along(one.courseID, term, state.enrolled, state.taken or ()):
+    if rules.dependent_courses(one.courseID, term, state.enrolled, state.taken or ()):
         return False
     staying = [other for other in state.enrolled if other is not one]
     return rules.fits(term, course, section, staying) and not _missing_corequisites(term, course, section, state, one)

@@ -15,7 +15,7 @@ from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.catalog.section_actions import Button, alert_button
 from quart_enroll.pages.form_views import row_url, section_form, to_row_or_page, valid_form
 from quart_enroll.services.enrollment import alerts
-from quart_enroll.state import catalog, database, now
+from quart_enroll.state import catalog, database, enrollment_context, now
 from quart_enroll.web import auth
 
 
@@ -31,11 +31,11 @@ class AlertRow:
 @login_required
 @section_form(EnrollForm, refused_to=to_row_or_page("enrollment"))
 async def add(_form: EnrollForm, requested: SectionRequest) -> ResponseReturnValue:
-    offer = await alerts.ask(database(), auth.signed_in().user_id, requested, now())
+    offering = await alerts.add(enrollment_context(), auth.signed_in().user_id, requested, now())
     done = gettext(
         "We tell you as soon as a seat in %(title)s, section %(section)s is open to everybody.",
-        title=offer.course.title,
-        section=offer.key.section,
+        title=offering.course.title,
+        section=offering.key.section,
     )
     await flash(done, "success")
     return redirect(row_url(requested, url_for("enrollment")), 303)
@@ -45,7 +45,9 @@ async def add(_form: EnrollForm, requested: SectionRequest) -> ResponseReturnVal
 @valid_form(EnrollForm)
 async def remove(form: EnrollForm) -> ResponseReturnValue:
     removed = form.section_request()
-    await alerts.end(database(), auth.signed_in().user_id, SectionKey(removed.term, removed.courseID, removed.section))
+    await alerts.remove(
+        database(), auth.signed_in().user_id, SectionKey(removed.term, removed.courseID, removed.section)
+    )
     course = (await catalog()).find(removed.courseID)
     title = course.title if course else removed.courseID
     done = gettext(

@@ -26,12 +26,14 @@ from quart_enroll.pages.form_views import (
     to_page,
 )
 from quart_enroll.services.enrollment import enroll as service
-from quart_enroll.services.enrollment.enroll import GivenBack
-from quart_enroll.services.enrollment.seat_changes import Seated
-from quart_enroll.state import catalog, database, now
+from quart_enroll.services.enrollment.enroll import Dropped
+from quart_enroll.services.enrollment.enroll_together import enroll_with_corequisites
+from quart_enroll.services.enrollment.seat_changes import Enrolled
+from quart_enroll.state import catalog, enrollment_context, now
 from quart_enroll.web import auth
 from quart_enroll.web.page_of_origin import meant
-from quart_enroll.web.templating import render, wants_json
+from quart_enroll.web.request import wants_json
+from quart_enroll.web.templating import render
 
 
 @login_required
@@ -49,7 +51,7 @@ async def drop(form: DropForm, requested: SectionRequest) -> ResponseReturnValue
     with_corequisites = form.with_corequisites.data
     try:
         dropped = await service.drop(
-            database(), auth.signed_in().user_id, requested, now(), with_corequisites=with_corequisites
+            enrollment_context(), auth.signed_in().user_id, requested, now(), with_corequisites=with_corequisites
         )
     except CorequisitesWouldGo as refusal:
         if wants_json():
@@ -63,14 +65,14 @@ async def drop(form: DropForm, requested: SectionRequest) -> ResponseReturnValue
 @login_required
 @section_form(SwapForm, refused_to=to_alternatives)
 async def swap(form: SwapForm, requested: SectionRequest) -> ResponseReturnValue:
-    dropped = (await catalog()).courseID_meant(form.drop.data or "")
+    dropped = (await catalog()).resolve_courseID(form.drop.data or "")
     if form.ask.data and (question := await before_swap(requested, dropped)):
         return question
-    placed = await service.swap(database(), auth.signed_in().user_id, dropped, requested, now())
+    placed = await service.swap(enrollment_context(), auth.signed_in().user_id, dropped, requested, now())
     swapped = gettext(
         "You swapped: you are now enrolled in %(title)s, section %(section)s.",
-        title=placed.offer.course.title,
-        section=placed.offer.key.section,
+        title=placed.offering.course.title,
+        section=placed.offering.key.section,
     )
     await flash(f"{swapped}{_left_waitlist_message(placed)}", "success")
     return redirect(url_for("enrollment"), 303)
@@ -82,13 +84,13 @@ async def _enroll() -> ResponseReturnValue:
         return await malformed(form) if wants_json() else (await enrollment_form.page(form), 422)
     requested, offered = form.section_request(), await catalog()
     user_id = auth.signed_in().user_id
-    outcomes: list[Seated | AlreadyEnrolled]
+    outcomes: list[Enrolled | AlreadyEnrolled]
     try:
         requested = meant(offered.resolve(requested), offered)
         if form.with_corequisites.data:
-            outcomes = await service.enroll_with_corequisites(database(), user_id, requested, now())
+            outcomes = await enroll_with_corequisites(enrollment_context(), user_id, requested, now())
         else:
-            outcomes = [await service.enroll(database(), user_id, requested, now(), offered)]
+            outcomes = [await service.enroll(enrollment_context(), user_id, requested, now(), offered)]
     except AmbiguousCourse:
         if wants_json():
             raise
@@ -98,28 +100,28 @@ async def _enroll() -> ResponseReturnValue:
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("courses"))
     for one in outcomes:
-        if isinstance(one, Seated):
+        if isinstance(one, Enrolled):
             await flash(enrolled_message(one), "success")
         else:
             await flash(one.text, "info")
     return redirect(url_for("enrollment"), 303)
 
 
-def enrolled_message(placed: Seated) -> str:
+def enrolled_message(placed: Enrolled) -> str:
     """Return the message for a student who got a seat."""
-    title, term = placed.offer.course.title, TermName(placed.offer.term.term)
+    title, term = placed.offering.course.title, TermName(placed.offering.term.term)
     return gettext("You are enrolled in %(title)s for %(term)s.", title=title, term=term) + _left_waitlist_message(
         placed
     )
 
 
-def _left_waitlist_message(placed: Seated) -> str:
-    if not placed.left:
+def _left_waitlist_message(placed: Enrolled) -> str:
+    if not placed.left_waitlist:
         return ""
-    return " " + gettext("You are not in the waitlist of section %(section)s any more.", section=placed.left)
+    return " " + gettext("You are not in the waitlist of section %(section)s any more.", section=placed.left_waitlist)
 
 
-def _dropped_message(dropped: GivenBack) -> str:
+def _dropped_message(dropped: Dropped) -> str:
     titles, term = format_list_of([course.title for course in dropped.courses]), TermName(dropped.term)
     if dropped.action == "drop":
         return gettext("You gave back %(titles)s for %(term)s.", titles=titles, term=term)

@@ -34,7 +34,7 @@ async def page(form: EnrollForm) -> bytes:
     course = _course(form, offered)
     term = _term(form, offered, course, moment) if course else None
     form.set_choices(
-        offered.coming(moment), term, offered.sections_of(course.courseID, term) if course and term else []
+        offered.active_terms(moment), term, offered.sections_of(course.courseID, term) if course and term else []
     )
     return render(
         "enrollment_form.html",
@@ -53,7 +53,7 @@ def _course(form: EnrollForm, offered: Catalog) -> Course | None:
     if not text or form.courseID.errors:
         return None
     try:
-        course = offered.find_meant(text)
+        course = offered.find_by_text(text)
         if course is None:
             raise UnknownCourse(text)
     except (AmbiguousCourse, UnknownCourse) as refusal:
@@ -69,7 +69,7 @@ def _term(form: EnrollForm, offered: Catalog, course: Course, moment: datetime) 
         return None
     try:
         return terms.choose(
-            course, offered.coming(moment), offered.terms_of(course.courseID), form.section_request().term, moment
+            course, offered.active_terms(moment), offered.terms_of(course.courseID), form.section_request().term, moment
         )
     except (NotTaught, UnknownTerm) as refusal:
         form.term.errors = [refusal.text]

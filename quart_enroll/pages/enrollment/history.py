@@ -85,4 +85,4 @@ def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -
 
 
 def _when(at: datetime, term: Term | None) -> str:
-    return rules.spoken(term, at) if term else format_moment(at, "UTC")
+    return rules.moment_text(term, at) if term else format_moment(at, "UTC")

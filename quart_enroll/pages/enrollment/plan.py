@@ -11,7 +11,7 @@ from quart_auth import login_required
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
-from quart_enroll.domain.models import Course, Planned, Section, SectionRequest, Term
+from quart_enroll.domain.models import Course, PlannedSection, Section, SectionRequest, Term
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
 from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext
 from quart_enroll.pages import student_state
@@ -29,9 +29,9 @@ from quart_enroll.pages.form_views import (
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.services.enrollment import plan as service
-from quart_enroll.services.enrollment.plan import Outcome
-from quart_enroll.services.enrollment.seat_changes import Offer
-from quart_enroll.state import catalog, change_limiter, database, now
+from quart_enroll.services.enrollment.candidates import Offering
+from quart_enroll.services.enrollment.enroll_plan import Outcome, enroll_plan
+from quart_enroll.state import catalog, change_limiter, database, enrollment_context, now
 from quart_enroll.web import auth
 from quart_enroll.web.templating import render
 
@@ -57,13 +57,13 @@ class PlanRow:
 @login_required
 async def plan() -> bytes:
     user, moment, offered = auth.signed_in(), now(), await catalog()
-    choice = [term for term in offered.coming(moment) if moment < term.add_deadline]
+    choice = [term for term in offered.active_terms(moment) if moment < term.add_deadline]
     term = await _term(user.user_id, choice, moment)
     if term is None:
         return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
     state = await student_state.load(user, term, offered)
     planned = await service.planned_sections(database(), user.user_id, term.term)
-    found = [(one, offer) for one in planned if (offer := _find_offer(term, one, offered))]
+    found = [(one, offering) for one in planned if (offering := _find_offering(term, one, offered))]
     rows = _rows(term, found, state, moment)
     return render(
         "plan.html",
@@ -72,7 +72,7 @@ async def plan() -> bytes:
         terms=[str(one) for one in choice],
         window=closed_window(term, moment),
         rows=rows,
-        lost=[_lost_course(one, offered) for one in planned if not _find_offer(term, one, offered)],
+        lost=[_lost_course(one, offered) for one in planned if not _find_offering(term, one, offered)],
         wanted=sum(row.is_pending for row in rows),
         planned_credits=sum(row.course.credits for row in rows if row.is_pending),
         enrolled_credits=sum(one.course.credits for one in state.enrolled),
@@ -82,13 +82,16 @@ async def plan() -> bytes:
 @login_required
 @section_form(EnrollForm, refused_to=to_row_or_page("plan"))
 async def add(_form: EnrollForm, requested: SectionRequest) -> ResponseReturnValue:
-    added = await service.add(database(), auth.signed_in().user_id, requested, now())
-    where, term = section_name(added.offer.course.title, added.offer.key.section), TermName(added.offer.term.term)
-    if added.new:
+    added = await service.add(enrollment_context(), auth.signed_in().user_id, requested, now())
+    where, term = (
+        section_name(added.offering.course.title, added.offering.key.section),
+        TermName(added.offering.term.term),
+    )
+    if added.is_new:
         await flash(gettext("%(where)s, is in your plan for %(term)s.", where=where, term=term), "success")
     else:
         await flash(gettext("%(where)s, is in your plan for %(term)s already.", where=where, term=term), "info")
-    return redirect(row_url(requested, url_for("plan", term=added.offer.term.term)), 303)
+    return redirect(row_url(requested, url_for("plan", term=added.offering.term.term)), 303)
 
 
 @login_required
@@ -103,7 +106,7 @@ async def remove(_form: DropForm, requested: SectionRequest) -> ResponseReturnVa
 @login_required
 @section_form(DropForm, refused_to=to_page("plan"))
 async def move_up(_form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
-    _, term = await service.move_up(database(), auth.signed_in().user_id, requested, now())
+    _, term = await service.move_up(enrollment_context(), auth.signed_in().user_id, requested, now())
     return redirect(url_for("plan", term=term.term), 303)
 
 
@@ -112,7 +115,7 @@ async def move_up(_form: DropForm, requested: SectionRequest) -> ResponseReturnV
 async def enroll(form: TermForm) -> ResponseReturnValue:
     user_id = auth.signed_in().user_id
     try:
-        term, outcomes = await service.enroll(database(), user_id, form.term.data or "", now(), await catalog())
+        term, outcomes = await enroll_plan(enrollment_context(), user_id, form.term.data or "", now(), await catalog())
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("plan"))
     change_limiter().charge(user_id, len(outcomes))  # each was as much work as a click of its own
@@ -125,8 +128,8 @@ async def _flash_outcomes(term: Term, outcomes: Sequence[Outcome]) -> None:
     if not outcomes:
         await flash(gettext("There is nothing in your plan for %(term)s.", term=TermName(term.term)), "info")
     for outcome in outcomes:
-        if outcome.placed:
-            await flash(enrolled_message(outcome.placed), "success")
+        if outcome.enrolled:
+            await flash(enrolled_message(outcome.enrolled), "success")
         elif isinstance(outcome.refusal, AlreadyEnrolled):
             await flash(outcome.refusal.text, "info")
     refused = [one for one in outcomes if one.refusal and not isinstance(one.refusal, AlreadyEnrolled)]
@@ -137,7 +140,7 @@ async def _flash_outcomes(term: Term, outcomes: Sequence[Outcome]) -> None:
             len(refused),
         )
         await flash(left, "warning")
-    if untried := [one for one in outcomes if not one.settled]:
+    if untried := [one for one in outcomes if not one.is_final]:
         offered = await catalog()
         titles = [course.title for one in untried if (course := offered.find(one.key.courseID))]
         late = gettext("The time was over before %(titles)s. Press once more to go on.", titles=format_list_of(titles))
@@ -155,36 +158,38 @@ async def _term(user_id: int, choice: Sequence[Term], moment: datetime) -> Term 
     return [*planned, *(term for term in choice if moment < term.opens_at), *choice][0]
 
 
-def _find_offer(term: Term, planned: Planned, offered: Catalog) -> Offer | None:
+def _find_offering(term: Term, planned: PlannedSection, offered: Catalog) -> Offering | None:
     """Return the planned section, or None if the school no longer offers it."""
     course = offered.find(planned.key.courseID)
     sections: Sequence[Section] = offered.sections_of(planned.key.courseID, term)
     section = next((one for one in sections if one.key == planned.key), None)
-    return Offer(term, course, section) if course and section else None
+    return Offering(term, course, section) if course and section else None
 
 
-def _rows(term: Term, found: Sequence[tuple[Planned, Offer]], state: StudentState, moment: datetime) -> list[PlanRow]:
-    all_problems = service.troubles(term, [offer for _, offer in found], state.enrolled, state.taken or ())
+def _rows(
+    term: Term, found: Sequence[tuple[PlannedSection, Offering]], state: StudentState, moment: datetime
+) -> list[PlanRow]:
+    all_problems = service.find_problems(term, [offering for _, offering in found], state.enrolled, state.taken or ())
     rows = []
-    for (planned, offer), found_problems in zip(found, all_problems, strict=True):
-        [choice] = section_actions.for_course(term, offer.course, [offer.section], state, moment)
+    for (planned, offering), found_problems in zip(found, all_problems, strict=True):
+        [choice] = section_actions.for_course(term, offering.course, [offering.section], state, moment)
         problems = [str(problem) for problem in found_problems]
         last_refusal = str(planned.because or "") if choice.state != "enrolled" else ""
         rows.append(
             PlanRow(
-                offer.course,
+                offering.course,
                 choice,
                 problems,
                 last_refusal if last_refusal not in " ".join(problems) else "",
-                _remove_button(planned, offer.course),
-                _move_up_button(planned, offer, found),
+                _remove_button(planned, offering.course),
+                _move_up_button(planned, offering, found),
                 [one for one in (choice.button, choice.secondary_button) if one and one.in_plan],
             )
         )
     return rows
 
 
-def _remove_button(planned: Planned, course: Course | None) -> Button:
+def _remove_button(planned: PlannedSection, course: Course | None) -> Button:
     title = course.title if course else planned.key.courseID
     fields = {"courseID": planned.key.courseID, "term": planned.key.term}
     return Button(
@@ -192,14 +197,16 @@ def _remove_button(planned: Planned, course: Course | None) -> Button:
     )
 
 
-def _move_up_button(planned: Planned, offer: Offer, found: Sequence[tuple[Planned, Offer]]) -> Button | None:
+def _move_up_button(
+    planned: PlannedSection, offering: Offering, found: Sequence[tuple[PlannedSection, Offering]]
+) -> Button | None:
     if planned is found[0][0]:
         return None
     fields = {"courseID": planned.key.courseID, "term": planned.key.term}
-    return Button("plan_up", gettext("Move up"), f": {offer.course.title}", fields, strong=False)
+    return Button("plan_up", gettext("Move up"), f": {offering.course.title}", fields, strong=False)
 
 
-def _lost_course(planned: Planned, offered: Catalog) -> tuple[str, Button]:
+def _lost_course(planned: PlannedSection, offered: Catalog) -> tuple[str, Button]:
     """Return the title of a course that is no longer offered, and the button that removes it from the plan."""
     course = offered.find(planned.key.courseID)
     return course.title if course else planned.key.courseID, _remove_button(planned, course)

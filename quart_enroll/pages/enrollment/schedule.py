@@ -9,8 +9,8 @@ from quart_enroll.domain import rules, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit
 from quart_enroll.domain.models import Registration, ScheduledCourse, Term, User, WaitlistEntry
-from quart_enroll.domain.week import Entry
-from quart_enroll.fastpath.per_catalog import remembered
+from quart_enroll.domain.week import WeekEntry
+from quart_enroll.fastpath.per_catalog import cached_per_catalog
 from quart_enroll.fastpath.private_cache import cache_private
 from quart_enroll.i18n.language import format_list_of, gettext
 from quart_enroll.pages.account.email_confirmation import must_confirm
@@ -89,7 +89,7 @@ async def page(user: User) -> bytes:
     """Return the page of the student's schedule: the current terms, then the coming ones, then the earlier ones."""
     moment = now()
     offered = await catalog()
-    shown = terms.in_turn(offered.terms, moment)
+    shown = terms.by_relevance(offered.terms, moment)
     snapshot = await load_snapshot(user.user_id)
     registrations = await seats(snapshot.seats)
     positions = await load_waitlist_positions(user.user_id, snapshot, shown)
@@ -99,7 +99,7 @@ async def page(user: User) -> bytes:
     current = offered.current_term(moment)
     calendar_since, calendar_url = snapshot.calendar_since, calendar.take_new_url()
     if not snapshot.waiting:  # positions change by themselves
-        cache_private(moment, offered, snapshot, until=terms.next_day(shown, moment))
+        cache_private(moment, offered, snapshot, until=terms.start_of_next_day(shown, moment))
     return render(
         "enrollment.html",
         enrollment=True,
@@ -112,12 +112,12 @@ async def page(user: User) -> bytes:
         window=closed_window(current, moment) if current else "",
         calendar_url=calendar_url,
         calendar_link=calendar.subscribe_link(calendar_url),
-        calendar_since=rules.spoken(current, calendar_since) if calendar_since and current else "",
+        calendar_since=rules.moment_text(current, calendar_since) if calendar_since and current else "",
     )
 
 
 def _phases(shown: Sequence[Term], moment: datetime) -> tuple[TermPhase, ...]:
-    return tuple(TermPhase(term, last_boundary(term, moment), term.goes_on(moment)) for term in shown)
+    return tuple(TermPhase(term, last_boundary(term, moment), term.is_ongoing(moment)) for term in shown)
 
 
 def _schedules_size(
@@ -128,7 +128,7 @@ def _schedules_size(
     return len(schedules) * TERM_SCHEDULE_BYTES + (len(registrations) + len(positions)) * SCHEDULE_ROW_BYTES
 
 
-@remembered("schedules", _schedules_size)
+@cached_per_catalog("schedules", _schedules_size)
 def _term_schedules(
     offered: Catalog,
     registrations: tuple[Registration, ...],
@@ -224,7 +224,7 @@ def _skip_warning(
     course = offered.find(entry.key.courseID)
     staying = [one for one in enrolled if one.courseID != entry.drop_if_enrolled]
     try:
-        if course and phase.term.promotes(phase.since):
+        if course and phase.term.promotes_waitlist(phase.since):
             rules.check_credits(phase.term, course, staying)
             if entry.drop_if_enrolled != course.courseID:
                 rules.check_corequisites(course, phase.term, staying, taken)
@@ -249,7 +249,7 @@ def _overload_warning(
     courses = [one.course for one in enrolled if one.courseID not in dropped]
     courses += [course for row in waitlist_rows if (course := offered.find(row.position.entry.key.courseID))]
     credits, term = sum(course.credits for course in courses), phase.term
-    if round(credits, 2) <= term.max_credits or not term.promotes(phase.since):
+    if round(credits, 2) <= term.max_credits or not term.promotes_waitlist(phase.since):
         return ""
     return gettext(
         "With all that you wait for you would have %(credits)s credits, and the limit is %(limit)s: "
@@ -264,15 +264,15 @@ def _title(courseID: str, offered: Catalog) -> str:
     return course.title if course else courseID
 
 
-def _enrolled(row: ScheduleRow) -> Entry:
+def _enrolled(row: ScheduleRow) -> WeekEntry:
     course = row.course
-    return Entry(course.courseID, course.title, course.status, course.meetings, course.room)
+    return WeekEntry(course.courseID, course.title, course.status, course.meetings, course.room)
 
 
-def _waitlisted(row: WaitlistRow, offered: Catalog) -> Iterator[Entry]:
+def _waitlisted(row: WaitlistRow, offered: Catalog) -> Iterator[WeekEntry]:
     """Yield the section for which the student is waitlisted, if the school still offers it."""
     entry = row.position.entry
-    for section in offered.sections_named(entry.key.courseID, entry.key.term):
+    for section in offered.sections_in(entry.key.courseID, entry.key.term):
         if section.key == entry.key:
             instead_of = entry.drop_if_enrolled or ""
-            yield Entry(section.courseID, row.title, "waiting", section.meetings, section.room, instead_of)
+            yield WeekEntry(section.courseID, row.title, "waiting", section.meetings, section.room, instead_of)

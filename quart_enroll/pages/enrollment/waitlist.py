@@ -12,7 +12,7 @@ from quart_enroll.pages.enrollment.confirm import before_leaving
 from quart_enroll.pages.form_views import section_form, to_alternatives, to_page
 from quart_enroll.services.enrollment import waitlist
 from quart_enroll.services.enrollment.waitlist import Joined
-from quart_enroll.state import catalog, database, now
+from quart_enroll.state import catalog, enrollment_context, now
 from quart_enroll.web import auth
 
 
@@ -21,8 +21,8 @@ from quart_enroll.web import auth
 async def join(form: WaitlistForm, requested: SectionRequest) -> ResponseReturnValue:
     dropped = form.dropped_course()
     if dropped:
-        dropped = (await catalog()).courseID_meant(dropped)
-    joined = await waitlist.join(database(), auth.signed_in().user_id, requested, now(), dropped)
+        dropped = (await catalog()).resolve_courseID(dropped)
+    joined = await waitlist.join(enrollment_context(), auth.signed_in().user_id, requested, now(), dropped)
     await _flash_joined(joined, is_swap=bool(dropped))
     return redirect(url_for("enrollment"), 303)
 
@@ -32,7 +32,7 @@ async def join(form: WaitlistForm, requested: SectionRequest) -> ResponseReturnV
 async def leave(form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
     if form.ask.data:
         return await before_leaving(requested)
-    left = await waitlist.leave(database(), auth.signed_in().user_id, requested, now())
+    left = await waitlist.leave(enrollment_context(), auth.signed_in().user_id, requested, now())
     course = (await catalog()).find(left.courseID)
     title = course.title if course else left.courseID
     await flash(gettext("You left the waitlist of %(title)s.", title=title), "success")
@@ -40,8 +40,8 @@ async def leave(form: DropForm, requested: SectionRequest) -> ResponseReturnValu
 
 
 async def _flash_joined(joined: Joined, *, is_swap: bool) -> None:
-    where = section_name(joined.offer.course.title, joined.offer.key.section)
-    if joined.position is None and not joined.by_ring:  # of a ring, the notice on the next page tells
+    where = section_name(joined.offering.course.title, joined.offering.key.section)
+    if joined.position is None and not joined.by_swap_cycle:  # then the next page shows a notice
         if is_swap:
             await flash(gettext("A seat was open: you swapped into %(where)s.", where=where), "success")
         else:
@@ -51,6 +51,6 @@ async def _flash_joined(joined: Joined, *, is_swap: bool) -> None:
             "You are waiting for a seat in %(where)s: %(position)s of %(of)s.",
             where=where,
             position=joined.position,
-            of=joined.of,
+            of=joined.waitlist_size,
         )
         await flash(waits, "success")

@@ -47,7 +47,7 @@ async def ada(app: Quart) -> Browser:
 def seats_taken(app: Quart) -> int:
     """Return what the catalog in memory says of the section in which ada has a seat."""
     present = app.extensions[EXTENSION].catalog_cache.current
-    return next(one.seats_taken for one in present.sections_named("1111", "Fall 2026") if one.section == "01")
+    return next(one.seats_taken for one in present.sections_in("1111", "Fall 2026") if one.section == "01")
 
 
 async def is_kept(browser: Browser, asked: list[str], path: str, **options: Any) -> bool:
