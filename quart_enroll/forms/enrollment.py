@@ -12,18 +12,18 @@ from quart_enroll.domain.terms import named
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.i18n.language import format_term
 
-NEXT_TERM_CHOICE = SelectChoice("", lazy("Next term it is taught"))
-ANY_SECTION_CHOICE = SelectChoice("", lazy("Any with a seat"))
+NEXT_TERM_CHOICE = SelectChoice("", lazy("Next term it’s offered"))
+ANY_SECTION_CHOICE = SelectChoice("", lazy("Any with an open seat"))
 FALSE_VALUES = (False, "false", "0", "no", "")
 
 
 def _course(label: str, *rules: Any) -> StringField:
-    length = Length(max=20, message=lazy("A course number has at most 20 characters."))
+    length = Length(max=20, message=lazy("Enter a course number of at most 20 characters."))
     return StringField(label, [*rules, one_line, length], filters=[stripped])
 
 
 def _named_course(label: str) -> StringField:
-    return _course(label, DataRequired(lazy("Which course? Enter its number, such as 1111.")))
+    return _course(label, DataRequired(lazy("Enter a course number, such as 1111.")))
 
 
 def _choices(field: SelectField, names: Iterable[str]) -> list[SelectChoice]:
@@ -36,7 +36,7 @@ class TermForm(SiteForm):
 
     term = SelectField(
         lazy("Term"),
-        [one_line, Length(max=100, message=lazy("A term has a name like Fall 2026."))],
+        [one_line, Length(max=100, message=lazy("Enter a term like Fall 2026."))],
         choices=[NEXT_TERM_CHOICE],
         validate_choice=False,
         default="",
@@ -57,7 +57,7 @@ class SectionForm(SectionRequestForm):
 
     section = SelectField(
         lazy("Section"),
-        [one_line, Length(max=10, message=lazy("A section has a number like 01."))],
+        [one_line, Length(max=10, message=lazy("Enter a section number like 01."))],
         choices=[ANY_SECTION_CHOICE],
         validate_choice=False,
         default="",
@@ -101,7 +101,7 @@ class DropForm(SectionRequestForm):
 class SwapForm(SectionForm):
     """Swap the course `drop` for a section of `add`; `ask` asks for confirmation if the dropped seat has a waitlist."""
 
-    drop = _named_course(lazy("Give back"))
+    drop = _named_course(lazy("Drop"))
     add = _named_course(lazy("Course number"))
     ask = BooleanField(false_values=FALSE_VALUES)
 
@@ -112,7 +112,7 @@ class SwapForm(SectionForm):
 class WaitlistForm(EnrollForm):
     """Join a waitlist; a promotion drops the course `drop_if_enrolled`."""
 
-    drop_if_enrolled = _course(lazy("Give back"))
+    drop_if_enrolled = _course(lazy("Drop"))
 
     def dropped_course(self) -> str | None:
         """Return the course that a promotion drops, or None."""

@@ -179,7 +179,7 @@ class Days:
         return format_days(self.days)
 
 
-def plural(one: str, many: str, number: int, /, **values: Value) -> Sentence:
+def plural(one: str, many: str, number: int | float, /, **values: Value) -> Sentence:
     """Return a sentence about a number of things, which it may name as %(number)s."""
     sentence = Sentence(one, number=number, **values)
     sentence.plural = many

@@ -70,7 +70,7 @@ async def live() -> Response:
         auth.still(),
         student_state.fingerprint_reader(user),
     )
-    response = streaming.begin(stream, "text/event-stream")
+    response = streaming.stream_response(stream, "text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response

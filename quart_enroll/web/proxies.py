@@ -16,12 +16,10 @@ from quart_enroll.web.request import SiteRequest
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-PLAIN_HTTP = Sentence(
-    "This site speaks https only. Please write https:// in front of its address. Nothing was changed."
-)
+PLAIN_HTTP = Sentence("This site only works over HTTPS. Start the URL with https://. No changes were made.")
 
 
-def believe(scope: Any, hops: int) -> Any:
+def trust(scope: Any, hops: int) -> Any:
     """Return the ASGI scope with the visitor's address and scheme, as the last `hops` proxies tell them."""
     headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"remote-addr"]  # Quart's own name
     seen = scope | {"headers": headers}

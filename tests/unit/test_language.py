@@ -18,7 +18,7 @@ from quart_enroll.domain.errors import Closed, NotOpenYet, PleaseWait, SectionFu
 from quart_enroll.domain.models import Meeting
 from quart_enroll.i18n import language
 from quart_enroll.i18n.language import LastDay, Moment, Sentence, plural, use_language
-from quart_enroll.web.locale import wanted
+from quart_enroll.web.locale import choose
 from tests.support.processes import PROJECT
 
 PACKAGE = Path(quart_enroll.__file__).parent
@@ -162,11 +162,11 @@ def _texts(path: Path) -> Iterator[tuple[str, bool]]:
     ],
 )
 def test_the_choice_counts_then_what_the_browser_asks_for(chosen: str, accepted: str, spoken: str) -> None:
-    assert wanted(chosen, accepted, ("en", "es")) == spoken
+    assert choose(chosen, accepted, ("en", "es")) == spoken
 
 
 def test_a_school_may_put_another_language_first() -> None:
-    assert wanted("", "fr", ("es", "en")) == "es"
+    assert choose("", "fr", ("es", "en")) == "es"
 
 
 def test_a_refusal_is_told_in_the_language_of_who_reads_it() -> None:
@@ -182,8 +182,8 @@ def test_numbers_of_things_lists_and_days_have_the_readers_form() -> None:
     several = SectionFull("PYT 101", "01", can_wait=True, others=["02", "03"])
     with use_language("es"):
         assert several.text == (
-            "PYT 101, sección 01, está completa. Las secciones 02 y 03 tienen plazas que encajan en tu horario. "
-            "Puedes apuntarte a la lista de espera."
+            "PYT 101, sección 01, está completa. Las secciones 02 y 03 tienen plazas libres y encajan en tu "
+            "horario. Puedes apuntarte a la lista de espera."
         )
         assert str(TermNeeded("PYT 101", ["Fall 2026", "Spring 2027"]).message).startswith(
             "PYT 101 está en tu horario para Otoño 2026 y Primavera 2027."
@@ -221,10 +221,10 @@ def test_seasons_are_translated_and_a_school_s_own_names_are_not(name: str, told
 
 def test_a_deadline_at_the_end_of_a_day_names_that_day() -> None:
     closed = Closed("Fall 2026", LastDay(datetime(2026, 12, 2, 5, tzinfo=UTC), "America/New_York"))
-    assert closed.text == "Enrollment for Fall 2026 was open until the end of 1 December 2026 (America/New_York)."
+    assert closed.text == "Enrollment for Fall 2026 closed at the end of 1 December 2026 (America/New_York)."
     with use_language("es"):
         assert closed.text == (
-            "La matrícula para Otoño 2026 estuvo abierta hasta el final del 1 de diciembre de 2026 (America/New_York)."
+            "La matrícula para Otoño 2026 se cerró al final del 1 de diciembre de 2026 (America/New_York)."
         )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from quart import flash, redirect, request, url_for
-from quart_auth import login_required
 from werkzeug import Response
 
 from quart_enroll.domain.models import Login
@@ -29,30 +28,27 @@ class SignIn(NamedTuple):
     is_current: bool
 
 
-@login_required
 async def account() -> bytes:
     user = auth.signed_in()
     found = await sessions.active(database(), user.user_id, now())
     return render("account.html", account=True, user=user, sign_ins=_sign_ins(found), must_confirm=must_confirm())
 
 
-@login_required
 async def end_sign_in() -> Response:
     key = (await request.form).get("login", "")
     if key == auth.this_login().key:
         await auth.end()
-        await flash(gettext("You are signed out."), "info")
+        await flash(gettext("You’re signed out."), "info")
         return redirect(url_for("index"), 303)
     await sessions.end(database(), auth.signed_in().user_id, key)
-    await flash(gettext("That sign-in has ended."), "success")
+    await flash(gettext("That browser has been signed out."), "success")
     return redirect(url_for("account"), 303)
 
 
-@login_required
 async def sign_out_everywhere() -> Response:
     await accounts.end_sign_ins(database(), auth.signed_in().user_id)
     auth.forget()
-    await flash(gettext("You are signed out everywhere."), "info")
+    await flash(gettext("You’re signed out everywhere."), "info")
     return redirect(url_for("index"), 303)
 
 
@@ -61,7 +57,7 @@ def _browser(stored: str) -> str:
     browser, _, system = stored.partition(" on ")
     if system:
         return gettext("%(browser)s on %(system)s", browser=browser, system=system)
-    return browser or gettext("An unknown browser")
+    return browser or gettext("Unknown browser")
 
 
 def _sign_ins(found: Sequence[Login]) -> list[SignIn]:

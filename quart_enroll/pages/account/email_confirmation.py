@@ -1,7 +1,6 @@
 """Confirming an email address with a link that was sent to it."""
 
 from quart import flash, redirect, session, url_for
-from quart_auth import login_required
 from werkzeug import Response
 
 from quart_enroll.domain.errors import ConfirmationDead, PleaseWait
@@ -46,11 +45,10 @@ async def confirm() -> SecretPage | Response:
     await accounts.confirm_email(database(), user)
     user_cache().invalidate(user.user_id)
     session.pop(TOKEN_KEY, None)
-    await flash(gettext("Thank you. Your email address is confirmed."), "success")
+    await flash(gettext("Thank you. Your email is confirmed."), "success")
     return redirect(url_for("account" if auth.user() else "login"), 303)
 
 
-@login_required
 async def send_again() -> Response:
     """Send another link to the user's address if it is not confirmed yet."""
     user = auth.signed_in()
@@ -59,7 +57,7 @@ async def send_again() -> Response:
             await send_link(user)
         except PleaseWait as refusal:
             return await flash_refusal(refusal, url_for("account"))
-        await flash(gettext("Another email with a link is on its way."), "info")
+        await flash(gettext("We’ve emailed you another link."), "info")
     return redirect(url_for("account"), 303)
 
 

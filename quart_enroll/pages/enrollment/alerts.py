@@ -6,7 +6,6 @@ from datetime import datetime
 
 from quart import flash, redirect, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import SectionKey, SectionRequest
@@ -28,12 +27,11 @@ class AlertRow:
     button: Button
 
 
-@login_required
 @section_form(EnrollForm, refused_to=to_row_or_page("enrollment"))
 async def add(_form: EnrollForm, requested: SectionRequest) -> ResponseReturnValue:
     offering = await alerts.add(enrollment_context(), auth.signed_in().user_id, requested, now())
     done = gettext(
-        "We tell you as soon as a seat in %(title)s, section %(section)s is open to everybody.",
+        "We’ll notify you when a seat in %(title)s, section %(section)s, opens to everyone.",
         title=offering.course.title,
         section=offering.key.section,
     )
@@ -41,7 +39,6 @@ async def add(_form: EnrollForm, requested: SectionRequest) -> ResponseReturnVal
     return redirect(row_url(requested, url_for("enrollment")), 303)
 
 
-@login_required
 @valid_form(EnrollForm)
 async def remove(form: EnrollForm) -> ResponseReturnValue:
     removed = form.section_request()
@@ -50,9 +47,7 @@ async def remove(form: EnrollForm) -> ResponseReturnValue:
     )
     course = (await catalog()).find(removed.courseID)
     title = course.title if course else removed.courseID
-    done = gettext(
-        "We will not tell you of seats in %(title)s, section %(section)s.", title=title, section=removed.section
-    )
+    done = gettext("Alert removed for %(title)s, section %(section)s.", title=title, section=removed.section)
     await flash(done, "success")
     return redirect(row_url(removed, url_for("enrollment")), 303)
 

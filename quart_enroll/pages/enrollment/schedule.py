@@ -11,7 +11,7 @@ from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit
 from quart_enroll.domain.models import Registration, ScheduledCourse, Term, User, WaitlistEntry
 from quart_enroll.domain.week import WeekEntry
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
-from quart_enroll.fastpath.private_cache import cache_private
+from quart_enroll.fastpath.response_cache import cache_private
 from quart_enroll.i18n.language import format_list_of, gettext
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.pages.catalog.course_rows import last_boundary
@@ -188,9 +188,7 @@ def _row(
     missing_corequisites = ""
     if phase.is_running and (missing := rules.missing_corequisites(course, term, enrolled, taken)):
         others = [_title(courseID, offered) for courseID in missing]
-        missing_corequisites = gettext(
-            "This course must be taken together with %(others)s.", others=format_list_of(others)
-        )
+        missing_corequisites = gettext("This course must be taken with %(others)s.", others=format_list_of(others))
     return ScheduleRow(
         course, drop_button(term, course, registration.section.waiting, phase.since), missing_corequisites
     )
@@ -230,7 +228,7 @@ def _skip_warning(
                 rules.check_corequisites(course, phase.term, staying, taken)
     except (CreditLimit, CorequisiteMissing) as refusal:
         return gettext(
-            "A seat that comes now would go to the next in line: %(because)s You keep your place.",
+            "If a seat opened now, it would go to the next student in line: %(because)s You keep your place.",
             because=refusal.message,
         )
     return ""
@@ -252,8 +250,8 @@ def _overload_warning(
     if round(credits, 2) <= term.max_credits or not term.promotes_waitlist(phase.since):
         return ""
     return gettext(
-        "With all that you wait for you would have %(credits)s credits, and the limit is %(limit)s: "
-        "a seat beyond it goes to the next in line, and you keep your place.",
+        "Seats from all your waitlists would bring you to %(credits)s credits (limit %(limit)s). "
+        "A seat over the limit goes to the next student in line, and you keep your place.",
         credits=credits,
         limit=term.max_credits,
     )

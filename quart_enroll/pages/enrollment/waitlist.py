@@ -2,7 +2,6 @@
 
 from quart import flash, redirect, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.forms.enrollment import DropForm, WaitlistForm
@@ -16,7 +15,6 @@ from quart_enroll.state import catalog, enrollment_context, now
 from quart_enroll.web import auth
 
 
-@login_required
 @section_form(WaitlistForm, refused_to=to_alternatives)
 async def join(form: WaitlistForm, requested: SectionRequest) -> ResponseReturnValue:
     dropped = form.dropped_course()
@@ -27,7 +25,6 @@ async def join(form: WaitlistForm, requested: SectionRequest) -> ResponseReturnV
     return redirect(url_for("enrollment"), 303)
 
 
-@login_required
 @section_form(DropForm, refused_to=to_page("enrollment"))
 async def leave(form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
     if form.ask.data:
@@ -35,7 +32,7 @@ async def leave(form: DropForm, requested: SectionRequest) -> ResponseReturnValu
     left = await waitlist.leave(enrollment_context(), auth.signed_in().user_id, requested, now())
     course = (await catalog()).find(left.courseID)
     title = course.title if course else left.courseID
-    await flash(gettext("You left the waitlist of %(title)s.", title=title), "success")
+    await flash(gettext("You left the waitlist for %(title)s.", title=title), "success")
     return redirect(url_for("enrollment"), 303)
 
 
@@ -43,12 +40,12 @@ async def _flash_joined(joined: Joined, *, is_swap: bool) -> None:
     where = section_name(joined.offering.course.title, joined.offering.key.section)
     if joined.position is None and not joined.by_swap_cycle:  # then the next page shows a notice
         if is_swap:
-            await flash(gettext("A seat was open: you swapped into %(where)s.", where=where), "success")
+            await flash(gettext("A seat was open, so we swapped you into %(where)s.", where=where), "success")
         else:
-            await flash(gettext("A seat was open: you are enrolled in %(where)s.", where=where), "success")
+            await flash(gettext("A seat was open, so you’re enrolled in %(where)s.", where=where), "success")
     elif joined.position is not None:
         waits = gettext(
-            "You are waiting for a seat in %(where)s: %(position)s of %(of)s.",
+            "You’re on the waitlist for %(where)s: %(position)s of %(of)s.",
             where=where,
             position=joined.position,
             of=joined.waitlist_size,

@@ -53,7 +53,7 @@ async def test_who_finds_no_room_is_told_and_the_same_press_enrolls_when_there_i
     page = await text(response)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert "Refresh" not in response.headers  # it would look, and not press
-    assert "Many people are enrolling at this moment. Nothing was changed." in page
+    assert "Many people are enrolling right now. No changes were made." in page
     assert 'data-retry-after="5"' in page
     assert await seats_taken(db, "1111") == 0
 
@@ -104,7 +104,7 @@ async def test_a_page_comes_again_by_itself(ada: Browser, monkeypatch: pytest.Mo
     response = await ada.get("/enrollment")
     assert response.status_code == 503
     assert 5 <= int(response.headers["Refresh"]) <= 10
-    assert "comes again by itself" in await text(response)
+    assert "reloads automatically" in await text(response)
     asked = await ada.get("/enrollment", headers={"Accept": "application/json"})
     assert "Refresh" not in asked.headers
 
@@ -118,7 +118,7 @@ async def test_what_a_foreign_page_sends_is_not_sent_again_by_our_own(
     assert button(await text(response)) is None
     ours = await ada.post("/enrollment", form=WISH)
     assert button(await text(ours)) is not None
-    assert "may have come about or not" in await text(ours)
+    assert "may have gone through" in await text(ours)
 
 
 async def test_a_change_that_takes_too_long_is_answered_before_the_router_gives_up(
