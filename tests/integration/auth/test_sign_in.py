@@ -209,7 +209,7 @@ async def test_past_the_bound_of_waiting_hashes_people_are_asked_to_come_back(
     async def full(*_: object) -> None:
         raise Busy(5)
 
-    monkeypatch.setattr(Hasher, "fits", full)
+    monkeypatch.setattr(Hasher, "verify", full)
     response = await anyone.sign_in(ADA)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert "Many people are signing in" in await text(response)
