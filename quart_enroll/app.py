@@ -33,10 +33,10 @@ from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.accounts.hash_slots import SLOTS_FOLDER_VARIABLE, HashSlots
 from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME, SignInLifetimes
-from quart_enroll.services.catalog.cache import Snapshot, following
+from quart_enroll.services.catalog.cache import CatalogCache, open_catalog_cache
 from quart_enroll.services.enrollment import section_lock
-from quart_enroll.services.live.updates import Live, telling
-from quart_enroll.services.live.user_cache import remembering
+from quart_enroll.services.live.updates import UpdateBroker, open_update_broker
+from quart_enroll.services.live.user_cache import open_user_cache
 from quart_enroll.services.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.notifications import sending
@@ -125,14 +125,14 @@ class Enroll(Quart):
 
     async def _end_live(self, stop: hypercorn_writer.Stop) -> None:
         await stop()
-        self.extensions[EXTENSION].live.end()
+        self.extensions[EXTENSION].update_broker.stop()
 
     def _prepared(self, scope: Any) -> public_cache.Answer | None:
         """Return the answer if there is one that is the same for everybody."""
         parts: AppState | None = self.extensions.get(EXTENSION)
         if parts is None or (key := public_cache.key_of(scope, self.config["LANGUAGES"])) is None:
             return None
-        return self.answers.find(key, parts.snapshot.present, parts.clock())
+        return self.answers.find(key, parts.catalog_cache.current, parts.clock())
 
     def _reload(self, scope: Any) -> private_cache.Reload | None:
         """Return the page if who asks for it has it already."""
@@ -235,17 +235,26 @@ def create_app(
                 open_database(
                     config.mongo_uri, config.database_timeout, pool=config.database_pool, slow=config.slow_query
                 ) as database,
-                following(database, clock) as snapshot,
-                telling(database, snapshot) as live,
-                remembering(database, live.look_at) as people,
+                open_catalog_cache(database, clock) as catalog_cache,
+                open_update_broker(database, catalog_cache) as update_broker,
+                open_user_cache(database, update_broker.notify_user) as user_cache,
                 run_in_background(
-                    sample_forever(_probes(hasher, snapshot, live)),
+                    sample_forever(_probes(hasher, catalog_cache, update_broker)),
                     (schema := SchemaCheck(database)).check_at_start(),
                 ),
                 sending(database, sender, clock, links),
             ):
                 app.extensions[EXTENSION] = AppState(
-                    database, hasher, lifetimes, links, sender is not None, clock, snapshot, live, people, schema
+                    database=database,
+                    hasher=hasher,
+                    lifetimes=lifetimes,
+                    links=links,
+                    sends_mail=sender is not None,
+                    clock=clock,
+                    catalog_cache=catalog_cache,
+                    update_broker=update_broker,
+                    user_cache=user_cache,
+                    schema=schema,
                 )
                 yield
                 await section_lock.finish()
@@ -307,13 +316,13 @@ def _slots(config: "Config") -> HashSlots:
     return HashSlots(folder, each * config.web_concurrency if folder else each)
 
 
-def _probes(hasher: Hasher, snapshot: Snapshot, live: Live) -> Probes:
+def _probes(hasher: Hasher, catalog_cache: CatalogCache, update_broker: UpdateBroker) -> Probes:
     """Return what the sampler measures; it may not import the services itself."""
     return Probes(
         pending_changes=section_lock.waiting,
         pending_hashes=lambda: hasher.pending,
-        live_pages=lambda: live.open,
-        catalog_lag_seconds=lambda: snapshot.behind,
+        live_pages=lambda: update_broker.open_pages,
+        catalog_lag_seconds=lambda: catalog_cache.seconds_behind,
     )
 
 

@@ -17,8 +17,8 @@ from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.accounts.rate_limiter import CHANGE_RATES, DOWNLOAD_RATES, RateLimiter
 from quart_enroll.services.accounts.sessions import SignInLifetimes
-from quart_enroll.services.catalog.cache import Snapshot
-from quart_enroll.services.live.updates import Live
+from quart_enroll.services.catalog.cache import CatalogCache
+from quart_enroll.services.live.updates import UpdateBroker
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 
@@ -35,9 +35,9 @@ class AppState:
     links: EmailLinks
     sends_mail: bool
     clock: Callable[[], datetime]
-    snapshot: Snapshot
-    live: Live
-    people: UserCache
+    catalog_cache: CatalogCache
+    update_broker: UpdateBroker
+    user_cache: UserCache
     schema: SchemaCheck
     password_locks: PasswordLocks = field(default_factory=PasswordLocks)
     change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGE_RATES))
@@ -53,27 +53,27 @@ def database() -> Database:
 
 async def catalog() -> Catalog:
     """Return the catalog as this process holds it, a moment old at most."""
-    return await _open().snapshot.held()
+    return await _open().catalog_cache.get()
 
 
 def catalog_at_hand() -> Catalog | None:
     """Return the catalog without asking the database; None before it is first read."""
-    return _open().snapshot.present
+    return _open().catalog_cache.current
 
 
 async def seats(asked: Iterable[Seat]) -> list[Registration]:
     """Return what these seats are: of this catalog, and of terms that are over."""
-    return await _open().snapshot.seats(asked)
+    return await _open().catalog_cache.registrations(asked)
 
 
-def live() -> Live:
+def update_broker() -> UpdateBroker:
     """Return what tells open pages the news."""
-    return _open().live
+    return _open().update_broker
 
 
-def people() -> UserCache:
+def user_cache() -> UserCache:
     """Return what this process remembers about people."""
-    return _open().people
+    return _open().user_cache
 
 
 def schema() -> SchemaCheck:

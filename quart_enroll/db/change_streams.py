@@ -1,97 +1,157 @@
-"""What has changed in the catalog or about people, as MongoDB tells it."""
+"""Change streams: what has changed in the catalog or about users, whichever process changed it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
-from contextlib import aclosing, asynccontextmanager
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from quart_enroll.db.client import Database, Document
 from quart_enroll.db.queries import student_facts
 from quart_enroll.db.queries.pipelines import Stage
-from quart_enroll.db.queries.student_facts import row_name
+from quart_enroll.db.queries.student_facts import hashable_row_id
 
-COLLECTIONS = ("course", "section", "term")
-OF_SIGN_INS = ("login", "user", "notice")
+CATALOG_COLLECTIONS = ("course", "section", "term")
+SIGN_IN_COLLECTIONS = ("login", "user", "notice")
 
-LOOK = 500
-"""Milliseconds that one question may wait for news; so long may the good-bye take at the end."""
+MAX_AWAIT_MILLISECONDS = 500
+"""How long one request waits for changes inside MongoDB; closing a stream can take as long."""
 
-REST = 0.03
-"""Seconds of rest where news comes close upon news: one click is told at once, a crowd's many are told together."""
+BATCH_PAUSE_SECONDS = 0.03
+"""Pause between batches that follow closely: a single change is reported at once, those of a crowd in batches."""
+
+MAX_SILENCE_SECONDS = 2.0
+"""Seconds without a response after which a stream counts as lost; MongoDB responds each MAX_AWAIT_MILLISECONDS."""
+
+RECONNECT_SECONDS = 1.0
+"""Seconds between two attempts to open a stream that is lost."""
+
+logger = logging.getLogger(__name__)
+
+Change = TypeVar("Change")
+
+
+class ChangeFollower(Generic[Change]):
+    """Reports changes for as long as `follow` runs, and opens the stream again whenever it is lost.
+
+    `watch` opens the stream. `on_change` gets each change; `on_gap` is called whenever changes may have been missed:
+    when a stream begins, and when it is lost. What happens without changes, `fallback`, goes into the log.
+    """
+
+    def __init__(
+        self,
+        watch: Callable[[], AbstractAsyncContextManager[AsyncIterator[list[Change]]]],
+        *,
+        on_change: Callable[[Change], None],
+        on_gap: Callable[[], None],
+        fallback: str,
+    ) -> None:
+        self._watch = watch
+        self._on_change = on_change
+        self._on_gap = on_gap
+        self._fallback = fallback
+        self._last_response = float("-inf")
+
+    @property
+    def is_current(self) -> bool:
+        """Whether every change until a moment ago has been reported."""
+        return monotonic() - self._last_response < MAX_SILENCE_SECONDS
+
+    async def follow(self) -> None:
+        """Report changes until cancelled."""
+        is_lost = False
+        while True:
+            try:
+                async with self._watch() as batches:
+                    self._on_gap()
+                    async for changes in batches:
+                        is_lost = False
+                        for change in changes:
+                            self._on_change(change)
+                        self._last_response = monotonic()
+            except Exception as error:  # noqa: BLE001  # whatever it is, the database can still be read
+                if not is_lost:
+                    logger.warning("no change stream (%s): %s", type(error).__name__, self._fallback)
+                is_lost = True
+            self._last_response = float("-inf")
+            self._on_gap()
+            await asyncio.sleep(RECONNECT_SECONDS)
 
 
 @asynccontextmanager
-async def following(db: Database) -> AsyncIterator[AsyncIterator[list[Any]]]:
-    """Give the changes of the catalog from now on, each as the `_id` of the section; None when it is anything else.
+async def watch_catalog(db: Database) -> AsyncIterator[AsyncIterator[list[Any]]]:
+    """Open a stream of the catalog's changes: the `_id` of each changed section, or None for any other change.
 
-    An empty list, each LOOK at least, says that there were none. Raises one of mongo.AWAY or mongo.REFUSED when the
-    news ends; what has happened since is told by nobody then.
+    An empty list, at least each MAX_AWAIT_MILLISECONDS, means that nothing has changed. When the stream is lost, it
+    raises one of client.DATABASE_UNAVAILABLE or client.DATABASE_REFUSED.
     """
-    kept = {"operationType": 1, "ns": 1, "documentKey": 1}
-    async with aclosing(_following(db, await _now(db), COLLECTIONS, kept)) as news:
-        yield ([_section(change) for change in changes] async for changes in news)
+    fields = {"operationType": 1, "ns": 1, "documentKey": 1}
+    async with aclosing(_batches(db, await _operation_time(db), CATALOG_COLLECTIONS, fields)) as batches:
+        yield ([_to_section_id(change) for change in changes] async for changes in batches)
 
 
-class Row(NamedTuple):
-    """A row about somebody that has changed: `key` is its `_id`, None when more than rows has changed.
+class UserChange(NamedTuple):
+    """A changed row about a user: `row_id` is its `_id`, or None when more than rows has changed.
 
-    `user_id` is known of a new row alone, and not told of one that says nothing about what was there before.
+    `user_id` is known only for new rows, and omitted for those that don't affect earlier results.
     """
 
-    key: Hashable | None
+    row_id: Hashable | None
     user_id: int | None
-    is_a_students: bool
+    is_student_fact: bool
 
 
 @asynccontextmanager
-async def following_people(db: Database) -> AsyncIterator[AsyncIterator[list[Row]]]:
-    """Give the changes of what is known about people from now on, as `following` does."""
-    kept = {"ns": 1, "documentKey": 1, "fullDocument.user_id": 1}
-    async with aclosing(_following(db, await _now(db), (*OF_SIGN_INS, *student_facts.COLLECTIONS), kept)) as news:
-        yield ([_row(change) for change in changes] async for changes in news)
+async def watch_users(db: Database) -> AsyncIterator[AsyncIterator[list[UserChange]]]:
+    """Open a stream of the changes of rows about users, as `watch_catalog` does."""
+    fields = {"ns": 1, "documentKey": 1, "fullDocument.user_id": 1}
+    collections = (*SIGN_IN_COLLECTIONS, *student_facts.COLLECTIONS)
+    async with aclosing(_batches(db, await _operation_time(db), collections, fields)) as batches:
+        yield ([_to_user_change(change) for change in changes] async for changes in batches)
 
 
-async def _now(db: Database) -> Any:
+async def _operation_time(db: Database) -> Any:
     """Return the database's own time."""
     return (await db.command("ping")).get("operationTime")
 
 
-async def _following(
-    db: Database, since: Any, collections: Sequence[str], kept: Document
+async def _batches(
+    db: Database, since: Any, collections: Sequence[str], fields: Document
 ) -> AsyncGenerator[list[Document]]:
-    """Give what has changed since then, as much at a time as is told at a time.
+    """Yield the changes since that time, in batches as MongoDB sends them.
 
-    A plain cursor, for Motor's change stream asks a thread for each change of a batch.
+    This uses a plain cursor because Motor's change stream takes a thread for each change of a batch.
     """
-    told = float("-inf")
+    last_batch = float("-inf")
     stages: list[Stage] = [
         {"$changeStream": {"startAtOperationTime": since}},
         {"$match": {"ns.coll": {"$in": list(collections)}}},
-        {"$project": kept},
+        {"$project": fields},
     ]
-    async with db.aggregate(stages, maxAwaitTimeMS=LOOK) as cursor:
+    async with db.aggregate(stages, maxAwaitTimeMS=MAX_AWAIT_MILLISECONDS) as cursor:
         while cursor.alive:
             changes: list[Document] = []
             async for change in cursor:
                 changes.append(change)
-                if not cursor._buffer_size():  # the next one would have to be waited for
+                if not cursor._buffer_size():  # the next one would need another request
                     break
             yield changes
             if changes:
-                if monotonic() - told < REST:
-                    await asyncio.sleep(REST)
-                told = monotonic()
+                if monotonic() - last_batch < BATCH_PAUSE_SECONDS:
+                    await asyncio.sleep(BATCH_PAUSE_SECONDS)
+                last_batch = monotonic()
 
 
-def _row(change: Document) -> Row:
+def _to_user_change(change: Document) -> UserChange:
     collection = change["ns"]["coll"]
-    key = change["documentKey"]["_id"] if "documentKey" in change else None
-    whose = change.get("fullDocument", {}).get("user_id") if collection not in ("login", "user") else None
-    return Row(None if key is None else row_name(key), whose, collection in student_facts.COLLECTIONS)
+    row_id = change["documentKey"]["_id"] if "documentKey" in change else None
+    user_id = change.get("fullDocument", {}).get("user_id") if collection not in ("login", "user") else None
+    is_student_fact = collection in student_facts.COLLECTIONS
+    return UserChange(None if row_id is None else hashable_row_id(row_id), user_id, is_student_fact)
 
 
-def _section(change: Document) -> Any:
-    """A section that is gone can't be read again: that is as much as anything else."""
-    still_there = change["operationType"] in ("insert", "update", "replace")
-    return change["documentKey"]["_id"] if still_there and change["ns"]["coll"] == "section" else None
+def _to_section_id(change: Document) -> Any:
+    """Return the section's `_id`; a deleted section can't be read again, so it counts as any other change."""
+    exists = change["operationType"] in ("insert", "update", "replace")
+    return change["documentKey"]["_id"] if exists and change["ns"]["coll"] == "section" else None

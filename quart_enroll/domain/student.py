@@ -23,9 +23,12 @@ class Seat:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class StudentSnapshot:
-    """A student's seats and places in lines in all terms, in the order of courseID; what is planned, in which
-    sections seats are waited for with an alert, in the order of their keys; and when the calendar's address was made.
-    The same seats and places have the same `sign`, in all processes, until a section moves. Equal to themselves alone.
+    """A student's seats and waitlist entries in all terms, in the order of courseID, and the keys of the sections that
+    are planned or have an alert.
+
+    `calendar_since` is when the link to the calendar was created. `row_ids` are the rows that all this was read from.
+    Equal seats and waitlist entries have the same `fingerprint` in all processes, until a section moves. Snapshots are
+    compared by identity.
     """
 
     seats: tuple[Seat, ...]
@@ -33,8 +36,8 @@ class StudentSnapshot:
     planned: frozenset[SectionKey]
     alerts: tuple[SectionKey, ...]
     calendar_since: datetime | None
-    rows: frozenset[Hashable]
-    sign: str
+    row_ids: frozenset[Hashable]
+    fingerprint: str
 
     @property
     def size(self) -> int:

@@ -19,7 +19,7 @@ from quart.utils import encode_headers
 from quart.wrappers.response import DataBody
 
 from quart_enroll.bounded_cache import ByteCache, size_of
-from quart_enroll.db.collections.logins import Found
+from quart_enroll.db.collections.logins import LiveLogin
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.fastpath.hypercorn_writer import Send, Whole
@@ -49,18 +49,18 @@ class Reload:
     """A page as it went out."""
 
     endpoint: str
-    found: Found
+    found: LiveLogin
     made_of: MadeOf
     minute: int
     whole: Whole
 
     def is_the_same(self, parts: AppState) -> bool:
         """Tell whether the framework would answer the same now, and would write nothing."""
-        moment, people, login, made_of = parts.clock(), parts.people, self.found.login, self.made_of
+        moment, people, login, made_of = parts.clock(), parts.user_cache, self.found.login, self.made_of
         return (
-            people.logins.known(login.key) is self.found
-            and (made_of.mine is None or people.students.known(login.user_id) is made_of.mine)
-            and (made_of.catalog is None or made_of.catalog() is parts.snapshot.present)
+            people.logins.get(login.key) is self.found
+            and (made_of.mine is None or people.students.get(login.user_id) is made_of.mine)
+            and (made_of.catalog is None or made_of.catalog() is parts.catalog_cache.current)
             and made_of.begun <= moment < made_of.until
             and self.minute == minute()
             and moment < login.expires_at
@@ -87,7 +87,7 @@ class Reloads:
     def keep(self, response: ResponseTypes) -> None:
         """Keep the page for who asks again, if its view has said what it is made of, and it left nothing behind."""
         made_of: MadeOf | None = g.get("cache_private")
-        found: Found | None = g.get("found")
+        found: LiveLogin | None = g.get("found")
         if made_of is None or found is None or not isinstance(response, Response) or _templates_may_change():
             return
         body, key = response.response, _key_of(request.scope)

@@ -24,7 +24,7 @@ from quart_enroll.i18n import language
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.section_actions import waiting_in_words
 from quart_enroll.services.accounts.attempt_limits import network_of
-from quart_enroll.services.live.updates import Live, Place, Subscriber
+from quart_enroll.services.live.updates import Subscriber, UpdateBroker, WaitlistPosition
 from quart_enroll.web import auth
 from quart_enroll.web.templating import facts_mark, mark
 
@@ -60,12 +60,12 @@ async def live() -> Response:
         terms=tuple(one.term for one in offered.terms if one.term in request.args.getlist("term"))[:MOST_TERMS],
         courses=frozenset(filter(offered.find, request.args.getlist("course")[:MOST_COURSES])),
         user_id=user.user_id if user else None,
-        sign=request.args.get("mine", "")[:20] if user else "",
-        source="" if user else network_of(request.remote_addr or ""),
+        fingerprint=request.args.get("mine", "")[:20] if user else "",
+        network="" if user else network_of(request.remote_addr or ""),
     )
     seats = partial(_seats, current_app.jinja_env)
     stream = _stream(
-        state.live(), reader, seats, language.current_language(), auth.still(), student_state.sign_of(user)
+        state.update_broker(), reader, seats, language.current_language(), auth.still(), student_state.sign_of(user)
     )
     response = streaming.begin(stream, "text/event-stream")
     response.headers["Cache-Control"] = "no-store"
@@ -74,7 +74,7 @@ async def live() -> Response:
 
 
 async def _stream(
-    live: Live,
+    broker: UpdateBroker,
     reader: Subscriber,
     seats: Callable[[str, Section], str],
     spoken: str,
@@ -82,25 +82,25 @@ async def _stream(
     sign_now: Callable[[str], Awaitable[str]],
 ) -> AsyncGenerator[str, None]:
     end = monotonic() + random.uniform(*LIFE)  # noqa: S311  # no secret
-    async with live.reading(reader) as has_room:
+    async with broker.subscribe(reader) as has_room:
         yield _retry(RETRY if has_room else RETRY_NO_ROOM)
         if not has_room:
             return
         _look_later(reader)
-        while not live.ended:
-            if reader.gives_way:
+        while not broker.is_stopped:
+            if reader.must_close:
                 yield _retry(RETRY_NO_ROOM)
                 return
-            if reader.has_news():
+            if reader.has_updates():
                 yield _news(reader, seats, spoken)
             if reader.must_compare and await _differs(reader, sign_now):
                 yield _event("mine")
-            if reader.must_look:
+            if reader.must_check_sign_in:
                 if monotonic() >= end or not await is_signed_in():
                     return
                 yield NO_NEWS
                 _look_later(reader)
-            await reader.wakes()
+            await reader.wait()
         yield _retry(RETRY_STOPPED)
 
 
@@ -108,16 +108,16 @@ async def _differs(reader: Subscriber, sign_now: Callable[[str], Awaitable[str]]
     """Tell whether something of the reader's own is not as the page shows. One that could not fetch it hears so again,
     at the next look; one that could has another stream."""
     reader.must_compare = False
-    return await sign_now(reader.sign) != reader.sign
+    return await sign_now(reader.fingerprint) != reader.fingerprint
 
 
 def _look_later(reader: Subscriber) -> None:
-    reader.must_look = False
-    get_running_loop().call_later(random.uniform(*LOOK), reader.look)  # noqa: S311
+    reader.must_check_sign_in = False
+    get_running_loop().call_later(random.uniform(*LOOK), reader.check_sign_in)  # noqa: S311
 
 
 def _news(reader: Subscriber, seats: Callable[[str, Section], str], spoken: str) -> str:
-    sections, places = reader.take()
+    sections, places = reader.take_updates()
     return "".join([*(seats(spoken, one) for one in sections), *(_place(spoken, one) for one in places)])
 
 
@@ -125,10 +125,10 @@ def _retry(within: tuple[int, int]) -> str:
     return f"retry: {random.randint(*within)}\n\n"  # noqa: S311  # no secret
 
 
-def _place(spoken: str, place: Place) -> str:
+def _place(spoken: str, place: WaitlistPosition) -> str:
     if place.position:
         with language.use_language(spoken):
-            return _event(f"{mark(place.key)}-place", waiting_in_words(place.position, place.of))
+            return _event(f"{mark(place.key)}-place", waiting_in_words(place.position, place.waiting))
     return _event(f"{mark(place.key)}-gone")
 
 

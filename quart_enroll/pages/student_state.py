@@ -12,7 +12,7 @@ from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration, SectionKey, Term, User, WaitlistEntry
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.state import database, people
+from quart_enroll.state import database, user_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def of(known: StudentSnapshot, term: Term, offered: Catalog, waits: Sequence[Pla
         _taken(known, offered),
         {key for key in known.planned if key.term == term.term},
         {key for key in known.alerts if key.term == term.term},
-        known.sign,
+        known.fingerprint,
     )
 
 
@@ -74,10 +74,10 @@ async def facts(user_id: int) -> StudentSnapshot:
 
     A page that has something to say follows a change that another process may have made a moment ago: it is read.
     """
-    memory = people().students
+    memory = user_cache().students
     if session.get("_flashes"):
-        memory.forget(user_id)
-    found = await memory.recall(user_id, lambda: student_facts.find(database(), user_id))
+        memory.invalidate(user_id)
+    found = await memory.get_or_read(user_id, lambda: student_facts.find(database(), user_id))
     if found is None:
         raise RuntimeError("Of everybody there are facts, if only that there is nothing.")
     return found
@@ -86,16 +86,16 @@ async def facts(user_id: int) -> StudentSnapshot:
 def sign_of(user: User | None) -> Callable[[str], Awaitable[str]]:
     """Return what tells, long after the request, the sign of the student's Facts. It is given the one that was told
     last, and tells that again of a visitor, and while the database is away."""
-    db, memory = database(), people().students
+    db, memory = database(), user_cache().students
 
     async def sign_now(told: str) -> str:
         if user is None:
             return told
         try:
-            found = await memory.recall(user.user_id, lambda: student_facts.find(db, user.user_id))
+            found = await memory.get_or_read(user.user_id, lambda: student_facts.find(db, user.user_id))
         except AWAY:
             return told
-        return found.sign if found else told
+        return found.fingerprint if found else told
 
     return sign_now
 

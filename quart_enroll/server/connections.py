@@ -29,7 +29,7 @@ STALLED_SECONDS = 10.0
 """How long a client may read nothing of a response before it is dropped. Shutdown waits no longer for it either."""
 
 MIN_LIVE_PAGES = 5000
-"""Live pages that each process promises; each needs a connection."""
+"""UpdateBroker pages that each process promises; each needs a connection."""
 
 RESERVED_FILES = 250
 """File descriptors for everything but clients: the database's connections, slots, templates, logs."""

@@ -21,7 +21,7 @@ from quart_enroll.domain.models import Credentials, Login, User
 from quart_enroll.services.accounts import accounts, attempt_limits, sessions, tokens, user_agent
 from quart_enroll.services.accounts.hashing import BUSY_RETRY_SECONDS
 from quart_enroll.services.accounts.token_digest import token_digest
-from quart_enroll.state import clock, database, hasher, lifetimes, now, password_locks, people
+from quart_enroll.state import clock, database, hasher, lifetimes, now, password_locks, user_cache
 from quart_enroll.web import known_devices, locale, problem_details
 from quart_enroll.web.cookies import SignIns
 from quart_enroll.web.request import SiteRequest
@@ -136,7 +136,7 @@ async def identify(request: SiteRequest) -> None:
     identity = current_user.auth_id
     if identity is None or request.endpoint in NEEDS_NOBODY:
         return
-    found = await sessions.resume(database(), people().logins, identity, lifetimes(), now())
+    found = await sessions.resume(database(), user_cache().logins, identity, lifetimes(), now())
     if found is None:
         logout_user()
     else:
@@ -151,7 +151,7 @@ def still() -> Callable[[], Awaitable[bool]]:
     To be looked at counts as use, as a request does. While the database is away nobody can tell, and all stay.
     """
     identity = current_user.auth_id if user() else None
-    db, logins, lasting, moment = database(), people().logins, lifetimes(), clock()
+    db, logins, lasting, moment = database(), user_cache().logins, lifetimes(), clock()
 
     async def is_signed_in() -> bool:
         try:
@@ -165,7 +165,7 @@ def still() -> Callable[[], Awaitable[bool]]:
 async def forget_changed(response: ResponseTypes) -> ResponseTypes:
     """Let the next request read what this one may have changed about who asks; other processes hear it as news."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
-        forget = people().students.forget if request.endpoint in SEATS_ALONE else people().forget
+        forget = user_cache().students.invalidate if request.endpoint in SEATS_ALONE else user_cache().invalidate
         for changed in (g.get("asks"), user()):
             if changed is not None:
                 forget(changed.user_id)
@@ -267,7 +267,7 @@ async def end() -> None:
     """End the visitor's sign-in everywhere, so that a copy of the cookie is worth nothing."""
     if identity := current_user.auth_id:
         await sessions.sign_out(database(), identity)
-        people().logins.forget(token_digest(identity))
+        user_cache().logins.invalidate(token_digest(identity))
     forget()
 
 

@@ -13,7 +13,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import User
 from quart_enroll.pages import live_stream
-from quart_enroll.services.catalog.cache import Snapshot
+from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.state import EXTENSION
 from tests.support import school
@@ -50,8 +50,8 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
         opened = app.extensions[EXTENSION]
         app.extensions[EXTENSION] = replace(
             opened,
-            snapshot=NeverBehind(opened.database, clock),
-            people=Forgetful(opened.database, opened.live.look_at),
+            catalog_cache=NeverBehind(opened.database, clock),
+            user_cache=Forgetful(opened.database, opened.update_broker.notify_user),
         )
         yield app
 
@@ -70,20 +70,20 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return paths
 
 
-class NeverBehind(Snapshot):
+class NeverBehind(CatalogCache):
     """The catalog, read for each request: tests need not wait for what they have just written."""
 
-    present = None
+    current = None
 
-    async def held(self) -> Catalog:
-        await self.read()
-        return await super().held()
+    async def get(self) -> Catalog:
+        await self.reload()
+        return await super().get()
 
 
 class Forgetful(UserCache):
     """Nothing is remembered of people: the same."""
 
-    def listens(self) -> bool:
+    def is_current(self) -> bool:
         return False
 
 

@@ -344,7 +344,7 @@ def test_the_limit_of_file_descriptors_is_raised(
     assert connections.raise_file_limit() == limits[-1][0] == after
     assert [record.getMessage() for record in caplog.records] == (
         []
-        if after > updates.MOST
+        if after > updates.MAX_OPEN_PAGES
         else [
             "4096 file descriptors are too few for 5000 open pages in each process: "
             "raise the hard limit to 5250 (ulimit -n)"
@@ -353,4 +353,4 @@ def test_the_limit_of_file_descriptors_is_raised(
 
 
 def test_the_limit_is_enough_for_the_open_pages_of_a_process() -> None:
-    assert connections.MIN_LIVE_PAGES == updates.MOST
+    assert connections.MIN_LIVE_PAGES == updates.MAX_OPEN_PAGES

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import pytest
 
 from quart_enroll import bounded_cache
-from quart_enroll.services.live.user_cache import Memory
+from quart_enroll.services.live.user_cache import QueryCache
 
 
 @dataclass
 class Answer:
-    rows: frozenset[Hashable] | None = frozenset({"her row", 1})
+    row_ids: frozenset[Hashable] | None = frozenset({"her row", 1})
     size: int = 1000
 
 
@@ -34,108 +34,108 @@ class Stored:
 
 
 @pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> Memory[Answer]:
+def memory(monkeypatch: pytest.MonkeyPatch) -> QueryCache[Answer]:
     """A memory with room for two answers."""
     monkeypatch.setitem(bounded_cache.BUDGETS, "students", 5500)
-    return Memory("students", lambda: True)
+    return QueryCache("students", lambda: True)
 
 
-async def test_what_was_read_once_is_remembered(memory: Memory[Answer]) -> None:
+async def test_what_was_read_once_is_remembered(memory: QueryCache[Answer]) -> None:
     stored = Stored()
-    assert await memory.recall("ada", stored.read) is await memory.recall("ada", stored.read)
+    assert await memory.get_or_read("ada", stored.read) is await memory.get_or_read("ada", stored.read)
     assert stored.asked == 1
 
 
 @pytest.mark.parametrize("changed", ["ada", "her row", 1])
-async def test_it_is_forgotten_with_each_row_that_it_came_from(memory: Memory[Answer], changed: Hashable) -> None:
+async def test_it_is_forgotten_with_each_row_that_it_came_from(memory: QueryCache[Answer], changed: Hashable) -> None:
     stored = Stored()
-    await memory.recall("ada", stored.read)
-    memory.forget("another row")
-    await memory.recall("ada", stored.read)
-    memory.forget(changed)
-    await memory.recall("ada", stored.read)
+    await memory.get_or_read("ada", stored.read)
+    memory.invalidate("another row")
+    await memory.get_or_read("ada", stored.read)
+    memory.invalidate(changed)
+    await memory.get_or_read("ada", stored.read)
     assert stored.asked == 2
 
 
 @pytest.mark.parametrize("changed", ["ada", "her row", 1])
 async def test_who_asks_for_it_is_told_of_whom_something_was_forgotten(changed: Hashable) -> None:
     told: list[Hashable] = []
-    memory: Memory[Answer] = Memory("students", lambda: True, tell=told.append)
-    await memory.recall("ada", Stored().read)
+    memory: QueryCache[Answer] = QueryCache("students", lambda: True, on_invalidate=told.append)
+    await memory.get_or_read("ada", Stored().read)
     assert told == []
-    memory.forget(changed)
+    memory.invalidate(changed)
     assert "ada" in told
 
 
 @pytest.mark.parametrize("changed", ["ada", "her row", 1, None])
-async def test_what_changed_while_it_was_read_is_not_remembered(memory: Memory[Answer], changed: Hashable) -> None:
+async def test_what_changed_while_it_was_read_is_not_remembered(memory: QueryCache[Answer], changed: Hashable) -> None:
     stored = Stored()
     stored.may_answer.clear()
-    reading = asyncio.create_task(memory.recall("ada", stored.read))
+    reading = asyncio.create_task(memory.get_or_read("ada", stored.read))
     await stored.begun.wait()
     if changed is None:
-        memory.forget_everything()
+        memory.clear()
     else:
-        memory.forget(changed)
+        memory.invalidate(changed)
     stored.may_answer.set()
     assert await reading is stored.answer
     assert len(memory) == 0
 
 
-async def test_a_change_of_somebody_else_meanwhile_does_not_matter(memory: Memory[Answer]) -> None:
+async def test_a_change_of_somebody_else_meanwhile_does_not_matter(memory: QueryCache[Answer]) -> None:
     stored = Stored()
     stored.may_answer.clear()
-    reading = asyncio.create_task(memory.recall("ada", stored.read))
+    reading = asyncio.create_task(memory.get_or_read("ada", stored.read))
     await stored.begun.wait()
-    memory.forget("his row")
+    memory.invalidate("his row")
     stored.may_answer.set()
     await reading
     assert len(memory) == 1
 
 
-async def test_of_many_the_one_who_asked_longest_ago_is_forgotten(memory: Memory[Answer]) -> None:
+async def test_of_many_the_one_who_asked_longest_ago_is_forgotten(memory: QueryCache[Answer]) -> None:
     stored = Stored()
     for who in ("ada", "bob", "ada", "rita"):
-        await memory.recall(who, stored.read)
+        await memory.get_or_read(who, stored.read)
     assert stored.asked == 3
-    await memory.recall("ada", stored.read)
+    await memory.get_or_read("ada", stored.read)
     assert (stored.asked, len(memory)) == (3, 2)
-    await memory.recall("bob", stored.read)
+    await memory.get_or_read("bob", stored.read)
     assert stored.asked == 4
 
 
-async def test_an_answer_that_does_not_fit_leaves_nothing_behind(memory: Memory[Answer]) -> None:
+async def test_an_answer_that_does_not_fit_leaves_nothing_behind(memory: QueryCache[Answer]) -> None:
     stored = Stored(Answer(size=10_000))
     for _ in range(2):
-        await memory.recall("ada", stored.read)
-    assert (stored.asked, len(memory), dict(memory._made_of)) == (2, 0, {})
+        await memory.get_or_read("ada", stored.read)
+    assert (stored.asked, len(memory), dict(memory._keys_by_row)) == (2, 0, {})
 
 
-async def test_what_may_not_be_remembered_is_read_each_time(memory: Memory[Answer]) -> None:
-    stored = Stored(Answer(rows=None))
+async def test_what_may_not_be_remembered_is_read_each_time(memory: QueryCache[Answer]) -> None:
+    stored = Stored(Answer(row_ids=None))
     for _ in range(2):
-        await memory.recall("ada", stored.read)
+        await memory.get_or_read("ada", stored.read)
     assert (stored.asked, len(memory)) == (2, 0)
 
 
 async def test_without_news_every_request_reads() -> None:
     listens = True
-    memory = Memory[Answer]("students", lambda: listens)
+    memory = QueryCache[Answer]("students", lambda: listens)
     stored = Stored()
-    await memory.recall("ada", stored.read)
+    await memory.get_or_read("ada", stored.read)
     listens = False
     for _ in range(2):
-        await memory.recall("ada", stored.read)
+        await memory.get_or_read("ada", stored.read)
     assert stored.asked == 3
 
 
-async def test_a_reading_that_fails_leaves_nothing_behind(memory: Memory[Answer]) -> None:
+async def test_a_reading_that_fails_leaves_nothing_behind(memory: QueryCache[Answer]) -> None:
     async def fail() -> Answer:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        await memory.recall("ada", fail)
-    assert memory._readings == []
-    await memory.recall("ada", Stored().read)
-    memory.forget(1)
-    assert (len(memory), dict(memory._made_of)) == (0, {})
+        await memory.get_or_read("ada", fail)
+    assert memory._pending_reads == []
+    await memory.get_or_read("ada", Stored().read)
+    memory.invalidate(1)
+    assert (len(memory), dict(memory._keys_by_row)) == (0, {})

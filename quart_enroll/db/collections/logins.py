@@ -12,7 +12,7 @@ from pymongo import IndexModel
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections.users import to_user
 from quart_enroll.db.queries import pipelines
-from quart_enroll.db.queries.student_facts import row_name
+from quart_enroll.db.queries.student_facts import hashable_row_id
 from quart_enroll.domain.models import Login, User
 
 INDEXES = [IndexModel("user_id"), IndexModel("expires_at", expireAfterSeconds=0)]
@@ -37,7 +37,7 @@ USABLE = {"last_used_at": {"$exists": True}}
 """Sign-ins of today; an earlier version of the site kept the cookie's own words in `_id`, which fit no cookie now."""
 
 
-class Found(NamedTuple):
+class LiveLogin(NamedTuple):
     """A live sign-in, whose it is, and whether notices wait for them."""
 
     login: Login
@@ -46,7 +46,7 @@ class Found(NamedTuple):
     user_row: Hashable
 
     @property
-    def rows(self) -> frozenset[Hashable] | None:
+    def row_ids(self) -> frozenset[Hashable] | None:
         """What it came from, for who remembers it: that notices are waiting is to be told once and forgotten."""
         return None if self.has_notices else frozenset((self.user_row, self.user.user_id))
 
@@ -73,11 +73,11 @@ async def add(db: Database, login: Login, session: Session) -> None:
     )
 
 
-async def find(db: Database, key: str, now: datetime) -> Found | None:
+async def find(db: Database, key: str, now: datetime) -> LiveLogin | None:
     """Return the sign-in and whose it is; None when it has ended or never was."""
     async for document in db.login.aggregate(pipelines.who(key, now)):
         owner = document["user"]
-        return Found(_to_login(document), to_user(owner), bool(document["notices"]), row_name(owner["_id"]))
+        return LiveLogin(_to_login(document), to_user(owner), bool(document["notices"]), hashable_row_id(owner["_id"]))
     return None
 
 

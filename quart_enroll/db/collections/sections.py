@@ -88,7 +88,7 @@ async def find_keys(db: Database) -> list[SectionKey]:
     return [SectionKey(*(row[name] for name in NAMED)) async for row in found]
 
 
-async def find_rows(db: Database, terms: Sequence[str]) -> dict[Any, Section]:
+async def find_by_id(db: Database, terms: Sequence[str]) -> dict[Any, Section]:
     """Return the sections of those terms by their `_id`, in the order of term, courseID and number."""
     found = db.section.find(NAMED | {"term": {"$in": list(terms)}}).sort([("term", 1), ("courseID", 1), ("section", 1)])
     return {document["_id"]: to_section(document) async for document in found}

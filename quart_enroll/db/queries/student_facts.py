@@ -28,17 +28,17 @@ async def find(db: Database, user_id: int) -> StudentSnapshot:
         planned=frozenset(map(_key, found["plan"])),
         alerts=tuple(sorted(map(_key, found["alert"]))),
         calendar_since=next((document["made_at"] for document in found["feed"]), None),
-        rows=frozenset(row_name(document["_id"]) for documents in found.values() for document in documents),
-        sign=_sign([*seats, *waiting]),
+        row_ids=frozenset(hashable_row_id(document["_id"]) for documents in found.values() for document in documents),
+        fingerprint=_fingerprint([*seats, *waiting]),
     )
 
 
-def row_name(key: Any) -> Hashable:
+def hashable_row_id(key: Any) -> Hashable:
     """Return a row's key as something to look up; an imported one may be a document itself."""
     return key if isinstance(key, Hashable) else str(key)
 
 
-def _sign(what: Iterable[Seat | WaitlistEntry]) -> str:
+def _fingerprint(what: Iterable[Seat | WaitlistEntry]) -> str:
     return blake2s("".join(sorted(map(repr, what))).encode(), digest_size=8).hexdigest()
 
 

@@ -12,7 +12,7 @@ from quart_enroll.pages.account.passwords import UNTOLD, Secret
 from quart_enroll.pages.refusals import flash_refusal
 from quart_enroll.services import notifications
 from quart_enroll.services.accounts import attempt_limits, email_links
-from quart_enroll.state import database, links, now, people, sends_mail
+from quart_enroll.state import database, links, now, sends_mail, user_cache
 from quart_enroll.web import access_log, auth, known_devices
 from quart_enroll.web.templating import render
 
@@ -45,7 +45,7 @@ async def confirm() -> Secret | Response:
     except ConfirmationDead as refusal:
         return _dead(refusal)
     await users.confirm_email(database(), user.user_id, user.email)
-    people().forget(user.user_id)
+    user_cache().invalidate(user.user_id)
     session.pop(LINK, None)
     await flash(gettext("Thank you. Your email address is confirmed."), "success")
     return redirect(url_for("account" if auth.user() else "login"), 303)

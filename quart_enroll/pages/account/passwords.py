@@ -12,7 +12,7 @@ from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.refusals import Page, beside, please_wait
 from quart_enroll.services import notifications
 from quart_enroll.services.accounts import accounts, attempt_limits, email_links, password_reset
-from quart_enroll.state import database, hasher, links, now, password_locks, people, sends_mail
+from quart_enroll.state import database, hasher, links, now, password_locks, sends_mail, user_cache
 from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
 
@@ -107,7 +107,7 @@ async def reset() -> Secret | Response:
     except LinkDead as refusal:
         return render("link_dead.html", sentence=refusal.sentence), 410, UNTOLD
     session.pop(TOKEN, None)
-    people().forget(user.user_id)
+    user_cache().invalidate(user.user_id)
     known_devices.remember(user.email)  # who guesses elsewhere can't keep the owner out of here
     if (asks := auth.user()) and asks.user_id == user.user_id:  # this sign-in has ended with all the others
         auth.forget()

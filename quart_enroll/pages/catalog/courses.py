@@ -120,7 +120,7 @@ async def courses(term: str | None = None) -> bytes:
         window=closed,
         look=look,
         page=page,
-        sign=known.sign if known else "",
+        sign=known.fingerprint if known else "",
         address=address,
         looser=[] if rows else await _looser(offered, chosen, look),
     )

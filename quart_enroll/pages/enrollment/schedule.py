@@ -108,7 +108,7 @@ async def page(user: User) -> bytes:
         classes=classes,
         schedule=plans,
         drawn=tuple(plan.mark for plan in plans) or None,
-        sign=mine.sign,
+        sign=mine.fingerprint,
         must_confirm=must_confirm(),
         alerts=asked,
         window=window(current, moment) if current else "",

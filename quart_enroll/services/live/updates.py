@@ -1,7 +1,7 @@
-"""Open pages hear of what changes: seats and lines of the courses they show, and the reader's own seats and places.
+"""Updates for open pages: changed seats and waitlists of the courses they show, and the user's own seats and positions.
 
-The work is done once for each change of the catalog, however many pages are open; a page that is slow gets the
-latest news and not all of it.
+Each change of the catalog is processed once, however many pages are open. A slow page gets the latest state, not every
+state in between.
 """
 
 import asyncio
@@ -19,33 +19,33 @@ from quart_enroll.db.collections import waitlist
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Section, SectionKey
 from quart_enroll.observability import metrics
-from quart_enroll.services.catalog.cache import Snapshot
+from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.system.background import run_in_background
 
-MOST = 5000
-"""Pages of one process that may be open at once; the next ones are as good as any page, but stand still."""
+MAX_OPEN_PAGES = 5000
+"""Most pages of one process that are updated at the same time; further pages work, but without updates."""
 
 MAX_ANONYMOUS_PAGES = 3000
 """Most pages of visitors who are not signed in. The rest is for students, and these too if students need them."""
 
-MAX_PAGES_OF_A_SOURCE = 500
-"""Most pages of visitors who are not signed in from one network address, which may be that of a whole campus."""
+MAX_PAGES_PER_NETWORK = 500
+"""Most pages of visitors who are not signed in from one network, which may be a whole campus."""
 
-MAX_PAGES_OF_A_USER = 20
+MAX_PAGES_PER_USER = 20
 """Most pages of one account, on all its devices."""
 
-AT_ONCE = 100
-"""Pages that are told before other requests get their turn: some ten milliseconds of work."""
+SUBSCRIBERS_PER_TURN = 100
+"""Pages that are notified before other requests get their turn: some ten milliseconds of work."""
 
-SOON = 0.5
-"""Seconds until it is looked at what has changed of a reader's own: all that comes meanwhile is told together, and the
-page on which the button was pressed has gone."""
+COMPARE_DELAY_SECONDS = 0.5
+"""Seconds until a page checks what has changed about its own user: it reports several changes together, and the page on
+which the user pressed a button is gone by then."""
 
-PAUSE = 1.0
-"""Seconds before the next try when the news could not be told."""
+RETRY_SECONDS = 1.0
+"""Seconds between two attempts to publish a change."""
 
-LOG_EVERY = 60.0
-"""Seconds between two log lines that say that there is no room."""
+LOG_INTERVAL_SECONDS = 60.0
+"""Seconds between two log lines about refused pages."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,140 +54,142 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a reader waits now: `position` of `of`, from 1; both are 0 where the reader waits no more, or never did."""
+class WaitlistPosition:
+    """A user's `position`, from 1, among those `waiting` for a section; both are 0 for a user who isn't waiting."""
 
     key: SectionKey
     position: int
-    of: int
+    waiting: int
 
 
 @dataclass(eq=False, slots=True)
 class Subscriber:
-    """An open page: what it shows, who reads it, and the news that it has not heard yet.
+    """An open page: what it shows, who reads it, and the updates that it hasn't been sent yet.
 
-    `sign` tells which of the reader's own seats and places it shows, as Facts have it; empty when it shows none.
-    `source` is the network address that it comes from. A page that `gives_way` ends to make room for a student.
+    `fingerprint` identifies the user's own seats and positions that the page shows, as in StudentSnapshot; it is empty
+    if the page shows none. `network` is the network of an anonymous visitor. A page that `must_close` makes room for
+    a student.
     """
 
     terms: tuple[str, ...]
     courses: frozenset[str]
     user_id: int | None = None
-    sign: str = ""
-    source: str = ""
-    gives_way: bool = False
-    waits: dict[SectionKey, Place] = field(default_factory=dict)
-    sections: dict[SectionKey, Section] = field(default_factory=dict)
-    places: dict[SectionKey, Place] = field(default_factory=dict)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    must_look: bool = False
+    fingerprint: str = ""
+    network: str = ""
+    must_close: bool = False
+    positions: dict[SectionKey, WaitlistPosition] = field(default_factory=dict)
+    changed_sections: dict[SectionKey, Section] = field(default_factory=dict)
+    changed_positions: dict[SectionKey, WaitlistPosition] = field(default_factory=dict)
+    wake_event: asyncio.Event = field(default_factory=asyncio.Event)
+    must_check_sign_in: bool = False
     must_compare: bool = False
     will_compare: bool = False
 
     @property
     def owner(self) -> Hashable:
-        """The owner of the share that the page counts towards: a user, or else a network address."""
-        return self.source if self.user_id is None else self.user_id
+        """The user, or else the network, whose share of the open pages this page counts towards."""
+        return self.network if self.user_id is None else self.user_id
 
-    def look(self) -> None:
-        """Wake the reader, news or none: it has been quiet for long enough."""
-        self.must_look = True
+    def check_sign_in(self) -> None:
+        """Wake the page, with or without updates, to check that its user is still signed in."""
+        self.must_check_sign_in = True
         self.compare()
 
     def compare(self) -> None:
-        """Wake the reader: its own may be other than its page shows."""
-        self.must_compare, self.will_compare = bool(self.sign), False
-        self.news.set()
+        """Wake the page to check whether it still shows the user's own seats and positions."""
+        self.must_compare, self.will_compare = bool(self.fingerprint), False
+        self.wake_event.set()
 
     def compare_soon(self) -> None:
+        """Schedule the comparison, once for several changes."""
         if not self.will_compare:
             self.will_compare = True
-            asyncio.get_running_loop().call_later(SOON, self.compare)
+            asyncio.get_running_loop().call_later(COMPARE_DELAY_SECONDS, self.compare)
 
-    async def wakes(self) -> None:
-        """Wait until there is news, or something else to do."""
-        await self.news.wait()
-        self.news.clear()
+    async def wait(self) -> None:
+        """Wait until there are updates, or something else to do."""
+        await self.wake_event.wait()
+        self.wake_event.clear()
 
-    def has_news(self) -> bool:
-        return bool(self.sections or self.places)
+    def has_updates(self) -> bool:
+        return bool(self.changed_sections or self.changed_positions)
 
-    def take(self) -> tuple[list[Section], list[Place]]:
-        """Return the news; from now on it is heard."""
-        sections, places = list(self.sections.values()), list(self.places.values())
-        self.sections.clear()
-        self.places.clear()
-        return sections, places
+    def take_updates(self) -> tuple[list[Section], list[WaitlistPosition]]:
+        """Return the updates and remove them."""
+        sections, positions = list(self.changed_sections.values()), list(self.changed_positions.values())
+        self.changed_sections.clear()
+        self.changed_positions.clear()
+        return sections, positions
 
 
 @dataclass(eq=False, slots=True)
 class Topic:
-    """What an open page shows, and everybody who reads a page that shows the same."""
+    """The courses and terms that an open page shows, and all pages that show the same."""
 
     terms: tuple[str, ...]
     courses: frozenset[str]
-    readers: set[Subscriber] = field(default_factory=set)
+    subscribers: set[Subscriber] = field(default_factory=set)
 
 
-class Live:
-    """All open pages of this process."""
+class UpdateBroker:
+    """Distributes updates to all open pages of this process."""
 
-    def __init__(self, db: Database, snapshot: Snapshot) -> None:
+    def __init__(self, db: Database, catalog_cache: CatalogCache) -> None:
         self._db = db
-        self._snapshot = snapshot
-        self._shown: dict[tuple[tuple[str, ...], frozenset[str]], Topic] = {}
-        self._showing: defaultdict[tuple[str, str], set[Topic]] = defaultdict(set)
-        self._own: defaultdict[Hashable, set[Subscriber]] = defaultdict(set)
-        self._shares: Counter[Hashable] = Counter()
-        self._anonymous: dict[Subscriber, None] = {}  # oldest first, without those that give way
-        self._giving_way = 0
+        self._catalog_cache = catalog_cache
+        self._topics: dict[tuple[tuple[str, ...], frozenset[str]], Topic] = {}
+        self._topics_by_course: defaultdict[tuple[str, str], set[Topic]] = defaultdict(set)
+        self._subscribers_by_user: defaultdict[Hashable, set[Subscriber]] = defaultdict(set)
+        self._pages_by_owner: Counter[Hashable] = Counter()
+        self._anonymous: dict[Subscriber, None] = {}  # oldest first, without those that must close
+        self._closing_pages = 0
         self._logged_at: dict[str, float] = {}
-        self.open = 0
-        self.ended = False
+        self.open_pages = 0
+        self.is_stopped = False
 
-    def end(self) -> None:
-        """Wake all readers, now and from now on: the process stops, and nothing more will be told."""
-        self.ended = True
-        for shown in self._shown.values():
-            for reader in shown.readers:
-                reader.news.set()
+    def stop(self) -> None:
+        """Wake all subscribers: the process stops, and no more updates follow."""
+        self.is_stopped = True
+        for topic in self._topics.values():
+            for subscriber in topic.subscribers:
+                subscriber.wake_event.set()
 
-    def look_at(self, user_id: Hashable) -> None:
-        """Let the open pages of that user look soon whether they still show what is."""
-        for reader in self._own.get(user_id, ()):
-            reader.compare_soon()
+    def notify_user(self, user_id: Hashable) -> None:
+        """Let the open pages of that user check soon whether they are up to date."""
+        for subscriber in self._subscribers_by_user.get(user_id, ()):
+            subscriber.compare_soon()
 
     @asynccontextmanager
-    async def reading(self, reader: Subscriber) -> AsyncIterator[bool]:
-        """Send the reader news while the block runs, beginning with everything; yield False if there is no room."""
-        if not self._has_room(reader):
+    async def subscribe(self, subscriber: Subscriber) -> AsyncIterator[bool]:
+        """Update the subscriber while the block runs, beginning with the whole state; yield False if it is full."""
+        if not self._has_room(subscriber):
             yield False
             return
-        self.open += 1
-        self._shares[reader.owner] += 1
-        if reader.user_id is None:
-            self._anonymous[reader] = None
-        shown = self._join(reader)
+        self.open_pages += 1
+        self._pages_by_owner[subscriber.owner] += 1
+        if subscriber.user_id is None:
+            self._anonymous[subscriber] = None
+        topic = self._join(subscriber)
         try:
-            await self._begin(reader)
+            await self._queue_everything(subscriber)
             yield True
         finally:
-            self.open -= 1
-            self._shares[reader.owner] -= 1
-            if not self._shares[reader.owner]:
-                del self._shares[reader.owner]
-            self._anonymous.pop(reader, None)
-            self._giving_way -= reader.gives_way
-            self._leave(reader, shown)
+            self.open_pages -= 1
+            self._pages_by_owner[subscriber.owner] -= 1
+            if not self._pages_by_owner[subscriber.owner]:
+                del self._pages_by_owner[subscriber.owner]
+            self._anonymous.pop(subscriber, None)
+            self._closing_pages -= subscriber.must_close
+            self._leave(subscriber, topic)
 
-    def _has_room(self, reader: Subscriber) -> bool:
-        """Return whether one more page may open; if all are taken, the oldest anonymous one gives way to a user."""
-        anonymous = reader.user_id is None
-        if self._shares[reader.owner] >= (MAX_PAGES_OF_A_SOURCE if anonymous else MAX_PAGES_OF_A_USER):
-            self._note_refusal("source" if anonymous else "user")
+    def _has_room(self, subscriber: Subscriber) -> bool:
+        """Return whether one more page may open; if all places are taken, the oldest anonymous page makes room."""
+        is_anonymous = subscriber.user_id is None
+        if self._pages_by_owner[subscriber.owner] >= (MAX_PAGES_PER_NETWORK if is_anonymous else MAX_PAGES_PER_USER):
+            self._note_refusal("source" if is_anonymous else "user")
             return False
-        is_full = self.open - self._giving_way >= MOST
-        if anonymous and (is_full or len(self._anonymous) >= MAX_ANONYMOUS_PAGES):
+        is_full = self.open_pages - self._closing_pages >= MAX_OPEN_PAGES
+        if is_anonymous and (is_full or len(self._anonymous) >= MAX_ANONYMOUS_PAGES):
             self._note_refusal("anonymous")
             return False
         if is_full and not self._anonymous:
@@ -197,117 +199,120 @@ class Live:
             self._note_refusal("gave_way")
             oldest = next(iter(self._anonymous))
             del self._anonymous[oldest]
-            self._giving_way += 1
-            oldest.gives_way = True
-            oldest.news.set()
+            self._closing_pages += 1
+            oldest.must_close = True
+            oldest.wake_event.set()
         return True
 
     def _note_refusal(self, reason: str) -> None:
         """Count a page that had no room, and log it now and then."""
         metrics.count_refused_live_page(reason)
         now = monotonic()
-        if now - self._logged_at.get(reason, -LOG_EVERY) >= LOG_EVERY:
+        if now - self._logged_at.get(reason, -LOG_INTERVAL_SECONDS) >= LOG_INTERVAL_SECONDS:
             self._logged_at[reason] = now
             logger.warning(
                 "live: no room for a page (%s); %d are open, %d of them anonymous",
                 reason,
-                self.open,
+                self.open_pages,
                 len(self._anonymous),
             )
 
-    def _join(self, reader: Subscriber) -> Topic:
-        shown = self._shown.get((reader.terms, reader.courses))
-        if shown is None:
-            shown = self._shown[reader.terms, reader.courses] = Topic(reader.terms, reader.courses)
-            for course in product(shown.terms, shown.courses):
-                self._showing[course].add(shown)
-        reader.courses = shown.courses  # one set of names for all of them
-        shown.readers.add(reader)
-        if reader.sign:
-            self._own[reader.user_id].add(reader)
-        return shown
+    def _join(self, subscriber: Subscriber) -> Topic:
+        topic = self._topics.get((subscriber.terms, subscriber.courses))
+        if topic is None:
+            topic = self._topics[subscriber.terms, subscriber.courses] = Topic(subscriber.terms, subscriber.courses)
+            for course in product(topic.terms, topic.courses):
+                self._topics_by_course[course].add(topic)
+        subscriber.courses = topic.courses  # one set of names for all of them
+        topic.subscribers.add(subscriber)
+        if subscriber.fingerprint:
+            self._subscribers_by_user[subscriber.user_id].add(subscriber)
+        return topic
 
-    def _leave(self, reader: Subscriber, shown: Topic) -> None:
-        shown.readers.discard(reader)
-        if not shown.readers:
-            del self._shown[shown.terms, shown.courses]
-            for course in product(shown.terms, shown.courses):
-                _discard(self._showing, course, shown)
-        if reader.sign:
-            _discard(self._own, reader.user_id, reader)
+    def _leave(self, subscriber: Subscriber, topic: Topic) -> None:
+        topic.subscribers.discard(subscriber)
+        if not topic.subscribers:
+            del self._topics[topic.terms, topic.courses]
+            for course in product(topic.terms, topic.courses):
+                _discard(self._topics_by_course, course, topic)
+        if subscriber.fingerprint:
+            _discard(self._subscribers_by_user, subscriber.user_id, subscriber)
 
-    def _readers(self, section: Section) -> Iterator[Subscriber]:
-        for shown in self._showing.get((section.term, section.courseID), ()):
-            yield from shown.readers
+    def _subscribers(self, section: Section) -> Iterator[Subscriber]:
+        for topic in self._topics_by_course.get((section.term, section.courseID), ()):
+            yield from topic.subscribers
 
-    async def tell(self) -> None:
-        """Tell the readers of each change, without end."""
+    async def publish_changes(self) -> None:
+        """Publish each change of the catalog, until cancelled."""
         before = None
         while True:
             try:
-                after = await self._snapshot.held()
+                after = await self._catalog_cache.get()
                 if before is after:
-                    await self._snapshot.replaced()
+                    await self._catalog_cache.wait_until_replaced()
                     continue
-                await self._tell(before or after, after)
-            except Exception as error:  # noqa: BLE001  # the next change, or the next connection, tells it
-                logger.warning("live: news could not be told (%s)", type(error).__name__)
-                await asyncio.sleep(PAUSE)
+                await self._publish(before or after, after)
+            except Exception as error:  # noqa: BLE001  # the next change, or the next connection, brings it
+                logger.warning("live: a change was not published (%s)", type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
             before = after
 
-    async def _begin(self, reader: Subscriber) -> None:
-        """Note all there is: what has changed since the page was made is then right too."""
-        catalog = await self._snapshot.held()
-        named = [catalog.sections_named(courseID, term) for term, courseID in product(reader.terms, reader.courses)]
-        reader.sections = {section.key: section for sections in named for section in sections}
-        if reader.user_id is not None:
-            waits = await waitlist.positions(self._db, reader.user_id)
-            reader.places = {key: Place(key, *waits.get(key, (0, 0))) for key in reader.sections}
-            reader.waits = {key: place for key, place in reader.places.items() if place.position}
-        reader.compare()
+    async def _queue_everything(self, subscriber: Subscriber) -> None:
+        """Queue the whole state as an update, which covers what has changed since the page was rendered."""
+        catalog = await self._catalog_cache.get()
+        courses = product(subscriber.terms, subscriber.courses)
+        sections = [section for term, courseID in courses for section in catalog.sections_named(courseID, term)]
+        subscriber.changed_sections = {section.key: section for section in sections}
+        if subscriber.user_id is not None:
+            positions = await waitlist.positions(self._db, subscriber.user_id)
+            subscriber.changed_positions = {
+                key: WaitlistPosition(key, *positions.get(key, (0, 0))) for key in subscriber.changed_sections
+            }
+            subscriber.positions = {key: one for key, one in subscriber.changed_positions.items() if one.position}
+        subscriber.compare()
 
-    async def _tell(self, before: Catalog, after: Catalog) -> None:
-        for section in changed(before, after):
+    async def _publish(self, before: Catalog, after: Catalog) -> None:
+        for section in changed_sections(before, after):
             key = section.key
-            for number, reader in enumerate(list(self._readers(section)), 1):
-                reader.sections[key] = section
-                reader.news.set()
-                if number % AT_ONCE == 0:
+            for number, subscriber in enumerate(list(self._subscribers(section)), 1):
+                subscriber.changed_sections[key] = section
+                subscriber.wake_event.set()
+                if number % SUBSCRIBERS_PER_TURN == 0:
                     await asyncio.sleep(0)
-        for section in read_again(before, after):
+        for section in reread_sections(before, after):
             key = section.key
-            if waiting := [reader for reader in self._readers(section) if reader.waits and key in reader.waits]:
-                await self._tell_places(key, waiting)
+            if waiting := [one for one in self._subscribers(section) if one.positions and key in one.positions]:
+                await self._publish_positions(key, waiting)
 
-    async def _tell_places(self, key: SectionKey, readers: Collection[Subscriber]) -> None:
-        line = [waiting.user_id for waiting in await waitlist.of_section(self._db, key)]
-        positions = {user_id: number for number, user_id in enumerate(line, 1)}
-        for reader in readers:
-            position = positions.get(reader.user_id or 0, 0)
-            place = Place(key, position, len(line) if position else 0)
-            if reader.waits.get(key) != place:
-                reader.places[key] = place
-                reader.waits[key] = place
-                if not position:
-                    del reader.waits[key]
-                reader.news.set()
-
-
-def _discard(held: defaultdict[K, set[V]], key: K, value: V) -> None:
-    held[key].discard(value)
-    if not held[key]:
-        del held[key]
+    async def _publish_positions(self, key: SectionKey, subscribers: Collection[Subscriber]) -> None:
+        user_ids = [entry.user_id for entry in await waitlist.of_section(self._db, key)]
+        numbers = {user_id: number for number, user_id in enumerate(user_ids, 1)}
+        for subscriber in subscribers:
+            number = numbers.get(subscriber.user_id or 0, 0)
+            position = WaitlistPosition(key, number, len(user_ids) if number else 0)
+            if subscriber.positions.get(key) != position:
+                subscriber.changed_positions[key] = position
+                subscriber.positions[key] = position
+                if not number:
+                    del subscriber.positions[key]
+                subscriber.wake_event.set()
 
 
-def read_again(before: Catalog, after: Catalog) -> list[Section]:
-    """Return the sections that were read again, even those that look as before: one who came may hide one who left."""
+def _discard(sets: defaultdict[K, set[V]], key: K, value: V) -> None:
+    sets[key].discard(value)
+    if not sets[key]:
+        del sets[key]
+
+
+def reread_sections(before: Catalog, after: Catalog) -> list[Section]:
+    """Return the sections that were read again, even unchanged ones: a student who joined may hide one who left."""
     if len(before.sections) != len(after.sections):
         return list(after.sections)
     return [new for old, new in zip(before.sections, after.sections, strict=True) if old is not new]
 
 
-def changed(before: Catalog, after: Catalog) -> list[Section]:
-    """Return the sections that are not as they were."""
+def changed_sections(before: Catalog, after: Catalog) -> list[Section]:
+    """Return the sections that are new or have changed."""
     if len(before.sections) != len(after.sections):
         known = set(before.sections)
         return [section for section in after.sections if section not in known]
@@ -315,8 +320,8 @@ def changed(before: Catalog, after: Catalog) -> list[Section]:
 
 
 @asynccontextmanager
-async def telling(db: Database, snapshot: Snapshot) -> AsyncIterator[Live]:
-    """Give what tells open pages the news while the block runs."""
-    live = Live(db, snapshot)
-    async with run_in_background(live.tell()):
-        yield live
+async def open_update_broker(db: Database, catalog_cache: CatalogCache) -> AsyncIterator[UpdateBroker]:
+    """Publish changes to open pages while the block runs."""
+    broker = UpdateBroker(db, catalog_cache)
+    async with run_in_background(broker.publish_changes()):
+        yield broker

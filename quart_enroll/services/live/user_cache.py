@@ -1,184 +1,161 @@
-"""What a process remembers about people, so that to ask who they are costs the database nothing.
+"""Sign-ins and students' data in the memory of each process, so that recognizing a user costs the database nothing.
 
-Everything is read once, and forgotten the moment the database tells that one of the rows it came from has changed, or
-that its owner has a new one. What this process changes itself it forgets at once. While no news comes, nothing is
-remembered: every request reads.
+Each result is read once, and dropped as soon as the database reports that one of the rows it came from has changed, or
+that its user has a new one. What this process changes itself is dropped at once. Without a change stream, nothing is
+cached: every request reads.
 """
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Set
 from contextlib import asynccontextmanager
-from time import monotonic
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from quart_enroll.bounded_cache import ByteCache
 from quart_enroll.db import change_streams
-from quart_enroll.db.change_streams import Row
+from quart_enroll.db.change_streams import ChangeFollower, UserChange
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections.logins import Found
+from quart_enroll.db.collections.logins import LiveLogin
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.system.background import run_in_background
 
-ROW_BYTES = 350
-"""Bytes of the link from a row to the answers read from it, with the row's own key."""
+ROW_LINK_BYTES = 350
+"""Bytes of the link from a row to the keys of the results read from it, with the row's own key."""
 
-SILENCE = 2.0
-"""Seconds without a word from the database after which nothing that is remembered counts. It speaks each half second,
-if only to say that there is no news."""
-
-PAUSE = 1.0
-"""Seconds before the news is asked for again, when it could not be had."""
-
-logger = logging.getLogger(__name__)
+_EVERY_ROW: Final = object()
 
 
-class FromRows(Protocol):
-    """An answer that may be remembered: `rows` are those it was read from (None: don't keep it), `size` its bytes."""
+class CacheableResult(Protocol):
+    """A query result: `row_ids` are the rows it was read from, or None if it must not be cached; `size` its bytes."""
 
     @property
-    def rows(self) -> Set[Hashable] | None: ...
+    def row_ids(self) -> Set[Hashable] | None: ...
 
     @property
     def size(self) -> int: ...
 
 
-V = TypeVar("V", bound=FromRows)
+Result = TypeVar("Result", bound=CacheableResult)
 
 
-class Memory(Generic[V]):
-    """Answers of the database, each under a key, within the budget of that name, while `counts` says that their rows
-    are watched."""
+class QueryCache(Generic[Result]):
+    """Query results by key, within the budget of that name, for as long as `is_current` says that changes are known."""
 
-    def __init__(self, name: str, counts: Callable[[], bool], tell: Callable[[Hashable], None] | None = None) -> None:
-        self._counts = counts
-        self._tell = tell
-        self._made_of: dict[Hashable, tuple[Hashable, ...]] = {}  # nearly always one: a set would take 200 bytes more
-        self._held: ByteCache[Hashable, V] = ByteCache(name, _size, self._unlink)
-        self._readings: list[set[Hashable]] = []
+    def __init__(
+        self, name: str, is_current: Callable[[], bool], on_invalidate: Callable[[Hashable], None] | None = None
+    ) -> None:
+        self._is_current = is_current
+        self._on_invalidate = on_invalidate
+        self._keys_by_row: dict[Hashable, tuple[Hashable, ...]] = {}  # mostly one key: a set takes 200 bytes more
+        self._results: ByteCache[Hashable, Result] = ByteCache(name, _size, self._unlink)
+        self._pending_reads: list[set[Hashable]] = []  # for each read, the rows that have changed since it began
 
-    async def recall(self, key: Hashable, read: Callable[[], Awaitable[V | None]]) -> V | None:
-        """Return what is remembered under the key, else what `read` finds, which is remembered from now on."""
-        if not self._counts():
+    async def get_or_read(self, key: Hashable, read: Callable[[], Awaitable[Result | None]]) -> Result | None:
+        """Return the cached result, or else what `read` returns, which is then cached."""
+        if not self._is_current():
             return await read()
-        if (found := self.known(key)) is not None:
-            return found
-        changed: set[Hashable] = set()  # while it is being read
-        self._readings.append(changed)
+        if (result := self.get(key)) is not None:
+            return result
+        changed: set[Hashable] = set()
+        self._pending_reads.append(changed)
         try:
-            found = await read()
+            result = await read()
         finally:
-            self._readings = [one for one in self._readings if one is not changed]
-        if found is not None and found.rows is not None and changed.isdisjoint({key, EVERYTHING, *found.rows}):
-            self._keep(key, found, found.rows)
-        return found
+            self._pending_reads = [one for one in self._pending_reads if one is not changed]
+        if result is not None and result.row_ids is not None and changed.isdisjoint({key, _EVERY_ROW, *result.row_ids}):
+            self._put(key, result, result.row_ids)
+        return result
 
-    def known(self, key: Hashable) -> V | None:
-        """Return what is remembered under the key."""
-        if not self._counts() or (found := self._held.get(key)) is None:
-            return None
-        return found
+    def get(self, key: Hashable) -> Result | None:
+        """Return the cached result, or None."""
+        return self._results.get(key) if self._is_current() else None
 
-    def forget(self, row: Hashable) -> None:
-        """Forget what is remembered under that key, and what came from that row, and tell of each."""
-        for changed in self._readings:
-            changed.add(row)
-        for key in {row, *self._made_of.get(row, ())}:
-            self._drop(key)
-            if self._tell is not None:
-                self._tell(key)
+    def invalidate(self, row_id: Hashable) -> None:
+        """Drop the result under that key and the results read from that row, and report each key."""
+        for changed in self._pending_reads:
+            changed.add(row_id)
+        for key in {row_id, *self._keys_by_row.get(row_id, ())}:
+            self._results.pop(key, None)
+            if self._on_invalidate is not None:
+                self._on_invalidate(key)
 
-    def forget_everything(self) -> None:
-        for changed in self._readings:
-            changed.add(EVERYTHING)
-        self._held.clear()
-        self._made_of.clear()
+    def clear(self) -> None:
+        """Drop everything."""
+        for changed in self._pending_reads:
+            changed.add(_EVERY_ROW)
+        self._results.clear()
+        self._keys_by_row.clear()
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._results)
 
-    def _keep(self, key: Hashable, found: V, rows: Set[Hashable]) -> None:
-        self._drop(key)  # of two who have read the same the second one stays
-        self._held[key] = found
-        if key in self._held:
-            for row in rows:
-                self._made_of[row] = (*self._made_of.get(row, ()), key)
+    def _put(self, key: Hashable, result: Result, row_ids: Set[Hashable]) -> None:
+        self._results.pop(key, None)  # of two reads at the same time, the later result stays
+        self._results[key] = result
+        if key in self._results:
+            for row_id in row_ids:
+                self._keys_by_row[row_id] = (*self._keys_by_row.get(row_id, ()), key)
 
-    def _drop(self, key: Hashable) -> None:
-        self._held.pop(key, None)
-
-    def _unlink(self, key: Hashable, found: V) -> None:
-        for row in found.rows or ():
-            if left := tuple(one for one in self._made_of[row] if one != key):
-                self._made_of[row] = left
+    def _unlink(self, key: Hashable, result: Result) -> None:
+        for row_id in result.row_ids or ():
+            if others := tuple(one for one in self._keys_by_row[row_id] if one != key):
+                self._keys_by_row[row_id] = others
             else:
-                del self._made_of[row]
+                del self._keys_by_row[row_id]
 
 
-def _size(_: Hashable, found: FromRows) -> int:
-    return found.size + ROW_BYTES * len(found.rows or ())
-
-
-EVERYTHING = object()
+def _size(_: Hashable, result: CacheableResult) -> int:
+    return result.size + ROW_LINK_BYTES * len(result.row_ids or ())
 
 
 class UserCache:
-    """Who is signed in, by the key of the sign-in, and where students stand, by user_id.
+    """Sign-ins by the digest of their token, and students' seats, waitlists, plans and alerts by user_id.
 
-    `tell` hears the user_id of each student of whom something was forgotten; and other rows, which are nobody's.
+    `on_invalidate` is called with the user_id of each student whose data was dropped, and with the `_id`s of rows.
     """
 
-    def __init__(self, db: Database, tell: Callable[[Hashable], None] | None = None) -> None:
-        self._db = db
-        self._heard_at = float("-inf")
-        self.logins: Memory[Found] = Memory("sign-ins", self.listens)
-        self.students: Memory[StudentSnapshot] = Memory("students", self.listens, tell=tell)
+    def __init__(self, db: Database, on_invalidate: Callable[[Hashable], None] | None = None) -> None:
+        self._follower: ChangeFollower[UserChange] = ChangeFollower(
+            lambda: change_streams.watch_users(db),
+            on_change=self._note_change,
+            on_gap=self._clear,
+            fallback="every request reads who is signed in",
+        )
+        self.logins: QueryCache[LiveLogin] = QueryCache("sign-ins", self.is_current)
+        self.students: QueryCache[StudentSnapshot] = QueryCache("students", self.is_current, on_invalidate)
 
-    def listens(self) -> bool:
-        """Tell whether the database has told lately what has changed."""
-        return monotonic() - self._heard_at < SILENCE
+    def is_current(self) -> bool:
+        """Return whether the database has recently reported what has changed."""
+        return self._follower.is_current
 
-    def forget(self, user_id: int) -> None:
-        """Forget all about a user; for who has just written something about that one."""
-        self.logins.forget(user_id)
-        self.students.forget(user_id)
+    def invalidate(self, user_id: int) -> None:
+        """Drop everything about a user; call this after any write about that user."""
+        self.logins.invalidate(user_id)
+        self.students.invalidate(user_id)
 
-    async def listen(self) -> None:
-        """Forget what the database says has changed, without end."""
-        silent = False
-        while True:
-            try:
-                async with change_streams.following_people(self._db) as news:
-                    async for rows in news:
-                        silent = False
-                        for row in rows:
-                            self._note(row)
-                        self._heard_at = monotonic()
-            except Exception as error:  # noqa: BLE001  # whatever it is, the database itself can still be asked
-                if not silent:
-                    logger.warning("people: no news of changes (%s); reading each time", type(error).__name__)
-                silent = True
-            self._heard_at = float("-inf")
-            self._forget_everything()
-            await asyncio.sleep(PAUSE)
+    async def follow_changes(self) -> None:
+        """Drop what the database reports as changed, until cancelled."""
+        await self._follower.follow()
 
-    def _note(self, row: Row) -> None:
-        if row.key is None:
-            self._forget_everything()
+    def _note_change(self, change: UserChange) -> None:
+        if change.row_id is None:
+            self._clear()
             return
-        memory = self.students if row.is_a_students else self.logins
-        memory.forget(row.key)
-        if row.user_id is not None:
-            memory.forget(row.user_id)
+        cache: QueryCache[StudentSnapshot] | QueryCache[LiveLogin] = (
+            self.students if change.is_student_fact else self.logins
+        )
+        cache.invalidate(change.row_id)
+        if change.user_id is not None:
+            cache.invalidate(change.user_id)
 
-    def _forget_everything(self) -> None:
-        self.logins.forget_everything()
-        self.students.forget_everything()
+    def _clear(self) -> None:
+        self.logins.clear()
+        self.students.clear()
 
 
 @asynccontextmanager
-async def remembering(db: Database, tell: Callable[[Hashable], None] | None = None) -> AsyncIterator[UserCache]:
-    """Give a memory that forgets what changes, and tells of whom, while the block runs."""
-    people = UserCache(db, tell)
-    async with run_in_background(people.listen()):
-        yield people
+async def open_user_cache(
+    db: Database, on_invalidate: Callable[[Hashable], None] | None = None
+) -> AsyncIterator[UserCache]:
+    """Keep a user cache up to date while the block runs."""
+    cache = UserCache(db, on_invalidate)
+    async with run_in_background(cache.follow_changes()):
+        yield cache

@@ -14,7 +14,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration, SectionKey
 from quart_enroll.domain.student import Seat
 from quart_enroll.services.catalog import cache
-from quart_enroll.services.catalog.cache import Snapshot
+from quart_enroll.services.catalog.cache import CatalogCache
 from tests.support.people import FALL, SECTIONS, TERMS, Clock, teach
 
 PATIENCE = 20
@@ -22,45 +22,45 @@ PATIENCE = 20
 
 
 @pytest.fixture
-async def held(db: Database, clock: Clock) -> AsyncIterator[Snapshot]:
-    async with cache.following(db, clock) as following:
-        await following.held()
+async def held(db: Database, clock: Clock) -> AsyncIterator[CatalogCache]:
+    async with cache.open_catalog_cache(db, clock) as following:
+        await following.get()
         yield following
 
 
-async def shows(held: Snapshot, expected: Callable[[Catalog], bool]) -> None:
+async def shows(held: CatalogCache, expected: Callable[[Catalog], bool]) -> None:
     """Wait until the catalog is as expected."""
     async with asyncio.timeout(PATIENCE):
-        while not expected(await held.held()):
-            await held.replaced()
+        while not expected(await held.get()):
+            await held.wait_until_replaced()
 
 
 def open_seats(catalog: Catalog) -> int:
     return catalog.sections_of("1111", FALL)[0].open_seats
 
 
-async def test_a_seat_that_is_taken_somewhere_else_is_seen(db: Database, held: Snapshot) -> None:
-    assert open_seats(await held.held()) == 30
+async def test_a_seat_that_is_taken_somewhere_else_is_seen(db: Database, held: CatalogCache) -> None:
+    assert open_seats(await held.get()) == 30
     await sections.take_seat(db, SECTIONS[0].key, None)
     await shows(held, lambda catalog: open_seats(catalog) == 29)
 
 
-async def test_a_new_course_with_its_section_is_seen(db: Database, held: Snapshot) -> None:
+async def test_a_new_course_with_its_section_is_seen(db: Database, held: CatalogCache) -> None:
     await teach(db, "9999", "NEW 101")
     await shows(held, lambda catalog: "9999" in [one.course.courseID for one in catalog.taught_in(FALL)])
 
 
-async def test_a_course_that_is_gone_is_seen(db: Database, held: Snapshot) -> None:
+async def test_a_course_that_is_gone_is_seen(db: Database, held: CatalogCache) -> None:
     await db.course.delete_one({"courseID": "3333"})
     await shows(held, lambda catalog: catalog.find("3333") is None)
 
 
-async def test_a_section_that_is_gone_is_seen(db: Database, held: Snapshot) -> None:
+async def test_a_section_that_is_gone_is_seen(db: Database, held: CatalogCache) -> None:
     await db.section.delete_many({"courseID": "3333"})
     await shows(held, lambda catalog: not catalog.sections_of("3333", FALL))
 
 
-async def test_another_deadline_is_seen(db: Database, held: Snapshot) -> None:
+async def test_another_deadline_is_seen(db: Database, held: CatalogCache) -> None:
     async def body(session: Session) -> None:
         await terms.put_all(db, [replace(FALL, max_credits=21)], session)
 
@@ -68,19 +68,19 @@ async def test_another_deadline_is_seen(db: Database, held: Snapshot) -> None:
     await shows(held, lambda catalog: catalog.terms[0].max_credits == 21)
 
 
-async def test_sections_stay_in_order_when_seats_move(db: Database, held: Snapshot) -> None:
-    before = [section.key for section in (await held.held()).sections]
+async def test_sections_stay_in_order_when_seats_move(db: Database, held: CatalogCache) -> None:
+    before = [section.key for section in (await held.get()).sections]
     assert before == sorted(before)
     await sections.take_seat(db, SECTIONS[-1].key, None)
     await sections.take_seat(db, SECTIONS[0].key, None)
     await shows(held, lambda catalog: open_seats(catalog) == 29)
-    assert [section.key for section in (await held.held()).sections] == before
+    assert [section.key for section in (await held.get()).sections] == before
 
 
 async def test_terms_that_are_over_have_no_sections_in_memory(db: Database, clock: Clock) -> None:
     clock.now = FALL.withdraw_deadline
-    following = Snapshot(db, clock)
-    catalog = await following.held()
+    following = CatalogCache(db, clock)
+    catalog = await following.get()
     assert {section.term for section in catalog.sections} == {"Spring 2027"}
     assert list(catalog.terms) == TERMS
 
@@ -97,15 +97,15 @@ async def test_many_who_come_first_cause_one_reading(
         return list(await find_all(db))
 
     monkeypatch.setattr(terms, "find_all", counted)
-    following = Snapshot(db, clock)
-    catalogs = await asyncio.gather(*(following.held() for _ in range(20)))
+    following = CatalogCache(db, clock)
+    catalogs = await asyncio.gather(*(following.get() for _ in range(20)))
     assert readings == 1
     assert len({id(catalog) for catalog in catalogs}) == 1
 
 
 async def test_news_waits_for_no_other_news(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_streams, "LOOK", 2 * PATIENCE * 1000)
-    async with change_streams.following(db) as news:
+    monkeypatch.setattr(change_streams, "MAX_AWAIT_MILLISECONDS", 2 * PATIENCE * 1000)
+    async with change_streams.watch_catalog(db) as news:
         await sections.take_seat(db, SECTIONS[0].key, None)
         async with asyncio.timeout(PATIENCE):
             [row] = await anext(news)
@@ -116,7 +116,7 @@ async def test_seats_of_terms_that_are_over_are_read_once(
     db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock.now = FALL.withdraw_deadline
-    following = Snapshot(db, clock)
+    following = CatalogCache(db, clock)
     join, readings = enrollments.join, 0
 
     async def counted(db: Database, rows: Sequence[Document]) -> list[Registration]:
@@ -126,23 +126,23 @@ async def test_seats_of_terms_that_are_over_are_read_once(
 
     monkeypatch.setattr(enrollments, "join", counted)
     for _ in range(2):
-        [held] = await following.seats([Seat(SECTIONS[0].key, "enrolled")])
+        [held] = await following.registrations([Seat(SECTIONS[0].key, "enrolled")])
         assert (held.section.key, held.section.room, held.status) == (SECTIONS[0].key, SECTIONS[0].room, "enrolled")
     assert readings == 1
     await db.section.update_one(
         {"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"room": "Elsewhere 1"}}
     )
-    await following.read()
-    [held] = await following.seats([Seat(SECTIONS[0].key, "enrolled")])
+    await following.reload()
+    [held] = await following.registrations([Seat(SECTIONS[0].key, "enrolled")])
     assert held.section.room == "Elsewhere 1"
 
 
 async def test_a_seat_in_a_section_that_the_catalog_does_not_have_yet_is_found(db: Database, clock: Clock) -> None:
-    following = Snapshot(db, clock)
-    catalog = await following.held()
+    following = CatalogCache(db, clock)
+    catalog = await following.get()
     await teach(db, "9999", "NEW 101")
     assert catalog.find("9999") is None
-    [held] = await following.seats([Seat(SectionKey(FALL.term, "9999", "01"), "enrolled")])
+    [held] = await following.registrations([Seat(SectionKey(FALL.term, "9999", "01"), "enrolled")])
     assert held.course.title == "NEW 101"
 
 
@@ -151,7 +151,7 @@ async def test_a_seat_in_a_section_that_is_gone_has_no_meetings_and_one_in_no_co
 ) -> None:
     await db.section.delete_many({"courseID": "1111"})
     await db.course.delete_many({"courseID": "2222"})
-    following = Snapshot(db, clock)
+    following = CatalogCache(db, clock)
     seats = [Seat(SectionKey(FALL.term, courseID, "01"), "withdrawn") for courseID in ("1111", "2222")]
-    [held] = await following.seats(seats)
+    [held] = await following.registrations(seats)
     assert (held.course.courseID, held.section.meetings, held.status) == ("1111", (), "withdrawn")

@@ -27,7 +27,7 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     app = create_app(config(mongo_uri=mongod), clock=clock)
     app.config["TEMPLATES_AUTO_RELOAD"] = False  # nobody works on them: whole pages are kept
     async with app.test_app():
-        await app.extensions[EXTENSION].snapshot.held()
+        await app.extensions[EXTENSION].catalog_cache.get()
         yield app
 
 
@@ -55,7 +55,7 @@ async def test_who_reads_spanish_and_who_reads_english_never_get_each_others_pag
         await browser.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026", "section": "02"})
         opened = app.extensions[EXTENSION]
         await opened.database.user.update_one({"user_id": ADA.user_id}, {"$set": {"language": ""}})
-        opened.people.logins.forget_everything()  # what the database would tell in a moment
+        opened.user_cache.logins.clear()  # what the database would tell in a moment
     for path, (english, spanish) in WORDS.items():
         if not signed_in and path in ("/enrollment", "/plan", "/"):
             continue

@@ -11,7 +11,7 @@ from quart_enroll import bounded_cache
 from quart_enroll.app import create_app
 from quart_enroll.bounded_cache import ByteCache
 from quart_enroll.db.client import Database
-from quart_enroll.services.catalog.cache import Snapshot
+from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.state import EXTENSION
 from tests.integration.cache.test_public_cache import hear_nothing
 from tests.support.people import ADA, Browser, Clock, config
@@ -25,11 +25,11 @@ async def app(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.Monke
     """The site with all its caches, as in production."""
     for name, budget in BUDGETS.items():
         monkeypatch.setitem(bounded_cache.BUDGETS, name, budget)
-    monkeypatch.setattr(Snapshot, "listen", hear_nothing)  # the catalog stays the same
+    monkeypatch.setattr(CatalogCache, "follow_changes", hear_nothing)  # the catalog stays the same
     app = create_app(config(mongo_uri=mongod), clock=clock)
     app.config["TEMPLATES_AUTO_RELOAD"] = False  # so that whole pages are cached
     async with app.test_app():
-        await app.extensions[EXTENSION].snapshot.held()
+        await app.extensions[EXTENSION].catalog_cache.get()
         yield app
 
 

@@ -40,13 +40,13 @@ async def test_a_catalog_that_was_replaced_is_held_by_nothing(db: Database, mong
         await ada.sign_in(ADA)
         await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": SECTIONS[0].term})
         visitor = Browser(app.test_client())
-        snapshot = app.extensions[EXTENSION].snapshot
-        await snapshot.read()
-        before = ref(snapshot.present)
+        snapshot = app.extensions[EXTENSION].catalog_cache
+        await snapshot.reload()
+        before = ref(snapshot.current)
         for path in ("/courses/", "/courses/?q=python", "/enrollment", "/api/", "/api/v1/courses"):
             for browser in (ada, ada, visitor, visitor):
                 await browser.get(path)
-        await snapshot.read()
-        await snapshot.read()
+        await snapshot.reload()
+        await snapshot.reload()
         gc.collect()
         assert before() is None

@@ -46,7 +46,7 @@ async def ada(app: Quart) -> Browser:
 
 def seats_taken(app: Quart) -> int:
     """Return what the catalog in memory says of the section in which ada has a seat."""
-    present = app.extensions[EXTENSION].snapshot.present
+    present = app.extensions[EXTENSION].catalog_cache.current
     return next(one.seats_taken for one in present.sections_named("1111", "Fall 2026") if one.section == "01")
 
 
@@ -90,15 +90,15 @@ async def _a_change(ada: Browser, _: AppState, __: Clock) -> None:
 async def _news_of_a_seat(_: Browser, opened: AppState, __: Clock) -> None:
     of_ada = {"user_id": ADA.user_id, "courseID": "1111"}
     await opened.database.enrollment.update_one(of_ada, {"$set": {"section": "02"}})
-    await until(lambda: opened.people.students.known(ADA.user_id) is None)
+    await until(lambda: opened.user_cache.students.get(ADA.user_id) is None)
 
 
 async def _news_of_a_section(_: Browser, opened: AppState, __: Clock) -> None:
-    before = opened.snapshot.present
+    before = opened.catalog_cache.current
     await opened.database.section.update_one(
         {"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"room": "Hall 99"}}
     )
-    await until(lambda: opened.snapshot.present is not before)
+    await until(lambda: opened.catalog_cache.current is not before)
 
 
 async def _a_while(_: Browser, opened: AppState, clock: Clock) -> None:
@@ -108,13 +108,13 @@ async def _a_while(_: Browser, opened: AppState, clock: Clock) -> None:
 
 async def _an_end(_: Browser, opened: AppState, __: Clock) -> None:
     await opened.database.login.delete_many({"user_id": ADA.user_id})
-    await until(lambda: len(opened.people.logins) == 0)
+    await until(lambda: len(opened.user_cache.logins) == 0)
 
 
 async def _a_notice(_: Browser, opened: AppState, clock: Clock) -> None:
     notice = Notice(clock.now, ADA.user_id, "promote", "3333", "PHP 202", "Fall 2026", "01")
     await notices.add(opened.database, notice, None)
-    await until(lambda: len(opened.people.logins) == 0)
+    await until(lambda: len(opened.user_cache.logins) == 0)
 
 
 @pytest.mark.parametrize("end", [_a_change, _news_of_a_seat, _news_of_a_section, _a_while, _an_end, _a_notice])
@@ -181,7 +181,7 @@ async def test_nobody_gets_the_page_of_another_one_or_in_another_language(
     assert ("Hello, Ada" in await ada.read("/"), "Hello, Bob" in await bob.read("/")) == (True, True)
     assert ('action="/enrollment/drop"' in await bob.read("/enrollment")) is False
     await app.extensions[EXTENSION].database.user.update_one({"user_id": BOB.user_id}, {"$set": {"language": ""}})
-    await until(lambda: len(app.extensions[EXTENSION].people.logins) == 1)
+    await until(lambda: len(app.extensions[EXTENSION].user_cache.logins) == 1)
     for _ in range(2):
         spanish = await bob.get("/courses/", headers={"Accept-Language": "es"})
         assert '<html lang="es"' in await text(spanish)

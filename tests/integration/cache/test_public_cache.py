@@ -18,7 +18,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
 from quart_enroll.fastpath import public_cache
 from quart_enroll.fastpath.public_cache import Prepared
-from quart_enroll.services.catalog.cache import Snapshot
+from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.state import EXTENSION
 from tests.support.people import ADA, FALL, SECTIONS, Browser, Clock, config
 
@@ -54,7 +54,7 @@ async def app(
     request: pytest.FixtureRequest, db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Quart]:
     """The site with a catalog that it keeps, as it is served, but for news: a test says when there is another one."""
-    monkeypatch.setattr(Snapshot, "listen", hear_nothing)
+    monkeypatch.setattr(CatalogCache, "follow_changes", hear_nothing)
     templates = Path(__file__).parents[2] / "support/flask_templates"
     settings = {
         "development": {},
@@ -63,11 +63,11 @@ async def app(
     }
     app = create_app(config(mongo_uri=mongod, **settings[request.param]), clock=clock)
     async with app.test_app():
-        await app.extensions[EXTENSION].snapshot.held()
+        await app.extensions[EXTENSION].catalog_cache.get()
         yield app
 
 
-async def hear_nothing(_: Snapshot) -> None:
+async def hear_nothing(_: CatalogCache) -> None:
     await asyncio.Event().wait()
 
 
@@ -189,7 +189,7 @@ async def test_another_catalog_is_another_answer(app: Quart, db: Database) -> No
     path = "/courses/"
     before = await (await ask(app, path)).get_data(as_text=True)
     await sections.take_seat(db, SECTIONS[0].key, None)
-    await app.extensions[EXTENSION].snapshot.read()
+    await app.extensions[EXTENSION].catalog_cache.reload()
     after = await (await ask(app, path)).get_data(as_text=True)
     assert ("30 of 30 seats" in before, "29 of 30 seats" in after) == (True, True)
 

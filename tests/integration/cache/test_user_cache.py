@@ -33,7 +33,7 @@ async def process(mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     app = create_app(config(mongo_uri=mongod), clock=clock)
     app.config["TEMPLATES_AUTO_RELOAD"] = False  # nobody works on them: whole pages are kept
     async with app.test_app():
-        await until(people(app).listens)
+        await until(people(app).is_current)
         yield app
 
 
@@ -66,7 +66,7 @@ async def her_copy(ada: Browser, there: Quart) -> Browser:
 
 
 def people(app: Quart) -> UserCache:
-    found: UserCache = app.extensions[EXTENSION].people
+    found: UserCache = app.extensions[EXTENSION].user_cache
     return found
 
 
@@ -173,7 +173,7 @@ async def test_in_the_process_that_ends_it_no_news_is_waited_for(
 ) -> None:
     copy = copy_of(ada, here)
     await until(lambda: is_remembered(here, copy))
-    monkeypatch.setattr(UserCache, "_note", lambda *_: None)  # nobody tells
+    monkeypatch.setattr(people(here)._follower, "_on_change", lambda _: None)  # nobody tells
     await ada.post(path)
     assert not await is_signed_in(copy)
 
@@ -203,7 +203,7 @@ async def test_a_seat_that_is_given_back_in_one_process_is_seen_in_the_other(
 async def test_the_page_after_a_change_in_another_process_is_right_at_once(
     ada: Browser, her_copy: Browser, there: Quart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(UserCache, "_note", lambda *_: None)  # the news is late
+    monkeypatch.setattr(people(there)._follower, "_on_change", lambda _: None)  # the news is late
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
     moved = copy_of(ada, there)
     assert ">Enrolled<" in await moved.read("/courses/")
@@ -229,7 +229,7 @@ async def test_a_notice_from_another_process_is_on_the_next_page(
 
 async def test_without_news_every_request_reads(ada: Browser, here: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
     await until(lambda: is_remembered(here, ada))
-    monkeypatch.setattr(user_cache, "SILENCE", 0)
+    monkeypatch.setattr(change_streams, "MAX_SILENCE_SECONDS", 0)
     asked = count(monkeypatch, logins)
     for _ in range(3):
         await ada.get("/")
@@ -245,10 +245,10 @@ async def test_who_can_not_hear_the_news_remembers_nothing(db: Database, monkeyp
         raise ConnectionError
         yield
 
-    monkeypatch.setattr(change_streams, "following_people", broken)
-    async with user_cache.remembering(db) as deaf:
+    monkeypatch.setattr(change_streams, "watch_users", broken)
+    async with user_cache.open_user_cache(db) as deaf:
         await failed.wait()
-        assert not deaf.listens()
+        assert not deaf.is_current()
 
 
 async def test_a_sign_in_that_is_remembered_ends_when_nobody_uses_it(ada: Browser, here: Quart, clock: Clock) -> None:

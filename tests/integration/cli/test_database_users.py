@@ -123,7 +123,7 @@ async def test_the_release_phase_and_the_site_need_only_the_prescribed_users(
         await db.course.insert_one(courses.to_row(COURSES[0]))
         await sections.put_all(db, [SECTION])
         # The news arrives through a change stream.
-        await shows(app.extensions[EXTENSION].snapshot, lambda catalog: bool(catalog.sections_of("1111", FOREVER)))
+        await shows(app.extensions[EXTENSION].catalog_cache, lambda catalog: bool(catalog.sections_of("1111", FOREVER)))
         assert (await browser.post("/register", form=registration())).status_code == 303
         with Documents(address("enroll"), appname=APP_NAME) as stranded, stranded.start_session() as session:
             session.start_transaction()  # the site can't tell it from one of a killed process

@@ -124,7 +124,7 @@ async def test_an_open_schedule_hears_that_its_section_moved(db: Database) -> No
     before = {user.user_id: await student_facts.find(db, user.user_id) for user in (ADA, BOB)}
     await put(db, replace(PHP, room="Hall 3"))
     for user_id, known in before.items():
-        assert (await student_facts.find(db, user_id)).sign != known.sign
+        assert (await student_facts.find(db, user_id)).fingerprint != known.fingerprint
 
 
 @pytest.mark.usefixtures("full")

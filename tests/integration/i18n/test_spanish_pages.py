@@ -171,7 +171,7 @@ async def site(db: Database, mongod: str, clock: Clock, brackets: Brackets) -> A
     app = create_app(config(mongo_uri=mongod, languages=(MADE_UP, "en"), **settings), clock=clock)
     async with app.test_app():
         opened = app.extensions[EXTENSION]
-        app.extensions[EXTENSION] = replace(opened, snapshot=NeverBehind(opened.database, clock), sends_mail=True)
+        app.extensions[EXTENSION] = replace(opened, catalog_cache=NeverBehind(opened.database, clock), sends_mail=True)
         yield app
 
 

@@ -20,7 +20,7 @@ from quart_enroll.pages import live_stream as streaming
 from quart_enroll.services.accounts.sessions import SignInLifetimes
 from quart_enroll.services.catalog import cache
 from quart_enroll.services.live import updates
-from quart_enroll.services.live.updates import Live, Place, Subscriber
+from quart_enroll.services.live.updates import Subscriber, UpdateBroker, WaitlistPosition
 from quart_enroll.state import EXTENSION
 from quart_enroll.web.templating import mark
 from tests.support.people import ADA, BOB, PASSWORD, SECTIONS, Browser, Clock, text
@@ -31,20 +31,20 @@ PATIENCE = 20
 
 
 @pytest.fixture
-async def telling(db: Database, clock: Clock) -> AsyncIterator[Live]:
-    async with cache.following(db, clock) as held, updates.telling(db, held) as telling:
+async def telling(db: Database, clock: Clock) -> AsyncIterator[UpdateBroker]:
+    async with cache.open_catalog_cache(db, clock) as held, updates.open_update_broker(db, held) as telling:
         yield telling
 
 
-async def heard(reader: Subscriber) -> tuple[dict[str, int], dict[SectionKey, Place]]:
+async def heard(reader: Subscriber) -> tuple[dict[str, int], dict[SectionKey, WaitlistPosition]]:
     """Return the next news: open seats, each under courseID-section, and places."""
     async with asyncio.timeout(PATIENCE):
-        await reader.wakes()
-    shown, places = reader.take()
+        await reader.wait()
+    shown, places = reader.take_updates()
     return {f"{one.courseID}-{one.section}": one.open_seats for one in shown}, {place.key: place for place in places}
 
 
-async def place(reader: Subscriber) -> Place:
+async def place(reader: Subscriber) -> WaitlistPosition:
     """Return the next news of the reader's own place."""
     while True:
         _, places = await heard(reader)
@@ -52,13 +52,13 @@ async def place(reader: Subscriber) -> Place:
             return places[FULL]
 
 
-async def test_a_page_hears_first_how_everything_is(telling: Live) -> None:
-    async with telling.reading(reader := Subscriber((FALL,), frozenset(["1111", "3333"]))):
+async def test_a_page_hears_first_how_everything_is(telling: UpdateBroker) -> None:
+    async with telling.subscribe(reader := Subscriber((FALL,), frozenset(["1111", "3333"]))):
         assert await heard(reader) == ({"1111-01": 30, "1111-02": 2, "3333-01": 1}, {})
 
 
-async def test_then_it_hears_of_each_change_of_its_courses_and_of_no_other(db: Database, telling: Live) -> None:
-    async with telling.reading(reader := Subscriber((FALL,), frozenset(["1111"]))):
+async def test_then_it_hears_of_each_change_of_its_courses_and_of_no_other(db: Database, telling: UpdateBroker) -> None:
+    async with telling.subscribe(reader := Subscriber((FALL,), frozenset(["1111"]))):
         await heard(reader)
         await sections.take_seat(db, FULL, None)
         await sections.take_seat(db, SECTIONS[1].key, None)
@@ -66,53 +66,53 @@ async def test_then_it_hears_of_each_change_of_its_courses_and_of_no_other(db: D
 
 
 async def test_who_waits_hears_of_the_place_and_of_its_end(
-    db: Database, telling: Live, ada: Browser, bob: Browser
+    db: Database, telling: UpdateBroker, ada: Browser, bob: Browser
 ) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
     for browser in (ada, bob):
         await browser.post("/waitlist", form={"courseID": "3333"})
-    async with telling.reading(reader := Subscriber((FALL,), frozenset(["3333"]), BOB.user_id)):
-        assert await place(reader) == Place(FULL, 2, 2)
+    async with telling.subscribe(reader := Subscriber((FALL,), frozenset(["3333"]), BOB.user_id)):
+        assert await place(reader) == WaitlistPosition(FULL, 2, 2)
         await ada.post("/waitlist/leave", form={"courseID": "3333"})
-        assert await place(reader) == Place(FULL, 1, 1)
+        assert await place(reader) == WaitlistPosition(FULL, 1, 1)
         await bob.post("/waitlist/leave", form={"courseID": "3333"})
-        assert await place(reader) == Place(FULL, 0, 0)
+        assert await place(reader) == WaitlistPosition(FULL, 0, 0)
 
 
 async def test_others_get_their_turn_while_many_pages_are_told(
     db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(updates, "AT_ONCE", 1)
-    async with cache.following(db, clock) as held, AsyncExitStack() as pages:
-        before, telling = await held.held(), Live(db, held)
+    monkeypatch.setattr(updates, "SUBSCRIBERS_PER_TURN", 1)
+    async with cache.open_catalog_cache(db, clock) as held, AsyncExitStack() as pages:
+        before, telling = await held.get(), UpdateBroker(db, held)
         readers = [Subscriber((FALL,), frozenset(["1111"])) for _ in range(3)]
         for reader in readers:
-            await pages.enter_async_context(telling.reading(reader))
+            await pages.enter_async_context(telling.subscribe(reader))
             await heard(reader)
         await sections.take_seat(db, SECTIONS[1].key, None)
-        await held.read()
-        told = asyncio.create_task(telling._tell(before, await held.held()))
+        await held.reload()
+        told = asyncio.create_task(telling._publish(before, await held.get()))
         seen = []
         while not told.done():
             await asyncio.sleep(0)
-            seen.append(sum(reader.has_news() for reader in readers))
+            seen.append(sum(reader.has_updates() for reader in readers))
         assert seen[:3] == [1, 2, 3]
 
 
-async def test_a_page_that_closes_is_forgotten(telling: Live) -> None:
-    async with telling.reading(Subscriber((FALL,), frozenset(["1111"]), ADA.user_id)):
+async def test_a_page_that_closes_is_forgotten(telling: UpdateBroker) -> None:
+    async with telling.subscribe(Subscriber((FALL,), frozenset(["1111"]), ADA.user_id)):
         pass
-    assert telling.open == 0
-    assert not telling._shown
-    assert not telling._showing
+    assert telling.open_pages == 0
+    assert not telling._topics
+    assert not telling._topics_by_course
 
 
-async def test_past_a_bound_pages_stand_still(telling: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(updates, "MOST", 1)
-    async with telling.reading(Subscriber((FALL,), frozenset(["1111"]))) as first:
-        async with telling.reading(Subscriber((FALL,), frozenset(["1111"]))) as second:
+async def test_past_a_bound_pages_stand_still(telling: UpdateBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(updates, "MAX_OPEN_PAGES", 1)
+    async with telling.subscribe(Subscriber((FALL,), frozenset(["1111"]))) as first:
+        async with telling.subscribe(Subscriber((FALL,), frozenset(["1111"]))) as second:
             assert (first, second) == (True, False)
-    async with telling.reading(Subscriber((FALL,), frozenset(["1111"]))) as third:
+    async with telling.subscribe(Subscriber((FALL,), frozenset(["1111"]))) as third:
         assert third
 
 
@@ -122,53 +122,53 @@ def no_news_to_begin_with(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def begin(*_: object) -> None: ...
 
-    monkeypatch.setattr(Live, "_begin", begin)
+    monkeypatch.setattr(UpdateBroker, "_queue_everything", begin)
 
 
-async def open_pages(pages: AsyncExitStack, telling: Live, *owners: int | str) -> list[Subscriber | None]:
+async def open_pages(pages: AsyncExitStack, telling: UpdateBroker, *owners: int | str) -> list[Subscriber | None]:
     """Open a page for each user_id or network address; return its reader, or None if there was no room."""
     found: list[Subscriber | None] = []
     for owner in owners:
-        whose = {"user_id": owner} if isinstance(owner, int) else {"source": owner}
+        whose = {"user_id": owner} if isinstance(owner, int) else {"network": owner}
         reader = Subscriber((FALL,), frozenset(["1111"]), **whose)  # type: ignore[arg-type]
-        has_room = await pages.enter_async_context(telling.reading(reader))
+        has_room = await pages.enter_async_context(telling.subscribe(reader))
         found.append(reader if has_room else None)
     return found
 
 
 @pytest.mark.usefixtures("no_news_to_begin_with")
-async def test_one_network_address_or_user_has_a_share_of_the_pages(telling: Live) -> None:
+async def test_one_network_address_or_user_has_a_share_of_the_pages(telling: UpdateBroker) -> None:
     async with AsyncExitStack() as pages:
-        for owner, share in (("192.0.2.1", updates.MAX_PAGES_OF_A_SOURCE), (1, updates.MAX_PAGES_OF_A_USER)):
+        for owner, share in (("192.0.2.1", updates.MAX_PAGES_PER_NETWORK), (1, updates.MAX_PAGES_PER_USER)):
             opened = await open_pages(pages, telling, *[owner] * (share + 3))
             assert [reader is not None for reader in opened] == [True] * share + [False] * 3
         assert None not in await open_pages(pages, telling, "192.0.2.2", 2)
-    assert not telling._shares
+    assert not telling._pages_by_owner
     assert not telling._anonymous
 
 
 @pytest.mark.usefixtures("no_news_to_begin_with")
-async def test_anonymous_pages_never_keep_a_student_out(telling: Live, log: pytest.LogCaptureFixture) -> None:
+async def test_anonymous_pages_never_keep_a_student_out(telling: UpdateBroker, log: pytest.LogCaptureFixture) -> None:
     async with AsyncExitStack() as pages:
         anonymous = await open_pages(pages, telling, *(f"192.0.2.{number % 250}" for number in range(4000)))
-        assert len([reader for reader in anonymous if reader]) == updates.MAX_ANONYMOUS_PAGES < updates.MOST
+        assert len([reader for reader in anonymous if reader]) == updates.MAX_ANONYMOUS_PAGES < updates.MAX_OPEN_PAGES
         students = await open_pages(pages, telling, *range(1, 2001))
         assert None not in students
-        assert telling.open == updates.MOST
+        assert telling.open_pages == updates.MAX_OPEN_PAGES
         assert await open_pages(pages, telling, "198.51.100.1") == [None]
 
         assert None not in await open_pages(pages, telling, 5001, 5002, 5003)
-        assert [reader.gives_way for reader in anonymous[:5] if reader] == [True] * 3 + [False] * 2
-    assert telling.open == telling._giving_way == 0
+        assert [reader.must_close for reader in anonymous[:5] if reader] == [True] * 3 + [False] * 2
+    assert telling.open_pages == telling._closing_pages == 0
     assert log.text.count("no room for a page (anonymous); 3000 are open, 3000 of them anonymous") == 1
     assert log.text.count("no room for a page") == 2
 
 
 @pytest.mark.usefixtures("no_news_to_begin_with")
 async def test_a_process_full_of_students_turns_the_next_ones_away(
-    telling: Live, monkeypatch: pytest.MonkeyPatch
+    telling: UpdateBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(updates, "MOST", 3)
+    monkeypatch.setattr(updates, "MAX_OPEN_PAGES", 3)
     async with AsyncExitStack() as pages:
         assert None not in await open_pages(pages, telling, 1, 2, 3)
         before = refused("full")
@@ -192,7 +192,7 @@ def refused(reason: str) -> float:
 async def test_addresses_of_one_ipv6_network_have_one_share(
     app: Quart, monkeypatch: pytest.MonkeyPatch, patient: None, first: str, second: str, share_a_room: bool
 ) -> None:
-    monkeypatch.setattr(updates, "MAX_PAGES_OF_A_SOURCE", 1)
+    monkeypatch.setattr(updates, "MAX_PAGES_PER_NETWORK", 1)
     streams = [
         Browser(app.test_client()).client.request("/live?term=Fall+2026", scope_base={"client": (address, 1)})
         for address in (first, second)
@@ -212,7 +212,7 @@ async def test_addresses_of_one_ipv6_network_have_one_share(
 async def test_a_page_without_room_is_not_updated_and_asks_again_after_a_minute_or_more(
     anyone: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(updates, "MOST", 0)
+    monkeypatch.setattr(updates, "MAX_OPEN_PAGES", 0)
     assert "Introduction to Python" in await anyone.read("/course/1111")
     stream = await text(await anyone.get("/live?term=Fall+2026&course=1111"))
     assert re.fullmatch(r"retry: \d+\n\n", stream)
@@ -223,7 +223,7 @@ async def test_a_page_without_room_is_not_updated_and_asks_again_after_a_minute_
 async def test_an_anonymous_page_that_gives_way_is_told_to_come_back_later(
     anyone: Browser, ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(updates, "MOST", 1)
+    monkeypatch.setattr(updates, "MAX_OPEN_PAGES", 1)
     monkeypatch.setattr(streaming, "LOOK", (3600.0, 3600.0))
     async with listening(anyone) as stream:
         while b"event: " not in await stream.receive():
@@ -282,9 +282,9 @@ async def test_a_stream_without_news_says_so(app: Quart, anyone: Browser) -> Non
     async with listening(anyone) as stream:
         await no_news(stream)
         await no_news(stream)
-        assert app.extensions[EXTENSION].live.open == 1
+        assert app.extensions[EXTENSION].update_broker.open_pages == 1
         await stream.disconnect()
-    assert app.extensions[EXTENSION].live.open == 0
+    assert app.extensions[EXTENSION].update_broker.open_pages == 0
 
 
 @pytest.mark.usefixtures("patient")
@@ -320,7 +320,7 @@ async def test_an_open_page_is_a_use_of_the_sign_in(clock: Clock, ada: Browser) 
 async def test_a_process_that_stops_lets_its_pages_go_and_those_that_come(app: Quart, anyone: Browser) -> None:
     async with listening(anyone) as stream:
         await no_news(stream)
-        app.extensions[EXTENSION].live.end()
+        app.extensions[EXTENSION].update_broker.stop()
     stream = await text(await anyone.get("/live?term=Fall+2026&course=3333"))
     assert [line.split(":")[0] for line in stream.split("\n\n")] == ["retry", "retry", ""]
 
@@ -343,20 +343,20 @@ async def test_a_page_listens_to_what_it_does_not_show_yet(ada: Browser) -> None
 async def test_who_came_does_not_hide_who_left(db: Database, clock: Clock, ada: Browser, bob: Browser) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
     await ada.post("/waitlist", form={"courseID": "3333"})
-    async with cache.following(db, clock) as held:
-        before = await held.held()  # one waits
-        telling = Live(db, held)
+    async with cache.open_catalog_cache(db, clock) as held:
+        before = await held.get()  # one waits
+        telling = UpdateBroker(db, held)
         await bob.post("/waitlist", form={"courseID": "3333"})
-        async with telling.reading(reader := Subscriber((FALL,), frozenset(["3333"]), BOB.user_id)):
-            assert await place(reader) == Place(FULL, 2, 2)
+        async with telling.subscribe(reader := Subscriber((FALL,), frozenset(["3333"]), BOB.user_id)):
+            assert await place(reader) == WaitlistPosition(FULL, 2, 2)
             await ada.post("/waitlist/leave", form={"courseID": "3333"})
-            await held.read()  # one waits
-            await telling._tell(before, await held.held())
-            assert await place(reader) == Place(FULL, 1, 1)
+            await held.reload()  # one waits
+            await telling._publish(before, await held.get())
+            assert await place(reader) == WaitlistPosition(FULL, 1, 1)
 
 
-async def test_a_page_may_show_courses_of_several_terms(db: Database, telling: Live) -> None:
-    async with telling.reading(reader := Subscriber((FALL, "Spring 2027"), frozenset(["2222", "3333"]))):
+async def test_a_page_may_show_courses_of_several_terms(db: Database, telling: UpdateBroker) -> None:
+    async with telling.subscribe(reader := Subscriber((FALL, "Spring 2027"), frozenset(["2222", "3333"]))):
         assert await heard(reader) == ({"2222-01": 30, "3333-01": 1}, {})
         await sections.take_seat(db, FULL, None)
         assert await heard(reader) == ({"3333-01": 0}, {})
@@ -403,25 +403,27 @@ async def test_what_another_student_does_is_no_news_of_ones_own(ada: Browser, bo
     assert "event: mine" not in await text(await ada.get(address))
 
 
-async def test_several_changes_of_ones_own_are_looked_at_once(telling: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(updates, "SOON", 0.0)
+async def test_several_changes_of_ones_own_are_looked_at_once(
+    telling: UpdateBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updates, "COMPARE_DELAY_SECONDS", 0.0)
     mine, of_bob = (Subscriber((FALL,), frozenset(["1111"]), user.user_id, "a sign") for user in (ADA, BOB))
-    async with telling.reading(mine), telling.reading(of_bob):
+    async with telling.subscribe(mine), telling.subscribe(of_bob):
         for reader in (mine, of_bob):
             await heard(reader)
             reader.must_compare = False
-        telling.look_at(ADA.user_id)
-        telling.look_at(ADA.user_id)
+        telling.notify_user(ADA.user_id)
+        telling.notify_user(ADA.user_id)
         assert not mine.must_compare  # the page on which she pressed may be going
         await heard(mine)
         assert (mine.must_compare, mine.will_compare, of_bob.must_compare) == (True, False, False)
-    assert not telling._own
+    assert not telling._subscribers_by_user
 
 
 @pytest.mark.usefixtures("patient")
 async def test_an_open_page_hears_of_a_change_of_ones_own(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streaming, "LOOK", (3600.0, 3600.0))
-    monkeypatch.setattr(updates, "SOON", 0.0)
+    monkeypatch.setattr(updates, "COMPARE_DELAY_SECONDS", 0.0)
     address = await address_of_news(ada, "/enrollment")
     async with (
         asyncio.timeout(PATIENCE),

@@ -72,7 +72,7 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site in production, with all its caches."""
     app = create_app(config(mongo_uri=mongod, app_env="production", public_url=SITE), clock=clock)
     async with app.test_app():
-        await app.extensions[EXTENSION].snapshot.held()
+        await app.extensions[EXTENSION].catalog_cache.get()
         yield app
 
 

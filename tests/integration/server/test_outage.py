@@ -17,7 +17,7 @@ from quart_enroll.cli.local_mongod import local_mongod
 from quart_enroll.db.client import open_database
 from quart_enroll.db.collections import sections, terms
 from quart_enroll.domain.models import Term
-from quart_enroll.services.catalog.cache import Snapshot
+from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from quart_enroll.state import EXTENSION
 from tests.support.people import COURSES, SECTIONS, Browser, config, registration, text
@@ -114,12 +114,12 @@ async def test_the_catalog_is_shown_while_the_database_is_away_and_follows_it_ag
             await db.course.insert_one(asdict(COURSES[0]))
             await terms.put_all(db, [FOREVER])
             await sections.put_all(db, [SECTION])
-        snapshot: Snapshot = site.extensions[EXTENSION].snapshot
-        await snapshot.read()
+        snapshot: CatalogCache = site.extensions[EXTENSION].catalog_cache
+        await snapshot.reload()
     assert "30 of 30 seats open" in await browser.read("/courses/")
     with local_mongod(folder):
         async with open_database(uri, 10) as db:
             await sections.take_seat(db, SECTION.key, None)
         async with asyncio.timeout(30):
             while "29 of 30 seats open" not in await browser.read("/courses/"):
-                await snapshot.replaced()
+                await snapshot.wait_until_replaced()

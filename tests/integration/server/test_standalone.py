@@ -10,10 +10,10 @@ from quart import Quart
 
 from quart_enroll.app import create_app
 from quart_enroll.cli.local_mongod import SMALL_FOOTPRINT_OPTIONS, find_mongod
+from quart_enroll.db import change_streams
 from quart_enroll.db.client import STANDALONE, Database, open_database
 from quart_enroll.db.collections import courses
 from quart_enroll.routes import ROUTES
-from quart_enroll.services.catalog import cache
 from quart_enroll.services.maintenance import schema_check
 from quart_enroll.state import EXTENSION
 from quart_enroll.system.process import child_process
@@ -101,7 +101,7 @@ async def test_a_site_that_nobody_probes_says_it_at_its_start(
 async def test_the_catalog_is_shown_and_follows_the_database(
     site: Quart, standalone_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "POLL", 0.05)
+    monkeypatch.setattr(change_streams, "RECONNECT_SECONDS", 0.05)
     browser = Browser(site.test_client())
     for path in ("/", "/courses/", "/courses/Fall", "/enrollment/form?courseID=1111", "/api/v1/sections", "/login"):
         assert (await browser.get(path)).status_code == 200
@@ -109,7 +109,7 @@ async def test_the_catalog_is_shown_and_follows_the_database(
     await standalone_db.course.delete_one({"courseID": "2222"})
     async with asyncio.timeout(PATIENCE):
         while len(await (await browser.get("/api/")).get_json()) == 3:
-            await site.extensions[EXTENSION].snapshot.replaced()
+            await site.extensions[EXTENSION].catalog_cache.wait_until_replaced()
 
 
 async def test_students_who_are_signed_in_still_see_their_pages(reader: Browser) -> None:
