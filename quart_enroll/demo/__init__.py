@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from quart_enroll.db.queries.demo import School
 from quart_enroll.demo.calendar import calendar
-from quart_enroll.demo.crowd import EnrollmentSimulation
-from quart_enroll.demo.texts import SchoolData
+from quart_enroll.demo.school_data import SchoolData
+from quart_enroll.demo.simulation import EnrollmentSimulation
 from quart_enroll.demo.timetable import timetable
+from quart_enroll.services.maintenance.demo_school import School
 
 
-def make(texts: SchoolData, now: datetime, *, timezone: str, max_credits: int | float) -> School:
+def create_school(texts: SchoolData, now: datetime, *, timezone: str, max_credits: int | float) -> School:
     """Return a school in which registration for a term is open at `now`; the same facts give the same school.
 
     Two terms lie behind it, so that students have taken what courses need; one is open, with a crowd in it; the next

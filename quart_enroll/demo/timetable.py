@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 
 from quart_enroll.demo.curriculum import level
-from quart_enroll.demo.texts import SchoolData, Subject
+from quart_enroll.demo.school_data import SchoolData, Subject
 from quart_enroll.domain import terms
 from quart_enroll.domain.models import Course, Meeting, Section, Term
 

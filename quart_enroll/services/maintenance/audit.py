@@ -23,7 +23,7 @@ REPAIR_RETRY_SECONDS = 120.0
 class AuditReport:
     """Sentences: what disagrees, and what is unusual but may be so; and how much was counted."""
 
-    disagreements: list[str]
+    discrepancies: list[str]
     notes: list[str]
     sections: int
     seats: int
@@ -50,7 +50,7 @@ async def check(db: Database, now: datetime) -> AuditReport:
     books, misfits = await transaction(db, body, REPAIR_RETRY_SECONDS)
     found = list(find_discrepancies(books, misfits, now))
     return AuditReport(
-        disagreements=[*await schema_check.problems(db), *(finding.sentence for finding in found if finding.fault)],
+        discrepancies=[*await schema_check.problems(db), *(finding.sentence for finding in found if finding.fault)],
         notes=[finding.sentence for finding in found if not finding.fault],
         sections=len(books.sections),
         seats=len(books.seats),

@@ -40,7 +40,7 @@ class UpgradeReport:
     """Sentences: what was changed, what was left alone and why, and which indexes failed."""
 
     changes: list[str] = field(default_factory=list)
-    left_alone: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
 
@@ -74,7 +74,7 @@ async def upgrade(
         if await stored_schema.ensure_validator(db, collection, repository.SCHEMA):
             report.changes.append(f"{collection}: rows are checked from now on")
     for term, timezone in (await stored_terms.unknown_timezones(db)).items():
-        report.left_alone.append(f"term: the timezone “{timezone}” of {term} is unknown; {term} is told in UTC")
+        report.unchanged.append(f"term: the timezone “{timezone}” of {term} is unknown; {term} is told in UTC")
     if await users.raise_counter(db):
         report.changes.append("counter: new users are numbered from the highest user_id on")
     return report
@@ -144,7 +144,7 @@ async def _repair_courses(db: Database, report: UpgradeReport) -> None:
     if number := await legacy_flask.credits_to_numbers(db):
         report.changes.append(f"course: the credits of {_count(number, 'course')} are numbers now")
     for courseID, rows in await legacy_flask.repeated(db, "course", "courseID"):
-        report.left_alone.append(f"course: courseID {courseID} belongs to {' and '.join(rows)}")
+        report.unchanged.append(f"course: courseID {courseID} belongs to {' and '.join(rows)}")
     await _report_schema_violations(db, "course", report)
 
 
@@ -152,10 +152,10 @@ async def _repair_users(db: Database, report: UpgradeReport) -> None:
     if number := await legacy_flask.roles_to_students(db):
         report.changes.append(f"user: {_count(number, 'user')} without a role became students")
     for user_id, rows in await legacy_flask.repeated(db, "user", "user_id"):
-        report.left_alone.append(f"user: user_id {user_id} belongs to {' and '.join(rows)}")
+        report.unchanged.append(f"user: user_id {user_id} belongs to {' and '.join(rows)}")
     # The address itself stays out of the report: reports end up in logs.
     for _, rows in await legacy_flask.repeated(db, "user", "email", users.ANY_CASE):
-        report.left_alone.append(f"user: {' and '.join(rows)} share an email address")
+        report.unchanged.append(f"user: {' and '.join(rows)} share an email address")
     await _report_schema_violations(db, "user", report)
 
 
@@ -173,7 +173,7 @@ async def _repair_passwords(db: Database, report: UpgradeReport, method: str) ->
             f"them, so ask for new ones: {gaps.listed(await legacy_flask.names_of_users(db, plain))}"
         )
     if unusable:
-        report.left_alone.append(
+        report.unchanged.append(
             f"user: the passwords of {_count(len(unusable), 'user')} can’t be checked, because Werkzeug didn’t hash "
             "them; `password-link` makes a link to a new one: "
             f"{gaps.listed(await legacy_flask.names_of_users(db, list(unusable)))}"
@@ -183,14 +183,14 @@ async def _repair_passwords(db: Database, report: UpgradeReport, method: str) ->
 async def _report_spelling_variants(db: Database, report: UpgradeReport) -> None:
     courseIDs = [course.courseID for course in await courses.find_all(db)]
     found = spelling_variants.sentences(courseIDs, await sections.find_keys(db))
-    report.left_alone.extend(f"{sentence} Nothing was changed." for sentence in found)
+    report.unchanged.extend(f"{sentence} Nothing was changed." for sentence in found)
     for rows in await legacy_flask.addresses_spelled_twice(db):
-        report.left_alone.append(f"user: {' and '.join(rows)} have one email address in different spellings")
+        report.unchanged.append(f"user: {' and '.join(rows)} have one email address in different spellings")
 
 
 async def _report_schema_violations(db: Database, collection: str, report: UpgradeReport) -> None:
     found = await schema_violations.find(db, collection, COLLECTION_MODULES[collection].SCHEMA)
-    report.left_alone.extend(f"{collection}: {misfit}" for misfit in found)
+    report.unchanged.extend(f"{collection}: {misfit}" for misfit in found)
 
 
 async def _create_indexes(db: Database, report: UpgradeReport) -> None:
@@ -198,7 +198,7 @@ async def _create_indexes(db: Database, report: UpgradeReport) -> None:
     for collection, repository in COLLECTION_MODULES.items():
         indexes = await stored_schema.ensure_indexes(db, collection, repository.INDEXES)
         report.changes.extend(f"{collection}: the index {name} is made" for name in indexes.made)
-        report.left_alone.extend(
+        report.unchanged.extend(
             f"{collection}: the index {name} must wait until no two rows have the same value"
             for name in indexes.impossible
         )
@@ -214,7 +214,7 @@ async def _place_enrollments(db: Database, now: datetime, report: UpgradeReport)
     known = await stored_terms.find_all(db)
     if not known:
         if await legacy_flask_enrollments.lack_terms(db):
-            report.left_alone.append("enrollment: rows without a term wait until there is one; `import term` makes it")
+            report.unchanged.append("enrollment: rows without a term wait until there is one; `import term` makes it")
     else:
         places = {course.courseID: _term_of(course, known, now) for course in await courses.find_all(db)}
         coming = [term.term for term in terms.coming(known, now)]
@@ -227,11 +227,11 @@ async def _place_enrollments(db: Database, now: datetime, report: UpgradeReport)
             f"enrollment: {_count(number, 'row')} folded into another of {term}"
             for term, number in sorted(placing.folded.items())
         )
-        report.left_alone.extend(placing.reasons)
+        report.unchanged.extend(placing.reasons)
     if number := await legacy_flask_enrollments.place_in_sections(db):
         report.changes.append(f"enrollment: {_count(number, 'row')} placed in a section")
     names = {term.term for term in known}
-    report.left_alone.extend(
+    report.unchanged.extend(
         f"enrollment: there are rows of {name}, which is no known term; `import term` makes it"
         for name in await legacy_flask_enrollments.terms_named(db)
         if name not in names
@@ -254,11 +254,11 @@ async def _report_gaps(db: Database, report: UpgradeReport) -> None:
     """List courses in which nobody can enroll, and sections that nobody sees."""
     known = await stored_terms.find_all(db)
     lacking = await legacy_flask_enrollments.courses_without_sections(db, imported=True)
-    report.left_alone.extend(f"course: {sentence}" for sentence in gaps.without_sections(lacking, known))
+    report.unchanged.extend(f"course: {sentence}" for sentence in gaps.without_sections(lacking, known))
     taught = {course.courseID for course in await courses.find_all(db)}
     names = {term.term for term in known}
     lost = await legacy_flask_enrollments.lost_sections(db, names)
-    report.left_alone.extend(f"section: {sentence}" for sentence in gaps.lost_sections(lost, taught, names))
+    report.unchanged.extend(f"section: {sentence}" for sentence in gaps.lost_sections(lost, taught, names))
 
 
 async def _recount(db: Database, report: UpgradeReport) -> None:

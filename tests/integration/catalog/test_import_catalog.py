@@ -243,7 +243,7 @@ async def test_a_raised_capacity_promotes_and_leaves_a_notice(db: Database) -> N
     assert notice.action == "promote"
     promoted = (await events.page(db, BOB.user_id, "", 1))[0][0]
     assert (promoted.action, promoted.actor) == ("promote", 0)
-    assert (await audit.check(db, NOW)).disagreements == []
+    assert (await audit.check(db, NOW)).discrepancies == []
 
 
 async def test_a_capacity_below_the_seats_that_are_taken_unseats_nobody(db: Database) -> None:
@@ -251,7 +251,7 @@ async def test_a_capacity_below_the_seats_that_are_taken_unseats_nobody(db: Data
     await offer(db, replace(SMALL, capacity=0))
     assert (await has(db, ADA.user_id)).keys() == {"3333"}
     found = await audit.check(db, NOW)
-    assert found.disagreements == []
+    assert found.discrepancies == []
     assert found.notes == ["3333, section 01, Fall 2026: 1 are enrolled on 0 seats, since the capacity was lowered."]
     await offer(db, replace(SMALL, capacity=1))
     assert (await audit.check(db, NOW)).notes == []
@@ -282,7 +282,7 @@ async def test_moved_meetings_promote_who_had_a_conflict(db: Database) -> None:
     assert (await has(db, BOB.user_id)).keys() == {"1111"}
     await offer(db, replace(SMALL, meetings=(Meeting("S", "09:00", "10:00"),)))
     assert (await has(db, BOB.user_id)).keys() == {"1111", "3333"}
-    assert (await audit.check(db, NOW)).disagreements == []
+    assert (await audit.check(db, NOW)).discrepancies == []
 
 
 async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: Database) -> None:
@@ -310,7 +310,7 @@ async def test_meetings_that_are_moved_onto_each_other_are_noted_and_no_fault(db
     await enroll.enroll(db, BOB.user_id, SectionRequest("3333"), NOW)
     await offer(db, replace(SMALL, meetings=EVENINGS))
     found = await audit.check(db, NOW)
-    assert found.disagreements == []
+    assert found.discrepancies == []
     assert found.notes == ["Student 2, Fall 2026: 1111 and 3333 are both on TR 18:00–19:15, since a meeting was moved."]
 
 
@@ -323,7 +323,7 @@ async def test_other_credits_of_a_course_are_counted_for_who_is_in_it(db: Databa
     await import_courses(db, [FileCourse(1, replace(php, credits=2.5), frozenset())], NOW)
     assert await schedules.credits_of(db, ADA.user_id) == {"Fall 2026": 5.5}
     assert await schedules.credits_of(db, RITA.user_id) == {"Fall 2026": 3}
-    assert (await audit.check(db, NOW)).disagreements == []
+    assert (await audit.check(db, NOW)).discrepancies == []
 
 
 async def test_a_prerequisite_that_falls_away_promotes(db: Database) -> None:

@@ -30,7 +30,7 @@ async def school(db: Database) -> Database:
 
 
 async def found(db: Database) -> list[str]:
-    return (await audit.check(db, NOW)).disagreements
+    return (await audit.check(db, NOW)).discrepancies
 
 
 async def mended(db: Database) -> list[str]:
@@ -41,7 +41,7 @@ async def mended(db: Database) -> list[str]:
 
 async def test_a_school_in_order_has_nothing_to_tell(school: Database) -> None:
     checked = await audit.check(school, NOW)
-    assert (checked.disagreements, checked.notes) == ([], [])
+    assert (checked.discrepancies, checked.notes) == ([], [])
     assert (checked.seats, checked.waiting) == (2, 1)
     before = await school.section.find().to_list(None)
     assert await audit.repair(school, NOW) == []
@@ -104,7 +104,7 @@ async def test_an_open_seat_that_nobody_who_waits_can_take_is_in_order(school: D
     await school.section.update_one(PHP, {"$set": {"capacity": 2}})
     await school.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
     assert await found(school) == []
-    assert (await audit.check(school, FALL.add_deadline)).disagreements == []
+    assert (await audit.check(school, FALL.add_deadline)).discrepancies == []
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ async def test_courses_in_which_nobody_can_enroll_are_noted_and_no_fault(school:
     old = {"courseID": "4444", "title": "OLD 1", "description": "", "credits": 3, "term": "Winter 2022"}
     await school.course.insert_one(old)
     checked = await audit.check(school, NOW)
-    assert checked.disagreements == []
+    assert checked.discrepancies == []
     assert checked.notes == [
         "Nobody can enroll in 1 course of “Winter 2022”, which is not a term of the school: 4444. "
         "Add the term with `import term`, or name another one with `import course`.",

@@ -66,7 +66,7 @@ async def test_credits_that_were_text_become_numbers(db: Database) -> None:
     stored = {course["courseID"]: course["credits"] async for course in db.course.find()}
     assert stored == {"1111": 3, "2222": 4, "3333": 4, "6666": 1.5, "7777": "by arrangement"}
     assert "course: the credits of 3 courses are numbers now" in report.changes
-    assert any("7777" in line and "credits" in line for line in report.left_alone)
+    assert any("7777" in line and "credits" in line for line in report.unchanged)
 
 
 async def test_every_student_keeps_every_seat_once(db: Database) -> None:
@@ -96,15 +96,15 @@ async def test_what_belongs_to_no_course_or_no_user_is_listed_and_left_alone(db:
     before = await db.enrollment.find(lost).to_list(None)
     report = await upgrade(db, NOW, DEFAULTS)
     assert await db.enrollment.find(lost).to_list(None) == before
-    assert f"enrollment: {legacy_flask.row_id(5)} is for course “9999”, which is unknown" in report.left_alone
-    assert f"enrollment: {legacy_flask.row_id(6)} is of user 77, who has no account" in report.left_alone
+    assert f"enrollment: {legacy_flask.row_id(5)} is for course “9999”, which is unknown" in report.unchanged
+    assert f"enrollment: {legacy_flask.row_id(6)} is of user 77, who has no account" in report.unchanged
 
 
 async def test_two_users_with_one_address_are_listed_and_left_alone(db: Database) -> None:
     report = await upgrade(db, NOW, DEFAULTS)
     roles = {user["user_id"]: user.get("role") async for user in db.user.find()}
     assert roles == {1: "student", 2: "student", 5: None, 6: None, 9: "student"}
-    [line] = [line for line in report.left_alone if "share an email address" in line]
+    [line] = [line for line in report.unchanged if "share an email address" in line]
     assert line.startswith("user: 5 (_id")
     assert " and 6 (_id" in line
     assert "cleo" not in line.lower()
@@ -123,7 +123,7 @@ async def test_the_second_run_changes_nothing_and_says_so(db: Database) -> None:
     first = await upgrade(db, NOW, DEFAULTS)
     before = await everything(db)
     second = await upgrade(db, NOW, DEFAULTS)
-    assert second == UpgradeReport([], first.left_alone, [])
+    assert second == UpgradeReport([], first.unchanged, [])
     assert await everything(db) == before
 
 
@@ -202,8 +202,8 @@ async def test_a_course_number_used_twice_has_no_other_spelling(db: Database) ->
     await db.course.drop_indexes()
     await db.course.insert_one({"courseID": "1111", "title": "T", "description": "", "credits": 3, "term": "Fall"})
     report = await upgrade(db, NOW, DEFAULTS)
-    assert any("courseID 1111 belongs to" in sentence for sentence in report.left_alone)
-    assert not any("spellings" in sentence for sentence in report.left_alone if sentence.startswith("The courses"))
+    assert any("courseID 1111 belongs to" in sentence for sentence in report.unchanged)
+    assert not any("spellings" in sentence for sentence in report.unchanged if sentence.startswith("The courses"))
 
 
 async def test_a_number_used_twice_is_listed_and_its_index_waits(db: Database) -> None:
@@ -212,9 +212,9 @@ async def test_a_number_used_twice_is_listed_and_its_index_waits(db: Database) -
     await db.user.update_one({"user_id": 2}, {"$set": {"user_id": 1}})
     await db.course.update_one({"courseID": "2222"}, {"$set": {"courseID": "1111"}})
     report = await upgrade(db, NOW, DEFAULTS)
-    assert any(line.startswith("user: user_id 1 belongs to 1 (_id") for line in report.left_alone)
-    assert any(line.startswith("course: courseID 1111 belongs to 1111") for line in report.left_alone)
-    waiting = [line for line in report.left_alone if "must wait" in line]
+    assert any(line.startswith("user: user_id 1 belongs to 1 (_id") for line in report.unchanged)
+    assert any(line.startswith("course: courseID 1111 belongs to 1111") for line in report.unchanged)
+    waiting = [line for line in report.unchanged if "must wait" in line]
     assert [line.split()[3] for line in waiting] == ["courseID_1", "user_id_1"]
     assert report.failures == []
 
@@ -231,7 +231,7 @@ async def test_a_number_used_twice_is_listed_and_its_index_waits(db: Database) -
 async def test_a_user_who_lacks_something_is_listed(db: Database, change: Document, field: str) -> None:
     await db.user.update_one({"user_id": 2}, change)
     report = await upgrade(db, NOW, DEFAULTS)
-    assert any(line.startswith("user: ") and line.endswith(f"lacks a proper {field}") for line in report.left_alone)
+    assert any(line.startswith("user: ") and line.endswith(f"lacks a proper {field}") for line in report.unchanged)
 
 
 @pytest.mark.parametrize("courseID", ["", "x" * 21, {"number": 1}, ["1"], None])
@@ -240,7 +240,7 @@ async def test_a_course_that_no_section_can_name_is_listed(db: Database, courseI
         {"_id": "odd", "courseID": courseID, "title": "T", "description": "", "credits": 3, "term": "Fall"}
     )
     report = await upgrade(db, NOW, DEFAULTS)
-    assert any("(_id odd) lacks a proper courseID" in sentence for sentence in report.left_alone)
+    assert any("(_id odd) lacks a proper courseID" in sentence for sentence in report.unchanged)
     assert await db.section.count_documents({"courseID": "1111"}) == 2
 
 
@@ -299,8 +299,8 @@ async def test_who_sat_in_a_crowd_goes_on_sitting_there_and_that_is_no_fault(db:
         f"{courseID}, section 01, Fall 2026: 2 are enrolled on 1 seats, since the capacity was lowered."
         for courseID in ("1111", "3333")
     ]
-    assert [line for line in found.disagreements if not line.startswith("Enrollment ")] == []
-    assert len(found.disagreements) == 2  # the rows that are left alone
+    assert [line for line in found.discrepancies if not line.startswith("Enrollment ")] == []
+    assert len(found.discrepancies) == 2  # the rows that are left alone
 
 
 async def test_a_school_with_terms_and_sections_keeps_them(db: Database) -> None:
@@ -365,7 +365,7 @@ async def test_a_school_that_imports_its_own_offer_gets_sections_of_imported_cou
     assert (
         "course: Nobody can enroll in 1 course without a section: 8888. "
         "Add sections with `import section`, or give each course a section 01 with `upgrade-db --sections`."
-    ) in report.left_alone
+    ) in report.unchanged
     assert (await upgrade(db, NOW, DEFAULTS, all_sections=True)).changes == ["section: 1 section made"]
     assert await sections.find_all(db, [TERM], "8888")
 
@@ -384,7 +384,7 @@ async def test_courses_of_no_term_and_sections_of_no_course_are_listed(db: Datab
         "section: Nobody sees the sections of Fall 2019, which is not a term of the school: 1111 B. "
         "Add the term with `import term`.",
     ):
-        assert line in report.left_alone
+        assert line in report.unchanged
 
 
 async def test_an_old_enrollment_is_placed_in_a_term_that_its_course_names(db: Database) -> None:
@@ -399,10 +399,10 @@ async def test_an_old_enrollment_waits_for_the_term_that_its_course_names(db: Da
     await db.course.update_one({"courseID": "2222"}, {"$set": {"term": "Winter 2022"}})
     await flask_enrolls(db, 2, "2222")
     waits = "enrollment: 1 of course 2222 without a term must wait for a term that the course names"
-    assert waits in (await upgrade(db, NOW, DEFAULTS)).left_alone
+    assert waits in (await upgrade(db, NOW, DEFAULTS)).unchanged
     winter = replace(people.FALL, term="Winter 2022")
     await terms.put_all(db, [winter])
-    assert waits not in (await upgrade(db, NOW, DEFAULTS)).left_alone
+    assert waits not in (await upgrade(db, NOW, DEFAULTS)).unchanged
     assert await seats(db, "Winter 2022") == [(2, "2222")]
 
 
@@ -438,14 +438,14 @@ async def test_rows_of_a_term_that_nobody_knows_are_listed(db: Database) -> None
     await db.enrollment.insert_one(lost)
     report = await upgrade(db, NOW, DEFAULTS)
     assert "enrollment: there are rows of Fall 2019, which is no known term; `import term` makes it" in (
-        report.left_alone
+        report.unchanged
     )
 
 
 async def test_without_any_season_the_enrollments_wait_for_a_term(db: Database) -> None:
     await db.course.update_many({}, {"$set": {"term": "whenever"}})
     report = await upgrade(db, NOW, DEFAULTS)
-    assert "enrollment: rows without a term wait until there is one; `import term` makes it" in report.left_alone
+    assert "enrollment: rows without a term wait until there is one; `import term` makes it" in report.unchanged
     await terms.put_all(db, [people.FALL])
     await upgrade(db, NOW, DEFAULTS)
     assert len(await seats(db)) == 5
@@ -532,7 +532,7 @@ async def test_passwords_that_nobody_can_check_are_counted_and_left_alone(db: Da
     assert (
         "user: the passwords of 4 users can’t be checked, because Werkzeug didn’t hash them; "
         "`password-link` makes a link to a new one: 1, 2, 5, 6"
-    ) in report.left_alone
+    ) in report.unchanged
     assert not any("plain-text" in line for line in report.changes)
     stored = {row["user_id"]: row["password"] async for row in db.user.find({"user_id": {"$in": list(foreign)}})}
     assert stored == foreign
@@ -540,7 +540,7 @@ async def test_passwords_that_nobody_can_check_are_counted_and_left_alone(db: Da
 
 async def test_people_who_were_imported_without_a_password_are_not_listed(db: Database) -> None:
     await set_passwords(db, {1: unusable_hash(people.METHOD)})
-    assert not any("password" in line for line in (await upgrade(db, NOW, DEFAULTS)).left_alone)
+    assert not any("password" in line for line in (await upgrade(db, NOW, DEFAULTS)).unchanged)
 
 
 async def test_courses_as_the_flask_site_has_them_can_be_added_later(db: Database) -> None:

@@ -44,7 +44,7 @@ async def cal(app: Quart, db: Database) -> Browser:
 
 
 async def found(db: Database) -> list[str]:
-    return (await audit.check(db, NOW)).disagreements
+    return (await audit.check(db, NOW)).discrepancies
 
 
 async def mended(db: Database) -> list[str]:
@@ -110,7 +110,7 @@ async def test_a_term_with_an_unknown_timezone_is_told_in_utc(school: Database, 
         assert (await ada.get(path)).status_code == 200
     assert await found(school) == [f"Fall 2026: the timezone “{timezone}” is unknown; its times are told in UTC."]
     told_of = f"term: the timezone “{timezone}” of Fall 2026 is unknown; Fall 2026 is told in UTC"
-    assert (await upgrade(school, NOW, UpgradeDefaults())).left_alone == [told_of]
+    assert (await upgrade(school, NOW, UpgradeDefaults())).unchanged == [told_of]
 
 
 async def spoil(db: Database, collection: str, row: Fields, change: Fields) -> None:
@@ -199,7 +199,7 @@ async def test_rows_without_any_field_are_listed_and_the_others_counted(school: 
     checked = await audit.check(school, NOW)
     assert (checked.sections, checked.waiting) == (5, 1)
     for collection in ("term", "section", "waitlist", "schedule"):
-        lines = [line for line in checked.disagreements if line.startswith(f"{collection}: ")]
+        lines = [line for line in checked.discrepancies if line.startswith(f"{collection}: ")]
         assert [line.split()[1] for line in lines] == ["without"]
     for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111", "/enrollment/history"):
         assert (await ada.get(path)).status_code == 200

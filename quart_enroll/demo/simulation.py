@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from quart_enroll.db.queries.demo import School
 from quart_enroll.demo.curriculum import all_prerequisites, interest
-from quart_enroll.demo.rolls import EnrollmentRecords, SectionOffering
-from quart_enroll.demo.texts import SchoolData
+from quart_enroll.demo.records import EnrollmentRecords, SectionOffering
+from quart_enroll.demo.school_data import SchoolData
 from quart_enroll.domain import rules
 from quart_enroll.domain.models import Credentials, Section, Term, User
+from quart_enroll.services.maintenance.demo_school import School
 
 GENERATED_STUDENTS = 400
 """Students besides those of data/users.json."""

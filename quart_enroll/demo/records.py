@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from quart_enroll.db.queries.demo import Seat
 from quart_enroll.domain.models import Course, Event, Registration, Section, SectionKey, Term, WaitlistEntry
+from quart_enroll.services.maintenance.demo_school import Seat
 
 
 @dataclass(frozen=True, slots=True)
