@@ -70,6 +70,6 @@ async def _put_school(db: Database, given: Defaults, nobodys_password: str, now:
         return None
     texts = load(DATA, nobodys_password)
     school = make(texts, now, timezone=given.timezone, max_credits=given.max_credits)
-    await users.raise_counter(db, max(one.user.user_id for one in school.people))
-    await transaction(db, lambda session: demo.put(db, school, session), PATIENCE)
+    await users.raise_user_id_counter(db, max(one.user.user_id for one in school.people))
+    await transaction(db, lambda session: demo.insert(db, school, session), PATIENCE)
     return school

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from quart_enroll.db.queries.demo import Seat
+from quart_enroll.db.queries.demo import DemoSeat
 from quart_enroll.domain.models import Course, Event, Registration, Section, SectionKey, Term, WaitlistEntry
 
 
@@ -32,7 +32,7 @@ class Rolls:
         self.sections = sections
         self.held: defaultdict[tuple[int, str], list[Registration]] = defaultdict(list)
         self.events: list[Event] = []
-        self._seats: dict[tuple[int, SectionKey], Seat] = {}
+        self._seats: dict[tuple[int, SectionKey], DemoSeat] = {}
         self._taken: defaultdict[SectionKey, int] = defaultdict(int)
         self._lines: defaultdict[SectionKey, list[tuple[int, datetime]]] = defaultdict(list)
 
@@ -56,7 +56,7 @@ class Rolls:
     def enroll(self, user_id: int, offer: Offer, at: datetime) -> None:
         """Give the student a seat."""
         key = offer.section.key
-        self._seats[user_id, key] = Seat(user_id, key, at)
+        self._seats[user_id, key] = DemoSeat(user_id, key, at)
         self._taken[key] += 1
         self.held[user_id, key.term].append(offer.held)
         self._note(user_id, "enroll", key, at)
@@ -82,7 +82,7 @@ class Rolls:
             replace(one, seats_taken=self._taken[one.key], waiting=len(self._lines[one.key])) for one in self.sections
         ]
 
-    def seats(self) -> list[Seat]:
+    def seats(self) -> list[DemoSeat]:
         """Return every seat, withdrawn ones included."""
         return list(self._seats.values())
 

@@ -49,12 +49,12 @@ async def register(
     assert_transactions(db)  # else nobody could sign in to the new account
     hashed = await hasher.hash(password)
     while True:
-        number = await users.next_number(db)
+        number = await users.next_user_id(db)
         user = User(number, email, first_name, last_name, role, email_unconfirmed=email_unconfirmed)
         try:
             await users.add(db, user, hashed)
-        except users.NumberTaken:
-            await users.raise_counter(db)
+        except users.UserIdTaken:
+            await users.raise_user_id_counter(db)
         except EmailTaken:
             return await _registered(db, hasher, email, password)
         else:
@@ -81,7 +81,7 @@ async def check(db: Database, hasher: Hasher, *, email: str, password: str) -> C
         raise WrongCredentials
     if hasher.is_old(found.password):
         with suppress(Busy):  # then another sign-in renews it
-            found = await users.renew_hash(db, found, await hasher.hash(password))
+            found = await users.replace_hash(db, found, await hasher.hash(password))
     return found
 
 
@@ -107,7 +107,7 @@ async def change_password(
     try:
         found = await confirm(db, hasher, user, old)
     except WrongPassword:
-        stored = await users.credentials_of(db, user.user_id)
+        stored = await users.find_credentials_by_id(db, user.user_id)
         if stored is None or not await hasher.fits(new, stored.password):
             raise
         return stored
@@ -131,7 +131,7 @@ async def replace_password(
         changed = await users.replace_password(db, found, hashed, session, by_link=by_link)
         if changed is not None:
             await end_everything(db, user_id, session)
-            await notices.add_letter(db, Notice(now, user_id, "password_changed"), session)
+            await notices.add_email_only(db, Notice(now, user_id, "password_changed"), session)
         return changed
 
     return await transaction(db, body)

@@ -33,4 +33,4 @@ async def end(db: Database, user_id: int) -> None:
 
 async def whose(db: Database, token: str) -> int | None:
     """Return whose token it is, or None for one that is ended or never was."""
-    return await calendar_tokens.whose(db, token_digest(token))
+    return await calendar_tokens.find_owner(db, token_digest(token))

@@ -55,7 +55,7 @@ class Links:
             user_id, until, seal = self._serializer.loads(token)
         except (BadData, UnicodeError):
             raise LinkDead from None
-        found = await users.credentials_of(db, user_id) if now.timestamp() < until else None
+        found = await users.find_credentials_by_id(db, user_id) if now.timestamp() < until else None
         if found is None or not compare_digest(seal, _seal(found)):
             raise LinkDead
         return found

@@ -165,11 +165,11 @@ async def _pass(db: Database, counters: Mapping[str, RateLimit], now: datetime) 
 
 
 async def _refuse_while_waiting(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
-    until = await attempts.find_wait(db, counters, now)
+    until = await attempts.find_wait_until(db, counters, now)
     if until is not None:
         raise PleaseWait(until - now)
 
 
 async def _count(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
     for key, pace in counters.items():
-        await attempts.count(db, key, pace, now)
+        await attempts.count_attempt(db, key, pace, now)

@@ -30,8 +30,8 @@ async def make(
 
     Raises TokenNameTaken, so that a form that is sent twice makes one token; TooManyTokens; and SignInEnded.
     """
-    await tokens.clear_ended(db, user_id, now)
-    if len(await tokens.of_user(db, user_id, now)) >= MOST:
+    await tokens.remove_expired(db, user_id, now)
+    if len(await tokens.find_by_user(db, user_id, now)) >= MOST:
         raise TooManyTokens(MOST)
     text = PREFIX + secrets.token_urlsafe(32)
     token = Token(secrets.token_hex(8), user_id, name, scope, created_at=now, expires_at=expires_at)
@@ -51,5 +51,5 @@ async def find(db: Database, text: str, now: datetime) -> tuple[Token, User] | N
     if found is not None:
         token = found[0]
         if token.last_used_at is None or now - token.last_used_at >= NOTED_EVERY:
-            await tokens.used(db, token, now)
+            await tokens.record_use(db, token, now)
     return found
