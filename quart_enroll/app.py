@@ -341,5 +341,5 @@ def _register_errors(app: Quart) -> None:
     app.register_error_handler(Busy, error_pages.busy)
     app.register_error_handler(PleaseWait, error_pages.please_wait)
     app.register_error_handler(client.NoTransactions, error_pages.database_read_only)
-    for away in (TimeoutError, *client.AWAY):
+    for away in (TimeoutError, *client.DATABASE_UNAVAILABLE):
         app.register_error_handler(away, error_pages.database_away)

@@ -16,9 +16,16 @@ from quart import Quart, current_app
 from quart.cli import ScriptInfo
 
 from quart_enroll.cli.local_mongod import LocalMongodError, database_uri
-from quart_enroll.db.client import AWAY, REFUSED, Database, NoTransactions, explain, open_database
+from quart_enroll.db.client import (
+    DATABASE_REFUSED,
+    DATABASE_UNAVAILABLE,
+    Database,
+    NoTransactions,
+    describe_error,
+    open_database,
+)
 from quart_enroll.db.queries import demo
-from quart_enroll.db.transactions import end_abandoned
+from quart_enroll.db.transactions import end_abandoned_transactions
 from quart_enroll.services.maintenance.schema_check import problems
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from quart_enroll.system.background import run_in_background
@@ -68,7 +75,7 @@ def run_with_database(work: Callable[[Database], Awaitable[T]], setting: str = "
         async with (
             # As the site's own user: MongoDB lets users see and end only their own transactions.
             open_database(site_uri, OPERATION_TIMEOUT_SECONDS) as site,
-            run_in_background(end_abandoned(site)),
+            run_in_background(end_abandoned_transactions(site)),
             open_database(config[setting] or site_uri, OPERATION_TIMEOUT_SECONDS) as db,
         ):
             return await work(db)
@@ -76,8 +83,8 @@ def run_with_database(work: Callable[[Database], Awaitable[T]], setting: str = "
     with database_uri(config["MONGO_URI"], PROJECT_FOLDER) as uri:
         try:
             return asyncio.run(opened(uri))
-        except (*AWAY, REFUSED, NoTransactions) as error:
-            raise click.ClickException(explain(error, setting)) from error
+        except (*DATABASE_UNAVAILABLE, DATABASE_REFUSED, NoTransactions) as error:
+            raise click.ClickException(describe_error(error, setting)) from error
 
 
 @asynccontextmanager

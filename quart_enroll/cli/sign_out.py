@@ -21,7 +21,7 @@ def sign_out(email: str) -> None:
     logger.warning("signed out by command", extra={"user_id": user_id, **ended._asdict()})
     click.echo(
         f"Signed out user {user_id} (sign-ins: {ended.sign_ins}, tokens: {ended.tokens}, "
-        f"calendar links: {ended.calendar_links}). The password is unchanged; `password-link` makes a link to change it."
+        f"calendar links: {ended.calendar_links}). The password is unchanged; `password-link` makes a link to reset it."
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quart_enroll.domain.models import Course, Event, Registration, Section, SectionKey, Term, WaitlistEntry
-from quart_enroll.services.maintenance.demo_school import Seat
+from quart_enroll.services.maintenance.demo_school import DemoSeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class EnrollmentRecords:
         self.sections = sections
         self.held: defaultdict[tuple[int, str], list[Registration]] = defaultdict(list)
         self.events: list[Event] = []
-        self._seats: dict[tuple[int, SectionKey], Seat] = {}
+        self._seats: dict[tuple[int, SectionKey], DemoSeat] = {}
         self._taken: defaultdict[SectionKey, int] = defaultdict(int)
         self._lines: defaultdict[SectionKey, list[tuple[int, datetime]]] = defaultdict(list)
 
@@ -58,7 +58,7 @@ class EnrollmentRecords:
     def enroll(self, user_id: int, offer: SectionOffering, at: datetime) -> None:
         """Give the student a seat."""
         key = offer.section.key
-        self._seats[user_id, key] = Seat(user_id, key, at)
+        self._seats[user_id, key] = DemoSeat(user_id, key, at)
         self._taken[key] += 1
         self.held[user_id, key.term].append(offer.held)
         self._note(user_id, "enroll", key, at)
@@ -84,7 +84,7 @@ class EnrollmentRecords:
             replace(one, seats_taken=self._taken[one.key], waiting=len(self._lines[one.key])) for one in self.sections
         ]
 
-    def seats(self) -> list[Seat]:
+    def seats(self) -> list[DemoSeat]:
         """Return every seat, withdrawn ones included."""
         return list(self._seats.values())
 

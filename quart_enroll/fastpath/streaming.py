@@ -12,7 +12,7 @@ from typing import Any
 
 from quart import Response, request
 
-from quart_enroll.db.client import AWAY, REFUSED
+from quart_enroll.db.client import DATABASE_REFUSED, DATABASE_UNAVAILABLE
 
 GOES_ON = "quart_enroll.goes_on"
 
@@ -80,7 +80,7 @@ class Exchange:
                     async with asyncio.timeout(SEND_SECONDS):
                         await self._send({"type": "http.response.body", "body": chunk.encode(), "more_body": True})
                     del chunk  # it may be long, and the next one may be an hour away
-        except (TimeoutError, REFUSED, *AWAY) as error:
+        except (TimeoutError, DATABASE_REFUSED, *DATABASE_UNAVAILABLE) as error:
             # Without the end of the body, the server closes the connection, so the client sees that it is incomplete.
             logger.warning("stream broken off: %s %s", self.scope["path"], type(error).__name__)
         else:

@@ -59,7 +59,7 @@ async def plan() -> bytes:
     if term is None:
         return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
     mine = await student_state.in_term(user, term, offered)
-    planned = await plans.of_student(database(), user.user_id, term.term)
+    planned = await plans.find_by_student(database(), user.user_id, term.term)
     found = [(one, offer) for one in planned if (offer := _offer(term, one, offered))]
     rows = _rows(term, found, mine, moment)
     return render(
@@ -169,7 +169,7 @@ async def _term(user_id: int, choice: Sequence[Term], moment: datetime) -> Term 
         return terms.find(wanted, choice, moment)
     if not choice:
         return None
-    has = await plans.terms_of(database(), user_id)
+    has = await plans.find_terms(database(), user_id)
     planned = [term for term in choice if term.term in has]
     return [*planned, *(term for term in choice if moment < term.opens_at), *choice][0]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from quart import session
 
-from quart_enroll.db.client import AWAY
+from quart_enroll.db.client import DATABASE_UNAVAILABLE
 from quart_enroll.db.collections import waitlist
-from quart_enroll.db.collections.sections import gone
+from quart_enroll.db.collections.sections import deleted_section
 from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration, SectionKey, Term, User, WaitlistEntry
@@ -93,7 +93,7 @@ def sign_of(user: User | None) -> Callable[[str], Awaitable[str]]:
             return told
         try:
             found = await memory.get_or_read(user.user_id, lambda: student_facts.find(db, user.user_id))
-        except AWAY:
+        except DATABASE_UNAVAILABLE:
             return told
         return found.fingerprint if found else told
 
@@ -105,7 +105,7 @@ async def places(user_id: int, known: StudentSnapshot, terms: Sequence[Term]) ->
     waiting = [one for term in terms for one in known.waiting if one.key.term == term.term]
     if not waiting:
         return []
-    positions = await waitlist.positions(database(), user_id)
+    positions = await waitlist.find_positions(database(), user_id)
     return [Place(one, *positions[one.key]) for one in waiting if one.key in positions]
 
 
@@ -114,7 +114,7 @@ def _held(known: StudentSnapshot, term: Term, offered: Catalog) -> Iterator[Regi
     for seat in known.seats:
         if seat.key.term != term.term or (course := offered.find(seat.key.courseID)) is None:
             continue
-        yield offered.held(seat) or Registration(course, gone(seat.key), seat.told)
+        yield offered.held(seat) or Registration(course, deleted_section(seat.key), seat.told)
 
 
 def _taken(known: StudentSnapshot, offered: Catalog) -> list[tuple[str, Term]]:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from quart_enroll.db.client import AWAY, Database
+from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database
 from quart_enroll.db.collections import idempotency
 from quart_enroll.domain.errors import InProgress, KeyReused
 from quart_enroll.domain.models import Answer
@@ -61,7 +61,7 @@ async def _begin(db: Database, ask: IdempotentRequest, holder: str, now: datetim
         if begun is None:
             continue
         if begun.expires_at <= now or (begun.answer is None and begun.at + ABANDONED_AFTER <= now):
-            await idempotency.forget(db, ask.user_id, ask.key, begun.holder)
+            await idempotency.remove(db, ask.user_id, ask.key, begun.holder)
             continue
         if begun.digest != ask.digest:
             raise KeyReused
@@ -77,6 +77,6 @@ async def _free_key_on_failure(db: Database, ask: IdempotentRequest, holder: str
     try:
         yield
     except BaseException:
-        with suppress(*AWAY):  # then it is free when it counts as given up
-            await idempotency.forget(db, ask.user_id, ask.key, holder)
+        with suppress(*DATABASE_UNAVAILABLE):  # then it is free when it counts as given up
+            await idempotency.remove(db, ask.user_id, ask.key, holder)
         raise

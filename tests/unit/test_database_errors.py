@@ -10,7 +10,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from quart_enroll.db.client import Unsettled, explain
+from quart_enroll.db.client import OutcomeUnknown, describe_error
 
 COLL_MOD = "not authorized on school to execute command { collMod: \"course\", $db: 'school' }"
 INSERT = 'not authorized on school to execute command { insert: "course" }'
@@ -18,10 +18,10 @@ INSERT = 'not authorized on school to execute command { insert: "course" }'
 RETRY, UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
 
 
-def unsettled(cause: PyMongoError, *labels: str) -> Unsettled:
+def unsettled(cause: PyMongoError, *labels: str) -> OutcomeUnknown:
     for label in labels:
         cause._add_error_label(label)
-    error = Unsettled()
+    error = OutcomeUnknown()
     error.__cause__ = cause
     return error
 
@@ -48,7 +48,7 @@ def unsettled(cause: PyMongoError, *labels: str) -> Unsettled:
             unsettled(NetworkTimeout("timed out"), UNKNOWN),
             "did not confirm the change in time",
         ),
-        (Unsettled(), "The database took too long"),
+        (OutcomeUnknown(), "The database took too long"),
         (ExecutionTimeout("operation exceeded time limit", 50), "The database took too long"),
         (NetworkTimeout("timed out"), "The database took too long"),
         (AutoReconnect("connection closed"), "The connection to the database was lost"),
@@ -56,6 +56,6 @@ def unsettled(cause: PyMongoError, *labels: str) -> Unsettled:
     ],
 )
 def test_a_command_prints_what_went_wrong(error: Exception, said: str) -> None:
-    sentence = explain(error, "URI")
+    sentence = describe_error(error, "URI")
     assert said in sentence
     assert sentence.count("\n") == 0

@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from quart_enroll.db.client import Database, Document
 
 
-async def hold(db: Database, name: str, holder: str, time: timedelta) -> bool:
+async def acquire(db: Database, name: str, holder: str, time: timedelta) -> bool:
     """Take the lease or hold it longer, for `time` from now; return False while somebody else has it."""
     try:
         lease: Document | None = await db.lease.find_one_and_update(
@@ -20,7 +20,7 @@ async def hold(db: Database, name: str, holder: str, time: timedelta) -> bool:
     return lease is not None and lease["holder"] == holder
 
 
-async def give_back(db: Database, name: str, holder: str) -> None:
+async def release(db: Database, name: str, holder: str) -> None:
     """End the lease before its time, if `holder` has it."""
     await db.lease.delete_one({"_id": name, "holder": holder})
 

@@ -9,12 +9,12 @@ SCHEMA = {"bsonType": ["object", "string", "null"]}
 """A text is what versions of the site stored that knew English alone."""
 
 
-def to_stored(sentence: Sentence | None) -> Any:
+def encode(sentence: Sentence | None) -> Any:
     """Return the sentence as the database keeps it."""
     return None if sentence is None else _to_stored(sentence)
 
 
-def from_stored(stored: Any) -> Sentence | None:
+def decode(stored: Any) -> Sentence | None:
     """Read a stored sentence; None when there is none, or nobody can read it."""
     if not stored:
         return None

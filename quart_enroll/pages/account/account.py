@@ -32,7 +32,7 @@ class Place(NamedTuple):
 @login_required
 async def account() -> bytes:
     user = auth.signed_in()
-    found = await logins.of_user(database(), user.user_id, now())
+    found = await logins.find_by_user(database(), user.user_id, now())
     return render("account.html", account=True, user=user, places=_places(found), must_confirm=must_confirm())
 
 
@@ -43,7 +43,7 @@ async def end() -> Response:
         await auth.end()
         await flash(gettext("You are signed out."), "info")
         return redirect(url_for("index"), 303)
-    await logins.end_of_user(database(), auth.signed_in().user_id, key)
+    await logins.end_own(database(), auth.signed_in().user_id, key)
     await flash(gettext("That sign-in has ended."), "success")
     return redirect(url_for("account"), 303)
 

@@ -28,7 +28,7 @@ async def data() -> PageResponse:
     user_id = auth.signed_in().user_id
     if wait := download_limiter().take(user_id):
         raise PleaseWait(timedelta(seconds=wait))
-    pieces = _pieces(now(), user_data.read(database(), user_id))
+    pieces = _pieces(now(), user_data.export_rows(database(), user_id))
     # Before anything is sent, a page can say that the database is away. After that, the file just breaks off.
     first = await anext(pieces)
     response = streaming.begin(pieces, "application/json", first)

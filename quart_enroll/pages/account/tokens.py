@@ -54,5 +54,5 @@ async def end() -> ResponseReturnValue:
 
 
 async def _page(form: TokenForm) -> bytes:
-    found = await stored.of_user(database(), auth.signed_in().user_id, now())
+    found = await stored.find_by_user(database(), auth.signed_in().user_id, now())
     return render("tokens.html", title=gettext("Access tokens"), form=form, tokens=found)

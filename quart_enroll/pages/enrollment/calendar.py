@@ -103,7 +103,7 @@ def subscribe_link(address: str) -> str:
 
 async def _schedule(user_id: int) -> bytes:
     known = (await catalog()).terms
-    found = await enrollments.schedule(database(), user_id, [term.term for term in known])
+    found = await enrollments.find_in_terms(database(), user_id, [term.term for term in known])
     courses = [ScheduledCourse.of(one) for one in found if one.status == "enrolled"]
     return ics.schedule(user_id, courses, known, now())
 

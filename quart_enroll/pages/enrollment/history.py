@@ -68,7 +68,7 @@ class Entry(NamedTuple):
 async def history() -> bytes:
     try:
         before = request.args.get("before", "")
-        happened, earlier = await events.page(database(), auth.signed_in().user_id, before, PAGE_SIZE)
+        happened, earlier = await events.find_page(database(), auth.signed_in().user_id, before, PAGE_SIZE)
     except ValueError:
         abort(404)
     offered = await catalog()

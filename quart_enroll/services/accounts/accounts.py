@@ -49,12 +49,12 @@ async def register(
     assert_transactions(db)  # without them, the user could not sign in
     hashed = await hasher.hash(password)
     while True:
-        number = await users.next_number(db)
+        number = await users.next_user_id(db)
         user = User(number, email, first_name, last_name, role, email_unconfirmed=email_unconfirmed)
         try:
             await users.add(db, user, hashed)
-        except users.NumberTaken:
-            await users.raise_counter(db)
+        except users.UserIdTaken:
+            await users.raise_user_id_counter(db)
         except EmailTaken:
             return await _registered(db, hasher, email, password)
         else:
@@ -87,7 +87,7 @@ async def authenticate(db: Database, hasher: Hasher, *, email: str, password: st
         raise WrongCredentials
     if hasher.is_outdated(found.password):
         with suppress(Busy):  # a later sign-in will renew it
-            found = await users.renew_hash(db, found, await hasher.hash(password))
+            found = await users.replace_hash(db, found, await hasher.hash(password))
     return found
 
 
@@ -113,7 +113,7 @@ async def change_password(
     try:
         found = await confirm_password(db, hasher, user, old)
     except WrongPassword:
-        stored = await users.credentials_of(db, user.user_id)
+        stored = await users.find_credentials_by_id(db, user.user_id)
         if stored is None or not await hasher.verify(new, stored.password):
             raise
         return stored
@@ -137,7 +137,7 @@ async def replace_password(
         changed = await users.replace_password(db, found, hashed, session, by_link=by_link)
         if changed is not None:
             await end_all_access(db, user_id, session)
-            await notices.add_letter(db, Notice(now, user_id, "password_changed"), session)
+            await notices.add_email_only(db, Notice(now, user_id, "password_changed"), session)
         return changed
 
     return await transaction(db, body)

@@ -33,4 +33,4 @@ async def revoke(db: Database, user_id: int) -> None:
 
 async def find_user_id(db: Database, token: str) -> int | None:
     """Return the user_id of the token's owner, or None if the token is unknown or revoked."""
-    return await calendar_tokens.whose(db, token_digest(token))
+    return await calendar_tokens.find_owner(db, token_digest(token))

@@ -22,7 +22,7 @@ async def delete_account(db: Database, hasher: Hasher, user: User, password: str
     Raises WrongPassword and LastRegistrar.
     """
     await accounts.confirm_password(db, hasher, user, password)
-    await users.raise_counter(db, at_least=user.user_id)
+    await users.raise_user_id_counter(db, at_least=user.user_id)
 
     async def body(step: SeatTransaction) -> None:
         session = step.session
@@ -36,7 +36,7 @@ async def delete_account(db: Database, hasher: Hasher, user: User, password: str
         await user_data.remove(db, user.user_id, session)
         await seat_changes.promote_waitlists(step)
 
-    await change_seats(db, user.user_id, now, await enrollments.seats_of(db, user.user_id), body)
+    await change_seats(db, user.user_id, now, await enrollments.find_section_keys(db, user.user_id), body)
 
 
 async def _release_seats(step: SeatTransaction, user_id: int) -> None:
@@ -44,13 +44,13 @@ async def _release_seats(step: SeatTransaction, user_id: int) -> None:
     db, session = step.db, step.session
     for term in await terms.find_all(db):
         await schedules.close(db, user_id, term.term, step.now, session)
-    for waiting in await waitlist.everywhere(db, user_id, session):
+    for waiting in await waitlist.find_in_all_terms(db, user_id, session):
         await waitlist.remove(db, waiting, session)
-        await sections.leave_queue(db, waiting.key, session)
+        await sections.leave_waitlist(db, waiting.key, session)
         step.lines.add(waiting.key)
         await seat_changes.record(step, user_id, "leave", waiting.key)
-    for key in await enrollments.seats_of(db, user_id, session):
+    for key in await enrollments.find_section_keys(db, user_id, session):
         await enrollments.remove(db, user_id, key, session)
         await seat_changes.record(step, user_id, "drop", key)
-        await sections.give_back_seat(db, key, session)
+        await sections.release_seat(db, key, session)
         step.freed.append(key)

@@ -60,7 +60,7 @@ class EmailLinks:
             user_id, until, digest = self._resets.loads(token)
         except (BadData, UnicodeError):
             raise LinkDead from None
-        found = await users.credentials_of(db, user_id) if now.timestamp() < until else None
+        found = await users.find_credentials_by_id(db, user_id) if now.timestamp() < until else None
         if found is None or not compare_digest(digest, _password_digest(found)):
             raise LinkDead
         return found

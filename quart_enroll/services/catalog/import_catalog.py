@@ -123,7 +123,7 @@ async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime, *,
         known = {term.term: term for term in await stored_terms.find_all(db, session)}
         moved = _with_other_terms_before(known, known | {term.term: term for term in after})
         await import_guards.guard_terms(db, moved.union(changed), session)
-        students = await import_guards.count_students(db, changed, session)
+        students = await import_guards.count_enrolled_students(db, changed, session)
         written = await stored_terms.put_all(db, after, session)
         step = SeatTransaction(db, session, now, SYSTEM_ACTOR)
         await promote_all_waitlists(step)
@@ -159,7 +159,7 @@ async def import_sections(
         resized = [one for one in changed if one.capacity != before[one.key].capacity]
         moved = [one for one in changed if one.meetings != before[one.key].meetings]
         await import_guards.guard_students(db, [one.key for one in moved], session)
-        await import_guards.note_changes(db, resized, moved, now, session)
+        await import_guards.note_section_changes(db, resized, moved, now, session)
         if new or changed:
             await sections.put_all(db, new + changed, session)
         everything = before | {one.key: one for one in after}

@@ -132,7 +132,7 @@ async def import_users(
     refuse_twins([(row.number, str(row.user_id)) for row in rows if row.user_id is not None], "user_id")
     highest = max((row.user_id or 0 for row in rows), default=0)
     if not dry_run:
-        await users.raise_counter(db, highest)
+        await users.raise_user_id_counter(db, highest)
 
     async def body(session: Session) -> Imported:
         known = await users.find_all(db, session)
@@ -140,7 +140,7 @@ async def import_users(
         new, changes, changed = _sorted_out(rows, known)
         stored = []
         for row in new:
-            number = row.user_id or (next(unused) if dry_run else await users.next_number(db))
+            number = row.user_id or (next(unused) if dry_run else await users.next_user_id(db))
             user = replace(row.user, user_id=number, role=row.user.role or "student")
             stored.append(Credentials(user, row.password or nobodys_password))
         await users.put_all(db, stored, changed, session)

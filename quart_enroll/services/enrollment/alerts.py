@@ -39,12 +39,12 @@ async def ask(db: Database, user_id: int, wish: SectionRequest, now: datetime) -
             raise AlreadyEnrolled(found.course.title, found.term.term)
         if found.key in [waiting.key for waiting in there.lines]:
             raise AlreadyWaiting(found.course.title, found.key.section)
-        asked = await alerts.of_student(db, user_id, session)
+        asked = await alerts.find_by_student(db, user_id, session)
         if found.key not in asked and len(asked) >= MOST:
             raise TooManyAlerts(MOST)
-        await alerts.put(db, user_id, found.key, now, found.term.withdraw_deadline, session)
+        await alerts.add(db, user_id, found.key, now, found.term.withdraw_deadline, session)
         # It writes the section, as who frees a seat does: so one of the two sees the other.
-        if not await sections.note_alert(db, found.key, session):
+        if not await sections.count_alert(db, found.key, session):
             raise SeatOpen(found.course.title, found.key.section)
         return found
 
@@ -54,4 +54,4 @@ async def ask(db: Database, user_id: int, wish: SectionRequest, now: datetime) -
 @metrics.count_change("alert_end")
 async def end(db: Database, user_id: int, key: SectionKey) -> None:
     """Do not tell the student any more, who may be told already."""
-    await alerts.end(db, user_id, key)
+    await alerts.remove(db, user_id, key)

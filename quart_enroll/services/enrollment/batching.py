@@ -15,9 +15,9 @@ from datetime import datetime
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
-from quart_enroll.db.client import AWAY, Database, Session, Unsettled
+from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database, OutcomeUnknown, Session
 from quart_enroll.db.collections import enrollments, events, schedules, sections, waitlist
-from quart_enroll.db.transactions import acknowledge
+from quart_enroll.db.transactions import wait_for_majority
 from quart_enroll.domain.errors import AlreadyWaiting, Refused, WaitlistFull
 from quart_enroll.domain.models import Event, SectionKey, WaitlistEntry
 from quart_enroll.services.enrollment import seat_changes, section_lock, swap_cycles
@@ -77,7 +77,7 @@ class PendingEnrollment:
     def fail(self, cause: BaseException) -> None:
         """Tell that nobody knows what became of it."""
         if not self.told.done():
-            unsettled = Unsettled()
+            unsettled = OutcomeUnknown()
             unsettled.__cause__ = cause
             self.told.set_exception(unsettled)
 
@@ -103,7 +103,7 @@ class BatchQueue:
     async def _go(self, together: Sequence[PendingEnrollment]) -> None:
         try:
             verdicts = await _board(together)
-        except AWAY as error:
+        except DATABASE_UNAVAILABLE as error:
             for one in together:
                 one.fail(error)
         except Exception:  # noqa: BLE001  # whoever it is that can't be boarded will hear so alone
@@ -203,11 +203,11 @@ async def _board(together: Sequence[PendingEnrollment]) -> list[Verdict]:
     tries = TRIES if len(together) > 1 else left
     try:
         verdicts = await section_lock.turn(db, keys, body, patience=left, tries=tries)
-    except Unsettled:
+    except OutcomeUnknown:
         # If it came about after all, who goes alone is told that they are enrolled.
-        raise BatchAborted if begun and tries < left else Unsettled from None
+        raise BatchAborted if begun and tries < left else OutcomeUnknown from None
     if not any(isinstance(one, Seated | Waitlisted) for one in verdicts):  # else the commit has waited for that
-        await acknowledge(db)
+        await wait_for_majority(db)
     return verdicts
 
 
@@ -274,7 +274,7 @@ async def _line_up(db: Database, session: Session, lined: Sequence[PendingEnroll
     """Write the places, in the order of coming."""
     ends: dict[SectionKey, int] = {}
     for key, number in sorted(Counter(who.key for who in lined).items()):
-        last = await sections.join_queue(db, key, session, number)
+        last = await sections.join_waitlist(db, key, session, number)
         if last is None:
             raise RuntimeError("A place in line that was free in this transaction is gone.")
         ends[key] = last - number

@@ -130,7 +130,7 @@ async def enroll_with_corequisites(
     """
     options = [await resolve.sections_meant(db, user_id, wish, now)]
     term = options[0][0].term.term
-    held, taken = await enrollments.held_by(db, user_id, term), await _taken(db, user_id)
+    held, taken = await enrollments.find_in_term(db, user_id, term), await _taken(db, user_id)
     for offered in options:  # it grows: a corequisite may need another
         chosen = [several[0].course for several in options]
         missing = rules.missing_corequisites(
@@ -153,13 +153,13 @@ async def drop(
     course = await courses.find(db, wish.courseID)
     if course is None:
         raise UnknownCourse(wish.courseID)
-    has = await enrollments.terms_of(db, user_id, wish.courseID)
+    has = await enrollments.find_terms(db, user_id, wish.courseID)
     term = await resolve.term_meant(db, wish, course.title, has, now)
     if term is None:
         raise NotEnrolled(course.title, "a term in which it can still be given back" if has else "")
 
     async def body(step: SeatTransaction) -> GivenBack:
-        held = await enrollments.held_by(db, user_id, term.term, step.session)
+        held = await enrollments.find_in_term(db, user_id, term.term, step.session)
         first = _enrolled(held, course, term)
         along = rules.going_along(course.courseID, term, held, ())
         if along:  # unless what they need was taken before
@@ -171,7 +171,7 @@ async def drop(
         await seat_changes.promote_waitlists(step)
         return GivenBack(tuple(one.course for one in (first, *along)), term.term, actions[0])
 
-    held = await enrollments.held_by(db, user_id, term.term)
+    held = await enrollments.find_in_term(db, user_id, term.term)
     keys = [one.section.key for one in held if one.courseID == course.courseID]
     try:
         return await change_seats(db, user_id, now, keys, body)
@@ -278,7 +278,7 @@ def _check_together(wanted: Sequence[Standing], now: datetime, tried: list[Stand
 async def _taken(db: Database, user_id: int, session: Session | None = None) -> list[tuple[str, Term]]:
     """Return the courses that the student is enrolled in, in any term, each with its term."""
     known = {term.term: term for term in await stored_terms.find_all(db, session)}
-    held = await enrollments.seats_of(db, user_id, session)
+    held = await enrollments.find_section_keys(db, user_id, session)
     return [(key.courseID, known[key.term]) for key in held if key.term in known]
 
 
@@ -295,7 +295,7 @@ async def _swap(db: Database, user_id: int, given_up: str, wanted: Offer, now: d
         await seat_changes.promote_waitlists(step)
         return seat_changes.placed(step, found)
 
-    held = await enrollments.held_by(db, user_id, wanted.key.term)
+    held = await enrollments.find_in_term(db, user_id, wanted.key.term)
     old = [one.section.key for one in held if one.courseID == given_up]
     return await change_seats(db, user_id, now, [wanted.key, *old], body)
 

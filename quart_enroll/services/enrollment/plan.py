@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from quart_enroll.db.client import Database, Session, Unsettled
+from quart_enroll.db.client import Database, OutcomeUnknown, Session
 from quart_enroll.db.collections import courses, plans
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.domain import rules, terms
@@ -77,7 +77,7 @@ async def add(db: Database, user_id: int, wish: SectionRequest, now: datetime) -
         if now >= found.term.opens_at:
             rules.check_open(found.term, now)
         rules.check_new(found.term, found.course, [one for one in held if one.status == "enrolled"])
-        before = await plans.of_student(db, user_id, found.key.term, session)
+        before = await plans.find_by_student(db, user_id, found.key.term, session)
         if found.key in [planned.key for planned in before]:
             return Added(found, new=False)
         if len(before) >= MOST and found.course.courseID not in [planned.key.courseID for planned in before]:
@@ -107,7 +107,7 @@ async def move_up(db: Database, user_id: int, wish: SectionRequest, now: datetim
     async def body(session: Session) -> tuple[Course, Term]:
         await seat_changes.bump_version(SeatTransaction(db, session, now, user_id), user_id, term.term)
         above = None
-        for planned in await plans.of_student(db, user_id, term.term, session):
+        for planned in await plans.find_by_student(db, user_id, term.term, session):
             if planned.key.courseID == course.courseID:
                 if above is not None:
                     await plans.swap_places(db, user_id, above, planned, session)
@@ -134,7 +134,7 @@ async def enroll(
     term = terms.find(term_named, await stored_terms.find_all(db), now)
     rules.check_open(term, now)
     outcomes: list[Outcome] = []
-    keys = [planned.key for planned in await plans.of_student(db, user_id, term.term)]
+    keys = [planned.key for planned in await plans.find_by_student(db, user_id, term.term)]
     for together in await _in_groups(db, user_id, keys, catalog):
         try:
             settled = await _enroll(db, user_id, together, now, end - time.monotonic(), catalog)
@@ -146,7 +146,7 @@ async def enroll(
             if outcome.placed or isinstance(outcome.refusal, AlreadyEnrolled):
                 await plans.remove(db, user_id, outcome.key)
             elif outcome.refusal:
-                await plans.note(db, user_id, outcome.key, outcome.refusal.why)
+                await plans.set_reason(db, user_id, outcome.key, outcome.refusal.why)
         outcomes += settled
     return term, outcomes
 
@@ -266,7 +266,7 @@ async def _enroll(
             return [Outcome(key, await enroll_in_section(db, user_id, wish, now, catalog))]
     except Refused as refusal:
         return [Outcome(key, refusal=refusal) for key in keys]
-    except (TimeoutError, Unsettled):  # it may come about yet; then the next request finds it done
+    except (TimeoutError, OutcomeUnknown):  # it may come about yet; then the next request finds it done
         return [Outcome(key) for key in keys]
 
 
@@ -274,7 +274,7 @@ async def _meant(db: Database, user_id: int, wish: SectionRequest, now: datetime
     course = await courses.find(db, wish.courseID)
     if course is None:
         raise UnknownCourse(wish.courseID)
-    term = await resolve.term_meant(db, wish, course.title, await plans.terms_of(db, user_id, wish.courseID), now)
+    term = await resolve.term_meant(db, wish, course.title, await plans.find_terms(db, user_id, wish.courseID), now)
     if term is None:
         raise NotPlanned(course.title)
     return course, term

@@ -26,7 +26,7 @@ async def sections_meant(
     db: Database, user_id: int, wish: SectionRequest, now: datetime, given_up: str | None = None
 ) -> list[Offer]:
     """Return the sections to try in turn: the one that was named, else those with a seat that fits, by number."""
-    course, known, offered = await section_facts.of_course(db, wish.courseID)
+    course, known, offered = await section_facts.find_course(db, wish.courseID)
     if course is None:
         raise UnknownCourse(wish.courseID)
     term = terms.choose(course, known, {section.term for section in offered}, wish.term, now)
@@ -36,7 +36,7 @@ async def sections_meant(
         if named is None:
             raise UnknownSection(course.title, wish.section, term.term)
         return [Offer(term, course, named)]
-    held = await enrollments.held_by(db, user_id, term.term)
+    held = await enrollments.find_in_term(db, user_id, term.term)
     if given_up == wish.courseID and (own := [option for option in found if option.key in _seats(held)]):
         return own  # any section will do, so the one they have: else the same request again would be the way back
     held = [one for one in held if one.courseID != given_up]

@@ -8,7 +8,7 @@ from datetime import datetime
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import alerts, courses, enrollments, events, notices, schedules, sections, waitlist
 from quart_enroll.db.queries import section_facts
-from quart_enroll.db.queries.section_facts import Found, Theirs
+from quart_enroll.db.queries.section_facts import SectionFacts, StudentRecord
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import (
     AccountGone,
@@ -120,7 +120,7 @@ async def load_students(
     return [_standing(key, *one) for (_, key), one in zip(wanted, found, strict=True)]
 
 
-def _standing(key: SectionKey, found: Found, theirs: Theirs) -> Standing | Refused:
+def _standing(key: SectionKey, found: SectionFacts, theirs: StudentRecord) -> Standing | Refused:
     if theirs.is_gone:
         return AccountGone()
     try:
@@ -129,7 +129,7 @@ def _standing(key: SectionKey, found: Found, theirs: Theirs) -> Standing | Refus
         return refusal
 
 
-def _offer(key: SectionKey, found: Found) -> Offer:
+def _offer(key: SectionKey, found: SectionFacts) -> Offer:
     if found.term is None:
         raise UnknownTerm(key.term, [])
     if found.course is None:
@@ -164,7 +164,7 @@ async def named(db: Database, refusal: Refused, session: Session | None = None) 
     """Return the refusal with what courses are called that it knew by their numbers alone."""
     if not isinstance(refusal, PrerequisiteMissing | CorequisiteMissing):
         return refusal
-    names = await courses.names(db, refusal.missing, session)
+    names = await courses.find_names(db, refusal.missing, session)
     return type(refusal)(refusal.title, refusal.missing, names)
 
 
@@ -209,7 +209,7 @@ async def leave_lines(change: SeatTransaction, user_id: int, key: SectionKey, li
     """
     db, session = change.db, change.session
     beside = [one.key.courseID for one in lines if one.key.term == key.term and one.key.courseID != key.courseID]
-    if beside and await courses.needing(db, key.courseID, beside, session):
+    if beside and await courses.has_corequisite(db, key.courseID, beside, session):
         change.able.append((user_id, key.term))
     for waiting in lines:
         change.lines.add(waiting.key)
@@ -218,7 +218,7 @@ async def leave_lines(change: SeatTransaction, user_id: int, key: SectionKey, li
             change.able.append((user_id, waiting.key.term))
         elif waiting.key == key or (waiting.key.courseID == key.courseID != waiting.drop_if_enrolled):
             await waitlist.remove(db, waiting, session)
-            await sections.leave_queue(db, waiting.key, session)
+            await sections.leave_waitlist(db, waiting.key, session)
             if waiting.key != key:
                 await record(change, user_id, "leave", waiting.key)
                 change.left.append(waiting.key)
@@ -243,7 +243,7 @@ async def lend(change: SeatTransaction, key: SectionKey) -> None:
 
 
 async def _open(change: SeatTransaction, key: SectionKey) -> None:
-    await sections.give_back_seat(change.db, key, change.session)
+    await sections.release_seat(change.db, key, change.session)
     change.freed.append(key)
 
 
@@ -282,8 +282,8 @@ async def promote_waitlists(change: SeatTransaction) -> None:
 
 async def promote_all_waitlists(change: SeatTransaction) -> None:
     """Settle every section that has an open seat and a line, or somebody who asked to be told of a seat."""
-    change.freed.extend(await sections.find_unsettled(change.db, change.session))
-    change.freed.extend(await alerts.sections(change.db, change.session))
+    change.freed.extend(await sections.find_promotable(change.db, change.session))
+    change.freed.extend(await alerts.find_sections(change.db, change.session))
     await promote_waitlists(change)
 
 
@@ -291,7 +291,7 @@ async def _fill(change: SeatTransaction, key: SectionKey) -> None:
     section = await sections.find(change.db, key, change.session)
     if section is None or not section.open_seats:
         return
-    line = await waitlist.of_section(change.db, key, change.session) if section.waiting else []
+    line = await waitlist.find_by_section(change.db, key, change.session) if section.waiting else []
     for waiting in line:
         if not await _promote(change, waiting):
             break
@@ -304,7 +304,7 @@ async def _tell(change: SeatTransaction, key: SectionKey) -> None:
 
     Who has a seat there meanwhile, waits in line or has just given back this seat need not be told.
     """
-    asking = await alerts.of_section(change.db, key, change.session)
+    asking = await alerts.find_students(change.db, key, change.session)
     if not asking:
         return
     try:
@@ -313,12 +313,12 @@ async def _tell(change: SeatTransaction, key: SectionKey) -> None:
         return
     if not opened.section.open_seats or not opened.term.is_open(change.now):
         return
-    knows = await enrollments.seated_of(change.db, key, asking, change.session)
-    knows |= {waiting.user_id for waiting in await waitlist.of_section(change.db, key, change.session)}
+    knows = await enrollments.find_enrolled(change.db, key, asking, change.session)
+    knows |= {waiting.user_id for waiting in await waitlist.find_by_section(change.db, key, change.session)}
     knows |= {user_id for user_id, given in change.gave if given == key}
     where = key.courseID, opened.course.title, key.term, key.section
     stories = [Notice(change.now, user_id, "alert", *where) for user_id in asking if user_id not in knows]
-    await alerts.end_all(change.db, key, asking, change.session)
+    await alerts.remove_all(change.db, key, asking, change.session)
     await notices.add_all(change.db, stories, change.session)
 
 
@@ -329,7 +329,7 @@ async def _try_again(change: SeatTransaction) -> None:
     found = [
         waiting
         for user_id, term in able
-        for waiting in await waitlist.of_student(change.db, user_id, term, change.session)
+        for waiting in await waitlist.find_in_term(change.db, user_id, term, change.session)
     ]
     change.lines.update(waiting.key for waiting in found)
     for waiting in sorted(found, key=lambda waiting: (waiting.key, waiting.place)):
@@ -372,6 +372,6 @@ async def _skip(change: SeatTransaction, waiting: WaitlistEntry, wanted: Offer, 
     await bump_version(change, waiting.user_id, waiting.key.term)
     if waiting.skipped_because == refusal.why:
         return
-    await waitlist.skip(change.db, waiting, refusal.why, change.session)
+    await waitlist.record_skip(change.db, waiting, refusal.why, change.session)
     event = await record(change, waiting.user_id, "skip", waiting.key, result=refusal.code)
     await notices.add(change.db, Notice.of(event, wanted.course.title, refusal.why), change.session)

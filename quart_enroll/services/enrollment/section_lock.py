@@ -12,8 +12,8 @@ from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from quart_enroll.db.client import Database, Session, Unsettled
-from quart_enroll.db.transactions import acknowledge, transaction
+from quart_enroll.db.client import Database, OutcomeUnknown, Session
+from quart_enroll.db.transactions import transaction, wait_for_majority
 from quart_enroll.domain.errors import Crowded, Refused
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.observability import metrics
@@ -64,7 +64,7 @@ async def run_locked(
         return await admit(keys, everything)
     except Refused:
         # "You are already enrolled" may come from a seat that an election takes back; then it must not be said.
-        await acknowledge(db)
+        await wait_for_majority(db)
         raise
 
 
@@ -135,7 +135,7 @@ async def turn(
                     stood = stood or is_taken(key)
                     await stack.enter_async_context(_locks.setdefault(key, asyncio.Lock()))
         except TimeoutError:
-            raise Unsettled from None
+            raise OutcomeUnknown from None
         metrics.record_lock_wait(time.monotonic() - began)
         if stood:
             await look()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
-from quart_enroll.db.client import AWAY, Database, Session
+from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database, Session
 from quart_enroll.db.collections import sections, waitlist
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.services.enrollment import seat_changes, section_lock
@@ -49,7 +49,7 @@ async def change_seats(
 
 async def complete_all_cycles(db: Database, actor: int, now: datetime) -> None:
     """Settle every ring that there is."""
-    await complete_cycles(db, actor, now, await sections.find_waited_for(db))
+    await complete_cycles(db, actor, now, await sections.find_with_waitlist(db))
 
 
 async def complete_cycles(db: Database, actor: int, now: datetime, lines: Iterable[SectionKey]) -> None:
@@ -62,8 +62,8 @@ async def complete_cycles(db: Database, actor: int, now: datetime, lines: Iterab
     while pending:
         key = min(pending)
         pending.remove(key)
-        if await waitlist.has_linked(db, key):
-            with suppress(NoCycle, *AWAY):
+        if await waitlist.has_swaps(db, key):
+            with suppress(NoCycle, *DATABASE_UNAVAILABLE):
                 pending |= await _settle(db, actor, now, key)
 
 

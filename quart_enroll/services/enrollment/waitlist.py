@@ -60,7 +60,7 @@ async def join(
         await seat_changes.bump_version(step, user_id, found.key.term)
         await seat_changes.record(step, user_id, "join", found.key)
         # The line comes last, as the seat does: every other student of this section is waiting for this document.
-        place = await sections.join_queue(db, found.key, step.session)
+        place = await sections.join_waitlist(db, found.key, step.session)
         if place is None:
             raise WaitlistFull(found.course.title, found.key.section)
         await waitlist.add(db, WaitlistEntry(user_id, found.key, place, now, drop_if_enrolled), step.session)
@@ -94,7 +94,7 @@ async def leave(db: Database, user_id: int, wish: SectionRequest, now: datetime)
     course = await courses.find(db, wish.courseID)
     if course is None:
         raise UnknownCourse(wish.courseID)
-    waits = await waitlist.terms_of(db, user_id, wish.courseID)
+    waits = await waitlist.find_terms(db, user_id, wish.courseID)
     term = await resolve.term_meant(db, wish, course.title, waits, now)
     if term is None:
         raise NotWaiting(course.title, "a term that still runs" if waits else "")
@@ -105,7 +105,7 @@ async def leave(db: Database, user_id: int, wish: SectionRequest, now: datetime)
         if waiting is None:
             raise NotWaiting(course.title, term.term)
         await waitlist.remove(db, waiting, step.session)
-        await sections.leave_queue(db, waiting.key, step.session)
+        await sections.leave_waitlist(db, waiting.key, step.session)
         step.lines.add(waiting.key)
         await seat_changes.record(step, user_id, "leave", waiting.key)
         return waiting.key

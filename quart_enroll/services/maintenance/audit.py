@@ -6,8 +6,8 @@ from datetime import datetime
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import waitlist
 from quart_enroll.db.queries import audit
-from quart_enroll.db.queries.audit import Books
-from quart_enroll.db.queries.schema_violations import Misfit
+from quart_enroll.db.queries.audit import AuditedRows
+from quart_enroll.db.queries.schema_violations import SchemaViolation
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.models import SYSTEM_ACTOR
 from quart_enroll.services.enrollment import seat_changes, swap_cycles
@@ -44,8 +44,8 @@ async def check(db: Database, now: datetime) -> AuditReport:
     Indexes and validators are checked too: without them, counts that agree now may not agree for long.
     """
 
-    async def body(session: Session) -> tuple[Books, dict[str, list[Misfit]]]:
-        return await audit.read(db, session), await audit.misfits(db, session)
+    async def body(session: Session) -> tuple[AuditedRows, dict[str, list[SchemaViolation]]]:
+        return await audit.read(db, session), await audit.find_violations(db, session)
 
     books, misfits = await transaction(db, body, REPAIR_RETRY_SECONDS)
     found = list(find_discrepancies(books, misfits, now))
@@ -101,7 +101,7 @@ async def _renumber_waitlists(db: Database, recount: Recount, session: Session) 
     done = []
     for key in sorted({key for key, _, _ in recount.shared_places()} & recount.books.sections.keys()):
         end = max(recount.books.sections[key].queue_tail, *(waiting.place for waiting in recount.lines[key]))
-        if number := await audit.renumber(db, key, end, session):
+        if number := await audit.renumber_waitlist(db, key, end, session):
             done.append(f"{describe_section(key)}: numbered again, {number} waiting in the same order.")
     return done
 

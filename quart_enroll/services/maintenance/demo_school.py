@@ -3,11 +3,11 @@
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, users
 from quart_enroll.db.queries import demo
-from quart_enroll.db.queries.demo import School, Seat
+from quart_enroll.db.queries.demo import DemoSeat, School
 from quart_enroll.db.transactions import transaction
 from quart_enroll.services.catalog.import_users import PATIENCE
 
-__all__ = ["School", "Seat", "is_catalog_empty", "is_unused", "store"]
+__all__ = ["DemoSeat", "School", "is_catalog_empty", "is_unused", "store"]
 
 
 async def is_unused(db: Database) -> bool:
@@ -22,5 +22,5 @@ async def is_catalog_empty(db: Database) -> bool:
 
 async def store(db: Database, school: School) -> None:
     """Store all of the school, or nothing."""
-    await users.raise_counter(db, max(one.user.user_id for one in school.people))
-    await transaction(db, lambda session: demo.put(db, school, session), PATIENCE)
+    await users.raise_user_id_counter(db, max(one.user.user_id for one in school.people))
+    await transaction(db, lambda session: demo.insert(db, school, session), PATIENCE)

@@ -7,8 +7,8 @@ from datetime import datetime
 from itertools import combinations
 from math import isnan
 
-from quart_enroll.db.queries.audit import Books
-from quart_enroll.db.queries.schema_violations import Misfit
+from quart_enroll.db.queries.audit import AuditedRows
+from quart_enroll.db.queries.schema_violations import SchemaViolation
 from quart_enroll.domain import rules
 from quart_enroll.services.catalog import gaps
 from quart_enroll.services.maintenance import spelling_variants
@@ -23,7 +23,9 @@ class Discrepancy:
     fault: bool = True
 
 
-def find_discrepancies(books: Books, misfits: Mapping[str, Sequence[Misfit]], now: datetime) -> Iterator[Discrepancy]:
+def find_discrepancies(
+    books: AuditedRows, misfits: Mapping[str, Sequence[SchemaViolation]], now: datetime
+) -> Iterator[Discrepancy]:
     """Give everything in the books that disagrees, and the rows of each collection that lack something."""
     recount = Recount(books)
     orphans = {seat.row for seat, _ in recount.orphans()}  # told below, with where they lead

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from quart_enroll.db.collections.sections import gone
-from quart_enroll.db.queries.audit import Books, Counted, Seat
+from quart_enroll.db.collections.sections import deleted_section
+from quart_enroll.db.queries.audit import AuditedRows, AuditedSeat, AuditedSection
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import Registration, SectionKey, WaitlistEntry
@@ -28,25 +28,27 @@ class SectionCounts:
 class Recount:
     """The books with what the rows add up to."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: AuditedRows) -> None:
         self.books = books
         self.seated = [seat for seat in books.seats if seat.enrolled]
         self.taken: defaultdict[Any, set[tuple[str, str]]] = defaultdict(set)
-        self.held: defaultdict[tuple[Any, str], list[tuple[Registration, Seat]]] = defaultdict(list)
+        self.held: defaultdict[tuple[Any, str], list[tuple[Registration, AuditedSeat]]] = defaultdict(list)
         self.credits: defaultdict[tuple[Any, str], float] = defaultdict(float)
         for seat in self.seated:
             self.taken[seat.user_id].add((seat.key.courseID, seat.key.term))
             course, counted = books.courses.get(seat.key.courseID), books.sections.get(seat.key)
             if course and seat.key.term in books.terms and isinstance(seat.user_id, int):
                 whose = seat.user_id, seat.key.term
-                section = counted.section if counted else gone(seat.key)  # it was deleted, and is still a seat
+                section = (
+                    counted.section if counted else deleted_section(seat.key)
+                )  # it was deleted, and is still a seat
                 self.held[whose].append((Registration(course, section, "enrolled"), seat))
                 self.credits[whose] += course.credits
         self.lines: defaultdict[SectionKey, list[WaitlistEntry]] = defaultdict(list)
         for waiting in books.line:
             self.lines[waiting.key].append(waiting)
 
-    def wrong_counts(self) -> Iterator[tuple[Counted, SectionCounts]]:
+    def wrong_counts(self) -> Iterator[tuple[AuditedSection, SectionCounts]]:
         """Give the sections whose counters differ from the rows, each with what is right."""
         taken = Counter(seat.key for seat in self.seated)
         for key, counted in self.books.sections.items():
@@ -78,7 +80,7 @@ class Recount:
             elif waiting.drop_if_enrolled != waiting.key.courseID and self._has_course(waiting):
                 yield waiting, "is enrolled in the course already"
 
-    def orphans(self) -> Iterator[tuple[Seat, str]]:
+    def orphans(self) -> Iterator[tuple[AuditedSeat, str]]:
         """Give the enrollments of unknown students or in unknown sections."""
         for seat in self.books.seats:
             if reason := self._unknown(seat.user_id, seat.key):
@@ -103,7 +105,7 @@ class Recount:
     def _has_course(self, waiting: WaitlistEntry) -> bool:
         return (waiting.key.courseID, waiting.key.term) in self.taken[waiting.user_id]
 
-    def _could_take(self, waiting: WaitlistEntry, counted: Counted) -> bool:
+    def _could_take(self, waiting: WaitlistEntry, counted: AuditedSection) -> bool:
         term, course = self.books.calendar[waiting.key.term], self.books.courses.get(waiting.key.courseID)
         if course is None or waiting.user_id not in self.books.users:
             return False

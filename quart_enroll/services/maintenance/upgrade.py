@@ -60,7 +60,7 @@ async def upgrade(
     await _repair_passwords(db, report, defaults.password_method)
     if number := await logins.end_unusable(db):
         report.changes.append(f"login: {_count(number, 'sign-in')} of an earlier version ended")
-    if number := await legacy_flask_enrollments.fold(db):
+    if number := await legacy_flask_enrollments.merge_duplicates(db):
         report.changes.append(f"enrollment: {_count(number, 'row')} folded into an older one")
     await _create_indexes(db, report)
     report.changes.extend(await create_terms(db, now, defaults))
@@ -73,9 +73,9 @@ async def upgrade(
     for collection, repository in COLLECTION_MODULES.items():
         if await stored_schema.ensure_validator(db, collection, repository.SCHEMA):
             report.changes.append(f"{collection}: rows are checked from now on")
-    for term, timezone in (await stored_terms.unknown_timezones(db)).items():
+    for term, timezone in (await stored_terms.find_unknown_timezones(db)).items():
         report.unchanged.append(f"term: the timezone “{timezone}” of {term} is unknown; {term} is told in UTC")
-    if await users.raise_counter(db):
+    if await users.raise_user_id_counter(db):
         report.changes.append("counter: new users are numbered from the highest user_id on")
     return report
 
@@ -103,7 +103,7 @@ async def create_terms(db: Database, now: datetime, defaults: UpgradeDefaults) -
     text = ", ".join(course.term for course in await courses.find_all(db))
     wanted = [(text, now.astimezone(ZoneInfo(defaults.timezone)).date())] + [
         (name, date(int(year[0]), 1, 1))
-        for name in await legacy_flask_enrollments.terms_named(db)
+        for name in await legacy_flask_enrollments.find_terms(db)
         if (year := re.findall(r" (\d{4})$", name))
     ]
     made = {
@@ -124,9 +124,9 @@ async def create_sections(db: Database, now: datetime, defaults: UpgradeDefaults
     `of_all`: it will import the sections that it wants.
     """
     known = await stored_terms.find_all(db)
-    keys = await legacy_flask_enrollments.needed_sections(db, [term.term for term in known])
-    imported = of_all or not await legacy_flask_enrollments.has_imported_offer(db, defaults.section_capacity)
-    for course in await legacy_flask_enrollments.courses_without_sections(db, imported=imported):
+    keys = await legacy_flask_enrollments.find_missing_sections(db, [term.term for term in known])
+    imported = of_all or not await legacy_flask_enrollments.has_imported_sections(db, defaults.section_capacity)
+    for course in await legacy_flask_enrollments.find_courses_without_sections(db, imported=imported):
         keys |= {
             SectionKey(term.term, course.courseID, legacy_flask_enrollments.FIRST_SECTION)
             for term in terms.known_in(course.term, terms.coming(known, now))
@@ -135,48 +135,48 @@ async def create_sections(db: Database, now: datetime, defaults: UpgradeDefaults
         Section(key.term, key.courseID, key.section, defaults.section_capacity, waitlist_capacity=DEFAULT_WAITLIST)
         for key in sorted(keys)
     ]
-    make = legacy_flask_enrollments.make_sections
+    make = legacy_flask_enrollments.add_sections
     made = await transaction(db, lambda session: make(db, new, session), REPAIR_RETRY_SECONDS) if new else 0
     return [f"section: {_count(made, 'section')} made"] if made else []
 
 
 async def _repair_courses(db: Database, report: UpgradeReport) -> None:
-    if number := await legacy_flask.credits_to_numbers(db):
+    if number := await legacy_flask.convert_credits_to_numbers(db):
         report.changes.append(f"course: the credits of {_count(number, 'course')} are numbers now")
-    for courseID, rows in await legacy_flask.repeated(db, "course", "courseID"):
+    for courseID, rows in await legacy_flask.find_repeated(db, "course", "courseID"):
         report.unchanged.append(f"course: courseID {courseID} belongs to {' and '.join(rows)}")
     await _report_schema_violations(db, "course", report)
 
 
 async def _repair_users(db: Database, report: UpgradeReport) -> None:
-    if number := await legacy_flask.roles_to_students(db):
+    if number := await legacy_flask.set_missing_roles(db):
         report.changes.append(f"user: {_count(number, 'user')} without a role became students")
-    for user_id, rows in await legacy_flask.repeated(db, "user", "user_id"):
+    for user_id, rows in await legacy_flask.find_repeated(db, "user", "user_id"):
         report.unchanged.append(f"user: user_id {user_id} belongs to {' and '.join(rows)}")
     # The address itself stays out of the report: reports end up in logs.
-    for _, rows in await legacy_flask.repeated(db, "user", "email", users.ANY_CASE):
+    for _, rows in await legacy_flask.find_repeated(db, "user", "email", users.CASE_INSENSITIVE):
         report.unchanged.append(f"user: {' and '.join(rows)} share an email address")
     await _report_schema_violations(db, "user", report)
 
 
 async def _repair_passwords(db: Database, report: UpgradeReport, method: str) -> None:
     """Hash passwords that are stored as plain text, and list those that can't be checked."""
-    unusable = await legacy_flask.unusable_passwords(db)
+    unusable = await legacy_flask.find_unusable_passwords(db)
     plain = [key for key, password in unusable.items() if is_plain_text(password)]
     for key in plain:
         hashed = await asyncio.to_thread(generate_password_hash, unusable[key], method)
-        await legacy_flask.replace_plain_text(db, key, unusable[key], hashed)
+        await legacy_flask.replace_password(db, key, unusable[key], hashed)
         del unusable[key]
     if plain:
         report.changes.append(
             f"user: the plain-text passwords of {_count(len(plain), 'user')} are hashed now; others may have read "
-            f"them, so ask for new ones: {gaps.listed(await legacy_flask.names_of_users(db, plain))}"
+            f"them, so ask for new ones: {gaps.listed(await legacy_flask.find_user_names(db, plain))}"
         )
     if unusable:
         report.unchanged.append(
             f"user: the passwords of {_count(len(unusable), 'user')} can’t be checked, because Werkzeug didn’t hash "
             "them; `password-link` makes a link to a new one: "
-            f"{gaps.listed(await legacy_flask.names_of_users(db, list(unusable)))}"
+            f"{gaps.listed(await legacy_flask.find_user_names(db, list(unusable)))}"
         )
 
 
@@ -184,7 +184,7 @@ async def _report_spelling_variants(db: Database, report: UpgradeReport) -> None
     courseIDs = [course.courseID for course in await courses.find_all(db)]
     found = spelling_variants.sentences(courseIDs, await sections.find_keys(db))
     report.unchanged.extend(f"{sentence} Nothing was changed." for sentence in found)
-    for rows in await legacy_flask.addresses_spelled_twice(db):
+    for rows in await legacy_flask.find_repeated_emails(db):
         report.unchanged.append(f"user: {' and '.join(rows)} have one email address in different spellings")
 
 
@@ -213,12 +213,12 @@ async def _create_indexes(db: Database, report: UpgradeReport) -> None:
 async def _place_enrollments(db: Database, now: datetime, report: UpgradeReport) -> None:
     known = await stored_terms.find_all(db)
     if not known:
-        if await legacy_flask_enrollments.lack_terms(db):
+        if await legacy_flask_enrollments.has_rows_without_term(db):
             report.unchanged.append("enrollment: rows without a term wait until there is one; `import term` makes it")
     else:
         places = {course.courseID: _term_of(course, known, now) for course in await courses.find_all(db)}
         coming = [term.term for term in terms.coming(known, now)]
-        placing = await legacy_flask_enrollments.place(db, places, coming, now)
+        placing = await legacy_flask_enrollments.place_in_terms(db, places, coming, now)
         report.changes.extend(
             f"enrollment: {_count(number, 'row')} without a term placed in {term}"
             for term, number in sorted(placing.placed.items())
@@ -233,7 +233,7 @@ async def _place_enrollments(db: Database, now: datetime, report: UpgradeReport)
     names = {term.term for term in known}
     report.unchanged.extend(
         f"enrollment: there are rows of {name}, which is no known term; `import term` makes it"
-        for name in await legacy_flask_enrollments.terms_named(db)
+        for name in await legacy_flask_enrollments.find_terms(db)
         if name not in names
     )
 
@@ -253,11 +253,11 @@ def _term_of(course: Course, known: Sequence[Term], now: datetime) -> str | None
 async def _report_gaps(db: Database, report: UpgradeReport) -> None:
     """List courses in which nobody can enroll, and sections that nobody sees."""
     known = await stored_terms.find_all(db)
-    lacking = await legacy_flask_enrollments.courses_without_sections(db, imported=True)
+    lacking = await legacy_flask_enrollments.find_courses_without_sections(db, imported=True)
     report.unchanged.extend(f"course: {sentence}" for sentence in gaps.without_sections(lacking, known))
     taught = {course.courseID for course in await courses.find_all(db)}
     names = {term.term for term in known}
-    lost = await legacy_flask_enrollments.lost_sections(db, names)
+    lost = await legacy_flask_enrollments.find_lost_sections(db, names)
     report.unchanged.extend(f"section: {sentence}" for sentence in gaps.lost_sections(lost, taught, names))
 
 

@@ -69,7 +69,7 @@ async def data_of(browser: Browser) -> dict[str, Any]:
 
 def test_every_collection_that_knows_users_is_handed_out() -> None:
     knowing = {name for name, repository in COLLECTION_MODULES.items() if "user_id" in repository.SCHEMA["properties"]}
-    assert knowing == set(user_data.HANDED_OUT)
+    assert knowing == set(user_data.EXPORTED_FIELDS)
 
 
 async def test_the_data_is_a_file_with_everything_about_me(ada: Browser, school: Database) -> None:
@@ -200,7 +200,7 @@ async def test_a_request_that_was_on_the_way_begins_nothing_any_more(ada: Browse
     ):
         with pytest.raises(AccountGone):
             await work
-    assert await enrollments.seats_of(school, ADA.user_id) == []
+    assert await enrollments.find_section_keys(school, ADA.user_id) == []
     assert await school.event.count_documents({"user_id": ADA.user_id}) == 4
     assert (await audit.check(school, NOW)).discrepancies == []
 

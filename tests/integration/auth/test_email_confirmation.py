@@ -31,7 +31,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site of a school with a mail server; the tests hold the lease and send the emails themselves."""
-    await leases.hold(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
         yield app

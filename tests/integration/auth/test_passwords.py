@@ -35,7 +35,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site of a school with a mail server; the tests have the lease, and send themselves."""
-    await leases.hold(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
         yield app
@@ -359,7 +359,7 @@ async def test_a_site_without_a_mail_server_sends_people_to_the_registrar(db: Da
 async def test_in_development_the_letter_is_printed_but_not_to_whom(
     db: Database, mongod: str, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await leases.hold(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod), clock=clock)
     async with app.test_app():
         browser = Browser(app.test_client())

@@ -74,7 +74,7 @@ async def a_full_section_and_bob_waits(db: Database) -> None:
 
 
 async def has(db: Database, user_id: int, term: str = "Fall 2026") -> dict[str, Registration]:
-    return {one.courseID: one for one in await enrollments.held_by(db, user_id, term)}
+    return {one.courseID: one for one in await enrollments.find_in_term(db, user_id, term)}
 
 
 async def test_terms_from_csv_are_read_by_the_schools_clock(run: Run, db: Database, tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ async def test_a_raised_capacity_promotes_and_leaves_a_notice(db: Database) -> N
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
     [notice] = await notices.take_unseen(db, BOB.user_id)
     assert notice.action == "promote"
-    promoted = (await events.page(db, BOB.user_id, "", 1))[0][0]
+    promoted = (await events.find_page(db, BOB.user_id, "", 1))[0][0]
     assert (promoted.action, promoted.actor) == ("promote", 0)
     assert (await audit.check(db, NOW)).discrepancies == []
 
@@ -293,7 +293,7 @@ async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: D
     async def drop(session: Session) -> None:
         step = SeatTransaction(db, session, NOW, ADA.user_id)
         await seat_changes.bump_version(step, ADA.user_id, FALL.term)
-        [held] = await enrollments.held_by(db, ADA.user_id, FALL.term, step.session)
+        [held] = await enrollments.find_in_term(db, ADA.user_id, FALL.term, step.session)
         await seat_changes.give_back(step, ADA.user_id, FALL, held)
         await seat_changes.promote_waitlists(step)  # passes bob over, who has a conflict yet
         importing.append(asyncio.create_task(offer(db, away)))
@@ -321,8 +321,8 @@ async def test_other_credits_of_a_course_are_counted_for_who_is_in_it(db: Databa
     php = await courses.find(db, "3333")
     assert php is not None
     await import_courses(db, [FileCourse(1, replace(php, credits=2.5), frozenset())], NOW)
-    assert await schedules.credits_of(db, ADA.user_id) == {"Fall 2026": 5.5}
-    assert await schedules.credits_of(db, RITA.user_id) == {"Fall 2026": 3}
+    assert await schedules.find_credits(db, ADA.user_id) == {"Fall 2026": 5.5}
+    assert await schedules.find_credits(db, RITA.user_id) == {"Fall 2026": 3}
     assert (await audit.check(db, NOW)).discrepancies == []
 
 
@@ -333,7 +333,7 @@ async def test_a_prerequisite_that_falls_away_promotes(db: Database) -> None:
     given = frozenset({"prerequisites"})
     await import_courses(db, [FileCourse(1, replace(php, prerequisites=("2222",)), given)], NOW)
     await enroll.drop(db, ADA.user_id, SectionRequest("3333"), NOW)
-    assert [one.user_id for one in await waitlist.of_section(db, SMALL.key)] == [BOB.user_id]
+    assert [one.user_id for one in await waitlist.find_by_section(db, SMALL.key)] == [BOB.user_id]
     await import_courses(db, [FileCourse(1, php, given)], NOW)
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
 

@@ -85,7 +85,7 @@ async def test_a_capacity_below_the_number_enrolled_is_a_warning(run: Run, db: D
         "Warning: line 2: Fall 2026 3333 section 01 has 1 enrolled, more than its new capacity of 0. "
         "Enrolled students keep their seats, and no other student gets one until there is room.\n"
     ) in done.output
-    assert [one.courseID for one in await enrollments.held_by(db, ADA.user_id, "Fall 2026")] == ["3333"]
+    assert [one.courseID for one in await enrollments.find_in_term(db, ADA.user_id, "Fall 2026")] == ["3333"]
 
 
 @pytest.mark.usefixtures("full")

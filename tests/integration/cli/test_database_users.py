@@ -188,7 +188,7 @@ def test_a_wrong_database_password_is_reported(address: Address, root: Documents
 def test_an_upgrade_ends_the_transaction_of_a_killed_process_of_the_site(
     address: Address, root: Documents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transactions, "ABANDONED_ANYWAY_AFTER", 1.0)
+    monkeypatch.setattr(transactions, "UNRELATED_ABANDONED_AFTER_SECONDS", 1.0)
     assert upgrade_db(address("enroll")).exit_code == 0
     weaken_a_validator(root)
     root.admin.command("setParameter", 1, transactionLifetimeLimitSeconds=600)  # MongoDB itself won't end it in time

@@ -170,7 +170,7 @@ async def test_double_rows_that_have_a_term_already_are_folded_too(db: Database)
 
 async def test_the_next_student_gets_a_number_past_the_highest(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
-    assert await users.next_number(db) == 10
+    assert await users.next_user_id(db) == 10
 
 
 async def test_every_index_and_validator_stands_beside_those_of_mongoengine(db: Database) -> None:
@@ -288,8 +288,8 @@ async def test_every_course_is_offered_in_a_section_of_each_of_its_terms(db: Dat
 
 async def test_a_schedule_has_the_credits_of_its_courses(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
-    assert await schedules.credits_of(db, 1) == {TERM: 7}
-    assert await schedules.credits_of(db, 9) == {TERM: 1.5}
+    assert await schedules.find_credits(db, 1) == {TERM: 7}
+    assert await schedules.find_credits(db, 9) == {TERM: 1.5}
 
 
 async def test_who_sat_in_a_crowd_goes_on_sitting_there_and_that_is_no_fault(db: Database) -> None:

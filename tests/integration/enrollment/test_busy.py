@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from quart_enroll import app as wiring
-from quart_enroll.db.client import Database, Session, Unsettled
+from quart_enroll.db.client import Database, OutcomeUnknown, Session
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.accounts import sessions
 from quart_enroll.services.accounts.hashing import Hasher
@@ -144,4 +144,4 @@ async def test_what_a_change_brings_about_needs_no_room_of_its_own(
 
 
 async def _unsettled(*_: object) -> None:
-    raise Unsettled
+    raise OutcomeUnknown
