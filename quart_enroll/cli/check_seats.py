@@ -24,10 +24,7 @@ def check_seats(repair: bool) -> None:
     if report.discrepancies:
         number = len(report.discrepancies)
         raise click.ClickException(f"Found {number} {'discrepancies' if number > 1 else 'discrepancy'}.")
-    click.echo(
-        f"No discrepancies in {report.sections} sections, {report.seats} enrollments and "
-        f"{report.waiting} waitlist entries."
-    )
+    click.echo(f"No discrepancies: {report.sections} sections, {report.seats} enrolled, {report.waiting} waiting.")
 
 
 async def _check(db: Database, *, repair: bool) -> tuple[list[str], AuditReport]:

@@ -35,13 +35,15 @@ def develop(info: ScriptInfo, browser: bool) -> None:
     """Run the site on this machine: database, demo data, server, browser."""
     settings = info.load_app().config
     if settings["APP_ENV"] != "development":
-        raise click.ClickException("This makes demo accounts with a known password. Set APP_ENV=development first.")
+        raise click.ClickException(
+            "This creates demo accounts with a publicly known password. Set APP_ENV=development first."
+        )
     port = settings["PORT"]
     _check_port(port)
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if ending != signal.SIGHUP or signal.getsignal(ending) != signal.SIG_IGN:  # nohup stays nohup
             signal.signal(ending, signal.default_int_handler)  # each ends the site in good order
-    click.echo("Making the database ready. The first time, this takes some ten seconds.")
+    click.echo("Preparing the database. The first time, this takes about ten seconds.")
     with suppress(KeyboardInterrupt), database_uri(settings["MONGO_URI"], PROJECT_FOLDER) as uri:
         environ = {**os.environ, "MONGO_URI": uri}
         for command in (("upgrade-db",), ("seed", "--demo")):
@@ -73,14 +75,14 @@ def _serve(port: int, environ: Mapping[str, str], *, browser: bool) -> None:
         while not _is_ready(port):
             with suppress(subprocess.TimeoutExpired):
                 server.wait(0.1)
-                raise click.ClickException("The site did not start; the reason stands above.")
+                raise click.ClickException("The site did not start; see the reason above.")
             if time.monotonic() > deadline:
-                raise click.ClickException(f"The site does not answer on port {port}.")
+                raise click.ClickException(f"The site does not respond on port {port}.")
         address = f"http://localhost:{port}/"
         click.echo(f"Quart Enroll is ready: {address}  (Ctrl-C stops it)\n{_demo_accounts()}\n")
         if browser and _has_display():
             webbrowser.open(address)
-        raise click.ClickException(f"The site ended by itself with status {server.wait()}.")
+        raise click.ClickException(f"The site stopped unexpectedly with status {server.wait()}.")
 
 
 def _check_port(port: int) -> None:
@@ -88,7 +90,7 @@ def _check_port(port: int) -> None:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:
         raise click.ClickException(
-            f"Port {port} is taken by another program. Choose another: PORT={port + 1} make run"
+            f"Another program is using port {port}. Choose another: PORT={port + 1} make run"
         ) from None
 
 

@@ -58,7 +58,9 @@ def import_and_report(collection: str, file: Path, *, dry_run: bool = False, ver
     try:
         done = IMPORTS[collection](rows, dry_run)
     except EmailTaken as taken:
-        raise click.ClickException("Two rows have one address in different letters. Nothing was imported.") from taken
+        raise click.ClickException(
+            "Two rows have the same email in different spellings. Nothing was imported."
+        ) from taken
     except BadRows as refused:
         _print_some(rows.describe, refused.rows, "more", verbose, err=True)
         raise click.ClickException("Nothing was imported.") from refused

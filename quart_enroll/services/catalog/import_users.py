@@ -161,7 +161,7 @@ def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[Ne
         found = by_number.get(row.user_id) if row.user_id else next(iter(owners), None)
         if [owner for owner in owners if owner != found]:
             numbers = " and ".join(str(owner.user_id) for owner in owners)
-            bad.append(BadRow(row.number, f"The address belongs to user {numbers}.", "email"))
+            bad.append(BadRow(row.number, f"This email belongs to user {numbers}.", "email"))
         elif found is None:
             new.append(row)
         elif found.email_unconfirmed and row.user.role == "registrar" and found.role != "registrar":

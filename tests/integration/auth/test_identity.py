@@ -93,7 +93,7 @@ async def test_commands_know_people_by_every_spelling(run: Run, db: Database, ty
     made = await run(
         "create-user", "--email", typed, "--first-name", "I", "--last-name", "F", typed=f"{PASSWORD}\n" * 2
     )
-    assert "There is already an account with this address." in made.output
+    assert "There is already an account with this email." in made.output
 
 
 def test_limits_count_for_the_account_in_whatever_spelling() -> None:

@@ -329,7 +329,7 @@ async def test_the_registrar_makes_a_link_for_who_gets_no_e_mail(anyone: Browser
         result = await asyncio.to_thread(app.test_cli_runner().invoke, args=words)
         return result.exit_code, result.output
 
-    assert await run("nobody@school.example") == (1, "Error: There is no account with this address.\n")
+    assert await run("nobody@school.example") == (1, "Error: There is no account with this email.\n")
     code, printed = await run(ADA.email)
     assert (code, printed.startswith(f"{PUBLIC_URL}/password/reset/")) == (0, True)
     await anyone.get(printed.strip().removeprefix(PUBLIC_URL))
