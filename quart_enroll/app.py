@@ -23,7 +23,7 @@ from quart_enroll import cli, routes
 from quart_enroll.api.v1 import cors, document
 from quart_enroll.bounded_cache import ByteCache, size_of_entry
 from quart_enroll.db import client
-from quart_enroll.domain.errors import Busy, PleaseWait, Refused, UnknownTerm
+from quart_enroll.domain.errors import Busy, PleaseWait, Refused
 from quart_enroll.fastpath import hypercorn_writer, private_cache, public_cache
 from quart_enroll.fastpath.asgi_connection import Connection
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
@@ -112,7 +112,7 @@ class Enroll(Quart):
         if not path.isascii():
             path = path.encode("utf-8", "replace").decode()
         if query and scope["method"] in ("GET", "HEAD") and not self.config["TEMPLATE_OVERRIDES"]:
-            query = routes.read_query(path, query)
+            query = routes.filter_query(path, query)
         if path is scope["path"] and query is scope["query_string"]:
             return scope
         return {**scope, "path": path, "query_string": query}
@@ -229,7 +229,7 @@ def create_app(
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
         language.set_language(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
-        templating.check_own_templates(app, _site(app), quietly=not _is_first_process())
+        templating.check_overrides(app, _site(app), quietly=not _is_first_process())
         with Hasher(config.password_method, slots=_slots(config), queue=config.password_queue) as hasher:
             async with (
                 open_database(
@@ -337,7 +337,6 @@ def _register_errors(app: Quart) -> None:
     app.register_error_handler(Unauthorized, error_pages.sign_in_first)
     app.register_error_handler(HTTPException, error_pages.http_error)
     app.register_error_handler(Refused, error_pages.refused)
-    app.register_error_handler(UnknownTerm, error_pages.unknown_term)
     app.register_error_handler(Busy, error_pages.busy)
     app.register_error_handler(PleaseWait, error_pages.please_wait)
     app.register_error_handler(client.NoTransactions, error_pages.database_read_only)

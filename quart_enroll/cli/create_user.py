@@ -34,7 +34,7 @@ def create_user(**given: str) -> None:
     except EmailTaken as taken:
         raise click.ClickException("There is already an account with this email.") from taken
     except PasswordRefused as refusal:
-        raise click.ClickException(refusal.sentence) from refusal
+        raise click.ClickException(refusal.text) from refusal
     click.echo(f"Created user {user.user_id}: {user.full_name}, {user.role}.")
 
 

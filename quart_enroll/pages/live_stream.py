@@ -26,7 +26,7 @@ from quart_enroll.pages.catalog.section_actions import waiting_in_words
 from quart_enroll.services.accounts.attempt_limits import network_of
 from quart_enroll.services.live.updates import Subscriber, UpdateBroker, WaitlistPosition
 from quart_enroll.web import auth
-from quart_enroll.web.templating import facts_mark, mark
+from quart_enroll.web.jinja_environment import facts_mark, section_mark
 
 LIFE = (1200.0, 1800.0)
 """Seconds that a stream lasts, by chance, so that not all come back at once; a process that has just started gets its
@@ -128,14 +128,14 @@ def _retry(within: tuple[int, int]) -> str:
 def _place(spoken: str, place: WaitlistPosition) -> str:
     if place.position:
         with language.use_language(spoken):
-            return _event(f"{mark(place.key)}-place", waiting_in_words(place.position, place.waiting))
-    return _event(f"{mark(place.key)}-gone")
+            return _event(f"{section_mark(place.key)}-place", waiting_in_words(place.position, place.waiting))
+    return _event(f"{section_mark(place.key)}-gone")
 
 
 @cached("live seats", lambda _, events: 2000 + size_of(events))
 def _seats(pages: Environment, spoken: str, section: Section) -> str:
     """Return the events of a section; all pages in one language get the same ones."""
-    name = mark(section.key)
+    name = section_mark(section.key)
     with language.use_language(spoken):
         shown = str(pages.get_template("macros/seats.html").module.seats(section))  # type: ignore[attr-defined]
     turn = "open" if section.open_seats else "full"

@@ -8,7 +8,6 @@ from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 from quart_auth import login_required
 
-from quart_enroll.db.collections import plans
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
@@ -59,7 +58,7 @@ async def plan() -> bytes:
     if term is None:
         return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
     mine = await student_state.in_term(user, term, offered)
-    planned = await plans.find_by_student(database(), user.user_id, term.term)
+    planned = await rules.planned_sections(database(), user.user_id, term.term)
     found = [(one, offer) for one in planned if (offer := _offer(term, one, offered))]
     rows = _rows(term, found, mine, moment)
     return render(
@@ -147,7 +146,7 @@ async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
         if outcome.placed:
             await flash(done(outcome.placed), "success")
         elif isinstance(outcome.refusal, AlreadyEnrolled):
-            await flash(outcome.refusal.sentence, "info")
+            await flash(outcome.refusal.text, "info")
     stay = [one for one in outcomes if one.refusal and not isinstance(one.refusal, AlreadyEnrolled)]
     if stay:
         left = ngettext(
@@ -169,7 +168,7 @@ async def _term(user_id: int, choice: Sequence[Term], moment: datetime) -> Term 
         return terms.find(wanted, choice, moment)
     if not choice:
         return None
-    has = await plans.find_terms(database(), user_id)
+    has = await rules.planned_terms(database(), user_id)
     planned = [term for term in choice if term.term in has]
     return [*planned, *(term for term in choice if moment < term.opens_at), *choice][0]
 

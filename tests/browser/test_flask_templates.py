@@ -22,7 +22,7 @@ TEMPLATES = Path(__file__).parents[1] / "support/flask_templates"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def moved(mongod: str, chromium: str) -> AsyncIterator[str]:
+async def moved(mongod: str, chromium_path: str) -> AsyncIterator[str]:
     """The address of a Flask site's database after `upgrade-db`."""
     with fresh_database(mongod) as uri:
         async with open_database(uri, 20) as db:

@@ -20,7 +20,7 @@ EMAIL, SHORT = "eve@school.local", "tulip"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def moved(mongod: str, chromium: str) -> AsyncIterator[str]:
+async def moved(mongod: str, chromium_path: str) -> AsyncIterator[str]:
     """The address of a sibling site's database after `upgrade-db`; eve has an old password and an odd address."""
     eve = {"user_id": 12, "first_name": "Eve", "last_name": "Example", "email": EMAIL}
     with fresh_database(mongod) as uri:

@@ -225,11 +225,6 @@ def _can_be(meeting: Meeting) -> bool:
     return bool(clock and meeting.days and set(meeting.days) <= set(DAYS))
 
 
-def deleted_section(key: SectionKey) -> Section:
-    """Stand in for a section that was deleted while somebody had a seat there."""
-    return Section(key.term, key.courseID, key.section, capacity=0)
-
-
 def _put(section: Section) -> UpdateOne:
     given = {
         "capacity": section.capacity,

@@ -4,14 +4,13 @@ from quart import flash, redirect, session, url_for
 from quart_auth import login_required
 from werkzeug import Response
 
-from quart_enroll.db.collections import users
 from quart_enroll.domain.errors import ConfirmationDead, PleaseWait
 from quart_enroll.domain.models import User
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.account.passwords import UNTOLD, Secret
 from quart_enroll.pages.refusals import flash_refusal
 from quart_enroll.services import notifications
-from quart_enroll.services.accounts import attempt_limits, email_links
+from quart_enroll.services.accounts import accounts, attempt_limits, email_links
 from quart_enroll.state import database, links, now, sends_mail, user_cache
 from quart_enroll.web import access_log, auth, known_devices
 from quart_enroll.web.templating import render
@@ -44,7 +43,7 @@ async def confirm() -> Secret | Response:
         user = await links().find_unconfirmed(database(), session.get(LINK, ""), now())
     except ConfirmationDead as refusal:
         return _dead(refusal)
-    await users.confirm_email(database(), user.user_id, user.email)
+    await accounts.confirm_email(database(), user)
     user_cache().invalidate(user.user_id)
     session.pop(LINK, None)
     await flash(gettext("Thank you. Your email address is confirmed."), "success")
@@ -78,4 +77,4 @@ def must_confirm() -> bool:
 
 def _dead(refusal: ConfirmationDead) -> Secret:
     access_log.note(code=refusal.code)
-    return render("link_dead.html", sentence=refusal.sentence, again=url_for("account")), 410, UNTOLD
+    return render("link_dead.html", sentence=refusal.text, again=url_for("account")), 410, UNTOLD

@@ -105,7 +105,7 @@ async def reset() -> Secret | Response:
         beside(form.password, refusal)
         return _reset_page(form, 422)
     except LinkDead as refusal:
-        return render("link_dead.html", sentence=refusal.sentence), 410, UNTOLD
+        return render("link_dead.html", sentence=refusal.text), 410, UNTOLD
     session.pop(TOKEN, None)
     user_cache().invalidate(user.user_id)
     known_devices.remember(user.email)  # who guesses elsewhere can't keep the owner out of here

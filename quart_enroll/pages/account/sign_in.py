@@ -18,7 +18,8 @@ from quart_enroll.services.accounts.password_policy import MIN_PASSWORD_LENGTH
 from quart_enroll.state import database, hasher, now, password_locks, sends_mail
 from quart_enroll.web import access_log, auth, known_devices
 from quart_enroll.web.csrf import link_is_ours
-from quart_enroll.web.templating import render, spoken
+from quart_enroll.web.jinja_environment import format_moment
+from quart_enroll.web.templating import render
 
 
 async def register() -> bytes | Response | Page:
@@ -68,10 +69,10 @@ async def login() -> bytes | Response | Page:
         return await please_wait(refusal, form, "login.html", _login_page)
     except WrongCredentials as refusal:
         access_log.note(code=refusal.code)
-        await on_top(form, refusal.sentence, "login.html")
+        await on_top(form, refusal.text, "login.html")
         return _login_page(form), 422
     hello = gettext("Hello, %(name)s. You are signed in.", name=found.user.short_name)
-    before = gettext("Your last sign-in was on %(moment)s.", moment=spoken(last)) if last else ""
+    before = gettext("Your last sign-in was on %(moment)s.", moment=format_moment(last)) if last else ""
     await flash(f"{hello} {before}".rstrip(), "success")
     if len(password) < MIN_PASSWORD_LENGTH:  # the account may be older than the rule
         await flash(_suggest_longer_password(), "info")

@@ -131,10 +131,10 @@ def _choice(term: Term, course: Course, section: Section, mine: Standing, now: d
         gone = _in_the_way(term, course, section, mine)
         if missing := _missing(term, course, section, mine, gone):
             button = None if gone else _together_button(course, section, missing.names)
-            return Choice(section, reason=missing.sentence, button=button, aside=aside)
+            return Choice(section, reason=missing.text, button=button, aside=aside)
         return Choice(section, button=_button(course, section, mine, gone), aside=aside)
     except Refused as refusal:
-        return Choice(section, reason=refusal.sentence, aside=aside)
+        return Choice(section, reason=refusal.text, aside=aside)
 
 
 def _before(course: Course, section: Section, mine: Standing) -> Choice:

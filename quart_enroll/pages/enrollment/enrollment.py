@@ -23,7 +23,8 @@ from quart_enroll.services.enrollment.seat_changes import Seated
 from quart_enroll.state import catalog, database, now
 from quart_enroll.web import auth
 from quart_enroll.web.page_of_origin import meant
-from quart_enroll.web.templating import render, wants_json
+from quart_enroll.web.request import wants_json
+from quart_enroll.web.templating import render
 
 
 @login_required
@@ -47,7 +48,7 @@ async def drop() -> ResponseReturnValue:
         if wants_json():
             raise
         withdraws = is_withdrawal(wish, offered)
-        return render("drop.html", enrollment=True, wish=wish, sentence=refusal.sentence, withdraws=withdraws)
+        return render("drop.html", enrollment=True, wish=wish, sentence=refusal.text, withdraws=withdraws)
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("enrollment"))
     await flash(_gone(gone), "success")
@@ -101,7 +102,7 @@ async def _enroll() -> ResponseReturnValue:
         if isinstance(one, Seated):
             await flash(done(one), "success")
         else:
-            await flash(one.sentence, "info")
+            await flash(one.text, "info")
     return redirect(url_for("enrollment"), 303)
 
 

@@ -148,6 +148,11 @@ async def set_language(db: Database, user_id: int, language: str) -> None:
     await users.set_language(db, user_id, language)
 
 
+async def confirm_email(db: Database, user: User) -> None:
+    """Note that the user's email address was confirmed by the link sent to it."""
+    await users.confirm_email(db, user.user_id, user.email)
+
+
 async def end_access(db: Database, user_id: int) -> EndedAccess:
     """End every sign-in, token and calendar link of the user in one transaction; return their numbers."""
     return await transaction(db, lambda session: end_all_access(db, user_id, session))

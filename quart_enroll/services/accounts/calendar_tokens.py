@@ -4,7 +4,8 @@ import secrets
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import calendar_tokens
+from quart_enroll.db.collections import calendar_tokens, users
+from quart_enroll.domain.models import User
 from quart_enroll.services.accounts import sessions
 from quart_enroll.services.accounts.token_digest import token_digest
 
@@ -31,6 +32,7 @@ async def revoke(db: Database, user_id: int) -> None:
     await calendar_tokens.remove(db, user_id)
 
 
-async def find_user_id(db: Database, token: str) -> int | None:
-    """Return the user_id of the token's owner, or None if the token is unknown or revoked."""
-    return await calendar_tokens.find_owner(db, token_digest(token))
+async def find_owner(db: Database, token: str) -> User | None:
+    """Return the student whose token it is, or None if it was revoked or never existed."""
+    user_id = await calendar_tokens.find_owner(db, token_digest(token))
+    return None if user_id is None else await users.find(db, user_id)

@@ -127,3 +127,13 @@ def must_record_use(login: Login, lifetimes: SignInLifetimes, now: datetime) -> 
 async def sign_out(db: Database, identity: str) -> None:
     """End the sign-in of the identity, so that copies of its cookie no longer work either."""
     await logins.end(db, token_digest(identity))
+
+
+async def active(db: Database, user_id: int, now: datetime) -> list[Login]:
+    """Return the user's sign-ins that have not ended."""
+    return await logins.find_by_user(db, user_id, now)
+
+
+async def end(db: Database, user_id: int, key: str) -> None:
+    """End the user's sign-in of that key."""
+    await logins.end_own(db, user_id, key)

@@ -52,3 +52,13 @@ async def find(db: Database, text: str, now: datetime) -> tuple[Token, User] | N
         if token.last_used_at is None or now - token.last_used_at >= USE_RECORDED_EVERY:
             await tokens.record_use(db, token, now)
     return found
+
+
+async def active(db: Database, user_id: int, now: datetime) -> list[Token]:
+    """Return the user's tokens that have not expired, in the order of their names."""
+    return await tokens.find_by_user(db, user_id, now)
+
+
+async def revoke(db: Database, user_id: int, token_id: str) -> bool:
+    """Revoke the user's token; return False if there is no such token."""
+    return await tokens.end(db, user_id, token_id)

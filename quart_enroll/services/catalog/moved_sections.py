@@ -113,7 +113,7 @@ def _because(move: Move, course: Course | None, others: Sequence[Registration], 
         if course:
             rules.check_times(course, new, others)
     except TimeConflict as conflict:
-        told.append(conflict.why)
+        told.append(conflict.message)
         if not waits:
             told.append(Sentence("You keep both seats. If you can’t attend both, drop or swap one of them."))
     return join_sentences(told)

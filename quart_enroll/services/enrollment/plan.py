@@ -15,13 +15,10 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
     Busy,
-    CorequisiteMissing,
     CreditLimit,
     NotPlanned,
     PlanFull,
-    PrerequisiteMissing,
     Refused,
-    TimeConflict,
     UnknownCourse,
 )
 from quart_enroll.domain.models import Course, Planned, Registration, SectionKey, SectionRequest, Term
@@ -146,7 +143,7 @@ async def enroll(
             if outcome.placed or isinstance(outcome.refusal, AlreadyEnrolled):
                 await plans.remove(db, user_id, outcome.key)
             elif outcome.refusal:
-                await plans.set_reason(db, user_id, outcome.key, outcome.refusal.why)
+                await plans.set_reason(db, user_id, outcome.key, outcome.refusal.message)
         outcomes += settled
     return term, outcomes
 
@@ -187,14 +184,14 @@ def _troubles(
     for check in checks:
         try:
             check()
-        except (TimeConflict, PrerequisiteMissing, CorequisiteMissing) as refusal:
-            yield refusal.why
         except CreditLimit:
             yield Sentence(
                 "With %(title)s your plan has more credits than the limit of %(limit)s.",
                 title=one.course.title,
                 limit=term.max_credits,
             )
+        except Refused as refusal:
+            yield refusal.message
 
 
 async def _in_groups(
@@ -278,3 +275,13 @@ async def _meant(db: Database, user_id: int, wish: SectionRequest, now: datetime
     if term is None:
         raise NotPlanned(course.title)
     return course, term
+
+
+async def planned_sections(db: Database, user_id: int, term: str) -> list[Planned]:
+    """Return the student's planned sections of that term in the order in which they are tried."""
+    return await plans.find_by_student(db, user_id, term)
+
+
+async def planned_terms(db: Database, user_id: int) -> set[str]:
+    """Return the terms for which the student has a plan."""
+    return await plans.find_terms(db, user_id)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from quart_enroll.db.collections.sections import deleted_section
 from quart_enroll.db.queries.audit import AuditedRows, AuditedSeat, AuditedSection
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import Refused
-from quart_enroll.domain.models import Registration, SectionKey, WaitlistEntry
+from quart_enroll.domain.models import Registration, SectionKey, WaitlistEntry, deleted_section
 
 CREDIT_TOLERANCE = 1e-6
 """How far a sum of credits may be off, because of floating-point rounding."""

@@ -10,7 +10,7 @@ from quart_enroll import bounded_cache
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.fastpath.per_catalog import remembered
+from quart_enroll.fastpath.per_catalog import cached_per_catalog
 from quart_enroll.i18n.language import use_language
 from quart_enroll.state import EXTENSION
 from tests.support.people import ADA, SECTIONS, Browser, Clock, config
@@ -20,7 +20,7 @@ async def test_a_result_is_computed_once_for_each_catalog_and_language(monkeypat
     monkeypatch.setitem(bounded_cache.BUDGETS, "searches", 3000)
     worked: list[object] = []
 
-    @remembered("searches", lambda _key, _found: 1000)  # room for two
+    @cached_per_catalog("searches", lambda _key, _found: 1000)  # room for two
     def work(_: Catalog, what: str) -> int:
         worked.append(what)
         return len(worked)

@@ -68,7 +68,7 @@ async def test_an_import_names_the_courses_in_which_nobody_can_enroll(run: Run, 
     assert (await run("import", "course", str(path))).output.splitlines()[-2:] == [
         "Note: No student can enroll in 1 course of “Winter 2022”, which is not a term of the school: 900. "
         "Add the term with `import term`, or change the course with `import course`.",
-        "Note: No student can enroll in 12 courses without a section: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109 "
+        "Note: No student can enroll in 12 courses without sections: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109 "
         "and 2 more. Add sections with `import section`, or give each course a section 01 "
         "with `upgrade-db --sections`.",
     ]

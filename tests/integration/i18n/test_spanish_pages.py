@@ -23,7 +23,7 @@ from quart_enroll.i18n import language
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.notifications import drain_once
 from quart_enroll.state import EXTENSION
-from quart_enroll.web import templating
+from quart_enroll.web import jinja_environment
 from tests.integration.conftest import NeverBehind
 from tests.support.people import (
     ADA,
@@ -157,11 +157,11 @@ class Reading(Browser):
 @pytest.fixture
 def brackets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Brackets]:
     made_up = Brackets()
-    templating._markup.cache_clear()
+    jinja_environment._translated_markup.cache_clear()
     monkeypatch.setitem(language.TRANSLATIONS, MADE_UP, made_up)
     yield made_up
     language._seasons.cache_clear()
-    templating._markup.cache_clear()
+    jinja_environment._translated_markup.cache_clear()
 
 
 @pytest.fixture
