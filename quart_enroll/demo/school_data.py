@@ -30,13 +30,13 @@ class SchoolData:
     courses: tuple[Course, ...]
     sections: tuple[Section, ...]
     people: tuple[Credentials, ...]
-    nobodys_password: str
+    unusable_password: str
     subjects: Mapping[str, Subject]
     first_names: Sequence[str]
     last_names: Sequence[str]
 
 
-def load(data: Path, nobodys_password: str) -> SchoolData:
+def load(data: Path, unusable_password: str) -> SchoolData:
     """Read the texts; a row that could not be imported raises BadRows."""
     words = json.loads((data / "demo-school.json").read_text("utf-8"))
     first = [row.course() for row in _rows(CourseRow, data / "courses.json")]
@@ -45,7 +45,7 @@ def load(data: Path, nobodys_password: str) -> SchoolData:
         courses=(*(replace(course, subject=DEFAULT_SUBJECT) for course in first), *more),
         sections=tuple(row.read() for row in _rows(SectionRow, data / "sections.json")),
         people=tuple(_person(row) for row in _rows(UserRow, data / "users.json")),
-        nobodys_password=nobodys_password,
+        unusable_password=unusable_password,
         subjects={name: Subject(one["building"], tuple(one["teachers"])) for name, one in words["subjects"].items()},
         first_names=words["first_names"],
         last_names=words["last_names"],

@@ -88,7 +88,7 @@ class EnrollmentSimulation:
         for user_id, (first, last) in enumerate(self.chance.sample(names, GENERATED_STUDENTS), number + 1):
             plain = unicodedata.normalize("NFKD", f"{first}.{last}").encode("ascii", "ignore").decode()
             yield Credentials(
-                User(user_id, f"{plain.lower()}@school.example", first, last, "student"), texts.nobodys_password
+                User(user_id, f"{plain.lower()}@school.example", first, last, "student"), texts.unusable_password
             )
 
     def _student(self, user: User) -> Student:

@@ -106,6 +106,11 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
     return await _settled(db, body, now, dry_run=dry_run) if rows else Imported(0, 0, 0)
 
 
+async def known_terms(db: Database) -> list[Term]:
+    """Return all terms of the school."""
+    return await stored_terms.find_all(db)
+
+
 async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime, *, dry_run: bool = False) -> Imported:
     """Store terms under their names, however a file spells those that exist.
 

@@ -120,7 +120,7 @@ def field_changes(old: Course | Section | Term | User, new: Course | Section | T
 
 
 async def import_users(
-    db: Database, rows: Sequence[NewUser], *, nobodys_password: str, dry_run: bool = False
+    db: Database, rows: Sequence[NewUser], *, unusable_password: str, dry_run: bool = False
 ) -> Imported:
     """Store users under their user_id, or under their address when they have none.
 
@@ -142,7 +142,7 @@ async def import_users(
         for row in new:
             number = row.user_id or (next(unused) if dry_run else await users.next_user_id(db))
             user = replace(row.user, user_id=number, role=row.user.role or "student")
-            stored.append(Credentials(user, row.password or nobodys_password))
+            stored.append(Credentials(user, row.password or unusable_password))
         await users.put_all(db, stored, changed, session)
         return Imported(len(new), len(changed), len(rows) - len(new) - len(changed), changes)
 
