@@ -1,4 +1,4 @@
-"""The students of the demo school, and what they have taken and wait for."""
+"""Simulates how the demo school's students enroll."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -14,30 +14,30 @@ from quart_enroll.domain.models import Credentials, Section, Term, User
 from quart_enroll.services.maintenance.demo_school import School
 
 GENERATED_STUDENTS = 400
-"""Students besides those of data/users.json."""
+"""Students in addition to those in data/users.json."""
 
 ADA, BOB = "ada@school.example", "bob@school.example"
-"""She has a full schedule and the third place in a line; he has nothing yet."""
+"""Ada has a full schedule and a third place on a waitlist; Bob has nothing yet."""
 
 POPULARITY_SIGMA = 0.6
-"""How different courses are in what they mean to everybody."""
+"""How much courses differ in popularity: the sigma of a log-normal distribution."""
 
 WAITLIST_PROBABILITY = 0.6
-"""Of those who find a section full, so many wait for it."""
+"""The share of students who join the waitlist of a full section."""
 
 UNPOPULAR_START_TIMES = (("08:00", 0.5), ("18:00", 0.7), ("18:30", 0.7))
-"""Hours of the day, each with how much less people want to be there."""
+"""Start times, each with a factor for the popularity of its sections."""
 
 CONTINUATION_FACTOR = 2.5
-"""So many times more they want what goes on where they were."""
+"""How much more students want a course that builds on one they have taken."""
 
 PAUSE_BETWEEN_COURSES = timedelta(seconds=50)
-"""How long somebody thinks before the next course."""
+"""The time between two enrollments of a student."""
 
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A student in the first to fourth year, and the subject that most of the courses are from."""
+    """A student with the year of study, from 1 to 4, and the main subject."""
 
     user_id: int
     year: int
@@ -45,66 +45,68 @@ class Student:
 
 
 class EnrollmentSimulation:
-    """Students who enroll, term by term and one after the other; chance is the same each time."""
+    """Students who enroll term by term, one after the other; the random choices are the same each time."""
 
-    def __init__(self, texts: SchoolData, terms: Sequence[Term], sections: Sequence[Section], now: datetime) -> None:
-        self.chance = Random("crowd")  # noqa: S311  # no secret
+    def __init__(self, data: SchoolData, terms: Sequence[Term], sections: Sequence[Section], now: datetime) -> None:
+        self.rng = Random("crowd")  # noqa: S311  # no secret
         self.now = now
-        self.texts = texts
+        self.data = data
         *self.earlier, self.open, self.next = terms
-        self.rolls = EnrollmentRecords(terms, texts.courses, sections)
-        self.wanted = {course.courseID: self.chance.lognormvariate(0, POPULARITY_SIGMA) for course in texts.courses}
-        self.below = all_prerequisites(texts.courses)
+        self.records = EnrollmentRecords(terms, data.courses, sections)
+        self.course_popularity = {
+            course.courseID: self.rng.lognormvariate(0, POPULARITY_SIGMA) for course in data.courses
+        }
+        self.prerequisites = all_prerequisites(data.courses)
         self._weights: dict[tuple[str, int, str], list[tuple[SectionOffering, float]]] = {}
-        self.people = [*texts.people, *self._invented()]
+        self.people = [*data.people, *self._generated_users()]
 
     def school(self) -> School:
-        """Let everybody enroll, ada last, and return the school with them in it."""
-        strangers = (one.user for one in self.people if one.user.email not in (ADA, BOB))
-        students = [self._student(user) for user in strangers if user.role == "student"]
+        """Let all students enroll, Ada last, and return the school."""
+        others = (one.user for one in self.people if one.user.email not in (ADA, BOB))
+        students = [self._student(user) for user in others if user.role == "student"]
         [ada] = [self._student(one.user) for one in self.people if one.user.email == ADA]
         for term in self.earlier:
             self._register(term, [ada, *students])
-        self._let_withdraw(ada)
+        self._withdraw_ada(ada)
         self._register(self.open, students)
-        self._let_wait(ada)
-        rolls = self.rolls
+        self._enroll_ada(ada)
+        records = self.records
         return School(
-            terms=list(rolls.terms.values()),
-            courses=self.texts.courses,
-            sections=rolls.counted(),
+            terms=list(records.terms.values()),
+            courses=self.data.courses,
+            sections=records.counted_sections(),
             people=self.people,
-            seats=rolls.seats(),
-            line=list(rolls.places()),
-            credits=rolls.credits(),
-            events=sorted(rolls.events, key=lambda event: event.at),
+            seats=records.seats(),
+            line=list(records.waitlist_entries()),
+            credits=records.credits(),
+            events=sorted(records.events, key=lambda event: event.at),
         )
 
-    def _invented(self) -> Iterator[Credentials]:
-        """Give people with names and addresses of their own, who can't sign in."""
-        texts = self.texts
-        names = [(first, last) for first in texts.first_names for last in texts.last_names]
-        number = max(one.user.user_id for one in texts.people)
-        for user_id, (first, last) in enumerate(self.chance.sample(names, GENERATED_STUDENTS), number + 1):
+    def _generated_users(self) -> Iterator[Credentials]:
+        """Yield users with unique names and emails, who can't sign in."""
+        data = self.data
+        names = [(first, last) for first in data.first_names for last in data.last_names]
+        number = max(one.user.user_id for one in data.people)
+        for user_id, (first, last) in enumerate(self.rng.sample(names, GENERATED_STUDENTS), number + 1):
             plain = unicodedata.normalize("NFKD", f"{first}.{last}").encode("ascii", "ignore").decode()
             yield Credentials(
-                User(user_id, f"{plain.lower()}@school.example", first, last, "student"), texts.unusable_password
+                User(user_id, f"{plain.lower()}@school.example", first, last, "student"), data.unusable_password
             )
 
     def _student(self, user: User) -> Student:
-        subject = self.chance.choice(list(self.texts.subjects))
+        subject = self.rng.choice(list(self.data.subjects))
         if user.email == ADA:
             return Student(user.user_id, 2, "Computing")
-        return Student(user.user_id, self.chance.choice((1, 1, 1, 2, 2, 2, 3, 3, 4)), subject)
+        return Student(user.user_id, self.rng.choice((1, 1, 1, 2, 2, 2, 3, 3, 4)), subject)
 
     def _register(self, term: Term, students: Sequence[Student]) -> None:
-        """Let the students come one after the other, most of them soon after the term has opened."""
+        """Let the students enroll one after the other, most of them soon after the term opens."""
         span = min(self.now, term.add_deadline) - term.opens_at - 10 * PAUSE_BETWEEN_COURSES
-        arrivals = sorted(self.chance.random() ** 3 for _ in students)
-        for arrival, student in zip(arrivals, self.chance.sample(students, len(students)), strict=True):
+        arrivals = sorted(self.rng.random() ** 3 for _ in students)
+        for arrival, student in zip(arrivals, self.rng.sample(students, len(students)), strict=True):
             if term == self.open or student.year > 1:
                 at = term.opens_at + span * arrival
-                enough = self.chance.choice((3, 4, 4, 5, 5))
+                enough = self.rng.choice((3, 4, 4, 5, 5))
                 self._choose(student, self._ranked(student, term), at.replace(microsecond=0), enough)
 
     def _choose(
@@ -115,25 +117,25 @@ class EnrollmentSimulation:
         enough: int,
         waits: SectionOffering | None = None,
     ) -> None:
-        """Take so many seats that fit to each other, and to what the student waits for.
+        """Enroll in `enough` sections that fit together and fit the waitlisted one.
 
-        Who finds a section full may wait for it, but for one only.
+        A student may join the waitlist of one full section.
         """
-        mine = self.rolls.held[student.user_id, offers[0].term.term]
+        mine = self.records.registrations[student.user_id, offers[0].term.term]
         for offer in offers:
             if len(mine) >= enough:
                 return
             if not self._fits(student, offer, waits):
                 continue
-            if not self.rolls.is_full(offer.section):
+            if not self.records.is_full(offer.section):
                 self._take(student, offer, offers, waits, at + len(mine) * PAUSE_BETWEEN_COURSES)
             elif (
                 offer.term == self.open
                 and not waits
                 and self._has_room(offer)
-                and self.chance.random() < WAITLIST_PROBABILITY
+                and self.rng.random() < WAITLIST_PROBABILITY
             ):
-                self.rolls.join(student.user_id, offer.section, at + len(mine) * PAUSE_BETWEEN_COURSES)
+                self.records.join(student.user_id, offer.section, at + len(mine) * PAUSE_BETWEEN_COURSES)
                 waits = offer
 
     def _take(
@@ -144,78 +146,80 @@ class EnrollmentSimulation:
         waits: SectionOffering | None,
         at: datetime,
     ) -> None:
-        """Take the seat, and one in the laboratory that goes with it."""
-        self.rolls.enroll(student.user_id, offer, at)
+        """Enroll in the section and in the lab that goes with it."""
+        self.records.enroll(student.user_id, offer, at)
         for lab in offers:
             beside = offer.course.courseID in lab.course.corequisites and lab.course.credits <= 1
-            if beside and self._fits(student, lab, waits) and not self.rolls.is_full(lab.section):
-                self.rolls.enroll(student.user_id, lab, at + PAUSE_BETWEEN_COURSES / 2)
+            if beside and self._fits(student, lab, waits) and not self.records.is_full(lab.section):
+                self.records.enroll(student.user_id, lab, at + PAUSE_BETWEEN_COURSES / 2)
 
     def _fits(self, student: Student, offer: SectionOffering, waits: SectionOffering | None) -> bool:
-        """Tell whether the section goes with what the student has, and with what is kept free for a place in line."""
-        mine, course = self.rolls.held[student.user_id, offer.term.term], offer.course
+        """Return whether the section fits the student's schedule and the section they are waiting for."""
+        mine, course = self.records.registrations[student.user_id, offer.term.term], offer.course
         beside = {one.courseID for one in mine}
-        if beside & self.below[course.courseID] or any(course.courseID in self.below[one] for one in beside):
-            return False  # one of them comes before the other
+        if beside & self.prerequisites[course.courseID] or any(
+            course.courseID in self.prerequisites[one] for one in beside
+        ):
+            return False  # one is a prerequisite of the other
         if course.corequisites:
-            beside |= self.rolls.taken(student.user_id, offer.term)
+            beside |= self.records.taken(student.user_id, offer.term)
             if not beside.issuperset(course.corequisites):
                 return False
-        return rules.fits(offer.term, course, offer.section, [*mine, waits.held] if waits else mine)
+        return rules.fits(offer.term, course, offer.section, [*mine, waits.registration] if waits else mine)
 
     def _ranked(self, student: Student, term: Term) -> list[SectionOffering]:
-        """Return the sections that the student may take, by chance, the more wanted ones rather sooner."""
-        had = self.rolls.taken(student.user_id, term)
-        done = had.union(*(self.below[courseID] for courseID in had))
+        """Return the sections that the student may take in random order, weighted by interest."""
+        had = self.records.taken(student.user_id, term)
+        done = had.union(*(self.prerequisites[courseID] for courseID in had))
         drawn = []
         for offer, weight in self._weighed(student.subject, student.year - (term in self.earlier), term):
             course = offer.course
-            # What somebody had before the first of these terms nobody knows.
+            # It is unknown what students took before the first of these terms.
             if course.courseID not in done and (term in self.earlier or had.issuperset(course.prerequisites)):
                 going_on = CONTINUATION_FACTOR if course.prerequisites else 1
-                drawn.append((self.chance.random() ** (1 / weight / going_on), offer))
+                drawn.append((self.rng.random() ** (1 / weight / going_on), offer))
         return [offer for _, offer in sorted(drawn, key=lambda pair: -pair[0])]
 
     def _weighed(self, subject: str, year: int, term: Term) -> list[tuple[SectionOffering, float]]:
-        """Return the sections of the term, each with how much students of that subject and year want it."""
+        """Return the sections of the term with the interest of students of this subject and year."""
         whose = subject, year, term.term
         if whose not in self._weights:
-            wants = [(offer, interest(subject, year, offer.course)) for offer in self.rolls.offers(term)]
-            self._weights[whose] = [(offer, want * self._loved(offer.section)) for offer, want in wants if want]
+            wants = [(offer, interest(subject, year, offer.course)) for offer in self.records.offers(term)]
+            self._weights[whose] = [(offer, want * self._popularity(offer.section)) for offer, want in wants if want]
         return self._weights[whose]
 
-    def _loved(self, section: Section) -> float:
-        """Return how much everybody wants the section: for its course, and for its hours."""
-        love = self.wanted[section.courseID]
-        for start, less in UNPOPULAR_START_TIMES:
+    def _popularity(self, section: Section) -> float:
+        """Return the general popularity of the section, from its course and its times."""
+        popularity = self.course_popularity[section.courseID]
+        for start, factor in UNPOPULAR_START_TIMES:
             if any(meeting.start == start for meeting in section.meetings):
-                love *= less
-        return love
+                popularity *= factor
+        return popularity
 
     def _has_room(self, offer: SectionOffering) -> bool:
-        return len(self.rolls.line(offer.section)) < offer.section.waitlist_capacity
+        return len(self.records.waitlist(offer.section)) < offer.section.waitlist_capacity
 
-    def _let_withdraw(self, ada: Student) -> None:
-        """Let ada give back a course of the latest term in which that leaves a trace."""
+    def _withdraw_ada(self, ada: Student) -> None:
+        """Let Ada withdraw from a course of the latest past term whose drop deadline is over."""
         over = [term for term in self.earlier if term.drop_deadline < self.now]
-        held = self.rolls.held[ada.user_id, over[-1].term]
+        held = self.records.registrations[ada.user_id, over[-1].term]
         latest = min(self.now, over[-1].withdraw_deadline)
         if held:
             when = over[-1].drop_deadline + (latest - over[-1].drop_deadline) / 2
-            self.rolls.withdraw(ada.user_id, held[-1], when.replace(microsecond=0))
+            self.records.withdraw(ada.user_id, held[-1], when.replace(microsecond=0))
 
-    def _let_wait(self, ada: Student) -> None:
-        """Give ada four courses, and the third place in the longest line for something that fits to them."""
+    def _enroll_ada(self, ada: Student) -> None:
+        """Give Ada four courses, and the third place on the longest waitlist that fits them."""
         choice = self._ranked(ada, self.open)
-        lines = [
+        waitlisted = [
             one
             for one in choice
-            if len(self.rolls.line(one.section)) > 2 and self._has_room(one) and self._fits(ada, one, None)
+            if len(self.records.waitlist(one.section)) > 2 and self._has_room(one) and self._fits(ada, one, None)
         ]
         longest, at = None, self.now - 10 * PAUSE_BETWEEN_COURSES
-        if lines:
-            longest = max(lines, key=lambda offer: len(self.rolls.line(offer.section)))
-            (_, before), (_, after) = self.rolls.line(longest.section)[1:3]
+        if waitlisted:
+            longest = max(waitlisted, key=lambda offer: len(self.records.waitlist(offer.section)))
+            (_, before), (_, after) = self.records.waitlist(longest.section)[1:3]
             at = (before + (after - before) / 2).replace(microsecond=0)
-            self.rolls.join(ada.user_id, longest.section, at, position=3)
-        self._choose(ada, [one for one in choice if not self.rolls.is_full(one.section)], at, 4, longest)
+            self.records.join(ada.user_id, longest.section, at, position=3)
+        self._choose(ada, [one for one in choice if not self.records.is_full(one.section)], at, 4, longest)
