@@ -1,8 +1,8 @@
 """Runs each request with an Idempotency-Key once, and answers repeats with the stored answer.
 
-The order makes it safe to crash at any time: store the key, make the change, store the answer, send it. If a key has had
-no answer for too long, a repeat runs the request again, which is safe because every change may be repeated. So no change
-is lost or made twice, and every stored answer was true.
+The order makes it safe to crash at any time: store the key, make the change, store the answer, send it. If a key has
+had no answer for too long, a repeat runs the request again, which is safe because every change may be repeated. So no
+change is lost or made twice, and every stored answer was true.
 """
 
 import secrets
