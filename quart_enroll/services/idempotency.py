@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database
 from quart_enroll.db.collections import idempotency
 from quart_enroll.domain.errors import InProgress, KeyReused
-from quart_enroll.domain.models import Answer
+from quart_enroll.domain.models import StoredResponse
 
 ANSWER_LIFETIME = timedelta(hours=24)
 """How long an answer is stored."""
@@ -36,8 +36,8 @@ class IdempotentRequest:
 
 
 async def run_once(
-    db: Database, request: IdempotentRequest, now: datetime, run: Callable[[], Awaitable[Answer]]
-) -> tuple[Answer, bool]:
+    db: Database, request: IdempotentRequest, now: datetime, run: Callable[[], Awaitable[StoredResponse]]
+) -> tuple[StoredResponse, bool]:
     """Return the answer to the request, and whether it repeats an earlier one; `run` makes the change.
 
     Exceptions from `run` are not stored: a refusal has changed nothing, and a repeat may succeed. Raises KeyReused if
@@ -52,7 +52,7 @@ async def run_once(
     return answer, False
 
 
-async def _claim(db: Database, request: IdempotentRequest, holder: str, now: datetime) -> Answer | None:
+async def _claim(db: Database, request: IdempotentRequest, holder: str, now: datetime) -> StoredResponse | None:
     """Claim the key, or return the stored answer."""
     while not await idempotency.begin(
         db, request.user_id, request.key, digest=request.digest, holder=holder, at=now, expires_at=now + ANSWER_LIFETIME

@@ -59,7 +59,7 @@ async def find_names(db: Database, courseIDs: Sequence[str], session: Session | 
     return [known.get(courseID, courseID) for courseID in courseIDs]
 
 
-async def has_corequisite(db: Database, courseID: str, among: Collection[str], session: Session | None) -> bool:
+async def is_corequisite(db: Database, courseID: str, among: Collection[str], session: Session | None) -> bool:
     """Tell whether one of the courses `among` has that one as a corequisite."""
     wanted = {"courseID": {"$in": list(among)}, "corequisites": courseID}
     return await db.course.find_one(wanted, {"_id": 1}, session=session) is not None

@@ -10,8 +10,8 @@ from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.courses import to_course
 from quart_enroll.db.collections.sections import match_with_courses, to_section
 from quart_enroll.db.queries import multi_find
-from quart_enroll.domain.models import MAX_TERM_NAME, Registration, SectionKey, deleted_section
-from quart_enroll.domain.student import Seat
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Registration, SectionKey, deleted_section
+from quart_enroll.domain.student import StudentSeat
 
 INDEXES = [
     # Rows of the Flask site have a term as soon as `upgrade-db` could place them; the others may stay.
@@ -31,7 +31,7 @@ SCHEMA = {
     "properties": {
         "user_id": {"bsonType": ["int", "long"]},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "enrolled_at": {"bsonType": "date"},
         "status": {"enum": ["enrolled", "withdrawn"]},
@@ -52,13 +52,13 @@ async def put_all(db: Database, seats: Iterable[tuple[int, SectionKey, datetime]
 
 async def remove(db: Database, user_id: int, key: SectionKey, session: Session | None) -> None:
     """Take the course off the schedule without a trace."""
-    await db.enrollment.delete_one(_seat(user_id, key.term, key.courseID), session=session)
+    await db.enrollment.delete_one(_course_filter(user_id, key.term, key.courseID), session=session)
 
 
 async def withdraw(db: Database, user_id: int, key: SectionKey, session: Session | None) -> None:
     """Let the course stay on the schedule as withdrawn."""
     await db.enrollment.update_one(
-        _seat(user_id, key.term, key.courseID), {"$set": {"status": "withdrawn"}}, session=session
+        _course_filter(user_id, key.term, key.courseID), {"$set": {"status": "withdrawn"}}, session=session
     )
 
 
@@ -73,12 +73,12 @@ async def find_in_term(db: Database, user_id: int, term: str, session: Session |
 async def find_in_terms(
     db: Database, user_id: int, terms: Sequence[str], session: Session | None = None
 ) -> list[Registration]:
-    """Return what the student has in those terms, as `held_by` does."""
+    """Return what the student has in those terms, as `find_in_term` does."""
     asked = {"user_id": user_id, "term": {"$in": list(terms)}}
     return await to_registrations(db, await db.enrollment.find(asked, session=session).to_list(None), session)
 
 
-async def find_by_seats(db: Database, seats: Sequence[Seat]) -> list[Registration]:
+async def find_by_seats(db: Database, seats: Sequence[StudentSeat]) -> list[Registration]:
     """Return what these seats are; one whose course is gone is none."""
     return await to_registrations(db, [asdict(seat.key) | {"status": seat.status} for seat in seats])
 
@@ -139,8 +139,8 @@ def _status(enrollment: Document) -> str:
 
 def _put(user_id: int, key: SectionKey, at: datetime) -> tuple[Document, Document]:
     change = {"$set": {"section": key.section, "enrolled_at": at, "status": "enrolled"}}
-    return _seat(user_id, key.term, key.courseID), change
+    return _course_filter(user_id, key.term, key.courseID), change
 
 
-def _seat(user_id: int, term: str, courseID: str) -> Document:
+def _course_filter(user_id: int, term: str, courseID: str) -> Document:
     return {"user_id": user_id, "courseID": courseID, "term": term}

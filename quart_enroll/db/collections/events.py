@@ -89,18 +89,18 @@ async def find_page(db: Database, user_id: int, after: str, at_most: int) -> tup
     Without a mark the page begins with the latest event; the next mark is empty when no more follow. Raises
     ValueError for a mark that is none.
     """
-    wanted: Document = {"user_id": user_id, "at": {"$type": "date"}} | (_earlier(after) if after else {})
+    wanted: Document = {"user_id": user_id, "at": {"$type": "date"}} | (_earlier_than(after) if after else {})
     found = db.event.find(wanted).sort([("at", -1), ("_id", -1)]).limit(at_most + 1)
     rows = await found.to_list(at_most + 1)
-    mark = _mark(rows[at_most - 1]) if len(rows) > at_most else ""
+    mark = _to_cursor(rows[at_most - 1]) if len(rows) > at_most else ""
     return [to_event(row) for row in rows[:at_most]], mark
 
 
-def _mark(row: Document) -> str:
+def _to_cursor(row: Document) -> str:
     return f"{(row['at'] - _EPOCH) // timedelta(milliseconds=1)}.{row['_id']}"
 
 
-def _earlier(mark: str) -> Document:
+def _earlier_than(mark: str) -> Document:
     moment, _, number = mark.partition(".")
     try:
         at, last = _EPOCH + timedelta(milliseconds=int(moment)), ObjectId(number)

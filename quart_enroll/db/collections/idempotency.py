@@ -11,7 +11,7 @@ from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from quart_enroll.db.client import Database, Document
-from quart_enroll.domain.models import Answer
+from quart_enroll.domain.models import StoredResponse
 
 INDEXES = [
     IndexModel([("user_id", 1), ("key", 1)], unique=True),
@@ -43,7 +43,7 @@ class RequestRecord:
     holder: str
     at: datetime
     expires_at: datetime
-    answer: Answer | None
+    answer: StoredResponse | None
 
 
 async def begin(
@@ -63,20 +63,20 @@ async def find(db: Database, user_id: int, key: str) -> RequestRecord | None:
     row: Document | None = await db.answer.find_one({"user_id": user_id, "key": key})
     if row is None:
         return None
-    answer = Answer(row["status"], row["location"], row["body"]) if "status" in row else None
+    answer = StoredResponse(row["status"], row["location"], row["body"]) if "status" in row else None
     return RequestRecord(row["digest"], row["holder"], row["at"], row["expires_at"], answer)
 
 
-async def finish(db: Database, user_id: int, key: str, holder: str, answer: Answer) -> None:
+async def finish(db: Database, user_id: int, key: str, holder: str, answer: StoredResponse) -> None:
     """Store the answer, unless somebody else has taken the request over."""
     told = {"status": answer.status, "location": answer.location, "body": answer.body}
-    await db.answer.update_one(_held(user_id, key, holder), {"$set": told})
+    await db.answer.update_one(_own_request(user_id, key, holder), {"$set": told})
 
 
 async def remove(db: Database, user_id: int, key: str, holder: str) -> None:
     """Let the key be free again, unless somebody else has taken the request over."""
-    await db.answer.delete_one(_held(user_id, key, holder))
+    await db.answer.delete_one(_own_request(user_id, key, holder))
 
 
-def _held(user_id: int, key: str, holder: str) -> Document:
+def _own_request(user_id: int, key: str, holder: str) -> Document:
     return {"user_id": user_id, "key": key, "holder": holder}

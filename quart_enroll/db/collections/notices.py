@@ -93,7 +93,7 @@ async def add_all(db: Database, stories: Sequence[Notice], session: Session | No
 
 
 async def take_unseen(db: Database, user_id: int) -> list[Notice]:
-    """Return at most MAX_SHOWN notices that the student has not seen yet, oldest first; each is returned only once."""
+    """Return at most MAX_NOTICES_PER_PAGE unseen notices of the student, oldest first; each is returned only once."""
     taken: list[Notice] = []
     while len(taken) < MAX_NOTICES_PER_PAGE:
         document: Document | None = await db.notice.find_one_and_update(

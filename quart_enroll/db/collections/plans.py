@@ -11,7 +11,7 @@ from pymongo import IndexModel
 
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.queries import message_codec
-from quart_enroll.domain.models import MAX_TERM_NAME, Planned, SectionKey
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, PlannedSection, SectionKey
 from quart_enroll.i18n.language import Sentence
 
 INDEXES = [
@@ -25,7 +25,7 @@ SCHEMA = {
     "properties": {
         "user_id": {"bsonType": ["int", "long"]},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "place": {"bsonType": ["int", "long"], "minimum": 1},
         "added_at": {"bsonType": "date"},
@@ -35,7 +35,9 @@ SCHEMA = {
 }
 
 
-async def find_by_student(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Planned]:
+async def find_by_student(
+    db: Database, user_id: int, term: str, session: Session | None = None
+) -> list[PlannedSection]:
     """Return the student's plan for the term, in its order."""
     found = db.plan.find({"user_id": user_id, "term": term}, session=session).sort([("place", 1), ("courseID", 1)])
     return [_to_planned(document) async for document in found]
@@ -46,7 +48,9 @@ async def find_terms(db: Database, user_id: int, courseID: str | None = None) ->
     return set(await db.plan.distinct("term", {"user_id": user_id} | ({"courseID": courseID} if courseID else {})))
 
 
-async def put(db: Database, user_id: int, planned: Planned, session: Session | None, *, expires_at: datetime) -> None:
+async def put(
+    db: Database, user_id: int, planned: PlannedSection, session: Session | None, *, expires_at: datetime
+) -> None:
     """Plan the section; one in place of another section of the course keeps the place of that one."""
     change = {
         "$set": {"section": planned.key.section, "expires_at": expires_at},
@@ -56,7 +60,9 @@ async def put(db: Database, user_id: int, planned: Planned, session: Session | N
     await db.plan.update_one(_course(user_id, planned.key), change, upsert=True, session=session)
 
 
-async def swap_places(db: Database, user_id: int, one: Planned, other: Planned, session: Session | None) -> None:
+async def swap_places(
+    db: Database, user_id: int, one: PlannedSection, other: PlannedSection, session: Session | None
+) -> None:
     """Let each of the two have the other's place."""
     for planned, place in ((one, other.place), (other, one.place)):
         await db.plan.update_one(_course(user_id, planned.key), {"$set": {"place": place}}, session=session)
@@ -83,9 +89,9 @@ def _course(user_id: int, key: SectionKey) -> Document:
     return {"user_id": user_id, "term": key.term, "courseID": key.courseID}
 
 
-def _to_planned(document: Mapping[str, Any]) -> Planned:
+def _to_planned(document: Mapping[str, Any]) -> PlannedSection:
     because = message_codec.decode(document.get("because"))
-    return Planned(_key(document), document["place"], document["added_at"], because)
+    return PlannedSection(_key(document), document["place"], document["added_at"], because)
 
 
 def _key(document: Mapping[str, Any]) -> SectionKey:

@@ -45,14 +45,14 @@ async def bump_version(
     the schedule is closed.
     """
     try:
-        await db.schedule.update_one(*_guard(user_id, term, more), upsert=True, session=session)
+        await db.schedule.update_one(*_bump(user_id, term, more), upsert=True, session=session)
     except DuplicateKeyError:  # there is one, but not an open one
         raise AccountGone from None
 
 
 async def bump_versions(db: Database, more: Mapping[tuple[int, str], int | float], session: Session) -> None:
     """Guard the schedules of students, by user_id and term; raises BulkWriteError where one is closed."""
-    writes = [UpdateOne(*_guard(*schedule, number), upsert=True) for schedule, number in more.items()]
+    writes = [UpdateOne(*_bump(*schedule, number), upsert=True) for schedule, number in more.items()]
     await db.schedule.bulk_write(writes, session=session)
 
 
@@ -66,7 +66,7 @@ async def close(db: Database, user_id: int, term: str, at: datetime, session: Se
     )
 
 
-def _guard(user_id: int, term: str, more: int | float) -> tuple[Document, list[Document]]:
+def _bump(user_id: int, term: str, more: int | float) -> tuple[Document, list[Document]]:
     version = {"$add": [{"$ifNull": ["$version", 0]}, 1]}
     change = [{"$set": {"version": version, "credits": added_credits(more)}}]
     return {"user_id": user_id, "term": term, "closed_at": {"$exists": False}}, change

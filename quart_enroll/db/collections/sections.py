@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import IndexModel, ReturnDocument, UpdateOne
 
 from quart_enroll.db.client import Database, Document, Session, shuffle
-from quart_enroll.domain.models import MAX_TERM_NAME, Meeting, Section, SectionKey
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Meeting, Section, SectionKey
 from quart_enroll.i18n.language import DAYS
 
 INDEXES = [
@@ -35,7 +35,7 @@ SCHEMA = {
         "meetings",
     ],
     "properties": {
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "capacity": COUNTER_SCHEMA,
@@ -122,11 +122,15 @@ async def take_seat(db: Database, key: SectionKey, session: Session | None) -> b
     return result.modified_count == 1
 
 
-async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: Session | None) -> bool:
-    """Take so many seats in each section if there are as many; return whether there were in all of them."""
+async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: Session | None) -> None:
+    """Take this number of seats in each section, all of which the transaction has seen open.
+
+    Raises RuntimeError if they are not: then the transaction must not be committed.
+    """
     writes = [UpdateOne(*_taken(key, number)) for key, number in sorted(numbers.items())]
     result = await db.section.bulk_write(writes, session=session)
-    return result.modified_count == len(writes)
+    if result.modified_count != len(writes):
+        raise RuntimeError("A seat that was open in this transaction is gone.")
 
 
 async def release_seat(db: Database, key: SectionKey, session: Session | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import IndexModel, UpdateOne
 
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.domain.models import MAX_TERM_NAME, SEASONS, Term, zone_named
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SEASONS, Term, find_timezone
 
 INDEXES = [IndexModel("term", unique=True)]
 
@@ -24,7 +24,7 @@ SCHEMA = {
         "timezone",
     ],
     "properties": {
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "season": {"enum": list(SEASONS)},
         "year": {"bsonType": ["int", "long"], "minimum": 1900, "maximum": 2200},
         "opens_at": {"bsonType": "date"},
@@ -65,7 +65,7 @@ async def find_unknown_timezones(db: Database, session: Session | None = None) -
     """Return the terms with a timezone that this machine does not know, each with its name for it."""
     named = {"term": {"$type": "string"}, "timezone": {"$type": "string"}}
     stored = {row["term"]: row["timezone"] async for row in db.term.find(named, session=session).sort("term")}
-    return {term: name for term, name in stored.items() if zone_named(name) is None}
+    return {term: name for term, name in stored.items() if find_timezone(name) is None}
 
 
 def to_sorted_terms(documents: Iterable[Mapping[str, Any]]) -> list[Term]:
@@ -85,10 +85,10 @@ def is_complete(document: Mapping[str, Any]) -> bool:
 
 def to_term(document: Mapping[str, Any]) -> Term:
     """Read a stored term; where nobody knows its timezone, its times are told by the clock of UTC."""
-    known = zone_named(str(document.get("timezone"))) is not None
+    known = find_timezone(str(document.get("timezone"))) is not None
     timezone = document["timezone"] if known else "UTC"
     facts = {name: document[name] for name in ("term", *DATETIME_FIELDS, "max_credits")}
-    days = {name: _day(document.get(name)) for name in DATE_FIELDS}
+    days = {name: _to_date(document.get(name)) for name in DATE_FIELDS}
     return Term(**facts | days, timezone=timezone)
 
 
@@ -104,7 +104,7 @@ def _change(document: Document) -> Document:
     return {"$set": document} | ({"$unset": lacks} if lacks else {})
 
 
-def _day(stored: Any) -> date | None:
+def _to_date(stored: Any) -> date | None:
     try:
         return date.fromisoformat(stored)
     except (TypeError, ValueError):  # a row from before, or one that nobody has checked

@@ -64,12 +64,12 @@ async def record_use(db: Database, token: Token, now: datetime) -> None:
     await db.token.update_one(unchanged, {"$set": {"last_used_at": now}})
 
 
-async def end(db: Database, user_id: int, token_id: str) -> bool:
+async def revoke(db: Database, user_id: int, token_id: str) -> bool:
     """End the user's token; return False when there is none to end."""
     return bool((await db.token.delete_one({"user_id": user_id, "token_id": token_id})).deleted_count)
 
 
-async def end_all(db: Database, user_id: int, session: Session | None = None) -> int:
+async def revoke_all(db: Database, user_id: int, session: Session | None = None) -> int:
     """End every token of the user and return how many there were."""
     return int((await db.token.delete_many({"user_id": user_id}, session=session)).deleted_count)
 

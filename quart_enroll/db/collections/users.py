@@ -133,11 +133,11 @@ async def find_students(db: Database, words: Sequence[str] = (), *, skip: int = 
 def student_filter(words: Sequence[str]) -> Document:
     """Return the filter of the students who have all these words, whatever their case, accents and apostrophes."""
     everybody: Document = HAS_USER_ID | {"role": {"$ne": "registrar"}}
-    filters = [_has(word, plain) for word in words if (plain := folding.plain(word))]
+    filters = [_word_filter(word, plain) for word in words if (plain := folding.plain(word))]
     return everybody | {"$and": filters} if filters else everybody
 
 
-def _has(word: str, plain: str) -> Document:
+def _word_filter(word: str, plain: str) -> Document:
     """Return the filter of students with the word in a name or the address, or as their number."""
     # Scripts like Hangul and Devanagari lose more than accents in a plain word, so they are found as they are typed.
     typed = "" if word.isascii() else f"|{re.escape(unicodedata.normalize('NFC', word))}"

@@ -12,7 +12,7 @@ from quart_enroll.db.collections import sections
 from quart_enroll.db.collections.sections import to_int
 from quart_enroll.db.collections.users import HAS_USER_ID
 from quart_enroll.db.queries import message_codec, pipelines
-from quart_enroll.domain.models import MAX_TERM_NAME, SectionKey, WaitlistEntry
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SectionKey, WaitlistEntry
 from quart_enroll.i18n.language import Sentence
 
 INDEXES = [
@@ -26,7 +26,7 @@ SCHEMA = {
     "properties": {
         "user_id": {"bsonType": ["int", "long"]},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "place": {"bsonType": ["int", "long"], "minimum": 1},
         "joined_at": {"bsonType": "date"},
@@ -101,7 +101,7 @@ async def find_in_all_terms(db: Database, user_id: int, session: Session | None 
 
 async def find_positions(db: Database, user_id: int) -> dict[SectionKey, tuple[int, int]]:
     """Return the student's position, from 1 and without gaps, and how many wait, for each section waited for."""
-    found = db.waitlist.aggregate(pipelines.positions(user_id))
+    found = db.waitlist.aggregate(pipelines.waitlist_positions(user_id))
     return {_key(row): (row["position"], row["of"]) async for row in found if has_course(row)}
 
 

@@ -1,6 +1,6 @@
 """All rows that have to do with seats, read at one moment, and the repairs of what is counted from them.
 
-Whatever a row lacks, it is read, and the others with it; `misfits` tells what it lacks.
+Whatever a row lacks, it is read, and the others with it; `find_violations` tells what it lacks.
 """
 
 from collections.abc import Mapping

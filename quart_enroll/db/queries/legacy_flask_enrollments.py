@@ -68,8 +68,9 @@ async def place_in_terms(
     """Give enrollments without a term the one that `terms` has for their course, the oldest first.
 
     The other rows of that seat are folded into it, and so are those of students who are enrolled in the course in
-    another term to come. The section is the first that the course has in the term, else 01, which `needed_sections`
-    names then. Needs the unique index of the collection: it tells whether the student has the seat already. A row
+    another term to come. The section is the first that the course has in the term, else 01, which
+    `find_missing_sections` names then.
+    Needs the unique index of the collection: it tells whether the student has the seat already. A row
     without a time in its _id is as old as `now`. Who or what isn't known is left alone, and so are rows of courses
     for which `terms` has None.
     """
@@ -107,7 +108,7 @@ async def place_in_terms(
 
 
 async def place_in_sections(db: Database) -> int:
-    """Give enrollments that have a term but no section the first one, as `place` does; return how many."""
+    """Give enrollments that have a term but no section the first one, as `place_in_terms` does; return how many."""
     lacking: list[Stage] = [
         {"$match": {"term": {"$ne": None}, "section": None}},
         {"$group": {"_id": {"term": "$term", "courseID": "$courseID"}}},

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 Stage: TypeAlias = dict[str, Any]
 
 
-def positions(user_id: int) -> list[Stage]:
+def waitlist_positions(user_id: int) -> list[Stage]:
     """Count, for each section that a student waits for, who waits and who does not wait longer than the student."""
     line = {
         "$lookup": {

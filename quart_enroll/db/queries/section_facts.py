@@ -37,7 +37,7 @@ class StudentRecord(NamedTuple):
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> SectionFacts:
     """Return what there is under that name."""
     rows = await multi_find.find(db, sections.match_with_courses([key]) | {"term": {"term": key.term}}, session)
-    return _found([key], rows, to_sorted_terms(rows["term"]))[key]
+    return _facts([key], rows, to_sorted_terms(rows["term"]))[key]
 
 
 async def find_for_all(
@@ -65,7 +65,7 @@ async def find_for_all(
     for waiting in sorted(map(to_entry, filter(has_course, rows["waitlist"])), key=lambda one: one.key.courseID):
         lines[waiting.user_id].append(waiting)
     gone = {(row["user_id"], row["term"]) for row in rows["schedule"]}
-    found = _found(keys, rows, known)
+    found = _facts(keys, rows, known)
     return [
         (
             found[key],
@@ -87,7 +87,7 @@ async def find_course(db: Database, courseID: str) -> tuple[Course | None, list[
     return next(map(to_course, rows["course"]), None), to_sorted_terms(rows["term"]), offered
 
 
-def _found(
+def _facts(
     keys: Iterable[SectionKey], rows: dict[str, list[Document]], known: Iterable[Term]
 ) -> dict[SectionKey, SectionFacts]:
     terms = {term.term: term for term in known}

@@ -10,7 +10,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections.waitlist import has_course, to_entry
 from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.models import SectionKey, WaitlistEntry
-from quart_enroll.domain.student import Seat, StudentSnapshot
+from quart_enroll.domain.student import StudentSeat, StudentSnapshot
 
 COLLECTIONS = ("enrollment", "waitlist", "plan", "alert", "feed")
 """Where those rows are; each has a `user_id`."""
@@ -38,13 +38,13 @@ def hashable_row_id(key: Any) -> Hashable:
     return key if isinstance(key, Hashable) else str(key)
 
 
-def _fingerprint(what: Iterable[Seat | WaitlistEntry]) -> str:
+def _fingerprint(what: Iterable[StudentSeat | WaitlistEntry]) -> str:
     return blake2s("".join(sorted(map(repr, what))).encode(), digest_size=8).hexdigest()
 
 
-def _seat(document: Mapping[str, Any]) -> Seat:
+def _seat(document: Mapping[str, Any]) -> StudentSeat:
     moved_at = document.get("moved_at")
-    return Seat(_key(document), _name(document, "status"), moved_at if isinstance(moved_at, datetime) else None)
+    return StudentSeat(_key(document), _name(document, "status"), moved_at if isinstance(moved_at, datetime) else None)
 
 
 def _key(document: Mapping[str, Any]) -> SectionKey:

@@ -162,7 +162,7 @@ async def end_all_access(db: Database, user_id: int, session: Session | None) ->
     """Do the same as end_access, inside the transaction of `session`."""
     return EndedAccess(
         await end_sign_ins(db, user_id, session),
-        await tokens.end_all(db, user_id, session),
+        await tokens.revoke_all(db, user_id, session),
         await calendar_tokens.remove(db, user_id, session),
     )
 

@@ -61,4 +61,4 @@ async def active(db: Database, user_id: int, now: datetime) -> list[Token]:
 
 async def revoke(db: Database, user_id: int, token_id: str) -> bool:
     """Revoke the user's token; return False if there is no such token."""
-    return await tokens.end(db, user_id, token_id)
+    return await tokens.revoke(db, user_id, token_id)

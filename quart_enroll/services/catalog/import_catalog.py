@@ -28,7 +28,9 @@ from quart_enroll.services.catalog.import_users import (
 )
 from quart_enroll.services.catalog.moved_sections import Told
 from quart_enroll.services.enrollment import swap_cycles
-from quart_enroll.services.enrollment.seat_changes import SeatTransaction, promote_all_waitlists
+from quart_enroll.services.enrollment.promotion import promote_all_waitlists
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.section_lock import SectionLocks
 
 DEFAULT_WAITLIST = 10
 """Places in the waitlist of a section that nobody has said more about."""
@@ -68,7 +70,7 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
     refuse_twins([(row.number, row.course.courseID) for row in rows], "courseID", folding.key)
     all_terms = await stored_terms.find_all(db)
     known = [term.term for term in all_terms]
-    coming = [term.term for term in terms.coming(all_terms, now)]
+    coming = [term.term for term in terms.active(all_terms, now)]
     _refuse_unknown_terms(rows, all_terms)
     optional = ("description", "subject", "prerequisites", "corequisites")
 
@@ -92,8 +94,8 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
         await import_guards.add_credits(db, known, more, session)
         seats = await import_guards.count_seats(db, coming, [course.courseID for course in changed], session)
         written = await courses.put_all(db, after, session)
-        step = SeatTransaction(db, session, now, SYSTEM_ACTOR)
-        await promote_all_waitlists(step)
+        transaction = SeatTransaction(db, session, now, SYSTEM_ACTOR)
+        await promote_all_waitlists(transaction)
         changes = [
             RowChange(row.number, course.courseID, different, *seats.get(course.courseID, (0, 0)))
             for row, course in zip(rows, after, strict=True)
@@ -101,7 +103,7 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
         ]
         offered = await import_guards.find_offered(db, [course.courseID for course in after], session)
         missing = gaps.without_sections([one for one in after if one.courseID not in offered], all_terms)
-        return Imported(*written, len(rows) - sum(written), changes, step.promoted, missing)
+        return Imported(*written, len(rows) - sum(written), changes, transaction.promotions, missing)
 
     return await _settled(db, body, now, dry_run=dry_run) if rows else Imported(0, 0, 0)
 
@@ -130,14 +132,14 @@ async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime, *,
         await import_guards.guard_terms(db, moved.union(changed), session)
         students = await import_guards.count_enrolled_students(db, changed, session)
         written = await stored_terms.put_all(db, after, session)
-        step = SeatTransaction(db, session, now, SYSTEM_ACTOR)
-        await promote_all_waitlists(step)
+        transaction = SeatTransaction(db, session, now, SYSTEM_ACTOR)
+        await promote_all_waitlists(transaction)
         changes = [
             RowChange(row.number, term.term, field_changes(old, term), students.get(term.term, 0))
             for row, term in zip(rows, after, strict=True)
             if (old := before[term.term]) is not None and old != term
         ]
-        return Imported(*written, len(rows) - sum(written), changes, step.promoted)
+        return Imported(*written, len(rows) - sum(written), changes, transaction.promotions)
 
     return await _settled(db, body, now, dry_run=dry_run) if rows else Imported(0, 0, 0)
 
@@ -151,7 +153,7 @@ async def import_sections(
     Raises BadRows for twins and for unknown terms and courses.
     """
     in_terms = await _in_their_terms(db, rows, now)
-    going_on = {term.term for term in await stored_terms.find_all(db) if term.goes_on(now)}
+    going_on = {term.term for term in await stored_terms.find_all(db) if term.is_ongoing(now)}
 
     told: list[Told] = []
 
@@ -173,14 +175,14 @@ async def import_sections(
         if len(told) <= moved_sections.MAX_IN_TRANSACTION:
             await moved_sections.write(db, told, session)
             told.clear()
-        step = SeatTransaction(db, session, now, SYSTEM_ACTOR)
-        await promote_all_waitlists(step)
+        transaction = SeatTransaction(db, session, now, SYSTEM_ACTOR)
+        await promote_all_waitlists(transaction)
         changes = [
             RowChange(row.number, _called(one.key), field_changes(old, one), old.seats_taken, old.waiting)
             for row, one in zip(named, after, strict=True)
             if (old := before.get(one.key)) is not None and old != one
         ]
-        return Imported(len(new), len(changed), len(rows) - len(new) - len(changed), changes, step.promoted)
+        return Imported(len(new), len(changed), len(rows) - len(new) - len(changed), changes, transaction.promotions)
 
     imported = await _settled(db, body, now, dry_run=dry_run)
     if not dry_run:
@@ -194,7 +196,7 @@ async def _settled(
     """Import, and then let those move who wait in a ring that was not possible before."""
     imported = await run_import(db, body, dry_run=dry_run)
     if not dry_run:
-        await swap_cycles.complete_all_cycles(db, SYSTEM_ACTOR, now)
+        await swap_cycles.complete_all_cycles(SectionLocks(db), SYSTEM_ACTOR, now)
     return imported
 
 
@@ -358,7 +360,7 @@ def _refuse_unknown_terms(rows: Sequence[FileCourse], known: Sequence[Term]) -> 
             row.number, f"“{name}” is neither a season ({', '.join(SEASONS)}) nor a term of the catalog.", "term"
         )
         for row in rows
-        for name in terms.unknown(row.course.term, known)
+        for name in terms.unknown_names(row.course.term, known)
     ]
     if bad:
         raise BadRows(bad)

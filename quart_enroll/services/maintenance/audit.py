@@ -10,7 +10,10 @@ from quart_enroll.db.queries.audit import AuditedRows
 from quart_enroll.db.queries.schema_violations import SchemaViolation
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.models import SYSTEM_ACTOR
-from quart_enroll.services.enrollment import seat_changes, swap_cycles
+from quart_enroll.services.enrollment import swap_cycles
+from quart_enroll.services.enrollment.promotion import promote_all_waitlists
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.services.maintenance import schema_check
 from quart_enroll.services.maintenance.discrepancies import find_discrepancies
 from quart_enroll.services.maintenance.recount import Recount, describe_section
@@ -71,14 +74,14 @@ async def repair(db: Database, now: datetime) -> list[str]:
         corrected = await correct_counts(db, session)
         promotable = {waiting.key for waiting in Recount(await audit.read(db, session)).promotable_entries(now)}
         if promotable:
-            await seat_changes.promote_all_waitlists(seat_changes.SeatTransaction(db, session, now, SYSTEM_ACTOR))
+            await promote_all_waitlists(SeatTransaction(db, session, now, SYSTEM_ACTOR))
         promoted = [
             f"{describe_section(key)}: waitlisted students were enrolled in open seats." for key in sorted(promotable)
         ]
         return [*done, *corrected.sections, *corrected.students, *promoted]
 
     done = await transaction(db, body, REPAIR_RETRY_SECONDS)
-    await swap_cycles.complete_all_cycles(db, SYSTEM_ACTOR, now)
+    await swap_cycles.complete_all_cycles(SectionLocks(db), SYSTEM_ACTOR, now)
     return done
 
 

@@ -87,7 +87,7 @@ class Recount:
         """Yield waitlisted students who could take an open seat."""
         for key, counted in self.rows.sections.items():
             term = self.rows.calendar.get(key.term)
-            if term and term.promotes(now) and counted.section.open_seats:
+            if term and term.promotes_waitlist(now) and counted.section.open_seats:
                 yield from [waiting for waiting in self.waitlists[key] if self._could_take(waiting, counted)]
 
     def _missing_reference(self, user_id: Any, key: SectionKey) -> str | None:
@@ -112,8 +112,8 @@ class Recount:
         taken = [(courseID, terms[name]) for courseID, name in self.taken[waiting.user_id] if name in terms]
         try:
             for one in dropped:
-                rules.check_alone(one, term, held, taken, course.courseID)
-            rules.check_may_have(term, course, counted.section, held, taken, dropped)
+                rules.check_dependents(one, term, held, taken, course.courseID)
+            rules.check_eligible(term, course, counted.section, held, taken, dropped)
         except Refused:
             return False
         return True
