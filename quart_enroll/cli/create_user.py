@@ -32,7 +32,7 @@ def create_user(**given: str) -> None:
     try:
         user = run_with_database(lambda db: _register(db, row.data))
     except EmailTaken as taken:
-        raise click.ClickException("There is already an account with this email.") from taken
+        raise click.ClickException("An account with this email already exists.") from taken
     except PasswordRefused as refusal:
         raise click.ClickException(refusal.text) from refusal
     click.echo(f"Created user {user.user_id}: {user.full_name}, {user.role}.")

@@ -180,7 +180,7 @@ class Days:
         return format_days(self.days)
 
 
-def plural(one: str, many: str, number: int, /, **values: Value) -> Sentence:
+def plural(one: str, many: str, number: int | float, /, **values: Value) -> Sentence:
     """Return a sentence about a number, which it may contain as %(number)s."""
     sentence = Sentence(one, number=number, **values)
     sentence.plural = many

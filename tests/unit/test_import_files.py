@@ -95,7 +95,7 @@ REFUSED = {
     "users-no-names-of-columns.csv": ["Line 1 must have the column names, such as first_name, last_name, email."],
     "users-faults-of-all-kinds.csv": [
         "line 2: user_id “1.5”: This must be a whole number, like 30.",
-        "line 2: E-mail “zoe@school”: Enter an email address like name@school.example.",
+        "line 2: E-mail “zoe@school”: Enter an email like name@school.example.",
         f"line 2: password: {NO_HASH}",
         "line 4: First Name and Last Name are missing.",
     ],

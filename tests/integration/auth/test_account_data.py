@@ -117,7 +117,7 @@ async def test_the_data_has_no_secret_and_nothing_of_anybody_else(ada: Browser, 
 async def test_who_leaves_is_gone_and_the_seat_goes_to_the_next(ada: Browser, bob: Browser, school: Database) -> None:
     response = await ada.post("/account/delete", form={"password": PASSWORD})
     assert (response.status_code, response.location) == (303, "/")
-    assert "Your account is deleted" in await ada.read("/")
+    assert "Your account has been deleted" in await ada.read("/")
     assert "PHP 202" in await bob.read("/enrollment")
     assert await seats_taken(school, "3333") == 1
     assert await school.user.count_documents({"user_id": ADA.user_id}) == 0
@@ -149,7 +149,7 @@ async def test_who_left_is_signed_out_everywhere_and_can_not_come_back(
 async def test_nothing_is_deleted_without_the_password(ada: Browser, school: Database) -> None:
     response = await ada.post("/account/delete", form={"password": "not the password"})
     assert response.status_code == 422
-    assert "That is not your password." in await text(response)
+    assert "Incorrect password. Try again." in await text(response)
     assert await left(ada, "") == 422
     assert await seats_taken(school, "3333") == 1
     assert (await ada.get("/account")).status_code == 200
@@ -236,7 +236,7 @@ async def test_a_number_is_never_given_to_somebody_else(app: Quart, anyone: Brow
 async def test_the_only_registrar_stays(rita: Browser, school: Database) -> None:
     response = await rita.post("/account/delete", form={"password": PASSWORD})
     assert response.status_code == 422
-    assert "You are the only registrar." in await text(response)
+    assert "You’re the only registrar." in await text(response)
     assert await users.find(school, RITA.user_id) == replace(RITA, language="en")
 
 

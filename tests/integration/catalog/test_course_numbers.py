@@ -278,7 +278,7 @@ async def test_an_exact_number_wins(ada: Browser, db: Database) -> None:
 async def test_where_several_courses_may_be_meant_the_student_chooses(ada: Browser, app: Quart, db: Database) -> None:
     await teach(db, "CSC101", "One")
     await teach(db, "9", "CSC 101")
-    sentence = "“CSC.101” could mean several courses: 9 (CSC 101) and CSC101 (One)."
+    sentence = "“CSC.101” matches several courses: 9 (CSC 101) and CSC101 (One)."
     for response, status in (
         (await ada.get("/enrollment/form?courseID=CSC.101"), 200),
         (await ada.post("/enrollment", form={"courseID": "CSC.101"}), 422),

@@ -56,7 +56,7 @@ async def mended(db: Database) -> list[str]:
 
 async def test_a_count_of_seats_that_is_too_low_keeps_nobody_from_dropping(school: Database, ada: Browser) -> None:
     await school.section.update_one(PYT, {"$set": {"seats_taken": 0}})
-    assert await told(ada, "/enrollment/drop", courseID="1111") == "You gave back PYT 101 for Fall 2026."
+    assert await told(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
     assert await found(school) == ["1111, section 01, Fall 2026: 0 seats counted as taken, but 1 enrolled."]
     assert await mended(school) == []
 
@@ -66,7 +66,7 @@ async def test_a_count_of_who_waits_that_is_too_low_keeps_nobody_from_leaving(
 ) -> None:
     await cal.post("/waitlist", form=PHP)
     await school.section.update_one(PHP, {"$set": {"waiting": 0}})
-    assert await told(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist of PHP 202."
+    assert await told(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist for PHP 202."
     assert await found(school) == ["3333, section 01, Fall 2026: 0 counted as waiting, but 1 on the waitlist."]
     assert await mended(school) == []
 
@@ -87,11 +87,11 @@ async def test_a_seat_in_a_section_that_was_deleted_is_not_lost_by_the_next_enro
     await school.section.delete_one(PYT)
     before = await school.enrollment.find().to_list(None)
     assert "PYT 101" in await ada.read("/enrollment")
-    refused = "You are already enrolled in PYT 101 for Fall 2026."
+    refused = "You’re already enrolled in PYT 101 for Fall 2026."
     assert await told(ada, "/enrollment", courseID="1111") == refused
     assert await school.enrollment.find().to_list(None) == before
-    assert await told(ada, "/enrollment/drop", courseID="1111") == "You gave back PYT 101 for Fall 2026."
-    assert await told(ada, "/enrollment", courseID="1111") == "You are enrolled in PYT 101 for Fall 2026."
+    assert await told(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
+    assert await told(ada, "/enrollment", courseID="1111") == "You’re enrolled in PYT 101 for Fall 2026."
     [left] = await mended(school)
     assert left.endswith("(1111, section 01, Fall 2026): student 2 is enrolled, but there is no such section.")
 
@@ -99,7 +99,7 @@ async def test_a_seat_in_a_section_that_was_deleted_is_not_lost_by_the_next_enro
 async def test_a_seat_in_a_section_that_was_deleted_can_be_swapped(school: Database, ada: Browser) -> None:
     await school.section.delete_one(PYT)
     said = await told(ada, "/enrollment/swap", drop="1111", add="1111", section="02")
-    assert said == "You swapped: you are now enrolled in PYT 101, section 02."
+    assert said == "Swap complete: you’re now enrolled in PYT 101, section 02."
     assert await school.enrollment.count_documents({"user_id": ADA.user_id}) == 1
 
 
@@ -187,7 +187,7 @@ async def test_a_section_that_lost_a_count_gives_no_seat_and_no_place_and_keeps_
         await spoil(school, "section", PHP, {"$set": {counter: count}})
     assert "PHP 202, section 01, is full" in await told(cal, "/enrollment", **PHP)
     assert (await cal.post("/waitlist", form=PHP)).status_code == 303
-    assert await told(bob, "/enrollment/drop", courseID="3333") == "You gave back PHP 202 for Fall 2026."
+    assert await told(bob, "/enrollment/drop", courseID="3333") == "You dropped PHP 202 for Fall 2026."
     assert await mended(school) == []
     assert [row["user_id"] async for row in school.enrollment.find({"courseID": "3333"})] == [ADA.user_id]
 
@@ -204,7 +204,7 @@ async def test_rows_without_any_field_are_listed_and_the_others_counted(school: 
         assert [line.split()[1] for line in lines] == ["without"]
     for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111", "/enrollment/history"):
         assert (await ada.get(path)).status_code == 200
-    assert await told(ada, "/enrollment/drop", courseID="1111") == "You gave back PYT 101 for Fall 2026."
+    assert await told(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
 
 
 async def test_students_on_one_place_of_a_line_get_places_of_their_own_in_the_order_of_joining(
@@ -227,5 +227,5 @@ async def test_students_on_one_place_of_a_line_get_places_of_their_own_in_the_or
 
 async def test_a_place_of_nobody_in_a_line_keeps_nobody_from_dropping(school: Database, bob: Browser) -> None:
     await spoil(school, "waitlist", {}, {"$unset": {"user_id": ""}})
-    assert await told(bob, "/enrollment/drop", courseID="3333") == "You gave back PHP 202 for Fall 2026."
+    assert await told(bob, "/enrollment/drop", courseID="3333") == "You dropped PHP 202 for Fall 2026."
     assert any(line.startswith("waitlist: 3333 (_id ") for line in await found(school))
