@@ -411,7 +411,7 @@ class SectionRequest:
 
 SEAT_OPENED = Sentence(
     "A seat opened in %(title)s, section %(section)s, for %(term)s. "
-    "It goes to whoever takes it first, and may be gone by now."
+    "It’s first come, first served, so it may already be taken."
 )
 """What an alert says, as its e-mail may be read hours later."""
 
@@ -450,7 +450,7 @@ class Notice:
         match self.action:
             case "promote":
                 return gettext(
-                    "A seat became free: you are now enrolled in %(title)s, section %(section)s, for %(term)s.", **where
+                    "A seat opened: you’re now enrolled in %(title)s, section %(section)s, for %(term)s.", **where
                 )
             case "alert":
                 return SEAT_OPENED % where
@@ -462,7 +462,7 @@ class Notice:
                 )
             case _:
                 return gettext(
-                    "A seat in %(title)s, section %(section)s, for %(term)s became free, but you could not take it. "
+                    "A seat opened in %(title)s, section %(section)s, for %(term)s, but we couldn’t enroll you. "
                     "%(because)s You keep your place.",
                     because=self.because or "",
                     **where,

@@ -94,7 +94,7 @@ async def together(actions: Iterable[Coroutine[None, None, object]]) -> list[str
 
 async def line(db: Database, key: SectionKey) -> list[int]:
     """Return who waits, in the order of joining."""
-    return [waiting.user_id for waiting in await waitlist.of_section(db, key)]
+    return [waiting.user_id for waiting in await waitlist.find_by_section(db, key)]
 
 
 async def seated(db: Database, key: SectionKey) -> set[int]:
@@ -121,7 +121,7 @@ def modelled(rows: Rows) -> School:
         assert key not in school.seats, f"{key} is enrolled twice"
         school.seats[key] = Seat(row["section"], row["status"] == "withdrawn")
     for row in sorted(rows["waitlist"], key=lambda row: int(row["place"])):
-        waiting = waitlist.to_waiting(row)
+        waiting = waitlist.to_entry(row)
         place = Place(waiting.user_id, waiting.drop_if_enrolled, waiting.skipped_because is not None)
         school.lines[waiting.key].append(place)
     return school
