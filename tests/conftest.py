@@ -15,6 +15,7 @@ from jinja2 import FileSystemBytecodeCache, nodes
 from pymongo import MongoClient
 from werkzeug.routing import Rule
 
+from quart_enroll.app import create_app
 from quart_enroll.cli.local_mongod import LocalMongodError, local_mongod
 from quart_enroll.observability import logging_setup
 from quart_enroll.web.jinja_environment import PageEnvironment
@@ -26,6 +27,23 @@ settings.load_profile("reproducible")  # `pytest --hypothesis-profile default` l
 
 ROOM = 2 * 1024**3
 """Bytes that the databases of all tests may need."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-caches", action="store_true", help="test the site without fast path and fragment cache")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "caches: tests the fast path or the fragment cache itself")
+    if config.getoption("--without-caches"):
+        create_app.__kwdefaults__.update(fastpath=False, fragment_cache=False)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--without-caches"):
+        for item in items:
+            if item.get_closest_marker("caches"):
+                item.add_marker(pytest.mark.skip(reason="runs with caches only"))
 
 
 @pytest.fixture(scope="session")
