@@ -105,7 +105,7 @@ async def _positions(db: Database, school: School) -> list[str]:
             for at, place in enumerate(line, 1)
             if place.student == student
         }
-        shown = await waitlist.positions(db, student)
+        shown = await waitlist.find_positions(db, student)
         if shown != expected:
             wrong.append(f"student {student} sees the positions {shown}, not {expected}")
     return wrong

@@ -347,7 +347,7 @@ async def test_a_ring_that_came_to_nothing_is_tried_by_the_same_request_again(
 
 async def unsettled(*_: object) -> None:
     """Stand in for a database that does not answer in time."""
-    raise client.Unsettled
+    raise client.OutcomeUnknown
 
 
 async def test_a_swap_done_twice_says_that_it_is_done(db: Database, context: EnrollmentContext) -> None:

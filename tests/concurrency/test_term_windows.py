@@ -71,7 +71,7 @@ async def test_a_drop_leaves_what_the_deadlines_say(
 async def test_a_drop_that_came_too_late_is_remembered(school: Database, context: EnrollmentContext) -> None:
     await enroll(context, ADA, A, TERM.opens_at)
     await outcome(drop(context, ADA, A, TERM.withdraw_deadline))
-    happened, _ = await events.page(school, ADA, "", 200)
+    happened, _ = await events.find_page(school, ADA, "", 200)
     assert [(event.action, event.result) for event in happened] == [("drop", "drop_closed"), ("enroll", OK)]
 
 

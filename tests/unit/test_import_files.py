@@ -118,7 +118,7 @@ REFUSED = {
         "line 3: There is text after the last column: “Spring”. Does a cell need quotation marks?"
     ],
     "courses-seasons.csv": [
-        "line 2: term “Fall;Spring”: Put commas between the seasons, like Fall, Spring.",
+        "line 2: term “Fall;Spring”: Separate seasons with commas, like Fall, Spring.",
     ],
     "sections-ambiguous-days.csv": [
         "line 2: meetings “TU 9:00-9:50”: “TU” could mean different days. Write Tu or TuSu.",

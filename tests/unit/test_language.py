@@ -13,7 +13,7 @@ from babel.messages.frontend import CommandLineInterface
 from babel.messages.pofile import read_po
 
 import quart_enroll
-from quart_enroll.db.queries.message_codec import from_stored, to_stored
+from quart_enroll.db.queries.message_codec import decode, encode
 from quart_enroll.domain.errors import Closed, NotOpenYet, PleaseWait, SectionFull, TermNeeded, TimeConflict
 from quart_enroll.domain.models import Meeting
 from quart_enroll.i18n import language
@@ -237,19 +237,19 @@ def test_a_sentence_that_was_stored_is_read_in_another_language() -> None:
     ]
     for refusal in refusals:
         with use_language("es"):
-            read = from_stored(to_stored(refusal.message))
+            read = decode(encode(refusal.message))
         assert read == refusal.message
         assert str(read) == refusal.text
 
 
 @pytest.mark.parametrize("stored", [None, "", 5, [], {}, {"message": 1}, {"term": "Fall 2026"}])
 def test_what_nobody_can_read_is_no_sentence(stored: object) -> None:
-    assert from_stored(stored) is None
+    assert decode(stored) is None
 
 
 def test_a_sentence_of_an_older_version_stays_as_it_is() -> None:
     with use_language("es"):
-        assert str(from_stored("It is 100 % full.")) == "It is 100 % full."
+        assert str(decode("It is 100 % full.")) == "It is 100 % full."
 
 
 def test_speaking_ends_with_its_block() -> None:

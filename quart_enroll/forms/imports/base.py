@@ -67,7 +67,7 @@ class ImportRow(Form):
             if name not in form and name != "_id":
                 found[name] = "There is no such field."
             elif name in form and text is None and row[name] is not None:
-                found[name] = cls.LISTS[name][1] if name in cls.LISTS else "A text or a number is needed."
+                found[name] = cls.LISTS[name][1] if name in cls.LISTS else "This must be text or a number."
         return form, list(found.items())
 
     @classmethod

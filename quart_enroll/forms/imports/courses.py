@@ -20,11 +20,13 @@ def _has_an_address(_: Form, field: Any) -> None:
     """Refuse a number whose pages no address can lead to."""
     number = field.data or ""
     if visible(number) != number:
-        raise ValidationError("There are characters in this number that can’t be seen. Type it again.")
+        raise ValidationError("This number has invisible characters. Type it again.")
     if {"", ".", ".."}.intersection(number.split("/")):  # browsers leave such parts out of an address
-        raise ValidationError("A course number can’t begin or end with a slash, nor have only dots between two.")
+        raise ValidationError(
+            "A course number can’t begin or end with a slash, or have nothing or only dots between slashes."
+        )
     if number.startswith(NEWER_API):
-        raise ValidationError(f"A course number can’t begin with {NEWER_API} as addresses of the API do.")
+        raise ValidationError(f"A course number can’t begin with {NEWER_API}, which is reserved for the API.")
 
 
 COURSE_ID = [DataRequired(), one_line, Length(max=20)]
@@ -33,12 +35,12 @@ NEW_COURSE_ID = [*COURSE_ID, _has_an_address]
 
 def _separated_by_commas(_: Form, field: Any) -> None:
     if re.search("[;|]", field.data or ""):
-        raise ValidationError("Put commas between the seasons, like Fall, Spring.")
+        raise ValidationError("Separate seasons with commas, like Fall, Spring.")
 
 
 def _are_course_ids(text: str) -> None:
     if any(len(name) > 20 for name in cells.courseIDs(text)):
-        raise ValueError("A courseID has at most 20 characters.")
+        raise ValueError("A courseID can have at most 20 characters.")
 
 
 def _is_credits(_: Form, field: Any) -> None:

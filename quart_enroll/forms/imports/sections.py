@@ -25,7 +25,7 @@ def _names_a_term(_: Form, field: Any) -> None:
 class SectionRow(ImportRow):
     """A section."""
 
-    LISTS: ClassVar = {"meetings": (cells.meetings_text, "A list of objects with days, start and end is needed.")}
+    LISTS: ClassVar = {"meetings": (cells.meetings_text, "This must be a list of objects with days, start and end.")}
 
     term = StringField(validators=[DataRequired(), one_line, _names_a_term], filters=[stripped])
     courseID = StringField(validators=COURSE_ID, filters=[stripped])

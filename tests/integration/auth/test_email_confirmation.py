@@ -31,7 +31,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site of a school with a mail server; the tests hold the lease and send the emails themselves."""
-    await leases.hold(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
         yield app
@@ -261,13 +261,13 @@ async def test_an_import_confirms_new_addresses_but_not_registered_ones(zoe: Bro
         NewUser(1, None, User(0, "new@school.example", "New", "One", "student"), None),
         NewUser(2, None, User(0, ZOE, "Zoe", "Adler", "student"), None),
     ]
-    await import_users(db, rows, nobodys_password="")
-    assert (await import_users(db, rows, nobodys_password="")).unchanged == 2
+    await import_users(db, rows, unusable_password="")
+    assert (await import_users(db, rows, unusable_password="")).unchanged == 2
     assert await db.user.count_documents({"email_unconfirmed": {"$exists": True}}) == 1
     found = await users.find_credentials(db, ZOE)
     assert found is not None
     moved = User(0, "zoe.adler@school.example", "Zoe", "Adler", "student")
-    await import_users(db, [NewUser(1, found.user.user_id, moved, None)], nobodys_password="")
+    await import_users(db, [NewUser(1, found.user.user_id, moved, None)], unusable_password="")
     assert await db.user.count_documents({"email_unconfirmed": {"$exists": True}}) == 0
 
 
@@ -276,12 +276,12 @@ async def test_an_import_makes_nobody_the_registrar_whose_address_is_not_confirm
 ) -> None:
     row = NewUser(2, None, User(0, ZOE, "Zoe", "Adler", "registrar"), None)
     with pytest.raises(BadRows) as refused:
-        await import_users(db, [row], nobodys_password="")
+        await import_users(db, [row], unusable_password="")
     assert [bad.field for bad in refused.value.rows] == ["role"]
     assert (await zoe.get("/user")).status_code == 403
     await anyone.get(await path_of_link(db, clock))
     await anyone.post("/email/confirm")
-    assert (await import_users(db, [row], nobodys_password="")).changed == 1
+    assert (await import_users(db, [row], unusable_password="")).changed == 1
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_limits_count_for_the_account_in_whatever_spelling() -> None:
 async def test_addresses_that_an_old_database_has_twice_are_named(db: Database) -> None:
     await users.add(db, IDA, HASH)
     await users.add(db, replace(IDA, user_id=10, email=PUNYCODE), HASH)
-    left = (await upgrade(db, FALL_MORNING, UpgradeDefaults())).left_alone
+    left = (await upgrade(db, FALL_MORNING, UpgradeDefaults())).unchanged
     [sentence] = [one for one in left if "one email address in different spellings" in one]
     assert sentence.startswith("user: 9 (_id ")
     assert "bücher" not in sentence

@@ -35,7 +35,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site of a school with a mail server; the tests have the lease, and send themselves."""
-    await leases.hold(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
         yield app
@@ -329,7 +329,7 @@ async def test_the_registrar_makes_a_link_for_who_gets_no_e_mail(anyone: Browser
         result = await asyncio.to_thread(app.test_cli_runner().invoke, args=words)
         return result.exit_code, result.output
 
-    assert await run("nobody@school.example") == (1, "Error: There is no account with this address.\n")
+    assert await run("nobody@school.example") == (1, "Error: There is no account with this email.\n")
     code, printed = await run(ADA.email)
     assert (code, printed.startswith(f"{PUBLIC_URL}/password/reset/")) == (0, True)
     await anyone.get(printed.strip().removeprefix(PUBLIC_URL))
@@ -359,7 +359,7 @@ async def test_a_site_without_a_mail_server_sends_people_to_the_registrar(db: Da
 async def test_in_development_the_letter_is_printed_but_not_to_whom(
     db: Database, mongod: str, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await leases.hold(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod), clock=clock)
     async with app.test_app():
         browser = Browser(app.test_client())

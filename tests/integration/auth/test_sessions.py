@@ -123,7 +123,7 @@ async def test_a_sign_in_that_ended_is_not_brought_back_by_its_last_request(ada:
     found = await logins.find(db, key, Clock().now)
     assert found is not None
     await ada.post("/logout")
-    await logins.use(db, found.login, Clock().now, Clock().now + AGE)
+    await logins.record_use(db, found.login, Clock().now, Clock().now + AGE)
     assert await keys(db) == []
 
 
@@ -258,7 +258,7 @@ async def test_a_sign_in_with_a_password_that_was_just_changed_leaves_nothing(an
 async def test_a_hash_that_is_renewed_meanwhile_ends_no_sign_in(anyone: Browser, db: Database) -> None:
     found = await users.find_credentials(db, ADA.email)
     assert found is not None
-    await users.renew_hash(db, found, "its renewal")
+    await users.replace_hash(db, found, "its renewal")
     await sessions.sign_in(db, found, sessions.SignInLifetimes(), Clock().now, remember=True)
     assert len(await keys(db)) == 1
 
@@ -266,7 +266,7 @@ async def test_a_hash_that_is_renewed_meanwhile_ends_no_sign_in(anyone: Browser,
 async def test_sign_ins_of_an_earlier_version_end(anyone: Browser, db: Database, clock: Clock) -> None:
     old = {"_id": "x" * 43, "user_id": 1, "created_at": clock.now, "expires_at": clock.now + AGE, "remembered": False}
     await db.login.insert_one(old)
-    assert await logins.of_user(db, ADA.user_id, clock.now) == []
+    assert await logins.find_by_user(db, ADA.user_id, clock.now) == []
     report = await upgrade(db, clock.now, UpgradeDefaults())
     assert "login: 1 sign-in of an earlier version ended" in report.changes
     assert await keys(db) == []

@@ -158,7 +158,7 @@ async def test_wrong_password_and_unknown_address_take_the_same_time(
 
 async def test_a_password_changed_meanwhile_is_not_overwritten_by_a_renewal(db: Database) -> None:
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": "the new one"}})
-    await users.renew_hash(db, Credentials(ADA, "an older one"), "its renewal")
+    await users.replace_hash(db, Credentials(ADA, "an older one"), "its renewal")
     stored = await db.user.find_one({"user_id": ADA.user_id})
     assert stored is not None
     assert stored["password"] == "the new one"
@@ -209,7 +209,7 @@ async def test_past_the_bound_of_waiting_hashes_people_are_asked_to_come_back(
     async def full(*_: object) -> None:
         raise Busy(5)
 
-    monkeypatch.setattr(Hasher, "fits", full)
+    monkeypatch.setattr(Hasher, "verify", full)
     response = await anyone.sign_in(ADA)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert "Many people are signing in" in await text(response)

@@ -21,7 +21,7 @@ from tests.support.people import ADA, BOB, PASSWORD, Browser, Clock, config
 PATIENCE = 20
 """Seconds in which news must arrive on a busy machine."""
 
-READINGS = [(logins, "find"), (student_facts, "find"), (enrollments, "join"), (waitlist, "positions")]
+READINGS = [(logins, "find"), (student_facts, "find"), (enrollments, "to_registrations"), (waitlist, "find_positions")]
 """What a process asks about a student."""
 
 FRESH = "quiet purple tractor"

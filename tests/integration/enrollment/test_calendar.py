@@ -258,7 +258,7 @@ async def test_the_log_keeps_the_address_secret(
     async def away(*_: object) -> None:
         raise TimeoutError
 
-    monkeypatch.setattr("quart_enroll.db.collections.calendar_tokens.whose", away)
+    monkeypatch.setattr("quart_enroll.db.collections.calendar_tokens.find_owner", away)
     assert (await anyone.get(path)).status_code == 503
     assert "path=/calendar/<token>.ics" in log.text
     assert path not in log.text

@@ -156,7 +156,7 @@ async def test_the_row_of_a_refusal_is_found_without_reading_the_whole_history(d
     await events.add_refusal(db, full)
     row = await db.event.find_one({"result": "section_full"})
     assert row is not None
-    same = {name: row[name] for name in events.REFUSAL}
+    same = {name: row[name] for name in events.REFUSAL_KEY_FIELDS}
     explained = await db.command("explain", {"find": "event", "filter": same}, verbosity="executionStats")
     assert explained["executionStats"]["totalDocsExamined"] == 1
 

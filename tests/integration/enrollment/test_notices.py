@@ -139,9 +139,9 @@ async def test_an_open_seat_is_told_by_e_mail_too(db: Database, clock: Clock) ->
 async def test_notices_are_deleted_after_a_year_and_a_page_shows_a_limited_number(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notices, "MAX_SHOWN", 2)
+    monkeypatch.setattr(notices, "MAX_NOTICES_PER_PAGE", 2)
     await post(db, *(notice(title=f"Course {number}") for number in range(3)))
-    assert (await stored(db))["forget_at"] == FALL_MORNING + notices.KEEP
+    assert (await stored(db))["forget_at"] == FALL_MORNING + notices.NOTICE_LIFETIME
     assert [len(await notices.take_unseen(db, ADA.user_id)) for _ in range(3)] == [2, 1, 0]
 
 
@@ -269,20 +269,20 @@ async def test_old_news_is_not_sent(db: Database, clock: Clock) -> None:
 
 async def test_one_process_at_a_time_sends(db: Database, clock: Clock) -> None:
     await post(db)
-    assert await leases.hold(db, LEASE, "one", LEASE_TIME)
+    assert await leases.acquire(db, LEASE, "one", LEASE_TIME)
     assert await drain_once(db, Postbox(), clock, LINKS, "two") == 0
-    assert await leases.hold(db, LEASE, "one", LEASE_TIME)
+    assert await leases.acquire(db, LEASE, "one", LEASE_TIME)
     await db.lease.update_one({"_id": LEASE}, {"$set": {"until": datetime.now(UTC) - timedelta(hours=1)}})
     assert await drain_once(db, Postbox(), clock, LINKS, "two") == 1
-    assert not await leases.hold(db, LEASE, "one", LEASE_TIME)
-    await leases.give_back(db, LEASE, "one")
-    assert not await leases.hold(db, LEASE, "one", LEASE_TIME)
-    await leases.give_back(db, LEASE, "two")
-    assert await leases.hold(db, LEASE, "one", LEASE_TIME)
+    assert not await leases.acquire(db, LEASE, "one", LEASE_TIME)
+    await leases.release(db, LEASE, "one")
+    assert not await leases.acquire(db, LEASE, "one", LEASE_TIME)
+    await leases.release(db, LEASE, "two")
+    assert await leases.acquire(db, LEASE, "one", LEASE_TIME)
 
 
 async def test_of_many_who_want_the_lease_at_once_one_gets_it(db: Database) -> None:
-    wanted = [leases.hold(db, LEASE, f"process {number}", LEASE_TIME) for number in range(20)]
+    wanted = [leases.acquire(db, LEASE, f"process {number}", LEASE_TIME) for number in range(20)]
     assert sum(await asyncio.gather(*wanted)) == 1
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from quart_enroll.db.client import Database, Unsettled
+from quart_enroll.db.client import Database, OutcomeUnknown
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import NotOpenYet
 from quart_enroll.domain.models import Registration, Section, Term
@@ -238,7 +238,7 @@ async def test_when_the_time_is_over_the_rest_is_not_tried(
     ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     async def hangs(*_: Any) -> None:
-        raise Unsettled
+        raise OutcomeUnknown
 
     for form in (PYT, PHP):
         await ada.post("/plan/add", form=form)

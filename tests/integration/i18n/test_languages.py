@@ -83,7 +83,7 @@ async def test_who_has_none_yet_gets_that_of_the_first_sign_in(db: Database, app
 
 async def test_an_import_leaves_the_language_alone(db: Database) -> None:
     await users.set_language(db, ADA.user_id, "es")
-    await import_users(db, [NewUser(1, None, replace(ADA, last_name="Summers"), None)], nobodys_password="-")
+    await import_users(db, [NewUser(1, None, replace(ADA, last_name="Summers"), None)], unusable_password="-")
     assert await users.find(db, ADA.user_id) == replace(ADA, last_name="Summers", language="es")
 
 

@@ -10,7 +10,7 @@ import pytest
 from quart import Quart
 
 from quart_enroll.app import create_app
-from quart_enroll.db.client import Database, Unsettled
+from quart_enroll.db.client import Database, OutcomeUnknown
 from quart_enroll.pages import students
 from quart_enroll.services.accounts import sessions
 from tests.support.people import ADA, BOB, PASSWORD, RITA, SPRING, Browser, Clock, at, config, registration, text
@@ -202,7 +202,7 @@ async def test_the_term_of_the_page_is_kept_when_a_press_is_repeated(
 
 
 async def _unsettled(*_: object) -> None:
-    raise Unsettled
+    raise OutcomeUnknown
 
 
 async def test_the_term_of_the_page_is_kept_while_the_visitor_signs_in(anyone: Browser) -> None:

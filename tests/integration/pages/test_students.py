@@ -99,7 +99,7 @@ async def test_what_was_looked_for_stays_in_the_box(rita: Browser) -> None:
 
 
 async def test_no_search_looks_at_more_than_the_students(rita: Browser, db: Database) -> None:
-    found = await db.user.find(users.students(["adler"])).sort("user_id").explain()
+    found = await db.user.find(users.student_filter(["adler"])).sort("user_id").explain()
     assert "COLLSCAN" not in str(found)
     assert "SORT" not in str(found["queryPlanner"]["winningPlan"])
 
