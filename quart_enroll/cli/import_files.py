@@ -14,7 +14,7 @@ from quart_enroll.domain import terms
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.models import Event, Term, User
 from quart_enroll.forms.imports import cells
-from quart_enroll.forms.imports.columns import COLLECTIONS
+from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.table_reader import UnreadableFile
@@ -80,7 +80,7 @@ def import_and_report(collection: str, file: Path, *, dry_run: bool = False, ver
 def read(collection: str, file: Path) -> FileRows:
     """Read the rows of a file; raise ClickException if it can't be read."""
     try:
-        return read_rows(COLLECTIONS[collection], file.name, file.read_bytes())
+        return read_rows(ROW_FORMS[collection], file.name, file.read_bytes())
     except UnreadableFile as error:
         sentences = "\n".join(_printable(f"{file}: {sentence}") for sentence in error.sentences)
         raise click.ClickException(f"{sentences}\nNothing was imported.") from error

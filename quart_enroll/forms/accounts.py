@@ -10,7 +10,7 @@ from quart_enroll.domain.folding import visible
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.i18n.language import gettext
 
-KNOWN_EMAIL = [
+EXISTING_EMAIL = [
     DataRequired(lazy("Enter your email.")),
     one_line,
     Length(max=254, message=lazy("Use an email of at most 254 characters.")),
@@ -18,13 +18,13 @@ KNOWN_EMAIL = [
 """For the email of an existing account, which may be older than today's rules: its shape doesn't matter."""
 
 EMAIL_SHAPE = lazy("Enter an email like name@school.example.")
-EMAIL = [*KNOWN_EMAIL, Email(EMAIL_SHAPE)]
+NEW_EMAIL = [*EXISTING_EMAIL, Email(EMAIL_SHAPE)]
 
-IN_ASCII = Regexp(r"[!-~]*\Z", message=EMAIL_SHAPE)
+ASCII_ONLY = Regexp(r"[!-~]*\Z", message=EMAIL_SHAPE)
 """For the email of a new account. MongoDB treats some other letters as equal and ignores some marks, so a stranger
 could block an email from its owner for good."""
 PASSWORD_LENGTH = Length(8, 128, lazy("Use 8 to 128 characters."))
-NOT_TOO_LONG = Length(max=128, message=lazy("Use at most 128 characters."))
+MAX_PASSWORD_LENGTH = Length(max=128, message=lazy("Use at most 128 characters."))
 """For an existing password, which may be older than today's rules."""
 
 
@@ -73,15 +73,15 @@ def new_password_again() -> PasswordField:
 
 class LoginForm(SiteForm):
     next = HiddenField()
-    email = StringField(lazy("Email"), KNOWN_EMAIL, filters=[stripped])
-    password = PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG])
+    email = StringField(lazy("Email"), EXISTING_EMAIL, filters=[stripped])
+    password = PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), MAX_PASSWORD_LENGTH])
     remember_me = BooleanField(lazy("Remember me"), description=lazy("For 30 days on this device."))
     submit = SubmitField(lazy("Sign in"))
 
 
 class RegisterForm(SiteForm):
     next = HiddenField()
-    email = StringField(lazy("Email"), [*EMAIL, IN_ASCII], filters=[stripped, registered_email])
+    email = StringField(lazy("Email"), [*NEW_EMAIL, ASCII_ONLY], filters=[stripped, registered_email])
     password = new_password()
     password_confirm = new_password_again()
     first_name = StringField(
@@ -96,7 +96,7 @@ class RegisterForm(SiteForm):
 
 class ChangePasswordForm(SiteForm):
     current_password = PasswordField(
-        lazy("Current password"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG]
+        lazy("Current password"), [InputRequired(lazy("Enter your password.")), MAX_PASSWORD_LENGTH]
     )
     password = new_password(lazy("New password"))
     password_confirm = new_password_again()
@@ -104,7 +104,7 @@ class ChangePasswordForm(SiteForm):
 
 
 class ForgotForm(SiteForm):
-    email = StringField(lazy("Email"), [*KNOWN_EMAIL, Regexp(".+@.+", message=EMAIL_SHAPE)], filters=[stripped])
+    email = StringField(lazy("Email"), [*EXISTING_EMAIL, Regexp(".+@.+", message=EMAIL_SHAPE)], filters=[stripped])
     submit = SubmitField(lazy("Send link"))
 
 
@@ -116,7 +116,7 @@ class ResetForm(SiteForm):
 
 def own_password() -> PasswordField:
     """Return the field in which signed-in users enter their password again."""
-    return PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG])
+    return PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), MAX_PASSWORD_LENGTH])
 
 
 class CalendarLinkForm(SiteForm):

@@ -1,4 +1,4 @@
-"""The message about a term in which nobody can enroll at the moment."""
+"""The message about a term that is not open for enrollment."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from quart_enroll.domain.models import Term
 
 @dataclass(frozen=True, slots=True)
 class ClosedWindow:
-    """The reason why nobody can enroll at the moment.
+    """The reason why the term is not open for enrollment.
 
     Before the opening, a page counts down from `now` to `opens`: both are milliseconds by the server's clock.
     """
@@ -24,7 +24,7 @@ class ClosedWindow:
 
 
 def closed_window(term: Term, moment: datetime) -> ClosedWindow | None:
-    """Return the reason why nobody can enroll at the moment; None while students can."""
+    """Return the reason why the term is not open for enrollment; None while it is."""
     try:
         rules.check_open(term, moment)
     except Refused as refusal:

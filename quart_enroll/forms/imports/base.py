@@ -11,7 +11,7 @@ from quart_enroll.forms.imports import cells
 
 
 def reads(read: Callable[[str], object]) -> Callable[[Form, Any], None]:
-    """Make a validator of what reads a cell and raises ValueError in words."""
+    """Return a validator that reads a cell with `read` and shows the message of its ValueError."""
 
     def validator(_: Form, field: Any) -> None:
         try:
@@ -23,7 +23,7 @@ def reads(read: Callable[[str], object]) -> Callable[[Form, Any], None]:
 
 
 def number(field: Any) -> int | float:
-    """Return what a DecimalField has read, as it is stored."""
+    """Return the number of a field as it is stored: an int if it is whole."""
     found = float(field.data or 0)
     return int(found) if found.is_integer() else found
 
@@ -38,10 +38,10 @@ class WholeNumberField(IntegerField):
 
 
 class ImportRow(Form):
-    """A row of a file; `check` says in words what is wrong with it."""
+    """A row of a file to import."""
 
     LISTS: ClassVar[dict[str, tuple[Callable[[list[Any]], str | None], str]]] = {}
-    """For each field that is a list in JSON, what writes it as in CSV, and what to say when it can't."""
+    """For each field that is a list in JSON, the function that writes it as in CSV, and the message if it can't."""
 
     NUMBERS: ClassVar[dict[str, Callable[[str], str]]] = {
         **dict.fromkeys(("courseID", "section", "year", "user_id"), cells.whole_number),
@@ -52,7 +52,7 @@ class ImportRow(Form):
 
     @classmethod
     def check(cls, row: Mapping[str, Any]) -> tuple["ImportRow", list[str]]:
-        """Take a row as a file has it, and return it with every problem, in words."""
+        """Read a row from a file, and return it with all its problems in words."""
         form, faults = cls.faults(row)
         return form, [f"{name}: {sentence}" for name, sentence in faults]
 
@@ -72,7 +72,7 @@ class ImportRow(Form):
 
     @classmethod
     def _text(cls, name: str, value: Any) -> str | None:
-        """Return the value as CSV would have it, or None when it can't."""
+        """Return the value as CSV would have it, or None if it is neither text nor a number."""
         if isinstance(value, list) and name in cls.LISTS:
             return cls.LISTS[name][0](value)
         plain = isinstance(value, str | int | float) and not isinstance(value, bool)
@@ -80,5 +80,5 @@ class ImportRow(Form):
 
     @property
     def given(self) -> frozenset[str]:
-        """The names of the fields that the row has."""
+        """Return the names of the fields that the row has."""
         return frozenset(field.name for field in self if field.raw_data and field.data is not None)

@@ -11,21 +11,21 @@ from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
 
-COLLECTIONS: Mapping[str, type[ImportRow]] = {
+ROW_FORMS: Mapping[str, type[ImportRow]] = {
     "course": CourseRow,
     "section": SectionRow,
     "term": TermRow,
     "user": UserRow,
 }
-"""The form of a row of each collection."""
+"""The form that checks the rows of each collection."""
 
-IGNORED = {"_id"}
+IGNORED_COLUMNS = {"_id"}
 """Columns that are ignored: this is MongoDB's id of a row."""
 
 _COURSE_ID = ("course", "course code", "course number", "course no")
 _TERM = ("semester", "terms", "semesters", "term name")
 
-SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
+COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
     CourseRow: {
         "courseID": _COURSE_ID,
         "title": ("course title", "course name"),
@@ -66,10 +66,10 @@ SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
 """Other names for a column, if they are unambiguous: “Seats” may be the open ones, and a “Student ID” is the school's,
 not the site's."""
 
-DEFAULTS = {"timezone", "max_credits"}
+FIELDS_WITH_DEFAULTS = {"timezone", "max_credits"}
 """Fields that the settings fill in if a file leaves them out."""
 
-EITHER: Mapping[type[ImportRow], tuple[tuple[str, ...], ...]] = {
+ALTERNATIVE_FIELDS: Mapping[type[ImportRow], tuple[tuple[str, ...], ...]] = {
     TermRow: (("term",), ("season", "year")),
     UserRow: (("first_name", "last_name"), ("first_name",), ("last_name",)),
 }
@@ -83,7 +83,7 @@ def key(label: str) -> str:
 
 def fields_by_key(form: type[ImportRow]) -> dict[str, str]:
     """Return the field for the `key` of each name that a column may have."""
-    names = SYNONYMS.get(form, {})
+    names = COLUMN_SYNONYMS.get(form, {})
     found = {key(other): field for field, others in names.items() for other in others}
     return found | {key(field.name): field.name for field in form()}
 
@@ -91,12 +91,12 @@ def fields_by_key(form: type[ImportRow]) -> dict[str, str]:
 @cache
 def required(form: type[ImportRow]) -> tuple[str, ...]:
     """Return the fields that every row must fill in."""
-    return tuple(field.name for field in form() if field.flags.required and field.name not in DEFAULTS)
+    return tuple(field.name for field in form() if field.flags.required and field.name not in FIELDS_WITH_DEFAULTS)
 
 
 def missing(form: type[ImportRow], present: Iterable[str]) -> list[str]:
     """Return the required fields that are not among those `present`."""
     given = set(present)
     lacks = [name for name in required(form) if name not in given]
-    ways = EITHER.get(form, ())
+    ways = ALTERNATIVE_FIELDS.get(form, ())
     return lacks if not ways or any(given.issuperset(way) for way in ways) else [*ways[0], *lacks]

@@ -12,25 +12,25 @@ from quart_enroll.forms.base import one_line, several_lines, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, number, reads
 
-NEWER_API = "v1/"
-"""What begins the rest of an address below /api/ where that is one of the newer API."""
+API_PREFIX = "v1/"
+"""The prefix below /api/ of the URLs of the current API; the rest are those of the Flask site's API."""
 
 
-def _has_an_address(_: Form, field: Any) -> None:
-    """Refuse a number whose pages no address can lead to."""
+def _fits_in_a_url(_: Form, field: Any) -> None:
+    """Refuse a number that can't be part of a URL."""
     number = field.data or ""
     if visible(number) != number:
         raise ValidationError("This number has invisible characters. Type it again.")
-    if {"", ".", ".."}.intersection(number.split("/")):  # browsers leave such parts out of an address
+    if {"", ".", ".."}.intersection(number.split("/")):  # browsers drop such parts from a URL
         raise ValidationError(
             "A course number can’t begin or end with a slash, or have nothing or only dots between slashes."
         )
-    if number.startswith(NEWER_API):
-        raise ValidationError(f"A course number can’t begin with {NEWER_API}, which is reserved for the API.")
+    if number.startswith(API_PREFIX):
+        raise ValidationError(f"A course number can’t begin with {API_PREFIX}, which is reserved for the API.")
 
 
 COURSE_ID = [DataRequired(), one_line, Length(max=20)]
-NEW_COURSE_ID = [*COURSE_ID, _has_an_address]
+NEW_COURSE_ID = [*COURSE_ID, _fits_in_a_url]
 
 
 def _separated_by_commas(_: Form, field: Any) -> None:

@@ -15,19 +15,19 @@ from quart_enroll.forms.base import one_line, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, number, reads
 
-DEADLINES = ("add_deadline", "drop_deadline", "withdraw_deadline")
-MOMENTS = ("opens_at", *DEADLINES)
-AFTER = (("opens_at", "add_deadline"), ("opens_at", "drop_deadline"))
-"""Of each two moments the second must come after the first."""
+DEADLINE_FIELDS = ("add_deadline", "drop_deadline", "withdraw_deadline")
+MOMENT_FIELDS = ("opens_at", *DEADLINE_FIELDS)
+MUST_COME_AFTER = (("opens_at", "add_deadline"), ("opens_at", "drop_deadline"))
+"""Pairs of moments of which the second must come after the first."""
 
-NOT_BEFORE = (
+MUST_NOT_COME_BEFORE = (
     ("add_deadline", "drop_deadline"),
     ("add_deadline", "withdraw_deadline"),
     ("drop_deadline", "withdraw_deadline"),
 )
-"""Of each two moments the second must not come before the first."""
+"""Pairs of moments of which the second must not come before the first."""
 
-UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
+INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 """The Unicode categories of invisible characters."""
 
 
@@ -37,7 +37,7 @@ def _name_problem(name: str) -> str:
         return "Name one season and year, like Fall 2026, or give the school’s own name for the term."
     if len(name) > MAX_TERM_NAME_LENGTH:
         return f"A term’s name can have at most {MAX_TERM_NAME_LENGTH} characters."
-    if any(unicodedata.category(one) in UNSEEN for one in name) or not any(map(str.isalnum, name)):
+    if any(unicodedata.category(one) in INVISIBLE_CATEGORIES for one in name) or not any(map(str.isalnum, name)):
         return "A term’s name must have letters or digits, and no invisible characters."
     if {"", ".", ".."}.intersection(name.split("/")):  # browsers drop such parts from a URL
         return "A term’s name can’t begin or end with a slash, or have nothing or only dots between slashes."
@@ -61,12 +61,12 @@ class TermRow(ImportRow):
 
     @classmethod
     def about(cls, row: Mapping[str, Any]) -> str:
-        """Return the name, as it is stored, of the term that a row of a file is about; some text when it names none."""
+        """Return the stored name of the row's term; if the row has no name, the text is not that of any term."""
         texts = {name: cls._text(name, row.get(name)) or "" for name in ("term", "season", "year")}
         return cls(MultiDict(texts))._name()
 
     def validate(self, *args: Any, **kwargs: Any) -> bool:
-        """Check besides what belongs together: season and year, and the moments."""
+        """Also check that season and year, and the moments, go together."""
         super().validate(*args, **kwargs)
         name = self._name()
         match = SEASON_AND_YEAR.fullmatch(name)
@@ -84,7 +84,7 @@ class TermRow(ImportRow):
 
     def read(self) -> Term:
         """Return the term that the row describes."""
-        windows = {name: self._moment(name) for name in MOMENTS}
+        windows = {name: self._moment(name) for name in MOMENT_FIELDS}
         return Term(
             self._name(),
             **windows,
@@ -98,21 +98,21 @@ class TermRow(ImportRow):
         return terms.canonical(self.term.data or f"{self.season.data or ''} {self.year.data or ''}")
 
     def _moment(self, name: str) -> datetime:
-        read = cells.deadline if name in DEADLINES else cells.opening
+        read = cells.deadline if name in DEADLINE_FIELDS else cells.opening
         return read(self[name].data, cells.timezone(self.timezone.data or ""))
 
     def _check_moments(self) -> None:
         moments = {}
-        for name in MOMENTS:
+        for name in MOMENT_FIELDS:
             if not self[name].errors:
                 try:
                     moments[name] = self._moment(name)
                 except ValueError as error:
                     self._refuse(name, str(error))
-        for early, late in AFTER:
+        for early, late in MUST_COME_AFTER:
             if moments.keys() >= {early, late} and moments[late] <= moments[early]:
                 self._refuse(late, f"This must come after {early}.")
-        for early, late in NOT_BEFORE:
+        for early, late in MUST_NOT_COME_BEFORE:
             if moments.keys() >= {early, late} and moments[late] < moments[early]:
                 self._refuse(late, f"This must not come before {early}.")
 

@@ -3,7 +3,7 @@
 from wtforms import StringField
 from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, Regexp
 
-from quart_enroll.forms.accounts import EMAIL, PASSWORD_LENGTH, name_rules, normalized_email
+from quart_enroll.forms.accounts import NEW_EMAIL, PASSWORD_LENGTH, name_rules, normalized_email
 from quart_enroll.forms.base import stripped
 from quart_enroll.forms.imports.base import ImportRow, WholeNumberField
 
@@ -15,7 +15,7 @@ NO_HASH = (
 
 class UserRow(ImportRow):
     user_id = WholeNumberField(validators=[Optional(), NumberRange(1, 2**53)])
-    email = StringField(validators=EMAIL, filters=[stripped, normalized_email])
+    email = StringField(validators=NEW_EMAIL, filters=[stripped, normalized_email])
     first_name = StringField(validators=name_rules("first"), filters=[stripped])
     last_name = StringField(validators=name_rules("last"), filters=[stripped])
     password = StringField(

@@ -14,13 +14,13 @@ from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.table_reader import Table, TableRow, UnreadableFile, read_table
 from quart_enroll.services.catalog.import_users import BadRows
 
-MAX_QUOTED = 60
+MAX_QUOTED_CHARACTERS = 60
 """Characters of a wrong value that a message quotes."""
 
-MAX_NAMED = 20
+MAX_NAMED_COLUMNS = 20
 """Columns that a message names."""
 
-SECRET = {"password"}
+SECRET_FIELDS = {"password"}
 """Fields whose values no message quotes."""
 
 
@@ -54,12 +54,12 @@ class FileRows:
             return f"{where}: {sentence}"
         label = self.labels.get(bad.field, bad.field)
         value = next((row.cells.get(bad.field) for row in self.rows if row.number == bad.number), None)
-        quoted = "" if bad.field in SECRET else _quoted(value, sentence)
+        quoted = "" if bad.field in SECRET_FIELDS else _quoted(value, sentence)
         return f"{where}: {label}{quoted}: {sentence}"
 
 
 def read_rows(form: type[ImportRow], filename: str, data: bytes) -> FileRows:
-    """Read a file whose rows `form` checks; raise UnreadableFile when the file as a whole can't be taken."""
+    """Read a file whose rows `form` checks; raise UnreadableFile if the file as a whole can't be imported."""
     known = columns.fields_by_key(form)
     table = read_table(filename, data, lambda label: columns.key(label) in known)
     fields = _columns(form, table, known)
@@ -71,7 +71,7 @@ def read_rows(form: type[ImportRow], filename: str, data: bytes) -> FileRows:
 
 
 def check_rows(form: type[ImportRow], file: FileRows) -> list[tuple[int, Any]]:
-    """Return the checked form of each row with its number; raise BadRows when a row can't be taken."""
+    """Return the checked form of each row with its number; raise BadRows if a row can't be imported."""
     checked, bad = [], list(file.faults)
     shifted = {one.number for one in file.faults}  # their cells may be in the wrong columns
     for row in file.rows:
@@ -99,7 +99,7 @@ def _told_once(bad: Sequence[RowProblem]) -> list[RowProblem]:
     """Report a problem with a secret field once for many rows: without the values, all sentences are the same."""
     alike: dict[object, list[RowProblem]] = {}
     for one in bad:
-        alike.setdefault((one.field, one.sentence) if one.field in SECRET else id(one), []).append(one)
+        alike.setdefault((one.field, one.sentence) if one.field in SECRET_FIELDS else id(one), []).append(one)
     return [_with_number(first, len(others)) for first, *others in alike.values()]
 
 
@@ -120,12 +120,14 @@ def _columns(form: type[ImportRow], table: Table, known: Mapping[str, str]) -> d
     unknown = [
         place
         for place, name in fields.items()
-        if name is None and header[place] and header[place] not in columns.IGNORED
+        if name is None and header[place] and header[place] not in columns.IGNORED_COLUMNS
     ]
     sentences = [*_nameless(table)]
     if unknown:
-        named = [f"{_shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED]]
-        names = _listed(named + ([f"{len(unknown) - MAX_NAMED} more"] if len(unknown) > MAX_NAMED else []))
+        named = [f"{_shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED_COLUMNS]]
+        names = _listed(
+            named + ([f"{len(unknown) - MAX_NAMED_COLUMNS} more"] if len(unknown) > MAX_NAMED_COLUMNS else [])
+        )
         may_be = ", ".join(field.name for field in form())
         plural, them = ("s", "them") if len(unknown) > 1 else ("", "it")
         sentences.append(f"Unknown column{plural}: {names}. Remove or rename {them}. The columns may be {may_be}.")
@@ -160,7 +162,7 @@ def _nameless(table: Table) -> list[str]:
                 first.setdefault(place, f"{table.unit} {row.number} has {_shortened(text)} in it")
     return [
         f"Column {place + 1} has no name, but {what}. Name the column or remove it."
-        for place, what in sorted(first.items())[:MAX_NAMED]
+        for place, what in sorted(first.items())[:MAX_NAMED_COLUMNS]
     ]
 
 
@@ -204,7 +206,7 @@ def _quoted(value: Any, sentence: str) -> str:
 
 def _shortened(text: Any) -> str:
     text = str(text)
-    return f"“{text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + '…'}”"
+    return f"“{text if len(text) <= MAX_QUOTED_CHARACTERS else text[:MAX_QUOTED_CHARACTERS] + '…'}”"
 
 
 def _listed(names: Sequence[str]) -> str:

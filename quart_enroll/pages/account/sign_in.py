@@ -89,7 +89,7 @@ async def logout() -> bytes | Response:
 
 
 async def _register(form: RegisterForm) -> Credentials:
-    """Make the account; who has it already and knows its password is as good, so that is a guess like any other."""
+    """Create the account. Registering again with the right password succeeds, so it counts as a password attempt."""
     email = form.email.data or ""
     asker = known_devices.asker(email)
     await attempt_limits.count_registration(database(), asker, now())
@@ -106,14 +106,14 @@ async def _register(form: RegisterForm) -> Credentials:
 
 
 def _way_to_a_password() -> str:
-    """Tell everybody alike, so also students whom the school has imported without a password, how to get one."""
+    """Return how to get a password; students whom the school imported without one need that too."""
     if sends_mail():
         return gettext("If you don’t have a password for it, choose “Forgot your password?” on the sign-in page.")
     return gettext("If you don’t have a password for it, ask your school’s registrar for one.")
 
 
 async def _begin(found: Credentials, *, remember: bool) -> datetime | None:
-    """Sign the user in, in a browser that the account knows from now on; return when it was before."""
+    """Sign the user in and remember the browser; return the time of the previous sign-in."""
     last = await auth.begin(found, remember=remember)
     known_devices.remember(found.user.email)
     return last
