@@ -10,6 +10,7 @@ from functools import partialmethod
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jinja2 import FileSystemBytecodeCache
 from pymongo import MongoClient
 
@@ -17,6 +18,9 @@ from quart_enroll.cli.local_mongod import LocalMongodError, local_mongod
 from quart_enroll.observability import logging_setup
 from quart_enroll.web.jinja_environment import PageEnvironment
 from tests.support.processes import fresh_database
+
+settings.register_profile("reproducible", derandomize=True, deadline=None)
+settings.load_profile("reproducible")  # `pytest --hypothesis-profile default` looks for examples at random
 
 ROOM = 2 * 1024**3
 """Bytes that the databases of all tests may need."""

@@ -249,6 +249,9 @@ class NotEnrolled(Refused):
 class EnrollmentOver(NotEnrolled):
     """The student has the course only in terms whose deadline to drop has passed."""
 
+    code = "enrollment_over"
+    meaning = "You have the course only in terms whose deadline to drop has passed."
+
     def __init__(self, title: str) -> None:
         Refused.__init__(self, Sentence("The deadline to drop %(title)s has passed. Nothing was changed.", title=title))
         self.term = ""
@@ -272,6 +275,9 @@ class NotWaiting(Refused):
 
 class WaitlistOver(NotWaiting):
     """The student is on waitlists for the course only in terms whose deadline to drop has passed."""
+
+    code = "waitlist_over"
+    meaning = "You are on the course's waitlist only in terms whose deadline to drop has passed."
 
     def __init__(self, title: str) -> None:
         Refused.__init__(self, Sentence("The waitlist for %(title)s has closed. Nothing was changed.", title=title))
