@@ -26,7 +26,7 @@ async def assert_sound(db: Database, now: datetime = NOW, *, lowered: bool = Fal
         *_counters(rows, school, lowered=lowered),
         *_credits(rows, school),
         *_schedules(school),
-        *_lines(school, now),
+        *_waitlists(school, now),
         *await _positions(db, school),
         *_history(rows, school),
     ]
@@ -79,13 +79,15 @@ def _schedules(school: ModelSchool) -> list[str]:
     return wrong
 
 
-def _lines(school: ModelSchool, now: datetime) -> list[str]:
+def _waitlists(school: ModelSchool, now: datetime) -> list[str]:
     wrong = []
-    waiting = Counter((one.student, key.term, key.courseID) for key, line in school.waitlists.items() for one in line)
+    waiting = Counter(
+        (one.student, key.term, key.courseID) for key, entries in school.waitlists.items() for one in entries
+    )
     wrong += [f"{one} waits {number} times" for one, number in waiting.items() if number > 1]
-    for key, line in school.waitlists.items():
+    for key, entries in school.waitlists.items():
         opened = school.open_seats(key) and now < school.terms[key.term].add_deadline
-        for entry in line:
+        for entry in entries:
             has = school.enrolled(entry.student, key.term)
             if key.courseID in has and entry.drop_if_enrolled != key.courseID:
                 wrong.append(f"student {entry.student} waits for {key} and has {has[key.courseID]}")
@@ -100,11 +102,11 @@ def _lines(school: ModelSchool, now: datetime) -> list[str]:
 
 async def _positions(db: Database, school: ModelSchool) -> list[str]:
     wrong = []
-    for student in sorted({entry.student for line in school.waitlists.values() for entry in line}):
+    for student in sorted({entry.student for entries in school.waitlists.values() for entry in entries}):
         expected = {
-            key: (at, len(line))
-            for key, line in school.waitlists.items()
-            for at, entry in enumerate(line, 1)
+            key: (at, len(entries))
+            for key, entries in school.waitlists.items()
+            for at, entry in enumerate(entries, 1)
             if entry.student == student
         }
         shown = await waitlist.positions(db, student)
@@ -116,18 +118,18 @@ async def _positions(db: Database, school: ModelSchool) -> list[str]:
 def _history(rows: Rows, school: ModelSchool) -> list[str]:
     """The events must add up to the enrollments, and each promotion or skip must have one notice."""
     has: Counter[tuple[object, ...]] = Counter()
-    told: Counter[tuple[object, ...]] = Counter()
+    noticed: Counter[tuple[object, ...]] = Counter()
     for row in rows["event"]:
         if row["result"] == "ok":
             has[row["user_id"], row["term"], row["courseID"]] += (
                 row["action"] in TAKES and not row["from_section"]
             ) - (row["action"] in GIVES)
         if row["action"] in ("promote", "skip", "moved"):
-            told[_about(row, WHAT)] += 1
-    told.subtract(_about(row, WHAT) for row in rows["notice"] if row["action"] != "alert")
+            noticed[_about(row, WHAT)] += 1
+    noticed.subtract(_about(row, WHAT) for row in rows["notice"] if row["action"] != "alert")
     enrolled = {key for key, seat in school.seats.items() if not seat.withdrawn}
     wrong = [f"{key}: the events say {has[key]}" for key in enrolled | set(has) if has[key] != (key in enrolled)]
-    return wrong + [f"{about}: {number} notices are missing" for about, number in told.items() if number]
+    return wrong + [f"{about}: {number} notices are missing" for about, number in noticed.items() if number]
 
 
 def _about(row: Document, names: tuple[str, ...]) -> tuple[object, ...]:

@@ -33,7 +33,7 @@ from tests.concurrency.school import (
     store,
     term,
 )
-from tests.support.seat_model import OK, ModelRefusal, ModelRequest, ModelSchool
+from tests.support.seat_model import OK, ModelRefusal, ModelSchool
 
 TERMS = [  # in spring, courses can still be added after the drop deadline
     term(FALL, 7, opens_at=2, add_deadline=8, drop_deadline=10, withdraw_deadline=14),
@@ -65,13 +65,13 @@ SECTIONS = [
     )
 ]
 STEPS_BEFORE_TIME_PASSES = 16
-MORE = int(os.environ.get("LIVES", "0"))
+RANDOM_RUNS = int(os.environ.get("RANDOM_RUNS", "0"))
 """The number of random runs, different each time, for a longer search; by default the same few."""
 
-BOUNDS = settings(
-    max_examples=MORE or 10,
+MACHINE_SETTINGS = settings(
+    max_examples=RANDOM_RUNS or 10,
     stateful_step_count=50,
-    derandomize=not MORE,
+    derandomize=not RANDOM_RUNS,
     deadline=None,
     database=None,
     phases=[Phase.generate],  # shrinking a failing run would take minutes
@@ -81,13 +81,18 @@ BOUNDS = settings(
 students = st.integers(1, 5)
 names = st.sampled_from([course.courseID for course in COURSES])
 sections = st.sampled_from([one.key for one in SECTIONS])
-asked = st.sampled_from(
+requests = st.sampled_from(
     [
-        ModelRequest(one.courseID, *where)
+        SectionRequest(one.courseID, *where)
         for one in SECTIONS
         for where in ((one.term, one.section), (one.term, ""), ("", ""))
     ]
-    + [ModelRequest("A", "", "02"), ModelRequest("A", SPRING, "02"), ModelRequest("B", SPRING), ModelRequest("X")]
+    + [
+        SectionRequest("A", "", "02"),
+        SectionRequest("A", SPRING, "02"),
+        SectionRequest("B", SPRING),
+        SectionRequest("X"),
+    ]
 )
 
 
@@ -120,9 +125,9 @@ class SchoolMachine(RuleBasedStateMachine):
     def enroll_or_join(self, student: int, key: SectionKey) -> None:
         """Enroll, or join the waitlist if the section is full."""
         if self.model.open_seats(key):
-            self.enroll(student, _model_request(key))
+            self.enroll(student, _request_for(key))
         else:
-            self.join(student, _model_request(key), None)
+            self.join(student, _request_for(key), None)
 
     @rule(student=students, keys=st.lists(sections, min_size=2, max_size=3, unique_by=lambda key: key.courseID))
     def enroll_together(self, student: int, keys: list[SectionKey]) -> None:
@@ -141,29 +146,29 @@ class SchoolMachine(RuleBasedStateMachine):
             enroll_together(self.context, student, keys, self.now),
         )
 
-    @precondition(lambda self: self.waiting())
+    @precondition(lambda self: self.waitlisted_students())
     @rule(data=st.data())
     def enroll_in_a_conflicting_course(self, data: st.DataObject) -> None:
         """Enroll a waitlisted student in another course of the term, so that the next seat may conflict."""
-        student, key = data.draw(st.sampled_from(self.waiting()))
+        student, key = data.draw(st.sampled_from(self.waitlisted_students()))
         self.enroll_or_join(student, data.draw(sections.filter(lambda other: other.term == key.term)))
 
-    @precondition(lambda self: self.held())
+    @precondition(lambda self: self.enrolled_students())
     @rule(data=st.data(), with_corequisites=st.booleans())
-    def drop_held(self, data: st.DataObject, with_corequisites: bool) -> None:
-        student, key = data.draw(st.sampled_from(self.held()))
-        self.drop(student, _model_request(key), with_corequisites)
+    def drop_a_course(self, data: st.DataObject, with_corequisites: bool) -> None:
+        student, key = data.draw(st.sampled_from(self.enrolled_students()))
+        self.drop(student, _request_for(key), with_corequisites)
 
-    @precondition(lambda self: self.held())
+    @precondition(lambda self: self.enrolled_students())
     @rule(data=st.data())
     def swap_or_join(self, data: st.DataObject) -> None:
         """Swap a seat for another one in the term, or join the waitlist for that if the section is full."""
-        student, key = data.draw(st.sampled_from(self.held()))
+        student, key = data.draw(st.sampled_from(self.enrolled_students()))
         wanted = data.draw(sections.filter(lambda wanted: wanted.term == key.term))
         if self.model.open_seats(wanted):
-            self.swap(student, key.courseID, _model_request(wanted))
+            self.swap(student, key.courseID, _request_for(wanted))
         else:
-            self.join(student, _model_request(wanted), key.courseID)
+            self.join(student, _request_for(wanted), key.courseID)
 
     @precondition(lambda self: self.steps % 4 == 3)
     @rule(key=sections, capacity=st.integers(0, 2), waitlist_capacity=st.integers(0, 4))
@@ -179,51 +184,51 @@ class SchoolMachine(RuleBasedStateMachine):
         boundary = next(moment for moment in BOUNDARIES if moment > self.now)
         self.now = boundary - timedelta(seconds=1) if early and boundary - self.now > timedelta(1) else boundary
 
-    @rule(student=students, asked=asked, other=st.none() | names, which=st.sampled_from(ACTIONS))
-    def anything(self, student: int, asked: ModelRequest, other: str | None, which: str) -> None:
+    @rule(student=students, request=requests, other=st.none() | names, which=st.sampled_from(ACTIONS))
+    def anything(self, student: int, request: SectionRequest, other: str | None, which: str) -> None:
         match which:
             case "enroll":
-                self.enroll(student, asked)
+                self.enroll(student, request)
             case "drop":
-                self.drop(student, asked, other is None)
+                self.drop(student, request, other is None)
             case "swap":
-                self.swap(student, other or "A", asked)
+                self.swap(student, other or "A", request)
             case "join":
-                self.join(student, asked, other)
+                self.join(student, request, other)
             case "leave":
-                self.leave(student, asked)
+                self.leave(student, request)
 
-    def enroll(self, student: int, asked: ModelRequest) -> None:
+    def enroll(self, student: int, request: SectionRequest) -> None:
         self._agree(
-            lambda: self.model.enroll(student, asked, self.now),
-            enroll.enroll(self.context, student, _section_request(asked), self.now),
+            lambda: self.model.enroll(student, request, self.now),
+            enroll.enroll(self.context, student, request, self.now),
         )
 
-    def drop(self, student: int, asked: ModelRequest, with_corequisites: bool) -> None:
+    def drop(self, student: int, request: SectionRequest, with_corequisites: bool) -> None:
         self._agree(
-            lambda: self.model.drop(student, asked, self.now, with_corequisites=with_corequisites),
-            enroll.drop(self.context, student, _section_request(asked), self.now, with_corequisites=with_corequisites),
+            lambda: self.model.drop(student, request, self.now, with_corequisites=with_corequisites),
+            enroll.drop(self.context, student, request, self.now, with_corequisites=with_corequisites),
         )
 
-    def swap(self, student: int, given_up: str, asked: ModelRequest) -> None:
+    def swap(self, student: int, dropped: str, request: SectionRequest) -> None:
         self._agree(
-            lambda: self.model.swap(student, given_up, asked, self.now),
-            enroll.swap(self.context, student, given_up, _section_request(asked), self.now),
+            lambda: self.model.swap(student, dropped, request, self.now),
+            enroll.swap(self.context, student, dropped, request, self.now),
         )
 
-    def join(self, student: int, asked: ModelRequest, drop_if_enrolled: str | None) -> None:
+    def join(self, student: int, request: SectionRequest, drop_if_enrolled: str | None) -> None:
         self._agree(
-            lambda: self.model.join(student, asked, self.now, drop_if_enrolled),
-            waitlist.join(self.context, student, _section_request(asked), self.now, drop_if_enrolled),
+            lambda: self.model.join(student, request, self.now, drop_if_enrolled),
+            waitlist.join(self.context, student, request, self.now, drop_if_enrolled),
         )
 
-    def leave(self, student: int, asked: ModelRequest) -> None:
+    def leave(self, student: int, request: SectionRequest) -> None:
         self._agree(
-            lambda: self.model.leave(student, asked, self.now),
-            waitlist.leave(self.context, student, _section_request(asked), self.now),
+            lambda: self.model.leave(student, request, self.now),
+            waitlist.leave(self.context, student, request, self.now),
         )
 
-    def held(self) -> list[tuple[int, SectionKey]]:
+    def enrolled_students(self) -> list[tuple[int, SectionKey]]:
         """Return each student with a seat, and its section."""
         return [
             (student, key)
@@ -231,9 +236,9 @@ class SchoolMachine(RuleBasedStateMachine):
             for key in self.model.enrolled(student, name).values()
         ]
 
-    def waiting(self) -> list[tuple[int, SectionKey]]:
+    def waitlisted_students(self) -> list[tuple[int, SectionKey]]:
         """Return each waitlisted student, and the section."""
-        return [(entry.student, key) for key, line in self.model.waitlists.items() for entry in line]
+        return [(entry.student, key) for key, entries in self.model.waitlists.items() for entry in entries]
 
     def _agree(self, expected: Callable[[], object], done: Coroutine[None, None, object]) -> None:
         self.steps += 1
@@ -249,7 +254,7 @@ class SchoolMachine(RuleBasedStateMachine):
         assert school.sections.keys() == self.model.sections.keys()
 
 
-@pytest.mark.timeout(300 + 5 * MORE)
+@pytest.mark.timeout(300 + 5 * RANDOM_RUNS)
 def test_the_site_and_the_model_agree_after_every_step(database_uri: str) -> None:
     with asyncio.Runner() as runner, open_database(runner, database_uri) as db:
 
@@ -257,7 +262,7 @@ def test_the_site_and_the_model_agree_after_every_step(database_uri: str) -> Non
             def __init__(self) -> None:
                 super().__init__(db, runner)
 
-        run_state_machine_as_test(MachineOnDatabase, settings=BOUNDS)
+        run_state_machine_as_test(MachineOnDatabase, settings=MACHINE_SETTINGS)
 
 
 @contextmanager
@@ -272,9 +277,5 @@ def open_database(runner: asyncio.Runner, uri: str) -> Iterator[Database]:
         runner.run(opened.__aexit__(None, None, None))
 
 
-def _model_request(key: SectionKey) -> ModelRequest:
-    return ModelRequest(key.courseID, key.term, key.section)
-
-
-def _section_request(asked: ModelRequest) -> SectionRequest:
-    return SectionRequest(asked.courseID, asked.term, asked.section)
+def _request_for(key: SectionKey) -> SectionRequest:
+    return SectionRequest(key.courseID, key.term, key.section)

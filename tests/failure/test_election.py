@@ -70,7 +70,7 @@ async def test_no_seat_is_lost_or_given_twice_when_the_primary(
 
 async def test_nobody_is_told_about_a_write_that_only_the_primary_has(db: Database, three: ReplicaSet) -> None:
     await open_school(db, COURSES, capacity=SEATS, waitlist_capacity=SEATS)
-    wish, now = SectionRequest("C01", FALL), datetime.now(UTC)
+    request, now = SectionRequest("C01", FALL), datetime.now(UTC)
     async with open_database(three.uri, 0.3) as hasty:
         await hasty.command("ping")
         context = EnrollmentContext(hasty)
@@ -78,9 +78,9 @@ async def test_nobody_is_told_about_a_write_that_only_the_primary_has(db: Databa
         with three.primary_alone():
             for _ in range(2):  # the second click finds the seat of the first, which no other member has yet
                 with pytest.raises(AWAY):
-                    await enroll(context, 1, wish, now)
+                    await enroll(context, 1, request, now)
                 with suppress(*AWAY):
                     assert await enrollments.held_by(hasty, 1, FALL) == []
     with suppress(AlreadyEnrolled):  # now another member may have it
-        await enroll(EnrollmentContext(db), 1, wish, now)
+        await enroll(EnrollmentContext(db), 1, request, now)
     assert disagreements(await read_all(db)) == []

@@ -26,7 +26,7 @@ from tests.support.people import PASSWORD, config
 from tests.support.processes import PROJECT, environment
 from tests.support.replica_set import ReplicaSet, replica_set
 
-WISH = SectionRequest("C01", FALL)
+REQUEST = SectionRequest("C01", FALL)
 
 ONE, TWO = 1, 2
 
@@ -139,7 +139,7 @@ async def test_a_seat_locked_by_a_killed_process_is_free_in_seconds(db: Database
     """By itself, MongoDB keeps such a transaction for 60 to 90 seconds."""
     await kill_in_transaction(TAKES_A_SEAT_AND_WAITS, single.uri)
     began = time.monotonic()
-    await enroll(EnrollmentContext(db), ONE, WISH, datetime.now(UTC))
+    await enroll(EnrollmentContext(db), ONE, REQUEST, datetime.now(UTC))
     assert 0.5 < time.monotonic() - began < 10
     await assert_enrolled(db, ONE)
 
@@ -170,13 +170,13 @@ async def test_a_command_blocked_by_a_killed_process_continues(
 @pytest.mark.parametrize("how", [{"closeConnection": True}, {"errorCode": 189}])
 async def test_a_commit_without_a_response_is_repeated(db: Database, how: dict[str, Any]) -> None:
     await fail_commits(db, {"times": 3}, **how)
-    await enroll(EnrollmentContext(db), ONE, WISH, datetime.now(UTC))
+    await enroll(EnrollmentContext(db), ONE, REQUEST, datetime.now(UTC))
     await assert_enrolled(db, ONE)
 
 
 async def test_a_failed_commit_runs_the_transaction_again(db: Database) -> None:
     await fail_commits(db, {"times": 3}, errorCode=251, errorLabels=["TransientTransactionError"])
-    await enroll(EnrollmentContext(db), ONE, WISH, datetime.now(UTC))
+    await enroll(EnrollmentContext(db), ONE, REQUEST, datetime.now(UTC))
     await assert_enrolled(db, ONE)
 
 
@@ -186,10 +186,10 @@ async def test_after_an_unconfirmed_commit_the_same_click_reports_the_outcome(db
     # The commit happens, and its acknowledgement is what gets lost, every time.
     await fail_commits(db, "alwaysOn", writeConcernError={"code": 64, "errmsg": "waiting for replication timed out"})
     with pytest.raises(AWAY):
-        await enroll(context, ONE, WISH, datetime.now(UTC))
+        await enroll(context, ONE, REQUEST, datetime.now(UTC))
     await fail_commits(db, "off")
     with pytest.raises(AlreadyEnrolled):
-        await enroll(context, ONE, WISH, datetime.now(UTC))
+        await enroll(context, ONE, REQUEST, datetime.now(UTC))
     await assert_enrolled(db, ONE)
 
 
@@ -207,10 +207,10 @@ async def test_a_student_waiting_behind_a_stalled_change_gets_a_response_in_time
 
     monkeypatch.setattr(section_lock, "transaction", noting)
     await fail_commits(db, {"times": 1}, blockConnection=True, blockTimeMS=3000)
-    hangs = asyncio.create_task(enroll(context, ONE, WISH, datetime.now(UTC)))
+    hangs = asyncio.create_task(enroll(context, ONE, REQUEST, datetime.now(UTC)))
     await begun.wait()
     with pytest.raises(AWAY):
-        await enroll(context, TWO, WISH, datetime.now(UTC))
+        await enroll(context, TWO, REQUEST, datetime.now(UTC))
     assert not hangs.done()
     await hangs
     await assert_enrolled(db, ONE)

@@ -22,7 +22,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term
+from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, SectionRequest, Term
 
 OK = "ok"
 
@@ -33,15 +33,6 @@ class ModelRefusal(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
-
-
-@dataclass(frozen=True)
-class ModelRequest:
-    """The section that a student requests; without a term or a section, the rules choose."""
-
-    courseID: str
-    term: str = ""
-    section: str = ""
 
 
 @dataclass
@@ -78,7 +69,7 @@ class ModelSchool:
 
     # Actions of students
 
-    def enroll(self, student: int, request: ModelRequest, now: datetime) -> None:
+    def enroll(self, student: int, request: SectionRequest, now: datetime) -> None:
         term, options = self._options(student, request, now, None)
         key = options[0]
         self._check_not_enrolled(student, key)
@@ -121,7 +112,7 @@ class ModelSchool:
                 "already_waiting" if self.waitlist_entry(student, key.term, key.courseID) else "section_full"
             )
 
-    def drop(self, student: int, request: ModelRequest, now: datetime, *, with_corequisites: bool = False) -> None:
+    def drop(self, student: int, request: SectionRequest, now: datetime, *, with_corequisites: bool = False) -> None:
         self._course(request.courseID)
         has = {key[1] for key in self._enrolled_anywhere(student, request.courseID)}
         name = request.term or self._only_active(has, now)
@@ -138,7 +129,7 @@ class ModelSchool:
         self.promote(freed, now)
         self._complete_cycles(now)
 
-    def swap(self, student: int, dropped: str, request: ModelRequest, now: datetime) -> None:
+    def swap(self, student: int, dropped: str, request: SectionRequest, now: datetime) -> None:
         term, options = self._options(student, request, now, dropped)
         key = options[0]
         self._check_dropped(student, dropped, key)
@@ -156,7 +147,7 @@ class ModelSchool:
         self.promote(freed, now)
         self._complete_cycles(now)
 
-    def join(self, student: int, request: ModelRequest, now: datetime, drop_if_enrolled: str | None = None) -> None:
+    def join(self, student: int, request: SectionRequest, now: datetime, drop_if_enrolled: str | None = None) -> None:
         term, options = self._options(student, request, now, drop_if_enrolled)
         key = options[0]
         if self.waitlist_entry(student, key.term, key.courseID):
@@ -184,7 +175,7 @@ class ModelSchool:
         self.waitlists[key].append(ModelEntry(student, drop_if_enrolled))
         self._complete_cycles(now)
 
-    def leave(self, student: int, request: ModelRequest, now: datetime) -> None:
+    def leave(self, student: int, request: SectionRequest, now: datetime) -> None:
         self._course(request.courseID)
         waited = {
             key.term
@@ -385,7 +376,7 @@ class ModelSchool:
         return self.courses[courseID]
 
     def _options(
-        self, student: int, request: ModelRequest, now: datetime, dropped: str | None
+        self, student: int, request: SectionRequest, now: datetime, dropped: str | None
     ) -> tuple[Term, Sequence[SectionKey]]:
         """Return the term that the request means and the possible sections, best first."""
         self._course(request.courseID)
