@@ -6,7 +6,6 @@ from datetime import datetime
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
@@ -50,7 +49,6 @@ class Row:
         return self.choice.state != "enrolled"
 
 
-@login_required
 async def plan() -> bytes:
     user, moment, offered = auth.signed_in(), now(), await catalog()
     choice = [term for term in offered.active_terms(moment) if moment < term.add_deadline]
@@ -75,7 +73,6 @@ async def plan() -> bytes:
     )
 
 
-@login_required
 async def add() -> ResponseReturnValue:
     form = await EnrollForm.from_request()
     if not form.validate():
@@ -94,7 +91,6 @@ async def add() -> ResponseReturnValue:
     return redirect(row_address(wish, url_for("plan", term=added.offering.term.term)), 303)
 
 
-@login_required
 async def remove() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
@@ -110,7 +106,6 @@ async def remove() -> ResponseReturnValue:
     return redirect(row_address(wish, url_for("plan", term=term.term)), 303)
 
 
-@login_required
 async def move_up() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
@@ -123,7 +118,6 @@ async def move_up() -> ResponseReturnValue:
     return redirect(url_for("plan", term=term.term), 303)
 
 
-@login_required
 async def enroll() -> ResponseReturnValue:
     form = await TermForm.from_request()
     if not form.validate():

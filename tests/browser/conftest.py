@@ -99,8 +99,7 @@ def calendar() -> list[Term]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def db(emptied: Database, calendar: list[Term]) -> Database:
     """The small school as on its first day; bob has the only seat in PHP 202, if fall is open."""
-    for name in await emptied.list_collection_names():
-        await emptied[name].delete_many({})
+    await school.empty(emptied)
     await school.fill(emptied, calendar)
     if calendar[0].is_open(datetime.now(UTC)):
         await enroll.enroll(EnrollmentContext(emptied), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))

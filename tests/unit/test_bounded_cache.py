@@ -27,7 +27,7 @@ from tests.support.people import FALL
 PACKAGE = Path(quart_enroll.__file__).parent
 
 BOUNDED_BY_THE_SCHOOL = {
-    "app.ensure_async": "the site's own functions",
+    "web.application.ensure_async": "the site's own functions",
     "forms.base.own_words": "languages of the site",
     "i18n.language._form": "the same",
     "i18n.language._seasons": "the same",
@@ -35,13 +35,13 @@ BOUNDED_BY_THE_SCHOOL = {
     "observability.metrics._request_metrics": "endpoints, a few methods and statuses",
     "web.templating._language_names": "languages of the site",
     "web.jinja_environment._translated_markup": "the site's own sentences",
-    "fastpath.hypercorn_writer._of_server": "one entry",
+    "fastpath.hypercorn_writer._server_header_lines": "one entry",
     "domain.catalog._key_of_school": "courses of the catalog",
     "domain.catalog._names": "courses of the catalog",
     "domain.search._text_of_school": "texts of the catalog",
     "web.access_log._own_parts": "one entry for each application",
-    "fastpath.public_cache.encoding_for": "200 characters each",
-    "web.locale.wanted": "220 characters each",
+    "fastpath.cache_keys.choose_encoding": "200 characters each",
+    "web.locale.choose": "220 characters each",
 }
 """Functions that may cache without a budget, and why visitors can't make those caches large."""
 

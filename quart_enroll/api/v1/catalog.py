@@ -22,7 +22,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import UnknownCourse
 from quart_enroll.domain.models import Section as KnownSection
 from quart_enroll.domain.search import has_words
-from quart_enroll.fastpath.public_cache import cache_public
+from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.state import catalog, now
 
 

@@ -1,7 +1,6 @@
 """Delete the user's account."""
 
 from quart import flash, redirect, request, url_for
-from quart_auth import login_required
 from werkzeug import Response
 
 from quart_enroll.domain.errors import LastRegistrar, PleaseWait, WrongPassword
@@ -14,7 +13,6 @@ from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
 
 
-@login_required
 async def delete() -> bytes | Response | Page:
     form = await DeleteAccountForm.from_request()
     if request.method != "POST":

@@ -12,8 +12,7 @@ from quart_enroll.domain.catalog import Catalog, CourseSections
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
-from quart_enroll.fastpath.private_cache import cache_private
-from quart_enroll.fastpath.public_cache import cache_public
+from quart_enroll.fastpath.response_cache import cache_private, cache_public
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.course_rows import ROW_BYTES, SECTION_BYTES, Common, Row, common, row_bytes, since

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from quart import flash, redirect, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import Refused
@@ -29,7 +28,6 @@ class Alert:
     button: Button
 
 
-@login_required
 async def ask() -> ResponseReturnValue:
     form = await EnrollForm.from_request()
     if not form.validate():
@@ -49,7 +47,6 @@ async def ask() -> ResponseReturnValue:
     return redirect(row_address(wish, url_for("enrollment")), 303)
 
 
-@login_required
 async def end() -> ResponseReturnValue:
     form = await EnrollForm.from_request()
     if not form.validate():

@@ -2,7 +2,6 @@
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
@@ -28,12 +27,10 @@ from quart_enroll.web.request import wants_json
 from quart_enroll.web.templating import render
 
 
-@login_required
 async def enrollment() -> ResponseReturnValue:
     return await _enroll() if request.method == "POST" else await schedule.page(auth.signed_in())
 
 
-@login_required
 async def drop() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
@@ -56,7 +53,6 @@ async def drop() -> ResponseReturnValue:
     return redirect(url_for("enrollment"), 303)
 
 
-@login_required
 async def swap() -> ResponseReturnValue:
     form = await SwapForm.from_request()
     if not form.validate():

@@ -11,7 +11,7 @@ from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit
 from quart_enroll.domain.models import Registration, ScheduledCourse, Term, User, WaitlistEntry
 from quart_enroll.domain.week import WeekEntry
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
-from quart_enroll.fastpath.private_cache import cache_private
+from quart_enroll.fastpath.response_cache import cache_private
 from quart_enroll.i18n.language import format_list_of, gettext
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.pages.catalog.course_rows import since

@@ -14,7 +14,7 @@ from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.maintenance import audit
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support.people import ADA, BOB, CAL, FALL_MORNING, HASH, Browser, told
-from tests.support.school import built
+from tests.support.school import built_databases
 
 NOW = FALL_MORNING
 SECOND = timedelta(seconds=1)
@@ -211,7 +211,7 @@ async def test_students_on_one_place_of_a_line_get_places_of_their_own_in_the_or
     school: Database, cal: Browser
 ) -> None:
     await cal.post("/waitlist", form=PHP)
-    built.remove(school.name)
+    built_databases.remove(school.name)
     await school.waitlist.drop_index("term_1_courseID_1_section_1_place_1")  # else it can't be
     [unguarded] = await found(school)
     await school.waitlist.update_one({"user_id": ADA.user_id}, {"$set": {"place": 2, "joined_at": NOW + SECOND}})
