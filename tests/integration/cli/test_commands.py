@@ -18,7 +18,7 @@ from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.services.accounts import calendar_tokens
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from tests.concurrency.school import read
+from tests.concurrency.school import read_rows
 from tests.support.api_clients import program
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, RITA, Browser
 
@@ -276,18 +276,18 @@ async def test_a_whole_demo_school_is_made_once_and_everything_agrees_in_it(run:
     assert "is open" in first.output
     checked = await run("check-seats")
     assert (checked.exit_code, "No discrepancies" in checked.output, "Note" in checked.output) == (0, True, False)
-    before = await read(db)
+    before = await read_rows(db)
     assert (await run("seed", "--demo")).output == "The database already has a school; nothing was changed.\n"
-    assert await read(db) == before
+    assert await read_rows(db) == before
 
 
 @pytest.mark.parametrize("kept", ["course", "term", "section", "user", "enrollment"])
 async def test_a_demo_school_is_put_into_no_database_with_a_row(run: Run, db: Database, kept: str) -> None:
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("1111"), FALL_MORNING)
     await _empty(db, but=kept)
-    before = await read(db)
+    before = await read_rows(db)
     assert "nothing was changed" in (await run("seed", "--demo")).output
-    assert await read(db) == before
+    assert await read_rows(db) == before
 
 
 async def test_a_demo_school_is_for_development(run: Run, app: Quart, db: Database) -> None:
