@@ -28,7 +28,7 @@ PACKAGE = Path(quart_enroll.__file__).parent
 
 BOUNDED_BY_THE_SCHOOL = {
     "web.application.ensure_async": "the site's own functions",
-    "forms.base.own_words": "languages of the site",
+    "forms.base.wtforms_translations": "languages of the site",
     "i18n.language._locale": "the same",
     "i18n.language._seasons": "the same",
     "i18n.language.native_name": "the same",
@@ -138,7 +138,7 @@ def bytes_of(thing: object, shared: tuple[type, ...] = ()) -> int:
 @pytest.mark.parametrize("sections", [1, 3, 9])
 def test_rows_are_not_larger_than_their_estimate(sections: int) -> None:
     found = CourseSections(course(7), tuple(section(7, seats) for seats in range(sections)))
-    row = course_rows.common(FALL, found, datetime(2026, 9, 1, tzinfo=UTC), signed_in=True)
+    row = course_rows.shared_row(FALL, found, datetime(2026, 9, 1, tzinfo=UTC), signed_in=True)
     assert bytes_of(row, (Course,)) <= course_rows.row_bytes(row)
 
 

@@ -14,8 +14,9 @@ from quart_enroll.demo.calendar import calendar
 from quart_enroll.demo.curriculum import level
 from quart_enroll.demo.school_data import SchoolData, load
 from quart_enroll.domain.models import Meeting, Section, SectionKey, Term
-from quart_enroll.forms.import_offerings import SectionRow, TermRow
-from quart_enroll.forms.import_rows import UserRow
+from quart_enroll.forms.imports.sections import SectionRow
+from quart_enroll.forms.imports.terms import TermRow
+from quart_enroll.forms.imports.users import UserRow
 from quart_enroll.services.accounts.hashing import unusable_hash
 from tests.support.people import ADA, BOB, METHOD
 from tests.support.processes import PROJECT

@@ -6,8 +6,9 @@ from typing import Any, cast
 import pytest
 
 from quart_enroll.domain.models import Course, Meeting, Section, Term
-from quart_enroll.forms.import_offerings import SectionRow, TermRow
-from quart_enroll.forms.import_rows import CourseRow
+from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.sections import SectionRow
+from quart_enroll.forms.imports.terms import TermRow
 
 TERM = {
     "term": "Fall 2026",

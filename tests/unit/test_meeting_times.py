@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quart_enroll.domain.models import Meeting
-from quart_enroll.forms import meeting_times
+from quart_enroll.forms.imports import meeting_times
 from quart_enroll.i18n.language import DAYS
 
 TWO_LETTERS = dict(zip(DAYS, ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"), strict=True))

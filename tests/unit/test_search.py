@@ -146,12 +146,12 @@ def test_a_term_has_its_own_subjects_and_credits() -> None:
 
 
 def test_what_an_address_looks_for_is_the_same_in_whatever_order_it_says_so() -> None:
-    once = SearchForm.asked(MultiDict([("q", "art"), ("days", "M"), ("days", "W"), ("open", "y")]))
+    once = SearchForm.parameters_of(MultiDict([("q", "art"), ("days", "M"), ("days", "W"), ("open", "y")]))
     again = [("days", "W"), ("open", "y"), ("page", "7"), ("q", "art"), ("q", "another"), ("days", "M"), ("x", "1")]
-    assert SearchForm.asked(MultiDict(again)) == once
-    assert SearchForm.asked(MultiDict([("q", "arts"), *again])) != once
-    form = SearchForm.from_address(once, [], [])
-    assert form.wanted() == Search(words="art", days="MW", open=True)
+    assert SearchForm.parameters_of(MultiDict(again)) == once
+    assert SearchForm.parameters_of(MultiDict([("q", "arts"), *again])) != once
+    form = SearchForm.from_parameters(once, [], [])
+    assert form.search() == Search(words="art", days="MW", open=True)
 
 
 def test_a_search_that_finds_all_sections_of_a_course_shares_what_says_so() -> None:

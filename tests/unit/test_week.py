@@ -4,7 +4,7 @@ import pytest
 
 from quart_enroll.domain.models import Meeting
 from quart_enroll.domain.week import Block, Week, WeekEntry, week
-from quart_enroll.pages.enrollment.week import draw
+from quart_enroll.pages.enrollment.week_grid import build
 
 MORNING, LATE_MORNING = Meeting("MW", "09:00", "09:50"), Meeting("WF", "09:30", "11:00")
 
@@ -52,8 +52,8 @@ def test_what_meets_at_once_stands_side_by_side_and_is_named() -> None:
     found = week([one, other])
     assert [(block.entry, block.lane, block.lanes) for block in on(found, "W")] == [(one, 0, 2), (other, 1, 2)]
     assert [(block.lane, block.lanes) for block in [*on(found, "M"), *on(found, "F")]] == [(0, 1), (0, 1)]
-    assert draw([one, other]).conflicts == ["PYT 101 conflicts with PHP 202 (waiting): W 09:30–09:50."]
-    assert [box.clashes for box in draw([one, other]).boxes] == [False, True, True, False]
+    assert build([one, other]).conflicts == ["PYT 101 conflicts with PHP 202 (waiting): W 09:30–09:50."]
+    assert [box.clashes for box in build([one, other]).boxes] == [False, True, True, False]
 
 
 def test_a_lane_is_used_again_as_soon_as_it_is_free() -> None:
@@ -76,7 +76,7 @@ def test_what_begins_when_the_other_ends_is_no_conflict() -> None:
 
 
 def test_a_withdrawn_course_is_in_nobodys_way() -> None:
-    drawing = draw([entry("A", MORNING, status="withdrawn"), entry("B", MORNING)])
+    drawing = build([entry("A", MORNING, status="withdrawn"), entry("B", MORNING)])
     assert drawing.conflicts == []
     assert not any(box.clashes for box in drawing.boxes)
 
@@ -86,15 +86,15 @@ def test_a_course_that_would_be_given_back_is_no_conflict() -> None:
 
 
 def test_what_has_no_times_is_listed() -> None:
-    drawing = draw([entry("A"), entry("B", status="waiting"), entry("C", MORNING)])
+    drawing = build([entry("A"), entry("B", status="waiting"), entry("C", MORNING)])
     assert drawing.untimed == ["A", "B (waitlisted)"]
     assert len(drawing.boxes) == 2
 
 
 def test_places_and_sizes_are_parts_of_the_picture() -> None:
-    [box, _] = draw([entry("A", MORNING)]).boxes
+    [box, _] = build([entry("A", MORNING)]).boxes
     assert (box.x, box.y, box.width, box.height) == ("0%", "2.25em", "20%", "4.167em")
-    boxes = draw([entry("A", MORNING), entry("B", LATE_MORNING)]).boxes
+    boxes = build([entry("A", MORNING), entry("B", LATE_MORNING)]).boxes
     assert [(box.x, box.width) for box in boxes] == [("0%", "20%"), ("40%", "10%"), ("50%", "10%"), ("80%", "20%")]
 
 
@@ -103,12 +103,12 @@ def test_places_and_sizes_are_parts_of_the_picture() -> None:
     [((MORNING,), 1, "4.167em"), ((MORNING, LATE_MORNING), 2, "5em"), ((MORNING,) * 3, 3, "5em")],
 )
 def test_side_by_side_there_is_room_for_more_lines(entries: tuple[Meeting, ...], lanes: int, height: str) -> None:
-    drawing = draw([entry(f"C{number}", one) for number, one in enumerate(entries)])
+    drawing = build([entry(f"C{number}", one) for number, one in enumerate(entries)])
     assert (drawing.lanes, drawing.boxes[0].height) == (lanes, height)
 
 
 def test_the_list_has_the_days_on_which_something_meets_and_the_earliest_first() -> None:
-    listed = draw([entry("A", LATE_MORNING), entry("B", MORNING)]).listed
+    listed = build([entry("A", LATE_MORNING), entry("B", MORNING)]).listed
     assert [(day.name, [box.entry.title for box in day.boxes]) for day in listed] == [
         ("Mon", ["B"]),
         ("Wed", ["B", "A"]),

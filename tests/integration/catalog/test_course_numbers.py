@@ -17,7 +17,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
 from quart_enroll.domain import folding
 from quart_enroll.domain.models import Course, Section
-from quart_enroll.forms.import_rows import CourseRow
+from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.services.maintenance import audit
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support.api_clients import ENROLLMENTS, PYT, program

@@ -14,7 +14,7 @@ from quart import Quart
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms
 from quart_enroll.domain.models import Section, SectionRequest
-from quart_enroll.forms.import_rows import NO_HASH
+from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.services.accounts import calendar_tokens
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.enrollment.context import EnrollmentContext

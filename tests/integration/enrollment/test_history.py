@@ -162,7 +162,7 @@ async def test_the_row_of_a_refusal_is_found_without_reading_the_whole_history(d
 
 
 async def test_a_long_history_comes_in_pages(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "PAGE_SIZE", 2)
+    monkeypatch.setattr(history, "EVENTS_PER_PAGE", 2)
     for _ in range(2):
         await ada.post("/enrollment", form={"courseID": "3333"})
         await ada.post("/enrollment/drop", form={"courseID": "3333"})
@@ -183,4 +183,4 @@ async def test_what_a_student_did_stays_when_the_course_and_the_term_are_gone(ad
 
 def test_the_history_has_a_sentence_for_every_action() -> None:
     actions = set(SCHEMA["properties"]["action"]["enum"])  # type: ignore[index]
-    assert actions == history.DONE.keys() | history.TRIED.keys()
+    assert actions == history.ACTION_SENTENCES.keys() | history.REFUSED_ACTION_SENTENCES.keys()

@@ -93,7 +93,7 @@ async def test_the_registrar_sees_the_students(rita: Browser) -> None:
 async def test_the_registrar_is_told_when_there_are_more_students_than_a_page_holds(
     rita: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(students, "MAX_ON_A_PAGE", 1)
+    monkeypatch.setattr(students, "MAX_STUDENTS_ON_ONE_PAGE", 1)
     page = await rita.read("/user")
     assert "Showing 1 of 2 students." in page
     assert (ADA.email in page, BOB.email in page) == (True, False)

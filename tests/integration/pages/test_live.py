@@ -224,7 +224,7 @@ async def test_an_anonymous_page_that_gives_way_is_told_to_come_back_later(
     anyone: Browser, ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(updates, "MAX_OPEN_PAGES", 1)
-    monkeypatch.setattr(streaming, "LOOK", (3600.0, 3600.0))
+    monkeypatch.setattr(streaming, "CHECK_SECONDS", (3600.0, 3600.0))
     async with listening(anyone) as stream:
         while b"event: " not in await stream.receive():
             pass
@@ -256,7 +256,7 @@ async def test_a_student_hears_where_there_is_no_place_any_more(ada: Browser) ->
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a stream go on, and say all the time that there is no news."""
-    monkeypatch.setattr(streaming, "LIFE", (3600.0, 3600.0))
+    monkeypatch.setattr(streaming, "STREAM_SECONDS", (3600.0, 3600.0))
 
 
 @asynccontextmanager
@@ -422,7 +422,7 @@ async def test_several_changes_of_ones_own_are_looked_at_once(
 
 @pytest.mark.usefixtures("patient")
 async def test_an_open_page_hears_of_a_change_of_ones_own(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "LOOK", (3600.0, 3600.0))
+    monkeypatch.setattr(streaming, "CHECK_SECONDS", (3600.0, 3600.0))
     monkeypatch.setattr(updates, "COMPARE_DELAY_SECONDS", 0.0)
     address = await address_of_news(ada, "/enrollment")
     async with (
@@ -446,7 +446,7 @@ async def test_who_could_not_fetch_what_has_changed_hears_so_again() -> None:
     for _ in range(2):
         reader.compare()
         assert reader.must_compare
-        assert await streaming._differs(reader, sign_now)
+        assert await streaming._has_changed(reader, sign_now)
         assert not reader.must_compare
 
 
