@@ -89,7 +89,7 @@ async def test_see_the_sign_in_choose_another_password_and_leave_for_good(addres
     await page.get_by_label("Password").fill("a newer horse battery")
     await page.get_by_role("button", name="Delete my account").click()
     await expect(page.get_by_text("Your account has been deleted")).to_be_visible()
-    await expect(page.get_by_role("link", name="Login")).to_be_visible()
+    await expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 
 async def test_the_visitor_chooses_dark_and_it_stays(address: str, page: Page) -> None:

@@ -21,7 +21,7 @@ async def test_from_registering_to_signing_out_by_keyboard(address: str, page: P
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status").first).to_contain_text("Welcome, Zoe")
 
-    await press(page, "Classes", "link")
+    await press(page, "Courses", "link")
     await write(page, "Search", "introduction haddad")
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("1 course found")).to_be_visible()
@@ -37,7 +37,7 @@ async def test_from_registering_to_signing_out_by_keyboard(address: str, page: P
     await press(page, "Join waitlist for PHP 202, section 01")
     await expect(page.get_by_text("You’re on the waitlist for PHP 202, section 01: 1 of 1.")).to_be_visible()
 
-    await press(page, "Classes", "link")
+    await press(page, "Courses", "link")
     await press(page, "Spring 2027", "link")
     await press(page, "JAV 201", "link")
     await press(page, "Add to plan : JAV 201, section 01")
@@ -54,7 +54,7 @@ async def test_from_registering_to_signing_out_by_keyboard(address: str, page: P
 
 
 async def _search(page: Page, words: str) -> None:
-    await press(page, "Classes", "link")
+    await press(page, "Courses", "link")
     await write(page, "Search", words)
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("1 course found")).to_be_visible()

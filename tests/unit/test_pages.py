@@ -21,17 +21,17 @@ async def test_every_page_has_a_title_of_its_own_and_a_language(anyone: Browser)
 
 @pytest.mark.parametrize(
     ("path", "label"),
-    [("/", "Home"), ("/courses/", "Classes"), ("/login", "Login"), ("/register", "Register")],
+    [("/", "Home"), ("/courses/", "Courses"), ("/login", "Sign in"), ("/register", "Create account")],
 )
 async def test_the_navigation_marks_the_current_page(anyone: Browser, path: str, label: str) -> None:
     page = await anyone.read(path)
     assert re.findall(r'aria-current="page">([^<]+)<', page)[0] == label
 
 
-async def test_a_visitor_is_offered_login_and_register_and_no_schedule(anyone: Browser) -> None:
+async def test_visitors_can_sign_in_or_create_an_account_and_see_no_schedule(anyone: Browser) -> None:
     page = await anyone.read("/")
-    assert "Login" in page
-    assert "Register" in page
+    assert "Sign in" in page
+    assert "Create account" in page
     assert "Your schedule" not in page
     assert "Sign out" not in page
 

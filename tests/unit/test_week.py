@@ -52,7 +52,7 @@ def test_what_meets_at_once_stands_side_by_side_and_is_named() -> None:
     found = week([one, other])
     assert [(block.entry, block.lane, block.lanes) for block in on(found, "W")] == [(one, 0, 2), (other, 1, 2)]
     assert [(block.lane, block.lanes) for block in [*on(found, "M"), *on(found, "F")]] == [(0, 1), (0, 1)]
-    assert build([one, other]).conflicts == ["PYT 101 conflicts with PHP 202 (waiting): W 09:30–09:50."]
+    assert build([one, other]).conflicts == ["PYT 101 conflicts with PHP 202 (waitlisted): W 09:30–09:50."]
     assert [box.clashes for box in build([one, other]).boxes] == [False, True, True, False]
 
 

@@ -181,8 +181,8 @@ async def test_the_account_shows_where_it_is_signed_in(ada: Browser, app: Quart,
     assert page.count('name="login"') == 2
     assert page.count("This browser") == 1
     assert "Firefox on Windows" in page
-    assert "From 198.51.100.7, since Tuesday, 1 September 2026, 12:00 (Europe/Berlin). Stays signed in." in page
-    assert "since Tuesday, 1 September 2026, 11:00" in page
+    assert "Signed in on Tuesday, 1 September 2026, 12:00 (Europe/Berlin) from 198.51.100.7. Stays signed in." in page
+    assert "Signed in on Tuesday, 1 September 2026, 11:00" in page
     assert page.index("This browser") < page.index("Firefox on Windows")
 
 

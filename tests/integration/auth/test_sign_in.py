@@ -219,7 +219,7 @@ async def test_past_the_bound_of_waiting_hashes_people_are_asked_to_come_back(
 async def test_a_forged_cookie_is_nobody(anyone: Browser, forged: str) -> None:
     anyone.client.set_cookie("localhost", "QUART_AUTH", forged)
     assert (await anyone.get("/enrollment")).status_code == 303
-    assert "Login" in await anyone.read("/")
+    assert "Sign in" in await anyone.read("/")
 
 
 async def test_a_link_on_the_site_signs_out(ada: Browser) -> None:

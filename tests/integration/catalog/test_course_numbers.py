@@ -179,7 +179,7 @@ async def test_every_number_that_an_import_takes_has_a_page(ada: Browser, db: Da
         catalog = await ada.read(f"/courses/Fall%202026?page={page}")
         rows = zip(
             re.findall(r'<h2 id="course-\d+"><a href="([^"]+)">', catalog),
-            re.findall(r"<dt>Number</dt><dd>(.*?)</dd>", catalog),
+            re.findall(r"<dt>Course number</dt><dd>(.*?)</dd>", catalog),
             strict=True,
         )
         links |= {unescape(number): unescape(link) for link, number in rows}
@@ -188,7 +188,7 @@ async def test_every_number_that_an_import_takes_has_a_page(ada: Browser, db: Da
         address = urlsplit(link)
         assert {unquote(part) for part in address.path.split("/")[2:]}.isdisjoint({"", ".", ".."}), number
         shown = await text(await ada.get(f"{address.path}?{address.query}"))
-        assert f"<dt>Number</dt><dd>{number}</dd>" in unescape(shown)
+        assert f"<dt>Course number</dt><dd>{number}</dd>" in unescape(shown)
         for encoded in (quote(number, safe=""), quote(number)):
             for api in ("/api/v1/courses/", "/api/"):
                 if api == "/api/" and number.isdigit():
@@ -309,7 +309,7 @@ async def test_page_and_api_find_a_number_in_any_spelling(anyone: Browser, db: D
         await teach(db, number, "T")
     await teach(db, "7", "CS 101: Introduction")
     page = await anyone.get("/courses/Fall", query_string={"q": q})
-    found = re.findall(r"<dt>Number</dt><dd>(.*?)</dd>", await text(page))
+    found = re.findall(r"<dt>Course number</dt><dd>(.*?)</dd>", await text(page))
     assert found == ["7", "CS 101", "CS-101x", "CS101z", "cs.101y"]
     told = await (await anyone.get("/api/v1/courses", query_string={"q": q})).get_json()
     assert [one["courseID"] for one in told["courses"]] == found
@@ -318,6 +318,6 @@ async def test_page_and_api_find_a_number_in_any_spelling(anyone: Browser, db: D
 @pytest.mark.parametrize("q", ["renee", "RENÉE", "rene\u0301e ohara", "O’Hara", "o'hara lodz", "Łódź"])
 async def test_page_and_api_fold_accents_and_apostrophes(anyone: Browser, db: Database, q: str) -> None:
     await teach(db, "8", "Renée O’Hara in Łódź")
-    assert "<dt>Number</dt><dd>8</dd>" in await text(await anyone.get("/courses/Fall", query_string={"q": q}))
+    assert "<dt>Course number</dt><dd>8</dd>" in await text(await anyone.get("/courses/Fall", query_string={"q": q}))
     told = await (await anyone.get("/api/v1/courses", query_string={"q": q})).get_json()
     assert [one["courseID"] for one in told["courses"]] == ["8"]

@@ -52,7 +52,7 @@ async def test_who_leaves_a_line_is_asked(ada: Browser, bob: Browser, db: Databa
     fields = sent(await ada.read("/enrollment"), "/waitlist/leave")
     page = await text(await ada.post("/waitlist/leave", form=fields))
     assert "Leave the waitlist for PHP 202?" in page
-    assert buttons(page) == ["Leave", "Keep my place"]
+    assert buttons(page) == ["Leave waitlist", "Keep my place"]
     assert await db.waitlist.count_documents({}) == 1
     assert (await ada.post("/waitlist/leave", form=sent(page, "/waitlist/leave"))).status_code == 303
     assert await db.waitlist.count_documents({}) == 0

@@ -78,7 +78,7 @@ async def test_the_lecture_is_never_offered_in_exchange_for_its_lab(ada: Browser
 
 async def test_a_full_lab_has_a_line_for_who_has_the_lecture_or_waits_for_it(ada: Browser, art: Database) -> None:
     await art.section.update_many({"courseID": {"$in": ["6666", "7777"]}}, {"$set": {"seats_taken": 1}})
-    join = "Join waitlist of ART LAB, section 01"
+    join = "Join waitlist for ART LAB, section 01"
     assert join not in buttons(await ada.read("/course/7777"))
     assert TOGETHER in await told(ada, "/waitlist", courseID="7777")
     await ada.post("/waitlist", form={"courseID": "6666"})

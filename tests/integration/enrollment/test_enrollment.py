@@ -128,7 +128,7 @@ async def test_the_wanted_section_is_kept_through_sign_in(anyone: Browser) -> No
 async def test_the_form_by_address_asks_for_what_is_missing(anyone: Browser) -> None:
     response = await anyone.get("/enrollment/form?term=Fall")
     assert response.status_code == 200
-    assert "Which course?" in await text(response)
+    assert "Enter a course number" in await text(response)
 
 
 @pytest.mark.parametrize("query", ["?courseID=9999", "?courseID=%ff", "?courseID=1&courseID=2", "?term=" + "x" * 200])

@@ -158,7 +158,7 @@ async def test_a_plan_goes_with_its_term(early: Browser, db: Database) -> None:
 async def test_a_plan_has_a_bound(early: Browser, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "MAX_PLANNED_COURSES", 1)
     await early.post("/plan/add", form=PYT)
-    assert "Your plan for Fall 2026 has 1 courses already." in await told(early, "/plan/add", **PHP)
+    assert "Your plan for Fall 2026 already has 1 courses." in await told(early, "/plan/add", **PHP)
     await early.post("/plan/add", form=PYT | {"section": "02"})
     assert await planned(db) == [("1111", "02")]
 

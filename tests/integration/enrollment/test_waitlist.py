@@ -52,9 +52,9 @@ async def test_who_joins_sees_the_place_in_line(ada: Browser, cal: Browser, db: 
     await cal.post("/waitlist", form=PHP)
     assert await told(ada, "/waitlist", **PHP) == "You’re on the waitlist for PHP 202, section 01: 2 of 2."
     page = await ada.read("/enrollment")
-    assert ">Waiting, 2 of 2<" in page
+    assert ">Waitlisted, 2 of 2<" in page
     assert "0 of 18 credits" in page
-    assert buttons(page) == ["Leave the waitlist for PHP 202"]
+    assert buttons(page) == ["Leave waitlist for PHP 202"]
 
 
 @pytest.mark.usefixtures("full")
@@ -143,7 +143,7 @@ async def test_who_could_not_take_the_seat_keeps_the_place_and_sees_why(
     page = await ada.read("/enrollment")
     assert "alert-warning" in page
     assert page.count(because) == 2  # the notice, and the reason beside the place
-    assert ">Waiting, 1 of 1<" in page
+    assert ">Waitlisted, 1 of 1<" in page
     assert because in await ada.read("/courses/")
     assert "alert-warning" not in await ada.read("/enrollment")
 
@@ -237,7 +237,7 @@ async def test_after_the_add_deadline_nobody_is_promoted(
     await at(FALL.add_deadline, clock, (bob, BOB), (ada, ADA))
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     assert await db.enrollment.count_documents({"status": "enrolled"}) == 0
-    assert ">Waiting, 1 of 1<" in await ada.read("/enrollment")
+    assert ">Waitlisted, 1 of 1<" in await ada.read("/enrollment")
 
 
 @pytest.mark.usefixtures("full")

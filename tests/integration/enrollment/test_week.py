@@ -28,7 +28,7 @@ async def test_what_the_student_has_and_waits_for_stands_in_the_week(ada: Browse
     await ada.post("/waitlist", form={"courseID": "3333"})
     assert await boxes(ada) == [
         ("enrolled", "PYT 101 09:00–09:50 Hall 12"),
-        ("waiting", "PHP 202 waiting 12:00–13:15 Lab 1"),
+        ("waiting", "PHP 202 waitlisted 12:00–13:15 Lab 1"),
     ] * 2 + [("enrolled", "PYT 101 09:00–09:50 Hall 12")]
     assert await conflicts(ada) == []
 
@@ -42,9 +42,9 @@ async def test_a_line_for_something_at_the_same_time_is_named(ada: Browser, bob:
         {"courseID": "7777"}, {"$set": {"meetings": [{"days": "T", "start": "13:00", "end": "14:00"}]}}
     )
     [conflict] = await conflicts(ada)
-    assert conflict.startswith("BIO 101 conflicts with PHP 202 (waiting): T 13:00–13:15.")
+    assert conflict.startswith("BIO 101 conflicts with PHP 202 (waitlisted): T 13:00–13:15.")
     assert '<a href="/help#swap">' in conflict
-    assert ("waiting clashes", "PHP 202 waiting 12:00–13:15 Lab 1") in await boxes(ada)
+    assert ("waiting clashes", "PHP 202 waitlisted 12:00–13:15 Lab 1") in await boxes(ada)
 
 
 async def test_a_place_in_line_that_gives_up_the_other_course_is_no_conflict(

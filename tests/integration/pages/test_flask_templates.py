@@ -242,4 +242,4 @@ async def test_a_foreign_page_can_not_press_the_button_without_a_token(ada: Brow
 async def test_a_foreign_link_does_not_sign_out(ada: Browser) -> None:
     response = await ada.get("/logout", headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 200
-    assert "Your schedule" in await ada.read("/")
+    assert "Your Schedule" in await ada.read("/")

@@ -52,4 +52,4 @@ async def test_a_school_without_terms_has_answers_too(anyone: Browser, db: Datab
 
 async def test_a_reason_not_to_enroll_leads_to_what_can_be_done(ada: Browser, db: Database) -> None:
     await teach(db, "7777", "BIO 101", prerequisites=("1111",))
-    assert 'needs 1111 (PYT 101) from an earlier term. <a href="/help#why-not">' in await ada.read("/courses/")
+    assert 'requires 1111 (PYT 101) from an earlier term. <a href="/help#why-not">' in await ada.read("/courses/")

@@ -242,7 +242,7 @@ async def test_the_stream_has_an_event_for_each_section(anyone: Browser) -> None
     assert response.headers["Cache-Control"] == "no-store"
     stream = await text(response)
     name = section_mark(FULL)
-    assert f'event: {name}\ndata: <span class="seats">1 of 1 seats open</span>\n\n' in stream
+    assert f'event: {name}\ndata: <span class="seats">1 seat left</span>\n\n' in stream
     assert f"event: {name}-open\ndata: .\n\n" in stream
     assert 1000 <= int(stream.partition("\n")[0].removeprefix("retry: ")) <= 3000
     assert "-gone" not in stream  # nobody waits who is not signed in

@@ -65,7 +65,7 @@ async def test_the_schedule_has_the_other_names_of_its_courses(ada: Browser) -> 
     page = await ada.read("/enrollment")
     cells = re.findall(r"<td>([^<]*)</td>", page)
     assert cells == [course.courseID, course.title, course.description, str(course.credits)]
-    assert "<h1>Your Schedule</h1>" in page
+    assert "<h1>Your schedule</h1>" in page
 
 
 async def test_a_drop_under_its_other_name_gives_the_seat_back(ada: Browser, db: Database) -> None:

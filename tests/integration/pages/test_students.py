@@ -32,7 +32,7 @@ async def crowd(db: Database) -> None:
 
 
 def numbers(page: str) -> list[int]:
-    return [int(number) for number in re.findall(r'data-label="Number">(\d+)<', page)]
+    return [int(number) for number in re.findall(r'data-label="Student ID">(\d+)<', page)]
 
 
 @pytest.mark.usefixtures("people")
