@@ -70,7 +70,7 @@ async def data_of(browser: Browser) -> dict[str, Any]:
 
 def test_the_data_includes_every_collection_that_mentions_users() -> None:
     knowing = {name for name, repository in COLLECTION_MODULES.items() if "user_id" in repository.SCHEMA["properties"]}
-    assert knowing == set(user_data.HANDED_OUT)
+    assert knowing == set(user_data.EXPORTED_FIELDS)
 
 
 async def test_the_data_is_a_file_with_everything_about_me(ada: Browser, school: Database) -> None:
@@ -121,11 +121,11 @@ async def test_deleting_an_account_gives_its_seat_to_the_next_student(
 ) -> None:
     response = await ada.post("/account/delete", form={"password": PASSWORD})
     assert (response.status_code, response.location) == (303, "/")
-    assert "Your account is deleted" in await ada.read("/")
+    assert "Your account has been deleted" in await ada.read("/")
     assert "PHP 202" in await bob.read("/enrollment")
     assert await seats_taken(school, "3333") == 1
     assert await school.user.count_documents({"user_id": ADA.user_id}) == 0
-    assert (await audit.check(school, NOW)).disagreements == []
+    assert (await audit.check(school, NOW)).discrepancies == []
     await assert_sound(school, NOW)
 
 
@@ -153,7 +153,7 @@ async def test_a_deleted_user_is_signed_out_everywhere_and_cannot_sign_in(
 async def test_nothing_is_deleted_without_the_password(ada: Browser, school: Database) -> None:
     response = await ada.post("/account/delete", form={"password": "not the password"})
     assert response.status_code == 422
-    assert "That is not your password." in await text(response)
+    assert "Incorrect password. Try again." in await text(response)
     assert await left(ada, "") == 422
     assert await seats_taken(school, "3333") == 1
     assert (await ada.get("/account")).status_code == 200
@@ -189,7 +189,7 @@ async def test_seats_of_earlier_terms_and_withdrawn_courses_are_deleted_too(
     assert await left(ada) == 303
     assert await seats_taken(school, "1111") == 0
     assert await school.enrollment.count_documents({"user_id": ADA.user_id}) == 0
-    assert (await audit.check(school, clock.now)).disagreements == []
+    assert (await audit.check(school, clock.now)).discrepancies == []
 
 
 async def test_a_row_of_the_flask_site_without_a_term_is_deleted_too(ada: Browser, school: Database) -> None:
@@ -207,9 +207,9 @@ async def test_a_request_that_arrives_after_the_deletion_changes_nothing(ada: Br
     ):
         with pytest.raises(AccountGone):
             await work
-    assert await enrollments.seats_of(school, ADA.user_id) == []
+    assert await enrollments.find_section_keys(school, ADA.user_id) == []
     assert await school.event.count_documents({"user_id": ADA.user_id}) == 4
-    assert (await audit.check(school, NOW)).disagreements == []
+    assert (await audit.check(school, NOW)).discrepancies == []
 
 
 async def test_an_account_deleted_while_other_tabs_are_busy_leaves_nothing_behind(app: Quart, school: Database) -> None:
@@ -223,7 +223,7 @@ async def test_an_account_deleted_while_other_tabs_are_busy_leaves_nothing_behin
         answers = await asyncio.gather(left(zoe), *clicks)
         assert answers[0] == 303
         assert await school.user.count_documents({"email": email}) == 0
-        assert (await audit.check(school, NOW)).disagreements == []
+        assert (await audit.check(school, NOW)).discrepancies == []
 
 
 async def test_a_deleted_users_number_is_never_reused(app: Quart, anyone: Browser, school: Database) -> None:
@@ -240,7 +240,7 @@ async def test_a_deleted_users_number_is_never_reused(app: Quart, anyone: Browse
 async def test_the_only_registrar_cannot_delete_the_account(rita: Browser, school: Database) -> None:
     response = await rita.post("/account/delete", form={"password": PASSWORD})
     assert response.status_code == 422
-    assert "You are the only registrar." in await text(response)
+    assert "You’re the only registrar." in await text(response)
     assert await users.find(school, RITA.user_id) == replace(RITA, language="en")
 
 

@@ -28,7 +28,7 @@ async def test_a_button_on_adas_page_does_nothing_after_bob_signs_in(
 ) -> None:
     response = await ada.post("/enrollment", form=left_open)
     assert (response.status_code, response.location) == (303, "/")
-    told = "This page was opened by somebody else. You are signed in as Bob. Nothing was changed."
+    told = "Someone else opened this page. You’re signed in as Bob. No changes were made."
     assert told in await ada.read("/")
     assert await db.enrollment.count_documents({}) == 0
 
@@ -38,7 +38,7 @@ async def test_a_button_that_updates_its_row_reloads_the_page_for_another_user(
 ) -> None:
     response = await ada.post("/enrollment", form=left_open, headers={"HX-Request": "true"})
     assert (response.status_code, response.headers["HX-Refresh"]) == (204, "true")
-    assert "opened by somebody else" in await ada.read("/enrollment")
+    assert "Someone else opened this page" in await ada.read("/enrollment")
     assert await db.enrollment.count_documents({}) == 0
 
 

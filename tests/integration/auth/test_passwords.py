@@ -35,7 +35,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site of a school with a mail server; the tests have the lease, and send themselves."""
-    await leases.hold(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
         yield app
@@ -78,7 +78,7 @@ async def signs_in(app: Quart, password: str) -> bool:
 async def test_only_the_new_password_works_after_a_change(ada: Browser, app: Quart) -> None:
     response = await ada.post("/account/password", form=change())
     assert (response.status_code, response.location) == (303, "/account")
-    assert "Your password is changed." in await ada.read("/account")
+    assert "Your password has been changed." in await ada.read("/account")
     assert [await signs_in(app, password) for password in (PASSWORD, NEW)] == [False, True]
 
 
@@ -100,7 +100,7 @@ async def test_changing_the_password_requires_the_current_one(ada: Browser, app:
     response = await ada.post("/account/password", form=change(old="not the password"))
     page = await text(response)
     assert response.status_code == 422
-    assert "That is not your password." in page
+    assert "Incorrect password. Try again." in page
     assert NEW not in page
     assert await signs_in(app, PASSWORD)
 
@@ -133,11 +133,11 @@ async def test_one_of_two_simultaneous_password_changes_is_refused(ada: Browser,
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        (change(password="password1"), "This password is a common one"),
-        (change(password="Ada Winters"), "Your name or your address can be guessed"),
+        (change(password="password1"), "That password is too common"),
+        (change(password="Ada Winters"), "Don’t use your name or email"),
         (change(password="short"), "8 to 128 characters"),
         (change(password="x" * 129), "8 to 128 characters"),
-        (change() | {"password_confirm": "another"}, "The two passwords differ."),
+        (change() | {"password_confirm": "another"}, "Passwords don’t match."),
         (change(old=""), "Enter your password."),
     ],
 )
@@ -171,7 +171,7 @@ async def test_a_reset_request_does_not_reveal_whether_an_account_exists(
     for email in (ADA.email, "nobody@school.example"):
         response = await anyone.post("/password/forgot", form={"email": email})
         answers.append((response.status_code, response.location))
-        assert "If there is an account with this address" in await anyone.read(response.location)
+        assert "If there’s an account with this email" in await anyone.read(response.location)
     assert answers == [(303, "/login")] * 2
     assert await db.notice.count_documents({"action": "password_forgotten"}) == 2
 
@@ -179,7 +179,7 @@ async def test_a_reset_request_does_not_reveal_whether_an_account_exists(
 async def test_a_malformed_email_is_refused(anyone: Browser, db: Database) -> None:
     response = await anyone.post("/password/forgot", form={"email": "ada"})
     assert response.status_code == 422
-    assert "Enter an email address like" in await text(response)
+    assert "Enter an email like" in await text(response)
     assert await db.notice.count_documents({}) == 0
 
 
@@ -196,7 +196,7 @@ async def test_a_reset_link_sets_a_new_password_whatever_the_case_of_the_email(
         assert response.headers["Cache-Control"] == "no-store"
     saved = await anyone.post("/password/reset", form=chosen())
     assert (saved.status_code, saved.location) == (303, "/login")
-    assert "Your new password is saved." in await anyone.read("/login")
+    assert "Your new password has been saved." in await anyone.read("/login")
     assert [await signs_in(app, password) for password in (PASSWORD, NEW)] == [False, True]
     assert [subject for _, subject, _ in await letters(db, clock)] == ["Your password was changed"]
 
@@ -217,7 +217,7 @@ async def test_a_reset_link_works_once(app: Quart, db: Database, clock: Clock) -
         assert (await browser.post("/password/reset", form=chosen(password))).status_code == status
     page = await browser.get("/password/reset")
     assert page.status_code == 410
-    assert "This link was used already" in await text(page)
+    assert "This link has already been used" in await text(page)
     assert await signs_in(app, NEW)
 
 
@@ -254,7 +254,7 @@ async def test_a_forged_reset_link_is_refused(anyone: Browser, token: str) -> No
     await anyone.get(f"/password/reset/{token}")
     response = await anyone.post("/password/reset", form=chosen())
     assert response.status_code == 410
-    assert "Ask for another link" in await text(response)
+    assert "Request a new link" in await text(response)
 
 
 async def test_a_reset_link_of_another_key_or_user_is_refused(
@@ -275,7 +275,7 @@ async def test_a_password_reset_ends_all_sign_ins(
     other = Browser(app.test_client())
     await other.sign_in(ADA)
     await ada.get(await forgotten(ada, db, clock))
-    assert "Your new password is saved." in await text(
+    assert "Your new password has been saved." in await text(
         await ada.post("/password/reset", form=chosen(), follow_redirects=True)
     )
     answers = [(await browser.get("/enrollment")).status_code for browser in (ada, other, bob)]
@@ -293,7 +293,7 @@ async def test_a_reset_clears_the_wait_after_wrong_passwords(
     assert (await anyone.sign_in(ADA, NEW)).status_code == 303
 
 
-@pytest.mark.parametrize(("password", "sentence"), [("password1", "a common one"), ("short", "8 to 128 characters")])
+@pytest.mark.parametrize(("password", "sentence"), [("password1", "too common"), ("short", "8 to 128 characters")])
 async def test_a_refused_new_password_leaves_the_reset_link_usable(
     anyone: Browser, db: Database, clock: Clock, password: str, sentence: str
 ) -> None:
@@ -331,7 +331,7 @@ async def test_the_registrar_creates_a_reset_link_for_a_student_without_email(an
         result = await asyncio.to_thread(app.test_cli_runner().invoke, args=words)
         return result.exit_code, result.output
 
-    assert await run("nobody@school.example") == (1, "Error: There is no account with this address.\n")
+    assert await run("nobody@school.example") == (1, "Error: There is no account with this email.\n")
     code, printed = await run(ADA.email)
     assert (code, printed.startswith(f"{PUBLIC_URL}/password/reset/")) == (0, True)
     await anyone.get(printed.strip().removeprefix(PUBLIC_URL))
@@ -354,18 +354,18 @@ async def test_a_site_without_a_mail_server_refers_to_the_registrar(db: Database
             await browser.post("/password/forgot", form={"email": ADA.email}),
         ):
             assert response.status_code == 200
-            assert "Please ask the registrar" in await text(response)
+            assert "Ask your school’s registrar" in await text(response)
     assert await db.notice.count_documents({}) == 0
 
 
 async def test_development_prints_the_email_without_its_recipient(
     db: Database, mongod: str, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await leases.hold(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod), clock=clock)
     async with app.test_app():
         browser = Browser(app.test_client())
-        assert "We send you a link" in await browser.read("/password/forgot")
+        assert "We’ll email you a reset link" in await browser.read("/password/forgot")
         await browser.post("/password/forgot", form={"email": ADA.email})
     await drain_once(db, PrintedSender(), clock, LINKS, ME)
     printed = capsys.readouterr().err

@@ -198,7 +198,7 @@ async def test_a_waitlisted_student_always_sees_the_current_position(
     for path in ("/courses/Fall", "/enrollment"):
         for _ in range(5):
             assert not await is_kept(ada, asked, path)
-            assert "Waiting, 1 of 1" in await ada.read(path)
+            assert "Waitlisted, 1 of 1" in await ada.read(path)
 
 
 async def test_a_flashed_message_is_shown_once(ada: Browser, asked: list[str]) -> None:

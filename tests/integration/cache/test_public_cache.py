@@ -175,9 +175,9 @@ async def test_requests_that_may_get_another_response_are_left_to_the_framework(
 async def test_no_response_to_a_signed_in_user_is_cached_publicly(app: Quart) -> None:
     ada = Browser(app.test_client())
     await ada.sign_in(ADA)
-    assert "Log Out" in await ada.read("/courses/")
+    assert "Sign out" in await ada.read("/courses/")
     first = await (await ask(app, "/courses/")).get_data(as_text=True)
-    assert "Log Out" not in first
+    assert "Sign out" not in first
     assert "csrf_token" not in first
     response = await ada.get("/courses/")
     assert "ETag" not in response.headers

@@ -22,8 +22,8 @@ PHP = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", 
 """TR 12:00–13:15 in Lab 1; ada has the one seat, and bob waits."""
 
 CHANGED = "PHP 202, section 01, for Fall 2026 has changed."
-TIMES = "It now meets: TR 18:00–19:15. Before: TR 12:00–13:15."
-ROOM = "Its room is now Hall 3. Before, it was Lab 1."
+TIMES = "New time: TR 18:00–19:15. Old time: TR 12:00–13:15."
+ROOM = "New room: Hall 3. Old room: Lab 1."
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def test_enrolled_and_waitlisted_students_see_the_move_on_the_next_page(
     for browser in (ada, bob):
         assert f"{CHANGED} {TIMES} {ROOM}" in await browser.read("/")
         assert CHANGED not in await browser.read("/")
-        moved = "PHP 202, section 01, for Fall 2026 changed its time or room."
+        moved = "The time or room of PHP 202, section 01, for Fall 2026 changed."
         assert moved in await browser.read("/enrollment/history")
     rows = await db.event.find({"action": "moved"}).to_list(None)
     assert [(row["actor"], row["user_id"]) for row in rows] == [(SYSTEM_ACTOR, one.user_id) for one in (ADA, BOB)]
@@ -62,9 +62,9 @@ async def test_the_email_about_a_move_is_in_the_students_language(db: Database, 
     await drain_once(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
     told = {to: (subject, text) for to, subject, text in box.letters}
     subject, text = told[ADA.email]
-    assert subject == "PHP 202 has changed its time or room"
+    assert subject == "The time or room of PHP 202 has changed"
     assert f"{CHANGED} {TIMES} {ROOM}" in text
-    assert "Horario nuevo: MJ 18:00–19:15. Antes: MJ 12:00–13:15." in told[BOB.email][1]
+    assert "Horario nuevo: MJ 18:00–19:15. Horario anterior: MJ 12:00–13:15." in told[BOB.email][1]
 
 
 @pytest.mark.usefixtures("full")
@@ -82,9 +82,9 @@ async def test_a_student_with_a_conflict_after_the_move_is_told(ada: Browser, bo
     await ada.get("/")
     await put(db, replace(PHP, meetings=EVENINGS))
     page = await ada.read("/")
-    assert "PHP 202 meets at the same time as PYT 101: TR 18:00–19:15." in page
-    assert "You keep both seats." in page
-    assert "at the same time" not in await bob.read("/")
+    assert "PHP 202 conflicts with PYT 101: TR 18:00–19:15." in page
+    assert "You’re still enrolled in both." in page
+    assert "conflicts with" not in await bob.read("/")
 
 
 @pytest.mark.usefixtures("full")
@@ -93,8 +93,8 @@ async def test_a_waitlisted_student_is_told_of_a_conflict_and_not_promoted_into_
     await bob.get("/")
     await put(db, replace(PHP, meetings=EVENINGS))
     page = await bob.read("/")
-    assert "PHP 202 meets at the same time as PYT 101: TR 18:00–19:15." in page
-    assert "You keep both seats." not in page
+    assert "PHP 202 conflicts with PYT 101: TR 18:00–19:15." in page
+    assert "You’re still enrolled in both." not in page
 
 
 @pytest.mark.usefixtures("full")

@@ -52,7 +52,7 @@ async def test_choosing_a_language_never_redirects_to_another_site(where: str, a
 async def test_an_unknown_language_is_refused_with_a_sentence(form: dict[str, str], anyone: Browser) -> None:
     response = await anyone.post("/language", form=form)
     assert response.status_code == 422
-    assert "This site does not speak that language." in await text(response)
+    assert "This site isn’t available in that language." in await text(response)
 
 
 async def test_another_sites_page_cannot_choose_a_language(ada: Browser) -> None:
@@ -81,7 +81,7 @@ async def test_a_users_language_is_that_of_the_first_sign_in(db: Database, app: 
 
 async def test_an_import_keeps_the_language(db: Database) -> None:
     await users.set_language(db, ADA.user_id, "es")
-    await import_users(db, [NewUser(1, None, replace(ADA, last_name="Summers"), None)], nobodys_password="-")
+    await import_users(db, [NewUser(1, None, replace(ADA, last_name="Summers"), None)], unusable_password="-")
     assert await users.find(db, ADA.user_id) == replace(ADA, last_name="Summers", language="es")
 
 
@@ -99,7 +99,7 @@ async def test_a_notice_caused_by_another_student_is_in_the_readers_language(
     assert page.count("PHP 202 coincide con ART 100: MJ 12:00–13:15.") == 2
     box = Postbox()
     await drain_once(db, box, clock, LINKS, "one")
-    assert [subject for _, subject, _ in box.letters] == ["Sobre tu puesto en la lista de espera de PHP 202"]
+    assert [subject for _, subject, _ in box.letters] == ["Tu puesto en la lista de espera de PHP 202"]
     assert "MJ 12:00–13:15. Conservas tu puesto.\n\nInicia sesión para ver tu horario." in box.letters[0][2]
 
 

@@ -54,7 +54,7 @@ async def _assert_away(browser: Browser, path: str) -> None:
     page = await text(response)
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
-    assert "got no answer from its database in time" in page
+    assert "The database didn’t respond in time" in page
     assert "Traceback" not in page
 
 
@@ -96,7 +96,7 @@ async def test_an_unresponsive_database_shows_an_error_page_and_loses_nothing(
         assert (await browser.get("/enrollment")).status_code == 200
     await _assert_away(browser, "/enrollment")
     with local_mongod(folder):
-        assert "Your Schedule" in await browser.read("/enrollment")
+        assert "Your schedule" in await browser.read("/enrollment")
 
 
 async def test_an_api_client_gets_the_outage_as_json(site: Quart) -> None:
