@@ -37,7 +37,7 @@ def _student(taught: list[CourseSections], earlier: Term, dice: random.Random) -
 
 
 @pytest.mark.parametrize("moment", [FALL.opens_at.replace(year=2025), FALL_MORNING, FALL.add_deadline])
-def test_a_row_is_always_as_if_it_were_made_for_the_student(moment: object) -> None:
+def test_a_cached_row_equals_one_rendered_for_the_student(moment: object) -> None:
     dice = random.Random(7)  # noqa: S311  # the same school each time
     earlier = Term("Spring 2026", *[FALL.opens_at] * 4)
     shared = 0
