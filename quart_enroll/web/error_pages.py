@@ -11,7 +11,7 @@ from quart_auth import Unauthorized
 from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
-from quart_enroll.db.client import AWAY, NoTransactions
+from quart_enroll.db.client import DATABASE_UNAVAILABLE, NoTransactions
 from quart_enroll.domain.errors import Busy, PleaseWait, Refused, WrongFields
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.i18n.language import Sentence, gettext
@@ -66,7 +66,7 @@ def init_app(app: Quart) -> None:
     app.register_error_handler(Busy, busy)
     app.register_error_handler(PleaseWait, please_wait)
     app.register_error_handler(NoTransactions, database_read_only)
-    for error in (TimeoutError, *AWAY):
+    for error in (TimeoutError, *DATABASE_UNAVAILABLE):
         app.register_error_handler(error, database_away)
 
 
