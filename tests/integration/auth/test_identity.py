@@ -93,7 +93,7 @@ async def test_commands_recognize_every_spelling_of_an_email(run: Run, db: Datab
     made = await run(
         "create-user", "--email", typed, "--first-name", "I", "--last-name", "F", typed=f"{PASSWORD}\n" * 2
     )
-    assert "There is already an account with this address." in made.output
+    assert "An account with this email already exists." in made.output
 
 
 def test_every_spelling_of_an_email_shares_one_rate_limit() -> None:
