@@ -68,7 +68,7 @@ class AmbiguousCourse(Refused):
     """The number may mean several courses, given as their titles by courseID."""
 
     code = "ambiguous_course"
-    meaning = "The number may mean any of `courses`; send one of them."
+    meaning = "The number could mean any of `courses`; send one of them."
 
     def __init__(self, text: str, courses: Mapping[str, str]) -> None:
         names = [f"{courseID} ({title})" for courseID, title in courses.items()]
@@ -91,7 +91,7 @@ class UnknownTerm(Refused):
 
     status = 404
     code = "unknown_term"
-    meaning = "There is no such term; `terms` lists those that there are."
+    meaning = "There is no such term; `terms` lists the existing ones."
 
     def __init__(self, text: str, known_terms: Sequence[str]) -> None:
         super().__init__(Sentence("There is no term “%(text)s” in the catalog.", text=text))
@@ -117,7 +117,7 @@ class TermNeeded(Refused):
     """The student has the course in several terms; one of them must be named."""
 
     code = "term_needed"
-    meaning = "You have the course in several terms; name one."
+    meaning = "You have the course in several terms; send the one you mean."
     severity = "warning"
 
     def __init__(self, title: str, terms: Sequence[str]) -> None:
@@ -132,7 +132,7 @@ class TermNeeded(Refused):
 
 class NotTaught(Refused):
     code = "not_taught"
-    meaning = "The course is not taught in that term."
+    meaning = "The course is not offered in that term."
 
     def __init__(self, title: str, term: str = "") -> None:
         if term:
@@ -158,7 +158,7 @@ class NotOpenYet(Refused):
     """Adding has not begun; `opens` says when, by the school's clock."""
 
     code = "not_open_yet"
-    meaning = "Enrollment has not begun."
+    meaning = "Enrollment has not opened yet."
     is_recorded = True
     history_reason = Sentence("enrollment was not open yet")
 
@@ -168,7 +168,7 @@ class NotOpenYet(Refused):
 
 class Closed(Refused):
     code = "closed"
-    meaning = "Enrollment is over."
+    meaning = "Enrollment is closed."
     is_recorded = True
     history_reason = Sentence("enrollment was closed")
 
@@ -184,7 +184,7 @@ class Closed(Refused):
 
 class DropClosed(Refused):
     code = "drop_closed"
-    meaning = "It is too late to give the course back."
+    meaning = "The deadline to drop the course has passed."
     is_recorded = True
     history_reason = Sentence("it was too late to give it back")
 
@@ -204,7 +204,7 @@ class DropClosed(Refused):
 
 class AlreadyEnrolled(Refused):
     code = "already_enrolled"
-    meaning = "You have the course already, in another section."
+    meaning = "You are already enrolled in the course, in another section."
     severity = "warning"
     history_reason = Sentence("you had the course already")
 
@@ -217,7 +217,7 @@ class AlreadyEnrolled(Refused):
 
 class AlreadyWaiting(Refused):
     code = "already_waiting"
-    meaning = "You wait for the course already."
+    meaning = "You are already on the course's waitlist."
     severity = "warning"
     history_reason = Sentence("you were waiting already")
 
@@ -231,7 +231,7 @@ class AlreadyWaiting(Refused):
 
 class NotEnrolled(Refused):
     code = "not_enrolled"
-    meaning = "You don't have the course that was to be given back."
+    meaning = "You are not enrolled in the course to drop."
     severity = "info"
     history_reason = Sentence("you did not have the course that was to be given back")
 
@@ -259,7 +259,7 @@ class EnrollmentOver(NotEnrolled):
 
 class NotWaiting(Refused):
     code = "not_waiting"
-    meaning = "You don't wait for the course."
+    meaning = "You are not on the course's waitlist."
     severity = "info"
     history_reason = Sentence("you were not waiting")
 
@@ -287,7 +287,7 @@ class SectionFull(Refused):
     """No seat is open; `others` are the numbers of sections of the course with a seat that fits the schedule."""
 
     code = "section_full"
-    meaning = "No seat is open."
+    meaning = "The section is full."
     severity = "warning"
     is_recorded = True
     history_reason = Sentence("the section was full")
@@ -311,7 +311,7 @@ class SectionFull(Refused):
 
 class WaitlistFull(Refused):
     code = "waitlist_full"
-    meaning = "The line is full too."
+    meaning = "The section and its waitlist are full."
     is_recorded = True
     history_reason = Sentence("the waitlist was full")
 
@@ -325,7 +325,7 @@ class TimeConflict(Refused):
     """`clashes` are the titles of all courses that are in the way, each with when it is."""
 
     code = "time_conflict"
-    meaning = "It meets at the same time as a course of yours."
+    meaning = "It conflicts with one of your courses."
     is_recorded = True
     history_reason = Sentence("it met at the same time as another course of yours")
 
@@ -344,7 +344,7 @@ class TimeConflict(Refused):
 
 class CreditLimit(Refused):
     code = "credit_limit"
-    meaning = "It would be more credits than you may take."
+    meaning = "It would exceed the credit limit."
     is_recorded = True
     history_reason = Sentence("it would have exceeded your credit limit")
 
@@ -364,7 +364,7 @@ class PrerequisiteMissing(Refused):
     """`missing` are courseIDs, `names` what to call them."""
 
     code = "prerequisite_missing"
-    meaning = "It needs a course from an earlier term."
+    meaning = "It has a prerequisite that you have not taken."
     is_recorded = True
     history_reason = Sentence("a course that it needs was missing")
 
@@ -380,7 +380,7 @@ class CorequisiteMissing(Refused):
     """`missing` are the courseIDs that must be taken in the same term or an earlier one, `names` what to call them."""
 
     code = "corequisite_missing"
-    meaning = "It needs the `courses` in the same term or an earlier one; `with_corequisites` enrolls in all of them."
+    meaning = "It requires the `courses` in the same or an earlier term; `with_corequisites` enrolls in all of them."
     severity = "warning"
     is_recorded = True
     history_reason = Sentence("a course that must be taken together with it was missing")
@@ -410,7 +410,7 @@ class CorequisitesWouldGo(Refused):
     """Giving back a course would take others along; `courses` are their courseIDs. It waits for a yes."""
 
     code = "corequisites_would_go"
-    meaning = "The `courses` need the one that you give back; `with_corequisites` gives all back."
+    meaning = "The `courses` require the one that you are dropping; `with_corequisites` drops them all."
     is_recorded = True
     history_reason = Sentence("another course of yours needed the one that was to be given back")
 
@@ -498,7 +498,7 @@ class WrongCredentials(Refused):
 
     status = 401
     code = "wrong_credentials"
-    meaning = "The address or the password is not right."
+    meaning = "Incorrect email or password."
 
     def __init__(self) -> None:
         super().__init__(Sentence("The email address or the password is not right. Please try again."))
@@ -515,7 +515,7 @@ class WrongPassword(Refused):
     """Who is signed in was asked for the password, and this is another one."""
 
     code = "wrong_password"
-    meaning = "The password is not the account's."
+    meaning = "The password is incorrect."
 
     def __init__(self) -> None:
         super().__init__(Sentence("That is not your password."))
@@ -523,7 +523,7 @@ class WrongPassword(Refused):
 
 class LastRegistrar(Refused):
     code = "last_registrar"
-    meaning = "The account is the only registrar's."
+    meaning = "The account belongs to the only registrar."
 
     def __init__(self) -> None:
         super().__init__(
@@ -535,7 +535,7 @@ class AccountGone(Refused):
     """The account was removed while one of its requests was on the way."""
 
     code = "account_gone"
-    meaning = "The account was deleted meanwhile."
+    meaning = "The account has been deleted."
 
     def __init__(self) -> None:
         super().__init__(Sentence("This account is deleted. Nothing was changed."))
@@ -545,7 +545,7 @@ class SignInEnded(Refused):
     """The sign-in was ended while one of its requests was on the way."""
 
     code = "sign_in_ended"
-    meaning = "The sign-in ended in the meantime."
+    meaning = "The sign-in has ended."
 
     def __init__(self) -> None:
         super().__init__(Sentence("This sign-in has ended. Nothing was changed. Please sign in again."))
@@ -581,7 +581,7 @@ class PleaseWait(Refused):
 
     status = 429
     code = "please_wait"
-    meaning = "There were too many wrong passwords; try again after `Retry-After` seconds."
+    meaning = "Too many incorrect passwords; try again after `Retry-After` seconds."
 
     def __init__(self, wait: timedelta) -> None:
         self.retry_after = max(1, ceil(wait.total_seconds()))
@@ -600,7 +600,7 @@ class TooManyChanges(Refused):
 
     status = 429
     code = "too_many_changes"
-    meaning = "You made too many changes in a short time; try again after `Retry-After` seconds."
+    meaning = "Too many changes in a short time; try again after `Retry-After` seconds."
 
     def __init__(self, wait: float) -> None:
         super().__init__(Sentence("You made too many changes in a short time. Nothing was changed this time."))
@@ -609,7 +609,7 @@ class TooManyChanges(Refused):
 
 class TokenNameTaken(Refused):
     code = "token_name_taken"
-    meaning = "You already have a token of this name."
+    meaning = "You already have a token with this name."
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -630,7 +630,7 @@ class WrongToken(Refused):
 
     status = 401
     code = "wrong_token"
-    meaning = "The token is not known, or it has ended."
+    meaning = "The token is unknown, expired or revoked."
 
     def __init__(self) -> None:
         super().__init__(
@@ -641,7 +641,7 @@ class WrongToken(Refused):
 class ReadOnlyToken(Refused):
     status = 403
     code = "read_only_token"
-    meaning = "The token may read, and this changes something."
+    meaning = "The token is read-only, and the request is a change."
 
     def __init__(self) -> None:
         super().__init__(Sentence("This token may only read. Nothing was changed."))
@@ -650,7 +650,7 @@ class ReadOnlyToken(Refused):
 class PasswordOverHttp(Refused):
     status = 403
     code = "password_over_http"
-    meaning = "A password was sent without https."
+    meaning = "A password was sent without HTTPS."
 
     def __init__(self) -> None:
         super().__init__(
@@ -663,7 +663,7 @@ class WrongFields(Refused):
 
     status = 422
     code = "wrong_fields"
-    meaning = "Fields can't be taken; `errors` says why, one by one."
+    meaning = "Some fields are invalid; `errors` explains each of them."
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         wrong = [Sentence(f"{name}: {why}") for name, why in fields.items()]
@@ -674,7 +674,7 @@ class WrongFields(Refused):
 class KeyReused(Refused):
     status = 422
     code = "key_reused"
-    meaning = "The Idempotency-Key belongs to another request."
+    meaning = "The Idempotency-Key was used for a different request."
 
     def __init__(self) -> None:
         super().__init__(Sentence("This Idempotency-Key was sent with another request. Nothing was changed."))
@@ -684,7 +684,7 @@ class InProgress(Refused):
     """The same request is being answered elsewhere at this moment; `retry_after` is in seconds."""
 
     code = "in_progress"
-    meaning = "The first request with this key is not through yet; ask again after `Retry-After` seconds."
+    meaning = "The first request with this key is still in progress; try again after `Retry-After` seconds."
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(
