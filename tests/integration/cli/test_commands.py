@@ -254,7 +254,7 @@ async def test_the_demo_school_is_open_whenever_it_is_made(run: Run, db: Databas
         (course["courseID"], season) for course in courses for season in course["term"].split(", ")
     }
     taken = await enroll.enroll(EnrollmentContext(db), 1, SectionRequest("1111"), now)
-    assert taken.offer.section.section == "01"
+    assert taken.offering.section.section == "01"
 
 
 async def test_seed_says_what_stands_in_its_way(run: Run, db: Database) -> None:
