@@ -15,7 +15,7 @@ from pymongo.uri_parser import parse_uri
 from werkzeug.security import generate_password_hash
 
 from quart_enroll.i18n.language import known_languages
-from quart_enroll.services.mail import mail_from, public_url, smtp_url
+from quart_enroll.services.notifications.mail import mail_from, public_url, smtp_url
 from quart_enroll.system.files import read_or_create
 from quart_enroll.system.hosts import is_local_host
 

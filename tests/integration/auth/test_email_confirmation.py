@@ -15,7 +15,7 @@ from quart_enroll.db.collections import leases, notices, users
 from quart_enroll.domain.models import Notice, User
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.catalog.import_users import BadRows, NewUser, import_users
-from quart_enroll.services.notifications import LEASE
+from quart_enroll.services.notifications.outbox import LEASE_NAME
 from tests.integration.auth.test_passwords import ME, PUBLIC_URL, SETTINGS, chosen, letters
 from tests.support.people import FALL_MORNING, PASSWORD, Browser, Clock, config, registration, text, told
 
@@ -31,7 +31,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site of a school with a mail server; the tests hold the lease and send the emails themselves."""
-    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE_NAME, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
         yield app

@@ -12,7 +12,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.catalog.import_users import NewUser, import_users
-from quart_enroll.services.notifications import drain_once
+from quart_enroll.services.notifications.outbox import send_due
 from tests.support.people import ADA, NOONS, PASSWORD, Browser, Clock, config, registration, teach, text
 from tests.support.smtp import Postbox
 
@@ -100,7 +100,7 @@ async def test_what_somebody_elses_drop_does_is_told_in_the_readers_language(
     page = await bob.read("/enrollment")
     assert page.count("PHP 202 coincide con ART 100: MJ 12:00–13:15.") == 2
     box = Postbox()
-    await drain_once(db, box, clock, LINKS, "one")
+    await send_due(db, box, clock, LINKS, "one")
     assert [subject for _, subject, _ in box.letters] == ["Tu puesto en la lista de espera de PHP 202"]
     assert "MJ 12:00–13:15. Conservas tu puesto.\n\nInicia sesión para ver tu horario." in box.letters[0][2]
 
