@@ -14,7 +14,6 @@ from quart_enroll.services.enrollment.promotion import promote_all_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
-from tests.support.school import build
 from tests.support.seat_model import OK, Place, School, Seat
 
 Rows = dict[str, list[Document]]
@@ -48,12 +47,6 @@ def section(courseID: str, capacity: int, when: str = "", *, number: str = "01",
     """Return a section with room for many who wait; `when` is like "MWF 09:00 09:50"."""
     meetings = (Meeting(*when.split()),) if when else ()
     return Section(name, courseID, number, capacity, waitlist_capacity=400, meetings=meetings)
-
-
-async def prepare(db: Database) -> None:
-    """Make an empty database with indexes and validators."""
-    await db.client.drop_database(db.name)
-    await build(db)
 
 
 async def found(db: Database, *things: Term | Course | Section) -> None:

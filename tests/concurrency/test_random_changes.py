@@ -20,7 +20,8 @@ from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll_together import enroll_together
 from tests.concurrency.invariants import assert_sound
-from tests.concurrency.school import CHANGING, FALL, SPRING, course, day, found, offer, outcome, prepare, section, term
+from tests.concurrency.school import CHANGING, FALL, SPRING, course, day, found, offer, outcome, section, term
+from tests.support.school import empty
 from tests.support.seat_model import OK, Asked, No, School
 
 TERMS = [  # in spring a course can still be added when giving one back leaves a trace already
@@ -250,7 +251,7 @@ def the_database(runner: asyncio.Runner, uri: str) -> Iterator[Database]:
     opened = client.open_database(uri, 20)
     db = runner.run(opened.__aenter__())
     try:
-        runner.run(prepare(db))
+        runner.run(empty(db))
         yield db
     finally:
         runner.run(opened.__aexit__(None, None, None))
