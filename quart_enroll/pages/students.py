@@ -23,7 +23,7 @@ MAX_ON_A_PAGE = 5000
 async def user() -> bytes:
     form = StudentForm.from_address(request.args)
     total, first = await asyncio.gather(  # each of them looks at every student
-        users.count_students(database(), form.words), users.find_students(database(), form.words, most=PAGE)
+        users.count_students(database(), form.words), users.find_students(database(), form.words, limit=PAGE)
     )
     size = PAGE
     if is_overridden("user.html"):  # a school's own template has no paging
@@ -34,6 +34,6 @@ async def user() -> bytes:
     number = wanted(total, size)
     found = first
     if (number, size) != (1, PAGE):
-        found = await users.find_students(database(), form.words, skip=(number - 1) * size, most=size)
+        found = await users.find_students(database(), form.words, skip=(number - 1) * size, limit=size)
     page = Page(found, number, last_page(total, size), total)
     return render("user.html", user=True, users=found, form=form, page=page, address=address)

@@ -46,7 +46,7 @@ async def end() -> ResponseReturnValue:
     form = await EndTokenForm.from_request()
     if not form.validate():
         return await malformed(form)
-    if await stored.end(database(), auth.signed_in().user_id, form.token_id.data or ""):
+    if await stored.revoke(database(), auth.signed_in().user_id, form.token_id.data or ""):
         await flash(gettext("The token has ended. Nothing can use it any more."), "success")
     else:
         await flash(gettext("This token has ended already."), "info")

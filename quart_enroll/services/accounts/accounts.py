@@ -151,7 +151,7 @@ async def end_everything(db: Database, user_id: int, session: Session | None = N
     """End all that lets somebody in as this user: every sign-in, every token, the address of the calendar."""
     return Ended(
         await end_sign_ins(db, user_id, session),
-        await tokens.end_all(db, user_id, session),
+        await tokens.revoke_all(db, user_id, session),
         await calendar_tokens.remove(db, user_id, session),
     )
 

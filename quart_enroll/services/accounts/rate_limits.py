@@ -16,7 +16,7 @@ from ipaddress import IPv6Address, ip_address
 from weakref import WeakValueDictionary
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import attempts
+from quart_enroll.db.collections import rate_limits
 from quart_enroll.domain import email_addresses
 from quart_enroll.domain.errors import Busy, EmailTaken, PleaseWait, WrongCredentials, WrongPassword
 from quart_enroll.domain.models import RateLimit
@@ -165,11 +165,11 @@ async def _pass(db: Database, counters: Mapping[str, RateLimit], now: datetime) 
 
 
 async def _refuse_while_waiting(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
-    until = await attempts.find_wait_until(db, counters, now)
+    until = await rate_limits.find_wait_until(db, counters, now)
     if until is not None:
         raise PleaseWait(until - now)
 
 
 async def _count(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
     for key, pace in counters.items():
-        await attempts.count_attempt(db, key, pace, now)
+        await rate_limits.count_attempt(db, key, pace, now)

@@ -76,7 +76,7 @@ async def find_told(
         event = Event(now, actor, user_id, "moved", key.courseID, key.term, key.section)
         move, course = by_key[key], known.get(key.courseID)
         others = held[user_id, key.term] if move.old.meetings != move.new.meetings else []
-        because = _because(move, course, [other for other in others if other.courseID != key.courseID], one.waits)
+        because = _because(move, course, [other for other in others if other.courseID != key.courseID], one.is_waiting)
         told.append(Told(one, event, Notice.of(event, course.title if course else key.courseID, because)))
     return told
 

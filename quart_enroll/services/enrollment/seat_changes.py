@@ -121,10 +121,10 @@ async def load_students(
 
 
 def _standing(key: SectionKey, found: SectionFacts, theirs: StudentRecord) -> Standing | Refused:
-    if theirs.is_gone:
+    if theirs.is_closed:
         return AccountGone()
     try:
-        return Standing(_offer(key, found), theirs.held, theirs.lines, theirs.taken)
+        return Standing(_offer(key, found), theirs.registrations, theirs.waitlist_entries, theirs.taken)
     except (UnknownTerm, UnknownCourse, UnknownSection) as refusal:
         return refusal
 
@@ -209,7 +209,7 @@ async def leave_lines(change: SeatTransaction, user_id: int, key: SectionKey, li
     """
     db, session = change.db, change.session
     beside = [one.key.courseID for one in lines if one.key.term == key.term and one.key.courseID != key.courseID]
-    if beside and await courses.has_corequisite(db, key.courseID, beside, session):
+    if beside and await courses.is_corequisite(db, key.courseID, beside, session):
         change.able.append((user_id, key.term))
     for waiting in lines:
         change.lines.add(waiting.key)

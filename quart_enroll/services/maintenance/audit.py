@@ -54,7 +54,7 @@ async def check(db: Database, now: datetime) -> Findings:
         notes=[finding.sentence for finding in found if not finding.fault],
         sections=len(books.sections),
         seats=len(books.seats),
-        waiting=len(books.line),
+        waiting=len(books.waitlist_entries),
     )
 
 

@@ -26,9 +26,9 @@ class Finding:
 def findings(books: AuditedRows, misfits: Mapping[str, Sequence[SchemaViolation]], now: datetime) -> Iterator[Finding]:
     """Give everything in the books that disagrees, and the rows of each collection that lack something."""
     recount = Recount(books)
-    orphans = {seat.row for seat, _ in recount.orphans()}  # told below, with where they lead
+    orphans = {seat.row_id for seat, _ in recount.orphans()}  # told below, with where they lead
     for collection, found in misfits.items():
-        yield from [Finding(f"{collection}: {one}.") for one in found if one.row not in orphans]
+        yield from [Finding(f"{collection}: {one}.") for one in found if one.row_id not in orphans]
     yield from _counters(recount)
     yield from _crowds(recount)
     yield from _places(recount)
@@ -37,20 +37,20 @@ def findings(books: AuditedRows, misfits: Mapping[str, Sequence[SchemaViolation]
         counted = "no" if isnan(stored) else f"{stored:g}"
         yield Finding(f"Student {user_id}, {term}: {counted} credits are counted, and the courses have {right:g}.")
     for seat, reason in recount.orphans():
-        yield Finding(f"Enrollment {seat.row} ({spoken(seat.key)}): student {seat.user_id} {reason}.")
+        yield Finding(f"Enrollment {seat.row_id} ({spoken(seat.key)}): student {seat.user_id} {reason}.")
     for waiting, reason in recount.pointless():
         yield Finding(f"{spoken(waiting.key)}: student {waiting.user_id} waits, and {reason}.")
     for waiting in recount.ready(now):
         yield Finding(f"{spoken(waiting.key)}: a seat is open that student {waiting.user_id} waits for and could take.")
     yield from _twice(recount)
     yield from _clashes(recount)
-    yield from [Finding(one) for one in gaps.lost_sections(books.sections, books.courses, books.terms)]
+    yield from [Finding(one) for one in gaps.lost_sections(books.sections, books.courses, books.term_names)]
     offered = {key.courseID for key in books.sections}
     unoffered = [course for course in books.courses.values() if course.courseID not in offered]
-    yield from [Finding(one, False) for one in gaps.without_sections(unoffered, list(books.calendar.values()))]
+    yield from [Finding(one, False) for one in gaps.without_sections(unoffered, list(books.terms.values()))]
     for sentence in spelling_variants.sentences(books.courses, books.sections):
         yield Finding(sentence, fault=False)
-    for term, timezone in books.timezones.items():
+    for term, timezone in books.unknown_timezones.items():
         yield Finding(f"{term}: the timezone “{timezone}” is unknown; its times are told in UTC.")
 
 

@@ -30,14 +30,14 @@ class Recount:
 
     def __init__(self, books: AuditedRows) -> None:
         self.books = books
-        self.seated = [seat for seat in books.seats if seat.enrolled]
+        self.seated = [seat for seat in books.seats if seat.is_enrolled]
         self.taken: defaultdict[Any, set[tuple[str, str]]] = defaultdict(set)
         self.held: defaultdict[tuple[Any, str], list[tuple[Registration, AuditedSeat]]] = defaultdict(list)
         self.credits: defaultdict[tuple[Any, str], float] = defaultdict(float)
         for seat in self.seated:
             self.taken[seat.user_id].add((seat.key.courseID, seat.key.term))
             course, counted = books.courses.get(seat.key.courseID), books.sections.get(seat.key)
-            if course and seat.key.term in books.terms and isinstance(seat.user_id, int):
+            if course and seat.key.term in books.term_names and isinstance(seat.user_id, int):
                 whose = seat.user_id, seat.key.term
                 section = (
                     counted.section if counted else deleted_section(seat.key)
@@ -45,7 +45,7 @@ class Recount:
                 self.held[whose].append((Registration(course, section, "enrolled"), seat))
                 self.credits[whose] += course.credits
         self.lines: defaultdict[SectionKey, list[WaitlistEntry]] = defaultdict(list)
-        for waiting in books.line:
+        for waiting in books.waitlist_entries:
             self.lines[waiting.key].append(waiting)
 
     def wrong_counts(self) -> Iterator[tuple[AuditedSection, Count]]:
@@ -55,7 +55,7 @@ class Recount:
             places = [waiting.place for waiting in self.lines[key]]
             right = Count(taken[key], len(places), max([counted.queue_tail, *places]))
             stored = Count(counted.section.seats_taken, counted.section.waiting, counted.queue_tail)
-            if right != stored or not counted.complete:
+            if right != stored or not counted.has_valid_counters:
                 yield counted, right
 
     def wrong_credits(self) -> Iterator[tuple[Any, str, int | float]]:
@@ -74,7 +74,7 @@ class Recount:
 
     def pointless(self) -> Iterator[tuple[WaitlistEntry, str]]:
         """Give who waits for nothing: unknown students, for unknown sections, or in the course already."""
-        for waiting in self.books.line:
+        for waiting in self.books.waitlist_entries:
             if reason := self._unknown(waiting.user_id, waiting.key):
                 yield waiting, reason
             elif waiting.drop_if_enrolled != waiting.key.courseID and self._has_course(waiting):
@@ -89,16 +89,16 @@ class Recount:
     def ready(self, now: datetime) -> Iterator[WaitlistEntry]:
         """Give who waits although a seat is open that they could take."""
         for key, counted in self.books.sections.items():
-            term = self.books.calendar.get(key.term)
+            term = self.books.terms.get(key.term)
             if term and term.promotes(now) and counted.section.open_seats:
                 yield from [waiting for waiting in self.lines[key] if self._could_take(waiting, counted)]
 
     def _unknown(self, user_id: Any, key: SectionKey) -> str | None:
-        if user_id not in self.books.users:
+        if user_id not in self.books.user_ids:
             return "has no account"
         if key.courseID not in self.books.courses:
             return "is there for an unknown course"
-        if key.term not in self.books.terms:
+        if key.term not in self.books.term_names:
             return "is there for an unknown term" if key.term else "is there for no term; `upgrade-db` places it"
         return None if key in self.books.sections else "is there for an unknown section"
 
@@ -106,12 +106,12 @@ class Recount:
         return (waiting.key.courseID, waiting.key.term) in self.taken[waiting.user_id]
 
     def _could_take(self, waiting: WaitlistEntry, counted: AuditedSection) -> bool:
-        term, course = self.books.calendar[waiting.key.term], self.books.courses.get(waiting.key.courseID)
-        if course is None or waiting.user_id not in self.books.users:
+        term, course = self.books.terms[waiting.key.term], self.books.courses.get(waiting.key.courseID)
+        if course is None or waiting.user_id not in self.books.user_ids:
             return False
         held = [one for one, _ in self.held[waiting.user_id, waiting.key.term]]
         going = [one for one in held if one.courseID == waiting.drop_if_enrolled]
-        terms = self.books.calendar
+        terms = self.books.terms
         taken = [(courseID, terms[name]) for courseID, name in self.taken[waiting.user_id] if name in terms]
         try:
             for one in going:

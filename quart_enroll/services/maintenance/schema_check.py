@@ -13,7 +13,6 @@ from quart_enroll.db import schema as stored
 from quart_enroll.db.client import DATABASE_REFUSED, DATABASE_UNAVAILABLE, STANDALONE_MESSAGE, Database, is_standalone
 from quart_enroll.db.collections import (
     alerts,
-    attempts,
     calendar_tokens,
     courses,
     enrollments,
@@ -22,6 +21,7 @@ from quart_enroll.db.collections import (
     logins,
     notices,
     plans,
+    rate_limits,
     schedules,
     sections,
     terms,
@@ -44,7 +44,7 @@ REPOSITORIES: dict[str, Any] = {
     "waitlist": waitlist,
     "event": events,
     "notice": notices,
-    "attempt": attempts,
+    "attempt": rate_limits,
     "plan": plans,
     "alert": alerts,
     "feed": calendar_tokens,

@@ -223,7 +223,7 @@ async def _place_enrollments(db: Database, now: datetime, report: Report) -> Non
         )
         report.changes.extend(
             f"enrollment: {_count(number, 'row')} folded into another of {term}"
-            for term, number in sorted(placing.folded.items())
+            for term, number in sorted(placing.duplicates.items())
         )
         report.left_alone.extend(placing.reasons)
     if number := await legacy_flask_enrollments.place_in_sections(db):
