@@ -68,7 +68,7 @@ async def place_in_terms(
     """Give each enrollment without a term the term that `terms` has for its course, the oldest first.
 
     Duplicates are removed, also of enrollments in the course in another of the terms `coming`. The section is the
-    course's first one in the term, or 01, which `find_missing_sections` then returns. The collection's unique index must
+    course's first one in the term, or 01, which `find_missing_sections` returns. The collection's unique index must
     exist, as it detects duplicates. A row without a time in its _id counts as created `now`. Rows of unknown users or
     courses stay as they are, and so do rows of courses for which `terms` has None.
     """

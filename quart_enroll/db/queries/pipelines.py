@@ -48,7 +48,7 @@ def _same_section() -> Stage:
 
 
 def live_login(key: str, now: datetime) -> list[Stage]:
-    """Join a sign-in that has not ended with its `user`, without the password, and an unseen notice, if there is one."""
+    """Join a sign-in that has not ended with its `user`, without the password, and one unseen notice, if any."""
     return [
         {"$match": {"_id": key, "expires_at": {"$gt": now}}},
         {"$lookup": {"from": "user", "localField": "user_id", "foreignField": "user_id", "as": "user"}},
