@@ -14,7 +14,7 @@ os.environ["MOTOR_MAX_WORKERS"] = str(config.database_pool)
 from quart_enroll.app import create_app  # noqa: E402  # after the line above
 from quart_enroll.cli.command_context import open_site_database  # noqa: E402
 
-logging_setup.begin()
+logging_setup.configure()
 app = create_app(config, open_database=open_site_database)
 
 if (worker := this_worker()) is not None:

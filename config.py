@@ -14,10 +14,10 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 from werkzeug.security import generate_password_hash
 
-from quart_enroll.i18n.language import known
+from quart_enroll.i18n.language import known_languages
 from quart_enroll.services.mail import mail_from, public_url, smtp_url
-from quart_enroll.system.files import kept
-from quart_enroll.system.hosts import is_this_machine
+from quart_enroll.system.files import read_or_create
+from quart_enroll.system.hosts import is_local_host
 
 HERE = Path(__file__).parent
 
@@ -109,8 +109,8 @@ def _folder(text: str) -> Path:
 
 def _languages(text: str) -> tuple[str, ...]:
     languages = tuple(dict.fromkeys(text.replace(",", " ").split()))
-    if not set(languages) <= set(known()):
-        raise ValueError(f"must name some of {', '.join(known())}, with blanks between them")
+    if not set(languages) <= set(known_languages()):
+        raise ValueError(f"must name some of {', '.join(known_languages())}, with blanks between them")
     return languages
 
 
@@ -137,124 +137,122 @@ class Config:
     """The settings; each is named in the environment as here, in capitals."""
 
     app_env: str = _setting(
-        "production, or development: plain http, and a SECRET_KEY and a database that make themselves.",
+        "production or development. Development uses plain HTTP and creates its own SECRET_KEY and database.",
         _one_of("production", "development"),
         default="production",
     )
     secret_key: str = _setting(
-        "Signs cookies and sessions: at least 32 characters nobody can guess. A new one signs everybody out.",
+        "Signs cookies and sessions. Use at least 32 random characters. Changing it signs everyone out.",
         repr=False,
     )
     mongo_uri: str = _setting(
-        "Address of the MongoDB replica set, with database FLASK_Enrollment unless it names another.",
+        "The URI of the MongoDB replica set. The database is FLASK_Enrollment unless the URI names another.",
         _mongo_uri,
         default="",
         repr=False,  # it may hold a password
     )
     upgrade_mongo_uri: str = _setting(
-        "The same database, with a user who may also change validators, for `upgrade-db`; MONGO_URI if empty.",
+        "The same database, with a user who may also change validators, for `upgrade-db`. MONGO_URI if empty.",
         _mongo_uri,
         default="",
         repr=False,
     )
-    port: int = _setting("The port where the site listens.", _number(int, 1, 65535), default=8000)
+    port: int = _setting("The port the site listens on.", _number(int, 1, 65535), default=8000)
     web_concurrency: int = _setting(
-        "Processes that serve the site, at most one for each core.", _number(int, 1, 64), default=1
+        "The number of processes that serve the site: at most one per core.", _number(int, 1, 64), default=1
     )
     proxies: int = _setting(
-        "Proxies in front of the site that add to X-Forwarded-For, such as Heroku's router; in development none.",
+        "Proxies in front of the site that append to X-Forwarded-For, such as Heroku's router. None in development.",
         _number(int, 0, 10),
         default=1,
     )
     template_overrides: Path | None = _setting(  # noqa: RUF009  # it gives a dataclass field
-        "A folder with the school's own templates, searched before those of the site.", _folder, default=None
+        "A folder with the school's own templates, searched before the site's.", _folder, default=None
     )
     languages: tuple[str, ...] = _setting(
-        "Languages to offer, like es en, the first where browsers ask for none; all, or English with own templates.",
+        "Languages to offer, such as es en, default first. If empty, all; with TEMPLATE_OVERRIDES, only English.",
         _languages,
         default=(),
     )
     timezone: str = _setting(
-        "The school's clock: for terms that name no other, and for times in files without an offset.",
+        "The school's time zone: for terms that name no other, and for times in files without an offset.",
         _timezone,
         default="UTC",
     )
-    max_credits: float = _setting(
-        "Credits that a student may take in a term that sets no other limit.", _number(float, 0, 100), default=18.0
-    )
+    max_credits: float = _setting("The credit limit of terms that set no other.", _number(float, 0, 100), default=18.0)
     section_capacity: int = _setting(
-        "Seats of the sections that courses of a Flask site get in `upgrade-db`.",
+        "The capacity of the sections that `upgrade-db` creates for the courses of a Flask site.",
         _number(int, 0, 100_000),
         default=30,
     )
     password_method: str = _setting(
-        "How passwords are hashed, in Werkzeug's words; other hashes are renewed at sign-in.",
+        "How passwords are hashed, in Werkzeug's notation. Other hashes are replaced at the next sign-in.",
         _password_method,
         default="scrypt:32768:8:1",
     )
     password_threads: int = _setting(
-        "Passwords that each process may hash at a time; what one does not need, another uses. 0 shares out the cores.",
+        "How many passwords each process may hash at a time; idle slots are shared. 0 divides the cores evenly.",
         _number(int, 0, 64),
         default=0,
     )
     password_queue: int = _setting(
-        "Passwords that may wait for such a thread before people are asked to come back in a moment.",
+        "How many passwords may wait to be hashed before users are asked to try again in a moment.",
         _number(int, 1, 100_000),
         default=256,
     )
     database_timeout: float = _setting(
-        "Seconds that the database may take to answer before a page says that it did not.",
+        "Seconds to wait for the database before a page reports that it didn't answer.",
         _number(float, 0.1, 25),  # Heroku's router gives up after 30
         default=3.5,
     )
     database_pool: int = _setting(
-        "Connections of each process to the database at most, and threads that use them.",
+        "The maximum number of database connections in each process, and of threads that use them.",
         _number(int, 4, 500),
         default=64,
     )
     metrics_token: str = _setting(
-        "The bearer token with which Prometheus reads /metrics, of 16 characters or more; without one nobody does.",
+        "The bearer token Prometheus needs to read /metrics: at least 16 characters. If empty, /metrics is off.",
         _token,
         default="",
         repr=False,
     )
     slow_request: float = _setting(
-        "Seconds after which a request is written in the log as slow.", _number(float, 0.01, 30), default=1.0
+        "Requests that take longer than this many seconds are logged as slow.", _number(float, 0.01, 30), default=1.0
     )
     slow_query: float = _setting(
-        "Seconds after which a command to the database is written in the log as slow.",
+        "Database commands that take longer than this many seconds are logged as slow.",
         _number(float, 0.001, 30),
         default=0.5,
     )
     session_idle: float = _setting(
-        "Hours without a click after which a sign-in ends; remembered ones last 30 days.",
+        "Hours of inactivity after which a sign-in ends. Remembered sign-ins last 30 days.",
         _number(float, 0.1, 720),
         default=2.0,
     )
     session_age: float = _setting(
-        "Hours after which a sign-in ends, used or not; remembered ones last 30 days.",
+        "Hours after which a sign-in ends even if it is in use. Remembered sign-ins last 30 days.",
         _number(float, 0.1, 720),
         default=12.0,
     )
     smtp_url: str = _setting(
-        "The mail server for notices, smtp://user:password@host:587 or smtps://…; without one none are sent.",
+        "The mail server, as smtp://user:password@host:587 or smtps://… If empty, no emails are sent.",
         smtp_url,
         default="",
         repr=False,  # it may hold a password
     )
     public_url: str = _setting(
-        "Where people reach the site, like https://enroll.school.example, for links in e-mails; needed with SMTP_URL.",
+        "The site's own URL, such as https://enroll.school.example, for links in emails. Required with SMTP_URL.",
         public_url,
         default="",
     )
-    mail_from: str = _setting("The address that notices come from; needed with SMTP_URL.", mail_from, default="")
+    mail_from: str = _setting("The email address that emails come from. Required with SMTP_URL.", mail_from, default="")
     allow_plaintext: int = _setting(
-        "1 lets production connect to MongoDB and the mail server without TLS: use it only on a private network.",
+        "1 allows production to connect to MongoDB and the mail server without TLS. Only for a private network.",
         _number(int, 0, 1),
         default=0,
     )
     cors_origins: tuple[str, ...] = _setting(
-        "Other sites whose pages may use the API, like https://app.school.example; blanks between them.",
+        "Origins whose pages may use the API, such as https://app.school.example, separated by spaces.",
         _origins,
         default=(),
     )
@@ -312,7 +310,7 @@ def _is_private(mongo_uri: str) -> bool:
     """Return whether nobody between here and the database can read or change the traffic."""
     parsed = _parsed(mongo_uri)
     looked_up = mongo_uri.startswith("mongodb+srv://")  # then the name only leads to those of the servers
-    if not looked_up and all(is_this_machine(host) for host, _ in parsed["nodelist"]):
+    if not looked_up and all(is_local_host(host) for host, _ in parsed["nodelist"]):
         return True
     options = parsed["options"]
     unchecked = ("tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames")
@@ -322,7 +320,7 @@ def _is_private(mongo_uri: str) -> bool:
 
 def _kept_secret_key(path: Path) -> str:
     try:
-        key = kept(path, lambda: secrets.token_urlsafe(48))
+        key = read_or_create(path, lambda: secrets.token_urlsafe(48))
     except OSError as error:
         raise _error("secret_key", f"is not set and can't be kept in {path}: {error.strerror}") from None
     if len(key) < KEY_LENGTH:

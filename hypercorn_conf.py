@@ -11,7 +11,7 @@ from quart_enroll.server.supervisor import shared_folder, supervise, this_worker
 
 # Each name here becomes an attribute of Hypercorn's configuration: plain values.
 _config = Config.from_env()
-logging_setup.begin()
+logging_setup.configure()
 _host = "127.0.0.1" if _config.app_env == "development" else "0.0.0.0"  # noqa: S104  # for Heroku's router
 
 bind = [f"{_host}:{_config.port}"]

@@ -23,23 +23,23 @@ from quart_enroll import cli, routes
 from quart_enroll.api.v1 import cors, document
 from quart_enroll.bounded_cache import ByteCache, size_of_entry
 from quart_enroll.db import client
-from quart_enroll.domain.errors import Busy, PleaseWait, Refused, UnknownTerm
+from quart_enroll.domain.errors import Busy, PleaseWait, Refused
 from quart_enroll.fastpath import hypercorn_writer, private_cache, public_cache
 from quart_enroll.fastpath.asgi_connection import Connection
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.i18n import language
-from quart_enroll.services.accounts.hash_slots import FOLDER, Slots
+from quart_enroll.observability.sampler import Probes, sample_forever
+from quart_enroll.services.accounts.email_links import EmailLinks
+from quart_enroll.services.accounts.hash_slots import SLOTS_FOLDER_VARIABLE, HashSlots
 from quart_enroll.services.accounts.hashing import Hasher
-from quart_enroll.services.accounts.password_reset import Links
-from quart_enroll.services.accounts.sessions import REMEMBERED, Lifetimes
-from quart_enroll.services.catalog.cache import open_catalog_cache
+from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME, SignInLifetimes
+from quart_enroll.services.catalog.cache import CatalogCache, open_catalog_cache
 from quart_enroll.services.enrollment import section_lock
-from quart_enroll.services.live.updates import open_update_broker
+from quart_enroll.services.live.updates import UpdateBroker, open_update_broker
 from quart_enroll.services.live.user_cache import open_user_cache
 from quart_enroll.services.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.notifications import sending
-from quart_enroll.services.sampler import beat
 from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.system.background import run_in_background
 from quart_enroll.web import access_log, auth, error_pages, locale, proxies, security_headers, static_files, templating
@@ -112,7 +112,7 @@ class Enroll(Quart):
         if not path.isascii():
             path = path.encode("utf-8", "replace").decode()
         if query and scope["method"] in ("GET", "HEAD") and not self.config["TEMPLATE_OVERRIDES"]:
-            query = routes.read_query(path, query)
+            query = routes.filter_query(path, query)
         if path is scope["path"] and query is scope["query_string"]:
             return scope
         return {**scope, "path": path, "query_string": query}
@@ -213,7 +213,7 @@ def create_app(
     static_files.init_app(app, config.template_overrides)
     locale.init_app(app, _languages(config))
     app.session_interface = Sessions(app)
-    auth.init_app(app, remembered=REMEMBERED)
+    auth.init_app(app, remembered=REMEMBERED_LIFETIME)
     app.before_request(arrive)
     if config.cors_origins:
         app.after_request(cors.headers_for(config.cors_origins))
@@ -222,14 +222,14 @@ def create_app(
     _register_errors(app)
     cli.register(app)
 
-    lifetimes = Lifetimes(timedelta(hours=config.session_idle), timedelta(hours=config.session_age))
-    links = Links(config.secret_key, config.public_url)
+    lifetimes = SignInLifetimes(timedelta(hours=config.session_idle), timedelta(hours=config.session_age))
+    links = EmailLinks(config.secret_key, config.public_url)
     sender = _sender(config)
 
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
-        language.speak(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
-        templating.check_own_templates(app, _site(app), quietly=not _is_first_process())
+        language.set_language(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
+        templating.check_overrides(app, _site(app), quietly=not _is_first_process())
         with Hasher(config.password_method, slots=_slots(config), queue=config.password_queue) as hasher:
             async with (
                 open_database(
@@ -239,7 +239,8 @@ def create_app(
                 open_update_broker(database, catalog_cache) as update_broker,
                 open_user_cache(database, update_broker.notify_user) as user_cache,
                 run_in_background(
-                    beat(hasher, catalog_cache, update_broker), (schema := SchemaCheck(database)).check_at_start()
+                    sample_forever(_probes(hasher, catalog_cache, update_broker)),
+                    (schema := SchemaCheck(database)).check_at_start(),
                 ),
                 sending(database, sender, clock, links),
             ):
@@ -281,7 +282,7 @@ def _configure(app: Quart, config: "Config") -> None:
 
 def _languages(config: "Config") -> tuple[str, ...]:
     """Return the languages to offer; a school's own templates are in one, and nobody knows better which."""
-    return config.languages or ((language.ENGLISH,) if config.template_overrides else language.known())
+    return config.languages or ((language.ENGLISH,) if config.template_overrides else language.known_languages())
 
 
 def _site(app: Quart) -> Site:
@@ -299,7 +300,7 @@ def _site(app: Quart) -> Site:
 
 def _is_first_process() -> bool:
     """Tell whether this is the first process of the server to ask: one is enough to log what concerns them all."""
-    if not (folder := os.environ.get(FOLDER)):
+    if not (folder := os.environ.get(SLOTS_FOLDER_VARIABLE)):
         return True
     try:
         Path(folder, "first").touch(exist_ok=False)
@@ -308,11 +309,21 @@ def _is_first_process() -> bool:
     return True
 
 
-def _slots(config: "Config") -> Slots:
+def _slots(config: "Config") -> HashSlots:
     """Return what lets passwords be hashed side by side: a process that shares its server with others shares these."""
     each = config.password_threads or max(1, (os.cpu_count() or 1) // config.web_concurrency)
-    folder = os.environ.get(FOLDER)
-    return Slots(folder, each * config.web_concurrency if folder else each)
+    folder = os.environ.get(SLOTS_FOLDER_VARIABLE)
+    return HashSlots(folder, each * config.web_concurrency if folder else each)
+
+
+def _probes(hasher: Hasher, catalog_cache: CatalogCache, update_broker: UpdateBroker) -> Probes:
+    """Return what the sampler measures; it may not import the services itself."""
+    return Probes(
+        pending_changes=section_lock.waiting,
+        pending_hashes=lambda: hasher.pending,
+        live_pages=lambda: update_broker.open_pages,
+        catalog_lag_seconds=lambda: catalog_cache.seconds_behind,
+    )
 
 
 def _sender(config: "Config") -> Sender | None:
@@ -326,7 +337,6 @@ def _register_errors(app: Quart) -> None:
     app.register_error_handler(Unauthorized, error_pages.sign_in_first)
     app.register_error_handler(HTTPException, error_pages.http_error)
     app.register_error_handler(Refused, error_pages.refused)
-    app.register_error_handler(UnknownTerm, error_pages.unknown_term)
     app.register_error_handler(Busy, error_pages.busy)
     app.register_error_handler(PleaseWait, error_pages.please_wait)
     app.register_error_handler(client.NoTransactions, error_pages.database_read_only)

@@ -18,7 +18,7 @@ V = TypeVar("V")
 BUDGETS = {
     "prepared answers": 5_000_000,
     "reloads": 4_000_000,
-    "page parts": 5_000_000,
+    "page fragments": 5_000_000,
     "catalog rows": 7_000_000,
     "students": 7_000_000,
     "sign-ins": 4_000_000,

@@ -1,150 +1,241 @@
-"""Every address of the site. Endpoints carry no prefix, so that templates say url_for("courses")."""
+"""The URLs of the site, each with the facts about it. Endpoints have no prefix: templates say url_for("courses")."""
 
-from collections.abc import Callable, Collection
-from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from quart import Quart
 from werkzeug.routing import PathConverter
 
-from quart_enroll.api import courses as api
+from quart_enroll.api import courses as flask_api
 from quart_enroll.api.v1 import catalog, document, me
 from quart_enroll.forms.import_rows import NEWER_API
 from quart_enroll.forms.search import SearchForm
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.pages import health, help, home, languages, live_stream, metrics, plan, students
-from quart_enroll.pages.account import account, data, email_confirmation, passwords, sign_in, tokens
+from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, waitlist
-from quart_enroll.services.accounts import password_reset
-from quart_enroll.web import static_files
+from quart_enroll.services.accounts import email_links
+from quart_enroll.web import auth, static_files
+from quart_enroll.web.route import DELETE, GET, POST, Audience, Route, SiteRule, add_route
 
-GET = ("GET",)
-POST = ("POST",)
-DELETE = ("DELETE",)
+EVERYBODY, SIGNED_IN, REGISTRAR = Audience.EVERYBODY, Audience.SIGNED_IN, Audience.REGISTRAR
 
-
-SEARCH = (*SearchForm.parameters(), "page")
-
-
-class Route(NamedTuple):
-    """A path, and the query parameters that its view `reads`; all others are treated as if they had not been sent.
-
-    `reads` is () for none, or None if the view itself looks at all parameters.
-    """
-
-    path: str
-    endpoint: str
-    view: Callable[..., Any] | None
-    methods: tuple[str, ...] = GET
-    reads: Collection[str] | None = None
-
+SEARCH_PARAMETERS = (*SearchForm.parameters(), "page")
 
 ROUTES = [
-    Route("/", "index", home.index, reads=()),
-    Route("/index", "index", home.index, reads=()),
-    Route("/home", "index", home.index, reads=()),
-    Route("/courses/", "courses", courses.courses, reads=SEARCH),
-    Route("/courses/<path:term>", "courses", courses.courses, reads=SEARCH),
-    Route("/course/<path:courseID>", "course", course.course, reads=("term",)),
+    Route("/", "index", home.index, aliases=("/index", "/home"), query_parameters=(), shows_notices=True),
+    Route(
+        "/courses/",
+        "courses",
+        courses.courses,
+        aliases=("/courses/<path:term>",),
+        query_parameters=SEARCH_PARAMETERS,
+        shows_notices=True,
+    ),
+    Route("/course/<path:courseID>", "course", course.course, query_parameters=("term",), shows_notices=True),
     Route("/live", "live", live_stream.live),
     Route("/register", "register", sign_in.register, GET + POST),
     Route("/login", "login", sign_in.login, GET + POST),
-    Route("/logout", "logout", sign_in.logout, GET + POST),
-    Route("/enrollment", "enrollment", enrollment.enrollment, GET + POST, reads=()),
-    Route("/enrollment/form", "enrollment_form", enrollment_form.enrollment_form),
-    Route("/enrollment/drop", "enrollment_drop", enrollment.drop, POST),
-    Route("/enrollment/swap", "enrollment_swap", enrollment.swap, POST),
-    Route("/enrollment/history", "history", history.history),
-    Route("/enrollment/calendar.ics", "calendar_file", calendar.calendar_file),
-    Route("/enrollment/calendar", "calendar_make", calendar.make_address, GET + POST),
-    Route("/enrollment/calendar/end", "calendar_end", calendar.end_address, POST),
-    Route("/calendar/<token>.ics", "calendar_feed", calendar.calendar_feed),
-    Route("/waitlist", "waitlist_join", waitlist.join, POST),
-    Route("/waitlist/leave", "waitlist_leave", waitlist.leave, POST),
-    Route("/plan", "plan", plan.plan),
-    Route("/plan/add", "plan_add", plan.add, POST),
-    Route("/plan/remove", "plan_remove", plan.remove, POST),
-    Route("/plan/up", "plan_up", plan.move_up, POST),
-    Route("/plan/enroll", "plan_enroll", plan.enroll, POST),
-    Route("/alert", "alert_ask", alerts.ask, POST),
-    Route("/alert/end", "alert_end", alerts.end, POST),
-    Route("/account", "account", account.account),
-    Route("/account/data", "account_data", data.data),
-    Route("/account/delete", "account_delete", data.delete, GET + POST),
-    Route("/account/end", "account_end", account.end, POST),
-    Route("/account/password", "account_password", passwords.change, GET + POST),
-    Route("/account/sign-out", "account_sign_out", account.sign_out_everywhere, POST),
-    Route(password_reset.FORGOT_PATH, "password_forgot", passwords.forgot, GET + POST),
-    Route(password_reset.RESET_PATH, "password_reset", passwords.reset, GET + POST),
-    Route(f"{password_reset.RESET_PATH}/<token>", "password_link", passwords.open_link),
-    Route(password_reset.CONFIRM_PATH, "email_confirm", email_confirmation.ask),
-    Route(password_reset.CONFIRM_PATH, "email_confirmed", email_confirmation.confirm, POST),
-    Route(f"{password_reset.CONFIRM_PATH}/<token>", "email_link", email_confirmation.open_link),
-    Route("/account/email", "email_again", email_confirmation.send_again, POST),
-    Route("/account/tokens", "tokens", tokens.tokens, GET + POST),
-    Route("/account/tokens/end", "token_end", tokens.end, POST),
+    Route("/logout", "logout", sign_in.logout, GET + POST, ends_access=True),
+    Route(
+        "/enrollment",
+        "enrollment",
+        enrollment.enrollment,
+        audience=SIGNED_IN,
+        query_parameters=(),
+        shows_notices=True,
+        sign_in_purpose=Sentence("Please sign in to see your schedule."),
+    ),
+    Route(
+        "/enrollment",
+        "enrollment",
+        enrollment.enrollment,
+        POST,
+        audience=SIGNED_IN,
+        query_parameters=(),
+        changes_only_seats=True,
+        sign_in_purpose=Sentence("Please sign in to enroll."),
+    ),
+    Route("/enrollment/form", "enrollment_form", enrollment_form.enrollment_form, shows_notices=True),
+    Route("/enrollment/drop", "enrollment_drop", enrollment.drop, POST, audience=SIGNED_IN),
+    Route("/enrollment/swap", "enrollment_swap", enrollment.swap, POST, audience=SIGNED_IN),
+    Route(
+        "/enrollment/history",
+        "history",
+        history.history,
+        audience=SIGNED_IN,
+        shows_notices=True,
+        sign_in_purpose=Sentence("Please sign in to see what happened to your courses."),
+    ),
+    Route(
+        "/enrollment/calendar.ics",
+        "calendar_file",
+        calendar.calendar_file,
+        audience=SIGNED_IN,
+        sign_in_purpose=Sentence("Please sign in to get your calendar."),
+    ),
+    Route("/enrollment/calendar", "calendar_make", calendar.make_address, GET + POST, audience=SIGNED_IN),
+    Route(
+        "/enrollment/calendar/end",
+        "calendar_end",
+        calendar.end_address,
+        POST,
+        audience=SIGNED_IN,
+        ends_access=True,
+    ),
+    Route("/calendar/<token>.ics", "calendar_feed", calendar.calendar_feed, audience=EVERYBODY),
+    Route("/waitlist", "waitlist_join", waitlist.join, POST, audience=SIGNED_IN),
+    Route("/waitlist/leave", "waitlist_leave", waitlist.leave, POST, audience=SIGNED_IN),
+    Route(
+        "/plan",
+        "plan",
+        plan.plan,
+        audience=SIGNED_IN,
+        shows_notices=True,
+        sign_in_purpose=Sentence("Please sign in to see your plan."),
+    ),
+    Route("/plan/add", "plan_add", plan.add, POST, audience=SIGNED_IN, changes_only_seats=True),
+    Route("/plan/remove", "plan_remove", plan.remove, POST, audience=SIGNED_IN, changes_only_seats=True),
+    Route("/plan/up", "plan_up", plan.move_up, POST, audience=SIGNED_IN, changes_only_seats=True),
+    Route("/plan/enroll", "plan_enroll", plan.enroll, POST, audience=SIGNED_IN, changes_only_seats=True),
+    Route("/alert", "alert_ask", alerts.ask, POST, audience=SIGNED_IN, changes_only_seats=True),
+    Route("/alert/end", "alert_end", alerts.end, POST, audience=SIGNED_IN, changes_only_seats=True),
+    Route(
+        "/account",
+        "account",
+        account.account,
+        audience=SIGNED_IN,
+        shows_notices=True,
+        sign_in_purpose=Sentence("Please sign in to see your account."),
+    ),
+    Route("/account/data", "account_data", data_export.download, audience=SIGNED_IN),
+    Route("/account/delete", "account_delete", deletion.delete, GET + POST, audience=SIGNED_IN, ends_access=True),
+    Route("/account/end", "account_end", account.end, POST, audience=SIGNED_IN, ends_access=True),
+    Route(
+        "/account/password",
+        "account_password",
+        passwords.change,
+        GET + POST,
+        audience=SIGNED_IN,
+        ends_access=True,
+    ),
+    Route(
+        "/account/sign-out", "account_sign_out", account.sign_out_everywhere, POST, audience=SIGNED_IN, ends_access=True
+    ),
+    Route(email_links.FORGOT_PATH, "password_forgot", passwords.forgot, GET + POST),
+    Route(email_links.RESET_PATH, "password_reset", passwords.reset, GET + POST, ends_access=True),
+    Route(f"{email_links.RESET_PATH}/<token>", "password_link", passwords.open_link),
+    Route(email_links.CONFIRM_PATH, "email_confirm", email_confirmation.ask),
+    Route(email_links.CONFIRM_PATH, "email_confirmed", email_confirmation.confirm, POST),
+    Route(f"{email_links.CONFIRM_PATH}/<token>", "email_link", email_confirmation.open_link),
+    Route("/account/email", "email_again", email_confirmation.send_again, POST, audience=SIGNED_IN),
+    Route("/account/tokens", "tokens", tokens.tokens, GET + POST, audience=SIGNED_IN),
+    Route("/account/tokens/end", "token_end", tokens.end, POST, audience=SIGNED_IN, ends_access=True),
     Route("/language", "language", languages.choose, POST),
-    Route("/help", "help", help.help_page, reads=()),
-    Route("/user", "user", students.user),
-    Route("/api/", "api", api.api, reads=()),
-    Route("/api/<older:idx>", "api", api.api, reads=()),
-    Route("/api/v1/terms", "v1_terms", catalog.terms, reads=()),
-    Route("/api/v1/courses", "v1_courses", catalog.courses),
-    Route("/api/v1/courses/<path:courseID>", "v1_course", catalog.course, reads=()),
-    Route("/api/v1/sections", "v1_sections", catalog.sections),
-    Route("/api/v1/me", "v1_me", me.me),
-    Route("/api/v1/me/enrollments", "v1_enrollments", me.enrollments),
-    Route("/api/v1/me/enrollments", "v1_enroll", me.enroll, POST),
-    Route("/api/v1/me/enrollments", "v1_drop", me.drop, DELETE),
-    Route("/api/v1/me/swaps", "v1_swap", me.swap, POST),
-    Route("/api/v1/me/waitlist", "v1_waitlist", me.waitlist),
-    Route("/api/v1/me/waitlist", "v1_join", me.join, POST),
-    Route("/api/v1/me/waitlist", "v1_leave", me.leave, DELETE),
-    Route("/api/v1/me/events", "v1_events", me.events),
-    Route("/api/v1/openapi.json", "v1_document", document.openapi),
+    Route("/help", "help", help.help_page, query_parameters=(), shows_notices=True),
+    Route("/user", "user", students.user, audience=REGISTRAR, shows_notices=True),
+    Route("/api/", "api", flask_api.api, aliases=("/api/<flask_api:idx>",), query_parameters=(), is_localized=False),
+    Route(
+        "/api/v1/terms",
+        "v1_terms",
+        catalog.terms,
+        audience=EVERYBODY,
+        query_parameters=(),
+        is_localized=False,
+        api_tag="Catalog",
+    ),
+    Route(
+        "/api/v1/courses",
+        "v1_courses",
+        catalog.courses,
+        audience=EVERYBODY,
+        is_localized=False,
+        api_tag="Catalog",
+    ),
+    Route(
+        "/api/v1/courses/<path:courseID>",
+        "v1_course",
+        catalog.course,
+        audience=EVERYBODY,
+        query_parameters=(),
+        is_localized=False,
+        api_tag="Catalog",
+    ),
+    Route(
+        "/api/v1/sections", "v1_sections", catalog.sections, audience=EVERYBODY, is_localized=False, api_tag="Catalog"
+    ),
+    Route("/api/v1/me", "v1_me", me.me, audience=SIGNED_IN, is_localized=False, api_tag="Me"),
+    Route(
+        "/api/v1/me/enrollments", "v1_enrollments", me.enrollments, audience=SIGNED_IN, is_localized=False, api_tag="Me"
+    ),
+    Route(
+        "/api/v1/me/enrollments",
+        "v1_enroll",
+        me.enroll,
+        POST,
+        audience=SIGNED_IN,
+        is_localized=False,
+        api_tag="Changes",
+    ),
+    Route(
+        "/api/v1/me/enrollments", "v1_drop", me.drop, DELETE, audience=SIGNED_IN, is_localized=False, api_tag="Changes"
+    ),
+    Route("/api/v1/me/swaps", "v1_swap", me.swap, POST, audience=SIGNED_IN, is_localized=False, api_tag="Changes"),
+    Route("/api/v1/me/waitlist", "v1_waitlist", me.waitlist, audience=SIGNED_IN, is_localized=False, api_tag="Me"),
+    Route("/api/v1/me/waitlist", "v1_join", me.join, POST, audience=SIGNED_IN, is_localized=False, api_tag="Changes"),
+    Route(
+        "/api/v1/me/waitlist", "v1_leave", me.leave, DELETE, audience=SIGNED_IN, is_localized=False, api_tag="Changes"
+    ),
+    Route("/api/v1/me/events", "v1_events", me.events, audience=SIGNED_IN, is_localized=False, api_tag="Me"),
+    Route("/api/v1/openapi.json", "v1_document", document.openapi, audience=EVERYBODY, is_localized=False),
     Route("/api/v1/docs", "v1_docs", document.docs),
-    Route("/static/<path:filename>", "static", static_files.static),
-    Route("/healthz", "healthz", health.healthz),
-    Route("/readyz", "readyz", health.readyz),
-    Route("/metrics", "metrics", metrics.metrics),
+    Route("/static/<path:filename>", "static", static_files.static, audience=EVERYBODY, is_localized=False),
+    Route("/healthz", "healthz", health.healthz, audience=EVERYBODY, is_localized=False, allows_http=True),
+    Route("/readyz", "readyz", health.readyz, audience=EVERYBODY, is_localized=False, allows_http=True),
+    Route("/metrics", "metrics", metrics.metrics, audience=EVERYBODY),
 ]
 
-
-_READ = {
-    route.path.partition("<")[0]: frozenset(name.encode() for name in route.reads)
+_PARAMETERS = {
+    path.partition("<")[0]: frozenset(name.encode() for name in route.query_parameters)
     for route in ROUTES
-    if route.reads is not None
+    if route.query_parameters is not None
+    for path in route.paths
 }
-"""The parameters read at each path; a path whose last part may be anything stands for all that begin like it."""
+"""The query parameters that are read at each path; for a path with a variable part, at all paths that begin like it."""
 
-_PATHS = {route.path for route in ROUTES if "<" not in route.path}
+_PATHS = {path for route in ROUTES for path in route.paths if "<" not in path}
 
-_FOLDERS = {route.path.partition("<")[0] for route in ROUTES if "<" in route.path}
+_FOLDERS = {path.partition("<")[0] for route in ROUTES for path in route.paths if "<" in path}
 
-_DEEP_FOLDERS = sorted((route.path.partition("<")[0] for route in ROUTES if ":" in route.path), key=len, reverse=True)
-"""Folders in which the last part may have slashes of its own; an inner folder comes before its outer one."""
+_DEEP_FOLDERS = sorted(
+    (path.partition("<")[0] for route in ROUTES for path in route.paths if ":" in path), key=len, reverse=True
+)
+"""Folders below which a variable part may contain slashes; an inner folder comes before its outer one."""
 
 
-def read_query(path: str, query: bytes) -> bytes:
-    """Return the query parameters that the view at the path reads, as they were sent."""
+def filter_query(path: str, query: bytes) -> bytes:
+    """Return the query without the parameters that the view at the path does not read."""
     folder = path if path in _PATHS else next(filter(path.startswith, _DEEP_FOLDERS), path[: path.rfind("/") + 1])
-    if (read := _READ.get(path)) is None and (folder not in _FOLDERS or (read := _READ.get(folder)) is None):
+    names = _PARAMETERS.get(path)
+    if names is None and (folder not in _FOLDERS or (names := _PARAMETERS.get(folder)) is None):
         return query
-    return b"&".join(part for part in query.split(b"&") if _name(part) in read)
+    return b"&".join(parameter for parameter in query.split(b"&") if _name(parameter) in names)
 
 
 def _name(parameter: bytes) -> bytes:
     return unquote_to_bytes(parameter.partition(b"=")[0].replace(b"+", b" "))
 
 
-class OlderApi(PathConverter):
-    """What may follow /api/ in addresses of the Flask site's API, so not what the newer one has there."""
+class FlaskApiConverter(PathConverter):
+    """Matches what may follow /api/ in URLs of the Flask site's API, but not the newer API."""
 
     regex = f"(?!{NEWER_API})[^/].*?"
 
 
 def register(app: Quart) -> None:
-    """Give `app` all addresses."""
-    app.url_map.converters["older"] = OlderApi
+    """Add all routes to `app`, each open to its audience only."""
+    app.url_rule_class = SiteRule
+    app.url_map.converters["flask_api"] = FlaskApiConverter
     for route in ROUTES:
-        app.add_url_rule(route.path, route.endpoint, route.view, methods=list(route.methods))
+        is_new = route.endpoint not in app.view_functions
+        add_route(app, route, auth.restrict(route.view, route.audience) if is_new and route.view else None)

@@ -12,10 +12,11 @@ from quart_enroll.db.client import Database
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration
 from quart_enroll.domain.student import Seat
+from quart_enroll.services.accounts.attempt_limits import PasswordLocks
+from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.accounts.hashing import Hasher
-from quart_enroll.services.accounts.password_reset import Links
-from quart_enroll.services.accounts.rate_limiter import CHANGES, DOWNLOADS, RateLimiter
-from quart_enroll.services.accounts.sessions import Lifetimes
+from quart_enroll.services.accounts.rate_limiter import CHANGE_RATES, DOWNLOAD_RATES, RateLimiter
+from quart_enroll.services.accounts.sessions import SignInLifetimes
 from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.services.live.updates import UpdateBroker
 from quart_enroll.services.live.user_cache import UserCache
@@ -30,16 +31,19 @@ class AppState:
 
     database: Database
     hasher: Hasher
-    lifetimes: Lifetimes
-    links: Links
+    lifetimes: SignInLifetimes
+    links: EmailLinks
     sends_mail: bool
     clock: Callable[[], datetime]
     catalog_cache: CatalogCache
     update_broker: UpdateBroker
     user_cache: UserCache
     schema: SchemaCheck
-    change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGES))
-    download_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *DOWNLOADS, cache="download limits"))
+    password_locks: PasswordLocks = field(default_factory=PasswordLocks)
+    change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGE_RATES))
+    download_limiter: RateLimiter = field(
+        default_factory=partial(RateLimiter, *DOWNLOAD_RATES, cache="download limits")
+    )
 
 
 def database() -> Database:
@@ -87,17 +91,22 @@ def download_limiter() -> RateLimiter:
     return _open().download_limiter
 
 
+def password_locks() -> PasswordLocks:
+    """Return the locks that let this process check one password of an account at a time."""
+    return _open().password_locks
+
+
 def hasher() -> Hasher:
     """Return what makes and checks password hashes."""
     return _open().hasher
 
 
-def lifetimes() -> Lifetimes:
+def lifetimes() -> SignInLifetimes:
     """Return how long sign-ins last."""
     return _open().lifetimes
 
 
-def links() -> Links:
+def links() -> EmailLinks:
     """Return what makes and reads the links in e-mails."""
     return _open().links
 

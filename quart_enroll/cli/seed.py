@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import click
 
-from quart_enroll.cli.command_context import PROJECT, defaults, in_database, the_app
-from quart_enroll.cli.import_files import take_in
+from quart_enroll.cli.command_context import PROJECT_FOLDER, current_site, defaults, run_with_database
+from quart_enroll.cli.import_files import import_and_report
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, users
 from quart_enroll.db.queries import demo
@@ -13,11 +13,11 @@ from quart_enroll.db.queries.demo import School
 from quart_enroll.db.transactions import transaction
 from quart_enroll.demo import make
 from quart_enroll.demo.texts import load
-from quart_enroll.services.accounts.hashing import decoy
+from quart_enroll.services.accounts.hashing import unusable_hash
 from quart_enroll.services.catalog.import_users import PATIENCE
-from quart_enroll.services.maintenance.upgrade import Defaults, make_terms
+from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, create_terms
 
-DATA = PROJECT / "data"
+DATA_FOLDER = PROJECT_FOLDER / "data"
 
 
 @click.command(short_help="Fill an empty catalog with a demo school.")
@@ -29,7 +29,7 @@ def seed(force: bool, whole: bool) -> None:
     With --demo it is a school in the weeks of registration, with hundreds of courses and students, and only a
     database without any course or person is filled.
     """
-    development = the_app().config["APP_ENV"] == "development"
+    development = current_site().config["APP_ENV"] == "development"
     if whole and force:
         raise click.UsageError("--demo fills an empty database only, so it can't be forced.")
     if whole and not development:
@@ -37,22 +37,22 @@ def seed(force: bool, whole: bool) -> None:
     if whole:
         _found_school()
         return
-    if not force and not in_database(courses.is_empty):
+    if not force and not run_with_database(courses.is_empty):
         click.echo("The catalog has courses already; nothing was changed. (--force adds those of data/.)")
         return
-    take_in("course", DATA / "courses.json")
+    import_and_report("course", DATA_FOLDER / "courses.json")
     given = defaults()
-    for sentence in in_database(lambda db: make_terms(db, datetime.now(UTC), given)):
+    for sentence in run_with_database(lambda db: create_terms(db, datetime.now(UTC), given)):
         click.echo(sentence)
-    take_in("section", DATA / "sections.json")
+    import_and_report("section", DATA_FOLDER / "sections.json")
     if development:  # their password is printed in the README
-        take_in("user", DATA / "users.json")
+        import_and_report("user", DATA_FOLDER / "users.json")
 
 
 def _found_school() -> None:
     given, now = defaults(), datetime.now(UTC)
-    nobodys_password = decoy(the_app().config["PASSWORD_METHOD"])
-    school = in_database(lambda db: _put_school(db, given, nobodys_password, now))
+    nobodys_password = unusable_hash(current_site().config["PASSWORD_METHOD"])
+    school = run_with_database(lambda db: _put_school(db, given, nobodys_password, now))
     if school is None:
         click.echo("The database already has a school, so nothing was changed.")
         return
@@ -64,11 +64,11 @@ def _found_school() -> None:
     )
 
 
-async def _put_school(db: Database, given: Defaults, nobodys_password: str, now: datetime) -> School | None:
+async def _put_school(db: Database, given: UpgradeDefaults, nobodys_password: str, now: datetime) -> School | None:
     """Store the demo school, all of it or nothing; return None when the database is in use."""
     if not await demo.is_empty(db):
         return None
-    texts = load(DATA, nobodys_password)
+    texts = load(DATA_FOLDER, nobodys_password)
     school = make(texts, now, timezone=given.timezone, max_credits=given.max_credits)
     await users.raise_user_id_counter(db, max(one.user.user_id for one in school.people))
     await transaction(db, lambda session: demo.insert(db, school, session), PATIENCE)

@@ -4,11 +4,11 @@ import logging
 
 import click
 
-from quart_enroll.cli.command_context import in_database
+from quart_enroll.cli.command_context import run_with_database
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.services.accounts import accounts
-from quart_enroll.services.accounts.accounts import Ended
+from quart_enroll.services.accounts.accounts import EndedAccess
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 @click.option("--email", prompt="Email")
 def sign_out(email: str) -> None:
     """End every sign-in, API token and calendar link of a user; the password is unchanged."""
-    user_id, ended = in_database(lambda db: _end_access(db, email))
+    user_id, ended = run_with_database(lambda db: _end_access(db, email))
     # Also in the log, which names users only by number.
     logger.warning("signed out by command", extra={"user_id": user_id, **ended._asdict()})
     click.echo(
@@ -26,7 +26,7 @@ def sign_out(email: str) -> None:
     )
 
 
-async def _end_access(db: Database, email: str) -> tuple[int, Ended]:
+async def _end_access(db: Database, email: str) -> tuple[int, EndedAccess]:
     found = await users.find_credentials(db, email)
     if found is None:
         raise click.ClickException("There is no account with this address.")

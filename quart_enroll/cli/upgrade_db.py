@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import click
 
-from quart_enroll.cli.command_context import defaults, in_database
+from quart_enroll.cli.command_context import defaults, run_with_database
 from quart_enroll.db.client import Database, assert_transactions, ping
-from quart_enroll.services.maintenance.upgrade import Report, upgrade
+from quart_enroll.services.maintenance.upgrade import UpgradeReport, upgrade
 
 
 @click.command("upgrade-db", short_help="Bring the database up to date.")
@@ -16,7 +16,7 @@ def upgrade_db(all_sections: bool) -> None:
 
     Rows that can't be repaired without guessing are listed and left alone.
     """
-    report = in_database(lambda db: _upgrade(db, all_sections=all_sections), "UPGRADE_MONGO_URI")
+    report = run_with_database(lambda db: _upgrade(db, all_sections=all_sections), "UPGRADE_MONGO_URI")
     for sentence in report.changes:
         click.echo(sentence)
     if not report.changes:
@@ -29,7 +29,7 @@ def upgrade_db(all_sections: bool) -> None:
         raise click.ClickException("\n".join(report.failures))
 
 
-async def _upgrade(db: Database, *, all_sections: bool) -> Report:
+async def _upgrade(db: Database, *, all_sections: bool) -> UpgradeReport:
     await ping(db)
     assert_transactions(db)
     return await upgrade(db, datetime.now(UTC), defaults(), all_sections=all_sections)

@@ -49,7 +49,7 @@ async def transaction(
     NoTransactions when the server belongs to no replica set.
     """
     tries = _Retries(db, patience)
-    with metrics.transaction():
+    with metrics.count_transaction():
         async with await db.client.start_session() as session:
             try:
                 return await _repeat(session, body, tries)
@@ -110,7 +110,7 @@ class _Retries:
         self.longest = min(self.longest * 1.5, MAX_PAUSE_SECONDS)
         if time.monotonic() > self.end:
             raise OutcomeUnknown from error
-        metrics.tried_again()
+        metrics.count_retry()
         if self.longest > SUSPICIOUS_PAUSE_SECONDS or time.monotonic() - self.began > SUSPICIOUS_AGE_SECONDS:
             await self.abandoned.end()
 

@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 from quart_enroll.domain.models import Term
 
-MORNING, EVENING = time(9), time(17)
+OPENING_TIME, DEADLINE_TIME = time(9), time(17)
 """When a term opens, and when a deadline is over, by the school's clock."""
 
-REGISTRATION = {"Spring": (-1, 11, 9), "Fall": (0, 4, 13)}
+REGISTRATION_OPENINGS = {"Spring": (-1, 11, 9), "Fall": (0, 4, 13)}
 DEADLINES = {"Spring": ((2, 20), (3, 6), (4, 10)), "Fall": ((9, 18), (10, 9), (11, 13))}
 """The days about which a term opens (with the year before or the same), and those of its three deadlines."""
 
@@ -38,15 +38,15 @@ def _term(half: int, today: date, opens: date | None, zone: ZoneInfo, max_credit
     add, drop, withdraw = (_friday(date(year, *day)) for day in DEADLINES[season])
     first, last = (date(year, *day) for day in TEACHING[season])
     if opens is None:
-        years, month, day = REGISTRATION[season]
+        years, month, day = REGISTRATION_OPENINGS[season]
         opens = date(year + years, month, day)
         add = min(add, _friday(today - timedelta(weeks=1)))
     return Term(
         f"{season} {year}",
-        _moment(opens, MORNING, zone),
-        _moment(add, EVENING, zone),
-        _moment(drop, EVENING, zone),
-        _moment(withdraw, EVENING, zone),
+        _moment(opens, OPENING_TIME, zone),
+        _moment(add, DEADLINE_TIME, zone),
+        _moment(drop, DEADLINE_TIME, zone),
+        _moment(withdraw, DEADLINE_TIME, zone),
         max_credits,
         zone.key,
         first - timedelta(first.weekday()),

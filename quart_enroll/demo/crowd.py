@@ -7,31 +7,31 @@ from datetime import datetime, timedelta
 from random import Random
 
 from quart_enroll.db.queries.demo import School
-from quart_enroll.demo.curriculum import below, interest
-from quart_enroll.demo.rolls import Offer, Rolls
-from quart_enroll.demo.texts import Texts
+from quart_enroll.demo.curriculum import all_prerequisites, interest
+from quart_enroll.demo.rolls import EnrollmentRecords, SectionOffering
+from quart_enroll.demo.texts import SchoolData
 from quart_enroll.domain import rules
 from quart_enroll.domain.models import Credentials, Section, Term, User
 
-SIZE = 400
+GENERATED_STUDENTS = 400
 """Students besides those of data/users.json."""
 
 ADA, BOB = "ada@school.example", "bob@school.example"
 """She has a full schedule and the third place in a line; he has nothing yet."""
 
-SPREAD = 0.6
+POPULARITY_SIGMA = 0.6
 """How different courses are in what they mean to everybody."""
 
-PATIENT = 0.6
+WAITLIST_PROBABILITY = 0.6
 """Of those who find a section full, so many wait for it."""
 
-UNLOVED = (("08:00", 0.5), ("18:00", 0.7), ("18:30", 0.7))
+UNPOPULAR_START_TIMES = (("08:00", 0.5), ("18:00", 0.7), ("18:30", 0.7))
 """Hours of the day, each with how much less people want to be there."""
 
-GOING_ON = 2.5
+CONTINUATION_FACTOR = 2.5
 """So many times more they want what goes on where they were."""
 
-PAUSE = timedelta(seconds=50)
+PAUSE_BETWEEN_COURSES = timedelta(seconds=50)
 """How long somebody thinks before the next course."""
 
 
@@ -44,18 +44,18 @@ class Student:
     subject: str
 
 
-class Crowd:
+class EnrollmentSimulation:
     """Students who enroll, term by term and one after the other; chance is the same each time."""
 
-    def __init__(self, texts: Texts, terms: Sequence[Term], sections: Sequence[Section], now: datetime) -> None:
+    def __init__(self, texts: SchoolData, terms: Sequence[Term], sections: Sequence[Section], now: datetime) -> None:
         self.chance = Random("crowd")  # noqa: S311  # no secret
         self.now = now
         self.texts = texts
         *self.earlier, self.open, self.next = terms
-        self.rolls = Rolls(terms, texts.courses, sections)
-        self.wanted = {course.courseID: self.chance.lognormvariate(0, SPREAD) for course in texts.courses}
-        self.below = below(texts.courses)
-        self._weights: dict[tuple[str, int, str], list[tuple[Offer, float]]] = {}
+        self.rolls = EnrollmentRecords(terms, texts.courses, sections)
+        self.wanted = {course.courseID: self.chance.lognormvariate(0, POPULARITY_SIGMA) for course in texts.courses}
+        self.below = all_prerequisites(texts.courses)
+        self._weights: dict[tuple[str, int, str], list[tuple[SectionOffering, float]]] = {}
         self.people = [*texts.people, *self._invented()]
 
     def school(self) -> School:
@@ -85,7 +85,7 @@ class Crowd:
         texts = self.texts
         names = [(first, last) for first in texts.first_names for last in texts.last_names]
         number = max(one.user.user_id for one in texts.people)
-        for user_id, (first, last) in enumerate(self.chance.sample(names, SIZE), number + 1):
+        for user_id, (first, last) in enumerate(self.chance.sample(names, GENERATED_STUDENTS), number + 1):
             plain = unicodedata.normalize("NFKD", f"{first}.{last}").encode("ascii", "ignore").decode()
             yield Credentials(
                 User(user_id, f"{plain.lower()}@school.example", first, last, "student"), texts.nobodys_password
@@ -99,7 +99,7 @@ class Crowd:
 
     def _register(self, term: Term, students: Sequence[Student]) -> None:
         """Let the students come one after the other, most of them soon after the term has opened."""
-        span = min(self.now, term.add_deadline) - term.opens_at - 10 * PAUSE
+        span = min(self.now, term.add_deadline) - term.opens_at - 10 * PAUSE_BETWEEN_COURSES
         arrivals = sorted(self.chance.random() ** 3 for _ in students)
         for arrival, student in zip(arrivals, self.chance.sample(students, len(students)), strict=True):
             if term == self.open or student.year > 1:
@@ -108,7 +108,12 @@ class Crowd:
                 self._choose(student, self._ranked(student, term), at.replace(microsecond=0), enough)
 
     def _choose(
-        self, student: Student, offers: Sequence[Offer], at: datetime, enough: int, waits: Offer | None = None
+        self,
+        student: Student,
+        offers: Sequence[SectionOffering],
+        at: datetime,
+        enough: int,
+        waits: SectionOffering | None = None,
     ) -> None:
         """Take so many seats that fit to each other, and to what the student waits for.
 
@@ -121,20 +126,32 @@ class Crowd:
             if not self._fits(student, offer, waits):
                 continue
             if not self.rolls.is_full(offer.section):
-                self._take(student, offer, offers, waits, at + len(mine) * PAUSE)
-            elif offer.term == self.open and not waits and self._has_room(offer) and self.chance.random() < PATIENT:
-                self.rolls.join(student.user_id, offer.section, at + len(mine) * PAUSE)
+                self._take(student, offer, offers, waits, at + len(mine) * PAUSE_BETWEEN_COURSES)
+            elif (
+                offer.term == self.open
+                and not waits
+                and self._has_room(offer)
+                and self.chance.random() < WAITLIST_PROBABILITY
+            ):
+                self.rolls.join(student.user_id, offer.section, at + len(mine) * PAUSE_BETWEEN_COURSES)
                 waits = offer
 
-    def _take(self, student: Student, offer: Offer, offers: Sequence[Offer], waits: Offer | None, at: datetime) -> None:
+    def _take(
+        self,
+        student: Student,
+        offer: SectionOffering,
+        offers: Sequence[SectionOffering],
+        waits: SectionOffering | None,
+        at: datetime,
+    ) -> None:
         """Take the seat, and one in the laboratory that goes with it."""
         self.rolls.enroll(student.user_id, offer, at)
         for lab in offers:
             beside = offer.course.courseID in lab.course.corequisites and lab.course.credits <= 1
             if beside and self._fits(student, lab, waits) and not self.rolls.is_full(lab.section):
-                self.rolls.enroll(student.user_id, lab, at + PAUSE / 2)
+                self.rolls.enroll(student.user_id, lab, at + PAUSE_BETWEEN_COURSES / 2)
 
-    def _fits(self, student: Student, offer: Offer, waits: Offer | None) -> bool:
+    def _fits(self, student: Student, offer: SectionOffering, waits: SectionOffering | None) -> bool:
         """Tell whether the section goes with what the student has, and with what is kept free for a place in line."""
         mine, course = self.rolls.held[student.user_id, offer.term.term], offer.course
         beside = {one.courseID for one in mine}
@@ -146,7 +163,7 @@ class Crowd:
                 return False
         return rules.fits(offer.term, course, offer.section, [*mine, waits.held] if waits else mine)
 
-    def _ranked(self, student: Student, term: Term) -> list[Offer]:
+    def _ranked(self, student: Student, term: Term) -> list[SectionOffering]:
         """Return the sections that the student may take, by chance, the more wanted ones rather sooner."""
         had = self.rolls.taken(student.user_id, term)
         done = had.union(*(self.below[courseID] for courseID in had))
@@ -155,11 +172,11 @@ class Crowd:
             course = offer.course
             # What somebody had before the first of these terms nobody knows.
             if course.courseID not in done and (term in self.earlier or had.issuperset(course.prerequisites)):
-                going_on = GOING_ON if course.prerequisites else 1
+                going_on = CONTINUATION_FACTOR if course.prerequisites else 1
                 drawn.append((self.chance.random() ** (1 / weight / going_on), offer))
         return [offer for _, offer in sorted(drawn, key=lambda pair: -pair[0])]
 
-    def _weighed(self, subject: str, year: int, term: Term) -> list[tuple[Offer, float]]:
+    def _weighed(self, subject: str, year: int, term: Term) -> list[tuple[SectionOffering, float]]:
         """Return the sections of the term, each with how much students of that subject and year want it."""
         whose = subject, year, term.term
         if whose not in self._weights:
@@ -170,12 +187,12 @@ class Crowd:
     def _loved(self, section: Section) -> float:
         """Return how much everybody wants the section: for its course, and for its hours."""
         love = self.wanted[section.courseID]
-        for start, less in UNLOVED:
+        for start, less in UNPOPULAR_START_TIMES:
             if any(meeting.start == start for meeting in section.meetings):
                 love *= less
         return love
 
-    def _has_room(self, offer: Offer) -> bool:
+    def _has_room(self, offer: SectionOffering) -> bool:
         return len(self.rolls.line(offer.section)) < offer.section.waitlist_capacity
 
     def _let_withdraw(self, ada: Student) -> None:
@@ -195,7 +212,7 @@ class Crowd:
             for one in choice
             if len(self.rolls.line(one.section)) > 2 and self._has_room(one) and self._fits(ada, one, None)
         ]
-        longest, at = None, self.now - 10 * PAUSE
+        longest, at = None, self.now - 10 * PAUSE_BETWEEN_COURSES
         if lines:
             longest = max(lines, key=lambda offer: len(self.rolls.line(offer.section)))
             (_, before), (_, after) = self.rolls.line(longest.section)[1:3]

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from quart_enroll.domain.models import Course
 
-OWN = (5, 12)
+OWN_SUBJECT_INTEREST = (5, 12)
 """How much people want the courses of their own subject: those of earlier years, and those of their year."""
 
-OTHERS = {1: 1.0, 2: 0.3, 3: 0.2}
+OTHER_SUBJECT_INTEREST = {1: 1.0, 2: 0.3, 3: 0.2}
 """How much they want those of other subjects, by the hundred of the number."""
 
 
@@ -16,7 +16,7 @@ def level(course: Course) -> int:
     return int(course.title.split()[1][0])
 
 
-def below(courses: Sequence[Course]) -> dict[str, set[str]]:
+def all_prerequisites(courses: Sequence[Course]) -> dict[str, set[str]]:
     """Return for each course what must come before it: what it needs, what that needs, and so on."""
     needs = {course.courseID: set(course.prerequisites) for course in courses}
     while True:
@@ -31,4 +31,6 @@ def interest(subject: str, year: int, course: Course) -> float:
     hundred = level(course)
     if hundred > year:
         return 0
-    return OWN[hundred == year] if course.subject == subject else OTHERS.get(hundred, 0)
+    return (
+        OWN_SUBJECT_INTEREST[hundred == year] if course.subject == subject else OTHER_SUBJECT_INTEREST.get(hundred, 0)
+    )

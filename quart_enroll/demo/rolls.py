@@ -10,7 +10,7 @@ from quart_enroll.domain.models import Course, Event, Registration, Section, Sec
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class SectionOffering:
     """A section with its course and term."""
 
     term: Term
@@ -23,7 +23,7 @@ class Offer:
         return Registration(self.course, self.section, "enrolled")
 
 
-class Rolls:
+class EnrollmentRecords:
     """The books of a school that begins empty; what is allowed is the business of the crowd."""
 
     def __init__(self, terms: Sequence[Term], courses: Sequence[Course], sections: Sequence[Section]) -> None:
@@ -36,9 +36,11 @@ class Rolls:
         self._taken: defaultdict[SectionKey, int] = defaultdict(int)
         self._lines: defaultdict[SectionKey, list[tuple[int, datetime]]] = defaultdict(list)
 
-    def offers(self, term: Term) -> list[Offer]:
+    def offers(self, term: Term) -> list[SectionOffering]:
         """Return what is taught in the term."""
-        return [Offer(term, self.courses[one.courseID], one) for one in self.sections if one.term == term.term]
+        return [
+            SectionOffering(term, self.courses[one.courseID], one) for one in self.sections if one.term == term.term
+        ]
 
     def taken(self, user_id: int, before: Term) -> set[str]:
         """Return the courses that the student has had in earlier terms."""
@@ -53,7 +55,7 @@ class Rolls:
         """Return who waits for the section, and since when."""
         return self._lines[section.key]
 
-    def enroll(self, user_id: int, offer: Offer, at: datetime) -> None:
+    def enroll(self, user_id: int, offer: SectionOffering, at: datetime) -> None:
         """Give the student a seat."""
         key = offer.section.key
         self._seats[user_id, key] = DemoSeat(user_id, key, at)

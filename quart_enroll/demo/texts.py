@@ -11,7 +11,7 @@ from quart_enroll.forms.import_offerings import SectionRow
 from quart_enroll.forms.import_rows import CourseRow, Row, UserRow
 from quart_enroll.forms.row_validation import check_rows, read_rows
 
-OLDEST_SUBJECT = "Computing"
+DEFAULT_SUBJECT = "Computing"
 """Of the courses in data/courses.json, which name none."""
 
 
@@ -24,7 +24,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class SchoolData:
     """Courses, the sections that are not left to chance (their terms are seasons), people, and names for more."""
 
     courses: tuple[Course, ...]
@@ -36,13 +36,13 @@ class Texts:
     last_names: Sequence[str]
 
 
-def load(data: Path, nobodys_password: str) -> Texts:
+def load(data: Path, nobodys_password: str) -> SchoolData:
     """Read the texts; a row that could not be imported raises BadRows."""
     words = json.loads((data / "demo-school.json").read_text("utf-8"))
     first = [row.course() for row in _rows(CourseRow, data / "courses.json")]
     more = [row.course() for row in _rows(CourseRow, data / "demo-courses.csv")]
-    return Texts(
-        courses=(*(replace(course, subject=OLDEST_SUBJECT) for course in first), *more),
+    return SchoolData(
+        courses=(*(replace(course, subject=DEFAULT_SUBJECT) for course in first), *more),
         sections=tuple(row.read() for row in _rows(SectionRow, data / "sections.json")),
         people=tuple(_person(row) for row in _rows(UserRow, data / "users.json")),
         nobodys_password=nobodys_password,

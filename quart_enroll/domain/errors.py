@@ -1,35 +1,64 @@
 """Reasons to refuse, each with its own sentence for people and a stable code for programs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
+from typing import ClassVar, Literal
 
-from quart_enroll.i18n.language import LastDay, Moment, Sentence, TermName, plural, together
+from quart_enroll.i18n.language import LastDay, Moment, Sentence, TermName, join_sentences, plural
 
 MAX_CHOICES = 10
 """Courses that a sentence lists at most."""
 
 
 class Refused(Exception):
-    """The rules say no; `sentence` tells a person why in their language, `code` tells a program.
+    """The rules say no. The class attributes hold everything the site knows about a kind of refusal.
 
-    `why` is the sentence in no language yet, for who reads it later.
+    A new kind needs a class here, and nothing elsewhere: pages, the API, its documentation and the student's history
+    read the attributes.
     """
 
-    code = "refused"
+    status: ClassVar[int] = 409
+    """The HTTP status."""
 
-    def __init__(self, why: Sentence) -> None:
-        super().__init__(str(why))
-        self.why = why
+    code: ClassVar[str]
+    """The name for programs. It never changes, because events are stored under it."""
+
+    meaning: ClassVar[str]
+    """What the code means, as the documentation of the API explains it."""
+
+    severity: ClassVar[Literal["info", "warning", "danger"]] = "danger"
+    """How a page shows the message: "info" if nothing had to change, "warning" if the student can do something else."""
+
+    is_recorded: ClassVar[bool] = False
+    """Whether it becomes an event. Refusals that only state a fact, such as AlreadyEnrolled, do not."""
+
+    history_reason: ClassVar[Sentence | None] = None
+    """The reason as the student's history states it; every recorded refusal has one."""
+
+    retry_after: int | None = None
+    """Seconds after which the same request may succeed."""
+
+    def __init__(self, message: Sentence) -> None:
+        super().__init__(str(message))
+        self.message = message
 
     @property
-    def sentence(self) -> str:
-        """The sentence in the language of who asks."""
-        return str(self.why)
+    def text(self) -> str:
+        """Return the message in the reader's language."""
+        return str(self.message)
+
+    @property
+    def details(self) -> Mapping[str, Sequence[str]]:
+        """Return further facts for programs, by field of the problem."""
+        return {}
 
 
 class UnknownCourse(Refused):
+    status = 404
     code = "unknown_course"
+    meaning = "The catalog has no such course."
 
     def __init__(self, courseID: str) -> None:
         super().__init__(Sentence("There is no course %(courseID)s in the catalog.", courseID=courseID))
@@ -39,6 +68,7 @@ class AmbiguousCourse(Refused):
     """The number may mean several courses, given as their titles by courseID."""
 
     code = "ambiguous_course"
+    meaning = "The number may mean any of `courses`; send one of them."
 
     def __init__(self, text: str, courses: Mapping[str, str]) -> None:
         names = [f"{courseID} ({title})" for courseID, title in courses.items()]
@@ -51,31 +81,44 @@ class AmbiguousCourse(Refused):
         )
         self.courses = list(courses)
 
+    @property
+    def details(self) -> Mapping[str, Sequence[str]]:
+        return {"courses": self.courses}
+
 
 class UnknownTerm(Refused):
-    """The text names no term of the catalog; `known` lists the names that would do."""
+    """The text names no term of the catalog; `known_terms` lists the names of those it has."""
 
+    status = 404
     code = "unknown_term"
+    meaning = "There is no such term; `terms` lists those that there are."
 
-    def __init__(self, text: str, known: Sequence[str]) -> None:
+    def __init__(self, text: str, known_terms: Sequence[str]) -> None:
         super().__init__(Sentence("There is no term “%(text)s” in the catalog.", text=text))
-        self.known = known
+        self.known_terms = known_terms
+
+    @property
+    def details(self) -> Mapping[str, Sequence[str]]:
+        return {"terms": self.known_terms}
 
 
 class NoTerms(UnknownTerm):
     """Nothing can be taken or given back before the registrar has imported a term."""
 
     code = "no_terms"
+    meaning = "The school has no terms yet."
 
     def __init__(self) -> None:
         Refused.__init__(self, Sentence("The school has no terms yet."))
-        self.known = []
+        self.known_terms = []
 
 
 class TermNeeded(Refused):
     """The student has the course in several terms; one of them must be named."""
 
     code = "term_needed"
+    meaning = "You have the course in several terms; name one."
+    severity = "warning"
 
     def __init__(self, title: str, terms: Sequence[str]) -> None:
         super().__init__(
@@ -89,17 +132,19 @@ class TermNeeded(Refused):
 
 class NotTaught(Refused):
     code = "not_taught"
+    meaning = "The course is not taught in that term."
 
     def __init__(self, title: str, term: str = "") -> None:
         if term:
-            why = Sentence("%(title)s is not taught in %(term)s.", title=title, term=TermName(term))
+            message = Sentence("%(title)s is not taught in %(term)s.", title=title, term=TermName(term))
         else:
-            why = Sentence("%(title)s is not taught in the coming terms.", title=title)
-        super().__init__(why)
+            message = Sentence("%(title)s is not taught in the coming terms.", title=title)
+        super().__init__(message)
 
 
 class UnknownSection(Refused):
     code = "unknown_section"
+    meaning = "The course has no such section in that term."
 
     def __init__(self, title: str, section: str, term: str) -> None:
         super().__init__(
@@ -113,6 +158,9 @@ class NotOpenYet(Refused):
     """Adding has not begun; `opens` says when, by the school's clock."""
 
     code = "not_open_yet"
+    meaning = "Enrollment has not begun."
+    is_recorded = True
+    history_reason = Sentence("enrollment was not open yet")
 
     def __init__(self, term: str, opens: Moment) -> None:
         super().__init__(Sentence("Enrollment for %(term)s opens on %(opens)s.", term=TermName(term), opens=opens))
@@ -120,36 +168,45 @@ class NotOpenYet(Refused):
 
 class Closed(Refused):
     code = "closed"
+    meaning = "Enrollment is over."
+    is_recorded = True
+    history_reason = Sentence("enrollment was closed")
 
     def __init__(self, term: str, closed: Moment | LastDay) -> None:
         if isinstance(closed, LastDay):
-            why = Sentence(
+            message = Sentence(
                 "Enrollment for %(term)s was open until the end of %(day)s.", term=TermName(term), day=closed
             )
         else:
-            why = Sentence("Enrollment for %(term)s closed on %(closed)s.", term=TermName(term), closed=closed)
-        super().__init__(why)
+            message = Sentence("Enrollment for %(term)s closed on %(closed)s.", term=TermName(term), closed=closed)
+        super().__init__(message)
 
 
 class DropClosed(Refused):
     code = "drop_closed"
+    meaning = "It is too late to give the course back."
+    is_recorded = True
+    history_reason = Sentence("it was too late to give it back")
 
     def __init__(self, title: str, closed: Moment | LastDay) -> None:
         if isinstance(closed, LastDay):
-            why = Sentence(
+            message = Sentence(
                 "The last day to withdraw from %(title)s was %(day)s. Please ask the registrar.",
                 title=title,
                 day=closed,
             )
         else:
-            why = Sentence(
+            message = Sentence(
                 "%(title)s could be given back until %(closed)s. Please ask the registrar.", title=title, closed=closed
             )
-        super().__init__(why)
+        super().__init__(message)
 
 
 class AlreadyEnrolled(Refused):
     code = "already_enrolled"
+    meaning = "You have the course already, in another section."
+    severity = "warning"
+    history_reason = Sentence("you had the course already")
 
     def __init__(self, title: str, term: str) -> None:
         super().__init__(
@@ -160,6 +217,9 @@ class AlreadyEnrolled(Refused):
 
 class AlreadyWaiting(Refused):
     code = "already_waiting"
+    meaning = "You wait for the course already."
+    severity = "warning"
+    history_reason = Sentence("you were waiting already")
 
     def __init__(self, title: str, section: str) -> None:
         super().__init__(
@@ -171,40 +231,71 @@ class AlreadyWaiting(Refused):
 
 class NotEnrolled(Refused):
     code = "not_enrolled"
+    meaning = "You don't have the course that was to be given back."
+    severity = "info"
+    history_reason = Sentence("you did not have the course that was to be given back")
 
     def __init__(self, title: str, term: str = "") -> None:
         if term:
-            why = Sentence(
+            message = Sentence(
                 "You are not enrolled in %(title)s for %(term)s. Nothing was changed.", title=title, term=TermName(term)
             )
         else:
-            why = Sentence("You are not enrolled in %(title)s. Nothing was changed.", title=title)
-        super().__init__(why)
+            message = Sentence("You are not enrolled in %(title)s. Nothing was changed.", title=title)
+        super().__init__(message)
         self.term = term
+
+
+class EnrollmentOver(NotEnrolled):
+    """The student has the course only in terms whose deadline to drop has passed."""
+
+    code = "enrollment_over"
+    meaning = "You have the course only in terms whose deadline to drop has passed."
+
+    def __init__(self, title: str) -> None:
+        Refused.__init__(self, Sentence("The deadline to drop %(title)s has passed. Nothing was changed.", title=title))
+        self.term = ""
 
 
 class NotWaiting(Refused):
     code = "not_waiting"
+    meaning = "You don't wait for the course."
+    severity = "info"
+    history_reason = Sentence("you were not waiting")
 
     def __init__(self, title: str, term: str = "") -> None:
         if term:
-            why = Sentence(
+            message = Sentence(
                 "You are not waiting for %(title)s in %(term)s. Nothing was changed.", title=title, term=TermName(term)
             )
         else:
-            why = Sentence("You are not waiting for %(title)s. Nothing was changed.", title=title)
-        super().__init__(why)
+            message = Sentence("You are not waiting for %(title)s. Nothing was changed.", title=title)
+        super().__init__(message)
+
+
+class WaitlistOver(NotWaiting):
+    """The student is on waitlists for the course only in terms whose deadline to drop has passed."""
+
+    code = "waitlist_over"
+    meaning = "You are on the course's waitlist only in terms whose deadline to drop has passed."
+
+    def __init__(self, title: str) -> None:
+        Refused.__init__(self, Sentence("The waitlist for %(title)s has closed. Nothing was changed.", title=title))
 
 
 class SectionFull(Refused):
     """No seat is open; `others` are the numbers of sections of the course with a seat that fits the schedule."""
 
     code = "section_full"
+    meaning = "No seat is open."
+    severity = "warning"
+    is_recorded = True
+    history_reason = Sentence("the section was full")
 
     def __init__(self, title: str, section: str, *, can_wait: bool = False, others: Sequence[str] = ()) -> None:
-        why = [Sentence("%(title)s, section %(section)s, is full.", title=title, section=section)]
+        message = [Sentence("%(title)s, section %(section)s, is full.", title=title, section=section)]
         if others:
-            why.append(
+            message.append(
                 plural(
                     "Section %(others)s has seats that fit your schedule.",
                     "Sections %(others)s have seats that fit your schedule.",
@@ -213,13 +304,16 @@ class SectionFull(Refused):
                 )
             )
         if can_wait:
-            why.append(Sentence("You can join the waitlist."))
-        super().__init__(together(why))
+            message.append(Sentence("You can join the waitlist."))
+        super().__init__(join_sentences(message))
         self.others = others
 
 
 class WaitlistFull(Refused):
     code = "waitlist_full"
+    meaning = "The line is full too."
+    is_recorded = True
+    history_reason = Sentence("the waitlist was full")
 
     def __init__(self, title: str, section: str) -> None:
         super().__init__(
@@ -231,10 +325,13 @@ class TimeConflict(Refused):
     """`clashes` are the titles of all courses that are in the way, each with when it is."""
 
     code = "time_conflict"
+    meaning = "It meets at the same time as a course of yours."
+    is_recorded = True
+    history_reason = Sentence("it met at the same time as another course of yours")
 
     def __init__(self, title: str, clashes: Sequence[tuple[str, Sentence]]) -> None:
         super().__init__(
-            together(
+            join_sentences(
                 [
                     Sentence(
                         "%(title)s meets at the same time as %(other)s: %(when)s.", title=title, other=other, when=when
@@ -247,6 +344,9 @@ class TimeConflict(Refused):
 
 class CreditLimit(Refused):
     code = "credit_limit"
+    meaning = "It would be more credits than you may take."
+    is_recorded = True
+    history_reason = Sentence("it would have exceeded your credit limit")
 
     def __init__(self, title: str, *, adds: float, has: float, limit: float) -> None:
         super().__init__(
@@ -264,6 +364,9 @@ class PrerequisiteMissing(Refused):
     """`missing` are courseIDs, `names` what to call them."""
 
     code = "prerequisite_missing"
+    meaning = "It needs a course from an earlier term."
+    is_recorded = True
+    history_reason = Sentence("a course that it needs was missing")
 
     def __init__(self, title: str, missing: Sequence[str], names: Sequence[str]) -> None:
         super().__init__(
@@ -277,6 +380,10 @@ class CorequisiteMissing(Refused):
     """`missing` are the courseIDs that must be taken in the same term or an earlier one, `names` what to call them."""
 
     code = "corequisite_missing"
+    meaning = "It needs the `courses` in the same term or an earlier one; `with_corequisites` enrolls in all of them."
+    severity = "warning"
+    is_recorded = True
+    history_reason = Sentence("a course that must be taken together with it was missing")
 
     def __init__(self, title: str, missing: Sequence[str], names: Sequence[str]) -> None:
         super().__init__(
@@ -294,11 +401,18 @@ class CorequisiteMissing(Refused):
         self.missing = missing
         self.names = names
 
+    @property
+    def details(self) -> Mapping[str, Sequence[str]]:
+        return {"courses": self.missing}
+
 
 class CorequisitesWouldGo(Refused):
     """Giving back a course would take others along; `courses` are their courseIDs. It waits for a yes."""
 
     code = "corequisites_would_go"
+    meaning = "The `courses` need the one that you give back; `with_corequisites` gives all back."
+    is_recorded = True
+    history_reason = Sentence("another course of yours needed the one that was to be given back")
 
     def __init__(self, title: str, others: Sequence[str], courses: Sequence[str]) -> None:
         super().__init__(
@@ -312,11 +426,17 @@ class CorequisitesWouldGo(Refused):
         )
         self.courses = courses
 
+    @property
+    def details(self) -> Mapping[str, Sequence[str]]:
+        return {"courses": self.courses}
+
 
 class SeatOpen(Refused):
     """There is nothing to be told of later: a seat is open now."""
 
     code = "seat_open"
+    meaning = "A seat is open, so there is nothing to alert you to."
+    severity = "info"
 
     def __init__(self, title: str, section: str) -> None:
         super().__init__(
@@ -328,6 +448,8 @@ class SeatOpen(Refused):
 
 class TooManyAlerts(Refused):
     code = "too_many_alerts"
+    meaning = "You have as many seat alerts as an account may have."
+    severity = "warning"
 
     def __init__(self, most: int) -> None:
         super().__init__(
@@ -337,6 +459,8 @@ class TooManyAlerts(Refused):
 
 class PlanFull(Refused):
     code = "plan_full"
+    meaning = "Your plan for the term has as many courses as a plan may have."
+    severity = "warning"
 
     def __init__(self, term: str, most: int) -> None:
         super().__init__(
@@ -348,19 +472,22 @@ class PlanFull(Refused):
 
 class NotPlanned(Refused):
     code = "not_planned"
+    meaning = "The course is not in your plan."
+    severity = "info"
 
     def __init__(self, title: str, term: str = "") -> None:
         if term:
-            why = Sentence(
+            message = Sentence(
                 "%(title)s is not in your plan for %(term)s. Nothing was changed.", title=title, term=TermName(term)
             )
         else:
-            why = Sentence("%(title)s is not in your plan. Nothing was changed.", title=title)
-        super().__init__(why)
+            message = Sentence("%(title)s is not in your plan. Nothing was changed.", title=title)
+        super().__init__(message)
 
 
 class EmailTaken(Refused):
     code = "email_taken"
+    meaning = "There is already an account with this email."
 
     def __init__(self) -> None:
         super().__init__(Sentence("There is already an account with this address. Sign in, or use another address."))
@@ -369,7 +496,9 @@ class EmailTaken(Refused):
 class WrongCredentials(Refused):
     """The same words for an unknown address and a wrong password: a stranger learns nothing."""
 
+    status = 401
     code = "wrong_credentials"
+    meaning = "The address or the password is not right."
 
     def __init__(self) -> None:
         super().__init__(Sentence("The email address or the password is not right. Please try again."))
@@ -379,12 +508,14 @@ class PasswordRefused(Refused):
     """A password that nobody should choose; whoever uses one already may go on."""
 
     code = "password_refused"
+    meaning = "The password is too easy to guess."
 
 
 class WrongPassword(Refused):
     """Who is signed in was asked for the password, and this is another one."""
 
     code = "wrong_password"
+    meaning = "The password is not the account's."
 
     def __init__(self) -> None:
         super().__init__(Sentence("That is not your password."))
@@ -392,6 +523,7 @@ class WrongPassword(Refused):
 
 class LastRegistrar(Refused):
     code = "last_registrar"
+    meaning = "The account is the only registrar's."
 
     def __init__(self) -> None:
         super().__init__(
@@ -403,6 +535,7 @@ class AccountGone(Refused):
     """The account was removed while one of its requests was on the way."""
 
     code = "account_gone"
+    meaning = "The account was deleted meanwhile."
 
     def __init__(self) -> None:
         super().__init__(Sentence("This account is deleted. Nothing was changed."))
@@ -412,6 +545,7 @@ class SignInEnded(Refused):
     """The sign-in was ended while one of its requests was on the way."""
 
     code = "sign_in_ended"
+    meaning = "The sign-in ended in the meantime."
 
     def __init__(self) -> None:
         super().__init__(Sentence("This sign-in has ended. Nothing was changed. Please sign in again."))
@@ -419,6 +553,7 @@ class SignInEnded(Refused):
 
 class LinkDead(Refused):
     code = "link_dead"
+    meaning = "The link has been used or has expired."
 
     def __init__(self) -> None:
         super().__init__(
@@ -432,7 +567,8 @@ class LinkDead(Refused):
 class ConfirmationDead(Refused):
     """The confirmation link was made up, is too old, or was sent to an earlier address of the account."""
 
-    code = "link_dead"
+    code = "confirmation_dead"
+    meaning = "The confirmation link is not valid or has expired."
 
     def __init__(self) -> None:
         super().__init__(
@@ -443,7 +579,9 @@ class ConfirmationDead(Refused):
 class PleaseWait(Refused):
     """It was tried too often; `retry_after` is in seconds. The words tell nothing of any account."""
 
+    status = 429
     code = "please_wait"
+    meaning = "There were too many wrong passwords; try again after `Retry-After` seconds."
 
     def __init__(self, wait: timedelta) -> None:
         self.retry_after = max(1, ceil(wait.total_seconds()))
@@ -460,7 +598,9 @@ class PleaseWait(Refused):
 class TooManyChanges(Refused):
     """The account has used up its rate of changes; `retry_after` is in seconds."""
 
+    status = 429
     code = "too_many_changes"
+    meaning = "You made too many changes in a short time; try again after `Retry-After` seconds."
 
     def __init__(self, wait: float) -> None:
         super().__init__(Sentence("You made too many changes in a short time. Nothing was changed this time."))
@@ -469,6 +609,7 @@ class TooManyChanges(Refused):
 
 class TokenNameTaken(Refused):
     code = "token_name_taken"
+    meaning = "You already have a token of this name."
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -478,6 +619,7 @@ class TokenNameTaken(Refused):
 
 class TooManyTokens(Refused):
     code = "too_many_tokens"
+    meaning = "You have as many tokens as an account may have."
 
     def __init__(self, most: int) -> None:
         super().__init__(Sentence("You can have %(most)s tokens at a time. End one that you no longer use.", most=most))
@@ -486,7 +628,9 @@ class TooManyTokens(Refused):
 class WrongToken(Refused):
     """The same words whether the token never was, was ended, or is over."""
 
+    status = 401
     code = "wrong_token"
+    meaning = "The token is not known, or it has ended."
 
     def __init__(self) -> None:
         super().__init__(
@@ -495,14 +639,18 @@ class WrongToken(Refused):
 
 
 class ReadOnlyToken(Refused):
+    status = 403
     code = "read_only_token"
+    meaning = "The token may read, and this changes something."
 
     def __init__(self) -> None:
         super().__init__(Sentence("This token may only read. Nothing was changed."))
 
 
 class PasswordOverHttp(Refused):
+    status = 403
     code = "password_over_http"
+    meaning = "A password was sent without https."
 
     def __init__(self) -> None:
         super().__init__(
@@ -513,16 +661,20 @@ class PasswordOverHttp(Refused):
 class WrongFields(Refused):
     """What a program sent can't be taken; `fields` has a sentence for each field that is wrong."""
 
+    status = 422
     code = "wrong_fields"
+    meaning = "Fields can't be taken; `errors` says why, one by one."
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         wrong = [Sentence(f"{name}: {why}") for name, why in fields.items()]
-        super().__init__(together([Sentence("Nothing was changed."), *wrong]))
+        super().__init__(join_sentences([Sentence("Nothing was changed."), *wrong]))
         self.fields = fields
 
 
 class KeyReused(Refused):
+    status = 422
     code = "key_reused"
+    meaning = "The Idempotency-Key belongs to another request."
 
     def __init__(self) -> None:
         super().__init__(Sentence("This Idempotency-Key was sent with another request. Nothing was changed."))
@@ -532,6 +684,7 @@ class InProgress(Refused):
     """The same request is being answered elsewhere at this moment; `retry_after` is in seconds."""
 
     code = "in_progress"
+    meaning = "The first request with this key is not through yet; ask again after `Retry-After` seconds."
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(
@@ -540,42 +693,51 @@ class InProgress(Refused):
         self.retry_after = retry_after
 
 
-class BadRow(Refused):
-    """A row of a file can't be taken; `number` is its place in the file, from 1.
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """A reason why a row of a file can't be imported; `number` is the row's place in the file, from 1.
 
     `field` is the wrong field, if there is one, and `first` the place of an earlier row with the same value.
     """
 
-    code = "bad_row"
-
-    def __init__(self, number: int, sentence: str, field: str = "", *, first: int | None = None) -> None:
-        super().__init__(Sentence(sentence))
-        self.number = number
-        self.field = field
-        self.first = first
+    number: int
+    sentence: str
+    field: str = ""
+    first: int | None = None
 
 
 class Busy(Exception):
-    """More people wait than the server can serve in time; nothing was done, and `retry_after` is in seconds.
+    """More people are waiting than the server can serve in time. Nothing was done; `retry_after` is in seconds.
 
     It is no refusal: the rules may well say yes in a moment.
     """
 
-    code = "busy"
-
-    why = Sentence("Many people are signing in at this moment. Nothing is lost.")
+    status: ClassVar[int] = 503
+    code: ClassVar[str] = "busy"
+    meaning: ClassVar[str] = (
+        "Too many people wait for that; nothing was changed. Ask again after `Retry-After` seconds."
+    )
+    message: ClassVar[Sentence] = Sentence("Many people are signing in at this moment. Nothing is lost.")
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__(str(self.why))
+        super().__init__(str(self.message))
         self.retry_after = retry_after
 
     @property
-    def sentence(self) -> str:
-        """What is the matter, in the language of who asks."""
-        return str(self.why)
+    def text(self) -> str:
+        """Return the message in the reader's language."""
+        return str(self.message)
 
 
 class Crowded(Busy):
-    """More changes of seats wait than can be made in time."""
+    """More changes of seats are waiting than can be made in time."""
 
-    why = Sentence("Many people are enrolling at this moment. Nothing was changed.")
+    message = Sentence("Many people are enrolling at this moment. Nothing was changed.")
+
+
+def all_refusals() -> Iterator[type[Refused]]:
+    """Yield every kind of refusal."""
+    kinds = [Refused]
+    while kinds:
+        kinds = [kind for parent in kinds for kind in parent.__subclasses__()]
+        yield from kinds

@@ -205,6 +205,11 @@ class SectionKey:
     section: str
 
 
+def deleted_section(key: SectionKey) -> Section:
+    """Return a stand-in for a section that was deleted while students had seats in it."""
+    return Section(key.term, key.courseID, key.section, capacity=0)
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """A course on a student's schedule, in its section; `status` is "enrolled" or "withdrawn"."""

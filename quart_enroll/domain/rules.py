@@ -12,6 +12,7 @@ from quart_enroll.domain.errors import (
     DropClosed,
     NotOpenYet,
     PrerequisiteMissing,
+    Refused,
     TimeConflict,
 )
 from quart_enroll.domain.models import Course, Meeting, Registration, Section, Term
@@ -138,7 +139,7 @@ def fits(term: Term, course: Course, section: Section, held: Iterable[Registrati
     """Tell whether the section fits to what the student has."""
     try:
         check_fits(term, course, section, held)
-    except (AlreadyEnrolled, TimeConflict, CreditLimit):
+    except Refused:
         return False
     return True
 

@@ -64,7 +64,7 @@ class Reload:
             and made_of.begun <= moment < made_of.until
             and self.minute == minute()
             and moment < login.expires_at
-            and not sessions.must_be_noted(login, parts.lifetimes, moment)
+            and not sessions.must_record_use(login, parts.lifetimes, moment)
         )
 
 

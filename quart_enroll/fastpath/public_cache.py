@@ -157,7 +157,7 @@ def key_of(scope: Any, languages: tuple[str, ...]) -> Key | None:
             accepted = value.decode("latin-1")[: locale.LONGEST]
         if name in MAKES_A_DIFFERENCE or (name == b"x-forwarded-proto" and value != b"https"):
             return None
-    language = "" if path.startswith(locale.PROGRAMS) else locale.wanted("", accepted or "", languages)
+    language = "" if path.startswith(locale.API) else locale.wanted("", accepted or "", languages)
     return encoding_for(encodings), scope["root_path"], path, scope["query_string"], language
 
 

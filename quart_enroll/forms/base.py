@@ -40,7 +40,7 @@ class SiteForm(Form):
     class Meta(CsrfMeta):
         def get_translations(self, form: BaseForm) -> Any:
             """Speak to the reader where the site itself says nothing."""
-            return own_words(language.spoken())
+            return own_words(language.current_language())
 
     @classmethod
     async def from_request(cls, **values: Any) -> Self:

@@ -10,7 +10,7 @@ from wtforms.validators import DataRequired, Length
 from quart_enroll.domain.models import Section, SectionRequest, Term
 from quart_enroll.domain.terms import named
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
-from quart_enroll.i18n.language import term_name
+from quart_enroll.i18n.language import format_term
 
 THE_NEXT_ONE = SelectChoice("", lazy("Next term it is taught"))
 ANY_SEAT = SelectChoice("", lazy("Any with a seat"))
@@ -28,7 +28,7 @@ def _named_course(label: str) -> StringField:
 
 def _choices(field: SelectField, names: Iterable[str]) -> list[SelectChoice]:
     wrong = [field.data] if field.errors and field.data else []
-    return [SelectChoice(name, term_name(name)) for name in dict.fromkeys([*names, *wrong])]
+    return [SelectChoice(name, format_term(name)) for name in dict.fromkeys([*names, *wrong])]
 
 
 class TermForm(SiteForm):

@@ -7,7 +7,7 @@ from typing import Any
 
 from wtforms import Field
 
-from quart_enroll.domain.errors import BadRow
+from quart_enroll.domain.errors import RowProblem
 from quart_enroll.forms import cell_parsers, import_columns
 from quart_enroll.forms.base import one_line
 from quart_enroll.forms.import_files import Table, TableRow, UnreadableFile, read_table
@@ -44,9 +44,9 @@ class FileRows:
     rows: Sequence[FileRow]
     labels: Mapping[str, str]
     notes: Sequence[str] = ()
-    faults: Sequence[BadRow] = ()
+    faults: Sequence[RowProblem] = ()
 
-    def describe(self, bad: BadRow) -> str:
+    def describe(self, bad: RowProblem) -> str:
         """Return what is wrong with a row, with its place in the file, its column and its value."""
         where = f"{self.unit} {bad.number}"
         sentence = bad.sentence if bad.first is None else f"{bad.sentence} See also {self.unit} {bad.first}."
@@ -83,10 +83,10 @@ def check_rows(form: type[Row], file: FileRows) -> list[tuple[int, Any]]:
         checked.append((row.number, taken))
         if lacks:
             names = _listed([file.labels.get(name, name) for name in lacks])
-            bad.append(BadRow(row.number, f"{names} {'is' if len(lacks) == 1 else 'are'} missing."))
-        bad += [BadRow(row.number, said, name) for name, said in spoiled.items()]
+            bad.append(RowProblem(row.number, f"{names} {'is' if len(lacks) == 1 else 'are'} missing."))
+        bad += [RowProblem(row.number, said, name) for name, said in spoiled.items()]
         bad += [
-            BadRow(row.number, _line_break(taken[name], row.cells.get(name)) or said, name)
+            RowProblem(row.number, _line_break(taken[name], row.cells.get(name)) or said, name)
             for name, said in faults
             if name not in {*lacks, *spoiled}
         ]
@@ -95,19 +95,19 @@ def check_rows(form: type[Row], file: FileRows) -> list[tuple[int, Any]]:
     return checked
 
 
-def _told_once(bad: Sequence[BadRow]) -> list[BadRow]:
+def _told_once(bad: Sequence[RowProblem]) -> list[RowProblem]:
     """Report a problem with a secret field once for many rows: without the values, all sentences are the same."""
-    alike: dict[object, list[BadRow]] = {}
+    alike: dict[object, list[RowProblem]] = {}
     for one in bad:
         alike.setdefault((one.field, one.sentence) if one.field in SECRET else id(one), []).append(one)
     return [_with_number(first, len(others)) for first, *others in alike.values()]
 
 
-def _with_number(bad: BadRow, others: int) -> BadRow:
+def _with_number(bad: RowProblem, others: int) -> RowProblem:
     if not others:
         return bad
     rows = "1 more row" if others == 1 else f"{others} more rows"
-    return BadRow(bad.number, f"{bad.sentence} The same problem is in {rows}.", bad.field)
+    return RowProblem(bad.number, f"{bad.sentence} The same problem is in {rows}.", bad.field)
 
 
 def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[int, str]:
@@ -171,11 +171,11 @@ def _first_row(table: Table, place: int) -> str:
     return next((f" (row {row.number})" for row in table.rows if row.cells[place] is not None), "")
 
 
-def _beyond(table: Table) -> list[BadRow]:
+def _beyond(table: Table) -> list[RowProblem]:
     """Return the rows that have text after the last column."""
     width = len(table.header.cells)
     return [
-        BadRow(row.number, f"There is text after the last column: “{text}”. Does a cell need quotation marks?")
+        RowProblem(row.number, f"There is text after the last column: “{text}”. Does a cell need quotation marks?")
         for row in table.rows
         if (text := " ".join(str(cell) for cell in row.cells[width:] if cell))
     ]

@@ -10,7 +10,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from quart_enroll.domain.search import Search
 from quart_enroll.forms.base import lazy
-from quart_enroll.i18n.language import DAYS, day_name, decimal
+from quart_enroll.i18n.language import DAYS, format_day_name, format_number
 
 LONGEST = 100
 """Characters of a search at most."""
@@ -69,9 +69,11 @@ class SearchForm(Form):
     ) -> "SearchForm":
         """Fill in the form with what is `asked` for, for a term with these subjects and credits."""
         form = cls(MultiDict(asked))
-        form.days.choices = _choices({letter: day_name(letter) for letter in DAYS})
+        form.days.choices = _choices({letter: format_day_name(letter) for letter in DAYS})
         form.subject.choices = _choices({"": lazy("Any")} | dict.fromkeys(subjects))
-        form.credits.choices = _choices({"": lazy("Any")} | {number: decimal(float(number)) for number in credits})
+        form.credits.choices = _choices(
+            {"": lazy("Any")} | {number: format_number(float(number)) for number in credits}
+        )
         return form
 
     def wanted(self, without: str = "") -> Search:

@@ -11,8 +11,8 @@ from wtforms.validators import AnyOf, DataRequired, InputRequired, Length
 
 from quart_enroll.forms.accounts import own_password
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
-from quart_enroll.i18n.language import day, gettext
-from quart_enroll.services.accounts.tokens import LONGEST
+from quart_enroll.i18n.language import format_day, gettext
+from quart_enroll.services.accounts.tokens import MAX_TOKEN_LIFETIME
 from quart_enroll.state import now
 
 USUAL = timedelta(days=90)
@@ -62,8 +62,10 @@ class TokenForm(SiteForm):
 
     def validate_expires_at(self, field: DateField) -> None:
         """Refuse a day that is over, or too far away."""
-        if field.data and not today() <= field.data <= today() + LONGEST:
-            raise ValidationError(gettext("Choose a day from today to %(last)s.", last=day(today() + LONGEST)))
+        if field.data and not today() <= field.data <= today() + MAX_TOKEN_LIFETIME:
+            raise ValidationError(
+                gettext("Choose a day from today to %(last)s.", last=format_day(today() + MAX_TOKEN_LIFETIME))
+            )
 
     def end(self) -> datetime:
         """Return the moment at which the last day is over."""

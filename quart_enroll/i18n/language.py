@@ -30,14 +30,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 ENGLISH = "en"
-FOLDER = Path(__file__).parents[1] / "translations"
+TRANSLATIONS_FOLDER = Path(__file__).parents[1] / "translations"
 
-FORMS = {ENGLISH: "en_GB"}
+LOCALES = {ENGLISH: "en_GB"}
 """Whose form of dates, numbers and lists a language has, where its own name leaves that open: the day comes before the
 month, and the clock has 24 hours."""
 
 DAYS = "MTWRFSU"
-"""The days of the week as they are stored; R is Thursday, U is Sunday."""
+"""The days of a week as they are stored; R is Thursday, U is Sunday."""
 
 _SEASON = re.compile(r"\b(?:Winter|Spring|Summer|Fall)\b")
 _NAME = rf"{_SEASON.pattern}(?: \d{{4}})?"
@@ -57,33 +57,33 @@ def _read(path: Path) -> NullTranslations:
     return GNUTranslations(compiled)
 
 
-CATALOGS: dict[str, NullTranslations] = {
+TRANSLATIONS: dict[str, NullTranslations] = {
     ENGLISH: NullTranslations(),
-    **{path.stem: _read(path) for path in sorted(FOLDER.glob("*.po"))},
+    **{path.stem: _read(path) for path in sorted(TRANSLATIONS_FOLDER.glob("*.po"))},
 }
 
 _spoken = ContextVar("language", default=ENGLISH)
 
 
-def known() -> tuple[str, ...]:
+def known_languages() -> tuple[str, ...]:
     """Return the languages that the site can speak, English first."""
-    return tuple(CATALOGS)
+    return tuple(TRANSLATIONS)
 
 
-def spoken() -> str:
+def current_language() -> str:
     """Return the language that is spoken now."""
     return _spoken.get()
 
 
-def speak(language: str) -> None:
+def set_language(language: str) -> None:
     """Speak this language from now on, in this task; one that is not known is English."""
-    _spoken.set(language if language in CATALOGS else ENGLISH)
+    _spoken.set(language if language in TRANSLATIONS else ENGLISH)
 
 
 @contextmanager
-def speaking(language: str) -> Iterator[None]:
+def use_language(language: str) -> Iterator[None]:
     """Speak this language while the block runs."""
-    before = _spoken.set(language if language in CATALOGS else ENGLISH)
+    before = _spoken.set(language if language in TRANSLATIONS else ENGLISH)
     try:
         yield
     finally:
@@ -91,7 +91,7 @@ def speaking(language: str) -> Iterator[None]:
 
 
 @lru_cache
-def own_name(language: str) -> str:
+def native_name(language: str) -> str:
     """Return what its speakers call the language."""
     name = Locale.parse(language).get_display_name() or language
     return name[:1].upper() + name[1:]
@@ -113,10 +113,10 @@ class Sentence:
     def __str__(self) -> str:
         number = self.values.get("number")
         if self.plural and isinstance(number, int | float):
-            text = numbered(self.message, self.plural, number)
+            text = translate_plural(self.message, self.plural, number)
         else:
-            text = translated(self.message)
-        return text % {name: told(value) for name, value in self.values.items()} if self.values else text
+            text = translate(self.message)
+        return text % {name: format_value(value) for name, value in self.values.items()} if self.values else text
 
     def __mod__(self, values: Mapping[str, object]) -> str:
         """Fill in the values that were not known before: links, or what WTForms' validators put into their messages."""
@@ -143,7 +143,7 @@ class TermName:
     term: str
 
     def __str__(self) -> str:
-        return term_name(self.term)
+        return format_term(self.term)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Moment:
     timezone: str
 
     def __str__(self) -> str:
-        return moment(self.at, self.timezone)
+        return format_moment(self.at, self.timezone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class Days:
     days: str
 
     def __str__(self) -> str:
-        return days(self.days)
+        return format_days(self.days)
 
 
 def plural(one: str, many: str, number: int, /, **values: Value) -> Sentence:
@@ -186,7 +186,7 @@ def plural(one: str, many: str, number: int, /, **values: Value) -> Sentence:
     return sentence
 
 
-def cached(name: str, size: Callable[[Any, T], int]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def cached_per_language(name: str, size: Callable[[Any, T], int]) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Cache what a function returns, as `caches.cached` does, but for each language, because it contains words."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
@@ -196,24 +196,24 @@ def cached(name: str, size: Callable[[Any, T], int]) -> Callable[[Callable[P, T]
 
         @wraps(function)
         def asked(*args: P.args, **kwargs: P.kwargs) -> T:
-            return kept(spoken(), *args, **kwargs)
+            return kept(current_language(), *args, **kwargs)
 
         return asked
 
     return decorate
 
 
-def translated(message: str) -> str:
+def translate(message: str) -> str:
     """Return the message in the language that is spoken now, with nothing filled in."""
-    return CATALOGS[_spoken.get()].gettext(message) if message else ""
+    return TRANSLATIONS[_spoken.get()].gettext(message) if message else ""
 
 
-def numbered(one: str, many: str, number: int | float) -> str:
+def translate_plural(one: str, many: str, number: int | float) -> str:
     """Return what is said of so many things, with nothing filled in; half a thing takes the plural."""
-    return CATALOGS[_spoken.get()].ngettext(one, many, int(number) if number == int(number) else 2)
+    return TRANSLATIONS[_spoken.get()].ngettext(one, many, int(number) if number == int(number) else 2)
 
 
-def together(sentences: Sequence[Sentence]) -> Sentence:
+def join_sentences(sentences: Sequence[Sentence]) -> Sentence:
     """Return one sentence that says all of these, one after the other."""
     first, *more = sentences
     for one in more:
@@ -231,49 +231,49 @@ def ngettext(one: str, many: str, number: int, /, **values: Value) -> str:
     return str(plural(one, many, number, **values))
 
 
-def told(value: object) -> str:
+def format_value(value: object) -> str:
     """Return a value as it stands in a sentence."""
     if isinstance(value, int | float):
-        return decimal(value)
+        return format_number(value)
     if isinstance(value, list | tuple):
-        return listed(value)
+        return format_list_of(value)
     return str(value)
 
 
-def decimal(value: int | float) -> str:
+def format_number(value: int | float) -> str:
     """Return the number as it is written, with two decimals at most."""
     return _decimal(value, _spoken.get())
 
 
-def listed(names: Sequence[object]) -> str:
+def format_list_of(names: Sequence[object]) -> str:
     """Return the names with commas between them, and an "and" before the last."""
     return format_list([str(name) for name in names], locale=_form(_spoken.get()))
 
 
-def moment(at: datetime, timezone: str) -> str:
+def format_moment(at: datetime, timezone: str) -> str:
     """Return the moment in words, by the clock of that timezone."""
     return _moment(at, timezone, _spoken.get())
 
 
-def day(when: date) -> str:
+def format_day(when: date) -> str:
     """Return the day in short."""
     return str(format_date(when, "medium", locale=_form(_spoken.get())))
 
 
-def day_name(letter: str) -> str:
+def format_day_name(letter: str) -> str:
     """Return what a day of the week is called in short."""
     names = get_day_names("abbreviated", context="stand-alone", locale=_form(_spoken.get()))
     return str(names[DAYS.index(letter)])
 
 
-def days(letters: str) -> str:
+def format_days(letters: str) -> str:
     """Return days of the week as the reader's letters."""
     # Translators: one letter for each day of the week, from Monday to Sunday; in English R is Thursday, U is Sunday.
     own = gettext("MTWRFSU")
     return "".join(own[DAYS.index(letter)] for letter in letters)
 
 
-def term_name(text: str) -> str:
+def format_term(text: str) -> str:
     """Return the name of a term, or of several, in the reader's words; what is no season stays.
 
     A school's own name stays as it is, even if it has a season in it.
@@ -287,7 +287,7 @@ def term_name(text: str) -> str:
 
 @lru_cache
 def _seasons(language: str) -> dict[str, str]:
-    with speaking(language):
+    with use_language(language):
         return {
             "Winter": gettext("Winter"),
             "Spring": gettext("Spring"),
@@ -309,4 +309,4 @@ def _moment(at: datetime, timezone: str, language: str) -> str:
 
 @lru_cache
 def _form(language: str) -> Locale:
-    return Locale.parse(FORMS.get(language, language))
+    return Locale.parse(LOCALES.get(language, language))

@@ -1,6 +1,6 @@
-"""How lines of the log look: key=value, as Heroku's log drains read them, and easier on the eyes in a terminal.
+"""The format of log lines: key=value for log drains such as Heroku's, and easier to read in a terminal.
 
-The site writes with Python's own logging; only the last step, from a record to a line, is structlog's.
+The site logs with Python's own logging; structlog only turns each record into a line.
 """
 
 import logging
@@ -14,15 +14,15 @@ from structlog.typing import Processor
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160)) if chr(code) not in "\n\t"}
 
 
-def begin(stream: TextIO = sys.stderr) -> None:
-    """Let all of this process write to `stream` in one manner."""
+def configure(stream: TextIO = sys.stderr) -> None:
+    """Send every log record of this process to `stream` in one format."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(formatter(plain=stream.isatty()))
+    handler.setFormatter(make_formatter(plain=stream.isatty()))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-def formatter(*, plain: bool) -> logging.Formatter:
-    """Return what makes a line of a record: for eyes when `plain`, else for programs."""
+def make_formatter(*, plain: bool) -> logging.Formatter:
+    """Return a formatter: for people if `plain`, else for programs."""
     first: list[Processor] = [
         contextvars.merge_contextvars,
         stdlib.add_log_level,
@@ -40,6 +40,6 @@ def formatter(*, plain: bool) -> logging.Formatter:
 
 
 def _show_control(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Write characters that would move the cursor as what they are: nobody writes lines of their own."""
-    facts.pop("message", None)  # the event once more, where another handler came first
+    """Escape control characters, so that no visitor can forge log lines."""
+    facts.pop("message", None)  # a copy of the event, if another handler ran first
     return {name: value.translate(_CONTROL) if isinstance(value, str) else value for name, value in facts.items()}

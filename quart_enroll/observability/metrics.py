@@ -1,8 +1,7 @@
-"""What the site counts of itself, for whoever watches it from outside.
+"""Metrics of the site, read by Prometheus; no other module knows that.
 
-The rest of the site says what happened; that Prometheus reads it is known only here. Several processes of one server
-add up what they count in files of the folder that PROMETHEUS_MULTIPROC_DIR names, which must be set before this is
-imported.
+The processes of one server add up their counts in files in the folder that PROMETHEUS_MULTIPROC_DIR names. The variable
+must be set before this module is imported.
 """
 
 import os
@@ -22,68 +21,70 @@ P = ParamSpec("P")
 Result = TypeVar("Result")
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
-"""The others count as one: a visitor may make up any number of them."""
+METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+COUNTED_METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
+"""All others are counted as one, because a visitor can invent any number of them."""
 
-PAGE = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
-WAIT = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
-DELAY = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
-"""Borders in seconds, close to each other where somebody would want to know."""
+REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+WAIT_BUCKETS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
+DELAY_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+"""Upper bounds in seconds, closest together where precision matters."""
 
 _registry = CollectorRegistry()
-_requests = Counter(
-    "enroll_requests", "Requests that were answered.", ["endpoint", "method", "status"], registry=_registry
-)
+_requests = Counter("enroll_requests", "Requests answered.", ["endpoint", "method", "status"], registry=_registry)
 _seconds = Histogram(
-    "enroll_request_seconds", "Time until an answer was ready.", ["endpoint"], buckets=PAGE, registry=_registry
-)
-_changes = Counter(
-    "enroll_changes", "Changes of seats, lines, plans and alerts.", ["action", "result"], registry=_registry
-)
-_transactions = Counter("enroll_transactions", "Transactions that were begun.", ["result"], registry=_registry)
-_retries = Counter("enroll_transaction_retries", "Tries after the first.", registry=_registry)
-_turnstile_wait = Histogram(
-    "enroll_turnstile_wait_seconds", "Time that changes stood in line.", buckets=WAIT, registry=_registry
-)
-_hash_wait = Histogram(
-    "enroll_hash_wait_seconds", "Time that passwords waited for a thread.", buckets=WAIT, registry=_registry
-)
-_loop_delay = Histogram(
-    "enroll_loop_delay_seconds", "How late the event loop wakes who slept.", buckets=DELAY, registry=_registry
-)
-
-
-def _now(name: str, sentence: str, of_all: str = "livesum") -> Gauge:
-    return Gauge(name, sentence, registry=_registry, multiprocess_mode=of_all)  # type: ignore[arg-type]  # one of them
-
-
-_changes_waiting = _now("enroll_changes_waiting", "Changes that wait or run.")
-_hashes_waiting = _now("enroll_hashes_waiting", "Passwords that wait or are hashed.")
-_live_pages = _now("enroll_live_pages", "Open pages that hear the news.")
-_live_refused = Counter(
-    "enroll_live_refused",
-    "Pages without live updates because a share was used up, by that share.",
-    ["reason"],
+    "enroll_request_seconds",
+    "Time until a response was ready.",
+    ["endpoint"],
+    buckets=REQUEST_BUCKETS,
     registry=_registry,
 )
-_catalog_behind = _now("enroll_catalog_behind_seconds", "How long the catalog lacks what the database has.", "livemax")
+_changes = Counter(
+    "enroll_changes", "Changes of seats, waitlists, plans and alerts.", ["action", "result"], registry=_registry
+)
+_transactions = Counter("enroll_transactions", "Transactions started.", ["result"], registry=_registry)
+_retries = Counter("enroll_transaction_retries", "Retries of a transaction or its commit.", registry=_registry)
+_lock_wait = Histogram(
+    "enroll_section_lock_wait_seconds",
+    "Time changes waited for a section lock.",
+    buckets=WAIT_BUCKETS,
+    registry=_registry,
+)
+_hash_wait = Histogram(
+    "enroll_hash_wait_seconds", "Time passwords waited for a hashing thread.", buckets=WAIT_BUCKETS, registry=_registry
+)
+_loop_delay = Histogram(
+    "enroll_loop_delay_seconds", "Delay of the event loop.", buckets=DELAY_BUCKETS, registry=_registry
+)
 
 
-def answered(endpoint: str, method: str, status: int, seconds: float) -> None:
-    """Count a request that was answered after so many seconds."""
-    requests, times = _of_request(endpoint, method if method in METHODS else "other", status)
+def _gauge(name: str, description: str, mode: str = "livesum") -> Gauge:
+    return Gauge(name, description, registry=_registry, multiprocess_mode=mode)  # type: ignore[arg-type]  # a known mode
+
+
+_changes_waiting = _gauge("enroll_changes_waiting", "Changes that are waiting or running.")
+_hashes_waiting = _gauge("enroll_hashes_waiting", "Password hashes that are waiting or running.")
+_live_pages = _gauge("enroll_live_pages", "Open pages that receive live updates.")
+_live_refused = Counter(
+    "enroll_live_refused", "Pages refused live updates, by the limit that was reached.", ["reason"], registry=_registry
+)
+_catalog_behind = _gauge("enroll_catalog_behind_seconds", "How far the catalog is behind the database.", "livemax")
+
+
+def record_response(endpoint: str, method: str, status: int, seconds: float) -> None:
+    """Count a request and record how long the response took."""
+    requests, times = _request_metrics(endpoint, method if method in COUNTED_METHODS else "other", status)
     requests.inc()
     times.observe(seconds)
 
 
 @lru_cache(2000)
-def _of_request(endpoint: str, method: str, status: int) -> tuple[Counter, Histogram]:
+def _request_metrics(endpoint: str, method: str, status: int) -> tuple[Counter, Histogram]:
     return _requests.labels(endpoint, method, status), _seconds.labels(endpoint)
 
 
-def change(action: str) -> Callable[[Callable[P, Awaitable[Result]]], Callable[P, Awaitable[Result]]]:
-    """Count what becomes of a change: "ok", the code of a refusal, or "unsettled" when nobody knows."""
+def count_change(action: str) -> Callable[[Callable[P, Awaitable[Result]]], Callable[P, Awaitable[Result]]]:
+    """Count the results of a change: "ok", a refusal's code, or "unsettled" if the outcome is unknown."""
 
     def decorate(make: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
         @wraps(make)
@@ -92,7 +93,7 @@ def change(action: str) -> Callable[[Callable[P, Awaitable[Result]]], Callable[P
             try:
                 return await make(*args, **kwargs)
             except BaseException as error:
-                code = getattr(error, "code", None)  # numbers are the database's own
+                code = getattr(error, "code", None)  # a number is one of MongoDB's own codes
                 result = code if isinstance(code, str) else "unsettled"
                 raise
             finally:
@@ -104,8 +105,8 @@ def change(action: str) -> Callable[[Callable[P, Awaitable[Result]]], Callable[P
 
 
 @contextmanager
-def transaction() -> Iterator[None]:
-    """Count a transaction: "committed", or "abandoned" when the block ends with an exception."""
+def count_transaction() -> Iterator[None]:
+    """Count a transaction as "committed", or as "abandoned" if the block raises."""
     result = "abandoned"
     try:
         yield
@@ -114,59 +115,62 @@ def transaction() -> Iterator[None]:
         _transactions.labels(result).inc()
 
 
-def tried_again() -> None:
-    """Count a further try of a transaction or its commit."""
+def count_retry() -> None:
+    """Count a retry of a transaction or of its commit."""
     _retries.inc()
 
 
-def stood_in_line(seconds: float) -> None:
-    """Count how long a change stood before the turnstile."""
-    _turnstile_wait.observe(seconds)
+def record_lock_wait(seconds: float) -> None:
+    """Record how long a change waited for its section lock."""
+    _lock_wait.observe(seconds)
 
 
-def password_waited(seconds: float) -> None:
-    """Count how long a password waited for a thread."""
+def record_hash_wait(seconds: float) -> None:
+    """Record how long a password waited for a hashing thread."""
     _hash_wait.observe(seconds)
 
 
-def live_page_refused(reason: str) -> None:
-    """Count a page that gets no live updates because a share is used up."""
+def count_refused_live_page(reason: str) -> None:
+    """Count a page that gets no live updates because a limit was reached."""
     _live_refused.labels(reason).inc()
 
 
-def pulse(*, delay: float, changes: int, hashes: int, pages: int, behind: float) -> None:
-    """Note how it is at this moment; `delay` and `behind` are in seconds."""
-    _loop_delay.observe(delay)
-    _changes_waiting.set(changes)
-    _hashes_waiting.set(hashes)
-    _live_pages.set(pages)
-    _catalog_behind.set(behind)
+def record_sample(
+    *, loop_delay: float, pending_changes: int, pending_hashes: int, live_pages: int, catalog_lag: float
+) -> None:
+    """Record the current values; `loop_delay` and `catalog_lag` are in seconds."""
+    _loop_delay.observe(loop_delay)
+    _changes_waiting.set(pending_changes)
+    _hashes_waiting.set(pending_hashes)
+    _live_pages.set(live_pages)
+    _catalog_behind.set(catalog_lag)
 
 
-def told() -> bytes:
-    """Return all of it in Prometheus' words, for all processes of this server.
+def exposition() -> bytes:
+    """Return all metrics of this server's processes in Prometheus' text format.
 
-    Each line names the server (`dyno`): behind a router, one reading meets one of them and the next another.
+    Each sample has the server's name as the label `dyno`, because a router may send each scrape to another server.
     """
-    reading = CollectorRegistry()
-    # Where a program that tidies up /tmp has removed the folder, this process still has its own numbers.
-    is_shared = FOLDER in os.environ and Path(os.environ[FOLDER]).is_dir()
-    reading.register(_Named(MultiProcessCollector(None) if is_shared else _registry))  # type: ignore[no-untyped-call]
-    return generate_latest(reading)
+    combined = CollectorRegistry()
+    # If something has cleared the folder from /tmp, report this process's own metrics.
+    is_shared = METRICS_FOLDER_VARIABLE in os.environ and Path(os.environ[METRICS_FOLDER_VARIABLE]).is_dir()
+    source = MultiProcessCollector(None) if is_shared else _registry  # type: ignore[no-untyped-call]
+    combined.register(_MetricsWithHost(source))
+    return generate_latest(combined)
 
 
-class _Named(Collector):
-    """The metrics of `source`, each with the name of this server."""
+class _MetricsWithHost(Collector):
+    """The metrics of `source`, each labeled with this server's name."""
 
     def __init__(self, source: CollectorRegistry | MultiProcessCollector) -> None:
         self._source = source
-        self._name = os.environ.get("DYNO") or socket.gethostname()
+        self._host = os.environ.get("DYNO") or socket.gethostname()
 
     def collect(self) -> Iterable[Metric]:
         for metric in self._source.collect():
-            metric.samples = [one._replace(labels={**one.labels, "dyno": self._name}) for one in metric.samples]
+            metric.samples = [one._replace(labels={**one.labels, "dyno": self._host}) for one in metric.samples]
             yield metric
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: it is read once, right after this."""
+        """Return nothing: the registry is read only once, right after registration."""
         return ()

@@ -18,7 +18,7 @@ async def choose() -> ResponseReturnValue:
     chosen = str(form.language.data)
     response = redirect(auth.safe_next(form.next.data) or url_for("index"), 303)
     if user := auth.user():
-        await accounts.choose_language(database(), user.user_id, chosen)
+        await accounts.set_language(database(), user.user_id, chosen)
     else:
         locale.remember(response, chosen)
     return response

@@ -23,10 +23,10 @@ from quart_enroll.fastpath import streaming
 from quart_enroll.i18n import language
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.section_actions import waiting_in_words
-from quart_enroll.services.accounts.rate_limits import source
+from quart_enroll.services.accounts.attempt_limits import network_of
 from quart_enroll.services.live.updates import Subscriber, UpdateBroker, WaitlistPosition
 from quart_enroll.web import auth
-from quart_enroll.web.templating import facts_mark, mark
+from quart_enroll.web.jinja_environment import facts_mark, section_mark
 
 LIFE = (1200.0, 1800.0)
 """Seconds that a stream lasts, by chance, so that not all come back at once; a process that has just started gets its
@@ -61,10 +61,12 @@ async def live() -> Response:
         courses=frozenset(filter(offered.find, request.args.getlist("course")[:MOST_COURSES])),
         user_id=user.user_id if user else None,
         fingerprint=request.args.get("mine", "")[:20] if user else "",
-        network="" if user else source(request.remote_addr or ""),
+        network="" if user else network_of(request.remote_addr or ""),
     )
     seats = partial(_seats, current_app.jinja_env)
-    stream = _stream(state.update_broker(), reader, seats, language.spoken(), auth.still(), student_state.sign_of(user))
+    stream = _stream(
+        state.update_broker(), reader, seats, language.current_language(), auth.still(), student_state.sign_of(user)
+    )
     response = streaming.begin(stream, "text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -125,16 +127,16 @@ def _retry(within: tuple[int, int]) -> str:
 
 def _place(spoken: str, place: WaitlistPosition) -> str:
     if place.position:
-        with language.speaking(spoken):
-            return _event(f"{mark(place.key)}-place", waiting_in_words(place.position, place.waiting))
-    return _event(f"{mark(place.key)}-gone")
+        with language.use_language(spoken):
+            return _event(f"{section_mark(place.key)}-place", waiting_in_words(place.position, place.waiting))
+    return _event(f"{section_mark(place.key)}-gone")
 
 
 @cached("live seats", lambda _, events: 2000 + size_of(events))
 def _seats(pages: Environment, spoken: str, section: Section) -> str:
     """Return the events of a section; all pages in one language get the same ones."""
-    name = mark(section.key)
-    with language.speaking(spoken):
+    name = section_mark(section.key)
+    with language.use_language(spoken):
         shown = str(pages.get_template("macros/seats.html").module.seats(section))  # type: ignore[attr-defined]
     turn = "open" if section.open_seats else "full"
     facts = _event("facts", f"{name} {facts_mark(section)}")

@@ -8,13 +8,12 @@ from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 from quart_auth import login_required
 
-from quart_enroll.db.collections import plans
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
 from quart_enroll.domain.models import Course, Planned, Section, Term
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
-from quart_enroll.i18n.language import TermName, gettext, listed, ngettext
+from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import Button, Choice, in_words
@@ -59,7 +58,7 @@ async def plan() -> bytes:
     if term is None:
         return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
     mine = await student_state.in_term(user, term, offered)
-    planned = await plans.find_by_student(database(), user.user_id, term.term)
+    planned = await rules.planned_sections(database(), user.user_id, term.term)
     found = [(one, offer) for one in planned if (offer := _offer(term, one, offered))]
     rows = _rows(term, found, mine, moment)
     return render(
@@ -147,7 +146,7 @@ async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
         if outcome.placed:
             await flash(done(outcome.placed), "success")
         elif isinstance(outcome.refusal, AlreadyEnrolled):
-            await flash(outcome.refusal.sentence, "info")
+            await flash(outcome.refusal.text, "info")
     stay = [one for one in outcomes if one.refusal and not isinstance(one.refusal, AlreadyEnrolled)]
     if stay:
         left = ngettext(
@@ -159,7 +158,7 @@ async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
     if open_ones := [one for one in outcomes if not one.settled]:
         offered = await catalog()
         titles = [course.title for one in open_ones if (course := offered.find(one.key.courseID))]
-        late = gettext("The time was over before %(titles)s. Press once more to go on.", titles=listed(titles))
+        late = gettext("The time was over before %(titles)s. Press once more to go on.", titles=format_list_of(titles))
         await flash(late, "warning")
 
 
@@ -169,7 +168,7 @@ async def _term(user_id: int, choice: Sequence[Term], moment: datetime) -> Term 
         return terms.find(wanted, choice, moment)
     if not choice:
         return None
-    has = await plans.find_terms(database(), user_id)
+    has = await rules.planned_terms(database(), user_id)
     planned = [term for term in choice if term.term in has]
     return [*planned, *(term for term in choice if moment < term.opens_at), *choice][0]
 

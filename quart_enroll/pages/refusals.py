@@ -7,28 +7,14 @@ from quart import Response, flash, redirect, request, url_for
 from werkzeug import Response as Redirect
 from wtforms import Field
 
-from quart_enroll.domain.errors import (
-    AlreadyEnrolled,
-    AlreadyWaiting,
-    CorequisiteMissing,
-    NotEnrolled,
-    NotPlanned,
-    NotWaiting,
-    PlanFull,
-    PleaseWait,
-    Refused,
-    SeatOpen,
-    SectionFull,
-    TermNeeded,
-    TooManyAlerts,
-    WrongPassword,
-)
+from quart_enroll.domain.errors import AlreadyEnrolled, AlreadyWaiting, PleaseWait, Refused, WrongPassword
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.forms.base import SiteForm
-from quart_enroll.services.accounts import accounts, rate_limits
-from quart_enroll.state import database, hasher, now
+from quart_enroll.services.accounts import accounts, attempt_limits
+from quart_enroll.state import database, hasher, now, password_locks
 from quart_enroll.web import access_log, auth, error_pages, known_devices
-from quart_enroll.web.templating import is_overridden, wants_json
+from quart_enroll.web.request import wants_json
+from quart_enroll.web.templating import is_overridden
 
 F = TypeVar("F", bound=SiteForm)
 
@@ -38,17 +24,13 @@ Page = tuple[bytes, int] | tuple[bytes, int, dict[str, str]]
 Refusal = tuple[int, dict[str, str]]
 """The status and the headers of a page that refuses something."""
 
-UNCHANGED = (NotEnrolled, NotPlanned, NotWaiting, SeatOpen)
-WARNINGS = (AlreadyEnrolled, AlreadyWaiting, CorequisiteMissing, PlanFull, SectionFull, TermNeeded, TooManyAlerts)
-
 
 async def flash_refusal(refusal: Refused, address: str) -> Redirect:
     """Tell the student on the page at `address`; who asks for JSON gets the refusal itself."""
     if wants_json():
         raise refusal
     access_log.note(code=refusal.code)
-    category = "info" if isinstance(refusal, UNCHANGED) else "warning" if isinstance(refusal, WARNINGS) else "danger"
-    await flash(refusal.sentence, category)
+    await flash(refusal.text, refusal.severity)
     return redirect(address, 303)
 
 
@@ -59,7 +41,7 @@ def form_address(wish: SectionRequest) -> str:
 
 def after(refusal: Refused, wish: SectionRequest) -> str:
     """Return where to go on when a swap or a place in line was refused."""
-    if isinstance(refusal, (AlreadyEnrolled, AlreadyWaiting, *UNCHANGED)):
+    if refusal.severity == "info" or isinstance(refusal, AlreadyEnrolled | AlreadyWaiting):
         return url_for("enrollment")
     return form_address(wish)
 
@@ -82,7 +64,7 @@ async def malformed(form: SiteForm) -> Response:
 def beside(field: Field, refusal: Refused) -> None:
     """Show the refusal beside the field; the log gets only its code."""
     access_log.note(code=refusal.code)
-    field.errors = [refusal.sentence]
+    field.errors = [refusal.text]
 
 
 async def on_top(form: SiteForm, sentence: str, template: str) -> None:
@@ -106,8 +88,10 @@ async def ask_password(form: SiteForm, password: Field, template: str) -> Refusa
     """
     user = auth.signed_in()
     try:
-        async with rate_limits.guess(database(), known_devices.asker(user.email), now()):
-            await accounts.confirm(database(), hasher(), user, password.data or "")
+        async with attempt_limits.password_attempt(
+            database(), password_locks(), known_devices.asker(user.email), now()
+        ):
+            await accounts.confirm_password(database(), hasher(), user, password.data or "")
     except PleaseWait as refusal:
         return await _told_to_wait(refusal, form, template)
     except WrongPassword as refusal:
@@ -120,5 +104,5 @@ async def _told_to_wait(refusal: PleaseWait, form: SiteForm, template: str) -> R
     if wants_json():
         raise refusal
     access_log.note(code=refusal.code)
-    await on_top(form, refusal.sentence, template)
-    return 429, {"Retry-After": str(refusal.retry_after)}
+    await on_top(form, refusal.text, template)
+    return refusal.status, {"Retry-After": str(refusal.retry_after)}

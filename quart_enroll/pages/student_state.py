@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from quart import session
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE
-from quart_enroll.db.collections import waitlist
-from quart_enroll.db.collections.sections import deleted_section
-from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import Registration, SectionKey, Term, User, WaitlistEntry
+from quart_enroll.domain.models import Registration, SectionKey, Term, User, WaitlistEntry, deleted_section
 from quart_enroll.domain.student import StudentSnapshot
+from quart_enroll.services.enrollment import student
 from quart_enroll.state import database, user_cache
 
 
@@ -77,10 +75,7 @@ async def facts(user_id: int) -> StudentSnapshot:
     memory = user_cache().students
     if session.get("_flashes"):
         memory.invalidate(user_id)
-    found = await memory.get_or_read(user_id, lambda: student_facts.find(database(), user_id))
-    if found is None:
-        raise RuntimeError("Of everybody there are facts, if only that there is nothing.")
-    return found
+    return await student.snapshot(database(), memory, user_id)
 
 
 def sign_of(user: User | None) -> Callable[[str], Awaitable[str]]:
@@ -92,10 +87,9 @@ def sign_of(user: User | None) -> Callable[[str], Awaitable[str]]:
         if user is None:
             return told
         try:
-            found = await memory.get_or_read(user.user_id, lambda: student_facts.find(db, user.user_id))
+            return (await student.snapshot(db, memory, user.user_id)).fingerprint
         except DATABASE_UNAVAILABLE:
             return told
-        return found.fingerprint if found else told
 
     return sign_now
 
@@ -105,7 +99,7 @@ async def places(user_id: int, known: StudentSnapshot, terms: Sequence[Term]) ->
     waiting = [one for term in terms for one in known.waiting if one.key.term == term.term]
     if not waiting:
         return []
-    positions = await waitlist.find_positions(database(), user_id)
+    positions = await student.waitlist_positions(database(), user_id)
     return [Place(one, *positions[one.key]) for one in waiting if one.key in positions]
 
 

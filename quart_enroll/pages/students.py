@@ -4,12 +4,11 @@ import asyncio
 
 from quart import flash, request
 
-from quart_enroll.db.collections import users
 from quart_enroll.forms.search import StudentForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.paging import Page, address, last_page, wanted
+from quart_enroll.services.accounts import students
 from quart_enroll.state import database
-from quart_enroll.web import auth
 from quart_enroll.web.templating import is_overridden, render
 
 PAGE = 50
@@ -19,11 +18,10 @@ MAX_ON_A_PAGE = 5000
 """Students on the single page of a school's own template; rendering it takes some 10 MB."""
 
 
-@auth.registrar_required
 async def user() -> bytes:
     form = StudentForm.from_address(request.args)
     total, first = await asyncio.gather(  # each of them looks at every student
-        users.count_students(database(), form.words), users.find_students(database(), form.words, limit=PAGE)
+        students.count(database(), form.words), students.find(database(), form.words, max_students=PAGE)
     )
     size = PAGE
     if is_overridden("user.html"):  # a school's own template has no paging
@@ -34,6 +32,6 @@ async def user() -> bytes:
     number = wanted(total, size)
     found = first
     if (number, size) != (1, PAGE):
-        found = await users.find_students(database(), form.words, skip=(number - 1) * size, limit=size)
+        found = await students.find(database(), form.words, skip=(number - 1) * size, max_students=size)
     page = Page(found, number, last_page(total, size), total)
     return render("user.html", user=True, users=found, form=form, page=page, address=address)

@@ -28,5 +28,5 @@ def window(term: Term, moment: datetime) -> Window | None:
     except Refused as refusal:
         coming = moment < term.opens_at
         times = [int(one.timestamp() * 1000) for one in (moment, term.opens_at)] if coming else []
-        return Window(refusal.sentence, *times)
+        return Window(refusal.text, *times)
     return None

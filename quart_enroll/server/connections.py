@@ -28,7 +28,7 @@ from hypercorn.utils import parse_socket_addr
 STALLED_SECONDS = 10.0
 """How long a client may read nothing of a response before it is dropped. Shutdown waits no longer for it either."""
 
-OPEN_PAGES = 5000
+MIN_LIVE_PAGES = 5000
 """UpdateBroker pages that each process promises; each needs a connection."""
 
 RESERVED_FILES = 250
@@ -40,11 +40,11 @@ MAX_FILES = 65_536
 LOG_PAUSE_SECONDS = 10.0
 """Seconds between two log lines about too many connections."""
 
-UNFINISHED_BYTES = 4_000_000
+MAX_UNFINISHED_BYTES = 4_000_000
 """What clients may have sent of requests that are not complete, all of them together: those that have taken longest are
 dropped. A form has some hundred bytes, and hardly any comes in two parts."""
 
-VERSIONS = {b"1.0", b"1.1"}
+HTTP_VERSIONS = {b"1.0", b"1.1"}
 
 logger = logging.getLogger(__name__)
 
@@ -58,38 +58,38 @@ def raise_file_limit() -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = MAX_FILES if soft == resource.RLIM_INFINITY else soft
-    if limit < OPEN_PAGES + RESERVED_FILES:
+    if limit < MIN_LIVE_PAGES + RESERVED_FILES:
         logger.warning(
             "%d file descriptors are too few for %d open pages in each process: raise the hard limit to %d (ulimit -n)",
             limit,
-            OPEN_PAGES,
-            OPEN_PAGES + RESERVED_FILES,
+            MIN_LIVE_PAGES,
+            MIN_LIVE_PAGES + RESERVED_FILES,
         )
     return limit
 
 
 def install(file_limit: int) -> None:
     """Make Hypercorn serve connections in this way, as many as the limit leaves room for."""
-    connections = Connections(max(file_limit - RESERVED_FILES, file_limit // 2))
+    connections = ClientConnections(max(file_limit - RESERVED_FILES, file_limit // 2))
     hypercorn.asyncio.run.TCPServer = connections  # type: ignore[attr-defined,assignment]
 
 
-class Connections:
+class ClientConnections:
     """All connections of this process, at most `limit`."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._open = 0
-        self._waiting: dict[Connection, None] = {}  # the one that has waited longest for its client comes first
-        self._unfinished: dict[Connection, int] = {}  # bytes of an incomplete request, the oldest request first
+        self._waiting: dict[ClientConnection, None] = {}  # the one that has waited longest for its client comes first
+        self._unfinished: dict[ClientConnection, int] = {}  # bytes of an incomplete request, the oldest request first
         self._unfinished_bytes = 0
         self._logged_at: dict[str, float] = {}
 
     def __call__(self, *args: Any) -> Coroutine[Any, Any, None]:
         """Serve a new connection; the arguments are those of Hypercorn's own TCPServer."""
-        return self._serve(Connection(self, *args))
+        return self._serve(ClientConnection(self, *args))
 
-    async def _serve(self, connection: "Connection") -> None:
+    async def _serve(self, connection: "ClientConnection") -> None:
         if self._open >= self._limit and not self._make_room():
             connection.writer.transport.abort()
             return
@@ -100,30 +100,30 @@ class Connections:
             self._open -= 1
             self.end(connection)
 
-    def wait(self, connection: "Connection") -> None:
+    def wait(self, connection: "ClientConnection") -> None:
         """Record that the connection is waiting for its client: for the next request, or for more of this one."""
         self._waiting.setdefault(connection)
 
-    def work(self, connection: "Connection") -> None:
+    def work(self, connection: "ClientConnection") -> None:
         """Record that the connection has a complete request."""
         self._waiting.pop(connection, None)
 
-    def end(self, connection: "Connection") -> None:
+    def end(self, connection: "ClientConnection") -> None:
         """Forget a connection."""
         self.work(connection)
         self.complete(connection)
 
-    def receive(self, connection: "Connection", size: int) -> None:
+    def receive(self, connection: "ClientConnection", size: int) -> None:
         """Count bytes of a request; if there are too many, drop the connections whose requests have taken longest."""
         self._unfinished[connection] = self._unfinished.get(connection, 0) + size
         self._unfinished_bytes += size
-        while self._unfinished_bytes > UNFINISHED_BYTES:
+        while self._unfinished_bytes > MAX_UNFINISHED_BYTES:
             self._log(
-                "clients have sent more than %d bytes of incomplete requests: dropping the oldest", UNFINISHED_BYTES
+                "clients have sent more than %d bytes of incomplete requests: dropping the oldest", MAX_UNFINISHED_BYTES
             )
             self._drop(next(iter(self._unfinished)))
 
-    def complete(self, connection: "Connection") -> None:
+    def complete(self, connection: "ClientConnection") -> None:
         """Forget the bytes: no part of an incomplete request is left."""
         self._unfinished_bytes -= self._unfinished.pop(connection, 0)
 
@@ -138,7 +138,7 @@ class Connections:
         self._drop(oldest)
         return True
 
-    def _drop(self, connection: "Connection") -> None:
+    def _drop(self, connection: "ClientConnection") -> None:
         self.end(connection)
         connection.writer.transport.abort()
 
@@ -149,12 +149,12 @@ class Connections:
             logger.error(message, *facts)
 
 
-class Connection(TCPServer):
+class ClientConnection(TCPServer):
     """One connection."""
 
     protocol: H11Protocol  # type: ignore[assignment]  # it never changes
 
-    def __init__(self, connections: Connections, *args: Any) -> None:
+    def __init__(self, connections: ClientConnections, *args: Any) -> None:
         super().__init__(*args)
         self._connections = connections
         self._has_gone = False
@@ -175,7 +175,7 @@ class Connection(TCPServer):
                 self.protocol.connection = OnlyHTTP1(
                     h11.SERVER, max_incomplete_event_size=self.config.h11_max_incomplete_size
                 )
-                self.protocol.can_read = Pause(self)
+                self.protocol.can_read = PipelineWait(self)
                 await self.protocol_send(Updated(idle=True))
                 await self._read_data()
         except OSError:
@@ -271,7 +271,7 @@ class OnlyHTTP1(h11.Connection):
         """Return the client's next event; raise h11.RemoteProtocolError if it is not HTTP/1."""
         event = super().next_event()
         if isinstance(event, h11.Request):
-            if event.http_version not in VERSIONS:
+            if event.http_version not in HTTP_VERSIONS:
                 raise h11.RemoteProtocolError("another version of HTTP", error_status_hint=505)
             names = {name for name, _ in event.headers}
             if {b"content-length", b"transfer-encoding"} <= names:
@@ -284,10 +284,10 @@ class OnlyHTTP1(h11.Connection):
         return event
 
 
-class Pause(EventWrapper):
+class PipelineWait(EventWrapper):
     """Holds back a client that sends a request before its last one is answered, and notices when that client goes."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: ClientConnection) -> None:
         super().__init__()
         self._connection = connection
 

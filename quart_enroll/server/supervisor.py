@@ -23,16 +23,16 @@ from pathlib import Path
 
 from hypercorn.config import Config
 
-WORKER = "QUART_ENROLL_WORKER"
+WORKER_VARIABLE = "QUART_ENROLL_WORKER"
 """The environment variable that names a worker's pipe and the sockets it listens on."""
 
-PREFIX, LOCK = "quart-enroll-", "supervisor.lock"
+FOLDER_PREFIX, LOCK_FILE = "quart-enroll-", "supervisor.lock"
 """The prefix of the folders that workers share, and the file in each that its supervisor locks."""
 
 STEADY_SECONDS = 60.0
 """How long a worker must have run to be replaced at once when it dies."""
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 30.0
 """Workers that die sooner are replaced after the first pause, then after twice as long each time, up to the longest.
 
 The pauses leave the machine to the other workers. If there are none, the next one starts at once.
@@ -73,7 +73,7 @@ class Worker:
 @cache
 def this_worker() -> Worker | None:
     """Return this process's connection to its supervisor; None if it has no supervisor."""
-    numbers = os.environ.get(WORKER)
+    numbers = os.environ.get(WORKER_VARIABLE)
     return Worker(*map(int, numbers.split(","))) if numbers else None
 
 
@@ -137,7 +137,7 @@ class Supervisor:
                 self._status = 1
                 self.stop()
             is_steady = loop.time() - began >= STEADY_SECONDS
-            pause = 0.0 if is_steady else min(max(FIRST_PAUSE_SECONDS, 2 * pause), LONGEST_PAUSE_SECONDS)
+            pause = 0.0 if is_steady else min(max(FIRST_PAUSE_SECONDS, 2 * pause), MAX_PAUSE_SECONDS)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause if self._processes else 0.0)
 
@@ -147,7 +147,7 @@ class Supervisor:
         with ours:
             with theirs:
                 sockets = [one.fileno() for one in (theirs, *self._listening)]
-                environ = {**os.environ, WORKER: ",".join(map(str, sockets))}
+                environ = {**os.environ, WORKER_VARIABLE: ",".join(map(str, sockets))}
                 try:
                     self._folder.mkdir(mode=0o700, exist_ok=True)  # a program that tidies up /tmp may have removed it
                     process = await asyncio.create_subprocess_exec(*self._command, pass_fds=sockets, env=environ)
@@ -193,17 +193,17 @@ def supervise(binds: list[str], folder: Path, *, number: int, stop_seconds: floa
 @contextmanager
 def shared_folder() -> Iterator[Path]:
     """Create a folder for the duration of the block, and remove folders of servers killed with all their workers."""
-    for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
+    for lock in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*/{LOCK_FILE}"):
         with suppress(OSError):  # it belongs to another user, or is in use
             if lock.lstat().st_uid == os.getuid():
                 with open(lock) as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(lock.parent, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
     try:
         with open(folder / "new", "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            (folder / "new").rename(folder / LOCK)  # so that nobody ever sees it unlocked
+            (folder / "new").rename(folder / LOCK_FILE)  # so that nobody ever sees it unlocked
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -16,18 +16,18 @@ from quart_enroll.db.collections import idempotency
 from quart_enroll.domain.errors import InProgress, KeyReused
 from quart_enroll.domain.models import Answer
 
-KEPT = timedelta(hours=24)
+ANSWER_LIFETIME = timedelta(hours=24)
 """How long an answer is kept."""
 
-GIVEN_UP_AFTER = timedelta(seconds=30)
+ABANDONED_AFTER = timedelta(seconds=30)
 """A request without an answer for so long has died: a change takes 15 seconds at most, and a reply 25."""
 
-RETRY_AFTER = 2
+IN_PROGRESS_RETRY_SECONDS = 2
 """Seconds after which to ask again for the answer to a request that goes on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class IdempotentRequest:
     """A request under a key; `digest` tells it from others."""
 
     user_id: int
@@ -35,7 +35,9 @@ class Ask:
     digest: str
 
 
-async def once(db: Database, ask: Ask, now: datetime, tell: Callable[[], Awaitable[Answer]]) -> tuple[Answer, bool]:
+async def run_once(
+    db: Database, ask: IdempotentRequest, now: datetime, tell: Callable[[], Awaitable[Answer]]
+) -> tuple[Answer, bool]:
     """Return the answer to the request and whether it is a repeat of an earlier one; `tell` makes the change.
 
     What `tell` raises is not kept: a refusal has changed nothing, and the next one who asks is told what is then.
@@ -44,33 +46,33 @@ async def once(db: Database, ask: Ask, now: datetime, tell: Callable[[], Awaitab
     holder = secrets.token_hex(8)
     if (told := await _begin(db, ask, holder, now)) is not None:
         return told, True
-    async with _freed_on_failure(db, ask, holder):
+    async with _free_key_on_failure(db, ask, holder):
         answer = await tell()
     await idempotency.finish(db, ask.user_id, ask.key, holder, answer)
     return answer, False
 
 
-async def _begin(db: Database, ask: Ask, holder: str, now: datetime) -> Answer | None:
+async def _begin(db: Database, ask: IdempotentRequest, holder: str, now: datetime) -> Answer | None:
     """Begin the request, or return what it was answered."""
     while not await idempotency.begin(
-        db, ask.user_id, ask.key, digest=ask.digest, holder=holder, at=now, expires_at=now + KEPT
+        db, ask.user_id, ask.key, digest=ask.digest, holder=holder, at=now, expires_at=now + ANSWER_LIFETIME
     ):
         begun = await idempotency.find(db, ask.user_id, ask.key)
         if begun is None:
             continue
-        if begun.expires_at <= now or (begun.answer is None and begun.at + GIVEN_UP_AFTER <= now):
+        if begun.expires_at <= now or (begun.answer is None and begun.at + ABANDONED_AFTER <= now):
             await idempotency.remove(db, ask.user_id, ask.key, begun.holder)
             continue
         if begun.digest != ask.digest:
             raise KeyReused
         if begun.answer is None:
-            raise InProgress(RETRY_AFTER)
+            raise InProgress(IN_PROGRESS_RETRY_SECONDS)
         return begun.answer
     return None
 
 
 @asynccontextmanager
-async def _freed_on_failure(db: Database, ask: Ask, holder: str) -> AsyncIterator[None]:
+async def _free_key_on_failure(db: Database, ask: IdempotentRequest, holder: str) -> AsyncIterator[None]:
     """Free the key when there will be no answer: a refusal, a database that is away, a client that hung up."""
     try:
         yield

@@ -14,15 +14,15 @@ from urllib.parse import unquote, urlsplit
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPNotSupported, SMTPRecipientsRefused, SMTPResponse
 
 from quart_enroll.domain import email_addresses
-from quart_enroll.system.hosts import is_this_machine
+from quart_enroll.system.hosts import is_local_host
 
-PATIENCE = 10.0
+SMTP_TIMEOUT_SECONDS = 10.0
 """Seconds that the mail server may take for one answer."""
 
-LIMIT = 20.0
+MESSAGE_TIMEOUT_SECONDS = 20.0
 """Seconds for a whole message, below the 30 that Heroku leaves a process that must end."""
 
-PLAIN = re.compile(r'[^\s<>()\[\]\\",:;@]+@[^\s<>()\[\]\\",:;@]+')
+PLAIN_ADDRESS = re.compile(r'[^\s<>()\[\]\\",:;@]+@[^\s<>()\[\]\\",:;@]+')
 """An address that names one mailbox, without the quoting that would allow anything in it."""
 
 
@@ -34,7 +34,7 @@ class Undeliverable(Exception):
     """The message was refused for good. The text names no address."""
 
 
-class Unclear(Exception):
+class DeliveryUnknown(Exception):
     """The message left, and no answer came: nobody knows whether it was accepted."""
 
 
@@ -65,9 +65,9 @@ class SmtpSender:
         )  # the domain: for anything beyond ASCII in front of it a server must know SMTPUTF8
         message = self._message(to, subject, text)
         # The name that we greet with is the sender's: to look up our own may take longer than the message.
-        client = _Client(local_hostname=self._from.domain, timeout=PATIENCE, **self._options)
+        client = _Client(local_hostname=self._from.domain, timeout=SMTP_TIMEOUT_SECONDS, **self._options)
         try:
-            async with timeout(LIMIT):
+            async with timeout(MESSAGE_TIMEOUT_SECONDS):
                 await client.connect()
                 await client.send_message(message, sender=self._from.addr_spec, recipients=[to])
                 await client.quit()
@@ -83,7 +83,7 @@ class SmtpSender:
 
     def _message(self, to: str, subject: str, text: str) -> EmailMessage:
         """Build the message; its policy refuses a line break in a header, which would begin another one."""
-        if not PLAIN.fullmatch(to):
+        if not PLAIN_ADDRESS.fullmatch(to):
             raise Undeliverable("the address names no mailbox")
         message = EmailMessage(policy=POLICY)
         try:
@@ -158,7 +158,7 @@ def _options(url: str, *, allow_plaintext: bool = False) -> dict[str, Any]:
     if parts.username is not None and parts.password is not None:
         options |= {"username": unquote(parts.username), "password": unquote(parts.password)}
     if not options["use_tls"]:
-        optional = "password" not in options and (allow_plaintext or is_this_machine(parts.hostname))
+        optional = "password" not in options and (allow_plaintext or is_local_host(parts.hostname))
         options["start_tls"] = None if optional else True  # None: only where the server offers it
         options["port"] = port or (587 if "password" in options else 25)
     return options
@@ -166,7 +166,7 @@ def _options(url: str, *, allow_plaintext: bool = False) -> dict[str, Any]:
 
 def _mailbox(text: str) -> Address:
     (name, address), *more = getaddresses([text]) or [("", "")]
-    if more or not PLAIN.fullmatch(address) or not text.isprintable():
+    if more or not PLAIN_ADDRESS.fullmatch(address) or not text.isprintable():
         raise ValueError("must be like no-reply@school.example or My School <no-reply@school.example>")
     return Address(name, *email_addresses.in_ascii(address).split("@"))
 
@@ -175,14 +175,18 @@ def _refusal(code: int) -> Exception:
     """Read the server's answer to the recipient or to the text: 4xx is for now, 5xx for good."""
     if code >= 500:
         return Undeliverable(f"the mail server answered {code}")
-    return Postponed(f"the mail server answered {code}") if code >= 400 else Unclear(f"the mail server answered {code}")
+    return (
+        Postponed(f"the mail server answered {code}")
+        if code >= 400
+        else DeliveryUnknown(f"the mail server answered {code}")
+    )
 
 
 def _failure(error: Exception, client: _Client, to: str) -> Exception:
     """Read what broke the conversation: until the text is on the way, it is about the server or our settings."""
     what = " ".join(str(part) for part in (type(error).__name__, getattr(error, "code", "")) if part)
     if client.handed_over:
-        return Unclear(what)
+        return DeliveryUnknown(what)
     if "STARTTLS" in str(error):
         what = "the mail server offers no encryption (STARTTLS)"
     if isinstance(error, SMTPNotSupported) and not to.isascii():

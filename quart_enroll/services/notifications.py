@@ -19,7 +19,7 @@ from quart_enroll.domain.models import Credentials, Notice
 from quart_enroll.i18n import language
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.services import mail
-from quart_enroll.services.accounts.password_reset import LIFETIME, Links
+from quart_enroll.services.accounts.email_links import RESET_LIFETIME, EmailLinks
 from quart_enroll.services.mail import Postponed, Sender, Undeliverable
 
 PAUSE = 5.0
@@ -83,7 +83,7 @@ logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def sending(db: Database, sender: Sender | None, clock: Clock, links: Links) -> AsyncIterator[None]:
+async def sending(db: Database, sender: Sender | None, clock: Clock, links: EmailLinks) -> AsyncIterator[None]:
     """Send notices in the background while the block runs; without a sender do nothing.
 
     At the end an e-mail that is on its way may arrive.
@@ -97,7 +97,7 @@ async def sending(db: Database, sender: Sender | None, clock: Clock, links: Link
         yield
     finally:
         stop.set()
-        await asyncio.wait({task}, timeout=mail.LIMIT)
+        await asyncio.wait({task}, timeout=mail.MESSAGE_TIMEOUT_SECONDS)
         task.cancel()
         await asyncio.wait({task})
 
@@ -107,7 +107,9 @@ async def password_forgotten(db: Database, email: str, now: datetime) -> None:
 
     Whether anybody has it is found out when it is sent: who asks can't tell, not even by the time that it takes.
     """
-    await notices.add_email_only(db, Notice(now, NOBODY, "password_forgotten"), email=email, forget_at=now + LIFETIME)
+    await notices.add_email_only(
+        db, Notice(now, NOBODY, "password_forgotten"), email=email, forget_at=now + RESET_LIFETIME
+    )
 
 
 async def confirm_email(db: Database, user_id: int, now: datetime) -> None:
@@ -116,7 +118,7 @@ async def confirm_email(db: Database, user_id: int, now: datetime) -> None:
 
 
 async def drain_once(
-    db: Database, sender: Sender, clock: Clock, links: Links, holder: str, stop: asyncio.Event | None = None
+    db: Database, sender: Sender, clock: Clock, links: EmailLinks, holder: str, stop: asyncio.Event | None = None
 ) -> int:
     """Send what is due, and return how many e-mails the mail server accepted.
 
@@ -143,7 +145,7 @@ def wait(tries: int) -> timedelta:
     return min(FIRST_WAIT * (1 << (tries - 1)), LONGEST_WAIT)
 
 
-async def _send(db: Database, sender: Sender, clock: Clock, links: Links, outgoing: PendingEmail) -> bool:
+async def _send(db: Database, sender: Sender, clock: Clock, links: EmailLinks, outgoing: PendingEmail) -> bool:
     """Send a claimed notice and write what became of it; raise Postponed when the mail server can't take it now.
 
     No address and no sentence gets into the log, only the number of the notice.
@@ -166,7 +168,7 @@ async def _send(db: Database, sender: Sender, clock: Clock, links: Links, outgoi
     except Postponed as reason:
         await _postpone(db, clock, outgoing, str(reason))
         raise
-    except mail.Unclear as reason:
+    except mail.DeliveryUnknown as reason:
         logger.warning("notice %s: %s; it is not sent again", outgoing.notice_id, reason)
         return False
     await notices.mark_sent(db, outgoing, clock())
@@ -187,9 +189,9 @@ async def _give_up(db: Database, clock: Clock, outgoing: PendingEmail, reason: s
     await notices.mark_failed(db, outgoing, clock(), reason)
 
 
-def _words(notice: Notice, to: Credentials, links: Links, now: datetime) -> tuple[str, str]:
+def _words(notice: Notice, to: Credentials, links: EmailLinks, now: datetime) -> tuple[str, str]:
     """Return the subject and the text, in the language of who gets it; the site's first for who has none."""
-    with language.speaking(to.user.language or language.spoken()):
+    with language.use_language(to.user.language or language.current_language()):
         subject, text = _about(notice, to, links, now)
         if to.user.email_unconfirmed:  # somebody may have typed any text as the name beside a stranger's address
             return subject, gettext("Hello,\n\n%(text)s\n\nNobody reads answers to this address.\n", text=text)
@@ -199,7 +201,7 @@ def _words(notice: Notice, to: Credentials, links: Links, now: datetime) -> tupl
         return subject, text
 
 
-def _about(notice: Notice, to: Credentials, links: Links, now: datetime) -> tuple[str, str]:
+def _about(notice: Notice, to: Credentials, links: EmailLinks, now: datetime) -> tuple[str, str]:
     match notice.action:
         case "password_changed":
             return gettext("Your password was changed"), CHANGED % {"link": links.forgot}
@@ -217,7 +219,7 @@ def _of_a_seat(notice: Notice) -> tuple[str, str]:
     return SUBJECTS[notice.action] % {"title": title}, text
 
 
-async def _run(db: Database, sender: Sender, clock: Clock, links: Links, stop: asyncio.Event) -> None:
+async def _run(db: Database, sender: Sender, clock: Clock, links: EmailLinks, stop: asyncio.Event) -> None:
     """Look at the outbox again and again until `stop` is set."""
     holder = secrets.token_hex(8)
     while not stop.is_set():

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def kept(path: Path, make: Callable[[], str]) -> str:
+def read_or_create(path: Path, make: Callable[[], str]) -> str:
     """Return the text of the file `path`; what `make` gives, when there is no such file yet.
 
     Processes that ask at the same time get the same text. Only the owner of the file can read it.

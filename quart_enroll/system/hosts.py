@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 
 
-def is_this_machine(host: str) -> bool:
+def is_local_host(host: str) -> bool:
     """Return whether the host is this machine: a loopback address or a socket in the file system."""
     try:
         return ip_address(host).is_loopback

@@ -20,7 +20,7 @@ if os.getppid() == int(sys.argv[2]):  # else the parent was quicker
 
 
 @contextmanager
-def child(
+def child_process(
     command: Sequence[str],
     *,
     output: IO[bytes] | None = None,

@@ -17,7 +17,7 @@ from structlog.contextvars import bind_contextvars
 from werkzeug.routing import Map
 
 from quart_enroll.observability import metrics
-from quart_enroll.services.accounts import rate_limits
+from quart_enroll.services.accounts import attempt_limits
 from quart_enroll.web import auth
 from quart_enroll.web.csrf import SAFE
 
@@ -61,12 +61,12 @@ def answered(response: ResponseTypes) -> None:
 def count(app: Quart, endpoint: str, method: str, status: int, seconds: float) -> None:
     """Count a request that `app` answered, if anybody reads the counts."""
     if app.config["METRICS_TOKEN"]:
-        metrics.answered(endpoint, method, status, seconds)
+        metrics.record_response(endpoint, method, status, seconds)
 
 
 def method() -> str:
     """Return the method as it may stand in the log: a made-up one may be a secret, and long."""
-    return request.method if request.method in metrics.METHODS else "other"
+    return request.method if request.method in metrics.COUNTED_METHODS else "other"
 
 
 def path() -> str:
@@ -123,4 +123,4 @@ def _is_failed_sign_in() -> bool:
 
 def _source() -> str:
     """Return a digest of the visitor's network address, the same one that the limits use."""
-    return rate_limits.address_digest(str(current_app.secret_key), request.remote_addr or "")
+    return attempt_limits.network_digest(str(current_app.secret_key), request.remote_addr or "")

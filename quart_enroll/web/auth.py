@@ -8,42 +8,26 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from quart import Quart, abort, current_app, g, request, session
 from quart.typing import ResponseTypes
-from quart_auth import AuthUser, current_user, login_required, login_user, logout_user
+from quart_auth import AuthUser, Unauthorized, current_user, login_user, logout_user
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE
 from quart_enroll.domain.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
 from quart_enroll.domain.models import Credentials, Login, User
-from quart_enroll.services.accounts import accounts, rate_limits, sessions, tokens, user_agent
-from quart_enroll.services.accounts.hashing import RETRY_AFTER
+from quart_enroll.services.accounts import accounts, attempt_limits, sessions, tokens, user_agent
+from quart_enroll.services.accounts.hashing import BUSY_RETRY_SECONDS
 from quart_enroll.services.accounts.token_digest import token_digest
-from quart_enroll.state import clock, database, hasher, lifetimes, now, user_cache
+from quart_enroll.state import clock, database, hasher, lifetimes, now, password_locks, user_cache
 from quart_enroll.web import known_devices, locale, problem_details
 from quart_enroll.web.cookies import SignIns
-from quart_enroll.web.request import SiteRequest
+from quart_enroll.web.request import SiteRequest, asked
+from quart_enroll.web.route import UNMATCHED, Audience
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-NEEDS_NOBODY = {
-    *("static", "healthz", "readyz", "metrics", "calendar_feed"),
-    *("v1_terms", "v1_courses", "v1_course", "v1_sections", "v1_document"),
-}
-"""Endpoints that are the same for everybody, so that they don't ask the database who it is."""
-
-SEATS_ALONE = {"enrollment", "plan_add", "plan_remove", "plan_up", "plan_enroll", "alert_ask", "alert_end"}
-"""Endpoints that change nothing of who somebody is. After them, on a busy day the most, nobody has to ask again."""
-
-ENDS_ACCESS = {
-    *("logout", "account_end", "account_sign_out", "account_delete", "token_end", "calendar_end"),
-    *("account_password", "password_reset"),
-}
-"""Endpoints that end access. No rate limit stops them: otherwise a thief could use up the account's rate to stay signed
-in."""
+View = Callable[..., Any]
 
 PASSWORDS_AT_ONCE = 4
 """Passwords of the API that a process checks at a time. Each costs as much as a sign-in: a program that sends its
@@ -130,11 +114,11 @@ async def identify(request: SiteRequest) -> None:
     """Find out who asks; a cookie whose sign-in has ended is taken back."""
     g.user = None
     if "authorization" in request.header_map and problem_details.wanted():
-        if request.endpoint is not None and request.endpoint not in NEEDS_NOBODY:
+        if request.route is not UNMATCHED and request.route.audience is not Audience.EVERYBODY:
             g.user = await _identify_program()
         return
     identity = current_user.auth_id
-    if identity is None or request.endpoint in NEEDS_NOBODY:
+    if identity is None or request.route.audience is Audience.EVERYBODY:
         return
     found = await sessions.resume(database(), user_cache().logins, identity, lifetimes(), now())
     if found is None:
@@ -165,7 +149,7 @@ def still() -> Callable[[], Awaitable[bool]]:
 async def forget_changed(response: ResponseTypes) -> ResponseTypes:
     """Let the next request read what this one may have changed about who asks; other processes hear it as news."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
-        forget = user_cache().students.invalidate if request.endpoint in SEATS_ALONE else user_cache().invalidate
+        forget = user_cache().students.invalidate if asked().route.changes_only_seats else user_cache().invalidate
         for changed in (g.get("asks"), user()):
             if changed is not None:
                 forget(changed.user_id)
@@ -194,9 +178,12 @@ async def _check_password(email: str, password: str) -> User:
     if current_app.config["APP_ENV"] == "production" and not request.is_secure:
         raise PasswordOverHttp
     if _passwords.locked():
-        raise Busy(RETRY_AFTER)
-    async with _passwords, rate_limits.guess(database(), known_devices.asker(email), now()):
-        return (await accounts.check(database(), hasher(), email=email, password=password)).user
+        raise Busy(BUSY_RETRY_SECONDS)
+    async with (
+        _passwords,
+        attempt_limits.password_attempt(database(), password_locks(), known_devices.asker(email), now()),
+    ):
+        return (await accounts.authenticate(database(), hasher(), email=email, password=password)).user
 
 
 def check_may_change() -> None:
@@ -250,8 +237,8 @@ async def begin(found: Credentials, *, remember: bool) -> datetime | None:
         now(),
         remember=remember,
         address=request.remote_addr or "",
-        agent=user_agent.in_words(request.headers.get("User-Agent", "")),
-        instead_of=current_user.auth_id,
+        agent=user_agent.describe(request.headers.get("User-Agent", "")),
+        replaces=current_user.auth_id,
     )
     session.clear()
     g.user = replace(found.user, language=begun.language)
@@ -276,17 +263,21 @@ def forget() -> None:
     logout_user()
 
 
-def registrar_required(view: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """Let only the registrar in: others get a 403, and who is not signed in signs in first."""
+def restrict(view: View, audience: Audience) -> View:
+    """Return the view, open to its audience only: visitors have to sign in first, and other users get a 403."""
+    if audience not in (Audience.SIGNED_IN, Audience.REGISTRAR):
+        return view
 
     @wraps(view)
-    @login_required
-    async def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-        if signed_in().role != "registrar":
+    async def restricted(*args: Any, **kwargs: Any) -> Any:
+        visitor = user()
+        if visitor is None:
+            raise Unauthorized
+        if audience is Audience.REGISTRAR and visitor.role != "registrar":
             abort(403)
         return await view(*args, **kwargs)
 
-    return guarded
+    return restricted
 
 
 def template_names() -> dict[str, Any]:

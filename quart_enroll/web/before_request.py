@@ -72,7 +72,7 @@ def _limit_changes(request: SiteRequest) -> None:
     """Raise TooManyChanges if the account has used up its rate of changes; called after the proof, so that foreign
     pages can't use it up."""
     user = auth.user()
-    if user is None or request.endpoint in auth.ENDS_ACCESS:
+    if user is None or request.route.ends_access:
         return
     if wait := change_limiter().take(user.user_id):
         raise TooManyChanges(wait)

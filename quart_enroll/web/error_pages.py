@@ -12,31 +12,15 @@ from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
 from quart_enroll.db.client import NoTransactions
-from quart_enroll.domain.errors import (
-    AmbiguousCourse,
-    Busy,
-    CorequisiteMissing,
-    CorequisitesWouldGo,
-    InProgress,
-    KeyReused,
-    PasswordOverHttp,
-    PleaseWait,
-    ReadOnlyToken,
-    Refused,
-    TooManyChanges,
-    UnknownCourse,
-    UnknownTerm,
-    WrongCredentials,
-    WrongFields,
-    WrongToken,
-)
+from quart_enroll.domain.errors import Busy, PleaseWait, Refused, WrongFields
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.state import catalog_at_hand
 from quart_enroll.web import access_log, auth, problem_details, retry
 from quart_enroll.web.csrf import SAFE
 from quart_enroll.web.page_of_origin import meant
-from quart_enroll.web.templating import render, wants_json
+from quart_enroll.web.request import asked, wants_json
+from quart_enroll.web.templating import render
 
 RETRY_AFTER = 5
 """Seconds after which a page should be asked for again when the database is away, or too busy to answer in time."""
@@ -66,29 +50,9 @@ READ_ONLY = Sentence(
     "This can’t be done at the moment because the site’s database is not fully set up. You can still look at courses."
 )
 
-STATUS: dict[type[Refused], int] = {
-    WrongToken: 401,
-    WrongCredentials: 401,
-    ReadOnlyToken: 403,
-    PasswordOverHttp: 403,
-    UnknownCourse: 404,
-    WrongFields: 422,
-    KeyReused: 422,
-    TooManyChanges: 429,
-}
-"""The status of a refusal, where it is not 409."""
-
 CODES = {413: "content_too_large", 414: "uri_too_long", 422: "unprocessable_content"}
 """Codes that Python names differently from one version to the next."""
 
-PURPOSES = {
-    "GET enrollment": Sentence("Please sign in to see your schedule."),
-    "GET history": Sentence("Please sign in to see what happened to your courses."),
-    "GET account": Sentence("Please sign in to see your account."),
-    "GET plan": Sentence("Please sign in to see your plan."),
-    "GET calendar_file": Sentence("Please sign in to get your calendar."),
-    "POST enrollment": Sentence("Please sign in to enroll."),
-}
 SIGN_IN_FIRST = Sentence("Please sign in first.")
 FORGED = Sentence(
     "This page was open for too long, or the request came from another site. "
@@ -131,7 +95,7 @@ async def sign_in_first(_: Unauthorized) -> Response | AnyResponse:
     wanted = request.full_path.rstrip("?")
     if request.method == "POST":
         wanted = await _after_sign_in()
-    await flash(str(PURPOSES.get(f"{request.method} {request.endpoint}", SIGN_IN_FIRST)), "warning")
+    await flash(str(asked().route.sign_in_purpose or SIGN_IN_FIRST), "warning")
     return redirect(url_for("login", next=wanted), 303)
 
 
@@ -151,33 +115,23 @@ async def _wanted_course() -> str:
 
 
 async def refused(error: Refused) -> Response:
-    more: dict[str, Sequence[Any]] = {}
+    details: Mapping[str, Sequence[Any]] = error.details
     if isinstance(error, WrongFields):
-        more["errors"] = [problem_details.WrongField(name, sentence) for name, sentence in error.fields.items()]
-    if isinstance(error, AmbiguousCourse | CorequisitesWouldGo):
-        more["courses"] = error.courses
-    if isinstance(error, CorequisiteMissing):
-        more["courses"] = error.missing
-    retry_after = error.retry_after if isinstance(error, (InProgress, TooManyChanges)) else None
-    status = STATUS.get(type(error), 409)
-    return await _answer(status, error.code, error.sentence, retry_after=retry_after, more=more)
+        details = {"errors": [problem_details.WrongField(name, sentence) for name, sentence in error.fields.items()]}
+    return await _answer(error.status, error.code, error.text, retry_after=error.retry_after, details=details)
 
 
 async def malformed(sentence: str, fields: Mapping[str, Sequence[str]]) -> Response:
     """Answer a form that no page of the site sends; programs get the sentences of each field."""
-    return await _answer(422, WrongFields.code, sentence, fields=fields)
-
-
-async def unknown_term(error: UnknownTerm) -> Response:
-    return await _answer(404, error.code, error.sentence, more={"terms": error.known})
+    return await _answer(WrongFields.status, WrongFields.code, sentence, fields=fields)
 
 
 async def busy(error: Busy) -> Response:
-    return await _answer(503, error.code, error.sentence, retry_after=error.retry_after)
+    return await _answer(error.status, error.code, error.text, retry_after=error.retry_after)
 
 
 async def please_wait(error: PleaseWait) -> Response:
-    response = await _answer(429, error.code, error.sentence)
+    response = await _answer(error.status, error.code, error.text)
     response.headers["Retry-After"] = str(error.retry_after)
     return response
 
@@ -204,18 +158,18 @@ async def _answer(
     sentence: str,
     *,
     retry_after: int | None = None,
-    more: Mapping[str, Sequence[Any]] | None = None,
+    details: Mapping[str, Sequence[Any]] | None = None,
     fields: Mapping[str, Sequence[str]] | None = None,
 ) -> Response:
     access_log.note(code=code)
     if problem_details.wanted():
-        response = problem_details.answer(status, code, sentence, **(more or {}))
+        response = problem_details.answer(status, code, sentence, **(details or {}))
     elif wants_json():
         about = {"fields": fields} if fields else {}
         response = jsonify(error=code, message=sentence, request_id=g.get("request_id"), **about)
     else:
         repeat = await retry.pressed() if retry_after is not None else None
-        response = Response(_page(status, sentence, retry_after, repeat, (more or {}).get("terms", ())))
+        response = Response(_page(status, sentence, retry_after, repeat, (details or {}).get("terms", ())))
         if retry_after is not None and request.method in SAFE:
             response.headers["Refresh"] = str(retry.later(retry_after))  # as old as Retry-After, and browsers obey it
     response.status_code = status

@@ -11,18 +11,18 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from quart import after_this_request, current_app, request
 from quart.typing import ResponseTypes
 
-from quart_enroll.services.accounts.rate_limits import Asker, account_digest, address_digest
+from quart_enroll.services.accounts.attempt_limits import AttemptSource, account_digest, network_digest
 
 A_YEAR = 365 * 24 * 3600
 ACCOUNTS = 5
 """Accounts that share a browser at most; one more, and it forgets the one that has not signed in for longest."""
 
 
-def asker(email: str) -> Asker:
+def asker(email: str) -> AttemptSource:
     """Tell who asks for the account of that address, as the limits want to know it."""
     key = str(current_app.secret_key)
     account = account_digest(key, email)
-    return Asker(account, address_digest(key, request.remote_addr or ""), _known().get(account))
+    return AttemptSource(account, network_digest(key, request.remote_addr or ""), _known().get(account))
 
 
 def remember(email: str) -> None:

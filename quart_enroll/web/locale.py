@@ -13,13 +13,14 @@ from werkzeug.http import parse_accept_header
 from quart_enroll.domain.models import User
 from quart_enroll.i18n import language
 from quart_enroll.web.request import SiteRequest, asked
+from quart_enroll.web.route import UNMATCHED
 
 A_YEAR = 365 * 24 * 3600
 LONGEST = 200
 """Characters of what a browser asks for that are looked at."""
 
-PROGRAMS = "/api/"
-"""How paths for programs begin; their answers have no sentences for people, except on one help page."""
+API = "/api/"
+"""The beginning of the API's paths; its responses are in English."""
 
 
 @lru_cache(1000)  # of truncated texts: some 500 kB
@@ -49,12 +50,13 @@ def init_app(app: Quart, offered: tuple[str, ...]) -> None:
 def speak_to(user: User | None) -> None:
     """Speak the language of who is signed in, if they have one; else that of the browser."""
     own = user.language if user else ""
-    if not is_read_by_people():
-        language.speak(language.ENGLISH)
+    request = asked()
+    if not is_localized(request):
+        language.set_language(language.ENGLISH)
     elif own in offered():
-        language.speak(own)
+        language.set_language(own)
     else:
-        language.speak(_of_browser(asked()))
+        language.set_language(_of_browser(request))
 
 
 def offered() -> tuple[str, ...]:
@@ -63,12 +65,11 @@ def offered() -> tuple[str, ...]:
     return languages
 
 
-def is_read_by_people() -> bool:
-    """Tell whether the answer has words for people in it, and so differs from one language to the next."""
-    request = asked()
-    endpoint = request.endpoint
-    page = endpoint == "v1_docs" or not request.path.startswith(PROGRAMS)
-    return page and endpoint not in ("static", "healthz", "readyz")
+def is_localized(request: SiteRequest) -> bool:
+    """Tell whether the response has text for people, and so differs from one language to the next."""
+    if request.route is UNMATCHED:
+        return not request.path.startswith(API)
+    return request.route.is_localized
 
 
 def remember(response: ResponseTypes, chosen: str) -> None:

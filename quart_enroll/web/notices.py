@@ -10,11 +10,6 @@ from quart_enroll.state import database
 from quart_enroll.web import auth
 from quart_enroll.web.request import SiteRequest
 
-PAGES = {
-    *("index", "courses", "course", "enrollment", "enrollment_form", "history", "plan", "account", "help", "user"),
-}
-"""Endpoints that end in a page when somebody signed in asks for them."""
-
 CATEGORIES = {"promote": "success", "skip": "warning", "alert": "info", "moved": "warning"}
 
 TAKEN_AGAIN = Sentence(
@@ -46,4 +41,4 @@ async def _words(notice: Notice) -> str:
 def _is_a_page(request: SiteRequest) -> bool:
     """Tell whether a page is asked for to be looked at now."""
     in_advance = "prefetch" in request.header_map.get("sec-purpose", "")
-    return request.method == "GET" and request.endpoint in PAGES and not in_advance
+    return request.method == "GET" and request.route.shows_notices and not in_advance

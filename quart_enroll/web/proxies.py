@@ -16,9 +16,6 @@ from quart_enroll.web.request import SiteRequest
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-OVER_PLAIN_HTTP = {"healthz", "readyz"}
-"""Endpoints that load balancers probe from inside; their answers have no secrets."""
-
 PLAIN_HTTP = Sentence(
     "This site speaks https only. Please write https:// in front of its address. Nothing was changed."
 )
@@ -43,7 +40,7 @@ def insist_on_https(request: SiteRequest) -> Response | None:
     The address comes from PUBLIC_URL alone: whoever asks can write any Host.
     """
     said = "x-forwarded-proto" in request.header_map  # a proxy that says nothing of it is believed to speak https
-    if request.scheme == "https" or not said or request.endpoint in OVER_PLAIN_HTTP:
+    if request.scheme == "https" or not said or request.route.allows_http:
         return None
     if current_app.config["APP_ENV"] != "production":
         return None

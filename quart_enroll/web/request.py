@@ -14,6 +14,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.http import parse_cookie
 
 from quart_enroll.bounded_cache import cached, size_of
+from quart_enroll.web.route import UNMATCHED, Route, SiteRule
 
 LONGEST = 1000
 """Longest Cookie header that a process caches, in characters; the site's own have some 400."""
@@ -30,6 +31,12 @@ COOKIE_BYTES = 400
 
 class SiteRequest(Request):
     """A request."""
+
+    @property
+    def route(self) -> Route:
+        """The route that the request matches."""
+        rule = self.url_rule
+        return UNMATCHED if rule is None else cast(SiteRule, rule).route
 
     @cached_property
     def header_map(self) -> Mapping[str, str]:
@@ -57,6 +64,15 @@ class SiteRequest(Request):
 def asked() -> SiteRequest:
     """Return the request itself, which `quart.request` stands for."""
     return cast(SiteRequest, request._get_current_object())  # type: ignore[attr-defined]  # it is public
+
+
+def wants_json() -> bool:
+    """Tell whether the client prefers JSON to a page."""
+    request = asked()
+    if request.path.startswith("/api/"):
+        return True
+    accepted = request.accept_mimetypes
+    return accepted["application/json"] > accepted["text/html"]
 
 
 def _read(text: str) -> ImmutableMultiDict[str, str]:

@@ -9,6 +9,7 @@ from quart.typing import ResponseTypes
 from quart_enroll.i18n import language
 from quart_enroll.web import auth, locale
 from quart_enroll.web.request import SiteRequest, asked
+from quart_enroll.web.route import Audience
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'"
@@ -41,12 +42,12 @@ def add(app: Quart, response: ResponseTypes) -> ResponseTypes:
     added.append(("X-Request-ID", g.get("request_id", "")))
     kept = headers["Cache-Control"] if "cache-control" in present else ""
     varies = []
-    if session.accessed or (request.endpoint not in auth.NEEDS_NOBODY and "public" not in kept):
+    if session.accessed or (request.route.audience is not Audience.EVERYBODY and "public" not in kept):
         varies.append("Cookie")
-    if locale.is_read_by_people():
+    if locale.is_localized(request):
         varies.append("Accept-Language")
         if "content-language" not in present:
-            added.append(("Content-Language", language.spoken()))
+            added.append(("Content-Language", language.current_language()))
     if varies and "vary" in present:
         response.vary.update(varies)
     elif varies:

@@ -20,7 +20,7 @@ WARM_UP = 64
 """Posts before those that count: each process has opened its connections to the database by then."""
 
 
-WHOLE = "answers with 5xx, or none at all"
+WHOLE = "responses with 5xx, or none at all"
 
 
 class WrongBooks(SystemExit):
@@ -110,7 +110,7 @@ def stampede_row(crowds: Sequence[Crowd]) -> Row:
         "s (p99)",
         lates,
         goals=[Goal("p99 in seconds", lates.median, at_most=3), _whole(crowds)],
-        note=f"exactly {SEATS} seated each time; {crowds[-1].report().partition('; until')[0]}",
+        note=f"exactly {SEATS} got seats each time; {crowds[-1].report().partition('; until')[0]}",
     )
 
 

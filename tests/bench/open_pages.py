@@ -105,11 +105,11 @@ async def measure(db: Database, site: Site, students: Sequence[Student], seconds
             Goal("% of one core", share * 100, at_most=15),
             Goal("KiB of memory each", each, at_most=40),
             Goal("pages open at the end", still_open, at_least=0.9 * PAGES),
-            Goal("answers other than a stream", crowd.refused, at_most=0),
+            Goal("responses other than a stream", crowd.refused, at_most=0),
             # Each of them hears each change: one event of the seats, one of the button.
-            Goal("news heard of those told", told / (2 * PAGES / EVERY), at_least=0.8),
+            Goal("updates received of those sent", told / (2 * PAGES / EVERY), at_least=0.8),
         ],
-        note=f"{came_back:.0f} pages came back each second, each with {SHOWN} courses, signed in",
+        note=f"{came_back:.0f} pages reconnected each second, each with {SHOWN} courses, signed in",
     )
 
 

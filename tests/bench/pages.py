@@ -19,7 +19,7 @@ from tests.bench.wrk import Request
 from tests.support.crowd import Student
 
 BARE, FLASK = "bare Quart", "Flask"
-ANEW = "drawn anew"
+ANEW = "rendered"
 OTHER_SIZE = "50 sections"
 
 BROWSER = {"Accept": "text/html,*/*;q=0.8", "Accept-Encoding": "gzip", "User-Agent": "Mozilla/5.0 Firefox/140.0"}
@@ -36,7 +36,7 @@ STILL, LONGEST_REST = 0.1, 10.0
 """Seconds without work after which a site rests, and within which it must have ended what nobody waits for any more:
 the Flask site does what 64 connections have asked for to its end."""
 
-WRONG = "wrong answers"
+WRONG = "wrong responses"
 
 LONGER = 4
 """Times as long as usual."""
@@ -108,7 +108,7 @@ class Contest:
         others = {name: spread for name, spread in spreads.items() if name != site}
         wrong = {name: runner.wrong for name, runner in self.runners.items() if runner.wrong}
         goals = [*self.goals(spreads), Goal(WRONG, wrong.pop(site, 0), at_most=0)]
-        notes = [self.note, *(f"{number} wrong answers of {name}" for name, number in wrong.items())]
+        notes = [self.note, *(f"{number} wrong responses from {name}" for name, number in wrong.items())]
         return Row(self.name, "pages/s", spreads[site], others, goals, "; ".join(filter(None, notes)), self.compared_by)
 
 
@@ -197,10 +197,10 @@ def _prepared(
         f"{name}: 304",
         {"site": runner, BARE: _bare(sites)},
         lambda found: [
-            Goal("share of answers that are 304", float(again.status == 304), at_least=1),
+            Goal("share of responses that are 304", float(again.status == 304), at_least=1),
             _to(found, BARE, 2),
         ],
-        note="" if again.status == 304 else f"it has no ETag, so that it is answered with {again.status}",
+        note="" if again.status == 304 else f"no ETag, so the response is {again.status}",
     )
 
 

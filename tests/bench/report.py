@@ -8,7 +8,7 @@ from typing import Any
 from tests.bench import machine
 from tests.bench.figures import Row, short
 
-HEAD = ("work", "site", "lowest–highest", "beside", "goals")
+HEAD = ("work", "site", "lowest–highest", "compared with", "goals")
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -75,7 +75,7 @@ def markdown(facts: dict[str, Any], rows: Sequence[Row], worse: Sequence[str]) -
         missed(rows)[-1],
     ]
     if worse:
-        lines += ["", "Not as it should be:", "", *(f"- {sentence}" for sentence in worse)]
+        lines += ["", "Regressions and faults:", "", *(f"- {sentence}" for sentence in worse)]
     return "\n".join([*lines, ""])
 
 

@@ -71,8 +71,8 @@ async def main() -> None:
             measured = await measure(site.port, people)
     _print("nobody signs in", measured.quiet)
     _print(f"{len(people)} sign in", measured.busy)
-    rate = f"{measured.per_second:.1f} a second"
-    print(f"  the sign-ins: {spread(measured.took)}; {rate}; {len(_sent_away)} times 503")
+    rate = f"{measured.per_second:.1f} per second"
+    print(f"  the sign-ins: {spread(measured.took)}; {rate}; {len(_sent_away)} 503 responses")
 
 
 async def prepare(uri: str, number: int) -> list[str]:
@@ -131,9 +131,9 @@ def row(measured: Measured, hashes: float, flask: float) -> Row:
         rate,
         {"the cores alone": Spread((hashes,)), "Flask": Spread((flask,))},
         goals=[
-            Goal("part of what the cores hash", measured.per_second / hashes, at_least=HASHING),
+            Goal("share of what the cores hash", measured.per_second / hashes, at_least=HASHING),
             Goal("p99 of other people's pages, in seconds", late, at_most=0.1),
-            Goal("times 503", len(_sent_away), at_most=0),
+            Goal("503 responses", len(_sent_away), at_most=0),
         ],
         note=f"the sign-ins: {spread(measured.took)}",
         compared_by="the cores alone",

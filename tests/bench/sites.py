@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from quart_enroll.system.process import child
+from quart_enroll.system.process import child_process
 from tests.support.processes import PROJECT, SERVER, descendants, environment, free_port, wait_for_port
 
 PROCESSES = 2
@@ -87,7 +87,7 @@ def _running(name: str, folder: Path, command: Sequence[str], **settings: object
     environ = environment(APP_ENV="production", PORT=port, **settings)
     # The settings of production listen on every address of the machine; this is nobody else's business.
     command = [*command, "--bind", f"127.0.0.1:{port}"]
-    with open(log, "wb") as output, child(command, output=output, environ=environ, cwd=PROJECT) as process:
+    with open(log, "wb") as output, child_process(command, output=output, environ=environ, cwd=PROJECT) as process:
         yield Site(name, port, process, log)
 
 

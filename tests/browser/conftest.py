@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import ConsoleMessage, Page
 
 from quart_enroll.db.client import Database, open_database
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.services.enrollment import enroll
-from tests.browser.demo import HOW, find_chromium
-from tests.browser.student import heard
+from tests.browser.chromium import NOT_FOUND, Chromium, find_chromium, running_chromium, time_limit
+from tests.browser.student import wait_until_catalog_is_current
 from tests.support import school
 from tests.support.people import BOB, FALL, METHOD, SPRING
 from tests.support.processes import fresh_database, server
@@ -27,21 +27,19 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
             if skipped:
-                item.add_marker(pytest.mark.skip(HOW))
+                item.add_marker(pytest.mark.skip(NOT_FOUND))
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
+def chromium_path() -> str:
     """The path of the browser; without one the tests fail where REQUIRE_BROWSER says so."""
-    return find_chromium() or pytest.fail(HOW)
+    return find_chromium() or pytest.fail(NOT_FOUND)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser(chromium: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
+async def chromium(chromium_path: str) -> AsyncIterator[Chromium]:
+    async with running_chromium(chromium_path) as chromium:
+        yield chromium
 
 
 @pytest.fixture
@@ -51,20 +49,20 @@ def scripts() -> bool:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(browser: Browser, scripts: bool) -> AsyncIterator[Page]:
+async def page(chromium: Chromium, scripts: bool) -> AsyncIterator[Page]:
     """A visitor's page; what goes wrong in its scripts, or stands in its console, fails the test."""
     faults: list[str] = []
-    context = await browser.new_context(java_script_enabled=scripts)
-    page = await context.new_page()
+    page = await chromium.new_page(java_script_enabled=scripts)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if _is_a_fault(message) else None)
     yield page
-    await context.close()
+    async with time_limit("BrowserContext.close"):
+        await page.context.close()
     assert faults == []
 
 
 @pytest.fixture(scope="session")
-def database(mongod: str, chromium: str) -> Iterator[str]:
+def database(mongod: str, chromium_path: str) -> Iterator[str]:
     """The address of the database of the site of these tests."""
     with fresh_database(mongod) as uri:
         yield uri
@@ -111,7 +109,7 @@ async def db(emptied: Database, calendar: list[Term]) -> Database:
 @pytest_asyncio.fixture(loop_scope="session")
 async def address(site: str, db: Database) -> str:
     """The address of the site, as soon as it has heard that the school is new."""
-    await heard(db, site)
+    await wait_until_catalog_is_current(db, site)
     return site
 
 

@@ -1,6 +1,5 @@
 """The site with the whole demo school, for those who look at it: photographs, Lighthouse."""
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,18 +10,6 @@ from quart_enroll.cli.local_mongod import local_mongod
 from tests.support.processes import quart, server
 
 PROJECT = Path(__file__).parents[2]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-HOW = "There is no Chromium on the PATH (Debian and Ubuntu: apt install chromium)"
-
-
-def find_chromium() -> str | None:
-    """Return the path of Chromium, or None where there is none."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
-
-
-def needed_chromium() -> str:
-    """Return the path of Chromium; without one the program ends and says how to get it."""
-    return find_chromium() or sys.exit(HOW)
 
 
 @contextmanager

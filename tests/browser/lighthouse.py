@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 from quart_enroll.cli.develop import DEMO_PASSWORD
-from tests.browser.demo import PROJECT, demo_site, needed_chromium
+from tests.browser.chromium import require_chromium
+from tests.browser.demo import PROJECT, demo_site
 
 LIGHTHOUSE = "lighthouse@12.8.2"
 """The last that runs on Node 20; npx fetches it."""
@@ -34,7 +35,7 @@ METRICS = ("first-contentful-paint", "largest-contentful-paint", "total-blocking
 
 
 def main() -> None:
-    chromium = needed_chromium()
+    chromium = require_chromium()
     npx = shutil.which("npx") or sys.exit(NO_NODE)
     with demo_site() as address:
         cookie = _sign_in(address)
@@ -47,7 +48,7 @@ def main() -> None:
     for (name, device), report in found.items():
         print(f"{name} on a {device}: {', '.join(f'{kind} {_score(report, kind)}' for kind in WANTED)}")
     if not all(map(_is_as_wanted, found.values())):
-        sys.exit("A score is lower than it should be: docs/lighthouse.md says why.")
+        sys.exit("A score is too low: see docs/lighthouse.md.")
 
 
 def _sign_in(address: str) -> str:
@@ -99,15 +100,15 @@ def _document(found: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
     metrics = " | ".join(metric.replace("-", " ") for metric in METRICS)
     return (
         "# Lighthouse\n\n"
-        f"Asked on {datetime.now(UTC):%Y-%m-%d} with `make lighthouse`: Lighthouse {some['lighthouseVersion']},\n"
-        f"Chromium {browser}, one server process and the demo school on the same machine, ada signed in but for the\n"
-        "login page. A phone is Lighthouse's own: slow network, a quarter of the processor's speed. Of each page it\n"
-        f"is the best of {TRIES} tries at most: what else the machine does counts against a page.\n\n"
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} with `make lighthouse`: Lighthouse {some['lighthouseVersion']},\n"
+        f"Chromium {browser}, one server process and the demo school on the same machine, with ada signed in except\n"
+        "on the login page. The phone is Lighthouse's own: a slow network and a quarter of the processor's speed.\n"
+        f"Each page is the best of at most {TRIES} runs, because other work on the machine lowers the scores.\n\n"
         f"| page | device | {' | '.join(WANTED)} | {metrics} |\n"
         f"| --- | --- | {' | '.join('---:' for _ in (*WANTED, *METRICS))} |\n"
         f"{rows}\n\n"
-        "## What it would do differently\n\n"
-        f"{lacks or 'Nothing.'}\n"
+        "## Suggestions\n\n"
+        f"{lacks or 'None.'}\n"
     )
 
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from playwright.async_api import Browser, CDPSession, Page, async_playwright
+from playwright.async_api import CDPSession, Page
 
 from quart_enroll.cli.develop import DEMO_PASSWORD
-from tests.browser.demo import PROJECT, demo_site, needed_chromium
+from tests.browser.chromium import Chromium, require_chromium, running_chromium
+from tests.browser.demo import PROJECT, demo_site
 
 FOLDER = PROJECT / "docs" / "screenshots"
 SHAPES = {"phone": 390, "desktop": 1280}
@@ -50,49 +51,46 @@ def _open(summary: str) -> Step:
 
 SHOTS = [
     Shot("home", "Home", "", "/"),
-    Shot("register", "Making an account", "", "/register"),
-    Shot("register-errors", "What is wrong stands on top and beside the field", "", "/register", (_press("Make"),)),
+    Shot("register", "Creating an account", "", "/register"),
+    Shot("register-errors", "Errors in a form", "", "/register", (_press("Make"),)),
     Shot("login", "Signing in", "", "/login"),
-    Shot("forgot", "A forgotten password", "", "/password/forgot"),
+    Shot("forgot", "Forgotten password", "", "/password/forgot"),
     Shot("catalog", "The catalog of a term", "ada", "/courses/"),
-    Shot("search", "Searching and filtering as one types", "ada", "/courses/?q=data&open=y&days=T&days=R&sort=seats"),
-    Shot("nothing-found", "Nothing found, and what to loosen", "ada", "/courses/?q=data&days=S"),
+    Shot("search", "Searching and filtering", "ada", "/courses/?q=data&open=y&days=T&days=R&sort=seats"),
+    Shot("nothing-found", "No results, and which filters to remove", "ada", "/courses/?q=data&days=S"),
     Shot("course", "A course with its sections", "ada", "/course/MAT115"),
     Shot("schedule", "The schedule, with the week at a glance", "ada", "/enrollment"),
-    Shot("first-visit", "The schedule of who has nothing yet", "bob", "/enrollment"),
-    Shot("plan", "A plan for the term that opens next", "ada", "/plan?term={next}"),
-    Shot("history", "What happened", "ada", "/enrollment/history"),
+    Shot("first-visit", "The schedule of a new student", "bob", "/enrollment"),
+    Shot("plan", "A plan for the next term", "ada", "/plan?term={next}"),
+    Shot("history", "The enrollment history", "ada", "/enrollment/history"),
     Shot("account", "The account", "ada", "/account"),
-    Shot("tokens", "Access tokens for programs", "ada", "/account/tokens"),
-    Shot("delete", "What can’t be undone is asked for", "ada", "/account/delete"),
-    Shot("help", "What students ask", "ada", "/help"),
-    Shot("error", "A page that is not there", "ada", "/courses/Never"),
-    Shot("students", "The registrar’s list", "rita", "/user"),
+    Shot("tokens", "API access", "ada", "/account/tokens"),
+    Shot("delete", "Confirming an action that can’t be undone", "ada", "/account/delete"),
+    Shot("help", "Help", "ada", "/help"),
+    Shot("error", "A page that doesn’t exist", "ada", "/courses/Never"),
+    Shot("students", "The registrar’s list of students", "rita", "/user"),
     Shot("api", "The documentation of the API", "", "/api/v1/docs"),
 ]
 
 
 async def main() -> None:
-    chromium = needed_chromium()
+    path = require_chromium()
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.webp"):
         old.unlink()
     with demo_site() as address:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        async with running_chromium(path) as chromium:
             for who in dict.fromkeys(shot.who for shot in SHOTS):
-                await _photograph(browser, address, who)
-            await browser.close()
+                await _photograph(chromium, address, who)
     (FOLDER.parent / "screenshots.md").write_text(_document(), "utf-8")
     size = sum(file.stat().st_size for file in FOLDER.glob("*.webp"))
     print(f"{len(SHOTS)} pages in docs/screenshots.md, {size / 1e6:.1f} MB")
 
 
-async def _photograph(browser: Browser, address: str, who: str) -> None:
+async def _photograph(chromium: Chromium, address: str, who: str) -> None:
     """Take the pictures that this person sees."""
-    context = await browser.new_context(viewport={"width": SHAPES["desktop"], "height": 800}, reduced_motion="reduce")
-    page = await context.new_page()
-    camera = await context.new_cdp_session(page)
+    page = await chromium.new_page(viewport={"width": SHAPES["desktop"], "height": 800}, reduced_motion="reduce")
+    camera = await page.context.new_cdp_session(page)
     if who:
         await page.goto(f"{address}/login")
         await page.get_by_label("Email").fill(f"{who}@school.example")
@@ -110,7 +108,7 @@ async def _photograph(browser: Browser, address: str, who: str) -> None:
             for step in shot.steps:
                 await step(page)
             await _take(page, camera, shot.name)
-    await context.close()
+    await page.context.close()
 
 
 async def _take(page: Page, camera: CDPSession, name: str) -> None:
@@ -136,9 +134,9 @@ def _document() -> str:
     """Return the page that shows all pictures."""
     pages = "\n".join(_chapter(shot) for shot in SHOTS)
     return (
-        "# How it looks\n\n"
-        "Every page on a desktop and on a phone, in light and in dark. `make screenshots` takes these pictures anew,\n"
-        "of the demo school that it makes for the day.\n"
+        "# Screenshots\n\n"
+        "Every page on a desktop and on a phone, in light and dark mode. `make screenshots` takes these\n"
+        "pictures again, from a demo school created for the day.\n"
         f"{pages}"
     )
 

@@ -8,7 +8,9 @@ from pymongo import ReturnDocument
 
 from quart_enroll.db.client import Database
 from quart_enroll.domain.models import User
+from tests.browser.chromium import time_limit
 from tests.support.people import PASSWORD
+from tests.support.processes import PATIENCE
 
 
 async def register(page: Page, address: str) -> None:
@@ -31,21 +33,22 @@ async def sign_in(page: Page, address: str, user: User) -> None:
     await expect(page.get_by_role("status")).to_contain_text(f"Hello, {user.first_name}")
 
 
-async def heard(db: Database, address: str) -> None:
-    """Wait until the site's catalog has all that was written before.
+async def wait_until_catalog_is_current(db: Database, address: str) -> None:
+    """Wait until the site's catalog shows everything that has been written so far.
 
-    The terms are the first that it reads: one that has moved by a moment tells that all the rest was read after it.
+    The site reads the terms first: once it knows a deadline that has moved by a millisecond, it has read the rest too.
     """
     moved = await db.term.find_one_and_update(
         {"season": "Spring"},
         [{"$set": {"withdraw_deadline": {"$add": ["$withdraw_deadline", 1]}}}],
         return_document=ReturnDocument.AFTER,
     )
-    sign = moved["withdraw_deadline"].isoformat(timespec="milliseconds")[:23]
-    while sign not in await asyncio.to_thread(_read, f"{address}/api/v1/terms"):
-        pass
+    new_deadline = moved["withdraw_deadline"].isoformat(timespec="milliseconds")[:23]
+    async with time_limit("Updating the site's catalog", PATIENCE):
+        while new_deadline not in await asyncio.to_thread(_read, f"{address}/api/v1/terms"):
+            pass
 
 
-def _read(address: str) -> str:
-    with urlopen(address) as response:  # noqa: S310  # of the site that this test started
+def _read(url: str) -> str:
+    with urlopen(url, timeout=PATIENCE) as response:  # noqa: S310  # the site that this test started
         return str(response.read(), "utf-8")

@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 from quart_enroll.db.client import open_database
 from quart_enroll.db.collections import sections, terms
 from quart_enroll.domain.models import Section
-from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support import legacy_flask
 from tests.support.people import METHOD, PASSWORD
 from tests.support.processes import fresh_database, server
@@ -22,12 +22,12 @@ TEMPLATES = Path(__file__).parents[1] / "support/flask_templates"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def moved(mongod: str, chromium: str) -> AsyncIterator[str]:
+async def moved(mongod: str, chromium_path: str) -> AsyncIterator[str]:
     """The address of a Flask site's database after `upgrade-db`."""
     with fresh_database(mongod) as uri:
         async with open_database(uri, 20) as db:
             await legacy_flask.fill(db)
-            await upgrade(db, datetime.now(UTC), Defaults())
+            await upgrade(db, datetime.now(UTC), UpgradeDefaults())
         yield uri
 
 

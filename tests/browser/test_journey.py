@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 from quart_enroll.db.client import Database
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.services.enrollment import enroll
-from tests.browser.student import heard, register, sign_in
+from tests.browser.student import register, sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, BOB, PASSWORD, RITA, teach
 
 PAPER = 794
@@ -155,7 +155,7 @@ async def test_on_paper_come_the_terms_that_are_not_over_and_no_empty_page(
         ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline"), datetime(2020, 5, 1, tzinfo=UTC)
     )
     await db.term.update_one({"season": "Fall"}, {"$set": long_ago})
-    await heard(db, address)
+    await wait_until_catalog_is_current(db, address)
     await sign_in(page, address, BOB)
     await page.set_viewport_size({"width": PAPER, "height": 600})
     await page.goto(f"{address}/enrollment")
@@ -168,7 +168,7 @@ async def test_on_paper_come_the_terms_that_are_not_over_and_no_empty_page(
     assert len(re.findall(rb"/Type /Page\b", printed)) == 1
 
     await enroll.drop(db, BOB.user_id, SectionRequest("2222"), calendar[1].opens_at)
-    await heard(db, address)
+    await wait_until_catalog_is_current(db, address)
     await page.reload()
     await expect(fall).to_be_visible()  # there is nothing else
 
@@ -232,14 +232,14 @@ async def test_of_courses_at_one_time_all_can_be_read(
     await register(page, address)
     for number in range(more):
         await teach(db, f"B10{number}", f"BIO 10{number}")
-    await heard(db, address)
+    await wait_until_catalog_is_current(db, address)
     for name in ("PYT 101, section 01", *(f"BIO 10{number}, section 01" for number in range(more))):
         await page.goto(f"{address}/courses/Fall")
         await page.get_by_role("button", name=f"Enroll in {name}").click()
     at_one_time = [{"days": "MWFSU", "start": "09:00", "end": "09:50"}]
     moved = {"meetings": at_one_time, "room": "Kollwitz House 206"}
     await db.section.update_many({"courseID": {"$regex": "^B10"}}, {"$set": moved})
-    await heard(db, address)
+    await wait_until_catalog_is_current(db, address)
     await page.goto(f"{address}/enrollment")
     picture, days = page.locator(".week-picture"), page.locator(".week-days")
     assert [await one.is_visible() for one in (picture, days)] == [pictured, not pictured]

@@ -9,14 +9,15 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import pytest_asyncio
-from playwright.async_api import Page, Request, async_playwright, expect
+from playwright.async_api import Page, Request, expect
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import SectionRequest, User
 from quart_enroll.services.catalog.import_catalog import FileSection, import_sections
 from quart_enroll.services.enrollment import enroll, waitlist
-from tests.browser.student import heard, sign_in
+from tests.browser.chromium import running_chromium
+from tests.browser.student import sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, BOB, COURSES, FALL, NOONS, SECTIONS
 
 COURSE = "/course/1111?term=Fall"
@@ -110,26 +111,25 @@ async def test_more_pages_than_a_browser_has_connections(address: str, page: Pag
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def keeping(chromium: str) -> AsyncIterator[Page]:
-    """A page of a browser that keeps pages for who goes back to them, as people's browsers do."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox"], ignore_default_args=["--disable-back-forward-cache"]
-        )
-        yield await browser.new_page()
-        await browser.close()
+async def page_with_history_cache(chromium_path: str) -> AsyncIterator[Page]:
+    """A page of a browser that keeps left pages in memory and shows them again on "Back", as people's browsers do."""
+    options = {"ignore_default_args": ["--disable-back-forward-cache"]}
+    async with running_chromium(chromium_path, **options) as chromium:
+        yield await chromium.new_page()
 
 
-async def test_who_goes_back_finds_the_page_as_it_is_now(address: str, db: Database, keeping: Page) -> None:
-    await keeping.goto(address + COURSE)
-    await expect(keeping.get_by_text("30 of 30 seats open")).to_be_visible()
-    await keeping.evaluate("kept = true")
-    async with _stream_ends(keeping):
-        await keeping.goto(f"{address}/help")
+async def test_who_goes_back_finds_the_page_as_it_is_now(
+    address: str, db: Database, page_with_history_cache: Page
+) -> None:
+    await page_with_history_cache.goto(address + COURSE)
+    await expect(page_with_history_cache.get_by_text("30 of 30 seats open")).to_be_visible()
+    await page_with_history_cache.evaluate("kept = true")
+    async with _stream_ends(page_with_history_cache):
+        await page_with_history_cache.goto(f"{address}/help")
     await _enroll(db, ADA)
-    await keeping.go_back(wait_until="commit")  # it is not loaded again
-    assert await keeping.evaluate("kept")
-    await expect(keeping.get_by_text("29 of 30 seats open")).to_be_visible()
+    await page_with_history_cache.go_back(wait_until="commit")  # it is not loaded again
+    assert await page_with_history_cache.evaluate("kept")
+    await expect(page_with_history_cache.get_by_text("29 of 30 seats open")).to_be_visible()
 
 
 async def test_a_browser_may_tell_no_more_than_that_the_page_is_left_and_found_again(
@@ -211,7 +211,7 @@ async def test_what_is_chosen_on_the_page_of_a_course_stays(address: str, db: Da
     await sections.put_all(db, [replace(SECTIONS[0], courseID="4444", meetings=())])
     for courseID in ("1111", "4444"):
         await _do(enroll.enroll, db, courseID, "01")
-    await heard(db, address)
+    await wait_until_catalog_is_current(db, address)
     await sign_in(page, address, ADA)
     await page.goto(f"{address}/course/3333?term=Fall")
     await page.get_by_label("When a seat comes, give back").select_option("ANG 101")

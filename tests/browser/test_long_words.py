@@ -10,7 +10,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import Section, SectionRequest, User
 from quart_enroll.services.enrollment import enroll, plan, waitlist
-from tests.browser.student import heard, sign_in
+from tests.browser.student import sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, FALL, MORNINGS, RITA
 
 PHONE = {"width": 390, "height": 844}
@@ -59,7 +59,7 @@ async def long(db: Database, address: str) -> str:
     await enroll.enroll(db, ADA.user_id, SectionRequest(NUMBER, section="01"), now)
     await waitlist.join(db, ADA.user_id, SectionRequest("3333"), now)
     await plan.add(db, RITA.user_id, SectionRequest(NUMBER, section="01"), now)
-    await heard(db, address)
+    await wait_until_catalog_is_current(db, address)
     return address
 
 

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from quart_enroll.db.client import Database
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.services.enrollment import enroll
-from tests.browser.student import heard, sign_in
+from tests.browser.student import sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, BOB, FALL, RITA, SPRING
 
 AN_HOUR = timedelta(hours=1)
@@ -26,7 +26,7 @@ def calendar() -> list[Term]:
 
 async def _open_fall(db: Database, address: str) -> None:
     await db.term.update_one({"season": "Fall"}, {"$set": {"opens_at": datetime.now(UTC) - AN_HOUR}})
-    await heard(db, address)
+    await wait_until_catalog_is_current(db, address)
 
 
 async def test_the_button_opens_with_the_term_and_without_a_reload(address: str, db: Database, page: Page) -> None:

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from werkzeug.security import generate_password_hash
 
 from quart_enroll.db.client import open_database
-from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support import legacy_flask
 from tests.support.people import METHOD, PASSWORD
 from tests.support.processes import fresh_database, server
@@ -20,14 +20,14 @@ EMAIL, SHORT = "eve@school.local", "tulip"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def moved(mongod: str, chromium: str) -> AsyncIterator[str]:
+async def moved(mongod: str, chromium_path: str) -> AsyncIterator[str]:
     """The address of a sibling site's database after `upgrade-db`; eve has an old password and an odd address."""
     eve = {"user_id": 12, "first_name": "Eve", "last_name": "Example", "email": EMAIL}
     with fresh_database(mongod) as uri:
         async with open_database(uri, 20) as db:
             await legacy_flask.fill(db)
             await db.user.insert_one({**eve, "password": generate_password_hash(SHORT, "pbkdf2:sha256:1000")})
-            await upgrade(db, datetime.now(UTC), Defaults())
+            await upgrade(db, datetime.now(UTC), UpgradeDefaults())
         yield uri
 
 

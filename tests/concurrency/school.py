@@ -10,7 +10,7 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import Busy, Refused
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term
 from quart_enroll.services.enrollment import seat_changes, swap_cycles
-from quart_enroll.services.maintenance.schema_check import REPOSITORIES
+from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
 from tests.support.school import build
 from tests.support.seat_model import OK, Place, School, Seat
 
@@ -102,8 +102,8 @@ async def seated(db: Database, key: SectionKey) -> set[int]:
 
 async def read(db: Database) -> Rows:
     """Read every row there is."""
-    found = await asyncio.gather(*(db[name].find().to_list(None) for name in REPOSITORIES))
-    return dict(zip(REPOSITORIES, found, strict=True))
+    found = await asyncio.gather(*(db[name].find().to_list(None) for name in COLLECTION_MODULES))
+    return dict(zip(COLLECTION_MODULES, found, strict=True))
 
 
 def modelled(rows: Rows) -> School:

@@ -162,7 +162,7 @@ async def test_a_window_opens_once_on_the_day_when_the_clocks_change(
     assert await _opened(db, moment) == [False] * 8 + [True] * 8
     with pytest.raises(NotOpenYet) as refusal:
         await enroll(db, ADA, A, moment - timedelta(seconds=1))
-    assert spoken in refusal.value.sentence
+    assert spoken in refusal.value.text
 
 
 @pytest.mark.parametrize(

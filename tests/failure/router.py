@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quart_enroll.system.process import child
+from quart_enroll.system.process import child_process
 from tests.support.crowd import exchange
 from tests.support.processes import free_port, wait_for_port
 
@@ -85,7 +85,7 @@ def router(nginx: str, folder: Path, dynos: Iterable[int]) -> Iterator[Router]:
     command = [nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", str(folder / "error.log")]
     with ExitStack() as stack:
         output = stack.enter_context(open(log, "wb"))
-        process = stack.enter_context(child(command, output=output))
+        process = stack.enter_context(child_process(command, output=output))
         wait_for_port(process, port, log)
         yield Router(process, folder, port, list(dynos))
 

@@ -9,7 +9,7 @@ from typing import Any
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms
 from quart_enroll.domain.models import Course, Section, Term
-from quart_enroll.services.maintenance.schema_check import REPOSITORIES
+from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
 from tests.support.school import build
 
 FALL = "Fall 2026"
@@ -32,7 +32,7 @@ async def open_school(db: Database, courseIDs: Sequence[str], *, capacity: int, 
 
 async def read_all(db: Database) -> Rows:
     """Return every row there is."""
-    return {name: await db[name].find().to_list(None) for name in REPOSITORIES}
+    return {name: await db[name].find().to_list(None) for name in COLLECTION_MODULES}
 
 
 def disagreements(rows: Rows) -> list[str]:

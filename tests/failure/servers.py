@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from quart_enroll.system.process import child
+from quart_enroll.system.process import child_process
 from tests.support.processes import PROJECT, SERVER, descendants, environment, free_port
 
 PATIENCE = 60.0
@@ -51,5 +51,5 @@ def start(stack: ExitStack, folder: Path, uri: str, **settings: object) -> Proce
     log = folder / f"server-{port}.log"
     environ = environment(PORT=port, MONGO_URI=uri, **settings)
     with open(log, "wb") as output:  # the process goes on with its own copy
-        running = child(SERVER, output=output, environ=environ, cwd=PROJECT)
+        running = child_process(SERVER, output=output, environ=environ, cwd=PROJECT)
         return Process(stack.enter_context(running), port, log)

@@ -47,8 +47,8 @@ async def token(db: Database, user: User, scope: str = "enroll", **facts: Any) -
     given = {"name": "program", "expires_at": SPRING.withdraw_deadline, "now": FALL_MORNING} | facts
     found = await users.find_credentials_by_id(db, user.user_id)
     assert found is not None
-    begun = await sessions.sign_in(db, found, sessions.Lifetimes(), given["now"], remember=False)
-    text, _ = await tokens.make(db, user.user_id, scope=scope, login=token_digest(begun.identity), **given)
+    begun = await sessions.sign_in(db, found, sessions.SignInLifetimes(), given["now"], remember=False)
+    text, _ = await tokens.create(db, user.user_id, scope=scope, login=token_digest(begun.identity), **given)
     await sessions.sign_out(db, begun.identity)
     return text
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pymongo import MongoClient
 
 from config import Config
-from quart_enroll.system.process import child
+from quart_enroll.system.process import child_process
 
 PROJECT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -88,7 +88,7 @@ def server(log: Path, *, command: Sequence[str] = SERVER, **settings: object) ->
     """Serve the site as in production, on a free port, its output in `log`."""
     port = free_port()
     environ = environment(PORT=port, **settings)
-    with open(log, "wb") as output, child(command, output=output, environ=environ, cwd=PROJECT) as process:
+    with open(log, "wb") as output, child_process(command, output=output, environ=environ, cwd=PROJECT) as process:
         wait_for_port(process, port, log)
         yield Server(process, port)
 

@@ -12,8 +12,8 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, OperationFailure
 
-from quart_enroll.cli.local_mongod import FRUGAL, find_mongod
-from quart_enroll.system.process import child
+from quart_enroll.cli.local_mongod import SMALL_FOOTPRINT_OPTIONS, find_mongod
+from quart_enroll.system.process import child_process
 from tests.support.processes import free_port
 
 NAME = "enroll-three"
@@ -21,7 +21,7 @@ NAME = "enroll-three"
 PATIENCE = 40.0
 """Seconds for three mongods to start and to agree on a primary, on a busy machine."""
 
-OPTIONS = [*FRUGAL, "--setParameter", "enableTestCommands=1"]
+OPTIONS = [*SMALL_FOOTPRINT_OPTIONS, "--setParameter", "enableTestCommands=1"]
 """With the command `configureFailPoint`, which makes a mongod fail as asked for."""
 
 SETTINGS = {
@@ -84,7 +84,7 @@ def replica_set(folder: Path, members: int = 3) -> Iterator[ReplicaSet]:
             data.mkdir(parents=True)
             command = [find_mongod(), "--dbpath", str(data), "--port", str(port), "--replSet", NAME, *OPTIONS]
             with open(folder / f"{port}.log", "wb") as log:
-                pids[port] = stack.enter_context(child(command, output=log, orphaned=signal.SIGKILL)).pid
+                pids[port] = stack.enter_context(child_process(command, output=log, orphaned=signal.SIGKILL)).pid
         stack.callback(_kill, pids.values())  # told to stop, a primary would wait 15 s for its clients to go
         _initiate(list(pids))
         made = ReplicaSet(pids)

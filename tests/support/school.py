@@ -7,7 +7,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms, users
 from quart_enroll.db.schema import ensure_indexes, ensure_validator
 from quart_enroll.domain.models import Term
-from quart_enroll.services.maintenance.schema_check import REPOSITORIES
+from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
 from tests.support.people import ADA, BOB, COURSES, HASH, RITA, SECTIONS
 
 built: set[str] = set()
@@ -16,7 +16,7 @@ built: set[str] = set()
 
 async def build(db: Database) -> None:
     """Make all collections with their indexes and validators, and no row."""
-    for name, repository in REPOSITORIES.items():
+    for name, repository in COLLECTION_MODULES.items():
         await ensure_validator(db, name, repository.SCHEMA)
         await ensure_indexes(db, name, repository.INDEXES)
     built.add(db.name)

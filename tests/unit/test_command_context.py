@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quart_enroll.cli import command_context
-from quart_enroll.cli.command_context import announced_port, port_in_use
+from quart_enroll.cli.command_context import announced_port, running_port
 
 
 @pytest.fixture(autouse=True)
@@ -17,15 +17,15 @@ def port_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_is_the_configured_one_when_no_site_runs() -> None:
-    assert port_in_use(8000) == 8000
+    assert running_port(8000) == 8000
 
 
 def test_it_is_that_of_the_site_that_runs(port_file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as site:
         port = site.getsockname()[1]
         with announced_port(port):
-            assert port_in_use(8000) == port
-        assert port_in_use(8000) == 8000
+            assert running_port(8000) == port
+        assert running_port(8000) == 8000
     assert not port_file.exists()
 
 
@@ -33,7 +33,7 @@ def test_it_is_that_of_the_site_that_runs(port_file: Path) -> None:
 def test_what_a_killed_site_has_left_does_not_count(port_file: Path, left: str) -> None:
     port_file.parent.mkdir()
     port_file.write_text(left)
-    assert port_in_use(8000) == 8000
+    assert running_port(8000) == 8000
 
 
 def test_a_port_where_nobody_listens_any_more_does_not_count(port_file: Path) -> None:
@@ -41,4 +41,4 @@ def test_a_port_where_nobody_listens_any_more_does_not_count(port_file: Path) ->
         port = gone.getsockname()[1]
     port_file.parent.mkdir()
     port_file.write_text(str(port))
-    assert port_in_use(8000) == 8000
+    assert running_port(8000) == 8000

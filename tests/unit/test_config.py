@@ -202,10 +202,10 @@ def test_the_example_lists_every_setting(setting: Field[object]) -> None:
 
 
 @SETTINGS
-def test_the_readme_lists_every_setting(setting: Field[object]) -> None:
+def test_the_docs_list_every_setting(setting: Field[object]) -> None:
     shown = f"`{default(setting)}`" if default(setting) else ""
     row = f"| `{setting.name.upper()}` | {shown} | {setting.metadata['sentence']} |"
-    assert row in (HERE / "README.md").read_text()
+    assert row in (HERE / "docs" / "settings.md").read_text("utf-8")
 
 
 def test_herokus_form_asks_for_what_has_no_default() -> None:

@@ -16,7 +16,7 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config, Sockets
 
 from quart_enroll.server import connections
-from quart_enroll.server.connections import Connections
+from quart_enroll.server.connections import ClientConnections
 from quart_enroll.services.live import updates
 from tests.support.processes import PATIENCE
 
@@ -45,7 +45,7 @@ def on_uvloop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
 class Server:
     """Hypercorn with the site's connections, on a free port."""
 
-    def __init__(self, connections: Connections, port: int, stop: asyncio.Event) -> None:
+    def __init__(self, connections: ClientConnections, port: int, stop: asyncio.Event) -> None:
         self.connections, self.port, self.stop = connections, port, stop
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -84,7 +84,7 @@ async def until(is_so: Callable[[], bool]) -> None:
 @asynccontextmanager
 async def serving(app: App, monkeypatch: pytest.MonkeyPatch, limit: int = 100) -> AsyncIterator[Server]:
     """Serve the application as Hypercorn does in each process; nothing is closed merely because it is idle."""
-    connections, stop = Connections(limit), asyncio.Event()
+    connections, stop = ClientConnections(limit), asyncio.Event()
     monkeypatch.setattr(hypercorn.asyncio.run, "TCPServer", connections)
     config = Config.from_mapping(keep_alive_timeout=1000, graceful_timeout=1000, errorlog=None)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -300,7 +300,7 @@ async def test_incomplete_requests_make_room_and_complete_ones_do_not(
 async def test_incomplete_requests_fill_no_memory(
     said: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(connections, "UNFINISHED_BYTES", 2500)
+    monkeypatch.setattr(connections, "MAX_UNFINISHED_BYTES", 2500)
     async with serving(forever, monkeypatch) as server:
         for number in range(1, 6):
             await server.client(said)
@@ -353,4 +353,4 @@ def test_the_limit_of_file_descriptors_is_raised(
 
 
 def test_the_limit_is_enough_for_the_open_pages_of_a_process() -> None:
-    assert connections.OPEN_PAGES == updates.MAX_OPEN_PAGES
+    assert connections.MIN_LIVE_PAGES == updates.MAX_OPEN_PAGES

@@ -12,11 +12,11 @@ from quart_enroll.db.queries.demo import School
 from quart_enroll.demo import make
 from quart_enroll.demo.calendar import calendar
 from quart_enroll.demo.curriculum import level
-from quart_enroll.demo.texts import Texts, load
+from quart_enroll.demo.texts import SchoolData, load
 from quart_enroll.domain.models import Meeting, Section, SectionKey, Term
 from quart_enroll.forms.import_offerings import SectionRow, TermRow
 from quart_enroll.forms.import_rows import UserRow
-from quart_enroll.services.accounts.hashing import decoy
+from quart_enroll.services.accounts.hashing import unusable_hash
 from tests.support.people import ADA, BOB, METHOD
 from tests.support.processes import PROJECT
 
@@ -24,17 +24,17 @@ NOW = datetime(2026, 11, 24, 19, tzinfo=UTC)
 ZONE = "America/New_York"
 
 
-def found(texts: Texts) -> School:
+def found(texts: SchoolData) -> School:
     return make(texts, NOW, timezone=ZONE, max_credits=18)
 
 
 @pytest.fixture(scope="module")
-def texts() -> Texts:
-    return load(PROJECT / "data", decoy(METHOD))
+def texts() -> SchoolData:
+    return load(PROJECT / "data", unusable_hash(METHOD))
 
 
 @pytest.fixture(scope="module")
-def school(texts: Texts) -> School:
+def school(texts: SchoolData) -> School:
     return found(texts)
 
 
@@ -92,11 +92,11 @@ def test_its_people_could_be_imported_and_live_on_reserved_addresses(school: Sch
     assert all(user.email.endswith(".example") for user in people)
 
 
-def test_the_same_facts_give_the_same_school(texts: Texts, school: School) -> None:
+def test_the_same_facts_give_the_same_school(texts: SchoolData, school: School) -> None:
     assert found(texts) == school
 
 
-def test_its_catalog_is_large_and_no_two_courses_sound_alike(texts: Texts) -> None:
+def test_its_catalog_is_large_and_no_two_courses_sound_alike(texts: SchoolData) -> None:
     assert len(texts.courses) > 300
     assert len({course.subject for course in texts.courses}) >= 15
     assert len({course.description for course in texts.courses}) == len(texts.courses)
@@ -104,7 +104,7 @@ def test_its_catalog_is_large_and_no_two_courses_sound_alike(texts: Texts) -> No
     assert {course.credits for course in texts.courses} <= {1, 2, 3, 4, 5}
 
 
-def test_what_a_course_needs_is_for_earlier_years(texts: Texts) -> None:
+def test_what_a_course_needs_is_for_earlier_years(texts: SchoolData) -> None:
     by_id = {course.courseID: course for course in texts.courses}
     for course in texts.courses:
         assert all(level(by_id[needed]) <= level(course) for needed in course.prerequisites)
@@ -121,7 +121,7 @@ def test_nobody_teaches_and_no_room_holds_two_sections_at_once(school: School) -
     ]
 
 
-def test_who_is_in_a_course_of_the_open_term_has_had_what_it_needs(school: School, texts: Texts) -> None:
+def test_who_is_in_a_course_of_the_open_term_has_had_what_it_needs(school: School, texts: SchoolData) -> None:
     needs = {course.courseID: set(course.prerequisites) for course in texts.courses}
     had = defaultdict(set)
     for seat in school.seats:

@@ -37,7 +37,7 @@ class School:
 def school(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> School:
     monkeypatch.setattr(templating, "TEMPLATES", tmp_path)
     school = School(tmp_path)
-    school.template.write_text("{% kept who, term %}{{ count() }} for {{ who }}{% endkept %}")
+    school.template.write_text("{% fragment who, term %}{{ count() }} for {{ who }}{% endfragment %}")
     return school
 
 
@@ -47,24 +47,28 @@ async def test_the_same_facts_are_drawn_once(school: School) -> None:
 
 
 async def test_what_depends_on_none_is_drawn_each_time(school: School) -> None:
-    school.template.write_text("{% kept none %}{{ count() }}{% endkept %}")
+    school.template.write_text("{% fragment none %}{{ count() }}{% endfragment %}")
     assert [await school.show() for _ in range(2)] == ["drawing 1", "drawing 2"]
 
 
 async def test_two_parts_of_a_page_are_two(school: School) -> None:
-    school.template.write_text("{% kept 1 %}{{ count() }}{% endkept %}{% kept 1 %}{{ count() }}{% endkept %}")
+    school.template.write_text(
+        "{% fragment 1 %}{{ count() }}{% endfragment %}{% fragment 1 %}{{ count() }}{% endfragment %}"
+    )
     assert await school.show() == "drawing 1drawing 2"
 
 
 async def test_each_visitor_has_a_token_of_their_own(school: School) -> None:
-    school.template.write_text("{% kept 1 %}{{ csrf_token() }} {{ csrf_token() }}{% endkept %}")
+    school.template.write_text("{% fragment 1 %}{{ csrf_token() }} {{ csrf_token() }}{% endfragment %}")
     school.tokens = iter(["adas", "bobs"])
     assert [await school.show() for _ in range(2)] == ["adas adas", "bobs bobs"]
 
 
 async def test_a_part_inside_of_another_stands_in_its_place(school: School) -> None:
-    inner = "{% kept who %}({{ count() }} {{ csrf_token() }} é){% endkept %}"
-    school.template.write_text("<é>{% kept 1, who %}[" + inner + "]{% endkept %}" + inner + "{{ csrf_token() }}</é>")
+    inner = "{% fragment who %}({{ count() }} {{ csrf_token() }} é){% endfragment %}"
+    school.template.write_text(
+        "<é>{% fragment 1, who %}[" + inner + "]{% endfragment %}" + inner + "{{ csrf_token() }}</é>"
+    )
     school.tokens = iter(["adas", "bobs", "adas"])
     shown = [await school.show(who=who) for who in ("ada", "bob", "ada")]
     assert shown[0] == "<é>[(drawing 1 adas é)](drawing 2 adas é)adas</é>"
@@ -77,7 +81,7 @@ async def test_a_page_without_a_form_needs_no_token(school: School) -> None:
 
 
 async def test_what_was_not_shown_for_longest_makes_room(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(bounded_cache.BUDGETS, "page parts", 3000)  # two of them
+    monkeypatch.setitem(bounded_cache.BUDGETS, "page fragments", 3000)  # two of them
     init_app(school.app, None, dict, lambda: next(school.tokens))
     for who in ("ada", "bob", "ada", "rita", "ada", "bob"):
         await school.show(who=who)

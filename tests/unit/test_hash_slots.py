@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from quart_enroll.services.accounts import hash_slots
-from quart_enroll.services.accounts.hash_slots import Slots
+from quart_enroll.services.accounts.hash_slots import HashSlots
 from tests.support.processes import PATIENCE, is_locked, until
 
 
-def _of(folder: Path, number: int) -> Slots:
+def _of(folder: Path, number: int) -> HashSlots:
     """What another process would have: locks belong to who has opened the file, so one process can play two."""
-    return Slots(str(folder), number)
+    return HashSlots(str(folder), number)
 
 
 def test_never_are_there_more_at_a_time(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_never_are_there_more_at_a_time(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as threads:
         with one.take(0), one.take(1):
             waiting = [threads.submit(wait, own) for own in (0, 1)]
-            until(lambda: all(is_locked(tmp_path / f"door{own}") for own in (0, 1)))
+            until(lambda: all(is_locked(tmp_path / f"next{own}") for own in (0, 1)))
             assert not inside
         for one_of_them in waiting:
             one_of_them.result(PATIENCE)
@@ -51,7 +51,7 @@ def test_who_waits_comes_before_who_has_just_had_it(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as threads:
         with one.take(0):
             waiting = threads.submit(wait)
-            until(lambda: is_locked(tmp_path / "door0"))
+            until(lambda: is_locked(tmp_path / "next0"))
         with one.take(0):
             order.append("who had it")
         waiting.result(PATIENCE)
@@ -60,8 +60,8 @@ def test_who_waits_comes_before_who_has_just_had_it(tmp_path: Path) -> None:
 
 def test_a_process_that_is_killed_leaves_its_slot(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom quart_enroll.services.accounts.hash_slots import Slots\n"
-        f"with Slots({str(tmp_path)!r}, 1).take(0):\n    print('taken', flush=True)\n    sys.stdin.read()"
+        "import sys\nfrom quart_enroll.services.accounts.hash_slots import HashSlots\n"
+        f"with HashSlots({str(tmp_path)!r}, 1).take(0):\n    print('taken', flush=True)\n    sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
@@ -75,29 +75,29 @@ def test_a_process_that_is_killed_leaves_its_slot(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", [None, "cleared-away"])
 def test_without_a_folder_nobody_waits(tmp_path: Path, folder: str | None) -> None:
-    slots = Slots(folder and str(tmp_path / folder), 1)
+    slots = HashSlots(folder and str(tmp_path / folder), 1)
     with slots.take(0), slots.take(0):
         assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads in /proc that a process is stopped")
 def test_a_frozen_process_delays_nobody_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hash_slots, "FROZEN_SECONDS", 0.2)
+    monkeypatch.setattr(hash_slots, "MAX_LOCK_SECONDS", 0.2)
     program = (
-        "import sys\nfrom threading import Thread\nfrom quart_enroll.services.accounts.hash_slots import Slots\n"
-        f"slots = Slots({str(tmp_path)!r}, 1)\n"
+        "import sys\nfrom threading import Thread\nfrom quart_enroll.services.accounts.hash_slots import HashSlots\n"
+        f"slots = HashSlots({str(tmp_path)!r}, 1)\n"
         "def wait():\n    with slots.take(0):\n        print('never')\n"
         "with slots.take(0):\n    Thread(target=wait, daemon=True).start()\n    sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as process:
         try:
-            until(lambda: all((tmp_path / name).exists() and is_locked(tmp_path / name) for name in ("slot0", "door0")))
+            until(lambda: all((tmp_path / name).exists() and is_locked(tmp_path / name) for name in ("slot0", "next0")))
             process.send_signal(signal.SIGSTOP)
             until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
             for _ in range(3):
                 with _of(tmp_path, 1).take(0):
                     assert is_locked(tmp_path / "slot0")
             assert not is_locked(tmp_path / "slot0")  # from now on the frozen process makes no difference
-            assert not is_locked(tmp_path / "door0")
+            assert not is_locked(tmp_path / "next0")
         finally:
             process.kill()

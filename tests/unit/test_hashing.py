@@ -8,17 +8,17 @@ from werkzeug.security import generate_password_hash
 
 from quart_enroll.domain.errors import Busy
 from quart_enroll.services.accounts import hashing
-from quart_enroll.services.accounts.hash_slots import Slots
-from quart_enroll.services.accounts.hashing import Hasher, NotBegun, decoy, is_plain_text
+from quart_enroll.services.accounts.hash_slots import HashSlots
+from quart_enroll.services.accounts.hashing import Hasher, HashingNotStarted, is_plain_text, unusable_hash
 from tests.support.people import METHOD
 
 
 async def test_a_hash_fits_its_password_alone() -> None:
-    with Hasher(METHOD, slots=Slots(None, 1), queue=4) as hasher:
+    with Hasher(METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
         stored = await hasher.hash("right")
-        assert await hasher.fits("right", stored)
-        assert not await hasher.fits("wrong", stored)
-        assert not await hasher.fits("none", decoy(METHOD))
+        assert await hasher.verify("right", stored)
+        assert not await hasher.verify("wrong", stored)
+        assert not await hasher.verify("none", unusable_hash(METHOD))
 
 
 async def test_hashes_are_made_outside_the_event_loops_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +29,7 @@ async def test_hashes_are_made_outside_the_event_loops_thread(monkeypatch: pytes
         return ""
 
     monkeypatch.setattr(hashing, "generate_password_hash", note)
-    with Hasher(METHOD, slots=Slots(None, 1), queue=4) as hasher:
+    with Hasher(METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
         await hasher.hash("x")
     assert threads[0] is not threading.current_thread()
 
@@ -37,7 +37,7 @@ async def test_hashes_are_made_outside_the_event_loops_thread(monkeypatch: pytes
 async def test_past_the_bound_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(hashing, "generate_password_hash", lambda *_: release.wait(10))
-    with Hasher(METHOD, slots=Slots(None, 1), queue=2) as hasher:
+    with Hasher(METHOD, slots=HashSlots(None, 1), queue=2) as hasher:
         waiting = [asyncio.create_task(hasher.hash("x")) for _ in range(2)]
         await asyncio.wait(waiting, timeout=0)
         with pytest.raises(Busy):
@@ -50,7 +50,7 @@ async def test_past_the_bound_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_who_hangs_up_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(hashing, "generate_password_hash", lambda *_: release.wait(10))
-    with Hasher(METHOD, slots=Slots(None, 1), queue=2) as hasher:
+    with Hasher(METHOD, slots=HashSlots(None, 1), queue=2) as hasher:
         waiting = [asyncio.create_task(hasher.hash("x")) for _ in range(2)]
         await asyncio.wait(waiting, timeout=0)
         waiting[1].cancel()
@@ -63,8 +63,8 @@ async def test_who_hangs_up_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_nobody_waits_longer_than_the_router_does(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(hashing, "generate_password_hash", lambda *_: release.wait(10))
-    monkeypatch.setattr(hashing, "LONGEST_WAIT", 0.05)
-    with Hasher(METHOD, slots=Slots(None, 1), queue=9) as hasher:
+    monkeypatch.setattr(hashing, "MAX_HASH_WAIT_SECONDS", 0.05)
+    with Hasher(METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
         began = asyncio.create_task(hasher.hash("x"))
         await asyncio.sleep(0)
         with pytest.raises(Busy):
@@ -76,8 +76,8 @@ async def test_nobody_waits_longer_than_the_router_does(monkeypatch: pytest.Monk
 async def test_where_hashes_take_long_fewer_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(hashing, "generate_password_hash", lambda *_: release.wait(10))
-    monkeypatch.setattr(hashing, "FIRST_GUESS", 10.0)
-    with Hasher(METHOD, slots=Slots(None, 1), queue=9) as hasher:
+    monkeypatch.setattr(hashing, "INITIAL_HASH_SECONDS", 10.0)
+    with Hasher(METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
         waiting = [asyncio.create_task(hasher.hash("x")) for _ in range(2)]
         await asyncio.wait(waiting, timeout=0)
         with pytest.raises(Busy):
@@ -102,7 +102,7 @@ async def test_who_hangs_up_in_the_queue_is_told_from_who_was_looked_at(monkeypa
         return release.wait(10)
 
     monkeypatch.setattr(hashing, "generate_password_hash", work)
-    with Hasher(METHOD, slots=Slots(None, 1), queue=9) as hasher:
+    with Hasher(METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
         tasks = [asyncio.create_task(hang_up(name)) for name in ("looked at", "in the queue")]
         await asyncio.wait(tasks, timeout=0)
         await asyncio.to_thread(begun.wait, 10)
@@ -110,14 +110,14 @@ async def test_who_hangs_up_in_the_queue_is_told_from_who_was_looked_at(monkeypa
             task.cancel()
         await asyncio.wait(tasks)
         release.set()
-    assert ended == {"looked at": asyncio.CancelledError, "in the queue": NotBegun}
+    assert ended == {"looked at": asyncio.CancelledError, "in the queue": HashingNotStarted}
 
 
 @pytest.mark.parametrize("stored", ["pbkdf2:sha256:1000$x$y", "scrypt:32768:8:1$x$y", "", "plain"])
 def test_a_hash_of_another_method_is_old(stored: str) -> None:
-    with Hasher(METHOD, slots=Slots(None, 1), queue=1) as hasher:
-        assert hasher.is_old(stored)
-        assert not hasher.is_old(f"{METHOD}$x$y")
+    with Hasher(METHOD, slots=HashSlots(None, 1), queue=1) as hasher:
+        assert hasher.is_outdated(stored)
+        assert not hasher.is_outdated(f"{METHOD}$x$y")
 
 
 @pytest.mark.parametrize("typed", ["winter", "secret", "P@ssw0rd!2022x", "correct horse battery staple", "пароль"])
@@ -151,15 +151,15 @@ COMPOSED, DECOMPOSED = "caf\u00e9 \u00fcber alles", "cafe\u0301 u\u0308ber alles
 
 
 async def test_a_decomposed_password_is_its_composed_form() -> None:
-    with Hasher(METHOD, slots=Slots(None, 1), queue=4) as hasher:
+    with Hasher(METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
         for chosen, typed in ((COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED), ("ｐａｓｓ", "pass")):
-            assert await hasher.fits(typed, await hasher.hash(chosen))
+            assert await hasher.verify(typed, await hasher.hash(chosen))
 
 
 @pytest.mark.parametrize("password", [COMPOSED, DECOMPOSED, "x² and ﬁne"])
 async def test_a_hash_from_before_there_was_a_normal_form_fits_what_was_typed(password: str) -> None:
-    with Hasher(METHOD, slots=Slots(None, 1), queue=4) as hasher:
-        assert await hasher.fits(password, generate_password_hash(password, METHOD))
+    with Hasher(METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
+        assert await hasher.verify(password, generate_password_hash(password, METHOD))
 
 
 @pytest.mark.parametrize(("password", "hashes"), [("plain", 1), (COMPOSED, 1), (DECOMPOSED, 2)])
@@ -168,6 +168,6 @@ async def test_only_what_is_in_no_normal_form_is_hashed_once_more(
 ) -> None:
     tried: list[str] = []
     monkeypatch.setattr(hashing, "check_password_hash", lambda _, form: tried.append(form))
-    with Hasher(METHOD, slots=Slots(None, 1), queue=4) as hasher:
-        assert not await hasher.fits(password, decoy(METHOD))
+    with Hasher(METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
+        assert not await hasher.verify(password, unusable_hash(METHOD))
     assert len(tried) == hashes

@@ -17,12 +17,12 @@ from quart_enroll.db.queries.message_codec import decode, encode
 from quart_enroll.domain.errors import Closed, NotOpenYet, PleaseWait, SectionFull, TermNeeded, TimeConflict
 from quart_enroll.domain.models import Meeting
 from quart_enroll.i18n import language
-from quart_enroll.i18n.language import LastDay, Moment, Sentence, plural, speaking
+from quart_enroll.i18n.language import LastDay, Moment, Sentence, plural, use_language
 from quart_enroll.web.locale import wanted
 from tests.support.processes import PROJECT
 
 PACKAGE = Path(quart_enroll.__file__).parent
-FILES = sorted(language.FOLDER.glob("*.po"))
+FILES = sorted(language.TRANSLATIONS_FOLDER.glob("*.po"))
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\}|<[^>]*>")
 MARKS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
 """What stands around each text that people read."""
@@ -108,10 +108,10 @@ def test_translations_fill_in_what_the_sentence_does(path: Path) -> None:
             )
 
 
-@pytest.mark.parametrize("spoken", language.known())
+@pytest.mark.parametrize("spoken", language.known_languages())
 def test_each_day_has_a_letter_of_its_own(spoken: str) -> None:
-    with speaking(spoken):
-        assert len(set(language.days("MTWRFSU"))) == 7
+    with use_language(spoken):
+        assert len(set(language.format_days("MTWRFSU"))) == 7
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -133,9 +133,10 @@ def _texts(path: Path) -> Iterator[tuple[str, bool]]:
             case ast.Call(func=ast.Name(id="RuntimeError")) | ast.Call(func=ast.Attribute(attr="error" | "warning")):
                 aside |= {id(one) for one in ast.walk(node)}
             case (
-                ast.Call(func=ast.Name(id="cast" | "cached" | "remembered"))
+                ast.Call(func=ast.Name(id="cast" | "cached" | "cached_per_language" | "cached_per_catalog"))
                 | ast.Expr(value=ast.Constant())
                 | ast.AnnAssign()
+                | ast.Assign(targets=[ast.Name(id="meaning")])  # the documentation of the API is in English
             ):
                 aside |= {id(one) for one in ast.walk(node.args[0] if isinstance(node, ast.Call) else node)}
     for node in ast.walk(tree):
@@ -170,30 +171,28 @@ def test_a_school_may_put_another_language_first() -> None:
 
 def test_a_refusal_is_told_in_the_language_of_who_reads_it() -> None:
     refusal = NotOpenYet("Fall 2026", Moment(datetime(2026, 9, 1, 4, tzinfo=UTC), "America/New_York"))
-    assert refusal.sentence == (
-        "Enrollment for Fall 2026 opens on Tuesday, 1 September 2026, 00:00 (America/New_York)."
-    )
-    with speaking("es"):
-        assert refusal.sentence == (
+    assert refusal.text == ("Enrollment for Fall 2026 opens on Tuesday, 1 September 2026, 00:00 (America/New_York).")
+    with use_language("es"):
+        assert refusal.text == (
             "La matrícula para Otoño 2026 se abre el martes, 1 de septiembre de 2026, 00:00 (America/New_York)."
         )
 
 
 def test_numbers_of_things_lists_and_days_have_the_readers_form() -> None:
     several = SectionFull("PYT 101", "01", can_wait=True, others=["02", "03"])
-    with speaking("es"):
-        assert several.sentence == (
+    with use_language("es"):
+        assert several.text == (
             "PYT 101, sección 01, está completa. Las secciones 02 y 03 tienen plazas que encajan en tu horario. "
             "Puedes apuntarte a la lista de espera."
         )
-        assert str(TermNeeded("PYT 101", ["Fall 2026", "Spring 2027"]).why).startswith(
+        assert str(TermNeeded("PYT 101", ["Fall 2026", "Spring 2027"]).message).startswith(
             "PYT 101 está en tu horario para Otoño 2026 y Primavera 2027."
         )
         clash = TimeConflict("PYT 101", [("PHP 202", Meeting("MWR", "09:00", "09:50").when)] * 2)
-        assert clash.sentence == " ".join(["PYT 101 coincide con PHP 202: LXJ 09:00–09:50."] * 2)
-        assert [language.decimal(number) for number in (1234.5, 12345, 3.0)] == ["1.234,5", "12.345", "3"]
-        assert [language.day_name(letter) for letter in "MU"] == ["lun", "dom"]
-        assert language.day(date(2026, 12, 31)) == "31 dic 2026"
+        assert clash.text == " ".join(["PYT 101 coincide con PHP 202: LXJ 09:00–09:50."] * 2)
+        assert [language.format_number(number) for number in (1234.5, 12345, 3.0)] == ["1.234,5", "12.345", "3"]
+        assert [language.format_day_name(letter) for letter in "MU"] == ["lun", "dom"]
+        assert language.format_day(date(2026, 12, 31)) == "31 dic 2026"
         assert [str(plural("%(number)s credit", "%(number)s credits", one)) for one in (1, 2, 0.5)] == [
             "1 crédito",
             "2 créditos",
@@ -215,16 +214,16 @@ def test_numbers_of_things_lists_and_days_have_the_readers_form() -> None:
     ],
 )
 def test_seasons_are_translated_and_a_school_s_own_names_are_not(name: str, told: str) -> None:
-    with speaking("es"):
-        assert language.term_name(name) == told
-    assert language.term_name(name) == name
+    with use_language("es"):
+        assert language.format_term(name) == told
+    assert language.format_term(name) == name
 
 
 def test_a_deadline_at_the_end_of_a_day_names_that_day() -> None:
     closed = Closed("Fall 2026", LastDay(datetime(2026, 12, 2, 5, tzinfo=UTC), "America/New_York"))
-    assert closed.sentence == "Enrollment for Fall 2026 was open until the end of 1 December 2026 (America/New_York)."
-    with speaking("es"):
-        assert closed.sentence == (
+    assert closed.text == "Enrollment for Fall 2026 was open until the end of 1 December 2026 (America/New_York)."
+    with use_language("es"):
+        assert closed.text == (
             "La matrícula para Otoño 2026 estuvo abierta hasta el final del 1 de diciembre de 2026 (America/New_York)."
         )
 
@@ -237,10 +236,10 @@ def test_a_sentence_that_was_stored_is_read_in_another_language() -> None:
         TimeConflict("PYT 101", [("PHP 202", Meeting("MWR", "09:00", "09:50").when)] * 2),
     ]
     for refusal in refusals:
-        with speaking("es"):
-            read = decode(encode(refusal.why))
-        assert read == refusal.why
-        assert str(read) == refusal.sentence
+        with use_language("es"):
+            read = decode(encode(refusal.message))
+        assert read == refusal.message
+        assert str(read) == refusal.text
 
 
 @pytest.mark.parametrize("stored", [None, "", 5, [], {}, {"message": 1}, {"term": "Fall 2026"}])
@@ -249,17 +248,17 @@ def test_what_nobody_can_read_is_no_sentence(stored: object) -> None:
 
 
 def test_a_sentence_of_an_older_version_stays_as_it_is() -> None:
-    with speaking("es"):
+    with use_language("es"):
         assert str(decode("It is 100 % full.")) == "It is 100 % full."
 
 
 def test_speaking_ends_with_its_block() -> None:
-    with speaking("es"):
+    with use_language("es"):
         assert str(Sentence("Home")) == "Inicio"
     assert str(Sentence("Home")) == "Home"
 
 
 def test_how_long_to_wait_is_one_minute_or_several() -> None:
-    with speaking("es"):
-        assert "Espera un minuto" in PleaseWait(timedelta(seconds=5)).sentence
-        assert "Espera 3 minutos" in PleaseWait(timedelta(minutes=3)).sentence
+    with use_language("es"):
+        assert "Espera un minuto" in PleaseWait(timedelta(seconds=5)).text
+        assert "Espera 3 minutos" in PleaseWait(timedelta(minutes=3)).text

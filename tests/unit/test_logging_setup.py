@@ -14,7 +14,7 @@ def line(event: str, *, plain: bool = False, fault: bool = False, **facts: Any) 
             raise ZeroDivisionError("no\x1b[2J number\nat all")
         except ZeroDivisionError as error:
             record.exc_info = (type(error), error, error.__traceback__)
-    return logging_setup.formatter(plain=plain).format(record)
+    return logging_setup.make_formatter(plain=plain).format(record)
 
 
 def test_a_line_has_facts_that_programs_read() -> None:

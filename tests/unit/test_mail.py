@@ -4,7 +4,7 @@ from email.utils import parseaddr
 
 import pytest
 
-from quart_enroll.services.mail import Postponed, SmtpSender, Unclear, Undeliverable, mail_from, smtp_url
+from quart_enroll.services.mail import DeliveryUnknown, Postponed, SmtpSender, Undeliverable, mail_from, smtp_url
 from tests.support.processes import free_port
 from tests.support.smtp import HANG_UP, SILENCE, MailServer, mail_server
 
@@ -74,7 +74,7 @@ async def test_nobody_listens() -> None:
         ("DATA", "421 shutting down", Postponed),
         ("TEXT", "452 disk full", Postponed),
         ("TEXT", "554 looks like spam", Undeliverable),
-        ("TEXT", HANG_UP, Unclear),
+        ("TEXT", HANG_UP, DeliveryUnknown),
     ],
 )
 async def test_each_answer_has_its_meaning(step: str, answer: str, meaning: type[Exception]) -> None:
@@ -98,7 +98,7 @@ async def test_a_password_is_not_sent_without_encryption() -> None:
 
 
 async def test_a_message_is_not_sent_without_encryption_beyond_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quart_enroll.services.mail.is_this_machine", lambda _: False)
+    monkeypatch.setattr("quart_enroll.services.mail.is_local_host", lambda _: False)
     async with mail_server() as mail:  # it offers no STARTTLS
         with pytest.raises(Postponed, match="offers no encryption"):
             await _send(mail)
@@ -116,9 +116,10 @@ async def test_a_password_is_not_sent_without_encryption_whatever_is_allowed() -
 
 
 @pytest.mark.parametrize(
-    ("step", "meaning"), [("CONNECT", Postponed), ("RCPT", Postponed), ("DATA", Unclear), ("TEXT", Unclear)]
+    ("step", "meaning"),
+    [("CONNECT", Postponed), ("RCPT", Postponed), ("DATA", DeliveryUnknown), ("TEXT", DeliveryUnknown)],
 )
-@pytest.mark.parametrize("limit", ["PATIENCE", "LIMIT"])
+@pytest.mark.parametrize("limit", ["SMTP_TIMEOUT_SECONDS", "MESSAGE_TIMEOUT_SECONDS"])
 async def test_a_server_that_never_answers_does_not_hold_us_up(
     step: str, meaning: type[Exception], limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

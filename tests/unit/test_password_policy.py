@@ -3,17 +3,17 @@
 import pytest
 
 from quart_enroll.domain.errors import PasswordRefused
-from quart_enroll.services.accounts.password_policy import COMMON, check_choice
+from quart_enroll.services.accounts.password_policy import COMMON_PASSWORDS, check_new_password
 from tests.support.people import PASSWORD
 
 
 def choose(password: str, first_name: str = "Ada") -> None:
-    check_choice(password, email="ada.w@school.example", first_name=first_name, last_name="Winters")
+    check_new_password(password, email="ada.w@school.example", first_name=first_name, last_name="Winters")
 
 
 def test_the_list_has_more_than_the_10_000_commonest_that_could_be_chosen() -> None:
-    assert len(COMMON) > 10_000
-    assert min(len(word) for word in COMMON) >= 8
+    assert len(COMMON_PASSWORDS) > 10_000
+    assert min(len(word) for word in COMMON_PASSWORDS) >= 8
 
 
 @pytest.mark.parametrize(

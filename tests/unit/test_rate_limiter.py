@@ -3,7 +3,7 @@
 import pytest
 
 from quart_enroll import bounded_cache
-from quart_enroll.services.accounts.rate_limiter import CHANGES, Rate, RateLimiter
+from quart_enroll.services.accounts.rate_limiter import CHANGE_RATES, Rate, RateLimiter
 
 
 class Stopwatch:
@@ -81,7 +81,7 @@ def test_the_least_recently_used_key_is_forgotten(clock: Stopwatch, monkeypatch:
 
 
 def test_an_impatient_student_with_three_devices_never_reaches_the_limit(clock: Stopwatch) -> None:
-    limiter = RateLimiter(*CHANGES, clock=clock)
+    limiter = RateLimiter(*CHANGE_RATES, clock=clock)
     for _ in range(4):
         for _ in range(3 * (16 + 15)):  # each device enrolls in all of 15 courses, and then tries them one by one
             assert not limiter.take("ada")
@@ -92,7 +92,7 @@ def test_an_impatient_student_with_three_devices_never_reaches_the_limit(clock: 
 
 
 def test_an_account_makes_no_more_than_one_change_a_second_in_the_long_run(clock: Stopwatch) -> None:
-    limiter = RateLimiter(*CHANGES, clock=clock)
+    limiter = RateLimiter(*CHANGE_RATES, clock=clock)
     made = []
     for _ in range(24 * 60):
         made.append(uses(limiter))

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from quart_enroll.server import supervisor
-from quart_enroll.server.supervisor import LOCK, WORKER, Supervisor, shared_folder
+from quart_enroll.server.supervisor import LOCK_FILE, WORKER_VARIABLE, Supervisor, shared_folder
 from tests.support.processes import PATIENCE, until
 
 READY = f"""
 import os, signal, socket, sys
 from pathlib import Path
-pipe, listening = (socket.socket(fileno=int(number)) for number in os.environ[{WORKER!r}].split(","))
+pipe, listening = (socket.socket(fileno=int(number)) for number in os.environ[{WORKER_VARIABLE!r}].split(","))
 signal.signal(signal.SIGTERM, signal.SIG_IGN if "stubborn" in sys.argv else lambda *_: sys.exit())
 Path(sys.argv[1], str(os.getpid())).touch()
 pipe.send(b"1")
@@ -99,7 +99,7 @@ async def test_when_no_worker_is_left_the_next_one_starts_at_once(
         until(lambda: len(ids(tmp_path)) == 3)
 
     monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 1000.0)
-    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 1000.0)
+    monkeypatch.setattr(supervisor, "MAX_PAUSE_SECONDS", 1000.0)
     assert await supervise(tmp_path, READY, kill_one_after_the_other) == 0
 
 
@@ -120,7 +120,7 @@ async def test_a_worker_that_does_not_start_again_leaves_the_healthy_one_alone(
         until(lambda: "before it was ready" in caplog.text)
         assert is_alive(pids[1])
 
-    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(supervisor, "MAX_PAUSE_SECONDS", 0.0)
     assert await supervise(tmp_path, ONLY_TWO_START, kill) == 0
 
 
@@ -141,8 +141,8 @@ def test_folders_of_killed_servers_are_removed_by_the_next_one(tmp_path: Path, m
     abandoned, used, another = (tmp_path / f"quart-enroll-{name}" for name in ("abandoned", "used", "another"))
     for folder in (abandoned, used, another):
         folder.mkdir()
-    (abandoned / LOCK).touch()
-    with open(used / LOCK, "w") as lock:
+    (abandoned / LOCK_FILE).touch()
+    with open(used / LOCK_FILE, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with shared_folder() as own, shared_folder() as other:
             assert {*tmp_path.iterdir()} == {used, another, own, other}

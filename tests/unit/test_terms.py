@@ -107,7 +107,7 @@ def test_a_text_names_the_next_terms_of_its_seasons(text: str, named: list[str])
 def test_an_unknown_term_comes_with_the_known_ones() -> None:
     with pytest.raises(UnknownTerm) as refusal:
         terms.find("Monsoon", TERMS, FALL_MORNING)
-    assert refusal.value.known == ["Fall 2026", "Spring 2027"]
+    assert refusal.value.known_terms == ["Fall 2026", "Spring 2027"]
 
 
 def test_a_season_means_its_term_to_come_and_a_past_one_only_when_there_is_no_other() -> None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 from quart import Response
-from quart_schema import tag
 
 from quart_enroll.api.v1 import cursors
 from quart_enroll.api.v1.exchange import answers_with, shared, takes_query
@@ -26,10 +25,7 @@ from quart_enroll.domain.search import has_words
 from quart_enroll.fastpath.public_cache import cache_public
 from quart_enroll.state import catalog, now
 
-CATALOG = tag(["Catalog"])
 
-
-@CATALOG
 @answers_with(Terms)
 async def terms() -> Response:
     """List the terms.
@@ -40,7 +36,6 @@ async def terms() -> Response:
     return shared(Terms([Term.of(term) for term in offered.coming(now())]))
 
 
-@CATALOG
 @answers_with(Courses, refuses=(404,))
 @takes_query(CourseQuery)
 async def courses(query: CourseQuery) -> Response:
@@ -65,7 +60,6 @@ async def courses(query: CourseQuery) -> Response:
     return shared(Courses([Course.of(one) for one in shown], cursor))
 
 
-@CATALOG
 @answers_with(Course, refuses=(404, 409))
 async def course(courseID: str) -> Response:
     """Show a course."""
@@ -75,7 +69,6 @@ async def course(courseID: str) -> Response:
     return shared(Course.of(found))
 
 
-@CATALOG
 @answers_with(Sections, refuses=(404, 409))
 @takes_query(SectionQuery)
 async def sections(query: SectionQuery) -> Response:

@@ -1,49 +1,20 @@
 """The codes of problems, each with what it means: the page of the API explains them, and `type` leads there."""
 
-CODES = {
+from quart_enroll.domain.errors import Busy, all_refusals
+
+HTTP_CODES = {
     "bad_request": "What was sent is not JSON, or a browser sent it for another site.",
-    "wrong_token": "The token is not known, or it has ended.",
-    "wrong_credentials": "The address or the password is not right.",
     "sign_in_first": "This needs a token or a password.",
-    "read_only_token": "The token may read, and this changes something.",
-    "password_over_http": "A password was sent without https.",
     "not_found": "There is nothing at this address.",
-    "unknown_course": "The catalog has no such course.",
-    "ambiguous_course": "The number may mean any of `courses`; send one of them.",
-    "unknown_term": "There is no such term; `terms` lists those that there are.",
-    "no_terms": "The school has no terms yet.",
-    "term_needed": "You have the course in several terms; name one.",
-    "unknown_section": "The course has no such section in that term.",
     "method_not_allowed": "The address can't be used in that way; the header `Allow` says how.",
     "request_timeout": "The body of the request did not come in time.",
-    "not_taught": "The course is not taught in that term.",
-    "not_open_yet": "Enrollment has not begun.",
-    "closed": "Enrollment is over.",
-    "drop_closed": "It is too late to give the course back.",
-    "already_enrolled": "You have the course already, in another section.",
-    "already_waiting": "You wait for the course already.",
-    "not_enrolled": "You don't have the course that was to be given back.",
-    "not_waiting": "You don't wait for the course.",
-    "section_full": "No seat is open.",
-    "waitlist_full": "The line is full too.",
-    "time_conflict": "It meets at the same time as a course of yours.",
-    "credit_limit": "It would be more credits than you may take.",
-    "prerequisite_missing": "It needs a course from an earlier term.",
-    "corequisite_missing": (
-        "It needs the `courses` in the same term or an earlier one; `with_corequisites` enrolls in all of them."
-    ),
-    "corequisites_would_go": "The `courses` need the one that you give back; `with_corequisites` gives all back.",
-    "in_progress": "The first request with this key is not through yet; ask again after `Retry-After` seconds.",
     "content_too_large": "A request may have 64 KiB.",
     "unsupported_media_type": "The body has another type than application/json.",
-    "wrong_fields": "Fields can't be taken; `errors` says why, one by one.",
     "unprocessable_content": "The body is no JSON object.",
-    "key_reused": "The Idempotency-Key belongs to another request.",
     "internal_server_error": "Something went wrong on our side.",
-    "account_gone": "The account was deleted meanwhile.",
-    "please_wait": "There were too many wrong passwords; try again after `Retry-After` seconds.",
-    "too_many_changes": "You made too many changes in a short time; try again after `Retry-After` seconds.",
-    "busy": "Too many people wait for that; nothing was changed. Ask again after `Retry-After` seconds.",
     "database_read_only": "The database server has no transactions; an operator must make it a replica set.",
     "database_away": "The database did not answer in time; ask again after `Retry-After` seconds.",
 }
+"""Codes that come from no refusal of the rules."""
+
+CODES = HTTP_CODES | {Busy.code: Busy.meaning} | {kind.code: kind.meaning for kind in all_refusals()}

@@ -6,7 +6,7 @@ Quart-Schema is not let into the application itself: there it would wrap the mak
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -20,8 +20,8 @@ from quart_enroll.api.v1.codes import CODES
 from quart_enroll.api.v1.exchange import JSON, PROBLEMS, cached_json
 from quart_enroll.api.v1.shapes import CourseID
 from quart_enroll.web import problem_details
-from quart_enroll.web.auth import NEEDS_NOBODY
 from quart_enroll.web.problem_details import Problem
+from quart_enroll.web.route import Audience, SiteRule
 from quart_enroll.web.templating import render
 
 EXTENSION = "quart_enroll.document"
@@ -41,6 +41,7 @@ SCHEMES = {
     "token": HttpSecurityScheme(scheme="bearer"),
     "password": HttpSecurityScheme(scheme="basic"),
 }
+SECURITY: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
 TAGS = [
     Tag("Catalog", "The same for everybody, with an ETag."),
     Tag("Me", "What is yours; a token that may read will do."),
@@ -49,10 +50,11 @@ TAGS = [
 IN_PATHS = {"courseID": CourseID}
 """What stands for a part of an address."""
 
-UNLISTED = {"v1_document", "v1_docs"}
+ALWAYS = (503,)
+"""Statuses of problems that any operation may have: the database is unavailable."""
 
-ALWAYS = 503
-"""The status of a database that is away; the document lists it everywhere."""
+SIGN_IN = (401, 403, 429)
+"""Statuses of problems with a token or a password."""
 
 
 class Document(OpenAPIProvider):
@@ -64,20 +66,25 @@ class Document(OpenAPIProvider):
         return msgspec.json.encode(self.schema())
 
     def generate_rules(self) -> Iterable[Rule]:
-        rules = self._app.url_map.iter_rules()
-        return (rule for rule in rules if rule.rule.startswith(problem_details.API) and rule.endpoint not in UNLISTED)
+        return (rule for rule in self._app.url_map.iter_rules() if cast(SiteRule, rule).route.api_tag)
 
     def build_paths(self, rule: Rule) -> tuple[dict[str, Any], dict[str, Any]]:
+        route = cast(SiteRule, rule).route
+        is_public = route.audience is Audience.EVERYBODY
         paths, components = super().build_paths(rule)
-        statuses = sorted({*getattr(self._app.view_functions[rule.endpoint], PROBLEMS, ()), ALWAYS})
+        own = getattr(self._app.view_functions[rule.endpoint], PROBLEMS, ())
+        statuses = sorted({*own, *ALWAYS, *(() if is_public else SIGN_IN)})
         reference, more = _schema(Problem)
         for methods in paths.values():
             for operation in methods.values():
+                operation["tags"] = [route.api_tag]
+                if not is_public:
+                    operation["security"] = SECURITY
                 operation["responses"] |= {
                     status: _response(HTTPStatus(status).phrase, problem_details.MEDIA_TYPE, reference)
                     for status in statuses
                 }
-                if rule.endpoint in NEEDS_NOBODY:
+                if is_public:
                     operation["responses"][304] = {"description": "Nothing has changed since the ETag that you have."}
         return paths, components | more
 

@@ -19,7 +19,7 @@ from quart_enroll.domain.errors import WrongFields
 from quart_enroll.domain.models import Answer
 from quart_enroll.forms.base import is_readable
 from quart_enroll.services import idempotency
-from quart_enroll.services.idempotency import Ask
+from quart_enroll.services.idempotency import IdempotentRequest
 from quart_enroll.state import database, now
 from quart_enroll.web import auth
 
@@ -169,8 +169,8 @@ async def _once(body: S, view: Callable[[S], Awaitable[Response]]) -> Response:
         return Answer(response.status_code, response.location or "", await response.get_data(as_text=True))
 
     digest = hashlib.sha256(request.path.encode() + b"\n" + msgspec.json.encode(body)).hexdigest()
-    ask = Ask(auth.signed_in().user_id, key, digest)
-    told, repeat = await idempotency.once(database(), ask, now(), tell)
+    ask = IdempotentRequest(auth.signed_in().user_id, key, digest)
+    told, repeat = await idempotency.run_once(database(), ask, now(), tell)
     response = _reply(told)
     if repeat:
         response.headers["Idempotency-Replayed"] = "true"

@@ -2,8 +2,6 @@
 
 from msgspec import UNSET
 from quart import Response, url_for
-from quart_auth import login_required
-from quart_schema import security_scheme, tag
 
 from quart_enroll.api.v1 import cursors
 from quart_enroll.api.v1.exchange import answer, answers_with, takes_body, takes_query
@@ -39,26 +37,15 @@ from quart_enroll.services.enrollment import waitlist as line
 from quart_enroll.state import catalog, database, now
 from quart_enroll.web import auth
 
-WHO = security_scheme([{"token": []}, {"password": []}])
-ME = tag(["Me"])
-CHANGES = tag(["Changes"])
-SIGN_IN = (401, 403, 429)
 
-
-@ME
-@WHO
-@answers_with(Me, refuses=SIGN_IN)
-@login_required
+@answers_with(Me)
 async def me() -> Response:
     """Show who asks."""
     user = auth.signed_in()
     return answer(Me(user.user_id, user.email, user.first_name, user.last_name, user.role))  # type: ignore[arg-type]
 
 
-@ME
-@WHO
-@answers_with(Enrollments, refuses=(*SIGN_IN, 404, 409))
-@login_required
+@answers_with(Enrollments, refuses=(404, 409))
 @takes_query(WhichEnrollments)
 async def enrollments(query: WhichEnrollments) -> Response:
     """List your enrollments.
@@ -80,10 +67,7 @@ async def enrollments(query: WhichEnrollments) -> Response:
     )
 
 
-@CHANGES
-@WHO
-@answers_with(Enrollment, 200, 201, refuses=(*SIGN_IN, 404, 409))
-@login_required
+@answers_with(Enrollment, 200, 201, refuses=(404, 409))
 @takes_body(EnrollBody)
 async def enroll(body: EnrollBody) -> Response:
     """Take a seat.
@@ -104,10 +88,7 @@ async def enroll(body: EnrollBody) -> Response:
     return _enrolled(Enrollment.of(placed.offer.course, placed.offer.section, "enrolled"), 201)
 
 
-@CHANGES
-@WHO
-@answers_with(GivenBack, refuses=(*SIGN_IN, 400, 404, 409))
-@login_required
+@answers_with(GivenBack, refuses=(400, 404, 409))
 @takes_query(WhichDrop)
 async def drop(query: WhichDrop) -> Response:
     """Give back a seat.
@@ -123,10 +104,7 @@ async def drop(query: WhichDrop) -> Response:
     return answer(GivenBack(gone.term, gone.action, [one.courseID for one in gone.courses]))  # type: ignore[arg-type]
 
 
-@CHANGES
-@WHO
-@answers_with(Enrollment, 200, 201, refuses=(*SIGN_IN, 404, 409))
-@login_required
+@answers_with(Enrollment, 200, 201, refuses=(404, 409))
 @takes_body(SwapBody)
 async def swap(body: SwapBody) -> Response:
     """Take one seat for another.
@@ -142,10 +120,7 @@ async def swap(body: SwapBody) -> Response:
     return _enrolled(Enrollment.of(placed.offer.course, placed.offer.section, "enrolled"), 201)
 
 
-@ME
-@WHO
-@answers_with(Places, refuses=SIGN_IN)
-@login_required
+@answers_with(Places)
 async def waitlist() -> Response:
     """List your places in lines."""
     positions = await stored_places.find_positions(database(), _student())
@@ -161,10 +136,7 @@ async def waitlist() -> Response:
     )
 
 
-@CHANGES
-@WHO
-@answers_with(Place, 200, 201, refuses=(*SIGN_IN, 404, 409))
-@login_required
+@answers_with(Place, 200, 201, refuses=(404, 409))
 @takes_body(WaitBody)
 async def join(body: WaitBody) -> Response:
     """Join a waitlist.
@@ -186,10 +158,7 @@ async def join(body: WaitBody) -> Response:
     return _placed(place or Place.taken(key), 201)
 
 
-@CHANGES
-@WHO
-@answers_with(Left, refuses=(*SIGN_IN, 400, 404, 409))
-@login_required
+@answers_with(Left, refuses=(400, 404, 409))
 @takes_query(WhichCourse)
 async def leave(query: WhichCourse) -> Response:
     """Leave a waitlist.
@@ -204,10 +173,7 @@ async def leave(query: WhichCourse) -> Response:
     return answer(Left(wish.courseID, "leave"))
 
 
-@ME
-@WHO
-@answers_with(Events, refuses=SIGN_IN)
-@login_required
+@answers_with(Events)
 @takes_query(PageQuery)
 async def events(query: PageQuery) -> Response:
     """List what happened to your seats."""

@@ -9,9 +9,9 @@ from pymongo import IndexModel, UpdateOne
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.courses import to_course
-from quart_enroll.db.collections.sections import deleted_section, match_with_courses, to_section
+from quart_enroll.db.collections.sections import match_with_courses, to_section
 from quart_enroll.db.queries import multi_find
-from quart_enroll.domain.models import MAX_TERM_NAME, Registration, SectionKey
+from quart_enroll.domain.models import MAX_TERM_NAME, Registration, SectionKey, deleted_section
 from quart_enroll.domain.student import Seat
 
 INDEXES = [

@@ -221,11 +221,6 @@ def _is_valid(meeting: Meeting) -> bool:
     return bool(has_times and meeting.days and set(meeting.days) <= set(DAYS))
 
 
-def deleted_section(key: SectionKey) -> Section:
-    """Return a placeholder for a section that was deleted although students have seats in it."""
-    return Section(key.term, key.courseID, key.section, capacity=0)
-
-
 def _put(section: Section) -> UpdateOne:
     values = {
         "capacity": section.capacity,

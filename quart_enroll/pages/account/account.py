@@ -7,14 +7,14 @@ from quart import flash, redirect, request, url_for
 from quart_auth import login_required
 from werkzeug import Response
 
-from quart_enroll.db.collections import logins
 from quart_enroll.domain.models import Login
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.account.email_confirmation import must_confirm
-from quart_enroll.services.accounts import accounts
+from quart_enroll.services.accounts import accounts, sessions
 from quart_enroll.state import database, now
 from quart_enroll.web import auth
-from quart_enroll.web.templating import render, spoken
+from quart_enroll.web.jinja_environment import format_moment
+from quart_enroll.web.templating import render
 
 
 class Place(NamedTuple):
@@ -32,7 +32,7 @@ class Place(NamedTuple):
 @login_required
 async def account() -> bytes:
     user = auth.signed_in()
-    found = await logins.find_by_user(database(), user.user_id, now())
+    found = await sessions.active(database(), user.user_id, now())
     return render("account.html", account=True, user=user, places=_places(found), must_confirm=must_confirm())
 
 
@@ -43,7 +43,7 @@ async def end() -> Response:
         await auth.end()
         await flash(gettext("You are signed out."), "info")
         return redirect(url_for("index"), 303)
-    await logins.end_own(database(), auth.signed_in().user_id, key)
+    await sessions.end(database(), auth.signed_in().user_id, key)
     await flash(gettext("That sign-in has ended."), "success")
     return redirect(url_for("account"), 303)
 
@@ -72,8 +72,8 @@ def _places(found: Sequence[Login]) -> list[Place]:
             key=login.key,
             agent=_agent(login.agent),
             address=login.address,
-            since=spoken(login.created_at),
-            last_used=spoken(login.last_used_at),
+            since=format_moment(login.created_at),
+            last_used=format_moment(login.last_used_at),
             remembered=login.remembered,
             here=login.key == here,
         )

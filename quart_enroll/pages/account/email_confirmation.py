@@ -4,14 +4,13 @@ from quart import flash, redirect, session, url_for
 from quart_auth import login_required
 from werkzeug import Response
 
-from quart_enroll.db.collections import users
 from quart_enroll.domain.errors import ConfirmationDead, PleaseWait
 from quart_enroll.domain.models import User
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.account.passwords import UNTOLD, Secret
 from quart_enroll.pages.refusals import flash_refusal
 from quart_enroll.services import notifications
-from quart_enroll.services.accounts import password_reset, rate_limits
+from quart_enroll.services.accounts import accounts, attempt_limits, email_links
 from quart_enroll.state import database, links, now, sends_mail, user_cache
 from quart_enroll.web import access_log, auth, known_devices
 from quart_enroll.web.templating import render
@@ -25,7 +24,7 @@ async def open_link(token: str) -> Secret:
 
     Programs that scan emails open the links in them, so only a button confirms.
     """
-    session[LINK] = token[: password_reset.MAX_TOKEN_LENGTH]
+    session[LINK] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
     return redirect(url_for("email_confirm"), 303), 303, UNTOLD
 
 
@@ -44,7 +43,7 @@ async def confirm() -> Secret | Response:
         user = await links().find_unconfirmed(database(), session.get(LINK, ""), now())
     except ConfirmationDead as refusal:
         return _dead(refusal)
-    await users.confirm_email(database(), user.user_id, user.email)
+    await accounts.confirm_email(database(), user)
     user_cache().invalidate(user.user_id)
     session.pop(LINK, None)
     await flash(gettext("Thank you. Your email address is confirmed."), "success")
@@ -66,7 +65,7 @@ async def send_again() -> Response:
 
 async def send_link(user: User) -> None:
     """Email a link to the button; raise PleaseWait if there were too many."""
-    await rate_limits.confirmation_asked(database(), known_devices.asker(user.email), now())
+    await attempt_limits.count_confirmation_request(database(), known_devices.asker(user.email), now())
     await notifications.confirm_email(database(), user.user_id, now())
 
 
@@ -78,4 +77,4 @@ def must_confirm() -> bool:
 
 def _dead(refusal: ConfirmationDead) -> Secret:
     access_log.note(code=refusal.code)
-    return render("link_dead.html", sentence=refusal.sentence, again=url_for("account")), 410, UNTOLD
+    return render("link_dead.html", sentence=refusal.text, again=url_for("account")), 410, UNTOLD

@@ -11,8 +11,8 @@ from quart_enroll.forms.accounts import ChangePasswordForm, ForgotForm, ResetFor
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.refusals import Page, beside, please_wait
 from quart_enroll.services import notifications
-from quart_enroll.services.accounts import accounts, password_reset, rate_limits
-from quart_enroll.state import database, hasher, links, now, sends_mail, user_cache
+from quart_enroll.services.accounts import accounts, attempt_limits, email_links, password_reset
+from quart_enroll.state import database, hasher, links, now, password_locks, sends_mail, user_cache
 from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
 
@@ -37,7 +37,10 @@ async def change() -> bytes | Response | Page:
     user = auth.signed_in()
     asker = known_devices.asker(user.email)
     try:
-        async with rate_limits.changing_password(database(), asker, now()), rate_limits.guess(database(), asker, now()):
+        async with (
+            attempt_limits.password_change(database(), asker, now()),
+            attempt_limits.password_attempt(database(), password_locks(), asker, now()),
+        ):
             changed = await accounts.change_password(
                 database(),
                 hasher(),
@@ -72,7 +75,7 @@ async def forgot() -> bytes | Response | Page:
         return _forgot_page(form), 422
     email = form.email.data or ""
     try:
-        await rate_limits.reset_asked(database(), known_devices.asker(email), now())
+        await attempt_limits.count_reset_request(database(), known_devices.asker(email), now())
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "password_forgot.html", _forgot_page)
     await notifications.password_forgotten(database(), email, now())
@@ -82,7 +85,7 @@ async def forgot() -> bytes | Response | Page:
 
 async def open_link(token: str) -> Secret:
     """Take the link out of the address, where others might read it, and go on."""
-    session[TOKEN] = token[: password_reset.MAX_TOKEN_LENGTH]
+    session[TOKEN] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
     return redirect(url_for("password_reset"), 303), 303, UNTOLD
 
 
@@ -91,7 +94,7 @@ async def reset() -> Secret | Response:
     form = await ResetForm.from_request()
     try:
         if request.method != "POST":
-            await links().find(database(), token, now())
+            await links().find_credentials(database(), token, now())
             return _reset_page(form, 200)
         if not form.validate():
             return _reset_page(form, 422)
@@ -102,7 +105,7 @@ async def reset() -> Secret | Response:
         beside(form.password, refusal)
         return _reset_page(form, 422)
     except LinkDead as refusal:
-        return render("link_dead.html", sentence=refusal.sentence), 410, UNTOLD
+        return render("link_dead.html", sentence=refusal.text), 410, UNTOLD
     session.pop(TOKEN, None)
     user_cache().invalidate(user.user_id)
     known_devices.remember(user.email)  # who guesses elsewhere can't keep the owner out of here

@@ -13,12 +13,13 @@ from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.account.email_confirmation import send_link
 from quart_enroll.pages.refusals import Page, beside, on_top, please_wait
-from quart_enroll.services.accounts import accounts, rate_limits
-from quart_enroll.services.accounts.password_policy import SHORTEST
-from quart_enroll.state import database, hasher, now, sends_mail
+from quart_enroll.services.accounts import accounts, attempt_limits
+from quart_enroll.services.accounts.password_policy import MIN_PASSWORD_LENGTH
+from quart_enroll.state import database, hasher, now, password_locks, sends_mail
 from quart_enroll.web import access_log, auth, known_devices
 from quart_enroll.web.csrf import link_is_ours
-from quart_enroll.web.templating import render, spoken
+from quart_enroll.web.jinja_environment import format_moment
+from quart_enroll.web.templating import render
 
 
 async def register() -> bytes | Response | Page:
@@ -61,19 +62,19 @@ async def login() -> bytes | Response | Page:
         return _login_page(form), 422
     email, password = form.email.data or "", form.password.data or ""
     try:
-        async with rate_limits.guess(database(), known_devices.asker(email), now()):
-            found = await accounts.check(database(), hasher(), email=email, password=password)
+        async with attempt_limits.password_attempt(database(), password_locks(), known_devices.asker(email), now()):
+            found = await accounts.authenticate(database(), hasher(), email=email, password=password)
             last = await _begin(found, remember=form.remember_me.data)
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "login.html", _login_page)
     except WrongCredentials as refusal:
         access_log.note(code=refusal.code)
-        await on_top(form, refusal.sentence, "login.html")
+        await on_top(form, refusal.text, "login.html")
         return _login_page(form), 422
     hello = gettext("Hello, %(name)s. You are signed in.", name=found.user.short_name)
-    before = gettext("Your last sign-in was on %(moment)s.", moment=spoken(last)) if last else ""
+    before = gettext("Your last sign-in was on %(moment)s.", moment=format_moment(last)) if last else ""
     await flash(f"{hello} {before}".rstrip(), "success")
-    if len(password) < SHORTEST:  # the account may be older than the rule
+    if len(password) < MIN_PASSWORD_LENGTH:  # the account may be older than the rule
         await flash(_suggest_longer_password(), "info")
     return _onward(form.next.data)
 
@@ -91,8 +92,8 @@ async def _register(form: RegisterForm) -> Credentials:
     """Make the account; who has it already and knows its password is as good, so that is a guess like any other."""
     email = form.email.data or ""
     asker = known_devices.asker(email)
-    await rate_limits.registering(database(), asker, now())
-    async with rate_limits.guess(database(), asker, now()):
+    await attempt_limits.count_registration(database(), asker, now())
+    async with attempt_limits.password_attempt(database(), password_locks(), asker, now()):
         return await accounts.register(
             database(),
             hasher(),
@@ -119,7 +120,9 @@ async def _begin(found: Credentials, *, remember: bool) -> datetime | None:
 
 
 def _suggest_longer_password() -> Markup:
-    sentence = gettext("Your password is shorter than the %(number)s characters we ask for today.", number=SHORTEST)
+    sentence = gettext(
+        "Your password is shorter than the %(number)s characters we ask for today.", number=MIN_PASSWORD_LENGTH
+    )
     return Markup('{} <a href="{}">{}</a>').format(sentence, url_for("account_password"), gettext("Change password"))
 
 

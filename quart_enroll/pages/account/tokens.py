@@ -4,7 +4,6 @@ from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 from quart_auth import login_required
 
-from quart_enroll.db.collections import tokens as stored
 from quart_enroll.domain.errors import TokenNameTaken, TooManyTokens
 from quart_enroll.forms.tokens import EndTokenForm, TokenForm
 from quart_enroll.i18n.language import gettext
@@ -25,7 +24,7 @@ async def tokens() -> bytes | Page:
     if refused := await ask_password(form, form.password, "tokens.html"):
         return await _page(form), *refused
     try:
-        text, token = await service.make(
+        text, token = await service.create(
             database(),
             auth.signed_in().user_id,
             name=form.name.data or "",
@@ -46,7 +45,7 @@ async def end() -> ResponseReturnValue:
     form = await EndTokenForm.from_request()
     if not form.validate():
         return await malformed(form)
-    if await stored.revoke(database(), auth.signed_in().user_id, form.token_id.data or ""):
+    if await service.revoke(database(), auth.signed_in().user_id, form.token_id.data or ""):
         await flash(gettext("The token has ended. Nothing can use it any more."), "success")
     else:
         await flash(gettext("This token has ended already."), "info")
@@ -54,5 +53,5 @@ async def end() -> ResponseReturnValue:
 
 
 async def _page(form: TokenForm) -> bytes:
-    found = await stored.find_by_user(database(), auth.signed_in().user_id, now())
+    found = await service.active(database(), auth.signed_in().user_id, now())
     return render("tokens.html", title=gettext("Access tokens"), form=form, tokens=found)

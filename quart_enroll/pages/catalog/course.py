@@ -32,7 +32,7 @@ async def course(courseID: str) -> bytes:
     offered = await catalog()
     found = offered.find(courseID)
     if found is None:
-        abort(404, UnknownCourse(courseID[:20]).sentence)
+        abort(404, UnknownCourse(courseID[:20]).text)
     courseID = found.courseID
     taught = [term for term in offered.coming(moment) if offered.sections_of(courseID, term)]
     term, not_taught = _term(offered, found, moment)
@@ -61,7 +61,7 @@ def _term(offered: Catalog, found: Course, moment: datetime) -> tuple[Term | Non
     try:
         return terms.choose(found, offered.coming(moment), offered.terms_of(found.courseID), wanted, moment), ""
     except NotTaught as refusal:
-        return None, refusal.sentence if wanted else ""
+        return None, refusal.text if wanted else ""
     except NoTerms:
         return None, ""
 

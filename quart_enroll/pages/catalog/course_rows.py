@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from quart_enroll.domain.catalog import Found
 from quart_enroll.domain.models import Course, Section, Term
-from quart_enroll.i18n.language import cached
+from quart_enroll.i18n.language import cached_per_language
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import Choice
 from quart_enroll.pages.student_state import Standing
@@ -92,7 +92,7 @@ def _size(_: object, row: Common) -> int:
     return row_bytes(row)
 
 
-@cached("catalog rows", _size)
+@cached_per_language("catalog rows", _size)
 def common(term: Term, found: Found, now: datetime, *, signed_in: bool) -> Common:
     """Return the row of who has nothing yet; while a row stays as it is, other catalogs have the same one."""
     nothing = Standing(taken=[] if signed_in else None)

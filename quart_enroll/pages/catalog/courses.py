@@ -11,7 +11,7 @@ from quart_enroll.domain import search, terms
 from quart_enroll.domain.catalog import Catalog, Found
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.fastpath.per_catalog import remembered
+from quart_enroll.fastpath.per_catalog import cached_per_catalog
 from quart_enroll.fastpath.private_cache import cache_private
 from quart_enroll.fastpath.public_cache import cache_public
 from quart_enroll.forms.search import SearchForm
@@ -102,7 +102,7 @@ async def courses(term: str | None = None) -> bytes:
     shown = [str(known) for known in coming]
     # A page of what fits is nobody else's.
     is_own = look.form.fits.data or not rows
-    drawn = None if is_own else (look.mark, request.path, page.number, *(one.key for one in rows))
+    fragment_key = None if is_own else (look.mark, request.path, page.number, *(one.key for one in rows))
     closed = window(chosen, moment)
     # Who counts down to the opening has a clock of its own, and a school's own templates may show what they like.
     if auth.user() is None and not (closed and closed.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
@@ -116,7 +116,7 @@ async def courses(term: str | None = None) -> bytes:
         term=str(chosen),
         terms=shown,
         rows=rows,
-        drawn=drawn,
+        fragment_key=fragment_key,
         window=closed,
         look=look,
         page=page,
@@ -126,7 +126,7 @@ async def courses(term: str | None = None) -> bytes:
     )
 
 
-@remembered("searches", _look_size)
+@cached_per_catalog("searches", _look_size)
 def _look(offered: Catalog, name: str, asked: tuple[tuple[str, str], ...]) -> Look:
     """Look through the term of that name; what many ask of the same catalog is found once."""
     term = _term(offered, name)
@@ -153,13 +153,13 @@ async def _shown(
     return page, _same_rows(offered, term.term, begun, page, known), True
 
 
-@remembered("pages of rows", _page_size, _page_key)
+@cached_per_catalog("pages of rows", _page_size, _page_key)
 def _in_common(offered: Catalog, name: str, begun: datetime, look: Look, shown: Shown) -> Page[Common]:
     """Return a page of results, with nothing of one student's own on it."""
     return _page(_term(offered, name), begun, look.found, shown)
 
 
-@remembered("rows of a student", _rows_size, _rows_key)
+@cached_per_catalog("rows of a student", _rows_size, _rows_key)
 def _same_rows(
     offered: Catalog, name: str, begun: datetime, page: Page[Common], known: StudentSnapshot | None
 ) -> Sequence[Row]:

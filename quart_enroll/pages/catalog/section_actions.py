@@ -14,7 +14,7 @@ from quart_enroll.domain.errors import (
     WaitlistFull,
 )
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, Term
-from quart_enroll.i18n.language import gettext, listed
+from quart_enroll.i18n.language import format_list_of, gettext
 from quart_enroll.pages.student_state import Standing
 
 ASKS = {"ask": "y"}
@@ -131,10 +131,10 @@ def _choice(term: Term, course: Course, section: Section, mine: Standing, now: d
         gone = _in_the_way(term, course, section, mine)
         if missing := _missing(term, course, section, mine, gone):
             button = None if gone else _together_button(course, section, missing.names)
-            return Choice(section, reason=missing.sentence, button=button, aside=aside)
+            return Choice(section, reason=missing.text, button=button, aside=aside)
         return Choice(section, button=_button(course, section, mine, gone), aside=aside)
     except Refused as refusal:
-        return Choice(section, reason=refusal.sentence, aside=aside)
+        return Choice(section, reason=refusal.text, aside=aside)
 
 
 def _before(course: Course, section: Section, mine: Standing) -> Choice:
@@ -205,7 +205,7 @@ def _together_button(course: Course, section: Section, names: Sequence[str]) -> 
     if not section.open_seats:
         return None
     fields = {"courseID": course.courseID, "term": section.term, "section": section.section, "with_corequisites": "y"}
-    label = gettext("Enroll with %(titles)s", titles=listed(names))
+    label = gettext("Enroll with %(titles)s", titles=format_list_of(names))
     return Button("enrollment", label, f": {in_words(course.title, section.section)}", fields)
 
 

@@ -6,13 +6,13 @@ from quart import Response, abort, current_app, flash, redirect, request, sessio
 from quart.typing import ResponseReturnValue
 from quart_auth import login_required
 
-from quart_enroll.db.collections import enrollments, users
 from quart_enroll.domain.models import ScheduledCourse
 from quart_enroll.forms.accounts import CalendarLinkForm
-from quart_enroll.i18n.language import gettext, speaking
+from quart_enroll.i18n.language import gettext, use_language
 from quart_enroll.pages.enrollment import ics
 from quart_enroll.pages.refusals import ask_password
 from quart_enroll.services.accounts import calendar_tokens
+from quart_enroll.services.enrollment import student
 from quart_enroll.state import catalog, database, now
 from quart_enroll.web import auth
 from quart_enroll.web.templating import render
@@ -39,7 +39,7 @@ async def make_address() -> ResponseReturnValue:
         return _make_page(form), 422
     if refused := await ask_password(form, form.password, "calendar_link.html"):
         return _make_page(form), *refused
-    token = await calendar_tokens.make(database(), auth.signed_in().user_id, now(), login=auth.this_login().key)
+    token = await calendar_tokens.create(database(), auth.signed_in().user_id, now(), login=auth.this_login().key)
     session[SHOWN_ONCE] = whole_address(url_for("calendar_feed", token=token))
     return redirect(url_for("enrollment", _anchor="calendar"), 303)
 
@@ -47,7 +47,7 @@ async def make_address() -> ResponseReturnValue:
 @login_required
 async def end_address() -> ResponseReturnValue:
     """Let the secret address lead nowhere."""
-    await calendar_tokens.end(database(), auth.signed_in().user_id)
+    await calendar_tokens.revoke(database(), auth.signed_in().user_id)
     session.pop(SHOWN_ONCE, None)
     await flash(gettext("The secret address of your calendar leads nowhere now."), "success")
     return redirect(url_for("enrollment"), 303)
@@ -55,12 +55,11 @@ async def end_address() -> ResponseReturnValue:
 
 async def calendar_feed(token: str) -> ResponseReturnValue:
     """Answer a calendar that subscribes; an address that was ended is one that never was."""
-    user_id = await calendar_tokens.whose(database(), token)
-    if user_id is None:
+    owner = await calendar_tokens.find_owner(database(), token)
+    if owner is None:
         abort(404)
-    owner = await users.find(database(), user_id)
-    with speaking(owner.language if owner else ""):
-        file = await _schedule(user_id)
+    with use_language(owner.language):
+        file = await _schedule(owner.user_id)
     response = _file(file)
     response.headers["Cache-Control"] = "private, no-cache"
     response.set_etag(ics.fingerprint(file), weak=True)
@@ -103,7 +102,7 @@ def subscribe_link(address: str) -> str:
 
 async def _schedule(user_id: int) -> bytes:
     known = (await catalog()).terms
-    found = await enrollments.find_in_terms(database(), user_id, [term.term for term in known])
+    found = await student.registrations(database(), user_id, [term.term for term in known])
     courses = [ScheduledCourse.of(one) for one in found if one.status == "enrolled"]
     return ics.schedule(user_id, courses, known, now())
 

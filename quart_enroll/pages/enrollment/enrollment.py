@@ -13,7 +13,7 @@ from quart_enroll.domain.errors import (
     SectionFull,
 )
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
-from quart_enroll.i18n.language import TermName, gettext, listed, ngettext
+from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext
 from quart_enroll.pages.enrollment import enrollment_form, schedule
 from quart_enroll.pages.enrollment.confirm import before_drop, before_swap, is_withdrawal
 from quart_enroll.pages.refusals import after, flash_refusal, form_address, malformed
@@ -23,7 +23,8 @@ from quart_enroll.services.enrollment.seat_changes import Seated
 from quart_enroll.state import catalog, database, now
 from quart_enroll.web import auth
 from quart_enroll.web.page_of_origin import meant
-from quart_enroll.web.templating import render, wants_json
+from quart_enroll.web.request import wants_json
+from quart_enroll.web.templating import render
 
 
 @login_required
@@ -47,7 +48,7 @@ async def drop() -> ResponseReturnValue:
         if wants_json():
             raise
         withdraws = is_withdrawal(wish, offered)
-        return render("drop.html", enrollment=True, wish=wish, sentence=refusal.sentence, withdraws=withdraws)
+        return render("drop.html", enrollment=True, wish=wish, sentence=refusal.text, withdraws=withdraws)
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("enrollment"))
     await flash(_gone(gone), "success")
@@ -101,7 +102,7 @@ async def _enroll() -> ResponseReturnValue:
         if isinstance(one, Seated):
             await flash(done(one), "success")
         else:
-            await flash(one.sentence, "info")
+            await flash(one.text, "info")
     return redirect(url_for("enrollment"), 303)
 
 
@@ -118,7 +119,7 @@ def _left(placed: Seated) -> str:
 
 
 def _gone(gone: GivenBack) -> str:
-    titles, term = listed([course.title for course in gone.courses]), TermName(gone.term)
+    titles, term = format_list_of([course.title for course in gone.courses]), TermName(gone.term)
     if gone.action == "drop":
         return gettext("You gave back %(titles)s for %(term)s.", titles=titles, term=term)
     return ngettext(

@@ -56,7 +56,7 @@ def _course(form: EnrollForm, offered: Catalog) -> Course | None:
         if course is None:
             raise UnknownCourse(text)
     except (AmbiguousCourse, UnknownCourse) as refusal:
-        form.courseID.errors = [refusal.sentence]
+        form.courseID.errors = [refusal.text]
         return None
     form.courseID.data = course.courseID
     return course
@@ -69,7 +69,7 @@ def _term(form: EnrollForm, offered: Catalog, course: Course, moment: datetime) 
     try:
         return terms.choose(course, offered.coming(moment), offered.terms_of(course.courseID), form.wish().term, moment)
     except (NotTaught, UnknownTerm) as refusal:
-        form.term.errors = [refusal.sentence]
+        form.term.errors = [refusal.text]
         return None
 
 

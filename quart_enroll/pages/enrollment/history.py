@@ -7,10 +7,11 @@ from typing import NamedTuple
 from quart import abort, request
 from quart_auth import login_required
 
-from quart_enroll.db.collections import events
 from quart_enroll.domain import rules
+from quart_enroll.domain.errors import all_refusals
 from quart_enroll.domain.models import Event, Term
-from quart_enroll.i18n.language import Sentence, TermName, Value, gettext, moment
+from quart_enroll.i18n.language import Sentence, TermName, Value, format_moment, gettext
+from quart_enroll.services.enrollment import history as recorded
 from quart_enroll.state import catalog, database
 from quart_enroll.web import auth
 from quart_enroll.web.templating import render
@@ -34,23 +35,8 @@ TRIED = {
         "A seat became free in %(title)s, section %(section)s, for %(term)s, and went to the next in line."
     ),
 }
-BECAUSE = {
-    "not_open_yet": Sentence("enrollment was not open yet"),
-    "closed": Sentence("enrollment was closed"),
-    "drop_closed": Sentence("it was too late to give it back"),
-    "already_enrolled": Sentence("you had the course already"),
-    "already_waiting": Sentence("you were waiting already"),
-    "not_enrolled": Sentence("you did not have the course that was to be given back"),
-    "not_waiting": Sentence("you were not waiting"),
-    "section_full": Sentence("the section was full"),
-    "waitlist_full": Sentence("the waitlist was full"),
-    "time_conflict": Sentence("it met at the same time as another course of yours"),
-    "credit_limit": Sentence("it would have exceeded your credit limit"),
-    "prerequisite_missing": Sentence("a course that it needs was missing"),
-    "corequisite_missing": Sentence("a course that must be taken together with it was missing"),
-    "corequisites_would_go": Sentence("another course of yours needed the one that was to be given back"),
-}
-"""Why not, for each code of a refusal."""
+REASONS = {kind.code: kind.history_reason for kind in all_refusals()}
+"""Why not, by the result of the event."""
 
 PAGE_SIZE = 100
 """Entries on one page."""
@@ -68,7 +54,7 @@ class Entry(NamedTuple):
 async def history() -> bytes:
     try:
         before = request.args.get("before", "")
-        happened, earlier = await events.find_page(database(), auth.signed_in().user_id, before, PAGE_SIZE)
+        happened, earlier = await recorded.page(database(), auth.signed_in().user_id, before, PAGE_SIZE)
     except ValueError:
         abort(404)
     offered = await catalog()
@@ -91,8 +77,8 @@ def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -
         if event.from_section:
             what += " " + gettext("It was in place of section %(section)s.", section=event.from_section)
         return Entry(when, what, "")
-    because = BECAUSE.get(event.result, Sentence(event.result))
-    why = gettext("Not possible: %(because)s.", because=because)
+    reason = REASONS.get(event.result) or Sentence(event.result)
+    why = gettext("Not possible: %(because)s.", because=reason)
     if event.count > 1:
         last = _when(event.last_at or event.at, term)
         why += " " + gettext("Tried %(number)s times, most recently on %(when)s.", number=event.count, when=last)
@@ -100,4 +86,4 @@ def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -
 
 
 def _when(at: datetime, term: Term | None) -> str:
-    return rules.spoken(term, at) if term else moment(at, "UTC")
+    return rules.spoken(term, at) if term else format_moment(at, "UTC")

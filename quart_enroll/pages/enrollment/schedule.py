@@ -10,9 +10,9 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit
 from quart_enroll.domain.models import Registration, ScheduledCourse, Term, User, WaitlistEntry
 from quart_enroll.domain.week import Entry
-from quart_enroll.fastpath.per_catalog import remembered
+from quart_enroll.fastpath.per_catalog import cached_per_catalog
 from quart_enroll.fastpath.private_cache import cache_private
-from quart_enroll.i18n.language import gettext, listed
+from quart_enroll.i18n.language import format_list_of, gettext
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.pages.catalog.course_rows import since
 from quart_enroll.pages.catalog.section_actions import Button, drop_button, leave_button, waiting_in_words
@@ -107,7 +107,7 @@ async def page(user: User) -> bytes:
         enrollment=True,
         classes=classes,
         schedule=plans,
-        drawn=tuple(plan.mark for plan in plans) or None,
+        fragment_key=tuple(plan.mark for plan in plans) or None,
         sign=mine.fingerprint,
         must_confirm=must_confirm(),
         alerts=asked,
@@ -129,7 +129,7 @@ def _plans_size(
     return len(plans) * PLAN_BYTES + (len(held) + len(waiting)) * LINE_BYTES
 
 
-@remembered("schedules", _plans_size)
+@cached_per_catalog("schedules", _plans_size)
 def _plans(
     offered: Catalog, found: tuple[Registration, ...], waiting: tuple[Place, ...], phases: tuple[Phase, ...]
 ) -> tuple[TermSchedule, ...]:
@@ -177,7 +177,7 @@ def _row(
     lacks = ""
     if phase.goes_on and (missing := rules.missing_corequisites(course, term, enrolled, taken)):
         others = [_title(courseID, offered) for courseID in missing]
-        lacks = gettext("This course must be taken together with %(others)s.", others=listed(others))
+        lacks = gettext("This course must be taken together with %(others)s.", others=format_list_of(others))
     return Row(course, drop_button(term, course, held.section.waiting, phase.begun), lacks)
 
 
@@ -211,7 +211,8 @@ def _passed_over(
                 rules.check_corequisites(course, phase.term, staying, taken)
     except (CreditLimit, CorequisiteMissing) as refusal:
         return gettext(
-            "A seat that comes now would go to the next in line: %(because)s You keep your place.", because=refusal.why
+            "A seat that comes now would go to the next in line: %(because)s You keep your place.",
+            because=refusal.message,
         )
     return ""
 

@@ -4,7 +4,6 @@ from quart import flash, redirect, url_for
 from quart.typing import ResponseReturnValue
 from quart_auth import login_required
 
-from quart_enroll.db.collections import courses
 from quart_enroll.domain.errors import Refused
 from quart_enroll.forms.enrollment import DropForm, WaitlistForm
 from quart_enroll.i18n.language import gettext
@@ -50,14 +49,15 @@ async def leave() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
         return await malformed(form)
+    offered = await catalog()
     try:
-        wish = (await catalog()).resolve(form.wish())
+        wish = offered.resolve(form.wish())
         if form.ask.data:
             return await before_leaving(wish)
         left = await waitlist.leave(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("enrollment"))
-    course = await courses.find(database(), left.courseID)
+    course = offered.find(left.courseID)
     title = course.title if course else left.courseID
     await flash(gettext("You left the waitlist of %(title)s.", title=title), "success")
     return redirect(url_for("enrollment"), 303)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quart_enroll.domain.week import Block, Conflict, Entry, Week, week
-from quart_enroll.i18n.language import day_name, gettext
+from quart_enroll.i18n.language import format_day_name, gettext
 
 HOUR = 5
 """Height of an hour, in em: room for four lines in fifty minutes."""
@@ -78,11 +78,11 @@ def draw(entries: Sequence[Entry]) -> Drawing:
     by_day = [(day, [box for box in boxes if box.block.day == day]) for day in found.days]
     return Drawing(
         height=_em(_y(found, 60 * found.ends) + 0.5),
-        days=[Mark(day_name(day), _percent((place + 0.5) * width)) for place, day in enumerate(found.days)],
+        days=[Mark(format_day_name(day), _percent((place + 0.5) * width)) for place, day in enumerate(found.days)],
         lines=[Mark(day, _percent(place * width)) for place, day in enumerate(found.days) if place],
         hours=[Mark(f"{hour:02}:00", _em(_y(found, 60 * hour))) for hour in range(found.begins, found.ends + 1)],
         boxes=boxes,
-        listed=[Day(day_name(day), theirs) for day, theirs in by_day if theirs],
+        listed=[Day(format_day_name(day), theirs) for day, theirs in by_day if theirs],
         conflicts=[_sentence(conflict) for conflict in found.conflicts],
         untimed=[_named(entry) for entry in found.untimed],
         lanes=found.lanes,

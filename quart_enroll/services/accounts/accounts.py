@@ -1,4 +1,4 @@
-"""Accounts: register, prove who one is, choose another password."""
+"""Accounts: register, check and change passwords, end all access."""
 
 from asyncio import sleep
 from contextlib import suppress
@@ -12,15 +12,15 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import Busy, EmailTaken, WrongCredentials, WrongPassword
 from quart_enroll.domain.models import Credentials, Notice, User
 from quart_enroll.services.accounts import password_policy
-from quart_enroll.services.accounts.hashing import Hasher, decoy
+from quart_enroll.services.accounts.hashing import Hasher, unusable_hash
 
-REFUSAL_SECONDS = 0.75
-"""A refused sign-in is answered no sooner than this: checking a hash of an older method takes longer or
-shorter than today's, and the difference would tell which addresses have an account."""
+MIN_REFUSAL_SECONDS = 0.75
+"""A refused sign-in takes at least this long. Hashes of different methods take different times to check, and the
+difference would reveal which emails have an account."""
 
 
-class Ended(NamedTuple):
-    """How many sign-ins, tokens and calendar links of a user have ended."""
+class EndedAccess(NamedTuple):
+    """The numbers of sign-ins, tokens and calendar links that were ended."""
 
     sign_ins: int
     tokens: int
@@ -38,15 +38,15 @@ async def register(
     role: str = "student",
     email_unconfirmed: bool = False,
 ) -> Credentials:
-    """Make an account and return its credentials; the same request again returns the same.
+    """Create an account and return its credentials; repeating the request returns the same.
 
-    With `email_unconfirmed`, nothing is known about the address except that somebody typed it.
-    Raises PasswordRefused, and EmailTaken when the address has an account with another password.
+    `email_unconfirmed` means that the user has not yet shown that the email is theirs.
+    Raises PasswordRefused, and EmailTaken if the email has an account with another password.
     """
-    password_policy.check_choice(password, email=email, first_name=first_name, last_name=last_name)
+    password_policy.check_new_password(password, email=email, first_name=first_name, last_name=last_name)
     if await users.find_credentials(db, email):
         return await _registered(db, hasher, email, password)
-    assert_transactions(db)  # else nobody could sign in to the new account
+    assert_transactions(db)  # without them, the user could not sign in
     hashed = await hasher.hash(password)
     while True:
         number = await users.next_user_id(db)
@@ -63,35 +63,35 @@ async def register(
 
 async def _registered(db: Database, hasher: Hasher, email: str, password: str) -> Credentials:
     found = await users.find_credentials(db, email)
-    if found is None or not await hasher.fits(password, found.password):
+    if found is None or not await hasher.verify(password, found.password):
         raise EmailTaken
     return found
 
 
-async def check(db: Database, hasher: Hasher, *, email: str, password: str) -> Credentials:
-    """Return the credentials that this address and password are, else raise WrongCredentials.
+async def authenticate(db: Database, hasher: Hasher, *, email: str, password: str) -> Credentials:
+    """Return the credentials that match the email and password, or raise WrongCredentials.
 
-    Both refusals take the same time. A hash of an older method is replaced by one of today's.
+    An unknown email takes as long to refuse as a wrong password. An outdated hash is replaced.
     """
-    refused_at = monotonic() + REFUSAL_SECONDS
+    refusal_time = monotonic() + MIN_REFUSAL_SECONDS
     found = await users.find_credentials(db, email)
-    fits = await hasher.fits(password, found.password if found else decoy(hasher.method))
-    if found is None or not fits:
-        await sleep(refused_at - monotonic())
+    matches = await hasher.verify(password, found.password if found else unusable_hash(hasher.method))
+    if found is None or not matches:
+        await sleep(refusal_time - monotonic())
         raise WrongCredentials
-    if hasher.is_old(found.password):
-        with suppress(Busy):  # then another sign-in renews it
+    if hasher.is_outdated(found.password):
+        with suppress(Busy):  # a later sign-in will renew it
             found = await users.replace_hash(db, found, await hasher.hash(password))
     return found
 
 
-async def confirm(db: Database, hasher: Hasher, user: User, password: str) -> Credentials:
-    """Return the credentials of who is signed in, if that is their password; else raise WrongPassword."""
+async def confirm_password(db: Database, hasher: Hasher, user: User, password: str) -> Credentials:
+    """Return the signed-in user's credentials if the password is theirs, or raise WrongPassword."""
     try:
-        checked = await check(db, hasher, email=user.email, password=password)
+        checked = await authenticate(db, hasher, email=user.email, password=password)
     except WrongCredentials:
         raise WrongPassword from None
-    if checked.user.user_id != user.user_id:  # the account is gone, or shares its address with an older one
+    if checked.user.user_id != user.user_id:  # the account was deleted, or shares its email with an older one
         raise WrongPassword
     return checked
 
@@ -99,57 +99,62 @@ async def confirm(db: Database, hasher: Hasher, user: User, password: str) -> Cr
 async def change_password(
     db: Database, hasher: Hasher, user: User, *, old: str, new: str, now: datetime
 ) -> Credentials:
-    """Give the user the password `new`, end everything that the old one has begun, and return what signs in now.
+    """Change the password from `old` to `new`, end all access, and return the new credentials.
 
-    Raises PasswordRefused and WrongPassword. The same request again finds it done.
+    Repeating the request changes nothing. Raises PasswordRefused and WrongPassword.
     """
-    password_policy.check_choice(new, email=user.email, first_name=user.first_name, last_name=user.last_name)
+    password_policy.check_new_password(new, email=user.email, first_name=user.first_name, last_name=user.last_name)
     try:
-        found = await confirm(db, hasher, user, old)
+        found = await confirm_password(db, hasher, user, old)
     except WrongPassword:
         stored = await users.find_credentials_by_id(db, user.user_id)
-        if stored is None or not await hasher.fits(new, stored.password):
+        if stored is None or not await hasher.verify(new, stored.password):
             raise
         return stored
     changed = await replace_password(db, found, await hasher.hash(new), now)
     if changed is None:
-        raise WrongPassword  # another browser was quicker
+        raise WrongPassword  # another request has changed it in the meantime
     return changed
 
 
 async def replace_password(
     db: Database, found: Credentials, hashed: str, now: datetime, *, by_link: bool = False
 ) -> Credentials | None:
-    """Replace the hash, end everything that the password has begun, let an e-mail tell the user; return what is stored.
+    """Replace the hash, end all access, and notify the user by email; return the new credentials.
 
-    With `by_link` it also confirms the address, because the link was sent to it. Returns None and does nothing if the
-    password is no longer the one in `found`.
+    `by_link` also confirms the email, because the link was sent to it. Returns None and changes nothing if the password
+    is no longer the one in `found`.
     """
 
     async def body(session: Session) -> Credentials | None:
         user_id = found.user.user_id
         changed = await users.replace_password(db, found, hashed, session, by_link=by_link)
         if changed is not None:
-            await end_everything(db, user_id, session)
+            await end_all_access(db, user_id, session)
             await notices.add_email_only(db, Notice(now, user_id, "password_changed"), session)
         return changed
 
     return await transaction(db, body)
 
 
-async def choose_language(db: Database, user_id: int, language: str) -> None:
-    """Let pages and e-mails be in this language for the user, wherever they sign in."""
+async def set_language(db: Database, user_id: int, language: str) -> None:
+    """Set the language of the user's pages and emails, wherever they sign in."""
     await users.set_language(db, user_id, language)
 
 
-async def end_access(db: Database, user_id: int) -> Ended:
-    """End every sign-in, token and calendar link of the user in one transaction; return how many there were."""
-    return await transaction(db, lambda session: end_everything(db, user_id, session))
+async def confirm_email(db: Database, user: User) -> None:
+    """Note that the user's email address was confirmed by the link sent to it."""
+    await users.confirm_email(db, user.user_id, user.email)
 
 
-async def end_everything(db: Database, user_id: int, session: Session | None = None) -> Ended:
-    """End all that lets somebody in as this user: every sign-in, every token, the address of the calendar."""
-    return Ended(
+async def end_access(db: Database, user_id: int) -> EndedAccess:
+    """End every sign-in, token and calendar link of the user in one transaction; return their numbers."""
+    return await transaction(db, lambda session: end_all_access(db, user_id, session))
+
+
+async def end_all_access(db: Database, user_id: int, session: Session | None) -> EndedAccess:
+    """Do the same as end_access, inside the transaction of `session`."""
+    return EndedAccess(
         await end_sign_ins(db, user_id, session),
         await tokens.revoke_all(db, user_id, session),
         await calendar_tokens.remove(db, user_id, session),
@@ -157,5 +162,5 @@ async def end_everything(db: Database, user_id: int, session: Session | None = N
 
 
 async def end_sign_ins(db: Database, user_id: int, session: Session | None = None) -> int:
-    """End every sign-in of this user and return how many there were; tokens keep working."""
+    """End every sign-in of the user and return their number; tokens keep working."""
     return await logins.end_all(db, user_id, session)

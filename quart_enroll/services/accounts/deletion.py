@@ -1,4 +1,4 @@
-"""What is stored about a user: all of it for themselves, and none of it when they leave."""
+"""Deletes accounts."""
 
 from datetime import datetime
 
@@ -14,14 +14,14 @@ from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.swap_cycles import change_seats
 
 
-async def remove_account(db: Database, hasher: Hasher, user: User, password: str, now: datetime) -> None:
-    """Remove the user and all rows about them but the history, which names nobody; free their seats and promote.
+async def delete_account(db: Database, hasher: Hasher, user: User, password: str, now: datetime) -> None:
+    """Delete the user and all their rows, free their seats, and promote waitlisted students.
 
-    Seats and rows of earlier terms go too: a number without a user would sit there for ever. It is one transaction, so
-    a process that dies has removed all or nothing, and the same request again finds it done. The number is never given
-    to anybody else. Raises WrongPassword and LastRegistrar.
+    Only the anonymous history stays. Seats in past terms are deleted too, because no user would be left to own them.
+    Everything happens in one transaction, and repeating the request changes nothing. The user_id is never reused.
+    Raises WrongPassword and LastRegistrar.
     """
-    await accounts.confirm(db, hasher, user, password)
+    await accounts.confirm_password(db, hasher, user, password)
     await users.raise_user_id_counter(db, at_least=user.user_id)
 
     async def body(step: SeatTransaction) -> None:
@@ -31,16 +31,16 @@ async def remove_account(db: Database, hasher: Hasher, user: User, password: str
             return
         if found.role == "registrar" and not await users.has_another_registrar(db, user.user_id, session):
             raise LastRegistrar
-        await _leave(step, user.user_id)
-        await accounts.end_everything(db, user.user_id, session)
+        await _release_seats(step, user.user_id)
+        await accounts.end_all_access(db, user.user_id, session)
         await user_data.remove(db, user.user_id, session)
         await seat_changes.promote_waitlists(step)
 
     await change_seats(db, user.user_id, now, await enrollments.find_section_keys(db, user.user_id), body)
 
 
-async def _leave(step: SeatTransaction, user_id: int) -> None:
-    """Take the user out of all lines and seats, whatever the calendar says, and let nothing new begin."""
+async def _release_seats(step: SeatTransaction, user_id: int) -> None:
+    """Remove the user from all waitlists and sections, whatever the deadlines, and close their schedules."""
     db, session = step.db, step.session
     for term in await terms.find_all(db):
         await schedules.close(db, user_id, term.term, step.now, session)

@@ -1,4 +1,4 @@
-"""Password hashes, made and checked beside the event loop so that nobody waits behind them."""
+"""Hashes and verifies passwords in threads, so that the event loop never waits for a hash."""
 
 import asyncio
 import os
@@ -17,52 +17,53 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from quart_enroll.domain.errors import Busy
 from quart_enroll.observability import metrics
-from quart_enroll.services.accounts.hash_slots import Slots
+from quart_enroll.services.accounts.hash_slots import HashSlots
 
 Result = TypeVar("Result")
 
-LONGEST_WAIT = 15.0
-"""Seconds that a password may wait for a thread: Heroku's router gives up after 30, and a renewal hashes twice."""
+MAX_HASH_WAIT_SECONDS = 15.0
+"""How long a password may wait for a thread. Heroku's router gives up after 30 s, and a renewal hashes twice."""
 
-FIRST_GUESS, SHARE = 0.1, 0.2
-"""Seconds that a hash takes, the wait for a slot included, before one was measured; and how much each one that is
-measured counts from then on."""
+INITIAL_HASH_SECONDS, NEW_SAMPLE_WEIGHT = 0.1, 0.2
+"""The moving average of the time that a hash takes, including the wait for a slot: its first value, and the weight of
+each new measurement."""
 
-NICENESS = 5
-"""How far threads that hash stand back behind those that answer everybody else: a third of their share of a core
-that both want. Further back, they would wait for whatever else the machine does."""
+HASH_THREAD_NICENESS = 5
+"""The niceness of hashing threads: they get a third of the time of a contended core. With a higher value, they would
+wait for every other program on the machine."""
 
 _MAY_BE_HASH = re.compile(r"[0-9a-f]{16,}|[a-z0-9./]{13}|[_{*!].*|.*\$.*|\S{22,}", re.IGNORECASE | re.DOTALL)
-"""Hexadecimal digits, a hash of crypt's, one that begins with a sign or has parts, and whatever is as long as a digest
-in base64."""
+"""Matches hexadecimal digits, hashes made by crypt, texts with a prefix or parts, and anything as long as a base64
+digest."""
 
-RETRY_AFTER = 5
-"""Seconds after which somebody who found the queue full should try again."""
+BUSY_RETRY_SECONDS = 5
+"""When to try again after finding the queue full."""
 
 
-class NotBegun(asyncio.CancelledError):
-    """The client hung up before a thread had looked at the password."""
+class HashingNotStarted(asyncio.CancelledError):
+    """The client hung up before a thread started on the password."""
 
 
 class Hasher:
-    """A few threads that hash, with a bounded queue in front; use it with `with`.
+    """Hashing threads with a bounded queue; a context manager.
 
-    Hashing releases the interpreter, so as many at a time as cores, all processes together, are as quick as can be:
-    there is a thread for each of the `slots`, which the processes share. `queue` is how many hashes may wait or run:
-    past it Busy is raised at once, and also when the wait would be longer than LONGEST_WAIT, as long as hashes take at
-    present. Nobody waits longer than that for a thread, and who hangs up before makes room.
-    `method` is one of werkzeug's.
+    Hashing releases the GIL, so one hash per core, over all processes, is the fastest: there is a thread for each of
+    the shared `slots`. `queue` is the number of hashes that may be waiting or running. Beyond it, or if the expected
+    wait exceeds MAX_HASH_WAIT_SECONDS, Busy is raised at once. Waiting longer than that also raises Busy, and a client
+    that hangs up before its turn makes room. `method` is one of Werkzeug's.
     """
 
-    def __init__(self, method: str, *, slots: Slots, queue: int) -> None:
+    def __init__(self, method: str, *, slots: HashSlots, queue: int) -> None:
         self.method = method
         self._queue = queue
-        self._waiting = 0
+        self._pending = 0
         self._slots = slots
-        self._takes = FIRST_GUESS
+        self._average_seconds = INITIAL_HASH_SECONDS
         self._threads = threading.local()
-        self._numbers = count()
-        self._executor = ThreadPoolExecutor(slots.number, thread_name_prefix="password", initializer=self._begin)
+        self._thread_numbers = count()
+        self._executor = ThreadPoolExecutor(
+            slots.number, thread_name_prefix="password", initializer=self._prepare_thread
+        )
 
     def __enter__(self) -> "Hasher":
         return self
@@ -73,75 +74,78 @@ class Hasher:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     @property
-    def waiting(self) -> int:
-        """How many hashes wait or run."""
-        return self._waiting
+    def pending(self) -> int:
+        """The number of hashes that are waiting or running."""
+        return self._pending
 
     async def hash(self, password: str) -> str:
-        """Return the hash to store; however a keyboard composes the characters, it is the same password."""
-        return await self._run(lambda: generate_password_hash(normalized(password), self.method))
+        """Return the hash to store; it does not depend on how a keyboard composes characters."""
+        return await self._run(lambda: generate_password_hash(normalize_password(password), self.method))
 
-    async def fits(self, password: str, stored: str) -> bool:
-        """Tell whether the password is the one that was hashed, by whatever method."""
-        return await self._run(lambda: _fits(password, stored))
+    async def verify(self, password: str, stored: str) -> bool:
+        """Return whether the password matches the stored hash, whatever its method."""
+        return await self._run(lambda: _verify(password, stored))
 
-    def is_old(self, stored: str) -> bool:
-        """Tell whether the hash was made by another method than today's."""
+    def is_outdated(self, stored: str) -> bool:
+        """Return whether the hash was made with another method than the current one."""
         return not stored.startswith(f"{self.method}$")
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        if self._waiting >= self._queue or self._waiting // self._slots.number * self._takes > LONGEST_WAIT:
-            raise Busy(RETRY_AFTER)
-        self._waiting += 1
-        running = self._executor.submit(self._measured, work, monotonic())
+        if (
+            self._pending >= self._queue
+            or self._pending // self._slots.number * self._average_seconds > MAX_HASH_WAIT_SECONDS
+        ):
+            raise Busy(BUSY_RETRY_SECONDS)
+        self._pending += 1
+        running = self._executor.submit(self._run_in_slot, work, monotonic())
         answer = asyncio.wrap_future(running)
         try:
-            await asyncio.wait([answer], timeout=LONGEST_WAIT)
+            await asyncio.wait([answer], timeout=MAX_HASH_WAIT_SECONDS)
             if running.cancel():
-                raise Busy(RETRY_AFTER)
+                raise Busy(BUSY_RETRY_SECONDS)
             return await answer
         except asyncio.CancelledError:
             if running.cancel():
-                raise NotBegun from None
+                raise HashingNotStarted from None
             raise
         finally:
-            self._waiting -= 1
+            self._pending -= 1
 
-    def _begin(self) -> None:
-        """Give the thread its number, and let the system prefer others to it; only Linux can tell threads apart."""
-        self._threads.number = next(self._numbers)
+    def _prepare_thread(self) -> None:
+        """Number the thread and lower its priority, which only Linux can do for a single thread."""
+        self._threads.number = next(self._thread_numbers)
         if sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HASH_THREAD_NICENESS)
 
-    def _measured(self, work: Callable[[], Result], asked: float) -> Result:
-        began = monotonic()
+    def _run_in_slot(self, work: Callable[[], Result], queued_at: float) -> Result:
+        started_at = monotonic()
         try:
             with self._slots.take(self._threads.number):
-                metrics.password_waited(monotonic() - asked)
+                metrics.record_hash_wait(monotonic() - queued_at)
                 return work()
         finally:
-            self._takes += (monotonic() - began - self._takes) * SHARE
+            self._average_seconds += (monotonic() - started_at - self._average_seconds) * NEW_SAMPLE_WEIGHT
 
 
-def decoy(method: str) -> str:
-    """Return a hash that no password fits, and that takes as long to check as any other."""
+def unusable_hash(method: str) -> str:
+    """Return a hash that no password matches and that takes as long to check as any other."""
     return f"{method}$decoy$none"
 
 
 def is_plain_text(stored: str) -> bool:
-    """Return whether a stored text is certainly a plain-text password and not a hash of any kind."""
+    """Return whether the stored text is certainly a plain-text password, not a hash of any kind."""
     return bool(stored) and not _MAY_BE_HASH.fullmatch(stored)
 
 
-def normalized(password: str) -> str:
-    """Return the password in the form of Unicode that NIST SP 800-63B names, NFKC."""
+def normalize_password(password: str) -> str:
+    """Return the password in NFKC, the Unicode form that NIST SP 800-63B recommends."""
     return unicodedata.normalize("NFKC", password)
 
 
-def _fits(password: str, stored: str) -> bool:
-    """Tell whether the password fits, in its normal form or, for a hash from before there was one, as it was typed."""
+def _verify(password: str, stored: str) -> bool:
+    """Check the normalized password, and the password as typed, because old hashes were made without normalizing."""
     try:
-        forms = dict.fromkeys([normalized(password), password])
+        forms = dict.fromkeys([normalize_password(password), password])
         return any(check_password_hash(stored, form) for form in forms)
-    except (ValueError, TypeError, OverflowError, MemoryError):  # no hash, or one of a method given up long ago
+    except (ValueError, TypeError, OverflowError, MemoryError):  # not a hash, or one made with a discontinued method
         return False

@@ -1,9 +1,9 @@
-"""Which passwords nobody may choose: the commonest ones, and what everybody knows of the user.
+"""The passwords that users may not choose: common ones, and those made of the user's name or email.
 
-The lists are those of zxcvbn (Daniel Wolf's port of Dropbox's, MIT): leaked passwords, the 30,000 commonest, and the
-commonest English words and American names. Each stands only in the list where it ranks highest ("jennifer" is a
-name there), so all lists count. With 8 characters or more, which every password has, they are 11,611 of the leaked
-passwords and 30,010 words and names.
+The lists are those of zxcvbn (Daniel Wolf's port of Dropbox's, MIT): the 30,000 most common leaked passwords, and the
+most common English words and American names. Each entry is only in the list where it ranks highest ("jennifer" is among
+the names), so all lists are used. With 8 characters or more, the minimum here, that makes 11,611 leaked passwords
+and 30,010 words and names.
 """
 
 import re
@@ -14,40 +14,42 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from quart_enroll.domain.errors import PasswordRefused
 from quart_enroll.i18n.language import Sentence
 
-SHORTEST = 8
-"""Characters that every password has; the forms see to it."""
+MIN_PASSWORD_LENGTH = 8
+"""The forms enforce it."""
 
-LETTERS_BESIDES = 3
-"""Letters that a password needs besides the words that everybody knows of its user."""
+MIN_OTHER_LETTERS = 3
+"""Letters that a password needs in addition to the words of the user's name and email."""
 
 
 def _folded(text: str) -> str:
-    """Return the text as it is compared: whatever its capitals, and the ways to write one letter."""
+    """Return the text as it is compared: without regard to case or to how a character is encoded."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-COMMON = frozenset(_folded(word) for words in FREQUENCY_LISTS.values() for word in words if len(word) >= SHORTEST)
+COMMON_PASSWORDS = frozenset(
+    _folded(word) for words in FREQUENCY_LISTS.values() for word in words if len(word) >= MIN_PASSWORD_LENGTH
+)
 
 
-def check_choice(password: str, *, email: str, first_name: str, last_name: str) -> None:
-    """Raise PasswordRefused when the password is a common one, or little more than the user's name or address."""
+def check_new_password(password: str, *, email: str, first_name: str, last_name: str) -> None:
+    """Raise PasswordRefused if the password is common, or little more than the user's name or email."""
     folded = _folded(password).strip()
-    if folded in COMMON:
+    if folded in COMMON_PASSWORDS:
         raise PasswordRefused(
             Sentence(
                 "This password is a common one and would be guessed first. Choose another one; a few words are fine."
             )
         )
-    if _says_little_more(folded, email, f"{first_name} {last_name}"):
+    if _adds_little_to(folded, email, f"{first_name} {last_name}"):
         raise PasswordRefused(
             Sentence("Your name or your address can be guessed. Choose a password with more than that.")
         )
 
 
-def _says_little_more(password: str, *known: str) -> bool:
-    """Tell whether nearly nothing is left of the password without the words that are known."""
+def _adds_little_to(password: str, *known: str) -> bool:
+    """Return whether almost nothing of the password is left without the known words."""
     words = {word for text in known for word in re.split(r"[\W\d_]+", _folded(text)) if len(word) > 1}
-    left = password
+    rest = password
     for word in sorted(words, key=len, reverse=True):
-        left = left.replace(word, " ")
-    return left != password and sum(character.isalpha() for character in left) < LETTERS_BESIDES
+        rest = rest.replace(word, " ")
+    return rest != password and sum(character.isalpha() for character in rest) < MIN_OTHER_LETTERS

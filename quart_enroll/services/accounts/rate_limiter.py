@@ -1,6 +1,7 @@
-"""Rate limits in the memory of each process: a check writes nothing and takes a microsecond.
+"""Rate limits for changes and downloads, in the memory of each process: a check takes a microsecond and writes nothing.
 
-The libraries `limits` and `pyrate-limiter` need 6 to 22 µs a call, and neither bounds the number of keys it remembers.
+Limits on passwords and registrations are in attempt_limits; they count in the database. The libraries `limits` and
+`pyrate-limiter` need 6 to 22 µs per call, and neither bounds the number of keys that it remembers.
 """
 
 from collections.abc import Callable, Hashable
@@ -18,16 +19,16 @@ class Rate:
     interval: float
 
 
-CHANGES = (Rate(burst=300, interval=1), Rate(burst=3000, interval=30))
-"""Changes that one account may make: five minutes of impatient clicks on several devices at once, and far more in a day
-than any student needs, but no more than one a second in the long run, where the site can make hundreds."""
+CHANGE_RATES = (Rate(burst=300, interval=1), Rate(burst=3000, interval=30))
+"""Changes that one account may make: enough for five minutes of impatient clicking on several devices, and for far more
+in a day than any student needs, but in the long run only one per second, when the site can handle hundreds."""
 
-DOWNLOADS = (Rate(burst=10, interval=60),)
-"""Downloads of one's own data: each reads every row about the account."""
+DOWNLOAD_RATES = (Rate(burst=10, interval=60),)
+"""Downloads of the user's own data; each reads every row about the account."""
 
 
 class RateLimiter:
-    """Token buckets, one for each key and rate, all of which must have a token left.
+    """Token buckets, one for each key and rate; a use needs a token from each.
 
     For each bucket, only the moment when it will be full again is stored (the generic cell rate algorithm). The limiter
     forgets the least recently used keys, whose buckets are most likely full again.
@@ -51,7 +52,7 @@ class RateLimiter:
         return 0
 
     def charge(self, key: Hashable, tokens: int) -> None:
-        """Use more tokens for a request that cost more than one; the next request may have to wait for them."""
+        """Use more tokens for a request that cost more than one; the next request may have to wait."""
         self._use(key, self._full_at.get(key), tokens, self._clock())
 
     def __len__(self) -> int:

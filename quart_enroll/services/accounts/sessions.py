@@ -1,4 +1,4 @@
-"""Sign-ins: each has a random identity that the cookie carries, and ends after a while."""
+"""Sign-ins: each has a random identity, which its cookie contains, and expires."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -12,37 +12,37 @@ from quart_enroll.db.collections.logins import LiveLogin
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import SignInEnded, WrongCredentials
 from quart_enroll.domain.models import Credentials, Login
-from quart_enroll.i18n.language import spoken
+from quart_enroll.i18n.language import current_language
 from quart_enroll.services.accounts.token_digest import token_digest
 from quart_enroll.services.live.user_cache import QueryCache
 
 Result = TypeVar("Result")
 
-REMEMBERED = timedelta(days=30)
-"""How long a remembered sign-in lasts, used or not."""
+REMEMBERED_LIFETIME = timedelta(days=30)
+"""How long a remembered sign-in lasts, whether it is used or not."""
 
 MAX_SIGN_INS = 50
-"""Most sign-ins of a user at a time; the next one ends the least recently used."""
+"""Sign-ins that a user may have at a time; one more ends the least recently used."""
 
-STEPS = 20
-"""That a sign-in is in use is written once in such a part of the idle time: it may end this much sooner."""
+USES_RECORDED_PER_IDLE_TIME = 20
+"""The use of a sign-in is recorded once in each such part of the idle time, so it may end that much sooner."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """How long a sign-in that is not remembered lasts when nobody uses it, and at most."""
+class SignInLifetimes:
+    """How long a sign-in that is not remembered lasts: `idle` without being used, and `age` at most."""
 
     idle: timedelta = timedelta(hours=2)
     age: timedelta = timedelta(hours=12)
 
     def end(self, created_at: datetime, now: datetime, *, remembered: bool) -> datetime:
-        """Return when a sign-in ends that nobody uses after `now`."""
-        return created_at + REMEMBERED if remembered else min(now + self.idle, created_at + self.age)
+        """Return when a sign-in ends if it is not used after `now`."""
+        return created_at + REMEMBERED_LIFETIME if remembered else min(now + self.idle, created_at + self.age)
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A new sign-in: what its cookie must say, when the same user signed in before, if ever, and their language."""
+class NewSignIn:
+    """A new sign-in: the identity for its cookie, the user's previous sign-in, if any, and their language."""
 
     identity: str
     last: datetime | None
@@ -52,32 +52,32 @@ class Begun:
 async def sign_in(
     db: Database,
     found: Credentials,
-    lifetimes: Lifetimes,
+    lifetimes: SignInLifetimes,
     now: datetime,
     *,
     remember: bool,
     address: str = "",
     agent: str = "",
-    instead_of: str | None = None,
-) -> Begun:
-    """Begin a sign-in with what was found, under an identity that nobody can guess; end the identity `instead_of`.
+    replaces: str | None = None,
+) -> NewSignIn:
+    """Start a sign-in under a random identity, and end the one of the identity `replaces`.
 
-    Raises WrongCredentials when the account was removed, or its password changed, in this moment.
+    Raises WrongCredentials if the account was deleted or its password changed in the meantime.
     """
     identity = secrets.token_urlsafe(32)
     ends = lifetimes.end(now, now, remembered=remember)
     login = Login(token_digest(identity), found.user.user_id, now, now, ends, remember, address[:50], agent[:100])
-    if instead_of is not None:
-        await logins.end(db, token_digest(instead_of))
-    language = spoken()
+    if replaces is not None:
+        await logins.end(db, token_digest(replaces))
+    language = current_language()
 
-    async def body(session: Session) -> Begun:
-        # Writing the user makes this transaction conflict with one that replaces the password or removes the user: the
+    async def body(session: Session) -> NewSignIn:
+        # Writing the user makes this transaction conflict with one that replaces the password or deletes the user: the
         # second one sees what the first has done.
         noted = await users.record_sign_in(db, found, now, language, session)
         await logins.add(db, login, session)
         await logins.end_least_recent(db, found.user.user_id, MAX_SIGN_INS, session)
-        return Begun(identity, *noted)
+        return NewSignIn(identity, *noted)
 
     try:
         return await transaction(db, body)
@@ -101,30 +101,39 @@ async def grant(db: Database, login: str, work: Callable[[Session], Awaitable[Re
 
 
 async def resume(
-    db: Database, cache: QueryCache[LiveLogin], identity: str, lifetimes: Lifetimes, now: datetime
+    db: Database, cache: QueryCache[LiveLogin], identity: str, lifetimes: SignInLifetimes, now: datetime
 ) -> LiveLogin | None:
-    """Return the sign-in of that identity and whose it is; None when it has ended or never was.
+    """Return the sign-in of the identity with its user, or None if it has ended or never existed.
 
-    It is read once, and then remembered until it changes. Now and then this writes that it is in use, which lets it
-    go on.
+    It is read once and then cached until it changes. From time to time, its use is recorded, which extends it.
     """
     key = token_digest(identity)
     found = await cache.get_or_read(key, lambda: logins.find(db, key, now))
     if found is not None and found.login.expires_at <= now:
         cache.invalidate(key)
-        found = await logins.find(db, key, now)  # another process may have let it go on in this moment
-    if found is not None and must_be_noted(found.login, lifetimes, now):
+        found = await logins.find(db, key, now)  # another process may have just extended it
+    if found is not None and must_record_use(found.login, lifetimes, now):
         ends = lifetimes.end(found.login.created_at, now, remembered=found.login.remembered)
         await logins.record_use(db, found.login, now, ends)
         cache.invalidate(key)
     return found
 
 
-def must_be_noted(login: Login, lifetimes: Lifetimes, now: datetime) -> bool:
-    """Tell whether it is time to write that the sign-in is in use."""
-    return now - login.last_used_at > lifetimes.idle / STEPS
+def must_record_use(login: Login, lifetimes: SignInLifetimes, now: datetime) -> bool:
+    """Return whether it is time to record that the sign-in is in use."""
+    return now - login.last_used_at > lifetimes.idle / USES_RECORDED_PER_IDLE_TIME
 
 
 async def sign_out(db: Database, identity: str) -> None:
-    """End the sign-in of that identity everywhere, so that a copy of the cookie is worth nothing."""
+    """End the sign-in of the identity, so that copies of its cookie no longer work either."""
     await logins.end(db, token_digest(identity))
+
+
+async def active(db: Database, user_id: int, now: datetime) -> list[Login]:
+    """Return the user's sign-ins that have not ended."""
+    return await logins.find_by_user(db, user_id, now)
+
+
+async def end(db: Database, user_id: int, key: str) -> None:
+    """End the user's sign-in of that key."""
+    await logins.end_own(db, user_id, key)

@@ -1,4 +1,4 @@
-"""Personal access tokens: made, used, ended."""
+"""Personal access tokens for the API: creates them and finds their users."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -10,30 +10,29 @@ from quart_enroll.domain.models import Token, User
 from quart_enroll.services.accounts import sessions
 from quart_enroll.services.accounts.token_digest import token_digest
 
-PREFIX = "qe_"
-"""How every token begins, so that people and scanners of source code know one when they see it."""
+TOKEN_PREFIX = "qe_"  # noqa: S105  # no secret
+"""The prefix of every token, by which people and secret scanners recognize it."""
 
-LONGEST = timedelta(days=366)
-"""How long a token may live."""
+MAX_TOKEN_LIFETIME = timedelta(days=366)
+"""The longest lifetime that a user may choose."""
 
-MOST = 20
-"""Tokens that a user may have at a time."""
+MAX_TOKENS_PER_USER = 20
 
-NOTED_EVERY = timedelta(hours=1)
-"""A use is noted when the last noted one was so long ago: a program that reads often writes seldom."""
+USE_RECORDED_EVERY = timedelta(hours=1)
+"""How long after one recorded use the next one is recorded, so that frequent reads cause few writes."""
 
 
-async def make(
+async def create(
     db: Database, user_id: int, *, name: str, scope: str, expires_at: datetime, now: datetime, login: str
 ) -> tuple[str, Token]:
-    """Make a token in the sign-in of the key `login` and return its text, which nobody can find out later.
+    """Create a token in the sign-in `login` and return its text, which can't be read again later.
 
-    Raises TokenNameTaken, so that a form that is sent twice makes one token; TooManyTokens; and SignInEnded.
+    Raises TokenNameTaken, so that a form sent twice creates one token; TooManyTokens; and SignInEnded.
     """
     await tokens.remove_expired(db, user_id, now)
-    if len(await tokens.find_by_user(db, user_id, now)) >= MOST:
-        raise TooManyTokens(MOST)
-    text = PREFIX + secrets.token_urlsafe(32)
+    if len(await tokens.find_by_user(db, user_id, now)) >= MAX_TOKENS_PER_USER:
+        raise TooManyTokens(MAX_TOKENS_PER_USER)
+    text = TOKEN_PREFIX + secrets.token_urlsafe(32)
     token = Token(secrets.token_hex(8), user_id, name, scope, created_at=now, expires_at=expires_at)
 
     async def add(session: Session) -> None:
@@ -44,12 +43,22 @@ async def make(
 
 
 async def find(db: Database, text: str, now: datetime) -> tuple[Token, User] | None:
-    """Return the token with this text and whose it is, and note that it was used; None when it has ended."""
-    if not text.startswith(PREFIX):
+    """Return the token with this text and its user, and record its use; None if it is unknown, expired or revoked."""
+    if not text.startswith(TOKEN_PREFIX):
         return None
     found = await tokens.find(db, token_digest(text), now)
     if found is not None:
         token = found[0]
-        if token.last_used_at is None or now - token.last_used_at >= NOTED_EVERY:
+        if token.last_used_at is None or now - token.last_used_at >= USE_RECORDED_EVERY:
             await tokens.record_use(db, token, now)
     return found
+
+
+async def active(db: Database, user_id: int, now: datetime) -> list[Token]:
+    """Return the user's tokens that have not expired, in the order of their names."""
+    return await tokens.find_by_user(db, user_id, now)
+
+
+async def revoke(db: Database, user_id: int, token_id: str) -> bool:
+    """Revoke the user's token; return False if there is no such token."""
+    return await tokens.revoke(db, user_id, token_id)

@@ -1,17 +1,17 @@
-"""Browsers in words, as httpagentparser knows them from the User-Agent header."""
+"""Describes browsers by their User-Agent header, with httpagentparser."""
 
 import httpagentparser
 
-LONGEST = 500
-"""Characters of the header that are looked at; those of browsers have about 120."""
+MAX_HEADER_LENGTH = 500
+"""Characters of the header that are parsed; browsers send about 120."""
 
-NAMES = {"ChromiumEdge": "Edge", "ChromeiOS": "Chrome"}
-"""What people call them, where httpagentparser has another name."""
+DISPLAY_NAMES = {"ChromiumEdge": "Edge", "ChromeiOS": "Chrome"}
+"""Familiar names for what httpagentparser calls otherwise."""
 
 
-def in_words(user_agent: str) -> str:
-    """Return what the owner of a sign-in would recognize: "Firefox on Windows"; empty when nothing is known."""
-    found = httpagentparser.detect(user_agent[:LONGEST])
+def describe(user_agent: str) -> str:
+    """Return a description such as "Firefox on Windows", or an empty string if nothing is known."""
+    found = httpagentparser.detect(user_agent[:MAX_HEADER_LENGTH])
     browser = _name(found.get("browser"))
     system = _name(found.get("dist")) or _name(found.get("platform"))
     return " on ".join(part for part in (browser, system) if part)
@@ -19,4 +19,4 @@ def in_words(user_agent: str) -> str:
 
 def _name(found: dict[str, str | None] | None) -> str:
     name = ((found or {}).get("name") or "").strip()
-    return NAMES.get(name, name)
+    return DISPLAY_NAMES.get(name, name)

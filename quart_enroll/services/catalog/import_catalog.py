@@ -15,7 +15,7 @@ from quart_enroll.db.collections import courses, sections
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
 from quart_enroll.domain import folding, terms
-from quart_enroll.domain.errors import BadRow, UnknownTerm
+from quart_enroll.domain.errors import RowProblem, UnknownTerm
 from quart_enroll.domain.models import SEASONS, SYSTEM_ACTOR, Course, Section, SectionKey, Term
 from quart_enroll.services.catalog import gaps, moved_sections
 from quart_enroll.services.catalog.import_users import (
@@ -203,11 +203,11 @@ async def _in_their_terms(db: Database, rows: Sequence[FileSection], now: dateti
         try:
             term = terms.find(row.section.term, known, now)
         except UnknownTerm as unknown:
-            bad.append(BadRow(row.number, unknown.sentence, "term"))
+            bad.append(RowProblem(row.number, unknown.text, "term"))
         else:
             found.append(replace(row, section=replace(row.section, term=term.term, courseID=courseID)))
         if courseID not in taught:
-            bad.append(BadRow(row.number, f"There is no course {courseID} in the catalog.", "courseID"))
+            bad.append(RowProblem(row.number, f"There is no course {courseID} in the catalog.", "courseID"))
     if bad:
         raise BadRows(bad)
     return found
@@ -258,7 +258,7 @@ def _refuse_spellings(rows: Sequence[FileCourse], before: Mapping[str, Course]) 
     """Raise BadRows for courses that are stored under another spelling of their number."""
     by_key = {folding.key(courseID): courseID for courseID in before}
     bad = [
-        BadRow(row.number, f"The catalog has this course as {there}. Write its number in the same way.", "courseID")
+        RowProblem(row.number, f"The catalog has this course as {there}. Write its number in the same way.", "courseID")
         for row in rows
         if row.course.courseID not in before and (there := by_key.get(folding.key(row.course.courseID)))
     ]
@@ -280,7 +280,7 @@ def _under_stored_numbers(rows: Sequence[FileSection], before: Mapping[SectionKe
         same = [key] if key in before else by_key[_comparable(key)]
         if len(same) > 1:
             numbers = " and ".join(sorted(one.section for one in same))
-            bad.append(BadRow(row.number, f"The course has the sections {numbers}. Write one of them.", "section"))
+            bad.append(RowProblem(row.number, f"The course has the sections {numbers}. Write one of them.", "section"))
         number = same[0].section if same else key.section.zfill(2) if _is_number(key.section) else key.section
         found.append(replace(row, section=replace(row.section, section=number)))
     if bad:
@@ -322,9 +322,9 @@ def _refuse_unknown(rows: Sequence[FileCourse], after: Sequence[Course], known: 
         for field in sorted({"prerequisites", "corequisites"} & row.given):
             for needed in getattr(course, field):
                 if needed not in known:
-                    bad.append(BadRow(row.number, f"There is no course {needed} in the catalog.", field))
+                    bad.append(RowProblem(row.number, f"There is no course {needed} in the catalog.", field))
                 if needed == course.courseID:
-                    bad.append(BadRow(row.number, "A course can't need itself.", field))
+                    bad.append(RowProblem(row.number, "A course can't need itself.", field))
     if bad:
         raise BadRows(bad)
 
@@ -335,11 +335,11 @@ def _refuse_disorder(rows: Sequence[FileTerm], after: Sequence[Term]) -> None:
     for row, term in zip(rows, after, strict=True):
         if term.starts_on and term.local(term.withdraw_deadline - timedelta.resolution).date() < term.starts_on:
             sentence = f"Courses begin on {term.starts_on}, so students could never withdraw."
-            bad.append(BadRow(row.number, sentence, "withdraw_deadline"))
+            bad.append(RowProblem(row.number, sentence, "withdraw_deadline"))
         for name in ("add_deadline", "drop_deadline"):
             last_day = term.local(getattr(term, name) - timedelta.resolution).date()
             if term.ends_on and last_day > term.ends_on:
-                bad.append(BadRow(row.number, f"Courses end on {term.ends_on}, before this deadline.", name))
+                bad.append(RowProblem(row.number, f"Courses end on {term.ends_on}, before this deadline.", name))
     if bad:
         raise BadRows(bad)
 
@@ -347,7 +347,9 @@ def _refuse_disorder(rows: Sequence[FileTerm], after: Sequence[Term]) -> None:
 def _refuse_unknown_terms(rows: Sequence[FileCourse], known: Sequence[Term]) -> None:
     """Raise BadRows for courses with a name that is neither a season nor a term."""
     bad = [
-        BadRow(row.number, f"“{name}” is neither a season ({', '.join(SEASONS)}) nor a term of the catalog.", "term")
+        RowProblem(
+            row.number, f"“{name}” is neither a season ({', '.join(SEASONS)}) nor a term of the catalog.", "term"
+        )
         for row in rows
         for name in terms.unknown(row.course.term, known)
     ]

@@ -11,7 +11,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import users
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain import email_addresses
-from quart_enroll.domain.errors import BadRow
+from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import Course, Credentials, Event, Section, Term, User
 
 PATIENCE = 120.0
@@ -28,7 +28,7 @@ UNCONFIRMED_REGISTRAR = (
 class BadRows(Exception):
     """Some rows contradict the database or each other; `rows` names each."""
 
-    def __init__(self, rows: Sequence[BadRow]) -> None:
+    def __init__(self, rows: Sequence[RowProblem]) -> None:
         super().__init__(f"{len(rows)} rows can't be taken")
         self.rows = rows
 
@@ -161,11 +161,11 @@ def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[Ne
         found = by_number.get(row.user_id) if row.user_id else next(iter(owners), None)
         if [owner for owner in owners if owner != found]:
             numbers = " and ".join(str(owner.user_id) for owner in owners)
-            bad.append(BadRow(row.number, f"The address belongs to user {numbers}.", "email"))
+            bad.append(RowProblem(row.number, f"The address belongs to user {numbers}.", "email"))
         elif found is None:
             new.append(row)
         elif found.email_unconfirmed and row.user.role == "registrar" and found.role != "registrar":
-            bad.append(BadRow(row.number, UNCONFIRMED_REGISTRAR, "role"))
+            bad.append(RowProblem(row.number, UNCONFIRMED_REGISTRAR, "role"))
         elif (wanted := _changed(row, found)) != found:
             changes.append(RowChange(row.number, f"user {found.user_id}", field_changes(found, wanted)))
             changed.append(wanted)
@@ -193,7 +193,7 @@ def refuse_twins(names: Sequence[tuple[int, str]], field: str, key: Callable[[st
     """Raise BadRows if two rows, each given by its number and its name, have names of the same `key`."""
     first: dict[str, int] = {}
     twins = [
-        BadRow(number, f"{name} is in the file twice.", field, first=first[key(name)])
+        RowProblem(number, f"{name} is in the file twice.", field, first=first[key(name)])
         for number, name in names
         if first.setdefault(key(name), number) != number
     ]

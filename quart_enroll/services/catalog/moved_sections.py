@@ -18,7 +18,7 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import TimeConflict
 from quart_enroll.domain.models import Course, Event, Notice, Registration, Section, SectionKey
-from quart_enroll.i18n.language import Sentence, together
+from quart_enroll.i18n.language import Sentence, join_sentences
 from quart_enroll.services.catalog.import_users import PATIENCE
 
 MAX_IN_TRANSACTION = 5000
@@ -113,10 +113,10 @@ def _because(move: Move, course: Course | None, others: Sequence[Registration], 
         if course:
             rules.check_times(course, new, others)
     except TimeConflict as conflict:
-        told.append(conflict.why)
+        told.append(conflict.message)
         if not waits:
             told.append(Sentence("You keep both seats. If you can’t attend both, drop or swap one of them."))
-    return together(told)
+    return join_sentences(told)
 
 
 def _room(old: str, new: str) -> Sentence:

@@ -20,7 +20,7 @@ MOST = 20
 """Sections that a student may ask about in all terms together."""
 
 
-@metrics.change("alert_ask")
+@metrics.count_change("alert_ask")
 async def ask(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> Offer:
     """Tell the student when a seat opens in the section; asking again changes nothing.
 
@@ -51,7 +51,7 @@ async def ask(db: Database, user_id: int, wish: SectionRequest, now: datetime) -
     return await run_locked(db, [wanted.key], body)
 
 
-@metrics.change("alert_end")
+@metrics.count_change("alert_end")
 async def end(db: Database, user_id: int, key: SectionKey) -> None:
     """Do not tell the student any more, who may be told already."""
     await alerts.remove(db, user_id, key)

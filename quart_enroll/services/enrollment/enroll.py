@@ -11,37 +11,20 @@ from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.domain import rules
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
-    AccountGone,
     AlreadyEnrolled,
     AlreadyWaiting,
     DropClosed,
+    EnrollmentOver,
     NotEnrolled,
-    NotTaught,
     Refused,
     SectionFull,
-    TermNeeded,
     UnknownCourse,
-    UnknownSection,
-    UnknownTerm,
 )
 from quart_enroll.domain.models import Course, Event, Meeting, Registration, Section, SectionKey, SectionRequest, Term
 from quart_enroll.observability import metrics
 from quart_enroll.services.enrollment import batching, resolve, seat_changes
 from quart_enroll.services.enrollment.seat_changes import Offer, Seated, SeatTransaction, Standing
 from quart_enroll.services.enrollment.swap_cycles import change_seats
-
-UNDISPUTED = (
-    AccountGone,
-    AlreadyEnrolled,
-    AlreadyWaiting,
-    NotEnrolled,
-    NotTaught,
-    TermNeeded,
-    UnknownCourse,
-    UnknownSection,
-    UnknownTerm,
-)
-"""Refusals that only tell what is: nothing is recorded of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +36,7 @@ class GivenBack:
     action: str
 
 
-@metrics.change("enroll")
+@metrics.count_change("enroll")
 async def enroll(
     db: Database, user_id: int, wish: SectionRequest, now: datetime, catalog: Catalog | None = None
 ) -> Seated:
@@ -75,7 +58,7 @@ async def enroll(
     raise AssertionError("There is always an option.")
 
 
-@metrics.change("enroll_together")
+@metrics.count_change("enroll_together")
 async def enroll_together(
     db: Database, user_id: int, keys: Sequence[SectionKey], now: datetime
 ) -> list[Seated | AlreadyEnrolled]:
@@ -141,7 +124,7 @@ async def enroll_with_corequisites(
     return await enroll_together(db, user_id, [one.key for one in together], now)
 
 
-@metrics.change("drop")
+@metrics.count_change("drop")
 async def drop(
     db: Database, user_id: int, wish: SectionRequest, now: datetime, *, with_corequisites: bool = False
 ) -> GivenBack:
@@ -156,7 +139,7 @@ async def drop(
     has = await enrollments.find_terms(db, user_id, wish.courseID)
     term = await resolve.term_meant(db, wish, course.title, has, now)
     if term is None:
-        raise NotEnrolled(course.title, "a term in which it can still be given back" if has else "")
+        raise EnrollmentOver(course.title) if has else NotEnrolled(course.title)
 
     async def body(step: SeatTransaction) -> GivenBack:
         held = await enrollments.find_in_term(db, user_id, term.term, step.session)
@@ -179,7 +162,7 @@ async def drop(
         raise await refused(db, user_id, "drop", keys[0], now, refusal) from None
 
 
-@metrics.change("swap")
+@metrics.count_change("swap")
 async def swap(db: Database, user_id: int, given_up: str, wish: SectionRequest, now: datetime) -> Seated:
     """Give the student another seat for the one in course `given_up`; whatever fails, that one stays.
 
@@ -327,7 +310,7 @@ def _can_wait(section: Section) -> bool:
 
 async def refused(db: Database, user_id: int, action: str, key: SectionKey, now: datetime, refusal: Refused) -> Refused:
     """Record a refusal that the student may dispute, and return it as it is told."""
-    if not isinstance(refusal, UNDISPUTED):
+    if refusal.is_recorded:
         where = key.courseID, key.term, key.section
         await events.add_refusal(db, Event(now, user_id, user_id, action, *where, refusal.code))
     return await seat_changes.named(db, refusal)

@@ -15,13 +15,10 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
     Busy,
-    CorequisiteMissing,
     CreditLimit,
     NotPlanned,
     PlanFull,
-    PrerequisiteMissing,
     Refused,
-    TimeConflict,
     UnknownCourse,
 )
 from quart_enroll.domain.models import Course, Planned, Registration, SectionKey, SectionRequest, Term
@@ -61,7 +58,7 @@ class Outcome:
         return self.placed is not None or self.refusal is not None
 
 
-@metrics.change("plan_add")
+@metrics.count_change("plan_add")
 async def add(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> Added:
     """Plan the section, at the end; in place of another section of the course, where that one stood.
 
@@ -90,7 +87,7 @@ async def add(db: Database, user_id: int, wish: SectionRequest, now: datetime) -
     return await run_locked(db, [], body)
 
 
-@metrics.change("plan_remove")
+@metrics.count_change("plan_remove")
 async def remove(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> tuple[Course, Term]:
     """Take the course out of the plan; raise UnknownCourse, UnknownTerm, TermNeeded or NotPlanned."""
     course, term = await _meant(db, user_id, wish, now)
@@ -99,7 +96,7 @@ async def remove(db: Database, user_id: int, wish: SectionRequest, now: datetime
     return course, term
 
 
-@metrics.change("plan_move_up")
+@metrics.count_change("plan_move_up")
 async def move_up(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> tuple[Course, Term]:
     """Let the course be tried before the one above it; the first stays. Raises what `remove` raises."""
     course, term = await _meant(db, user_id, wish, now)
@@ -118,7 +115,7 @@ async def move_up(db: Database, user_id: int, wish: SectionRequest, now: datetim
     return await run_locked(db, [], body)
 
 
-@metrics.change("plan_enroll")
+@metrics.count_change("plan_enroll")
 async def enroll(
     db: Database, user_id: int, term_named: str, now: datetime, catalog: Catalog | None = None
 ) -> tuple[Term, list[Outcome]]:
@@ -146,7 +143,7 @@ async def enroll(
             if outcome.placed or isinstance(outcome.refusal, AlreadyEnrolled):
                 await plans.remove(db, user_id, outcome.key)
             elif outcome.refusal:
-                await plans.set_reason(db, user_id, outcome.key, outcome.refusal.why)
+                await plans.set_reason(db, user_id, outcome.key, outcome.refusal.message)
         outcomes += settled
     return term, outcomes
 
@@ -187,14 +184,14 @@ def _troubles(
     for check in checks:
         try:
             check()
-        except (TimeConflict, PrerequisiteMissing, CorequisiteMissing) as refusal:
-            yield refusal.why
         except CreditLimit:
             yield Sentence(
                 "With %(title)s your plan has more credits than the limit of %(limit)s.",
                 title=one.course.title,
                 limit=term.max_credits,
             )
+        except Refused as refusal:
+            yield refusal.message
 
 
 async def _in_groups(
@@ -278,3 +275,13 @@ async def _meant(db: Database, user_id: int, wish: SectionRequest, now: datetime
     if term is None:
         raise NotPlanned(course.title)
     return course, term
+
+
+async def planned_sections(db: Database, user_id: int, term: str) -> list[Planned]:
+    """Return the student's planned sections of that term in the order in which they are tried."""
+    return await plans.find_by_student(db, user_id, term)
+
+
+async def planned_terms(db: Database, user_id: int) -> set[str]:
+    """Return the terms for which the student has a plan."""
+    return await plans.find_terms(db, user_id)

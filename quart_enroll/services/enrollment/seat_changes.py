@@ -370,8 +370,8 @@ async def _skip(change: SeatTransaction, waiting: WaitlistEntry, wanted: Offer, 
     Who changes in this moment what was the reason must try this line again: so the guard is written in any case.
     """
     await bump_version(change, waiting.user_id, waiting.key.term)
-    if waiting.skipped_because == refusal.why:
+    if waiting.skipped_because == refusal.message:
         return
-    await waitlist.record_skip(change.db, waiting, refusal.why, change.session)
+    await waitlist.record_skip(change.db, waiting, refusal.message, change.session)
     event = await record(change, waiting.user_id, "skip", waiting.key, result=refusal.code)
-    await notices.add(change.db, Notice.of(event, wanted.course.title, refusal.why), change.session)
+    await notices.add(change.db, Notice.of(event, wanted.course.title, refusal.message), change.session)

@@ -136,7 +136,7 @@ async def turn(
                     await stack.enter_async_context(_locks.setdefault(key, asyncio.Lock()))
         except TimeoutError:
             raise OutcomeUnknown from None
-        metrics.stood_in_line(time.monotonic() - began)
+        metrics.record_lock_wait(time.monotonic() - began)
         if stood:
             await look()
         return await transaction(db, body, min(tries, began + patience - time.monotonic()))

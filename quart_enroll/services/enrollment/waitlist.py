@@ -6,7 +6,15 @@ from datetime import datetime
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, sections, waitlist
 from quart_enroll.domain import rules
-from quart_enroll.domain.errors import AlreadyWaiting, NotWaiting, Refused, SectionFull, UnknownCourse, WaitlistFull
+from quart_enroll.domain.errors import (
+    AlreadyWaiting,
+    NotWaiting,
+    Refused,
+    SectionFull,
+    UnknownCourse,
+    WaitlistFull,
+    WaitlistOver,
+)
 from quart_enroll.domain.models import SectionKey, SectionRequest, WaitlistEntry
 from quart_enroll.observability import metrics
 from quart_enroll.services.enrollment import batching, enroll, resolve, seat_changes, swap_cycles
@@ -28,7 +36,7 @@ class Joined:
     by_ring: bool = False
 
 
-@metrics.change("join")
+@metrics.count_change("join")
 async def join(
     db: Database, user_id: int, wish: SectionRequest, now: datetime, drop_if_enrolled: str | None = None
 ) -> Joined:
@@ -88,7 +96,7 @@ async def join(
     return joined
 
 
-@metrics.change("leave")
+@metrics.count_change("leave")
 async def leave(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> SectionKey:
     """Take the student out of the line; raise UnknownCourse, UnknownTerm, TermNeeded or NotWaiting."""
     course = await courses.find(db, wish.courseID)
@@ -97,7 +105,7 @@ async def leave(db: Database, user_id: int, wish: SectionRequest, now: datetime)
     waits = await waitlist.find_terms(db, user_id, wish.courseID)
     term = await resolve.term_meant(db, wish, course.title, waits, now)
     if term is None:
-        raise NotWaiting(course.title, "a term that still runs" if waits else "")
+        raise WaitlistOver(course.title) if waits else NotWaiting(course.title)
 
     async def body(step: SeatTransaction) -> SectionKey:
         await seat_changes.bump_version(step, user_id, term.term)

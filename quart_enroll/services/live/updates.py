@@ -206,7 +206,7 @@ class UpdateBroker:
 
     def _note_refusal(self, reason: str) -> None:
         """Count a page that had no room, and log it now and then."""
-        metrics.live_page_refused(reason)
+        metrics.count_refused_live_page(reason)
         now = monotonic()
         if now - self._logged_at.get(reason, -LOG_INTERVAL_SECONDS) >= LOG_INTERVAL_SECONDS:
             self._logged_at[reason] = now

@@ -12,15 +12,15 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.models import SYSTEM_ACTOR
 from quart_enroll.services.enrollment import seat_changes, swap_cycles
 from quart_enroll.services.maintenance import schema_check
-from quart_enroll.services.maintenance.discrepancies import findings
-from quart_enroll.services.maintenance.recount import Recount, spoken
+from quart_enroll.services.maintenance.discrepancies import find_discrepancies
+from quart_enroll.services.maintenance.recount import Recount, describe_section
 
-PATIENCE = 120.0
+REPAIR_RETRY_SECONDS = 120.0
 """Seconds for which a repair retries: longer than MongoDB itself keeps a transaction whose process was killed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class AuditReport:
     """Sentences: what disagrees, and what is unusual but may be so; and how much was counted."""
 
     disagreements: list[str]
@@ -31,14 +31,14 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class CorrectedCounts:
     """Sentences: what was counted again, of sections and of students."""
 
     sections: list[str]
     students: list[str]
 
 
-async def check(db: Database, now: datetime) -> Findings:
+async def check(db: Database, now: datetime) -> AuditReport:
     """Count everything again, as it is at one moment; the site may go on meanwhile.
 
     Indexes and validators are checked too: without them, counts that agree now may not agree for long.
@@ -47,9 +47,9 @@ async def check(db: Database, now: datetime) -> Findings:
     async def body(session: Session) -> tuple[AuditedRows, dict[str, list[SchemaViolation]]]:
         return await audit.read(db, session), await audit.find_violations(db, session)
 
-    books, misfits = await transaction(db, body, PATIENCE)
-    found = list(findings(books, misfits, now))
-    return Findings(
+    books, misfits = await transaction(db, body, REPAIR_RETRY_SECONDS)
+    found = list(find_discrepancies(books, misfits, now))
+    return AuditReport(
         disagreements=[*await schema_check.problems(db), *(finding.sentence for finding in found if finding.fault)],
         notes=[finding.sentence for finding in found if not finding.fault],
         sections=len(books.sections),
@@ -67,28 +67,28 @@ async def repair(db: Database, now: datetime) -> list[str]:
 
     async def body(session: Session) -> list[str]:
         recount = Recount(await audit.read(db, session))
-        done = await _empty_places(db, recount, session) + await _number_again(db, recount, session)
-        mended = await mend_counts(db, session)
+        done = await _remove_pointless_entries(db, recount, session) + await _renumber_waitlists(db, recount, session)
+        mended = await correct_counts(db, session)
         ready = {waiting.key for waiting in Recount(await audit.read(db, session)).ready(now)}
         if ready:
             await seat_changes.promote_all_waitlists(seat_changes.SeatTransaction(db, session, now, SYSTEM_ACTOR))
-        settled = [f"{spoken(key)}: who could take an open seat has it." for key in sorted(ready)]
+        settled = [f"{describe_section(key)}: who could take an open seat has it." for key in sorted(ready)]
         return [*done, *mended.sections, *mended.students, *settled]
 
-    done = await transaction(db, body, PATIENCE)
+    done = await transaction(db, body, REPAIR_RETRY_SECONDS)
     await swap_cycles.complete_all_cycles(db, SYSTEM_ACTOR, now)
     return done
 
 
-async def mend_counts(db: Database, session: Session) -> Mended:
+async def correct_counts(db: Database, session: Session) -> CorrectedCounts:
     """Write what the rows say into sections and schedules."""
     recount = Recount(await audit.read(db, session))
-    mended = Mended([], [])
+    mended = CorrectedCounts([], [])
     for counted, right in recount.wrong_counts():
         key = counted.section.key
         counts = {"seats_taken": right.seats_taken, "waiting": right.waiting, "queue_tail": right.queue_tail}
         await audit.set_counts(db, key, counts, session)
-        sentence = f"{spoken(key)}: counted again, {right.seats_taken} enrolled and {right.waiting} waiting."
+        sentence = f"{describe_section(key)}: counted again, {right.seats_taken} enrolled and {right.waiting} waiting."
         mended.sections.append(sentence)
     for user_id, term, number in recount.wrong_credits():
         await audit.set_credits(db, user_id, term, number, session)
@@ -96,19 +96,19 @@ async def mend_counts(db: Database, session: Session) -> Mended:
     return mended
 
 
-async def _number_again(db: Database, recount: Recount, session: Session) -> list[str]:
+async def _renumber_waitlists(db: Database, recount: Recount, session: Session) -> list[str]:
     """Number lines again in which several students have one place; places that were given out are not used again."""
     done = []
     for key in sorted({key for key, _, _ in recount.shared_places()} & recount.books.sections.keys()):
         end = max(recount.books.sections[key].queue_tail, *(waiting.place for waiting in recount.lines[key]))
         if number := await audit.renumber_waitlist(db, key, end, session):
-            done.append(f"{spoken(key)}: numbered again, {number} waiting in the same order.")
+            done.append(f"{describe_section(key)}: numbered again, {number} waiting in the same order.")
     return done
 
 
-async def _empty_places(db: Database, recount: Recount, session: Session) -> list[str]:
+async def _remove_pointless_entries(db: Database, recount: Recount, session: Session) -> list[str]:
     done = []
     for waiting, reason in recount.pointless():
         await waitlist.remove(db, waiting, session)
-        done.append(f"{spoken(waiting.key)}: student {waiting.user_id} waits no longer, who {reason}.")
+        done.append(f"{describe_section(waiting.key)}: student {waiting.user_id} waits no longer, who {reason}.")
     return done

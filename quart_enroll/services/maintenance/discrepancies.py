@@ -12,85 +12,95 @@ from quart_enroll.db.queries.schema_violations import SchemaViolation
 from quart_enroll.domain import rules
 from quart_enroll.services.catalog import gaps
 from quart_enroll.services.maintenance import spelling_variants
-from quart_enroll.services.maintenance.recount import Recount, spoken
+from quart_enroll.services.maintenance.recount import Recount, describe_section
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Discrepancy:
     """What was found, in a sentence; what is not a `fault` is unusual, but may be so."""
 
     sentence: str
     fault: bool = True
 
 
-def findings(books: AuditedRows, misfits: Mapping[str, Sequence[SchemaViolation]], now: datetime) -> Iterator[Finding]:
+def find_discrepancies(
+    books: AuditedRows, misfits: Mapping[str, Sequence[SchemaViolation]], now: datetime
+) -> Iterator[Discrepancy]:
     """Give everything in the books that disagrees, and the rows of each collection that lack something."""
     recount = Recount(books)
     orphans = {seat.row_id for seat, _ in recount.orphans()}  # told below, with where they lead
     for collection, found in misfits.items():
-        yield from [Finding(f"{collection}: {one}.") for one in found if one.row_id not in orphans]
-    yield from _counters(recount)
-    yield from _crowds(recount)
-    yield from _places(recount)
+        yield from [Discrepancy(f"{collection}: {one}.") for one in found if one.row_id not in orphans]
+    yield from _wrong_counters(recount)
+    yield from _overfull_sections(recount)
+    yield from _shared_positions(recount)
     for user_id, term, right in recount.wrong_credits():
         stored = books.credits.get((user_id, term), 0)
         counted = "no" if isnan(stored) else f"{stored:g}"
-        yield Finding(f"Student {user_id}, {term}: {counted} credits are counted, and the courses have {right:g}.")
+        yield Discrepancy(f"Student {user_id}, {term}: {counted} credits are counted, and the courses have {right:g}.")
     for seat, reason in recount.orphans():
-        yield Finding(f"Enrollment {seat.row_id} ({spoken(seat.key)}): student {seat.user_id} {reason}.")
+        yield Discrepancy(f"Enrollment {seat.row_id} ({describe_section(seat.key)}): student {seat.user_id} {reason}.")
     for waiting, reason in recount.pointless():
-        yield Finding(f"{spoken(waiting.key)}: student {waiting.user_id} waits, and {reason}.")
+        yield Discrepancy(f"{describe_section(waiting.key)}: student {waiting.user_id} waits, and {reason}.")
     for waiting in recount.ready(now):
-        yield Finding(f"{spoken(waiting.key)}: a seat is open that student {waiting.user_id} waits for and could take.")
-    yield from _twice(recount)
-    yield from _clashes(recount)
-    yield from [Finding(one) for one in gaps.lost_sections(books.sections, books.courses, books.term_names)]
+        yield Discrepancy(
+            f"{describe_section(waiting.key)}: a seat is open that student {waiting.user_id} waits for and could take."
+        )
+    yield from _duplicate_enrollments(recount)
+    yield from _time_conflicts(recount)
+    yield from [Discrepancy(one) for one in gaps.lost_sections(books.sections, books.courses, books.term_names)]
     offered = {key.courseID for key in books.sections}
     unoffered = [course for course in books.courses.values() if course.courseID not in offered]
-    yield from [Finding(one, False) for one in gaps.without_sections(unoffered, list(books.terms.values()))]
+    yield from [Discrepancy(one, False) for one in gaps.without_sections(unoffered, list(books.terms.values()))]
     for sentence in spelling_variants.sentences(books.courses, books.sections):
-        yield Finding(sentence, fault=False)
+        yield Discrepancy(sentence, fault=False)
     for term, timezone in books.unknown_timezones.items():
-        yield Finding(f"{term}: the timezone “{timezone}” is unknown; its times are told in UTC.")
+        yield Discrepancy(f"{term}: the timezone “{timezone}” is unknown; its times are told in UTC.")
 
 
-def _counters(recount: Recount) -> Iterator[Finding]:
+def _wrong_counters(recount: Recount) -> Iterator[Discrepancy]:
     for counted, right in recount.wrong_counts():
-        section, name = counted.section, spoken(counted.section.key)
+        section, name = counted.section, describe_section(counted.section.key)
         if section.seats_taken != right.seats_taken:
-            yield Finding(f"{name}: {section.seats_taken} seats are counted, and {right.seats_taken} are enrolled.")
+            yield Discrepancy(f"{name}: {section.seats_taken} seats are counted, and {right.seats_taken} are enrolled.")
         if section.waiting != right.waiting:
-            yield Finding(f"{name}: {section.waiting} are counted as waiting, and {right.waiting} wait.")
+            yield Discrepancy(f"{name}: {section.waiting} are counted as waiting, and {right.waiting} wait.")
         if counted.queue_tail != right.queue_tail:
-            yield Finding(f"{name}: place {right.queue_tail} is past the end of the line, {counted.queue_tail}.")
+            yield Discrepancy(f"{name}: place {right.queue_tail} is past the end of the line, {counted.queue_tail}.")
 
 
-def _crowds(recount: Recount) -> Iterator[Finding]:
+def _overfull_sections(recount: Recount) -> Iterator[Discrepancy]:
     taken = Counter(seat.key for seat in recount.seated)
     for key, counted in recount.books.sections.items():
         capacity, most = counted.section.capacity, counted.section.waitlist_capacity
         if taken[key] > capacity:
             lowered = taken[key] <= counted.overbooked
             since = ", since the capacity was lowered" if lowered else ""
-            yield Finding(f"{spoken(key)}: {taken[key]} are enrolled on {capacity} seats{since}.", not lowered)
+            yield Discrepancy(
+                f"{describe_section(key)}: {taken[key]} are enrolled on {capacity} seats{since}.", not lowered
+            )
         if len(recount.lines[key]) > most:
-            yield Finding(f"{spoken(key)}: {len(recount.lines[key])} wait in a line for {most}.", fault=False)
+            yield Discrepancy(
+                f"{describe_section(key)}: {len(recount.lines[key])} wait in a line for {most}.", fault=False
+            )
 
 
-def _places(recount: Recount) -> Iterator[Finding]:
+def _shared_positions(recount: Recount) -> Iterator[Discrepancy]:
     for key, place, number in recount.shared_places():
         students = "1 student has" if number == 1 else f"{number} students have"
-        yield Finding(f"{spoken(key)}: {students} {f'place {place}' if place > 0 else 'no place'} of the line.")
+        yield Discrepancy(
+            f"{describe_section(key)}: {students} {f'place {place}' if place > 0 else 'no place'} of the line."
+        )
 
 
-def _twice(recount: Recount) -> Iterator[Finding]:
+def _duplicate_enrollments(recount: Recount) -> Iterator[Discrepancy]:
     rows = Counter((seat.user_id, seat.key.term, seat.key.courseID) for seat in recount.books.seats if seat.key.term)
     for (user_id, term, courseID), number in rows.items():
         if number > 1:
-            yield Finding(f"Student {user_id}, {term}: there are {number} enrollments in {courseID}.")
+            yield Discrepancy(f"Student {user_id}, {term}: there are {number} enrollments in {courseID}.")
 
 
-def _clashes(recount: Recount) -> Iterator[Finding]:
+def _time_conflicts(recount: Recount) -> Iterator[Discrepancy]:
     for (user_id, term), held in recount.held.items():
         for (one, seat), (other, other_seat) in combinations(sorted(held, key=lambda pair: pair[0].courseID), 2):
             if when := rules.overlap(one.section, other.section):
@@ -102,7 +112,7 @@ def _clashes(recount: Recount) -> Iterator[Finding]:
                 )
                 moved = any(move is not None and (taken is None or taken <= move) for move in moves)
                 since = ", since a meeting was moved" if moved else ""
-                yield Finding(
+                yield Discrepancy(
                     f"Student {user_id}, {term}: {one.courseID} and {other.courseID} are both on {when}{since}.",
                     fault=not moved,
                 )

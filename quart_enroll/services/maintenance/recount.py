@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from quart_enroll.db.collections.sections import deleted_section
 from quart_enroll.db.queries.audit import AuditedRows, AuditedSeat, AuditedSection
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import Refused
-from quart_enroll.domain.models import Registration, SectionKey, WaitlistEntry
+from quart_enroll.domain.models import Registration, SectionKey, WaitlistEntry, deleted_section
 
-CLOSE_ENOUGH = 1e-6
+CREDIT_TOLERANCE = 1e-6
 """By this much a sum of credits may be off: 0.1 + 0.2 is not 0.3 for a computer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class SectionCounts:
     """What the rows say of a section: who sits there, who waits, and the last place of the line."""
 
     seats_taken: int
@@ -48,13 +47,13 @@ class Recount:
         for waiting in books.waitlist_entries:
             self.lines[waiting.key].append(waiting)
 
-    def wrong_counts(self) -> Iterator[tuple[AuditedSection, Count]]:
+    def wrong_counts(self) -> Iterator[tuple[AuditedSection, SectionCounts]]:
         """Give the sections whose counters differ from the rows, each with what is right."""
         taken = Counter(seat.key for seat in self.seated)
         for key, counted in self.books.sections.items():
             places = [waiting.place for waiting in self.lines[key]]
-            right = Count(taken[key], len(places), max([counted.queue_tail, *places]))
-            stored = Count(counted.section.seats_taken, counted.section.waiting, counted.queue_tail)
+            right = SectionCounts(taken[key], len(places), max([counted.queue_tail, *places]))
+            stored = SectionCounts(counted.section.seats_taken, counted.section.waiting, counted.queue_tail)
             if right != stored or not counted.has_valid_counters:
                 yield counted, right
 
@@ -62,7 +61,7 @@ class Recount:
         """Give the students and terms whose credits differ from the courses', each with what is right."""
         for user_id, term in sorted({*self.credits, *self.books.credits}, key=str):
             right = self.credits[user_id, term]
-            if not abs(right - self.books.credits.get((user_id, term), 0)) <= CLOSE_ENOUGH:  # or not a number
+            if not abs(right - self.books.credits.get((user_id, term), 0)) <= CREDIT_TOLERANCE:  # or not a number
                 yield user_id, term, int(right) if right.is_integer() else right
 
     def shared_places(self) -> Iterator[tuple[SectionKey, int, int]]:
@@ -122,6 +121,6 @@ class Recount:
         return True
 
 
-def spoken(key: SectionKey) -> str:
+def describe_section(key: SectionKey) -> str:
     """Return the name of a section in words."""
     return f"{key.courseID or 'no course'}, section {key.section or '(none)'}, {key.term or 'no term'}"

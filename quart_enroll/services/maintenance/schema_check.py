@@ -13,6 +13,7 @@ from quart_enroll.db import schema as stored
 from quart_enroll.db.client import DATABASE_REFUSED, DATABASE_UNAVAILABLE, STANDALONE_MESSAGE, Database, is_standalone
 from quart_enroll.db.collections import (
     alerts,
+    attempt_limits,
     calendar_tokens,
     courses,
     enrollments,
@@ -21,7 +22,6 @@ from quart_enroll.db.collections import (
     logins,
     notices,
     plans,
-    rate_limits,
     schedules,
     sections,
     terms,
@@ -31,7 +31,7 @@ from quart_enroll.db.collections import (
 )
 from quart_enroll.db.schema import Difference, Index, Upgrades
 
-REPOSITORIES: dict[str, Any] = {
+COLLECTION_MODULES: dict[str, Any] = {
     "course": courses,
     "user": users,
     "enrollment": enrollments,
@@ -44,7 +44,7 @@ REPOSITORIES: dict[str, Any] = {
     "waitlist": waitlist,
     "event": events,
     "notice": notices,
-    "attempt": rate_limits,
+    "attempt": attempt_limits,
     "plan": plans,
     "alert": alerts,
     "feed": calendar_tokens,
@@ -63,14 +63,14 @@ def version() -> str:
     """Return a fingerprint of all indexes and validators that this version needs."""
     wanted = {
         name: ([index.document for index in repository.INDEXES], repository.SCHEMA)
-        for name, repository in REPOSITORIES.items()
+        for name, repository in COLLECTION_MODULES.items()
     }
     return sha256(json.dumps(wanted, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 async def problems(db: Database) -> list[str]:
     """Return a sentence for each index and validator that is missing or differs, with its consequence."""
-    found = await stored.find_differences(db, REPOSITORIES)
+    found = await stored.find_differences(db, COLLECTION_MODULES)
     return [_sentence(one) for one in _relevant(found, await stored.read_upgrades(db))]
 
 
@@ -103,7 +103,7 @@ class SchemaCheck:
             return self._problem
 
     async def _check(self) -> None:
-        found = await stored.find_differences(self._db, REPOSITORIES)
+        found = await stored.find_differences(self._db, COLLECTION_MODULES)
         if found:
             upgrades = await stored.read_upgrades(self._db)
             found = [one for one in _relevant(found, upgrades) if _name(one) not in upgrades.impossible]

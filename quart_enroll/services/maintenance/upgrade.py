@@ -21,12 +21,12 @@ from quart_enroll.services.accounts.hashing import is_plain_text
 from quart_enroll.services.catalog import gaps
 from quart_enroll.services.catalog.import_catalog import DEFAULT_WAITLIST
 from quart_enroll.services.maintenance import schema_check, spelling_variants
-from quart_enroll.services.maintenance.audit import PATIENCE, mend_counts
-from quart_enroll.services.maintenance.schema_check import REPOSITORIES
+from quart_enroll.services.maintenance.audit import REPAIR_RETRY_SECONDS, correct_counts
+from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
 
 
 @dataclass(frozen=True, slots=True)
-class Defaults:
+class UpgradeDefaults:
     """Defaults for terms, sections and passwords."""
 
     timezone: str = "UTC"
@@ -36,7 +36,7 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class UpgradeReport:
     """Sentences: what was changed, what was left alone and why, and which indexes failed."""
 
     changes: list[str] = field(default_factory=list)
@@ -44,14 +44,16 @@ class Report:
     failures: list[str] = field(default_factory=list)
 
 
-async def upgrade(db: Database, now: datetime, defaults: Defaults, *, all_sections: bool = False) -> Report:
+async def upgrade(
+    db: Database, now: datetime, defaults: UpgradeDefaults, *, all_sections: bool = False
+) -> UpgradeReport:
     """Bring the database up to date; what is so already stays, so a second time changes nothing.
 
     Enrollments without a term are placed in one that their course names. With `all_sections`, every course that has
     no section gets one. A row that can't be repaired without guessing stays as it is. Stopped halfway, it goes on the
     next time.
     """
-    report = Report()
+    report = UpgradeReport()
     await _begin(db, report)
     await _repair_courses(db, report)
     await _repair_users(db, report)
@@ -60,15 +62,15 @@ async def upgrade(db: Database, now: datetime, defaults: Defaults, *, all_sectio
         report.changes.append(f"login: {_count(number, 'sign-in')} of an earlier version ended")
     if number := await legacy_flask_enrollments.merge_duplicates(db):
         report.changes.append(f"enrollment: {_count(number, 'row')} folded into an older one")
-    await _make_indexes(db, report)
-    report.changes.extend(await make_terms(db, now, defaults))
+    await _create_indexes(db, report)
+    report.changes.extend(await create_terms(db, now, defaults))
     # After the indexes: the unique one decides which rows are for a seat that the student has already.
     await _place_enrollments(db, now, report)
-    report.changes.extend(await make_sections(db, now, defaults, of_all=all_sections))
-    await _list_gaps(db, report)
-    await _count_again(db, report)
-    await _name_lookalikes(db, report)
-    for collection, repository in REPOSITORIES.items():
+    report.changes.extend(await create_sections(db, now, defaults, of_all=all_sections))
+    await _report_gaps(db, report)
+    await _recount(db, report)
+    await _report_spelling_variants(db, report)
+    for collection, repository in COLLECTION_MODULES.items():
         if await stored_schema.ensure_validator(db, collection, repository.SCHEMA):
             report.changes.append(f"{collection}: rows are checked from now on")
     for term, timezone in (await stored_terms.find_unknown_timezones(db)).items():
@@ -78,20 +80,20 @@ async def upgrade(db: Database, now: datetime, defaults: Defaults, *, all_sectio
     return report
 
 
-async def _begin(db: Database, report: Report) -> None:
+async def _begin(db: Database, report: UpgradeReport) -> None:
     """Create the missing collections; change nothing if the database user may not do the rest."""
     existing = await stored_schema.stored_options(db)
-    for collection, repository in REPOSITORIES.items():
+    for collection, repository in COLLECTION_MODULES.items():
         if existing.get(collection) not in (None, stored_schema.wanted_options(repository.SCHEMA)):
             await stored_schema.assert_may_change_validators(db, collection)
     await stored_schema.note_version(db, schema_check.version())
-    for collection, repository in REPOSITORIES.items():
+    for collection, repository in COLLECTION_MODULES.items():
         if collection not in existing:
             await stored_schema.create_collection(db, collection, repository.SCHEMA)
             report.changes.append(f"{collection}: rows are checked from now on")
 
 
-async def make_terms(db: Database, now: datetime, defaults: Defaults) -> list[str]:
+async def create_terms(db: Database, now: datetime, defaults: UpgradeDefaults) -> list[str]:
     """Make the first terms of a school that has none: for the seasons of its courses, and for its enrollments.
 
     Each is open from today to its last day, the past ones until theirs. Returns what was done, in sentences.
@@ -111,11 +113,11 @@ async def make_terms(db: Database, now: datetime, defaults: Defaults) -> list[st
     }
     new = sorted(made.values(), key=lambda term: term.order)
     if new:
-        await transaction(db, lambda session: stored_terms.put_all(db, new, session), PATIENCE)
+        await transaction(db, lambda session: stored_terms.put_all(db, new, session), REPAIR_RETRY_SECONDS)
     return [f"term: {term} made, open until the end of {term.day_ending_at(term.add_deadline)}" for term in new]
 
 
-async def make_sections(db: Database, now: datetime, defaults: Defaults, *, of_all: bool = False) -> list[str]:
+async def create_sections(db: Database, now: datetime, defaults: UpgradeDefaults, *, of_all: bool = False) -> list[str]:
     """Make a section for each term to come that a course without any names, and those that enrollments need.
 
     Courses that were imported get none in a school that has imported terms or sections, unless it asks for those
@@ -134,19 +136,19 @@ async def make_sections(db: Database, now: datetime, defaults: Defaults, *, of_a
         for key in sorted(keys)
     ]
     make = legacy_flask_enrollments.add_sections
-    made = await transaction(db, lambda session: make(db, new, session), PATIENCE) if new else 0
+    made = await transaction(db, lambda session: make(db, new, session), REPAIR_RETRY_SECONDS) if new else 0
     return [f"section: {_count(made, 'section')} made"] if made else []
 
 
-async def _repair_courses(db: Database, report: Report) -> None:
+async def _repair_courses(db: Database, report: UpgradeReport) -> None:
     if number := await legacy_flask.convert_credits_to_numbers(db):
         report.changes.append(f"course: the credits of {_count(number, 'course')} are numbers now")
     for courseID, rows in await legacy_flask.find_repeated(db, "course", "courseID"):
         report.left_alone.append(f"course: courseID {courseID} belongs to {' and '.join(rows)}")
-    await _list_misfits(db, "course", report)
+    await _report_schema_violations(db, "course", report)
 
 
-async def _repair_users(db: Database, report: Report) -> None:
+async def _repair_users(db: Database, report: UpgradeReport) -> None:
     if number := await legacy_flask.set_missing_roles(db):
         report.changes.append(f"user: {_count(number, 'user')} without a role became students")
     for user_id, rows in await legacy_flask.find_repeated(db, "user", "user_id"):
@@ -154,10 +156,10 @@ async def _repair_users(db: Database, report: Report) -> None:
     # The address itself stays out of the report: reports end up in logs.
     for _, rows in await legacy_flask.find_repeated(db, "user", "email", users.CASE_INSENSITIVE):
         report.left_alone.append(f"user: {' and '.join(rows)} share an email address")
-    await _list_misfits(db, "user", report)
+    await _report_schema_violations(db, "user", report)
 
 
-async def _repair_passwords(db: Database, report: Report, method: str) -> None:
+async def _repair_passwords(db: Database, report: UpgradeReport, method: str) -> None:
     """Hash passwords that are stored as plain text, and list those that can't be checked."""
     unusable = await legacy_flask.find_unusable_passwords(db)
     plain = [key for key, password in unusable.items() if is_plain_text(password)]
@@ -178,7 +180,7 @@ async def _repair_passwords(db: Database, report: Report, method: str) -> None:
         )
 
 
-async def _name_lookalikes(db: Database, report: Report) -> None:
+async def _report_spelling_variants(db: Database, report: UpgradeReport) -> None:
     courseIDs = [course.courseID for course in await courses.find_all(db)]
     found = spelling_variants.sentences(courseIDs, await sections.find_keys(db))
     report.left_alone.extend(f"{sentence} Nothing was changed." for sentence in found)
@@ -186,14 +188,14 @@ async def _name_lookalikes(db: Database, report: Report) -> None:
         report.left_alone.append(f"user: {' and '.join(rows)} have one email address in different spellings")
 
 
-async def _list_misfits(db: Database, collection: str, report: Report) -> None:
-    found = await schema_violations.find(db, collection, REPOSITORIES[collection].SCHEMA)
+async def _report_schema_violations(db: Database, collection: str, report: UpgradeReport) -> None:
+    found = await schema_violations.find(db, collection, COLLECTION_MODULES[collection].SCHEMA)
     report.left_alone.extend(f"{collection}: {misfit}" for misfit in found)
 
 
-async def _make_indexes(db: Database, report: Report) -> None:
+async def _create_indexes(db: Database, report: UpgradeReport) -> None:
     impossible = []
-    for collection, repository in REPOSITORIES.items():
+    for collection, repository in COLLECTION_MODULES.items():
         indexes = await stored_schema.ensure_indexes(db, collection, repository.INDEXES)
         report.changes.extend(f"{collection}: the index {name} is made" for name in indexes.made)
         report.left_alone.extend(
@@ -208,7 +210,7 @@ async def _make_indexes(db: Database, report: Report) -> None:
     await stored_schema.note_impossible(db, impossible)
 
 
-async def _place_enrollments(db: Database, now: datetime, report: Report) -> None:
+async def _place_enrollments(db: Database, now: datetime, report: UpgradeReport) -> None:
     known = await stored_terms.find_all(db)
     if not known:
         if await legacy_flask_enrollments.has_rows_without_term(db):
@@ -248,7 +250,7 @@ def _term_of(course: Course, known: Sequence[Term], now: datetime) -> str | None
     return terms.current(named or known, now).term
 
 
-async def _list_gaps(db: Database, report: Report) -> None:
+async def _report_gaps(db: Database, report: UpgradeReport) -> None:
     """List courses in which nobody can enroll, and sections that nobody sees."""
     known = await stored_terms.find_all(db)
     lacking = await legacy_flask_enrollments.find_courses_without_sections(db, imported=True)
@@ -259,8 +261,8 @@ async def _list_gaps(db: Database, report: Report) -> None:
     report.left_alone.extend(f"section: {sentence}" for sentence in gaps.lost_sections(lost, taught, names))
 
 
-async def _count_again(db: Database, report: Report) -> None:
-    mended = await transaction(db, lambda session: mend_counts(db, session), PATIENCE)
+async def _recount(db: Database, report: UpgradeReport) -> None:
+    mended = await transaction(db, lambda session: correct_counts(db, session), REPAIR_RETRY_SECONDS)
     if mended.sections:
         report.changes.append(f"section: seats counted in {_count(len(mended.sections), 'section')}")
     if mended.students:

@@ -5,7 +5,7 @@ from quart import Quart
 
 from quart_enroll.db.client import Database
 from tests.support.api_clients import ENROLLMENTS, PYT, SWAPS, WAITLIST, Program, program
-from tests.support.people import ADA, BOB, NOONS, seats_taken, teach
+from tests.support.people import ADA, BOB, FALL, NOONS, Clock, seats_taken, teach
 
 BODIES = {
     b"{": (400, "bad_request"),
@@ -153,6 +153,15 @@ async def test_a_line_is_left_once_and_again_there_is_nothing(ada: Program, bob:
     assert await ada.delete(f"{WAITLIST}?courseID=3333") == (200, {"courseID": "3333", "action": "leave"})
     assert await ada.delete(f"{WAITLIST}?courseID=3333") == (200, {"courseID": "3333", "action": "nothing"})
     assert await db.waitlist.count_documents({}) == 0
+
+
+async def test_after_the_deadline_an_answer_names_no_term(ada: Program, bob: Program, clock: Clock) -> None:
+    await bob.post(ENROLLMENTS, {"courseID": "3333"})
+    await ada.post(WAITLIST, {"courseID": "3333"})
+    await ada.post(ENROLLMENTS, PYT)
+    clock.now = FALL.withdraw_deadline
+    assert await ada.delete(f"{ENROLLMENTS}?courseID=1111") == (200, {"term": "", "action": "nothing", "courses": []})
+    assert await ada.delete(f"{WAITLIST}?courseID=3333") == (200, {"courseID": "3333", "action": "nothing"})
 
 
 async def test_events_come_by_pages_the_latest_first(ada: Program, bob: Program) -> None:

@@ -12,13 +12,13 @@ from quart_enroll.domain.errors import InProgress
 from quart_enroll.domain.models import Answer
 from quart_enroll.services import idempotency
 from quart_enroll.services.enrollment import enroll
-from quart_enroll.services.idempotency import GIVEN_UP_AFTER, KEPT, Ask
+from quart_enroll.services.idempotency import ABANDONED_AFTER, ANSWER_LIFETIME, IdempotentRequest
 from tests.support.api_clients import ENROLLMENTS, PYT, SWAPS, Program, program
 from tests.support.people import ADA, BOB, FALL_MORNING, Clock, seats_taken
 
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 TOLD = Answer(201, "/there", "{}")
-ASK = Ask(ADA.user_id, KEY, "0" * 64)
+ASK = IdempotentRequest(ADA.user_id, KEY, "0" * 64)
 
 
 @pytest.fixture
@@ -103,13 +103,13 @@ async def test_who_died_before_or_after_the_change_is_done_again_and_tells_what_
     # The change happened, and the process died before it stored what to tell; the clients know nothing.
     await db.answer.update_one({}, {"$unset": {"status": "", "location": "", "body": ""}})
     assert (await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY))[0] == 409
-    clock.now += GIVEN_UP_AFTER
+    clock.now += ABANDONED_AFTER
     assert (await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY))[0] == 200
     assert await seats_taken(db, "1111") == 1
     # The change never happened.
     await ada.delete(f"{ENROLLMENTS}?courseID=1111")
     await db.answer.update_one({}, {"$unset": {"status": "", "location": "", "body": ""}})
-    clock.now += GIVEN_UP_AFTER
+    clock.now += ABANDONED_AFTER
     assert (await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY))[0] == 201
 
 
@@ -134,23 +134,23 @@ async def test_a_client_that_hung_up_may_ask_again_at_once(db: Database) -> None
         await asyncio.Event().wait()
         return TOLD
 
-    first = asyncio.ensure_future(idempotency.once(db, ASK, FALL_MORNING, endless))
+    first = asyncio.ensure_future(idempotency.run_once(db, ASK, FALL_MORNING, endless))
     await begun.wait()
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    assert await idempotency.once(db, ASK, FALL_MORNING, _told) == (TOLD, False)
+    assert await idempotency.run_once(db, ASK, FALL_MORNING, _told) == (TOLD, False)
 
 
 async def test_who_was_given_up_and_comes_back_does_not_overwrite_the_answer(db: Database) -> None:
-    late = FALL_MORNING + GIVEN_UP_AFTER
+    late = FALL_MORNING + ABANDONED_AFTER
 
     async def slow() -> Answer:
-        assert await idempotency.once(db, ASK, late, _told) == (TOLD, False)
+        assert await idempotency.run_once(db, ASK, late, _told) == (TOLD, False)
         return Answer(500, "", "late")
 
-    await idempotency.once(db, ASK, FALL_MORNING, slow)
-    assert await idempotency.once(db, ASK, late, _nothing) == (TOLD, True)
+    await idempotency.run_once(db, ASK, FALL_MORNING, slow)
+    assert await idempotency.run_once(db, ASK, late, _nothing) == (TOLD, True)
 
 
 async def test_of_many_at_once_one_is_let_through(db: Database) -> None:
@@ -162,16 +162,19 @@ async def test_of_many_at_once_one_is_let_through(db: Database) -> None:
         return TOLD
 
     results = await asyncio.gather(
-        *(idempotency.once(db, ASK, FALL_MORNING, tell) for _ in range(10)), return_exceptions=True
+        *(idempotency.run_once(db, ASK, FALL_MORNING, tell) for _ in range(10)), return_exceptions=True
     )
     assert tried == 1
     assert all(isinstance(one, InProgress) or one[0] == TOLD for one in results)  # type: ignore[index]
 
 
 async def test_an_answer_is_kept_for_a_day(db: Database) -> None:
-    await idempotency.once(db, ASK, FALL_MORNING, _told)
-    assert await idempotency.once(db, ASK, FALL_MORNING + KEPT - timedelta(seconds=1), _nothing) == (TOLD, True)
-    assert await idempotency.once(db, ASK, FALL_MORNING + KEPT, _told) == (TOLD, False)
+    await idempotency.run_once(db, ASK, FALL_MORNING, _told)
+    assert await idempotency.run_once(db, ASK, FALL_MORNING + ANSWER_LIFETIME - timedelta(seconds=1), _nothing) == (
+        TOLD,
+        True,
+    )
+    assert await idempotency.run_once(db, ASK, FALL_MORNING + ANSWER_LIFETIME, _told) == (TOLD, False)
     begun = await stored.find(db, ADA.user_id, KEY)
     assert begun is not None
-    assert begun.expires_at == FALL_MORNING + 2 * KEPT
+    assert begun.expires_at == FALL_MORNING + 2 * ANSWER_LIFETIME

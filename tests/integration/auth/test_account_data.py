@@ -17,7 +17,7 @@ from quart_enroll.domain.models import Notice, SectionRequest
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.maintenance import audit
-from quart_enroll.services.maintenance.schema_check import REPOSITORIES
+from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
 from tests.concurrency.invariants import assert_sound
 from tests.support.people import (
     ADA,
@@ -39,7 +39,7 @@ PHP, PYT = SectionRequest("3333"), SectionRequest("1111", section="02")
 
 @pytest.fixture(autouse=True)
 def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ async def data_of(browser: Browser) -> dict[str, Any]:
 
 
 def test_every_collection_that_knows_users_is_handed_out() -> None:
-    knowing = {name for name, repository in REPOSITORIES.items() if "user_id" in repository.SCHEMA["properties"]}
+    knowing = {name for name, repository in COLLECTION_MODULES.items() if "user_id" in repository.SCHEMA["properties"]}
     assert knowing == set(user_data.EXPORTED_FIELDS)
 
 

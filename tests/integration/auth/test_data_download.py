@@ -16,7 +16,7 @@ from quart import Quart
 from quart_enroll.db import client
 from quart_enroll.db.client import Database
 from quart_enroll.db.queries import user_data
-from quart_enroll.services.accounts.rate_limiter import DOWNLOADS
+from quart_enroll.services.accounts.rate_limiter import DOWNLOAD_RATES
 from tests.support.crowd import Student, sign_in
 from tests.support.people import ADA, Browser, text
 from tests.support.processes import Server, server, until
@@ -154,10 +154,10 @@ async def test_a_head_request_leaves_no_cursor_behind(
 
 
 async def test_downloads_are_limited_for_each_account(ada: Browser, bob: Browser, app: Quart) -> None:
-    for _ in range(DOWNLOADS[0].burst):
+    for _ in range(DOWNLOAD_RATES[0].burst):
         assert (await ada.get("/account/data")).status_code == 200
     response = await ada.get("/account/data")
     assert response.status_code == 429
-    assert 0 < int(response.headers["Retry-After"]) <= DOWNLOADS[0].interval
+    assert 0 < int(response.headers["Retry-After"]) <= DOWNLOAD_RATES[0].interval
     assert "Please wait a minute" in await text(response)
     assert (await bob.get("/account/data")).status_code == 200

@@ -21,18 +21,18 @@ from quart_enroll.services.accounts.token_digest import token_digest
 from tests.support.people import ADA, FALL_MORNING, HASH
 
 NOW = FALL_MORNING
-LIFETIMES = sessions.Lifetimes()
+LIFETIMES = sessions.SignInLifetimes()
 
 Create = Callable[[Database, Credentials, str], Awaitable[object]]
 
 
 async def create_token(db: Database, _: Credentials, login: str) -> None:
     later = NOW + timedelta(days=1)
-    await api_tokens.make(db, ADA.user_id, name="phone", scope="read", expires_at=later, now=NOW, login=login)
+    await api_tokens.create(db, ADA.user_id, name="phone", scope="read", expires_at=later, now=NOW, login=login)
 
 
 async def create_calendar_link(db: Database, _: Credentials, login: str) -> None:
-    await calendar_links.make(db, ADA.user_id, NOW, login=login)
+    await calendar_links.create(db, ADA.user_id, NOW, login=login)
 
 
 async def sign_in(db: Database, found: Credentials, _: str) -> None:
@@ -162,7 +162,7 @@ async def test_ending_all_access_ends_access_that_is_being_created(
     pause.before(monkeypatch, repository, write)
     created, ended = await pause.meet(create(db, found, login), lambda: accounts.end_access(db, ADA.user_id))
     assert created is None
-    assert isinstance(ended, accounts.Ended)
+    assert isinstance(ended, accounts.EndedAccess)
     assert (ended.sign_ins, ended.tokens + ended.calendar_links) == (1, 1)
     assert await access(db) == {}
 
@@ -171,6 +171,6 @@ async def test_two_browsers_that_make_a_calendar_link_at_once_leave_one(
     db: Database, found: Credentials, login: str
 ) -> None:
     other = token_digest((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
-    made = await asyncio.gather(*(calendar_links.make(db, ADA.user_id, NOW, login=key) for key in (login, other) * 3))
-    owners = [await calendar_links.whose(db, token) for token in made]
-    assert sorted(map(str, owners)) == ["1", *["None"] * 5]
+    made = await asyncio.gather(*(calendar_links.create(db, ADA.user_id, NOW, login=key) for key in (login, other) * 3))
+    owners = [await calendar_links.find_owner(db, token) for token in made]
+    assert [owner.user_id for owner in owners if owner] == [ADA.user_id]

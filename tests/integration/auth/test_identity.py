@@ -12,9 +12,9 @@ from quart import Quart
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.domain.models import User
-from quart_enroll.services.accounts.hashing import decoy
-from quart_enroll.services.accounts.rate_limits import account_digest
-from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from quart_enroll.services.accounts.attempt_limits import account_digest
+from quart_enroll.services.accounts.hashing import unusable_hash
+from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from quart_enroll.state import EXTENSION
 from tests.support.people import FALL_MORNING, HASH, METHOD, PASSWORD, Browser, registration, text
 
@@ -104,7 +104,7 @@ def test_limits_count_for_the_account_in_whatever_spelling() -> None:
 async def test_addresses_that_an_old_database_has_twice_are_named(db: Database) -> None:
     await users.add(db, IDA, HASH)
     await users.add(db, replace(IDA, user_id=10, email=PUNYCODE), HASH)
-    left = (await upgrade(db, FALL_MORNING, Defaults())).left_alone
+    left = (await upgrade(db, FALL_MORNING, UpgradeDefaults())).left_alone
     [sentence] = [one for one in left if "one email address in different spellings" in one]
     assert sentence.startswith("user: 9 (_id ")
     assert "bücher" not in sentence
@@ -163,7 +163,7 @@ async def test_a_password_is_the_same_however_it_is_composed(anyone: Browser) ->
 async def test_somebody_imported_without_a_password_is_told_how_to_get_one(
     app: Quart, anyone: Browser, db: Database, sends_mail: bool
 ) -> None:
-    await users.add(db, IDA, decoy(METHOD))
+    await users.add(db, IDA, unusable_hash(METHOD))
     app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], sends_mail=sends_mail)
     way = "choose “Forgot your password?” where you sign in." if sends_mail else "ask the registrar of your school."
     for email in (UNICODE, "rita@school.example"):  # a stranger can't tell whether there is a password

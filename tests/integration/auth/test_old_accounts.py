@@ -17,7 +17,7 @@ PROMPT = "shorter than the 8 characters we ask for today"
 
 @pytest.fixture(autouse=True)
 def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 async def give(db: Database, *, email: str = ADA.email, password: str = SHORT) -> None:

@@ -13,7 +13,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import leases, users
 from quart_enroll.services.accounts import accounts
-from quart_enroll.services.accounts.password_reset import Links
+from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.mail import PrintedSender
 from quart_enroll.services.notifications import LEASE, drain_once
 from quart_enroll.web import access_log
@@ -24,12 +24,12 @@ NEW = "a newer horse battery"
 PUBLIC_URL = "https://enroll.school.example"
 SETTINGS = {"public_url": PUBLIC_URL, "smtp_url": "smtp://127.0.0.1:9", "mail_from": "no-reply@school.example"}
 ME = "the tests"
-LINKS = Links("a key that only the tests know, and long", PUBLIC_URL)
+LINKS = EmailLinks("a key that only the tests know, and long", PUBLIC_URL)
 
 
 @pytest.fixture(autouse=True)
 def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture

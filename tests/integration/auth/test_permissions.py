@@ -3,6 +3,8 @@
 import pytest
 from quart import Quart
 
+from quart_enroll.routes import ROUTES
+from quart_enroll.web.route import Audience, Route
 from tests.support.people import Browser
 
 # What GET gives to nobody, to a student and to the registrar.
@@ -53,7 +55,7 @@ DOORS = {
     "/language": (405, 405, 405),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
-    "/api/<older:idx>": (200, 200, 200),
+    "/api/<flask_api:idx>": (200, 200, 200),
     "/api/v1/terms": (200, 200, 200),
     "/api/v1/courses": (200, 200, 200),
     "/api/v1/courses/<path:courseID>": (200, 200, 200),
@@ -73,7 +75,7 @@ DOORS = {
 VALUES = {
     "<path:courseID>": "1111",
     "<path:term>": "Fall",
-    "<older:idx>": "0",
+    "<flask_api:idx>": "0",
     "<path:filename>": "site.css",
     "<token>": "no-link",
 }
@@ -131,6 +133,28 @@ def test_every_door_is_listed(app: Quart) -> None:
 async def test_each_door_opens_for_whom_it_should(rule: str, anyone: Browser, ada: Browser, rita: Browser) -> None:
     answers = [(await visitor.get(address(rule))).status_code for visitor in (anyone, ada, rita)]
     assert tuple(answers) == DOORS[rule]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.methods[0]} {route.path}")
+async def test_a_route_admits_its_audience_and_nobody_else(
+    route: Route, anyone: Browser, ada: Browser, rita: Browser
+) -> None:
+    admitted = {
+        Audience.EVERYBODY: (True, True, True),
+        Audience.VISITORS: (True, True, True),
+        Audience.SIGNED_IN: (False, True, True),
+        Audience.REGISTRAR: (False, False, True),
+    }[route.audience]
+    answers = [await _is_admitted(route, visitor) for visitor in (anyone, ada, rita)]
+    assert tuple(answers) == admitted
+
+
+async def _is_admitted(route: Route, visitor: Browser) -> bool:
+    response = await visitor.client.open(
+        address(route.path), method=route.methods[-1], headers={"Sec-Fetch-Site": "same-origin"}
+    )
+    asks_to_sign_in = response.status_code == 303 and response.location.startswith("/login?next=")
+    return response.status_code not in (401, 403) and not asks_to_sign_in
 
 
 @pytest.mark.parametrize("rule", sorted({*DOORS} - {"/logout"}))  # which lets nobody be signed out by a glance

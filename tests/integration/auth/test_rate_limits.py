@@ -13,31 +13,32 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import PleaseWait, WrongCredentials
 from quart_enroll.domain.models import RateLimit
-from quart_enroll.services.accounts import accounts, rate_limits
-from quart_enroll.services.accounts.hashing import Hasher, NotBegun
-from quart_enroll.services.accounts.rate_limits import Asker, account_digest, address_digest
+from quart_enroll.services.accounts import accounts, attempt_limits
+from quart_enroll.services.accounts.attempt_limits import AttemptSource, PasswordLocks, account_digest, network_digest
+from quart_enroll.services.accounts.hashing import Hasher, HashingNotStarted
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, Browser, Clock, config, registration, text
 
 WAIT = "That was tried too often. Please wait"
-STRANGER = Asker(account_digest("key", ADA.email), address_digest("key", "192.0.2.1"))
+STRANGER = AttemptSource(account_digest("key", ADA.email), network_digest("key", "192.0.2.1"))
+LOCKS = PasswordLocks()
 
 
 @pytest.fixture(autouse=True)
 def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The passwords that were looked at: a list that grows."""
     seen: list[str] = []
-    fits = Hasher.fits
+    verify = Hasher.verify
 
     async def note(self: Hasher, password: str, stored: str) -> bool:
         seen.append(password)
-        return await fits(self, password, stored)
+        return await verify(self, password, stored)
 
-    monkeypatch.setattr(Hasher, "fits", note)
+    monkeypatch.setattr(Hasher, "verify", note)
     return seen
 
 
@@ -51,9 +52,9 @@ async def _guess(browser: Browser, times: int, email: str = ADA.email) -> list[i
     return [(await browser.post("/login", form=form)).status_code for _ in range(times)]
 
 
-async def _wrong(db: Database, asker: Asker) -> None:
+async def _wrong(db: Database, attempt: AttemptSource) -> None:
     with pytest.raises(WrongCredentials):
-        async with rate_limits.guess(db, asker, FALL_MORNING):
+        async with attempt_limits.password_attempt(db, LOCKS, attempt, FALL_MORNING):
             raise WrongCredentials
 
 
@@ -180,7 +181,7 @@ async def test_all_processes_count_together(stranger: Browser, mongod: str, cloc
 
 async def test_a_guess_counts_even_if_nobody_waits_for_the_answer(db: Database) -> None:
     async def begun() -> None:
-        async with rate_limits.guess(db, STRANGER, FALL_MORNING):
+        async with attempt_limits.password_attempt(db, LOCKS, STRANGER, FALL_MORNING):
             inside.set()
             await asyncio.Event().wait()
 
@@ -191,20 +192,22 @@ async def test_a_guess_counts_even_if_nobody_waits_for_the_answer(db: Database) 
         task.cancel()
         await asyncio.wait([task])
     with pytest.raises(PleaseWait):
-        async with rate_limits.guess(db, STRANGER, FALL_MORNING):
+        async with attempt_limits.password_attempt(db, LOCKS, STRANGER, FALL_MORNING):
             pass
 
 
 async def test_who_gives_up_in_the_queue_has_not_guessed(db: Database) -> None:
-    with pytest.raises(NotBegun):
-        async with rate_limits.guess(db, STRANGER, FALL_MORNING):
-            raise NotBegun
+    with pytest.raises(HashingNotStarted):
+        async with attempt_limits.password_attempt(db, LOCKS, STRANGER, FALL_MORNING):
+            raise HashingNotStarted
     assert await db.attempt.count_documents({}) == 0
 
 
 async def test_500_right_passwords_from_one_address_pass_and_count_nothing(db: Database) -> None:
     async def sign_in(number: int) -> None:
-        async with rate_limits.guess(db, replace(STRANGER, account=f"student {number}"), FALL_MORNING):
+        async with attempt_limits.password_attempt(
+            db, LOCKS, replace(STRANGER, account=f"student {number}"), FALL_MORNING
+        ):
             pass
 
     await asyncio.gather(*(sign_in(number) for number in range(500)))
@@ -214,7 +217,7 @@ async def test_500_right_passwords_from_one_address_pass_and_count_nothing(db: D
 async def test_of_those_who_register_at_once_nobody_waits_for_who_came_later(db: Database) -> None:
     later = FALL_MORNING + timedelta(milliseconds=5)
     for now in (later, FALL_MORNING):  # in the order in which the database was asked
-        await rate_limits.registering(db, Asker("somebody", "a campus"), now)
+        await attempt_limits.count_registration(db, AttemptSource("somebody", "a campus"), now)
 
 
 async def test_who_guesses_at_many_accounts_is_stopped_at_the_address(db: Database) -> None:
@@ -222,20 +225,20 @@ async def test_who_guesses_at_many_accounts_is_stopped_at_the_address(db: Databa
         await _wrong(db, replace(STRANGER, account=f"student {number}"))
     unguessed = replace(STRANGER, account="student 100")
     with pytest.raises(PleaseWait):
-        async with rate_limits.guess(db, unguessed, FALL_MORNING):
+        async with attempt_limits.password_attempt(db, LOCKS, unguessed, FALL_MORNING):
             pass
-    async with rate_limits.guess(db, replace(unguessed, address="another"), FALL_MORNING):
+    async with attempt_limits.password_attempt(db, LOCKS, replace(unguessed, network="another"), FALL_MORNING):
         pass
-    async with rate_limits.guess(db, replace(unguessed, browser="known"), FALL_MORNING):
+    async with attempt_limits.password_attempt(db, LOCKS, replace(unguessed, browser="known"), FALL_MORNING):
         pass
-    async with rate_limits.guess(db, unguessed, FALL_MORNING + timedelta(minutes=1)):
+    async with attempt_limits.password_attempt(db, LOCKS, unguessed, FALL_MORNING + timedelta(minutes=1)):
         pass
 
 
 async def test_the_visitors_address_counts_and_not_one_that_was_made_up(
     app: Quart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_limits, "PASSWORDS_OF_AN_ADDRESS", RateLimit(limit=1, fades_in=timedelta(hours=1)))
+    monkeypatch.setattr(attempt_limits, "WRONG_PASSWORDS_PER_NETWORK", RateLimit(limit=1, fades_in=timedelta(hours=1)))
 
     async def guess(email: str, forwarded: str) -> int:
         form, headers = {"email": email, "password": "not the password"}, {"X-Forwarded-For": forwarded}
@@ -257,7 +260,7 @@ async def test_the_visitors_address_counts_and_not_one_that_was_made_up(
     ],
 )
 def test_an_ipv6_network_of_64_bits_is_one_address(one: str, another: str, same: bool) -> None:
-    assert (address_digest("key", one) == address_digest("key", another)) == same
+    assert (network_digest("key", one) == network_digest("key", another)) == same
 
 
 @pytest.mark.parametrize("spelling", ["ADA@school.example", "ａda@school.example", "Ada@SCHOOL.example"])
@@ -285,16 +288,16 @@ async def test_registering_with_a_taken_address_is_a_guess_too(stranger: Browser
 
 async def test_300_registrations_in_an_hour_from_one_address(db: Database, stranger: Browser) -> None:
     for _ in range(300):
-        await rate_limits.registering(db, STRANGER, FALL_MORNING)
+        await attempt_limits.count_registration(db, STRANGER, FALL_MORNING)
     with pytest.raises(PleaseWait):
-        await rate_limits.registering(db, STRANGER, FALL_MORNING)
-    await rate_limits.registering(db, replace(STRANGER, address="another"), FALL_MORNING)
+        await attempt_limits.count_registration(db, STRANGER, FALL_MORNING)
+    await attempt_limits.count_registration(db, replace(STRANGER, network="another"), FALL_MORNING)
 
 
 async def test_past_that_the_form_says_so_and_keeps_what_was_typed(
     stranger: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_limits, "REGISTRATIONS_OF_AN_ADDRESS", RateLimit(limit=1, fades_in=timedelta(hours=1)))
+    monkeypatch.setattr(attempt_limits, "REGISTRATIONS_PER_NETWORK", RateLimit(limit=1, fades_in=timedelta(hours=1)))
     assert (await stranger.post("/register", form=registration())).status_code == 303
     await stranger.post("/logout")
     response = await stranger.post("/register", form=registration("yan@school.example"))
@@ -306,11 +309,11 @@ async def test_past_that_the_form_says_so_and_keeps_what_was_typed(
 
 async def test_a_new_password_is_asked_for_five_times_in_an_hour(db: Database) -> None:
     for _ in range(5):
-        await rate_limits.reset_asked(db, STRANGER, FALL_MORNING)
+        await attempt_limits.count_reset_request(db, STRANGER, FALL_MORNING)
     with pytest.raises(PleaseWait):
-        await rate_limits.reset_asked(db, STRANGER, FALL_MORNING)
-    await rate_limits.reset_asked(db, replace(STRANGER, account="another"), FALL_MORNING)
-    await rate_limits.reset_asked(db, STRANGER, FALL_MORNING + timedelta(hours=1))
+        await attempt_limits.count_reset_request(db, STRANGER, FALL_MORNING)
+    await attempt_limits.count_reset_request(db, replace(STRANGER, account="another"), FALL_MORNING)
+    await attempt_limits.count_reset_request(db, STRANGER, FALL_MORNING + timedelta(hours=1))
 
 
 async def test_a_password_is_changed_ten_times_in_a_row_and_wrong_ones_do_not_count(ada: Browser) -> None:

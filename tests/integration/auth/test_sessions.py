@@ -12,10 +12,10 @@ from quart_enroll.db.collections import logins, users
 from quart_enroll.domain.errors import WrongCredentials
 from quart_enroll.domain.models import Credentials
 from quart_enroll.services.accounts import accounts, sessions, user_agent
-from quart_enroll.services.accounts.sessions import REMEMBERED
+from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME
 from quart_enroll.services.accounts.token_digest import token_digest
 from quart_enroll.services.live.user_cache import UserCache
-from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support.people import ADA, BOB, HASH, PASSWORD, Browser, Clock, config, text
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0"
@@ -57,7 +57,7 @@ async def test_who_reads_the_database_can_not_make_a_cookie_of_it(ada: Browser, 
     identity = cookie(ada, "QUART_AUTH").split(".")[0]
     assert len(key) == 64
     assert key not in identity
-    assert await sessions.resume(db, UserCache(db).logins, key, sessions.Lifetimes(), Clock().now) is None
+    assert await sessions.resume(db, UserCache(db).logins, key, sessions.SignInLifetimes(), Clock().now) is None
 
 
 async def test_a_copied_cookie_is_dead_after_signing_out(ada: Browser, app: Quart) -> None:
@@ -81,7 +81,7 @@ async def test_a_remembered_sign_in_stays_one_when_the_password_changes(anyone: 
     fresh = "quiet purple tractor"
     form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
     await anyone.post("/account/password", form=form)
-    clock.now += REMEMBERED - timedelta(seconds=1)
+    clock.now += REMEMBERED_LIFETIME - timedelta(seconds=1)
     assert await is_signed_in(anyone)
 
 
@@ -102,7 +102,7 @@ async def test_a_sign_in_that_is_used_goes_on_and_ends_at_its_age(ada: Browser, 
 
 async def test_a_remembered_sign_in_ends_after_30_days_and_not_before(anyone: Browser, clock: Clock) -> None:
     await anyone.sign_in(ADA, remember_me="y")
-    clock.now += REMEMBERED - timedelta(seconds=1)
+    clock.now += REMEMBERED_LIFETIME - timedelta(seconds=1)
     assert await is_signed_in(anyone)
     clock.now += timedelta(seconds=1)
     assert not await is_signed_in(anyone)
@@ -242,7 +242,7 @@ async def test_beyond_the_limit_a_new_sign_in_ends_the_least_recently_used(
 async def test_a_sign_in_of_an_account_that_was_just_removed_leaves_nothing(anyone: Browser, db: Database) -> None:
     await db.user.delete_one({"user_id": ADA.user_id})
     with pytest.raises(WrongCredentials):
-        await sessions.sign_in(db, Credentials(ADA, HASH), sessions.Lifetimes(), Clock().now, remember=True)
+        await sessions.sign_in(db, Credentials(ADA, HASH), sessions.SignInLifetimes(), Clock().now, remember=True)
     assert await keys(db) == []
 
 
@@ -251,7 +251,7 @@ async def test_a_sign_in_with_a_password_that_was_just_changed_leaves_nothing(an
     assert found is not None
     assert await accounts.replace_password(db, found, HASH, Clock().now)
     with pytest.raises(WrongCredentials):
-        await sessions.sign_in(db, found, sessions.Lifetimes(), Clock().now, remember=True)
+        await sessions.sign_in(db, found, sessions.SignInLifetimes(), Clock().now, remember=True)
     assert await keys(db) == []
 
 
@@ -259,7 +259,7 @@ async def test_a_hash_that_is_renewed_meanwhile_ends_no_sign_in(anyone: Browser,
     found = await users.find_credentials(db, ADA.email)
     assert found is not None
     await users.replace_hash(db, found, "its renewal")
-    await sessions.sign_in(db, found, sessions.Lifetimes(), Clock().now, remember=True)
+    await sessions.sign_in(db, found, sessions.SignInLifetimes(), Clock().now, remember=True)
     assert len(await keys(db)) == 1
 
 
@@ -267,7 +267,7 @@ async def test_sign_ins_of_an_earlier_version_end(anyone: Browser, db: Database,
     old = {"_id": "x" * 43, "user_id": 1, "created_at": clock.now, "expires_at": clock.now + AGE, "remembered": False}
     await db.login.insert_one(old)
     assert await logins.find_by_user(db, ADA.user_id, clock.now) == []
-    report = await upgrade(db, clock.now, Defaults())
+    report = await upgrade(db, clock.now, UpgradeDefaults())
     assert "login: 1 sign-in of an earlier version ended" in report.changes
     assert await keys(db) == []
 
@@ -284,7 +284,7 @@ async def test_sign_ins_of_an_earlier_version_end(anyone: Browser, db: Database,
     ],
 )
 def test_a_browser_is_told_in_words(header: str, words: str) -> None:
-    assert user_agent.in_words(header) == words
+    assert user_agent.describe(header) == words
 
 
 async def test_a_strange_browser_signs_in_too(app: Quart) -> None:

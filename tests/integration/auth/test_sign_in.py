@@ -15,12 +15,12 @@ from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.hashing import Hasher
 from tests.support.people import ADA, BOB, METHOD, PASSWORD, Browser, registration, text
 
-SHIPPED_REFUSAL_SECONDS = accounts.REFUSAL_SECONDS
+SHIPPED_REFUSAL_SECONDS = accounts.MIN_REFUSAL_SECONDS
 
 
 @pytest.fixture(autouse=True)
 def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 async def test_registration_makes_an_account_and_signs_in(anyone: Browser, db: Database) -> None:
@@ -148,7 +148,7 @@ async def test_wrong_password_and_unknown_address_take_the_same_time(
         waits.append(seconds)
 
     monkeypatch.setattr(accounts, "monotonic", lambda: 0.0)
-    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", SHIPPED_REFUSAL_SECONDS)
+    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", SHIPPED_REFUSAL_SECONDS)
     monkeypatch.setattr(accounts, "sleep", note)
     browser = Browser(app.test_client())
     for email in (ADA.email, "nobody@school.example"):

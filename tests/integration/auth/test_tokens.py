@@ -108,7 +108,7 @@ async def test_what_can_not_be_a_token_is_told_beside_its_field(ada: Browser, db
 async def test_wrong_passwords_for_a_token_count_like_those_of_a_sign_in(
     ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
     wrong = FORM | {"password": "not the password"}
     assert {(await ada.post("/account/tokens", form=wrong)).status_code for _ in range(10)} == {422}
     response = await ada.post("/account/tokens", form=FORM)
@@ -121,15 +121,15 @@ async def test_a_sign_in_that_has_ended_meanwhile_makes_no_token(ada: Browser, d
     ended = await db.login.find_one_and_delete({"user_id": ADA.user_id})
     assert ended is not None
     with pytest.raises(SignInEnded):
-        await tokens.make(db, ADA.user_id, **FACTS, login=ended["_id"])
+        await tokens.create(db, ADA.user_id, **FACTS, login=ended["_id"])
     assert await db.token.count_documents({}) == 0
 
 
 async def test_there_are_at_most_twenty_tokens(ada: Browser, db: Database) -> None:
-    for number in range(tokens.MOST):
+    for number in range(tokens.MAX_TOKENS_PER_USER):
         await token(db, ADA, name=f"number {number}")
     response = await ada.post("/account/tokens", form=FORM)
-    assert (response.status_code, await db.token.count_documents({})) == (422, tokens.MOST)
+    assert (response.status_code, await db.token.count_documents({})) == (422, tokens.MAX_TOKENS_PER_USER)
 
 
 async def test_a_token_ends_to_the_second(app: Quart, db: Database, clock: Clock) -> None:
@@ -266,7 +266,7 @@ async def test_a_new_password_ends_tokens_and_signing_out_everywhere_does_not(
 async def test_a_program_guesses_no_more_often_than_people(
     app: Quart, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
     guesses = Program(app, basic(ADA.email, "not the password"))
     assert [await _code(guesses) for _ in range(10)] == [(401, "wrong_credentials")] * 10
     response = await Program(app, basic(ADA.email, PASSWORD)).send("GET", ME)

@@ -10,8 +10,8 @@ from quart_enroll import bounded_cache
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.fastpath.per_catalog import remembered
-from quart_enroll.i18n.language import speaking
+from quart_enroll.fastpath.per_catalog import cached_per_catalog
+from quart_enroll.i18n.language import use_language
 from quart_enroll.state import EXTENSION
 from tests.support.people import ADA, SECTIONS, Browser, Clock, config
 
@@ -20,14 +20,14 @@ async def test_a_result_is_computed_once_for_each_catalog_and_language(monkeypat
     monkeypatch.setitem(bounded_cache.BUDGETS, "searches", 3000)
     worked: list[object] = []
 
-    @remembered("searches", lambda _key, _found: 1000)  # room for two
+    @cached_per_catalog("searches", lambda _key, _found: 1000)  # room for two
     def work(_: Catalog, what: str) -> int:
         worked.append(what)
         return len(worked)
 
     one, other = Catalog((), (), ()), Catalog((), (), ())
     assert [work(one, "a"), work(one, "b"), work(one, "a"), work(other, "a")] == [1, 2, 1, 3]
-    with speaking("es"):
+    with use_language("es"):
         assert work(other, "a") == 4
     work(one, "c")
     assert [work(one, "a"), work(one, "c"), work(one, "b")] == [1, 5, 6]  # "b" made room

@@ -19,7 +19,7 @@ from quart_enroll.domain import folding
 from quart_enroll.domain.models import Course, Section
 from quart_enroll.forms.import_rows import CourseRow
 from quart_enroll.services.maintenance import audit
-from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support.api_clients import ENROLLMENTS, PYT, program
 from tests.support.people import ADA, FALL, FALL_MORNING, SECTIONS, Browser, seats_taken, teach, text, told
 
@@ -90,7 +90,7 @@ async def test_two_sections_of_an_old_database_are_named_and_left_alone(run: Run
     await sections.put_all(db, [replace(SECTIONS[2], section="1")])
     named = "Fall 2026 3333: the sections “01” and “1” have the same number in different spellings."
     assert (await audit.check(db, FALL_MORNING)).notes == [named]
-    assert f"{named} Nothing was changed." in (await upgrade(db, FALL_MORNING, Defaults())).left_alone
+    assert f"{named} Nothing was changed." in (await upgrade(db, FALL_MORNING, UpgradeDefaults())).left_alone
     for number in ("1", "01"):
         done = await run("section", f"term,courseID,section,capacity\nFall 2026,3333,{number},7\n")
         assert done.output.splitlines()[-1] == "section: 0 added, 1 changed, 0 unchanged."

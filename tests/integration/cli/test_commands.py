@@ -332,7 +332,7 @@ async def test_sign_out_ends_all_access_of_one_user_and_prints_what_ended(
     mine = await program(app, db, ADA)
     login = await db.login.find_one({"user_id": ADA.user_id})
     assert login is not None
-    link = f"/calendar/{await calendar_tokens.make(db, ADA.user_id, FALL_MORNING, login=login['_id'])}.ics"
+    link = f"/calendar/{await calendar_tokens.create(db, ADA.user_id, FALL_MORNING, login=login['_id'])}.ics"
     assert (await anyone.get(link)).status_code == 200
     log.clear()
     result = await run("sign-out", "--email", ADA.email.upper())

@@ -18,12 +18,12 @@ from pymongo import MongoClient
 
 from config import HERE
 from quart_enroll.app import create_app
-from quart_enroll.cli.local_mongod import FRUGAL, find_mongod
+from quart_enroll.cli.local_mongod import SMALL_FOOTPRINT_OPTIONS, find_mongod
 from quart_enroll.db import transactions
 from quart_enroll.db.client import APP_NAME, open_database
 from quart_enroll.db.collections import courses, sections, terms
 from quart_enroll.state import EXTENSION
-from quart_enroll.system.process import child
+from quart_enroll.system.process import child_process
 from tests.integration.cache.test_catalog_cache import shows
 from tests.integration.server.test_outage import FOREVER, SECTION
 from tests.support.people import COURSES, Browser, Clock, config, registration
@@ -45,14 +45,23 @@ def address(quick_folder: Path) -> Iterator[Address]:
     key = folder / "key"
     key.write_text(secrets.token_hex(32))
     key.chmod(0o600)
-    command = [find_mongod(), "--dbpath", str(folder / "data"), "--port", str(port), "--replSet", "users", *FRUGAL]
+    command = [
+        find_mongod(),
+        "--dbpath",
+        str(folder / "data"),
+        "--port",
+        str(port),
+        "--replSet",
+        "users",
+        *SMALL_FOOTPRINT_OPTIONS,
+    ]
 
     def address(user: str) -> str:
         return f"mongodb://{user}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}?replicaSet=users&authSource=admin"
 
     with (
         open(folder / "log", "wb") as log,
-        child([*command, "--auth", "--keyFile", str(key)], output=log, orphaned=signal.SIGKILL) as process,
+        child_process([*command, "--auth", "--keyFile", str(key)], output=log, orphaned=signal.SIGKILL) as process,
     ):
         with Documents("127.0.0.1", port, directConnection=True) as nobody:
             member = {"_id": 0, "host": f"127.0.0.1:{port}"}

@@ -139,7 +139,7 @@ def test_quart_run_brings_its_own_database(project: Path) -> None:
     command = (sys.executable, "-m", "quart", "run")
     with running(command, project, b'event="Running on', QUART_RUN_PORT=port) as (process, said):
         assert "the local database was empty: `quart seed --demo` fills it" in said
-        with urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
+        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE) as answer:
             assert answer.status == 200
         assert quart("check-seats", cwd=project).returncode == 0  # shares it
         with expect_to_end(descendants(process.pid)):
@@ -156,7 +156,7 @@ def test_two_that_start_at_once_make_the_database_ready_together(project: Path) 
         ]
         for site, port in zip(sites, ports, strict=True):
             _wait_until_ready(site, b'event="Running on')
-            with urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
+            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE) as answer:
                 assert answer.status == 200
 
 

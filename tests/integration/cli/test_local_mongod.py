@@ -88,7 +88,7 @@ def test_killing_its_owner_leaves_no_mongod_and_loses_nothing(folder: Path) -> N
 
 
 def test_a_stranger_on_its_port_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RELEASE", 0)
+    monkeypatch.setattr(module, "RELEASE_TIMEOUT_SECONDS", 0)
     with local_mongod(folder) as uri:
         pass
     with (

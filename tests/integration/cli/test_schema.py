@@ -13,7 +13,7 @@ from quart_enroll.db import schema as stored
 from quart_enroll.db.client import Database, Document, open_database
 from quart_enroll.services.maintenance import audit, schema_check
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
-from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support.people import FALL_MORNING, Browser, config
 from tests.support.processes import PATIENCE
 from tests.support.school import build
@@ -69,7 +69,7 @@ async def test_a_missing_index_is_reported_with_its_consequence(
     told = f"{collection}: the index {index} is missing, so {consequence}. Run `upgrade-db`."
     assert await problems(db) == [told]
     assert not await is_ready(db)
-    await upgrade(db, NOW, Defaults())
+    await upgrade(db, NOW, UpgradeDefaults())
     assert await problems(db) == []
     assert await is_ready(db)
 
@@ -98,12 +98,12 @@ async def test_a_validator_that_is_missing_or_differs_is_reported(db: Database) 
         "section: the validator is not the one this version needs. Run `upgrade-db`.",
     ]
     assert not await is_ready(db)
-    await upgrade(db, NOW, Defaults())
+    await upgrade(db, NOW, UpgradeDefaults())
     assert await problems(db) == []
 
 
 async def test_a_version_stays_ready_while_a_newer_one_upgrades_the_database(db: Database) -> None:
-    await upgrade(db, NOW, Defaults())
+    await upgrade(db, NOW, UpgradeDefaults())
     await stored.note_version(db, "newer")  # the first step of its upgrade-db
     await set_validator(db, "course", NEWER)
     await db.course.create_index("credits")
@@ -112,11 +112,11 @@ async def test_a_version_stays_ready_while_a_newer_one_upgrades_the_database(db:
 
 
 async def test_an_index_that_a_newer_version_needs_too_is_still_missed(db: Database) -> None:
-    await upgrade(db, NOW, Defaults())
+    await upgrade(db, NOW, UpgradeDefaults())
     await stored.note_version(db, "newer")
     await db.user.drop_index("email_unique")
     assert not await is_ready(db)
-    await upgrade(db, NOW, Defaults())
+    await upgrade(db, NOW, UpgradeDefaults())
     await set_validator(db, "course", {})
     await stored.note_version(db, "newer")
     assert not await is_ready(db)
@@ -129,10 +129,10 @@ async def test_a_new_version_whose_upgrade_has_not_run_is_not_ready(db: Database
 
 
 async def test_after_a_rollback_the_older_version_decides(db: Database) -> None:
-    await upgrade(db, NOW, Defaults())
+    await upgrade(db, NOW, UpgradeDefaults())
     await stored.note_version(db, "newer")
     await set_validator(db, "course", NEWER)
-    await upgrade(db, NOW, Defaults())
+    await upgrade(db, NOW, UpgradeDefaults())
     assert (await stored.read_upgrades(db)).versions == ["newer", schema_check.version()]
     await set_validator(db, "course", NEWER)
     assert not await is_ready(db)
@@ -143,11 +143,11 @@ async def test_an_index_that_existing_rows_prevent_does_not_affect_readiness(db:
     rows = [{"courseID": "1111", "title": "PYT", "description": "", "credits": 3, "term": "Fall"} for _ in range(2)]
     await db.course.insert_many(rows)
     assert not await is_ready(db)
-    await upgrade(db, NOW, Defaults())
+    await upgrade(db, NOW, UpgradeDefaults())
     assert await is_ready(db)
     assert any("courseID_1 is missing, so two rows can have the same courseID" in line for line in await problems(db))
     await db.course.delete_one({})
-    await upgrade(db, NOW, Defaults())
+    await upgrade(db, NOW, UpgradeDefaults())
     with pytest.raises(DuplicateKeyError):
         await db.course.insert_one({key: value for key, value in rows[0].items() if key != "_id"})
     await db.course.drop_index("courseID_1")
@@ -171,7 +171,7 @@ async def test_a_site_without_an_index_is_not_ready_and_only_its_log_says_why(
             assert await response.get_json() == {"status": "the database is not up to date: run `upgrade-db`"}
         [line] = [line for line in log.text.splitlines() if 'level=error event="upgrade-db must run"' in line]
         assert line.endswith("lacking=user.email_unique")
-        await upgrade(db, NOW, Defaults())
+        await upgrade(db, NOW, UpgradeDefaults())
         assert (await browser.get("/readyz")).status_code == 200
 
 

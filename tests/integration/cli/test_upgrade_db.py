@@ -16,18 +16,18 @@ from quart_enroll.db.client import Database, Document, open_database
 from quart_enroll.db.collections import courses, enrollments, schedules, sections, terms, users
 from quart_enroll.domain.models import Course, Section, Term
 from quart_enroll.services.accounts import accounts
-from quart_enroll.services.accounts.hash_slots import Slots
-from quart_enroll.services.accounts.hashing import Hasher, decoy
+from quart_enroll.services.accounts.hash_slots import HashSlots
+from quart_enroll.services.accounts.hashing import Hasher, unusable_hash
 from quart_enroll.services.catalog.import_catalog import FileCourse, import_courses
 from quart_enroll.services.maintenance import audit
-from quart_enroll.services.maintenance.upgrade import Defaults, Report, upgrade
+from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, UpgradeReport, upgrade
 from tests.support import legacy_flask, people
 from tests.support.processes import quart, with_database
 
 TERM = "Fall 2026"
 NOW = datetime(2026, 9, 1, 9, tzinfo=UTC)
 NEXT_SPRING = datetime(2027, 2, 1, tzinfo=UTC)
-DEFAULTS = Defaults("America/New_York", 15, section_capacity=1)
+DEFAULTS = UpgradeDefaults("America/New_York", 15, section_capacity=1)
 
 
 @pytest.fixture
@@ -112,9 +112,9 @@ async def test_two_users_with_one_address_are_listed_and_left_alone(db: Database
 
 async def test_people_of_the_flask_site_sign_in_with_their_old_password(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
-    with Hasher("scrypt:1024:8:1", slots=Slots(None, 1), queue=9) as hasher:
+    with Hasher("scrypt:1024:8:1", slots=HashSlots(None, 1), queue=9) as hasher:
         for user_id, (_, email, _) in legacy_flask.PEOPLE.items():
-            found = await accounts.check(db, hasher, email=email, password=legacy_flask.PASSWORD)
+            found = await accounts.authenticate(db, hasher, email=email, password=legacy_flask.PASSWORD)
             assert found.user.user_id == user_id
     assert not await db.user.count_documents({"password": {"$not": {"$regex": "^scrypt:1024:8:1"}}})
 
@@ -123,7 +123,7 @@ async def test_the_second_run_changes_nothing_and_says_so(db: Database) -> None:
     first = await upgrade(db, NOW, DEFAULTS)
     before = await everything(db)
     second = await upgrade(db, NOW, DEFAULTS)
-    assert second == Report([], first.left_alone, [])
+    assert second == UpgradeReport([], first.left_alone, [])
     assert await everything(db) == before
 
 
@@ -514,8 +514,8 @@ async def test_passwords_that_are_plain_text_are_hashed_and_still_let_their_user
         "user: the plain-text passwords of 2 users are hashed now; others may have read them, so ask for new ones: 1, 2"
     ]
     assert await db.user.count_documents({"password": {"$regex": f"^{people.METHOD}"}}) == 2
-    with Hasher(people.METHOD, slots=Slots(None, 1), queue=9) as hasher:
-        found = await accounts.check(db, hasher, email="ada@school.example", password="fall2022!")
+    with Hasher(people.METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
+        found = await accounts.authenticate(db, hasher, email="ada@school.example", password="fall2022!")
     assert found.user.user_id == 1
     assert "fall2022!" not in str(report)
 
@@ -539,7 +539,7 @@ async def test_passwords_that_nobody_can_check_are_counted_and_left_alone(db: Da
 
 
 async def test_people_who_were_imported_without_a_password_are_not_listed(db: Database) -> None:
-    await set_passwords(db, {1: decoy(people.METHOD)})
+    await set_passwords(db, {1: unusable_hash(people.METHOD)})
     assert not any("password" in line for line in (await upgrade(db, NOW, DEFAULTS)).left_alone)
 
 

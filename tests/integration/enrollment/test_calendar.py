@@ -175,7 +175,7 @@ async def test_the_address_is_shown_once_and_stored_as_a_hash(ada: Browser, db: 
 async def test_the_password_is_asked_for_and_wrong_ones_count_like_those_of_a_sign_in(
     ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
     assert "please enter your password first" in await ada.read("/enrollment/calendar")
     assert (await ada.post("/enrollment/calendar")).status_code == 422
     for _ in range(10):

@@ -11,7 +11,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import events, notices
 from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.models import SYSTEM_ACTOR, Section
-from quart_enroll.services.accounts.password_reset import Links
+from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.catalog import moved_sections
 from quart_enroll.services.catalog.import_catalog import FileSection, import_sections
 from quart_enroll.services.notifications import drain_once
@@ -57,7 +57,7 @@ async def test_an_email_tells_it_in_the_language_of_the_student(db: Database, cl
     await db.user.update_one({"user_id": BOB.user_id}, {"$set": {"language": "es"}})
     await put(db, replace(PHP, meetings=EVENINGS, room="Hall 3"))
     box = Postbox()
-    await drain_once(db, box, clock, Links("a key", "https://enroll.school.example"), "one")
+    await drain_once(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
     told = {to: (subject, text) for to, subject, text in box.letters}
     subject, text = told[ADA.email]
     assert subject == "PHP 202 has changed its time or room"
@@ -70,7 +70,7 @@ async def test_an_unconfirmed_address_gets_no_email(db: Database, clock: Clock) 
     await db.user.update_many({}, {"$set": {"email_unconfirmed": True}})
     await put(db, replace(PHP, room="Hall 3"))
     box = Postbox()
-    await drain_once(db, box, clock, Links("a key", "https://enroll.school.example"), "one")
+    await drain_once(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
     assert box.letters == []
 
 

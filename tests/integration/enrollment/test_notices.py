@@ -15,7 +15,7 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.models import Notice, SectionRequest
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services import notifications as service
-from quart_enroll.services.accounts.password_reset import Links
+from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.mail import Postponed, SmtpSender, Undeliverable
 from quart_enroll.services.notifications import (
@@ -33,7 +33,7 @@ from tests.support.processes import free_port, with_database
 from tests.support.smtp import HANG_UP, Postbox, mail_server
 
 FROM = "no-reply@school.example"
-LINKS = Links("a key that only the tests know", "https://enroll.school.example")
+LINKS = EmailLinks("a key that only the tests know", "https://enroll.school.example")
 FREE = "A seat became free: you are now enrolled in PYT 101, section 01, for Fall 2026."
 
 

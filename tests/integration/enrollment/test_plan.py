@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from quart_enroll.db.client import Database, OutcomeUnknown
+from quart_enroll.domain import rules
+from quart_enroll.domain.errors import NotOpenYet
 from quart_enroll.domain.models import Registration, Section, Term
+from quart_enroll.i18n.language import Moment
 from quart_enroll.services.enrollment import plan
 from quart_enroll.services.enrollment.plan import troubles
 from quart_enroll.services.enrollment.seat_changes import Offer
@@ -300,6 +303,15 @@ def test_of_two_that_meet_at_one_time_both_are_told() -> None:
         [f"PHP 202 meets at the same time as PYT 101: {MORNINGS[0]}."],
     ]
     assert against(FALL, [PYT_101, PHP_202], [], []) == [[], []]
+
+
+def test_a_plan_shows_the_reason_of_any_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise NotOpenYet(FALL.term, Moment(FALL.opens_at, "UTC"))  # stands for a rule that does not exist yet
+
+    monkeypatch.setattr(rules, "check_prerequisites", refuse)
+    [[reason]] = against(FALL, [PYT_101], [], [])
+    assert reason.startswith("Enrollment for Fall 2026 opens on ")
 
 
 def test_what_the_student_has_counts_too_and_nothing_is_said_of_it() -> None:

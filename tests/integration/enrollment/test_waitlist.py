@@ -317,3 +317,11 @@ async def test_what_goes_for_the_seat_does_not_count(ada: Browser, db: Database)
     page = await ada.read("/enrollment")
     assert "Waiting, 1 of 1" in page
     assert "the limit is" not in page
+
+
+@pytest.mark.usefixtures("full")
+async def test_after_the_deadline_a_waitlist_has_closed(ada: Browser, clock: Clock) -> None:
+    await ada.post("/waitlist", form=PHP)
+    await at(FALL.withdraw_deadline, clock, (ada, ADA))
+    said = await told(ada, "/waitlist/leave", courseID="3333")
+    assert said == "The waitlist for PHP 202 has closed. Nothing was changed."

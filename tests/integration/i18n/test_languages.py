@@ -10,13 +10,13 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
-from quart_enroll.services.accounts.password_reset import Links
+from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.catalog.import_users import NewUser, import_users
 from quart_enroll.services.notifications import drain_once
 from tests.support.people import ADA, NOONS, PASSWORD, Browser, Clock, config, registration, teach, text
 from tests.support.smtp import Postbox
 
-LINKS = Links("a key that only the tests know", "https://enroll.school.example")
+LINKS = EmailLinks("a key that only the tests know", "https://enroll.school.example")
 TEMPLATES = Path(__file__).parents[2] / "support/flask_templates"
 SPANISH = {"Accept-Language": "es-MX,es;q=0.9,en;q=0.5"}
 

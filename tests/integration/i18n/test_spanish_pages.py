@@ -20,10 +20,10 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.i18n import language
-from quart_enroll.services.accounts.password_reset import Links
+from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.notifications import drain_once
 from quart_enroll.state import EXTENSION
-from quart_enroll.web import templating
+from quart_enroll.web import jinja_environment
 from tests.integration.conftest import NeverBehind
 from tests.support.people import (
     ADA,
@@ -157,11 +157,11 @@ class Reading(Browser):
 @pytest.fixture
 def brackets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Brackets]:
     made_up = Brackets()
-    templating._markup.cache_clear()
-    monkeypatch.setitem(language.CATALOGS, MADE_UP, made_up)
+    jinja_environment._translated_markup.cache_clear()
+    monkeypatch.setitem(language.TRANSLATIONS, MADE_UP, made_up)
     yield made_up
     language._seasons.cache_clear()
-    templating._markup.cache_clear()
+    jinja_environment._translated_markup.cache_clear()
 
 
 @pytest.fixture
@@ -236,7 +236,7 @@ async def test_confirming_an_address_shows_no_english(site: Quart, db: Database,
     found = await users.find_credentials(db, "zoe@school.example")
     assert found is not None
     for _ in range(2):
-        await zoe.get(Links("a key that only the tests know, and long", "").confirmation(found.user, clock.now))
+        await zoe.get(EmailLinks("a key that only the tests know, and long", "").confirmation(found.user, clock.now))
         await zoe.get("/email/confirm")
         await zoe.does("/email/confirm")
     assert bare(heard) == ""
@@ -371,6 +371,8 @@ async def test_e_mails_have_no_english(site: Quart, db: Database, clock: Clock) 
     await ada.does("/password/forgot", email=ADA.email)
     await Reading(site, set()).does("/register", **registration())
     box = Postbox()
-    await drain_once(db, box, clock, Links("a key that only the tests know", "https://enroll.school.example"), "one")
+    await drain_once(
+        db, box, clock, EmailLinks("a key that only the tests know", "https://enroll.school.example"), "one"
+    )
     assert len(box.letters) == 5
     assert bare({part for _, subject, text in box.letters for part in (subject, text)}) == ""

@@ -17,12 +17,12 @@ from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.observability import metrics
 from quart_enroll.pages import live_stream as streaming
-from quart_enroll.services.accounts.sessions import Lifetimes
+from quart_enroll.services.accounts.sessions import SignInLifetimes
 from quart_enroll.services.catalog import cache
 from quart_enroll.services.live import updates
 from quart_enroll.services.live.updates import Subscriber, UpdateBroker, WaitlistPosition
 from quart_enroll.state import EXTENSION
-from quart_enroll.web.templating import mark
+from quart_enroll.web.jinja_environment import section_mark
 from tests.support.people import ADA, BOB, PASSWORD, SECTIONS, Browser, Clock, text
 
 FALL = "Fall 2026"
@@ -241,7 +241,7 @@ async def test_the_stream_has_an_event_for_each_section(anyone: Browser) -> None
     assert response.content_type == "text/event-stream"
     assert response.headers["Cache-Control"] == "no-store"
     stream = await text(response)
-    name = mark(FULL)
+    name = section_mark(FULL)
     assert f'event: {name}\ndata: <span class="seats">1 of 1 seats open</span>\n\n' in stream
     assert f"event: {name}-open\ndata: .\n\n" in stream
     assert 1000 <= int(stream.partition("\n")[0].removeprefix("retry: ")) <= 3000
@@ -250,7 +250,7 @@ async def test_the_stream_has_an_event_for_each_section(anyone: Browser) -> None
 
 async def test_a_student_hears_where_there_is_no_place_any_more(ada: Browser) -> None:
     stream = await text(await ada.get("/live?term=Fall+2026&course=3333"))
-    assert f"event: {mark(FULL)}-gone\ndata: .\n\n" in stream
+    assert f"event: {section_mark(FULL)}-gone\ndata: .\n\n" in stream
 
 
 @pytest.fixture
@@ -300,12 +300,12 @@ async def test_a_stream_ends_when_its_reader_signs_out(app: Quart, ada: Browser)
 async def test_a_stream_ends_when_the_sign_in_is_too_old(clock: Clock, ada: Browser) -> None:
     async with listening(ada) as stream:
         await no_news(stream)
-        clock.now += Lifetimes().age
+        clock.now += SignInLifetimes().age
 
 
 @pytest.mark.usefixtures("patient")
 async def test_an_open_page_is_a_use_of_the_sign_in(clock: Clock, ada: Browser) -> None:
-    nearly = Lifetimes().idle - timedelta(minutes=1)
+    nearly = SignInLifetimes().idle - timedelta(minutes=1)
     async with listening(ada) as stream:
         for _ in range(3):
             await no_news(stream)
@@ -333,7 +333,7 @@ async def test_who_asks_for_the_head_alone_does_not_listen(anyone: Browser) -> N
 
 
 async def test_a_page_listens_to_what_it_does_not_show_yet(ada: Browser) -> None:
-    name = mark(FULL)
+    name = section_mark(FULL)
     page = await ada.read("/course/3333")
     assert re.findall(f'hx-trigger="sse:{name}-([a-z]+), moved"', page) == ["full"]
     await ada.post("/enrollment", form={"courseID": "3333"})

@@ -11,7 +11,7 @@ from quart import Quart
 
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
-from quart_enroll.services.accounts.hash_slots import FOLDER
+from quart_enroll.services.accounts.hash_slots import SLOTS_FOLDER_VARIABLE
 from tests.support.people import ADA, PASSWORD, Browser, Clock, config, text
 
 TEMPLATES = Path(__file__).parents[2] / "support/sibling_templates"
@@ -260,7 +260,7 @@ async def test_in_development_a_template_that_was_repaired_is_shown_again(start:
 async def test_several_processes_of_a_server_tell_it_once(
     start: Start, folder: Path, tmp_path: Path, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.setenv(SLOTS_FOLDER_VARIABLE, str(tmp_path))
     add(folder, "courses.html", "{{ lessons }}")
     for browser in (await start(), await start()):
         await browser.read("/courses/")

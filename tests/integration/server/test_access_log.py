@@ -9,10 +9,9 @@ from quart import Quart
 
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database, open_database
-from quart_enroll.observability import metrics
-from quart_enroll.services import sampler
+from quart_enroll.observability import metrics, sampler
 from quart_enroll.services.accounts import accounts
-from quart_enroll.services.accounts.rate_limits import address_digest
+from quart_enroll.services.accounts.attempt_limits import network_digest
 from quart_enroll.web import access_log
 from tests.support.people import ADA, PASSWORD, Browser, Clock, config, registration, text
 
@@ -24,7 +23,7 @@ WISH = {"courseID": "1111", "term": "Fall 2026", "section": "02"}
 @pytest.fixture
 async def watched(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Quart]:
     """The site with a token for Prometheus, and a quick pulse."""
-    monkeypatch.setattr(sampler, "BEAT", 0.001)
+    monkeypatch.setattr(sampler, "SAMPLE_INTERVAL_SECONDS", 0.001)
     app = create_app(config(mongo_uri=mongod, metrics_token=TOKEN), clock=clock)
     async with app.test_app():
         yield app
@@ -40,7 +39,7 @@ async def eve(watched: Quart) -> Browser:
 
 @pytest.fixture(autouse=True)
 def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "REFUSAL_SECONDS", 0)
+    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 async def read(browser: Browser) -> dict[str, float]:
@@ -91,7 +90,7 @@ async def test_changes_are_counted_by_what_became_of_them(eve: Browser) -> None:
     assert await counted(eve, 'enroll_transactions_total{result="committed"}', "/enrollment", **WISH) == 1
     swap = {"drop": "2222", "add": "1111", "term": "Fall 2026", "section": "02"}
     assert await counted(eve, 'enroll_transactions_total{result="abandoned"}', "/enrollment/swap", **swap) == 1
-    assert await counted(eve, "enroll_turnstile_wait_seconds_count", "/enrollment/drop", **WISH) == 1
+    assert await counted(eve, "enroll_section_lock_wait_seconds_count", "/enrollment/drop", **WISH) == 1
     assert await counted(eve, "enroll_hash_wait_seconds_count", "/account/delete", password="wrong") == 1
 
 
@@ -151,7 +150,7 @@ async def test_a_program_that_fails_to_sign_in_is_in_the_log_with_its_source(
     )
     assert response.status_code == 401
     [line] = log.text.splitlines()
-    source = address_digest(str(app.secret_key), "<local>")
+    source = network_digest(str(app.secret_key), "<local>")
     assert "level=warning" in line
     assert f"method={method} path=/api/v1/me/enrollments status=401" in line
     assert line.endswith(f" code={code} source={source}")
@@ -186,7 +185,7 @@ async def test_a_wrong_password_on_a_page_is_in_the_log_with_its_source(
     assert (await ada.post(path, form=form)).status_code == 422
     [line] = log.text.splitlines()
     assert f"path={path} status=422" in line
-    assert f"code={code} source={address_digest(str(app.secret_key), '<local>')}" in line
+    assert f"code={code} source={network_digest(str(app.secret_key), '<local>')}" in line
     assert WRONG not in line
     assert ADA.email not in line
 
@@ -263,7 +262,7 @@ async def test_a_slow_command_is_written_with_its_collection_and_not_with_what_w
 
 async def test_a_transaction_that_tries_again_is_counted(eve: Browser) -> None:
     before = (await read(eve))["enroll_transaction_retries_total"]
-    metrics.tried_again()
+    metrics.count_retry()
     assert (await read(eve))["enroll_transaction_retries_total"] - before == 1
 
 

@@ -11,7 +11,7 @@ from quart_enroll.db.collections import users
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.maintenance import audit
-from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support.people import ADA, BOB, CAL, FALL_MORNING, HASH, Browser, told
 from tests.support.school import built
 
@@ -110,7 +110,7 @@ async def test_a_term_with_an_unknown_timezone_is_told_in_utc(school: Database, 
         assert (await ada.get(path)).status_code == 200
     assert await found(school) == [f"Fall 2026: the timezone “{timezone}” is unknown; its times are told in UTC."]
     told_of = f"term: the timezone “{timezone}” of Fall 2026 is unknown; Fall 2026 is told in UTC"
-    assert (await upgrade(school, NOW, Defaults())).left_alone == [told_of]
+    assert (await upgrade(school, NOW, UpgradeDefaults())).left_alone == [told_of]
 
 
 async def spoil(db: Database, collection: str, row: Fields, change: Fields) -> None:

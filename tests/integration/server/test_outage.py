@@ -18,7 +18,7 @@ from quart_enroll.db.client import open_database
 from quart_enroll.db.collections import sections, terms
 from quart_enroll.domain.models import Term
 from quart_enroll.services.catalog.cache import CatalogCache
-from quart_enroll.services.maintenance.upgrade import Defaults, upgrade
+from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from quart_enroll.state import EXTENSION
 from tests.support.people import COURSES, SECTIONS, Browser, config, registration, text
 
@@ -72,7 +72,7 @@ async def test_a_site_that_starts_without_its_database_is_well_when_that_comes(
     assert (await browser.get("/login")).status_code == 200
     with local_mongod(folder):
         async with open_database(uri, 10) as db:
-            await upgrade(db, datetime.now(UTC), Defaults())
+            await upgrade(db, datetime.now(UTC), UpgradeDefaults())
         assert (await browser.get("/courses/")).status_code == 200
         assert (await browser.get("/readyz")).status_code == 200
 
@@ -83,7 +83,7 @@ async def test_a_database_that_stops_answering_is_told_in_words_and_nothing_is_l
     browser = Browser(site.test_client())
     with local_mongod(folder):
         async with open_database(uri, 10) as db:
-            await upgrade(db, datetime.now(UTC), Defaults())
+            await upgrade(db, datetime.now(UTC), UpgradeDefaults())
             pid = (await db.command("serverStatus"))["pid"]
         assert (await browser.post("/register", form=registration())).status_code == 303
         os.kill(pid, signal.SIGSTOP)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from quart_enroll.services.accounts.hash_slots import Slots
+from quart_enroll.services.accounts.hash_slots import HashSlots
 from tests.support.processes import (
     PATIENCE,
     PROJECT,
@@ -91,11 +91,11 @@ def test_open_pages_are_let_go_when_every_process_is_told_to_stop(
 def test_workers_share_what_may_be_hashed_at_a_time(database: str, tmp_path: Path) -> None:
     with server(tmp_path / "log", WEB_CONCURRENCY=2, PASSWORD_THREADS=1, MONGO_URI=database) as site:
         folder = Path(known_to_a_worker(site)["PASSWORD_SLOTS"])
-        mine = Slots(str(folder), 2)
+        mine = HashSlots(str(folder), 2)
         with site.connection() as connection:
             with mine.take(0), mine.take(1):  # one for each worker: now nobody else may
                 connection.request("POST", "/register", registration("Ada"), headers=FROM_THE_SITE)
-                until(lambda: is_locked(folder / "door0") or is_locked(folder / "door1"))
+                until(lambda: is_locked(folder / "next0") or is_locked(folder / "next1"))
             assert connection.getresponse().status == 303
     assert not folder.exists()
 

@@ -9,14 +9,14 @@ import pytest
 from quart import Quart
 
 from quart_enroll.app import create_app
-from quart_enroll.cli.local_mongod import FRUGAL, find_mongod
+from quart_enroll.cli.local_mongod import SMALL_FOOTPRINT_OPTIONS, find_mongod
 from quart_enroll.db import change_streams
 from quart_enroll.db.client import STANDALONE_MESSAGE, Database, open_database
 from quart_enroll.db.collections import courses
 from quart_enroll.routes import ROUTES
 from quart_enroll.services.maintenance import schema_check
 from quart_enroll.state import EXTENSION
-from quart_enroll.system.process import child
+from quart_enroll.system.process import child_process
 from tests.support import people, school
 from tests.support.people import ADA, PASSWORD, Browser, Clock, config, registration, text
 from tests.support.processes import PATIENCE, PROJECT, free_port, wait_for_port
@@ -44,10 +44,10 @@ def standalone(quick_folder: Path) -> Iterator[str]:
     """Give the address of a database on a mongod that belongs to no replica set."""
     port, data = free_port(), quick_folder / "standalone"
     data.mkdir()
-    command = [find_mongod(), "--dbpath", str(data), "--port", str(port), *FRUGAL]
+    command = [find_mongod(), "--dbpath", str(data), "--port", str(port), *SMALL_FOOTPRINT_OPTIONS]
     with (
         open(quick_folder / "standalone.log", "wb") as log,
-        child(command, output=log, orphaned=signal.SIGKILL) as process,
+        child_process(command, output=log, orphaned=signal.SIGKILL) as process,
     ):
         wait_for_port(process, port, Path(log.name))
         yield f"mongodb://127.0.0.1:{port}/standalone"

@@ -1,0 +1,86 @@
+"""Links in emails: one to choose a new password, within an hour; one to confirm an email, within three days.
+
+The links are signed, so nothing is stored for them. A reset link contains a digest of the email and the password hash;
+a new password changes the hash, which invalidates all earlier links. So does a new email.
+"""
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+from hmac import compare_digest
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import users
+from quart_enroll.domain.errors import ConfirmationDead, LinkDead
+from quart_enroll.domain.models import Credentials, User
+
+RESET_LIFETIME = timedelta(hours=1)
+
+CONFIRMATION_LIFETIME = timedelta(days=3)
+
+MAX_LINK_TOKEN_LENGTH = 500
+"""The longest signed part of a link that is read, in characters; the site's own have about 120."""
+
+FORGOT_PATH, RESET_PATH, CONFIRM_PATH = "/password/forgot", "/password/reset", "/email/confirm"
+"""The paths of the pages that emails link to."""
+
+
+class EmailLinks:
+    """Creates and reads the links.
+
+    They begin with the setting `public_url`, never with the host that a request names.
+    """
+
+    def __init__(self, secret_key: str, public_url: str) -> None:
+        signer = {"digest_method": sha256}
+        self._resets = URLSafeSerializer(secret_key, "password reset", signer_kwargs=signer)
+        self._confirmations = URLSafeSerializer(secret_key, "email confirmation", signer_kwargs=signer)
+        self._public_url = public_url
+
+    @property
+    def forgot(self) -> str:
+        """The URL of the page where anyone can request a reset link."""
+        return f"{self._public_url}{FORGOT_PATH}"
+
+    def reset(self, found: Credentials, now: datetime) -> str:
+        """Return a link with which the user can choose a new password."""
+        until = int((now + RESET_LIFETIME).timestamp())
+        token = self._resets.dumps([found.user.user_id, until, _password_digest(found)])
+        return f"{self._public_url}{RESET_PATH}/{token}"
+
+    async def find_credentials(self, db: Database, token: str, now: datetime) -> Credentials:
+        """Return the credentials that a reset link replaces; raise LinkDead."""
+        try:
+            user_id, until, digest = self._resets.loads(token)
+        except (BadData, UnicodeError):
+            raise LinkDead from None
+        found = await users.find_credentials_by_id(db, user_id) if now.timestamp() < until else None
+        if found is None or not compare_digest(digest, _password_digest(found)):
+            raise LinkDead
+        return found
+
+    def confirmation(self, user: User, now: datetime) -> str:
+        """Return a link that confirms the user's email."""
+        until = int((now + CONFIRMATION_LIFETIME).timestamp())
+        token = self._confirmations.dumps([user.user_id, until, _email_digest(user)])
+        return f"{self._public_url}{CONFIRM_PATH}/{token}"
+
+    async def find_unconfirmed(self, db: Database, token: str, now: datetime) -> User:
+        """Return the user whose email the link confirms, even if it is already confirmed; raise ConfirmationDead."""
+        try:
+            user_id, until, digest = self._confirmations.loads(token)
+        except (BadData, UnicodeError):
+            raise ConfirmationDead from None
+        user = await users.find(db, user_id) if now.timestamp() < until else None
+        if user is None or not compare_digest(digest, _email_digest(user)):
+            raise ConfirmationDead
+        return user
+
+
+def _email_digest(user: User) -> str:
+    return sha256(f"{user.user_id} {user.email}".encode()).hexdigest()[:32]
+
+
+def _password_digest(found: Credentials) -> str:
+    return sha256(f"{found.user.user_id} {found.password} {found.user.email}".encode()).hexdigest()[:32]

@@ -1,0 +1,107 @@
+"""Cache parts of pages: the tag `fragment` renders its body once for each key.
+
+A template says `{% fragment "footer", here %}…{% endfragment %}`. The expressions after the tag are the cache key, and
+must name everything that the body depends on besides the language; for the key `none` the body is rendered each time.
+The visitor's CSRF token is never cached: a placeholder stands for it until the page is complete.
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Hashable, Sequence
+
+from jinja2 import Environment, nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+from markupsafe import Markup
+
+from quart_enroll.bounded_cache import ByteCache, size_of
+from quart_enroll.i18n import language
+
+TOKEN_PLACEHOLDER = secrets.token_hex(16)
+"""Stands for the visitor's CSRF token; random, so that no title or name contains it."""
+
+FRAGMENT_PLACEHOLDER = secrets.token_hex(16)
+"""Stands, with an index after it, for a fragment of the page."""
+
+FRAGMENT_PATTERN = re.compile(rf"{FRAGMENT_PLACEHOLDER}(\d+);")
+
+Chunks = Sequence[bytes]
+"""Encoded text, split where the CSRF token belongs."""
+
+
+class Fragment:
+    """A rendered part of a page. It is stored encoded: encoding it costs more than assembling a page from fragments,
+    and as text it would take twice the memory."""
+
+    __slots__ = ("chunks",)
+
+    def __init__(self, text: str) -> None:
+        self.chunks = split_at_token(text)
+
+    @property
+    def text(self) -> Markup:
+        """The text to insert in an outer fragment."""
+        return Markup(TOKEN_PLACEHOLDER.encode().join(self.chunks).decode())  # noqa: S704  # our own
+
+
+def _size(key: Hashable, fragment: Fragment) -> int:
+    return size_of(key) + size_of(fragment.chunks)
+
+
+def split_at_token(text: str) -> Chunks:
+    """Encode the text, and split it where the CSRF token belongs."""
+    return text.encode().split(TOKEN_PLACEHOLDER.encode())
+
+
+class FragmentCache(Extension):
+    """The Jinja extension that provides the tag `fragment` and caches what it renders while it is `enabled`."""
+
+    tags = {"fragment"}  # noqa: RUF012  # declared this way by Jinja
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.enabled = True
+        self._fragments: ByteCache[Hashable, Fragment] = ByteCache("page fragments", _size)
+        self._page_fragments: list[Fragment] | None = None  # of the page being rendered; rendering never awaits
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        line = next(parser.stream).lineno
+        key = parser.parse_tuple()
+        body = parser.parse_statements(("name:endfragment",), drop_needle=True)
+        position = nodes.Const(f"{parser.name}:{parser.free_identifier().name}")
+        return nodes.CallBlock(self.call_method("_render", [position, key]), [], [], body).set_lineno(line)
+
+    def clear(self) -> None:
+        self._fragments.clear()
+
+    def render_page(self, render: Callable[[], str]) -> list[Chunks]:
+        """Return the page that `render` returns, as the chunks of its consecutive parts."""
+        fragments: list[Fragment] = []
+        self._page_fragments = fragments
+        try:
+            page = render()
+        finally:
+            self._page_fragments = None
+        # The pattern's group makes `split` return texts and fragment indexes by turns.
+        parts = FRAGMENT_PATTERN.split(page)
+        return [fragments[int(part)].chunks if i % 2 else split_at_token(part) for i, part in enumerate(parts)]
+
+    def _render(self, position: str, key: Hashable, caller: Callable[[], Markup]) -> Markup:
+        if key is None or not self.enabled:
+            return caller()
+        fragment = self._find((position, key, language.current_language()), caller)
+        if self._page_fragments is None:
+            return fragment.text
+        self._page_fragments.append(fragment)
+        index = len(self._page_fragments) - 1
+        return Markup(f"{FRAGMENT_PLACEHOLDER}{index};")  # noqa: S704  # our own
+
+    def _find(self, key: Hashable, caller: Callable[[], Markup]) -> Fragment:
+        if (fragment := self._fragments.get(key)) is not None:
+            return fragment
+        page_fragments, self._page_fragments = self._page_fragments, None  # inner fragments are inserted as text
+        try:
+            fragment = self._fragments[key] = Fragment(caller())
+        finally:
+            self._page_fragments = page_fragments
+        return fragment

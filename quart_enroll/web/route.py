@@ -1,0 +1,96 @@
+"""The facts about a URL, and the URL rule that carries them.
+
+`quart_enroll.routes` lists the routes; in a request, `request.route` is the one that matched.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import KW_ONLY, dataclass
+from enum import Enum, auto
+from typing import Any
+
+from quart import Quart
+from quart.routing import QuartRule
+
+from quart_enroll.i18n.language import Sentence
+
+GET = ("GET",)
+POST = ("POST",)
+DELETE = ("DELETE",)
+
+
+class Audience(Enum):
+    """The visitors that a view admits."""
+
+    EVERYBODY = auto()
+    """Anybody, with the same response for all: the site does not look up the visitor."""
+
+    VISITORS = auto()
+    """Anybody; the response may depend on the visitor."""
+
+    SIGNED_IN = auto()
+    """Users who are signed in, or whose API request comes with a token or a password."""
+
+    REGISTRAR = auto()
+    """Registrars; other users get a 403."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A URL of the site and everything that is known about it before its view runs."""
+
+    path: str
+    endpoint: str
+    view: Callable[..., Any] | None = None
+    methods: tuple[str, ...] = GET
+    _: KW_ONLY
+    aliases: tuple[str, ...] = ()
+    """Other paths of the same view."""
+
+    audience: Audience = Audience.VISITORS
+
+    query_parameters: Collection[str] | None = None
+    """The parameters that the view reads; others are treated as if they had not been sent. None for a view that looks
+    at all of them itself."""
+
+    sign_in_purpose: Sentence | None = None
+    """Asks a visitor to sign in, and says what for."""
+
+    shows_notices: bool = False
+    """The response is a page, on which the student's unseen notices can appear."""
+
+    is_localized: bool = True
+    """The response has text for people, so it depends on the reader's language."""
+
+    allows_http: bool = False
+    """Load balancers probe it from inside over plain HTTP; the response holds no secrets."""
+
+    changes_only_seats: bool = False
+    """A change here leaves the account and its sign-ins alone, so they stay cached, even on the busiest days."""
+
+    ends_access: bool = False
+    """Ends a sign-in or a token. No rate limit applies: otherwise a thief could use up the limit to stay signed in."""
+
+    api_tag: str | None = None
+    """The section of the OpenAPI document that lists it."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (self.path, *self.aliases)
+
+
+UNMATCHED = Route("", "")
+"""Stands for the route of a request that matches none."""
+
+
+class SiteRule(QuartRule):
+    """A URL rule that knows its route."""
+
+    def __init__(self, *args: Any, route: Route = UNMATCHED, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.route = route
+
+
+def add_route(app: Quart, route: Route, view: Callable[..., Any] | None) -> None:
+    """Let `app` answer requests for the route with `view`."""
+    for path in route.paths:
+        app.add_url_rule(path, route.endpoint, view, methods=list(route.methods), route=route)
