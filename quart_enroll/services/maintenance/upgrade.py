@@ -197,14 +197,14 @@ async def _create_indexes(db: Database, report: UpgradeReport) -> None:
     impossible = []
     for collection, repository in COLLECTION_MODULES.items():
         indexes = await stored_schema.ensure_indexes(db, collection, repository.INDEXES)
-        report.changes.extend(f"{collection}: the index {name} is made" for name in indexes.made)
+        report.changes.extend(f"{collection}: the index {name} is made" for name in indexes.created)
         report.left_alone.extend(
             f"{collection}: the index {name} must wait until no two rows have the same value"
             for name in indexes.impossible
         )
         report.failures.extend(
             f"{collection}: there is an index {name} with other options; drop it, then run this again"
-            for name in indexes.clashing
+            for name in indexes.conflicting
         )
         impossible += [f"{collection}.{name}" for name in indexes.impossible]
     await stored_schema.note_impossible(db, impossible)
