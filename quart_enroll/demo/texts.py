@@ -37,7 +37,7 @@ class SchoolData:
 
 
 def load(data: Path, nobodys_password: str) -> SchoolData:
-    """Read the texts; a row that could not be imported raises BadRows."""
+    """Read the texts; a row that could not be imported raises InvalidRows."""
     words = json.loads((data / "demo-school.json").read_text("utf-8"))
     first = [row.course() for row in _rows(CourseRow, data / "courses.json")]
     more = [row.course() for row in _rows(CourseRow, data / "demo-courses.csv")]

@@ -19,7 +19,7 @@ from quart_enroll.domain import terms
 from quart_enroll.domain.models import Course, Section, SectionKey, Term
 from quart_enroll.services.accounts.hashing import is_plain_text
 from quart_enroll.services.catalog import gaps
-from quart_enroll.services.catalog.import_catalog import DEFAULT_WAITLIST
+from quart_enroll.services.catalog.import_sections import DEFAULT_WAITLIST_CAPACITY
 from quart_enroll.services.maintenance import schema_check, spelling_variants
 from quart_enroll.services.maintenance.audit import REPAIR_RETRY_SECONDS, correct_counts
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
@@ -132,7 +132,9 @@ async def create_sections(db: Database, now: datetime, defaults: UpgradeDefaults
             for term in terms.known_in(course.term, terms.coming(known, now))
         }
     new = [
-        Section(key.term, key.courseID, key.section, defaults.section_capacity, waitlist_capacity=DEFAULT_WAITLIST)
+        Section(
+            key.term, key.courseID, key.section, defaults.section_capacity, waitlist_capacity=DEFAULT_WAITLIST_CAPACITY
+        )
         for key in sorted(keys)
     ]
     make = legacy_flask_enrollments.add_sections
