@@ -16,8 +16,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 BUDGETS = {
-    "prepared answers": 5_000_000,
-    "reloads": 4_000_000,
+    "public responses": 5_000_000,
+    "private responses": 4_000_000,
     "page fragments": 5_000_000,
     "catalog rows": 7_000_000,
     "students": 7_000_000,
@@ -28,7 +28,7 @@ BUDGETS = {
     "schedules": 1_500_000,
     "seats of past terms": 500_000,
     "live seats": 1_000_000,
-    "addresses": 1_000_000,
+    "URLs": 1_000_000,
     "section marks": 750_000,
     "cookie headers": 750_000,
     "session cookies": 500_000,

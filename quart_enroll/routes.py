@@ -16,7 +16,7 @@ from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, waitlist
 from quart_enroll.services.accounts import email_links
 from quart_enroll.web import auth, static_files
-from quart_enroll.web.route import DELETE, GET, POST, Audience, Route, SiteRule, add_route
+from quart_enroll.web.route import DELETE, GET, POST, Audience, Route, add_route
 
 EVERYBODY, SIGNED_IN, REGISTRAR = Audience.EVERYBODY, Audience.SIGNED_IN, Audience.REGISTRAR
 
@@ -234,7 +234,6 @@ class FlaskApiConverter(PathConverter):
 
 def register(app: Quart) -> None:
     """Add all routes to `app`, each open to its audience only."""
-    app.url_rule_class = SiteRule
     app.url_map.converters["flask_api"] = FlaskApiConverter
     for route in ROUTES:
         is_new = route.endpoint not in app.view_functions

@@ -11,13 +11,14 @@ from quart import current_app
 from quart_enroll.db.client import Database
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration
-from quart_enroll.domain.student import Seat
+from quart_enroll.domain.student import StudentSeat
 from quart_enroll.services.accounts.attempt_limits import PasswordLocks
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.accounts.rate_limiter import CHANGE_RATES, DOWNLOAD_RATES, RateLimiter
 from quart_enroll.services.accounts.sessions import SignInLifetimes
 from quart_enroll.services.catalog.cache import CatalogCache
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.live.updates import UpdateBroker
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
@@ -39,6 +40,7 @@ class AppState:
     update_broker: UpdateBroker
     user_cache: UserCache
     schema: SchemaCheck
+    enrollment: EnrollmentContext
     password_locks: PasswordLocks = field(default_factory=PasswordLocks)
     change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGE_RATES))
     download_limiter: RateLimiter = field(
@@ -51,6 +53,11 @@ def database() -> Database:
     return _open().database
 
 
+def enrollment_context() -> EnrollmentContext:
+    """Return what every change of seats needs: the database, the section locks and the batch queue."""
+    return _open().enrollment
+
+
 async def catalog() -> Catalog:
     """Return the catalog as this process holds it, a moment old at most."""
     return await _open().catalog_cache.get()
@@ -61,7 +68,7 @@ def catalog_at_hand() -> Catalog | None:
     return _open().catalog_cache.current
 
 
-async def seats(asked: Iterable[Seat]) -> list[Registration]:
+async def seats(asked: Iterable[StudentSeat]) -> list[Registration]:
     """Return what these seats are: of this catalog, and of terms that are over."""
     return await _open().catalog_cache.registrations(asked)
 

@@ -6,17 +6,20 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partialmethod
+from functools import cache, partialmethod
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from jinja2 import FileSystemBytecodeCache
+from jinja2 import FileSystemBytecodeCache, nodes
 from pymongo import MongoClient
+from werkzeug.routing import Rule
 
+from quart_enroll.app import create_app
 from quart_enroll.cli.local_mongod import LocalMongodError, local_mongod
 from quart_enroll.observability import logging_setup
 from quart_enroll.web.jinja_environment import PageEnvironment
+from quart_enroll.web.overrides import check
 from tests.support.processes import fresh_database
 
 settings.register_profile("reproducible", derandomize=True, deadline=None)
@@ -24,6 +27,23 @@ settings.load_profile("reproducible")  # `pytest --hypothesis-profile default` l
 
 ROOM = 2 * 1024**3
 """Bytes that the databases of all tests may need."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-caches", action="store_true", help="test the site without fast path and fragment cache")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "caches: tests the fast path or the fragment cache itself")
+    if config.getoption("--without-caches"):
+        create_app.__kwdefaults__.update(fastpath=False, fragment_cache=False)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--without-caches"):
+        for item in items:
+            if item.get_closest_marker("caches"):
+                item.add_marker(pytest.mark.skip(reason="runs with caches only"))
 
 
 @pytest.fixture(scope="session")
@@ -37,10 +57,38 @@ def quick_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session", autouse=True)
 def templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what Jinja makes of a template for the next test: compiling takes longer than most tests."""
-    kept = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    """Keep what Jinja makes of each template for the next app: without that, it takes longer than most tests."""
+    bytecode = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    trees: dict[object, nodes.Template] = {}
+    parse = PageEnvironment.parse
+
+    def parse_once(self: PageEnvironment, source: str, name: str, filename: str) -> nodes.Template:
+        key = source, name, self.fragment_cache.enabled
+        if key not in trees:
+            trees[key] = parse(self, source, name, filename)
+        return trees[key]
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PageEnvironment, "__init__", partialmethod(PageEnvironment.__init__, bytecode_cache=kept))
+        patch.setattr(PageEnvironment, "__init__", partialmethod(PageEnvironment.__init__, bytecode_cache=bytecode))
+        patch.setattr(PageEnvironment, "parse", parse_once)
+        patch.setattr(check, "find_undeclared_variables", cache(check.find_undeclared_variables))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def routes_compiled_once() -> Iterator[None]:
+    """Keep the functions that build the URLs of each route: Werkzeug compiles them for each app, in 15 ms."""
+    built: dict[object, object] = {}
+    compile_builder = Rule._compile_builder
+
+    def compile_once(rule: Rule, append_unknown: bool = True) -> object:
+        key = (rule.rule, tuple(rule._trace), str(rule.defaults), append_unknown)
+        if key not in built:
+            built[key] = compile_builder(rule, append_unknown)
+        return built[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", compile_once)
         yield
 
 

@@ -7,7 +7,7 @@ from quart import Response, jsonify
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import UnknownCourse
 from quart_enroll.domain.models import Course
-from quart_enroll.fastpath.public_cache import cache_public
+from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.state import catalog, now
 
 FIELDS = ("courseID", "title", "description", "credits", "term")

@@ -11,11 +11,11 @@ from quart_enroll.domain import folding, terms
 from quart_enroll.domain.errors import AmbiguousCourse
 from quart_enroll.domain.folding import compact
 from quart_enroll.domain.models import Course, Registration, Section, SectionRequest, Term
-from quart_enroll.domain.student import Seat
+from quart_enroll.domain.student import StudentSeat
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CourseSections:
     """A course with sections of one term: all of them, or those that somebody looks for."""
 
     course: Course
@@ -60,9 +60,9 @@ class Catalog:
     terms: tuple[Term, ...]
     sections: tuple[Section, ...]
 
-    def coming(self, now: datetime) -> Sequence[Term]:
+    def active_terms(self, now: datetime) -> Sequence[Term]:
         """Return the terms that a visitor may choose: in which something can still be done, else all."""
-        return terms.coming(self.terms, now) or self.terms
+        return terms.active(self.terms, now) or self.terms
 
     def current_term(self, now: datetime) -> Term | None:
         """Return the term that a visitor sees first; None in a school without terms."""
@@ -75,7 +75,7 @@ class Catalog:
         same = self._by_key.get(folding.key(courseID), ())
         return same[0] if len(same) == 1 else None  # of two in an old database neither is a guess
 
-    def find_meant(self, text: str) -> Course | None:
+    def find_by_text(self, text: str) -> Course | None:
         """Return the course that a person means by a number: CS101 for CS-101, or for what has CS 101 in its title.
 
         A number as it is stored means that course, whatever else there is. Returns None when nothing is meant, and
@@ -90,41 +90,41 @@ class Catalog:
 
     def resolve(self, wish: SectionRequest) -> SectionRequest:
         """Return the wish with the stored number of the course that is meant; raise AmbiguousCourse."""
-        return replace(wish, courseID=self.courseID_meant(wish.courseID))
+        return replace(wish, courseID=self.resolve_courseID(wish.courseID))
 
-    def courseID_meant(self, text: str) -> str:  # noqa: N802  # the stored name
+    def resolve_courseID(self, text: str) -> str:  # noqa: N802  # the stored name
         """Return the stored number of the course that is meant, or the text itself; raise AmbiguousCourse."""
-        course = self.find_meant(text)
+        course = self.find_by_text(text)
         return text if course is None else course.courseID
 
-    def taught_in(self, term: Term) -> Sequence[Found]:
+    def courses_in(self, term: Term) -> Sequence[CourseSections]:
         """Return the courses of that term, each with all its sections."""
         return self._taught.get(term.term, ())
 
     def terms_of(self, courseID: str) -> set[str]:
         """Return the names of the terms in which the course is taught."""
-        return {term.term for term in self.terms if self.sections_named(courseID, term.term)}
+        return {term.term for term in self.terms if self.sections_in(courseID, term.term)}
 
     def sections_of(self, courseID: str, term: Term) -> Sequence[Section]:
         """Return the sections of the course in that term, in the order of their numbers."""
-        return self.sections_named(courseID, term.term)
+        return self.sections_in(courseID, term.term)
 
-    def sections_named(self, courseID: str, term: str) -> Sequence[Section]:
+    def sections_in(self, courseID: str, term: str) -> Sequence[Section]:
         """Return the sections of the course in the term of that name, in the order of their numbers."""
         return self._offered.get((term, courseID), ())
 
-    def section_meant(self, courseID: str, term: str, number: str) -> Section | None:
+    def find_section(self, courseID: str, term: str, number: str) -> Section | None:
         """Return the section of that number, whatever its zeros; None without one, and where two may be meant."""
-        return pick_section(self.sections_named(courseID, term), number)
+        return pick_section(self.sections_in(courseID, term), number)
 
-    def held(self, seat: Seat) -> Registration | None:
+    def registration_of(self, seat: StudentSeat) -> Registration | None:
         """Return what the seat is; None when its course or its section is not in this catalog."""
         key = seat.key
         course = self.find(key.courseID)
-        there = (one for one in self.sections_named(key.courseID, key.term) if one.section == key.section)
+        there = (one for one in self.sections_in(key.courseID, key.term) if one.section == key.section)
         if course is None or (section := next(there, None)) is None:
             return None
-        return Registration(course, section, seat.told)
+        return Registration(course, section, seat.shown_status)
 
     @cached_property
     def _by_courseID(self) -> Mapping[str, Course]:  # noqa: N802  # the stored name
@@ -139,13 +139,13 @@ class Catalog:
         return _grouped((name, course) for course in self.courses for name in _names(course.courseID, course.title))
 
     @cached_property
-    def _taught(self) -> Mapping[str, Sequence[Found]]:
+    def _taught(self) -> Mapping[str, Sequence[CourseSections]]:
         # Each search that finds one finds this one: five thousand for each of some hundred searches would be too many.
         taught = defaultdict(list)
         for term in self.terms:
             for course in self.courses:
-                if sections := self.sections_named(course.courseID, term.term):
-                    taught[term.term].append(Found(course, tuple(sections)))
+                if sections := self.sections_in(course.courseID, term.term):
+                    taught[term.term].append(CourseSections(course, tuple(sections)))
         return dict(taught)
 
     @cached_property

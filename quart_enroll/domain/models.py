@@ -13,14 +13,14 @@ SEASONS = ("Winter", "Spring", "Summer", "Fall")
 SEASON_AND_YEAR = re.compile(rf"({'|'.join(SEASONS)}) ((?:19|20|21)[0-9]{{2}})")
 """The full name of a term that is named by season and year; schools use other names too."""
 
-MAX_TERM_NAME = 50
+MAX_TERM_NAME_LENGTH = 50
 """The longest name of a term, in characters."""
 
 SYSTEM_ACTOR = 0
 """The actor of events that no person caused: imports, repairs and promotions by the site itself."""
 
 
-def zone_named(name: str) -> ZoneInfo | None:
+def find_timezone(name: str) -> ZoneInfo | None:
     """Return the timezone of that name, or None when this machine knows none."""
     try:
         return ZoneInfo(name)
@@ -86,12 +86,12 @@ class Term:
         """Tell whether students may take seats."""
         return self.opens_at <= now < self.add_deadline
 
-    def promotes(self, now: datetime) -> bool:
+    def promotes_waitlist(self, now: datetime) -> bool:
         """Tell whether a free seat goes to who waits; before the opening too, for who waits then joined when it was
         open, and would else meet everybody at the door."""
         return now < self.add_deadline
 
-    def goes_on(self, now: datetime) -> bool:
+    def is_ongoing(self, now: datetime) -> bool:
         """Tell whether something can still be done, or courses still meet."""
         return now < self.withdraw_deadline or self.local(now).date() <= self.last_day
 
@@ -237,7 +237,7 @@ class WaitlistEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedSection:
     """A section that a student means to take: tried in the order of `place`, from 1.
 
     `because` is why it could not be had at the last try.
@@ -391,7 +391,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """What a program was told: a status, the address of what was made, and the JSON of it."""
 
     status: int

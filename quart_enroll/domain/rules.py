@@ -22,19 +22,19 @@ from quart_enroll.i18n.language import LastDay, Moment
 def check_open(term: Term, now: datetime) -> None:
     """Raise NotOpenYet or Closed outside of the window for taking seats."""
     if now < term.opens_at:
-        raise NotOpenYet(term.term, told(term, term.opens_at))
+        raise NotOpenYet(term.term, localized_moment(term, term.opens_at))
     if not term.is_open(now):
-        raise Closed(term.term, told_deadline(term, term.add_deadline))
+        raise Closed(term.term, localized_deadline(term, term.add_deadline))
 
 
-def leaves_a_trace(term: Term, course: Course, now: datetime) -> bool:
+def is_withdrawal(term: Term, course: Course, now: datetime) -> bool:
     """Tell whether a course that is given back now stays on the schedule as withdrawn; raise DropClosed when late."""
     if now >= term.withdraw_deadline:
-        raise DropClosed(course.title, told_deadline(term, term.withdraw_deadline))
+        raise DropClosed(course.title, localized_deadline(term, term.withdraw_deadline))
     return now >= term.drop_deadline
 
 
-def check_new(term: Term, course: Course, held: Iterable[Registration]) -> None:
+def check_not_enrolled(term: Term, course: Course, held: Iterable[Registration]) -> None:
     """Raise AlreadyEnrolled if the student has the course; what is done is told before what can't be done any more."""
     if any(one.courseID == course.courseID and one.status == "enrolled" for one in held):
         raise AlreadyEnrolled(course.title, term.term)
@@ -43,7 +43,7 @@ def check_new(term: Term, course: Course, held: Iterable[Registration]) -> None:
 def check_fits(term: Term, course: Course, section: Section, held: Iterable[Registration]) -> None:
     """Raise AlreadyEnrolled, TimeConflict or CreditLimit if the section does not fit to what the student has."""
     enrolled = [one for one in held if one.status == "enrolled"]
-    check_new(term, course, enrolled)
+    check_not_enrolled(term, course, enrolled)
     check_times(course, section, enrolled)
     check_credits(term, course, enrolled)
 
@@ -107,7 +107,7 @@ def check_corequisites(
         raise CorequisiteMissing(course.title, missing, names)
 
 
-def check_may_have(
+def check_eligible(
     term: Term,
     course: Course,
     section: Section,
@@ -144,7 +144,7 @@ def fits(term: Term, course: Course, section: Section, held: Iterable[Registrati
     return True
 
 
-def going_along(
+def dependent_courses(
     courseID: str, term: Term, held: Iterable[Registration], taken: Iterable[tuple[str, Term]]
 ) -> list[Registration]:
     """Return the courses that can't stay without this one: what has it among its corequisites, and so on.
@@ -164,7 +164,7 @@ def going_along(
     return going
 
 
-def check_alone(
+def check_dependents(
     given_up: Registration,
     term: Term,
     held: Iterable[Registration],
@@ -172,7 +172,7 @@ def check_alone(
     instead: str = "",
 ) -> None:
     """Raise CorequisitesWouldGo if other courses could not stay without this one; another section `instead` will do."""
-    along = going_along(given_up.courseID, term, held, taken)
+    along = dependent_courses(given_up.courseID, term, held, taken)
     if along and given_up.courseID != instead:
         raise CorequisitesWouldGo(
             given_up.course.title, [one.course.title for one in along], [one.courseID for one in along]
@@ -189,16 +189,16 @@ def _names(missing: Iterable[str], courseIDs: Iterable[str], names: Iterable[str
     return [known.get(courseID, courseID) for courseID in missing]
 
 
-def told(term: Term, moment: datetime) -> Moment:
+def localized_moment(term: Term, moment: datetime) -> Moment:
     """Return the moment for a sentence, by the school's clock."""
     return Moment(moment, term.timezone)
 
 
-def told_deadline(term: Term, deadline: datetime) -> Moment | LastDay:
+def localized_deadline(term: Term, deadline: datetime) -> Moment | LastDay:
     """Return the deadline for a sentence: the day that ends with it, if one does, or else the moment."""
-    return LastDay(deadline, term.timezone) if term.day_ending_at(deadline) else told(term, deadline)
+    return LastDay(deadline, term.timezone) if term.day_ending_at(deadline) else localized_moment(term, deadline)
 
 
-def spoken(term: Term, moment: datetime) -> str:
+def moment_text(term: Term, moment: datetime) -> str:
     """Return the moment in words, by the school's clock."""
-    return str(told(term, moment))
+    return str(localized_moment(term, moment))

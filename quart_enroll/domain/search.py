@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from quart_enroll.domain import rules
-from quart_enroll.domain.catalog import Catalog, Found
+from quart_enroll.domain.catalog import Catalog, CourseSections
 from quart_enroll.domain.folding import compact, fold, joined_codes
 from quart_enroll.domain.models import Course, Registration, Section, Term
 from quart_enroll.i18n.language import DAYS
@@ -33,28 +33,28 @@ class Search:
     sort: str = ""
 
 
-def _number(found: Found) -> Any:
+def _number(found: CourseSections) -> Any:
     return found.course.courseID
 
 
-def _title(found: Found) -> Any:
+def _title(found: CourseSections) -> Any:
     return found.course.title.casefold(), found.course.courseID
 
 
-def _credits(found: Found) -> Any:
+def _credits(found: CourseSections) -> Any:
     return found.course.credits, found.course.courseID
 
 
-def _seats(found: Found) -> Any:
+def _seats(found: CourseSections) -> Any:
     return -sum(section.open_seats for section in found.sections), found.course.courseID
 
 
-def _begin(found: Found) -> Any:
+def _begin(found: CourseSections) -> Any:
     starts = [meeting.start for section in found.sections for meeting in section.meetings]
     return min(starts, default="24:00"), found.course.courseID
 
 
-SORTS: dict[str, Callable[[Found], Any]] = {
+SORTS: dict[str, Callable[[CourseSections], Any]] = {
     "": _number,
     "title": _title,
     "credits": _credits,
@@ -64,12 +64,12 @@ SORTS: dict[str, Callable[[Found], Any]] = {
 """The orders, the usual one first; of equals the smaller courseID comes first."""
 
 
-def search(catalog: Catalog, term: Term, wanted: Search) -> Sequence[Found]:
+def search(catalog: Catalog, term: Term, wanted: Search) -> Sequence[CourseSections]:
     """Return the courses of the term with sections as `wanted`, in the order that it names."""
     words = fold(wanted.words).split()
     picky = bool(wanted.open or wanted.days or wanted.time)
     found = []
-    for every in catalog.taught_in(term):
+    for every in catalog.courses_in(term):
         course, sections = every.course, every.sections
         if not _course_fits(course, wanted):
             continue
@@ -78,28 +78,28 @@ def search(catalog: Catalog, term: Term, wanted: Search) -> Sequence[Found]:
         if missing or picky:
             sections = tuple(section for section in sections if _is_wanted(section, missing, wanted))
         if sections:
-            found.append(every if sections == every.sections else Found(course, sections))
+            found.append(every if sections == every.sections else CourseSections(course, sections))
     return sorted(found, key=SORTS.get(wanted.sort, _number))
 
 
-def fitting(found: Iterable[Found], term: Term, enrolled: Sequence[Registration]) -> list[Found]:
+def fitting(found: Iterable[CourseSections], term: Term, enrolled: Sequence[Registration]) -> list[CourseSections]:
     """Return what a student could take besides what the student has, as far as times and credits go."""
     kept = []
     for one in found:
         sections = tuple(section for section in one.sections if rules.fits(term, one.course, section, enrolled))
         if sections:
-            kept.append(Found(one.course, sections))
+            kept.append(CourseSections(one.course, sections))
     return kept
 
 
 def subjects(catalog: Catalog, term: Term) -> list[str]:
     """Return the subjects that are taught in the term."""
-    return sorted({one.course.subject for one in catalog.taught_in(term)} - {""})
+    return sorted({one.course.subject for one in catalog.courses_in(term)} - {""})
 
 
 def credits(catalog: Catalog, term: Term) -> list[str]:
     """Return the numbers of credits that courses of the term have."""
-    return [f"{number:g}" for number in sorted({one.course.credits for one in catalog.taught_in(term)})]
+    return [f"{number:g}" for number in sorted({one.course.credits for one in catalog.courses_in(term)})]
 
 
 def has_words(course: Course, words: str) -> bool:

@@ -8,7 +8,7 @@ from quart_enroll.domain.models import SectionKey, WaitlistEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class StudentSeat:
     """A seat that a student has or had; what an old row does not say is empty. `moved_at` is when its section moved."""
 
     key: SectionKey
@@ -16,7 +16,7 @@ class Seat:
     moved_at: datetime | None = None
 
     @property
-    def told(self) -> str:
+    def shown_status(self) -> str:
         """The status as pages tell it; a seat of which nothing is known counts."""
         return "withdrawn" if self.status == "withdrawn" else "enrolled"
 
@@ -31,7 +31,7 @@ class StudentSnapshot:
     compared by identity.
     """
 
-    seats: tuple[Seat, ...]
+    seats: tuple[StudentSeat, ...]
     waiting: tuple[WaitlistEntry, ...]
     planned: frozenset[SectionKey]
     alerts: tuple[SectionKey, ...]

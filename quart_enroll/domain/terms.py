@@ -40,7 +40,7 @@ def seasons(text: str) -> list[str]:
     return [_NAMES[match[1].lower()] for match in found if match]
 
 
-def unknown(text: str, among: Iterable[Term]) -> list[str]:
+def unknown_names(text: str, among: Iterable[Term]) -> list[str]:
     """Return the names in a list that are neither seasons, with or without a year, nor one of these terms."""
     keys = {key(term.term) for term in among}
     return [name for name in _names(text, keys) if key(name) not in keys and not _SEASON.fullmatch(name)]
@@ -103,20 +103,20 @@ def current(known: Sequence[Term], now: datetime) -> Term:
     return (first_open or to_open or [known[-1]])[0]
 
 
-def coming(known: Iterable[Term], now: datetime) -> list[Term]:
+def active(known: Iterable[Term], now: datetime) -> list[Term]:
     """Return the terms in which something can still be done."""
     return [term for term in known if now < term.withdraw_deadline]
 
 
-def in_turn(known: Sequence[Term], now: datetime) -> list[Term]:
+def by_relevance(known: Sequence[Term], now: datetime) -> list[Term]:
     """Return all terms as they concern a student: those whose courses meet these days, then those in which something
     can still be done, then those that are over, the latest of them first."""
     meeting = [term for term in known if term.first_day <= term.local(now).date() <= term.last_day]
-    to_come = [term for term in coming(known, now) if term not in meeting]
+    to_come = [term for term in active(known, now) if term not in meeting]
     return [*meeting, *to_come, *(term for term in reversed(known) if term not in meeting and term not in to_come)]
 
 
-def next_day(known: Iterable[Term], now: datetime) -> datetime:
+def start_of_next_day(known: Iterable[Term], now: datetime) -> datetime:
     """Return when the next day begins by the school's clock: with it, courses of a term may begin or end."""
     zones = [ZoneInfo(name) for name in {term.timezone for term in known}]
     tomorrows = [start_of_day(now.astimezone(zone).date() + timedelta(days=1), zone) for zone in zones]
@@ -130,7 +130,7 @@ def find(text: str, known: Sequence[Term], now: datetime) -> Term:
     """
     if not known:
         raise NoTerms
-    for among in (coming(known, now), known):
+    for among in (active(known, now), known):
         if len(found := _meant(text, among)) == 1 and found[0]:
             return found[0]
     raise UnknownTerm(text, [str(term) for term in known])
@@ -145,7 +145,7 @@ def choose(course: Course, known: Sequence[Term], offered: Collection[str], text
     """
     if not known:
         raise NoTerms
-    among = coming(known, now)
+    among = active(known, now)
     wanted = named(text, among) or named(text, known) or [find(text, known, now)] if text else among
     wanted = sorted(wanted, key=lambda term: not term.is_open(now))
     for term in wanted:
@@ -154,20 +154,20 @@ def choose(course: Course, known: Sequence[Term], offered: Collection[str], text
     raise NotTaught(course.title, wanted[0].term if text else "")
 
 
-def by_calendar(text: str, today: date, *, max_credits: int | float, timezone: str) -> list[Term]:
+def default_terms(text: str, today: date, *, max_credits: int | float, timezone: str) -> list[Term]:
     """Return the next term of each season that the text names, open from today to its last day.
 
     For a Flask site, which had no dates: everything stays possible until the registrar says more.
     """
     made = [
-        _by_calendar(season, year, today, max_credits, timezone)
+        _default_term(season, year, today, max_credits, timezone)
         for season in SEASONS
         for year in (today.year, today.year + 1)
     ]
     return known_in(text, [term for term in made if term.opens_at < term.add_deadline])
 
 
-def _by_calendar(season: str, year: int, today: date, max_credits: int | float, timezone: str) -> Term:
+def _default_term(season: str, year: int, today: date, max_credits: int | float, timezone: str) -> Term:
     month = _LAST_MONTH[season]
     zone = ZoneInfo(timezone)
     ends = start_of_day(date(year + month // 12, month % 12 + 1, 1), zone)

@@ -15,7 +15,7 @@ HOURS = (9, 16)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class WeekEntry:
     """A section in the student's week; `status` is "enrolled", "waiting" or "withdrawn".
 
     `instead_of` is the course that would be given back for it.
@@ -33,7 +33,7 @@ class Entry:
 class Block:
     """A meeting on one day, in minutes since midnight; where several go on at once, in one of `lanes` from 0."""
 
-    entry: Entry
+    entry: WeekEntry
     meeting: Meeting
     day: str
     start: int
@@ -46,8 +46,8 @@ class Block:
 class Conflict:
     """Two sections that meet at the same time."""
 
-    one: Entry
-    other: Entry
+    one: WeekEntry
+    other: WeekEntry
     when: tuple[Meeting, ...]
 
 
@@ -60,7 +60,7 @@ class Week:
     ends: int
     blocks: Sequence[Block]
     conflicts: Sequence[Conflict]
-    untimed: Sequence[Entry]
+    untimed: Sequence[WeekEntry]
 
     @property
     def lanes(self) -> int:
@@ -68,7 +68,7 @@ class Week:
         return max((block.lanes for block in self.blocks), default=1)
 
 
-def week(entries: Sequence[Entry]) -> Week:
+def week(entries: Sequence[WeekEntry]) -> Week:
     """Put the sections into a week."""
     blocks = [block for day in DAYS for together in _together(_on(day, entries)) for block in _side_by_side(together)]
     used = {block.day for block in blocks}
@@ -82,7 +82,7 @@ def week(entries: Sequence[Entry]) -> Week:
     )
 
 
-def _on(day: str, entries: Iterable[Entry]) -> list[Block]:
+def _on(day: str, entries: Iterable[WeekEntry]) -> list[Block]:
     """Return the meetings of that day, the earliest first."""
     blocks = [
         Block(entry, meeting, day, _minutes(meeting.start), _minutes(meeting.end))
@@ -119,7 +119,7 @@ def _side_by_side(group: Sequence[Block]) -> list[Block]:
     ]
 
 
-def _conflict(one: Entry, other: Entry) -> Iterator[Conflict]:
+def _conflict(one: WeekEntry, other: WeekEntry) -> Iterator[Conflict]:
     """Give the conflict of the two, if there is one; none with what is over, or would go for the other."""
     if "withdrawn" in (one.status, other.status):
         return

@@ -1,1 +1,5 @@
-"""fastpath"""
+"""Responses sent without the framework: a cache of whole responses, the Hypercorn writer, and streaming.
+
+The site gives the same responses with `create_app(…, fastpath=False)`; nothing that decides what a response says
+belongs here.
+"""

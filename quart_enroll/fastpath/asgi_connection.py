@@ -1,7 +1,7 @@
-"""How Quart talks to the server: a request without a body is answered in the server's own task, and in one piece.
+"""Handle requests without a body in the server's own task, and send each response at once.
 
-Quart makes two tasks for each request, of which one waits for more of the body, and for the client to hang up. A page
-that is only read is ready before anybody could. Whatever has a body, or is told bit by bit, goes Quart's way.
+For each request, Quart starts two tasks, one of which waits for more of the body and for the client to hang up. A page
+that is only read is ready before either could happen. Requests with a body, and streamed responses, go Quart's way.
 """
 
 import asyncio
@@ -16,49 +16,51 @@ from quart.utils import cancel_tasks, encode_headers, raise_task_exceptions
 from quart.wrappers import Request
 from quart.wrappers.response import DataBody
 
-from quart_enroll.fastpath.hypercorn_writer import Whole, send_whole
-from quart_enroll.fastpath.streaming import Exchange
+from quart_enroll.fastpath.hypercorn_writer import SerializedResponse, send_response
+from quart_enroll.fastpath.streaming import StreamingChannel
 
 
-class Connection(ASGIHTTPConnection):
-    """One request and its answer."""
+class FastConnection(ASGIHTTPConnection):
+    """A request and its response."""
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        exchange = Exchange(self.scope, receive, send)
-        if self.scope["method"] not in ("GET", "HEAD") or _may_have_a_body(self.scope) or self.app.debug:
-            await super().__call__(exchange.receive, exchange.send)
+        channel = StreamingChannel(self.scope, receive, send)
+        if self.scope["method"] not in ("GET", "HEAD") or _may_have_body(self.scope) or self.app.debug:
+            await super().__call__(channel.receive, channel.send)
         else:
-            await self._answer(exchange, send)
-        await exchange.go_on()
+            await self._respond(channel, send)
+        await channel.send_stream()
 
-    async def _answer(self, exchange: Exchange, send: ASGISendCallable) -> None:
+    async def _respond(self, channel: StreamingChannel, send: ASGISendCallable) -> None:
         request = self._create_request_from_scope(send)
         request.body.set_complete()
         response = await self.app.handle_request(request)
-        with suppress(TimeoutError):  # whoever reads so slowly gets no more
+        with suppress(TimeoutError):  # the client reads too slowly
             if isinstance(response, Response) and isinstance(body := response.response, DataBody):
-                whole = Whole(response.status_code, encode_headers(response.headers), body.data[body.begin : body.end])
+                complete = SerializedResponse(
+                    response.status_code, encode_headers(response.headers), body.data[body.begin : body.end]
+                )
                 async with asyncio.timeout(self.app.config["RESPONSE_TIMEOUT"]):
-                    await send_whole(whole, send)
+                    await send_response(complete, send)
             else:
-                await self._tell(request, response, exchange.receive, exchange.send)
+                await self._send_in_parts(request, response, channel.receive, channel.send)
 
-    async def _tell(
+    async def _send_in_parts(
         self, request: Request, response: ResponseTypes, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Send the answer bit by bit until it ends, or the client has gone."""
+        """Send the response part by part until it ends or the client disconnects."""
         limit = self.app.config["RESPONSE_TIMEOUT"]
         if isinstance(response, Response) and response.timeout is not Ellipsis:
             limit = response.timeout
-        telling = asyncio.ensure_future(asyncio.wait_for(self._send_response(send, response), limit))
-        hearing = asyncio.ensure_future(self.handle_messages(request, receive))
-        done, pending = await asyncio.wait([telling, hearing], return_when=asyncio.FIRST_COMPLETED)
+        sending = asyncio.ensure_future(asyncio.wait_for(self._send_response(send, response), limit))
+        receiving = asyncio.ensure_future(self.handle_messages(request, receive))
+        done, pending = await asyncio.wait([sending, receiving], return_when=asyncio.FIRST_COMPLETED)
         await cancel_tasks(pending)
         raise_task_exceptions(done)
 
 
-def _may_have_a_body(scope: Any) -> bool:
-    """Tell whether something may follow the head; in HTTP/2 nothing there says so."""
+def _may_have_body(scope: Any) -> bool:
+    """Tell whether a body may follow the head; over HTTP/2 no header says so."""
     return scope["http_version"] not in ("1.0", "1.1") or any(
         name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]
     )

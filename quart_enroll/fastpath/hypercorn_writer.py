@@ -1,11 +1,7 @@
-"""What only Hypercorn itself knows, or could do: when it is told to stop, and how an answer goes out in one piece.
+"""Write a complete response to Hypercorn at once.
 
-ASGI tells an application of the stop only after its last answer has ended, which is too late for answers without an
-end of their own. Hypercorn knows the moment itself, whoever told it and however: a signal, its parent process, Ctrl-C
-while one develops. Only what sends an answer leads there.
-
-An answer goes out in three pieces: head, body, and an end of nothing; and each header is looked at twice. For an answer
-that is ready that is half of all work. Over any other server, or HTTP/2, answers go out as ASGI has it.
+Under ASGI a response is sent in three messages (head, body and an empty end), and each header is checked twice: half
+of the work for a response that is ready. Under any other server, or over HTTP/2, responses are sent the ASGI way.
 """
 
 from asyncio import CancelledError
@@ -22,63 +18,53 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.utils import build_and_validate_headers, suppress_body
 
-Stop = Callable[[], Awaitable[None]]
 Send = Callable[[Any], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-FRAMING = {b"connection", b"content-length", b"transfer-encoding"}
-"""Headers that tell where an answer ends; the others are nothing to h11 but lines."""
+FRAMING_HEADERS = {b"connection", b"content-length", b"transfer-encoding"}
+"""Headers that determine where a response ends; h11 only copies the others."""
+
+CRLF = b"\r\n"
 
 
-END = b"\r\n"
-"""Of a line, and of a head."""
+class SerializedResponse:
+    """A complete response whose headers are checked and serialized once, to be sent many times.
 
-
-class Whole:
-    """A whole answer, ready to go out many times.
-
-    Its headers are checked when it is made: h11.LocalProtocolError tells of one that is none.
+    Raises h11.LocalProtocolError for an invalid header.
     """
 
-    __slots__ = ("body", "framing", "lines", "status")
+    __slots__ = ("body", "framing", "header_lines", "status")
 
     def __init__(self, status: int, headers: Headers, body: bytes) -> None:
         checked = h11.Response(status_code=status, headers=build_and_validate_headers(headers)).headers.raw_items()
-        framing = [(name, value) for name, value in checked if name in FRAMING]
+        framing = [(name, value) for name, value in checked if name in FRAMING_HEADERS]
         self.status, self.body = status, body
         self.framing = h11.Response(status_code=status, headers=framing)
-        self.lines = _lines([(name, value) for name, value in checked if name not in FRAMING])
+        self.header_lines = _serialize([(name, value) for name, value in checked if name not in FRAMING_HEADERS])
 
     @property
     def headers(self) -> Headers:
-        """The headers, as they were told."""
-        lines = [line.partition(b": ") for line in self.lines.splitlines()]
+        lines = [line.partition(b": ") for line in self.header_lines.splitlines()]
         return [*self.framing.headers, *((name, value) for name, _, value in lines)]
 
 
-def stop_of(send: Any) -> Stop | None:
-    """Return what waits until the server that gave `send` begins to stop; None for a server that can't tell."""
-    stream = getattr(send, "__self__", None)
-    return stream.context.terminated.wait if isinstance(stream, HTTPStream) else None
-
-
-async def send_whole(whole: Whole, send: Send, *more: tuple[bytes, bytes]) -> None:
-    """Send the answer, with `more` headers: names in lower case, and values that no stranger has written."""
+async def send_response(response: SerializedResponse, send: Send, *more: tuple[bytes, bytes]) -> None:
+    """Send the response with `more` headers, which must have lowercase names and trusted values."""
     stream = getattr(send, "__self__", None)
     protocol = getattr(getattr(stream, "send", None), "__self__", None)
     if isinstance(stream, HTTPStream) and isinstance(protocol, H11Protocol):
         connection = protocol.connection
-        if isinstance(connection, h11.Connection) and _is_plain(stream, protocol, connection):
-            await _at_once(whole, more, stream, protocol, connection)
+        if isinstance(connection, h11.Connection) and _can_write_at_once(stream, protocol, connection):
+            await _write_at_once(response, more, stream, protocol, connection)
             return
-    headers = [*whole.headers, *more]
-    await send({"type": "http.response.start", "status": whole.status, "headers": headers})
-    # To HEAD too, like the framework: the server knows that it must not go out.
-    await send({"type": "http.response.body", "body": whole.body, "more_body": False})
+    headers = [*response.headers, *more]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    # The body is sent to HEAD requests too, as the framework does: the server discards it.
+    await send({"type": "http.response.body", "body": response.body, "more_body": False})
 
 
-def _is_plain(stream: HTTPStream, protocol: H11Protocol, connection: h11.Connection) -> bool:
-    """Tell whether all of the request is there, nothing of the answer has gone out, and the connection stays."""
+def _can_write_at_once(stream: HTTPStream, protocol: H11Protocol, connection: h11.Connection) -> bool:
+    """Tell whether the request is complete, nothing has been sent yet, and the connection stays open."""
     return (
         stream.state is ASGIHTTPState.REQUEST
         and connection.our_state is h11.SEND_RESPONSE
@@ -87,37 +73,37 @@ def _is_plain(stream: HTTPStream, protocol: H11Protocol, connection: h11.Connect
     )
 
 
-async def _at_once(
-    whole: Whole,
+async def _write_at_once(
+    response: SerializedResponse,
     more: Iterable[tuple[bytes, bytes]],
     stream: HTTPStream,
     protocol: H11Protocol,
     connection: h11.Connection,
 ) -> None:
-    """Do what Hypercorn does with the three pieces, with one."""
+    """Do what Hypercorn does for the three messages in a single write."""
     write = connection.send
-    lines = whole.lines + _lines(more) + _of_server(protocol.config, int(time()))
-    data = write(whole.framing).removesuffix(END) + lines + END
-    if not suppress_body(stream.scope["method"], whole.status):
-        data += write(h11.Data(data=whole.body))
+    lines = response.header_lines + _serialize(more) + _server_header_lines(protocol.config, int(time()))
+    data = write(response.framing).removesuffix(CRLF) + lines + CRLF
+    if not suppress_body(stream.scope["method"], response.status):
+        data += write(h11.Data(data=response.body))
     data += write(h11.EndOfMessage())
     stream.state = ASGIHTTPState.CLOSED
     try:
         await protocol.send(RawData(data=data))
-    except CancelledError:  # nobody waits until a client has read all of it: it gets nothing else, and is let go
+    except CancelledError:  # the client is too slow to read the response: it gets no more, and the connection closes
         connection.send_failed()
         raise
     if stream.config.accesslog is not None:
-        answer: Any = {"type": "http.response.start", "status": whole.status, "headers": whole.headers}
-        await stream.config.log.access(stream.scope, answer, time() - stream.start_time)
+        start: Any = {"type": "http.response.start", "status": response.status, "headers": response.headers}
+        await stream.config.log.access(stream.scope, start, time() - stream.start_time)
     await stream.send(StreamClosed(stream_id=stream.stream_id))
 
 
 @lru_cache(1)
-def _of_server(config: Config, second: int) -> bytes:
-    """Return what the server itself says, as the date, which is the same for a whole second."""
-    return _lines(config.response_headers("h11"))
+def _server_header_lines(config: Config, second: int) -> bytes:
+    """Return the server's own headers, such as the date, which stay the same for a whole second."""
+    return _serialize(config.response_headers("h11"))
 
 
-def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def _serialize(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join(b"%s: %s\r\n" % header for header in headers)

@@ -1,7 +1,7 @@
-"""Answers without an end of their own: the framework makes their head, and they go on around it.
+"""Stream responses that have no end of their own: the framework sends the head, the rest is sent outside of it.
 
-A thousand of them may be open, for as long as people look at a page; inside of the framework each would keep what it
-was asked with, its contexts and its tasks.
+A thousand streams may be open for as long as people look at a page. Inside the framework, each would keep its request,
+its contexts and its tasks in memory.
 """
 
 import asyncio
@@ -10,11 +10,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from quart import Response, request
+from quart import Response, current_app, request
 
 from quart_enroll.db.client import DATABASE_REFUSED, DATABASE_UNAVAILABLE
 
-GOES_ON = "quart_enroll.goes_on"
+STREAM_KEY = "quart_enroll.stream"
+"""Where the ASGI scope holds the chunks that are to be sent after the framework is done."""
 
 SEND_SECONDS = 30.0
 """Seconds that a client has to make room for the next chunk; after that it counts as gone."""
@@ -22,47 +23,71 @@ SEND_SECONDS = 30.0
 logger = logging.getLogger(__name__)
 
 
-def begin(chunks: AsyncGenerator[str, None], content_type: str, first: str = "") -> Response:
-    """Return an answer whose body is `first` and then the chunks, until the client leaves."""
-    return Response(_hand_over(request.scope, chunks, first), content_type=content_type)
+def stream_response(chunks: AsyncGenerator[str, None], content_type: str, first_chunk: str = "") -> Response:
+    """Return a response whose body is `first_chunk` and then the chunks, until the client disconnects."""
+    if current_app.config["FASTPATH"]:
+        return Response(_defer(request.scope, chunks, first_chunk), content_type=content_type)
+    response = Response(_stream_within_framework(request.scope, chunks, first_chunk), content_type=content_type)
+    response.timeout = None
+    return response
 
 
-async def _hand_over(scope: Any, chunks: AsyncGenerator[str, None], first: str) -> AsyncIterator[str]:
-    """Leave the chunks for later; the framework sends only the first one, after the head."""
+async def _defer(scope: Any, chunks: AsyncGenerator[str, None], first_chunk: str) -> AsyncIterator[str]:
+    """Leave the chunks for later: the framework sends only the first one, after the head."""
     if scope["method"] == "HEAD":
         await chunks.aclose()
         yield ""
     else:
-        scope[GOES_ON] = chunks
-        yield first
+        scope[STREAM_KEY] = chunks
+        yield first_chunk
 
 
-class Exchange:
-    """A request and its answer, as the framework and what goes on after it see them."""
+async def _stream_within_framework(
+    scope: Any, chunks: AsyncGenerator[str, None], first_chunk: str
+) -> AsyncIterator[str]:
+    """Give the framework all chunks to send."""
+    async with aclosing(chunks):
+        if scope["method"] == "HEAD":
+            return
+        yield first_chunk
+        try:
+            async for chunk in chunks:
+                yield chunk
+        except (DATABASE_REFUSED, *DATABASE_UNAVAILABLE) as error:
+            _log_interruption(scope, error)
+            raise
+
+
+def _log_interruption(scope: Any, error: Exception) -> None:
+    logger.warning("stream broken off: %s %s", scope["path"], type(error).__name__)
+
+
+class StreamingChannel:
+    """The channel between the server and the framework, and then between the server and a stream."""
 
     def __init__(self, scope: Any, receive: Any, send: Any) -> None:
         self.scope = scope
         self._receive = receive
         self._send = send
-        self._left = False
+        self._is_disconnected = False
 
     async def receive(self) -> Any:
-        """Return what the client says next."""
+        """Return the client's next message."""
         message = await self._receive()
-        self._left = message["type"] == "http.disconnect"
+        self._is_disconnected = message["type"] == "http.disconnect"
         return message
 
     async def send(self, message: Any) -> None:
-        """Send a part of the answer, but for its end if something follows."""
-        if GOES_ON not in self.scope or message.get("more_body", True):
+        """Send a part of the response, except its end if a stream follows."""
+        if STREAM_KEY not in self.scope or message.get("more_body", True):
             await self._send(message)
 
-    async def go_on(self) -> None:
-        """Send what follows, if anything does, until it ends or the client leaves."""
-        chunks = self.scope.pop(GOES_ON, None)
+    async def send_stream(self) -> None:
+        """Send the stream that follows, if any, until it ends or the client disconnects."""
+        chunks = self.scope.pop(STREAM_KEY, None)
         if chunks is None:
             return
-        tasks = [asyncio.create_task(self._send_all(chunks)), asyncio.create_task(self._leave())]
+        tasks = [asyncio.create_task(self._send_chunks(chunks)), asyncio.create_task(self._wait_for_disconnect())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -73,7 +98,7 @@ class Exchange:
         if not tasks[0].cancelled():
             tasks[0].result()
 
-    async def _send_all(self, chunks: AsyncGenerator[str, None]) -> None:
+    async def _send_chunks(self, chunks: AsyncGenerator[str, None]) -> None:
         try:
             async with aclosing(chunks):
                 async for chunk in chunks:
@@ -82,10 +107,10 @@ class Exchange:
                     del chunk  # it may be long, and the next one may be an hour away
         except (TimeoutError, DATABASE_REFUSED, *DATABASE_UNAVAILABLE) as error:
             # Without the end of the body, the server closes the connection, so the client sees that it is incomplete.
-            logger.warning("stream broken off: %s %s", self.scope["path"], type(error).__name__)
+            _log_interruption(self.scope, error)
         else:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _leave(self) -> None:
-        while not self._left:
+    async def _wait_for_disconnect(self) -> None:
+        while not self._is_disconnected:
             await self.receive()

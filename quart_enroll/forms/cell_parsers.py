@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from quart_enroll.domain.models import Meeting, start_of_day, zone_named
+from quart_enroll.domain.models import Meeting, find_timezone, start_of_day
 from quart_enroll.forms import meeting_times
 
 _WHOLE = re.compile(r"(\d+)\.00?", re.ASCII)
@@ -60,7 +60,7 @@ def written(value: Any) -> str:
 
 def timezone(text: str) -> ZoneInfo:
     """Return the timezone of that name."""
-    if (zone := zone_named(text)) is None:
+    if (zone := find_timezone(text)) is None:
         raise ValueError("Name a timezone like Europe/Berlin or America/New_York.")
     return zone
 

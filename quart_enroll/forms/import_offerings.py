@@ -10,7 +10,7 @@ from wtforms import DecimalField, Form, StringField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from quart_enroll.domain import terms
-from quart_enroll.domain.models import MAX_TERM_NAME, SEASON_AND_YEAR, Section, Term
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SEASON_AND_YEAR, Section, Term
 from quart_enroll.forms import cell_parsers
 from quart_enroll.forms.base import one_line, several_lines, stripped
 from quart_enroll.forms.import_rows import COURSE_ID, Row, WholeNumberField, number, reads
@@ -42,10 +42,10 @@ def _names_a_term(_: Form, field: Any) -> None:
 
 def _name_problem(name: str) -> str:
     """Return what is wrong with a term's name; empty for a season and year, or for the school's own name."""
-    if not terms.unknown(name, ()) and not SEASON_AND_YEAR.fullmatch(name):  # empty, or only seasons
+    if not terms.unknown_names(name, ()) and not SEASON_AND_YEAR.fullmatch(name):  # empty, or only seasons
         return "Name one season and year, like Fall 2026, or give the school’s own name for the term."
-    if len(name) > MAX_TERM_NAME:
-        return f"A term’s name can have at most {MAX_TERM_NAME} characters."
+    if len(name) > MAX_TERM_NAME_LENGTH:
+        return f"A term’s name can have at most {MAX_TERM_NAME_LENGTH} characters."
     if any(unicodedata.category(one) in UNSEEN for one in name) or not any(map(str.isalnum, name)):
         return "A term’s name must have letters or digits, and no invisible characters."
     if {"", ".", ".."}.intersection(name.split("/")):  # browsers drop such parts from a URL

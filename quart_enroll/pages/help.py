@@ -22,15 +22,15 @@ class Dates:
 
 
 async def help_page() -> bytes:
-    coming = terms.coming((await catalog()).terms, now())
+    coming = terms.active((await catalog()).terms, now())
     return render("help.html", dates=[_dates(term) for term in coming])
 
 
 def _dates(term: Term) -> Dates:
     opens, *deadlines = term.boundaries
-    return Dates(term, rules.spoken(term, opens), *(_spoken(term, deadline) for deadline in deadlines))
+    return Dates(term, rules.moment_text(term, opens), *(_spoken(term, deadline) for deadline in deadlines))
 
 
 def _spoken(term: Term, deadline: datetime) -> str:
-    told = rules.told_deadline(term, deadline)
+    told = rules.localized_deadline(term, deadline)
     return gettext("the end of %(day)s", day=told) if isinstance(told, LastDay) else str(told)

@@ -1,6 +1,6 @@
 """The home page."""
 
-from quart_enroll.fastpath.private_cache import cache_private
+from quart_enroll.fastpath.response_cache import cache_private
 from quart_enroll.state import now
 from quart_enroll.web.templating import render
 

@@ -67,7 +67,7 @@ async def live() -> Response:
     stream = _stream(
         state.update_broker(), reader, seats, language.current_language(), auth.still(), student_state.sign_of(user)
     )
-    response = streaming.begin(stream, "text/event-stream")
+    response = streaming.stream_response(stream, "text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response

@@ -6,12 +6,11 @@ from datetime import datetime
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
-from quart_enroll.domain.models import Course, Planned, Section, Term
+from quart_enroll.domain.models import Course, PlannedSection, Section, Term
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
 from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext
 from quart_enroll.pages import student_state
@@ -22,9 +21,9 @@ from quart_enroll.pages.refusals import flash_refusal, malformed, row_address
 from quart_enroll.pages.student_state import Standing
 from quart_enroll.pages.term_window import window
 from quart_enroll.services.enrollment import plan as rules
-from quart_enroll.services.enrollment.plan import Outcome
-from quart_enroll.services.enrollment.seat_changes import Offer
-from quart_enroll.state import catalog, change_limiter, database, now
+from quart_enroll.services.enrollment.candidates import Offering
+from quart_enroll.services.enrollment.enroll_plan import Outcome, enroll_plan
+from quart_enroll.state import catalog, change_limiter, database, enrollment_context, now
 from quart_enroll.web import auth
 from quart_enroll.web.templating import render
 
@@ -50,16 +49,15 @@ class Row:
         return self.choice.state != "enrolled"
 
 
-@login_required
 async def plan() -> bytes:
     user, moment, offered = auth.signed_in(), now(), await catalog()
-    choice = [term for term in offered.coming(moment) if moment < term.add_deadline]
+    choice = [term for term in offered.active_terms(moment) if moment < term.add_deadline]
     term = await _term(user.user_id, choice, moment)
     if term is None:
         return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
     mine = await student_state.in_term(user, term, offered)
     planned = await rules.planned_sections(database(), user.user_id, term.term)
-    found = [(one, offer) for one in planned if (offer := _offer(term, one, offered))]
+    found = [(one, offering) for one in planned if (offering := _offering(term, one, offered))]
     rows = _rows(term, found, mine, moment)
     return render(
         "plan.html",
@@ -68,14 +66,13 @@ async def plan() -> bytes:
         terms=[str(one) for one in choice],
         window=window(term, moment),
         rows=rows,
-        lost=[_lost(one, offered) for one in planned if not _offer(term, one, offered)],
+        lost=[_lost(one, offered) for one in planned if not _offering(term, one, offered)],
         wanted=sum(row.counts for row in rows),
         planned_credits=sum(row.course.credits for row in rows if row.counts),
         enrolled_credits=sum(one.course.credits for one in mine.enrolled),
     )
 
 
-@login_required
 async def add() -> ResponseReturnValue:
     form = await EnrollForm.from_request()
     if not form.validate():
@@ -83,18 +80,17 @@ async def add() -> ResponseReturnValue:
     wish = form.wish()
     try:
         wish = (await catalog()).resolve(wish)
-        added = await rules.add(database(), auth.signed_in().user_id, wish, now())
+        added = await rules.add(enrollment_context(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await flash_refusal(refusal, row_address(wish, url_for("plan")))
-    where, term = in_words(added.offer.course.title, added.offer.key.section), TermName(added.offer.term.term)
-    if added.new:
+    where, term = in_words(added.offering.course.title, added.offering.key.section), TermName(added.offering.term.term)
+    if added.is_new:
         await flash(gettext("%(where)s, is in your plan for %(term)s.", where=where, term=term), "success")
     else:
         await flash(gettext("%(where)s, is in your plan for %(term)s already.", where=where, term=term), "info")
-    return redirect(row_address(wish, url_for("plan", term=added.offer.term.term)), 303)
+    return redirect(row_address(wish, url_for("plan", term=added.offering.term.term)), 303)
 
 
-@login_required
 async def remove() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
@@ -110,27 +106,27 @@ async def remove() -> ResponseReturnValue:
     return redirect(row_address(wish, url_for("plan", term=term.term)), 303)
 
 
-@login_required
 async def move_up() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
         return await malformed(form)
     try:
         wish = (await catalog()).resolve(form.wish())
-        _, term = await rules.move_up(database(), auth.signed_in().user_id, wish, now())
+        _, term = await rules.move_up(enrollment_context(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("plan"))
     return redirect(url_for("plan", term=term.term), 303)
 
 
-@login_required
 async def enroll() -> ResponseReturnValue:
     form = await TermForm.from_request()
     if not form.validate():
         return await malformed(form)
     named = form.term.data or ""
     try:
-        term, outcomes = await rules.enroll(database(), auth.signed_in().user_id, named, now(), await catalog())
+        term, outcomes = await enroll_plan(
+            enrollment_context(), auth.signed_in().user_id, named, now(), await catalog()
+        )
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("plan"))
     change_limiter().charge(auth.signed_in().user_id, len(outcomes))  # each was as much work as a button of its own
@@ -143,8 +139,8 @@ async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
     if not outcomes:
         await flash(gettext("There is nothing in your plan for %(term)s.", term=TermName(term.term)), "info")
     for outcome in outcomes:
-        if outcome.placed:
-            await flash(done(outcome.placed), "success")
+        if outcome.enrolled:
+            await flash(done(outcome.enrolled), "success")
         elif isinstance(outcome.refusal, AlreadyEnrolled):
             await flash(outcome.refusal.text, "info")
     stay = [one for one in outcomes if one.refusal and not isinstance(one.refusal, AlreadyEnrolled)]
@@ -155,7 +151,7 @@ async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
             len(stay),
         )
         await flash(left, "warning")
-    if open_ones := [one for one in outcomes if not one.settled]:
+    if open_ones := [one for one in outcomes if not one.is_final]:
         offered = await catalog()
         titles = [course.title for one in open_ones if (course := offered.find(one.key.courseID))]
         late = gettext("The time was over before %(titles)s. Press once more to go on.", titles=format_list_of(titles))
@@ -173,36 +169,36 @@ async def _term(user_id: int, choice: Sequence[Term], moment: datetime) -> Term 
     return [*planned, *(term for term in choice if moment < term.opens_at), *choice][0]
 
 
-def _offer(term: Term, planned: Planned, offered: Catalog) -> Offer | None:
+def _offering(term: Term, planned: PlannedSection, offered: Catalog) -> Offering | None:
     """Return what is planned, unless the school offers it no more."""
     course = offered.find(planned.key.courseID)
     sections: Sequence[Section] = offered.sections_of(planned.key.courseID, term)
     section = next((one for one in sections if one.key == planned.key), None)
-    return Offer(term, course, section) if course and section else None
+    return Offering(term, course, section) if course and section else None
 
 
-def _rows(term: Term, found: Sequence[tuple[Planned, Offer]], mine: Standing, moment: datetime) -> list[Row]:
-    against = rules.troubles(term, [offer for _, offer in found], mine.enrolled, mine.taken or ())
+def _rows(term: Term, found: Sequence[tuple[PlannedSection, Offering]], mine: Standing, moment: datetime) -> list[Row]:
+    against = rules.find_problems(term, [offering for _, offering in found], mine.enrolled, mine.taken or ())
     rows = []
-    for (planned, offer), troubles in zip(found, against, strict=True):
-        [choice] = section_actions.of_course(term, offer.course, [offer.section], mine, moment)
+    for (planned, offering), troubles in zip(found, against, strict=True):
+        [choice] = section_actions.of_course(term, offering.course, [offering.section], mine, moment)
         said = [str(trouble) for trouble in troubles]
         because = str(planned.because or "") if choice.state != "enrolled" else ""
         rows.append(
             Row(
-                offer.course,
+                offering.course,
                 choice,
                 said,
                 because if because not in " ".join(said) else "",
-                _remove(planned, offer.course),
-                _up(planned, offer, found),
+                _remove(planned, offering.course),
+                _up(planned, offering, found),
                 [one for one in (choice.button, choice.aside) if one and one.endpoint in INSTEAD],
             )
         )
     return rows
 
 
-def _remove(planned: Planned, course: Course | None) -> Button:
+def _remove(planned: PlannedSection, course: Course | None) -> Button:
     title = course.title if course else planned.key.courseID
     fields = {"courseID": planned.key.courseID, "term": planned.key.term}
     return Button(
@@ -210,14 +206,14 @@ def _remove(planned: Planned, course: Course | None) -> Button:
     )
 
 
-def _up(planned: Planned, offer: Offer, found: Sequence[tuple[Planned, Offer]]) -> Button | None:
+def _up(planned: PlannedSection, offering: Offering, found: Sequence[tuple[PlannedSection, Offering]]) -> Button | None:
     if planned is found[0][0]:
         return None
     fields = {"courseID": planned.key.courseID, "term": planned.key.term}
-    return Button("plan_up", gettext("Move up"), f": {offer.course.title}", fields, strong=False)
+    return Button("plan_up", gettext("Move up"), f": {offering.course.title}", fields, strong=False)
 
 
-def _lost(planned: Planned, offered: Catalog) -> tuple[str, Button]:
+def _lost(planned: PlannedSection, offered: Catalog) -> tuple[str, Button]:
     """Return the title of what is not offered any more, and what takes it out of the plan."""
     course = offered.find(planned.key.courseID)
     return course.title if course else planned.key.courseID, _remove(planned, course)

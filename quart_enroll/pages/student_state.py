@@ -108,7 +108,7 @@ def _held(known: StudentSnapshot, term: Term, offered: Catalog) -> Iterator[Regi
     for seat in known.seats:
         if seat.key.term != term.term or (course := offered.find(seat.key.courseID)) is None:
             continue
-        yield offered.held(seat) or Registration(course, deleted_section(seat.key), seat.told)
+        yield offered.registration_of(seat) or Registration(course, deleted_section(seat.key), seat.shown_status)
 
 
 def _taken(known: StudentSnapshot, offered: Catalog) -> list[tuple[str, Term]]:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database
 from quart_enroll.db.collections import idempotency
 from quart_enroll.domain.errors import InProgress, KeyReused
-from quart_enroll.domain.models import Answer
+from quart_enroll.domain.models import StoredResponse
 
 ANSWER_LIFETIME = timedelta(hours=24)
 """How long an answer is kept."""
@@ -36,8 +36,8 @@ class IdempotentRequest:
 
 
 async def run_once(
-    db: Database, ask: IdempotentRequest, now: datetime, tell: Callable[[], Awaitable[Answer]]
-) -> tuple[Answer, bool]:
+    db: Database, ask: IdempotentRequest, now: datetime, tell: Callable[[], Awaitable[StoredResponse]]
+) -> tuple[StoredResponse, bool]:
     """Return the answer to the request and whether it is a repeat of an earlier one; `tell` makes the change.
 
     What `tell` raises is not kept: a refusal has changed nothing, and the next one who asks is told what is then.
@@ -52,7 +52,7 @@ async def run_once(
     return answer, False
 
 
-async def _begin(db: Database, ask: IdempotentRequest, holder: str, now: datetime) -> Answer | None:
+async def _begin(db: Database, ask: IdempotentRequest, holder: str, now: datetime) -> StoredResponse | None:
     """Begin the request, or return what it was answered."""
     while not await idempotency.begin(
         db, ask.user_id, ask.key, digest=ask.digest, holder=holder, at=now, expires_at=now + ANSWER_LIFETIME

@@ -19,7 +19,7 @@ from werkzeug.routing import Map
 from quart_enroll.observability import metrics
 from quart_enroll.services.accounts import attempt_limits
 from quart_enroll.web import auth
-from quart_enroll.web.csrf import SAFE
+from quart_enroll.web.csrf import SAFE_METHODS
 
 USUAL = {401, 404, 405, 410}
 """Refusals of pages that are only looked at, and that strangers ask for all day."""
@@ -49,7 +49,7 @@ def note(**facts: str) -> None:
     g.noted = {**g.get("noted", {}), **facts}
 
 
-def answered(response: ResponseTypes) -> None:
+def log_response(response: ResponseTypes) -> None:
     """Count the request, and write its line when something was changed, refused or slow."""
     seconds = monotonic() - g.began
     status = response.status_code
@@ -97,7 +97,7 @@ def _own_parts(rules: Map) -> frozenset[str]:
 def _level(status: int, *, slow: bool) -> int | None:
     if status >= 500:
         return logging.ERROR
-    changes = request.method not in SAFE
+    changes = request.method not in SAFE_METHODS
     if slow or (status >= 400 and (changes or status not in USUAL or _is_failed_sign_in())):
         return logging.WARNING
     return logging.INFO if changes else None

@@ -212,15 +212,15 @@ def has_notices() -> bool:
 
 
 def signed_in() -> User:
-    """Return who asks, behind `login_required`."""
+    """Return the user of a view that is not open to visitors."""
     found = user()
     if found is None:
-        raise RuntimeError("This view needs login_required.")
+        raise RuntimeError("The audience of this route includes visitors.")
     return found
 
 
 def this_login() -> Login:
-    """Return the sign-in of who asks, behind `login_required`."""
+    """Return the sign-in of the user of a view that is not open to visitors."""
     return cast(Login, g.login)
 
 

@@ -11,19 +11,19 @@ from werkzeug.routing import RequestRedirect
 from quart_enroll.domain.errors import TooManyChanges
 from quart_enroll.state import change_limiter
 from quart_enroll.web import access_log, auth, error_pages, locale, notices, proxies
-from quart_enroll.web.csrf import SAFE, comes_from_this_site, has_token, is_of_another, is_part_for_another
+from quart_enroll.web.csrf import SAFE_METHODS, comes_from_this_site, has_token, is_of_another, is_part_for_another
 from quart_enroll.web.request import SiteRequest, asked
-from quart_enroll.web.request_id import request_number
+from quart_enroll.web.request_id import choose_request_id
 
 MAX_TARGET_LENGTH = 8000
 """Longest path and query, in characters; pages, cookies and the log may repeat them. RFC 9110 asks for this much."""
 
 
-async def arrive() -> ResponseReturnValue | None:
+async def check_request() -> ResponseReturnValue | None:
     """Let the request in: numbered, in the reader's language, from somebody who is known and has a proof."""
     request = asked()
     # A number leads from a visitor's error page to the log; the router's if it has given one.
-    access_log.begin(request_number(request.header_map.get("x-request-id", "")))
+    access_log.begin(choose_request_id(request.header_map.get("x-request-id", "")))
     locale.speak_to(None)
     if len(request.path) + len(request.query_string) > MAX_TARGET_LENGTH:
         abort(414)
@@ -32,7 +32,7 @@ async def arrive() -> ResponseReturnValue | None:
     await auth.identify(request)
     if is_part_for_another(request.header_map):
         return error_pages.loaded_anew()
-    if request.method not in SAFE and request.routing_exception is None:
+    if request.method not in SAFE_METHODS and request.routing_exception is None:
         await _refuse_forged(request)
         if not auth.needs_no_proof() and await is_of_another():
             return await error_pages.of_another()
@@ -47,7 +47,7 @@ def _by_path(request: SiteRequest) -> Response | None:
     wrong = request.routing_exception
     if isinstance(wrong, RequestRedirect):
         return redirect(urlunsplit(("", "", *urlsplit(wrong.new_url)[2:])), wrong.code)
-    if request.path.endswith("/") and request.method in SAFE:
+    if request.path.endswith("/") and request.method in SAFE_METHODS:
         rule = request.url_rule  # if a part of the path may hold slashes, it has taken the last one
         if isinstance(wrong, NotFound) or (rule is not None and not rule.rule.endswith("/")):
             return _without_slash(request)

@@ -17,12 +17,12 @@ from wtforms.meta import DefaultMeta
 
 from quart_enroll.bounded_cache import cached
 
-SAFE = ("GET", "HEAD", "OPTIONS")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing, and so need no proof."""
 
 TOKEN_LIFETIME = timedelta(hours=12)
 
-TOKEN_MADE_ANEW = 60
+TOKEN_REUSE_SECONDS = 60
 """Seconds after which pages of the same session get another token."""
 
 
@@ -36,7 +36,7 @@ class PageToken(SessionCSRF):
         return _made_for_reader(str(super().generate_csrf_token(csrf_token_field)))
 
     def validate_csrf_token(self, form: BaseForm, field: CSRFTokenField) -> None:
-        if request.method in SAFE or comes_from_this_site():
+        if request.method in SAFE_METHODS or comes_from_this_site():
             return
         field.data, _ = _apart(field.data or "")
         super().validate_csrf_token(form, field)
@@ -89,7 +89,7 @@ def csrf_token() -> str:
     token.form_meta = CsrfMeta()  # as a form would set it: a whole form for one token takes ten times as long
     if (number := session.get("csrf")) is None:
         return str(token.generate_csrf_token(cast(CSRFTokenField, None)))
-    return _made_for_reader(_token(number, token.form_meta.csrf_secret, int(time.time() // TOKEN_MADE_ANEW)))
+    return _made_for_reader(_token(number, token.form_meta.csrf_secret, int(time.time() // TOKEN_REUSE_SECONDS)))
 
 
 @cached("page tokens")

@@ -6,18 +6,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 from markupsafe import escape
-from quart import Response, abort, current_app, flash, g, jsonify, redirect, request, url_for
+from quart import Quart, Response, abort, current_app, flash, g, jsonify, redirect, request, url_for
 from quart_auth import Unauthorized
 from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
-from quart_enroll.db.client import NoTransactions
+from quart_enroll.db.client import DATABASE_UNAVAILABLE, NoTransactions
 from quart_enroll.domain.errors import Busy, PleaseWait, Refused, WrongFields
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.state import catalog_at_hand
 from quart_enroll.web import access_log, auth, problem_details, retry
-from quart_enroll.web.csrf import SAFE
+from quart_enroll.web.csrf import SAFE_METHODS
 from quart_enroll.web.page_of_origin import meant
 from quart_enroll.web.request import asked, wants_json
 from quart_enroll.web.templating import render
@@ -58,6 +58,18 @@ FORGED = Sentence(
     "This page was open for too long, or the request came from another site. "
     "Nothing was changed. Please go back, reload the page and try again."
 )
+
+
+def init_app(app: Quart) -> None:
+    """Let `app` answer errors and refusals."""
+    app.register_error_handler(Unauthorized, sign_in_first)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(Refused, refused)
+    app.register_error_handler(Busy, busy)
+    app.register_error_handler(PleaseWait, please_wait)
+    app.register_error_handler(NoTransactions, database_read_only)
+    for error in (TimeoutError, *DATABASE_UNAVAILABLE):
+        app.register_error_handler(error, database_away)
 
 
 async def of_another() -> Response | AnyResponse:
@@ -138,7 +150,7 @@ async def please_wait(error: PleaseWait) -> Response:
 
 async def database_away(error: Exception) -> Response:
     access_log.note(error=type(error).__name__)
-    sentence = WORDS[503][1] if request.method in SAFE else UNSETTLED
+    sentence = WORDS[503][1] if request.method in SAFE_METHODS else UNSETTLED
     return await _answer(503, "database_away", str(sentence), retry_after=RETRY_AFTER)
 
 
@@ -170,7 +182,7 @@ async def _answer(
     else:
         repeat = await retry.pressed() if retry_after is not None else None
         response = Response(_page(status, sentence, retry_after, repeat, (details or {}).get("terms", ())))
-        if retry_after is not None and request.method in SAFE:
+        if retry_after is not None and request.method in SAFE_METHODS:
             response.headers["Refresh"] = str(retry.later(retry_after))  # as old as Retry-After, and browsers obey it
     response.status_code = status
     if retry_after is not None:
@@ -190,7 +202,7 @@ def _page(
             request_id=g.get("request_id") if status >= 500 else None,
             retry_after=retry_after,
             repeat=repeat,
-            by_itself=request.method in SAFE,
+            by_itself=request.method in SAFE_METHODS,
             terms=terms,
         )
     except Exception:  # noqa: BLE001  # a school's own template may have any fault; the visitor gets the sentence

@@ -16,7 +16,7 @@ from quart_enroll.web.request import SiteRequest, asked
 from quart_enroll.web.route import UNMATCHED
 
 A_YEAR = 365 * 24 * 3600
-LONGEST = 200
+MAX_LANGUAGES_LENGTH = 200
 """Characters of what a browser asks for that are looked at."""
 
 API = "/api/"
@@ -24,7 +24,7 @@ API = "/api/"
 
 
 @lru_cache(1000)  # of truncated texts: some 500 kB
-def wanted(chosen: str, accepted: str, offered: tuple[str, ...]) -> str:
+def choose(chosen: str, accepted: str, offered: tuple[str, ...]) -> str:
     """Return the language for a visitor: `chosen` is that of the cookie, `accepted` the header Accept-Language, which
     must be cut at LONGEST.
 
@@ -81,4 +81,4 @@ def remember(response: ResponseTypes, chosen: str) -> None:
 
 def _of_browser(request: SiteRequest) -> str:
     chosen = request.cookie(cookie_name(current_app.config["SESSION_COOKIE_SECURE"]))
-    return wanted(chosen[:20], request.header_map.get("accept-language", "")[:LONGEST], offered())
+    return choose(chosen[:20], request.header_map.get("accept-language", "")[:MAX_LANGUAGES_LENGTH], offered())

@@ -21,7 +21,7 @@ PLAIN_HTTP = Sentence(
 )
 
 
-def believe(scope: Any, hops: int) -> Any:
+def trust(scope: Any, hops: int) -> Any:
     """Return the ASGI scope with the visitor's address and scheme, as the last `hops` proxies tell them."""
     headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"remote-addr"]  # Quart's own name
     seen = scope | {"headers": headers}

@@ -16,7 +16,7 @@ from werkzeug.http import parse_cookie
 from quart_enroll.bounded_cache import cached, size_of
 from quart_enroll.web.route import UNMATCHED, Route, SiteRule
 
-LONGEST = 1000
+MAX_COOKIE_HEADER_LENGTH = 1000
 """Longest Cookie header that a process caches, in characters; the site's own have some 400."""
 
 PATH_CHARACTERS = "/:@!$&'()*+,;="
@@ -47,7 +47,7 @@ class SiteRequest(Request):
     @cached_property
     def cookies(self) -> ImmutableMultiDict[str, str]:
         text = ";".join(self.headers.getlist("Cookie")) if "cookie" in self.header_map else ""
-        return _known(text) if len(text) <= LONGEST else _read(text)
+        return _known(text) if len(text) <= MAX_COOKIE_HEADER_LENGTH else _read(text)
 
     @property
     def full_path(self) -> str:
@@ -64,6 +64,14 @@ class SiteRequest(Request):
 def asked() -> SiteRequest:
     """Return the request itself, which `quart.request` stands for."""
     return cast(SiteRequest, request._get_current_object())  # type: ignore[attr-defined]  # it is public
+
+
+def normalize_path(path: str) -> str:
+    """Return a valid path of this site: clients may put the host before the path, or send "*", or bytes that are not
+    text."""
+    if not path.startswith("/"):
+        path = "/" + (path.partition("://")[2].partition("/")[2] if "://" in path else path)
+    return path if path.isascii() else path.encode("utf-8", "replace").decode()
 
 
 def wants_json() -> bool:

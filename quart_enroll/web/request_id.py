@@ -4,6 +4,6 @@ import random
 import re
 
 
-def request_number(given: str) -> str:
+def choose_request_id(given: str) -> str:
     """Return a number that leads from an answer to the log; the router's if it has given one."""
     return given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else f"{random.getrandbits(64):016x}"

@@ -27,7 +27,7 @@ ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-UNCHANGED = {"cache-control", "etag", "expires", "set-cookie", "vary", "x-request-id"}
+NOT_MODIFIED_HEADERS = {"cache-control", "etag", "expires", "set-cookie", "vary", "x-request-id"}
 """What a 304 says; all else the client has from the answer that it knows (RFC 9110, section 15.4.5)."""
 
 STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
@@ -63,7 +63,7 @@ def add(app: Quart, response: ResponseTypes) -> ResponseTypes:
 def shorten(response: ResponseTypes) -> None:
     """Leave out of a 304 what the client knows: a third of the work of sending it would be headers."""
     if response.status_code == HTTPStatus.NOT_MODIFIED:
-        for name in {name.lower() for name, _ in response.headers} - UNCHANGED:
+        for name in {name.lower() for name, _ in response.headers} - NOT_MODIFIED_HEADERS:
             if not name.startswith("access-control-"):  # a script of another site asks by itself, and keeps nothing
                 del response.headers[name]
 

@@ -13,6 +13,7 @@ from playwright.async_api import ConsoleMessage, Page
 from quart_enroll.db.client import Database, open_database
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.services.enrollment import enroll
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.chromium import NOT_FOUND, Chromium, find_chromium, running_chromium, time_limit
 from tests.browser.student import wait_until_catalog_is_current
 from tests.support import school
@@ -98,11 +99,10 @@ def calendar() -> list[Term]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def db(emptied: Database, calendar: list[Term]) -> Database:
     """The small school as on its first day; bob has the only seat in PHP 202, if fall is open."""
-    for name in await emptied.list_collection_names():
-        await emptied[name].delete_many({})
+    await school.empty(emptied)
     await school.fill(emptied, calendar)
     if calendar[0].is_open(datetime.now(UTC)):
-        await enroll.enroll(emptied, BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
+        await enroll.enroll(EnrollmentContext(emptied), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
     return emptied
 
 

@@ -9,6 +9,7 @@ from playwright.async_api import Page, expect
 from quart_enroll.db.client import Database
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.services.enrollment import enroll
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.student import register, sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, BOB, PASSWORD, RITA, teach
 
@@ -22,7 +23,7 @@ async def test_wait_in_line_and_get_the_seat_that_comes(address: str, db: Databa
     await page.get_by_role("button", name="Join waitlist of PHP 202").click()
     await expect(page.get_by_text("You are waiting for a seat in PHP 202, section 01: 1 of 1.")).to_be_visible()
 
-    await enroll.drop(db, BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
+    await enroll.drop(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
     await page.reload()
     await expect(page.get_by_role("status")).to_contain_text("A seat became free: you are now enrolled in PHP 202")
     await expect(page.get_by_role("row", name="PHP 202")).to_be_visible()
@@ -35,7 +36,7 @@ async def test_on_an_open_schedule_the_seat_comes_by_itself(address: str, db: Da
     await page.goto(f"{address}/enrollment")
     await expect(page.get_by_text("Waiting, 1 of 1")).to_be_visible()
 
-    await enroll.drop(db, BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
+    await enroll.drop(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
     await expect(page.get_by_role("row", name="PHP 202")).to_be_visible()
     await expect(page.get_by_role("status")).to_contain_text("A seat became free: you are now enrolled in PHP 202")
     await expect(page.get_by_text("Waiting,")).to_have_count(0)
@@ -150,7 +151,7 @@ async def test_courses_on_the_schedule_look_like_links_but_on_paper(address: str
 async def test_on_paper_come_the_terms_that_are_not_over_and_no_empty_page(
     address: str, db: Database, page: Page, calendar: list[Term]
 ) -> None:
-    await enroll.enroll(db, BOB.user_id, SectionRequest("2222"), calendar[1].opens_at)
+    await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("2222"), calendar[1].opens_at)
     long_ago = dict.fromkeys(
         ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline"), datetime(2020, 5, 1, tzinfo=UTC)
     )
@@ -167,7 +168,7 @@ async def test_on_paper_come_the_terms_that_are_not_over_and_no_empty_page(
     printed = await page.pdf(width=f"{PAPER}px", height=f"{bottom + 1}px")
     assert len(re.findall(rb"/Type /Page\b", printed)) == 1
 
-    await enroll.drop(db, BOB.user_id, SectionRequest("2222"), calendar[1].opens_at)
+    await enroll.drop(EnrollmentContext(db), BOB.user_id, SectionRequest("2222"), calendar[1].opens_at)
     await wait_until_catalog_is_current(db, address)
     await page.reload()
     await expect(fall).to_be_visible()  # there is nothing else

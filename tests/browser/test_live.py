@@ -16,6 +16,7 @@ from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import SectionRequest, User
 from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
 from quart_enroll.services.enrollment import enroll, waitlist
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.chromium import running_chromium
 from tests.browser.student import sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, BOB, COURSES, FALL, NOONS, SECTIONS
@@ -25,7 +26,7 @@ CONNECTIONS = 6
 
 
 async def _enroll(db: Database, student: User) -> None:
-    await enroll.enroll(db, student.user_id, SectionRequest("1111", section="01"), datetime.now(UTC))
+    await enroll.enroll(EnrollmentContext(db), student.user_id, SectionRequest("1111", section="01"), datetime.now(UTC))
 
 
 async def _turn(page: Page, *, hidden: bool) -> None:
@@ -216,7 +217,9 @@ async def test_what_is_chosen_on_the_page_of_a_course_stays(address: str, db: Da
     await page.goto(f"{address}/course/3333?term=Fall")
     await page.get_by_label("When a seat comes, give back").select_option("ANG 101")
     await page.evaluate("document.querySelector('#offered').dataset.old = ''")
-    await enroll.swap(db, ADA.user_id, "1111", SectionRequest("1111", FALL.term, "02"), datetime.now(UTC))
+    await enroll.swap(
+        EnrollmentContext(db), ADA.user_id, "1111", SectionRequest("1111", FALL.term, "02"), datetime.now(UTC)
+    )
     await expect(page.locator("#offered[data-old]")).to_have_count(0)
     await expect(page.get_by_label("When a seat comes, give back")).to_have_value("4444")
     await _do(enroll.drop, db, "4444")

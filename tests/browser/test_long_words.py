@@ -10,6 +10,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import Section, SectionRequest, User
 from quart_enroll.services.enrollment import enroll, plan, waitlist
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.student import sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, FALL, MORNINGS, RITA
 
@@ -56,9 +57,9 @@ async def long(db: Database, address: str) -> str:
     await sections.put_all(db, [section, replace(section, section="ABCDEFGHIJ")])
     await db.section.delete_many({"courseID": "1111"})
     now = datetime.now(UTC)
-    await enroll.enroll(db, ADA.user_id, SectionRequest(NUMBER, section="01"), now)
-    await waitlist.join(db, ADA.user_id, SectionRequest("3333"), now)
-    await plan.add(db, RITA.user_id, SectionRequest(NUMBER, section="01"), now)
+    await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest(NUMBER, section="01"), now)
+    await waitlist.join(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), now)
+    await plan.add(EnrollmentContext(db), RITA.user_id, SectionRequest(NUMBER, section="01"), now)
     await wait_until_catalog_is_current(db, address)
     return address
 

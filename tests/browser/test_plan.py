@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 from quart_enroll.db.client import Database
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.services.enrollment import enroll
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.student import sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, BOB, FALL, RITA, SPRING
 
@@ -93,7 +94,7 @@ async def test_seats_move_on_an_open_page_again_and_again(address: str, db: Data
     await page.goto(f"{address}/course/2222?term=Spring")
     await expect(page.get_by_text("30 of 30 seats open")).to_be_visible()
     for student, seats in ((BOB, 29), (RITA, 28)):
-        await enroll.enroll(db, student.user_id, SectionRequest("2222"), datetime.now(UTC))
+        await enroll.enroll(EnrollmentContext(db), student.user_id, SectionRequest("2222"), datetime.now(UTC))
         await expect(page.get_by_text(f"{seats} of 30 seats open")).to_be_visible()
     assert [re.sub("<.*?>", "", news) for news in await page.evaluate("drawn")] == [
         *("29 of 30 seats open", "28 of 30 seats open")  # and nothing that stood there already

@@ -6,6 +6,7 @@ import pytest
 
 from quart_enroll.db import client
 from quart_enroll.db.client import Database
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.concurrency.school import prepare
 from tests.support.processes import with_database
 
@@ -22,3 +23,9 @@ async def db(database_uri: str) -> AsyncIterator[Database]:
         await prepare(db)
         yield db
         await db.client.drop_database(db.name)
+
+
+@pytest.fixture
+def context(db: Database) -> EnrollmentContext:
+    """The locks and the batch queue of one process."""
+    return EnrollmentContext(db)

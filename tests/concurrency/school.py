@@ -9,7 +9,10 @@ from quart_enroll.db.collections import courses, sections, terms, waitlist
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import Busy, Refused
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term
-from quart_enroll.services.enrollment import seat_changes, swap_cycles
+from quart_enroll.services.enrollment import swap_cycles
+from quart_enroll.services.enrollment.promotion import promote_all_waitlists
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
 from tests.support.school import build
 from tests.support.seat_model import OK, Place, School, Seat
@@ -69,10 +72,10 @@ async def offer(db: Database, offered: Section, now: datetime = NOW) -> None:
 
     async def body(session: Session) -> None:
         await sections.put_all(db, [offered], session)
-        await seat_changes.promote_all_waitlists(seat_changes.SeatTransaction(db, session, now, REGISTRAR))
+        await promote_all_waitlists(SeatTransaction(db, session, now, REGISTRAR))
 
     await transaction(db, body)
-    await swap_cycles.complete_all_cycles(db, REGISTRAR, now)
+    await swap_cycles.complete_all_cycles(SectionLocks(db), REGISTRAR, now)
 
 
 async def outcome(action: Coroutine[None, None, object]) -> str:

@@ -2,16 +2,16 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from quart_enroll.db.client import Database, Session
+from quart_enroll.db.client import Database
 from quart_enroll.db.collections import terms
 from quart_enroll.domain.models import SectionKey, SectionRequest
-from quart_enroll.services.enrollment import alerts, section_lock
+from quart_enroll.services.enrollment import alerts
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import drop, enroll
 from quart_enroll.services.enrollment.waitlist import join
 from tests.concurrency.invariants import assert_sound
@@ -24,16 +24,16 @@ MORNING = "MWF 09:00 09:50"
 
 
 @pytest.fixture
-async def full(db: Database) -> Database:
+async def full(db: Database, context: EnrollmentContext) -> Database:
     """Two courses at one time with one seat each; ada has the one in A."""
     await found(db, term(), course("A"), course("B"), section("A", 1, MORNING), section("B", 1, MORNING))
-    await enroll(db, ADA, A, NOW)
+    await enroll(context, ADA, A, NOW)
     return db
 
 
-async def ask(db: Database, *students: int) -> None:
+async def ask(context: EnrollmentContext, *students: int) -> None:
     for student in students:
-        await alerts.ask(db, student, A, NOW)
+        await alerts.add(context, student, A, NOW)
 
 
 async def told(db: Database) -> dict[int, int]:
@@ -41,56 +41,60 @@ async def told(db: Database) -> dict[int, int]:
     return dict(Counter([row["user_id"] async for row in db.notice.find({"action": "alert", "courseID": "A"})]))
 
 
-async def test_a_freed_seat_is_told_once_to_everybody_who_asked(full: Database) -> None:
-    await ask(full, BOB, CAY)
-    await drop(full, ADA, A, NOW)
+async def test_a_freed_seat_is_told_once_to_everybody_who_asked(full: Database, context: EnrollmentContext) -> None:
+    await ask(context, BOB, CAY)
+    await drop(context, ADA, A, NOW)
     assert await told(full) == {BOB: 1, CAY: 1}
-    await enroll(full, BOB, A, NOW)
-    await drop(full, BOB, A, NOW)
+    await enroll(context, BOB, A, NOW)
+    await drop(context, BOB, A, NOW)
     assert await told(full) == {BOB: 1, CAY: 1}
     await assert_sound(full)
 
 
-async def test_a_seat_that_goes_to_the_line_is_told_to_nobody_else(full: Database) -> None:
-    await ask(full, BOB)
-    await join(full, CAY, A, NOW)
-    await drop(full, ADA, A, NOW)
+async def test_a_seat_that_goes_to_the_line_is_told_to_nobody_else(full: Database, context: EnrollmentContext) -> None:
+    await ask(context, BOB)
+    await join(context, CAY, A, NOW)
+    await drop(context, ADA, A, NOW)
     assert await told(full) == {}
-    await drop(full, CAY, A, NOW)
+    await drop(context, CAY, A, NOW)
     assert await told(full) == {BOB: 1}
 
 
-async def test_a_seat_that_nobody_in_line_could_take_is_told(full: Database) -> None:
-    await ask(full, BOB)
-    await join(full, CAY, A, NOW)
-    await enroll(full, CAY, B, NOW)
-    await drop(full, ADA, A, NOW)
+async def test_a_seat_that_nobody_in_line_could_take_is_told(full: Database, context: EnrollmentContext) -> None:
+    await ask(context, BOB)
+    await join(context, CAY, A, NOW)
+    await enroll(context, CAY, B, NOW)
+    await drop(context, ADA, A, NOW)
     assert await told(full) == {BOB: 1}
     await assert_sound(full)
 
 
-async def test_a_raised_capacity_is_told(full: Database) -> None:
-    await ask(full, BOB)
+async def test_a_raised_capacity_is_told(full: Database, context: EnrollmentContext) -> None:
+    await ask(context, BOB)
     await offer(full, section("A", 2, MORNING))
     assert await told(full) == {BOB: 1}
 
 
-async def test_after_the_add_deadline_nobody_is_told_until_it_is_moved(full: Database) -> None:
-    await ask(full, BOB)
-    await drop(full, ADA, A, day(26))
+async def test_after_the_add_deadline_nobody_is_told_until_it_is_moved(
+    full: Database, context: EnrollmentContext
+) -> None:
+    await ask(context, BOB)
+    await drop(context, ADA, A, day(26))
     assert await told(full) == {}
     await terms.put_all(full, [replace(term(), add_deadline=day(27))])
     await offer(full, section("A", 1, MORNING), day(26))
     assert await told(full) == {BOB: 1}
 
 
-async def test_who_gave_back_the_seat_or_has_it_or_waits_is_not_told(full: Database) -> None:
-    await ask(full, BOB, CAY, DAN)
-    await drop(full, ADA, A, day(26))  # adding is over then, so nobody is told of this seat
-    await enroll(full, BOB, A, NOW)
-    await join(full, CAY, A, NOW)
-    await enroll(full, CAY, B, NOW)
-    await drop(full, BOB, A, NOW)
+async def test_who_gave_back_the_seat_or_has_it_or_waits_is_not_told(
+    full: Database, context: EnrollmentContext
+) -> None:
+    await ask(context, BOB, CAY, DAN)
+    await drop(context, ADA, A, day(26))  # adding is over then, so nobody is told of this seat
+    await enroll(context, BOB, A, NOW)
+    await join(context, CAY, A, NOW)
+    await enroll(context, CAY, B, NOW)
+    await drop(context, BOB, A, NOW)
     assert await told(full) == {DAN: 1}
     assert await full.alert.count_documents({}) == 0
 
@@ -106,40 +110,41 @@ async def test_who_gave_back_the_seat_or_has_it_or_waits_is_not_told(full: Datab
         (BOB, A, NOW, OK),
     ],
 )
-async def test_who_can_ask(full: Database, student: int, wish: SectionRequest, now: Any, code: str) -> None:
-    await join(full, CAY, A, NOW)
-    assert await outcome(alerts.ask(full, student, wish, now)) == code
+async def test_who_can_ask(
+    full: Database, context: EnrollmentContext, student: int, wish: SectionRequest, now: Any, code: str
+) -> None:
+    await join(context, CAY, A, NOW)
+    assert await outcome(alerts.add(context, student, wish, now)) == code
     assert await full.alert.count_documents({}) == (code == OK)
 
 
-async def test_asking_again_changes_nothing_and_ending_it_twice_neither(full: Database) -> None:
-    await ask(full, BOB, BOB)
+async def test_asking_again_changes_nothing_and_ending_it_twice_neither(
+    full: Database, context: EnrollmentContext
+) -> None:
+    await ask(context, BOB, BOB)
     assert await full.alert.count_documents({}) == 1
     for _ in range(2):
-        await alerts.end(full, BOB, SectionKey(FALL, "A", "01"))
-    await drop(full, ADA, A, NOW)
+        await alerts.remove(full, BOB, SectionKey(FALL, "A", "01"))
+    await drop(context, ADA, A, NOW)
     assert await told(full) == {}
 
 
-async def test_there_is_a_bound_to_what_one_student_asks(full: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts, "MOST", 1)
-    await enroll(full, DAN, B, NOW)
-    await ask(full, BOB)
-    assert await outcome(alerts.ask(full, BOB, B, NOW)) == "too_many_alerts"
-    assert await outcome(alerts.ask(full, BOB, A, NOW)) == OK
+async def test_there_is_a_bound_to_what_one_student_asks(
+    full: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "MAX_ALERTS", 1)
+    await enroll(context, DAN, B, NOW)
+    await ask(context, BOB)
+    assert await outcome(alerts.add(context, BOB, B, NOW)) == "too_many_alerts"
+    assert await outcome(alerts.add(context, BOB, A, NOW)) == OK
 
 
 async def test_who_asks_while_the_seat_becomes_free_is_told_or_told_so(
-    full: Database, monkeypatch: pytest.MonkeyPatch
+    full: Database, context: EnrollmentContext
 ) -> None:
-    async def past_the_turnstile(
-        db: Database, _: Iterable[SectionKey], body: Callable[[Session], Coroutine[Any, Any, Any]]
-    ) -> Any:
-        return await section_lock.run_locked(db, [], body)  # as if it were another process
-
-    monkeypatch.setattr(alerts, "run_locked", past_the_turnstile)
+    other_process = EnrollmentContext(full)
     for _ in range(10):
-        said, _ = await asyncio.gather(outcome(alerts.ask(full, BOB, A, NOW)), drop(full, ADA, A, NOW))
+        said, _ = await asyncio.gather(outcome(alerts.add(other_process, BOB, A, NOW)), drop(context, ADA, A, NOW))
         assert (said, await told(full)) in [("seat_open", {}), (OK, {BOB: 1})]
         await full.notice.delete_many({})
-        await enroll(full, ADA, A, NOW)
+        await enroll(context, ADA, A, NOW)

@@ -10,10 +10,11 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import schedules, sections
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import SectionKey
-from quart_enroll.services.enrollment import batching, section_lock
-from quart_enroll.services.enrollment.batching import Waitlisted
+from quart_enroll.services.enrollment import batch_transaction, batching
+from quart_enroll.services.enrollment.batch_transaction import Waitlisted
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import enroll
-from quart_enroll.services.enrollment.seat_changes import Seated
+from quart_enroll.services.enrollment.seat_changes import Enrolled
 from quart_enroll.services.enrollment.waitlist import join
 from tests.concurrency.invariants import assert_sound
 from tests.concurrency.school import FALL, NOW, course, found, line, offer, outcome, seated, section, term, together
@@ -30,9 +31,9 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     take_seats = sections.take_seats
 
-    async def counting(db: Database, numbers: Any, session: Session) -> bool:
+    async def counting(db: Database, numbers: Any, session: Session) -> None:
         found.append(sum(numbers.values()))
-        return await take_seats(db, numbers, session)
+        await take_seats(db, numbers, session)
 
     monkeypatch.setattr(sections, "take_seats", counting)
     return found
@@ -52,35 +53,36 @@ def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-async def board(db: Database, student: int, courseID: str, number: str = "01", *, lines_up: bool = False) -> str:
-    """Board, and return "ok", "line" with the place, "full", "alone", or the code of the refusal."""
+async def try_in_batch(context: EnrollmentContext, student: int, courseID: str, *, join_waitlist: bool = False) -> str:
+    """Join the next batch, and return "ok", the waitlist position, "full", "alone", or the code of the refusal."""
+    key = SectionKey(FALL, courseID, "01")
     try:
-        verdict = await batching.board(db, student, SectionKey(FALL, courseID, number), NOW, lines_up=lines_up)
+        result = await context.batches.enroll(student, key, NOW, join_waitlist=join_waitlist)
     except Refused as refusal:
         return refusal.code
-    match verdict:
-        case Seated():
+    match result:
+        case Enrolled():
             return OK
         case Waitlisted(position=position):
-            return f"line {position}"
+            return f"waitlist {position}"
         case None:
             return "alone"
     return "full"
 
 
-async def board_all(db: Database, *wanted: tuple[int, str]) -> list[str]:
-    """Let all board at once, in this order."""
-    return list(await asyncio.gather(*(board(db, *one) for one in wanted)))
+async def enroll_all(context: EnrollmentContext, *wanted: tuple[int, str]) -> list[str]:
+    """Try to enroll all these students at once, in this order."""
+    return list(await asyncio.gather(*(try_in_batch(context, *one) for one in wanted)))
 
 
-async def line_up_all(db: Database, *wanted: tuple[int, str]) -> list[str]:
-    """Let all board at once, in this order, who line up where there is no seat."""
-    return list(await asyncio.gather(*(board(db, *one, lines_up=True) for one in wanted)))
+async def enroll_or_waitlist_all(context: EnrollmentContext, *wanted: tuple[int, str]) -> list[str]:
+    """Try the same, with a place on the waitlist for the students who find no seat."""
+    return list(await asyncio.gather(*(try_in_batch(context, *one, join_waitlist=True) for one in wanted)))
 
 
-async def test_who_comes_at_once_goes_together(db: Database, sizes: list[int]) -> None:
+async def test_who_comes_at_once_goes_together(db: Database, context: EnrollmentContext, sizes: list[int]) -> None:
     await found(db, term(), course("A"), section("A", 40))
-    said = await together(enroll(db, student, wish("A"), NOW) for student in MANY)
+    said = await together(enroll(context, student, wish("A"), NOW) for student in MANY)
     assert said == [OK] * 40
     assert len(sizes) < 10
     assert max(sizes) == batching.MAX_BATCH_SIZE
@@ -88,9 +90,11 @@ async def test_who_comes_at_once_goes_together(db: Database, sizes: list[int]) -
     await assert_sound(db)
 
 
-async def test_of_more_than_there_are_seats_those_have_them_who_came_first(db: Database, sizes: list[int]) -> None:
+async def test_of_more_than_there_are_seats_those_have_them_who_came_first(
+    db: Database, context: EnrollmentContext, sizes: list[int]
+) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 4))
-    said = await board_all(db, *((student, "AB"[student % 2]) for student in range(1, 15)))
+    said = await enroll_all(context, *((student, "AB"[student % 2]) for student in range(1, 15)))
     assert sizes == [11]
     assert said[1::2] == [OK] * 7
     assert said[0::2] == [OK] * 4 + ["full"] * 3
@@ -98,45 +102,47 @@ async def test_of_more_than_there_are_seats_those_have_them_who_came_first(db: D
     await assert_sound(db)
 
 
-async def test_who_comes_in_front_of_a_full_section_is_told_what_is(db: Database) -> None:
+async def test_who_comes_in_front_of_a_full_section_is_told_what_is(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(), course("A"), section("A", 2))
-    said = await together(enroll(db, student, wish("A"), NOW) for student in MANY)
+    said = await together(enroll(context, student, wish("A"), NOW) for student in MANY)
     assert sorted(said) == [OK] * 2 + ["section_full"] * 38
     await assert_sound(db)
 
 
-async def test_one_who_is_refused_stops_no_other(db: Database, sizes: list[int]) -> None:
+async def test_one_who_is_refused_stops_no_other(db: Database, context: EnrollmentContext, sizes: list[int]) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
-    await board_all(db, (ADA, "B"), (BOB, "A"))
-    said = await board_all(db, (ADA, "A"), (BOB, "A"), (CAY, "A"), (4, "C"), (5, "A"))
+    await enroll_all(context, (ADA, "B"), (BOB, "A"))
+    said = await enroll_all(context, (ADA, "A"), (BOB, "A"), (CAY, "A"), (4, "C"), (5, "A"))
     assert said == ["time_conflict", "already_enrolled", OK, "unknown_course", OK]
     assert sizes == [2, 2]
     await assert_sound(db)
 
 
-async def test_one_whose_account_is_gone_stops_no_other(db: Database) -> None:
+async def test_one_whose_account_is_gone_stops_no_other(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(), course("A"), section("A", 9))
     await schedules.close(db, BOB, FALL, NOW, None)
-    said = await together(enroll(db, student, wish("A"), NOW) for student in (ADA, BOB, CAY))
+    said = await together(enroll(context, student, wish("A"), NOW) for student in (ADA, BOB, CAY))
     assert said == [OK, "account_gone", OK]
     assert await seated(db, section("A", 0).key) == {ADA, CAY}
 
 
-async def test_who_waits_in_a_line_leaves_it_for_the_seat(db: Database, sizes: list[int]) -> None:
+async def test_who_waits_in_a_line_leaves_it_for_the_seat(
+    db: Database, context: EnrollmentContext, sizes: list[int]
+) -> None:
     await found(db, term(), course("A"), section("A", 0), section("A", 2, number="02"))
     for student in (BOB, CAY):
-        await join(db, student, wish("A"), NOW)
+        await join(context, student, wish("A"), NOW)
     key = section("A", 0, number="02").key
-    said = await asyncio.gather(*(batching.board(db, student, key, NOW) for student in (ADA, BOB)))
+    said = await asyncio.gather(*(context.batches.enroll(student, key, NOW) for student in (ADA, BOB)))
     assert sizes == [2]
-    assert [one.left for one in said if isinstance(one, Seated)] == ["", "01"]
+    assert [one.left_waitlist for one in said if isinstance(one, Enrolled)] == ["", "01"]
     assert await line(db, section("A", 0).key) == [CAY]
     await assert_sound(db)
 
 
-async def test_who_lines_up_at_once_goes_together(db: Database, lengths: list[int]) -> None:
+async def test_who_lines_up_at_once_goes_together(db: Database, context: EnrollmentContext, lengths: list[int]) -> None:
     await found(db, term(), course("A"), section("A", 0))
-    joined = await asyncio.gather(*(join(db, student, wish("A"), NOW) for student in MANY))
+    joined = await asyncio.gather(*(join(context, student, wish("A"), NOW) for student in MANY))
     assert sum(lengths) == 40
     assert len(lengths) < 10
     waiting = await line(db, section("A", 0).key)
@@ -145,59 +151,74 @@ async def test_who_lines_up_at_once_goes_together(db: Database, lengths: list[in
     await assert_sound(db)
 
 
-async def test_seats_come_before_places_in_line(db: Database, sizes: list[int], lengths: list[int]) -> None:
+async def test_seats_come_before_places_in_line(
+    db: Database, context: EnrollmentContext, sizes: list[int], lengths: list[int]
+) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 2), section("B", 0))
     wanted = [(ADA, "A"), (BOB, "B"), (CAY, "A"), (4, "A"), (5, "B"), (6, "A")]
-    assert await line_up_all(db, *wanted) == [OK, "line 1", OK, "line 1", "line 2", "line 2"]
+    assert await enroll_or_waitlist_all(context, *wanted) == [
+        OK,
+        "waitlist 1",
+        OK,
+        "waitlist 1",
+        "waitlist 2",
+        "waitlist 2",
+    ]
     assert (sizes, lengths) == ([2], [2, 2])
     assert await line(db, section("A", 0).key) == [4, 6]
     assert await line(db, section("B", 0).key) == [BOB, 5]
     await assert_sound(db)
 
 
-async def test_of_more_than_a_line_takes_those_stand_in_it_who_came_first(db: Database) -> None:
+async def test_of_more_than_a_line_takes_those_stand_in_it_who_came_first(
+    db: Database, context: EnrollmentContext
+) -> None:
     await found(db, term(), course("A"), replace(section("A", 0), waitlist_capacity=3))
-    assert await line_up_all(db, (ADA, "A")) == ["line 1"]
-    said = await line_up_all(db, *((student, "A") for student in (BOB, CAY, 4, 5)))
-    assert said == ["line 2", "line 3", "waitlist_full", "waitlist_full"]
+    assert await enroll_or_waitlist_all(context, (ADA, "A")) == ["waitlist 1"]
+    said = await enroll_or_waitlist_all(context, *((student, "A") for student in (BOB, CAY, 4, 5)))
+    assert said == ["waitlist 2", "waitlist 3", "waitlist_full", "waitlist_full"]
     await assert_sound(db)
 
 
-async def test_one_who_may_not_line_up_stops_no_other(db: Database) -> None:
+async def test_one_who_may_not_line_up_stops_no_other(db: Database, context: EnrollmentContext) -> None:
     closed = replace(course("C"), prerequisites=("A",))
     await found(db, term(), course("A"), closed, section("A", 0), section("C", 0))
-    said = await line_up_all(db, (ADA, "A"), (ADA, "A"), (BOB, "C"), (CAY, "D"), (4, "A"))
-    assert said == ["line 1", "already_waiting", "prerequisite_missing", "unknown_course", "line 2"]
+    said = await enroll_or_waitlist_all(context, (ADA, "A"), (ADA, "A"), (BOB, "C"), (CAY, "D"), (4, "A"))
+    assert said == ["waitlist 1", "already_waiting", "prerequisite_missing", "unknown_course", "waitlist 2"]
     await assert_sound(db)
 
 
-async def test_who_waits_elsewhere_may_line_up_and_take_a_seat(db: Database, sizes: list[int]) -> None:
+async def test_who_waits_elsewhere_may_line_up_and_take_a_seat(
+    db: Database, context: EnrollmentContext, sizes: list[int]
+) -> None:
     await found(db, term(), course("A"), course("B"), course("C"), section("A", 0), section("B", 0), section("C", 9))
-    assert await line_up_all(db, (ADA, "A")) == ["line 1"]
-    assert await line_up_all(db, (ADA, "B"), (BOB, "B")) == ["line 1", "line 2"]
-    assert await line_up_all(db, (ADA, "C"), (BOB, "A"), (CAY, "C")) == [OK, "line 2", OK]
+    assert await enroll_or_waitlist_all(context, (ADA, "A")) == ["waitlist 1"]
+    assert await enroll_or_waitlist_all(context, (ADA, "B"), (BOB, "B")) == ["waitlist 1", "waitlist 2"]
+    assert await enroll_or_waitlist_all(context, (ADA, "C"), (BOB, "A"), (CAY, "C")) == [OK, "waitlist 2", OK]
     assert sizes == [2]
     assert await line(db, section("A", 0).key) == [ADA, BOB]
     await assert_sound(db)
 
 
 @pytest.mark.parametrize("elsewhere", [("B", "01"), ("A", "02")], ids=["another course", "another section"])
-async def test_who_waits_elsewhere_loses_no_turn(db: Database, elsewhere: tuple[str, str]) -> None:
+async def test_who_waits_elsewhere_loses_no_turn(
+    db: Database, context: EnrollmentContext, elsewhere: tuple[str, str]
+) -> None:
     offered = [section("A", 1), section("A", 0, number="02"), section("B", 0)]
     await found(db, term(), course("A"), course("B"), *offered)
-    await join(db, ADA, wish(*elsewhere), NOW)
-    assert await board_all(db, (ADA, "A"), (BOB, "A"), (CAY, "A")) == [OK, "full", "full"]
+    await join(context, ADA, wish(*elsewhere), NOW)
+    assert await enroll_all(context, (ADA, "A"), (BOB, "A"), (CAY, "A")) == [OK, "full", "full"]
     await assert_sound(db)
 
 
-async def test_who_waits_elsewhere_and_lines_up_loses_no_turn(db: Database) -> None:
+async def test_who_waits_elsewhere_and_lines_up_loses_no_turn(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 0))
-    await join(db, ADA, wish("B"), NOW)
-    assert await line_up_all(db, (ADA, "A"), (BOB, "A"), (CAY, "A")) == [OK, "line 1", "line 2"]
+    await join(context, ADA, wish("B"), NOW)
+    assert await enroll_or_waitlist_all(context, (ADA, "A"), (BOB, "A"), (CAY, "A")) == [OK, "waitlist 1", "waitlist 2"]
     await assert_sound(db)
 
 
-async def test_a_seat_that_breaks_a_line_lets_a_ring_turn(db: Database) -> None:
+async def test_a_seat_that_breaks_a_line_lets_a_ring_turn(db: Database, context: EnrollmentContext) -> None:
     """Cay stands in front of the ring of ada and bob, and with another seat can't have that one any more."""
     credits = {"A": 3, "B": 3, "C": 3}
     await found(
@@ -206,45 +227,47 @@ async def test_a_seat_that_breaks_a_line_lets_a_ring_turn(db: Database) -> None:
         *(course(name, number) for name, number in credits.items()),
         *(section("A", 1), section("B", 1), section("C", 9)),
     )
-    await together(enroll(db, student, wish(name), NOW) for student, name in ((ADA, "A"), (BOB, "B")))
-    await join(db, CAY, wish("A"), NOW)
-    await join(db, ADA, wish("B"), NOW, "A")
-    await join(db, BOB, wish("A"), NOW, "B")
+    await together(enroll(context, student, wish(name), NOW) for student, name in ((ADA, "A"), (BOB, "B")))
+    await join(context, CAY, wish("A"), NOW)
+    await join(context, ADA, wish("B"), NOW, "A")
+    await join(context, BOB, wish("A"), NOW, "B")
     assert await seated(db, section("A", 0).key) == {ADA}
-    await enroll(db, CAY, wish("C"), NOW)
+    await enroll(context, CAY, wish("C"), NOW)
     assert await seated(db, section("A", 0).key) == {BOB}
     assert await seated(db, section("B", 0).key) == {ADA}
     await assert_sound(db)
 
 
-async def test_where_a_place_is_taken_wrongly_each_lines_up_alone(db: Database) -> None:
+async def test_where_a_place_is_taken_wrongly_each_lines_up_alone(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(), course("A"), section("A", 0))
-    await join(db, ADA, wish("A"), NOW)
+    await join(context, ADA, wish("A"), NOW)
     await db.section.update_one({"courseID": "A"}, {"$set": {"queue_tail": 0}})
-    assert await line_up_all(db, (BOB, "A"), (CAY, "A")) == ["alone"] * 2
-    assert await together(join(db, student, wish("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
+    assert await enroll_or_waitlist_all(context, (BOB, "A"), (CAY, "A")) == ["alone"] * 2
+    assert await together(join(context, student, wish("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
     assert sorted(await line(db, section("A", 0).key)) == [ADA, BOB, CAY]
 
 
-async def test_two_clicks_are_one_seat(db: Database, sizes: list[int]) -> None:
+async def test_two_clicks_are_one_seat(db: Database, context: EnrollmentContext, sizes: list[int]) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
-    assert await board_all(db, (ADA, "A"), (ADA, "A"), (ADA, "B")) == [OK, "already_enrolled", "time_conflict"]
+    assert await enroll_all(context, (ADA, "A"), (ADA, "A"), (ADA, "B")) == [OK, "already_enrolled", "time_conflict"]
     assert sizes == [1]
     await assert_sound(db)
 
 
-async def test_what_the_database_refuses_is_made_by_each_alone(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def none(*_: object) -> bool:
-        return False
+async def test_what_the_database_refuses_is_made_by_each_alone(
+    db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def none(*_: object) -> None:
+        raise RuntimeError
 
     monkeypatch.setattr(sections, "take_seats", none)
     await found(db, term(), course("A"), section("A", 9))
-    assert await board_all(db, (ADA, "A"), (BOB, "A")) == ["alone"] * 2
-    assert await together(enroll(db, student, wish("A"), NOW) for student in (ADA, BOB)) == [OK, OK]
+    assert await enroll_all(context, (ADA, "A"), (BOB, "A")) == ["alone"] * 2
+    assert await together(enroll(context, student, wish("A"), NOW) for student in (ADA, BOB)) == [OK, OK]
     await assert_sound(db)
 
 
-async def test_nobody_waits_for_a_section_of_others(db: Database, sizes: list[int]) -> None:
+async def test_nobody_waits_for_a_section_of_others(db: Database, context: EnrollmentContext, sizes: list[int]) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
     holds, free = asyncio.Event(), asyncio.Event()
 
@@ -252,10 +275,10 @@ async def test_nobody_waits_for_a_section_of_others(db: Database, sizes: list[in
         holds.set()
         await free.wait()
 
-    holding = asyncio.ensure_future(section_lock.turn(db, [section("A", 0).key], hold, patience=20))
+    holding = asyncio.ensure_future(context.locks.run_transaction([section("A", 0).key], hold, timeout_seconds=20))
     await holds.wait()
-    behind = asyncio.ensure_future(board_all(db, (ADA, "A"), (BOB, "A")))
-    assert await board_all(db, (CAY, "B")) == [OK]
+    behind = asyncio.ensure_future(enroll_all(context, (ADA, "A"), (BOB, "A")))
+    assert await enroll_all(context, (CAY, "B")) == [OK]
     assert not behind.done()
     free.set()
     await holding
@@ -263,52 +286,58 @@ async def test_nobody_waits_for_a_section_of_others(db: Database, sizes: list[in
     assert sizes == [1, 2]
 
 
-async def test_nobody_waits_for_a_transaction_that_hangs(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "WAIT", 0.01)
+async def test_nobody_waits_for_a_transaction_that_hangs(
+    db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "STALLED_BATCH_SECONDS", 0.01)
     await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
     begun, free, take_seats = asyncio.Event(), asyncio.Event(), sections.take_seats
 
-    async def hang(db: Database, numbers: Any, session: Session) -> bool:
+    async def hang(db: Database, numbers: Any, session: Session) -> None:
         begun.set()
         if section("A", 0).key in numbers:
             await free.wait()
-        return await take_seats(db, numbers, session)
+        await take_seats(db, numbers, session)
 
     monkeypatch.setattr(sections, "take_seats", hang)
-    hangs = asyncio.ensure_future(board(db, ADA, "A"))
+    hangs = asyncio.ensure_future(try_in_batch(context, ADA, "A"))
     await begun.wait()
-    assert await board_all(db, (BOB, "B"), (CAY, "B")) == [OK] * 2
+    assert await enroll_all(context, (BOB, "B"), (CAY, "B")) == [OK] * 2
     assert not hangs.done()
     free.set()
     assert await hangs == OK
-    assert await board_all(db, (4, "A")) == [OK]
+    assert await enroll_all(context, (4, "A")) == [OK]
     await assert_sound(db)
 
 
-async def test_a_change_by_another_process_lets_all_begin_again(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_change_by_another_process_lets_all_begin_again(
+    db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await found(db, term(), course("A"), section("A", 9))
     take_seats, met = sections.take_seats, False
 
-    async def meet(*those: Any, **more: Any) -> bool:
+    async def meet(*those: Any, **more: Any) -> None:
         nonlocal met
         if not met:  # they have read that there are nine
             met = True
             await offer(db, section("A", 3))
-        return await take_seats(*those, **more)
+        await take_seats(*those, **more)
 
     monkeypatch.setattr(sections, "take_seats", meet)
-    assert await board_all(db, *((student, "A") for student in range(1, 6))) == [OK] * 3 + ["full"] * 2
+    assert await enroll_all(context, *((student, "A") for student in range(1, 6))) == [OK] * 3 + ["full"] * 2
     assert met
     await assert_sound(db)
 
 
-async def test_one_in_whose_way_somebody_stands_stops_no_other(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "TRIES", 0.05)
+async def test_one_in_whose_way_somebody_stands_stops_no_other(
+    db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_transaction, "BATCH_ATTEMPT_SECONDS", 0.05)
     await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
-    await enroll(db, ADA, wish("B"), NOW)
+    await enroll(context, ADA, wish("B"), NOW)
     async with await db.client.start_session() as session, session.start_transaction():
         await schedules.bump_version(db, ADA, FALL, session)
-        assert await board_all(db, (ADA, "A"), (BOB, "A"), (CAY, "A")) == ["alone"] * 3
-        assert await together(enroll(db, student, wish("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
-    assert await outcome(enroll(db, ADA, wish("A"), NOW)) == OK
+        assert await enroll_all(context, (ADA, "A"), (BOB, "A"), (CAY, "A")) == ["alone"] * 3
+        assert await together(enroll(context, student, wish("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
+    assert await outcome(enroll(context, ADA, wish("A"), NOW)) == OK
     await assert_sound(db)

@@ -8,11 +8,16 @@ from dataclasses import replace
 import pytest
 
 from quart_enroll.db import client
-from quart_enroll.db.client import Database
+from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import notices, sections
+from quart_enroll.db.transactions import transaction
+from quart_enroll.domain.errors import SectionFull
 from quart_enroll.domain.models import Course, SectionRequest
-from quart_enroll.services.enrollment import seat_changes, section_lock
+from quart_enroll.services.enrollment import seat_changes
+from quart_enroll.services.enrollment.candidates import load_candidate
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import drop, enroll, swap
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.waitlist import join, leave
 from tests.concurrency.invariants import assert_sound
 from tests.concurrency.school import FALL, NOW, course, found, line, offer, outcome, seated, section, term, together
@@ -26,60 +31,62 @@ def wish(courseID: str, number: str = "01") -> SectionRequest:
     return SectionRequest(courseID, FALL, number)
 
 
-async def seat(db: Database, student: int, *courseIDs: str) -> None:
+async def seat(context: EnrollmentContext, student: int, *courseIDs: str) -> None:
     """Let the student have these courses before the test begins."""
     for courseID in courseIDs:
-        await enroll(db, student, wish(courseID), NOW)
+        await enroll(context, student, wish(courseID), NOW)
 
 
 # One student, many tabs
 
 
-async def test_the_same_course_from_ten_tabs_is_one_seat(db: Database) -> None:
+async def test_the_same_course_from_ten_tabs_is_one_seat(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(), course("A"), section("A", 30))
-    said = await together(enroll(db, ADA, wish("A"), NOW) for _ in range(10))
+    said = await together(enroll(context, ADA, wish("A"), NOW) for _ in range(10))
     assert sorted(said) == ["already_enrolled"] * 9 + [OK]
     school = await assert_sound(db)
     assert school.taken(section("A", 0).key) == 1
 
 
-async def test_the_same_line_from_ten_tabs_is_one_place(db: Database) -> None:
+async def test_the_same_line_from_ten_tabs_is_one_place(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(), course("A"), section("A", 0))
-    said = await together(join(db, ADA, wish("A"), NOW) for _ in range(10))
+    said = await together(join(context, ADA, wish("A"), NOW) for _ in range(10))
     assert sorted(said) == ["already_waiting"] * 9 + [OK]
     await assert_sound(db)
 
 
-async def test_of_two_courses_at_the_same_time_one_is_taken(db: Database) -> None:
+async def test_of_two_courses_at_the_same_time_one_is_taken(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
-    said = await together(enroll(db, ADA, wish(courseID), NOW) for courseID in "AB")
+    said = await together(enroll(context, ADA, wish(courseID), NOW) for courseID in "AB")
     assert sorted(said) == [OK, "time_conflict"]
     await assert_sound(db)
 
 
-async def test_with_three_credits_left_one_of_two_courses_is_taken(db: Database) -> None:
+async def test_with_three_credits_left_one_of_two_courses_is_taken(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(max_credits=7), *_courses(A=4, B=3, C=3), *(section(courseID, 9) for courseID in "ABC"))
-    await seat(db, ADA, "A")
-    said = await together(enroll(db, ADA, wish(courseID), NOW) for courseID in "BC")
+    await seat(context, ADA, "A")
+    said = await together(enroll(context, ADA, wish(courseID), NOW) for courseID in "BC")
     assert sorted(said) == ["credit_limit", OK]
     school = await assert_sound(db)
     assert school.credits(ADA, FALL) == 7
 
 
-async def test_adding_while_dropping_ends_as_one_after_the_other_would(db: Database) -> None:
+async def test_adding_while_dropping_ends_as_one_after_the_other_would(
+    db: Database, context: EnrollmentContext
+) -> None:
     await found(db, term(max_credits=3), course("A"), course("B"), section("A", 9), section("B", 9))
-    await seat(db, ADA, "A")
-    dropped, added = await together([drop(db, ADA, wish("A"), NOW), enroll(db, ADA, wish("B"), NOW)])
+    await seat(context, ADA, "A")
+    dropped, added = await together([drop(context, ADA, wish("A"), NOW), enroll(context, ADA, wish("B"), NOW)])
     assert (dropped, added) in [(OK, OK), (OK, "credit_limit")]
     school = await assert_sound(db)
     assert list(school.enrolled(ADA, FALL)) == (["B"] if added == OK else [])
 
 
-async def test_ten_tabs_that_drop_give_back_one_seat(db: Database) -> None:
+async def test_ten_tabs_that_drop_give_back_one_seat(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(), course("A"), section("A", 1))
-    await seat(db, ADA, "A")
-    await join(db, BOB, wish("A"), NOW)
-    said = await together(drop(db, ADA, wish("A"), NOW) for _ in range(10))
+    await seat(context, ADA, "A")
+    await join(context, BOB, wish("A"), NOW)
+    said = await together(drop(context, ADA, wish("A"), NOW) for _ in range(10))
     assert sorted(said) == ["not_enrolled"] * 9 + [OK]
     await assert_sound(db)
     assert await seated(db, section("A", 1).key) == {BOB}
@@ -88,17 +95,17 @@ async def test_ten_tabs_that_drop_give_back_one_seat(db: Database) -> None:
 # The line
 
 
-async def test_nobody_jumps_the_queue(db: Database) -> None:
+async def test_nobody_jumps_the_queue(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 2, MORNING), section("B", 9, OVERLAPPING))
     full = section("A", 2, MORNING)
-    await seat(db, CAY, "A")
-    await seat(db, DAN, "A")
-    await join(db, ADA, wish("A"), NOW)
-    await join(db, BOB, wish("A"), NOW)
-    await seat(db, ADA, "B")  # meets at the same time
+    await seat(context, CAY, "A")
+    await seat(context, DAN, "A")
+    await join(context, ADA, wish("A"), NOW)
+    await join(context, BOB, wish("A"), NOW)
+    await seat(context, ADA, "B")  # meets at the same time
 
-    strangers = [enroll(db, 100 + number, wish("A"), NOW) for number in range(50)]
-    said = await together([*strangers[:25], drop(db, CAY, wish("A"), NOW), *strangers[25:]])
+    strangers = [enroll(context, 100 + number, wish("A"), NOW) for number in range(50)]
+    said = await together([*strangers[:25], drop(context, CAY, wish("A"), NOW), *strangers[25:]])
 
     assert said == ["section_full"] * 25 + [OK] + ["section_full"] * 25
     assert await seated(db, full.key) == {BOB, DAN}
@@ -110,48 +117,54 @@ async def test_nobody_jumps_the_queue(db: Database) -> None:
     await assert_sound(db)
 
     await offer(db, replace(full, capacity=4))  # room for two more: ada still can't, so strangers may
-    assert await outcome(enroll(db, 100, wish("A"), NOW)) == OK
+    assert await outcome(enroll(context, 100, wish("A"), NOW)) == OK
     assert await line(db, full.key) == [ADA]
     assert await notices.take_unseen(db, ADA) == []
-    await drop(db, ADA, wish("B"), NOW)
+    await drop(context, ADA, wish("B"), NOW)
     assert await seated(db, full.key) == {BOB, DAN, 100, ADA}
     assert [notice.action for notice in await notices.take_unseen(db, ADA)] == ["promote"]
     await assert_sound(db)
 
 
-async def test_who_can_take_a_seat_again_waits_for_the_next_when_there_is_none(db: Database) -> None:
+async def test_who_can_take_a_seat_again_waits_for_the_next_when_there_is_none(
+    db: Database, context: EnrollmentContext
+) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 1, MORNING), section("B", 9, OVERLAPPING))
-    await seat(db, CAY, "A")
-    await join(db, ADA, wish("A"), NOW)
-    await seat(db, ADA, "B")
-    await drop(db, CAY, wish("A"), NOW)
-    await seat(db, DAN, "A")
-    await drop(db, ADA, wish("B"), NOW)
+    await seat(context, CAY, "A")
+    await join(context, ADA, wish("A"), NOW)
+    await seat(context, ADA, "B")
+    await drop(context, CAY, wish("A"), NOW)
+    await seat(context, DAN, "A")
+    await drop(context, ADA, wish("B"), NOW)
     assert await line(db, section("A", 1).key) == [ADA]
-    await drop(db, DAN, wish("A"), NOW)
+    await drop(context, DAN, wish("A"), NOW)
     assert await seated(db, section("A", 1).key) == {ADA}
     await assert_sound(db)
 
 
-async def test_of_two_who_are_able_at_once_the_first_in_line_is_seated(db: Database) -> None:
+async def test_of_two_who_are_able_at_once_the_first_in_line_is_seated(
+    db: Database, context: EnrollmentContext
+) -> None:
     """Bob gives back B, ada swaps C for it, and both could take A then: ada joined first."""
     full = section("A", 0, MORNING)
     offered = [section("B", 1), section("C", 1, OVERLAPPING), section("E", 1)]
     await found(db, term(max_credits=6), *map(course, "ABCE"), full, *offered)
-    await join(db, ADA, wish("A"), NOW)
-    await join(db, BOB, wish("A"), NOW)
-    await seat(db, ADA, "C")  # meets at the same time as A
-    await seat(db, BOB, "B", "E")  # no credits left for A
-    await join(db, ADA, wish("B"), NOW, "C")
+    await join(context, ADA, wish("A"), NOW)
+    await join(context, BOB, wish("A"), NOW)
+    await seat(context, ADA, "C")  # meets at the same time as A
+    await seat(context, BOB, "B", "E")  # no credits left for A
+    await join(context, ADA, wish("B"), NOW, "C")
     await offer(db, replace(full, capacity=1))
     assert await line(db, full.key) == [ADA, BOB]
-    await drop(db, BOB, wish("B"), NOW)
+    await drop(context, BOB, wish("B"), NOW)
     assert await seated(db, full.key) == {ADA}
     assert await line(db, full.key) == [BOB]
     await assert_sound(db)
 
 
-async def test_a_prerequisite_that_comes_back_opens_the_seat_of_a_later_term(db: Database) -> None:
+async def test_a_prerequisite_that_comes_back_opens_the_seat_of_a_later_term(
+    db: Database, context: EnrollmentContext
+) -> None:
     await found(
         db,
         term(),
@@ -162,15 +175,15 @@ async def test_a_prerequisite_that_comes_back_opens_the_seat_of_a_later_term(db:
         section("B", 1, name="Spring 2027"),
     )
     later, key = SectionRequest("B", "Spring 2027"), section("B", 1, name="Spring 2027").key
-    await seat(db, ADA, "A")
-    await seat(db, BOB, "A")
-    await enroll(db, BOB, later, NOW)
-    await join(db, ADA, later, NOW)
-    await drop(db, ADA, wish("A"), NOW)
-    await drop(db, BOB, later, NOW)
+    await seat(context, ADA, "A")
+    await seat(context, BOB, "A")
+    await enroll(context, BOB, later, NOW)
+    await join(context, ADA, later, NOW)
+    await drop(context, ADA, wish("A"), NOW)
+    await drop(context, BOB, later, NOW)
     assert await line(db, key) == [ADA]
     await assert_sound(db)
-    await seat(db, ADA, "A")
+    await seat(context, ADA, "A")
     assert await seated(db, key) == {ADA}
     await assert_sound(db)
 
@@ -178,36 +191,40 @@ async def test_a_prerequisite_that_comes_back_opens_the_seat_of_a_later_term(db:
 # Swaps
 
 
-async def test_two_who_swap_crosswise_between_full_sections_keep_what_they_have(db: Database) -> None:
+async def test_two_who_swap_crosswise_between_full_sections_keep_what_they_have(
+    db: Database, context: EnrollmentContext
+) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
-    await seat(db, ADA, "A")
-    await seat(db, BOB, "B")
-    said = await together([swap(db, ADA, "A", wish("B"), NOW), swap(db, BOB, "B", wish("A"), NOW)])
+    await seat(context, ADA, "A")
+    await seat(context, BOB, "B")
+    said = await together([swap(context, ADA, "A", wish("B"), NOW), swap(context, BOB, "B", wish("A"), NOW)])
     assert said == ["section_full", "section_full"]
     school = await assert_sound(db)
     assert [list(school.enrolled(student, FALL)) for student in (ADA, BOB)] == [["A"], ["B"]]
 
 
-async def test_a_swap_whose_target_fills_in_between_leaves_the_old_seat(db: Database) -> None:
+async def test_a_swap_whose_target_fills_in_between_leaves_the_old_seat(
+    db: Database, context: EnrollmentContext
+) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 5), section("B", 1))
     for student in range(1, 6):
-        await seat(db, student, "A")
-    said = await together(swap(db, student, "A", wish("B"), NOW) for student in range(1, 6))
+        await seat(context, student, "A")
+    said = await together(swap(context, student, "A", wish("B"), NOW) for student in range(1, 6))
     assert sorted(said) == [OK] + ["section_full"] * 4
     school = await assert_sound(db)
     assert sorted(list(school.enrolled(student, FALL)) for student in range(1, 6)) == [["A"]] * 4 + [["B"]]
 
 
-async def test_one_freed_seat_moves_a_whole_chain_of_linked_swaps(db: Database) -> None:
+async def test_one_freed_seat_moves_a_whole_chain_of_linked_swaps(db: Database, context: EnrollmentContext) -> None:
     """Each of twelve students wants the course of the one before."""
     courses = [f"C{number:02}" for number in range(13)]
     await found(db, term(), *map(course, courses), *(section(courseID, 1) for courseID in courses))
     for student, courseID in enumerate(courses):
-        await seat(db, student, courseID)
+        await seat(context, student, courseID)
     for student in range(1, 13):
-        await join(db, student, wish(courses[student - 1]), NOW, courses[student])
-    await join(db, 99, wish(courses[-1]), NOW)
-    await drop(db, 0, wish(courses[0]), NOW)
+        await join(context, student, wish(courses[student - 1]), NOW, courses[student])
+    await join(context, 99, wish(courses[-1]), NOW)
+    await drop(context, 0, wish(courses[0]), NOW)
     for student, courseID in enumerate(courses[:-1], 1):
         assert await seated(db, section(courseID, 1).key) == {student}
     assert await seated(db, section(courses[-1], 1).key) == {99}
@@ -216,108 +233,114 @@ async def test_one_freed_seat_moves_a_whole_chain_of_linked_swaps(db: Database) 
 
 @pytest.mark.parametrize("number", [2, 3, 5])
 @pytest.mark.parametrize("at_once", [False, True])
-async def test_a_ring_of_linked_swaps_is_made_when_the_last_one_joins(db: Database, number: int, at_once: bool) -> None:
+async def test_a_ring_of_linked_swaps_is_made_when_the_last_one_joins(
+    db: Database, context: EnrollmentContext, number: int, at_once: bool
+) -> None:
     """Each has what the next one wants, and all sections are full."""
     courses = [f"C{student}" for student in range(number)]
     await found(db, term(), *map(course, courses), *(section(courseID, 1) for courseID in courses))
     for student, courseID in enumerate(courses):
-        await seat(db, student, courseID)
+        await seat(context, student, courseID)
     wanted = {student: courses[student - 1] for student in range(number)}
-    joins = [join(db, student, wish(wanted[student]), NOW, courses[student]) for student in range(number)]
+    joins = [join(context, student, wish(wanted[student]), NOW, courses[student]) for student in range(number)]
     if at_once:
         assert await together(joins) == [OK] * number
     else:
         for one in joins[:-1]:
             assert (await one).position == 1
-        assert (await joins[-1]).by_ring
+        assert (await joins[-1]).by_swap_cycle
     for student, courseID in wanted.items():
         assert await seated(db, section(courseID, 1).key) == {student}
         assert [notice.action for notice in await notices.take_unseen(db, student)] == ["promote"]
     await assert_sound(db)
 
 
-async def test_a_ring_within_one_course_leaves_no_trace_of_a_withdrawal(db: Database) -> None:
+async def test_a_ring_within_one_course_leaves_no_trace_of_a_withdrawal(
+    db: Database, context: EnrollmentContext
+) -> None:
     await found(db, term(drop_deadline=10), course("A"), section("A", 1), section("A", 1, number="02"))
-    await enroll(db, ADA, wish("A", "01"), NOW)
-    await enroll(db, BOB, wish("A", "02"), NOW)
-    await join(db, ADA, wish("A", "02"), NOW, "A")
-    await join(db, BOB, wish("A", "01"), NOW, "A")
+    await enroll(context, ADA, wish("A", "01"), NOW)
+    await enroll(context, BOB, wish("A", "02"), NOW)
+    await join(context, ADA, wish("A", "02"), NOW, "A")
+    await join(context, BOB, wish("A", "01"), NOW, "A")
     assert await db.event.distinct("action") == ["enroll", "join", "promote"]
     school = await assert_sound(db)
     assert [school.enrolled(student, FALL)["A"].section for student in (ADA, BOB)] == ["02", "01"]
 
 
-async def test_a_ring_passes_nobody_over(db: Database) -> None:
+async def test_a_ring_passes_nobody_over(db: Database, context: EnrollmentContext) -> None:
     """Cay waited for B before bob's swap did, and could take the seat: ada and bob wait on."""
     await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
-    await seat(db, ADA, "A")
-    await seat(db, BOB, "B")
-    await join(db, CAY, wish("B"), NOW)
-    await join(db, ADA, wish("B"), NOW, "A")
-    assert (await join(db, BOB, wish("A"), NOW, "B")).position == 1
+    await seat(context, ADA, "A")
+    await seat(context, BOB, "B")
+    await join(context, CAY, wish("B"), NOW)
+    await join(context, ADA, wish("B"), NOW, "A")
+    assert (await join(context, BOB, wish("A"), NOW, "B")).position == 1
     assert await line(db, section("B", 1).key) == [CAY, ADA]
     school = await assert_sound(db)
     assert [list(school.enrolled(student, FALL)) for student in (ADA, BOB, CAY)] == [["A"], ["B"], []]
 
 
-async def test_a_ring_holds_only_where_the_rules_allow_each_swap(db: Database) -> None:
+async def test_a_ring_holds_only_where_the_rules_allow_each_swap(db: Database, context: EnrollmentContext) -> None:
     meetings = {"A": MORNING, "B": "TR 09:00 10:15", "C": "TR 10:00 11:00"}
     await found(db, term(), *map(course, "ABC"), *(section(name, 1, when) for name, when in meetings.items()))
-    await seat(db, ADA, "A")
-    await seat(db, BOB, "B")
-    await join(db, ADA, wish("B"), NOW, "A")
-    await seat(db, ADA, "C")  # meets while B does
-    assert (await join(db, BOB, wish("A"), NOW, "B")).position == 1
+    await seat(context, ADA, "A")
+    await seat(context, BOB, "B")
+    await join(context, ADA, wish("B"), NOW, "A")
+    await seat(context, ADA, "C")  # meets while B does
+    assert (await join(context, BOB, wish("A"), NOW, "B")).position == 1
     assert [await seated(db, section(one, 1).key) for one in "ABC"] == [{ADA}, {BOB}, {ADA}]
     assert await db.notice.count_documents({}) == 0
     await assert_sound(db)
 
 
-async def a_ring_behind_cay(db: Database) -> None:
+async def a_ring_behind_cay(context: EnrollmentContext) -> None:
     """Ada and bob wait to swap A and B, and cay waits before ada."""
-    await found(db, term(), *map(course, "ABC"), *(section(one, 1, when) for one, when in WEEK.items()))
-    await seat(db, ADA, "A")
-    await seat(db, BOB, "B")
-    await join(db, CAY, wish("B"), NOW)
-    await join(db, ADA, wish("B"), NOW, "A")
-    await join(db, BOB, wish("A"), NOW, "B")
+    await found(context.db, term(), *map(course, "ABC"), *(section(one, 1, when) for one, when in WEEK.items()))
+    await seat(context, ADA, "A")
+    await seat(context, BOB, "B")
+    await join(context, CAY, wish("B"), NOW)
+    await join(context, ADA, wish("B"), NOW, "A")
+    await join(context, BOB, wish("A"), NOW, "B")
 
 
 WEEK = {"A": "M 09:00 10:00", "B": "T 09:00 10:00", "C": "T 09:30 10:30"}
 
 
 @pytest.mark.parametrize("way", ["leaves", "can take it no more"])
-async def test_a_ring_moves_when_nobody_stands_before_it_any_more(db: Database, way: str) -> None:
-    await a_ring_behind_cay(db)
-    await (leave(db, CAY, wish("B"), NOW) if way == "leaves" else enroll(db, CAY, wish("C"), NOW))
+async def test_a_ring_moves_when_nobody_stands_before_it_any_more(
+    db: Database, context: EnrollmentContext, way: str
+) -> None:
+    await a_ring_behind_cay(context)
+    await (leave(context, CAY, wish("B"), NOW) if way == "leaves" else enroll(context, CAY, wish("C"), NOW))
     assert [await seated(db, section(one, 1).key) for one in "AB"] == [{BOB}, {ADA}]
     await assert_sound(db)
 
 
-async def test_a_ring_moves_when_its_last_student_can_take_the_seat(db: Database) -> None:
+async def test_a_ring_moves_when_its_last_student_can_take_the_seat(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(), *map(course, "ABC"), *(section(one, 1, when) for one, when in WEEK.items()))
-    await seat(db, ADA, "A")
-    await seat(db, BOB, "B")
-    await join(db, ADA, wish("B"), NOW, "A")
-    await seat(db, ADA, "C")
-    await join(db, BOB, wish("A"), NOW, "B")
+    await seat(context, ADA, "A")
+    await seat(context, BOB, "B")
+    await join(context, ADA, wish("B"), NOW, "A")
+    await seat(context, ADA, "C")
+    await join(context, BOB, wish("A"), NOW, "B")
     assert await seated(db, section("A", 1).key) == {ADA}
-    await drop(db, ADA, wish("C"), NOW)
+    await drop(context, ADA, wish("C"), NOW)
     assert [await seated(db, section(one, 1).key) for one in "AB"] == [{BOB}, {ADA}]
     await assert_sound(db)
 
 
 async def test_a_ring_that_came_to_nothing_is_tried_by_the_same_request_again(
-    db: Database, monkeypatch: pytest.MonkeyPatch
+    db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
-    await seat(db, ADA, "A")
-    await seat(db, BOB, "B")
-    await join(db, ADA, wish("B"), NOW, "A")
+    await seat(context, ADA, "A")
+    await seat(context, BOB, "B")
+    await join(context, ADA, wish("B"), NOW, "A")
     with monkeypatch.context() as patched:
-        patched.setattr(seat_changes, "lend", unsettled)
-        assert (await join(db, BOB, wish("A"), NOW, "B")).position == 1
-    assert await outcome(join(db, BOB, wish("A"), NOW, "B")) == "already_waiting"
+        patched.setattr(seat_changes, "open_provisional_seat", unsettled)
+        assert (await join(context, BOB, wish("A"), NOW, "B")).position == 1
+    assert await outcome(join(context, BOB, wish("A"), NOW, "B")) == "already_waiting"
     assert [await seated(db, section(one, 1).key) for one in "AB"] == [{BOB}, {ADA}]
     await assert_sound(db)
 
@@ -327,43 +350,45 @@ async def unsettled(*_: object) -> None:
     raise client.OutcomeUnknown
 
 
-async def test_a_swap_done_twice_says_that_it_is_done(db: Database) -> None:
+async def test_a_swap_done_twice_says_that_it_is_done(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
-    await seat(db, ADA, "A")
-    said = await together(swap(db, ADA, "A", wish("B"), NOW) for _ in range(5))
+    await seat(context, ADA, "A")
+    said = await together(swap(context, ADA, "A", wish("B"), NOW) for _ in range(5))
     assert sorted(said) == ["already_enrolled"] * 4 + [OK]
     await assert_sound(db)
 
 
-async def test_a_linked_swap_done_twice_says_that_it_is_done(db: Database) -> None:
+async def test_a_linked_swap_done_twice_says_that_it_is_done(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
-    await seat(db, ADA, "A")
-    said = [await outcome(join(db, ADA, wish("B"), NOW, "A")) for _ in range(2)]
+    await seat(context, ADA, "A")
+    said = [await outcome(join(context, ADA, wish("B"), NOW, "A")) for _ in range(2)]
     assert said == [OK, "already_enrolled"]
     await assert_sound(db)
 
 
-async def test_a_linked_swap_that_would_take_another_course_along_waits(db: Database) -> None:
+async def test_a_linked_swap_that_would_take_another_course_along_waits(
+    db: Database, context: EnrollmentContext
+) -> None:
     await found(db, term(), *map(course, "AB"), course("C", beside=("A",)), *(section(one, 1) for one in "ABC"))
-    await seat(db, BOB, "B")
-    await seat(db, ADA, "A")
-    await join(db, ADA, wish("B"), NOW, "A")
-    await seat(db, ADA, "C")
-    await drop(db, BOB, wish("B"), NOW)
+    await seat(context, BOB, "B")
+    await seat(context, ADA, "A")
+    await join(context, ADA, wish("B"), NOW, "A")
+    await seat(context, ADA, "C")
+    await drop(context, BOB, wish("B"), NOW)
     assert await line(db, section("B", 1).key) == [ADA]
-    await drop(db, ADA, wish("C"), NOW)
+    await drop(context, ADA, wish("C"), NOW)
     school = await assert_sound(db)
     assert list(school.enrolled(ADA, FALL)) == ["B"]
 
 
-async def test_without_a_term_a_course_is_left_where_it_is_waited_for(db: Database) -> None:
+async def test_without_a_term_a_course_is_left_where_it_is_waited_for(db: Database, context: EnrollmentContext) -> None:
     again = [section("A", capacity, name=name) for capacity, name in ((1, FALL), (0, "Spring 2027"))]
     await found(db, term(), term("Spring 2027"), course("A"), *again)
-    await seat(db, ADA, "A")
-    await join(db, ADA, SectionRequest("A", "Spring 2027"), NOW)
-    assert await outcome(leave(db, ADA, SectionRequest("A"), NOW)) == OK
-    await join(db, ADA, SectionRequest("A", "Spring 2027"), NOW)
-    assert await outcome(drop(db, ADA, SectionRequest("A"), NOW)) == OK
+    await seat(context, ADA, "A")
+    await join(context, ADA, SectionRequest("A", "Spring 2027"), NOW)
+    assert await outcome(leave(context, ADA, SectionRequest("A"), NOW)) == OK
+    await join(context, ADA, SectionRequest("A", "Spring 2027"), NOW)
+    assert await outcome(drop(context, ADA, SectionRequest("A"), NOW)) == OK
     assert await line(db, again[1].key) == [ADA]
     await assert_sound(db)
 
@@ -372,15 +397,17 @@ async def test_without_a_term_a_course_is_left_where_it_is_waited_for(db: Databa
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.001, 0.003, 0.006, 0.01])
-async def test_a_client_that_hangs_up_leaves_a_whole_change(db: Database, moment: float) -> None:
+async def test_a_client_that_hangs_up_leaves_a_whole_change(
+    db: Database, context: EnrollmentContext, moment: float
+) -> None:
     await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
-    await seat(db, ADA, "A")
-    await join(db, BOB, wish("A"), NOW)
-    asked = asyncio.ensure_future(swap(db, ADA, "A", wish("B"), NOW))
+    await seat(context, ADA, "A")
+    await join(context, BOB, wish("A"), NOW)
+    asked = asyncio.ensure_future(swap(context, ADA, "A", wish("B"), NOW))
     await asyncio.wait([asked], timeout=moment)
     asked.cancel()
     await asyncio.gather(asked, return_exceptions=True)
-    await section_lock.finish()
+    await context.locks.finish()
     school = await assert_sound(db)
     has = [list(school.enrolled(student, FALL)) for student in (ADA, BOB)]
     assert has in ([["A"], []], [["B"], ["A"]])
@@ -390,13 +417,13 @@ async def test_a_client_that_hangs_up_leaves_a_whole_change(db: Database, moment
 
 
 @pytest.mark.timeout(120)
-async def test_three_hundred_students_meet_thirty_seats(db: Database) -> None:
+async def test_three_hundred_students_meet_thirty_seats(db: Database, context: EnrollmentContext) -> None:
     await found(db, term(), course("A"), section("A", 30))
     students = range(300)
-    said = await together(enroll(db, student, wish("A"), NOW) for student in students)
+    said = await together(enroll(context, student, wish("A"), NOW) for student in students)
     assert sorted(said) == [OK] * 30 + ["section_full"] * 270
     refused = [student for student, code in zip(students, said, strict=True) if code != OK]
-    assert await together(join(db, student, wish("A"), NOW) for student in refused) == [OK] * 270
+    assert await together(join(context, student, wish("A"), NOW) for student in refused) == [OK] * 270
     school = await assert_sound(db)
     key = section("A", 30).key
     assert school.taken(key) == 30
@@ -408,7 +435,7 @@ async def test_three_hundred_students_meet_thirty_seats(db: Database) -> None:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("seed", range(3))
-async def test_after_any_crowd_everything_adds_up(db: Database, seed: int) -> None:
+async def test_after_any_crowd_everything_adds_up(db: Database, context: EnrollmentContext, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311  # no secret
     offered = [
         section("A", 3, MORNING),
@@ -421,7 +448,7 @@ async def test_after_any_crowd_everything_adds_up(db: Database, seed: int) -> No
 
     async def one_student(student: int) -> None:
         for _ in range(12):
-            await outcome(_anything(db, student, chance))
+            await outcome(_anything(context, student, chance))
 
     async def the_registrar() -> None:
         for _ in range(12):
@@ -433,34 +460,53 @@ async def test_after_any_crowd_everything_adds_up(db: Database, seed: int) -> No
     await assert_sound(db, lowered=True)
 
 
-async def test_a_crowd_before_one_section_keeps_nobody_from_the_others(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(section_lock, "MOST_OF_A_SECTION", 2)
+async def test_a_crowd_for_one_section_does_not_lock_out_the_others(db: Database, context: EnrollmentContext) -> None:
+    context.locks.max_section_changes = 2
     await found(db, term(), *_courses(A=3, B=3), section("A", 9), section("B", 9))
-    said = await together(
-        [*(enroll(db, student, wish("A"), NOW) for student in (ADA, BOB, CAY)), enroll(db, DAN, wish("B"), NOW)]
-    )
-    assert sorted(said[:3]) == ["busy", OK, OK]
-    assert said[3] == OK
+    async with context.locks.hold([section("A", 9).key], timeout_seconds=5):
+        crowd = [asyncio.ensure_future(outcome(enroll(context, one, wish("A"), NOW))) for one in (ADA, BOB, CAY)]
+        [refused], _ = await asyncio.wait(crowd, return_when=asyncio.FIRST_COMPLETED)
+        assert refused.result() == "busy"
+        assert await outcome(enroll(context, DAN, wish("B"), NOW)) == OK
+    assert sorted(await asyncio.gather(*crowd)) == ["busy", OK, OK]
     await assert_sound(db)
 
 
-def _anything(db: Database, student: int, chance: random.Random) -> Coroutine[None, None, object]:
+@pytest.mark.parametrize(("several", "error"), [(False, SectionFull), (True, RuntimeError)])
+async def test_a_seat_that_is_not_open_is_never_committed(db: Database, several: bool, error: type[Exception]) -> None:
+    """Whoever calls these functions has nothing to check."""
+    full = section("A", 0)
+    await found(db, term(), course("A"), full)
+
+    async def body(session: Session) -> None:
+        seats = SeatTransaction(db, session, NOW, ADA)
+        candidate = await load_candidate(db, ADA, full.key, session)
+        if several:
+            await seat_changes.take_all(seats, ADA, "enroll", [candidate])
+        else:
+            await seat_changes.take(seats, ADA, "enroll", candidate)
+
+    with pytest.raises(error):
+        await transaction(db, body)
+    assert await seated(db, full.key) == set()
+    await assert_sound(db)
+
+
+def _anything(context: EnrollmentContext, student: int, chance: random.Random) -> Coroutine[None, None, object]:
     wanted = SectionRequest(chance.choice("AABCD"), FALL, chance.choice(["", "01"]))
     other = chance.choice("ABCD")
     linked = other if chance.random() < 0.5 else None
     match chance.choice(("enroll", "enroll", "drop", "swap", "join", "join", "leave")):
         case "enroll":
-            return enroll(db, student, wanted, NOW)
+            return enroll(context, student, wanted, NOW)
         case "drop":
-            return drop(db, student, wanted, NOW, with_corequisites=linked is not None)
+            return drop(context, student, wanted, NOW, with_corequisites=linked is not None)
         case "swap":
-            return swap(db, student, other, wanted, NOW)
+            return swap(context, student, other, wanted, NOW)
         case "join":
-            return join(db, student, wanted, NOW, linked)
+            return join(context, student, wanted, NOW, linked)
         case _:
-            return leave(db, student, wanted, NOW)
+            return leave(context, student, wanted, NOW)
 
 
 def _courses(**credits: float) -> list[Course]:

@@ -17,6 +17,8 @@ from quart_enroll.db import client
 from quart_enroll.db.client import Database
 from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.services.enrollment import enroll, waitlist
+from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.enrollment.enroll_together import enroll_together
 from tests.concurrency.invariants import assert_sound
 from tests.concurrency.school import CHANGING, FALL, SPRING, course, day, found, offer, outcome, prepare, section, term
 from tests.support.seat_model import OK, Asked, No, School
@@ -82,6 +84,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self, db: Database, runner: asyncio.Runner) -> None:
         super().__init__()
         self.db, self.run = db, runner.run
+        self.context = EnrollmentContext(db)
         self.model = School(TERMS, COURSES, SECTIONS)
         self.now, self.steps = BEGINNING, 0
         self.run(self._begin())
@@ -111,7 +114,7 @@ class Life(RuleBasedStateMachine):
         same_term = [key for key in keys if key.term == keys[0].term]
         self._agree(
             lambda: self.model.enroll_together(student, same_term, self.now),
-            enroll.enroll_together(self.db, student, same_term, self.now),
+            enroll_together(self.context, student, same_term, self.now),
         )
 
     @rule(student=students, pair=st.sampled_from([("A", "B"), ("F", "G"), ("B", "C"), ("G", "F")]))
@@ -119,7 +122,7 @@ class Life(RuleBasedStateMachine):
         keys = [SectionKey(FALL, courseID, "01") for courseID in pair]
         self._agree(
             lambda: self.model.enroll_together(student, keys, self.now),
-            enroll.enroll_together(self.db, student, keys, self.now),
+            enroll_together(self.context, student, keys, self.now),
         )
 
     @precondition(lambda self: self.waiting())
@@ -177,31 +180,31 @@ class Life(RuleBasedStateMachine):
     def enroll(self, student: int, asked: Asked) -> None:
         self._agree(
             lambda: self.model.enroll(student, asked, self.now),
-            enroll.enroll(self.db, student, _wish(asked), self.now),
+            enroll.enroll(self.context, student, _wish(asked), self.now),
         )
 
     def drop(self, student: int, asked: Asked, along: bool) -> None:
         self._agree(
             lambda: self.model.drop(student, asked, self.now, along=along),
-            enroll.drop(self.db, student, _wish(asked), self.now, with_corequisites=along),
+            enroll.drop(self.context, student, _wish(asked), self.now, with_corequisites=along),
         )
 
     def swap(self, student: int, given_up: str, asked: Asked) -> None:
         self._agree(
             lambda: self.model.swap(student, given_up, asked, self.now),
-            enroll.swap(self.db, student, given_up, _wish(asked), self.now),
+            enroll.swap(self.context, student, given_up, _wish(asked), self.now),
         )
 
     def join(self, student: int, asked: Asked, instead_of: str | None) -> None:
         self._agree(
             lambda: self.model.join(student, asked, self.now, instead_of),
-            waitlist.join(self.db, student, _wish(asked), self.now, instead_of),
+            waitlist.join(self.context, student, _wish(asked), self.now, instead_of),
         )
 
     def leave(self, student: int, asked: Asked) -> None:
         self._agree(
             lambda: self.model.leave(student, asked, self.now),
-            waitlist.leave(self.db, student, _wish(asked), self.now),
+            waitlist.leave(self.context, student, _wish(asked), self.now),
         )
 
     def held(self) -> list[tuple[int, SectionKey]]:

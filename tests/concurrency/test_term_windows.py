@@ -10,6 +10,7 @@ from quart_enroll.db.collections import events
 from quart_enroll.domain.errors import NotOpenYet
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.services.catalog.import_terms import ImportedTerm, import_terms
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import drop, enroll, swap
 from quart_enroll.services.enrollment.waitlist import join
 from tests.concurrency.invariants import assert_sound
@@ -40,9 +41,11 @@ async def school(db: Database) -> Database:
         (TERM.withdraw_deadline, "closed"),
     ],
 )
-async def test_seats_are_taken_from_opening_to_the_add_deadline(school: Database, now: datetime, code: str) -> None:
-    assert await outcome(enroll(school, ADA, A, now)) == code
-    assert await outcome(join(school, BOB, B, now)) == code
+async def test_seats_are_taken_from_opening_to_the_add_deadline(
+    school: Database, context: EnrollmentContext, now: datetime, code: str
+) -> None:
+    assert await outcome(enroll(context, ADA, A, now)) == code
+    assert await outcome(join(context, BOB, B, now)) == code
     await assert_sound(school, now)
 
 
@@ -56,79 +59,81 @@ async def test_seats_are_taken_from_opening_to_the_add_deadline(school: Database
     ],
 )
 async def test_a_drop_leaves_what_the_deadlines_say(
-    school: Database, now: datetime, code: str, left: str | None
+    school: Database, context: EnrollmentContext, now: datetime, code: str, left: str | None
 ) -> None:
-    await enroll(school, ADA, A, TERM.opens_at)
-    assert await outcome(drop(school, ADA, A, now)) == code
+    await enroll(context, ADA, A, TERM.opens_at)
+    assert await outcome(drop(context, ADA, A, now)) == code
     row = await school.enrollment.find_one({"user_id": ADA})
     assert (row and row["status"]) == left
     await assert_sound(school, now)
 
 
-async def test_a_drop_that_came_too_late_is_remembered(school: Database) -> None:
-    await enroll(school, ADA, A, TERM.opens_at)
-    await outcome(drop(school, ADA, A, TERM.withdraw_deadline))
+async def test_a_drop_that_came_too_late_is_remembered(school: Database, context: EnrollmentContext) -> None:
+    await enroll(context, ADA, A, TERM.opens_at)
+    await outcome(drop(context, ADA, A, TERM.withdraw_deadline))
     happened, _ = await events.find_page(school, ADA, "", 200)
     assert [(event.action, event.result) for event in happened] == [("drop", "drop_closed"), ("enroll", OK)]
 
 
-async def test_nobody_is_promoted_from_the_add_deadline_on(school: Database) -> None:
-    await enroll(school, ADA, A, TERM.opens_at)
-    await join(school, BOB, A, TERM.opens_at)
-    await drop(school, ADA, A, TERM.add_deadline)
+async def test_nobody_is_promoted_from_the_add_deadline_on(school: Database, context: EnrollmentContext) -> None:
+    await enroll(context, ADA, A, TERM.opens_at)
+    await join(context, BOB, A, TERM.opens_at)
+    await drop(context, ADA, A, TERM.add_deadline)
     assert await line(school, section("A", 1).key) == [BOB]
     await offer(school, section("A", 5), TERM.add_deadline)
     assert await line(school, section("A", 1).key) == [BOB]
     await assert_sound(school, TERM.add_deadline)
 
 
-async def test_the_instant_before_the_add_deadline_promotes(school: Database) -> None:
-    await enroll(school, ADA, A, TERM.opens_at)
-    await join(school, BOB, A, TERM.opens_at)
-    await drop(school, ADA, A, TERM.add_deadline - AN_INSTANT)
+async def test_the_instant_before_the_add_deadline_promotes(school: Database, context: EnrollmentContext) -> None:
+    await enroll(context, ADA, A, TERM.opens_at)
+    await join(context, BOB, A, TERM.opens_at)
+    await drop(context, ADA, A, TERM.add_deadline - AN_INSTANT)
     assert await seated(school, section("A", 1).key) == {BOB}
 
 
-async def test_who_waits_is_promoted_while_the_opening_is_put_off(school: Database) -> None:
-    await enroll(school, ADA, A, TERM.opens_at)
-    await join(school, BOB, A, TERM.opens_at)
+async def test_who_waits_is_promoted_while_the_opening_is_put_off(school: Database, context: EnrollmentContext) -> None:
+    await enroll(context, ADA, A, TERM.opens_at)
+    await join(context, BOB, A, TERM.opens_at)
     later = term(opens_at=22)
     await import_terms(school, [ImportedTerm(1, later, frozenset())], NOW)
-    await drop(school, ADA, A, NOW)
-    assert await outcome(enroll(school, CAY, A, later.opens_at)) == "section_full"
+    await drop(context, ADA, A, NOW)
+    assert await outcome(enroll(context, CAY, A, later.opens_at)) == "section_full"
     assert await seated(school, section("A", 1).key) == {BOB}
     await assert_sound(school, later.opens_at)
 
 
-async def test_what_succeeded_says_so_after_the_add_deadline_too(school: Database) -> None:
-    await enroll(school, ADA, A, TERM.opens_at)
-    await join(school, BOB, A, TERM.opens_at)
-    again = [enroll(school, ADA, A, TERM.add_deadline), join(school, ADA, A, TERM.add_deadline)]
+async def test_what_succeeded_says_so_after_the_add_deadline_too(school: Database, context: EnrollmentContext) -> None:
+    await enroll(context, ADA, A, TERM.opens_at)
+    await join(context, BOB, A, TERM.opens_at)
+    again = [enroll(context, ADA, A, TERM.add_deadline), join(context, ADA, A, TERM.add_deadline)]
     assert [await outcome(one) for one in again] == ["already_enrolled"] * 2
-    assert await outcome(join(school, BOB, A, TERM.add_deadline)) == "already_waiting"
+    assert await outcome(join(context, BOB, A, TERM.add_deadline)) == "already_waiting"
 
 
-async def test_a_linked_swap_done_before_the_add_deadline_says_so_after_it(school: Database) -> None:
-    await enroll(school, ADA, A, TERM.opens_at)
-    await join(school, ADA, B, TERM.opens_at, "A")
-    assert await outcome(join(school, ADA, B, TERM.add_deadline, "A")) == "already_enrolled"
+async def test_a_linked_swap_done_before_the_add_deadline_says_so_after_it(
+    school: Database, context: EnrollmentContext
+) -> None:
+    await enroll(context, ADA, A, TERM.opens_at)
+    await join(context, ADA, B, TERM.opens_at, "A")
+    assert await outcome(join(context, ADA, B, TERM.add_deadline, "A")) == "already_enrolled"
 
 
-async def test_a_swap_after_the_add_deadline_leaves_the_old_seat(school: Database) -> None:
-    await enroll(school, ADA, A, TERM.opens_at)
-    assert await outcome(swap(school, ADA, "A", B, TERM.add_deadline)) == "closed"
+async def test_a_swap_after_the_add_deadline_leaves_the_old_seat(school: Database, context: EnrollmentContext) -> None:
+    await enroll(context, ADA, A, TERM.opens_at)
+    assert await outcome(swap(context, ADA, "A", B, TERM.add_deadline)) == "closed"
     assert await seated(school, section("A", 1).key) == {ADA}
 
 
-async def test_withdrawn_courses_free_their_credits_and_their_time(db: Database) -> None:
+async def test_withdrawn_courses_free_their_credits_and_their_time(db: Database, context: EnrollmentContext) -> None:
     short = term(max_credits=3, drop_deadline=2)
     await found(db, short, course("A"), course("B"), section("A", 1, "M 09:00 09:50"), section("B", 1, "M 09:00 09:50"))
     now = short.drop_deadline
-    for action in (enroll(db, ADA, A, now), drop(db, ADA, A, now), enroll(db, ADA, B, now)):
+    for action in (enroll(context, ADA, A, now), drop(context, ADA, A, now), enroll(context, ADA, B, now)):
         await action
     await assert_sound(db, now)
-    await drop(db, ADA, B, now)
-    await enroll(db, ADA, A, now)  # a withdrawn course may be taken again
+    await drop(context, ADA, B, now)
+    await enroll(context, ADA, A, now)  # a withdrawn course may be taken again
     school = await assert_sound(db, now)
     assert list(school.enrolled(ADA, FALL)) == ["A"]
 
@@ -152,16 +157,16 @@ CLOCKS_GO_FORWARD = datetime(2027, 3, 14, 7, tzinfo=UTC)
     ],
 )
 async def test_a_window_opens_once_on_the_day_when_the_clocks_change(
-    db: Database, opens: datetime, spoken: str
+    db: Database, context: EnrollmentContext, opens: datetime, spoken: str
 ) -> None:
     moment = opens.astimezone(UTC)
     later = moment + timedelta(days=10)
     await found(
         db, Term("Fall 2026", moment, later, later, later, timezone="America/New_York"), course("A"), section("A", 100)
     )
-    assert await _opened(db, moment) == [False] * 8 + [True] * 8
+    assert await _opened(context, moment) == [False] * 8 + [True] * 8
     with pytest.raises(NotOpenYet) as refusal:
-        await enroll(db, ADA, A, moment - timedelta(seconds=1))
+        await enroll(context, ADA, A, moment - timedelta(seconds=1))
     assert spoken in refusal.value.text
 
 
@@ -169,15 +174,17 @@ async def test_a_window_opens_once_on_the_day_when_the_clocks_change(
     ("noon", "hours"),
     [(datetime(2027, 3, 13, 12, tzinfo=NEW_YORK), 23), (datetime(2026, 10, 31, 12, tzinfo=NEW_YORK), 25)],
 )
-async def test_a_window_from_noon_to_noon_keeps_the_schools_clock(db: Database, noon: datetime, hours: int) -> None:
+async def test_a_window_from_noon_to_noon_keeps_the_schools_clock(
+    db: Database, context: EnrollmentContext, noon: datetime, hours: int
+) -> None:
     begin, end = noon.astimezone(UTC), (noon + timedelta(days=1)).astimezone(UTC)
     assert end - begin == timedelta(hours=hours)
     await found(db, Term("Fall 2026", begin, end, end, end, timezone="America/New_York"), course("A"), section("A", 9))
-    assert await outcome(enroll(db, ADA, A, end - AN_INSTANT)) == OK
-    assert await outcome(enroll(db, BOB, A, end)) == "closed"
+    assert await outcome(enroll(context, ADA, A, end - AN_INSTANT)) == OK
+    assert await outcome(enroll(context, BOB, A, end)) == "closed"
 
 
-async def _opened(db: Database, moment: datetime) -> list[bool]:
+async def _opened(context: EnrollmentContext, moment: datetime) -> list[bool]:
     """Tell for every quarter of an hour, from two before the moment to two after it, whether seats can be taken."""
     quarters = [moment + timedelta(minutes=15) * number for number in range(-8, 8)]
-    return [await outcome(enroll(db, 100 + number, A, now)) == OK for number, now in enumerate(quarters)]
+    return [await outcome(enroll(context, 100 + number, A, now)) == OK for number, now in enumerate(quarters)]

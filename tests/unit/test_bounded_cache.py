@@ -16,7 +16,7 @@ import quart_enroll
 from quart_enroll import bounded_cache
 from quart_enroll.bounded_cache import ByteCache
 from quart_enroll.db.queries import student_facts
-from quart_enroll.domain.catalog import Found
+from quart_enroll.domain.catalog import CourseSections
 from quart_enroll.domain.models import Course
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.pages.catalog import course_rows
@@ -27,7 +27,7 @@ from tests.support.people import FALL
 PACKAGE = Path(quart_enroll.__file__).parent
 
 BOUNDED_BY_THE_SCHOOL = {
-    "app.ensure_async": "the site's own functions",
+    "web.application.ensure_async": "the site's own functions",
     "forms.base.own_words": "languages of the site",
     "i18n.language._form": "the same",
     "i18n.language._seasons": "the same",
@@ -35,13 +35,13 @@ BOUNDED_BY_THE_SCHOOL = {
     "observability.metrics._request_metrics": "endpoints, a few methods and statuses",
     "web.templating._language_names": "languages of the site",
     "web.jinja_environment._translated_markup": "the site's own sentences",
-    "fastpath.hypercorn_writer._of_server": "one entry",
+    "fastpath.hypercorn_writer._server_header_lines": "one entry",
     "domain.catalog._key_of_school": "courses of the catalog",
     "domain.catalog._names": "courses of the catalog",
     "domain.search._text_of_school": "texts of the catalog",
     "web.access_log._own_parts": "one entry for each application",
-    "fastpath.public_cache.encoding_for": "200 characters each",
-    "web.locale.wanted": "220 characters each",
+    "fastpath.cache_keys.choose_encoding": "200 characters each",
+    "web.locale.choose": "220 characters each",
 }
 """Functions that may cache without a budget, and why visitors can't make those caches large."""
 
@@ -137,7 +137,7 @@ def bytes_of(thing: object, shared: tuple[type, ...] = ()) -> int:
 
 @pytest.mark.parametrize("sections", [1, 3, 9])
 def test_rows_are_not_larger_than_their_estimate(sections: int) -> None:
-    found = Found(course(7), tuple(section(7, seats) for seats in range(sections)))
+    found = CourseSections(course(7), tuple(section(7, seats) for seats in range(sections)))
     row = course_rows.common(FALL, found, datetime(2026, 9, 1, tzinfo=UTC), signed_in=True)
     assert bytes_of(row, (Course,)) <= course_rows.row_bytes(row)
 

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from quart_enroll.domain.catalog import Found
+from quart_enroll.domain.catalog import CourseSections
 from quart_enroll.domain.models import Course, Meeting, Registration, Section, Term
 from quart_enroll.pages.catalog import course_rows, section_actions
 from quart_enroll.pages.student_state import Standing
@@ -19,13 +19,13 @@ def _section(courseID: str, seats: int, meetings: tuple[Meeting, ...]) -> Sectio
     return Section(FALL.term, courseID, "01", 10, 10 - seats, 5, 0, meetings)
 
 
-def _found(number: int, dice: random.Random) -> Found:
+def _found(number: int, dice: random.Random) -> CourseSections:
     needs = tuple(f"{other}" for other in range(6) if dice.random() < 0.15)
     course = Course(f"{number}", f"TST {number}", "", dice.choice([1, 3, 6]), "Fall", prerequisites=needs)
-    return Found(course, (_section(course.courseID, dice.choice([0, 4]), dice.choice(MEETINGS)),))
+    return CourseSections(course, (_section(course.courseID, dice.choice([0, 4]), dice.choice(MEETINGS)),))
 
 
-def _student(taught: list[Found], earlier: Term, dice: random.Random) -> Standing:
+def _student(taught: list[CourseSections], earlier: Term, dice: random.Random) -> Standing:
     has = [Registration(one.course, one.sections[0], "enrolled") for one in dice.sample(taught, dice.randrange(4))]
     return Standing(
         has,

@@ -17,15 +17,19 @@ from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.typing import ConnectionState
 
-from quart_enroll.fastpath.hypercorn_writer import Whole, send_whole
+from quart_enroll.fastpath.hypercorn_writer import SerializedResponse, send_response
 from tests.support.processes import PATIENCE
 
-PAGE = Whole(200, [(b"Content-Type", b"text/html"), (b"ETag", b' W/"one" '), (b"content-length", b"5")], b"page\n")
-UNCHANGED = Whole(304, [(b"etag", b'W/"one"'), (b"vary", b"Cookie")], b"")
-NOTHING = Whole(204, [], b"")
-OF_UNKNOWN_LENGTH = Whole(200, [(b"content-type", b"text/plain")], b"page\n")
-TO_BE_CLOSED = Whole(200, [(b"connection", b"close"), (b"content-length", b"0")], b"")
-ZIPPED = Whole(200, [(b"content-encoding", b"gzip"), (b"content-length", b"23")], gzip.compress(b"abc", mtime=0))
+PAGE = SerializedResponse(
+    200, [(b"Content-Type", b"text/html"), (b"ETag", b' W/"one" '), (b"content-length", b"5")], b"page\n"
+)
+UNCHANGED = SerializedResponse(304, [(b"etag", b'W/"one"'), (b"vary", b"Cookie")], b"")
+NOTHING = SerializedResponse(204, [], b"")
+OF_UNKNOWN_LENGTH = SerializedResponse(200, [(b"content-type", b"text/plain")], b"page\n")
+TO_BE_CLOSED = SerializedResponse(200, [(b"connection", b"close"), (b"content-length", b"0")], b"")
+ZIPPED = SerializedResponse(
+    200, [(b"content-encoding", b"gzip"), (b"content-length", b"23")], gzip.compress(b"abc", mtime=0)
+)
 
 REQUESTS = {
     "a page": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -75,19 +79,19 @@ async def talk(app: App, said: bytes, config: Config, *, reads: bool = True) -> 
     return [one for one in heard if one]
 
 
-def in_one_piece(whole: Whole) -> App:
+def in_one_piece(whole: SerializedResponse) -> App:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send_whole(whole, send, (b"x-request-id", b"1"))
+        await send_response(whole, send, (b"x-request-id", b"1"))
 
     return app
 
 
-def in_three_pieces(whole: Whole) -> App:
+def in_three_pieces(whole: SerializedResponse) -> App:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         async def of_another_server(event: Any) -> None:
             await send(event)
 
-        await send_whole(whole, of_another_server, (b"x-request-id", b"1"))
+        await send_response(whole, of_another_server, (b"x-request-id", b"1"))
 
     return app
 
@@ -111,7 +115,7 @@ def _without_order(text: bytes) -> tuple[bytes, list[bytes], Any]:
 
 @pytest.mark.parametrize("said", REQUESTS.values(), ids=REQUESTS)
 @pytest.mark.parametrize("whole", [PAGE, UNCHANGED, NOTHING, OF_UNKNOWN_LENGTH, TO_BE_CLOSED, ZIPPED])
-async def test_an_answer_in_one_piece_is_the_same(whole: Whole, said: bytes) -> None:
+async def test_an_answer_in_one_piece_is_the_same(whole: SerializedResponse, said: bytes) -> None:
     at_once, bit_by_bit = [await talk(make(whole), said, _timeless()) for make in (in_one_piece, in_three_pieces)]
     assert read(at_once) == read(bit_by_bit)
     assert f"HTTP/1.1 {whole.status} ".encode() in b"".join(one for one in at_once if isinstance(one, bytes))
@@ -159,7 +163,7 @@ async def test_a_client_that_reads_too_slowly_gets_nothing_else() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(0):
-                await send_whole(PAGE, send)
+                await send_response(PAGE, send)
 
     [answer, *what_then] = await talk(app, REQUESTS["two at once"], _timeless(), reads=False)
     assert answer[:13] == b"HTTP/1.1 200 "
@@ -168,4 +172,4 @@ async def test_a_client_that_reads_too_slowly_gets_nothing_else() -> None:
 
 def test_what_is_no_header_is_refused() -> None:
     with pytest.raises(h11.LocalProtocolError):
-        Whole(200, [(b"x-name", b"a\r\nset-cookie: b")], b"")
+        SerializedResponse(200, [(b"x-name", b"a\r\nset-cookie: b")], b"")

@@ -18,7 +18,7 @@ from quart_enroll.domain.errors import Closed, NotOpenYet, PleaseWait, SectionFu
 from quart_enroll.domain.models import Meeting
 from quart_enroll.i18n import language
 from quart_enroll.i18n.language import LastDay, Moment, Sentence, plural, use_language
-from quart_enroll.web.locale import wanted
+from quart_enroll.web.locale import choose
 from tests.support.processes import PROJECT
 
 PACKAGE = Path(quart_enroll.__file__).parent
@@ -162,11 +162,11 @@ def _texts(path: Path) -> Iterator[tuple[str, bool]]:
     ],
 )
 def test_the_choice_counts_then_what_the_browser_asks_for(chosen: str, accepted: str, spoken: str) -> None:
-    assert wanted(chosen, accepted, ("en", "es")) == spoken
+    assert choose(chosen, accepted, ("en", "es")) == spoken
 
 
 def test_a_school_may_put_another_language_first() -> None:
-    assert wanted("", "fr", ("es", "en")) == "es"
+    assert choose("", "fr", ("es", "en")) == "es"
 
 
 def test_a_refusal_is_told_in_the_language_of_who_reads_it() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quart_enroll.web.proxies import believe
+from quart_enroll.web.proxies import trust
 
 PEER = ("10.0.0.9", 4711)
 
@@ -10,7 +10,7 @@ PEER = ("10.0.0.9", 4711)
 def seen(hops: int, *headers: tuple[str, str]) -> tuple[str, str]:
     """Return the address and the scheme that the site sees."""
     raw = [(name.encode(), value.encode()) for name, value in headers]
-    scope = believe({"type": "http", "scheme": "http", "client": PEER, "headers": raw}, hops)
+    scope = trust({"type": "http", "scheme": "http", "client": PEER, "headers": raw}, hops)
     return scope["client"][0], scope["scheme"]
 
 
@@ -54,6 +54,6 @@ def test_the_scheme_is_what_the_last_proxy_says(hops: int, told: str, scheme: st
 
 def test_nobody_is_believed_a_host_or_the_name_under_which_quart_keeps_the_address() -> None:
     made_up = [(b"Remote-Addr", b"6.6.6.6"), (b"X-Forwarded-Host", b"evil.example"), (b"host", b"school.example")]
-    headers = believe({"type": "http", "scheme": "http", "client": PEER, "headers": made_up}, 1)["headers"]
+    headers = trust({"type": "http", "scheme": "http", "client": PEER, "headers": made_up}, 1)["headers"]
     assert dict(headers)[b"host"] == b"school.example"
     assert b"Remote-Addr" not in dict(headers)

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from quart_enroll.domain import search
-from quart_enroll.domain.catalog import Catalog, Found, with_names
+from quart_enroll.domain.catalog import Catalog, CourseSections, with_names
 from quart_enroll.domain.errors import PrerequisiteMissing
 from quart_enroll.domain.models import Course, Meeting, Registration, Section
 from quart_enroll.domain.rules import check_prerequisites
@@ -134,8 +134,10 @@ def test_what_fits_a_schedule_is_at_other_times_and_within_the_credits() -> None
     held = [
         Registration(clash, Section("Fall 2026", "X", "01", 1, meetings=(Meeting("M", "09:30", "10:00"),)), "enrolled")
     ]
-    shown = search.fitting([Found(COURSES[0], tuple(SECTIONS[:2])), Found(COURSES[2], (SECTIONS[2],))], FALL, held)
-    assert shown == [Found(COURSES[0], (SECTIONS[1],))]  # section 01 clashes, and 4 credits are too many
+    shown = search.fitting(
+        [CourseSections(COURSES[0], tuple(SECTIONS[:2])), CourseSections(COURSES[2], (SECTIONS[2],))], FALL, held
+    )
+    assert shown == [CourseSections(COURSES[0], (SECTIONS[1],))]  # section 01 clashes, and 4 credits are too many
 
 
 def test_a_term_has_its_own_subjects_and_credits() -> None:
@@ -153,7 +155,7 @@ def test_what_an_address_looks_for_is_the_same_in_whatever_order_it_says_so() ->
 
 
 def test_a_search_that_finds_all_sections_of_a_course_shares_what_says_so() -> None:
-    shared = CATALOG.taught_in(FALL)
+    shared = CATALOG.courses_in(FALL)
     assert all(one in shared for one in search.search(CATALOG, FALL, Search(words="cafe")))
     assert [id(one) for one in search.search(CATALOG, FALL, Search())] == [id(one) for one in shared]
     [part] = search.search(CATALOG, FALL, Search(words="cafe", open=True))

@@ -63,20 +63,20 @@ WITH_CLASSES = [
 def test_what_meets_these_days_comes_first_then_what_is_to_come_then_what_is_over(
     now: datetime, turn: list[str]
 ) -> None:
-    assert [term.term for term in terms.in_turn(WITH_CLASSES, now)] == turn
+    assert [term.term for term in terms.by_relevance(WITH_CLASSES, now)] == turn
 
 
 def test_while_a_term_goes_on_that_was_opened_later_it_comes_before_one_that_is_open_longer() -> None:
     early = replace(FALL, starts_on=date(2026, 12, 1), ends_on=date(2026, 12, 18))
     late = replace(SPRING, opens_at=FALL.opens_at, starts_on=date(2026, 9, 1))
-    assert terms.in_turn([early, late], FALL_MORNING.replace(month=10)) == [late, early]
+    assert terms.by_relevance([early, late], FALL_MORNING.replace(month=10)) == [late, early]
 
 
 def test_the_next_day_begins_at_midnight_by_the_school_s_clock() -> None:
     west = replace(SPRING, timezone="America/Los_Angeles")
-    assert terms.next_day(TERMS, midnight(2026, 11, 1)) == midnight(2026, 11, 2)  # the day has 25 hours
-    assert terms.next_day([FALL, west], midnight(2026, 11, 2) - SECOND) == midnight(2026, 11, 2)
-    assert terms.next_day([FALL, west], midnight(2026, 11, 2)) == midnight(2026, 11, 2) + timedelta(hours=3)
+    assert terms.start_of_next_day(TERMS, midnight(2026, 11, 1)) == midnight(2026, 11, 2)  # the day has 25 hours
+    assert terms.start_of_next_day([FALL, west], midnight(2026, 11, 2) - SECOND) == midnight(2026, 11, 2)
+    assert terms.start_of_next_day([FALL, west], midnight(2026, 11, 2)) == midnight(2026, 11, 2) + timedelta(hours=3)
 
 
 def test_a_school_without_terms_says_so() -> None:
@@ -187,7 +187,7 @@ def test_a_course_may_list_seasons_and_a_school_s_own_names() -> None:
         "2026FA",
     }
     assert terms.known_in("J-Term, Spring and Fall", TERMS) == TERMS
-    assert terms.unknown("Spring, Winter 2022, 2026FA, J-Term", known) == ["J-Term"]
+    assert terms.unknown_names("Spring, Winter 2022, 2026FA, J-Term", known) == ["J-Term"]
 
 
 def test_terms_are_ordered_by_their_days_whatever_their_names() -> None:
@@ -218,7 +218,7 @@ def test_a_course_is_not_taken_when_it_is_not_taught() -> None:
 
 
 def test_without_dates_a_season_is_open_from_today_to_its_last_day() -> None:
-    made = terms.by_calendar("Fall, Spring", date(2026, 9, 1), max_credits=18, timezone="UTC")
+    made = terms.default_terms("Fall, Spring", date(2026, 9, 1), max_credits=18, timezone="UTC")
     assert [str(term) for term in made] == ["Fall 2026", "Spring 2027"]
     fall = made[0]
     assert fall.is_open(datetime(2026, 9, 1, tzinfo=UTC))

@@ -3,14 +3,14 @@
 import pytest
 
 from quart_enroll.domain.models import Meeting
-from quart_enroll.domain.week import Block, Entry, Week, week
+from quart_enroll.domain.week import Block, Week, WeekEntry, week
 from quart_enroll.pages.enrollment.week import draw
 
 MORNING, LATE_MORNING = Meeting("MW", "09:00", "09:50"), Meeting("WF", "09:30", "11:00")
 
 
-def entry(title: str, *meetings: Meeting, status: str = "enrolled", instead_of: str = "") -> Entry:
-    return Entry(title, title, status, meetings, "Hall 12", instead_of)
+def entry(title: str, *meetings: Meeting, status: str = "enrolled", instead_of: str = "") -> WeekEntry:
+    return WeekEntry(title, title, status, meetings, "Hall 12", instead_of)
 
 
 def on(found: Week, day: str) -> list[Block]:

@@ -22,7 +22,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import UnknownCourse
 from quart_enroll.domain.models import Section as KnownSection
 from quart_enroll.domain.search import has_words
-from quart_enroll.fastpath.public_cache import cache_public
+from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.state import catalog, now
 
 
@@ -33,7 +33,7 @@ async def terms() -> Response:
     Those in which something can still be done.
     """
     offered = await _offered()
-    return shared(Terms([Term.of(term) for term in offered.coming(now())]))
+    return shared(Terms([Term.of(term) for term in offered.active_terms(now())]))
 
 
 @answers_with(Courses, refuses=(404,))
@@ -63,7 +63,7 @@ async def courses(query: CourseQuery) -> Response:
 @answers_with(Course, refuses=(404, 409))
 async def course(courseID: str) -> Response:
     """Show a course."""
-    found = (await _offered()).find_meant(courseID)
+    found = (await _offered()).find_by_text(courseID)
     if found is None:
         raise UnknownCourse(courseID[:20])
     return shared(Course.of(found))
@@ -77,7 +77,7 @@ async def sections(query: SectionQuery) -> Response:
     Of one term or all, of one course or all.
     """
     offered = await _offered()
-    courseID = UNSET if query.courseID is UNSET else offered.courseID_meant(query.courseID)
+    courseID = UNSET if query.courseID is UNSET else offered.resolve_courseID(query.courseID)
     found = [
         one
         for one in _taught(offered, query.term)
@@ -98,5 +98,5 @@ def _taught(offered: Catalog, term: str) -> Sequence[KnownSection]:
     """Return the sections of the term that is meant, of all terms when none is."""
     if not term:
         return offered.sections
-    meant = calendar.find(term, offered.coming(now()), now())
+    meant = calendar.find(term, offered.active_terms(now()), now())
     return [one for one in offered.sections if one.term == meant.term]

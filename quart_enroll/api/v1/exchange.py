@@ -16,7 +16,7 @@ from quart_schema import document_headers, document_querystring, document_reques
 
 from quart_enroll.api.v1.shapes import IdempotencyKey, RepeatHeaders
 from quart_enroll.domain.errors import WrongFields
-from quart_enroll.domain.models import Answer
+from quart_enroll.domain.models import StoredResponse
 from quart_enroll.forms.base import is_readable
 from quart_enroll.services import idempotency
 from quart_enroll.services.idempotency import IdempotentRequest
@@ -79,7 +79,7 @@ def takes_body(shape: type[S]) -> Callable[[Callable[[S], Awaitable[Response]]],
 
 def answer(told: Struct, status: int = 200, location: str = "") -> Response:
     """Answer in JSON; `location` is the address of what was made."""
-    return _reply(Answer(status, location, msgspec.json.encode(told).decode()))
+    return _reply(StoredResponse(status, location, msgspec.json.encode(told).decode()))
 
 
 def shared(told: Struct) -> Response:
@@ -164,9 +164,9 @@ async def _once(body: S, view: Callable[[S], Awaitable[Response]]) -> Response:
     except msgspec.ValidationError:
         raise WrongFields({KEY: _sentence(IdempotencyKey)}) from None
 
-    async def tell() -> Answer:
+    async def tell() -> StoredResponse:
         response = await view(body)
-        return Answer(response.status_code, response.location or "", await response.get_data(as_text=True))
+        return StoredResponse(response.status_code, response.location or "", await response.get_data(as_text=True))
 
     digest = hashlib.sha256(request.path.encode() + b"\n" + msgspec.json.encode(body)).hexdigest()
     ask = IdempotentRequest(auth.signed_in().user_id, key, digest)
@@ -177,7 +177,7 @@ async def _once(body: S, view: Callable[[S], Awaitable[Response]]) -> Response:
     return response
 
 
-def _reply(told: Answer) -> Response:
+def _reply(told: StoredResponse) -> Response:
     response = Response(told.body, told.status, content_type=JSON)
     if told.location:
         response.headers["Location"] = told.location

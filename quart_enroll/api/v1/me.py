@@ -33,8 +33,9 @@ from quart_enroll.domain.folding import section_key
 from quart_enroll.domain.models import Registration, SectionKey, SectionRequest
 from quart_enroll.services.enrollment import enroll as rules
 from quart_enroll.services.enrollment import resolve
-from quart_enroll.services.enrollment import waitlist as line
-from quart_enroll.state import catalog, database, now
+from quart_enroll.services.enrollment import waitlist as waitlists
+from quart_enroll.services.enrollment.enroll_together import enroll_with_corequisites
+from quart_enroll.state import catalog, database, enrollment_context, now
 from quart_enroll.web import auth
 
 
@@ -52,7 +53,7 @@ async def enrollments(query: WhichEnrollments) -> Response:
 
     In all terms, past ones and withdrawn courses included, or those that you name.
     """
-    courseID = UNSET if query.courseID is UNSET else (await catalog()).courseID_meant(query.courseID)
+    courseID = UNSET if query.courseID is UNSET else (await catalog()).resolve_courseID(query.courseID)
     known = await stored_terms.find_all(database())
     meant = [calendar.find(query.term, known, now())] if query.term else known
     found = await stored.find_in_terms(database(), _student(), [term.term for term in meant])
@@ -78,14 +79,14 @@ async def enroll(body: EnrollBody) -> Response:
     wish = offered.resolve(body.wish())
     try:
         if body.with_corequisites:
-            placed, *_ = await rules.enroll_with_corequisites(database(), _student(), wish, now())
+            placed, *_ = await enroll_with_corequisites(enrollment_context(), _student(), wish, now())
             if isinstance(placed, AlreadyEnrolled):
                 raise placed
         else:
-            placed = await rules.enroll(database(), _student(), wish, now(), offered)
+            placed = await rules.enroll(enrollment_context(), _student(), wish, now(), offered)
     except AlreadyEnrolled as refusal:
         return _enrolled(await _had(refusal, wish), 200)
-    return _enrolled(Enrollment.of(placed.offer.course, placed.offer.section, "enrolled"), 201)
+    return _enrolled(Enrollment.of(placed.offering.course, placed.offering.section, "enrolled"), 201)
 
 
 @answers_with(GivenBack, refuses=(400, 404, 409))
@@ -98,7 +99,9 @@ async def drop(query: WhichDrop) -> Response:
     """
     wish = (await catalog()).resolve(query.wish())
     try:
-        gone = await rules.drop(database(), _student(), wish, now(), with_corequisites=query.with_corequisites)
+        gone = await rules.drop(
+            enrollment_context(), _student(), wish, now(), with_corequisites=query.with_corequisites
+        )
     except NotEnrolled as refusal:
         return answer(GivenBack(refusal.term, "nothing", []))
     return answer(GivenBack(gone.term, gone.action, [one.courseID for one in gone.courses]))  # type: ignore[arg-type]
@@ -112,12 +115,12 @@ async def swap(body: SwapBody) -> Response:
     Whatever fails, you keep the old one. Asked for again, answers 200 with the enrollment that you have.
     """
     offered = await catalog()
-    wish, given_up = offered.resolve(body.wish()), offered.courseID_meant(body.drop)
+    wish, given_up = offered.resolve(body.wish()), offered.resolve_courseID(body.drop)
     try:
-        placed = await rules.swap(database(), _student(), given_up, wish, now())
+        placed = await rules.swap(enrollment_context(), _student(), given_up, wish, now())
     except AlreadyEnrolled as refusal:
         return _enrolled(await _had(refusal, wish, gone=given_up), 200)
-    return _enrolled(Enrollment.of(placed.offer.course, placed.offer.section, "enrolled"), 201)
+    return _enrolled(Enrollment.of(placed.offering.course, placed.offering.section, "enrolled"), 201)
 
 
 @answers_with(Places)
@@ -145,15 +148,15 @@ async def join(body: WaitBody) -> Response:
     """
     offered = await catalog()
     wish = offered.resolve(body.wish())
-    given_up = offered.courseID_meant(body.drop_if_enrolled) if body.drop_if_enrolled else None
+    given_up = offered.resolve_courseID(body.drop_if_enrolled) if body.drop_if_enrolled else None
     try:
-        joined = await line.join(database(), _student(), wish, now(), given_up)
+        joined = await waitlists.join(enrollment_context(), _student(), wish, now(), given_up)
     except AlreadyWaiting as refusal:
         return _placed(await _waits(refusal, wish, given_up), 200)
     except AlreadyEnrolled as refusal:
         had = await _had(refusal, wish, gone=given_up)
         return _placed(Place.taken(SectionKey(had.term, had.courseID, had.section)), 200)
-    key = joined.offer.key
+    key = joined.offering.key
     place = await _place(key) if joined.position is not None else None
     return _placed(place or Place.taken(key), 201)
 
@@ -167,7 +170,7 @@ async def leave(query: WhichCourse) -> Response:
     """
     wish = (await catalog()).resolve(query.wish())
     try:
-        await line.leave(database(), _student(), wish, now())
+        await waitlists.leave(enrollment_context(), _student(), wish, now())
     except NotWaiting:
         return answer(Left(wish.courseID, "nothing"))
     return answer(Left(wish.courseID, "leave"))
@@ -206,7 +209,7 @@ async def _had(refusal: AlreadyEnrolled, wish: SectionRequest, gone: str | None 
 async def _waits(refusal: AlreadyWaiting, wish: SectionRequest, given_up: str | None) -> Place:
     """Return the student's place when it is what was asked for; else raise the refusal."""
     waiting = await stored_places.find_terms(database(), _student(), wish.courseID)
-    term = await resolve.term_meant(database(), wish, wish.courseID, waiting, now())
+    term = await resolve.find_term(database(), wish, wish.courseID, waiting, now())
     place = await _place(SectionKey(term.term, wish.courseID, wish.section)) if term else None
     if place is None or not _is_meant(wish.section, place.section) or given_up != place.drop_if_enrolled:
         raise refusal

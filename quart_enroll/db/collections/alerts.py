@@ -10,7 +10,7 @@ from pymongo import IndexModel
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.domain.models import MAX_TERM_NAME, SectionKey
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SectionKey
 
 INDEXES = [
     IndexModel([("user_id", 1), ("term", 1), ("courseID", 1), ("section", 1)], unique=True),
@@ -24,7 +24,7 @@ SCHEMA = {
     "properties": {
         "user_id": {"bsonType": ["int", "long"]},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "asked_at": {"bsonType": "date"},
         "expires_at": {"bsonType": "date"},

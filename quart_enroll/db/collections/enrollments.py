@@ -11,8 +11,8 @@ from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.courses import to_course
 from quart_enroll.db.collections.sections import match_with_courses, to_section
 from quart_enroll.db.queries import multi_find
-from quart_enroll.domain.models import MAX_TERM_NAME, Registration, SectionKey, deleted_section
-from quart_enroll.domain.student import Seat
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Registration, SectionKey, deleted_section
+from quart_enroll.domain.student import StudentSeat
 
 INDEXES = [
     # The Flask site's rows have no term until `upgrade-db` can tell which; those may stay.
@@ -32,7 +32,7 @@ SCHEMA = {
     "properties": {
         "user_id": {"bsonType": ["int", "long"]},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "enrolled_at": {"bsonType": "date"},
         "status": {"enum": ["enrolled", "withdrawn"]},
@@ -78,7 +78,7 @@ async def find_in_terms(
     return await to_registrations(db, await db.enrollment.find(wanted, session=session).to_list(None), session)
 
 
-async def find_by_seats(db: Database, seats: Sequence[Seat]) -> list[Registration]:
+async def find_by_seats(db: Database, seats: Sequence[StudentSeat]) -> list[Registration]:
     """Return the registrations of these seats, except for deleted courses."""
     return await to_registrations(db, [asdict(seat.key) | {"status": seat.status} for seat in seats])
 

@@ -11,7 +11,7 @@ from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from quart_enroll.db.client import Database, Document
-from quart_enroll.domain.models import Answer
+from quart_enroll.domain.models import StoredResponse
 
 INDEXES = [
     IndexModel([("user_id", 1), ("key", 1)], unique=True),
@@ -43,7 +43,7 @@ class RequestRecord:
     holder: str
     at: datetime
     expires_at: datetime
-    answer: Answer | None
+    answer: StoredResponse | None
 
 
 async def begin(
@@ -63,11 +63,11 @@ async def find(db: Database, user_id: int, key: str) -> RequestRecord | None:
     row: Document | None = await db.answer.find_one({"user_id": user_id, "key": key})
     if row is None:
         return None
-    answer = Answer(row["status"], row["location"], row["body"]) if "status" in row else None
+    answer = StoredResponse(row["status"], row["location"], row["body"]) if "status" in row else None
     return RequestRecord(row["digest"], row["holder"], row["at"], row["expires_at"], answer)
 
 
-async def finish(db: Database, user_id: int, key: str, holder: str, answer: Answer) -> None:
+async def finish(db: Database, user_id: int, key: str, holder: str, answer: StoredResponse) -> None:
     """Store the response, unless another process has taken over the request."""
     response = {"status": answer.status, "location": answer.location, "body": answer.body}
     await db.answer.update_one(_own_request(user_id, key, holder), {"$set": response})

@@ -12,7 +12,7 @@ from pymongo import IndexModel
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.queries import message_codec
-from quart_enroll.domain.models import MAX_TERM_NAME, Planned, SectionKey
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, PlannedSection, SectionKey
 from quart_enroll.i18n.language import Sentence
 
 INDEXES = [
@@ -26,7 +26,7 @@ SCHEMA = {
     "properties": {
         "user_id": {"bsonType": ["int", "long"]},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "place": {"bsonType": ["int", "long"], "minimum": 1},
         "added_at": {"bsonType": "date"},
@@ -36,7 +36,9 @@ SCHEMA = {
 }
 
 
-async def find_by_student(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Planned]:
+async def find_by_student(
+    db: Database, user_id: int, term: str, session: Session | None = None
+) -> list[PlannedSection]:
     """Return the student's plan for the term, in its own order."""
     found = db.plan.find({"user_id": user_id, "term": term}, session=session).sort([("place", 1), ("courseID", 1)])
     return [_to_planned(row) async for row in found]
@@ -47,7 +49,9 @@ async def find_terms(db: Database, user_id: int, courseID: str | None = None) ->
     return set(await db.plan.distinct("term", {"user_id": user_id} | ({"courseID": courseID} if courseID else {})))
 
 
-async def put(db: Database, user_id: int, planned: Planned, session: Session | None, *, expires_at: datetime) -> None:
+async def put(
+    db: Database, user_id: int, planned: PlannedSection, session: Session | None, *, expires_at: datetime
+) -> None:
     """Add the section to the plan; it replaces another section of the course, and keeps its place."""
     change = {
         "$set": {"section": planned.key.section, "expires_at": expires_at},
@@ -57,7 +61,9 @@ async def put(db: Database, user_id: int, planned: Planned, session: Session | N
     await db.plan.update_one(_course(user_id, planned.key), change, upsert=True, session=session)
 
 
-async def swap_places(db: Database, user_id: int, one: Planned, other: Planned, session: Session | None) -> None:
+async def swap_places(
+    db: Database, user_id: int, one: PlannedSection, other: PlannedSection, session: Session | None
+) -> None:
     """Exchange the places of two planned sections."""
     for planned, place in ((one, other.place), (other, one.place)):
         await db.plan.update_one(_course(user_id, planned.key), {"$set": {"place": place}}, session=session)
@@ -84,6 +90,6 @@ def _course(user_id: int, key: SectionKey) -> Document:
     return {"user_id": user_id, "term": key.term, "courseID": key.courseID}
 
 
-def _to_planned(row: Mapping[str, Any]) -> Planned:
+def _to_planned(row: Mapping[str, Any]) -> PlannedSection:
     reason = message_codec.decode(row.get("because"))
-    return Planned(section_keys.from_row(row), row["place"], row["added_at"], reason)
+    return PlannedSection(section_keys.from_row(row), row["place"], row["added_at"], reason)

@@ -9,7 +9,7 @@ from pymongo import IndexModel, ReturnDocument, UpdateOne
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session, shuffle
-from quart_enroll.domain.models import MAX_TERM_NAME, Meeting, Section, SectionKey
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Meeting, Section, SectionKey
 from quart_enroll.i18n.language import DAYS
 
 INDEXES = [
@@ -36,7 +36,7 @@ SCHEMA = {
         "meetings",
     ],
     "properties": {
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "capacity": COUNTER_SCHEMA,
@@ -120,11 +120,15 @@ async def take_seat(db: Database, key: SectionKey, session: Session | None) -> b
     return result.modified_count == 1
 
 
-async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: Session | None) -> bool:
-    """Take that many seats in each section; return False if one of them doesn't have as many."""
+async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: Session | None) -> None:
+    """Take that many seats in each section, which the transaction has seen open.
+
+    Raises RuntimeError if one of the sections doesn't have as many: then the transaction must not be committed.
+    """
     writes = [UpdateOne(*_take(key, number)) for key, number in sorted(numbers.items())]
     result = await db.section.bulk_write(writes, session=session)
-    return result.modified_count == len(writes)
+    if result.modified_count != len(writes):
+        raise RuntimeError("A seat that was open in this transaction is gone.")
 
 
 async def release_seat(db: Database, key: SectionKey, session: Session | None) -> None:

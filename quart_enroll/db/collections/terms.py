@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import IndexModel, UpdateOne
 
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.domain.models import MAX_TERM_NAME, SEASONS, Term, zone_named
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SEASONS, Term, find_timezone
 
 INDEXES = [IndexModel("term", unique=True)]
 
@@ -24,7 +24,7 @@ SCHEMA = {
         "timezone",
     ],
     "properties": {
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "season": {"enum": list(SEASONS)},
         "year": {"bsonType": ["int", "long"], "minimum": 1900, "maximum": 2200},
         "opens_at": {"bsonType": "date"},
@@ -65,7 +65,7 @@ async def find_unknown_timezones(db: Database, session: Session | None = None) -
     """Return the terms whose timezone this machine doesn't know, each with the name of the timezone."""
     has_timezone = {"term": {"$type": "string"}, "timezone": {"$type": "string"}}
     stored = {row["term"]: row["timezone"] async for row in db.term.find(has_timezone, session=session).sort("term")}
-    return {term: name for term, name in stored.items() if zone_named(name) is None}
+    return {term: name for term, name in stored.items() if find_timezone(name) is None}
 
 
 def to_sorted_terms(rows: Iterable[Mapping[str, Any]]) -> list[Term]:
@@ -85,7 +85,7 @@ def is_complete(row: Mapping[str, Any]) -> bool:
 
 def to_term(row: Mapping[str, Any]) -> Term:
     """Read a stored term; an unknown timezone is replaced by UTC."""
-    is_known = zone_named(str(row.get("timezone"))) is not None
+    is_known = find_timezone(str(row.get("timezone"))) is not None
     timezone = row["timezone"] if is_known else "UTC"
     values = {name: row[name] for name in ("term", *DATETIME_FIELDS, "max_credits")}
     dates = {name: _to_date(row.get(name)) for name in DATE_FIELDS}

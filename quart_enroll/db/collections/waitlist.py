@@ -12,7 +12,7 @@ from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.sections import to_int
 from quart_enroll.db.collections.users import HAS_USER_ID
 from quart_enroll.db.queries import message_codec, pipelines
-from quart_enroll.domain.models import MAX_TERM_NAME, SectionKey, WaitlistEntry
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SectionKey, WaitlistEntry
 from quart_enroll.i18n.language import Sentence
 
 INDEXES = [
@@ -26,7 +26,7 @@ SCHEMA = {
     "properties": {
         "user_id": {"bsonType": ["int", "long"]},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
-        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "place": {"bsonType": ["int", "long"], "minimum": 1},
         "joined_at": {"bsonType": "date"},

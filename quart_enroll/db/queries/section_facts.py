@@ -26,14 +26,14 @@ class SectionFacts(NamedTuple):
 class StudentRecord(NamedTuple):
     """What a student has in a term, and waits for in any term, both in the order of courseID.
 
-    `taken` are the courses in which the student is or was enrolled, each with its term. `is_closed` means that the
-    account was deleted, and can make no changes.
+    `taken_courses` are the courses in which the student is enrolled in any term, each with that term. `is_closed` means
+    that the account was deleted, and can make no changes.
     """
 
     is_closed: bool
     registrations: list[Registration]
     waitlist_entries: list[WaitlistEntry]
-    taken: list[tuple[str, Term]]
+    taken_courses: list[tuple[str, Term]]
 
 
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> SectionFacts:
@@ -75,7 +75,7 @@ async def find_for_all(
                 is_closed=(user_id, key.term) in closed,
                 registrations=registrations[user_id, key.term],
                 waitlist_entries=entries[user_id],
-                taken=taken[user_id],
+                taken_courses=taken[user_id],
             ),
         )
         for user_id, key in wanted

@@ -11,7 +11,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections.waitlist import has_course, to_entry
 from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.models import WaitlistEntry
-from quart_enroll.domain.student import Seat, StudentSnapshot
+from quart_enroll.domain.student import StudentSeat, StudentSnapshot
 
 COLLECTIONS = ("enrollment", "waitlist", "plan", "alert", "feed")
 """The collections that are read; each row has a `user_id`."""
@@ -39,11 +39,11 @@ def hashable_row_id(row_id: Any) -> Hashable:
     return row_id if isinstance(row_id, Hashable) else str(row_id)
 
 
-def _fingerprint(seats_and_entries: Iterable[Seat | WaitlistEntry]) -> str:
+def _fingerprint(seats_and_entries: Iterable[StudentSeat | WaitlistEntry]) -> str:
     return blake2s("".join(sorted(map(repr, seats_and_entries))).encode(), digest_size=8).hexdigest()
 
 
-def _seat(row: Mapping[str, Any]) -> Seat:
+def _seat(row: Mapping[str, Any]) -> StudentSeat:
     moved_at = row.get("moved_at")
     status = intern(str(row.get("status") or ""))  # equal texts of all students share memory
-    return Seat(section_keys.from_row(row), status, moved_at if isinstance(moved_at, datetime) else None)
+    return StudentSeat(section_keys.from_row(row), status, moved_at if isinstance(moved_at, datetime) else None)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from quart import flash, redirect, request, url_for
-from quart_auth import login_required
 from werkzeug import Response
 
 from quart_enroll.domain.models import Login
@@ -29,14 +28,12 @@ class Place(NamedTuple):
     here: bool
 
 
-@login_required
 async def account() -> bytes:
     user = auth.signed_in()
     found = await sessions.active(database(), user.user_id, now())
     return render("account.html", account=True, user=user, places=_places(found), must_confirm=must_confirm())
 
 
-@login_required
 async def end() -> Response:
     key = (await request.form).get("login", "")
     if key == auth.this_login().key:
@@ -48,7 +45,6 @@ async def end() -> Response:
     return redirect(url_for("account"), 303)
 
 
-@login_required
 async def sign_out_everywhere() -> Response:
     await accounts.end_sign_ins(database(), auth.signed_in().user_id)
     auth.forget()

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from quart import Response
-from quart_auth import login_required
 
 from quart_enroll.domain.errors import PleaseWait
 from quart_enroll.fastpath import streaming
@@ -12,7 +11,6 @@ from quart_enroll.state import database, download_limiter, now
 from quart_enroll.web import auth
 
 
-@login_required
 async def download() -> Response:
     user_id = auth.signed_in().user_id
     if wait := download_limiter().take(user_id):
@@ -20,6 +18,6 @@ async def download() -> Response:
     pieces = data_export.json_pieces(database(), user_id, now())
     # Before anything is sent, a page can still say that the database is away. After that, the file just breaks off.
     first = await anext(pieces)
-    response = streaming.begin(pieces, "application/json", first)
+    response = streaming.stream_response(pieces, "application/json", first)
     response.headers["Content-Disposition"] = "attachment; filename=my-data.json"
     return response

@@ -1,7 +1,6 @@
 """Delete the user's account."""
 
 from quart import flash, redirect, request, url_for
-from quart_auth import login_required
 from werkzeug import Response
 
 from quart_enroll.domain.errors import LastRegistrar, PleaseWait, WrongPassword
@@ -9,12 +8,11 @@ from quart_enroll.forms.accounts import DeleteAccountForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.refusals import Page, beside, please_wait
 from quart_enroll.services.accounts import attempt_limits, deletion
-from quart_enroll.state import database, hasher, now, password_locks
+from quart_enroll.state import database, enrollment_context, hasher, now, password_locks
 from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
 
 
-@login_required
 async def delete() -> bytes | Response | Page:
     form = await DeleteAccountForm.from_request()
     if request.method != "POST":
@@ -26,7 +24,7 @@ async def delete() -> bytes | Response | Page:
         async with attempt_limits.password_attempt(
             database(), password_locks(), known_devices.asker(user.email), now()
         ):
-            await deletion.delete_account(database(), hasher(), user, form.password.data or "", now())
+            await deletion.delete_account(enrollment_context(), hasher(), user, form.password.data or "", now())
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "account_delete.html", _delete_page)
     except WrongPassword as refusal:

@@ -1,7 +1,6 @@
 """Confirming an email address with a link that was sent to it."""
 
 from quart import flash, redirect, session, url_for
-from quart_auth import login_required
 from werkzeug import Response
 
 from quart_enroll.domain.errors import ConfirmationDead, PleaseWait
@@ -50,7 +49,6 @@ async def confirm() -> Secret | Response:
     return redirect(url_for("account" if auth.user() else "login"), 303)
 
 
-@login_required
 async def send_again() -> Response:
     """Send another link to the user's address if it is not confirmed yet."""
     user = auth.signed_in()

@@ -3,7 +3,6 @@
 from typing import TypeAlias
 
 from quart import flash, redirect, request, session, url_for
-from quart_auth import login_required
 from werkzeug import Response
 
 from quart_enroll.domain.errors import LinkDead, PasswordRefused, PleaseWait, WrongPassword
@@ -27,7 +26,6 @@ SENT = Sentence(
 )
 
 
-@login_required
 async def change() -> bytes | Response | Page:
     form = await ChangePasswordForm.from_request()
     if request.method != "POST":

@@ -2,7 +2,6 @@
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain.errors import TokenNameTaken, TooManyTokens
 from quart_enroll.forms.tokens import EndTokenForm, TokenForm
@@ -14,7 +13,6 @@ from quart_enroll.web import auth
 from quart_enroll.web.templating import render
 
 
-@login_required
 async def tokens() -> bytes | Page:
     form = await TokenForm.fresh()
     if request.method != "POST":
@@ -40,7 +38,6 @@ async def tokens() -> bytes | Page:
     return render("token.html", token=token, text=text), 201
 
 
-@login_required
 async def end() -> ResponseReturnValue:
     form = await EndTokenForm.from_request()
     if not form.validate():

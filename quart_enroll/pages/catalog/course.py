@@ -34,7 +34,7 @@ async def course(courseID: str) -> bytes:
     if found is None:
         abort(404, UnknownCourse(courseID[:20]).text)
     courseID = found.courseID
-    taught = [term for term in offered.coming(moment) if offered.sections_of(courseID, term)]
+    taught = [term for term in offered.active_terms(moment) if offered.sections_of(courseID, term)]
     term, not_taught = _term(offered, found, moment)
     mine = await student_state.in_term(auth.user(), term, offered) if term else Standing()
     sections = offered.sections_of(courseID, term) if term else []
@@ -59,7 +59,7 @@ def _term(offered: Catalog, found: Course, moment: datetime) -> tuple[Term | Non
     was named, what to say of that."""
     wanted = request.args.get("term", "")
     try:
-        return terms.choose(found, offered.coming(moment), offered.terms_of(found.courseID), wanted, moment), ""
+        return terms.choose(found, offered.active_terms(moment), offered.terms_of(found.courseID), wanted, moment), ""
     except NotTaught as refusal:
         return None, refusal.text if wanted else ""
     except NoTerms:

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from quart_enroll.domain.catalog import Found
+from quart_enroll.domain.catalog import CourseSections
 from quart_enroll.domain.models import Course, Section, Term
 from quart_enroll.i18n.language import cached_per_language
 from quart_enroll.pages.catalog import section_actions
@@ -29,7 +29,7 @@ class Common:
     """A row as it is for a reader whom it doesn't concern. `mark` stands for it in cache keys, where whole rows would
     be too large."""
 
-    found: Found
+    found: CourseSections
     choices: Sequence[Choice]
     hours: Hours | None
     mark: object = field(default_factory=object)
@@ -93,7 +93,7 @@ def _size(_: object, row: Common) -> int:
 
 
 @cached_per_language("catalog rows", _size)
-def common(term: Term, found: Found, now: datetime, *, signed_in: bool) -> Common:
+def common(term: Term, found: CourseSections, now: datetime, *, signed_in: bool) -> Common:
     """Return the row of who has nothing yet; while a row stays as it is, other catalogs have the same one."""
     nothing = Standing(taken=[] if signed_in else None)
     offered = section_actions.of_course(term, found.course, found.sections, nothing, now)

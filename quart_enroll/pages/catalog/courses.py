@@ -8,12 +8,11 @@ from quart import current_app, request
 
 from quart_enroll.bounded_cache import size_of
 from quart_enroll.domain import search, terms
-from quart_enroll.domain.catalog import Catalog, Found
+from quart_enroll.domain.catalog import Catalog, CourseSections
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
-from quart_enroll.fastpath.private_cache import cache_private
-from quart_enroll.fastpath.public_cache import cache_public
+from quart_enroll.fastpath.response_cache import cache_private, cache_public
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.course_rows import ROW_BYTES, SECTION_BYTES, Common, Row, common, row_bytes, since
@@ -53,7 +52,7 @@ class Look:
     what to call it. Equal only to itself; `mark` stands for it in cache keys, where all results would be too large."""
 
     form: SearchForm
-    found: Sequence[Found]
+    found: Sequence[CourseSections]
     used: Mapping[str, str]
     filtered: bool
     mark: object = field(default_factory=object)
@@ -91,7 +90,7 @@ def _rows_key(name: str, begun: datetime, page: Page[Common], known: StudentSnap
 async def courses(term: str | None = None) -> bytes:
     moment = now()
     offered = await catalog()
-    coming = offered.coming(moment)
+    coming = offered.active_terms(moment)
     chosen = terms.find(term, coming, moment) if term else offered.current_term(moment)
     if chosen is None:  # a school without terms
         return render("courses.html", courses=True, course_data=[], term="", terms=[], rows=[])
@@ -173,7 +172,7 @@ def _term(offered: Catalog, name: str) -> Term:
     return next(one for one in offered.terms if one.term == name)
 
 
-def _page(term: Term, begun: datetime, found: Sequence[Found], shown: Shown) -> Page[Common]:
+def _page(term: Term, begun: datetime, found: Sequence[CourseSections], shown: Shown) -> Page[Common]:
     page = page_of(found, shown.number, shown.size)
     rows = [common(term, one, begun, signed_in=shown.signed_in) for one in page.items]
     return Page(rows, page.number, page.last, page.total)

@@ -166,7 +166,7 @@ def _in_the_way(term: Term, course: Course, section: Section, mine: Standing) ->
             raise
         rules.check_fits(term, course, section, [one for one in mine.enrolled if one not in clashes])
         if clashes[0].courseID != course.courseID:
-            rules.check_alone(clashes[0], term, mine.enrolled, mine.taken or ())
+            rules.check_dependents(clashes[0], term, mine.enrolled, mine.taken or ())
             staying = [one for one in mine.enrolled if one is not clashes[0]]
             if clashes[0].courseID in rules.missing_corequisites(course, term, staying, mine.taken or ()):
                 raise
@@ -176,7 +176,7 @@ def _in_the_way(term: Term, course: Course, section: Section, mine: Standing) ->
 
 def _can_go(term: Term, course: Course, section: Section, mine: Standing, one: Registration) -> bool:
     """Tell whether the student may give up that course for the section."""
-    if rules.going_along(one.courseID, term, mine.enrolled, mine.taken or ()):
+    if rules.dependent_courses(one.courseID, term, mine.enrolled, mine.taken or ()):
         return False
     staying = [other for other in mine.enrolled if other is not one]
     return rules.fits(term, course, section, staying) and not _missing(term, course, section, mine, one)

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from quart import flash, redirect, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import Refused
@@ -16,7 +15,7 @@ from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.catalog.section_actions import Button, alert_button
 from quart_enroll.pages.refusals import flash_refusal, malformed, row_address
 from quart_enroll.services.enrollment import alerts
-from quart_enroll.state import catalog, database, now
+from quart_enroll.state import catalog, database, enrollment_context, now
 from quart_enroll.web import auth
 
 
@@ -29,7 +28,6 @@ class Alert:
     button: Button
 
 
-@login_required
 async def ask() -> ResponseReturnValue:
     form = await EnrollForm.from_request()
     if not form.validate():
@@ -37,25 +35,24 @@ async def ask() -> ResponseReturnValue:
     wish = form.wish()
     try:
         wish = (await catalog()).resolve(wish)
-        offer = await alerts.ask(database(), auth.signed_in().user_id, wish, now())
+        offering = await alerts.add(enrollment_context(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await flash_refusal(refusal, row_address(wish, url_for("enrollment")))
     done = gettext(
         "We tell you as soon as a seat in %(title)s, section %(section)s is open to everybody.",
-        title=offer.course.title,
-        section=offer.key.section,
+        title=offering.course.title,
+        section=offering.key.section,
     )
     await flash(done, "success")
     return redirect(row_address(wish, url_for("enrollment")), 303)
 
 
-@login_required
 async def end() -> ResponseReturnValue:
     form = await EnrollForm.from_request()
     if not form.validate():
         return await malformed(form)
     wish = form.wish()
-    await alerts.end(database(), auth.signed_in().user_id, SectionKey(wish.term, wish.courseID, wish.section))
+    await alerts.remove(database(), auth.signed_in().user_id, SectionKey(wish.term, wish.courseID, wish.section))
     course = (await catalog()).find(wish.courseID)
     title = course.title if course else wish.courseID
     done = gettext(

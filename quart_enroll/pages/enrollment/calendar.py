@@ -4,7 +4,6 @@ import re
 
 from quart import Response, abort, current_app, flash, redirect, request, session, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain.models import ScheduledCourse
 from quart_enroll.forms.accounts import CalendarLinkForm
@@ -21,7 +20,6 @@ SHOWN_ONCE = "calendar_address"
 """Where the student's own cookie keeps a new address until the next page shows it."""
 
 
-@login_required
 async def calendar_file() -> ResponseReturnValue:
     """Answer with the schedule as it is now."""
     response = _file(await _schedule(auth.signed_in().user_id))
@@ -29,7 +27,6 @@ async def calendar_file() -> ResponseReturnValue:
     return response
 
 
-@login_required
 async def make_address() -> ResponseReturnValue:
     """Make a secret address that replaces the old one, for a student who enters the password."""
     form = await CalendarLinkForm.from_request()
@@ -44,7 +41,6 @@ async def make_address() -> ResponseReturnValue:
     return redirect(url_for("enrollment", _anchor="calendar"), 303)
 
 
-@login_required
 async def end_address() -> ResponseReturnValue:
     """Let the secret address lead nowhere."""
     await calendar_tokens.revoke(database(), auth.signed_in().user_id)

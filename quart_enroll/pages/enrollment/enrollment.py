@@ -2,7 +2,6 @@
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
@@ -18,21 +17,20 @@ from quart_enroll.pages.enrollment import enrollment_form, schedule
 from quart_enroll.pages.enrollment.confirm import before_drop, before_swap, is_withdrawal
 from quart_enroll.pages.refusals import after, flash_refusal, form_address, malformed
 from quart_enroll.services.enrollment import enroll as rules
-from quart_enroll.services.enrollment.enroll import GivenBack
-from quart_enroll.services.enrollment.seat_changes import Seated
-from quart_enroll.state import catalog, database, now
+from quart_enroll.services.enrollment.enroll import Dropped
+from quart_enroll.services.enrollment.enroll_together import enroll_with_corequisites
+from quart_enroll.services.enrollment.seat_changes import Enrolled
+from quart_enroll.state import catalog, enrollment_context, now
 from quart_enroll.web import auth
 from quart_enroll.web.page_of_origin import meant
 from quart_enroll.web.request import wants_json
 from quart_enroll.web.templating import render
 
 
-@login_required
 async def enrollment() -> ResponseReturnValue:
     return await _enroll() if request.method == "POST" else await schedule.page(auth.signed_in())
 
 
-@login_required
 async def drop() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
@@ -43,7 +41,7 @@ async def drop() -> ResponseReturnValue:
         wish = meant(offered.resolve(form.wish()), offered)
         if form.ask.data:
             return await before_drop(wish)
-        gone = await rules.drop(database(), auth.signed_in().user_id, wish, now(), with_corequisites=sure)
+        gone = await rules.drop(enrollment_context(), auth.signed_in().user_id, wish, now(), with_corequisites=sure)
     except CorequisitesWouldGo as refusal:
         if wants_json():
             raise
@@ -55,7 +53,6 @@ async def drop() -> ResponseReturnValue:
     return redirect(url_for("enrollment"), 303)
 
 
-@login_required
 async def swap() -> ResponseReturnValue:
     form = await SwapForm.from_request()
     if not form.validate():
@@ -63,16 +60,16 @@ async def swap() -> ResponseReturnValue:
     wish = form.wish()
     try:
         offered = await catalog()
-        wish, given_up = offered.resolve(wish), offered.courseID_meant(form.drop.data or "")
+        wish, given_up = offered.resolve(wish), offered.resolve_courseID(form.drop.data or "")
         if form.ask.data and (question := await before_swap(wish, given_up)):
             return question
-        placed = await rules.swap(database(), auth.signed_in().user_id, given_up, wish, now())
+        placed = await rules.swap(enrollment_context(), auth.signed_in().user_id, given_up, wish, now())
     except Refused as refusal:
         return await flash_refusal(refusal, after(refusal, wish))
     swapped = gettext(
         "You swapped: you are now enrolled in %(title)s, section %(section)s.",
-        title=placed.offer.course.title,
-        section=placed.offer.key.section,
+        title=placed.offering.course.title,
+        section=placed.offering.key.section,
     )
     await flash(f"{swapped}{_left(placed)}", "success")
     return redirect(url_for("enrollment"), 303)
@@ -83,13 +80,13 @@ async def _enroll() -> ResponseReturnValue:
     if not form.validate():
         return await malformed(form) if wants_json() else (await enrollment_form.page(form), 422)
     wish, offered = form.wish(), await catalog()
-    settled: list[Seated | AlreadyEnrolled]
+    settled: list[Enrolled | AlreadyEnrolled]
     try:
         wish = meant(offered.resolve(wish), offered)
         if form.with_corequisites.data:
-            settled = await rules.enroll_with_corequisites(database(), auth.signed_in().user_id, wish, now())
+            settled = await enroll_with_corequisites(enrollment_context(), auth.signed_in().user_id, wish, now())
         else:
-            settled = [await rules.enroll(database(), auth.signed_in().user_id, wish, now(), offered)]
+            settled = [await rules.enroll(enrollment_context(), auth.signed_in().user_id, wish, now(), offered)]
     except AmbiguousCourse:
         if wants_json():
             raise
@@ -99,26 +96,26 @@ async def _enroll() -> ResponseReturnValue:
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("courses"))
     for one in settled:
-        if isinstance(one, Seated):
+        if isinstance(one, Enrolled):
             await flash(done(one), "success")
         else:
             await flash(one.text, "info")
     return redirect(url_for("enrollment"), 303)
 
 
-def done(placed: Seated) -> str:
+def done(placed: Enrolled) -> str:
     """Return what to tell a student who got a seat."""
-    title, term = placed.offer.course.title, TermName(placed.offer.term.term)
+    title, term = placed.offering.course.title, TermName(placed.offering.term.term)
     return gettext("You are enrolled in %(title)s for %(term)s.", title=title, term=term) + _left(placed)
 
 
-def _left(placed: Seated) -> str:
-    if not placed.left:
+def _left(placed: Enrolled) -> str:
+    if not placed.left_waitlist:
         return ""
-    return " " + gettext("You are not in the waitlist of section %(section)s any more.", section=placed.left)
+    return " " + gettext("You are not in the waitlist of section %(section)s any more.", section=placed.left_waitlist)
 
 
-def _gone(gone: GivenBack) -> str:
+def _gone(gone: Dropped) -> str:
     titles, term = format_list_of([course.title for course in gone.courses]), TermName(gone.term)
     if gone.action == "drop":
         return gettext("You gave back %(titles)s for %(term)s.", titles=titles, term=term)

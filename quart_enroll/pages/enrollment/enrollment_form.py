@@ -33,7 +33,9 @@ async def page(form: EnrollForm) -> bytes:
     offered = await catalog()
     course = _course(form, offered)
     term = _term(form, offered, course, moment) if course else None
-    form.offer(offered.coming(moment), term, offered.sections_of(course.courseID, term) if course and term else [])
+    form.offer(
+        offered.active_terms(moment), term, offered.sections_of(course.courseID, term) if course and term else []
+    )
     return render(
         "enrollment_form.html",
         title=gettext("Enroll in %(title)s", title=course.title) if course else gettext("Enroll in a course"),
@@ -52,7 +54,7 @@ def _course(form: EnrollForm, offered: Catalog) -> Course | None:
     if not text or form.courseID.errors:
         return None
     try:
-        course = offered.find_meant(text)
+        course = offered.find_by_text(text)
         if course is None:
             raise UnknownCourse(text)
     except (AmbiguousCourse, UnknownCourse) as refusal:
@@ -67,7 +69,9 @@ def _term(form: EnrollForm, offered: Catalog, course: Course, moment: datetime) 
     if form.term.errors:
         return None
     try:
-        return terms.choose(course, offered.coming(moment), offered.terms_of(course.courseID), form.wish().term, moment)
+        return terms.choose(
+            course, offered.active_terms(moment), offered.terms_of(course.courseID), form.wish().term, moment
+        )
     except (NotTaught, UnknownTerm) as refusal:
         form.term.errors = [refusal.text]
         return None

@@ -9,9 +9,9 @@ from quart_enroll.domain import rules, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit
 from quart_enroll.domain.models import Registration, ScheduledCourse, Term, User, WaitlistEntry
-from quart_enroll.domain.week import Entry
+from quart_enroll.domain.week import WeekEntry
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
-from quart_enroll.fastpath.private_cache import cache_private
+from quart_enroll.fastpath.response_cache import cache_private
 from quart_enroll.i18n.language import format_list_of, gettext
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.pages.catalog.course_rows import since
@@ -90,7 +90,7 @@ async def page(user: User) -> bytes:
     """Return the student's schedule: what goes on today, then the terms to come, then the earlier ones."""
     moment = now()
     offered = await catalog()
-    shown = terms.in_turn(offered.terms, moment)
+    shown = terms.by_relevance(offered.terms, moment)
     mine = await facts(user.user_id)
     found = await seats(mine.seats)
     waiting = await places(user.user_id, mine, shown)
@@ -101,7 +101,7 @@ async def page(user: User) -> bytes:
     current = offered.current_term(moment)
     made_at, address = mine.calendar_since, calendar.take_new_address()
     if not mine.waiting:  # the lines move by themselves
-        cache_private(moment, offered, mine, until=terms.next_day(shown, moment))
+        cache_private(moment, offered, mine, until=terms.start_of_next_day(shown, moment))
     return render(
         "enrollment.html",
         enrollment=True,
@@ -114,12 +114,12 @@ async def page(user: User) -> bytes:
         window=window(current, moment) if current else "",
         calendar_address=address,
         calendar_link=calendar.subscribe_link(address),
-        calendar_since=rules.spoken(current, made_at) if made_at and current else "",
+        calendar_since=rules.moment_text(current, made_at) if made_at and current else "",
     )
 
 
 def _phases(shown: Sequence[Term], moment: datetime) -> tuple[Phase, ...]:
-    return tuple(Phase(term, since(term, moment), term.goes_on(moment)) for term in shown)
+    return tuple(Phase(term, since(term, moment), term.is_ongoing(moment)) for term in shown)
 
 
 def _plans_size(
@@ -205,7 +205,7 @@ def _passed_over(
     course = offered.find(waiting.key.courseID)
     staying = [one for one in enrolled if one.courseID != waiting.drop_if_enrolled]
     try:
-        if course and phase.term.promotes(phase.begun):
+        if course and phase.term.promotes_waitlist(phase.begun):
             rules.check_credits(phase.term, course, staying)
             if waiting.drop_if_enrolled != course.courseID:
                 rules.check_corequisites(course, phase.term, staying, taken)
@@ -225,7 +225,7 @@ def _too_many(phase: Phase, lines: Sequence[Line], enrolled: Sequence[Registrati
     courses = [one.course for one in enrolled if one.courseID not in given_back]
     courses += [course for line in lines if (course := offered.find(line.place.waiting.key.courseID))]
     credits, term = sum(course.credits for course in courses), phase.term
-    if round(credits, 2) <= term.max_credits or not term.promotes(phase.begun):
+    if round(credits, 2) <= term.max_credits or not term.promotes_waitlist(phase.begun):
         return ""
     return gettext(
         "With all that you wait for you would have %(credits)s credits, and the limit is %(limit)s: "
@@ -240,15 +240,15 @@ def _title(courseID: str, offered: Catalog) -> str:
     return course.title if course else courseID
 
 
-def _enrolled(row: Row) -> Entry:
+def _enrolled(row: Row) -> WeekEntry:
     course = row.course
-    return Entry(course.courseID, course.title, course.status, course.meetings, course.room)
+    return WeekEntry(course.courseID, course.title, course.status, course.meetings, course.room)
 
 
-def _waiting(line: Line, offered: Catalog) -> Iterator[Entry]:
+def _waiting(line: Line, offered: Catalog) -> Iterator[WeekEntry]:
     """Give what the student waits for, if it is still taught."""
     waiting = line.place.waiting
-    for section in offered.sections_named(waiting.key.courseID, waiting.key.term):
+    for section in offered.sections_in(waiting.key.courseID, waiting.key.term):
         if section.key == waiting.key:
             instead_of = waiting.drop_if_enrolled or ""
-            yield Entry(section.courseID, line.title, "waiting", section.meetings, section.room, instead_of)
+            yield WeekEntry(section.courseID, line.title, "waiting", section.meetings, section.room, instead_of)

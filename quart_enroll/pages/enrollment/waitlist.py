@@ -2,7 +2,6 @@
 
 from quart import flash, redirect, url_for
 from quart.typing import ResponseReturnValue
-from quart_auth import login_required
 
 from quart_enroll.domain.errors import Refused
 from quart_enroll.forms.enrollment import DropForm, WaitlistForm
@@ -11,11 +10,10 @@ from quart_enroll.pages.catalog.section_actions import in_words
 from quart_enroll.pages.enrollment.confirm import before_leaving
 from quart_enroll.pages.refusals import after, flash_refusal, malformed
 from quart_enroll.services.enrollment import waitlist
-from quart_enroll.state import catalog, database, now
+from quart_enroll.state import catalog, enrollment_context, now
 from quart_enroll.web import auth
 
 
-@login_required
 async def join() -> ResponseReturnValue:
     form = await WaitlistForm.from_request()
     if not form.validate():
@@ -23,12 +21,12 @@ async def join() -> ResponseReturnValue:
     wish, given_up = form.wish(), form.given_up()
     try:
         offered = await catalog()
-        wish, given_up = offered.resolve(wish), offered.courseID_meant(given_up) if given_up else None
-        joined = await waitlist.join(database(), auth.signed_in().user_id, wish, now(), given_up)
+        wish, given_up = offered.resolve(wish), offered.resolve_courseID(given_up) if given_up else None
+        joined = await waitlist.join(enrollment_context(), auth.signed_in().user_id, wish, now(), given_up)
     except Refused as refusal:
         return await flash_refusal(refusal, after(refusal, wish))
-    where = in_words(joined.offer.course.title, joined.offer.key.section)
-    if joined.position is None and not joined.by_ring:  # of a ring, the notice on the next page tells
+    where = in_words(joined.offering.course.title, joined.offering.key.section)
+    if joined.position is None and not joined.by_swap_cycle:  # of a ring, the notice on the next page tells
         if given_up:
             await flash(gettext("A seat was open: you swapped into %(where)s.", where=where), "success")
         else:
@@ -38,13 +36,12 @@ async def join() -> ResponseReturnValue:
             "You are waiting for a seat in %(where)s: %(position)s of %(of)s.",
             where=where,
             position=joined.position,
-            of=joined.of,
+            of=joined.waitlist_size,
         )
         await flash(waits, "success")
     return redirect(url_for("enrollment"), 303)
 
 
-@login_required
 async def leave() -> ResponseReturnValue:
     form = await DropForm.from_request()
     if not form.validate():
@@ -54,7 +51,7 @@ async def leave() -> ResponseReturnValue:
         wish = offered.resolve(form.wish())
         if form.ask.data:
             return await before_leaving(wish)
-        left = await waitlist.leave(database(), auth.signed_in().user_id, wish, now())
+        left = await waitlist.leave(enrollment_context(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("enrollment"))
     course = offered.find(left.courseID)

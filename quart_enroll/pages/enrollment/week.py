@@ -6,7 +6,7 @@ They are attributes, and no styles: the site's pages allow none. A height in em 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quart_enroll.domain.week import Block, Conflict, Entry, Week, week
+from quart_enroll.domain.week import Block, Conflict, Week, WeekEntry, week
 from quart_enroll.i18n.language import format_day_name, gettext
 
 HOUR = 5
@@ -31,7 +31,7 @@ class Box:
     clashes: bool
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> WeekEntry:
         return self.block.entry
 
 
@@ -69,7 +69,7 @@ class Drawing:
     lanes: int
 
 
-def draw(entries: Sequence[Entry]) -> Drawing:
+def draw(entries: Sequence[WeekEntry]) -> Drawing:
     """Return the week of these sections."""
     found = week(entries)
     clashing = {(entry.courseID, entry.status) for one in found.conflicts for entry in (one.one, one.other)}
@@ -112,7 +112,7 @@ def _sentence(conflict: Conflict) -> str:
     )
 
 
-def _named(entry: Entry) -> str:
+def _named(entry: WeekEntry) -> str:
     match entry.status:
         case "waiting":
             return gettext("%(title)s (waiting)", title=entry.title)

@@ -22,7 +22,7 @@ from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog, with_names
 from quart_enroll.domain.models import Registration, Section
-from quart_enroll.domain.student import Seat
+from quart_enroll.domain.student import StudentSeat
 from quart_enroll.system.background import run_in_background
 
 BATCH_SECONDS = 0.1
@@ -80,7 +80,7 @@ class CatalogCache:
         """The catalog that `get` would return; None before it is first read."""
         return self._catalog
 
-    async def registrations(self, seats: Iterable[Seat]) -> list[Registration]:
+    async def registrations(self, seats: Iterable[StudentSeat]) -> list[Registration]:
         """Return the registrations for these seats, in their order; a seat whose course was deleted has none.
 
         A seat in a section that the catalog lacks, because its term is over or the section is new, is looked up in
@@ -88,7 +88,7 @@ class CatalogCache:
         """
         catalog, past, found = await self.get(), self._past_registrations, {}
         for seat in seats:
-            found[seat] = catalog.held(seat) or past.get(seat)
+            found[seat] = catalog.registration_of(seat) or past.get(seat)
         if missing := [seat for seat, registration in found.items() if registration is None and seat not in past]:
             read = {one.section.key: one for one in await enrollments.find_by_seats(self._db, missing)}
             for seat in missing:
@@ -136,7 +136,7 @@ class CatalogCache:
     async def _read(self) -> None:
         self._past_registrations = _new_past_registrations()  # late results for the old catalog go into the old cache
         all_terms = await stored_terms.find_all(self._db)
-        shown = [term.term for term in terms.coming(all_terms, self._clock()) or all_terms]
+        shown = [term.term for term in terms.active(all_terms, self._clock()) or all_terms]
         all_courses = await courses.find_all(self._db)
         self._sections = await sections.find_by_id(self._db, shown)
         self._replace(Catalog(with_names(all_courses), tuple(all_terms), tuple(self._sections.values())))
@@ -155,7 +155,7 @@ class CatalogCache:
         self._replaced = asyncio.Event()
 
 
-def _new_past_registrations() -> ByteCache[Seat, Registration | None]:
+def _new_past_registrations() -> ByteCache[StudentSeat, Registration | None]:
     """Return a cache of the courses behind seats in past terms."""
     return ByteCache("seats of past terms", lambda _, registration: 500 if registration is None else 2500)
 

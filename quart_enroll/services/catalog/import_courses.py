@@ -67,7 +67,7 @@ async def import_courses(
     refuse_duplicates([(row.number, row.course.courseID) for row in rows], "courseID", folding.key)
     all_terms = await stored_terms.find_all(db)
     term_names = [term.term for term in all_terms]
-    coming = [term.term for term in terms.coming(all_terms, now)]
+    coming = [term.term for term in terms.active(all_terms, now)]
     _refuse_unknown_terms(rows, all_terms)
 
     async def body(session: Session) -> ImportResult:
@@ -140,6 +140,6 @@ def _refuse_unknown_terms(rows: Sequence[ImportedCourse], known: Sequence[Term])
         [
             RowProblem(row.number, f"“{name}” is neither a season ({seasons}) nor a term of the catalog.", "term")
             for row in rows
-            for name in terms.unknown(row.course.term, known)
+            for name in terms.unknown_names(row.course.term, known)
         ]
     )

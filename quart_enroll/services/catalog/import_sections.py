@@ -49,7 +49,7 @@ async def import_sections(
     A season without a year is its next term. Raises InvalidRows for duplicates, and for unknown terms and courses.
     """
     in_terms = await _with_stored_terms_and_courses(db, rows, now)
-    current_terms = {term.term for term in await stored_terms.find_all(db) if term.goes_on(now)}
+    current_terms = {term.term for term in await stored_terms.find_all(db) if term.is_ongoing(now)}
     unsent: list[MoveNotice] = []
 
     async def body(session: Session) -> ImportResult:

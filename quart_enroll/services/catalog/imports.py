@@ -11,7 +11,9 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import SYSTEM_ACTOR, Course, Event, Section, Term, User
 from quart_enroll.services.enrollment import swap_cycles
-from quart_enroll.services.enrollment.seat_changes import SeatTransaction, promote_all_waitlists
+from quart_enroll.services.enrollment.promotion import promote_all_waitlists
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.section_lock import SectionLocks
 
 RETRY_SECONDS = 120.0
 """Seconds for which an import is retried: longer than MongoDB keeps a transaction whose process was killed."""
@@ -101,11 +103,11 @@ async def run_catalog_import(
         result = await body(session)
         change = SeatTransaction(db, session, now, SYSTEM_ACTOR)
         await promote_all_waitlists(change)
-        return replace(result, promoted=change.promoted)
+        return replace(result, promoted=change.promotions)
 
     result = await run_import(db, import_and_promote, dry_run=dry_run)
     if not dry_run:
-        await swap_cycles.complete_all_cycles(db, SYSTEM_ACTOR, now)
+        await swap_cycles.complete_all_cycles(SectionLocks(db), SYSTEM_ACTOR, now)
     return result
 
 

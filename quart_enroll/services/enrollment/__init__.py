@@ -1,1 +1,4 @@
-"""services.enrollment"""
+"""Use cases of enrollment: enroll, drop, swap, waitlists, alerts and the plan, with the locks and batches behind them.
+
+What students see of it belongs to `pages` and `api`, the rules themselves to `domain.rules`.
+"""

@@ -1,7 +1,6 @@
-"""Seat alerts: who does not stand in line may be told, once, that a seat is open to everybody.
+"""Seat alerts: a student who isn't on the waitlist is notified, once, that a seat is open to everybody.
 
-Telling is the business of `seats.settle`: in the transaction that leaves the seat open. So no process that dies can
-lose a word or say it twice, nothing has to look for open seats, and where nobody asks it costs one indexed read.
+`promotion.promote_waitlists` sends them, in the transaction that leaves the seat open.
 """
 
 from datetime import datetime
@@ -13,45 +12,46 @@ from quart_enroll.domain.errors import AlreadyEnrolled, AlreadyWaiting, SeatOpen
 from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.observability import metrics
 from quart_enroll.services.enrollment import resolve, seat_changes
-from quart_enroll.services.enrollment.seat_changes import Offer, SeatTransaction
-from quart_enroll.services.enrollment.section_lock import run_locked
+from quart_enroll.services.enrollment.candidates import Offering, load_candidate
+from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 
-MOST = 20
-"""Sections that a student may ask about in all terms together."""
+MAX_ALERTS = 20
+"""Alerts that a student may have in all terms together."""
 
 
 @metrics.count_change("alert_ask")
-async def ask(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> Offer:
-    """Tell the student when a seat opens in the section; asking again changes nothing.
+async def add(context: EnrollmentContext, user_id: int, request: SectionRequest, now: datetime) -> Offering:
+    """Set an alert for the section; one that is set already stays.
 
     Raises UnknownCourse, UnknownTerm, UnknownSection, NotTaught, NotOpenYet, Closed, AlreadyEnrolled, AlreadyWaiting
-    (both of this very section), SeatOpen, TooManyAlerts.
+    (both for this very section), SeatOpen, TooManyAlerts.
     """
-    wanted = await resolve.section_meant(db, user_id, wish, now, None)
+    db = context.db
+    key = (await resolve.find_section(db, user_id, request, now)).key
 
-    async def body(session: Session) -> Offer:
-        step = SeatTransaction(db, session, now, user_id)
-        await seat_changes.bump_version(step, user_id, wanted.key.term)
-        there = await seat_changes.load_student(step, user_id, wanted.key)
-        found, held = there.offer, there.held
-        rules.check_open(found.term, now)
-        if found.key in [one.section.key for one in held if one.status == "enrolled"]:
-            raise AlreadyEnrolled(found.course.title, found.term.term)
-        if found.key in [waiting.key for waiting in there.lines]:
-            raise AlreadyWaiting(found.course.title, found.key.section)
-        asked = await alerts.find_by_student(db, user_id, session)
-        if found.key not in asked and len(asked) >= MOST:
-            raise TooManyAlerts(MOST)
-        await alerts.add(db, user_id, found.key, now, found.term.withdraw_deadline, session)
-        # It writes the section, as who frees a seat does: so one of the two sees the other.
-        if not await sections.count_alert(db, found.key, session):
-            raise SeatOpen(found.course.title, found.key.section)
-        return found
+    async def body(session: Session) -> Offering:
+        await seat_changes.bump_version(SeatTransaction(db, session, now, user_id), user_id, key.term)
+        candidate = await load_candidate(db, user_id, key, session)
+        offering = candidate.offering
+        rules.check_open(offering.term, now)
+        if key in [one.section.key for one in candidate.registrations if one.status == "enrolled"]:
+            raise AlreadyEnrolled(offering.course.title, offering.term.term)
+        if key in [entry.key for entry in candidate.waitlist_entries]:
+            raise AlreadyWaiting(offering.course.title, key.section)
+        alert_keys = await alerts.find_by_student(db, user_id, session)
+        if key not in alert_keys and len(alert_keys) >= MAX_ALERTS:
+            raise TooManyAlerts(MAX_ALERTS)
+        await alerts.add(db, user_id, key, now, offering.term.withdraw_deadline, session)
+        # This writes the section, as a drop does, so the one of the two that comes second sees the other.
+        if not await sections.count_alert(db, key, session):
+            raise SeatOpen(offering.course.title, key.section)
+        return offering
 
-    return await run_locked(db, [wanted.key], body)
+    return await context.locks.run([key], body)
 
 
 @metrics.count_change("alert_end")
-async def end(db: Database, user_id: int, key: SectionKey) -> None:
-    """Do not tell the student any more, who may be told already."""
+async def remove(db: Database, user_id: int, key: SectionKey) -> None:
+    """Remove the student's alert, if it has not been sent already."""
     await alerts.remove(db, user_id, key)

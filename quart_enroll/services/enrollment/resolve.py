@@ -1,9 +1,9 @@
-"""What a student means: which section, which term, which seat goes for another one."""
+"""Resolve a student's request: which section, which term, and which registration a swap drops."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from quart_enroll.db.client import Database
+from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses, enrollments
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import section_facts
@@ -19,82 +19,102 @@ from quart_enroll.domain.errors import (
     UnknownSection,
 )
 from quart_enroll.domain.models import Registration, SectionKey, SectionRequest, Term
-from quart_enroll.services.enrollment.seat_changes import Offer
+from quart_enroll.services.enrollment.candidates import Offering
 
 
-async def sections_meant(
-    db: Database, user_id: int, wish: SectionRequest, now: datetime, given_up: str | None = None
-) -> list[Offer]:
-    """Return the sections to try in turn: the one that was named, else those with a seat that fits, by number."""
-    course, known, offered = await section_facts.find_course(db, wish.courseID)
+async def find_options(
+    db: Database, user_id: int, request: SectionRequest, now: datetime, dropped: str | None = None
+) -> list[Offering]:
+    """Return the sections to try in turn: the requested one, else those with an open seat that fit, by number.
+
+    `dropped` is the course that a swap gives up. There is always at least one option.
+    """
+    course, known_terms, sections = await section_facts.find_course(db, request.courseID)
     if course is None:
-        raise UnknownCourse(wish.courseID)
-    term = terms.choose(course, known, {section.term for section in offered}, wish.term, now)
-    found = [Offer(term, course, section) for section in offered if section.term == term.term]
-    if wish.section:
-        named = pick_section([option.section for option in found], wish.section)
-        if named is None:
-            raise UnknownSection(course.title, wish.section, term.term)
-        return [Offer(term, course, named)]
-    held = await enrollments.find_in_term(db, user_id, term.term)
-    if given_up == wish.courseID and (own := [option for option in found if option.key in _seats(held)]):
-        return own  # any section will do, so the one they have: else the same request again would be the way back
-    held = [one for one in held if one.courseID != given_up]
-    fitting = [option for option in found if rules.fits(term, course, option.section, held)]
-    with_seat = [option for option in fitting if option.section.open_seats]
-    return with_seat or fitting[:1] or [option for option in found if option.section.open_seats][:1] or found[:1]
+        raise UnknownCourse(request.courseID)
+    term = terms.choose(course, known_terms, {section.term for section in sections}, request.term, now)
+    offerings = [Offering(term, course, section) for section in sections if section.term == term.term]
+    if request.section:
+        section = pick_section([one.section for one in offerings], request.section)
+        if section is None:
+            raise UnknownSection(course.title, request.section, term.term)
+        return [Offering(term, course, section)]
+    registrations = await enrollments.find_in_term(db, user_id, term.term)
+    if dropped == request.courseID and (own := [one for one in offerings if one.key in _enrolled_keys(registrations)]):
+        return own  # any section will do, so the student's own: otherwise a repeated request would swap back
+    staying = [one for one in registrations if one.courseID != dropped]
+    fitting = [one for one in offerings if rules.fits(term, course, one.section, staying)]
+    with_seat = [one for one in fitting if one.section.open_seats]
+    return with_seat or fitting[:1] or [one for one in offerings if one.section.open_seats][:1] or offerings[:1]
 
 
-def at_hand(catalog: Catalog | None, wish: SectionRequest, now: datetime) -> list[Offer]:
-    """Return the section that was named, if it has an open seat in the catalog; nothing where one must look closer."""
-    if catalog is None or not wish.section or (course := catalog.find(wish.courseID)) is None:
+async def find_section(
+    db: Database, user_id: int, request: SectionRequest, now: datetime, dropped: str | None = None
+) -> Offering:
+    """Return the requested section, or the best option if the request names none."""
+    return (await find_options(db, user_id, request, now, dropped))[0]
+
+
+def from_catalog(catalog: Catalog | None, request: SectionRequest, now: datetime) -> list[Offering]:
+    """Return the requested section if the catalog shows an open seat there, without reading the database.
+
+    Returns an empty list for a request that takes a closer look.
+    """
+    if catalog is None or not request.section or (course := catalog.find(request.courseID)) is None:
         return []
     try:
-        term = terms.choose(course, catalog.terms, catalog.terms_of(course.courseID), wish.term, now)
+        term = terms.choose(course, catalog.terms, catalog.terms_of(course.courseID), request.term, now)
     except Refused:
         return []
-    section = catalog.section_meant(course.courseID, term.term, wish.section)
-    return [Offer(term, course, section)] if section is not None and section.open_seats else []
+    section = catalog.find_section(course.courseID, term.term, request.section)
+    return [Offering(term, course, section)] if section is not None and section.open_seats else []
 
 
-async def section_meant(db: Database, user_id: int, wish: SectionRequest, now: datetime, given_up: str | None) -> Offer:
-    """Return the section that the student means, the best of them when none is named."""
-    return (await sections_meant(db, user_id, wish, now, given_up))[0]
-
-
-async def term_meant(
-    db: Database, wish: SectionRequest, title: str, has: Collection[str], now: datetime
+async def find_term(
+    db: Database, request: SectionRequest, title: str, candidates: Collection[str], now: datetime
 ) -> Term | None:
-    """Return the term of what the student gives back: the named one, else the only one where the student `has` it.
+    """Return the term in which a student drops, leaves or unplans a course.
 
-    That is looked for among the terms in which something can still be done; None when the student has it in none
-    of them, TermNeeded when in several. A guess would let the same request, sent again, mean the next term.
+    That is the requested term, else the only one of the `candidates` that isn't over. Returns None if all are over;
+    raises TermNeeded if there are several: after a guess, the same request sent again would mean the next term.
     """
     known = await stored_terms.find_all(db)
     if not known:
         raise NoTerms
-    among = terms.coming(known, now)
-    if wish.term:
-        among = terms.named(wish.term, among) or [terms.find(wish.term, known, now)]
-        if len(among) == 1:
-            return among[0]
-    meant = [term for term in among if term.term in has]
-    if len(meant) > 1:
-        raise TermNeeded(title, [term.term for term in meant])
-    return meant[0] if meant else None
+    choices = terms.active(known, now)
+    if request.term:
+        choices = terms.named(request.term, choices) or [terms.find(request.term, known, now)]
+        if len(choices) == 1:
+            return choices[0]
+    found = [term for term in choices if term.term in candidates]
+    if len(found) > 1:
+        raise TermNeeded(title, [term.term for term in found])
+    return found[0] if found else None
 
 
-async def given_up_for(db: Database, held: Sequence[Registration], given_up: str, wanted: Offer) -> Registration:
-    """Return what the student gives up for the other seat; a swap that was done before says so."""
-    for one in held:
-        if one.courseID == given_up and one.status == "enrolled":
-            if one.section.key == wanted.key:
-                raise AlreadyEnrolled(wanted.course.title, wanted.term.term)
+async def find_dropped(
+    db: Database, registrations: Sequence[Registration], dropped: str, offering: Offering
+) -> Registration:
+    """Return the registration that the student gives up for the offering.
+
+    Raises AlreadyEnrolled if the swap was made before, and NotEnrolled.
+    """
+    for one in registrations:
+        if one.courseID == dropped and one.status == "enrolled":
+            if one.section.key == offering.key:
+                raise AlreadyEnrolled(offering.course.title, offering.term.term)
             return one
-    rules.check_new(wanted.term, wanted.course, held)
-    course = await courses.find(db, given_up)
-    raise NotEnrolled(course.title if course else given_up, wanted.term.term)
+    rules.check_not_enrolled(offering.term, offering.course, registrations)
+    course = await courses.find(db, dropped)
+    raise NotEnrolled(course.title if course else dropped, offering.term.term)
 
 
-def _seats(held: Iterable[Registration]) -> set[SectionKey]:
-    return {one.section.key for one in held if one.status == "enrolled"}
+async def taken_courses(db: Database, user_id: int, session: Session | None = None) -> list[tuple[str, Term]]:
+    """Return the courses in which the student is enrolled in any term, each with that term."""
+    known = {term.term: term for term in await stored_terms.find_all(db, session)}
+    keys = await enrollments.find_section_keys(db, user_id, session)
+    return [(key.courseID, known[key.term]) for key in keys if key.term in known]
+
+
+def _enrolled_keys(registrations: Iterable[Registration]) -> set[SectionKey]:
+    return {one.section.key for one in registrations if one.status == "enrolled"}

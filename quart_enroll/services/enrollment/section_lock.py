@@ -1,14 +1,14 @@
-"""The turnstile: in each process, one change of a section at a time, and no longer a line than can be served in time.
+"""Section locks: each process runs one transaction at a time for each section.
 
 Transactions on one hot section that meet in the database abort each other: 300 students for 30 seats took 10 s and
-6,700 attempts, and 0.6 s and 300 attempts behind this.
+6,700 attempts, and take 0.6 s and 300 attempts with these locks.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -20,123 +20,141 @@ from quart_enroll.observability import metrics
 
 Result = TypeVar("Result")
 
-PATIENCE = 15.0
-"""Seconds from a request to its last try, the wait in line included: Heroku's router gives up after 30."""
+CHANGE_TIMEOUT_SECONDS = 15.0
+"""From a request to its last attempt, the wait for the locks included: Heroku's router gives up after 30."""
 
-MOST, MOST_OF_A_SECTION = 2000, 1000
-"""Changes that a process lets wait or run, and those of one section: about as many as are made within PATIENCE on one
-core, and half of them, so that a crowd in front of one section keeps nobody from the others."""
+MAX_CHANGES, MAX_SECTION_CHANGES = 2000, 1000
+"""Changes that a process lets wait or run, in total and for one section. The first is about as many as one core makes
+within the timeout; the second is half of that, so that a crowd for one section doesn't lock out all the others."""
 
-RETRY_AFTER = 5
-"""Seconds after which somebody who found no room should try again."""
-
-_locks: WeakValueDictionary[SectionKey, asyncio.Lock] = WeakValueDictionary()
-_changes: dict[asyncio.Task[Any], frozenset[SectionKey]] = {}
-_crowds: Counter[SectionKey] = Counter()
+RETRY_AFTER_SECONDS = 5
+"""When to try again after Crowded."""
 
 
 async def nothing() -> None:
-    """Look for nothing, and do nothing more."""
+    """Do nothing."""
 
 
-async def run_locked(
-    db: Database,
-    sections: Iterable[SectionKey],
-    body: Callable[[Session], Coroutine[Any, Any, Result]],
-    *,
-    look: Callable[[], Coroutine[Any, Any, None]] = nothing,
-    then: Callable[[], Coroutine[Any, Any, None]] = nothing,
-    patience: float | None = None,
-) -> Result:
-    """Run `body` in a transaction, one at a time for each of these sections, and return its result.
+class SectionLocks:
+    """The section locks of one process, and the changes that wait for them or run.
 
-    After a wait in line `look` may raise what makes the transaction pointless. When it is done comes `then`.
-    Raises what `admit` and `turn` raise.
+    The three limits are attributes, so that a test can set others.
     """
-    keys = frozenset(sections)
 
-    async def everything() -> Result:
-        result = await turn(db, keys, body, look=look, patience=PATIENCE if patience is None else patience)
-        await then()
-        return result
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self.max_changes = MAX_CHANGES
+        self.max_section_changes = MAX_SECTION_CHANGES
+        self.timeout_seconds = CHANGE_TIMEOUT_SECONDS
+        self._locks: WeakValueDictionary[SectionKey, asyncio.Lock] = WeakValueDictionary()
+        self._changes: dict[asyncio.Task[Any], frozenset[SectionKey]] = {}
+        self._changes_by_section: Counter[SectionKey] = Counter()
 
-    try:
-        return await admit(keys, everything)
-    except Refused:
-        # "You are already enrolled" may come from a seat that an election takes back; then it must not be said.
-        await wait_for_majority(db)
-        raise
+    @property
+    def pending_changes(self) -> int:
+        """The number of changes that wait or run."""
+        return len(self._changes)
 
+    async def run(
+        self,
+        sections: Iterable[SectionKey],
+        body: Callable[[Session], Coroutine[Any, Any, Result]],
+        *,
+        recheck: Callable[[], Coroutine[Any, Any, None]] = nothing,
+        follow_up: Callable[[], Coroutine[Any, Any, None]] = nothing,
+        timeout_seconds: float | None = None,
+    ) -> Result:
+        """Run `body` in a transaction that holds the locks of these sections, then `follow_up`; return body's result.
 
-async def admit(keys: frozenset[SectionKey], make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """Make a change of these sections, and return its result; raise Crowded, and do nothing, where too many wait.
+        `recheck` runs after a wait, and may raise a refusal before a pointless transaction begins.
+        Raises what `admit` and `run_transaction` raise.
+        """
+        keys = frozenset(sections)
+        timeout = self.timeout_seconds if timeout_seconds is None else timeout_seconds
 
-    It goes on to its end even when the client hangs up, who may have been told already.
-    """
-    _check_room(keys)
-    task = asyncio.ensure_future(make())
-    _changes[task] = keys
-    _crowds.update(keys)
-    task.add_done_callback(_leave)
-    return await asyncio.shield(task)
+        async def change() -> Result:
+            result = await self.run_transaction(keys, body, recheck=recheck, timeout_seconds=timeout)
+            await follow_up()
+            return result
 
-
-def is_taken(key: SectionKey) -> bool:
-    """Tell whether somebody of this process changes the section now."""
-    return key in _locks and _locks[key].locked()
-
-
-def waiting() -> int:
-    """Return how many changes wait or run in this process."""
-    return len(_changes)
-
-
-def _check_room(keys: frozenset[SectionKey]) -> None:
-    """Raise Crowded where too many wait; what belongs to a change that was let in always has room."""
-    if asyncio.current_task() in _changes:
-        return
-    if len(_changes) >= MOST or any(_crowds[key] >= MOST_OF_A_SECTION for key in keys):
-        raise Crowded(RETRY_AFTER)
-
-
-def _leave(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled():
-        task.exception()  # a client that hung up is told nothing any more, not even that the rules said no
-    for key in _changes.pop(task):
-        _crowds[key] -= 1
-        if not _crowds[key]:
-            del _crowds[key]
-
-
-async def finish() -> None:
-    """Wait for the changes that go on without a client."""
-    await asyncio.gather(*_changes, return_exceptions=True)
-
-
-async def turn(
-    db: Database,
-    sections: Iterable[SectionKey],
-    body: Callable[[Session], Coroutine[Any, Any, Result]],
-    *,
-    patience: float,
-    tries: float = float("inf"),
-    look: Callable[[], Coroutine[Any, Any, None]] = nothing,
-) -> Result:
-    """Wait until nobody else of this process changes these sections, and run `body` in a transaction.
-
-    Raises one of mongo.AWAY when that does not come about within `patience`, in seconds, of which the transaction may
-    take `tries`: then nobody knows whether it happened.
-    """
-    began, stood = time.monotonic(), False
-    async with AsyncExitStack() as stack:
         try:
-            async with asyncio.timeout(patience):  # around the line only: what has begun is not interrupted
-                for key in sorted(sections):
-                    stood = stood or is_taken(key)
-                    await stack.enter_async_context(_locks.setdefault(key, asyncio.Lock()))
-        except TimeoutError:
-            raise OutcomeUnknown from None
-        metrics.record_lock_wait(time.monotonic() - began)
-        if stood:
-            await look()
-        return await transaction(db, body, min(tries, began + patience - time.monotonic()))
+            return await self.admit(keys, change)
+        except Refused:
+            # "You are already enrolled" may come from a seat that an election rolls back; then it must not be said.
+            await wait_for_majority(self.db)
+            raise
+
+    async def admit(self, keys: frozenset[SectionKey], change: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        """Run a change of these sections and return its result; if too many are waiting, raise Crowded instead.
+
+        The change runs to its end even if the client disconnects: it may have been committed already.
+        """
+        self._check_room(keys)
+        task = asyncio.ensure_future(change())
+        self._changes[task] = keys
+        self._changes_by_section.update(keys)
+        task.add_done_callback(self._forget)
+        return await asyncio.shield(task)
+
+    def _check_room(self, keys: frozenset[SectionKey]) -> None:
+        """Raise Crowded if too many changes are waiting; a change that is part of an admitted one always has room."""
+        if asyncio.current_task() in self._changes:
+            return
+        if len(self._changes) >= self.max_changes or any(
+            self._changes_by_section[key] >= self.max_section_changes for key in keys
+        ):
+            raise Crowded(RETRY_AFTER_SECONDS)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled():
+            task.exception()  # retrieved, because no client may be left to receive it
+        for key in self._changes.pop(task):
+            self._changes_by_section[key] -= 1
+            if not self._changes_by_section[key]:
+                del self._changes_by_section[key]
+
+    async def finish(self) -> None:
+        """Wait for the changes whose clients have disconnected."""
+        await asyncio.gather(*self._changes, return_exceptions=True)
+
+    def is_locked(self, key: SectionKey) -> bool:
+        """Return whether a change of this process holds the section's lock."""
+        return key in self._locks and self._locks[key].locked()
+
+    async def run_transaction(
+        self,
+        sections: Iterable[SectionKey],
+        body: Callable[[Session], Coroutine[Any, Any, Result]],
+        *,
+        timeout_seconds: float,
+        attempt_seconds: float = float("inf"),
+        recheck: Callable[[], Coroutine[Any, Any, None]] = nothing,
+    ) -> Result:
+        """Wait for the locks of these sections, then run `body` in a transaction.
+
+        Raises one of client.AWAY when that takes longer than `timeout_seconds`, or the transaction alone longer than
+        `attempt_seconds`: then nobody knows whether it was committed.
+        """
+        began = time.monotonic()
+        async with self.hold(sections, timeout_seconds=timeout_seconds) as waited:
+            metrics.record_lock_wait(time.monotonic() - began)
+            if waited:
+                await recheck()
+            return await transaction(self.db, body, min(attempt_seconds, began + timeout_seconds - time.monotonic()))
+
+    @asynccontextmanager
+    async def hold(self, sections: Iterable[SectionKey], *, timeout_seconds: float) -> AsyncIterator[bool]:
+        """Hold the locks of these sections, and give whether another change held one of them before.
+
+        Raises Unsettled when they aren't free within `timeout_seconds`.
+        """
+        waited = False
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(timeout_seconds):  # only for the wait: a transaction is never interrupted
+                    for key in sorted(sections):  # always in one order, so that no two changes wait for each other
+                        waited = waited or self.is_locked(key)
+                        await stack.enter_async_context(self._locks.setdefault(key, asyncio.Lock()))
+            except TimeoutError:
+                raise OutcomeUnknown from None
+            yield waited

@@ -1,7 +1,7 @@
-"""Rings of linked swaps: everybody waits for the seat of the next, and nobody is the first to give one back.
+"""Swap cycles: full sections whose students wait to swap with each other.
 
-Ada in X waits to swap for Y, bob in Y for X, and both are full. No seat is ever freed there, so promotion alone would
-let them wait for ever.
+Ada in X waits to swap to Y, Bob in Y waits to swap to X, and both sections are full. No seat is ever freed there, so
+promotion alone would never help them.
 """
 
 from collections.abc import Callable, Coroutine, Iterable
@@ -9,77 +9,80 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
-from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database, Session
+from quart_enroll.db.client import DATABASE_UNAVAILABLE, Session
 from quart_enroll.db.collections import sections, waitlist
 from quart_enroll.domain.models import SectionKey
-from quart_enroll.services.enrollment import seat_changes, section_lock
+from quart_enroll.services.enrollment import promotion, seat_changes, section_lock
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.section_lock import SectionLocks
 
 Result = TypeVar("Result")
 
-PATIENCE = 5.0
-"""Seconds for one ring: the change that made it possible has happened, and somebody waits for the answer."""
+CYCLE_TIMEOUT_SECONDS = 5.0
+"""For one cycle: the change that made it possible is committed, and its student is waiting for the response."""
 
 
 class NoCycle(Exception):
-    """Nobody comes full circle: nothing must change."""
+    """No swap frees the seat that was opened: nothing may be committed."""
 
 
 async def change_seats(
-    db: Database,
+    locks: SectionLocks,
     user_id: int,
     now: datetime,
     keys: Iterable[SectionKey],
     body: Callable[[SeatTransaction], Coroutine[Any, Any, Result]],
     *,
-    look: Callable[[], Coroutine[Any, Any, None]] = section_lock.nothing,
+    recheck: Callable[[], Coroutine[Any, Any, None]] = section_lock.nothing,
 ) -> Result:
-    """Make a change of the student's through the turnstile, then settle the rings that it made possible."""
-    tries: list[SeatTransaction] = []
+    """Run a student's change as `SectionLocks.run` does, then complete the swap cycles that it made possible."""
+    changed_waitlists: set[SectionKey] = set()
 
-    async def one_try(session: Session) -> Result:
-        tries.append(SeatTransaction(db, session, now, user_id))
-        return await body(tries[-1])
+    async def attempt(session: Session) -> Result:
+        transaction = SeatTransaction(locks.db, session, now, user_id, changed_waitlists=changed_waitlists)
+        changed_waitlists.clear()
+        return await body(transaction)
 
-    async def then() -> None:
-        await complete_cycles(db, user_id, now, tries[-1].lines)
+    async def follow_up() -> None:
+        await complete_cycles(locks, user_id, now, changed_waitlists)
 
-    return await section_lock.run_locked(db, keys, one_try, look=look, then=then)
-
-
-async def complete_all_cycles(db: Database, actor: int, now: datetime) -> None:
-    """Settle every ring that there is."""
-    await complete_cycles(db, actor, now, await sections.find_with_waitlist(db))
+    return await locks.run(keys, attempt, recheck=recheck, follow_up=follow_up)
 
 
-async def complete_cycles(db: Database, actor: int, now: datetime, lines: Iterable[SectionKey]) -> None:
-    """Settle the rings that go through one of these lines, and those that become possible by that.
+async def complete_all_cycles(locks: SectionLocks, actor: int, now: datetime) -> None:
+    """Complete every cycle of waiting swaps."""
+    await complete_cycles(locks, actor, now, await sections.find_with_waitlist(locks.db))
 
-    Each is a transaction of its own: whoever joins last finds the places of all the others. One that can't be
-    settled in time takes nothing back of what happened before; the next change of its lines tries it again.
+
+async def complete_cycles(locks: SectionLocks, actor: int, now: datetime, waitlists: Iterable[SectionKey]) -> None:
+    """Complete the cycles that go through one of these waitlists, and those that become possible by that.
+
+    Each is a transaction of its own: whichever student joins last sees the entries of all the others. If one can't be
+    completed in time, nothing else is undone; the next change of its waitlists tries it again.
     """
-    pending = set(lines)
+    pending = set(waitlists)
     while pending:
         key = min(pending)
         pending.remove(key)
-        if await waitlist.has_swaps(db, key):
+        if await waitlist.has_swaps(locks.db, key):
             with suppress(NoCycle, *DATABASE_UNAVAILABLE):
-                pending |= await _settle(db, actor, now, key)
+                pending |= await _complete(locks, actor, now, key)
 
 
-async def _settle(db: Database, actor: int, now: datetime, key: SectionKey) -> set[SectionKey]:
-    """Let a seat be open before anybody gave it back, and return the lines that moved; raise NoRing if it must not.
+async def _complete(locks: SectionLocks, actor: int, now: datetime, key: SectionKey) -> set[SectionKey]:
+    """Complete a cycle through this section, and return the waitlists that changed; raise NoCycle if there is none.
 
-    The first in line who can take it has it, and each who gives back another seat for it makes room for the next,
-    as ever: so nobody is passed over. It holds when that leads back to somebody who gives back this very seat.
+    A seat is opened before anybody has dropped it, and promotion does the rest: the first student who can take it gets
+    it, and the seat that this student drops goes to the next. So nobody is passed over. The transaction is committed
+    only if it comes round to a student who drops the very seat that was opened.
     """
 
     async def body(session: Session) -> set[SectionKey]:
-        step = SeatTransaction(db, session, now, actor)
-        await seat_changes.lend(step, key)
-        await seat_changes.promote_waitlists(step)
-        if step.lent:
+        transaction = SeatTransaction(locks.db, session, now, actor)
+        await seat_changes.open_provisional_seat(transaction, key)
+        await promotion.promote_waitlists(transaction)
+        if transaction.provisional_seats:
             raise NoCycle
-        return step.lines
+        return transaction.changed_waitlists
 
-    return await section_lock.run_locked(db, [key], body, patience=PATIENCE)
+    return await locks.run([key], body, timeout_seconds=CYCLE_TIMEOUT_SECONDS)

@@ -1,125 +1,154 @@
-"""The waitlist: join the line for a section, leave it. Promotion is the business of `seats.settle`."""
+"""Join the waitlist of a section, or leave it. Promotion has its own module."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, sections, waitlist
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import (
     AlreadyWaiting,
     NotWaiting,
     Refused,
-    SectionFull,
     UnknownCourse,
     WaitlistFull,
     WaitlistOver,
 )
 from quart_enroll.domain.models import SectionKey, SectionRequest, WaitlistEntry
 from quart_enroll.observability import metrics
-from quart_enroll.services.enrollment import batching, enroll, resolve, seat_changes, swap_cycles
-from quart_enroll.services.enrollment.batching import Waitlisted
-from quart_enroll.services.enrollment.seat_changes import Offer, Seated, SeatTransaction
+from quart_enroll.services.enrollment import resolve, seat_changes, swap_cycles
+from quart_enroll.services.enrollment.batch_transaction import Waitlisted
+from quart_enroll.services.enrollment.candidates import Candidate, Offering, check_rules, load_candidate
+from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.enrollment.promotion import promote_waitlists
+from quart_enroll.services.enrollment.refusals import record_refusal
+from quart_enroll.services.enrollment.seat_changes import Enrolled, SeatTransaction
 from quart_enroll.services.enrollment.swap_cycles import change_seats
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Where a student waits now; `position` is None for who got a seat at once.
+    """A waitlist position, one of `waitlist_size`; `position` is None for a student who got a seat at once.
 
-    One was open, or it came by a ring of swaps: then a notice tells of it.
+    One was open, or a swap cycle was completed: then a notice reports it.
     """
 
-    offer: Offer
+    offering: Offering
     position: int | None
-    of: int
-    by_ring: bool = False
+    waitlist_size: int
+    by_swap_cycle: bool = False
 
 
 @metrics.count_change("join")
 async def join(
-    db: Database, user_id: int, wish: SectionRequest, now: datetime, drop_if_enrolled: str | None = None
+    context: EnrollmentContext,
+    user_id: int,
+    request: SectionRequest,
+    now: datetime,
+    drop_if_enrolled: str | None = None,
 ) -> Joined:
-    """Put the student at the end of the line, or into the seat if one is open.
+    """Add the student to the waitlist, or enroll them if a seat is open.
 
-    With `drop_if_enrolled` that course is given back in the moment of the promotion, and the rules are checked
-    as if it were gone. A corequisite for which the student waits too will do: the one seat can come after the other.
-    Raises what `enrollment.enroll` raises, and AlreadyWaiting, WaitlistFull, NotEnrolled.
+    The course `drop_if_enrolled` will be dropped on promotion, and the rules are checked as if it were gone. Being on a
+    corequisite's waitlist is enough: the seats may come one after the other.
+    Raises what `enroll.enroll` raises, and AlreadyWaiting, WaitlistFull, NotEnrolled.
     """
-    wanted = await resolve.section_meant(db, user_id, wish, now, drop_if_enrolled)
-
-    async def body(step: SeatTransaction) -> Joined:
-        there = await seat_changes.load_student(step, user_id, wanted.key)
-        found, held = there.offer, there.held
-        if there.place is not None:
-            raise AlreadyWaiting(found.course.title, there.place.key.section)
-        old = await resolve.given_up_for(db, held, drop_if_enrolled, found) if drop_if_enrolled else None
-        kept = [one for one in held if one is not old]
-        rules.check_new(found.term, found.course, kept)
-        rules.check_open(found.term, now)
-        if old is not None:
-            rules.check_alone(old, found.term, held, there.taken, found.course.courseID)
-        seat_changes.check(there, old, along=() if found.section.open_seats else there.waits_for)
-        if found.section.open_seats:  # nobody who waits could take it: that is what an open seat means
-            if not await seat_changes.take(step, user_id, "swap" if old else "enroll", there, old):
-                raise SectionFull(found.course.title, found.key.section)
-            await seat_changes.promote_waitlists(step)
-            return Joined(found, None, found.section.waiting)
-        await seat_changes.bump_version(step, user_id, found.key.term)
-        await seat_changes.record(step, user_id, "join", found.key)
-        # The line comes last, as the seat does: every other student of this section is waiting for this document.
-        place = await sections.join_waitlist(db, found.key, step.session)
-        if place is None:
-            raise WaitlistFull(found.course.title, found.key.section)
-        await waitlist.add(db, WaitlistEntry(user_id, found.key, place, now, drop_if_enrolled), step.session)
-        step.lines.add(found.key)
-        last = found.section.waiting + 1
-        return Joined(found, last, last)
-
+    db = context.db
+    offering = await resolve.find_section(db, user_id, request, now, drop_if_enrolled)
+    key = offering.key
     try:
+        joined = None
         if drop_if_enrolled is None:
-            match await batching.board(db, user_id, wanted.key, now, lines_up=True):
-                case Waitlisted(found, position):
-                    return Joined(found, position, position)
-                case Seated(found):
-                    return Joined(found, None, found.section.waiting)
-        joined = await change_seats(db, user_id, now, [wanted.key], body)
+            joined = await _join_in_batch(context, user_id, key, now)
+        if joined is None:
+            joined = await _join_alone(context, user_id, key, now, drop_if_enrolled)
     except Refused as refusal:
-        waiting = (
-            await waitlist.find(db, user_id, *_course(wanted.key)) if isinstance(refusal, AlreadyWaiting) else None
-        )
-        if waiting:  # the process that let them join may have died before it came to the ring
-            await swap_cycles.complete_cycles(db, user_id, now, [waiting.key])
-        raise await enroll.refused(db, user_id, "join", wanted.key, now, refusal) from None
-    if drop_if_enrolled and joined.position and not await waitlist.find(db, user_id, *_course(wanted.key)):
-        return replace(joined, position=None, by_ring=True)
+        if isinstance(refusal, AlreadyWaiting) and (
+            entry := await waitlist.find(db, user_id, key.term, key.courseID)
+        ):  # the process that added the entry may have died before it completed the swap cycle
+            await swap_cycles.complete_cycles(context.locks, user_id, now, [entry.key])
+        raise await record_refusal(db, user_id, "join", key, now, refusal) from None
+    if drop_if_enrolled and joined.position and not await waitlist.find(db, user_id, key.term, key.courseID):
+        return replace(joined, position=None, by_swap_cycle=True)
     return joined
 
 
+async def _join_in_batch(context: EnrollmentContext, user_id: int, key: SectionKey, now: datetime) -> Joined | None:
+    """Join with the next batch; return None if the student must join alone."""
+    match await context.batches.enroll(user_id, key, now, join_waitlist=True):
+        case Waitlisted(offering, position):
+            return Joined(offering, position, position)
+        case Enrolled(offering):
+            return Joined(offering, None, offering.section.waiting)
+    return None
+
+
+async def _join_alone(
+    context: EnrollmentContext, user_id: int, key: SectionKey, now: datetime, drop_if_enrolled: str | None
+) -> Joined:
+    db = context.db
+
+    async def body(transaction: SeatTransaction) -> Joined:
+        candidate = await load_candidate(db, user_id, key, transaction.session)
+        offering, registrations = candidate.offering, candidate.registrations
+        if candidate.waitlist_entry is not None:
+            raise AlreadyWaiting(offering.course.title, candidate.waitlist_entry.key.section)
+        dropped = (
+            await resolve.find_dropped(db, registrations, drop_if_enrolled, offering) if drop_if_enrolled else None
+        )
+        rules.check_not_enrolled(offering.term, offering.course, [one for one in registrations if one is not dropped])
+        rules.check_open(offering.term, now)
+        if dropped is not None:
+            rules.check_dependents(
+                dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID
+            )
+        is_open = offering.section.open_seats > 0
+        check_rules(candidate, dropped, together_with=() if is_open else candidate.waitlisted_courses)
+        if is_open:  # an open seat means that no waitlisted student could take it
+            await seat_changes.take(transaction, user_id, "swap" if dropped else "enroll", candidate, dropped)
+            await promote_waitlists(transaction)
+            return Joined(offering, None, offering.section.waiting)
+        return await _add_entry(transaction, user_id, candidate, drop_if_enrolled)
+
+    return await change_seats(context.locks, user_id, now, [key], body)
+
+
+async def _add_entry(
+    transaction: SeatTransaction, user_id: int, candidate: Candidate, drop_if_enrolled: str | None
+) -> Joined:
+    db, session, offering = transaction.db, transaction.session, candidate.offering
+    await seat_changes.bump_version(transaction, user_id, offering.key.term)
+    await seat_changes.record_event(transaction, user_id, "join", offering.key)
+    # The section is written late, like a seat: every other student of this section is waiting for that document.
+    place = await sections.join_waitlist(db, offering.key, session)
+    if place is None:
+        raise WaitlistFull(offering.course.title, offering.key.section)
+    await waitlist.add(db, WaitlistEntry(user_id, offering.key, place, transaction.now, drop_if_enrolled), session)
+    transaction.changed_waitlists.add(offering.key)
+    position = offering.section.waiting + 1
+    return Joined(offering, position, position)
+
+
 @metrics.count_change("leave")
-async def leave(db: Database, user_id: int, wish: SectionRequest, now: datetime) -> SectionKey:
-    """Take the student out of the line; raise UnknownCourse, UnknownTerm, TermNeeded or NotWaiting."""
-    course = await courses.find(db, wish.courseID)
+async def leave(context: EnrollmentContext, user_id: int, request: SectionRequest, now: datetime) -> SectionKey:
+    """Remove the student from the waitlist; raise UnknownCourse, UnknownTerm, TermNeeded or NotWaiting."""
+    db = context.db
+    course = await courses.find(db, request.courseID)
     if course is None:
-        raise UnknownCourse(wish.courseID)
-    waits = await waitlist.find_terms(db, user_id, wish.courseID)
-    term = await resolve.term_meant(db, wish, course.title, waits, now)
+        raise UnknownCourse(request.courseID)
+    waitlisted_terms = await waitlist.find_terms(db, user_id, request.courseID)
+    term = await resolve.find_term(db, request, course.title, waitlisted_terms, now)
     if term is None:
-        raise WaitlistOver(course.title) if waits else NotWaiting(course.title)
+        raise WaitlistOver(course.title) if waitlisted_terms else NotWaiting(course.title)
 
-    async def body(step: SeatTransaction) -> SectionKey:
-        await seat_changes.bump_version(step, user_id, term.term)
-        waiting = await waitlist.find(db, user_id, term.term, course.courseID, step.session)
-        if waiting is None:
+    async def body(transaction: SeatTransaction) -> SectionKey:
+        await seat_changes.bump_version(transaction, user_id, term.term)
+        entry = await waitlist.find(db, user_id, term.term, course.courseID, transaction.session)
+        if entry is None:
             raise NotWaiting(course.title, term.term)
-        await waitlist.remove(db, waiting, step.session)
-        await sections.leave_waitlist(db, waiting.key, step.session)
-        step.lines.add(waiting.key)
-        await seat_changes.record(step, user_id, "leave", waiting.key)
-        return waiting.key
+        await waitlist.remove(db, entry, transaction.session)
+        await sections.leave_waitlist(db, entry.key, transaction.session)
+        transaction.changed_waitlists.add(entry.key)
+        await seat_changes.record_event(transaction, user_id, "leave", entry.key)
+        return entry.key
 
-    return await change_seats(db, user_id, now, [], body)
-
-
-def _course(key: SectionKey) -> tuple[str, str]:
-    return key.term, key.courseID
+    return await change_seats(context.locks, user_id, now, [], body)

@@ -261,7 +261,7 @@ class UpdateBroker:
         """Queue the whole state as an update, which covers what has changed since the page was rendered."""
         catalog = await self._catalog_cache.get()
         courses = product(subscriber.terms, subscriber.courses)
-        sections = [section for term, courseID in courses for section in catalog.sections_named(courseID, term)]
+        sections = [section for term, courseID in courses for section in catalog.sections_in(courseID, term)]
         subscriber.changed_sections = {section.key: section for section in sections}
         if subscriber.user_id is not None:
             positions = await waitlist.find_positions(self._db, subscriber.user_id)

@@ -10,7 +10,10 @@ from quart_enroll.db.queries.audit import AuditedRows
 from quart_enroll.db.queries.schema_violations import SchemaViolation
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.models import SYSTEM_ACTOR
-from quart_enroll.services.enrollment import seat_changes, swap_cycles
+from quart_enroll.services.enrollment import swap_cycles
+from quart_enroll.services.enrollment.promotion import promote_all_waitlists
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.services.maintenance import schema_check
 from quart_enroll.services.maintenance.discrepancies import find_discrepancies
 from quart_enroll.services.maintenance.recount import Recount, describe_section
@@ -71,12 +74,12 @@ async def repair(db: Database, now: datetime) -> list[str]:
         mended = await correct_counts(db, session)
         ready = {waiting.key for waiting in Recount(await audit.read(db, session)).ready(now)}
         if ready:
-            await seat_changes.promote_all_waitlists(seat_changes.SeatTransaction(db, session, now, SYSTEM_ACTOR))
+            await promote_all_waitlists(SeatTransaction(db, session, now, SYSTEM_ACTOR))
         settled = [f"{describe_section(key)}: who could take an open seat has it." for key in sorted(ready)]
         return [*done, *mended.sections, *mended.students, *settled]
 
     done = await transaction(db, body, REPAIR_RETRY_SECONDS)
-    await swap_cycles.complete_all_cycles(db, SYSTEM_ACTOR, now)
+    await swap_cycles.complete_all_cycles(SectionLocks(db), SYSTEM_ACTOR, now)
     return done
 
 

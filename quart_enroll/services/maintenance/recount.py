@@ -89,7 +89,7 @@ class Recount:
         """Give who waits although a seat is open that they could take."""
         for key, counted in self.books.sections.items():
             term = self.books.terms.get(key.term)
-            if term and term.promotes(now) and counted.section.open_seats:
+            if term and term.promotes_waitlist(now) and counted.section.open_seats:
                 yield from [waiting for waiting in self.lines[key] if self._could_take(waiting, counted)]
 
     def _unknown(self, user_id: Any, key: SectionKey) -> str | None:
@@ -114,8 +114,8 @@ class Recount:
         taken = [(courseID, terms[name]) for courseID, name in self.taken[waiting.user_id] if name in terms]
         try:
             for one in going:
-                rules.check_alone(one, term, held, taken, course.courseID)
-            rules.check_may_have(term, course, counted.section, held, taken, going)
+                rules.check_dependents(one, term, held, taken, course.courseID)
+            rules.check_eligible(term, course, counted.section, held, taken, going)
         except Refused:
             return False
         return True

@@ -109,7 +109,7 @@ async def create_terms(db: Database, now: datetime, defaults: UpgradeDefaults) -
     made = {
         term.term: term
         for text, today in reversed(wanted)
-        for term in terms.by_calendar(text, today, max_credits=defaults.max_credits, timezone=defaults.timezone)
+        for term in terms.default_terms(text, today, max_credits=defaults.max_credits, timezone=defaults.timezone)
     }
     new = sorted(made.values(), key=lambda term: term.order)
     if new:
@@ -129,7 +129,7 @@ async def create_sections(db: Database, now: datetime, defaults: UpgradeDefaults
     for course in await legacy_flask_enrollments.find_courses_without_sections(db, imported=imported):
         keys |= {
             SectionKey(term.term, course.courseID, legacy_flask_enrollments.FIRST_SECTION)
-            for term in terms.known_in(course.term, terms.coming(known, now))
+            for term in terms.known_in(course.term, terms.active(known, now))
         }
     new = [
         Section(
@@ -219,7 +219,7 @@ async def _place_enrollments(db: Database, now: datetime, report: UpgradeReport)
             report.left_alone.append("enrollment: rows without a term wait until there is one; `import term` makes it")
     else:
         places = {course.courseID: _term_of(course, known, now) for course in await courses.find_all(db)}
-        coming = [term.term for term in terms.coming(known, now)]
+        coming = [term.term for term in terms.active(known, now)]
         placing = await legacy_flask_enrollments.place_in_terms(db, places, coming, now)
         report.changes.extend(
             f"enrollment: {_count(number, 'row')} without a term placed in {term}"
@@ -246,7 +246,7 @@ def _term_of(course: Course, known: Sequence[Term], now: datetime) -> str | None
     A course that names no season at all has the current term; one that names only terms that the school does not
     have has none.
     """
-    named = terms.known_in(course.term, terms.coming(known, now)) or terms.known_in(course.term, known)
+    named = terms.known_in(course.term, terms.active(known, now)) or terms.known_in(course.term, known)
     if not named and terms.seasons(course.term):
         return None
     return terms.current(named or known, now).term

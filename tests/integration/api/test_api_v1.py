@@ -11,7 +11,7 @@ from quart_enroll.api.v1.codes import CODES
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms
-from quart_enroll.domain.models import MAX_TERM_NAME
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH
 from tests.support.people import FALL, SECTIONS, Browser, Clock, config, teach, text
 
 COURSES = "/api/v1/courses"
@@ -57,7 +57,7 @@ async def test_the_terms_are_told_with_their_windows_in_utc(anyone: Browser) -> 
 
 
 async def test_sections_of_a_term_with_the_longest_name_are_paged(anyone: Browser, db: Database) -> None:
-    name = "\N{SNOWMAN WITHOUT SNOW}\N{MATHEMATICAL BOLD CAPITAL T}" * (MAX_TERM_NAME // 2)
+    name = "\N{SNOWMAN WITHOUT SNOW}\N{MATHEMATICAL BOLD CAPITAL T}" * (MAX_TERM_NAME_LENGTH // 2)
     await terms.put_all(db, [replace(FALL, term=name)])
     await sections.put_all(db, [replace(one, term=name) for one in SECTIONS[:2]])
     address, found = {"term": name, "limit": "1"}, []

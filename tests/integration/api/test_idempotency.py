@@ -9,7 +9,7 @@ from quart import Quart
 from quart_enroll.db.client import Database, OutcomeUnknown
 from quart_enroll.db.collections import idempotency as stored
 from quart_enroll.domain.errors import InProgress
-from quart_enroll.domain.models import Answer
+from quart_enroll.domain.models import StoredResponse
 from quart_enroll.services import idempotency
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.idempotency import ABANDONED_AFTER, ANSWER_LIFETIME, IdempotentRequest
@@ -17,7 +17,7 @@ from tests.support.api_clients import ENROLLMENTS, PYT, SWAPS, Program, program
 from tests.support.people import ADA, BOB, FALL_MORNING, Clock, seats_taken
 
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
-TOLD = Answer(201, "/there", "{}")
+TOLD = StoredResponse(201, "/there", "{}")
 ASK = IdempotentRequest(ADA.user_id, KEY, "0" * 64)
 
 
@@ -26,11 +26,11 @@ async def ada(app: Quart, db: Database) -> Program:
     return await program(app, db, ADA)
 
 
-async def _nothing() -> Answer:
+async def _nothing() -> StoredResponse:
     raise AssertionError("This was answered before.")
 
 
-async def _told() -> Answer:
+async def _told() -> StoredResponse:
     return TOLD
 
 
@@ -129,7 +129,7 @@ async def test_nothing_is_told_of_a_change_that_was_not_settled(
 async def test_a_client_that_hung_up_may_ask_again_at_once(db: Database) -> None:
     begun = asyncio.Event()
 
-    async def endless() -> Answer:
+    async def endless() -> StoredResponse:
         begun.set()
         await asyncio.Event().wait()
         return TOLD
@@ -145,9 +145,9 @@ async def test_a_client_that_hung_up_may_ask_again_at_once(db: Database) -> None
 async def test_who_was_given_up_and_comes_back_does_not_overwrite_the_answer(db: Database) -> None:
     late = FALL_MORNING + ABANDONED_AFTER
 
-    async def slow() -> Answer:
+    async def slow() -> StoredResponse:
         assert await idempotency.run_once(db, ASK, late, _told) == (TOLD, False)
-        return Answer(500, "", "late")
+        return StoredResponse(500, "", "late")
 
     await idempotency.run_once(db, ASK, FALL_MORNING, slow)
     assert await idempotency.run_once(db, ASK, late, _nothing) == (TOLD, True)
@@ -156,7 +156,7 @@ async def test_who_was_given_up_and_comes_back_does_not_overwrite_the_answer(db:
 async def test_of_many_at_once_one_is_let_through(db: Database) -> None:
     tried = 0
 
-    async def tell() -> Answer:
+    async def tell() -> StoredResponse:
         nonlocal tried
         tried += 1
         return TOLD

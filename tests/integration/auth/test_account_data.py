@@ -16,6 +16,7 @@ from quart_enroll.domain.errors import AccountGone
 from quart_enroll.domain.models import Notice, SectionRequest
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.enrollment import enroll, waitlist
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.maintenance import audit
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
 from tests.concurrency.invariants import assert_sound
@@ -45,11 +46,11 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def school(db: Database) -> Database:
     """Ada has the only seat in PHP 202, for which bob waits; bob and rita have PYT 101, and ada waits for that."""
-    await enroll.enroll(db, ADA.user_id, PHP, NOW)
-    await waitlist.join(db, BOB.user_id, PHP, NOW)
+    await enroll.enroll(EnrollmentContext(db), ADA.user_id, PHP, NOW)
+    await waitlist.join(EnrollmentContext(db), BOB.user_id, PHP, NOW)
     for user in (BOB, RITA):
-        await enroll.enroll(db, user.user_id, PYT, NOW)
-    await waitlist.join(db, ADA.user_id, PYT, NOW)
+        await enroll.enroll(EnrollmentContext(db), user.user_id, PYT, NOW)
+    await waitlist.join(EnrollmentContext(db), ADA.user_id, PYT, NOW)
     return db
 
 
@@ -106,7 +107,7 @@ async def test_the_data_says_how_often_something_was_refused(ada: Browser, bob: 
 
 
 async def test_the_data_has_no_secret_and_nothing_of_anybody_else(ada: Browser, bob: Browser, school: Database) -> None:
-    await enroll.drop(school, BOB.user_id, PYT, NOW)  # which gives ada a seat
+    await enroll.drop(EnrollmentContext(school), BOB.user_id, PYT, NOW)  # which gives ada a seat
     found = await ada.read("/account/data")
     assert '"action": "promote"' in found
     secrets = [row["_id"] async for row in school.login.find()] + ["scrypt", BOB.email, '"user_id": 2', "actor"]
@@ -175,8 +176,10 @@ async def test_a_click_too_many_is_harmless(ada: Browser, app: Quart, school: Da
 async def test_seats_of_earlier_terms_and_withdrawn_courses_go_too(
     ada: Browser, school: Database, clock: Clock
 ) -> None:
-    await enroll.drop(school, ADA.user_id, SectionRequest("3333"), FALL.drop_deadline)  # withdrawn by then
-    await enroll.enroll(school, ADA.user_id, SectionRequest("1111", section="01"), NOW)
+    await enroll.drop(
+        EnrollmentContext(school), ADA.user_id, SectionRequest("3333"), FALL.drop_deadline
+    )  # withdrawn by then
+    await enroll.enroll(EnrollmentContext(school), ADA.user_id, SectionRequest("1111", section="01"), NOW)
     clock.now = FALL.withdraw_deadline + timedelta(days=1)
     await ada.sign_in(ADA)
     assert await left(ada) == 303
@@ -194,9 +197,9 @@ async def test_a_row_of_the_flask_site_without_a_term_goes_too(ada: Browser, sch
 async def test_a_request_that_was_on_the_way_begins_nothing_any_more(ada: Browser, school: Database) -> None:
     await left(ada)
     for work in (
-        enroll.enroll(school, ADA.user_id, SectionRequest("1111", section="01"), NOW),
-        enroll.swap(school, ADA.user_id, "3333", SectionRequest("1111", section="01"), NOW),
-        waitlist.join(school, ADA.user_id, SectionRequest("3333"), NOW),
+        enroll.enroll(EnrollmentContext(school), ADA.user_id, SectionRequest("1111", section="01"), NOW),
+        enroll.swap(EnrollmentContext(school), ADA.user_id, "3333", SectionRequest("1111", section="01"), NOW),
+        waitlist.join(EnrollmentContext(school), ADA.user_id, SectionRequest("3333"), NOW),
     ):
         with pytest.raises(AccountGone):
             await work

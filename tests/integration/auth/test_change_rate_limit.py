@@ -11,6 +11,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.accounts.rate_limiter import Rate, RateLimiter
 from quart_enroll.services.enrollment import plan
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.state import EXTENSION
 from tests.support.api_clients import ENROLLMENTS, program
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, Browser, registration, seats_taken, text
@@ -112,7 +113,7 @@ async def test_enroll_in_all_counts_once_for_the_press_and_once_for_each_course(
     app: Quart, ada: Browser, db: Database
 ) -> None:
     for courseID in ("1111", "3333"):
-        await plan.add(db, ADA.user_id, SectionRequest(courseID, "Fall 2026"), FALL_MORNING)
+        await plan.add(EnrollmentContext(db), ADA.user_id, SectionRequest(courseID, "Fall 2026"), FALL_MORNING)
     limiter = allow(app, changes=4)
     assert (await ada.post("/plan/enroll", form={"term": "Fall 2026"})).status_code == 303
     assert not limiter.take(ADA.user_id)

@@ -12,7 +12,7 @@ from quart_enroll.db.collections import enrollments, sections, terms
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration, SectionKey
-from quart_enroll.domain.student import Seat
+from quart_enroll.domain.student import StudentSeat
 from quart_enroll.services.catalog import cache
 from quart_enroll.services.catalog.cache import CatalogCache
 from tests.support.people import FALL, SECTIONS, TERMS, Clock, teach
@@ -47,7 +47,7 @@ async def test_a_seat_that_is_taken_somewhere_else_is_seen(db: Database, held: C
 
 async def test_a_new_course_with_its_section_is_seen(db: Database, held: CatalogCache) -> None:
     await teach(db, "9999", "NEW 101")
-    await shows(held, lambda catalog: "9999" in [one.course.courseID for one in catalog.taught_in(FALL)])
+    await shows(held, lambda catalog: "9999" in [one.course.courseID for one in catalog.courses_in(FALL)])
 
 
 async def test_a_course_that_is_gone_is_seen(db: Database, held: CatalogCache) -> None:
@@ -126,14 +126,14 @@ async def test_seats_of_terms_that_are_over_are_read_once(
 
     monkeypatch.setattr(enrollments, "to_registrations", counted)
     for _ in range(2):
-        [held] = await following.registrations([Seat(SECTIONS[0].key, "enrolled")])
+        [held] = await following.registrations([StudentSeat(SECTIONS[0].key, "enrolled")])
         assert (held.section.key, held.section.room, held.status) == (SECTIONS[0].key, SECTIONS[0].room, "enrolled")
     assert readings == 1
     await db.section.update_one(
         {"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"room": "Elsewhere 1"}}
     )
     await following.reload()
-    [held] = await following.registrations([Seat(SECTIONS[0].key, "enrolled")])
+    [held] = await following.registrations([StudentSeat(SECTIONS[0].key, "enrolled")])
     assert held.section.room == "Elsewhere 1"
 
 
@@ -142,7 +142,7 @@ async def test_a_seat_in_a_section_that_the_catalog_does_not_have_yet_is_found(d
     catalog = await following.get()
     await teach(db, "9999", "NEW 101")
     assert catalog.find("9999") is None
-    [held] = await following.registrations([Seat(SectionKey(FALL.term, "9999", "01"), "enrolled")])
+    [held] = await following.registrations([StudentSeat(SectionKey(FALL.term, "9999", "01"), "enrolled")])
     assert held.course.title == "NEW 101"
 
 
@@ -152,6 +152,6 @@ async def test_a_seat_in_a_section_that_is_gone_has_no_meetings_and_one_in_no_co
     await db.section.delete_many({"courseID": "1111"})
     await db.course.delete_many({"courseID": "2222"})
     following = CatalogCache(db, clock)
-    seats = [Seat(SectionKey(FALL.term, courseID, "01"), "withdrawn") for courseID in ("1111", "2222")]
+    seats = [StudentSeat(SectionKey(FALL.term, courseID, "01"), "withdrawn") for courseID in ("1111", "2222")]
     [held] = await following.registrations(seats)
     assert (held.course.courseID, held.section.meetings, held.status) == ("1111", (), "withdrawn")

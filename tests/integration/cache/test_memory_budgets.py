@@ -34,11 +34,11 @@ async def app(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.Monke
 
 
 def answers(app: Any) -> ByteCache[Any, Any]:
-    return app.answers._answers  # type: ignore[no-any-return]
+    return app.response_cache.public  # type: ignore[no-any-return]
 
 
 def pages(app: Any) -> ByteCache[Any, Any]:
-    return app.reloads._pages  # type: ignore[no-any-return]
+    return app.response_cache.private  # type: ignore[no-any-return]
 
 
 def all_caches() -> list[ByteCache[Any, Any]]:

@@ -12,7 +12,9 @@ from quart_enroll import bounded_cache
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import notices
 from quart_enroll.domain.models import Notice
-from quart_enroll.fastpath import private_cache
+from quart_enroll.fastpath import response_cache
+from quart_enroll.fastpath.cache_keys import key_of
+from quart_enroll.fastpath.response_cache import ResponseCache
 from quart_enroll.state import EXTENSION, AppState
 from tests.integration.cache.test_user_cache import process, until
 from tests.support.people import ADA, BOB, FALL, FALL_MORNING, Browser, Clock, midnight, text
@@ -47,7 +49,7 @@ async def ada(app: Quart) -> Browser:
 def seats_taken(app: Quart) -> int:
     """Return what the catalog in memory says of the section in which ada has a seat."""
     present = app.extensions[EXTENSION].catalog_cache.current
-    return next(one.seats_taken for one in present.sections_named("1111", "Fall 2026") if one.section == "01")
+    return next(one.seats_taken for one in present.sections_in("1111", "Fall 2026") if one.section == "01")
 
 
 async def is_kept(browser: Browser, asked: list[str], path: str, **options: Any) -> bool:
@@ -73,7 +75,7 @@ async def test_who_asks_again_gets_what_the_framework_answers(
     await until_kept(ada, asked, path)
     again = await ada.get(path)
     assert asked == []
-    app.reloads = private_cache.Reloads()  # type: ignore[attr-defined]
+    app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     first = await ada.get(path)
     assert asked
     assert (again.status_code, told(again), await text(again)) == (200, told(first), await text(first))
@@ -151,8 +153,8 @@ async def test_in_the_next_minute_a_page_has_another_token(
     ada: Browser, asked: list[str], path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await until_kept(ada, asked, path)
-    minute = private_cache.minute()
-    monkeypatch.setattr(private_cache, "minute", lambda: minute + 1)
+    minute = response_cache.token_minute()
+    monkeypatch.setattr(response_cache, "token_minute", lambda: minute + 1)
     assert not await is_kept(ada, asked, path)
 
 
@@ -231,9 +233,7 @@ async def test_of_two_languages_that_a_browser_asks_for_the_first_counts(app: Qu
         headers = [(b"cookie", b"a=b"), *((b"accept-language", one) for one in languages)]
         return {"method": "GET", "root_path": "", "path": "/", "query_string": b"", "headers": headers}
 
-    keys = [
-        private_cache._key_of(request(*one)) for one in ([b"", b"es"], [b""], [b"es"], [b"es" * 5000], [b"es" * 6000])
-    ]
+    keys = [key_of(request(*one), ("en",)) for one in ([b"", b"es"], [b""], [b"es"], [b"es" * 5000], [b"es" * 6000])]
     assert keys[0] == keys[1] != keys[2]
     assert keys[3] == keys[4]
 
@@ -251,8 +251,8 @@ async def test_what_was_not_asked_for_longest_makes_room(
     app: Quart, ada: Browser, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len(await ada.read("/"))
-    monkeypatch.setitem(bounded_cache.BUDGETS, "reloads", 2 * (size + private_cache.BESIDES + 2000))
-    app.reloads = private_cache.Reloads()  # type: ignore[attr-defined]
+    monkeypatch.setitem(bounded_cache.BUDGETS, "private responses", 2 * (size + response_cache.HEADERS_BYTES + 2000))
+    app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     for path in ("/", "/index", "/", "/home"):
         await until_kept(ada, asked, path)
     assert await is_kept(ada, asked, "/")

@@ -16,8 +16,8 @@ from quart_enroll import bounded_cache
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
-from quart_enroll.fastpath import public_cache
-from quart_enroll.fastpath.public_cache import Prepared
+from quart_enroll.fastpath import cache_keys
+from quart_enroll.fastpath.response_cache import ResponseCache
 from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.state import EXTENSION
 from tests.support.people import ADA, FALL, SECTIONS, Browser, Clock, config
@@ -79,7 +79,7 @@ async def ask(app: Quart, path: str, **options: Any) -> Response:
 
 
 async def by_framework(app: Quart, path: str, **options: Any) -> Response:
-    app.answers = Prepared()  # type: ignore[attr-defined]
+    app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     return await ask(app, path, **options)
 
 
@@ -144,7 +144,7 @@ async def test_what_is_long_is_compressed_as_the_client_likes_it(
 @only_development
 async def test_it_is_compressed_once(app: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
     times: list[bytes] = []
-    monkeypatch.setitem(public_cache.COMPRESS, "br", lambda body: times.append(body) or body[:9])  # type: ignore[func-returns-value]
+    monkeypatch.setitem(cache_keys.COMPRESS, "br", lambda body: times.append(body) or body[:9])  # type: ignore[func-returns-value]
     for _ in range(4):
         await ask(app, "/courses/", headers={"Accept-Encoding": "br"})
     assert len(times) == 1
@@ -222,8 +222,8 @@ async def test_a_page_that_counts_down_has_the_time_of_its_own_request(
 async def test_of_many_answers_the_one_that_nobody_asks_for_goes(
     app: Quart, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(bounded_cache.BUDGETS, "prepared answers", 15_000)  # two of them
-    app.answers = Prepared()  # type: ignore[attr-defined]
+    monkeypatch.setitem(bounded_cache.BUDGETS, "public responses", 15_000)  # two of them
+    app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     for path in ("/api/0", "/api/1", "/api/0", "/api/2", "/api/0"):
         await ask(app, path)
     assert asked == ["/api/0", "/api/1", "/api/2"]

@@ -19,6 +19,8 @@ from quart_enroll.services.catalog.import_sections import ImportedSection, impor
 from quart_enroll.services.catalog.import_terms import ImportedTerm, import_terms
 from quart_enroll.services.enrollment import enroll, seat_changes
 from quart_enroll.services.enrollment import waitlist as waiting
+from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.maintenance import audit
 from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, NOONS, RITA, SECTIONS
@@ -64,8 +66,8 @@ async def offer(db: Database, section: Section, given: str = "waitlist_capacity 
 
 
 async def a_full_section_and_bob_waits(db: Database) -> None:
-    await enroll.enroll(db, ADA.user_id, SectionRequest("3333"), NOW)
-    await waiting.join(db, BOB.user_id, SectionRequest("3333"), NOW)
+    await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
+    await waiting.join(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), NOW)
 
 
 async def has(db: Database, user_id: int, term: str = "Fall 2026") -> dict[str, Registration]:
@@ -255,7 +257,7 @@ async def test_a_capacity_below_the_seats_that_are_taken_unseats_nobody(db: Data
 async def test_a_later_deadline_promotes(db: Database) -> None:
     await a_full_section_and_bob_waits(db)
     late = FALL.add_deadline
-    await enroll.drop(db, ADA.user_id, SectionRequest("3333"), late)
+    await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), late)
     assert await has(db, BOB.user_id) == {}
     open_again = replace(FALL, add_deadline=FALL.withdraw_deadline, drop_deadline=FALL.withdraw_deadline)
     await import_terms(db, [ImportedTerm(1, open_again, LIMITS)], late)
@@ -265,7 +267,7 @@ async def test_a_later_deadline_promotes(db: Database) -> None:
 async def test_a_higher_limit_of_credits_promotes_who_was_skipped(db: Database) -> None:
     await a_full_section_and_bob_waits(db)
     await import_terms(db, [ImportedTerm(1, replace(FALL, max_credits=3), LIMITS)], NOW)
-    await enroll.drop(db, ADA.user_id, SectionRequest("3333"), NOW)
+    await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     assert await has(db, BOB.user_id) == {}
     await import_terms(db, [ImportedTerm(1, FALL, LIMITS)], NOW)
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
@@ -273,7 +275,7 @@ async def test_a_higher_limit_of_credits_promotes_who_was_skipped(db: Database) 
 
 async def test_moved_meetings_promote_who_had_a_conflict(db: Database) -> None:
     await bob_waits_with_a_conflict(db)
-    await enroll.drop(db, ADA.user_id, SectionRequest("3333"), NOW)
+    await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     assert (await has(db, BOB.user_id)).keys() == {"1111"}
     await offer(db, replace(SMALL, meetings=(Meeting("S", "09:00", "10:00"),)))
     assert (await has(db, BOB.user_id)).keys() == {"1111", "3333"}
@@ -289,8 +291,8 @@ async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: D
         step = SeatTransaction(db, session, NOW, ADA.user_id)
         await seat_changes.bump_version(step, ADA.user_id, FALL.term)
         [held] = await enrollments.find_in_term(db, ADA.user_id, FALL.term, step.session)
-        await seat_changes.give_back(step, ADA.user_id, FALL, held)
-        await seat_changes.promote_waitlists(step)  # passes bob over, who has a conflict yet
+        await seat_changes.drop(step, ADA.user_id, FALL, held)
+        await promote_waitlists(step)  # passes bob over, who has a conflict yet
         importing.append(asyncio.create_task(offer(db, away)))
         done, _ = await asyncio.wait(importing, timeout=0.5)
         assert not done, "the import did not wait"
@@ -301,8 +303,8 @@ async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: D
 
 
 async def test_meetings_that_are_moved_onto_each_other_are_noted_and_no_fault(db: Database) -> None:
-    await enroll.enroll(db, BOB.user_id, SectionRequest("1111", section="02"), NOW)
-    await enroll.enroll(db, BOB.user_id, SectionRequest("3333"), NOW)
+    await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("1111", section="02"), NOW)
+    await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), NOW)
     await offer(db, replace(SMALL, meetings=EVENINGS))
     found = await audit.check(db, NOW)
     assert found.disagreements == []
@@ -310,9 +312,9 @@ async def test_meetings_that_are_moved_onto_each_other_are_noted_and_no_fault(db
 
 
 async def test_other_credits_of_a_course_are_counted_for_who_is_in_it(db: Database) -> None:
-    await enroll.enroll(db, ADA.user_id, SectionRequest("3333"), NOW)
-    await enroll.enroll(db, ADA.user_id, SectionRequest("1111"), NOW)
-    await enroll.enroll(db, RITA.user_id, SectionRequest("1111"), NOW)
+    await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
+    await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("1111"), NOW)
+    await enroll.enroll(EnrollmentContext(db), RITA.user_id, SectionRequest("1111"), NOW)
     php = await courses.find(db, "3333")
     assert php is not None
     await import_courses(db, [ImportedCourse(1, replace(php, credits=2.5), frozenset())], NOW)
@@ -327,7 +329,7 @@ async def test_a_prerequisite_that_falls_away_promotes(db: Database) -> None:
     assert php is not None
     given = frozenset({"prerequisites"})
     await import_courses(db, [ImportedCourse(1, replace(php, prerequisites=("2222",)), given)], NOW)
-    await enroll.drop(db, ADA.user_id, SectionRequest("3333"), NOW)
+    await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     assert [one.user_id for one in await waitlist.find_by_section(db, SMALL.key)] == [BOB.user_id]
     await import_courses(db, [ImportedCourse(1, php, given)], NOW)
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
@@ -336,6 +338,6 @@ async def test_a_prerequisite_that_falls_away_promotes(db: Database) -> None:
 async def bob_waits_with_a_conflict(db: Database) -> None:
     """Ada has the one seat of PHP 202, bob is in line for it, and then its meetings move onto those of his PYT 101."""
     await a_full_section_and_bob_waits(db)
-    await enroll.enroll(db, BOB.user_id, SectionRequest("1111", section="02"), NOW)
+    await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("1111", section="02"), NOW)
     await offer(db, replace(SMALL, meetings=EVENINGS))
     assert SMALL.meetings == NOONS

@@ -16,6 +16,7 @@ from quart_enroll.db.collections import enrollments, sections
 from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
 from quart_enroll.services.enrollment import enroll, waitlist
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.support.people import ADA, BOB, FALL_MORNING, SECTIONS
 
 Run = Callable[..., Awaitable[Result]]
@@ -41,8 +42,8 @@ def run(app: Quart, tmp_path: Path) -> Run:
 @pytest.fixture
 async def full(db: Database) -> None:
     """Give ada the only seat in PHP 202 and bob a place on its waitlist; fall is open whenever a command runs."""
-    await enroll.enroll(db, ADA.user_id, SectionRequest("3333"), FALL_MORNING)
-    await waitlist.join(db, BOB.user_id, SectionRequest("3333"), FALL_MORNING)
+    await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), FALL_MORNING)
+    await waitlist.join(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), FALL_MORNING)
     late = dict.fromkeys(("add_deadline", "drop_deadline", "withdraw_deadline"), datetime(2190, 1, 1, tzinfo=UTC))
     await db.term.update_one({"term": "Fall 2026"}, {"$set": late})
 
@@ -157,8 +158,8 @@ async def test_the_first_changes_are_printed_and_all_with_verbose(run: Run, db: 
 
 
 async def test_an_import_returns_which_students_got_a_seat(db: Database) -> None:
-    await enroll.enroll(db, ADA.user_id, SectionRequest("3333"), FALL_MORNING)
-    await waitlist.join(db, BOB.user_id, SectionRequest("3333"), FALL_MORNING)
+    await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), FALL_MORNING)
+    await waitlist.join(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), FALL_MORNING)
     row = ImportedSection(7, replace(SMALL, capacity=2), frozenset())
     tried = await import_sections(db, [row], FALL_MORNING, dry_run=True)
     assert [(one.user_id, one.courseID) for one in tried.promoted] == [(BOB.user_id, "3333")]

@@ -10,6 +10,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms, users
 from quart_enroll.domain.models import Section, SectionRequest, User
 from quart_enroll.services.enrollment import enroll, waitlist
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.maintenance import audit
 from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, RITA
 
@@ -23,9 +24,9 @@ Fields = dict[str, Any]
 @pytest.fixture
 async def school(db: Database) -> Database:
     """Ada sits in PHP 202, which is full; bob waits for it and sits in PYT 101."""
-    await enroll.enroll(db, ADA.user_id, SectionRequest("3333"), NOW)
-    await enroll.enroll(db, BOB.user_id, SectionRequest("1111", section="01"), NOW)
-    await waitlist.join(db, BOB.user_id, SectionRequest("3333"), NOW)
+    await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
+    await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("1111", section="01"), NOW)
+    await waitlist.join(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), NOW)
     return db
 
 
@@ -181,7 +182,7 @@ async def test_two_courses_at_one_time_are_told(school: Database) -> None:
 
 async def test_a_swap_within_a_course_may_wait(school: Database) -> None:
     await sections.put_all(school, [Section("Fall 2026", "3333", "02", 0, waitlist_capacity=1)])
-    await waitlist.join(school, ADA.user_id, SectionRequest("3333", section="02"), NOW, "3333")
+    await waitlist.join(EnrollmentContext(school), ADA.user_id, SectionRequest("3333", section="02"), NOW, "3333")
     assert await found(school) == []
 
 
@@ -213,8 +214,8 @@ async def test_it_may_run_while_students_change_what_it_counts(school: Database)
 
     async def busy() -> None:
         for _ in range(10):
-            await enroll.enroll(school, RITA.user_id, SectionRequest("1111", section="01"), NOW)
-            await enroll.drop(school, RITA.user_id, SectionRequest("1111"), NOW)
+            await enroll.enroll(EnrollmentContext(school), RITA.user_id, SectionRequest("1111", section="01"), NOW)
+            await enroll.drop(EnrollmentContext(school), RITA.user_id, SectionRequest("1111"), NOW)
 
     student = asyncio.create_task(busy())
     while not student.done():

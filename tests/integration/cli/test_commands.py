@@ -17,6 +17,7 @@ from quart_enroll.domain.models import Section, SectionRequest
 from quart_enroll.forms.import_rows import NO_HASH
 from quart_enroll.services.accounts import calendar_tokens
 from quart_enroll.services.enrollment import enroll
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.concurrency.school import read
 from tests.support.api_clients import program
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, RITA, Browser
@@ -252,8 +253,8 @@ async def test_the_demo_school_is_open_whenever_it_is_made(run: Run, db: Databas
     assert {(one.courseID, one.term.split()[0]) for one in offered} == {
         (course["courseID"], season) for course in courses for season in course["term"].split(", ")
     }
-    taken = await enroll.enroll(db, 1, SectionRequest("1111"), now)
-    assert taken.offer.section.section == "01"
+    taken = await enroll.enroll(EnrollmentContext(db), 1, SectionRequest("1111"), now)
+    assert taken.offering.section.section == "01"
 
 
 async def test_seed_says_what_stands_in_its_way(run: Run, db: Database) -> None:
@@ -282,7 +283,7 @@ async def test_a_whole_demo_school_is_made_once_and_everything_agrees_in_it(run:
 
 @pytest.mark.parametrize("kept", ["course", "term", "section", "user", "enrollment"])
 async def test_a_demo_school_is_put_into_no_database_with_a_row(run: Run, db: Database, kept: str) -> None:
-    await enroll.enroll(db, ADA.user_id, SectionRequest("1111"), FALL_MORNING)
+    await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("1111"), FALL_MORNING)
     await _empty(db, but=kept)
     before = await read(db)
     assert "nothing was changed" in (await run("seed", "--demo")).output

@@ -2,15 +2,20 @@
 
 import re
 from html import unescape
+from typing import cast
 
 import pytest
+from quart import Quart
 
 from quart_enroll import app as wiring
 from quart_enroll.db.client import Database, OutcomeUnknown, Session
-from quart_enroll.domain.models import SectionRequest
+from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.services.accounts import sessions
 from quart_enroll.services.accounts.hashing import Hasher
-from quart_enroll.services.enrollment import plan, section_lock
+from quart_enroll.services.enrollment import plan
+from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.enrollment.section_lock import SectionLocks
+from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.web import retry
 from tests.support.people import ADA, FALL_MORNING, PASSWORD, Browser, seats_taken, text
 
@@ -18,9 +23,15 @@ WISH = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
 
 
 @pytest.fixture
-def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
+def locks(app: Quart) -> SectionLocks:
+    """The section locks of the site."""
+    return cast(AppState, app.extensions[EXTENSION]).enrollment.locks
+
+
+@pytest.fixture
+def crowded(locks: SectionLocks) -> None:
     """As many changes wait as may."""
-    monkeypatch.setattr(section_lock, "MOST", 0)
+    locks.max_changes = 0
 
 
 def button(page: str) -> dict[str, str] | None:
@@ -34,10 +45,10 @@ def button(page: str) -> dict[str, str] | None:
 
 
 async def test_who_finds_no_room_is_told_and_the_same_press_enrolls_when_there_is_some(
-    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+    ada: Browser, db: Database, locks: SectionLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(section_lock, "MOST", 0)
+        patch.setattr(locks, "max_changes", 0)
         response = await ada.post("/enrollment", form=WISH)
     page = await text(response)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
@@ -71,11 +82,9 @@ async def test_a_program_is_told_in_a_problem_when_to_ask_again(ada: Browser) ->
 
 @pytest.mark.usefixtures("crowded")
 async def test_a_plan_for_which_there_is_no_room_stays_and_its_button_is_pressed_again(
-    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+    ada: Browser, db: Database
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(section_lock, "MOST", 1)
-        await plan.add(db, ADA.user_id, SectionRequest("1111", "Fall 2026", "01"), FALL_MORNING)
+    await plan.add(EnrollmentContext(db), ADA.user_id, SectionRequest("1111", "Fall 2026", "01"), FALL_MORNING)
     response = await ada.post("/plan/enroll", form={"term": "Fall 2026"})
     page = await text(response)
     assert response.status_code == 503
@@ -113,34 +122,30 @@ async def test_what_a_foreign_page_sends_is_not_sent_again_by_our_own(
 
 
 async def test_a_change_that_takes_too_long_is_answered_before_the_router_gives_up(
-    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+    ada: Browser, db: Database, locks: SectionLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wiring, "LONGEST_CHANGE", 0.2)
-    lock = section_lock._locks.setdefault(
-        section_lock.SectionKey("Fall 2026", "1111", "01"), section_lock.asyncio.Lock()
-    )
-    async with lock:
+    async with locks.hold([SectionKey("Fall 2026", "1111", "01")], timeout_seconds=5):
         response = await ada.post("/enrollment", form=WISH)
         assert response.status_code == 503
-    await section_lock.finish()
+    await locks.finish()
     assert await seats_taken(db, "1111") == 1  # it had begun, and nobody was told that it did not
 
 
-async def test_what_a_change_brings_about_needs_no_room_of_its_own(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(section_lock, "MOST", 1)
+async def test_what_a_change_brings_about_needs_no_room_of_its_own(db: Database) -> None:
+    locks = SectionLocks(db)
+    locks.max_changes = 1
     done = []
 
     async def body(_: Session) -> None:
         done.append("body")
 
-    async def then() -> None:
-        await section_lock.run_locked(db, [], body)
+    async def follow_up() -> None:
+        await locks.run([], body)
 
-    await section_lock.run_locked(db, [], body, then=then)
+    await locks.run([], body, follow_up=follow_up)
     assert done == ["body", "body"]
-    assert section_lock.waiting() == 0
+    assert locks.pending_changes == 0
 
 
 async def _unsettled(*_: object) -> None:

@@ -17,6 +17,7 @@ from quart_enroll.i18n.language import Sentence
 from quart_enroll.services import notifications as service
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.enrollment import enroll, waitlist
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.mail import Postponed, SmtpSender, Undeliverable
 from quart_enroll.services.notifications import (
     FIRST_WAIT,
@@ -109,9 +110,9 @@ async def test_a_drop_that_promotes_tells_who_was_promoted_and_nobody_else(db: D
     await terms.put_all(db, TERMS)
     await sections.put_all(db, SECTIONS)
     wish = SectionRequest("3333", "Fall 2026", "01")  # one seat
-    await enroll.enroll(db, ADA.user_id, wish, clock.now)
-    await waitlist.join(db, BOB.user_id, wish, clock.now)
-    await enroll.drop(db, ADA.user_id, wish, clock.now)
+    await enroll.enroll(EnrollmentContext(db), ADA.user_id, wish, clock.now)
+    await waitlist.join(EnrollmentContext(db), BOB.user_id, wish, clock.now)
+    await enroll.drop(EnrollmentContext(db), ADA.user_id, wish, clock.now)
     box = Postbox()
     assert [await drain_once(db, box, clock, LINKS, "one") for _ in range(2)] == [1, 0]
     assert [(to, subject) for to, subject, _ in box.letters] == [(BOB.email, "You are enrolled in PHP 202")]

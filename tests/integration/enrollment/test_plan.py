@@ -13,9 +13,9 @@ from quart_enroll.domain import rules
 from quart_enroll.domain.errors import NotOpenYet
 from quart_enroll.domain.models import Registration, Section, Term
 from quart_enroll.i18n.language import Moment
-from quart_enroll.services.enrollment import plan
-from quart_enroll.services.enrollment.plan import troubles
-from quart_enroll.services.enrollment.seat_changes import Offer
+from quart_enroll.services.enrollment import enroll_plan, plan
+from quart_enroll.services.enrollment.candidates import Offering
+from quart_enroll.services.enrollment.plan import find_problems
 from tests.support.people import (
     ADA,
     COURSES,
@@ -156,7 +156,7 @@ async def test_a_plan_goes_with_its_term(early: Browser, db: Database) -> None:
 
 
 async def test_a_plan_has_a_bound(early: Browser, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "MOST", 1)
+    monkeypatch.setattr(plan, "MAX_PLANNED_COURSES", 1)
     await early.post("/plan/add", form=PYT)
     assert "Your plan for Fall 2026 has 1 courses already." in await told(early, "/plan/add", **PHP)
     await early.post("/plan/add", form=PYT | {"section": "02"})
@@ -243,8 +243,8 @@ async def test_when_the_time_is_over_the_rest_is_not_tried(
     for form in (PYT, PHP):
         await ada.post("/plan/add", form=form)
     with monkeypatch.context() as slow:
-        slow.setattr(plan, "TIME", seconds)
-        slow.setattr(plan, "enroll_in_section", hangs)
+        slow.setattr(enroll_plan, "PLAN_TIMEOUT_SECONDS", seconds)
+        slow.setattr(enroll_plan, "enroll", hangs)
         said = await told(ada, "/plan/enroll", **ALL)
     assert said == "The time was over before PYT 101 and PHP 202. Press once more to go on."
     assert await planned(db) == [("1111", "01"), ("3333", "01")]
@@ -281,16 +281,16 @@ async def test_the_button_for_all_says_how_many(ada: Browser, db: Database) -> N
         assert f"Enroll in {label}" in buttons(await ada.read("/plan"))
 
 
-def offered(number: int, section: Section | None = None, **facts: Any) -> Offer:
+def offered(number: int, section: Section | None = None, **facts: Any) -> Offering:
     """Return what the school offers in fall, by its place among SECTIONS."""
     of = section or SECTIONS[number]
     [course] = [one for one in COURSES if one.courseID == of.courseID]
-    return Offer(FALL, replace(course, **facts), of)
+    return Offering(FALL, replace(course, **facts), of)
 
 
 def against(*about: Any) -> list[list[str]]:
     """Return what the rules will say, in words."""
-    return [[str(trouble) for trouble in found] for found in troubles(*about)]
+    return [[str(trouble) for trouble in found] for found in find_problems(*about)]
 
 
 PYT_101, PHP_202 = offered(0), offered(2)

@@ -8,7 +8,7 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses
-from quart_enroll.services.enrollment import section_lock
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.state import EXTENSION
 from tests.support.people import Browser, config, registration, text
 
@@ -99,15 +99,15 @@ async def test_a_change_whose_client_is_gone_comes_to_its_end_before_the_databas
 ) -> None:
     app = create_app(config(mongo_uri=mongod))
     async with app.test_app():
-        database: Database = app.extensions[EXTENSION].database
+        context: EnrollmentContext = app.extensions[EXTENSION].enrollment
         begun, go_on = asyncio.Event(), asyncio.Event()
 
         async def body(session: Session) -> None:
             begun.set()
             await go_on.wait()
-            await database.course.update_one({"courseID": "1111"}, {"$set": {"credits": 5}}, session=session)
+            await context.db.course.update_one({"courseID": "1111"}, {"$set": {"credits": 5}}, session=session)
 
-        client = asyncio.ensure_future(section_lock.run_locked(database, [], body))
+        client = asyncio.ensure_future(context.locks.run([], body))
         await begun.wait()
         client.cancel()
         asyncio.get_running_loop().call_later(0.05, go_on.set)

@@ -457,7 +457,7 @@ async def test_of_made_up_names_nothing_is_kept(anyone: Browser, monkeypatch: py
         readers.append(Subscriber(**given))
         return readers[-1]
 
-    monkeypatch.setattr(streaming, "Reader", noting)
+    monkeypatch.setattr(streaming, "Subscriber", noting)
     await anyone.get(f"/live?term={'x' * 900}&term=Fall+2026&course={'y' * 900}&course=1111")
     [reader] = readers
     assert (reader.terms, reader.courses) == ((FALL,), {"1111"})

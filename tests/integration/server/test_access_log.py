@@ -268,9 +268,8 @@ async def test_a_transaction_that_tries_again_is_counted(eve: Browser) -> None:
 
 async def test_answers_given_without_the_framework_are_counted_too(watched: Quart) -> None:
     visitor = Browser(watched.test_client())
-    name = 'enroll_requests_total{endpoint="prepared",method="GET",status="200"}'
+    name = 'enroll_requests_total{endpoint="courses",method="GET",status="200"}'
     before = (await read(visitor)).get(name, 0)
-    await visitor.client.get("/courses/")
-    assert (await read(visitor)).get(name, 0) == before
-    await visitor.client.get("/courses/")
-    assert (await read(visitor)).get(name, 0) == before + 1
+    for number in (1, 2):
+        await visitor.client.get("/courses/")
+        assert (await read(visitor)).get(name, 0) == before + number

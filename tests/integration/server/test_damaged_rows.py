@@ -10,10 +10,11 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.enrollment import enroll, waitlist
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.maintenance import audit
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support.people import ADA, BOB, CAL, FALL_MORNING, HASH, Browser, told
-from tests.support.school import built
+from tests.support.school import built_databases
 
 NOW = FALL_MORNING
 SECOND = timedelta(seconds=1)
@@ -28,9 +29,9 @@ async def school(db: Database) -> Database:
     """Bob sits in PHP 202, which is full; ada waits for it. Both sit in PYT 101."""
     await db.section.update_one(PHP, {"$set": {"waitlist_capacity": 5}})
     for user in (ADA, BOB):
-        await enroll.enroll(db, user.user_id, SectionRequest("1111", section="01"), NOW)
-    await enroll.enroll(db, BOB.user_id, SectionRequest("3333"), NOW)
-    await waitlist.join(db, ADA.user_id, SectionRequest("3333"), NOW)
+        await enroll.enroll(EnrollmentContext(db), user.user_id, SectionRequest("1111", section="01"), NOW)
+    await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), NOW)
+    await waitlist.join(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     return db
 
 
@@ -210,7 +211,7 @@ async def test_students_on_one_place_of_a_line_get_places_of_their_own_in_the_or
     school: Database, cal: Browser
 ) -> None:
     await cal.post("/waitlist", form=PHP)
-    built.remove(school.name)
+    built_databases.remove(school.name)
     await school.waitlist.drop_index("term_1_courseID_1_section_1_place_1")  # else it can't be
     [unguarded] = await found(school)
     await school.waitlist.update_one({"user_id": ADA.user_id}, {"$set": {"place": 2, "joined_at": NOW + SECOND}})

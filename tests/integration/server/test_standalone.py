@@ -56,10 +56,7 @@ def standalone(quick_folder: Path) -> Iterator[str]:
 @pytest.fixture
 async def standalone_db(standalone: str) -> AsyncIterator[Database]:
     async with open_database(standalone, 20) as db:
-        for name in await db.list_collection_names():
-            await db[name].delete_many({})
-        if db.name not in school.built:
-            await school.build(db)
+        await school.empty(db)
         await school.fill(db, people.TERMS)
         yield db
 

@@ -1,0 +1,85 @@
+"""The keys of cached responses: what requests for the same response have in common."""
+
+import gzip
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import brotli
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
+
+from quart_enroll.web import locale
+from quart_enroll.web.request import MAX_COOKIE_HEADER_LENGTH
+
+MAX_ENCODINGS_LENGTH = 200
+"""Characters of the Accept-Encoding header that are read; browsers send about 30."""
+
+FRAMEWORK_HEADERS = {
+    *(b"authorization", b"origin", b"x-reader"),
+    *(b"range", b"if-range", b"if-match", b"if-modified-since", b"if-unmodified-since"),
+    *(b"content-length", b"transfer-encoding", b"expect", b"upgrade"),
+}
+"""Request headers that only the framework handles."""
+
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "br": lambda body: bytes(brotli.compress(body, quality=5)),
+    "gzip": lambda body: gzip.compress(body, 6, mtime=0),
+}
+"""The compression for each encoding; of those that a client accepts, the first is used."""
+
+
+class PublicKey(NamedTuple):
+    """What requests for the same public response have in common."""
+
+    encoding: str
+    root_path: str
+    path: str
+    query: bytes
+    language: str
+
+
+class PrivateKey(NamedTuple):
+    """What one visitor's requests for the same page have in common."""
+
+    root_path: str
+    path: str
+    query: bytes
+    cookies: bytes
+    languages: bytes | None
+
+
+def key_of(scope: Any, languages: tuple[str, ...]) -> PublicKey | PrivateKey | None:
+    """Return the key of the request; None if only the framework can answer it.
+
+    `languages` are those that the site offers; visitors who chose one have a cookie.
+    """
+    method, path = scope["method"], scope["path"]
+    if method not in ("GET", "HEAD"):
+        return None
+    cookies, encodings = b"", b""
+    accepted: bytes | None = None
+    for name, value in scope["headers"]:
+        if name == b"cookie":  # in HTTP/2 there may be several
+            cookies += b";" + value
+        elif name == b"accept-encoding":
+            encodings = value[:MAX_ENCODINGS_LENGTH]
+        elif name == b"accept-language" and accepted is None:
+            accepted = value[: locale.MAX_LANGUAGES_LENGTH]
+        elif name in FRAMEWORK_HEADERS or (name == b"x-forwarded-proto" and value != b"https"):
+            return None
+    if cookies:
+        if method == "HEAD" or len(cookies) > MAX_COOKIE_HEADER_LENGTH:
+            return None
+        return PrivateKey(scope["root_path"], path, scope["query_string"], cookies, accepted)
+    language = ""
+    if not path.startswith(locale.API):
+        language = locale.choose("", (accepted or b"").decode("latin-1"), languages)
+    return PublicKey(choose_encoding(encodings), scope["root_path"], path, scope["query_string"], language)
+
+
+@lru_cache(500)  # of truncated texts: some 200 kB
+def choose_encoding(accepted: bytes) -> str:
+    """Return the encoding for a client that accepts these; empty for none."""
+    qualities = parse_accept_header(accepted.decode("latin-1"), Accept)
+    return next((encoding for encoding in COMPRESS if qualities.quality(encoding) > 0), "")

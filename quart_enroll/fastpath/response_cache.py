@@ -1,0 +1,260 @@
+"""Answer repeated requests with stored responses, without the framework.
+
+A view says with `cache_public` or `cache_private` what its response depends on. A public response is the same for
+everybody, and answers requests for the same URL without cookies; a private one answers requests for the same URL with
+the very same cookies. A stored response is used only while the catalog it was made from is current and no term has
+opened or closed since; a private one also ends with any change to the sign-in or to what the student has, whether this
+process made it or heard of it from another.
+"""
+
+import time
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+from weakref import ref
+
+from quart import Response, current_app, g, request, session
+from quart.typing import ResponseTypes
+from quart.utils import encode_headers
+from quart.wrappers.response import DataBody
+from werkzeug.http import parse_etags, quote_etag
+
+from quart_enroll.bounded_cache import ByteCache, size_of
+from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.models import Login, Term
+from quart_enroll.domain.student import StudentSnapshot
+from quart_enroll.fastpath.cache_keys import COMPRESS, PrivateKey, PublicKey, key_of
+from quart_enroll.fastpath.hypercorn_writer import Headers, Send, SerializedResponse, send_response
+from quart_enroll.services.accounts import sessions
+from quart_enroll.state import AppState
+from quart_enroll.web import auth, security_headers
+from quart_enroll.web.csrf import TOKEN_REUSE_SECONDS
+from quart_enroll.web.request_id import choose_request_id
+
+MIN_COMPRESSED_BYTES = 1000
+"""Bytes from which on a response is compressed."""
+
+HEADERS_BYTES = 5000
+"""Most bytes of a stored response besides its body and key: its headers in three forms, and the objects around them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a response was made from, and from when until when the clock changes nothing about it.
+
+    It does not hold the catalog: responses that are never requested again would keep many catalogs alive.
+    """
+
+    catalog: "ref[Catalog] | None"
+    begun: datetime
+    until: datetime
+    snapshot: StudentSnapshot | None = None
+
+    def is_current(self, state: AppState, moment: datetime) -> bool:
+        catalog = self.catalog
+        return (catalog is None or catalog() is state.catalog_cache.current) and self.begun <= moment < self.until
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PublicResponse:
+    """A response for everybody, in one encoding. `etag` is weak, since it stands for the body in any encoding."""
+
+    endpoint: str
+    basis: Basis
+    headers: Headers
+    etag: str
+    not_modified: SerializedResponse
+    full: SerializedResponse
+
+    def compressed(self, encoding: str) -> "PublicResponse":
+        body = COMPRESS[encoding](self.full.body)
+        return replace(self, full=_serialize(self.headers, body, (b"content-encoding", encoding.encode())))
+
+    def is_current(self, state: AppState) -> bool:
+        return self.basis.is_current(state, state.clock())
+
+    def select(self, request_headers: dict[bytes, bytes]) -> SerializedResponse:
+        """Return the 304 for a client that has the body already, else the full response."""
+        sent = request_headers.get(b"if-none-match")
+        return self.not_modified if sent is not None and _matches(sent, self.etag) else self.full
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PrivateResponse:
+    """A page for one visitor. `sign_in` is what the user cache held for `login`, compared by identity."""
+
+    endpoint: str
+    basis: Basis
+    sign_in: object
+    login: Login
+    minute: int
+    full: SerializedResponse
+
+    def is_current(self, state: AppState) -> bool:
+        """Tell whether the framework would give the same response now, and would write nothing."""
+        moment, users, login, snapshot = state.clock(), state.user_cache, self.login, self.basis.snapshot
+        return (
+            users.logins.get(login.key) is self.sign_in
+            and (snapshot is None or users.students.get(login.user_id) is snapshot)
+            and self.basis.is_current(state, moment)
+            and self.minute == token_minute()
+            and moment < login.expires_at
+            and not sessions.must_record_use(login, state.lifetimes, moment)
+        )
+
+    def select(self, _: dict[bytes, bytes]) -> SerializedResponse:
+        return self.full
+
+
+CachedResponse = PublicResponse | PrivateResponse
+
+
+class ResponseCache:
+    """The responses that a process stores; while not `enabled`, none.
+
+    Each encoding of a public response is an entry of its own, so that a large one is kept only in the encodings that
+    clients ask for. Private responses have a budget of their own, so that a crowd of students does not displace the
+    pages that everybody reads.
+    """
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        self._enabled = enabled
+        self.public: ByteCache[PublicKey, PublicResponse] = ByteCache("public responses", _size)
+        self.private: ByteCache[PrivateKey, PrivateResponse] = ByteCache("private responses", _size)
+
+    def find(self, scope: Any, state: AppState, languages: tuple[str, ...]) -> CachedResponse | None:
+        """Return the current response to the request, if one is stored."""
+        if not self._enabled:
+            return None
+        key = key_of(scope, languages)
+        if isinstance(key, PublicKey):
+            return self._find_public(key, state)
+        if key is None or (page := self.private.get(key)) is None:
+            return None
+        if page.is_current(state):
+            return page
+        del self.private[key]
+        return None
+
+    def _find_public(self, key: PublicKey, state: AppState) -> PublicResponse | None:
+        response = self.public.get(key)
+        if response is not None:
+            if response.is_current(state):
+                return response
+            del self.public[key]
+        if not key.encoding or (plain := self._find_public(key._replace(encoding=""), state)) is None:
+            return None
+        if len(plain.full.body) < MIN_COMPRESSED_BYTES:
+            return plain
+        response = self.public[key] = plain.compressed(key.encoding)
+        return response
+
+    async def store(self, response: ResponseTypes, languages: tuple[str, ...]) -> ResponseTypes:
+        """Store the response if its view allows it, and return what to send: a 304 if the client has it already."""
+        if not isinstance(response, Response) or response.status_code != 200:
+            return response
+        if (basis := g.get("cache_public")) is not None and _is_public(response):
+            return await self._store_public(response, basis, languages)
+        if (basis := g.get("cache_private")) is not None:
+            self._store_private(response, basis, languages)
+        return response
+
+    async def _store_public(self, response: Response, basis: Basis, languages: tuple[str, ...]) -> ResponseTypes:
+        body = bytes(await response.get_data(as_text=False))
+        etag = blake2b(body, digest_size=16).hexdigest()
+        response.set_etag(etag, weak=True)
+        response.vary.add("Accept-Encoding")
+        key = key_of(request.scope, languages) if self._enabled else None
+        if isinstance(key, PublicKey):
+            headers = _shared_headers(response)
+            kept = [(name, value) for name, value in headers if name.decode() in security_headers.NOT_MODIFIED_HEADERS]
+            not_modified = SerializedResponse(304, kept, b"")
+            self.public[key._replace(encoding="")] = PublicResponse(
+                request.endpoint or "", basis, headers, etag, not_modified, _serialize(headers, body)
+            )
+        return await response.make_conditional(request)
+
+    def _store_private(self, response: Response, basis: Basis, languages: tuple[str, ...]) -> None:
+        sign_in, body = g.get("found"), response.response
+        if not self._enabled or sign_in is None or not isinstance(body, DataBody) or _templates_may_change():
+            return
+        if "Set-Cookie" in response.headers or not isinstance(key := key_of(request.scope, languages), PrivateKey):
+            return
+        full = _serialize(_shared_headers(response), body.data)
+        self.private[key] = PrivateResponse(request.endpoint or "", basis, sign_in, sign_in.login, token_minute(), full)
+
+
+def cache_public(moment: datetime, catalog: Catalog) -> None:
+    """Say that the view's response depends only on its URL, this catalog and which terms are open.
+
+    `moment` is when the view began: a term may open while it works.
+    """
+    g.cache_public = Basis(ref(catalog), moment, next_boundary(catalog.terms, moment))
+
+
+def cache_private(
+    moment: datetime,
+    catalog: Catalog | None = None,
+    snapshot: StudentSnapshot | None = None,
+    *,
+    until: datetime | None = None,
+) -> None:
+    """Say that the view's page depends only on its URL, its reader and these.
+
+    `moment` is when the view began, and `until` when the clock changes the page, if that is before the next boundary of
+    a term.
+    """
+    boundary = next_boundary(catalog.terms if catalog else (), moment)
+    g.cache_private = Basis(ref(catalog) if catalog else None, moment, min(boundary, until or boundary), snapshot)
+
+
+def next_boundary(terms: Iterable[Term], moment: datetime) -> datetime:
+    """Return the next moment at which one of the terms opens or closes."""
+    upcoming = (boundary for term in terms for boundary in term.boundaries if boundary > moment)
+    return min(upcoming, default=datetime.max.replace(tzinfo=UTC))
+
+
+async def send(response: CachedResponse, scope: Any, send_event: Send) -> int:
+    """Send the response with an ID of this request, and return the status."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    selected = response.select(headers)
+    number = choose_request_id(headers.get(b"x-request-id", b"").decode("latin-1")).encode()
+    await send_response(selected, send_event, (b"x-request-id", number))
+    return selected.status
+
+
+def token_minute() -> int:
+    """Return the minute to which a page's CSRF token belongs; the clock's other changes fall on minutes too."""
+    return int(time.time() // TOKEN_REUSE_SECONDS)
+
+
+def _is_public(response: Response) -> bool:
+    """Tell whether the response has nothing of one visitor's own."""
+    return auth.user() is None and not session.accessed and "Set-Cookie" not in response.headers
+
+
+def _templates_may_change() -> bool:
+    """Tell whether templates may change while the process runs, or show anything from the request: a school's own."""
+    return bool(current_app.config["TEMPLATES_AUTO_RELOAD"] or current_app.config["TEMPLATE_OVERRIDES"])
+
+
+def _shared_headers(response: Response) -> Headers:
+    """Return the headers without those that each response has of its own."""
+    headers = encode_headers(response.headers)
+    return [(name, value) for name, value in headers if name not in (b"x-request-id", b"content-length")]
+
+
+def _serialize(headers: Headers, body: bytes, *more: tuple[bytes, bytes]) -> SerializedResponse:
+    return SerializedResponse(200, [*headers, (b"content-length", str(len(body)).encode()), *more], body)
+
+
+def _matches(if_none_match: bytes, etag: str) -> bool:
+    """Tell whether the header names the ETag."""
+    text = if_none_match.decode("latin-1")
+    return text == quote_etag(etag, weak=True) or parse_etags(text).contains_weak(etag)
+
+
+def _size(key: Hashable, response: CachedResponse) -> int:
+    return size_of(key) + HEADERS_BYTES + len(response.full.body)

@@ -1,0 +1,135 @@
+"""Candidates for a seat: the facts about a student and a section that the rules need, and the rules on them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from quart_enroll.db.client import Database, Session
+from quart_enroll.db.collections import courses
+from quart_enroll.db.queries import section_facts
+from quart_enroll.db.queries.section_facts import SectionFacts, StudentRecord
+from quart_enroll.domain import rules
+from quart_enroll.domain.errors import (
+    AccountGone,
+    CorequisiteMissing,
+    PrerequisiteMissing,
+    Refused,
+    UnknownCourse,
+    UnknownSection,
+    UnknownTerm,
+)
+from quart_enroll.domain.models import Course, Registration, Section, SectionKey, Term, WaitlistEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Offering:
+    """A section with its course and its term."""
+
+    term: Term
+    course: Course
+    section: Section
+
+    @property
+    def key(self) -> SectionKey:
+        return self.section.key
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A student who wants a seat in an offering.
+
+    `registrations` are those of the offering's term, `waitlist_entries` those of all terms. `taken_courses` are the
+    courses in which the student is enrolled in any term, each with that term.
+    """
+
+    offering: Offering
+    registrations: list[Registration]
+    waitlist_entries: list[WaitlistEntry]
+    taken_courses: list[tuple[str, Term]]
+
+    @property
+    def waitlist_entry(self) -> WaitlistEntry | None:
+        """The student's entry for any section of this course in this term."""
+        course = self.offering.key.term, self.offering.key.courseID
+        return next((entry for entry in self.waitlist_entries if (entry.key.term, entry.key.courseID) == course), None)
+
+    @property
+    def waitlisted_courses(self) -> list[str]:
+        """The courses for which the student is on a waitlist in this term."""
+        return [entry.key.courseID for entry in self.waitlist_entries if entry.key.term == self.offering.key.term]
+
+
+async def find_offering(db: Database, key: SectionKey, session: Session | None = None) -> Offering:
+    """Return the section with its course and term; raise UnknownTerm, UnknownCourse or UnknownSection."""
+    return _offering(key, await section_facts.find(db, key, session))
+
+
+async def load_candidate(db: Database, user_id: int, key: SectionKey, session: Session | None = None) -> Candidate:
+    """Return all facts that the rules need; raise AccountGone or what `find_offering` raises.
+
+    Nothing stops the student from changing something else at the same time until the transaction writes the schedule
+    (`bump_version`, which `take` calls too): if anything has changed since then, the transaction runs again.
+    """
+    [candidate] = await load_candidates(db, [(user_id, key)], session)
+    if isinstance(candidate, Refused):
+        raise candidate
+    return candidate
+
+
+async def load_candidates(
+    db: Database, wanted: Sequence[tuple[int, SectionKey]], session: Session | None
+) -> list[Candidate | Refused]:
+    """Return, for each pair of student and section, the candidate or the refusal that `load_candidate` would raise."""
+    found = await section_facts.find_for_all(db, wanted, session)
+    return [_candidate(key, *facts) for (_, key), facts in zip(wanted, found, strict=True)]
+
+
+def _candidate(key: SectionKey, found: SectionFacts, student: StudentRecord) -> Candidate | Refused:
+    if student.is_closed:
+        return AccountGone()
+    try:
+        return Candidate(_offering(key, found), student.registrations, student.waitlist_entries, student.taken_courses)
+    except (UnknownTerm, UnknownCourse, UnknownSection) as refusal:
+        return refusal
+
+
+def _offering(key: SectionKey, found: SectionFacts) -> Offering:
+    if found.term is None:
+        raise UnknownTerm(key.term, [])
+    if found.course is None:
+        raise UnknownCourse(key.courseID)
+    if found.section is None:
+        raise UnknownSection(found.course.title, key.section, key.term)
+    return Offering(found.term, found.course, found.section)
+
+
+def check_can_enroll(candidate: Candidate, now: datetime, together_with: Collection[str] = ()) -> None:
+    """Raise the first reason against a seat in the section now, whether it is open or full; AlreadyEnrolled first."""
+    offering = candidate.offering
+    rules.check_not_enrolled(offering.term, offering.course, candidate.registrations)
+    rules.check_open(offering.term, now)
+    check_rules(candidate, together_with=together_with)
+
+
+def check_rules(candidate: Candidate, dropped: Registration | None = None, together_with: Collection[str] = ()) -> None:
+    """Raise the first reason against a seat in the section, in exchange for the `dropped` one if it is given.
+
+    The courses `together_with` count as corequisites, besides the courses that the student has.
+    """
+    rules.check_eligible(
+        candidate.offering.term,
+        candidate.offering.course,
+        candidate.offering.section,
+        candidate.registrations,
+        candidate.taken_courses,
+        [dropped] if dropped else [],
+        together_with,
+    )
+
+
+async def with_course_names(db: Database, refusal: Refused, session: Session | None = None) -> Refused:
+    """Return the refusal with names for courses of which it has only the numbers."""
+    if not isinstance(refusal, PrerequisiteMissing | CorequisiteMissing):
+        return refusal
+    names = await courses.find_names(db, refusal.missing, session)
+    return type(refusal)(refusal.title, refusal.missing, names)

@@ -1,0 +1,61 @@
+"""Refusals of enrollment: recorded in the student's history, and completed with what the student can do instead."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import events, sections
+from quart_enroll.domain import rules
+from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.errors import (
+    AlreadyWaiting,
+    Refused,
+    SectionFull,
+)
+from quart_enroll.domain.models import Event, Section, SectionKey
+from quart_enroll.services.enrollment.candidates import Candidate, with_course_names
+
+
+async def record_refusal(
+    db: Database, user_id: int, action: str, key: SectionKey, now: datetime, refusal: Refused
+) -> Refused:
+    """Record the refusal in the student's history if its kind is recorded, and return it with the courses' names."""
+    if refusal.is_recorded:
+        about = key.courseID, key.term, key.section
+        await events.add_refusal(db, Event(now, user_id, user_id, action, *about, refusal.code))
+    return await with_course_names(db, refusal)
+
+
+async def section_full(
+    db: Database, candidate: Candidate, catalog: Catalog | None = None, dropped: str | None = None
+) -> Refused:
+    """Return the refusal of a full section, with what the student can do instead; AlreadyWaiting on its waitlist.
+
+    The other sections come from the catalog, if there is one, else from the database. `dropped` is the course that a
+    swap gives up.
+    """
+    offering, key = candidate.offering, candidate.offering.key
+    if candidate.waitlist_entry is not None:
+        return AlreadyWaiting(offering.course.title, candidate.waitlist_entry.key.section)
+    registrations = [one for one in candidate.registrations if one.courseID != dropped]
+    if catalog is None:
+        offered: Sequence[Section] = await sections.find_all(db, [key.term], key.courseID)
+    else:
+        offered = catalog.sections_in(key.courseID, key.term)
+    others = [
+        section.section
+        for section in offered
+        if section.key != key
+        and section.open_seats
+        and rules.fits(offering.term, offering.course, section, registrations)
+    ]
+    is_missing_corequisites = dropped != key.courseID and rules.missing_corequisites(
+        offering.course, offering.term, registrations, candidate.taken_courses, candidate.waitlisted_courses
+    )
+    has_waitlist_place = offering.section.waiting < offering.section.waitlist_capacity
+    return SectionFull(
+        offering.course.title,
+        key.section,
+        can_wait=has_waitlist_place and not is_missing_corequisites,
+        others=others,
+    )
