@@ -14,7 +14,7 @@ from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SEASON_AND_YEAR, Se
 from quart_enroll.forms import cell_parsers
 from quart_enroll.forms.base import one_line, several_lines, stripped
 from quart_enroll.forms.import_rows import COURSE_ID, Row, WholeNumberField, number, reads
-from quart_enroll.services.catalog.import_catalog import DEFAULT_WAITLIST
+from quart_enroll.services.catalog.import_sections import DEFAULT_WAITLIST_CAPACITY
 
 DEADLINES = ("add_deadline", "drop_deadline", "withdraw_deadline")
 MOMENTS = ("opens_at", *DEADLINES)
@@ -162,7 +162,7 @@ class SectionRow(Row):
             courseID=str(self.courseID.data),
             section=str(self.section.data),
             capacity=self.capacity.data or 0,
-            waitlist_capacity=DEFAULT_WAITLIST if waitlist_capacity is None else waitlist_capacity,
+            waitlist_capacity=DEFAULT_WAITLIST_CAPACITY if waitlist_capacity is None else waitlist_capacity,
             meetings=cell_parsers.meetings(self.meetings.data or ""),
             instructor=self.instructor.data or "",
             room=self.room.data or "",

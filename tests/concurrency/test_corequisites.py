@@ -12,8 +12,9 @@ from quart_enroll.db.collections import enrollments, sections, terms
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain import rules
 from quart_enroll.domain.models import SectionKey, SectionRequest
-from quart_enroll.services.catalog.import_catalog import FileCourse, FileTerm, import_courses, import_terms
-from quart_enroll.services.catalog.import_users import Imported
+from quart_enroll.services.catalog.import_courses import ImportedCourse, import_courses
+from quart_enroll.services.catalog.import_terms import ImportedTerm, import_terms
+from quart_enroll.services.catalog.imports import ImportResult
 from quart_enroll.services.enrollment import plan, seat_changes
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import drop, enroll, swap
@@ -241,7 +242,7 @@ async def test_who_is_passed_over_beside_an_import_that_frees_a_lab_of_its_lectu
     await enroll(context, ADA, wish("BIO"), NOW)
     await join(context, ADA, wish("ART"), NOW, "BIO")
     await enroll(context, ADA, wish("LAB"), NOW)
-    alone = FileCourse(2, course("LAB", 1), frozenset({"corequisites"}))
+    alone = ImportedCourse(2, course("LAB", 1), frozenset({"corequisites"}))
     await give_back_beside(bio, SectionKey(FALL, "ART", "01"), import_courses(bio, [alone], NOW))
     assert await seated(bio, SectionKey(FALL, "ART", "01")) == {ADA}
     await assert_sound(bio)
@@ -260,16 +261,16 @@ async def test_who_is_passed_over_beside_an_import_that_puts_a_term_first_gets_t
     await enroll(context, ADA, wish("A"), NOW)
     await join(context, ADA, SectionRequest("D", SPRING), NOW)
     days = frozenset({"starts_on", "ends_on"})
-    await import_terms(db, [FileTerm(2, overlapping, days)], NOW)
-    await give_back_beside(db, full.key, import_terms(db, [FileTerm(2, earlier, days)], NOW))
+    await import_terms(db, [ImportedTerm(2, overlapping, days)], NOW)
+    await give_back_beside(db, full.key, import_terms(db, [ImportedTerm(2, earlier, days)], NOW))
     assert await seated(db, full.key) == {ADA}
     await assert_sound(db)
 
 
-async def give_back_beside(db: Database, key: SectionKey, importing: Coroutine[None, None, Imported]) -> None:
+async def give_back_beside(db: Database, key: SectionKey, importing: Coroutine[None, None, ImportResult]) -> None:
     """Give bob's seat back in a transaction that ends after the import has begun."""
 
-    async def body(session: Session) -> asyncio.Task[Imported]:
+    async def body(session: Session) -> asyncio.Task[ImportResult]:
         dropping = SeatTransaction(db, session, NOW, BOB)
         [held] = await enrollments.find_in_term(db, BOB, key.term, session)
         await seat_changes.drop(dropping, BOB, term(key.term), held)

@@ -13,7 +13,7 @@ from quart_enroll.db import schema as stored
 from quart_enroll.db.client import DATABASE_REFUSED, DATABASE_UNAVAILABLE, STANDALONE_MESSAGE, Database, is_standalone
 from quart_enroll.db.collections import (
     alerts,
-    attempts,
+    attempt_limits,
     calendar_tokens,
     courses,
     enrollments,
@@ -44,7 +44,7 @@ COLLECTION_MODULES: dict[str, Any] = {
     "waitlist": waitlist,
     "event": events,
     "notice": notices,
-    "attempt": attempts,
+    "attempt": attempt_limits,
     "plan": plans,
     "alert": alerts,
     "feed": calendar_tokens,

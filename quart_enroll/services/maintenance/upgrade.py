@@ -19,7 +19,7 @@ from quart_enroll.domain import terms
 from quart_enroll.domain.models import Course, Section, SectionKey, Term
 from quart_enroll.services.accounts.hashing import is_plain_text
 from quart_enroll.services.catalog import gaps
-from quart_enroll.services.catalog.import_catalog import DEFAULT_WAITLIST
+from quart_enroll.services.catalog.import_sections import DEFAULT_WAITLIST_CAPACITY
 from quart_enroll.services.maintenance import schema_check, spelling_variants
 from quart_enroll.services.maintenance.audit import REPAIR_RETRY_SECONDS, correct_counts
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
@@ -132,7 +132,9 @@ async def create_sections(db: Database, now: datetime, defaults: UpgradeDefaults
             for term in terms.known_in(course.term, terms.active(known, now))
         }
     new = [
-        Section(key.term, key.courseID, key.section, defaults.section_capacity, waitlist_capacity=DEFAULT_WAITLIST)
+        Section(
+            key.term, key.courseID, key.section, defaults.section_capacity, waitlist_capacity=DEFAULT_WAITLIST_CAPACITY
+        )
         for key in sorted(keys)
     ]
     make = legacy_flask_enrollments.add_sections
@@ -197,14 +199,14 @@ async def _create_indexes(db: Database, report: UpgradeReport) -> None:
     impossible = []
     for collection, repository in COLLECTION_MODULES.items():
         indexes = await stored_schema.ensure_indexes(db, collection, repository.INDEXES)
-        report.changes.extend(f"{collection}: index {name} created" for name in indexes.made)
+        report.changes.extend(f"{collection}: index {name} created" for name in indexes.created)
         report.unchanged.extend(
             f"{collection}: the index {name} can’t be created until no two rows have the same value"
             for name in indexes.impossible
         )
         report.failures.extend(
             f"{collection}: the index {name} has other options; drop it, then run this again"
-            for name in indexes.clashing
+            for name in indexes.conflicting
         )
         impossible += [f"{collection}.{name}" for name in indexes.impossible]
     await stored_schema.note_impossible(db, impossible)
@@ -227,7 +229,7 @@ async def _place_enrollments(db: Database, now: datetime, report: UpgradeReport)
         )
         report.changes.extend(
             f"enrollment: {_count(number, 'row')} merged into another in {term}"
-            for term, number in sorted(placing.folded.items())
+            for term, number in sorted(placing.duplicates.items())
         )
         report.unchanged.extend(placing.reasons)
     if number := await legacy_flask_enrollments.place_in_sections(db):

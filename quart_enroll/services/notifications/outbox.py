@@ -138,7 +138,7 @@ async def _send(db: Database, sender: Sender, clock: Clock, links: EmailLinks, o
         await _postpone(db, clock, outgoing, str(reason))
         raise
     except mail.DeliveryUnknown as reason:
-        logger.warning("notice %s: %s; it is not sent again", outgoing.number, reason)
+        logger.warning("notice %s: %s; it is not sent again", outgoing.notice_id, reason)
         return False
     await notices.mark_sent(db, outgoing, clock())
     return True
@@ -149,12 +149,12 @@ async def _postpone(db: Database, clock: Clock, outgoing: PendingEmail, reason: 
     if tries >= MAX_TRIES:
         await _give_up(db, clock, outgoing, reason)
         return
-    logger.warning("notice %s: %s; it is tried again later", outgoing.number, reason)
+    logger.warning("notice %s: %s; it is tried again later", outgoing.notice_id, reason)
     await notices.postpone(db, outgoing, clock() + retry_delay(tries))
 
 
 async def _give_up(db: Database, clock: Clock, outgoing: PendingEmail, reason: str) -> None:
-    logger.error("notice %s: %s; it is not sent", outgoing.number, reason)
+    logger.error("notice %s: %s; it is not sent", outgoing.notice_id, reason)
     await notices.mark_failed(db, outgoing, clock(), reason)
 
 

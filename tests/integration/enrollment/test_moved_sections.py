@@ -13,7 +13,7 @@ from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.models import SYSTEM_ACTOR, Section
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.catalog import moved_sections
-from quart_enroll.services.catalog.import_catalog import FileSection, import_sections
+from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
 from quart_enroll.services.notifications.outbox import send_due
 from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, MORNINGS, NOONS, SECTIONS, Browser, Clock
 from tests.support.smtp import Postbox
@@ -36,7 +36,7 @@ async def full(ada: Browser, bob: Browser) -> None:
 
 async def put(db: Database, *changed: Section, dry_run: bool = False) -> None:
     given = frozenset({"capacity", "waitlist_capacity", "meetings", "instructor", "room"})
-    rows = [FileSection(number, one, given) for number, one in enumerate(changed, 2)]
+    rows = [ImportedSection(number, one, given) for number, one in enumerate(changed, 2)]
     await import_sections(db, rows, FALL_MORNING, dry_run=dry_run)
 
 
@@ -151,7 +151,7 @@ async def test_an_open_catalog_hears_what_a_line_must_show(anyone: Browser, db: 
 async def test_a_crowd_is_told_in_few_writes_and_one_too_large_in_several_transactions(
     db: Database, monkeypatch: pytest.MonkeyPatch, at_most: int, batches: list[int]
 ) -> None:
-    monkeypatch.setattr(moved_sections, "MAX_IN_TRANSACTION", at_most)
+    monkeypatch.setattr(moved_sections, "MAX_NOTICES_IN_TRANSACTION", at_most)
     crowd = range(100, 400)
     rows = [
         {"user_id": user_id, "courseID": "1111", "term": FALL.term, "section": "01", "status": "enrolled"}

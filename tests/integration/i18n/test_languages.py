@@ -11,7 +11,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.services.accounts.email_links import EmailLinks
-from quart_enroll.services.catalog.import_users import NewUser, import_users
+from quart_enroll.services.catalog.import_users import ImportedUser, import_users
 from quart_enroll.services.notifications.outbox import send_due
 from tests.support.people import ADA, NOONS, PASSWORD, Browser, Clock, config, registration, teach, text
 from tests.support.smtp import Postbox
@@ -83,7 +83,7 @@ async def test_who_has_none_yet_gets_that_of_the_first_sign_in(db: Database, app
 
 async def test_an_import_leaves_the_language_alone(db: Database) -> None:
     await users.set_language(db, ADA.user_id, "es")
-    await import_users(db, [NewUser(1, None, replace(ADA, last_name="Summers"), None)], unusable_password="-")
+    await import_users(db, [ImportedUser(1, None, replace(ADA, last_name="Summers"), None)], unusable_password="-")
     assert await users.find(db, ADA.user_id) == replace(ADA, last_name="Summers", language="es")
 
 
