@@ -139,7 +139,7 @@ def test_production_connects_to_no_database_in_plain_text_unless_allowed(uri: st
 
 @pytest.mark.parametrize("options", ["tls=true&tlsCAFile=/no/such/file", "ssl_cert_reqs=CERT_NONE", "no_such_option=1"])
 def test_an_option_that_the_driver_refuses_is_told_in_a_sentence(options: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="MONGO_URI is not right"):
+    with pytest.raises(ConfigError, match="MONGO_URI is invalid"):
         Config.from_env({**PRODUCTION, "MONGO_URI": f"mongodb://db.example/?{options}"}, tmp_path)
 
 
