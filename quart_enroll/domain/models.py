@@ -415,7 +415,7 @@ class SectionRequest:
 
 SEAT_OPENED = Sentence(
     "A seat opened in %(title)s, section %(section)s, for %(term)s. "
-    "It goes to whoever takes it first, and may be gone by now."
+    "It’s first come, first served, so it may already be taken."
 )
 """The text of an alert; its email may be read hours later."""
 
@@ -454,7 +454,7 @@ class Notice:
         match self.action:
             case "promote":
                 return gettext(
-                    "A seat became free: you are now enrolled in %(title)s, section %(section)s, for %(term)s.", **where
+                    "A seat opened: you’re now enrolled in %(title)s, section %(section)s, for %(term)s.", **where
                 )
             case "alert":
                 return SEAT_OPENED % where
@@ -466,7 +466,7 @@ class Notice:
                 )
             case _:
                 return gettext(
-                    "A seat in %(title)s, section %(section)s, for %(term)s became free, but you could not take it. "
+                    "A seat opened in %(title)s, section %(section)s, for %(term)s, but we couldn’t enroll you. "
                     "%(because)s You keep your place.",
                     because=self.because or "",
                     **where,

@@ -19,8 +19,8 @@ async def readyz() -> tuple[dict[str, str], int]:
             await client.ping(database())
             if problem := await schema().find_problem():
                 return {"status": problem}, 503
-    except (TimeoutError, *client.AWAY):
+    except (TimeoutError, *client.DATABASE_UNAVAILABLE):
         return {"status": "the database does not answer"}, 503
-    except client.REFUSED:
+    except client.DATABASE_REFUSED:
         return {"status": "the database refused the request"}, 503
     return {"status": "ready"}, 200

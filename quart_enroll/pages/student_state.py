@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from quart import session
 
-from quart_enroll.db.client import AWAY
+from quart_enroll.db.client import DATABASE_UNAVAILABLE
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration, SectionKey, Term, User, WaitlistEntry, deleted_section
 from quart_enroll.domain.student import StudentSnapshot
@@ -88,7 +88,7 @@ def sign_of(user: User | None) -> Callable[[str], Awaitable[str]]:
             return told
         try:
             return (await student.snapshot(db, memory, user.user_id)).fingerprint
-        except AWAY:
+        except DATABASE_UNAVAILABLE:
             return told
 
     return sign_now

@@ -15,7 +15,7 @@ from quart import Quart, abort, current_app, g, request, session
 from quart.typing import ResponseTypes
 from quart_auth import AuthUser, Unauthorized, current_user, login_user, logout_user
 
-from quart_enroll.db.client import AWAY
+from quart_enroll.db.client import DATABASE_UNAVAILABLE
 from quart_enroll.domain.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
 from quart_enroll.domain.models import Credentials, Login, User
 from quart_enroll.services.accounts import accounts, attempt_limits, sessions, tokens, user_agent
@@ -140,7 +140,7 @@ def still() -> Callable[[], Awaitable[bool]]:
     async def is_signed_in() -> bool:
         try:
             return identity is None or await sessions.resume(db, logins, identity, lasting, moment()) is not None
-        except AWAY:
+        except DATABASE_UNAVAILABLE:
             return True
 
     return is_signed_in

@@ -109,7 +109,7 @@ async def _positions(db: Database, school: ModelSchool) -> list[str]:
             for at, entry in enumerate(entries, 1)
             if entry.student == student
         }
-        shown = await waitlist.positions(db, student)
+        shown = await waitlist.find_positions(db, student)
         if shown != expected:
             wrong.append(f"student {student} sees the positions {shown}, not {expected}")
     return wrong

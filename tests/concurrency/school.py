@@ -14,7 +14,6 @@ from quart_enroll.services.enrollment.promotion import promote_all_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
-from tests.support.school import build
 from tests.support.seat_model import OK, ModelEntry, ModelSchool, ModelSeat
 
 Rows = dict[str, list[Document]]
@@ -50,12 +49,6 @@ def section(courseID: str, capacity: int, when: str = "", *, number: str = "01",
     """Return a section with a long waitlist; `when` is like "MWF 09:00 09:50"."""
     meetings = (Meeting(*when.split()),) if when else ()
     return Section(name, courseID, number, capacity, waitlist_capacity=400, meetings=meetings)
-
-
-async def prepare(db: Database) -> None:
-    """Make an empty database with indexes and validators."""
-    await db.client.drop_database(db.name)
-    await build(db)
 
 
 async def store(db: Database, *things: Term | Course | Section) -> None:
@@ -96,7 +89,7 @@ async def outcomes_of(actions: Iterable[Coroutine[None, None, object]]) -> list[
 
 async def waitlisted_students(db: Database, key: SectionKey) -> list[int]:
     """Return the waitlisted students, in the order of joining."""
-    return [waiting.user_id for waiting in await waitlist.of_section(db, key)]
+    return [waiting.user_id for waiting in await waitlist.find_by_section(db, key)]
 
 
 async def enrolled_students(db: Database, key: SectionKey) -> set[int]:
@@ -123,7 +116,7 @@ def to_model(rows: Rows) -> ModelSchool:
         assert key not in school.seats, f"{key} is enrolled twice"
         school.seats[key] = ModelSeat(row["section"], row["status"] == "withdrawn")
     for row in sorted(rows["waitlist"], key=lambda row: int(row["place"])):
-        waiting = waitlist.to_waiting(row)
+        waiting = waitlist.to_entry(row)
         place = ModelEntry(waiting.user_id, waiting.drop_if_enrolled, waiting.skipped_because is not None)
         school.waitlists[waiting.key].append(place)
     return school

@@ -55,13 +55,13 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of students who joined a waitlist in each step."""
     found: list[int] = []
-    join_queue = sections.join_queue
+    join_queue = sections.join_waitlist
 
     async def counting(db: Database, key: SectionKey, session: Session | None, number: int = 1) -> int | None:
         found.append(number)
         return await join_queue(db, key, session, number)
 
-    monkeypatch.setattr(sections, "join_queue", counting)
+    monkeypatch.setattr(sections, "join_waitlist", counting)
     return found
 
 

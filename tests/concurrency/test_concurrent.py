@@ -367,7 +367,7 @@ async def test_repeating_the_request_tries_an_unfinished_swap_cycle_again(
 
 async def unsettled(*_: object) -> None:
     """Stand in for a database that does not respond in time."""
-    raise client.Unsettled
+    raise client.OutcomeUnknown
 
 
 async def test_a_repeated_swap_reports_that_it_is_done(db: Database, context: EnrollmentContext) -> None:

@@ -265,7 +265,7 @@ async def drop_during_import(db: Database, key: SectionKey, importing: Coroutine
 
     async def body(session: Session) -> asyncio.Task[Imported]:
         dropping = SeatTransaction(db, session, NOW, BOB)
-        [held] = await enrollments.held_by(db, BOB, key.term, session)
+        [held] = await enrollments.find_in_term(db, BOB, key.term, session)
         await seat_changes.drop(dropping, BOB, term(key.term), held)
         await promote_waitlists(dropping)  # skips ada
         begun = asyncio.create_task(importing)

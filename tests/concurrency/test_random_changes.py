@@ -28,11 +28,11 @@ from tests.concurrency.school import (
     day,
     import_section,
     outcome,
-    prepare,
     section,
     store,
     term,
 )
+from tests.support.school import empty
 from tests.support.seat_model import OK, ModelRefusal, ModelSchool
 
 TERMS = [  # in spring, courses can still be added after the drop deadline
@@ -271,7 +271,7 @@ def open_database(runner: asyncio.Runner, uri: str) -> Iterator[Database]:
     opened = client.open_database(uri, 20)
     db = runner.run(opened.__aenter__())
     try:
-        runner.run(prepare(db))
+        runner.run(empty(db))
         yield db
     finally:
         runner.run(opened.__aexit__(None, None, None))

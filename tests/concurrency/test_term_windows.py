@@ -82,7 +82,7 @@ async def test_the_deadlines_decide_whether_a_drop_is_a_withdrawal(
 async def test_a_late_drop_is_recorded_in_the_history(school: Database, context: EnrollmentContext) -> None:
     await enroll(context, ADA, A, TERM.opens_at)
     await outcome(drop(context, ADA, A, TERM.withdraw_deadline))
-    happened, _ = await events.page(school, ADA, "", 200)
+    happened, _ = await events.find_page(school, ADA, "", 200)
     assert [(event.action, event.result) for event in happened] == [("drop", "drop_closed"), ("enroll", OK)]
 
 

@@ -15,7 +15,7 @@ from click.testing import Result
 
 from quart_enroll.app import create_app
 from quart_enroll.db import transactions
-from quart_enroll.db.client import AWAY, Database, open_database
+from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database, open_database
 from quart_enroll.domain.errors import AlreadyEnrolled
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.enrollment import batching, section_lock
@@ -160,7 +160,7 @@ async def test_a_command_blocked_by_a_killed_process_continues(
     db: Database, single: ReplicaSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await kill_in_transaction(MAKES_A_USER_AND_WAITS, single.uri)
-    monkeypatch.setattr(transactions, "ABANDONED_ANYWAY_AFTER", 1.0)
+    monkeypatch.setattr(transactions, "UNRELATED_ABANDONED_AFTER_SECONDS", 1.0)
     words = ["--email", "lee@school.example", "--first-name", "Lee", "--last-name", "Ray"]
     made = await run(single, "create-user", *words, typed=f"{PASSWORD}\n{PASSWORD}\n")
     assert made.exit_code == 0, made.output
@@ -185,7 +185,7 @@ async def test_after_an_unconfirmed_commit_the_same_click_reports_the_outcome(db
     context.locks.timeout_seconds = 0.5
     # The commit happens, and its acknowledgement is what gets lost, every time.
     await fail_commits(db, "alwaysOn", writeConcernError={"code": 64, "errmsg": "waiting for replication timed out"})
-    with pytest.raises(AWAY):
+    with pytest.raises(DATABASE_UNAVAILABLE):
         await enroll(context, ONE, REQUEST, datetime.now(UTC))
     await fail_commits(db, "off")
     with pytest.raises(AlreadyEnrolled):
@@ -209,7 +209,7 @@ async def test_a_student_waiting_behind_a_stalled_change_gets_a_response_in_time
     await fail_commits(db, {"times": 1}, blockConnection=True, blockTimeMS=3000)
     hangs = asyncio.create_task(enroll(context, ONE, REQUEST, datetime.now(UTC)))
     await begun.wait()
-    with pytest.raises(AWAY):
+    with pytest.raises(DATABASE_UNAVAILABLE):
         await enroll(context, TWO, REQUEST, datetime.now(UTC))
     assert not hangs.done()
     await hangs

@@ -56,7 +56,7 @@ async def enrollments(query: WhichEnrollments) -> Response:
     courseID = UNSET if query.courseID is UNSET else (await catalog()).resolve_courseID(query.courseID)
     known = await stored_terms.find_all(database())
     meant = [calendar.find(query.term, known, now())] if query.term else known
-    found = await stored.schedule(database(), _student(), [term.term for term in meant])
+    found = await stored.find_in_terms(database(), _student(), [term.term for term in meant])
     return answer(
         Enrollments(
             [
@@ -126,8 +126,8 @@ async def swap(body: SwapBody) -> Response:
 @answers_with(Places)
 async def waitlist() -> Response:
     """List your places in lines."""
-    positions = await stored_places.positions(database(), _student())
-    waiting = await stored_places.everywhere(database(), _student())
+    positions = await stored_places.find_positions(database(), _student())
+    waiting = await stored_places.find_in_all_terms(database(), _student())
     return answer(
         Places(
             [
@@ -182,7 +182,7 @@ async def events(query: PageQuery) -> Response:
     """List what happened to your seats."""
     mark = cursors.read(query.cursor, str) if query.cursor else ""
     try:
-        found, following = await stored_events.page(database(), _student(), mark, query.limit)
+        found, following = await stored_events.find_page(database(), _student(), mark, query.limit)
     except ValueError:
         cursors.wrong()
     return answer(Events([Event.of(one) for one in found], cursors.make(following) if following else None))
@@ -197,7 +197,7 @@ async def _had(refusal: AlreadyEnrolled, wish: SectionRequest, gone: str | None 
 
     It is not when it is in another section, or when the course that was to go for it is still there.
     """
-    held = await stored.held_by(database(), _student(), refusal.term)
+    held = await stored.find_in_term(database(), _student(), refusal.term)
     enrolled: dict[str, Registration] = {one.courseID: one for one in held if one.status == "enrolled"}
     one = enrolled.get(wish.courseID)
     other = one is None or not _is_meant(wish.section, one.section.section)
@@ -208,7 +208,7 @@ async def _had(refusal: AlreadyEnrolled, wish: SectionRequest, gone: str | None 
 
 async def _waits(refusal: AlreadyWaiting, wish: SectionRequest, given_up: str | None) -> Place:
     """Return the student's place when it is what was asked for; else raise the refusal."""
-    waiting = await stored_places.terms_of(database(), _student(), wish.courseID)
+    waiting = await stored_places.find_terms(database(), _student(), wish.courseID)
     term = await resolve.find_term(database(), wish, wish.courseID, waiting, now())
     place = await _place(SectionKey(term.term, wish.courseID, wish.section)) if term else None
     if place is None or not _is_meant(wish.section, place.section) or given_up != place.drop_if_enrolled:
@@ -223,7 +223,7 @@ def _is_meant(number: str, section: str) -> bool:
 
 async def _place(key: SectionKey) -> Place | None:
     """Return where the student waits for the course."""
-    positions = await stored_places.positions(database(), _student())
+    positions = await stored_places.find_positions(database(), _student())
     one = await stored_places.find(database(), _student(), key.term, key.courseID)
     return Place.waiting(one, positions[one.key]) if one and one.key in positions else None
 

@@ -20,9 +20,9 @@ async def snapshot(db: Database, cache: QueryCache[StudentSnapshot], user_id: in
 
 async def waitlist_positions(db: Database, user_id: int) -> Mapping[SectionKey, tuple[int, int]]:
     """Return the student's position on each waitlist, from 1, and the length of that waitlist."""
-    return await waitlist.positions(db, user_id)
+    return await waitlist.find_positions(db, user_id)
 
 
 async def registrations(db: Database, user_id: int, terms: Sequence[str]) -> list[Registration]:
     """Return the student's courses in those terms, withdrawn ones included, in the order of courseID."""
-    return await enrollments.schedule(db, user_id, terms)
+    return await enrollments.find_in_terms(db, user_id, terms)

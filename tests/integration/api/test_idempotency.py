@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from quart import Quart
 
-from quart_enroll.db.client import Database, Unsettled
+from quart_enroll.db.client import Database, OutcomeUnknown
 from quart_enroll.db.collections import idempotency as stored
 from quart_enroll.domain.errors import InProgress
 from quart_enroll.domain.models import StoredResponse
@@ -117,7 +117,7 @@ async def test_nothing_is_told_of_a_change_that_was_not_settled(
     ada: Program, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def unsettled(*args: object) -> None:
-        raise Unsettled
+        raise OutcomeUnknown
 
     with monkeypatch.context() as patch:
         patch.setattr(enroll, "enroll", unsettled)

@@ -117,14 +117,14 @@ async def test_seats_of_terms_that_are_over_are_read_once(
 ) -> None:
     clock.now = FALL.withdraw_deadline
     following = CatalogCache(db, clock)
-    join, readings = enrollments.join, 0
+    join, readings = enrollments.to_registrations, 0
 
     async def counted(db: Database, rows: Sequence[Document]) -> list[Registration]:
         nonlocal readings
         readings += 1
         return await join(db, rows)
 
-    monkeypatch.setattr(enrollments, "join", counted)
+    monkeypatch.setattr(enrollments, "to_registrations", counted)
     for _ in range(2):
         [held] = await following.registrations([StudentSeat(SECTIONS[0].key, "enrolled")])
         assert (held.section.key, held.section.room, held.status) == (SECTIONS[0].key, SECTIONS[0].room, "enrolled")

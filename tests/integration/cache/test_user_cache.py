@@ -21,7 +21,7 @@ from tests.support.people import ADA, BOB, PASSWORD, Browser, Clock, config
 PATIENCE = 20
 """Seconds in which news must arrive on a busy machine."""
 
-READINGS = [(logins, "find"), (student_facts, "find"), (enrollments, "join"), (waitlist, "positions")]
+READINGS = [(logins, "find"), (student_facts, "find"), (enrollments, "to_registrations"), (waitlist, "find_positions")]
 """What a process asks about a student."""
 
 FRESH = "quiet purple tractor"
@@ -109,7 +109,7 @@ async def test_a_page_of_somebody_who_is_remembered_asks_the_database_nothing(
         for questions in asked:
             questions.clear()
         for path in ("/courses/", "/", "/courses/", "/enrollment"):
-            assert "Your Schedule" in await ada.read(path)
+            assert "Your schedule" in await ada.read(path)
         return asked == [[]] * len(READINGS)
 
     await until(asks_nothing)

@@ -76,7 +76,7 @@ async def a_full_section_and_bob_waits(db: Database) -> None:
 
 
 async def has(db: Database, user_id: int, term: str = "Fall 2026") -> dict[str, Registration]:
-    return {one.courseID: one for one in await enrollments.held_by(db, user_id, term)}
+    return {one.courseID: one for one in await enrollments.find_in_term(db, user_id, term)}
 
 
 async def test_terms_from_csv_are_read_by_the_schools_clock(run: Run, db: Database, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ async def test_other_spellings_of_a_term_mean_the_stored_term(run: Run, db: Data
         ("Monsoon", "“Monsoon” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
         ('"Fall, 2027FA"', "“2027FA” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
         ("Every Fall", "“Every Fall” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
-        ("Fall;Spring", "Put commas between the seasons, like Fall, Spring."),
+        ("Fall;Spring", "Separate seasons with commas, like Fall, Spring."),
         ('"Fall, Spring 2019"', ""),
         ("autumn and spring", ""),
         ('"Fall, 2026fa"', ""),
@@ -233,7 +233,7 @@ async def test_a_course_can_not_need_itself_or_what_nobody_can_take(run: Run, db
     assert refused.exit_code == 1
     assert refused.output.splitlines()[:-1] == [
         "line 2: corequisites “8 9999”: There is no course 9999 in the catalog.",
-        "line 2: prerequisites “1111 7”: A course can't need itself.",
+        "line 2: prerequisites “1111 7”: A course can’t require itself.",
     ]
 
 
@@ -243,9 +243,9 @@ async def test_a_raised_capacity_promotes_and_leaves_a_notice(db: Database) -> N
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
     [notice] = await notices.take_unseen(db, BOB.user_id)
     assert notice.action == "promote"
-    promoted = (await events.page(db, BOB.user_id, "", 1))[0][0]
+    promoted = (await events.find_page(db, BOB.user_id, "", 1))[0][0]
     assert (promoted.action, promoted.actor) == ("promote", 0)
-    assert (await audit.check(db, NOW)).disagreements == []
+    assert (await audit.check(db, NOW)).discrepancies == []
 
 
 async def test_a_capacity_below_the_seats_that_are_taken_unseats_nobody(db: Database) -> None:
@@ -253,8 +253,8 @@ async def test_a_capacity_below_the_seats_that_are_taken_unseats_nobody(db: Data
     await offer(db, replace(SMALL, capacity=0))
     assert (await has(db, ADA.user_id)).keys() == {"3333"}
     found = await audit.check(db, NOW)
-    assert found.disagreements == []
-    assert found.notes == ["3333, section 01, Fall 2026: 1 are enrolled on 0 seats, since the capacity was lowered."]
+    assert found.discrepancies == []
+    assert found.notes == ["3333, section 01, Fall 2026: 1 enrolled, but the capacity is 0; it was lowered."]
     await offer(db, replace(SMALL, capacity=1))
     assert (await audit.check(db, NOW)).notes == []
 
@@ -284,7 +284,7 @@ async def test_moved_meetings_promote_who_had_a_conflict(db: Database) -> None:
     assert (await has(db, BOB.user_id)).keys() == {"1111"}
     await offer(db, replace(SMALL, meetings=(Meeting("S", "09:00", "10:00"),)))
     assert (await has(db, BOB.user_id)).keys() == {"1111", "3333"}
-    assert (await audit.check(db, NOW)).disagreements == []
+    assert (await audit.check(db, NOW)).discrepancies == []
 
 
 async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: Database) -> None:
@@ -295,7 +295,7 @@ async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: D
     async def drop(session: Session) -> None:
         step = SeatTransaction(db, session, NOW, ADA.user_id)
         await seat_changes.bump_version(step, ADA.user_id, FALL.term)
-        [held] = await enrollments.held_by(db, ADA.user_id, FALL.term, step.session)
+        [held] = await enrollments.find_in_term(db, ADA.user_id, FALL.term, step.session)
         await seat_changes.drop(step, ADA.user_id, FALL, held)
         await promote_waitlists(step)  # passes bob over, who has a conflict yet
         importing.append(asyncio.create_task(offer(db, away)))
@@ -312,8 +312,8 @@ async def test_meetings_that_are_moved_onto_each_other_are_noted_and_no_fault(db
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), NOW)
     await offer(db, replace(SMALL, meetings=EVENINGS))
     found = await audit.check(db, NOW)
-    assert found.disagreements == []
-    assert found.notes == ["Student 2, Fall 2026: 1111 and 3333 are both on TR 18:00–19:15, since a meeting was moved."]
+    assert found.discrepancies == []
+    assert found.notes == ["Student 2, Fall 2026: 1111 and 3333 both meet on TR 18:00–19:15; a meeting was moved."]
 
 
 async def test_other_credits_of_a_course_are_counted_for_who_is_in_it(db: Database) -> None:
@@ -323,9 +323,9 @@ async def test_other_credits_of_a_course_are_counted_for_who_is_in_it(db: Databa
     php = await courses.find(db, "3333")
     assert php is not None
     await import_courses(db, [FileCourse(1, replace(php, credits=2.5), frozenset())], NOW)
-    assert await schedules.credits_of(db, ADA.user_id) == {"Fall 2026": 5.5}
-    assert await schedules.credits_of(db, RITA.user_id) == {"Fall 2026": 3}
-    assert (await audit.check(db, NOW)).disagreements == []
+    assert await schedules.find_credits(db, ADA.user_id) == {"Fall 2026": 5.5}
+    assert await schedules.find_credits(db, RITA.user_id) == {"Fall 2026": 3}
+    assert (await audit.check(db, NOW)).discrepancies == []
 
 
 async def test_a_prerequisite_that_falls_away_promotes(db: Database) -> None:
@@ -335,7 +335,7 @@ async def test_a_prerequisite_that_falls_away_promotes(db: Database) -> None:
     given = frozenset({"prerequisites"})
     await import_courses(db, [FileCourse(1, replace(php, prerequisites=("2222",)), given)], NOW)
     await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
-    assert [one.user_id for one in await waitlist.of_section(db, SMALL.key)] == [BOB.user_id]
+    assert [one.user_id for one in await waitlist.find_by_section(db, SMALL.key)] == [BOB.user_id]
     await import_courses(db, [FileCourse(1, php, given)], NOW)
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
 

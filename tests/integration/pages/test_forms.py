@@ -76,7 +76,7 @@ async def test_every_message_is_announced(ada: Browser) -> None:
 
 async def _link(browser: Browser, db: Database, clock: Clock) -> str:
     """Return the path of the link with which ada chooses a new password."""
-    found = await users.credentials_of(db, ADA.user_id)
+    found = await users.find_credentials_by_id(db, ADA.user_id)
     assert found is not None
     links = browser.client.app.extensions[EXTENSION].links
     return str(links.reset(found, clock.now))

@@ -45,7 +45,7 @@ def limits() -> Limits:
 async def ada(
     db: Database, mongod: str, clock: Clock, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Browser]:
-    monkeypatch.setattr(client, "SlowCommands", lambda _: limits)
+    monkeypatch.setattr(client, "SlowCommandLogger", lambda _: limits)
     app = create_app(config(mongo_uri=mongod, database_timeout=3.5), clock=clock)
     async with app.test_app():
         browser = Browser(app.test_client())
@@ -87,8 +87,8 @@ def test_the_driver_has_a_thread_for_each_connection() -> None:
 async def test_only_the_error_of_a_closed_cursor_is_not_logged(mongod: str, log: pytest.LogCaptureFixture) -> None:
     loop = asyncio.get_running_loop()
     async with client.open_database(mongod, 5):
-        for code in (client.CURSOR_KILLED, 1):
+        for code in (client.CURSOR_KILLED_CODE, 1):
             error = OperationFailure(f"failed with {code}", code)
             loop.call_exception_handler({"message": "Future exception was never retrieved", "exception": error})
     assert "failed with 1" in log.text
-    assert f"failed with {client.CURSOR_KILLED}" not in log.text
+    assert f"failed with {client.CURSOR_KILLED_CODE}" not in log.text

@@ -11,7 +11,7 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.cli.local_mongod import SMALL_FOOTPRINT_OPTIONS, find_mongod
 from quart_enroll.db import change_streams
-from quart_enroll.db.client import STANDALONE, Database, open_database
+from quart_enroll.db.client import STANDALONE_MESSAGE, Database, open_database
 from quart_enroll.db.collections import courses
 from quart_enroll.routes import ROUTES
 from quart_enroll.services.maintenance import schema_check
@@ -21,7 +21,7 @@ from tests.support import people, school
 from tests.support.people import ADA, PASSWORD, Browser, Clock, config, registration, text
 from tests.support.processes import PATIENCE, PROJECT, free_port, wait_for_port
 
-SENTENCE = "This can’t be done at the moment because the site’s database is not fully set up."
+SENTENCE = "This isn’t possible right now because the site’s database isn’t fully set up."
 FORM = {
     "courseID": "1111",
     "term": "Fall 2026",
@@ -81,8 +81,8 @@ async def test_it_is_not_ready_and_the_log_says_why_once(site: Quart, log: pytes
     browser = Browser(site.test_client())
     for _ in range(2):
         response = await browser.get("/readyz")
-        assert (response.status_code, await response.get_json()) == (503, {"status": STANDALONE})
-    assert log.text.count(f'level=error event="{STANDALONE}"') == 1
+        assert (response.status_code, await response.get_json()) == (503, {"status": STANDALONE_MESSAGE})
+    assert log.text.count(f'level=error event="{STANDALONE_MESSAGE}"') == 1
     assert (await browser.get("/healthz")).status_code == 200
 
 
@@ -90,7 +90,9 @@ async def test_a_site_that_nobody_probes_says_it_at_its_start(
     standalone_db: Database, standalone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = asyncio.Event()
-    monkeypatch.setattr(schema_check.logger, "error", lambda event, **_: said.set() if event == STANDALONE else None)
+    monkeypatch.setattr(
+        schema_check.logger, "error", lambda event, **_: said.set() if event == STANDALONE_MESSAGE else None
+    )
     async with create_app(config(mongo_uri=standalone)).test_app(), asyncio.timeout(PATIENCE):
         await said.wait()
 
@@ -113,7 +115,7 @@ async def test_students_who_are_signed_in_still_see_their_pages(reader: Browser)
     for path in ("/enrollment", "/enrollment/history", "/plan", "/account", "/courses/"):
         assert (await reader.get(path)).status_code == 200
     assert (await reader.get("/account/data")).status_code == 503  # read as of one moment, which takes a replica set
-    assert "Your Schedule" in await reader.read("/enrollment")
+    assert "Your schedule" in await reader.read("/enrollment")
 
 
 async def test_no_page_and_no_button_ends_in_a_fault(reader: Browser, standalone_db: Database) -> None:
@@ -168,5 +170,5 @@ async def test_commands_say_what_is_missing(site: Quart, standalone_db: Database
     runner = site.test_cli_runner()
     for command in (("upgrade-db",), ("check-seats",), ("import", "course", str(PROJECT / "data/courses.json"))):
         done = await asyncio.to_thread(runner.invoke, args=command)
-        assert (done.exit_code, done.output) == (1, f"Error: {STANDALONE}\n")
+        assert (done.exit_code, done.output) == (1, f"Error: {STANDALONE_MESSAGE}\n")
     assert len(await courses.find_all(standalone_db)) == 3
