@@ -167,5 +167,5 @@ def test_a_course_is_called_by_its_number_and_its_title_and_one_that_is_gone_by_
     wanted = replace(CAFE, prerequisites=("1111", "MAT101", "9999"))
     [*_, found] = with_names([*COURSES, algebra, wanted])
     assert found.needs == ("1111 (PYT 101)", "MAT 101", "9999")
-    with pytest.raises(PrerequisiteMissing, match=r"needs MAT 101 and 9999 from an earlier term"):
+    with pytest.raises(PrerequisiteMissing, match=r"requires MAT 101 and 9999 from an earlier term"):
         check_prerequisites(found, replace(FALL, term="Fall 2027"), [("1111", FALL)])

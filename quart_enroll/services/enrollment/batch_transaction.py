@@ -68,15 +68,15 @@ class PendingEnrollment:
     def fail(self, cause: BaseException) -> None:
         """Report that the outcome is unknown."""
         if not self.result.done():
-            unsettled = OutcomeUnknown()
-            unsettled.__cause__ = cause
-            self.result.set_exception(unsettled)
+            error = OutcomeUnknown()
+            error.__cause__ = cause
+            self.result.set_exception(error)
 
 
 async def run_batch(locks: SectionLocks, batch: Sequence[PendingEnrollment]) -> list[BatchResult]:
     """Enroll or waitlist these students in one transaction, and return the result of each, in their order.
 
-    Raises BatchAborted when other transactions block it, and one of client.AWAY when the outcome is unknown.
+    Raises BatchAborted when other transactions block it, and one of DATABASE_UNAVAILABLE when the outcome is unknown.
     """
     db, began = locks.db, False
 
