@@ -49,7 +49,7 @@ def test_labels_are_in_sentence_case() -> None:
 
 def visible_sentences() -> Iterator[str]:
     """Give the English sentences of pages and emails without their placeholders."""
-    with open(language.FOLDER / "es.po", "rb") as file:
+    with open(language.TRANSLATIONS_FOLDER / "es.po", "rb") as file:
         catalog = read_po(file, locale="es")
     for message in catalog:
         for text in message.id if isinstance(message.id, tuple) else [message.id]:
