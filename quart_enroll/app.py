@@ -34,14 +34,24 @@ from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.notifications import sending
 from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.system.background import run_in_background
-from quart_enroll.web import access_log, auth, error_pages, locale, proxies, security_headers, static_files, templating
+from quart_enroll.web import (
+    access_log,
+    auth,
+    error_pages,
+    locale,
+    proxies,
+    security_headers,
+    static_files,
+    templating,
+)
 from quart_enroll.web.application import SiteApp
 from quart_enroll.web.before_request import check_request
-from quart_enroll.web.cookies import Sessions
+from quart_enroll.web.cookies import CookieSessions
 from quart_enroll.web.csrf import csrf_token
 from quart_enroll.web.overrides.check import Site
 from quart_enroll.web.request import normalize_path
 from quart_enroll.web.shutdown import shutdown_waiter
+from quart_enroll.web.template_context import SESSION_KEYS, TemplateVisitor, shared_context
 
 if TYPE_CHECKING:
     from config import Config
@@ -134,10 +144,10 @@ def create_app(
     app = Enroll("quart_enroll", fastpath=fastpath, static_folder=None, template_folder=None)
     _configure(app, config)
     app.config["FRAGMENT_CACHE"] = fragment_cache
-    templating.init_app(app, config.template_overrides, auth.template_names, csrf_token)
+    templating.init_app(app, config.template_overrides, shared_context, csrf_token)
     static_files.init_app(app, config.template_overrides)
     locale.init_app(app, _languages(config))
-    app.session_interface = Sessions(app)
+    app.session_interface = CookieSessions(app)
     auth.init_app(app, remembered=REMEMBERED_LIFETIME)
     app.before_request(check_request)
     if config.cors_origins:
@@ -217,8 +227,11 @@ def _site(app: Quart) -> Site:
     """Return the parts of the site that a school's own templates may use."""
     return Site(
         endpoints=app.view_functions.keys(),
-        has_file=cast(static_files.Assets, app.extensions[static_files.EXTENSION]).has,
-        attributes={"current_user": {*dir(auth.TemplateVisitor)}, "session": {*auth.SESSION, *dir(dict)}},
+        has_file=cast(static_files.StaticFiles, app.extensions[static_files.EXTENSION]).has,
+        attributes={
+            "current_user": {*dir(TemplateVisitor)},
+            "session": {*SESSION_KEYS, *dir(dict)},
+        },
         fields={
             page: {*dir(form), "csrf_token", "form_errors"}
             for page, form in (("login.html", LoginForm), ("register.html", RegisterForm))

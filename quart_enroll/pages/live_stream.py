@@ -65,7 +65,12 @@ async def live() -> Response:
     )
     seats = partial(_seats, current_app.jinja_env)
     stream = _stream(
-        state.update_broker(), reader, seats, language.current_language(), auth.still(), student_state.sign_of(user)
+        state.update_broker(),
+        reader,
+        seats,
+        language.current_language(),
+        auth.sign_in_checker(),
+        student_state.sign_of(user),
     )
     response = streaming.stream_response(stream, "text/event-stream")
     response.headers["Cache-Control"] = "no-store"

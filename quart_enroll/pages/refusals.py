@@ -89,7 +89,7 @@ async def ask_password(form: SiteForm, password: Field, template: str) -> Refusa
     user = auth.signed_in()
     try:
         async with attempt_limits.password_attempt(
-            database(), password_locks(), known_devices.asker(user.email), now()
+            database(), password_locks(), known_devices.attempt_source(user.email), now()
         ):
             await accounts.confirm_password(database(), hasher(), user, password.data or "")
     except PleaseWait as refusal:

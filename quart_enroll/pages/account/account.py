@@ -37,7 +37,7 @@ async def account() -> bytes:
 async def end() -> Response:
     key = (await request.form).get("login", "")
     if key == auth.this_login().key:
-        await auth.end()
+        await auth.sign_out()
         await flash(gettext("You are signed out."), "info")
         return redirect(url_for("index"), 303)
     await sessions.end(database(), auth.signed_in().user_id, key)
@@ -47,7 +47,7 @@ async def end() -> Response:
 
 async def sign_out_everywhere() -> Response:
     await accounts.end_sign_ins(database(), auth.signed_in().user_id)
-    auth.forget()
+    auth.clear_sign_in()
     await flash(gettext("You are signed out everywhere."), "info")
     return redirect(url_for("index"), 303)
 

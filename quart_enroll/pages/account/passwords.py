@@ -33,11 +33,11 @@ async def change() -> bytes | Response | Page:
     if not form.validate():
         return _change_page(form), 422
     user = auth.signed_in()
-    asker = known_devices.asker(user.email)
+    attempt_source = known_devices.attempt_source(user.email)
     try:
         async with (
-            attempt_limits.password_change(database(), asker, now()),
-            attempt_limits.password_attempt(database(), password_locks(), asker, now()),
+            attempt_limits.password_change(database(), attempt_source, now()),
+            attempt_limits.password_attempt(database(), password_locks(), attempt_source, now()),
         ):
             changed = await accounts.change_password(
                 database(),
@@ -56,7 +56,7 @@ async def change() -> bytes | Response | Page:
         beside(form.password, refusal)
         return _change_page(form), 422
     # A new identity here too: a copy of this browser's cookie has ended like everything else.
-    await auth.begin(changed, remember=auth.this_login().remembered)
+    await auth.sign_in(changed, remember=auth.this_login().remembered)
     known_devices.remember(user.email)
     await flash(
         gettext("Your password is changed. Your other sign-ins, tokens and calendar address have ended."),
@@ -73,7 +73,7 @@ async def forgot() -> bytes | Response | Page:
         return _forgot_page(form), 422
     email = form.email.data or ""
     try:
-        await attempt_limits.count_reset_request(database(), known_devices.asker(email), now())
+        await attempt_limits.count_reset_request(database(), known_devices.attempt_source(email), now())
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "password_forgot.html", _forgot_page)
     await notifications.password_forgotten(database(), email, now())
@@ -108,7 +108,7 @@ async def reset() -> Secret | Response:
     user_cache().invalidate(user.user_id)
     known_devices.remember(user.email)  # who guesses elsewhere can't keep the owner out of here
     if (asks := auth.user()) and asks.user_id == user.user_id:  # this sign-in has ended with all the others
-        auth.forget()
+        auth.clear_sign_in()
     await flash(gettext("Your new password is saved. Please sign in with it."), "success")
     return redirect(url_for("login"), 303)
 

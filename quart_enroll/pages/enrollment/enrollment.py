@@ -22,7 +22,7 @@ from quart_enroll.services.enrollment.enroll_together import enroll_with_corequi
 from quart_enroll.services.enrollment.seat_changes import Enrolled
 from quart_enroll.state import catalog, enrollment_context, now
 from quart_enroll.web import auth
-from quart_enroll.web.page_of_origin import meant
+from quart_enroll.web.page_of_origin import with_page_term
 from quart_enroll.web.request import wants_json
 from quart_enroll.web.templating import render
 
@@ -38,7 +38,7 @@ async def drop() -> ResponseReturnValue:
     sure = form.with_corequisites.data
     try:
         offered = await catalog()
-        wish = meant(offered.resolve(form.wish()), offered)
+        wish = with_page_term(offered.resolve(form.wish()), offered)
         if form.ask.data:
             return await before_drop(wish)
         gone = await rules.drop(enrollment_context(), auth.signed_in().user_id, wish, now(), with_corequisites=sure)
@@ -82,7 +82,7 @@ async def _enroll() -> ResponseReturnValue:
     wish, offered = form.wish(), await catalog()
     settled: list[Enrolled | AlreadyEnrolled]
     try:
-        wish = meant(offered.resolve(wish), offered)
+        wish = with_page_term(offered.resolve(wish), offered)
         if form.with_corequisites.data:
             settled = await enroll_with_corequisites(enrollment_context(), auth.signed_in().user_id, wish, now())
         else:

@@ -20,7 +20,7 @@ from quart_enroll.pages.enrollment import alerts, calendar, week
 from quart_enroll.pages.enrollment.week import Drawing
 from quart_enroll.pages.student_state import Place, facts, places
 from quart_enroll.pages.term_window import window
-from quart_enroll.state import catalog, now, seats
+from quart_enroll.state import catalog, now, registrations
 from quart_enroll.web.templating import render
 
 
@@ -92,7 +92,7 @@ async def page(user: User) -> bytes:
     offered = await catalog()
     shown = terms.by_relevance(offered.terms, moment)
     mine = await facts(user.user_id)
-    found = await seats(mine.seats)
+    found = await registrations(mine.seats)
     waiting = await places(user.user_id, mine, shown)
     plans = _plans(offered, tuple(found), tuple(waiting), _phases(shown, moment))
     classes = [row.course for plan in plans for row in plan.rows if row.course.status == "enrolled"]

@@ -7,7 +7,6 @@ from typing import cast
 import pytest
 from quart import Quart
 
-from quart_enroll import app as wiring
 from quart_enroll.db.client import Database, Session, Unsettled
 from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.services.accounts import sessions
@@ -16,7 +15,7 @@ from quart_enroll.services.enrollment import plan
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.state import EXTENSION, AppState
-from quart_enroll.web import retry
+from quart_enroll.web import application, retry
 from tests.support.people import ADA, FALL_MORNING, PASSWORD, Browser, seats_taken, text
 
 WISH = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
@@ -66,7 +65,7 @@ async def test_who_finds_no_room_is_told_and_the_same_press_enrolls_when_there_i
 
 @pytest.mark.usefixtures("crowded")
 async def test_a_button_stops_pressing_itself_after_a_while_and_people_may_go_on(ada: Browser) -> None:
-    page = await text(await ada.post("/enrollment", form=WISH | {"again": str(retry.BY_ITSELF)}))
+    page = await text(await ada.post("/enrollment", form=WISH | {"again": str(retry.MAX_AUTOMATIC_REPEATS)}))
     assert "data-retry-after" not in page
     assert button(page) is not None
 
@@ -124,7 +123,7 @@ async def test_what_a_foreign_page_sends_is_not_sent_again_by_our_own(
 async def test_a_change_that_takes_too_long_is_answered_before_the_router_gives_up(
     ada: Browser, db: Database, locks: SectionLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring, "LONGEST_CHANGE", 0.2)
+    monkeypatch.setattr(application, "CHANGE_SECONDS", 0.2)
     async with locks.hold([SectionKey("Fall 2026", "1111", "01")], timeout_seconds=5):
         response = await ada.post("/enrollment", form=WISH)
         assert response.status_code == 503
