@@ -78,7 +78,7 @@ def cached_catalog() -> Catalog | None:
     return _state().catalog_cache.current
 
 
-async def registrations(seats: Iterable[StudentSeat]) -> list[Registration]:
+async def registrations_of(seats: Iterable[StudentSeat]) -> list[Registration]:
     """Return the courses and sections of these seats, including those in past terms."""
     return await _state().catalog_cache.registrations(seats)
 

@@ -39,42 +39,42 @@ DATABASE_NAME = "FLASK_Enrollment"
 APP_NAME = "quart-enroll"
 """How the site's connections are named in MongoDB's own lists."""
 
-DUPLICATE_KEY = 11000
+DUPLICATE_KEY_CODE = 11000
 """MongoDB's code for a write that a unique index refuses."""
 
-CURSOR_KILLED = 237
+CURSOR_KILLED_CODE = 237
 """MongoDB's code for a request whose cursor was closed meanwhile."""
 
-POOL_SIZE = 64
+DEFAULT_MAX_CONNECTIONS = 64
 """Connections of one process at most when nobody says otherwise, as many as Motor has threads."""
 
-SLOW = 0.5
+DEFAULT_SLOW_COMMAND_SECONDS = 0.5
 """Seconds after which a command is written in the log, when nobody says otherwise."""
 
-WAITS_FOR_NEWS = "$cmd.aggregate"
+CHANGE_STREAM_COLLECTION = "$cmd.aggregate"
 """The collection of what waits for news: to be slow is its business."""
 
 
-UNAUTHORIZED = 13
+UNAUTHORIZED_CODE = 13
 """MongoDB's code for a command that the user may not run."""
 
-WRONG_USER = (18, 8000)
+AUTHENTICATION_FAILED_CODES = (18, 8000)
 """Codes for an unknown user or a wrong password; the second is Atlas's."""
 
-IN_THE_WAY = (24, 112)
+WRITE_CONFLICT_CODES = (24, 112)
 """Codes for documents that another transaction has locked or written."""
 
-TOOK_TOO_LONG = (251, 290)
+EXPIRED_TRANSACTION_CODES = (251, 290)
 """Codes for a transaction that was ended because of its age."""
 
 
-STANDALONE = "MONGO_URI must be a replica set, even if it has only one node."
+STANDALONE_MESSAGE = "MONGO_URI must be a replica set, even if it has only one node."
 """What to tell operators whose mongod runs on its own."""
 
-TOO_SLOW = "The database took too long. It may be busy. It’s safe to run this again."
+TOO_SLOW_MESSAGE = "The database took too long. It may be busy. It’s safe to run this again."
 
 
-class Unsettled(Exception):
+class OutcomeUnknown(Exception):
     """A change was not settled in time. It may have happened or not: the same request again tells."""
 
 
@@ -82,20 +82,20 @@ class NoTransactions(Exception):
     """The server belongs to no replica set, so it has no transactions; nothing was changed."""
 
     def __init__(self) -> None:
-        super().__init__(STANDALONE)
+        super().__init__(STANDALONE_MESSAGE)
 
 
-AWAY = (ConnectionFailure, ExecutionTimeout, WTimeoutError, Unsettled)
+DATABASE_UNAVAILABLE = (ConnectionFailure, ExecutionTimeout, WTimeoutError, OutcomeUnknown)
 """What is raised when the database can't be reached or does not answer in time."""
 
-REFUSED = OperationFailure
+DATABASE_REFUSED = OperationFailure
 """What is raised when the database answers no: a wrong password, or something that it can't do."""
 
 
 logger = logging.getLogger(__name__)
 
 
-class SlowCommands(CommandListener):
+class SlowCommandLogger(CommandListener):
     """Writes a line of the log for each command that takes longer than `seconds`; of what was asked, only where."""
 
     def __init__(self, seconds: float) -> None:
@@ -117,7 +117,7 @@ class SlowCommands(CommandListener):
 
     def _ended(self, event: CommandSucceededEvent | CommandFailedEvent) -> None:
         collection = self._collections.pop(event.request_id, "")
-        if event.duration_micros > self._microseconds and collection != WAITS_FOR_NEWS:
+        if event.duration_micros > self._microseconds and collection != CHANGE_STREAM_COLLECTION:
             facts = {"command": event.command_name, "collection": collection, "ms": event.duration_micros // 1000}
             logger.warning("slow command", extra=facts)
 
@@ -132,7 +132,9 @@ class _Database(AsyncIOMotorDatabase[Document]):
 
 
 @asynccontextmanager
-async def open_database(uri: str, timeout: float, pool: int = POOL_SIZE, slow: float = SLOW) -> AsyncIterator[Database]:
+async def open_database(
+    uri: str, timeout: float, pool: int = DEFAULT_MAX_CONNECTIONS, slow: float = DEFAULT_SLOW_COMMAND_SECONDS
+) -> AsyncIterator[Database]:
     """Open the database that `uri` names and close it at the end.
 
     No operation takes longer than `timeout` seconds, finding a server and waiting for one of `pool` connections
@@ -145,7 +147,7 @@ async def open_database(uri: str, timeout: float, pool: int = POOL_SIZE, slow: f
         appname=APP_NAME,
         tz_aware=True,
         maxPoolSize=pool,
-        event_listeners=[SlowCommands(slow)],
+        event_listeners=[SlowCommandLogger(slow)],
         timeoutMS=milliseconds,
         serverSelectionTimeoutMS=milliseconds,  # also how long the good-bye at the end may wait
         w="majority",
@@ -159,30 +161,30 @@ async def open_database(uri: str, timeout: float, pool: int = POOL_SIZE, slow: f
         client.close()
 
 
-def explain(error: Exception, setting: str) -> str:
+def describe_error(error: Exception, setting: str) -> str:
     """Return a sentence for the command line about a failed operation on the database in `setting`."""
-    cause = error.__cause__ if isinstance(error, Unsettled) else error
+    cause = error.__cause__ if isinstance(error, OutcomeUnknown) else error
     code = cause.code if isinstance(cause, OperationFailure) else None
     match cause:
         case None:
-            return TOO_SLOW
+            return TOO_SLOW_MESSAGE
         case NoTransactions():
             return str(cause)
         case PyMongoError() if cause.has_error_label("UnknownTransactionCommitResult"):
             return "The database did not confirm the change in time. It’s safe to run this again."
-        case OperationFailure() if code in IN_THE_WAY:
-            return "Another transaction was in the way the whole time. Run this again in two minutes."
-        case OperationFailure() if code in WRONG_USER:
-            return f"The database doesn’t accept the user or the password in {setting}."
-        case OperationFailure() if code == UNAUTHORIZED:
+        case OperationFailure() if code in WRITE_CONFLICT_CODES:
+            return "Another transaction kept the rows locked. Run this again in two minutes."
+        case OperationFailure() if code in AUTHENTICATION_FAILED_CODES:
+            return f"The database rejected the user name or password in {setting}."
+        case OperationFailure() if code == UNAUTHORIZED_CODE:
             return _missing_privilege(cause, setting)
         case ServerSelectionTimeoutError():
-            return f"Can’t reach a server that takes writes. Is {setting} right, and may this machine connect?"
-        case PyMongoError() if cause.timeout or code in TOOK_TOO_LONG or isinstance(error, Unsettled):
-            return TOO_SLOW
+            return f"Can’t reach a server that accepts writes. Check {setting} and whether this machine may connect."
+        case PyMongoError() if cause.timeout or code in EXPIRED_TRANSACTION_CODES or isinstance(error, OutcomeUnknown):
+            return TOO_SLOW_MESSAGE
         case ConnectionFailure():
             return "The connection to the database was lost. It’s safe to run this again."
-    return f"The database refuses: {cause}"
+    return f"The database refused the operation: {cause}"
 
 
 def _missing_privilege(error: OperationFailure, setting: str) -> str:
@@ -190,8 +192,7 @@ def _missing_privilege(error: OperationFailure, setting: str) -> str:
     database, command = said.groups() if said else ("its database", "this")
     role = "dbAdmin" if command == "collMod" else "readWrite"
     return (
-        f"The user in {setting} may not run {command} on {database}, which takes the role {role}: "
-        "docs/deploy.md says which user needs which role."
+        f"The user in {setting} may not run {command} on {database}. That requires the role {role}; see docs/deploy.md."
     )
 
 
@@ -204,7 +205,7 @@ def _ignore_killed_cursors(loop: asyncio.AbstractEventLoop) -> None:
 
     def handle_others(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        if isinstance(error, OperationFailure) and error.code == CURSOR_KILLED:
+        if isinstance(error, OperationFailure) and error.code == CURSOR_KILLED_CODE:
             return
         if handle is None:
             loop.default_exception_handler(context)
@@ -241,6 +242,6 @@ def shuffle(writes: Sequence[Write]) -> list[Write]:
     return random.sample(writes, len(writes))
 
 
-def duplicate_key(error: DuplicateKeyError) -> set[str]:
+def duplicate_key_fields(error: DuplicateKeyError) -> set[str]:
     """Return the names of the fields whose unique index refused a write."""
     return set((error.details or {}).get("keyPattern", {}))

@@ -6,7 +6,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.uri_parser import parse_uri
 
-ALREADY_INITIALIZED = 23
+ALREADY_INITIALIZED_CODE = 23
 
 
 def initiate_replica_set(uri: str) -> None:
@@ -18,7 +18,7 @@ def initiate_replica_set(uri: str) -> None:
         try:
             client.admin.command("replSetInitiate", {"_id": address["options"]["replicaSet"], "members": members})
         except OperationFailure as refusal:
-            if refusal.code != ALREADY_INITIALIZED:
+            if refusal.code != ALREADY_INITIALIZED_CODE:
                 raise
 
 

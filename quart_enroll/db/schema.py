@@ -9,10 +9,10 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from quart_enroll.db.client import Database, Document
 
-INDEX_CONFLICTS = (85, 86)
+INDEX_CONFLICT_CODES = (85, 86)
 """MongoDB's codes for an index that exists under another name or with other options."""
 
-HISTORY = {"_id": "schema"}
+UPGRADE_HISTORY_FILTER = {"_id": "schema"}
 """Finds the document in the collection `upgrade` that holds Upgrades."""
 
 
@@ -69,7 +69,7 @@ async def stored_options(db: Database) -> dict[str, Document]:
     }
 
 
-async def differences(db: Database, repositories: Mapping[str, Any]) -> list[Difference]:
+async def find_differences(db: Database, repositories: Mapping[str, Any]) -> list[Difference]:
     """Compare what is stored with the indexes and the schema of each repository, given by collection."""
     stored = await stored_options(db)
     found: list[Difference] = []
@@ -122,7 +122,7 @@ async def ensure_indexes(db: Database, collection: str, indexes: Sequence[IndexM
         except DuplicateKeyError:
             found.impossible.append(name)
         except OperationFailure as error:
-            if error.code not in INDEX_CONFLICTS:
+            if error.code not in INDEX_CONFLICT_CODES:
                 raise
             found.clashing.append(_conflicting_index(index, present) or name)
         else:
@@ -132,7 +132,7 @@ async def ensure_indexes(db: Database, collection: str, indexes: Sequence[IndexM
 
 async def read_upgrades(db: Database) -> Upgrades:
     """Return which versions have upgraded the database."""
-    row: Document = await db.upgrade.find_one(HISTORY) or {}
+    row: Document = await db.upgrade.find_one(UPGRADE_HISTORY_FILTER) or {}
     return Upgrades(row.get("versions", []), row.get("impossible", []))
 
 
@@ -142,13 +142,13 @@ async def note_version(db: Database, version: str) -> None:
         return
     before = {"$filter": {"input": {"$ifNull": ["$versions", []]}, "cond": {"$ne": ["$$this", version]}}}
     note = [{"$set": {"versions": {"$concatArrays": [before, [version]]}}}]
-    await db.upgrade.update_one(HISTORY, note, upsert=True)
+    await db.upgrade.update_one(UPGRADE_HISTORY_FILTER, note, upsert=True)
 
 
 async def note_impossible(db: Database, impossible: Sequence[str]) -> None:
     """Record which unique indexes can't be made while rows have the same value."""
     if (await read_upgrades(db)).impossible != impossible:
-        await db.upgrade.update_one(HISTORY, {"$set": {"impossible": impossible}})
+        await db.upgrade.update_one(UPGRADE_HISTORY_FILTER, {"$set": {"impossible": impossible}})
 
 
 async def _stored_indexes(db: Database, collection: str) -> list[Document]:

@@ -9,38 +9,38 @@ from typing import Any, TypeVar
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from quart_enroll.db.client import APP_NAME, Database, Document, NoTransactions, Session, Unsettled, is_standalone
+from quart_enroll.db.client import APP_NAME, Database, Document, NoTransactions, OutcomeUnknown, Session, is_standalone
 from quart_enroll.observability import metrics
 
 Result = TypeVar("Result")
 
-ILLEGAL_OPERATION = 20
+ILLEGAL_OPERATION_CODE = 20
 """MongoDB's code for, among others, a transaction on a server that belongs to no replica set."""
 
-PATIENCE = 15.0
+RETRY_SECONDS = 15.0
 """Seconds that a transaction may repeat itself: an election takes about as long, and Heroku's router waits for 30."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.01, 0.5
 """Seconds at most before the second try of a transaction, and before each of the later ones."""
 
-SUSPICIOUS = 0.1
+SUSPICIOUS_PAUSE_SECONDS = 0.1
 """Pauses from this long on come after so many tries that somebody may stand in the way for good."""
 
-SUSPICIOUS_SECONDS = 1.0
+SUSPICIOUS_AGE_SECONDS = 1.0
 """The same for a transaction whose tries take long: after this many seconds, another one may be in the way for good."""
 
-ABANDONED_AFTER = 1.5
+ABANDONED_AFTER_SECONDS = 1.5
 """Seconds without an operation, after which a transaction that stands in the way has nobody who goes on with it."""
 
-ABANDONED_ANYWAY_AFTER = 5.0
+UNRELATED_ABANDONED_AFTER_SECONDS = 5.0
 """The same for a transaction that may not be in the way: its process may be busy with the data it has read."""
 
-LOOK_SECONDS = 0.5
+CHECK_INTERVAL_SECONDS = 0.5
 """Seconds between two checks of other transactions while a command runs."""
 
 
 async def transaction(
-    db: Database, body: Callable[[Session], Coroutine[Any, Any, Result]], patience: float = PATIENCE
+    db: Database, body: Callable[[Session], Coroutine[Any, Any, Result]], patience: float = RETRY_SECONDS
 ) -> Result:
     """Run `body` in a transaction and return its result; all of it happens, or nothing does.
 
@@ -48,18 +48,20 @@ async def transaction(
     `patience` seconds no new try begins, and one of AWAY is raised: then nobody knows whether it happened. Raises
     NoTransactions when the server belongs to no replica set.
     """
-    tries = _Tries(db, patience)
+    tries = _Retries(db, patience)
     with metrics.count_transaction():
         async with await db.client.start_session() as session:
             try:
                 return await _repeat(session, body, tries)
             except OperationFailure as error:
-                if error.code == ILLEGAL_OPERATION and is_standalone(db):
+                if error.code == ILLEGAL_OPERATION_CODE and is_standalone(db):
                     raise NoTransactions from error
                 raise
 
 
-async def _repeat(session: Session, body: Callable[[Session], Coroutine[Any, Any, Result]], tries: "_Tries") -> Result:
+async def _repeat(
+    session: Session, body: Callable[[Session], Coroutine[Any, Any, Result]], tries: "_Retries"
+) -> Result:
     while True:
         try:
             async with session.start_transaction():
@@ -72,7 +74,7 @@ async def _repeat(session: Session, body: Callable[[Session], Coroutine[Any, Any
             await tries.pause(error)
 
 
-async def acknowledge(db: Database) -> None:
+async def wait_for_majority(db: Database) -> None:
     """Wait until a majority has all that was read until now, so that no election undoes it; raise one of AWAY.
 
     A transaction that commits has waited for that; one that ends with an exception has not.
@@ -80,7 +82,7 @@ async def acknowledge(db: Database) -> None:
     await db.nothing.delete_one({"_id": None})  # there is no such collection; the acknowledgement is what counts
 
 
-async def _commit(session: Session, tries: "_Tries") -> None:
+async def _commit(session: Session, tries: "_Retries") -> None:
     """Commit, and ask again as long as the answer is lost."""
     while True:
         try:
@@ -92,28 +94,28 @@ async def _commit(session: Session, tries: "_Tries") -> None:
             await tries.pause(error)
 
 
-class _Tries:
+class _Retries:
     """The tries of one transaction: when the next one may begin, and who stands in the way."""
 
     def __init__(self, db: Database, patience: float) -> None:
         self.db = db
         self.began = time.monotonic()
         self.end = self.began + patience
-        self.longest = FIRST_PAUSE
-        self.abandoned = _Abandoned(db, ABANDONED_AFTER)
+        self.longest = FIRST_PAUSE_SECONDS
+        self.abandoned = _AbandonedTransactions(db, ABANDONED_AFTER_SECONDS)
 
     async def pause(self, error: PyMongoError) -> None:
         """Wait for the next try, a moment that differs from everybody else's; raise Unsettled when it is too late."""
         await asyncio.sleep(random.uniform(0, self.longest))  # noqa: S311  # no secret
-        self.longest = min(self.longest * 1.5, LONGEST_PAUSE)
+        self.longest = min(self.longest * 1.5, MAX_PAUSE_SECONDS)
         if time.monotonic() > self.end:
-            raise Unsettled from error
+            raise OutcomeUnknown from error
         metrics.count_retry()
-        if self.longest > SUSPICIOUS or time.monotonic() - self.began > SUSPICIOUS_SECONDS:
+        if self.longest > SUSPICIOUS_PAUSE_SECONDS or time.monotonic() - self.began > SUSPICIOUS_AGE_SECONDS:
             await self.abandoned.end()
 
 
-class _Abandoned:
+class _AbandonedTransactions:
     """Transactions of this site that have no process any more.
 
     MongoDB does not end a transaction with its connection, but after 60 to 90 seconds; until then, nobody else can
@@ -136,15 +138,15 @@ class _Abandoned:
             return  # not allowed here, or the database is away: then time will do it
 
 
-async def end_abandoned(db: Database) -> None:
+async def end_abandoned_transactions(db: Database) -> None:
     """End abandoned transactions until cancelled, for work outside a transaction.
 
     A plain write waits inside MongoDB for a transaction that has written the same document, and so does a change to an
     index or a validator. Neither raises an error that would be a reason to look for the cause.
     """
-    abandoned = _Abandoned(db, ABANDONED_ANYWAY_AFTER)
+    abandoned = _AbandonedTransactions(db, UNRELATED_ABANDONED_AFTER_SECONDS)
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(CHECK_INTERVAL_SECONDS)
         await abandoned.end()
 
 

@@ -1,4 +1,4 @@
-"""Reasons to refuse, each with its own sentence for people and a stable code for programs."""
+"""Refusals: each class is one reason why the rules say no."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from quart_enroll.i18n.language import LastDay, Moment, Sentence, TermName, join_sentences, plural
 
 MAX_CHOICES = 10
-"""Courses that a sentence lists at most."""
+"""Courses that a message lists."""
 
 
 class Refused(Exception):
@@ -65,7 +65,7 @@ class UnknownCourse(Refused):
 
 
 class AmbiguousCourse(Refused):
-    """The number may mean several courses, given as their titles by courseID."""
+    """The number could mean any of several courses, which are given as titles by courseID."""
 
     code = "ambiguous_course"
     meaning = "The number could mean any of `courses`; send one of them."
@@ -74,7 +74,7 @@ class AmbiguousCourse(Refused):
         names = [f"{courseID} ({title})" for courseID, title in courses.items()]
         super().__init__(
             Sentence(
-                "“%(text)s” could mean several courses: %(names)s. Enter the number of the one you want.",
+                "“%(text)s” matches several courses: %(names)s. Enter the number of the one you want.",
                 text=text,
                 names=tuple(names[:MAX_CHOICES]),
             )
@@ -87,7 +87,7 @@ class AmbiguousCourse(Refused):
 
 
 class UnknownTerm(Refused):
-    """The text names no term of the catalog; `known_terms` lists the names of those it has."""
+    """The catalog has no term of that name; `known_terms` are the names of its terms."""
 
     status = 404
     code = "unknown_term"
@@ -103,18 +103,18 @@ class UnknownTerm(Refused):
 
 
 class NoTerms(UnknownTerm):
-    """Nothing can be taken or given back before the registrar has imported a term."""
+    """The registrar has not imported any term yet."""
 
     code = "no_terms"
     meaning = "The school has no terms yet."
 
     def __init__(self) -> None:
-        Refused.__init__(self, Sentence("The school has no terms yet."))
+        Refused.__init__(self, Sentence("No terms are available yet."))
         self.known_terms = []
 
 
 class TermNeeded(Refused):
-    """The student has the course in several terms; one of them must be named."""
+    """The student has the course in several terms, and the request names none of them."""
 
     code = "term_needed"
     meaning = "You have the course in several terms; send the one you mean."
@@ -123,7 +123,7 @@ class TermNeeded(Refused):
     def __init__(self, title: str, terms: Sequence[str]) -> None:
         super().__init__(
             Sentence(
-                "%(title)s is on your schedule for %(terms)s. Say for which term. Nothing was changed.",
+                "%(title)s is on your schedule for %(terms)s. Choose one of these terms. No changes were made.",
                 title=title,
                 terms=tuple(TermName(term) for term in terms),
             )
@@ -136,9 +136,9 @@ class NotTaught(Refused):
 
     def __init__(self, title: str, term: str = "") -> None:
         if term:
-            message = Sentence("%(title)s is not taught in %(term)s.", title=title, term=TermName(term))
+            message = Sentence("%(title)s isn’t offered in %(term)s.", title=title, term=TermName(term))
         else:
-            message = Sentence("%(title)s is not taught in the coming terms.", title=title)
+            message = Sentence("%(title)s isn’t offered in upcoming terms.", title=title)
         super().__init__(message)
 
 
@@ -155,12 +155,12 @@ class UnknownSection(Refused):
 
 
 class NotOpenYet(Refused):
-    """Adding has not begun; `opens` says when, by the school's clock."""
+    """Enrollment has not opened; `opens` says when it will, by the school's clock."""
 
     code = "not_open_yet"
     meaning = "Enrollment has not opened yet."
     is_recorded = True
-    history_reason = Sentence("enrollment was not open yet")
+    history_reason = Sentence("enrollment hadn’t opened yet")
 
     def __init__(self, term: str, opens: Moment) -> None:
         super().__init__(Sentence("Enrollment for %(term)s opens on %(opens)s.", term=TermName(term), opens=opens))
@@ -174,9 +174,7 @@ class Closed(Refused):
 
     def __init__(self, term: str, closed: Moment | LastDay) -> None:
         if isinstance(closed, LastDay):
-            message = Sentence(
-                "Enrollment for %(term)s was open until the end of %(day)s.", term=TermName(term), day=closed
-            )
+            message = Sentence("Enrollment for %(term)s closed at the end of %(day)s.", term=TermName(term), day=closed)
         else:
             message = Sentence("Enrollment for %(term)s closed on %(closed)s.", term=TermName(term), closed=closed)
         super().__init__(message)
@@ -186,18 +184,20 @@ class DropClosed(Refused):
     code = "drop_closed"
     meaning = "The deadline to drop the course has passed."
     is_recorded = True
-    history_reason = Sentence("it was too late to give it back")
+    history_reason = Sentence("the deadline to withdraw had passed")
 
     def __init__(self, title: str, closed: Moment | LastDay) -> None:
         if isinstance(closed, LastDay):
             message = Sentence(
-                "The last day to withdraw from %(title)s was %(day)s. Please ask the registrar.",
+                "The last day to withdraw from %(title)s was %(day)s. Contact the registrar.",
                 title=title,
                 day=closed,
             )
         else:
             message = Sentence(
-                "%(title)s could be given back until %(closed)s. Please ask the registrar.", title=title, closed=closed
+                "The deadline to withdraw from %(title)s was %(closed)s. Contact the registrar.",
+                title=title,
+                closed=closed,
             )
         super().__init__(message)
 
@@ -206,11 +206,11 @@ class AlreadyEnrolled(Refused):
     code = "already_enrolled"
     meaning = "You are already enrolled in the course, in another section."
     severity = "warning"
-    history_reason = Sentence("you had the course already")
+    history_reason = Sentence("you were already enrolled")
 
     def __init__(self, title: str, term: str) -> None:
         super().__init__(
-            Sentence("You are already enrolled in %(title)s for %(term)s.", title=title, term=TermName(term))
+            Sentence("You’re already enrolled in %(title)s for %(term)s.", title=title, term=TermName(term))
         )
         self.term = term
 
@@ -219,13 +219,11 @@ class AlreadyWaiting(Refused):
     code = "already_waiting"
     meaning = "You are already on the course's waitlist."
     severity = "warning"
-    history_reason = Sentence("you were waiting already")
+    history_reason = Sentence("you were already on a waitlist")
 
     def __init__(self, title: str, section: str) -> None:
         super().__init__(
-            Sentence(
-                "You are already waiting for a seat in %(title)s, section %(section)s.", title=title, section=section
-            )
+            Sentence("You’re already on the waitlist for %(title)s, section %(section)s.", title=title, section=section)
         )
 
 
@@ -233,15 +231,15 @@ class NotEnrolled(Refused):
     code = "not_enrolled"
     meaning = "You are not enrolled in the course to drop."
     severity = "info"
-    history_reason = Sentence("you did not have the course that was to be given back")
+    history_reason = Sentence("you weren’t enrolled in the course to drop")
 
     def __init__(self, title: str, term: str = "") -> None:
         if term:
             message = Sentence(
-                "You are not enrolled in %(title)s for %(term)s. Nothing was changed.", title=title, term=TermName(term)
+                "You’re not enrolled in %(title)s for %(term)s. No changes were made.", title=title, term=TermName(term)
             )
         else:
-            message = Sentence("You are not enrolled in %(title)s. Nothing was changed.", title=title)
+            message = Sentence("You’re not enrolled in %(title)s. No changes were made.", title=title)
         super().__init__(message)
         self.term = term
 
@@ -253,7 +251,9 @@ class EnrollmentOver(NotEnrolled):
     meaning = "You have the course only in terms whose deadline to drop has passed."
 
     def __init__(self, title: str) -> None:
-        Refused.__init__(self, Sentence("The deadline to drop %(title)s has passed. Nothing was changed.", title=title))
+        Refused.__init__(
+            self, Sentence("The deadline to drop %(title)s has passed. No changes were made.", title=title)
+        )
         self.term = ""
 
 
@@ -261,15 +261,17 @@ class NotWaiting(Refused):
     code = "not_waiting"
     meaning = "You are not on the course's waitlist."
     severity = "info"
-    history_reason = Sentence("you were not waiting")
+    history_reason = Sentence("you weren’t on the waitlist")
 
     def __init__(self, title: str, term: str = "") -> None:
         if term:
             message = Sentence(
-                "You are not waiting for %(title)s in %(term)s. Nothing was changed.", title=title, term=TermName(term)
+                "You’re not on the waitlist for %(title)s in %(term)s. No changes were made.",
+                title=title,
+                term=TermName(term),
             )
         else:
-            message = Sentence("You are not waiting for %(title)s. Nothing was changed.", title=title)
+            message = Sentence("You’re not on the waitlist for %(title)s. No changes were made.", title=title)
         super().__init__(message)
 
 
@@ -280,11 +282,11 @@ class WaitlistOver(NotWaiting):
     meaning = "You are on the course's waitlist only in terms whose deadline to drop has passed."
 
     def __init__(self, title: str) -> None:
-        Refused.__init__(self, Sentence("The waitlist for %(title)s has closed. Nothing was changed.", title=title))
+        Refused.__init__(self, Sentence("The waitlist for %(title)s has closed. No changes were made.", title=title))
 
 
 class SectionFull(Refused):
-    """No seat is open; `others` are the numbers of sections of the course with a seat that fits the schedule."""
+    """No seat is open; `others` are the numbers of other sections with an open seat that fit the schedule."""
 
     code = "section_full"
     meaning = "The section is full."
@@ -297,8 +299,8 @@ class SectionFull(Refused):
         if others:
             message.append(
                 plural(
-                    "Section %(others)s has seats that fit your schedule.",
-                    "Sections %(others)s have seats that fit your schedule.",
+                    "Section %(others)s has open seats and fits your schedule.",
+                    "Sections %(others)s have open seats and fit your schedule.",
                     len(others),
                     others=tuple(others),
                 )
@@ -317,26 +319,24 @@ class WaitlistFull(Refused):
 
     def __init__(self, title: str, section: str) -> None:
         super().__init__(
-            Sentence("The waitlist of %(title)s, section %(section)s, is full.", title=title, section=section)
+            Sentence("The waitlist for %(title)s, section %(section)s, is full.", title=title, section=section)
         )
 
 
 class TimeConflict(Refused):
-    """`clashes` are the titles of all courses that are in the way, each with when it is."""
+    """`conflicts` are the titles of all conflicting courses, each with the times of the conflict."""
 
     code = "time_conflict"
     meaning = "It conflicts with one of your courses."
     is_recorded = True
-    history_reason = Sentence("it met at the same time as another course of yours")
+    history_reason = Sentence("it conflicted with another of your courses")
 
-    def __init__(self, title: str, clashes: Sequence[tuple[str, Sentence]]) -> None:
+    def __init__(self, title: str, conflicts: Sequence[tuple[str, Sentence]]) -> None:
         super().__init__(
             join_sentences(
                 [
-                    Sentence(
-                        "%(title)s meets at the same time as %(other)s: %(when)s.", title=title, other=other, when=when
-                    )
-                    for other, when in clashes
+                    Sentence("%(title)s conflicts with %(other)s: %(when)s.", title=title, other=other, when=when)
+                    for other, when in conflicts
                 ]
             )
         )
@@ -346,52 +346,51 @@ class CreditLimit(Refused):
     code = "credit_limit"
     meaning = "It would exceed the credit limit."
     is_recorded = True
-    history_reason = Sentence("it would have exceeded your credit limit")
+    history_reason = Sentence("it would have put you over the credit limit")
 
     def __init__(self, title: str, *, adds: float, has: float, limit: float) -> None:
         super().__init__(
             Sentence(
-                "%(title)s has %(adds)s credits, and you have %(has)s already; the limit is %(limit)s.",
+                "%(title)s would bring you to %(total)s credits (limit %(limit)s).",
                 title=title,
-                adds=adds,
-                has=has,
+                total=has + adds,
                 limit=limit,
             )
         )
 
 
 class PrerequisiteMissing(Refused):
-    """`missing` are courseIDs, `names` what to call them."""
+    """`missing` are the courseIDs of the prerequisites, `names` their titles."""
 
     code = "prerequisite_missing"
     meaning = "It has a prerequisite that you have not taken."
     is_recorded = True
-    history_reason = Sentence("a course that it needs was missing")
+    history_reason = Sentence("a prerequisite was missing")
 
     def __init__(self, title: str, missing: Sequence[str], names: Sequence[str]) -> None:
         super().__init__(
-            Sentence("%(title)s needs %(missing)s from an earlier term.", title=title, missing=tuple(names))
+            Sentence("%(title)s requires %(missing)s from an earlier term.", title=title, missing=tuple(names))
         )
         self.title = title
         self.missing = missing
 
 
 class CorequisiteMissing(Refused):
-    """`missing` are the courseIDs that must be taken in the same term or an earlier one, `names` what to call them."""
+    """`missing` are the courseIDs of the corequisites, `names` their titles."""
 
     code = "corequisite_missing"
     meaning = "It requires the `courses` in the same or an earlier term; `with_corequisites` enrolls in all of them."
     severity = "warning"
     is_recorded = True
-    history_reason = Sentence("a course that must be taken together with it was missing")
+    history_reason = Sentence("a corequisite was missing")
 
     def __init__(self, title: str, missing: Sequence[str], names: Sequence[str]) -> None:
         super().__init__(
             plural(
-                "%(title)s must be taken together with %(missing)s. "
-                "You can enroll in both at once, on its page or from your plan.",
-                "%(title)s must be taken together with %(missing)s. "
-                "You can enroll in all of them at once, on its page or from your plan.",
+                "%(title)s must be taken with %(missing)s. "
+                "Enroll in both at once on the course page or from your plan.",
+                "%(title)s must be taken with %(missing)s. "
+                "Enroll in all of them at once on the course page or from your plan.",
                 len(missing),
                 title=title,
                 missing=tuple(names),
@@ -407,18 +406,18 @@ class CorequisiteMissing(Refused):
 
 
 class CorequisitesWouldGo(Refused):
-    """Giving back a course would take others along; `courses` are their courseIDs. It waits for a yes."""
+    """Dropping a course would drop others that need it, so the student must confirm; `courses` are their courseIDs."""
 
     code = "corequisites_would_go"
     meaning = "The `courses` require the one that you are dropping; `with_corequisites` drops them all."
     is_recorded = True
-    history_reason = Sentence("another course of yours needed the one that was to be given back")
+    history_reason = Sentence("another of your courses required the one to drop")
 
     def __init__(self, title: str, others: Sequence[str], courses: Sequence[str]) -> None:
         super().__init__(
             plural(
-                "%(others)s can’t be taken without %(title)s, and would be given back with it.",
-                "%(others)s can’t be taken without %(title)s, and would be given back with it.",
+                "%(others)s can’t be taken without %(title)s, so it would be dropped too.",
+                "%(others)s can’t be taken without %(title)s, so they would be dropped too.",
                 len(others),
                 others=tuple(others),
                 title=title,
@@ -432,7 +431,7 @@ class CorequisitesWouldGo(Refused):
 
 
 class SeatOpen(Refused):
-    """There is nothing to be told of later: a seat is open now."""
+    """An alert makes no sense while a seat is open."""
 
     code = "seat_open"
     meaning = "A seat is open, so there is nothing to alert you to."
@@ -441,7 +440,7 @@ class SeatOpen(Refused):
     def __init__(self, title: str, section: str) -> None:
         super().__init__(
             Sentence(
-                "%(title)s, section %(section)s, has an open seat: you can take it now.", title=title, section=section
+                "%(title)s, section %(section)s, has an open seat. You can enroll now.", title=title, section=section
             )
         )
 
@@ -451,10 +450,8 @@ class TooManyAlerts(Refused):
     meaning = "You have as many seat alerts as an account may have."
     severity = "warning"
 
-    def __init__(self, most: int) -> None:
-        super().__init__(
-            Sentence("You asked to be told of seats in %(most)s sections already. End one of those first.", most=most)
-        )
+    def __init__(self, limit: int) -> None:
+        super().__init__(Sentence("You already have %(most)s seat alerts. Remove one first.", most=limit))
 
 
 class PlanFull(Refused):
@@ -462,10 +459,12 @@ class PlanFull(Refused):
     meaning = "Your plan for the term has as many courses as a plan may have."
     severity = "warning"
 
-    def __init__(self, term: str, most: int) -> None:
+    def __init__(self, term: str, limit: int) -> None:
         super().__init__(
             Sentence(
-                "Your plan for %(term)s has %(most)s courses already. Remove one first.", term=TermName(term), most=most
+                "Your plan for %(term)s already has %(most)s courses. Remove one first.",
+                term=TermName(term),
+                most=limit,
             )
         )
 
@@ -478,10 +477,10 @@ class NotPlanned(Refused):
     def __init__(self, title: str, term: str = "") -> None:
         if term:
             message = Sentence(
-                "%(title)s is not in your plan for %(term)s. Nothing was changed.", title=title, term=TermName(term)
+                "%(title)s isn’t in your plan for %(term)s. No changes were made.", title=title, term=TermName(term)
             )
         else:
-            message = Sentence("%(title)s is not in your plan. Nothing was changed.", title=title)
+            message = Sentence("%(title)s isn’t in your plan. No changes were made.", title=title)
         super().__init__(message)
 
 
@@ -490,35 +489,35 @@ class EmailTaken(Refused):
     meaning = "There is already an account with this email."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("There is already an account with this address. Sign in, or use another address."))
+        super().__init__(Sentence("An account with this email already exists. Sign in or use another email."))
 
 
 class WrongCredentials(Refused):
-    """The same words for an unknown address and a wrong password: a stranger learns nothing."""
+    """The message is the same for an unknown email and a wrong password, so that it reveals nothing."""
 
     status = 401
     code = "wrong_credentials"
     meaning = "Incorrect email or password."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("The email address or the password is not right. Please try again."))
+        super().__init__(Sentence("Incorrect email or password. Try again."))
 
 
 class PasswordRefused(Refused):
-    """A password that nobody should choose; whoever uses one already may go on."""
+    """A new password is too easy to guess; existing passwords still work."""
 
     code = "password_refused"
     meaning = "The password is too easy to guess."
 
 
 class WrongPassword(Refused):
-    """Who is signed in was asked for the password, and this is another one."""
+    """A signed-in user was asked to enter the password again, and it was wrong."""
 
     code = "wrong_password"
     meaning = "The password is incorrect."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("That is not your password."))
+        super().__init__(Sentence("Incorrect password. Try again."))
 
 
 class LastRegistrar(Refused):
@@ -526,29 +525,27 @@ class LastRegistrar(Refused):
     meaning = "The account belongs to the only registrar."
 
     def __init__(self) -> None:
-        super().__init__(
-            Sentence("You are the only registrar. Somebody else must become one before your account can go.")
-        )
+        super().__init__(Sentence("You’re the only registrar. Appoint another registrar before deleting your account."))
 
 
 class AccountGone(Refused):
-    """The account was removed while one of its requests was on the way."""
+    """The account was deleted during the request."""
 
     code = "account_gone"
     meaning = "The account has been deleted."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This account is deleted. Nothing was changed."))
+        super().__init__(Sentence("This account has been deleted. No changes were made."))
 
 
 class SignInEnded(Refused):
-    """The sign-in was ended while one of its requests was on the way."""
+    """The sign-in ended during the request."""
 
     code = "sign_in_ended"
     meaning = "The sign-in has ended."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This sign-in has ended. Nothing was changed. Please sign in again."))
+        super().__init__(Sentence("You’ve been signed out. No changes were made. Sign in again."))
 
 
 class LinkDead(Refused):
@@ -558,26 +555,26 @@ class LinkDead(Refused):
     def __init__(self) -> None:
         super().__init__(
             Sentence(
-                "This link was used already, or it is older than an hour. "
-                "If you have chosen a new password, sign in with it; if not, ask for another link."
+                "This link has already been used or has expired. If you’ve chosen a new password, sign in with it. "
+                "If not, request a new link."
             )
         )
 
 
 class ConfirmationDead(Refused):
-    """The confirmation link was made up, is too old, or was sent to an earlier address of the account."""
+    """The confirmation link is forged, too old, or was sent to a previous email of the account."""
 
     code = "confirmation_dead"
     meaning = "The confirmation link is not valid or has expired."
 
     def __init__(self) -> None:
         super().__init__(
-            Sentence("This link is not valid, or is more than three days old. You can get a new one in your account.")
+            Sentence("This link is invalid or has expired. You can request a new one on your account page.")
         )
 
 
 class PleaseWait(Refused):
-    """It was tried too often; `retry_after` is in seconds. The words tell nothing of any account."""
+    """There were too many attempts. The message doesn't reveal whether an account exists."""
 
     status = 429
     code = "please_wait"
@@ -588,22 +585,22 @@ class PleaseWait(Refused):
         minutes = ceil(self.retry_after / 60)
         super().__init__(
             plural(
-                "That was tried too often. Please wait a minute, then try again.",
-                "That was tried too often. Please wait %(number)s minutes, then try again.",
+                "Too many attempts. Wait a minute, then try again.",
+                "Too many attempts. Wait %(number)s minutes, then try again.",
                 minutes,
             )
         )
 
 
 class TooManyChanges(Refused):
-    """The account has used up its rate of changes; `retry_after` is in seconds."""
+    """The account has made more changes than its rate limit allows."""
 
     status = 429
     code = "too_many_changes"
     meaning = "Too many changes in a short time; try again after `Retry-After` seconds."
 
     def __init__(self, wait: float) -> None:
-        super().__init__(Sentence("You made too many changes in a short time. Nothing was changed this time."))
+        super().__init__(Sentence("You’ve made too many changes in a short time. This one wasn’t saved."))
         self.retry_after = max(1, ceil(wait))
 
 
@@ -613,7 +610,9 @@ class TokenNameTaken(Refused):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            Sentence("You have a token named %(name)s already. Choose another name, or end that one first.", name=name)
+            Sentence(
+                "You already have a token named %(name)s. Choose another name or revoke that token first.", name=name
+            )
         )
 
 
@@ -621,21 +620,21 @@ class TooManyTokens(Refused):
     code = "too_many_tokens"
     meaning = "You have as many tokens as an account may have."
 
-    def __init__(self, most: int) -> None:
-        super().__init__(Sentence("You can have %(most)s tokens at a time. End one that you no longer use.", most=most))
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            Sentence("You already have %(most)s tokens, which is the limit. Revoke one you no longer use.", most=limit)
+        )
 
 
 class WrongToken(Refused):
-    """The same words whether the token never was, was ended, or is over."""
+    """The message is the same whether the token is unknown, revoked or expired."""
 
     status = 401
     code = "wrong_token"
     meaning = "The token is unknown, expired or revoked."
 
     def __init__(self) -> None:
-        super().__init__(
-            Sentence("This token is not known here, or it has ended. You can make another one on the site.")
-        )
+        super().__init__(Sentence("This token is unknown or no longer valid. You can create another one on the site."))
 
 
 class ReadOnlyToken(Refused):
@@ -644,7 +643,7 @@ class ReadOnlyToken(Refused):
     meaning = "The token is read-only, and the request is a change."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This token may only read. Nothing was changed."))
+        super().__init__(Sentence("This token is read-only. No changes were made."))
 
 
 class PasswordOverHttp(Refused):
@@ -654,12 +653,12 @@ class PasswordOverHttp(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            Sentence("A password is taken over https alone. Change it now, since others may have read it.")
+            Sentence("Passwords are only accepted over HTTPS. Change yours now, because others may have read it.")
         )
 
 
 class WrongFields(Refused):
-    """What a program sent can't be taken; `fields` has a sentence for each field that is wrong."""
+    """A request has wrong fields; `fields` has a sentence for each of them."""
 
     status = 422
     code = "wrong_fields"
@@ -667,7 +666,7 @@ class WrongFields(Refused):
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         wrong = [Sentence(f"{name}: {why}") for name, why in fields.items()]
-        super().__init__(join_sentences([Sentence("Nothing was changed."), *wrong]))
+        super().__init__(join_sentences([Sentence("No changes were made."), *wrong]))
         self.fields = fields
 
 
@@ -677,18 +676,20 @@ class KeyReused(Refused):
     meaning = "The Idempotency-Key was used for a different request."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This Idempotency-Key was sent with another request. Nothing was changed."))
+        super().__init__(
+            Sentence("This Idempotency-Key was already used for a different request. No changes were made.")
+        )
 
 
 class InProgress(Refused):
-    """The same request is being answered elsewhere at this moment; `retry_after` is in seconds."""
+    """The same request is still being processed."""
 
     code = "in_progress"
     meaning = "The first request with this key is still in progress; try again after `Retry-After` seconds."
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(
-            Sentence("The first request with this Idempotency-Key is not through yet. Ask again in a moment.")
+            Sentence("The first request with this Idempotency-Key is still in progress. Try again in a moment.")
         )
         self.retry_after = retry_after
 
@@ -717,7 +718,7 @@ class Busy(Exception):
     meaning: ClassVar[str] = (
         "Too many people wait for that; nothing was changed. Ask again after `Retry-After` seconds."
     )
-    message: ClassVar[Sentence] = Sentence("Many people are signing in at this moment. Nothing is lost.")
+    message: ClassVar[Sentence] = Sentence("Many people are signing in right now. Nothing has been lost.")
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(str(self.message))
@@ -732,7 +733,7 @@ class Busy(Exception):
 class Crowded(Busy):
     """More changes of seats are waiting than can be made in time."""
 
-    message = Sentence("Many people are enrolling at this moment. Nothing was changed.")
+    message = Sentence("Many people are enrolling right now. No changes were made.")
 
 
 def all_refusals() -> Iterator[type[Refused]]:

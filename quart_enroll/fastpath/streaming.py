@@ -12,7 +12,7 @@ from typing import Any
 
 from quart import Response, current_app, request
 
-from quart_enroll.db.client import AWAY, REFUSED
+from quart_enroll.db.client import DATABASE_REFUSED, DATABASE_UNAVAILABLE
 
 STREAM_KEY = "quart_enroll.stream"
 """Where the ASGI scope holds the chunks that are to be sent after the framework is done."""
@@ -53,7 +53,7 @@ async def _stream_within_framework(
         try:
             async for chunk in chunks:
                 yield chunk
-        except (REFUSED, *AWAY) as error:
+        except (DATABASE_REFUSED, *DATABASE_UNAVAILABLE) as error:
             _log_interruption(scope, error)
             raise
 
@@ -105,7 +105,7 @@ class StreamingChannel:
                     async with asyncio.timeout(SEND_SECONDS):
                         await self._send({"type": "http.response.body", "body": chunk.encode(), "more_body": True})
                     del chunk  # it may be long, and the next one may be an hour away
-        except (TimeoutError, REFUSED, *AWAY) as error:
+        except (TimeoutError, DATABASE_REFUSED, *DATABASE_UNAVAILABLE) as error:
             # Without the end of the body, the server closes the connection, so the client sees that it is incomplete.
             _log_interruption(self.scope, error)
         else:

@@ -1,4 +1,4 @@
-"""The forms that make a personal access token, and end one."""
+"""The forms that create and revoke personal access tokens."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -15,72 +15,72 @@ from quart_enroll.i18n.language import format_day, gettext
 from quart_enroll.services.accounts.tokens import MAX_TOKEN_LIFETIME
 from quart_enroll.state import now
 
-USUAL = timedelta(days=90)
+DEFAULT_LIFETIME = timedelta(days=90)
 
 
 class DayField(DateField):
-    """A day; the school's clock says when it ends."""
+    """A day by the school's clock."""
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         try:
             super().process_formdata(valuelist)
         except ValueError:
-            raise ValueError(gettext("Enter a day like 2026-12-31.")) from None
+            raise ValueError(gettext("Enter a date like 2026-12-31.")) from None
 
 
 class TokenForm(SiteForm):
-    """Make a token."""
+    """Create a token."""
 
     name = StringField(
         lazy("Name"),
         [
-            DataRequired(lazy("Give it a name, so that you know it again.")),
+            DataRequired(lazy("Give it a name you’ll recognize.")),
             one_line,
-            Length(1, 50, lazy("At most 50 characters.")),
+            Length(1, 50, lazy("Use at most 50 characters.")),
         ],
         filters=[stripped],
-        description=lazy("What will use it, such as “calendar on my phone”."),
+        description=lazy("What it’s for, such as “calendar on my phone”."),
     )
     scope = SelectField(
-        lazy("It may"),
-        [AnyOf(["read", "enroll"], lazy("Choose what it may do."))],
+        lazy("Permissions"),
+        [AnyOf(["read", "enroll"], lazy("Choose its permissions."))],
         choices=[
             SelectChoice("read", lazy("Read your schedule")),
-            SelectChoice("enroll", lazy("Read it, and enroll and drop for you")),
+            SelectChoice("enroll", lazy("Read your schedule, enroll and drop")),
         ],
         validate_choice=False,
         default="read",
     )
-    expires_at = DayField(lazy("Its last day"), [InputRequired(lazy("Enter a day like 2026-12-31."))])
+    expires_at = DayField(lazy("Expires on"), [InputRequired(lazy("Enter a date like 2026-12-31."))])
     password = own_password()
-    submit = SubmitField(lazy("Make token"))
+    submit = SubmitField(lazy("Create token"))
 
     @classmethod
-    async def fresh(cls) -> "TokenForm":
-        """Return the form as it was sent, or with the usual values."""
-        return await cls.from_request(expires_at=today() + USUAL)
+    async def with_defaults(cls) -> "TokenForm":
+        """Return the form as it was sent, or with default values."""
+        return await cls.from_request(expires_at=today() + DEFAULT_LIFETIME)
 
     def validate_expires_at(self, field: DateField) -> None:
-        """Refuse a day that is over, or too far away."""
+        """Refuse a day in the past or too far in the future."""
         if field.data and not today() <= field.data <= today() + MAX_TOKEN_LIFETIME:
             raise ValidationError(
-                gettext("Choose a day from today to %(last)s.", last=format_day(today() + MAX_TOKEN_LIFETIME))
+                gettext("Choose a date between today and %(last)s.", last=format_day(today() + MAX_TOKEN_LIFETIME))
             )
 
-    def end(self) -> datetime:
-        """Return the moment at which the last day is over."""
-        last: date = self.expires_at.data  # type: ignore[assignment]  # there is one in a form that is valid
+    def expiry(self) -> datetime:
+        """Return the moment at which the token's last day ends."""
+        last: date = self.expires_at.data  # type: ignore[assignment]  # a valid form has one
         return datetime.combine(last + timedelta(days=1), time(), _school())
 
 
 class EndTokenForm(SiteForm):
-    """End a token."""
+    """Revoke a token."""
 
-    token_id = HiddenField(lazy("Token"), [DataRequired(lazy("Which token?")), one_line, Length(max=50)])
+    token_id = HiddenField(lazy("Token"), [DataRequired(lazy("Choose a token.")), one_line, Length(max=50)])
 
 
 def today() -> date:
-    """Return the day by the school's clock."""
+    """Return the current day by the school's clock."""
     return now().astimezone(_school()).date()
 
 

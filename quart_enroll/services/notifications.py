@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import leases, notices, sections
-from quart_enroll.db.collections.notices import Outgoing
+from quart_enroll.db.collections.notices import PendingEmail
 from quart_enroll.domain.models import Credentials, Notice, SectionKey
 from quart_enroll.i18n import language
 from quart_enroll.i18n.language import Sentence, gettext
@@ -43,21 +43,21 @@ FRESH = timedelta(hours=24)
 """What has been due for longer is no news: a site that gets a mail server later does not begin with old stories."""
 
 FORGOTTEN = Sentence("""\
-Somebody, we hope you, has asked for a new password for your account. Here you choose it:
+Someone, hopefully you, asked for a new password for your account. You can choose it here:
 
 %(link)s
 
-The link works once, and for one hour. If it was not you, do nothing: your password stays as it is.""")
+The link works once, for one hour. If it wasn’t you, just ignore this message: your password stays the same.""")
 
 CHANGED = Sentence("""\
-Your password was changed, and wherever else you were signed in that has ended.
+Your password was changed, and you’ve been signed out everywhere else.
 
-If it was not you, ask for a new password at once:
+If it wasn’t you, request a new password right away:
 
 %(link)s""")
 
 CONFIRM = Sentence("""\
-Someone, hopefully you, created an account with this email address. If it was you, confirm the address here:
+Someone, hopefully you, created an account with this email. If it was you, confirm your email here:
 
 %(link)s
 
@@ -70,10 +70,10 @@ NOBODY = 0
 """The number of no user."""
 
 SUBJECTS = {
-    "promote": Sentence("You are enrolled in %(title)s"),
-    "skip": Sentence("About your place in line for %(title)s"),
+    "promote": Sentence("You’re enrolled in %(title)s"),
+    "skip": Sentence("Your place on the waitlist for %(title)s"),
     "alert": Sentence("A seat opened in %(title)s"),
-    "moved": Sentence("%(title)s has changed its time or room"),
+    "moved": Sentence("The time or room of %(title)s has changed"),
 }
 """What an e-mail is about, for each action of a notice, with the title of the course."""
 
@@ -107,12 +107,14 @@ async def password_forgotten(db: Database, email: str, now: datetime) -> None:
 
     Whether anybody has it is found out when it is sent: who asks can't tell, not even by the time that it takes.
     """
-    await notices.add_letter(db, Notice(now, NOBODY, "password_forgotten"), email=email, forget_at=now + RESET_LIFETIME)
+    await notices.add_email_only(
+        db, Notice(now, NOBODY, "password_forgotten"), email=email, forget_at=now + RESET_LIFETIME
+    )
 
 
 async def confirm_email(db: Database, user_id: int, now: datetime) -> None:
     """Queue an email that asks the user to confirm the address."""
-    await notices.add_letter(db, Notice(now, user_id, "confirm_email"))
+    await notices.add_email_only(db, Notice(now, user_id, "confirm_email"))
 
 
 async def drain_once(
@@ -126,7 +128,7 @@ async def drain_once(
     accepted = 0
     for _ in range(BATCH):
         outgoing = await notices.find_due(db, clock() - FRESH, clock())
-        if outgoing is None or not await leases.hold(db, LEASE, holder, LEASE_TIME):
+        if outgoing is None or not await leases.acquire(db, LEASE, holder, LEASE_TIME):
             break
         if await notices.claim(db, outgoing, clock()):
             try:
@@ -143,20 +145,20 @@ def wait(tries: int) -> timedelta:
     return min(FIRST_WAIT * (1 << (tries - 1)), LONGEST_WAIT)
 
 
-async def _send(db: Database, sender: Sender, clock: Clock, links: EmailLinks, outgoing: Outgoing) -> bool:
+async def _send(db: Database, sender: Sender, clock: Clock, links: EmailLinks, outgoing: PendingEmail) -> bool:
     """Send a claimed notice and write what became of it; raise Postponed when the mail server can't take it now.
 
     No address and no sentence gets into the log, only the number of the notice.
     """
     if outgoing.to is None:  # it was removed; or anybody typed any address
-        await notices.give_up(db, outgoing, clock(), "there is no such account")
+        await notices.mark_failed(db, outgoing, clock(), "there is no such account")
         return False
     action, unconfirmed = outgoing.notice.action, outgoing.to.user.email_unconfirmed
     if unconfirmed and action not in TO_UNCONFIRMED:
-        await notices.give_up(db, outgoing, clock(), "the address is not confirmed")
+        await notices.mark_failed(db, outgoing, clock(), "the address is not confirmed")
         return False
     if action == "confirm_email" and not unconfirmed:
-        await notices.give_up(db, outgoing, clock(), "the address is confirmed")
+        await notices.mark_failed(db, outgoing, clock(), "the address is confirmed")
         return False
     try:
         await sender.send(outgoing.to.user.email, *_words(outgoing.notice, outgoing.to, links, clock()))
@@ -169,11 +171,11 @@ async def _send(db: Database, sender: Sender, clock: Clock, links: EmailLinks, o
     except mail.DeliveryUnknown as reason:
         logger.warning("notice %s: %s; it is not sent again", outgoing.number, reason)
         return False
-    await notices.sent(db, outgoing, clock())
+    await notices.mark_sent(db, outgoing, clock())
     return True
 
 
-async def _postpone(db: Database, clock: Clock, outgoing: Outgoing, reason: str) -> None:
+async def _postpone(db: Database, clock: Clock, outgoing: PendingEmail, reason: str) -> None:
     tries = outgoing.tries + 1
     if tries >= TRIES:
         await _give_up(db, clock, outgoing, reason)
@@ -182,9 +184,9 @@ async def _postpone(db: Database, clock: Clock, outgoing: Outgoing, reason: str)
     await notices.postpone(db, outgoing, clock() + wait(tries))
 
 
-async def _give_up(db: Database, clock: Clock, outgoing: Outgoing, reason: str) -> None:
+async def _give_up(db: Database, clock: Clock, outgoing: PendingEmail, reason: str) -> None:
     logger.error("notice %s: %s; it is not sent", outgoing.number, reason)
-    await notices.give_up(db, outgoing, clock(), reason)
+    await notices.mark_failed(db, outgoing, clock(), reason)
 
 
 def _words(notice: Notice, to: Credentials, links: EmailLinks, now: datetime) -> tuple[str, str]:
@@ -192,9 +194,13 @@ def _words(notice: Notice, to: Credentials, links: EmailLinks, now: datetime) ->
     with language.use_language(to.user.language or language.current_language()):
         subject, text = _about(notice, to, links, now)
         if to.user.email_unconfirmed:  # somebody may have typed any text as the name beside a stranger's address
-            return subject, gettext("Hello,\n\n%(text)s\n\nNobody reads answers to this address.\n", text=text)
+            return subject, gettext(
+                "Hello,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n", text=text
+            )
         text = gettext(
-            "Hello %(name)s,\n\n%(text)s\n\nNobody reads answers to this address.\n", name=to.user.short_name, text=text
+            "Hello %(name)s,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n",
+            name=to.user.short_name,
+            text=text,
         )
         return subject, text
 
@@ -206,7 +212,7 @@ def _about(notice: Notice, to: Credentials, links: EmailLinks, now: datetime) ->
         case "password_forgotten":
             return gettext("Choose a new password"), FORGOTTEN % {"link": links.reset(to, now)}
         case "confirm_email":
-            return gettext("Confirm your email address"), CONFIRM % {"link": links.confirmation(to.user, now)}
+            return gettext("Confirm your email"), CONFIRM % {"link": links.confirmation(to.user, now)}
         case _:
             return _of_a_seat(notice)
 
@@ -228,7 +234,7 @@ async def _run(db: Database, sender: Sender, clock: Clock, links: EmailLinks, st
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), PAUSE)
     with suppress(Exception):  # it would run out by itself
-        await leases.give_back(db, LEASE, holder)
+        await leases.release(db, LEASE, holder)
 
 
 async def take_unseen(db: Database, user_id: int) -> list[Notice]:

@@ -14,7 +14,7 @@ from quart import Quart, abort, current_app, g, request, session
 from quart.typing import ResponseTypes
 from quart_auth import AuthUser, Unauthorized, current_user, login_user, logout_user
 
-from quart_enroll.db.client import AWAY
+from quart_enroll.db.client import DATABASE_UNAVAILABLE
 from quart_enroll.domain.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
 from quart_enroll.domain.models import Credentials, Login, User
 from quart_enroll.services.accounts import accounts, attempt_limits, sessions, tokens, user_agent
@@ -66,7 +66,7 @@ def sign_in_checker() -> Callable[[], Awaitable[bool]]:
     async def is_signed_in() -> bool:
         try:
             return identity is None or await sessions.resume(db, logins, identity, limits, current_time()) is not None
-        except AWAY:
+        except DATABASE_UNAVAILABLE:
             return True
 
     return is_signed_in

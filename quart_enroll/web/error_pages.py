@@ -11,7 +11,7 @@ from quart_auth import Unauthorized
 from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
-from quart_enroll.db.client import AWAY, NoTransactions
+from quart_enroll.db.client import DATABASE_UNAVAILABLE, NoTransactions
 from quart_enroll.domain.errors import Busy, PleaseWait, Refused, WrongFields
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.i18n.language import Sentence, gettext
@@ -26,28 +26,26 @@ DATABASE_RETRY_SECONDS = 5
 """Seconds after which to retry when the database is unavailable, or too busy to respond in time."""
 
 STATUS_TEXTS = {
-    400: (Sentence("This can’t be done"), Sentence("The request could not be understood. Nothing was changed.")),
-    403: (Sentence("For the registrar only"), Sentence("Students can’t open this page.")),
-    404: (Sentence("Page not found"), Sentence("There is nothing at this address.")),
-    405: (Sentence("This can’t be done"), Sentence("This address can’t be used in that way.")),
-    413: (Sentence("Too much at once"), Sentence("That is more than this site accepts at once. Nothing was changed.")),
-    414: (Sentence("This can’t be done"), Sentence("This link is too long.")),
-    429: (Sentence("One moment, please"), Sentence("That was tried too often.")),
-    415: (Sentence("This can’t be done"), Sentence("This can’t be read. Nothing was changed.")),
-    500: (Sentence("Sorry, that went wrong"), Sentence("Something went wrong on our side.")),
+    400: (Sentence("That didn’t work"), Sentence("We couldn’t understand that request. No changes were made.")),
+    403: (Sentence("Registrars only"), Sentence("Students can’t open this page.")),
+    404: (Sentence("Page not found"), Sentence("We can’t find that page. Check the link or go to the home page.")),
+    405: (Sentence("That didn’t work"), Sentence("That action isn’t available on this page.")),
+    413: (Sentence("Too much data"), Sentence("That’s more than this site accepts at once. No changes were made.")),
+    414: (Sentence("That didn’t work"), Sentence("This link is too long.")),
+    429: (Sentence("One moment, please"), Sentence("Too many attempts.")),
+    415: (Sentence("That didn’t work"), Sentence("We can’t read that format. No changes were made.")),
+    500: (Sentence("Something went wrong"), Sentence("Sorry, this is a problem on our side. Please try again later.")),
     503: (
         Sentence("One moment, please"),
-        Sentence("The site got no answer from its database in time. Nothing is lost."),
+        Sentence("The database didn’t respond in time. Nothing has been lost."),
     ),
 }
 """The heading and the sentence for each status; other statuses are shown like a 400."""
 
-UNCONFIRMED = Sentence(
-    "This could not be settled in time. It may have come about or not; asking again is safe, and tells."
-)
+UNCONFIRMED = Sentence("We couldn’t confirm this in time. It may have gone through; it’s safe to try again.")
 
 READ_ONLY = Sentence(
-    "This can’t be done at the moment because the site’s database is not fully set up. You can still look at courses."
+    "This isn’t possible right now because the site’s database isn’t fully set up. You can still browse courses."
 )
 
 STATUS_CODES = {413: "content_too_large", 414: "uri_too_long", 422: "unprocessable_content"}
@@ -55,8 +53,8 @@ STATUS_CODES = {413: "content_too_large", 414: "uri_too_long", 422: "unprocessab
 
 SIGN_IN_FIRST = Sentence("Please sign in first.")
 FORGED = Sentence(
-    "This page was open for too long, or the request came from another site. "
-    "Nothing was changed. Please go back, reload the page and try again."
+    "This page was open for too long, or the request came from another site. No changes were made. "
+    "Go back, reload the page and try again."
 )
 
 
@@ -68,14 +66,14 @@ def init_app(app: Quart) -> None:
     app.register_error_handler(Busy, busy)
     app.register_error_handler(PleaseWait, please_wait)
     app.register_error_handler(NoTransactions, database_read_only)
-    for error in (TimeoutError, *AWAY):
+    for error in (TimeoutError, *DATABASE_UNAVAILABLE):
         app.register_error_handler(error, database_away)
 
 
 async def made_for_another_user() -> Response | AnyResponse:
     """Answer a form on a page that another user left open: send the current user to their own pages."""
     sentence = gettext(
-        "This page was opened by somebody else. You are signed in as %(name)s. Nothing was changed.",
+        "Someone else opened this page. You’re signed in as %(name)s. No changes were made.",
         name=auth.signed_in().short_name,
     )
     if wants_json():

@@ -30,35 +30,35 @@ PAGES = {
 }
 
 
-async def test_axe_finds_nothing_where_nobody_is_signed_in(address: str, page: Page) -> None:
+async def test_axe_finds_no_problem_on_the_pages_of_a_visitor(address: str, page: Page) -> None:
     await _look_at(page, address, PAGES["nobody"])
 
 
-async def test_axe_finds_nothing_on_the_pages_of_a_student(address: str, page: Page) -> None:
+async def test_axe_finds_no_problem_on_the_pages_of_a_student(address: str, page: Page) -> None:
     await register(page, address)
-    for name in ("Enroll in PYT 101, section 01", "Join waitlist of PHP 202"):
+    for name in ("Enroll in PYT 101, section 01", "Join waitlist for PHP 202"):
         await page.goto(f"{address}/courses/Fall")
         await page.get_by_role("button", name=name).click()
     await page.goto(f"{address}/course/2222")
     await page.get_by_role("button", name="Add to plan").click()
-    await expect(page.get_by_text("is in your plan")).to_be_visible()
+    await expect(page.get_by_text("Added to your plan")).to_be_visible()
     await page.goto(f"{address}/enrollment")
-    await page.get_by_role("link", name="Make a secret address").click()
+    await page.get_by_role("link", name="Create private link").click()
     await _assert_accessible(page)
     await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Make a secret address").click()
-    await expect(page.get_by_label("The secret address of your calendar")).to_be_visible()
+    await page.get_by_role("button", name="Create private link").click()
+    await expect(page.get_by_label("Your private calendar link")).to_be_visible()
     await _assert_accessible(page)
     await page.goto(f"{address}/account/tokens")
     await page.get_by_label("Name").fill("calendar")
     await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Make token").click()
+    await page.get_by_role("button", name="Create token").click()
     await expect(page.get_by_text("qe_")).to_be_visible()
     await _assert_accessible(page)
     await _look_at(page, address, PAGES["student"])
 
 
-async def test_axe_finds_nothing_on_the_pages_of_the_registrar(address: str, page: Page) -> None:
+async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(address: str, page: Page) -> None:
     await sign_in(page, address, RITA)
     await _look_at(page, address, PAGES["registrar"])
 

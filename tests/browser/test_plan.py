@@ -30,12 +30,14 @@ async def _open_fall(db: Database, address: str) -> None:
     await wait_until_catalog_is_current(db, address)
 
 
-async def test_the_button_opens_with_the_term_and_without_a_reload(address: str, db: Database, page: Page) -> None:
+async def test_the_enroll_button_of_a_plan_becomes_active_when_the_term_opens(
+    address: str, db: Database, page: Page
+) -> None:
     await sign_in(page, address, ADA)
     await page.goto(f"{address}/courses/Fall")
     for name in ("PYT 101, section 01", "PHP 202, section 01"):
         await page.get_by_role("button", name=f"Add to plan : {name}").click()
-        await expect(page.get_by_text(f"{name}, is in your plan")).to_be_visible()
+        await expect(page.get_by_text(f"Added to your plan for Fall 2026: {name}.")).to_be_visible()
         await expect(page.get_by_role("button", name=f"Remove from plan : {name}")).to_be_focused()
 
     await page.clock.install()
@@ -59,12 +61,12 @@ async def test_the_button_opens_with_the_term_and_without_a_reload(address: str,
     await _open_fall(db, address)
     await page.clock.fast_forward(60 * 60_000)
     await button.click()
-    await expect(page.get_by_text("You are enrolled in PYT 101 for Fall 2026.")).to_be_visible()
-    await expect(page.get_by_text("You are enrolled in PHP 202 for Fall 2026.")).to_be_visible()
+    await expect(page.get_by_text("You’re enrolled in PYT 101 for Fall 2026.")).to_be_visible()
+    await expect(page.get_by_text("You’re enrolled in PHP 202 for Fall 2026.")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["/course/1111?term=Fall", "/courses/Fall?q=PYT"])
-async def test_the_buttons_of_a_course_come_with_the_opening(address: str, db: Database, page: Page, path: str) -> None:
+async def test_enroll_buttons_appear_when_the_term_opens(address: str, db: Database, page: Page, path: str) -> None:
     await sign_in(page, address, ADA)
     await page.clock.install()
     await page.goto(address + path)
@@ -76,7 +78,7 @@ async def test_the_buttons_of_a_course_come_with_the_opening(address: str, db: D
 
 
 @pytest.mark.parametrize("scripts", [False])
-async def test_without_javascript_the_sentence_says_when_and_the_button_works(
+async def test_without_javascript_the_plan_names_the_opening_and_its_button_works(
     address: str, db: Database, page: Page
 ) -> None:
     await sign_in(page, address, ADA)
@@ -86,10 +88,10 @@ async def test_without_javascript_the_sentence_says_when_and_the_button_works(
     await expect(page.get_by_text("Enrollment for Fall 2026 opens on")).to_be_visible()
     await _open_fall(db, address)
     await page.get_by_role("button", name="Enroll in this course").click()
-    await expect(page.get_by_text("You are enrolled in PHP 202 for Fall 2026.")).to_be_visible()
+    await expect(page.get_by_text("You’re enrolled in PHP 202 for Fall 2026.")).to_be_visible()
 
 
-async def test_seats_move_on_an_open_page_again_and_again(address: str, db: Database, page: Page) -> None:
+async def test_open_seats_are_updated_on_an_open_page(address: str, db: Database, page: Page) -> None:
     await page.add_init_script("drawn = []; addEventListener('htmx:sseMessage', (e) => drawn.push(e.detail.data))")
     await page.goto(f"{address}/course/2222?term=Spring")
     await expect(page.get_by_text("30 of 30 seats open")).to_be_visible()

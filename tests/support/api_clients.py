@@ -45,7 +45,7 @@ class Program:
 async def token(db: Database, user: User, scope: str = "enroll", **facts: Any) -> str:
     """Make a token that lives until spring."""
     given = {"name": "program", "expires_at": SPRING.withdraw_deadline, "now": FALL_MORNING} | facts
-    found = await users.credentials_of(db, user.user_id)
+    found = await users.find_credentials_by_id(db, user.user_id)
     assert found is not None
     begun = await sessions.sign_in(db, found, sessions.SignInLifetimes(), given["now"], remember=False)
     text, _ = await tokens.create(db, user.user_id, scope=scope, login=token_digest(begun.identity), **given)

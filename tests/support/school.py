@@ -50,6 +50,6 @@ async def fill(db: Database, calendar: Sequence[Term]) -> None:
     await sections.put_all(db, SECTIONS)
     for user in (ADA, BOB, RITA):
         await users.add(db, user, HASH)
-    await users.raise_counter(db)
+    await users.raise_user_id_counter(db)
     for name in ("course", "section", "user", "counter"):
         _rows[name] = await db[name].find().to_list(None)

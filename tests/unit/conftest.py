@@ -9,7 +9,7 @@ from mongomock_motor import AsyncMongoMockClient
 
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections.terms import to_document
+from quart_enroll.db.collections.terms import to_row
 from tests.support.people import COURSES, SECTIONS, TERMS, Browser, Clock, config
 
 
@@ -25,6 +25,6 @@ async def anyone() -> AsyncIterator[Browser]:
 async def _mock(_uri: str, _timeout: float, **_: object) -> AsyncIterator[Database]:
     db = AsyncMongoMockClient(tz_aware=True)["FLASK_Enrollment"]
     await db.course.insert_many([asdict(course) for course in COURSES])
-    await db.term.insert_many([to_document(term) for term in TERMS])
+    await db.term.insert_many([to_row(term) for term in TERMS])
     await db.section.insert_many([asdict(section) for section in SECTIONS])
     yield db

@@ -6,8 +6,9 @@ from typing import Any, cast
 import pytest
 
 from quart_enroll.domain.models import Course, Meeting, Section, Term
-from quart_enroll.forms.import_offerings import SectionRow, TermRow
-from quart_enroll.forms.import_rows import CourseRow
+from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.sections import SectionRow
+from quart_enroll.forms.imports.terms import TermRow
 
 TERM = {
     "term": "Fall 2026",
@@ -45,7 +46,7 @@ def course(**cells: object) -> Course:
     return cast(CourseRow, row).course()
 
 
-def test_a_time_without_offset_is_one_by_the_schools_clock() -> None:
+def test_a_time_without_offset_is_in_the_schools_timezone() -> None:
     read = term()
     assert read.opens_at == datetime(2026, 8, 1, 4, tzinfo=UTC)
     assert read.withdraw_deadline == datetime(2026, 11, 1, 22, tzinfo=UTC)  # the clock has gone back that morning
@@ -125,19 +126,19 @@ def test_the_end_of_a_day_is_right_where_the_clock_changes_at_midnight(
         ({"term": "", "season": "2026FA"}, "season: The term is 2026FA."),
         ({"season": "Spring"}, "season: The term is Fall 2026."),
         ({"year": "2027"}, "year: The term is Fall 2026."),
-        ({"timezone": "Mars/Olympus"}, "timezone: Name a timezone like Europe/Berlin or America/New_York."),
+        ({"timezone": "Mars/Olympus"}, "timezone: Use the name of a timezone, like Europe/Berlin or America/New_York."),
         (
             {"opens_at": "soon"},
-            "opens_at: Write a time like 2026-08-01T09:00 or 2026-08-01T09:00-04:00, or a day like 2026-08-01.",
+            "opens_at: Use a time like 2026-08-01T09:00 or 2026-08-01T09:00-04:00, or a date like 2026-08-01.",
         ),
         ({"opens_at": "0001-01-01"}, "opens_at: The year must be between 1900 and 2200."),
         (
             {"opens_at": "2026-03-08T02:30"},
-            "opens_at: The clock of America/New_York skips that time. Choose another one.",
+            "opens_at: In America/New_York, clocks skip this time. Choose another one.",
         ),
         (
             {"withdraw_deadline": "2026-11-01T01:30"},
-            "withdraw_deadline: The clock of America/New_York shows that time twice. Add the offset, like -04:00.",
+            "withdraw_deadline: In America/New_York, this time occurs twice. Add the offset, like -04:00.",
         ),
         ({"add_deadline": "2026-07-31"}, "add_deadline: This must come after opens_at."),
         ({"drop_deadline": "2026-07-01"}, "drop_deadline: This must come after opens_at."),
@@ -146,27 +147,27 @@ def test_the_end_of_a_day_is_right_where_the_clock_changes_at_midnight(
         ({"drop_deadline": "2026-11-02"}, "withdraw_deadline: This must not come before drop_deadline."),
         ({"starts_on": "2026-08-31"}, "ends_on: Give both starts_on and ends_on, or neither."),
         ({"ends_on": "2026-12-18"}, "starts_on: Give both starts_on and ends_on, or neither."),
-        ({"starts_on": "31.8.2026", "ends_on": "2026-12-18"}, "starts_on: Write a day like 2026-08-31."),
-        ({"starts_on": "2026-08-31", "ends_on": "2026-11-31"}, "ends_on: Write a day like 2026-08-31."),
+        ({"starts_on": "31.8.2026", "ends_on": "2026-12-18"}, "starts_on: Use a date like 2026-08-31."),
+        ({"starts_on": "2026-08-31", "ends_on": "2026-11-31"}, "ends_on: Use a date like 2026-08-31."),
         ({"starts_on": "0001-01-01", "ends_on": "2026-12-18"}, "starts_on: The year must be between 1900 and 2200."),
         ({"starts_on": "2026-08-31", "ends_on": "2026-08-30"}, "ends_on: This must not come before starts_on."),
         ({"max_credits": "many"}, "max_credits: Not a valid decimal value."),
         ({"max_credits": "NaN"}, "max_credits: Number must be between 0 and 100."),
-        ({"opens_at": {"$date": 1}}, "opens_at: A text or a number is needed."),
+        ({"opens_at": {"$date": 1}}, "opens_at: This must be text or a number."),
         ({"open": "now"}, "open: There is no such field."),
     ],
 )
-def test_what_is_wrong_with_a_term_is_said(cells: dict[str, object], problem: str) -> None:
+def test_errors_in_a_term_are_explained(cells: dict[str, object], problem: str) -> None:
     _, problems = TermRow.check(TERM | cells)
     assert problem in problems
 
 
-def test_a_term_may_say_on_which_days_courses_meet() -> None:
+def test_a_term_may_have_a_first_and_last_day() -> None:
     read = term(starts_on="2026-08-31", ends_on=" 2026-12-18 ")
     assert (read.first_day, read.last_day) == (date(2026, 8, 31), date(2026, 12, 18))
 
 
-def test_else_they_may_from_the_day_it_opens_until_the_last_on_which_one_may_withdraw() -> None:
+def test_without_days_a_term_lasts_from_its_opening_to_the_withdraw_deadline() -> None:
     read = term(starts_on="", opens_at="2026-08-01T23:00", withdraw_deadline="2026-11-01T00:00")
     assert (read.first_day, read.last_day) == (date(2026, 8, 1), date(2026, 10, 31))
     assert term(withdraw_deadline="2026-11-01T00:01").last_day == date(2026, 11, 1)
@@ -201,12 +202,12 @@ def test_meetings_are_read_from_text_and_from_json(meetings: object) -> None:
         ("M 23:00-24:00", "M 23:00-24:00: Times are from 00:00 to 23:59."),
         ("M 09:60-10:00", "M 09:60-10:00: Times are from 00:00 to 23:59."),
         ("MW 09:00-10:00; W 09:30-11:00", "W 09:30–11:00 is at the same time as another meeting of the section."),
-        ([{"days": "M"}], "A list of objects with days, start and end is needed."),
-        ([{"days": "M", "start": 9, "end": 10}], "A list of objects with days, start and end is needed."),
-        ({"days": "M"}, "A list of objects with days, start and end is needed."),
+        ([{"days": "M"}], "This must be a list of objects with days, start and end."),
+        ([{"days": "M", "start": 9, "end": 10}], "This must be a list of objects with days, start and end."),
+        ({"days": "M"}, "This must be a list of objects with days, start and end."),
     ],
 )
-def test_what_is_wrong_with_meetings_is_said(meetings: Any, problem: str) -> None:
+def test_errors_in_meetings_are_explained(meetings: Any, problem: str) -> None:
     _, problems = SectionRow.check(SECTION | {"meetings": meetings})
     assert problems == [f"meetings: {problem}"]
 
@@ -253,7 +254,7 @@ def test_the_field_of_a_section_that_is_wrong_is_named(cells: dict[str, object],
     assert {problem.split(":")[0] for problem in problems} == {field}
 
 
-def test_a_section_has_ten_places_to_wait_unless_the_file_says_more() -> None:
+def test_a_section_has_a_waitlist_of_ten_by_default() -> None:
     assert section().waitlist_capacity == 10
     assert section(waitlist_capacity="").waitlist_capacity == 10
     assert section(waitlist_capacity=0).waitlist_capacity == 0
@@ -269,7 +270,7 @@ def test_a_course_id_in_a_list_may_have_a_blank() -> None:
 
 
 @pytest.mark.parametrize("needed", [[1111], [["1111"]], {"courseID": "1111"}, ["x" * 21]])
-def test_what_is_wrong_with_prerequisites_is_said(needed: object) -> None:
+def test_errors_in_prerequisites_are_explained(needed: object) -> None:
     _, problems = CourseRow.check(COURSE | {"prerequisites": needed})
     assert [problem.split(":")[0] for problem in problems] == ["prerequisites"]
 

@@ -31,7 +31,7 @@ SCHEMA = {
 }
 
 
-async def put(
+async def add(
     db: Database, user_id: int, key: SectionKey, at: datetime, expires_at: datetime, session: Session | None
 ) -> None:
     """Store that the student asks; who has asked before has asked since then."""
@@ -40,29 +40,29 @@ async def put(
     await db.alert.update_one(asked, {"$setOnInsert": facts}, upsert=True, session=session)
 
 
-async def of_student(db: Database, user_id: int, session: Session | None = None) -> list[SectionKey]:
+async def find_by_student(db: Database, user_id: int, session: Session | None = None) -> list[SectionKey]:
     """Return the sections that the student asks about, in the order of term, courseID and number."""
     found = db.alert.find({"user_id": user_id}, session=session).sort([("term", 1), ("courseID", 1), ("section", 1)])
     return [_key(document) async for document in found]
 
 
-async def end(db: Database, user_id: int, key: SectionKey) -> None:
+async def remove(db: Database, user_id: int, key: SectionKey) -> None:
     """Forget that the student asks; nothing happens when it is forgotten already."""
     await db.alert.delete_one(_section(key) | {"user_id": user_id})
 
 
-async def of_section(db: Database, key: SectionKey, session: Session | None) -> list[int]:
+async def find_students(db: Database, key: SectionKey, session: Session | None) -> list[int]:
     """Return who asks about the section."""
     found = db.alert.find(_section(key), {"_id": 0, "user_id": 1}, session=session).sort("user_id")
     return [document["user_id"] async for document in found]
 
 
-async def end_all(db: Database, key: SectionKey, users: Collection[int], session: Session | None) -> None:
+async def remove_all(db: Database, key: SectionKey, users: Collection[int], session: Session | None) -> None:
     """Forget that these students ask about the section."""
     await db.alert.delete_many(_section(key) | {"user_id": {"$in": list(users)}}, session=session)
 
 
-async def sections(db: Database, session: Session | None) -> list[SectionKey]:
+async def find_sections(db: Database, session: Session | None) -> list[SectionKey]:
     """Return the sections that anybody asks about."""
     each: Document = {name: f"${name}" for name in ("term", "courseID", "section")}
     found = db.alert.aggregate([{"$group": {"_id": each}}], session=session)

@@ -32,13 +32,13 @@ SCHEMA = {
 }
 
 
-async def find_wait(db: Database, keys: Iterable[str], now: datetime) -> datetime | None:
+async def find_wait_until(db: Database, keys: Iterable[str], now: datetime) -> datetime | None:
     """Return until when the slowest of these counters wants nothing to be tried; None when all are free."""
     waiting = db.attempt.find({"_id": {"$in": list(keys)}, "wait_until": {"$gt": now}}, {"wait_until": 1})
     return max([document["wait_until"] async for document in waiting], default=None)
 
 
-async def count(db: Database, key: str, pace: RateLimit, now: datetime) -> None:
+async def count_attempt(db: Database, key: str, pace: RateLimit, now: datetime) -> None:
     """Count one try; from the limit on, each lets the next one wait longer."""
     one_more = _one_more(pace, now)
     try:

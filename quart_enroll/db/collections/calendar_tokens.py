@@ -30,7 +30,7 @@ async def remove(db: Database, user_id: int, session: Session | None = None) -> 
     return int((await db.feed.delete_one({"user_id": user_id}, session=session)).deleted_count)
 
 
-async def whose(db: Database, token: str) -> int | None:
+async def find_owner(db: Database, token: str) -> int | None:
     """Return whose token has this hash, or None."""
     found: Document | None = await db.feed.find_one({"token": token}, {"_id": 0, "user_id": 1})
     return None if found is None else found["user_id"]

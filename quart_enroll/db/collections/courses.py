@@ -34,10 +34,10 @@ SCHEMA = {
 }
 
 
-NAMES_OF_OTHERS = ("needs", "corequisite_names")
+DERIVED_FIELDS = ("needs", "corequisite_names")
 """What a course knows of others; each of them has its own row."""
 
-NAMED = {"courseID": {"$type": "string"}}
+HAS_COURSE_ID = {"courseID": {"$type": "string"}}
 """Courses as they should be; `upgrade-db` lists those whose courseID is something else."""
 
 
@@ -49,17 +49,17 @@ async def find(db: Database, courseID: str, session: Session | None = None) -> C
 
 async def find_all(db: Database, session: Session | None = None) -> list[Course]:
     """Return the whole catalog in the order of courseID."""
-    return [to_course(document) async for document in db.course.find(NAMED, session=session).sort("courseID")]
+    return [to_course(document) async for document in db.course.find(HAS_COURSE_ID, session=session).sort("courseID")]
 
 
-async def names(db: Database, courseIDs: Sequence[str], session: Session | None = None) -> list[str]:
+async def find_names(db: Database, courseIDs: Sequence[str], session: Session | None = None) -> list[str]:
     """Return what these courses are called; one that is gone by its number."""
     found = db.course.find({"courseID": {"$in": list(courseIDs)}}, session=session)
     known = {course.courseID: course.name for course in [to_course(document) async for document in found]}
     return [known.get(courseID, courseID) for courseID in courseIDs]
 
 
-async def needing(db: Database, courseID: str, among: Collection[str], session: Session | None) -> bool:
+async def is_corequisite(db: Database, courseID: str, among: Collection[str], session: Session | None) -> bool:
     """Tell whether one of the courses `among` has that one as a corequisite."""
     wanted = {"courseID": {"$in": list(among)}, "corequisites": courseID}
     return await db.course.find_one(wanted, {"_id": 1}, session=session) is not None
@@ -93,7 +93,7 @@ def to_course(document: Mapping[str, Any]) -> Course:
 
 def to_row(course: Course) -> Document:
     """Return the course as a row; what others are called stands in their own."""
-    return {name: fact for name, fact in asdict(course).items() if name not in NAMES_OF_OTHERS}
+    return {name: fact for name, fact in asdict(course).items() if name not in DERIVED_FIELDS}
 
 
 def _names(stored: Any) -> tuple[str, ...]:

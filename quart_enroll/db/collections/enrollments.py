@@ -8,7 +8,7 @@ from pymongo import IndexModel, UpdateOne
 
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.courses import to_course
-from quart_enroll.db.collections.sections import named, to_section
+from quart_enroll.db.collections.sections import match_with_courses, to_section
 from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Registration, SectionKey, deleted_section
 from quart_enroll.domain.student import StudentSeat
@@ -52,43 +52,47 @@ async def put_all(db: Database, seats: Iterable[tuple[int, SectionKey, datetime]
 
 async def remove(db: Database, user_id: int, key: SectionKey, session: Session | None) -> None:
     """Take the course off the schedule without a trace."""
-    await db.enrollment.delete_one(_seat(user_id, key.term, key.courseID), session=session)
+    await db.enrollment.delete_one(_course_filter(user_id, key.term, key.courseID), session=session)
 
 
 async def withdraw(db: Database, user_id: int, key: SectionKey, session: Session | None) -> None:
     """Let the course stay on the schedule as withdrawn."""
     await db.enrollment.update_one(
-        _seat(user_id, key.term, key.courseID), {"$set": {"status": "withdrawn"}}, session=session
+        _course_filter(user_id, key.term, key.courseID), {"$set": {"status": "withdrawn"}}, session=session
     )
 
 
-async def held_by(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Registration]:
+async def find_in_term(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Registration]:
     """Return what the student has in that term, withdrawn courses included, in the order of courseID.
 
     A seat in a section that was deleted counts; it is one without meetings.
     """
-    return await schedule(db, user_id, [term], session)
+    return await find_in_terms(db, user_id, [term], session)
 
 
-async def schedule(
+async def find_in_terms(
     db: Database, user_id: int, terms: Sequence[str], session: Session | None = None
 ) -> list[Registration]:
-    """Return what the student has in those terms, as `held_by` does."""
+    """Return what the student has in those terms, as `find_in_term` does."""
     asked = {"user_id": user_id, "term": {"$in": list(terms)}}
-    return await join(db, await db.enrollment.find(asked, session=session).to_list(None), session)
+    return await to_registrations(db, await db.enrollment.find(asked, session=session).to_list(None), session)
 
 
-async def of_seats(db: Database, seats: Sequence[StudentSeat]) -> list[Registration]:
+async def find_by_seats(db: Database, seats: Sequence[StudentSeat]) -> list[Registration]:
     """Return what these seats are; one whose course is gone is none."""
-    return await join(db, [asdict(seat.key) | {"status": seat.status} for seat in seats])
+    return await to_registrations(db, [asdict(seat.key) | {"status": seat.status} for seat in seats])
 
 
-async def join(db: Database, rows: Sequence[Document], session: Session | None = None) -> list[Registration]:
+async def to_registrations(
+    db: Database, rows: Sequence[Document], session: Session | None = None
+) -> list[Registration]:
     """Return what the rows say, in the order of courseID; one whose course is gone says nothing."""
     return [held for _, held in await _join(db, rows, session)]
 
 
-async def join_all(db: Database, rows: Sequence[Document], session: Session | None) -> list[tuple[int, Registration]]:
+async def to_registrations_by_student(
+    db: Database, rows: Sequence[Document], session: Session | None
+) -> list[tuple[int, Registration]]:
     """Return the same for rows of many students, each with its user_id."""
     return [(row["user_id"], held) for row, held in await _join(db, rows, session)]
 
@@ -99,7 +103,7 @@ async def _join(db: Database, rows: Sequence[Document], session: Session | None)
     keys = [SectionKey(row["term"], row["courseID"], str(row.get("section") or "")) for row in rows]
     if not keys:
         return []
-    found = await multi_find.find(db, named(keys), session)
+    found = await multi_find.find(db, match_with_courses(keys), session)
     courses = {row["courseID"]: to_course(row) for row in found["course"]}
     sections = {one.key: one for one in map(to_section, found["section"])}
     held = [
@@ -110,19 +114,19 @@ async def _join(db: Database, rows: Sequence[Document], session: Session | None)
     return sorted(held, key=lambda one: one[1].courseID)
 
 
-async def seats_of(db: Database, user_id: int, session: Session | None = None) -> list[SectionKey]:
+async def find_section_keys(db: Database, user_id: int, session: Session | None = None) -> list[SectionKey]:
     """Return the sections in which the student has a seat, in any term."""
     placed = {"user_id": user_id, "status": "enrolled", "term": {"$exists": True}, "section": {"$exists": True}}
     found = db.enrollment.find(placed, session=session)
     return [SectionKey(row["term"], row["courseID"], row["section"]) async for row in found]
 
 
-async def terms_of(db: Database, user_id: int, courseID: str) -> set[str]:
+async def find_terms(db: Database, user_id: int, courseID: str) -> set[str]:
     """Return the terms in which the student has the course."""
     return set(await db.enrollment.distinct("term", {"user_id": user_id, "courseID": courseID, "status": "enrolled"}))
 
 
-async def seated_of(db: Database, key: SectionKey, users: Collection[int], session: Session | None) -> set[int]:
+async def find_enrolled(db: Database, key: SectionKey, users: Collection[int], session: Session | None) -> set[int]:
     """Return those of the users who have a seat in the section."""
     asked = {"term": key.term, "courseID": key.courseID, "section": key.section, "status": "enrolled"}
     found = db.enrollment.find(asked | {"user_id": {"$in": list(users)}}, {"_id": 0, "user_id": 1}, session=session)
@@ -135,8 +139,8 @@ def _status(enrollment: Document) -> str:
 
 def _put(user_id: int, key: SectionKey, at: datetime) -> tuple[Document, Document]:
     change = {"$set": {"section": key.section, "enrolled_at": at, "status": "enrolled"}}
-    return _seat(user_id, key.term, key.courseID), change
+    return _course_filter(user_id, key.term, key.courseID), change
 
 
-def _seat(user_id: int, term: str, courseID: str) -> Document:
+def _course_filter(user_id: int, term: str, courseID: str) -> Document:
     return {"user_id": user_id, "courseID": courseID, "term": term}

@@ -17,12 +17,14 @@ from pymongo.errors import DuplicateKeyError
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.domain.models import Event
 
-REFUSAL = ("user_id", "day", "courseID", "term", "section", "action", "result")
+REFUSAL_KEY_FIELDS = ("user_id", "day", "courseID", "term", "section", "action", "result")
 """The fields that refusals in the same row have in common."""
 
 INDEXES = [
     IndexModel([("user_id", 1), ("at", -1), ("_id", -1)]),
-    IndexModel([(name, 1) for name in REFUSAL], unique=True, partialFilterExpression={"day": {"$exists": True}}),
+    IndexModel(
+        [(name, 1) for name in REFUSAL_KEY_FIELDS], unique=True, partialFilterExpression={"day": {"$exists": True}}
+    ),
 ]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,7 +62,7 @@ async def add_all(db: Database, happened: Iterable[Event], session: Session) -> 
 async def add_refusal(db: Database, refusal: Event) -> None:
     """Store a refusal, or count it in the row of an identical one from the same day."""
     row = to_row(refusal) | {"day": refusal.at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)}
-    same = {name: row.pop(name) for name in REFUSAL}
+    same = {name: row.pop(name) for name in REFUSAL_KEY_FIELDS}
     change = {"$setOnInsert": row, "$inc": {"count": 1}, "$max": {"last_at": refusal.at}}
     try:
         await db.event.update_one(same, change, upsert=True)
@@ -81,24 +83,24 @@ def to_event(document: Mapping[str, Any]) -> Event:
     return Event(document["at"], document.get("actor", 0), document["user_id"], **facts)
 
 
-async def page(db: Database, user_id: int, after: str, at_most: int) -> tuple[list[Event], str]:
+async def find_page(db: Database, user_id: int, after: str, at_most: int) -> tuple[list[Event], str]:
     """Return what happened to the student's seats from the mark `after` on, the latest first, and the next mark.
 
     Without a mark the page begins with the latest event; the next mark is empty when no more follow. Raises
     ValueError for a mark that is none.
     """
-    wanted: Document = {"user_id": user_id, "at": {"$type": "date"}} | (_earlier(after) if after else {})
+    wanted: Document = {"user_id": user_id, "at": {"$type": "date"}} | (_earlier_than(after) if after else {})
     found = db.event.find(wanted).sort([("at", -1), ("_id", -1)]).limit(at_most + 1)
     rows = await found.to_list(at_most + 1)
-    mark = _mark(rows[at_most - 1]) if len(rows) > at_most else ""
+    mark = _to_cursor(rows[at_most - 1]) if len(rows) > at_most else ""
     return [to_event(row) for row in rows[:at_most]], mark
 
 
-def _mark(row: Document) -> str:
+def _to_cursor(row: Document) -> str:
     return f"{(row['at'] - _EPOCH) // timedelta(milliseconds=1)}.{row['_id']}"
 
 
-def _earlier(mark: str) -> Document:
+def _earlier_than(mark: str) -> Document:
     moment, _, number = mark.partition(".")
     try:
         at, last = _EPOCH + timedelta(milliseconds=int(moment)), ObjectId(number)

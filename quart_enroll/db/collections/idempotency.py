@@ -36,7 +36,7 @@ SCHEMA = {
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class RequestRecord:
     """A request that came before under the same key; `answer` is None as long as there is none."""
 
     digest: str
@@ -58,25 +58,25 @@ async def begin(
     return True
 
 
-async def find(db: Database, user_id: int, key: str) -> Begun | None:
+async def find(db: Database, user_id: int, key: str) -> RequestRecord | None:
     """Return the request that began under this key, or None."""
     row: Document | None = await db.answer.find_one({"user_id": user_id, "key": key})
     if row is None:
         return None
     answer = StoredResponse(row["status"], row["location"], row["body"]) if "status" in row else None
-    return Begun(row["digest"], row["holder"], row["at"], row["expires_at"], answer)
+    return RequestRecord(row["digest"], row["holder"], row["at"], row["expires_at"], answer)
 
 
 async def finish(db: Database, user_id: int, key: str, holder: str, answer: StoredResponse) -> None:
     """Store the answer, unless somebody else has taken the request over."""
     told = {"status": answer.status, "location": answer.location, "body": answer.body}
-    await db.answer.update_one(_held(user_id, key, holder), {"$set": told})
+    await db.answer.update_one(_own_request(user_id, key, holder), {"$set": told})
 
 
-async def forget(db: Database, user_id: int, key: str, holder: str) -> None:
+async def remove(db: Database, user_id: int, key: str, holder: str) -> None:
     """Let the key be free again, unless somebody else has taken the request over."""
-    await db.answer.delete_one(_held(user_id, key, holder))
+    await db.answer.delete_one(_own_request(user_id, key, holder))
 
 
-def _held(user_id: int, key: str, holder: str) -> Document:
+def _own_request(user_id: int, key: str, holder: str) -> Document:
     return {"user_id": user_id, "key": key, "holder": holder}

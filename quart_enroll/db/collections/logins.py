@@ -33,7 +33,7 @@ SCHEMA = {
     },
 }
 
-USABLE = {"last_used_at": {"$exists": True}}
+IS_USABLE = {"last_used_at": {"$exists": True}}
 """Sign-ins of today; an earlier version of the site kept the cookie's own words in `_id`, which fit no cookie now."""
 
 
@@ -75,19 +75,19 @@ async def add(db: Database, login: Login, session: Session) -> None:
 
 async def find(db: Database, key: str, now: datetime) -> LiveLogin | None:
     """Return the sign-in and whose it is; None when it has ended or never was."""
-    async for document in db.login.aggregate(pipelines.who(key, now)):
+    async for document in db.login.aggregate(pipelines.live_login(key, now)):
         owner = document["user"]
         return LiveLogin(_to_login(document), to_user(owner), bool(document["notices"]), hashable_row_id(owner["_id"]))
     return None
 
 
-async def of_user(db: Database, user_id: int, now: datetime) -> list[Login]:
+async def find_by_user(db: Database, user_id: int, now: datetime) -> list[Login]:
     """Return where the user is signed in, the sign-in that was used last first."""
-    found = db.login.find(USABLE | {"user_id": user_id, "expires_at": {"$gt": now}}).sort("last_used_at", -1)
+    found = db.login.find(IS_USABLE | {"user_id": user_id, "expires_at": {"$gt": now}}).sort("last_used_at", -1)
     return [_to_login(document) async for document in found]
 
 
-async def use(db: Database, login: Login, now: datetime, expires_at: datetime) -> None:
+async def record_use(db: Database, login: Login, now: datetime, expires_at: datetime) -> None:
     """Write that the sign-in is in use, unless another request has just done so or it has ended."""
     await db.login.update_one(
         {"_id": login.key, "last_used_at": login.last_used_at},
@@ -95,7 +95,7 @@ async def use(db: Database, login: Login, now: datetime, expires_at: datetime) -
     )
 
 
-async def hold(db: Database, key: str, session: Session) -> bool:
+async def lock(db: Database, key: str, session: Session) -> bool:
     """Let the sign-in not end before the transaction does; return False when it has ended already."""
     result = await db.login.update_one({"_id": key}, {"$inc": {"held": 1}}, session=session)
     return bool(result.matched_count)
@@ -106,7 +106,7 @@ async def end(db: Database, key: str) -> None:
     await db.login.delete_one({"_id": key})
 
 
-async def end_of_user(db: Database, user_id: int, key: str) -> None:
+async def end_own(db: Database, user_id: int, key: str) -> None:
     """End the sign-in if it is this user's."""
     await db.login.delete_one({"_id": key, "user_id": user_id})
 

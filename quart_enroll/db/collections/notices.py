@@ -46,15 +46,15 @@ SCHEMA = {
 }
 
 
-KEEP = timedelta(days=366)
+NOTICE_LIFETIME = timedelta(days=366)
 """How long a notice is stored, seen or not."""
 
-MAX_SHOWN = 20
+MAX_NOTICES_PER_PAGE = 20
 """Most notices on one page; the next page shows the next ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class PendingEmail:
     """A notice that waits for its e-mail; `to` is None when there is no such account, `tries` are those before."""
 
     number: str
@@ -71,7 +71,7 @@ async def add(db: Database, notice: Notice, session: Session | None) -> None:
     await db.notice.insert_one(_row(notice) | outbox, session=session)
 
 
-async def add_letter(
+async def add_email_only(
     db: Database,
     notice: Notice,
     session: Session | None = None,
@@ -93,9 +93,9 @@ async def add_all(db: Database, stories: Sequence[Notice], session: Session | No
 
 
 async def take_unseen(db: Database, user_id: int) -> list[Notice]:
-    """Return at most MAX_SHOWN notices that the student has not seen yet, oldest first; each is returned only once."""
+    """Return at most MAX_NOTICES_PER_PAGE unseen notices of the student, oldest first; each is returned only once."""
     taken: list[Notice] = []
-    while len(taken) < MAX_SHOWN:
+    while len(taken) < MAX_NOTICES_PER_PAGE:
         document: Document | None = await db.notice.find_one_and_update(
             {"user_id": user_id, "seen": False}, {"$set": {"seen": True}}, sort=[("at", 1)]
         )
@@ -105,7 +105,7 @@ async def take_unseen(db: Database, user_id: int) -> list[Notice]:
     return taken
 
 
-async def find_due(db: Database, since: datetime, until: datetime) -> Outgoing | None:
+async def find_due(db: Database, since: datetime, until: datetime) -> PendingEmail | None:
     """Return the notice whose e-mail has been due longest, of those due from `since` to `until`."""
     due = {"next_try_at": {"$gte": since, "$lte": until}}
     document = await db.notice.find_one(due, sort=[("next_try_at", 1)])
@@ -114,8 +114,8 @@ async def find_due(db: Database, since: datetime, until: datetime) -> Outgoing |
     if email := document.get("email"):
         to = await users.find_credentials(db, email)
     else:
-        to = await users.credentials_of(db, document["user_id"])
-    return Outgoing(
+        to = await users.find_credentials_by_id(db, document["user_id"])
+    return PendingEmail(
         number=str(document["_id"]),
         notice=to_notice(document),
         to=to,
@@ -125,7 +125,7 @@ async def find_due(db: Database, since: datetime, until: datetime) -> Outgoing |
     )
 
 
-async def claim(db: Database, outgoing: Outgoing, at: datetime) -> bool:
+async def claim(db: Database, outgoing: PendingEmail, at: datetime) -> bool:
     """Take the notice out of what is due, before the mail server hears of it; return False if another one did."""
     result = await db.notice.update_one(
         {"_id": outgoing.key, "next_try_at": outgoing.next_try_at},
@@ -134,18 +134,18 @@ async def claim(db: Database, outgoing: Outgoing, at: datetime) -> bool:
     return bool(result.modified_count)
 
 
-async def sent(db: Database, outgoing: Outgoing, at: datetime) -> None:
+async def mark_sent(db: Database, outgoing: PendingEmail, at: datetime) -> None:
     """Write that the mail server accepted the e-mail."""
     await db.notice.update_one({"_id": outgoing.key}, {"$set": {"sent_at": at}})
 
 
-async def postpone(db: Database, outgoing: Outgoing, next_try_at: datetime) -> None:
+async def postpone(db: Database, outgoing: PendingEmail, next_try_at: datetime) -> None:
     """Let the notice be due again."""
     change = {"$set": {"next_try_at": next_try_at}, "$unset": {"sending_at": ""}}
     await db.notice.update_one({"_id": outgoing.key}, change)
 
 
-async def give_up(db: Database, outgoing: Outgoing, at: datetime, because: str) -> None:
+async def mark_failed(db: Database, outgoing: PendingEmail, at: datetime, because: str) -> None:
     """Write that no e-mail will tell this."""
     await db.notice.update_one({"_id": outgoing.key}, {"$set": {"failed_at": at, "failed_because": because}})
 
@@ -153,9 +153,9 @@ async def give_up(db: Database, outgoing: Outgoing, at: datetime, because: str) 
 def to_notice(document: Mapping[str, Any]) -> Notice:
     """Read a stored notice."""
     facts = {one.name: document.get(one.name, "") for one in fields(Notice)}
-    return Notice(**facts | {"because": message_codec.from_stored(facts["because"])})
+    return Notice(**facts | {"because": message_codec.decode(facts["because"])})
 
 
 def _row(notice: Notice) -> Document:
     facts = {one.name: getattr(notice, one.name) for one in fields(Notice)}
-    return facts | {"because": message_codec.to_stored(notice.because), "forget_at": notice.at + KEEP}
+    return facts | {"because": message_codec.encode(notice.because), "forget_at": notice.at + NOTICE_LIFETIME}

@@ -35,13 +35,15 @@ SCHEMA = {
 }
 
 
-async def of_student(db: Database, user_id: int, term: str, session: Session | None = None) -> list[PlannedSection]:
+async def find_by_student(
+    db: Database, user_id: int, term: str, session: Session | None = None
+) -> list[PlannedSection]:
     """Return the student's plan for the term, in its order."""
     found = db.plan.find({"user_id": user_id, "term": term}, session=session).sort([("place", 1), ("courseID", 1)])
     return [_to_planned(document) async for document in found]
 
 
-async def terms_of(db: Database, user_id: int, courseID: str | None = None) -> set[str]:
+async def find_terms(db: Database, user_id: int, courseID: str | None = None) -> set[str]:
     """Return the terms for which the student has planned something, or that course."""
     return set(await db.plan.distinct("term", {"user_id": user_id} | ({"courseID": courseID} if courseID else {})))
 
@@ -66,9 +68,9 @@ async def swap_places(
         await db.plan.update_one(_course(user_id, planned.key), {"$set": {"place": place}}, session=session)
 
 
-async def note(db: Database, user_id: int, key: SectionKey, because: Sentence) -> None:
+async def set_reason(db: Database, user_id: int, key: SectionKey, because: Sentence) -> None:
     """Write why the section could not be had, if it is planned still."""
-    change = {"$set": {"because": message_codec.to_stored(because)}}
+    change = {"$set": {"because": message_codec.encode(because)}}
     await db.plan.update_one(_course(user_id, key) | {"section": key.section}, change)
 
 
@@ -88,7 +90,7 @@ def _course(user_id: int, key: SectionKey) -> Document:
 
 
 def _to_planned(document: Mapping[str, Any]) -> PlannedSection:
-    because = message_codec.from_stored(document.get("because"))
+    because = message_codec.decode(document.get("because"))
     return PlannedSection(_key(document), document["place"], document["added_at"], because)
 
 

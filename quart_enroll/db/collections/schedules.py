@@ -31,7 +31,7 @@ SCHEMA = {
 }
 
 
-CLOSED = {"closed_at": {"$exists": True}}
+IS_CLOSED = {"closed_at": {"$exists": True}}
 """Schedules of accounts that were removed."""
 
 
@@ -45,14 +45,14 @@ async def bump_version(
     the schedule is closed.
     """
     try:
-        await db.schedule.update_one(*_guard(user_id, term, more), upsert=True, session=session)
+        await db.schedule.update_one(*_bump(user_id, term, more), upsert=True, session=session)
     except DuplicateKeyError:  # there is one, but not an open one
         raise AccountGone from None
 
 
 async def bump_versions(db: Database, more: Mapping[tuple[int, str], int | float], session: Session) -> None:
     """Guard the schedules of students, by user_id and term; raises BulkWriteError where one is closed."""
-    writes = [UpdateOne(*_guard(*schedule, number), upsert=True) for schedule, number in more.items()]
+    writes = [UpdateOne(*_bump(*schedule, number), upsert=True) for schedule, number in more.items()]
     await db.schedule.bulk_write(writes, session=session)
 
 
@@ -66,20 +66,20 @@ async def close(db: Database, user_id: int, term: str, at: datetime, session: Se
     )
 
 
-def _guard(user_id: int, term: str, more: int | float) -> tuple[Document, list[Document]]:
+def _bump(user_id: int, term: str, more: int | float) -> tuple[Document, list[Document]]:
     version = {"$add": [{"$ifNull": ["$version", 0]}, 1]}
-    change = [{"$set": {"version": version, "credits": more_credits(more)}}]
+    change = [{"$set": {"version": version, "credits": added_credits(more)}}]
     return {"user_id": user_id, "term": term, "closed_at": {"$exists": False}}, change
 
 
-def more_credits(number: int | float) -> Document:
+def added_credits(number: int | float) -> Document:
     """Return the expression for `number` credits more than are counted; what is no number counts as none."""
     counted = {"$cond": [{"$isNumber": "$credits"}, "$credits", 0]}
     # Rounded, because tenths don't add up: 1.0 + 1.3 - 1.0 - 1.3 is less than nothing.
     return {"$max": [0, {"$round": [{"$add": [counted, number]}, 2]}]}
 
 
-async def credits_of(db: Database, user_id: int) -> dict[str, int | float]:
+async def find_credits(db: Database, user_id: int) -> dict[str, int | float]:
     """Return the credits of the student's courses in each term."""
     found: list[Document] = await db.schedule.find({"user_id": user_id}).to_list(None)
     return {row["term"]: row["credits"] for row in found}

@@ -19,7 +19,7 @@ INDEXES = [
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
-COUNT = {"bsonType": ["int", "long"], "minimum": 0}
+COUNTER_SCHEMA = {"bsonType": ["int", "long"], "minimum": 0}
 
 SCHEMA = {
     "bsonType": "object",
@@ -38,11 +38,11 @@ SCHEMA = {
         "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
-        "capacity": COUNT,
-        "seats_taken": COUNT,
-        "waitlist_capacity": COUNT,
-        "waiting": COUNT,
-        "queue_tail": COUNT,
+        "capacity": COUNTER_SCHEMA,
+        "seats_taken": COUNTER_SCHEMA,
+        "waitlist_capacity": COUNTER_SCHEMA,
+        "waiting": COUNTER_SCHEMA,
+        "queue_tail": COUNTER_SCHEMA,
         "meetings": {
             "bsonType": "array",
             "items": {
@@ -61,11 +61,11 @@ SCHEMA = {
 }
 
 
-NAMED = {name: {"$type": "string"} for name in ("term", "courseID", "section")}
+HAS_KEY = {name: {"$type": "string"} for name in ("term", "courseID", "section")}
 """Sections that can be found at all; `check-seats` lists the others."""
 
 
-KNOWN = {"$gte": 0}
+VALID_COUNTER = {"$gte": 0}
 """A counter that says something: a number, not below nothing."""
 
 
@@ -77,41 +77,43 @@ async def find(db: Database, key: SectionKey, session: Session | None = None) ->
 
 async def find_all(db: Database, terms: Sequence[str], courseID: str | None = None) -> list[Section]:
     """Return the sections of those terms, of one course or of all, in the order of term, courseID and number."""
-    wanted = NAMED | {"term": {"$in": list(terms)}} | ({} if courseID is None else {"courseID": courseID})
+    wanted = HAS_KEY | {"term": {"$in": list(terms)}} | ({} if courseID is None else {"courseID": courseID})
     found = db.section.find(wanted).sort([("term", 1), ("courseID", 1), ("section", 1)])
     return [to_section(document) async for document in found]
 
 
 async def find_keys(db: Database) -> list[SectionKey]:
     """Return what names each section of all terms, in order."""
-    found = db.section.find(NAMED, dict.fromkeys(NAMED, 1)).sort([("term", 1), ("courseID", 1), ("section", 1)])
-    return [SectionKey(*(row[name] for name in NAMED)) async for row in found]
+    found = db.section.find(HAS_KEY, dict.fromkeys(HAS_KEY, 1)).sort([("term", 1), ("courseID", 1), ("section", 1)])
+    return [SectionKey(*(row[name] for name in HAS_KEY)) async for row in found]
 
 
 async def find_by_id(db: Database, terms: Sequence[str]) -> dict[Any, Section]:
     """Return the sections of those terms by their `_id`, in the order of term, courseID and number."""
-    found = db.section.find(NAMED | {"term": {"$in": list(terms)}}).sort([("term", 1), ("courseID", 1), ("section", 1)])
+    found = db.section.find(HAS_KEY | {"term": {"$in": list(terms)}}).sort(
+        [("term", 1), ("courseID", 1), ("section", 1)]
+    )
     return {document["_id"]: to_section(document) async for document in found}
 
 
 async def find_changed(db: Database, rows: Collection[Any]) -> dict[Any, Section]:
     """Return the sections with these `_id`s, each under its own."""
-    found = db.section.find(NAMED | {"_id": {"$in": list(rows)}})
+    found = db.section.find(HAS_KEY | {"_id": {"$in": list(rows)}})
     return {document["_id"]: to_section(document) async for document in found}
 
 
-async def find_unsettled(db: Database, session: Session | None) -> list[SectionKey]:
+async def find_promotable(db: Database, session: Session | None) -> list[SectionKey]:
     """Return the sections with an open seat and a line."""
     unsettled = {"waiting": {"$gt": 0}, "$expr": {"$lt": ["$seats_taken", "$capacity"]}}
     found = db.section.find(unsettled, session=session)
     # What is not NAMED is left out here, not in the question: that would offer MongoDB a worse index.
-    return [to_section(row).key async for row in found if all(isinstance(row.get(name), str) for name in NAMED)]
+    return [to_section(row).key async for row in found if all(isinstance(row.get(name), str) for name in HAS_KEY)]
 
 
-async def find_waited_for(db: Database) -> list[SectionKey]:
+async def find_with_waitlist(db: Database) -> list[SectionKey]:
     """Return the sections with a line."""
     found = db.section.find({"waiting": {"$gt": 0}})
-    return [to_section(row).key async for row in found if all(isinstance(row.get(name), str) for name in NAMED)]
+    return [to_section(row).key async for row in found if all(isinstance(row.get(name), str) for name in HAS_KEY)]
 
 
 async def take_seat(db: Database, key: SectionKey, session: Session | None) -> bool:
@@ -138,13 +140,13 @@ async def release_seat(db: Database, key: SectionKey, session: Session | None) -
     )
 
 
-async def join_queue(db: Database, key: SectionKey, session: Session | None, number: int = 1) -> int | None:
+async def join_waitlist(db: Database, key: SectionKey, session: Session | None, number: int = 1) -> int | None:
     """Take so many places at the end of the waitlist and return the last, or None when there are not as many left.
 
     Places only ever grow; who has the smaller one joined first. Where nobody knows the end, the waitlist is full.
     """
     enough = {"$lte": [{"$add": ["$waiting", number]}, "$waitlist_capacity"]}
-    room = {"waiting": KNOWN, "queue_tail": KNOWN, "$expr": enough}
+    room = {"waiting": VALID_COUNTER, "queue_tail": VALID_COUNTER, "$expr": enough}
     after: Document | None = await db.section.find_one_and_update(
         _named(key) | room,
         {"$inc": {"waiting": number, "queue_tail": number}},
@@ -154,12 +156,12 @@ async def join_queue(db: Database, key: SectionKey, session: Session | None, num
     return None if after is None else int(after["queue_tail"])
 
 
-async def leave_queue(db: Database, key: SectionKey, session: Session | None) -> None:
+async def leave_waitlist(db: Database, key: SectionKey, session: Session | None) -> None:
     """Count one less who waits; a count that is too low already stays, and `check-seats` tells of it."""
     await db.section.update_one(_named(key) | {"waiting": {"$gt": 0}}, {"$inc": {"waiting": -1}}, session=session)
 
 
-async def note_alert(db: Database, key: SectionKey, session: Session | None) -> bool:
+async def count_alert(db: Database, key: SectionKey, session: Session | None) -> bool:
     """Count one more who asked to be told of a seat; return False, and count nothing, when one is open."""
     full = {"$expr": {"$gte": ["$seats_taken", "$capacity"]}}
     result = await db.section.update_one(_named(key) | full, {"$inc": {"alerts": 1}}, session=session)
@@ -181,22 +183,22 @@ def to_section(document: Mapping[str, Any]) -> Section:
 
     Where a counter is lost, every seat is taken and every place in the line: a guess could overbook the section.
     """
-    capacity, waitlist_capacity = whole(document.get("capacity")), whole(document.get("waitlist_capacity"))
+    capacity, waitlist_capacity = to_int(document.get("capacity")), to_int(document.get("waitlist_capacity"))
     return Section(
         term=document["term"],
         courseID=document["courseID"],
         section=document["section"],
         capacity=capacity,
-        seats_taken=whole(document["seats_taken"]) if is_known(document.get("seats_taken")) else capacity,
+        seats_taken=to_int(document["seats_taken"]) if is_valid_counter(document.get("seats_taken")) else capacity,
         waitlist_capacity=waitlist_capacity,
-        waiting=whole(document["waiting"]) if is_known(document.get("waiting")) else waitlist_capacity,
+        waiting=to_int(document["waiting"]) if is_valid_counter(document.get("waiting")) else waitlist_capacity,
         meetings=_meetings(document.get("meetings")),
         instructor=str(document.get("instructor") or ""),
         room=str(document.get("room") or ""),
     )
 
 
-def named(keys: Iterable[SectionKey]) -> dict[str, Document]:
+def match_with_courses(keys: Iterable[SectionKey]) -> dict[str, Document]:
     """Match these sections with their courses; and other sections that have a term, a course and a number of them.
 
     One index finds them all. Who asks takes those that are wanted.
@@ -205,12 +207,12 @@ def named(keys: Iterable[SectionKey]) -> dict[str, Document]:
     return {"section": parts, "course": {"courseID": parts["courseID"]}}
 
 
-def whole(stored: Any) -> int:
+def to_int(stored: Any) -> int:
     """Return a stored number as a whole one, and 0 for what is none."""
     return int(stored) if isinstance(stored, int | float) and isfinite(stored) else 0
 
 
-def is_known(counter: Any) -> bool:
+def is_valid_counter(counter: Any) -> bool:
     """Tell whether a stored counter says something; see KNOWN."""
     return isinstance(counter, int | float) and counter >= 0
 
@@ -240,7 +242,7 @@ def _put(section: Section) -> UpdateOne:
 
 
 def _taken(key: SectionKey, number: int) -> tuple[Document, Document]:
-    room = {"seats_taken": KNOWN, "$expr": {"$lte": [{"$add": ["$seats_taken", number]}, "$capacity"]}}
+    room = {"seats_taken": VALID_COUNTER, "$expr": {"$lte": [{"$add": ["$seats_taken", number]}, "$capacity"]}}
     return _named(key) | room, {"$inc": {"seats_taken": number}}
 
 

@@ -46,34 +46,34 @@ DATE_FIELDS = ("starts_on", "ends_on")
 async def find(db: Database, term: str, session: Session | None = None) -> Term | None:
     """Return the term of that name, or None."""
     document = await db.term.find_one({"term": term}, session=session)
-    return to_term(document) if document is not None and is_proper(document) else None
+    return to_term(document) if document is not None and is_complete(document) else None
 
 
 async def find_all(db: Database, session: Session | None = None) -> list[Term]:
     """Return all terms in the order of time."""
-    return in_order(await db.term.find(session=session).to_list(None))
+    return to_sorted_terms(await db.term.find(session=session).to_list(None))
 
 
 async def put_all(db: Database, terms: Sequence[Term], session: Session | None = None) -> tuple[int, int]:
     """Store each term under its name; return how many were added and how many changed."""
-    writes = [UpdateOne({"term": term.term}, _change(to_document(term)), upsert=True) for term in terms]
+    writes = [UpdateOne({"term": term.term}, _change(to_row(term)), upsert=True) for term in terms]
     result = await db.term.bulk_write(writes, session=session)
     return result.upserted_count, result.modified_count
 
 
-async def unknown_timezones(db: Database, session: Session | None = None) -> dict[str, str]:
+async def find_unknown_timezones(db: Database, session: Session | None = None) -> dict[str, str]:
     """Return the terms with a timezone that this machine does not know, each with its name for it."""
     named = {"term": {"$type": "string"}, "timezone": {"$type": "string"}}
     stored = {row["term"]: row["timezone"] async for row in db.term.find(named, session=session).sort("term")}
     return {term: name for term, name in stored.items() if find_timezone(name) is None}
 
 
-def in_order(documents: Iterable[Mapping[str, Any]]) -> list[Term]:
+def to_sorted_terms(documents: Iterable[Mapping[str, Any]]) -> list[Term]:
     """Read stored terms, those that are proper, in the order of time."""
-    return sorted(map(to_term, filter(is_proper, documents)), key=lambda term: term.order)
+    return sorted(map(to_term, filter(is_complete, documents)), key=lambda term: term.order)
 
 
-def is_proper(document: Mapping[str, Any]) -> bool:
+def is_complete(document: Mapping[str, Any]) -> bool:
     """Tell whether the row says when students may do what.
 
     The site knows no term rather than guess; `check-seats` lists the row.
@@ -88,11 +88,11 @@ def to_term(document: Mapping[str, Any]) -> Term:
     known = find_timezone(str(document.get("timezone"))) is not None
     timezone = document["timezone"] if known else "UTC"
     facts = {name: document[name] for name in ("term", *DATETIME_FIELDS, "max_credits")}
-    days = {name: _day(document.get(name)) for name in DATE_FIELDS}
+    days = {name: _to_date(document.get(name)) for name in DATE_FIELDS}
     return Term(**facts | days, timezone=timezone)
 
 
-def to_document(term: Term) -> Document:
+def to_row(term: Term) -> Document:
     """Return the term as it is stored: with the season and year from its name, and without days that weren't given."""
     days = {name: day.isoformat() for name in DATE_FIELDS if (day := getattr(term, name)) is not None}
     season = {"season": term.season, "year": term.year} if term.season else {}
@@ -104,7 +104,7 @@ def _change(document: Document) -> Document:
     return {"$set": document} | ({"$unset": lacks} if lacks else {})
 
 
-def _day(stored: Any) -> date | None:
+def _to_date(stored: Any) -> date | None:
     try:
         return date.fromisoformat(stored)
     except (TypeError, ValueError):  # a row from before, or one that nobody has checked

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from quart_enroll.db.client import Database, Session, duplicate_key
+from quart_enroll.db.client import Database, Session, duplicate_key_fields
 from quart_enroll.db.collections.users import to_user
 from quart_enroll.db.queries import pipelines
 from quart_enroll.domain.errors import TokenNameTaken
@@ -40,12 +40,12 @@ async def add(db: Database, token: Token, digest: str, session: Session | None =
     try:
         await db.token.insert_one({"_id": digest} | asdict(token), session=session)
     except DuplicateKeyError as error:
-        if "name" not in duplicate_key(error):
+        if "name" not in duplicate_key_fields(error):
             raise
         raise TokenNameTaken(token.name) from error
 
 
-async def of_user(db: Database, user_id: int, now: datetime) -> list[Token]:
+async def find_by_user(db: Database, user_id: int, now: datetime) -> list[Token]:
     """Return the user's tokens that have not ended, in the order of their names."""
     found = db.token.find({"user_id": user_id, "expires_at": {"$gt": now}}).sort("name")
     return [to_token(document) async for document in found]
@@ -58,23 +58,23 @@ async def find(db: Database, digest: str, now: datetime) -> tuple[Token, User] |
     return None
 
 
-async def used(db: Database, token: Token, now: datetime) -> None:
+async def record_use(db: Database, token: Token, now: datetime) -> None:
     """Note that the token was used, unless another request did so in the meantime."""
     unchanged = {"user_id": token.user_id, "name": token.name, "last_used_at": token.last_used_at}
     await db.token.update_one(unchanged, {"$set": {"last_used_at": now}})
 
 
-async def end(db: Database, user_id: int, token_id: str) -> bool:
+async def revoke(db: Database, user_id: int, token_id: str) -> bool:
     """End the user's token; return False when there is none to end."""
     return bool((await db.token.delete_one({"user_id": user_id, "token_id": token_id})).deleted_count)
 
 
-async def end_all(db: Database, user_id: int, session: Session | None = None) -> int:
+async def revoke_all(db: Database, user_id: int, session: Session | None = None) -> int:
     """End every token of the user and return how many there were."""
     return int((await db.token.delete_many({"user_id": user_id}, session=session)).deleted_count)
 
 
-async def clear_ended(db: Database, user_id: int, now: datetime) -> None:
+async def remove_expired(db: Database, user_id: int, now: datetime) -> None:
     """Remove those that are over, which MongoDB does only once a minute: their names are free again."""
     await db.token.delete_many({"user_id": user_id, "expires_at": {"$lte": now}})
 

@@ -11,23 +11,23 @@ from pymongo import IndexModel, InsertOne, ReturnDocument, UpdateOne
 from pymongo.collation import Collation
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from quart_enroll.db.client import DUPLICATE_KEY, Database, Document, Session, duplicate_key, shuffle
+from quart_enroll.db.client import DUPLICATE_KEY_CODE, Database, Document, Session, duplicate_key_fields, shuffle
 from quart_enroll.domain import email_addresses, folding
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.models import Credentials, User
 
-ANY_CASE = Collation(locale="en", strength=2)
+CASE_INSENSITIVE = Collation(locale="en", strength=2)
 """Compares e-mail addresses without regard to capitals."""
 
 INDEXES = [
     IndexModel("user_id", unique=True),
     # Every address is found through the first of these two. The second keeps them apart, but only among
     # users with a role: two accounts of the Flask site that share an address have none, and may stay.
-    IndexModel("email", name="email_any_case", collation=ANY_CASE),
+    IndexModel("email", name="email_any_case", collation=CASE_INSENSITIVE),
     IndexModel(
         "email",
         name="email_unique",
-        collation=ANY_CASE,
+        collation=CASE_INSENSITIVE,
         unique=True,
         partialFilterExpression={"role": {"$exists": True}},
     ),
@@ -50,7 +50,7 @@ SCHEMA = {
     },
 }
 
-SHOWN = {
+USER_FIELDS = {
     "_id": 0,
     "user_id": 1,
     "email": 1,
@@ -62,18 +62,18 @@ SHOWN = {
 }
 """The fields that leave the database: never the password, unless a sign-in asks for it."""
 
-CONFIRM: Document = {"$unset": {"email_unconfirmed": ""}}
+CONFIRM_EMAIL: Document = {"$unset": {"email_unconfirmed": ""}}
 """Makes an address confirmed; users from imports, commands and the Flask site never had the field."""
 
-WITH_PASSWORD = SHOWN | {"password": 1, "password_changes": 1}
+CREDENTIALS_FIELDS = USER_FIELDS | {"password": 1, "password_changes": 1}
 
 MAX_WORD_LENGTH = 100
 """Letters of a word that students are searched for; a sign like ﷺ becomes eighteen, too many of them for a pattern."""
 
-LONGEST_NUMBER = 18
+MAX_USER_ID_DIGITS = 18
 """Digits of a number that the database can hold whatever they are."""
 
-NUMBERED = {"user_id": {"$type": "number", "$gte": 0}}
+HAS_USER_ID = {"user_id": {"$type": "number", "$gte": 0}}
 """Users as they should be; `upgrade-db` lists those whose user_id is something else."""
 
 
@@ -82,8 +82,8 @@ async def find_credentials(db: Database, email: str) -> Credentials | None:
 
     Where an old database has the address twice, the exact spelling decides, then the older account.
     """
-    wanted = NUMBERED | {"email": {"$in": email_addresses.spellings(email)}}
-    found = db.user.find(wanted, WITH_PASSWORD, collation=ANY_CASE).sort("user_id")
+    wanted = HAS_USER_ID | {"email": {"$in": email_addresses.spellings(email)}}
+    found = db.user.find(wanted, CREDENTIALS_FIELDS, collation=CASE_INSENSITIVE).sort("user_id")
     # The database overlooks more than capitals: marks and signs that would give one account a thousand spellings.
     same = email_addresses.canonical(email)
     documents = [
@@ -97,7 +97,7 @@ async def find_credentials(db: Database, email: str) -> Credentials | None:
 
 async def find(db: Database, user_id: int, session: Session | None = None) -> User | None:
     """Return the user of that number, or None."""
-    document = await db.user.find_one({"user_id": user_id}, SHOWN, session=session)
+    document = await db.user.find_one({"user_id": user_id}, USER_FIELDS, session=session)
     return None if document is None else to_user(document)
 
 
@@ -107,9 +107,9 @@ async def has_another_registrar(db: Database, user_id: int, session: Session | N
     return bool(await db.user.find_one({"role": "registrar", "user_id": {"$ne": user_id}}, session=session))
 
 
-async def credentials_of(db: Database, user_id: int) -> Credentials | None:
+async def find_credentials_by_id(db: Database, user_id: int) -> Credentials | None:
     """Return the user of that number and the hash of the password."""
-    document = await db.user.find_one({"user_id": user_id}, WITH_PASSWORD)
+    document = await db.user.find_one({"user_id": user_id}, CREDENTIALS_FIELDS)
     return None if document is None else _to_credentials(document)
 
 
@@ -118,7 +118,7 @@ async def count_students(db: Database, words: Sequence[str] = ()) -> int:
 
     This looks at every student: 40 ms for 20,000, and like any question no longer than DATABASE_TIMEOUT.
     """
-    return int(await db.user.count_documents(students(words)))
+    return int(await db.user.count_documents(student_filter(words)))
 
 
 async def find_students(db: Database, words: Sequence[str] = (), *, skip: int = 0, most: int = 0) -> list[User]:
@@ -126,18 +126,18 @@ async def find_students(db: Database, words: Sequence[str] = (), *, skip: int = 
 
     It looks at all up to the last one that is shown, at most as many as `count_students`.
     """
-    found = db.user.find(students(words), SHOWN).sort("user_id").skip(skip).limit(most)
+    found = db.user.find(student_filter(words), USER_FIELDS).sort("user_id").skip(skip).limit(most)
     return [to_user(document) async for document in found]
 
 
-def students(words: Sequence[str]) -> Document:
+def student_filter(words: Sequence[str]) -> Document:
     """Return the filter of the students who have all these words, whatever their case, accents and apostrophes."""
-    everybody: Document = NUMBERED | {"role": {"$ne": "registrar"}}
-    filters = [_has(word, plain) for word in words if (plain := folding.plain(word))]
+    everybody: Document = HAS_USER_ID | {"role": {"$ne": "registrar"}}
+    filters = [_word_filter(word, plain) for word in words if (plain := folding.plain(word))]
     return everybody | {"$and": filters} if filters else everybody
 
 
-def _has(word: str, plain: str) -> Document:
+def _word_filter(word: str, plain: str) -> Document:
     """Return the filter of students with the word in a name or the address, or as their number."""
     # Scripts like Hangul and Devanagari lose more than accents in a plain word, so they are found as they are typed.
     typed = "" if word.isascii() else f"|{re.escape(unicodedata.normalize('NFC', word))}"
@@ -145,7 +145,7 @@ def _has(word: str, plain: str) -> Document:
     # Nearly all addresses are ASCII, and a regular expression for that alone takes half the time.
     in_email = {"$regex": re.escape(word), "$options": "i"} if word.isascii() else like
     either: list[Document] = [{"last_name": like}, {"first_name": like}, {"email": in_email}]
-    if plain.isascii() and plain.isdigit() and len(plain) <= LONGEST_NUMBER:
+    if plain.isascii() and plain.isdigit() and len(plain) <= MAX_USER_ID_DIGITS:
         either.append({"user_id": int(plain)})
     return {"$or": either}
 
@@ -158,12 +158,12 @@ async def add(db: Database, user: User, password: str) -> None:
     try:
         await db.user.insert_one(to_row(user) | {"password": password})
     except DuplicateKeyError as error:
-        raise EmailTaken if "email" in duplicate_key(error) else NumberTaken(user.user_id) from error
+        raise EmailTaken if "email" in duplicate_key_fields(error) else UserIdTaken(user.user_id) from error
 
 
 async def find_all(db: Database, session: Session) -> list[User]:
     """Return everybody who has an account."""
-    return [to_user(document) async for document in db.user.find(NUMBERED, SHOWN, session=session)]
+    return [to_user(document) async for document in db.user.find(HAS_USER_ID, USER_FIELDS, session=session)]
 
 
 async def put_all(db: Database, new: Sequence[Credentials], changed: Sequence[User], session: Session) -> None:
@@ -176,12 +176,12 @@ async def put_all(db: Database, new: Sequence[Credentials], changed: Sequence[Us
         try:
             await db.user.bulk_write(writes, session=session)
         except BulkWriteError as error:
-            if any(failure["code"] == DUPLICATE_KEY for failure in error.details["writeErrors"]):
+            if any(failure["code"] == DUPLICATE_KEY_CODE for failure in error.details["writeErrors"]):
                 raise EmailTaken from error  # two spellings that only the database sees as one
             raise
 
 
-async def next_number(db: Database) -> int:
+async def next_user_id(db: Database) -> int:
     """Hand out a user_id; no number is ever handed out twice."""
     while True:
         counter: Document | None = await db.counter.find_one_and_update(
@@ -189,17 +189,17 @@ async def next_number(db: Database) -> int:
         )
         if counter is not None:
             return int(counter["value"])
-        await raise_counter(db)
+        await raise_user_id_counter(db)
 
 
-async def raise_counter(db: Database, at_least: int = 0) -> bool:
+async def raise_user_id_counter(db: Database, at_least: int = 0) -> bool:
     """Bring the counter up to the highest user_id there is or was, or `at_least`; return whether it was behind.
 
     Of users who were removed, the history still knows the numbers.
     """
     value = at_least
     for collection in (db.user, db.event):
-        highest = await collection.find_one(NUMBERED, {"user_id": 1}, sort=[("user_id", -1)])
+        highest = await collection.find_one(HAS_USER_ID, {"user_id": 1}, sort=[("user_id", -1)])
         value = max(value, 0 if highest is None else int(highest["user_id"]))
     result = await db.counter.update_one({"_id": "user_id"}, {"$max": {"value": value}}, upsert=True)
     return bool(result.modified_count or result.upserted_id)
@@ -210,7 +210,7 @@ async def set_language(db: Database, user_id: int, language: str) -> None:
     await db.user.update_one({"user_id": user_id}, {"$set": {"language": language}})
 
 
-async def note_sign_in(
+async def record_sign_in(
     db: Database, found: Credentials, now: datetime, language: str, session: Session
 ) -> tuple[datetime | None, str]:
     """Write that the user signs in; return when that was the last time, and the user's language.
@@ -229,11 +229,11 @@ async def note_sign_in(
         session=session,
     )
     if before is None:
-        raise Gone(user_id)
+        raise CredentialsChanged(user_id)
     return before.get("signed_in_at"), str(before.get("language") or language)
 
 
-async def renew_hash(db: Database, found: Credentials, new: str) -> Credentials:
+async def replace_hash(db: Database, found: Credentials, new: str) -> Credentials:
     """Store another hash of the same password, unless it was changed meanwhile; return what is known by then."""
     result = await db.user.update_one(_unchanged(found), {"$set": {"password": new}})
     return replace(found, password=new) if result.matched_count else found
@@ -249,7 +249,7 @@ async def replace_password(
     change: Document = {"$set": {"password": new}, "$inc": {"password_changes": 1}}
     user = found.user
     if by_link:
-        change |= CONFIRM
+        change |= CONFIRM_EMAIL
         user = replace(user, email_unconfirmed=False)
     result = await db.user.update_one(_unchanged(found), change, session=session)
     return Credentials(user, new, found.changes + 1) if result.matched_count else None
@@ -257,7 +257,7 @@ async def replace_password(
 
 async def confirm_email(db: Database, user_id: int, email: str) -> None:
     """Confirm the address, if the user still has it."""
-    await db.user.update_one({"user_id": user_id, "email": email}, CONFIRM)
+    await db.user.update_one({"user_id": user_id, "email": email}, CONFIRM_EMAIL)
 
 
 def to_user(document: Mapping[str, Any]) -> User:
@@ -285,16 +285,16 @@ def _to_credentials(document: Mapping[str, Any]) -> Credentials:
 
 def _put(user: User) -> Document:
     change: Document = {"$set": to_row(user)}
-    return change if user.email_unconfirmed else change | CONFIRM
+    return change if user.email_unconfirmed else change | CONFIRM_EMAIL
 
 
 def _unchanged(found: Credentials) -> Document:
     return {"user_id": found.user.user_id, "password": found.password}
 
 
-class Gone(Exception):
+class CredentialsChanged(Exception):
     """There is no such user any more, or the password is another one."""
 
 
-class NumberTaken(Exception):
+class UserIdTaken(Exception):
     """The user_id belongs to somebody else: the counter is behind the users."""

@@ -9,8 +9,8 @@ from pymongo import IndexModel
 
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import sections
-from quart_enroll.db.collections.sections import whole
-from quart_enroll.db.collections.users import NUMBERED
+from quart_enroll.db.collections.sections import to_int
+from quart_enroll.db.collections.users import HAS_USER_ID
 from quart_enroll.db.queries import message_codec, pipelines
 from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SectionKey, WaitlistEntry
 from quart_enroll.i18n.language import Sentence
@@ -37,10 +37,10 @@ SCHEMA = {
 }
 
 
-NAMED = NUMBERED | sections.NAMED
+HAS_SECTION_AND_USER = HAS_USER_ID | sections.HAS_KEY
 """Places of somebody in some line; `check-seats` lists the others."""
 
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+UNKNOWN_JOINED_AT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def add(db: Database, waiting: WaitlistEntry, session: Session | None) -> None:
@@ -52,7 +52,7 @@ async def add(db: Database, waiting: WaitlistEntry, session: Session | None) -> 
     if result.upserted_id is None:
         numbered = _line(waiting.key) | {"place": {"$type": "number"}}
         last: Document | None = await db.waitlist.find_one(numbered, sort=[("place", -1)], session=session)
-        after = waiting.place if last is None else whole(last["place"]) + 1
+        after = waiting.place if last is None else to_int(last["place"]) + 1
         await db.waitlist.insert_one(place | row | {"place": after}, session=session)
 
 
@@ -67,42 +67,42 @@ async def find(
 ) -> WaitlistEntry | None:
     """Return the student's place for the course, or None."""
     document = await db.waitlist.find_one(_entry(user_id, term, courseID), session=session)
-    return None if document is None else to_waiting(document)
+    return None if document is None else to_entry(document)
 
 
-async def terms_of(db: Database, user_id: int, courseID: str) -> set[str]:
+async def find_terms(db: Database, user_id: int, courseID: str) -> set[str]:
     """Return the terms in which the student waits for the course."""
     return set(await db.waitlist.distinct("term", {"user_id": user_id, "courseID": courseID}))
 
 
-async def of_section(db: Database, key: SectionKey, session: Session | None = None) -> list[WaitlistEntry]:
+async def find_by_section(db: Database, key: SectionKey, session: Session | None = None) -> list[WaitlistEntry]:
     """Return who waits for the section, in the order of joining."""
     found = db.waitlist.find(_line(key), session=session).sort("place")
-    return [to_waiting(document) async for document in found if isinstance(document.get("user_id"), int | float)]
+    return [to_entry(document) async for document in found if isinstance(document.get("user_id"), int | float)]
 
 
-async def has_linked(db: Database, key: SectionKey) -> bool:
+async def has_swaps(db: Database, key: SectionKey) -> bool:
     """Tell whether somebody waits for the section to give back another seat for it."""
     linked = _line(key) | {"drop_if_enrolled": {"$type": "string"}}
     return await db.waitlist.find_one(linked, {"_id": 1}) is not None
 
 
-async def of_student(db: Database, user_id: int, term: str, session: Session | None = None) -> list[WaitlistEntry]:
+async def find_in_term(db: Database, user_id: int, term: str, session: Session | None = None) -> list[WaitlistEntry]:
     """Return where the student waits in that term, in the order of courseID."""
     found = db.waitlist.find({"user_id": user_id, "term": term}, session=session).sort("courseID")
-    return [to_waiting(document) async for document in found if is_placed(document)]
+    return [to_entry(document) async for document in found if has_course(document)]
 
 
-async def everywhere(db: Database, user_id: int, session: Session | None = None) -> list[WaitlistEntry]:
+async def find_in_all_terms(db: Database, user_id: int, session: Session | None = None) -> list[WaitlistEntry]:
     """Return where the student waits, in any term."""
     found = db.waitlist.find({"user_id": user_id}, session=session)
-    return [to_waiting(document) async for document in found if is_placed(document)]
+    return [to_entry(document) async for document in found if has_course(document)]
 
 
-async def positions(db: Database, user_id: int) -> dict[SectionKey, tuple[int, int]]:
+async def find_positions(db: Database, user_id: int) -> dict[SectionKey, tuple[int, int]]:
     """Return the student's position, from 1 and without gaps, and how many wait, for each section waited for."""
-    found = db.waitlist.aggregate(pipelines.positions(user_id))
-    return {_key(row): (row["position"], row["of"]) async for row in found if is_placed(row)}
+    found = db.waitlist.aggregate(pipelines.waitlist_positions(user_id))
+    return {_key(row): (row["position"], row["of"]) async for row in found if has_course(row)}
 
 
 async def remove(db: Database, waiting: WaitlistEntry, session: Session | None) -> None:
@@ -110,31 +110,31 @@ async def remove(db: Database, waiting: WaitlistEntry, session: Session | None) 
     await db.waitlist.delete_one(_entry(waiting.user_id, waiting.key.term, waiting.key.courseID), session=session)
 
 
-async def skip(db: Database, waiting: WaitlistEntry, because: Sentence, session: Session | None) -> None:
+async def record_skip(db: Database, waiting: WaitlistEntry, because: Sentence, session: Session | None) -> None:
     """Note why the student could not take a seat that was open."""
     await db.waitlist.update_one(
         _entry(waiting.user_id, waiting.key.term, waiting.key.courseID),
-        {"$set": {"skipped_because": message_codec.to_stored(because)}},
+        {"$set": {"skipped_because": message_codec.encode(because)}},
         session=session,
     )
 
 
-def to_waiting(document: Mapping[str, Any]) -> WaitlistEntry:
+def to_entry(document: Mapping[str, Any]) -> WaitlistEntry:
     """Read a stored place; one without a number is the first, for nobody knows who came before."""
     number, joined_at, moved_at = (document.get(name) for name in ("_id", "joined_at", "moved_at"))
-    made = number.generation_time if isinstance(number, ObjectId) else LONG_AGO
+    made = number.generation_time if isinstance(number, ObjectId) else UNKNOWN_JOINED_AT
     return WaitlistEntry(
-        user_id=whole(document["user_id"]),
+        user_id=to_int(document["user_id"]),
         key=_key(document),
-        place=whole(document.get("place")),
+        place=to_int(document.get("place")),
         joined_at=joined_at if isinstance(joined_at, datetime) else made,
         drop_if_enrolled=document.get("drop_if_enrolled"),
-        skipped_because=message_codec.from_stored(document.get("skipped_because")),
+        skipped_because=message_codec.decode(document.get("skipped_because")),
         moved_at=moved_at if isinstance(moved_at, datetime) else None,
     )
 
 
-def is_placed(document: Mapping[str, Any]) -> bool:
+def has_course(document: Mapping[str, Any]) -> bool:
     """Tell whether the row says of which course it is a line; `check-seats` lists the others."""
     return all(isinstance(document.get(name), str) for name in ("term", "courseID"))
 
@@ -148,7 +148,7 @@ def _row(waiting: WaitlistEntry) -> Document:
         "user_id": waiting.user_id,
         "joined_at": waiting.joined_at,
         "drop_if_enrolled": waiting.drop_if_enrolled,
-        "skipped_because": message_codec.to_stored(waiting.skipped_because),
+        "skipped_because": message_codec.encode(waiting.skipped_because),
     }
 
 

@@ -1,6 +1,6 @@
 """All rows that have to do with seats, read at one moment, and the repairs of what is counted from them.
 
-Whatever a row lacks, it is read, and the others with it; `misfits` tells what it lacks.
+Whatever a row lacks, it is read, and the others with it; `find_violations` tells what it lacks.
 """
 
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ from bson import ObjectId
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import enrollments, schedules, sections, terms, waitlist
 from quart_enroll.db.collections.courses import to_course
-from quart_enroll.db.collections.sections import NAMED, is_known, to_section, whole
-from quart_enroll.db.collections.terms import is_proper, to_term, unknown_timezones
-from quart_enroll.db.collections.users import NUMBERED
-from quart_enroll.db.queries.schema_violations import Misfit, find
+from quart_enroll.db.collections.sections import HAS_KEY, is_valid_counter, to_int, to_section
+from quart_enroll.db.collections.terms import find_unknown_timezones, is_complete, to_term
+from quart_enroll.db.collections.users import HAS_USER_ID
+from quart_enroll.db.queries.schema_violations import SchemaViolation, find
 from quart_enroll.domain.models import Course, Section, SectionKey, Term, WaitlistEntry
 
-IN_LINE = [("section", 1), ("place", 1), ("joined_at", 1), ("_id", 1)]
+WAITLIST_ORDER = [("section", 1), ("place", 1), ("joined_at", 1), ("_id", 1)]
 """Who comes before whom; two have one place only where the unique index is missing."""
 
-SCHEMAS: dict[str, Mapping[str, Any]] = {
+AUDITED_SCHEMAS: dict[str, Mapping[str, Any]] = {
     "term": terms.SCHEMA,
     "section": sections.SCHEMA,
     "enrollment": enrollments.SCHEMA,
@@ -34,7 +34,7 @@ SCHEMAS: dict[str, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class AuditedSeat:
     """A row of `enrollment`; old rows may lack a term and a section, which are empty then."""
 
     row: str
@@ -45,7 +45,7 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class AuditedSection:
     """A section as it is stored, with the end of its line, and what imports have noted (see `importing`).
 
     It is `complete` when each of its counters is a whole number from 0 on, and else counted again.
@@ -59,7 +59,7 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class AuditedRows:
     """Everything at one moment.
 
     `terms` are those that are known, `calendar` what they say as far as it can be read; `credits` are by student and
@@ -70,41 +70,47 @@ class Books:
     terms: frozenset[str]
     calendar: Mapping[str, Term]
     courses: Mapping[str, Course]
-    sections: Mapping[SectionKey, Counted]
-    seats: tuple[Seat, ...]
+    sections: Mapping[SectionKey, AuditedSection]
+    seats: tuple[AuditedSeat, ...]
     line: tuple[WaitlistEntry, ...]
     credits: Mapping[tuple[Any, str], int | float]
     timezones: Mapping[str, str]
 
 
-async def read(db: Database, session: Session) -> Books:
+async def read(db: Database, session: Session) -> AuditedRows:
     """Read the books as they are at the moment of the session's transaction."""
     calendar = await db.term.find({"term": {"$type": "string"}}, session=session).to_list(None)
     catalog = [to_course(row) async for row in db.course.find({"courseID": {"$exists": True}}, session=session)]
-    offered = [_to_counted(row) async for row in db.section.find(NAMED, session=session)]
-    line = db.waitlist.find(waitlist.NAMED, session=session).sort([("term", 1), ("courseID", 1), *IN_LINE])
-    counted = db.schedule.find(NUMBERED | {"term": {"$type": "string"}}, session=session)
-    return Books(
-        users=frozenset([row["user_id"] async for row in db.user.find(NUMBERED, {"user_id": 1}, session=session)]),
+    offered = [_to_counted(row) async for row in db.section.find(HAS_KEY, session=session)]
+    line = db.waitlist.find(waitlist.HAS_SECTION_AND_USER, session=session).sort(
+        [("term", 1), ("courseID", 1), *WAITLIST_ORDER]
+    )
+    counted = db.schedule.find(HAS_USER_ID | {"term": {"$type": "string"}}, session=session)
+    return AuditedRows(
+        users=frozenset([row["user_id"] async for row in db.user.find(HAS_USER_ID, {"user_id": 1}, session=session)]),
         terms=frozenset(row["term"] for row in calendar),
-        calendar={row["term"]: to_term(row) for row in calendar if is_proper(row)},
+        calendar={row["term"]: to_term(row) for row in calendar if is_complete(row)},
         courses={course.courseID: course for course in catalog},
         sections={one.section.key: one for one in offered},
         seats=tuple([_to_seat(row) async for row in db.enrollment.find(session=session).sort("_id")]),
-        line=tuple([waitlist.to_waiting(row) async for row in line]),
+        line=tuple([waitlist.to_entry(row) async for row in line]),
         credits={(row["user_id"], row["term"]): _number(row.get("credits")) async for row in counted},
-        timezones=await unknown_timezones(db, session),
+        timezones=await find_unknown_timezones(db, session),
     )
 
 
-async def misfits(db: Database, session: Session) -> dict[str, list[Misfit]]:
+async def find_violations(db: Database, session: Session) -> dict[str, list[SchemaViolation]]:
     """Return the rows of each collection that lack what its schema asks for."""
-    return {name: await find(db, name, schema, session) for name, schema in SCHEMAS.items()}
+    return {name: await find(db, name, schema, session) for name, schema in AUDITED_SCHEMAS.items()}
 
 
-async def renumber(db: Database, key: SectionKey, end: int, session: Session) -> int:
+async def renumber_waitlist(db: Database, key: SectionKey, end: int, session: Session) -> int:
     """Give everybody in the line a place after `end`, in the order that they have; return how many wait."""
-    rows = await db.waitlist.find(waitlist.NAMED | _named(key), {"_id": 1}, session=session).sort(IN_LINE).to_list(None)
+    rows = (
+        await db.waitlist.find(waitlist.HAS_SECTION_AND_USER | _named(key), {"_id": 1}, session=session)
+        .sort(WAITLIST_ORDER)
+        .to_list(None)
+    )
     for place, row in enumerate(rows, end + 1):
         await db.waitlist.update_one({"_id": row["_id"]}, {"$set": {"place": place}}, session=session)
     return len(rows)
@@ -125,17 +131,17 @@ def _named(key: SectionKey) -> Document:
     return {"term": key.term, "courseID": key.courseID, "section": key.section}
 
 
-def _to_counted(row: Mapping[str, Any]) -> Counted:
+def _to_counted(row: Mapping[str, Any]) -> AuditedSection:
     counters = [row.get(name) for name in ("seats_taken", "waiting", "queue_tail")]
-    complete = all(isinstance(counter, int) and is_known(counter) for counter in counters)
-    overbooked, moved_at = whole(row.get("overbooked")), _moment(row.get("moved_at"))
-    return Counted(to_section(row), whole(row.get("queue_tail")), complete, overbooked, moved_at)
+    complete = all(isinstance(counter, int) and is_valid_counter(counter) for counter in counters)
+    overbooked, moved_at = to_int(row.get("overbooked")), _moment(row.get("moved_at"))
+    return AuditedSection(to_section(row), to_int(row.get("queue_tail")), complete, overbooked, moved_at)
 
 
-def _to_seat(row: Mapping[str, Any]) -> Seat:
+def _to_seat(row: Mapping[str, Any]) -> AuditedSeat:
     number, user_id = row["_id"], row.get("user_id")
     made = number.generation_time if isinstance(number, ObjectId) else None
-    return Seat(
+    return AuditedSeat(
         row=str(number),
         user_id=user_id if isinstance(user_id, int | float) else str(user_id),
         key=SectionKey(str(row.get("term") or ""), str(row.get("courseID", "")), str(row.get("section") or "")),

@@ -5,17 +5,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.collections import courses, events
-from quart_enroll.db.collections.terms import to_document
-from quart_enroll.db.collections.users import to_row
+from quart_enroll.db.collections import courses, events, terms, users
 from quart_enroll.domain.models import Course, Credentials, Event, Section, SectionKey, Term, WaitlistEntry
 
-EMPTY = ("course", "term", "section", "user", "enrollment")
+CHECKED_COLLECTIONS = ("course", "term", "section", "user", "enrollment")
 """The collections that have no row in a database that nobody has begun to use."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class DemoSeat:
     """A student's seat; `status` is "enrolled" or "withdrawn"."""
 
     user_id: int
@@ -32,7 +30,7 @@ class School:
     courses: Sequence[Course]
     sections: Sequence[Section]
     people: Sequence[Credentials]
-    seats: Sequence[Seat]
+    seats: Sequence[DemoSeat]
     line: Sequence[WaitlistEntry]
     credits: Mapping[tuple[int, str], int | float]
     events: Sequence[Event]
@@ -40,10 +38,10 @@ class School:
 
 async def is_empty(db: Database) -> bool:
     """Tell whether nobody has begun to use the database."""
-    return not any([await db[name].find_one({}, {"_id": 1}) for name in EMPTY])
+    return not any([await db[name].find_one({}, {"_id": 1}) for name in CHECKED_COLLECTIONS])
 
 
-async def put(db: Database, school: School, session: Session) -> None:
+async def insert(db: Database, school: School, session: Session) -> None:
     """Store all rows."""
     for name, rows in _rows(school).items():
         if rows:
@@ -52,10 +50,10 @@ async def put(db: Database, school: School, session: Session) -> None:
 
 def _rows(school: School) -> dict[str, list[Document]]:
     return {
-        "term": [to_document(term) for term in school.terms],
+        "term": [terms.to_row(term) for term in school.terms],
         "course": [courses.to_row(course) for course in school.courses],
         "section": [asdict(section) | {"queue_tail": section.waiting} for section in school.sections],
-        "user": [to_row(one.user) | {"password": one.password} for one in school.people],
+        "user": [users.to_row(one.user) | {"password": one.password} for one in school.people],
         "enrollment": [
             _named(seat.key) | {"user_id": seat.user_id, "enrolled_at": seat.at, "status": seat.status}
             for seat in school.seats

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from pymongo import UpdateOne
 
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.collections.schedules import more_credits
-from quart_enroll.db.collections.sections import NAMED, to_section, whole
-from quart_enroll.db.collections.users import NUMBERED
+from quart_enroll.db.collections.schedules import added_credits
+from quart_enroll.db.collections.sections import HAS_KEY, to_int, to_section
+from quart_enroll.db.collections.users import HAS_USER_ID
 from quart_enroll.domain.models import Section, SectionKey
 
 
-class Concerned(NamedTuple):
+class AffectedStudent(NamedTuple):
     """A student who has a seat in a section, or `waits` for one, with the `_id` of that row."""
 
     row: Any
@@ -35,7 +35,7 @@ GUARD = {"$inc": {"version": 1}}
 
 async def find_sections(db: Database, terms: Collection[str], session: Session) -> dict[SectionKey, Section]:
     """Return the sections of those terms."""
-    wanted = NAMED | {"term": {"$in": list(terms)}}
+    wanted = HAS_KEY | {"term": {"$in": list(terms)}}
     found = [to_section(row) async for row in db.section.find(wanted, session=session)]
     return {section.key: section for section in found}
 
@@ -61,28 +61,30 @@ async def guard_students(db: Database, sections: Collection[SectionKey], session
         await db.schedule.update_many({"term": key.term, "user_id": {"$in": students}}, GUARD, session=session)
 
 
-async def find_concerned(db: Database, keys: Collection[SectionKey], session: Session) -> list[Concerned]:
+async def find_affected(db: Database, keys: Collection[SectionKey], session: Session) -> list[AffectedStudent]:
     """Return who has a seat in these sections, or waits for one."""
     if not keys:
         return []
     parts: Document = {name: {"$in": sorted({getattr(key, name) for key in keys})} for name in PARTS}
     concerned = []
     for name, more in (("enrollment", {"status": "enrolled"}), ("waitlist", {})):
-        found = db[name].find(NUMBERED | parts | more, {"user_id": 1, **dict.fromkeys(PARTS, 1)}, session=session)
+        found = db[name].find(HAS_USER_ID | parts | more, {"user_id": 1, **dict.fromkeys(PARTS, 1)}, session=session)
         rows = [(row, SectionKey(*(row[part] for part in PARTS))) for row in await found.to_list(None)]
         waits = name == "waitlist"
-        concerned += [Concerned(row["_id"], whole(row["user_id"]), key, waits) for row, key in rows if key in keys]
+        concerned += [
+            AffectedStudent(row["_id"], to_int(row["user_id"]), key, waits) for row, key in rows if key in keys
+        ]
     return concerned
 
 
-async def mark_moved(db: Database, concerned: Collection[Concerned], at: datetime, session: Session) -> None:
+async def mark_moved(db: Database, concerned: Collection[AffectedStudent], at: datetime, session: Session) -> None:
     """Note on these seats and places in line when their section moved: the student's own rows change with it."""
     for name, waits in (("enrollment", False), ("waitlist", True)):
         if rows := [one.row for one in concerned if one.waits == waits]:
             await db[name].update_many({"_id": {"$in": rows}}, {"$set": {"moved_at": at}}, session=session)
 
 
-async def find_seats(
+async def find_section_keys(
     db: Database, students: Collection[int], terms: Collection[str], session: Session
 ) -> list[tuple[int, SectionKey]]:
     """Return the sections in which these students have a seat in these terms, each with its student."""
@@ -103,11 +105,11 @@ async def add_credits(db: Database, terms: Collection[str], more: Mapping[str, f
             enrolled = {"term": term, "courseID": courseID, "status": "enrolled"}
             students = await db.enrollment.distinct("user_id", enrolled, session=session)
             if students:
-                change = [{"$set": {"credits": more_credits(number), "version": {"$add": ["$version", 1]}}}]
+                change = [{"$set": {"credits": added_credits(number), "version": {"$add": ["$version", 1]}}}]
                 await db.schedule.update_many({"term": term, "user_id": {"$in": students}}, change, session=session)
 
 
-async def count_students(db: Database, terms: Collection[str], session: Session) -> dict[str, int]:
+async def count_enrolled_students(db: Database, terms: Collection[str], session: Session) -> dict[str, int]:
     """Return how many students are enrolled in each of these terms."""
     stages: list[Document] = [
         {"$match": {"term": {"$in": list(terms)}, "status": "enrolled"}},
@@ -138,7 +140,7 @@ async def find_offered(db: Database, courseIDs: Collection[str], session: Sessio
     return set(await db.section.distinct("courseID", {"courseID": {"$in": list(courseIDs)}}, session=session))
 
 
-async def note_changes(
+async def note_section_changes(
     db: Database, resized: Sequence[Section], moved: Sequence[Section], now: datetime, session: Session
 ) -> None:
     """Note on sections whose capacity or meetings change what `check-seats` must not take for a fault.

@@ -13,19 +13,19 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from quart_enroll.db.client import DUPLICATE_KEY, Database, Document, Session
+from quart_enroll.db.client import DUPLICATE_KEY_CODE, Database, Document, Session
 from quart_enroll.db.collections.courses import SCHEMA as COURSE_SCHEMA
 from quart_enroll.db.collections.courses import to_course
-from quart_enroll.db.collections.sections import NAMED
+from quart_enroll.db.collections.sections import HAS_KEY
 from quart_enroll.db.queries.pipelines import Stage
 from quart_enroll.domain.models import Course, Section, SectionKey
 
-BATCH = 1000
+BATCH_SIZE = 1000
 """Rows that are written at once."""
 
 FIRST_SECTION = "01"
 
-NUMBERED_COURSES: Document = {
+HAS_VALID_COURSE_ID: Document = {
     "$jsonSchema": {
         "required": ["courseID"],
         "properties": {"courseID": COURSE_SCHEMA["properties"]["courseID"]},  # type: ignore[index]  # a plain mapping
@@ -35,7 +35,7 @@ NUMBERED_COURSES: Document = {
 
 
 @dataclass(frozen=True, slots=True)
-class Placing:
+class PlacementResult:
     """How many enrollments got each term, how many were folded into another one there, and why the others were not."""
 
     placed: Counter[str]
@@ -43,7 +43,7 @@ class Placing:
     reasons: list[str]
 
 
-async def fold(db: Database) -> int:
+async def merge_duplicates(db: Database) -> int:
     """Keep the oldest of several enrollments of a student in a course and term; return how many went."""
     seats: list[Stage] = [
         {"$match": {"term": {"$ne": None}}},
@@ -62,18 +62,21 @@ async def fold(db: Database) -> int:
     return folded
 
 
-async def place(db: Database, terms: Mapping[str, str | None], coming: Collection[str], now: datetime) -> Placing:
+async def place_in_terms(
+    db: Database, terms: Mapping[str, str | None], coming: Collection[str], now: datetime
+) -> PlacementResult:
     """Give enrollments without a term the one that `terms` has for their course, the oldest first.
 
     The other rows of that seat are folded into it, and so are those of students who are enrolled in the course in
-    another term to come. The section is the first that the course has in the term, else 01, which `needed_sections`
-    names then. Needs the unique index of the collection: it tells whether the student has the seat already. A row
+    another term to come. The section is the first that the course has in the term, else 01, which
+    `find_missing_sections` names then.
+    Needs the unique index of the collection: it tells whether the student has the seat already. A row
     without a time in its _id is as old as `now`. Who or what isn't known is left alone, and so are rows of courses
     for which `terms` has None.
     """
     users = set(await db.user.distinct("user_id", {"user_id": {"$type": "number"}}))
     first = await _first_sections(db)
-    held = await _held(db, coming) if await lack_terms(db) else {}
+    held = await _held(db, coming) if await has_rows_without_term(db) else {}
     rows, again, reasons = [], [], []
     waiting: Counter[str] = Counter()
     async for old in db.enrollment.find({"term": None}).sort("_id"):
@@ -90,22 +93,22 @@ async def place(db: Database, terms: Mapping[str, str | None], coming: Collectio
         else:
             rows.append(row | {"term": term, "section": first.get((term, courseID), FIRST_SECTION)})
     reasons += [
-        f"enrollment: {number} of course {courseID} without a term must wait for a term that the course names"
+        f"enrollment: {number} of course {courseID} can’t be assigned until a term exists that the course names"
         for courseID, number in sorted(waiting.items())
     ]
     placed: Counter[str] = Counter()
     folded = await _fold(db, again)
-    for start in range(0, len(rows), BATCH):
-        batch = rows[start : start + BATCH]
+    for start in range(0, len(rows), BATCH_SIZE):
+        batch = rows[start : start + BATCH_SIZE]
         taken = await _place(db, batch)
         places = {row["_id"] for row in taken}
         placed.update(row["term"] for row in batch if row["_id"] not in places)
         folded += await _fold(db, taken)
-    return Placing(placed, folded, reasons)
+    return PlacementResult(placed, folded, reasons)
 
 
 async def place_in_sections(db: Database) -> int:
-    """Give enrollments that have a term but no section the first one, as `place` does; return how many."""
+    """Give enrollments that have a term but no section the first one, as `place_in_terms` does; return how many."""
     lacking: list[Stage] = [
         {"$match": {"term": {"$ne": None}, "section": None}},
         {"$group": {"_id": {"term": "$term", "courseID": "$courseID"}}},
@@ -120,36 +123,36 @@ async def place_in_sections(db: Database) -> int:
     return placed
 
 
-async def lack_terms(db: Database) -> bool:
+async def has_rows_without_term(db: Database) -> bool:
     """Tell whether a row has no term."""
     return await db.enrollment.find_one({"term": None}, {"_id": 1}) is not None
 
 
-async def terms_named(db: Database) -> list[str]:
+async def find_terms(db: Database) -> list[str]:
     """Return the names of the terms that enrollments are in."""
     return [name for name in await db.enrollment.distinct("term") if isinstance(name, str)]
 
 
-async def needed_sections(db: Database, terms: Sequence[str]) -> set[SectionKey]:
+async def find_missing_sections(db: Database, terms: Sequence[str]) -> set[SectionKey]:
     """Return the sections of these terms that enrollments are in and that do not exist, of courses that do."""
-    courses = set(await db.course.distinct("courseID", NUMBERED_COURSES))
-    sections = {_key(row) async for row in db.section.find(NAMED)}
+    courses = set(await db.course.distinct("courseID", HAS_VALID_COURSE_ID))
+    sections = {_key(row) async for row in db.section.find(HAS_KEY)}
     return {key for key in await _seats(db, None) if key.courseID in courses and key.term in terms} - sections
 
 
-async def courses_without_sections(db: Database, *, imported: bool) -> list[Course]:
+async def find_courses_without_sections(db: Database, *, imported: bool) -> list[Course]:
     """Return the courses that have no section in any term: those of the Flask site, or also those that were `imported`.
 
     An import writes prerequisites, if only an empty list; the Flask site did not know them.
     """
     offered = await db.section.distinct("courseID")
-    lacking: Document = NUMBERED_COURSES | {"courseID": {"$nin": offered}}
+    lacking: Document = HAS_VALID_COURSE_ID | {"courseID": {"$nin": offered}}
     if not imported:
         lacking["prerequisites"] = {"$exists": False}
     return [to_course(row) async for row in db.course.find(lacking).sort("courseID")]
 
 
-async def has_imported_offer(db: Database, capacity: int) -> bool:
+async def has_imported_sections(db: Database, capacity: int) -> bool:
     """Tell whether a term or a section is not as `upgrade-db` makes them, with that capacity.
 
     Its terms have one deadline and no days on which courses begin and end, its sections neither times nor a room.
@@ -167,14 +170,14 @@ async def has_imported_offer(db: Database, capacity: int) -> bool:
     return found is not None
 
 
-async def lost_sections(db: Database, terms: Collection[str]) -> set[SectionKey]:
+async def find_lost_sections(db: Database, terms: Collection[str]) -> set[SectionKey]:
     """Return the sections of courses that are not in the catalog, and of terms that are not among these."""
-    courses = await db.course.distinct("courseID", NUMBERED_COURSES)
+    courses = await db.course.distinct("courseID", HAS_VALID_COURSE_ID)
     lost = {"$or": [{"courseID": {"$nin": courses}}, {"term": {"$nin": list(terms)}}]}
-    return {_key(row) async for row in db.section.find(NAMED | lost)}
+    return {_key(row) async for row in db.section.find(HAS_KEY | lost)}
 
 
-async def make_sections(db: Database, sections: Sequence[Section], session: Session) -> int:
+async def add_sections(db: Database, sections: Sequence[Section], session: Session) -> int:
     """Make sections that do not exist, with the seats that are taken in them; return how many.
 
     More than `capacity` may sit there, for the Flask site knew no capacity: that is noted as an import would.
@@ -202,7 +205,7 @@ async def _seats(db: Database, session: Session | None) -> Counter[SectionKey]:
 
 async def _first_sections(db: Database) -> dict[tuple[str, str], str]:
     """Return the first section of each course in each term."""
-    numbered = db.section.find(NAMED, {"term": 1, "courseID": 1, "section": 1}).sort("section", -1)
+    numbered = db.section.find(HAS_KEY, {"term": 1, "courseID": 1, "section": 1}).sort("section", -1)
     return {(row["term"], row["courseID"]): row["section"] async for row in numbered}
 
 
@@ -224,7 +227,7 @@ async def _place(db: Database, rows: Sequence[Document]) -> list[Document]:
         await db.enrollment.bulk_write(writes, ordered=False)
     except BulkWriteError as error:
         failures = error.details["writeErrors"]
-        if any(failure["code"] != DUPLICATE_KEY for failure in failures):
+        if any(failure["code"] != DUPLICATE_KEY_CODE for failure in failures):
             raise
         return [rows[failure["index"]] for failure in failures]
     return []

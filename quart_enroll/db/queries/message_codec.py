@@ -9,25 +9,25 @@ SCHEMA = {"bsonType": ["object", "string", "null"]}
 """A text is what versions of the site stored that knew English alone."""
 
 
-def to_stored(sentence: Sentence | None) -> Any:
+def encode(sentence: Sentence | None) -> Any:
     """Return the sentence as the database keeps it."""
-    return None if sentence is None else _to_stored(sentence)
+    return None if sentence is None else _encode(sentence)
 
 
-def from_stored(stored: Any) -> Sentence | None:
+def decode(stored: Any) -> Sentence | None:
     """Read a stored sentence; None when there is none, or nobody can read it."""
     if not stored:
         return None
     if isinstance(stored, str):
         return Sentence(stored)
-    found = _from_stored(stored)
+    found = _decode(stored)
     return found if isinstance(found, Sentence) else None
 
 
-def _to_stored(value: Value) -> Any:
+def _encode(value: Value) -> Any:
     match value:
         case Sentence():
-            values = {name: _to_stored(one) for name, one in value.values.items()}
+            values = {name: _encode(one) for name, one in value.values.items()}
             return {"message": value.message, "plural": value.plural, "values": values}
         case TermName():
             return {"term": value.term}
@@ -43,10 +43,10 @@ def _to_stored(value: Value) -> Any:
             return value
 
 
-def _from_stored(stored: Any) -> Value:
+def _decode(stored: Any) -> Value:
     match stored:
         case {"message": str(message), "plural": str(plural), "values": dict(values)}:
-            sentence = Sentence(message, **{name: _from_stored(one) for name, one in values.items()})
+            sentence = Sentence(message, **{name: _decode(one) for name, one in values.items()})
             sentence.plural = plural
             return sentence
         case {"term": str(term)}:

@@ -10,5 +10,5 @@ async def find(
     db: Database, wanted: Mapping[str, Document], session: Session | None = None
 ) -> dict[str, list[Document]]:
     """Return the rows of each collection that match, in no order."""
-    [found] = await db.aggregate(pipelines.together(wanted), session=session).to_list(None)
+    [found] = await db.aggregate(pipelines.multi_find(wanted), session=session).to_list(None)
     return found

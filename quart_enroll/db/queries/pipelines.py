@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 Stage: TypeAlias = dict[str, Any]
 
 
-def positions(user_id: int) -> list[Stage]:
+def waitlist_positions(user_id: int) -> list[Stage]:
     """Count, for each section that a student waits for, who waits and who does not wait longer than the student."""
     line = {
         "$lookup": {
@@ -34,7 +34,7 @@ def positions(user_id: int) -> list[Stage]:
     ]
 
 
-def together(wanted: Mapping[str, Stage]) -> list[Stage]:
+def multi_find(wanted: Mapping[str, Stage]) -> list[Stage]:
     """Give one document with, for each collection, its rows that match; in a transaction too, unlike `$unionWith`."""
     lookups = ({"from": name, "pipeline": [{"$match": match}], "as": name} for name, match in wanted.items())
     return [{"$documents": [{}]}, *({"$lookup": lookup} for lookup in lookups)]
@@ -45,7 +45,7 @@ def _same_section() -> Stage:
     return {"$expr": {"$and": [{"$eq": [f"${name}", f"$${name}"]} for name in ("term", "courseID", "section")]}}
 
 
-def who(key: str, now: datetime) -> list[Stage]:
+def live_login(key: str, now: datetime) -> list[Stage]:
     """Add to a live sign-in its `user`, without the password, and one unseen notice if there is any."""
     return [
         {"$match": {"_id": key, "expires_at": {"$gt": now}}},

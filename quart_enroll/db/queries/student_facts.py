@@ -7,7 +7,7 @@ from sys import intern
 from typing import Any
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections.waitlist import is_placed, to_waiting
+from quart_enroll.db.collections.waitlist import has_course, to_entry
 from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.models import SectionKey, WaitlistEntry
 from quart_enroll.domain.student import StudentSeat, StudentSnapshot
@@ -20,8 +20,8 @@ async def find(db: Database, user_id: int) -> StudentSnapshot:
     """Return what is stored about the student; nothing of somebody who does not exist."""
     found = await multi_find.find(db, {name: {"user_id": user_id} for name in COLLECTIONS})
     seats = sorted(map(_seat, found["enrollment"]), key=lambda seat: seat.key.courseID)
-    placed = [document for document in found["waitlist"] if is_placed(document)]
-    waiting = sorted(map(to_waiting, placed), key=lambda one: one.key.courseID)
+    placed = [document for document in found["waitlist"] if has_course(document)]
+    waiting = sorted(map(to_entry, placed), key=lambda one: one.key.courseID)
     return StudentSnapshot(
         seats=tuple(seats),
         waiting=tuple(waiting),

@@ -4,10 +4,10 @@ from collections.abc import AsyncGenerator
 
 from quart_enroll.db.client import Database, Document, Session, assert_transactions
 
-BATCH = 250
+BATCH_SIZE = 250
 """Rows in memory at a time: some 60 kB."""
 
-HANDED_OUT = {
+EXPORTED_FIELDS = {
     "user": {"_id": 0, "password": 0},
     "login": {"_id": 0},
     "token": {"_id": 0},
@@ -23,15 +23,15 @@ HANDED_OUT = {
 }
 """The collections that know of users, and what of their rows stays inside: secrets, the database's own keys."""
 
-KEPT = ("event",)
+KEPT_COLLECTIONS = ("event",)
 """What stays when a user is removed: a history of seats, under a number that leads to nobody."""
 
 
-LATEST_FIRST = {"event": [("at", -1), ("_id", -1)]}
+SORT_ORDERS = {"event": [("at", -1), ("_id", -1)]}
 """The order of rows that may be too many to sort: an index has it. Other collections come newest first."""
 
 
-async def read(db: Database, user_id: int) -> AsyncGenerator[tuple[str, list[Document]], None]:
+async def export_rows(db: Database, user_id: int) -> AsyncGenerator[tuple[str, list[Document]], None]:
     """Yield the rows about the user as they are at this moment, one batch of one collection at a time.
 
     Each collection comes at least once, if only with an empty batch. Raises one of mongo.AWAY or mongo.REFUSED, also if
@@ -39,12 +39,12 @@ async def read(db: Database, user_id: int) -> AsyncGenerator[tuple[str, list[Doc
     """
     assert_transactions(db)  # where there are none, nothing can be read as of one moment either
     async with await db.client.start_session(snapshot=True) as session:
-        for name, shown in HANDED_OUT.items():
-            order = LATEST_FIRST.get(name, [("_id", -1)])
-            cursor = db[name].find({"user_id": user_id}, shown, session=session, batch_size=BATCH).sort(order)
+        for name, shown in EXPORTED_FIELDS.items():
+            order = SORT_ORDERS.get(name, [("_id", -1)])
+            cursor = db[name].find({"user_id": user_id}, shown, session=session, batch_size=BATCH_SIZE).sort(order)
             try:
-                yield name, await cursor.to_list(BATCH)
-                while rows := await cursor.to_list(BATCH):
+                yield name, await cursor.to_list(BATCH_SIZE)
+                while rows := await cursor.to_list(BATCH_SIZE):
                     yield name, rows
             finally:
                 await cursor.close()
@@ -52,6 +52,6 @@ async def read(db: Database, user_id: int) -> AsyncGenerator[tuple[str, list[Doc
 
 async def remove(db: Database, user_id: int, session: Session | None) -> None:
     """Remove the user and all that is stored about them, except what is KEPT and schedules that were closed."""
-    for name in HANDED_OUT:
-        if name not in KEPT:
+    for name in EXPORTED_FIELDS:
+        if name not in KEPT_COLLECTIONS:
             await db[name].delete_many({"user_id": user_id, "closed_at": {"$exists": False}}, session=session)

@@ -49,12 +49,12 @@ async def register(
     assert_transactions(db)  # without them, the user could not sign in
     hashed = await hasher.hash(password)
     while True:
-        number = await users.next_number(db)
+        number = await users.next_user_id(db)
         user = User(number, email, first_name, last_name, role, email_unconfirmed=email_unconfirmed)
         try:
             await users.add(db, user, hashed)
-        except users.NumberTaken:
-            await users.raise_counter(db)
+        except users.UserIdTaken:
+            await users.raise_user_id_counter(db)
         except EmailTaken:
             return await _registered(db, hasher, email, password)
         else:
@@ -66,6 +66,12 @@ async def _registered(db: Database, hasher: Hasher, email: str, password: str) -
     if found is None or not await hasher.verify(password, found.password):
         raise EmailTaken
     return found
+
+
+async def find_user_id(db: Database, email: str) -> int | None:
+    """Return the user_id of the account with this email, or None."""
+    found = await users.find_credentials(db, email)
+    return None if found is None else found.user.user_id
 
 
 async def authenticate(db: Database, hasher: Hasher, *, email: str, password: str) -> Credentials:
@@ -81,7 +87,7 @@ async def authenticate(db: Database, hasher: Hasher, *, email: str, password: st
         raise WrongCredentials
     if hasher.is_outdated(found.password):
         with suppress(Busy):  # a later sign-in will renew it
-            found = await users.renew_hash(db, found, await hasher.hash(password))
+            found = await users.replace_hash(db, found, await hasher.hash(password))
     return found
 
 
@@ -107,7 +113,7 @@ async def change_password(
     try:
         found = await confirm_password(db, hasher, user, old)
     except WrongPassword:
-        stored = await users.credentials_of(db, user.user_id)
+        stored = await users.find_credentials_by_id(db, user.user_id)
         if stored is None or not await hasher.verify(new, stored.password):
             raise
         return stored
@@ -131,7 +137,7 @@ async def replace_password(
         changed = await users.replace_password(db, found, hashed, session, by_link=by_link)
         if changed is not None:
             await end_all_access(db, user_id, session)
-            await notices.add_letter(db, Notice(now, user_id, "password_changed"), session)
+            await notices.add_email_only(db, Notice(now, user_id, "password_changed"), session)
         return changed
 
     return await transaction(db, body)
@@ -156,7 +162,7 @@ async def end_all_access(db: Database, user_id: int, session: Session | None) ->
     """Do the same as end_access, inside the transaction of `session`."""
     return EndedAccess(
         await end_sign_ins(db, user_id, session),
-        await tokens.end_all(db, user_id, session),
+        await tokens.revoke_all(db, user_id, session),
         await calendar_tokens.remove(db, user_id, session),
     )
 

@@ -175,11 +175,11 @@ async def _check_and_count(db: Database, counters: Mapping[str, RateLimit], now:
 
 
 async def _refuse_if_over_limit(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
-    until = await attempts.find_wait(db, counters, now)
+    until = await attempts.find_wait_until(db, counters, now)
     if until is not None:
         raise PleaseWait(until - now)
 
 
 async def _count(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
     for key, limit in counters.items():
-        await attempts.count(db, key, limit, now)
+        await attempts.count_attempt(db, key, limit, now)

@@ -34,5 +34,5 @@ async def revoke(db: Database, user_id: int) -> None:
 
 async def find_owner(db: Database, token: str) -> User | None:
     """Return the student whose token it is, or None if it was revoked or never existed."""
-    user_id = await calendar_tokens.whose(db, token_digest(token))
+    user_id = await calendar_tokens.find_owner(db, token_digest(token))
     return None if user_id is None else await users.find(db, user_id)

@@ -24,7 +24,7 @@ async def delete_account(context: EnrollmentContext, hasher: Hasher, user: User,
     """
     db = context.db
     await accounts.confirm_password(db, hasher, user, password)
-    await users.raise_counter(db, at_least=user.user_id)
+    await users.raise_user_id_counter(db, at_least=user.user_id)
 
     async def body(transaction: SeatTransaction) -> None:
         session = transaction.session
@@ -38,7 +38,7 @@ async def delete_account(context: EnrollmentContext, hasher: Hasher, user: User,
         await user_data.remove(db, user.user_id, session)
         await promote_waitlists(transaction)
 
-    await change_seats(context.locks, user.user_id, now, await enrollments.seats_of(db, user.user_id), body)
+    await change_seats(context.locks, user.user_id, now, await enrollments.find_section_keys(db, user.user_id), body)
 
 
 async def _release_seats(transaction: SeatTransaction, user_id: int) -> None:
@@ -46,12 +46,12 @@ async def _release_seats(transaction: SeatTransaction, user_id: int) -> None:
     db, session = transaction.db, transaction.session
     for term in await terms.find_all(db):
         await schedules.close(db, user_id, term.term, transaction.now, session)
-    for waiting in await waitlist.everywhere(db, user_id, session):
+    for waiting in await waitlist.find_in_all_terms(db, user_id, session):
         await waitlist.remove(db, waiting, session)
-        await sections.leave_queue(db, waiting.key, session)
+        await sections.leave_waitlist(db, waiting.key, session)
         transaction.changed_waitlists.add(waiting.key)
         await seat_changes.record_event(transaction, user_id, "leave", waiting.key)
-    for key in await enrollments.seats_of(db, user_id, session):
+    for key in await enrollments.find_section_keys(db, user_id, session):
         await enrollments.remove(db, user_id, key, session)
         await seat_changes.record_event(transaction, user_id, "drop", key)
         await seat_changes.release_seat(transaction, key)

@@ -74,14 +74,14 @@ async def sign_in(
     async def body(session: Session) -> NewSignIn:
         # Writing the user makes this transaction conflict with one that replaces the password or deletes the user: the
         # second one sees what the first has done.
-        noted = await users.note_sign_in(db, found, now, language, session)
+        noted = await users.record_sign_in(db, found, now, language, session)
         await logins.add(db, login, session)
         await logins.end_least_recent(db, found.user.user_id, MAX_SIGN_INS, session)
         return NewSignIn(identity, *noted)
 
     try:
         return await transaction(db, body)
-    except users.Gone:
+    except users.CredentialsChanged:
         raise WrongCredentials from None
 
 
@@ -93,7 +93,7 @@ async def grant(db: Database, login: str, work: Callable[[Session], Awaitable[Re
     """
 
     async def body(session: Session) -> Result:
-        if not await logins.hold(db, login, session):
+        if not await logins.lock(db, login, session):
             raise SignInEnded
         return await work(session)
 
@@ -114,7 +114,7 @@ async def resume(
         found = await logins.find(db, key, now)  # another process may have just extended it
     if found is not None and must_record_use(found.login, lifetimes, now):
         ends = lifetimes.end(found.login.created_at, now, remembered=found.login.remembered)
-        await logins.use(db, found.login, now, ends)
+        await logins.record_use(db, found.login, now, ends)
         cache.invalidate(key)
     return found
 
@@ -131,9 +131,9 @@ async def sign_out(db: Database, identity: str) -> None:
 
 async def active(db: Database, user_id: int, now: datetime) -> list[Login]:
     """Return the user's sign-ins that have not ended."""
-    return await logins.of_user(db, user_id, now)
+    return await logins.find_by_user(db, user_id, now)
 
 
 async def end(db: Database, user_id: int, key: str) -> None:
     """End the user's sign-in of that key."""
-    await logins.end_of_user(db, user_id, key)
+    await logins.end_own(db, user_id, key)

@@ -29,8 +29,8 @@ async def create(
 
     Raises TokenNameTaken, so that a form sent twice creates one token; TooManyTokens; and SignInEnded.
     """
-    await tokens.clear_ended(db, user_id, now)
-    if len(await tokens.of_user(db, user_id, now)) >= MAX_TOKENS_PER_USER:
+    await tokens.remove_expired(db, user_id, now)
+    if len(await tokens.find_by_user(db, user_id, now)) >= MAX_TOKENS_PER_USER:
         raise TooManyTokens(MAX_TOKENS_PER_USER)
     text = TOKEN_PREFIX + secrets.token_urlsafe(32)
     token = Token(secrets.token_hex(8), user_id, name, scope, created_at=now, expires_at=expires_at)
@@ -50,15 +50,15 @@ async def find(db: Database, text: str, now: datetime) -> tuple[Token, User] | N
     if found is not None:
         token = found[0]
         if token.last_used_at is None or now - token.last_used_at >= USE_RECORDED_EVERY:
-            await tokens.used(db, token, now)
+            await tokens.record_use(db, token, now)
     return found
 
 
 async def active(db: Database, user_id: int, now: datetime) -> list[Token]:
     """Return the user's tokens that have not expired, in the order of their names."""
-    return await tokens.of_user(db, user_id, now)
+    return await tokens.find_by_user(db, user_id, now)
 
 
 async def revoke(db: Database, user_id: int, token_id: str) -> bool:
     """Revoke the user's token; return False if there is no such token."""
-    return await tokens.end(db, user_id, token_id)
+    return await tokens.revoke(db, user_id, token_id)

@@ -90,7 +90,7 @@ class CatalogCache:
         for seat in seats:
             found[seat] = catalog.registration_of(seat) or past.get(seat)
         if missing := [seat for seat, registration in found.items() if registration is None and seat not in past]:
-            read = {one.section.key: one for one in await enrollments.of_seats(self._db, missing)}
+            read = {one.section.key: one for one in await enrollments.find_by_seats(self._db, missing)}
             for seat in missing:
                 found[seat] = past[seat] = read.get(seat.key)
         return [registration for registration in found.values() if registration is not None]

@@ -108,6 +108,11 @@ async def import_courses(db: Database, rows: Sequence[FileCourse], now: datetime
     return await _settled(db, body, now, dry_run=dry_run) if rows else Imported(0, 0, 0)
 
 
+async def known_terms(db: Database) -> list[Term]:
+    """Return all terms of the school."""
+    return await stored_terms.find_all(db)
+
+
 async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime, *, dry_run: bool = False) -> Imported:
     """Store terms under their names, however a file spells those that exist.
 
@@ -125,7 +130,7 @@ async def import_terms(db: Database, rows: Sequence[FileTerm], now: datetime, *,
         known = {term.term: term for term in await stored_terms.find_all(db, session)}
         moved = _with_other_terms_before(known, known | {term.term: term for term in after})
         await import_guards.guard_terms(db, moved.union(changed), session)
-        students = await import_guards.count_students(db, changed, session)
+        students = await import_guards.count_enrolled_students(db, changed, session)
         written = await stored_terms.put_all(db, after, session)
         transaction = SeatTransaction(db, session, now, SYSTEM_ACTOR)
         await promote_all_waitlists(transaction)
@@ -161,7 +166,7 @@ async def import_sections(
         resized = [one for one in changed if one.capacity != before[one.key].capacity]
         moved = [one for one in changed if one.meetings != before[one.key].meetings]
         await import_guards.guard_students(db, [one.key for one in moved], session)
-        await import_guards.note_changes(db, resized, moved, now, session)
+        await import_guards.note_section_changes(db, resized, moved, now, session)
         if new or changed:
             await sections.put_all(db, new + changed, session)
         everything = before | {one.key: one for one in after}
@@ -260,7 +265,7 @@ def _refuse_spellings(rows: Sequence[FileCourse], before: Mapping[str, Course]) 
     """Raise BadRows for courses that are stored under another spelling of their number."""
     by_key = {folding.key(courseID): courseID for courseID in before}
     bad = [
-        RowProblem(row.number, f"The catalog has this course as {there}. Write its number in the same way.", "courseID")
+        RowProblem(row.number, f"The catalog spells this course number {there}. Use the same spelling.", "courseID")
         for row in rows
         if row.course.courseID not in before and (there := by_key.get(folding.key(row.course.courseID)))
     ]
@@ -282,7 +287,9 @@ def _under_stored_numbers(rows: Sequence[FileSection], before: Mapping[SectionKe
         same = [key] if key in before else by_key[_comparable(key)]
         if len(same) > 1:
             numbers = " and ".join(sorted(one.section for one in same))
-            bad.append(RowProblem(row.number, f"The course has the sections {numbers}. Write one of them.", "section"))
+            bad.append(
+                RowProblem(row.number, f"The course has the sections {numbers}. Use one of these numbers.", "section")
+            )
         number = same[0].section if same else key.section.zfill(2) if _is_number(key.section) else key.section
         found.append(replace(row, section=replace(row.section, section=number)))
     if bad:
@@ -326,7 +333,7 @@ def _refuse_unknown(rows: Sequence[FileCourse], after: Sequence[Course], known: 
                 if needed not in known:
                     bad.append(RowProblem(row.number, f"There is no course {needed} in the catalog.", field))
                 if needed == course.courseID:
-                    bad.append(RowProblem(row.number, "A course can't need itself.", field))
+                    bad.append(RowProblem(row.number, "A course can’t require itself.", field))
     if bad:
         raise BadRows(bad)
 
@@ -336,7 +343,7 @@ def _refuse_disorder(rows: Sequence[FileTerm], after: Sequence[Term]) -> None:
     bad = []
     for row, term in zip(rows, after, strict=True):
         if term.starts_on and term.local(term.withdraw_deadline - timedelta.resolution).date() < term.starts_on:
-            sentence = f"Courses begin on {term.starts_on}, so students could never withdraw."
+            sentence = f"Courses begin on {term.starts_on}, leaving no time to withdraw."
             bad.append(RowProblem(row.number, sentence, "withdraw_deadline"))
         for name in ("add_deadline", "drop_deadline"):
             last_day = term.local(getattr(term, name) - timedelta.resolution).date()

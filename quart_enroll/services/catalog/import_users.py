@@ -120,7 +120,7 @@ def field_changes(old: Course | Section | Term | User, new: Course | Section | T
 
 
 async def import_users(
-    db: Database, rows: Sequence[NewUser], *, nobodys_password: str, dry_run: bool = False
+    db: Database, rows: Sequence[NewUser], *, unusable_password: str, dry_run: bool = False
 ) -> Imported:
     """Store users under their user_id, or under their address when they have none.
 
@@ -132,7 +132,7 @@ async def import_users(
     refuse_twins([(row.number, str(row.user_id)) for row in rows if row.user_id is not None], "user_id")
     highest = max((row.user_id or 0 for row in rows), default=0)
     if not dry_run:
-        await users.raise_counter(db, highest)
+        await users.raise_user_id_counter(db, highest)
 
     async def body(session: Session) -> Imported:
         known = await users.find_all(db, session)
@@ -140,9 +140,9 @@ async def import_users(
         new, changes, changed = _sorted_out(rows, known)
         stored = []
         for row in new:
-            number = row.user_id or (next(unused) if dry_run else await users.next_number(db))
+            number = row.user_id or (next(unused) if dry_run else await users.next_user_id(db))
             user = replace(row.user, user_id=number, role=row.user.role or "student")
-            stored.append(Credentials(user, row.password or nobodys_password))
+            stored.append(Credentials(user, row.password or unusable_password))
         await users.put_all(db, stored, changed, session)
         return Imported(len(new), len(changed), len(rows) - len(new) - len(changed), changes)
 
@@ -161,7 +161,7 @@ def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[Ne
         found = by_number.get(row.user_id) if row.user_id else next(iter(owners), None)
         if [owner for owner in owners if owner != found]:
             numbers = " and ".join(str(owner.user_id) for owner in owners)
-            bad.append(RowProblem(row.number, f"The address belongs to user {numbers}.", "email"))
+            bad.append(RowProblem(row.number, f"This email belongs to user {numbers}.", "email"))
         elif found is None:
             new.append(row)
         elif found.email_unconfirmed and row.user.role == "registrar" and found.role != "registrar":

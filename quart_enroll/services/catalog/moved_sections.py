@@ -13,7 +13,7 @@ from typing import NamedTuple
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses, events, notices
 from quart_enroll.db.queries import import_guards
-from quart_enroll.db.queries.import_guards import Concerned
+from quart_enroll.db.queries.import_guards import AffectedStudent
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import TimeConflict
@@ -41,7 +41,7 @@ def moves(before: Mapping[SectionKey, Section], after: Sequence[Section], terms:
 class Told(NamedTuple):
     """What a student is told of a move, and which seat or place it is about."""
 
-    concerned: Concerned
+    concerned: AffectedStudent
     event: Event
     notice: Notice
 
@@ -60,14 +60,14 @@ async def find_told(
     course of the student, the notice says so.
     """
     by_key = {one.new.key: one for one in moved}
-    concerned = await import_guards.find_concerned(db, set(by_key), session)
+    concerned = await import_guards.find_affected(db, set(by_key), session)
     if not concerned:
         return []
     known = {course.courseID: course for course in await courses.find_all(db, session)}
     retimed = [one for one in concerned if by_key[one.key].old.meetings != by_key[one.key].new.meetings]
     students = {one.user_id for one in retimed}
     held: defaultdict[tuple[int, str], list[Registration]] = defaultdict(list)
-    for user_id, key in await import_guards.find_seats(db, students, {one.key.term for one in retimed}, session):
+    for user_id, key in await import_guards.find_section_keys(db, students, {one.key.term for one in retimed}, session):
         if key in sections and (course := known.get(key.courseID)):
             held[user_id, key.term].append(Registration(course, sections[key], "enrolled"))
     told = []
@@ -106,7 +106,7 @@ def _because(move: Move, course: Course | None, others: Sequence[Registration], 
     old, new = move
     told = []
     if old.meetings != new.meetings:
-        told.append(Sentence("It now meets: %(now)s. Before: %(before)s.", now=_times(new), before=_times(old)))
+        told.append(Sentence("New time: %(now)s. Old time: %(before)s.", now=_times(new), before=_times(old)))
     if old.room != new.room:
         told.append(_room(old.room, new.room))
     try:
@@ -115,16 +115,16 @@ def _because(move: Move, course: Course | None, others: Sequence[Registration], 
     except TimeConflict as conflict:
         told.append(conflict.message)
         if not waits:
-            told.append(Sentence("You keep both seats. If you can’t attend both, drop or swap one of them."))
+            told.append(Sentence("You’re still enrolled in both. If you can’t attend both, drop or swap one."))
     return join_sentences(told)
 
 
 def _room(old: str, new: str) -> Sentence:
     if not new:
-        return Sentence("Its room is not known yet. Before, it was %(before)s.", before=old)
+        return Sentence("The new room hasn’t been announced. Old room: %(before)s.", before=old)
     if not old:
-        return Sentence("Its room is %(now)s.", now=new)
-    return Sentence("Its room is now %(now)s. Before, it was %(before)s.", now=new, before=old)
+        return Sentence("Room: %(now)s.", now=new)
+    return Sentence("New room: %(now)s. Old room: %(before)s.", now=new, before=old)
 
 
 def _times(section: Section) -> Sentence:

@@ -39,12 +39,12 @@ async def add(context: EnrollmentContext, user_id: int, request: SectionRequest,
             raise AlreadyEnrolled(offering.course.title, offering.term.term)
         if key in [entry.key for entry in candidate.waitlist_entries]:
             raise AlreadyWaiting(offering.course.title, key.section)
-        alert_keys = await alerts.of_student(db, user_id, session)
+        alert_keys = await alerts.find_by_student(db, user_id, session)
         if key not in alert_keys and len(alert_keys) >= MAX_ALERTS:
             raise TooManyAlerts(MAX_ALERTS)
-        await alerts.put(db, user_id, key, now, offering.term.withdraw_deadline, session)
+        await alerts.add(db, user_id, key, now, offering.term.withdraw_deadline, session)
         # This writes the section, as a drop does, so the one of the two that comes second sees the other.
-        if not await sections.note_alert(db, key, session):
+        if not await sections.count_alert(db, key, session):
             raise SeatOpen(offering.course.title, key.section)
         return offering
 
@@ -54,4 +54,4 @@ async def add(context: EnrollmentContext, user_id: int, request: SectionRequest,
 @metrics.count_change("alert_end")
 async def remove(db: Database, user_id: int, key: SectionKey) -> None:
     """Remove the student's alert, if it has not been sent already."""
-    await alerts.end(db, user_id, key)
+    await alerts.remove(db, user_id, key)

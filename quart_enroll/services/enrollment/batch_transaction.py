@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from quart_enroll.db.client import Database, Session, Unsettled
+from quart_enroll.db.client import Database, OutcomeUnknown, Session
 from quart_enroll.db.collections import enrollments, events, schedules, sections, waitlist
-from quart_enroll.db.transactions import acknowledge
+from quart_enroll.db.transactions import wait_for_majority
 from quart_enroll.domain.errors import AlreadyWaiting, Refused, WaitlistFull
 from quart_enroll.domain.models import Event, SectionKey, WaitlistEntry
 from quart_enroll.services.enrollment import seat_changes
@@ -68,7 +68,7 @@ class PendingEnrollment:
     def fail(self, cause: BaseException) -> None:
         """Report that the outcome is unknown."""
         if not self.result.done():
-            unsettled = Unsettled()
+            unsettled = OutcomeUnknown()
             unsettled.__cause__ = cause
             self.result.set_exception(unsettled)
 
@@ -92,11 +92,11 @@ async def run_batch(locks: SectionLocks, batch: Sequence[PendingEnrollment]) -> 
     keys = {pending.key for pending in batch}
     try:
         results = await locks.run_transaction(keys, body, timeout_seconds=remaining, attempt_seconds=attempt_seconds)
-    except Unsettled:
+    except OutcomeUnknown:
         # Should the batch have been committed after all, each student who goes on alone is found to be enrolled.
-        raise BatchAborted if began and attempt_seconds < remaining else Unsettled from None
+        raise BatchAborted if began and attempt_seconds < remaining else OutcomeUnknown from None
     if not any(isinstance(result, Enrolled | Waitlisted) for result in results):  # otherwise the commit waited for it
-        await acknowledge(db)
+        await wait_for_majority(db)
     return results
 
 
@@ -173,7 +173,7 @@ async def _join_waitlists(db: Database, session: Session, waitlisted: Sequence[P
     """Write the waitlist entries, in the order in which the requests arrived."""
     last_places: dict[SectionKey, int] = {}
     for key, number in sorted(Counter(pending.key for pending in waitlisted).items()):
-        last = await sections.join_queue(db, key, session, number)
+        last = await sections.join_waitlist(db, key, session, number)
         if last is None:
             raise RuntimeError("A waitlist place that was open in this transaction is gone.")
         last_places[key] = last - number

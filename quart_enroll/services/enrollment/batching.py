@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from quart_enroll.db.client import AWAY
+from quart_enroll.db.client import DATABASE_UNAVAILABLE
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.services.enrollment.batch_transaction import (
@@ -55,7 +55,7 @@ class BatchQueue:
     async def _run(self, batch: Sequence[PendingEnrollment]) -> None:
         try:
             results = await run_batch(self.locks, batch)
-        except AWAY as error:
+        except DATABASE_UNAVAILABLE as error:
             for pending in batch:
                 pending.fail(error)
         except Exception:  # noqa: BLE001  # the student who caused it gets the error when trying alone

@@ -7,7 +7,7 @@ from datetime import datetime
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses
 from quart_enroll.db.queries import section_facts
-from quart_enroll.db.queries.section_facts import Found, Theirs
+from quart_enroll.db.queries.section_facts import SectionFacts, StudentRecord
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import (
     AccountGone,
@@ -84,7 +84,7 @@ async def load_candidates(
     return [_candidate(key, *facts) for (_, key), facts in zip(wanted, found, strict=True)]
 
 
-def _candidate(key: SectionKey, found: Found, theirs: Theirs) -> Candidate | Refused:
+def _candidate(key: SectionKey, found: SectionFacts, theirs: StudentRecord) -> Candidate | Refused:
     if theirs.is_gone:
         return AccountGone()
     try:
@@ -93,7 +93,7 @@ def _candidate(key: SectionKey, found: Found, theirs: Theirs) -> Candidate | Ref
         return refusal
 
 
-def _offering(key: SectionKey, found: Found) -> Offering:
+def _offering(key: SectionKey, found: SectionFacts) -> Offering:
     if found.term is None:
         raise UnknownTerm(key.term, [])
     if found.course is None:
@@ -131,5 +131,5 @@ async def with_course_names(db: Database, refusal: Refused, session: Session | N
     """Return the refusal with names for courses of which it has only the numbers."""
     if not isinstance(refusal, PrerequisiteMissing | CorequisiteMissing):
         return refusal
-    names = await courses.names(db, refusal.missing, session)
+    names = await courses.find_names(db, refusal.missing, session)
     return type(refusal)(refusal.title, refusal.missing, names)

@@ -84,13 +84,13 @@ async def drop(
     course = await courses.find(db, request.courseID)
     if course is None:
         raise UnknownCourse(request.courseID)
-    enrolled_terms = await enrollments.terms_of(db, user_id, request.courseID)
+    enrolled_terms = await enrollments.find_terms(db, user_id, request.courseID)
     term = await resolve.find_term(db, request, course.title, enrolled_terms, now)
     if term is None:
         raise EnrollmentOver(course.title) if enrolled_terms else NotEnrolled(course.title)
 
     async def body(transaction: SeatTransaction) -> Dropped:
-        registrations = await enrollments.held_by(db, user_id, term.term, transaction.session)
+        registrations = await enrollments.find_in_term(db, user_id, term.term, transaction.session)
         registration = _find_enrolled(registrations, course, term)
         dependents = rules.dependent_courses(course.courseID, term, registrations, ())
         if dependents:  # unless what they need was taken in an earlier term
@@ -103,7 +103,7 @@ async def drop(
         await promote_waitlists(transaction)
         return Dropped(tuple(one.course for one in dropped), term.term, actions[0])
 
-    registrations = await enrollments.held_by(db, user_id, term.term)
+    registrations = await enrollments.find_in_term(db, user_id, term.term)
     keys = [one.section.key for one in registrations if one.courseID == course.courseID]
     try:
         return await change_seats(context.locks, user_id, now, keys, body)
@@ -177,7 +177,7 @@ async def _swap(context: EnrollmentContext, user_id: int, dropped: str, offering
         await promote_waitlists(transaction)
         return transaction.enrolled(current)
 
-    registrations = await enrollments.held_by(context.db, user_id, offering.key.term)
+    registrations = await enrollments.find_in_term(context.db, user_id, offering.key.term)
     old_keys = [one.section.key for one in registrations if one.courseID == dropped]
     return await change_seats(context.locks, user_id, now, [offering.key, *old_keys], body)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from quart_enroll.db.client import Unsettled
+from quart_enroll.db.client import OutcomeUnknown
 from quart_enroll.db.collections import plans
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.domain import rules, terms
@@ -54,7 +54,7 @@ async def enroll_plan(
     term = terms.find(term_name, await stored_terms.find_all(db), now)
     rules.check_open(term, now)
     outcomes: list[Outcome] = []
-    keys = [planned.key for planned in await plans.of_student(db, user_id, term.term)]
+    keys = [planned.key for planned in await plans.find_by_student(db, user_id, term.term)]
     for group in await _group_planned(context, user_id, keys, catalog):
         try:
             results = await _enroll_group(context, user_id, group, now, end - time.monotonic(), catalog)
@@ -66,7 +66,7 @@ async def enroll_plan(
             if outcome.enrolled or isinstance(outcome.refusal, AlreadyEnrolled):
                 await plans.remove(db, user_id, outcome.key)
             elif outcome.refusal:
-                await plans.note(db, user_id, outcome.key, outcome.refusal.message)
+                await plans.set_reason(db, user_id, outcome.key, outcome.refusal.message)
         outcomes += results
     return term, outcomes
 
@@ -150,5 +150,5 @@ async def _enroll_group(
             return [Outcome(key, await enroll(context, user_id, request, now, catalog))]
     except Refused as refusal:
         return [Outcome(key, refusal=refusal) for key in keys]
-    except (TimeoutError, Unsettled):  # it may be committed yet; then the next request finds the student enrolled
+    except (TimeoutError, OutcomeUnknown):  # it may be committed yet; then the next request finds the student enrolled
         return [Outcome(key) for key in keys]

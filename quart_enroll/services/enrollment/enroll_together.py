@@ -80,7 +80,7 @@ async def enroll_with_corequisites(
     db = context.db
     options = [await resolve.find_options(db, user_id, request, now)]
     term = options[0][0].term.term
-    registrations = await enrollments.held_by(db, user_id, term)
+    registrations = await enrollments.find_in_term(db, user_id, term)
     taken_courses = await resolve.taken_courses(db, user_id)
     for offerings in options:  # the list grows: a corequisite may have corequisites too
         chosen = [others[0].course.courseID for others in options]

@@ -11,4 +11,4 @@ async def page(db: Database, user_id: int, mark: str, max_events: int) -> tuple[
     Without a mark, the page starts with the latest event. The next mark is empty on the last page. Raises ValueError
     for text that is no mark.
     """
-    return await events.page(db, user_id, mark, max_events)
+    return await events.find_page(db, user_id, mark, max_events)

@@ -46,7 +46,7 @@ async def add(context: EnrollmentContext, user_id: int, request: SectionRequest,
             rules.check_open(offering.term, now)
         enrolled = [one for one in candidate.registrations if one.status == "enrolled"]
         rules.check_not_enrolled(offering.term, offering.course, enrolled)
-        planned = await plans.of_student(db, user_id, key.term, session)
+        planned = await plans.find_by_student(db, user_id, key.term, session)
         if key in [one.key for one in planned]:
             return PlanAddition(offering, is_new=False)
         if len(planned) >= MAX_PLANNED_COURSES and key.courseID not in [one.key.courseID for one in planned]:
@@ -79,7 +79,7 @@ async def move_up(
     async def body(session: Session) -> tuple[Course, Term]:
         await seat_changes.bump_version(SeatTransaction(db, session, now, user_id), user_id, term.term)
         above = None
-        for planned in await plans.of_student(db, user_id, term.term, session):
+        for planned in await plans.find_by_student(db, user_id, term.term, session):
             if planned.key.courseID == course.courseID:
                 if above is not None:
                     await plans.swap_places(db, user_id, above, planned, session)
@@ -94,7 +94,7 @@ async def _resolve(db: Database, user_id: int, request: SectionRequest, now: dat
     course = await courses.find(db, request.courseID)
     if course is None:
         raise UnknownCourse(request.courseID)
-    planned_terms = await plans.terms_of(db, user_id, request.courseID)
+    planned_terms = await plans.find_terms(db, user_id, request.courseID)
     term = await resolve.find_term(db, request, course.title, planned_terms, now)
     if term is None:
         raise NotPlanned(course.title)
@@ -142,7 +142,7 @@ def _find_problems(
             check()
         except CreditLimit:
             yield Sentence(
-                "With %(title)s your plan has more credits than the limit of %(limit)s.",
+                "%(title)s takes your plan over the limit of %(limit)s credits.",
                 title=course.title,
                 limit=term.max_credits,
             )
@@ -152,9 +152,9 @@ def _find_problems(
 
 async def planned_sections(db: Database, user_id: int, term: str) -> list[PlannedSection]:
     """Return the student's planned sections of that term in the order in which they are tried."""
-    return await plans.of_student(db, user_id, term)
+    return await plans.find_by_student(db, user_id, term)
 
 
 async def planned_terms(db: Database, user_id: int) -> set[str]:
     """Return the terms for which the student has a plan."""
-    return await plans.terms_of(db, user_id)
+    return await plans.find_terms(db, user_id)

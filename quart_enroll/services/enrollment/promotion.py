@@ -34,8 +34,8 @@ async def promote_waitlists(transaction: SeatTransaction) -> None:
 
 async def promote_all_waitlists(transaction: SeatTransaction) -> None:
     """Promote in every section that has an open seat and a waitlist, and send alerts about every open seat."""
-    transaction.freed_sections.extend(await sections.find_unsettled(transaction.db, transaction.session))
-    transaction.freed_sections.extend(await alerts.sections(transaction.db, transaction.session))
+    transaction.freed_sections.extend(await sections.find_promotable(transaction.db, transaction.session))
+    transaction.freed_sections.extend(await alerts.find_sections(transaction.db, transaction.session))
     await promote_waitlists(transaction)
 
 
@@ -43,7 +43,7 @@ async def _fill_section(transaction: SeatTransaction, key: SectionKey) -> None:
     section = await sections.find(transaction.db, key, transaction.session)
     if section is None or not section.open_seats:
         return
-    entries = await waitlist.of_section(transaction.db, key, transaction.session) if section.waiting else []
+    entries = await waitlist.find_by_section(transaction.db, key, transaction.session) if section.waiting else []
     for entry in entries:
         if not await _promote(transaction, entry):
             break
@@ -58,7 +58,7 @@ async def _retry_unblocked(transaction: SeatTransaction) -> None:
     entries = [
         entry
         for user_id, term in students
-        for entry in await waitlist.of_student(transaction.db, user_id, term, transaction.session)
+        for entry in await waitlist.find_in_term(transaction.db, user_id, term, transaction.session)
     ]
     transaction.changed_waitlists.update(entry.key for entry in entries)
     for entry in sorted(entries, key=lambda entry: (entry.key, entry.place)):
@@ -105,7 +105,7 @@ async def _skip(transaction: SeatTransaction, entry: WaitlistEntry, offering: Of
     await bump_version(transaction, entry.user_id, entry.key.term)
     if entry.skipped_because == refusal.message:
         return
-    await waitlist.skip(transaction.db, entry, refusal.message, transaction.session)
+    await waitlist.record_skip(transaction.db, entry, refusal.message, transaction.session)
     event = await record_event(transaction, entry.user_id, "skip", entry.key, result=refusal.code)
     await notices.add(transaction.db, Notice.of(event, offering.course.title, refusal.message), transaction.session)
 
@@ -116,7 +116,7 @@ async def _send_alerts(transaction: SeatTransaction, key: SectionKey) -> None:
     A student who is enrolled there by now, is on the waitlist, or has just dropped this very seat gets no notice.
     """
     db, session = transaction.db, transaction.session
-    students = await alerts.of_section(db, key, session)
+    students = await alerts.find_students(db, key, session)
     if not students:
         return
     try:
@@ -125,10 +125,10 @@ async def _send_alerts(transaction: SeatTransaction, key: SectionKey) -> None:
         return
     if not offering.section.open_seats or not offering.term.is_open(transaction.now):
         return
-    excluded = await enrollments.seated_of(db, key, students, session)
-    excluded |= {entry.user_id for entry in await waitlist.of_section(db, key, session)}
+    excluded = await enrollments.find_enrolled(db, key, students, session)
+    excluded |= {entry.user_id for entry in await waitlist.find_by_section(db, key, session)}
     excluded |= {user_id for user_id, dropped in transaction.dropped_seats if dropped == key}
     about = key.courseID, offering.course.title, key.term, key.section
     messages = [Notice(transaction.now, user_id, "alert", *about) for user_id in students if user_id not in excluded]
-    await alerts.end_all(db, key, students, session)
+    await alerts.remove_all(db, key, students, session)
     await notices.add_all(db, messages, session)

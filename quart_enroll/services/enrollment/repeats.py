@@ -13,7 +13,7 @@ async def find_enrollment(
     db: Database, user_id: int, request: SectionRequest, term: str, dropped: str | None = None
 ) -> Registration | None:
     """Return the student's enrollment in the term if it is in the requested section, and `dropped` is gone."""
-    registrations = await enrollments.held_by(db, user_id, term)
+    registrations = await enrollments.find_in_term(db, user_id, term)
     enrolled = {one.courseID: one for one in registrations if one.status == "enrolled"}
     found = enrolled.get(request.courseID)
     if found is None or not _is_requested(request, found.section.section):
@@ -25,7 +25,7 @@ async def find_waitlist_entry(
     db: Database, user_id: int, request: SectionRequest, now: datetime, drop_if_enrolled: str | None
 ) -> WaitlistEntry | None:
     """Return the student's waitlist entry if it is for the requested section and drops the same course."""
-    terms = await waitlist.terms_of(db, user_id, request.courseID)
+    terms = await waitlist.find_terms(db, user_id, request.courseID)
     term = await resolve.find_term(db, request, request.courseID, terms, now)
     found = await waitlist.find(db, user_id, term.term, request.courseID) if term else None
     if found is None or not _is_requested(request, found.key.section) or found.drop_if_enrolled != drop_if_enrolled:

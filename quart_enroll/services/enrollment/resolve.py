@@ -29,7 +29,7 @@ async def find_options(
 
     `dropped` is the course that a swap gives up. There is always at least one option.
     """
-    course, known_terms, sections = await section_facts.of_course(db, request.courseID)
+    course, known_terms, sections = await section_facts.find_course(db, request.courseID)
     if course is None:
         raise UnknownCourse(request.courseID)
     term = terms.choose(course, known_terms, {section.term for section in sections}, request.term, now)
@@ -39,7 +39,7 @@ async def find_options(
         if section is None:
             raise UnknownSection(course.title, request.section, term.term)
         return [Offering(term, course, section)]
-    registrations = await enrollments.held_by(db, user_id, term.term)
+    registrations = await enrollments.find_in_term(db, user_id, term.term)
     if dropped == request.courseID and (own := [one for one in offerings if one.key in _enrolled_keys(registrations)]):
         return own  # any section will do, so the student's own: otherwise a repeated request would swap back
     staying = [one for one in registrations if one.courseID != dropped]
@@ -112,7 +112,7 @@ async def find_dropped(
 async def taken_courses(db: Database, user_id: int, session: Session | None = None) -> list[tuple[str, Term]]:
     """Return the courses in which the student is enrolled in any term, each with that term."""
     known = {term.term: term for term in await stored_terms.find_all(db, session)}
-    keys = await enrollments.seats_of(db, user_id, session)
+    keys = await enrollments.find_section_keys(db, user_id, session)
     return [(key.courseID, known[key.term]) for key in keys if key.term in known]
 
 

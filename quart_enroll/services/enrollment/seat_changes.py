@@ -123,7 +123,7 @@ async def leave_waitlists(
     """
     db, session = transaction.db, transaction.session
     others = [one.key.courseID for one in entries if one.key.term == key.term and one.key.courseID != key.courseID]
-    if others and await courses.needing(db, key.courseID, others, session):
+    if others and await courses.is_corequisite(db, key.courseID, others, session):
         transaction.unblocked_students.append((user_id, key.term))
     for entry in entries:
         transaction.changed_waitlists.add(entry.key)
@@ -132,7 +132,7 @@ async def leave_waitlists(
             transaction.unblocked_students.append((user_id, entry.key.term))
         elif entry.key == key or (entry.key.courseID == key.courseID != entry.drop_if_enrolled):
             await waitlist.remove(db, entry, session)
-            await sections.leave_queue(db, entry.key, session)
+            await sections.leave_waitlist(db, entry.key, session)
             if entry.key != key:
                 await record_event(transaction, user_id, "leave", entry.key)
                 transaction.left_waitlists.append(entry.key)

@@ -12,8 +12,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from quart_enroll.db.client import Database, Session, Unsettled
-from quart_enroll.db.transactions import acknowledge, transaction
+from quart_enroll.db.client import Database, OutcomeUnknown, Session
+from quart_enroll.db.transactions import transaction, wait_for_majority
 from quart_enroll.domain.errors import Crowded, Refused
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.observability import metrics
@@ -81,7 +81,7 @@ class SectionLocks:
             return await self.admit(keys, change)
         except Refused:
             # "You are already enrolled" may come from a seat that an election rolls back; then it must not be said.
-            await acknowledge(self.db)
+            await wait_for_majority(self.db)
             raise
 
     async def admit(self, keys: frozenset[SectionKey], change: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
@@ -156,5 +156,5 @@ class SectionLocks:
                         waited = waited or self.is_locked(key)
                         await stack.enter_async_context(self._locks.setdefault(key, asyncio.Lock()))
             except TimeoutError:
-                raise Unsettled from None
+                raise OutcomeUnknown from None
             yield waited

@@ -23,12 +23,12 @@ async def snapshot(db: Database, cache: QueryCache[StudentSnapshot], user_id: in
 
 async def waitlist_positions(db: Database, user_id: int) -> Mapping[SectionKey, tuple[int, int]]:
     """Return the student's position on each waitlist, from 1, and the length of that waitlist."""
-    return await waitlist.positions(db, user_id)
+    return await waitlist.find_positions(db, user_id)
 
 
 async def registrations(db: Database, user_id: int, terms: Sequence[str]) -> list[Registration]:
     """Return the student's courses in those terms, withdrawn ones included, in the order of courseID."""
-    return await enrollments.schedule(db, user_id, terms)
+    return await enrollments.find_in_terms(db, user_id, terms)
 
 
 async def registrations_in(db: Database, user_id: int, term: str, now: datetime) -> list[Registration]:
@@ -38,7 +38,7 @@ async def registrations_in(db: Database, user_id: int, term: str, now: datetime)
     """
     known = await stored_terms.find_all(db)
     chosen = [terms.find(term, known, now)] if term else known
-    return await enrollments.schedule(db, user_id, [one.term for one in chosen])
+    return await enrollments.find_in_terms(db, user_id, [one.term for one in chosen])
 
 
 async def waitlist_entry(db: Database, user_id: int, key: SectionKey) -> WaitlistEntry | None:
@@ -48,4 +48,4 @@ async def waitlist_entry(db: Database, user_id: int, key: SectionKey) -> Waitlis
 
 async def waitlist_entries(db: Database, user_id: int) -> list[WaitlistEntry]:
     """Return the student's waitlist entries in all terms, sorted by section."""
-    return sorted(await waitlist.everywhere(db, user_id), key=lambda entry: entry.key)
+    return sorted(await waitlist.find_in_all_terms(db, user_id), key=lambda entry: entry.key)

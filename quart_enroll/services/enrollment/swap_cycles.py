@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
-from quart_enroll.db.client import AWAY, Session
+from quart_enroll.db.client import DATABASE_UNAVAILABLE, Session
 from quart_enroll.db.collections import sections, waitlist
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.services.enrollment import promotion, seat_changes, section_lock
@@ -51,7 +51,7 @@ async def change_seats(
 
 async def complete_all_cycles(locks: SectionLocks, actor: int, now: datetime) -> None:
     """Complete every cycle of waiting swaps."""
-    await complete_cycles(locks, actor, now, await sections.find_waited_for(locks.db))
+    await complete_cycles(locks, actor, now, await sections.find_with_waitlist(locks.db))
 
 
 async def complete_cycles(locks: SectionLocks, actor: int, now: datetime, waitlists: Iterable[SectionKey]) -> None:
@@ -64,8 +64,8 @@ async def complete_cycles(locks: SectionLocks, actor: int, now: datetime, waitli
     while pending:
         key = min(pending)
         pending.remove(key)
-        if await waitlist.has_linked(locks.db, key):
-            with suppress(NoCycle, *AWAY):
+        if await waitlist.has_swaps(locks.db, key):
+            with suppress(NoCycle, *DATABASE_UNAVAILABLE):
                 pending |= await _complete(locks, actor, now, key)
 
 

@@ -119,7 +119,7 @@ async def _add_entry(
     await seat_changes.bump_version(transaction, user_id, offering.key.term)
     await seat_changes.record_event(transaction, user_id, "join", offering.key)
     # The section is written late, like a seat: every other student of this section is waiting for that document.
-    place = await sections.join_queue(db, offering.key, session)
+    place = await sections.join_waitlist(db, offering.key, session)
     if place is None:
         raise WaitlistFull(offering.course.title, offering.key.section)
     await waitlist.add(db, WaitlistEntry(user_id, offering.key, place, transaction.now, drop_if_enrolled), session)
@@ -135,7 +135,7 @@ async def leave(context: EnrollmentContext, user_id: int, request: SectionReques
     course = await courses.find(db, request.courseID)
     if course is None:
         raise UnknownCourse(request.courseID)
-    waitlisted_terms = await waitlist.terms_of(db, user_id, request.courseID)
+    waitlisted_terms = await waitlist.find_terms(db, user_id, request.courseID)
     term = await resolve.find_term(db, request, course.title, waitlisted_terms, now)
     if term is None:
         raise WaitlistOver(course.title) if waitlisted_terms else NotWaiting(course.title)
@@ -146,7 +146,7 @@ async def leave(context: EnrollmentContext, user_id: int, request: SectionReques
         if entry is None:
             raise NotWaiting(course.title, term.term)
         await waitlist.remove(db, entry, transaction.session)
-        await sections.leave_queue(db, entry.key, transaction.session)
+        await sections.leave_waitlist(db, entry.key, transaction.session)
         transaction.changed_waitlists.add(entry.key)
         await seat_changes.record_event(transaction, user_id, "leave", entry.key)
         return entry.key

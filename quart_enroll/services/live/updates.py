@@ -264,7 +264,7 @@ class UpdateBroker:
         sections = [section for term, courseID in courses for section in catalog.sections_in(courseID, term)]
         subscriber.changed_sections = {section.key: section for section in sections}
         if subscriber.user_id is not None:
-            positions = await waitlist.positions(self._db, subscriber.user_id)
+            positions = await waitlist.find_positions(self._db, subscriber.user_id)
             subscriber.changed_positions = {
                 key: WaitlistPosition(key, *positions.get(key, (0, 0))) for key in subscriber.changed_sections
             }
@@ -285,7 +285,7 @@ class UpdateBroker:
                 await self._publish_positions(key, waiting)
 
     async def _publish_positions(self, key: SectionKey, subscribers: Collection[Subscriber]) -> None:
-        user_ids = [entry.user_id for entry in await waitlist.of_section(self._db, key)]
+        user_ids = [entry.user_id for entry in await waitlist.find_by_section(self._db, key)]
         numbers = {user_id: number for number, user_id in enumerate(user_ids, 1)}
         for subscriber in subscribers:
             number = numbers.get(subscriber.user_id or 0, 0)

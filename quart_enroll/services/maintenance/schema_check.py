@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from quart_enroll.db import schema as stored
-from quart_enroll.db.client import AWAY, REFUSED, STANDALONE, Database, is_standalone
+from quart_enroll.db.client import DATABASE_REFUSED, DATABASE_UNAVAILABLE, STANDALONE_MESSAGE, Database, is_standalone
 from quart_enroll.db.collections import (
     alerts,
     attempts,
@@ -70,7 +70,7 @@ def version() -> str:
 
 async def problems(db: Database) -> list[str]:
     """Return a sentence for each index and validator that is missing or differs, with its consequence."""
-    found = await stored.differences(db, COLLECTION_MODULES)
+    found = await stored.find_differences(db, COLLECTION_MODULES)
     return [_sentence(one) for one in _relevant(found, await stored.read_upgrades(db))]
 
 
@@ -85,7 +85,7 @@ class SchemaCheck:
 
     async def check_at_start(self) -> None:
         """Check once, so that the log says what is missing even without a probe; ignore a database that is away."""
-        with suppress(*AWAY, REFUSED):
+        with suppress(*DATABASE_UNAVAILABLE, DATABASE_REFUSED):
             await self.find_problem()
 
     async def find_problem(self) -> str:
@@ -103,12 +103,12 @@ class SchemaCheck:
             return self._problem
 
     async def _check(self) -> None:
-        found = await stored.differences(self._db, COLLECTION_MODULES)
+        found = await stored.find_differences(self._db, COLLECTION_MODULES)
         if found:
             upgrades = await stored.read_upgrades(self._db)
             found = [one for one in _relevant(found, upgrades) if _name(one) not in upgrades.impossible]
         if is_standalone(self._db):
-            problem, event, facts = STANDALONE, STANDALONE, {}
+            problem, event, facts = STANDALONE_MESSAGE, STANDALONE_MESSAGE, {}
         elif found:
             problem, event, facts = MUST_UPGRADE, "upgrade-db must run", {"lacking": " ".join(map(_name, found))}
         else:

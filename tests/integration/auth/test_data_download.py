@@ -75,7 +75,7 @@ def kilobytes(pid: int, name: str) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process in /proc")
-def test_a_long_history_is_streamed_and_a_broken_download_is_noticed(
+def test_a_long_history_is_streamed_and_an_aborted_download_is_detectable(
     student: Student, site: Server, fresh_uri: str, tmp_path: Path
 ) -> None:
     pid = site.process.pid
@@ -106,10 +106,10 @@ def test_a_long_history_is_streamed_and_a_broken_download_is_noticed(
     assert "Traceback" not in log
 
 
-async def test_every_row_is_in_the_download_once_and_no_piece_is_long(
+async def test_every_row_is_in_the_download_once_and_in_small_chunks(
     ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user_data, "BATCH", 10)
+    monkeypatch.setattr(user_data, "BATCH_SIZE", 10)
     await db.event.insert_many([event(number) | {"section": f"{number}"} for number in range(95)])
     async with ada.client.request("/account/data") as stream:
         await stream.send_complete()
@@ -123,21 +123,21 @@ async def test_every_row_is_in_the_download_once_and_no_piece_is_long(
 
 async def test_rows_written_during_a_download_are_not_in_it(db: Database, ada: Browser) -> None:
     await db.event.insert_one(event(1))
-    rows = user_data.read(db, ADA.user_id)
+    rows = user_data.export_rows(db, ADA.user_id)
     assert (await anext(rows))[0] == "user"
     await db.event.insert_one(event(2))
     found = [row async for name, batch in rows if name == "event" for row in batch]
     assert len(found) == 1
 
 
-async def test_if_the_database_is_away_before_the_first_row_a_page_says_so(
+async def test_a_database_outage_before_the_first_row_shows_an_error_page(
     ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> Any:
-        raise client.Unsettled
+        raise client.OutcomeUnknown
         yield
 
-    monkeypatch.setattr(user_data, "read", away)
+    monkeypatch.setattr(user_data, "export_rows", away)
     response = await ada.get("/account/data")
     assert response.status_code == 503
     assert "Content-Disposition" not in response.headers
@@ -146,7 +146,7 @@ async def test_if_the_database_is_away_before_the_first_row_a_page_says_so(
 async def test_a_head_request_leaves_no_cursor_behind(
     ada: Browser, db: Database, mongod: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user_data, "BATCH", 1)
+    monkeypatch.setattr(user_data, "BATCH_SIZE", 1)
     await db.event.insert_many([event(number) for number in range(5)])
     response = await ada.client.head("/account/data")
     assert (response.status_code, await text(response)) == (200, "")
@@ -159,5 +159,5 @@ async def test_downloads_are_limited_for_each_account(ada: Browser, bob: Browser
     response = await ada.get("/account/data")
     assert response.status_code == 429
     assert 0 < int(response.headers["Retry-After"]) <= DOWNLOAD_RATES[0].interval
-    assert "Please wait a minute" in await text(response)
+    assert "Wait a minute" in await text(response)
     assert (await bob.get("/account/data")).status_code == 200

@@ -68,13 +68,13 @@ class Pause:
         patch.setattr(module, name, paused)
 
     def notice_conflicts(self, patch: pytest.MonkeyPatch) -> None:
-        wait = transactions._Tries.pause
+        wait = transactions._Retries.pause
 
         async def noticed(tries: Any, error: Any) -> None:
             self.conflict.set()
             await wait(tries, error)
 
-        patch.setattr(transactions._Tries, "pause", noticed)
+        patch.setattr(transactions._Retries, "pause", noticed)
 
     async def meet(self, first: Awaitable[Any], second: Callable[[], Awaitable[Any]]) -> list[Any]:
         """Run `first` up to the pause, then `second` until it ends or conflicts; finish both."""
@@ -97,7 +97,7 @@ def pause(monkeypatch: pytest.MonkeyPatch) -> Pause:
 @pytest.fixture
 async def found(db: Database) -> Credentials:
     """Ada's password at the start of the test."""
-    credentials = await users.credentials_of(db, ADA.user_id)
+    credentials = await users.find_credentials_by_id(db, ADA.user_id)
     assert credentials is not None
     return credentials
 
@@ -133,7 +133,9 @@ async def test_no_access_is_created_while_a_new_password_ends_it(
     create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str, pause: Pause,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    pause.before(monkeypatch, notices, "add_letter")  # the last step of the change: everything else has been removed
+    pause.before(
+        monkeypatch, notices, "add_email_only"
+    )  # the last step of the change: everything else has been removed
     changed, created = await pause.meet(
         accounts.replace_password(db, found, HASH, NOW), lambda: create(db, found, login)
     )

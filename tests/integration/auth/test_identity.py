@@ -40,7 +40,7 @@ def run(app: Quart, tmp_path: Path) -> Run:
 
 @pytest.mark.parametrize("stored", [UNICODE, PUNYCODE])
 @pytest.mark.parametrize("typed", SPELLINGS)
-async def test_an_address_signs_in_in_every_spelling(anyone: Browser, db: Database, stored: str, typed: str) -> None:
+async def test_every_spelling_of_an_email_signs_in(anyone: Browser, db: Database, stored: str, typed: str) -> None:
     await users.add(db, replace(IDA, email=stored), HASH)
     assert (await anyone.sign_in(replace(IDA, email=typed))).status_code == 303
     row = await db.user.find_one({"user_id": IDA.user_id})
@@ -50,7 +50,7 @@ async def test_an_address_signs_in_in_every_spelling(anyone: Browser, db: Databa
 
 @pytest.mark.parametrize("stored", [UNICODE, PUNYCODE])
 @pytest.mark.parametrize("typed", SPELLINGS[:3])
-async def test_nobody_registers_an_address_in_another_spelling(
+async def test_another_spelling_of_a_registered_email_is_refused(
     anyone: Browser, db: Database, stored: str, typed: str
 ) -> None:
     await users.add(db, replace(IDA, email=stored), HASH)
@@ -58,7 +58,7 @@ async def test_nobody_registers_an_address_in_another_spelling(
         "/register", form=registration(typed, password="another one", password_confirm="another one")
     )
     assert response.status_code == 422
-    assert "There is already an account with this address." in await text(response)
+    assert "An account with this email already exists." in await text(response)
 
 
 @pytest.mark.parametrize("typed", SPELLINGS[:3])
@@ -71,7 +71,7 @@ async def test_a_registered_address_has_its_domain_in_punycode_whatever_was_type
     assert row["email"].partition("@")[2] == "xn--bcher-kva.example"
 
 
-async def test_an_import_knows_people_by_every_spelling(run: Run, db: Database) -> None:
+async def test_an_import_recognizes_every_spelling_of_an_email(run: Run, db: Database) -> None:
     await users.add(db, replace(IDA, email=PUNYCODE), HASH)
     header = "email,first_name,last_name\n"
     twins = await run("import", "user", text=f"{header}{UNICODE},A,B\n{PUNYCODE},A,B\n")
@@ -87,24 +87,24 @@ async def test_an_import_knows_people_by_every_spelling(run: Run, db: Database) 
 
 
 @pytest.mark.parametrize("typed", SPELLINGS[:3])
-async def test_commands_know_people_by_every_spelling(run: Run, db: Database, typed: str) -> None:
+async def test_commands_recognize_every_spelling_of_an_email(run: Run, db: Database, typed: str) -> None:
     await users.add(db, replace(IDA, email=PUNYCODE), HASH)
     assert "Signed out user 9" in (await run("sign-out", "--email", typed)).output
     made = await run(
         "create-user", "--email", typed, "--first-name", "I", "--last-name", "F", typed=f"{PASSWORD}\n" * 2
     )
-    assert "There is already an account with this address." in made.output
+    assert "An account with this email already exists." in made.output
 
 
-def test_limits_count_for_the_account_in_whatever_spelling() -> None:
+def test_every_spelling_of_an_email_shares_one_rate_limit() -> None:
     spellings = [*SPELLINGS, f"{UNICODE}\u200b"]
     assert len({account_digest("key", spelling) for spelling in spellings}) == 1
 
 
-async def test_addresses_that_an_old_database_has_twice_are_named(db: Database) -> None:
+async def test_duplicate_emails_of_an_old_database_are_listed(db: Database) -> None:
     await users.add(db, IDA, HASH)
     await users.add(db, replace(IDA, user_id=10, email=PUNYCODE), HASH)
-    left = (await upgrade(db, FALL_MORNING, UpgradeDefaults())).left_alone
+    left = (await upgrade(db, FALL_MORNING, UpgradeDefaults())).unchanged
     [sentence] = [one for one in left if "one email address in different spellings" in one]
     assert sentence.startswith("user: 9 (_id ")
     assert "bücher" not in sentence
@@ -136,11 +136,11 @@ async def test_a_person_has_a_name(anyone: Browser, db: Database, run: Run) -> N
     done = await run("import", "user", text="email,first_name,last_name\nsu@school.example,,\n")
     assert "line 2: first_name and last_name are missing." in done.output
     hidden = await run("import", "user", text="email,first_name,last_name\nsu@school.example,\u3164\u200b,Su\n")
-    assert "A name needs characters that can be seen." in hidden.output
+    assert "Enter a name with visible characters." in hidden.output
     assert await db.user.count_documents({}) == 3
 
 
-async def test_a_file_without_a_column_of_names_takes_none_away(run: Run, db: Database) -> None:
+async def test_importing_a_file_without_names_keeps_the_stored_ones(run: Run, db: Database) -> None:
     await run("import", "user", text="email,last_name\nada@school.example,Summers\n")
     row = await db.user.find_one({"user_id": 1})
     assert row is not None
@@ -150,7 +150,7 @@ async def test_a_file_without_a_column_of_names_takes_none_away(run: Run, db: Da
 # Passwords
 
 
-async def test_a_password_is_the_same_however_it_is_composed(anyone: Browser) -> None:
+async def test_a_password_matches_in_every_unicode_form(anyone: Browser) -> None:
     composed, decomposed = "caf\u00e9 \u00fcber alles", "cafe\u0301 u\u0308ber alles"
     await anyone.post("/register", form=registration(password=decomposed, password_confirm=decomposed))
     zoe = User(0, "zoe@school.example", "", "", "student")
@@ -160,14 +160,16 @@ async def test_a_password_is_the_same_however_it_is_composed(anyone: Browser) ->
 
 
 @pytest.mark.parametrize("sends_mail", [True, False])
-async def test_somebody_imported_without_a_password_is_told_how_to_get_one(
+async def test_a_user_imported_without_a_password_is_told_how_to_set_one(
     app: Quart, anyone: Browser, db: Database, sends_mail: bool
 ) -> None:
     await users.add(db, IDA, unusable_hash(METHOD))
     app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], sends_mail=sends_mail)
-    way = "choose “Forgot your password?” where you sign in." if sends_mail else "ask the registrar of your school."
+    way = (
+        "choose “Forgot your password?” on the sign-in page." if sends_mail else "ask your school’s registrar for one."
+    )
     for email in (UNICODE, "rita@school.example"):  # a stranger can't tell whether there is a password
         another = {"password": "quite another one", "password_confirm": "quite another one"}
         page = await text(await anyone.post("/register", form=registration(email, **another)))
-        assert "There is already an account with this address." in page
-        assert f"If you have no password for it, {way}" in page
+        assert "An account with this email already exists." in page
+        assert f"If you don’t have a password for it, {way}" in page

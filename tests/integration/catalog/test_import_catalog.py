@@ -76,10 +76,10 @@ async def a_full_section_and_bob_waits(db: Database) -> None:
 
 
 async def has(db: Database, user_id: int, term: str = "Fall 2026") -> dict[str, Registration]:
-    return {one.courseID: one for one in await enrollments.held_by(db, user_id, term)}
+    return {one.courseID: one for one in await enrollments.find_in_term(db, user_id, term)}
 
 
-async def test_terms_from_csv_are_read_by_the_schools_clock(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_terms_from_csv_are_read_in_the_schools_timezone(run: Run, db: Database, tmp_path: Path) -> None:
     words = ("import", "term", file(tmp_path, TERM_CSV))
     first, second = await run(*words), await run(*words)
     assert first.output.splitlines()[-1] == "term: 1 added, 1 changed, 0 unchanged."
@@ -124,7 +124,7 @@ async def test_other_spellings_of_a_term_mean_the_stored_term(run: Run, db: Data
         ("Monsoon", "“Monsoon” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
         ('"Fall, 2027FA"', "“2027FA” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
         ("Every Fall", "“Every Fall” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
-        ("Fall;Spring", "Put commas between the seasons, like Fall, Spring."),
+        ("Fall;Spring", "Separate seasons with commas, like Fall, Spring."),
         ('"Fall, Spring 2019"', ""),
         ("autumn and spring", ""),
         ('"Fall, 2026fa"', ""),
@@ -157,7 +157,9 @@ async def test_sections_from_csv_are_stored_and_the_second_time_changes_nothing(
     )
 
 
-async def test_of_sections_every_bad_row_is_named_and_none_is_taken(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_a_file_of_sections_with_bad_rows_names_each_and_imports_none(
+    run: Run, db: Database, tmp_path: Path
+) -> None:
     rows = ["Fall,1111,7,9", "Winter,1111,8,9", "Fall,9999,8,9", "Fall,1111,07,9", "Fall,1111,9,none"]
     shape = await run("import", "section", file(tmp_path, "\n".join(["term,courseID,section,capacity", *rows])))
     assert shape.output.startswith("line 6: capacity “none”: This must be a whole number, like 30.\n")
@@ -188,7 +190,7 @@ async def test_columns_that_a_file_lacks_keep_what_is_stored(run: Run, db: Datab
 
 
 @pytest.mark.parametrize("name", ["Fall 2026", "autumn  2026"])
-async def test_a_term_keeps_its_clock_and_its_limit_when_a_file_does_not_say(
+async def test_a_term_keeps_its_timezone_and_credit_limit_if_the_file_has_none(
     run: Run, db: Database, tmp_path: Path, name: str
 ) -> None:
     await db.term.update_one({"term": "Fall 2026"}, {"$set": {"max_credits": 12.5}})
@@ -204,7 +206,7 @@ async def test_a_term_keeps_its_clock_and_its_limit_when_a_file_does_not_say(
     assert (told.max_credits, told.timezone, told.opens_at) == (15, "UTC", datetime(2026, 8, 1, tzinfo=UTC))
 
 
-async def test_a_term_keeps_its_days_when_a_file_does_not_say(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_a_term_keeps_its_first_and_last_day_if_the_file_has_none(run: Run, db: Database, tmp_path: Path) -> None:
     header = "term,opens_at,add_deadline,drop_deadline,withdraw_deadline"
     row = "Fall 2026,2026-08-01,2026-09-14,2026-09-14,2026-10-31"
     days = file(tmp_path, f"{header},starts_on,ends_on\n{row},2026-08-31,2026-12-18\n")
@@ -221,19 +223,19 @@ async def test_a_term_keeps_its_days_when_a_file_does_not_say(run: Run, db: Data
     assert await terms.find(db, "Fall 2026") == FALL
 
 
-async def test_days_that_cannot_be_read_are_none(db: Database) -> None:
+async def test_unreadable_days_of_a_term_are_refused(db: Database) -> None:
     days = {"starts_on": "soon", "ends_on": 5}
     await db.term.update_one({"term": "Fall 2026"}, {"$set": days}, bypass_document_validation=True)
     assert await terms.find(db, "Fall 2026") == FALL
 
 
-async def test_a_course_can_not_need_itself_or_what_nobody_can_take(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_a_course_cannot_require_itself_or_an_unknown_course(run: Run, db: Database, tmp_path: Path) -> None:
     rows = "courseID,title,description,credits,term,prerequisites,corequisites\n7,BIO 1,,3,Fall,1111 7,8 9999\n"
     refused = await run("import", "course", file(tmp_path, rows + "8,BIO 2,,1,Fall,,7\n"))
     assert refused.exit_code == 1
     assert refused.output.splitlines()[:-1] == [
         "line 2: corequisites “8 9999”: There is no course 9999 in the catalog.",
-        "line 2: prerequisites “1111 7”: A course can't need itself.",
+        "line 2: prerequisites “1111 7”: A course can’t require itself.",
     ]
 
 
@@ -243,18 +245,18 @@ async def test_a_raised_capacity_promotes_and_leaves_a_notice(db: Database) -> N
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
     [notice] = await notices.take_unseen(db, BOB.user_id)
     assert notice.action == "promote"
-    promoted = (await events.page(db, BOB.user_id, "", 1))[0][0]
+    promoted = (await events.find_page(db, BOB.user_id, "", 1))[0][0]
     assert (promoted.action, promoted.actor) == ("promote", 0)
-    assert (await audit.check(db, NOW)).disagreements == []
+    assert (await audit.check(db, NOW)).discrepancies == []
 
 
-async def test_a_capacity_below_the_seats_that_are_taken_unseats_nobody(db: Database) -> None:
+async def test_a_capacity_below_the_seats_taken_removes_no_student(db: Database) -> None:
     await a_full_section_and_bob_waits(db)
     await offer(db, replace(SMALL, capacity=0))
     assert (await has(db, ADA.user_id)).keys() == {"3333"}
     found = await audit.check(db, NOW)
-    assert found.disagreements == []
-    assert found.notes == ["3333, section 01, Fall 2026: 1 are enrolled on 0 seats, since the capacity was lowered."]
+    assert found.discrepancies == []
+    assert found.notes == ["3333, section 01, Fall 2026: 1 enrolled, but the capacity is 0; it was lowered."]
     await offer(db, replace(SMALL, capacity=1))
     assert (await audit.check(db, NOW)).notes == []
 
@@ -269,7 +271,7 @@ async def test_a_later_deadline_promotes(db: Database) -> None:
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
 
 
-async def test_a_higher_limit_of_credits_promotes_who_was_skipped(db: Database) -> None:
+async def test_a_higher_credit_limit_promotes_a_skipped_student(db: Database) -> None:
     await a_full_section_and_bob_waits(db)
     await import_terms(db, [FileTerm(1, replace(FALL, max_credits=3), LIMITS)], NOW)
     await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
@@ -278,16 +280,16 @@ async def test_a_higher_limit_of_credits_promotes_who_was_skipped(db: Database) 
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
 
 
-async def test_moved_meetings_promote_who_had_a_conflict(db: Database) -> None:
+async def test_moved_meetings_promote_a_student_who_had_a_conflict(db: Database) -> None:
     await bob_waits_with_a_conflict(db)
     await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     assert (await has(db, BOB.user_id)).keys() == {"1111"}
     await offer(db, replace(SMALL, meetings=(Meeting("S", "09:00", "10:00"),)))
     assert (await has(db, BOB.user_id)).keys() == {"1111", "3333"}
-    assert (await audit.check(db, NOW)).disagreements == []
+    assert (await audit.check(db, NOW)).discrepancies == []
 
 
-async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: Database) -> None:
+async def test_a_student_skipped_during_an_import_gets_the_seat_after_all(db: Database) -> None:
     await bob_waits_with_a_conflict(db)
     away = replace(SECTIONS[1], capacity=9, meetings=(Meeting("U", "09:00", "10:00"),))
     importing: list[asyncio.Task[None]] = []
@@ -295,7 +297,7 @@ async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: D
     async def drop(session: Session) -> None:
         step = SeatTransaction(db, session, NOW, ADA.user_id)
         await seat_changes.bump_version(step, ADA.user_id, FALL.term)
-        [held] = await enrollments.held_by(db, ADA.user_id, FALL.term, step.session)
+        [held] = await enrollments.find_in_term(db, ADA.user_id, FALL.term, step.session)
         await seat_changes.drop(step, ADA.user_id, FALL, held)
         await promote_waitlists(step)  # passes bob over, who has a conflict yet
         importing.append(asyncio.create_task(offer(db, away)))
@@ -307,35 +309,35 @@ async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: D
     assert (await has(db, BOB.user_id)).keys() == {"1111", "3333"}
 
 
-async def test_meetings_that_are_moved_onto_each_other_are_noted_and_no_fault(db: Database) -> None:
+async def test_meetings_moved_onto_each_other_are_a_note_and_not_an_error(db: Database) -> None:
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("1111", section="02"), NOW)
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), NOW)
     await offer(db, replace(SMALL, meetings=EVENINGS))
     found = await audit.check(db, NOW)
-    assert found.disagreements == []
-    assert found.notes == ["Student 2, Fall 2026: 1111 and 3333 are both on TR 18:00–19:15, since a meeting was moved."]
+    assert found.discrepancies == []
+    assert found.notes == ["Student 2, Fall 2026: 1111 and 3333 both meet on TR 18:00–19:15; a meeting was moved."]
 
 
-async def test_other_credits_of_a_course_are_counted_for_who_is_in_it(db: Database) -> None:
+async def test_changed_credits_of_a_course_count_for_its_students(db: Database) -> None:
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("1111"), NOW)
     await enroll.enroll(EnrollmentContext(db), RITA.user_id, SectionRequest("1111"), NOW)
     php = await courses.find(db, "3333")
     assert php is not None
     await import_courses(db, [FileCourse(1, replace(php, credits=2.5), frozenset())], NOW)
-    assert await schedules.credits_of(db, ADA.user_id) == {"Fall 2026": 5.5}
-    assert await schedules.credits_of(db, RITA.user_id) == {"Fall 2026": 3}
-    assert (await audit.check(db, NOW)).disagreements == []
+    assert await schedules.find_credits(db, ADA.user_id) == {"Fall 2026": 5.5}
+    assert await schedules.find_credits(db, RITA.user_id) == {"Fall 2026": 3}
+    assert (await audit.check(db, NOW)).discrepancies == []
 
 
-async def test_a_prerequisite_that_falls_away_promotes(db: Database) -> None:
+async def test_a_removed_prerequisite_promotes(db: Database) -> None:
     await a_full_section_and_bob_waits(db)
     php = await courses.find(db, "3333")
     assert php is not None
     given = frozenset({"prerequisites"})
     await import_courses(db, [FileCourse(1, replace(php, prerequisites=("2222",)), given)], NOW)
     await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
-    assert [one.user_id for one in await waitlist.of_section(db, SMALL.key)] == [BOB.user_id]
+    assert [one.user_id for one in await waitlist.find_by_section(db, SMALL.key)] == [BOB.user_id]
     await import_courses(db, [FileCourse(1, php, given)], NOW)
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
 

@@ -86,7 +86,7 @@ async def test_a_capacity_below_the_number_enrolled_is_a_warning(run: Run, db: D
         "Warning: line 2: Fall 2026 3333 section 01 has 1 enrolled, more than its new capacity of 0. "
         "Enrolled students keep their seats, and no other student gets one until there is room.\n"
     ) in done.output
-    assert [one.courseID for one in await enrollments.held_by(db, ADA.user_id, "Fall 2026")] == ["3333"]
+    assert [one.courseID for one in await enrollments.find_in_term(db, ADA.user_id, "Fall 2026")] == ["3333"]
 
 
 @pytest.mark.usefixtures("full")
@@ -174,7 +174,7 @@ async def test_an_import_returns_which_students_got_a_seat(db: Database) -> None
         (
             "2026-09-20,2026-12-18",
             "2026-09-10,2026-09-15,2026-09-20T00:00",
-            "withdraw_deadline “2026-09-20T00:00”: Courses begin on 2026-09-20, so students could never withdraw.",
+            "withdraw_deadline “2026-09-20T00:00”: Courses begin on 2026-09-20, leaving no time to withdraw.",
         ),
         (
             "2026-09-01,2026-09-20",

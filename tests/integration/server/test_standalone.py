@@ -11,7 +11,7 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.cli.local_mongod import SMALL_FOOTPRINT_OPTIONS, find_mongod
 from quart_enroll.db import change_streams
-from quart_enroll.db.client import STANDALONE, Database, open_database
+from quart_enroll.db.client import STANDALONE_MESSAGE, Database, open_database
 from quart_enroll.db.collections import courses
 from quart_enroll.routes import ROUTES
 from quart_enroll.services.maintenance import schema_check
@@ -21,7 +21,7 @@ from tests.support import people, school
 from tests.support.people import ADA, PASSWORD, Browser, Clock, config, registration, text
 from tests.support.processes import PATIENCE, PROJECT, free_port, wait_for_port
 
-SENTENCE = "This can’t be done at the moment because the site’s database is not fully set up."
+SENTENCE = "This isn’t possible right now because the site’s database isn’t fully set up."
 FORM = {
     "courseID": "1111",
     "term": "Fall 2026",
@@ -77,25 +77,29 @@ async def reader(site: Quart, standalone_db: Database, db: Database, ada: Browse
     return browser
 
 
-async def test_it_is_not_ready_and_the_log_says_why_once(site: Quart, log: pytest.LogCaptureFixture) -> None:
+async def test_on_a_standalone_mongod_the_site_is_not_ready_and_logs_why_once(
+    site: Quart, log: pytest.LogCaptureFixture
+) -> None:
     browser = Browser(site.test_client())
     for _ in range(2):
         response = await browser.get("/readyz")
-        assert (response.status_code, await response.get_json()) == (503, {"status": STANDALONE})
-    assert log.text.count(f'level=error event="{STANDALONE}"') == 1
+        assert (response.status_code, await response.get_json()) == (503, {"status": STANDALONE_MESSAGE})
+    assert log.text.count(f'level=error event="{STANDALONE_MESSAGE}"') == 1
     assert (await browser.get("/healthz")).status_code == 200
 
 
-async def test_a_site_that_nobody_probes_says_it_at_its_start(
+async def test_on_a_standalone_mongod_the_start_logs_why_without_a_probe(
     standalone_db: Database, standalone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = asyncio.Event()
-    monkeypatch.setattr(schema_check.logger, "error", lambda event, **_: said.set() if event == STANDALONE else None)
+    monkeypatch.setattr(
+        schema_check.logger, "error", lambda event, **_: said.set() if event == STANDALONE_MESSAGE else None
+    )
     async with create_app(config(mongo_uri=standalone)).test_app(), asyncio.timeout(PATIENCE):
         await said.wait()
 
 
-async def test_the_catalog_is_shown_and_follows_the_database(
+async def test_on_a_standalone_mongod_the_catalog_works(
     site: Quart, standalone_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_streams, "RECONNECT_SECONDS", 0.05)
@@ -109,14 +113,14 @@ async def test_the_catalog_is_shown_and_follows_the_database(
             await site.extensions[EXTENSION].catalog_cache.wait_until_replaced()
 
 
-async def test_students_who_are_signed_in_still_see_their_pages(reader: Browser) -> None:
+async def test_on_a_standalone_mongod_signed_in_students_see_their_pages(reader: Browser) -> None:
     for path in ("/enrollment", "/enrollment/history", "/plan", "/account", "/courses/"):
         assert (await reader.get(path)).status_code == 200
     assert (await reader.get("/account/data")).status_code == 503  # read as of one moment, which takes a replica set
-    assert "Your Schedule" in await reader.read("/enrollment")
+    assert "Your schedule" in await reader.read("/enrollment")
 
 
-async def test_no_page_and_no_button_ends_in_a_fault(reader: Browser, standalone_db: Database) -> None:
+async def test_on_a_standalone_mongod_nothing_causes_a_server_error(reader: Browser, standalone_db: Database) -> None:
     refused = set()
     for route in ROUTES:
         path = route.path.replace("<token>", "x").replace("<path:", "<").partition("<")[0]
@@ -134,14 +138,14 @@ async def test_no_page_and_no_button_ends_in_a_fault(reader: Browser, standalone
     assert await standalone_db.enrollment.count_documents({}) == 0
 
 
-async def test_nobody_registers_halfway(site: Quart, standalone_db: Database) -> None:
+async def test_on_a_standalone_mongod_no_account_is_half_created(site: Quart, standalone_db: Database) -> None:
     response = await Browser(site.test_client()).post("/register", form=registration())
     assert response.status_code == 503
     assert SENTENCE in await text(response)
     assert await standalone_db.user.count_documents({}) == 3
 
 
-async def test_signing_in_is_refused_in_words(site: Quart) -> None:
+async def test_on_a_standalone_mongod_signing_in_is_refused_with_an_explanation(site: Quart) -> None:
     response = await Browser(site.test_client()).sign_in(ADA)
     assert response.status_code == 503
     page = await text(response)
@@ -150,7 +154,7 @@ async def test_signing_in_is_refused_in_words(site: Quart) -> None:
     assert "Retry-After" not in response.headers  # it won't be well in a moment
 
 
-async def test_a_client_of_the_api_gets_a_code(site: Quart) -> None:
+async def test_on_a_standalone_mongod_an_api_client_gets_a_code(site: Quart) -> None:
     client = site.test_client()
     auth = (ADA.email, PASSWORD)
     sent = {"courseID": "1111", "term": "Fall 2026"}
@@ -164,9 +168,9 @@ async def test_a_client_of_the_api_gets_a_code(site: Quart) -> None:
     assert (await client.get("/api/v1/me", auth=auth, scheme="https")).status_code == 200
 
 
-async def test_commands_say_what_is_missing(site: Quart, standalone_db: Database) -> None:
+async def test_on_a_standalone_mongod_commands_say_what_is_missing(site: Quart, standalone_db: Database) -> None:
     runner = site.test_cli_runner()
     for command in (("upgrade-db",), ("check-seats",), ("import", "course", str(PROJECT / "data/courses.json"))):
         done = await asyncio.to_thread(runner.invoke, args=command)
-        assert (done.exit_code, done.output) == (1, f"Error: {STANDALONE}\n")
+        assert (done.exit_code, done.output) == (1, f"Error: {STANDALONE_MESSAGE}\n")
     assert len(await courses.find_all(standalone_db)) == 3

@@ -1,0 +1,64 @@
+"""Reads the handwritten parts of the demo school from the files in data/."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from quart_enroll.domain.models import Course, Credentials, Section, User
+from quart_enroll.forms.imports.base import ImportRow
+from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.sections import SectionRow
+from quart_enroll.forms.imports.users import UserRow
+from quart_enroll.forms.imports.validation import check_rows, read_rows
+
+DEFAULT_SUBJECT = "Computing"
+"""The subject of the courses in data/courses.json, which name none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The building and the instructors of a subject."""
+
+    building: str
+    instructors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolData:
+    """Courses, fixed sections (their terms are seasons), users, and names for generated users."""
+
+    courses: tuple[Course, ...]
+    sections: tuple[Section, ...]
+    people: tuple[Credentials, ...]
+    unusable_password: str
+    subjects: Mapping[str, Subject]
+    first_names: Sequence[str]
+    last_names: Sequence[str]
+
+
+def load(data: Path, unusable_password: str) -> SchoolData:
+    """Read the files; raise BadRows for a row that could not be imported."""
+    names = json.loads((data / "demo-school.json").read_text("utf-8"))
+    original = [row.course() for row in _rows(CourseRow, data / "courses.json")]
+    more = [row.course() for row in _rows(CourseRow, data / "demo-courses.csv")]
+    return SchoolData(
+        courses=(*(replace(course, subject=DEFAULT_SUBJECT) for course in original), *more),
+        sections=tuple(row.read() for row in _rows(SectionRow, data / "sections.json")),
+        people=tuple(_credentials(row) for row in _rows(UserRow, data / "users.json")),
+        unusable_password=unusable_password,
+        subjects={name: Subject(one["building"], tuple(one["teachers"])) for name, one in names["subjects"].items()},
+        first_names=names["first_names"],
+        last_names=names["last_names"],
+    )
+
+
+def _rows(form: type[ImportRow], file: Path) -> list[Any]:
+    return [row for _, row in check_rows(form, read_rows(form, file.name, file.read_bytes()))]
+
+
+def _credentials(row: UserRow) -> Credentials:
+    given = row.data
+    user = User(given["user_id"], given["email"], given["first_name"], given["last_name"], given["role"])
+    return Credentials(user, given["password"])
