@@ -29,9 +29,9 @@ from quart_enroll.services.catalog.cache import CatalogCache, open_catalog_cache
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.live.updates import UpdateBroker, open_update_broker
 from quart_enroll.services.live.user_cache import open_user_cache
-from quart_enroll.services.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
-from quart_enroll.services.notifications import sending
+from quart_enroll.services.notifications.mail import PrintedSender, Sender, SmtpSender
+from quart_enroll.services.notifications.outbox import run_outbox
 from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.system.background import run_in_background
 from quart_enroll.web import (
@@ -179,7 +179,7 @@ def create_app(
                     ),
                     (schema := SchemaCheck(database)).check_at_start(),
                 ),
-                sending(database, sender, clock, links),
+                run_outbox(database, sender, clock, links),
             ):
                 app.extensions[EXTENSION] = AppState(
                     database=database,

@@ -9,8 +9,8 @@ from quart_enroll.domain.errors import LinkDead, PasswordRefused, PleaseWait, Wr
 from quart_enroll.forms.accounts import ChangePasswordForm, ForgotForm, ResetForm
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.form_errors import PageResponse, please_wait, show_beside
-from quart_enroll.services import notifications
 from quart_enroll.services.accounts import accounts, attempt_limits, email_links, password_reset
+from quart_enroll.services.notifications import outbox
 from quart_enroll.state import database, hasher, links, now, password_locks, sends_mail, user_cache
 from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
@@ -77,7 +77,7 @@ async def forgot() -> bytes | Response | PageResponse:
         await attempt_limits.count_reset_request(database(), known_devices.attempt_source(email), now())
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "password_forgot.html", _forgot_page)
-    await notifications.password_forgotten(database(), email, now())
+    await outbox.queue_password_reset(database(), email, now())
     await flash(str(LINK_SENT), "info")
     return redirect(url_for("login"), 303)
 
