@@ -1,4 +1,4 @@
-"""The one place where the parts meet."""
+"""Build the application: this is where the parts meet."""
 
 import os
 from collections.abc import AsyncGenerator, Callable
@@ -163,7 +163,7 @@ def create_app(
 
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
-        language.set_language(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
+        language.set_language(app.config["LANGUAGES"][0])  # for work in the background
         templating.check_overrides(app, _site(app), quietly=not _is_first_process())
         with Hasher(config.password_method, slots=_slots(config), queue=config.password_queue) as hasher:
             async with (
@@ -219,12 +219,12 @@ def _configure(app: Quart, config: "Config") -> None:
 
 
 def _languages(config: "Config") -> tuple[str, ...]:
-    """Return the languages to offer; a school's own templates are in one, and nobody knows better which."""
+    """Return the languages to offer; by default only English if a school's own templates are in one language."""
     return config.languages or ((language.ENGLISH,) if config.template_overrides else language.known_languages())
 
 
 def _site(app: Quart) -> Site:
-    """Return the parts of the site that a school's own templates may use."""
+    """Return what a school's own templates may refer to."""
     return Site(
         endpoints=app.view_functions.keys(),
         has_file=cast(static_files.StaticFiles, app.extensions[static_files.EXTENSION]).has,
@@ -240,7 +240,7 @@ def _site(app: Quart) -> Site:
 
 
 def _is_first_process() -> bool:
-    """Tell whether this is the first process of the server to ask: one is enough to log what concerns them all."""
+    """Tell whether this is the server's first process: only one logs the problems that all share."""
     if not (folder := os.environ.get(SLOTS_FOLDER_VARIABLE)):
         return True
     try:
