@@ -17,7 +17,7 @@ from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.chromium import NOT_FOUND, Chromium, find_chromium, running_chromium, time_limit
 from tests.browser.student import wait_until_catalog_is_current
 from tests.support import school
-from tests.support.people import BOB, FALL, METHOD, SPRING
+from tests.support.people import BOB, FALL, PASSWORD_METHOD, SPRING
 from tests.support.processes import fresh_database, server
 
 
@@ -79,7 +79,7 @@ async def emptied(database: str) -> AsyncIterator[Database]:
 @pytest.fixture(scope="session")
 def site(emptied: Database, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address at which the site runs."""
-    with server(tmp_path_factory.mktemp("site") / "log", MONGO_URI=database, PASSWORD_METHOD=METHOD) as site:
+    with server(tmp_path_factory.mktemp("site") / "log", MONGO_URI=database, PASSWORD_METHOD=PASSWORD_METHOD) as site:
         yield f"http://127.0.0.1:{site.port}"
 
 

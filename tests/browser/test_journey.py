@@ -11,7 +11,7 @@ from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.student import register, sign_in, wait_until_catalog_is_current
-from tests.support.people import ADA, BOB, PASSWORD, RITA, teach
+from tests.support.people import ADA, BOB, PASSWORD, RITA, offer_course
 
 PAPER = 794
 """Pixels of the width of an A4 page."""
@@ -232,7 +232,7 @@ async def test_courses_at_the_same_time_are_all_readable(
     await page.set_viewport_size({"width": 1100, "height": 800})
     await register(page, address)
     for number in range(more):
-        await teach(db, f"B10{number}", f"BIO 10{number}")
+        await offer_course(db, f"B10{number}", f"BIO 10{number}")
     await wait_until_catalog_is_current(db, address)
     for name in ("PYT 101, section 01", *(f"BIO 10{number}, section 01" for number in range(more))):
         await page.goto(f"{address}/courses/Fall")

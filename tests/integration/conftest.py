@@ -58,14 +58,14 @@ async def app(db: Database, mongod: str, clock: Clock, no_schema_check_at_start:
         opened = app.extensions[EXTENSION]
         app.extensions[EXTENSION] = replace(
             opened,
-            catalog_cache=NeverBehind(opened.database, clock),
-            user_cache=Forgetful(opened.database, opened.update_broker.notify_user),
+            catalog_cache=AlwaysCurrentCatalog(opened.database, clock),
+            user_cache=UncachedUsers(opened.database, opened.update_broker.notify_user),
         )
         yield app
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def framework_requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that the framework is asked for."""
     paths: list[str] = []
     handle = Enroll.handle_request
@@ -78,7 +78,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return paths
 
 
-class NeverBehind(CatalogCache):
+class AlwaysCurrentCatalog(CatalogCache):
     """The catalog, read for each request: tests need not wait for what they have just written."""
 
     current = None
@@ -88,7 +88,7 @@ class NeverBehind(CatalogCache):
         return await super().get()
 
 
-class Forgetful(UserCache):
+class UncachedUsers(UserCache):
     """Nothing is remembered of people: the same."""
 
     def is_current(self) -> bool:
@@ -96,7 +96,7 @@ class Forgetful(UserCache):
 
 
 @pytest.fixture(autouse=True)
-def brief_news(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a stream of news end as soon as everything has been told once."""
     monkeypatch.setattr(live_stream, "STREAM_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(live_stream, "CHECK_SECONDS", (0.0, 0.0))

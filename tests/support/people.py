@@ -18,8 +18,8 @@ from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term, User
 
 PASSWORD = "correct horse battery"
-METHOD = "scrypt:1024:8:1"  # cheap: the tests make many hashes
-HASH = generate_password_hash(PASSWORD, METHOD)
+PASSWORD_METHOD = "scrypt:1024:8:1"  # cheap: the tests make many hashes
+PASSWORD_HASH = generate_password_hash(PASSWORD, PASSWORD_METHOD)
 
 ADA = User(1, "ada@school.example", "Ada", "Winters", "student")
 BOB = User(2, "bob@school.example", "Bob", "Okafor", "student")
@@ -81,7 +81,7 @@ def config(**settings: Any) -> Config:
         **{
             "app_env": "development",
             "secret_key": "a key that only the tests know, and long",
-            "password_method": METHOD,
+            "password_method": PASSWORD_METHOD,
             "password_threads": 2,
             "slow_request": 30,  # a machine may be busy; the log is then as it would be otherwise
             "slow_query": 30,
@@ -139,7 +139,7 @@ def buttons(page: str) -> list[str]:
     return [re.sub("<[^>]+>", "", name) for name in found]
 
 
-async def at(moment: datetime, clock: Clock, *signed_in: tuple[Browser, User]) -> None:
+async def set_clock(moment: datetime, clock: Clock, *signed_in: tuple[Browser, User]) -> None:
     """Move the clock, and let people sign in again whose sign-in would have ended by then."""
     clock.now = moment
     for browser, user in signed_in:
@@ -148,7 +148,7 @@ async def at(moment: datetime, clock: Clock, *signed_in: tuple[Browser, User]) -
         await browser.get("/")  # takes the greeting away
 
 
-async def told(browser: Browser, path: str, **form: str) -> str:
+async def message_after(browser: Browser, path: str, **form: str) -> str:
     """Send the form, and return what the next page says of it."""
     await browser.get("/")  # takes away what was said before
     response = await browser.post(path, form=form)
@@ -157,7 +157,7 @@ async def told(browser: Browser, path: str, **form: str) -> str:
     return unescape(" ".join(found))
 
 
-async def teach(db: Database, courseID: str, title: str, times: Sequence[Meeting] = (), **facts: Any) -> None:
+async def offer_course(db: Database, courseID: str, title: str, times: Sequence[Meeting] = (), **facts: Any) -> None:
     """Let a course of 3 credits be taught in fall, in section 01 with one seat and one place in line."""
     await db.course.insert_one(asdict(Course(courseID, title, "", 3, "Fall", **facts)))
     await sections.put_all(db, [Section("Fall 2026", courseID, "01", 1, 0, 1, 0, tuple(times))])

@@ -21,7 +21,7 @@ from config import Config
 from quart_enroll.system.process import child_process
 
 PROJECT = Path(__file__).parents[2]
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 """Seconds that a start or an end may take on a busy machine."""
 
 QUART = (sys.executable, "-m", "quart", "--app", "asgi")
@@ -66,7 +66,7 @@ def quart(*command: str, cwd: Path = PROJECT, **settings: object) -> subprocess.
         env=environment(**settings),
         text=True,
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
 
@@ -79,7 +79,7 @@ class Server:
     @contextmanager
     def connection(self) -> Iterator[HTTPConnection]:
         """Give a connection that a worker has taken up already."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)) as connection:
             connection.request("GET", "/healthz")
             connection.getresponse().read()
             yield connection
@@ -97,7 +97,7 @@ def server(log: Path, *, command: Sequence[str] = SERVER, **settings: object) ->
 
 def wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     """Wait until `process` takes connections."""
-    for _ in range(int(PATIENCE / 0.05)):
+    for _ in range(int(TIMEOUT_SECONDS / 0.05)):
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.05)
             break
@@ -114,9 +114,9 @@ def descendants(pid: int) -> list[int]:
     return [*children, *(below for found in children for below in descendants(found))]
 
 
-def until(is_so: Callable[[], bool]) -> None:
+def wait_until(is_so: Callable[[], bool]) -> None:
     """Wait until it is so."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT_SECONDS
     while not is_so():
         assert time.monotonic() < end, "it never came to that"
         time.sleep(0.001)
@@ -133,13 +133,13 @@ def is_locked(path: Path) -> bool:
 
 
 @contextmanager
-def expect_to_end(pids: list[int]) -> Iterator[None]:
+def expect_exit(pids: list[int]) -> Iterator[None]:
     """Watch the processes `pids`, and fail unless the block makes every one of them end. Linux only."""
     watched = [os.pidfd_open(pid) for pid in pids]
     try:
         yield
         for pid, handle in zip(pids, watched, strict=True):
-            assert select.select([handle], [], [], PATIENCE)[0], f"process {pid} goes on"
+            assert select.select([handle], [], [], TIMEOUT_SECONDS)[0], f"process {pid} goes on"
     finally:
         for handle in watched:
             os.close(handle)

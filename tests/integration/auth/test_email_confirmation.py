@@ -17,7 +17,7 @@ from quart_enroll.services.accounts import accounts
 from quart_enroll.services.catalog.import_users import BadRows, NewUser, import_users
 from quart_enroll.services.notifications import LEASE
 from tests.integration.auth.test_passwords import ME, PUBLIC_URL, SETTINGS, chosen, letters
-from tests.support.people import FALL_MORNING, PASSWORD, Browser, Clock, config, registration, text, told
+from tests.support.people import FALL_MORNING, PASSWORD, Browser, Clock, config, message_after, registration, text
 
 ZOE = "zoe@school.example"
 LURE = "Your prize: https://evil.example/win"
@@ -157,12 +157,12 @@ async def test_an_unconfirmed_student_can_enroll(zoe: Browser) -> None:
 
 async def test_new_links_are_limited(zoe: Browser, db: Database, clock: Clock) -> None:
     for _ in range(2):  # registering sent the first
-        assert "another link" in await told(zoe, "/account/email")
-    assert "Too many attempts" in await told(zoe, "/account/email")
+        assert "another link" in await message_after(zoe, "/account/email")
+    assert "Too many attempts" in await message_after(zoe, "/account/email")
     assert len(await letters(db, clock)) == 3
     clock.now += timedelta(hours=8)
     await zoe.sign_in(User(0, ZOE, "", "", ""))
-    assert "another link" in await told(zoe, "/account/email")
+    assert "another link" in await message_after(zoe, "/account/email")
 
 
 async def test_registering_again_and_again_sends_no_more_links(app: Quart, db: Database, clock: Clock) -> None:

@@ -13,7 +13,7 @@ from quart_enroll.db.collections import events
 from quart_enroll.db.collections.events import SCHEMA
 from quart_enroll.domain.models import Event
 from quart_enroll.pages.enrollment import history
-from tests.support.people import ADA, FALL, Browser, Clock, told
+from tests.support.people import ADA, FALL, Browser, Clock, message_after
 
 
 async def lines(browser: Browser) -> list[str]:
@@ -91,7 +91,7 @@ async def test_a_promotion_does_not_reveal_who_dropped_the_seat(ada: Browser, bo
 
 
 async def test_a_refusal_that_only_reports_the_current_state_is_not_recorded(ada: Browser) -> None:
-    await told(ada, "/enrollment/drop", courseID="1111")
+    await message_after(ada, "/enrollment/drop", courseID="1111")
     assert "Nothing yet." in await ada.read("/enrollment/history")
 
 
