@@ -1,4 +1,4 @@
-"""What a student does in the browser, and what the tests must wait for."""
+"""What a student does in the browser, and how tests wait for the site."""
 
 import asyncio
 from urllib.request import urlopen

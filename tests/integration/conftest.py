@@ -1,4 +1,4 @@
-"""The whole site in front of a real mongod: an empty database with indexes for each test, and people in it."""
+"""The whole site with a real mongod: each test starts with the small school in its database."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -23,7 +23,7 @@ from tests.support.people import ADA, BOB, RITA, TERMS, Browser, Clock, config
 
 @pytest.fixture
 async def empty_db(mongod: str) -> AsyncIterator[Database]:
-    """A database with indexes and validators and without a row."""
+    """An empty database with all indexes and validators."""
     async with client.open_database(mongod, 20) as db:
         await school.empty(db)
         yield db
@@ -66,7 +66,7 @@ async def app(db: Database, mongod: str, clock: Clock, no_schema_check_at_start:
 
 @pytest.fixture
 def framework_requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths that the framework is asked for."""
+    """The paths of the requests that reach the framework, so are not answered from a cache."""
     paths: list[str] = []
     handle = Enroll.handle_request
 
@@ -79,7 +79,7 @@ def framework_requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 class AlwaysCurrentCatalog(CatalogCache):
-    """The catalog, read for each request: tests need not wait for what they have just written."""
+    """A catalog cache that reads the database for each request, so that tests see their writes at once."""
 
     current = None
 
@@ -89,7 +89,7 @@ class AlwaysCurrentCatalog(CatalogCache):
 
 
 class UncachedUsers(UserCache):
-    """Nothing is remembered of people: the same."""
+    """A user cache that caches nothing, for the same reason."""
 
     def is_current(self) -> bool:
         return False
@@ -97,14 +97,14 @@ class UncachedUsers(UserCache):
 
 @pytest.fixture(autouse=True)
 def short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a stream of news end as soon as everything has been told once."""
+    """End each live stream as soon as it has sent its first events."""
     monkeypatch.setattr(live_stream, "STREAM_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(live_stream, "CHECK_SECONDS", (0.0, 0.0))
 
 
 @pytest.fixture
 def anyone(app: Quart) -> Browser:
-    """The browser of a visitor who is not signed in."""
+    """The browser of a visitor."""
     return Browser(app.test_client())
 
 
@@ -127,5 +127,5 @@ async def _signed_in(app: Quart, user: User) -> Browser:
     browser = Browser(app.test_client())
     response = await browser.sign_in(user)
     assert response.status_code == 303
-    await browser.get("/")  # takes the greeting away
+    await browser.get("/")  # shows the greeting, so that it is gone
     return browser

@@ -14,7 +14,7 @@ from tests.support.processes import TIMEOUT_SECONDS, is_locked, wait_until
 
 
 def _of(folder: Path, number: int) -> HashSlots:
-    """What another process would have: locks belong to who has opened the file, so one process can play two."""
+    """Slots as another process would have them: locks belong to an open file, so one process can simulate two."""
     return HashSlots(str(folder), number)
 
 

@@ -56,7 +56,7 @@ def _timeless() -> Config:
 async def talk(app: App, said: bytes, config: Config, *, reads: bool = True) -> list[bytes | str]:
     """Return what Hypercorn writes and does when a client says that and then waits.
 
-    One that `reads` nothing lets whoever writes to it wait.
+    One that `reads` nothing makes its writer wait.
     """
     heard: list[bytes | str] = []
 

@@ -39,7 +39,7 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
 
 @pytest.fixture
 async def zoe(app: Quart) -> Browser:
-    """The browser of somebody who has just registered with zoe's address."""
+    """The browser of zoe, who has just registered."""
     browser = Browser(app.test_client())
     response = await browser.post("/register", form=registration(ZOE, first_name=LURE, last_name=LURE))
     assert response.status_code == 303

@@ -1,4 +1,4 @@
-"""Who somebody is: an address in any spelling, a person with one name, a password however it is composed."""
+"""Emails in any spelling, people with a single name, and passwords in any Unicode form."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

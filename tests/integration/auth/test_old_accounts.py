@@ -21,7 +21,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def give(db: Database, *, email: str = ADA.email, password: str = SHORT) -> None:
-    """Let ada have this address and password since long ago."""
+    """Give ada this email and password, as if she had registered long ago."""
     old = {"email": email, "password": generate_password_hash(password, PASSWORD_METHOD)}
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": old})
 

@@ -1,4 +1,4 @@
-"""The catalog in memory follows the database, whoever changes that."""
+"""The catalog in memory follows the database, whichever process changes it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence

@@ -37,7 +37,7 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
 
 @pytest.fixture
 async def ada(app: Quart) -> Browser:
-    """Ada, who has a seat, and has read what was said of it."""
+    """The browser of ada, who has a seat and has seen the message about it."""
     browser = Browser(app.test_client())
     await browser.sign_in(ADA)
     assert (await browser.post("/enrollment", form=SEAT)).location == "/enrollment"
@@ -60,7 +60,7 @@ async def is_kept(browser: Browser, framework_requests: list[str], path: str, **
 
 
 async def until_kept(browser: Browser, framework_requests: list[str], path: str) -> None:
-    """Ask again and again: an echo of what was written before may come between."""
+    """Request the page until it is cached: a late change event of an earlier write may remove it once."""
     await until(lambda: is_kept(browser, framework_requests, path))
 
 

@@ -1,4 +1,4 @@
-"""Courses, terms and sections from files, and what happens with them to who waits."""
+"""Importing courses, terms and sections from files, and the promotions that result."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

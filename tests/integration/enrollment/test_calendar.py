@@ -1,4 +1,4 @@
-"""The schedule in the student's own calendar: the file, and the secret address."""
+"""The schedule in the student's own calendar: the file and the private link."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -137,7 +137,7 @@ async def test_all_terms_are_in_one_calendar_file(ada: Browser, clock: Clock) ->
     await set_clock(SPRING.opens_at, clock, (ada, ADA))
     await ada.post("/enrollment", form={"courseID": "2222"})
     fall, spring = await events(ada)
-    # Nobody has said when courses meet in spring.
+    # Spring has no first and last day.
     assert (fall.start.date(), spring.start.date()) == (date(2026, 9, 2), date(2026, 11, 17))
     assert list(days_of(spring))[-1].date() == date(2027, 3, 30)  # the last Tuesday before April 1
 
@@ -273,7 +273,7 @@ async def ada_in_production(db: Database, mongod: str, clock: Clock) -> AsyncIte
 
 
 async def shown_links(browser: Browser, agent: str, **options: str) -> tuple[str, str]:
-    """Make a secret address; return it and the link that opens it in a calendar program, as the page shows them."""
+    """Create a private calendar link; return its URL and the webcal link, as the page shows them."""
     headers = {"User-Agent": agent}
     await browser.post("/enrollment/calendar", form={"password": PASSWORD}, headers=headers, **options)
     page = unescape(await text(await browser.get("/enrollment", headers=headers, **options)))

@@ -1,4 +1,4 @@
-"""Being asked once more before what can't be undone."""
+"""Changes that can't be undone must be confirmed."""
 
 import re
 from datetime import timedelta

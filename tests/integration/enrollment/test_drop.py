@@ -86,7 +86,7 @@ async def test_a_drop_without_a_term_is_refused_if_two_are_possible(ada: Browser
 async def test_a_repeated_drop_does_not_drop_the_course_of_another_term(
     ada: Browser, clock: Clock, db: Database
 ) -> None:
-    await set_clock(SPRING.opens_at, clock, (ada, ADA))  # what was taken in fall can't be given back any more
+    await set_clock(SPRING.opens_at, clock, (ada, ADA))  # the courses of fall can no longer be dropped
     assert "You dropped PYT 101 for Spring 2027." in await message_after(ada, "/enrollment/drop", courseID="1111")
     again = await message_after(ada, "/enrollment/drop", courseID="1111")
     assert again == "The deadline to drop PYT 101 has passed. No changes were made."

@@ -51,7 +51,7 @@ async def test_the_history_lists_changes_and_refusals_with_the_latest_first(
 async def test_changing_sections_is_recorded_as_one_swap(
     ada: Browser, bob: Browser, db: Database, clock: Clock
 ) -> None:
-    # A week in which a seat can still be taken, and one that is given back leaves a trace already.
+    # A week after the drop deadline and before the add deadline.
     await db.term.update_one({"term": "Fall 2026"}, {"$set": {"drop_deadline": clock.now - timedelta(days=1)}})
     await db.section.update_one({"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"capacity": 1}})
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})

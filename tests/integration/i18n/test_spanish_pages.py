@@ -1,7 +1,7 @@
-"""No page says anything in English to who reads another language.
+"""No page shows English to readers of another language.
 
 The other language is made up: it has every sentence of the site in ⟦brackets⟧. So what a page shows is in brackets, or
-is what the school and its people have written; anything else is a text that nobody can translate.
+is what the school and its people have written; anything else is untranslatable text.
 """
 
 import re

@@ -29,7 +29,7 @@ def _memory(pid: int) -> int:
 
 
 def _send(port: int, head: bytes, block: bytes, blocks: int) -> bytes:
-    """Send a request until the server answers, and return the first of what it says."""
+    """Send a request until the server responds, and return the beginning of the response."""
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as connection:
         try:
             connection.sendall(HEAD + head)

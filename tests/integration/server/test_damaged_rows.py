@@ -1,4 +1,4 @@
-"""What was damaged behind the site's back: nobody gets a 500 for it, nothing is lost, and `check-seats` tells of it."""
+"""Rows damaged by other programs cause no server error, lose no data, and are reported by `check-seats`."""
 
 from datetime import timedelta
 from typing import Any
@@ -113,7 +113,7 @@ async def test_a_term_with_an_unknown_timezone_is_shown_in_utc(school: Database,
 
 
 async def spoil(db: Database, collection: str, row: Fields, change: Fields) -> None:
-    """Change a row as nobody may who uses the site."""
+    """Change a row as no user of the site could."""
     done = await db[collection].update_one(row, change, bypass_document_validation=True)
     assert done.modified_count == 1
 

@@ -93,7 +93,7 @@ def test_workers_share_the_hashing_slots(database: str, tmp_path: Path) -> None:
         folder = Path(known_to_a_worker(site)["PASSWORD_SLOTS"])
         mine = HashSlots(str(folder), 2)
         with site.connection() as connection:
-            with mine.take(0), mine.take(1):  # one for each worker: now nobody else may
+            with mine.take(0), mine.take(1):  # one for each worker: now all slots are taken
                 connection.request("POST", "/register", registration("Ada"), headers=FROM_THE_SITE)
                 wait_until(lambda: is_locked(folder / "next0") or is_locked(folder / "next1"))
             assert connection.getresponse().status == 303
@@ -148,7 +148,7 @@ def registration(name: str) -> str:
 
 def test_workers_share_metrics_and_leave_no_folder_behind(tmp_path: Path) -> None:
     token, log = "of-no-use-to-anybody", tmp_path / "log"
-    nowhere = "mongodb://127.0.0.1:1/?replicaSet=none"  # what is asked here needs no database
+    nowhere = "mongodb://127.0.0.1:1/?replicaSet=none"  # these requests need no database
     with server(log, WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=nowhere, TMPDIR=tmp_path) as site:
         for _ in range(20):  # each on a connection of its own, which one of the two takes up
             with site.connection():
