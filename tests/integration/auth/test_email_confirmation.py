@@ -14,10 +14,11 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import leases, notices, users
 from quart_enroll.domain.models import Notice, User
 from quart_enroll.services.accounts import accounts
-from quart_enroll.services.catalog.import_users import BadRows, NewUser, import_users
-from quart_enroll.services.notifications import LEASE
+from quart_enroll.services.catalog.import_users import ImportedUser, import_users
+from quart_enroll.services.catalog.imports import InvalidRows
+from quart_enroll.services.notifications.outbox import LEASE_NAME
 from tests.integration.auth.test_passwords import ME, PUBLIC_URL, SETTINGS, chosen, letters
-from tests.support.people import FALL_MORNING, PASSWORD, Browser, Clock, config, registration, text, told
+from tests.support.people import FALL_MORNING, PASSWORD, Browser, Clock, config, message_after, registration, text
 
 ZOE = "zoe@school.example"
 LURE = "Your prize: https://evil.example/win"
@@ -31,7 +32,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site of a school with a mail server; the tests hold the lease and send the emails themselves."""
-    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE_NAME, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
         yield app
@@ -39,7 +40,7 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
 
 @pytest.fixture
 async def zoe(app: Quart) -> Browser:
-    """The browser of somebody who has just registered with zoe's address."""
+    """The browser of zoe, who has just registered."""
     browser = Browser(app.test_client())
     response = await browser.post("/register", form=registration(ZOE, first_name=LURE, last_name=LURE))
     assert response.status_code == 303
@@ -157,12 +158,12 @@ async def test_an_unconfirmed_student_can_enroll(zoe: Browser) -> None:
 
 async def test_new_links_are_limited(zoe: Browser, db: Database, clock: Clock) -> None:
     for _ in range(2):  # registering sent the first
-        assert "another link" in await told(zoe, "/account/email")
-    assert "Too many attempts" in await told(zoe, "/account/email")
+        assert "another link" in await message_after(zoe, "/account/email")
+    assert "Too many attempts" in await message_after(zoe, "/account/email")
     assert len(await letters(db, clock)) == 3
     clock.now += timedelta(hours=8)
     await zoe.sign_in(User(0, ZOE, "", "", ""))
-    assert "another link" in await told(zoe, "/account/email")
+    assert "another link" in await message_after(zoe, "/account/email")
 
 
 async def test_registering_again_and_again_sends_no_more_links(app: Quart, db: Database, clock: Clock) -> None:
@@ -258,8 +259,8 @@ async def test_a_site_without_a_mail_server_asks_for_no_confirmation(db: Databas
 
 async def test_an_import_confirms_new_addresses_but_not_registered_ones(zoe: Browser, db: Database) -> None:
     rows = [
-        NewUser(1, None, User(0, "new@school.example", "New", "One", "student"), None),
-        NewUser(2, None, User(0, ZOE, "Zoe", "Adler", "student"), None),
+        ImportedUser(1, None, User(0, "new@school.example", "New", "One", "student"), None),
+        ImportedUser(2, None, User(0, ZOE, "Zoe", "Adler", "student"), None),
     ]
     await import_users(db, rows, unusable_password="")
     assert (await import_users(db, rows, unusable_password="")).unchanged == 2
@@ -267,17 +268,17 @@ async def test_an_import_confirms_new_addresses_but_not_registered_ones(zoe: Bro
     found = await users.find_credentials(db, ZOE)
     assert found is not None
     moved = User(0, "zoe.adler@school.example", "Zoe", "Adler", "student")
-    await import_users(db, [NewUser(1, found.user.user_id, moved, None)], unusable_password="")
+    await import_users(db, [ImportedUser(1, found.user.user_id, moved, None)], unusable_password="")
     assert await db.user.count_documents({"email_unconfirmed": {"$exists": True}}) == 0
 
 
 async def test_an_import_gives_no_registrar_role_to_an_unconfirmed_email(
     zoe: Browser, anyone: Browser, db: Database, clock: Clock
 ) -> None:
-    row = NewUser(2, None, User(0, ZOE, "Zoe", "Adler", "registrar"), None)
-    with pytest.raises(BadRows) as refused:
+    row = ImportedUser(2, None, User(0, ZOE, "Zoe", "Adler", "registrar"), None)
+    with pytest.raises(InvalidRows) as refused:
         await import_users(db, [row], unusable_password="")
-    assert [bad.field for bad in refused.value.rows] == ["role"]
+    assert [bad.field for bad in refused.value.problems] == ["role"]
     assert (await zoe.get("/user")).status_code == 403
     await anyone.get(await path_of_link(db, clock))
     await anyone.post("/email/confirm")

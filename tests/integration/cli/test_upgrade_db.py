@@ -18,7 +18,7 @@ from quart_enroll.domain.models import Course, Section, Term
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.hash_slots import HashSlots
 from quart_enroll.services.accounts.hashing import Hasher, unusable_hash
-from quart_enroll.services.catalog.import_catalog import FileCourse, import_courses
+from quart_enroll.services.catalog.import_courses import ImportedCourse, import_courses
 from quart_enroll.services.maintenance import audit
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, UpgradeReport, upgrade
 from tests.support import legacy_flask, people
@@ -328,7 +328,7 @@ async def test_terms_named_by_season_stay_and_other_names_become_possible(db: Da
 
 
 async def import_course(db: Database, courseID: str = "8888", term: str = "Fall") -> None:
-    file = FileCourse(1, Course(courseID, "SEW 101", "", 2, term), frozenset())
+    file = ImportedCourse(1, Course(courseID, "SEW 101", "", 2, term), frozenset())
     await import_courses(db, [file], NOW)
 
 
@@ -513,13 +513,13 @@ async def set_passwords(db: Database, passwords: dict[int, str]) -> None:
 
 async def test_plain_text_passwords_are_hashed_and_still_work(db: Database) -> None:
     await set_passwords(db, {1: "fall2022!", 2: "a long pass phrase of bob"})
-    report = await upgrade(db, NOW, replace(DEFAULTS, password_method=people.METHOD))
+    report = await upgrade(db, NOW, replace(DEFAULTS, password_method=people.PASSWORD_METHOD))
     said = [line for line in report.changes if "plain-text" in line]
     assert said == [
         "user: the plain-text passwords of 2 users were hashed; others may have read them, so replace them: 1, 2"
     ]
-    assert await db.user.count_documents({"password": {"$regex": f"^{people.METHOD}"}}) == 2
-    with Hasher(people.METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
+    assert await db.user.count_documents({"password": {"$regex": f"^{people.PASSWORD_METHOD}"}}) == 2
+    with Hasher(people.PASSWORD_METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
         found = await accounts.authenticate(db, hasher, email="ada@school.example", password="fall2022!")
     assert found.user.user_id == 1
     assert "fall2022!" not in str(report)
@@ -544,7 +544,7 @@ async def test_passwords_in_unknown_formats_are_counted_and_left_alone(db: Datab
 
 
 async def test_people_who_were_imported_without_a_password_are_not_listed(db: Database) -> None:
-    await set_passwords(db, {1: unusable_hash(people.METHOD)})
+    await set_passwords(db, {1: unusable_hash(people.PASSWORD_METHOD)})
     assert not any("password" in line for line in (await upgrade(db, NOW, DEFAULTS)).unchanged)
 
 
