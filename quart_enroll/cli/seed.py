@@ -14,7 +14,7 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.demo import make
 from quart_enroll.demo.texts import load
 from quart_enroll.services.accounts.hashing import unusable_hash
-from quart_enroll.services.catalog.imports import RETRY_SECONDS
+from quart_enroll.services.catalog.imports import IMPORT_RETRY_SECONDS
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, create_terms
 
 DATA_FOLDER = PROJECT_FOLDER / "data"
@@ -71,5 +71,5 @@ async def _put_school(db: Database, given: UpgradeDefaults, nobodys_password: st
     texts = load(DATA_FOLDER, nobodys_password)
     school = make(texts, now, timezone=given.timezone, max_credits=given.max_credits)
     await users.raise_user_id_counter(db, max(one.user.user_id for one in school.people))
-    await transaction(db, lambda session: demo.insert(db, school, session), RETRY_SECONDS)
+    await transaction(db, lambda session: demo.insert(db, school, session), IMPORT_RETRY_SECONDS)
     return school

@@ -14,7 +14,7 @@ def json_pieces(db: Database, user_id: int, now: datetime) -> AsyncGenerator[str
     """Yield the user's data as one JSON object, one line per document and one piece per batch.
 
     The brace that makes it valid JSON is the very last character, so a file that breaks off is recognizable. Raises one
-    of client.AWAY or client.REFUSED.
+    of client.DATABASE_UNAVAILABLE or client.DATABASE_REFUSED.
     """
     return _pieces(now, user_data.export_rows(db, user_id))
 

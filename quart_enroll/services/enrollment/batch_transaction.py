@@ -76,7 +76,7 @@ class PendingEnrollment:
 async def run_batch(locks: SectionLocks, batch: Sequence[PendingEnrollment]) -> list[BatchResult]:
     """Enroll or waitlist these students in one transaction, and return the result of each, in their order.
 
-    Raises BatchAborted when other transactions block it, and one of client.AWAY when the outcome is unknown.
+    Raises BatchAborted when other transactions block it, and one of DATABASE_UNAVAILABLE when the outcome is unknown.
     """
     db, began = locks.db, False
 

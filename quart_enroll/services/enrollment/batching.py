@@ -92,7 +92,7 @@ class MainBatchQueue(BatchQueue):
         """Enroll the student; if the section is full, return the candidate, or with `join_waitlist` a waitlist entry.
 
         Returns None for a student who must try alone, because the database refuses the batch or others block it.
-        Raises the refusal, Crowded, and one of client.AWAY when the outcome is unknown.
+        Raises the refusal, Crowded, and one of DATABASE_UNAVAILABLE when the outcome is unknown.
         """
 
         async def change() -> BatchResult:

@@ -132,8 +132,8 @@ class SectionLocks:
     ) -> Result:
         """Wait for the locks of these sections, then run `body` in a transaction.
 
-        Raises one of client.AWAY when that takes longer than `timeout_seconds`, or the transaction alone longer than
-        `attempt_seconds`: then nobody knows whether it was committed.
+        Raises one of DATABASE_UNAVAILABLE when that takes longer than `timeout_seconds`, or the transaction alone
+        longer than `attempt_seconds`: then nobody knows whether it was committed.
         """
         began = time.monotonic()
         async with self.hold(sections, timeout_seconds=timeout_seconds) as waited:
