@@ -251,7 +251,9 @@ async def test_what_was_not_asked_for_longest_makes_room(
     app: Quart, ada: Browser, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len(await ada.read("/"))
-    monkeypatch.setitem(bounded_cache.BUDGETS, "private responses", 2 * (size + response_cache.HEADERS_BYTES + 2000))
+    monkeypatch.setitem(
+        bounded_cache.CACHE_BYTES, "private responses", 2 * (size + response_cache.HEADERS_BYTES + 2000)
+    )
     app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     for path in ("/", "/index", "/", "/home"):
         await until_kept(ada, asked, path)
