@@ -1,4 +1,4 @@
-# What one does with this project; `make` alone lists it.
+# The common tasks of this project; `make` lists them.
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast bench bench-signin load dynos screenshots lighthouse translations requirements sbom lint clean
 
@@ -8,28 +8,28 @@ PYBABEL := $(IN_VENV) babel.messages.frontend -q
 UV := .venv-tools/bin/uv --quiet --no-config
 SENTENCES := --no-wrap --no-location --sort-by-file -c Translators: -k Sentence -k lazy -k plural:1,2
 
-help: ## List these targets
+help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 run: .venv/ready .env ## Run the site on this machine and open it in a browser
 	@$(IN_VENV) quart --app asgi develop
 
-test: lint ## Check everything: style, types, floors, all tests (what CI does)
+test: lint ## Check style, types and layers, and run all tests (as CI does)
 	@$(IN_VENV) pytest -n auto --maxprocesses 4 --dist worksteal
 
-test-fast: .venv/ready ## Run the tests that need no database, in seconds
+test-fast: .venv/ready ## Run the tests that need no database, in about a minute
 	@$(IN_VENV) pytest tests/unit
 
-bench: .venv/ready .venv-bench/ready ## Measure pages, crowds, open pages and memory beside the Flask site; QUICK=1 in about four minutes
+bench: .venv/ready .venv-bench/ready ## Measure pages, load, live pages and memory, compared with the Flask site; QUICK=1 takes about four minutes
 	@$(IN_VENV) tests.bench
 
-dynos: .venv/ready ## Replace dynos under load, behind a router like Heroku's, in half a minute (needs nginx)
+dynos: .venv/ready ## Replace dynos under load behind a router like Heroku's (half a minute; needs nginx)
 	@$(IN_VENV) pytest tests/failure/dynos.py
 
-bench-signin: .venv/ready ## Measure how long others wait while 150 people sign in at once
+bench-signin: .venv/ready ## Measure how long other requests wait while 150 users sign in at once
 	@$(IN_VENV) tests.bench.signin
 
-translations: .venv/ready ## Collect the site's sentences in quart_enroll/translations, for who translates them
+translations: .venv/ready ## Collect the site's sentences in quart_enroll/translations, for translators
 	@$(PYBABEL) extract -F pyproject.toml -o .messages.pot $(SENTENCES) quart_enroll
 	@for file in quart_enroll/translations/*.po; do \
 	  $(PYBABEL) update -i .messages.pot -o $$file -l $$(basename $$file .po) \
@@ -52,50 +52,50 @@ requirements: .venv-tools/ready ## Pin the packages of pyproject.toml, with hash
 	  if cmp -s .venv-tools/before/$$file $$file; then touch -r .venv-tools/before/$$file $$file; fi; \
 	done
 
-# From an environment with only the site's packages, because licenses can only be read from installed packages.
+# From an environment with only the site's packages, because licenses can be read only from installed packages.
 sbom: .venv-tools/ready ## List production's packages in sbom.cdx.json, with versions and licenses (CycloneDX)
 	@$(UV) venv --clear --python .venv/bin/python .venv-tools/production
 	@$(UV) pip install --python .venv-tools/production --require-hashes -r requirements.txt
 	@.venv-tools/bin/cyclonedx-py environment .venv-tools/production --pyproject pyproject.toml \
 	  --output-reproducible --validate -o sbom.cdx.json
 
-load: .venv/ready .venv-load/ready ## Let a crowd in: SCENARIO=RegistrationDay, BrowsingDay or Stampede, STUDENTS=400, TIME=90s
+load: .venv/ready .venv-load/ready ## Run a load test: SCENARIO=RegistrationDay, BrowsingDay or Stampede, STUDENTS=400, TIME=90s
 	@$(IN_VENV) tests.load
 
-screenshots: .venv/ready ## Photograph every page into docs/screenshots.md, with Chromium
+screenshots: .venv/ready ## Take a screenshot of every page for docs/screenshots.md, with Chromium
 	@$(IN_VENV) tests.browser.screenshots
 
-lighthouse: .venv/ready ## Let Lighthouse judge four pages into docs/lighthouse.md, with Chromium and Node
+lighthouse: .venv/ready ## Rate four pages with Lighthouse for docs/lighthouse.md, with Chromium and Node
 	@$(IN_VENV) tests.browser.lighthouse
 
-lint: .venv/ready ## Check style, types, floors and declared packages
+lint: .venv/ready ## Check style, types, layers and declared packages
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) mypy
 	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/deptry .
 
-clean: ## Remove what these targets made, except the database of `make run` and its secret key
+clean: ## Remove everything these targets created, except the database of `make run` and its secret key
 	rm -rf .venv .venv-bench .venv-load .venv-tools sbom.cdx.json .bench .load .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .env:
 	@cp -n .env.example .env || test -f .env
 
-# Made anew when a requirement changes. A Python counts when it really runs and can make an environment:
-# a pyenv shim may do neither, and Debian keeps ensurepip in a package of its own.
+# Rebuilt when a requirement changes. A Python is used only if it runs and can create an environment: a pyenv shim may
+# do neither, and Debian has ensurepip in a separate package.
 .venv/ready: requirements.txt requirements-dev.txt
 	@for python in $(PYTHON); do \
 	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue; \
-	  echo "Installing the packages into .venv: a minute, this once."; \
+	  echo "Installing packages into .venv; this takes a minute, only once."; \
 	  rm -rf .venv && "$$python" -m venv .venv && \
 	  $(IN_VENV) pip install -qq --disable-pip-version-check -r requirements-dev.txt && touch $@; \
 	  exit; \
 	done; \
 	echo "This needs Python 3.11, 3.12 or 3.13 with venv (on Debian and Ubuntu: apt install python3-venv)."; \
-	echo "If yours has another name: make PYTHON=/path/to/python"; exit 1
+	echo "If yours has a different name, run: make PYTHON=/path/to/python"; exit 1
 
 .venv-bench/ready .venv-load/ready .venv-tools/ready: .venv-%/ready: requirements-%.txt | .venv/ready
-	@echo "Installing the packages into .venv-$*: a minute, this once."
+	@echo "Installing packages into .venv-$*; this takes a minute, only once."
 	@rm -rf .venv-$* && $(IN_VENV) venv .venv-$* && \
 	  .venv-$*/bin/python -m pip install -qq --disable-pip-version-check -r $< && touch $@

@@ -1,4 +1,4 @@
-"""How Hypercorn serves the site: `python -m hypercorn -c file:hypercorn_conf.py asgi:app`."""
+"""The configuration of Hypercorn: `python -m hypercorn -c file:hypercorn_conf.py asgi:app`."""
 
 import logging
 import os
@@ -19,10 +19,10 @@ workers = 0  # when one of Hypercorn's own dies, it stops the others with status
 worker_class = "uvloop"  # the asyncio worker ignores graceful_timeout since Python 3.12
 graceful_timeout = 25  # seconds; Heroku kills after 30
 keep_alive_timeout = 95  # seconds; the router keeps its connections for 90
-backlog = 2048  # with Hypercorn's 100, a crowd that arrives at once waits for the network to try again
+backlog = 2048  # with Hypercorn's 100, clients that arrive all at once wait for TCP retransmissions
 include_server_header = False
-alpn_protocols = ["http/1.1"]  # the only protocol that the connections in `tcp` speak
-errorlog = logging.getLogger("hypercorn.error")  # in the manner of all other lines
+alpn_protocols = ["http/1.1"]  # the only protocol of server/connections
+errorlog = logging.getLogger("hypercorn.error")  # in the same format as all other lines
 accesslog = None  # costs a sixth of every request; the site logs what matters
 
 if (_worker := this_worker()) is not None:
@@ -34,8 +34,8 @@ elif _config.web_concurrency > 1:
         # Workers share this folder to take turns at hashing and to add up their metrics. The metrics client reads its
         # variable when it is imported.
         os.environ["PASSWORD_SLOTS"] = str(_folder)
-        # A hash needs 32 MiB. In large pages they cost the system a third of what they do in small ones, and the hash
-        # takes 84 ms of a core instead of 98. glibc reads this when a worker starts; other C libraries ignore it.
+        # A hash needs 32 MiB. With huge pages, allocating them costs the system a third, and the hash takes 84 ms of a
+        # core instead of 98. glibc reads this when a worker starts; other C libraries ignore it.
         os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
         if _config.metrics_token:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_folder)

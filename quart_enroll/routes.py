@@ -65,7 +65,7 @@ ROUTES = [
         history.history,
         audience=SIGNED_IN,
         shows_notices=True,
-        sign_in_purpose=Sentence("Please sign in to see what happened to your courses."),
+        sign_in_purpose=Sentence("Please sign in to see your enrollment history."),
     ),
     Route(
         "/enrollment/calendar.ics",

@@ -59,14 +59,13 @@ def quick_folder() -> Iterator[Path]:
 def templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what Jinja makes of each template for the next app: without that, it takes longer than most tests."""
     bytecode = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-    trees: dict[object, nodes.Template] = {}
+    trees: dict[tuple[str, str], nodes.Template] = {}
     parse = PageEnvironment.parse
 
     def parse_once(self: PageEnvironment, source: str, name: str, filename: str) -> nodes.Template:
-        key = source, name, self.fragment_cache.enabled
-        if key not in trees:
-            trees[key] = parse(self, source, name, filename)
-        return trees[key]
+        if (source, name) not in trees:
+            trees[source, name] = parse(self, source, name, filename)
+        return trees[source, name]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PageEnvironment, "__init__", partialmethod(PageEnvironment.__init__, bytecode_cache=bytecode))

@@ -1,4 +1,7 @@
-"""What the registrar types: the command line, `quart --app asgi NAME`."""
+"""The commands of the site: `quart --app asgi NAME`.
+
+They read arguments, call services and print the results; what they print is English only.
+"""
 
 from quart import Quart
 
@@ -13,6 +16,6 @@ from quart_enroll.cli.upgrade_db import upgrade_db
 
 
 def register(app: Quart) -> None:
-    """Give `app` its commands."""
+    """Add the commands to the application."""
     for command in (check_seats, create_user, develop, import_file, password_link, seed, sign_out, upgrade_db):
         app.cli.add_command(command)

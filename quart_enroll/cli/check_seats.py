@@ -1,4 +1,4 @@
-"""`check-seats`: does everything agree that is counted about seats?"""
+"""`check-seats`: recount seats, waitlists and credits."""
 
 from datetime import UTC, datetime
 
@@ -10,24 +10,24 @@ from quart_enroll.services.maintenance import audit
 from quart_enroll.services.maintenance.audit import AuditReport
 
 
-@click.command("check-seats", short_help="Count all seats, lines and credits again.")
-@click.option("--repair", is_flag=True, help="Mend what can be mended without guessing, then check.")
+@click.command("check-seats", short_help="Recount all seats, waitlists and credits.")
+@click.option("--repair", is_flag=True, help="First repair what can be repaired without guessing.")
 def check_seats(repair: bool) -> None:
-    """Count seats, waitlists and credits again from the rows; exit 1 if something disagrees."""
-    done, found = run_with_database(lambda db: _check(db, repair=repair))
-    for sentence in done:
-        click.echo(f"Mended: {sentence}")
-    for sentence in found.disagreements:
+    """Recount seats, waitlists and credits, and list discrepancies; exit with status 1 if there are any."""
+    repairs, report = run_with_database(lambda db: _check(db, repair=repair))
+    for sentence in repairs:
+        click.echo(f"Repaired: {sentence}")
+    for sentence in report.discrepancies:
         click.echo(sentence)
-    for sentence in found.notes:
+    for sentence in report.notes:
         click.echo(f"Note: {sentence}")
-    if found.disagreements:
-        number = len(found.disagreements)
-        raise click.ClickException(f"{number} {'disagreements were' if number > 1 else 'disagreement was'} found.")
-    click.echo(f"Everything agrees: {found.sections} sections, {found.seats} enrollments, {found.waiting} waiting.")
+    if report.discrepancies:
+        number = len(report.discrepancies)
+        raise click.ClickException(f"Found {number} {'discrepancies' if number > 1 else 'discrepancy'}.")
+    click.echo(f"No discrepancies: {report.sections} sections, {report.seats} enrolled, {report.waiting} waiting.")
 
 
 async def _check(db: Database, *, repair: bool) -> tuple[list[str], AuditReport]:
     now = datetime.now(UTC)
-    done = await audit.repair(db, now) if repair else []
-    return done, await audit.check(db, now)
+    repairs = await audit.repair(db, now) if repair else []
+    return repairs, await audit.check(db, now)

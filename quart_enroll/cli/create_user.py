@@ -1,10 +1,9 @@
-"""`create-user`: an account from the command line, the first registrar's above all."""
+"""`create-user`: create an account, such as that of the first registrar."""
 
 import click
 
 from quart_enroll.cli.command_context import current_site, run_with_database
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import users
 from quart_enroll.domain.errors import EmailTaken, PasswordRefused
 from quart_enroll.domain.models import User
 from quart_enroll.forms.import_rows import NewUserRow
@@ -13,13 +12,19 @@ from quart_enroll.services.accounts.hash_slots import HashSlots
 from quart_enroll.services.accounts.hashing import Hasher
 
 
-@click.command("create-user")
-@click.option("--email", prompt="Email")
-@click.option("--first-name", prompt="First name", default="", show_default=False)
-@click.option("--last-name", prompt="Last name", default="", show_default=False)
-@click.option("--role", type=click.Choice(["student", "registrar"]), default="student", show_default=True)
+@click.command("create-user", short_help="Create an account.")
+@click.option("--email", prompt="Email", help="The user's email.")
+@click.option("--first-name", prompt="First name", default="", show_default=False, help="The user's first name.")
+@click.option("--last-name", prompt="Last name", default="", show_default=False, help="The user's last name.")
+@click.option(
+    "--role",
+    type=click.Choice(["student", "registrar"]),
+    default="student",
+    show_default=True,
+    help="What the user may do.",
+)
 def create_user(**given: str) -> None:
-    """Make an account; the password is asked for."""
+    """Create an account; the command prompts for the password."""
     given["password"] = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     row, problems = NewUserRow.check(given)
     if problems:
@@ -27,17 +32,17 @@ def create_user(**given: str) -> None:
     try:
         user = run_with_database(lambda db: _register(db, row.data))
     except EmailTaken as taken:
-        raise click.ClickException("There is already an account with this address.") from taken
+        raise click.ClickException("An account with this email already exists.") from taken
     except PasswordRefused as refusal:
         raise click.ClickException(refusal.text) from refusal
-    click.echo(f"User {user.user_id}, {user.full_name}, is a {user.role}.")
+    click.echo(f"Created user {user.user_id}: {user.full_name}, {user.role}.")
 
 
 async def _register(db: Database, given: dict[str, str]) -> User:
-    if await users.find_credentials(db, given["email"]):
+    if await accounts.find_user_id(db, given["email"]) is not None:
         raise EmailTaken
     with Hasher(current_site().config["PASSWORD_METHOD"], slots=HashSlots(None, 1), queue=2) as hasher:
-        made = await accounts.register(
+        created = await accounts.register(
             db,
             hasher,
             email=given["email"],
@@ -46,4 +51,4 @@ async def _register(db: Database, given: dict[str, str]) -> User:
             last_name=given["last_name"],
             role=given["role"],
         )
-    return made.user
+    return created.user

@@ -1,4 +1,4 @@
-"""`develop`: the whole site on this machine, with a database of its own. It is what `make run` runs."""
+"""`develop`: run the whole site on this machine with its own database, as `make run` does."""
 
 import json
 import os
@@ -20,9 +20,9 @@ from quart_enroll.cli.local_mongod import database_uri
 from quart_enroll.system.process import child_process
 
 START_TIMEOUT_SECONDS = 60.0
-"""Seconds for the site to answer after its start."""
+"""How long the site may take to respond after its start."""
 
-DEMO_PASSWORD = "enroll-2026"  # noqa: S105  # of the people in data/users.json, and no secret
+DEMO_PASSWORD = "enroll-2026"  # noqa: S105  # of the accounts in data/users.json; no secret
 
 QUART_COMMAND = (sys.executable, "-m", "quart", "--app", "asgi")
 SERVER_COMMAND = (sys.executable, "-m", "hypercorn", "-c", "file:hypercorn_conf.py", "asgi:app")
@@ -32,16 +32,18 @@ SERVER_COMMAND = (sys.executable, "-m", "hypercorn", "-c", "file:hypercorn_conf.
 @click.option("--browser/--no-browser", default=True, help="Open the site in a browser when it is ready.")
 @pass_script_info
 def develop(info: ScriptInfo, browser: bool) -> None:
-    """Run the site on this machine: database, demo data, server, browser."""
+    """Start a database, fill it with demo data, run the server, and open the site in a browser."""
     settings = info.load_app().config
     if settings["APP_ENV"] != "development":
-        raise click.ClickException("This makes demo accounts with a known password. Set APP_ENV=development first.")
+        raise click.ClickException(
+            "This creates demo accounts with a publicly known password. Set APP_ENV=development first."
+        )
     port = settings["PORT"]
     _check_port(port)
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if ending != signal.SIGHUP or signal.getsignal(ending) != signal.SIG_IGN:  # nohup stays nohup
-            signal.signal(ending, signal.default_int_handler)  # each ends the site in good order
-    click.echo("Making the database ready. The first time, this takes some ten seconds.")
+        if ending != signal.SIGHUP or signal.getsignal(ending) != signal.SIG_IGN:  # keeps nohup working
+            signal.signal(ending, signal.default_int_handler)  # each stops the site in good order
+    click.echo("Preparing the database. The first time, this takes about ten seconds.")
     with suppress(KeyboardInterrupt), database_uri(settings["MONGO_URI"], PROJECT_FOLDER) as uri:
         environ = {**os.environ, "MONGO_URI": uri}
         for command in (("upgrade-db",), ("seed", "--demo")):
@@ -52,8 +54,8 @@ def develop(info: ScriptInfo, browser: bool) -> None:
 
 
 def _run(command: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Run a command of the site; show what it says only if it fails."""
-    done = subprocess.run(  # noqa: S603  # our own
+    """Run a command of the site; print its output only if it fails."""
+    result = subprocess.run(  # noqa: S603  # our own
         [*QUART_COMMAND, *command],
         env=environ,
         cwd=PROJECT_FOLDER,
@@ -61,26 +63,26 @@ def _run(command: Sequence[str], environ: Mapping[str, str]) -> None:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    if done.returncode:
-        click.echo(done.stdout, err=True)
+    if result.returncode:
+        click.echo(result.stdout, err=True)
         raise click.ClickException(f"`{' '.join(command)}` failed, so the site was not started.")
 
 
 def _serve(port: int, environ: Mapping[str, str], *, browser: bool) -> None:
-    """Run the server until it ends, which is a failure, or until somebody stops this process."""
+    """Run the server until this process is stopped; raise ClickException if the server ends first."""
     with child_process(SERVER_COMMAND, environ=environ, cwd=PROJECT_FOLDER) as server:
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not _is_ready(port):
             with suppress(subprocess.TimeoutExpired):
                 server.wait(0.1)
-                raise click.ClickException("The site did not start; the reason stands above.")
+                raise click.ClickException("The site did not start; see the reason above.")
             if time.monotonic() > deadline:
-                raise click.ClickException(f"The site does not answer on port {port}.")
-        address = f"http://localhost:{port}/"
-        click.echo(f"Quart Enroll is ready: {address}  (Ctrl-C stops it)\n{_demo_accounts()}\n")
+                raise click.ClickException(f"The site does not respond on port {port}.")
+        url = f"http://localhost:{port}/"
+        click.echo(f"Quart Enroll is ready: {url}  (press Ctrl-C to stop)\n{_demo_accounts()}\n")
         if browser and _has_display():
-            webbrowser.open(address)
-        raise click.ClickException(f"The site ended by itself with status {server.wait()}.")
+            webbrowser.open(url)
+        raise click.ClickException(f"The site stopped unexpectedly with status {server.wait()}.")
 
 
 def _check_port(port: int) -> None:
@@ -88,7 +90,7 @@ def _check_port(port: int) -> None:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:
         raise click.ClickException(
-            f"Port {port} is taken by another program. Choose another: PORT={port + 1} make run"
+            f"Another program is using port {port}. Choose another: PORT={port + 1} make run"
         ) from None
 
 
@@ -110,6 +112,6 @@ def _demo_accounts() -> str:
 
 
 def _has_display() -> bool:
-    """Return whether there is a screen with somebody in front of it."""
+    """Return whether there is a screen that a person may be looking at."""
     screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     return bool(screen) and not os.environ.get("CI")

@@ -1,4 +1,4 @@
-"""`import COLLECTION FILE`: courses, terms, sections and users from JSON or CSV, all rows or none."""
+"""`import COLLECTION FILE`: import courses, terms, sections or users from JSON or CSV, all rows or none."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import click
 
 from quart_enroll.cli.command_context import current_site, run_with_database
-from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.domain import terms
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.models import Event, Term, User
@@ -23,29 +22,29 @@ from quart_enroll.forms.row_validation import FileRow, FileRows, check_rows, rea
 from quart_enroll.services.accounts.hashing import unusable_hash
 from quart_enroll.services.catalog.import_courses import ImportedCourse, import_courses
 from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
-from quart_enroll.services.catalog.import_terms import ImportedTerm, import_terms
+from quart_enroll.services.catalog.import_terms import ImportedTerm, import_terms, known_terms
 from quart_enroll.services.catalog.import_users import ImportedUser, import_users
 from quart_enroll.services.catalog.imports import ImportResult, InvalidRows, RowChange
 
 T = TypeVar("T")
 
 MAX_LINES = 50
-"""Errors, changes or students that are printed without --verbose."""
+"""Lines of each kind that are printed without --verbose."""
 
 MAX_LINE_LENGTH = 1000
-"""Characters of a line about the file that are printed."""
+"""Characters that are printed of a line; the rest is cut off."""
 
 
-@click.command("import", short_help="Take in terms, courses, sections or users from a file.")
+@click.command("import", short_help="Import terms, courses, sections or users from a file.")
 @click.argument("collection", type=click.Choice(["course", "section", "term", "user"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Print what the import would do, and change nothing.")
-@click.option("--verbose", is_flag=True, help=f"Print every line, not just the first {MAX_LINES} of each kind.")
+@click.option("--dry-run", is_flag=True, help="Print what the import would do, without changing anything.")
+@click.option("--verbose", is_flag=True, help=f"Print all lines instead of the first {MAX_LINES} of each kind.")
 def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> None:
-    """Take the rows of FILE, a JSON array or CSV with a header, into COLLECTION.
+    """Import the rows of FILE, a JSON array or CSV with a header, into COLLECTION.
 
-    All rows are imported, or none: rows with errors are listed. Every change is printed, old and new. Importing the
-    same file again changes nothing.
+    Either all rows are imported or, if any has an error, none. Every change is printed with the old and new values.
+    Importing the same file again changes nothing.
     """
     done = import_and_report(collection, file, dry_run=dry_run, verbose=verbose)
     for note in done.notes:
@@ -53,14 +52,16 @@ def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> No
 
 
 def import_and_report(collection: str, file: Path, *, dry_run: bool = False, verbose: bool = False) -> ImportResult:
-    """Import the file, print the result and return it; end the command if a row can't be imported."""
+    """Import the file, print the result and return it; raise ClickException if a row can't be imported."""
     rows = read(collection, file)
     for note in rows.notes:
-        click.echo(_visible(f"Note: {note}"))
+        click.echo(_printable(f"Note: {note}"))
     try:
         done = IMPORTS[collection](rows, dry_run)
     except EmailTaken as taken:
-        raise click.ClickException("Two rows have one address in different letters. Nothing was imported.") from taken
+        raise click.ClickException(
+            "Two rows have the same email in different spellings. Nothing was imported."
+        ) from taken
     except InvalidRows as refused:
         _print_some(rows.describe, refused.problems, "more", verbose, err=True)
         raise click.ClickException("Nothing was imported.") from refused
@@ -77,25 +78,25 @@ def import_and_report(collection: str, file: Path, *, dry_run: bool = False, ver
 
 
 def read(collection: str, file: Path) -> FileRows:
-    """Read the rows of a file; end the command if it can't be read."""
+    """Read the rows of a file; raise ClickException if it can't be read."""
     try:
         return read_rows(COLLECTIONS[collection], file.name, file.read_bytes())
     except UnreadableFile as error:
-        sentences = "\n".join(_visible(f"{file}: {sentence}") for sentence in error.sentences)
+        sentences = "\n".join(_printable(f"{file}: {sentence}") for sentence in error.sentences)
         raise click.ClickException(f"{sentences}\nNothing was imported.") from error
 
 
 def _print_some(write: Callable[[T], str], items: Sequence[T], what: str, verbose: bool, *, err: bool = False) -> None:
-    """Print a line for each of the first items, or for all of them if `verbose`."""
+    """Print a line for each of the first items, or for all if `verbose`."""
     limit = len(items) if verbose else MAX_LINES
     for item in items[:limit]:
-        click.echo(_visible(write(item)), err=err)
+        click.echo(_printable(write(item)), err=err)
     if len(items) > limit:
         click.echo(f"… and {len(items) - limit} {what}; --verbose prints them all.", err=err)
 
 
-def _visible(text: str) -> str:
-    """Return the text as one line; what a file has must not move the cursor of a terminal, or hide what is wrong."""
+def _printable(text: str) -> str:
+    """Return the text as one line, with control characters escaped so that a file can't manipulate the terminal."""
     line = text if len(text) <= MAX_LINE_LENGTH else f"{text[:MAX_LINE_LENGTH]}…"
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
 
@@ -130,17 +131,17 @@ def _courses(rows: FileRows, dry_run: bool) -> ImportResult:
 
 def _terms(rows: FileRows, dry_run: bool) -> ImportResult:
     config = current_site().config
-    known = {terms.key(term.term): term for term in run_with_database(stored_terms.find_all)}
-    said = [{name: cell for name, cell in row.cells.items() if _says(cell)} for row in rows.rows]
+    known = {terms.key(term.term): term for term in run_with_database(known_terms)}
+    given_cells = [{name: cell for name, cell in row.cells.items() if not _is_blank(cell)} for row in rows.rows]
     new = {"timezone": config["TIMEZONE"], "max_credits": config["MAX_CREDITS"]}
-    # Times are read by the clock of the row, else of the term that is there already.
+    # Times are in the timezone of the row, or else in that of the existing term.
     filled = [
-        FileRow(row.number, new | _clock(known.get(terms.key(TermRow.about(given)))) | given)
-        for row, given in zip(rows.rows, said, strict=True)
+        FileRow(row.number, new | _timezone(known.get(terms.key(TermRow.about(given)))) | given)
+        for row, given in zip(rows.rows, given_cells, strict=True)
     ]
     checked = [
         ImportedTerm(number, row.read(), frozenset(given))
-        for (number, row), given in zip(check_rows(TermRow, replace(rows, rows=filled)), said, strict=True)
+        for (number, row), given in zip(check_rows(TermRow, replace(rows, rows=filled)), given_cells, strict=True)
     ]
     now = datetime.now(UTC)
     return run_with_database(lambda db: import_terms(db, checked, now, dry_run=dry_run))
@@ -154,16 +155,16 @@ def _sections(rows: FileRows, dry_run: bool) -> ImportResult:
 
 def _users(rows: FileRows, dry_run: bool) -> ImportResult:
     people = [_new_user(*row) for row in check_rows(UserRow, rows)]
-    nobodys = unusable_hash(current_site().config["PASSWORD_METHOD"])
-    return run_with_database(lambda db: import_users(db, people, nobodys_password=nobodys, dry_run=dry_run))
+    no_password = unusable_hash(current_site().config["PASSWORD_METHOD"])
+    return run_with_database(lambda db: import_users(db, people, unusable_password=no_password, dry_run=dry_run))
 
 
-def _clock(term: Term | None) -> dict[str, str]:
+def _timezone(term: Term | None) -> dict[str, str]:
     return {} if term is None else {"timezone": term.timezone}
 
 
-def _says(cell: Any) -> bool:
-    return cell is not None and cell != ""
+def _is_blank(cell: Any) -> bool:
+    return cell is None or cell == ""
 
 
 def _new_user(number: int, row: UserRow) -> ImportedUser:
@@ -183,4 +184,4 @@ IMPORTS: dict[str, Callable[[FileRows, bool], ImportResult]] = {
     "term": _terms,
     "user": _users,
 }
-"""What takes the rows of each collection in."""
+"""The import function of each collection."""

@@ -1,4 +1,4 @@
-"""A MongoDB of one's own on this machine, for development and tests: nothing to install or to clean up."""
+"""Runs a local MongoDB for development and tests, with nothing to install or clean up."""
 
 import fcntl
 import secrets
@@ -21,16 +21,16 @@ from quart_enroll.system.files import read_or_create
 from quart_enroll.system.process import child_process
 
 START_TIMEOUT_SECONDS = 20.0
-"""Seconds for a mongod to start, or for another process to bring up the one it has begun to start."""
+"""How long a mongod may take to start, whether this process or another one starts it."""
 
 RELEASE_TIMEOUT_SECONDS = 3.0
-"""Seconds for a mongod that was killed to let go of its port and its data."""
+"""How long a killed mongod may keep its port and data."""
 
 EXIT_PORT_TAKEN, EXIT_DATA_IN_USE = 48, 100
-"""How a mongod exits that can't have its port or its data."""
+"""The exit codes of a mongod whose port or data is in use."""
 
-# A replica set reserves hundreds of megabytes for its log and journal by itself; these make it five. Loopback
-# only, and no compression: the mongod of the development requirements lacks the newest patches.
+# By default, a replica set reserves hundreds of megabytes for its log and journal; with these options, five. Loopback
+# only and no compression, because the mongod in the development requirements lacks the latest patches.
 SMALL_FOOTPRINT_OPTIONS = [
     *("--bind_ip", "127.0.0.1", "--nounixsocket", "--networkMessageCompressors", "disabled"),
     *("--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25"),
@@ -38,19 +38,19 @@ SMALL_FOOTPRINT_OPTIONS = [
     *("--setParameter", "diagnosticDataCollectionEnabled=false"),
 ]
 
-NO_MONGOD_HELP = """There is no MongoDB on this machine. Any one of these helps:
+NO_MONGOD_HELP = """There is no MongoDB on this machine. Do one of these:
   - install MongoDB 6 or newer, so that there is a `mongod` on the PATH;
-  - set MONGO_URI, for instance in .env, to a replica set that you have elsewhere;
-  - on Linux x86-64, install libcurl4: requirements-dev.txt brings a mongod that needs nothing else."""
+  - set MONGO_URI, for example in .env, to a replica set elsewhere;
+  - on Linux x86-64, install libcurl4, which is all that the mongod in requirements-dev.txt needs."""
 
 
 class LocalMongodError(click.ClickException):
-    """The local mongod can't be had; the message says why, and what helps."""
+    """No local mongod can be started; the message says why and what to do."""
 
 
 @contextmanager
 def database_uri(configured: str, project: Path) -> Iterator[str]:
-    """Give `configured`, the setting MONGO_URI; without it, the address of the local mongod of `project`."""
+    """Yield `configured`, the setting MONGO_URI; if it is empty, run a local mongod and yield its URI."""
     if configured:
         yield configured
     else:
@@ -60,9 +60,9 @@ def database_uri(configured: str, project: Path) -> Iterator[str]:
 
 @contextmanager
 def local_mongod(folder: Path) -> Iterator[str]:
-    """Run a mongod with its data in `folder` for as long as the block lasts, and give its address.
+    """Run a mongod with its data in `folder` during the block, and yield its URI.
 
-    A mongod that another process runs there is shared, and left running. Raises LocalMongodError.
+    If another process is already running one there, share it and leave it running. Raises LocalMongodError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     uri = _stored_uri(folder / "uri")
@@ -73,17 +73,17 @@ def local_mongod(folder: Path) -> Iterator[str]:
             if has_primary(uri, timeout=0.5):
                 break
             if time.monotonic() > deadline:
-                raise LocalMongodError(f"Another process has {folder}, but its MongoDB does not answer.")
+                raise LocalMongodError(f"Another process is using {folder}, but its MongoDB does not respond.")
         else:
             stack.enter_context(_running_mongod(folder, uri))
             initiate_replica_set(uri)
             if not has_primary(uri, START_TIMEOUT_SECONDS):
-                raise LocalMongodError(f"The local MongoDB does not get ready; its log is {folder}/mongod.log.")
+                raise LocalMongodError(f"The local MongoDB did not become ready; see its log, {folder}/mongod.log.")
         yield uri
 
 
 def find_mongod() -> str:
-    """Return the mongod on the PATH, else that of the development requirements: the first that starts."""
+    """Return the first mongod that starts: the one on the PATH, or that of the development requirements."""
     bundled = Path(sysconfig.get_path("purelib"), "fiftyone/db/bin/mongod")
     for mongod in (shutil.which("mongod"), str(bundled)):
         with suppress(OSError):
@@ -94,7 +94,7 @@ def find_mongod() -> str:
 
 @contextmanager
 def _running_mongod(folder: Path, uri: str) -> Iterator[None]:
-    """Run a mongod that listens at `uri`; it dies with this process, however that dies."""
+    """Run a mongod that listens at `uri` and dies with this process, however it dies."""
     data, log = folder / "data", folder / "mongod.log"
     data.mkdir(exist_ok=True)
     port, replica_set = _port_and_name(uri)
@@ -106,47 +106,47 @@ def _running_mongod(folder: Path, uri: str) -> Iterator[None]:
                 yield
                 return
         if process.returncode not in (EXIT_PORT_TAKEN, EXIT_DATA_IN_USE):
-            raise LocalMongodError(f"MongoDB did not start; its log is {log}.")
+            raise LocalMongodError(f"MongoDB did not start; see its log, {log}.")
         if time.monotonic() > deadline:
             raise LocalMongodError(
-                f"Port {port} of the local MongoDB is taken by another program. Stop that program; or remove "
-                f"{folder}, and the next start makes an empty database on another port."
+                f"Port {port} of the local MongoDB is used by another program. Stop that program, or remove "
+                f"{folder}, and the next start creates an empty database on another port."
             )
         time.sleep(0.1)
 
 
 def _listens(process: subprocess.Popen[bytes], log: Path) -> bool:
-    """Wait until mongod says that it listens, and return False when it ends instead."""
+    """Wait until mongod logs that it is listening; return False if it exits instead."""
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.02)
             return False
-        # Its own word: a connection could be answered by a stranger who has the port.
+        # Its own log, because another program may be answering on the port.
         if b"aiting for connections" in log.read_bytes():
             return True
     return False
 
 
 def _stored_uri(path: Path) -> str:
-    """Return the address of this folder's mongod, the same each time: a replica set remembers its port."""
+    """Return the URI of this folder's mongod, always the same because a replica set remembers its port."""
 
     def choose() -> str:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        # A name of its own keeps it apart from the mongod of another checkout.
+        # A unique name distinguishes it from the mongod of another checkout.
         return f"mongodb://127.0.0.1:{port}/FLASK_Enrollment?replicaSet=enroll-{secrets.token_hex(4)}"
 
     return read_or_create(path, choose)
 
 
 def _port_and_name(uri: str) -> tuple[str, str]:
-    address = urlsplit(uri)
-    return str(address.port), parse_qs(address.query)["replicaSet"][0]
+    parts = urlsplit(uri)
+    return str(parts.port), parse_qs(parts.query)["replicaSet"][0]
 
 
 def _lock(file: IO[str]) -> bool:
-    """Try to become the owner of the folder; however this process ends, the system takes that back."""
+    """Try to lock the folder; the system unlocks it however this process ends."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,25 +1,25 @@
-"""`password-link`: a new password for somebody who can't get an e-mail."""
+"""`password-link`: let a user who can't receive email choose a new password."""
 
 from datetime import UTC, datetime
 
 import click
 
 from quart_enroll.cli.command_context import current_site, run_with_database, running_port
-from quart_enroll.db.collections import users
 from quart_enroll.services.accounts.email_links import EmailLinks
 
 
-@click.command("password-link", short_help="Print a link to a new password.")
-@click.option("--email", prompt="Email")
+@click.command("password-link", short_help="Print a link to choose a new password.")
+@click.option("--email", prompt="Email", help="The user's email.")
 def password_link(email: str) -> None:
-    """Print a link by which a user chooses a new password, once and within an hour."""
+    """Print a link with which the user can choose a new password; it works once, within an hour."""
     config = current_site().config
     if not config["PUBLIC_URL"]:
         raise click.ClickException("Set PUBLIC_URL first, so that the link leads to the site.")
-    found = run_with_database(lambda db: users.find_credentials(db, email))
-    if found is None:
-        raise click.ClickException("There is no account with this address.")
-    address = config["PUBLIC_URL"]
-    if address == f"http://localhost:{config['PORT']}":  # what it is in development, unless somebody says otherwise
-        address = f"http://localhost:{running_port(config['PORT'])}"
-    click.echo(EmailLinks(config["SECRET_KEY"], address).reset(found, datetime.now(UTC)))
+    public_url = config["PUBLIC_URL"]
+    if public_url == f"http://localhost:{config['PORT']}":  # the default in development
+        public_url = f"http://localhost:{running_port(config['PORT'])}"
+    links = EmailLinks(config["SECRET_KEY"], public_url)
+    link = run_with_database(lambda db: links.find_reset(db, email, datetime.now(UTC)))
+    if link is None:
+        raise click.ClickException("There is no account with this email.")
+    click.echo(link)

@@ -1,4 +1,4 @@
-"""`upgrade-db`: before each deploy, and once for the database of a Flask site."""
+"""`upgrade-db`: bring the database up to date before each deploy, and convert that of a Flask site."""
 
 from datetime import UTC, datetime
 
@@ -10,20 +10,20 @@ from quart_enroll.services.maintenance.upgrade import UpgradeReport, upgrade
 
 
 @click.command("upgrade-db", short_help="Bring the database up to date.")
-@click.option("--sections", "all_sections", is_flag=True, help="Give every course that has no section a section 01.")
+@click.option("--sections", "all_sections", is_flag=True, help="Give every course without sections a section 01.")
 def upgrade_db(all_sections: bool) -> None:
-    """Bring the database up to date and tell what changed; a second time nothing does.
+    """Bring the database up to date and list every change; running it again changes nothing.
 
-    Rows that can't be repaired without guessing are listed and left alone.
+    Rows that can't be repaired without guessing are listed but not changed.
     """
     report = run_with_database(lambda db: _upgrade(db, all_sections=all_sections), "UPGRADE_MONGO_URI")
     for sentence in report.changes:
         click.echo(sentence)
     if not report.changes:
         click.echo("The database is up to date; nothing was changed.")
-    if report.left_alone:
-        click.echo("Left alone:")
-        for sentence in report.left_alone:
+    if report.unchanged:
+        click.echo("Not changed:")
+        for sentence in report.unchanged:
             click.echo(f"  {sentence}")
     if report.failures:
         raise click.ClickException("\n".join(report.failures))

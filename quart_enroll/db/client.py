@@ -173,18 +173,18 @@ def describe_error(error: Exception, setting: str) -> str:
         case PyMongoError() if cause.has_error_label("UnknownTransactionCommitResult"):
             return "The database did not confirm the change in time. It’s safe to run this again."
         case OperationFailure() if code in WRITE_CONFLICT_CODES:
-            return "Another transaction was in the way the whole time. Run this again in two minutes."
+            return "Another transaction kept the rows locked. Run this again in two minutes."
         case OperationFailure() if code in AUTHENTICATION_FAILED_CODES:
-            return f"The database doesn’t accept the user or the password in {setting}."
+            return f"The database rejected the user name or password in {setting}."
         case OperationFailure() if code == UNAUTHORIZED_CODE:
             return _missing_privilege(cause, setting)
         case ServerSelectionTimeoutError():
-            return f"Can’t reach a server that takes writes. Is {setting} right, and may this machine connect?"
+            return f"Can’t reach a server that accepts writes. Check {setting} and whether this machine may connect."
         case PyMongoError() if cause.timeout or code in EXPIRED_TRANSACTION_CODES or isinstance(error, OutcomeUnknown):
             return TOO_SLOW_MESSAGE
         case ConnectionFailure():
             return "The connection to the database was lost. It’s safe to run this again."
-    return f"The database refuses: {cause}"
+    return f"The database refused the operation: {cause}"
 
 
 def _missing_privilege(error: OperationFailure, setting: str) -> str:
@@ -192,8 +192,7 @@ def _missing_privilege(error: OperationFailure, setting: str) -> str:
     database, command = said.groups() if said else ("its database", "this")
     role = "dbAdmin" if command == "collMod" else "readWrite"
     return (
-        f"The user in {setting} may not run {command} on {database}, which takes the role {role}: "
-        "docs/deploy.md says which user needs which role."
+        f"The user in {setting} may not run {command} on {database}. That requires the role {role}; see docs/deploy.md."
     )
 
 

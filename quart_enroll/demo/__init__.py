@@ -1,20 +1,23 @@
-"""The demo school of `make run`: invented, believable, and the same for everybody who makes it on one day."""
+"""Generates the demo school of `make run`: realistic data, the same for everyone on the same day.
+
+Everything is computed in memory; storing it belongs in services/maintenance.
+"""
 
 from datetime import datetime
 
-from quart_enroll.db.queries.demo import School
 from quart_enroll.demo.calendar import calendar
-from quart_enroll.demo.crowd import EnrollmentSimulation
-from quart_enroll.demo.texts import SchoolData
+from quart_enroll.demo.school_data import SchoolData
+from quart_enroll.demo.simulation import EnrollmentSimulation
 from quart_enroll.demo.timetable import timetable
+from quart_enroll.services.maintenance.demo_school import School
 
 
-def make(texts: SchoolData, now: datetime, *, timezone: str, max_credits: int | float) -> School:
-    """Return a school in which registration for a term is open at `now`; the same facts give the same school.
+def create_school(data: SchoolData, now: datetime, *, timezone: str, max_credits: int | float) -> School:
+    """Return a school in which enrollment for a term is open at `now`; the same arguments return the same school.
 
-    Two terms lie behind it, so that students have taken what courses need; one is open, with a crowd in it; the next
-    one opens in a week or two. `timezone` is the school's, `max_credits` the most that a student may take in a term.
+    Two terms are in the past, so that students have taken prerequisites. One is open and has many enrollments. The next
+    one opens in a week or two. `max_credits` is the limit for a student in a term.
     """
     terms = calendar(now, timezone, max_credits)
-    sections = [section for term in terms for section in timetable(term, texts)]
-    return EnrollmentSimulation(texts, terms, sections, now).school()
+    sections = [section for term in terms for section in timetable(term, data)]
+    return EnrollmentSimulation(data, terms, sections, now).school()

@@ -1,4 +1,4 @@
-"""The terms of the demo school: one is open whenever it is made."""
+"""The terms of the demo school, one of which is always open."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -6,34 +6,34 @@ from zoneinfo import ZoneInfo
 from quart_enroll.domain.models import Term
 
 OPENING_TIME, DEADLINE_TIME = time(9), time(17)
-"""When a term opens, and when a deadline is over, by the school's clock."""
+"""The local times at which terms open and deadlines end."""
 
 REGISTRATION_OPENINGS = {"Spring": (-1, 11, 9), "Fall": (0, 4, 13)}
 DEADLINES = {"Spring": ((2, 20), (3, 6), (4, 10)), "Fall": ((9, 18), (10, 9), (11, 13))}
-"""The days about which a term opens (with the year before or the same), and those of its three deadlines."""
+"""The approximate days on which a term opens (year relative to the term, month, day) and of its three deadlines."""
 
 TEACHING = {"Spring": ((1, 18), (5, 8)), "Fall": ((8, 25), (12, 12))}
-"""The days about which courses meet first, on a Monday, and last, on a Friday."""
+"""The approximate first and last days of classes; they are moved to a Monday and a Friday."""
 
 FEBRUARY, SEPTEMBER = 2, 9
-"""From these months on students look for seats in the term after."""
+"""The months from which students enroll in the following term."""
 
 
 def calendar(now: datetime, timezone: str, max_credits: int | float) -> list[Term]:
-    """Return four terms in the order of time: two in which no seat can be taken any more, an open one, the next.
+    """Return four terms in chronological order: two whose add deadline is over, an open one, and the next.
 
-    The open one has been so for a week or two, and the next opens in as long: a registration to watch.
+    The open one has been open for a week or two, and the next opens in a week or two.
     """
     zone = ZoneInfo(timezone)
     today = now.astimezone(zone).date()
     monday = today - timedelta(today.weekday())
     half = 2 * today.year + (today.month >= FEBRUARY) + (today.month >= SEPTEMBER)
     opens = {half: monday - timedelta(weeks=1), half + 1: monday + timedelta(weeks=2)}
-    return [_term(one, today, opens.get(one), zone, max_credits) for one in range(half - 2, half + 2)]
+    return [_term(number, today, opens.get(number), zone, max_credits) for number in range(half - 2, half + 2)]
 
 
 def _term(half: int, today: date, opens: date | None, zone: ZoneInfo, max_credits: int | float) -> Term:
-    """Return the term of a half-year, numbered from Spring of the year 0; without `opens` it is over for newcomers."""
+    """Return the term of a half-year, counted from Spring of the year 0; without `opens`, its add deadline is over."""
     season, year = ("Spring", "Fall")[half % 2], half // 2
     add, drop, withdraw = (_friday(date(year, *day)) for day in DEADLINES[season])
     first, last = (date(year, *day) for day in TEACHING[season])
@@ -55,7 +55,7 @@ def _term(half: int, today: date, opens: date | None, zone: ZoneInfo, max_credit
 
 
 def _friday(day: date) -> date:
-    """Return the day if it is a Friday, else the next one."""
+    """Return the day if it is a Friday, or else the next Friday."""
     return day + timedelta((4 - day.weekday()) % 7)
 
 

@@ -1,4 +1,4 @@
-"""When, where and by whom the demo school's courses are taught."""
+"""Assigns times, rooms and instructors to the demo school's courses."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 
 from quart_enroll.demo.curriculum import level
-from quart_enroll.demo.texts import SchoolData, Subject
+from quart_enroll.demo.school_data import SchoolData, Subject
 from quart_enroll.domain import terms
 from quart_enroll.domain.models import Course, Meeting, Section, Term
 
@@ -34,92 +34,92 @@ SINGLE_HOURS = [Meeting(day, f"{hour:02}:00", f"{hour:02}:50") for day in "TRF" 
 TWO_HOURS = [Meeting(days, f"{hour:02}:00", f"{hour:02}:50") for days in ("MW", "TR") for hour in range(9, 17)]
 
 THREE_CREDIT_PATTERNS, PATTERN_WEIGHTS = (MWF, TR, EVENINGS, SATURDAYS), (46, 38, 13, 3)
-"""How the meetings of three credits are spread over the week, of a hundred sections."""
+"""The meeting patterns of three-credit courses, and how many of a hundred sections have each."""
 
 ROOM_NUMBERS = (*range(101, 107), *range(201, 207), *range(301, 304))
 CAPACITIES = {1: (14, 16, 18, 20, 24), 2: (10, 12, 14, 16), 3: (8, 10, 12), 4: (6, 8, 10)}
-"""Seats of a section by the hundred of the course's number."""
+"""Possible capacities of a section, by the level of the course."""
 
 LAB_CAPACITY = 12
 WAITLIST_CAPACITIES = (4, 5, 6, 8)
-"""Places in a waitlist."""
+"""Possible waitlist capacities."""
 
 MAX_PLACEMENT_TRIES = 500
-"""So many times a section looks for an hour in which everybody has time."""
+"""How often to look for a time at which an instructor and a room are free."""
 
 
-def timetable(term: Term, texts: SchoolData) -> Iterator[Section]:
-    """Give the sections of a term; no teacher and no room is in two at once.
+def timetable(term: Term, data: SchoolData) -> Iterator[Section]:
+    """Yield the sections of a term, with no instructor or room in two of them at the same time.
 
-    Those of `texts.sections` are as written. Only the name of the term counts: its dates change nothing.
+    Those in `data.sections` stay as they are. The result depends on the term's name but not on its dates.
     """
-    chance = Random(f"sections of {term}")  # noqa: S311  # no secret
+    rng = Random(f"sections of {term}")  # noqa: S311  # no secret
     busy: defaultdict[str, list[Meeting]] = defaultdict(list)
-    fixed = [replace(one, term=term.term) for one in texts.sections if one.term == term.season]
+    fixed = [replace(one, term=term.term) for one in data.sections if one.term == term.season]
     for section in fixed:
         busy[section.instructor] += section.meetings
         busy[section.room] += section.meetings
     yield from fixed
-    written = {section.courseID for section in texts.sections}
-    for course in texts.courses:
-        if course.courseID not in written and term.season in terms.seasons(course.term):
-            taken: list[Meeting] = []  # a course's sections are at different times
-            for number in range(1, _section_count(course, chance) + 1):
-                place = _find_placement(course, texts.subjects[course.subject], busy, taken, chance)
-                yield _section(term, course, f"{number:02}", place, chance)
+    fixed_courses = {section.courseID for section in data.sections}
+    for course in data.courses:
+        if course.courseID not in fixed_courses and term.season in terms.seasons(course.term):
+            taken: list[Meeting] = []  # the sections of a course meet at different times
+            for number in range(1, _section_count(course, rng) + 1):
+                place = _find_placement(course, data.subjects[course.subject], busy, taken, rng)
+                yield _section(term, course, f"{number:02}", place, rng)
 
 
-def _section(term: Term, course: Course, number: str, place: tuple[str, str, Times], chance: Random) -> Section:
-    teacher, room, meetings = place
-    seats = LAB_CAPACITY if "lab" in course.description.lower() else chance.choice(CAPACITIES[level(course)])
+def _section(term: Term, course: Course, number: str, place: tuple[str, str, Times], rng: Random) -> Section:
+    instructor, room, meetings = place
+    seats = LAB_CAPACITY if "lab" in course.description.lower() else rng.choice(CAPACITIES[level(course)])
     return Section(
         term.term,
         course.courseID,
         number,
         seats,
-        waitlist_capacity=chance.choice(WAITLIST_CAPACITIES),
+        waitlist_capacity=rng.choice(WAITLIST_CAPACITIES),
         meetings=meetings,
-        instructor=teacher,
+        instructor=instructor,
         room=room,
     )
 
 
-def _section_count(course: Course, chance: Random) -> int:
-    """Return in how many sections the course is taught: more of what is for beginners and taught all the time."""
-    always = len(terms.seasons(course.term)) > 1
+def _section_count(course: Course, rng: Random) -> int:
+    """Return the number of sections; introductory courses that are offered every term have more."""
+    every_term = len(terms.seasons(course.term)) > 1
     if level(course) == 1 and course.credits > 1:
-        return chance.choice((2, 2, 3) if always else (1, 1, 2))
-    return chance.choice((1, 1, 2)) if always and level(course) == 2 else 1
+        return rng.choice((2, 2, 3) if every_term else (1, 1, 2))
+    return rng.choice((1, 1, 2)) if every_term and level(course) == 2 else 1
 
 
 def _find_placement(
-    course: Course, subject: Subject, busy: defaultdict[str, list[Meeting]], taken: list[Meeting], chance: Random
+    course: Course, subject: Subject, busy: defaultdict[str, list[Meeting]], taken: list[Meeting], rng: Random
 ) -> tuple[str, str, Times]:
-    """Find a teacher, a room and meetings that go together, and note that they are busy then."""
+    """Find an instructor, a room and meetings that fit together, and mark them as busy."""
     for _ in range(MAX_PLACEMENT_TRIES):
-        meetings = _meetings(course, chance)
-        teachers = [name for name in subject.teachers if _is_free(busy[name], meetings)]
+        meetings = _meetings(course, rng)
+        instructors = [name for name in subject.instructors if _is_free(busy[name], meetings)]
         rooms = [room for number in ROOM_NUMBERS if _is_free(busy[room := f"{subject.building} {number}"], meetings)]
-        if teachers and rooms and _is_free(taken, meetings):
-            teacher = min(teachers, key=lambda name: (len(busy[name]), chance.random()))
-            room = chance.choice(rooms)
-            for whose in (busy[teacher], busy[room], taken):
-                whose += meetings
-            return teacher, room, meetings
-    raise AssertionError(f"{course.title} finds no hour; its subject needs another teacher.")
+        if instructors and rooms and _is_free(taken, meetings):
+            instructor = min(instructors, key=lambda name: (len(busy[name]), rng.random()))
+            room = rng.choice(rooms)
+            for calendar in (busy[instructor], busy[room], taken):
+                calendar += meetings
+            return instructor, room, meetings
+    raise AssertionError(f"{course.title} has no possible time; its subject needs another instructor.")
 
 
-def _meetings(course: Course, chance: Random) -> Times:
-    """Return meetings for as many hours a week as the course has credits."""
+def _meetings(course: Course, rng: Random) -> Times:
+    """Return meetings for as many weekly hours as the course has credits."""
     lab = "lab" in course.description.lower()
     if course.credits <= 1:
-        return (chance.choice(LABS if lab else SINGLE_HOURS),)
+        return (rng.choice(LABS if lab else SINGLE_HOURS),)
     if course.credits <= 2:
-        return (chance.choice(TWO_HOURS),)
+        return (rng.choice(TWO_HOURS),)
     if course.credits <= 3:
-        return (chance.choice(chance.choices(THREE_CREDIT_PATTERNS, PATTERN_WEIGHTS)[0]),)
+        return (rng.choice(rng.choices(THREE_CREDIT_PATTERNS, PATTERN_WEIGHTS)[0]),)
     while True:
-        lecture, more = chance.choice(MWF + TR), chance.choice(LABS if lab else SINGLE_HOURS)
+        lecture, more = rng.choice(MWF + TR), rng.choice(LABS if lab else SINGLE_HOURS)
         if not lecture.overlaps(more):
             return lecture, more
 

@@ -74,7 +74,7 @@ class AmbiguousCourse(Refused):
         names = [f"{courseID} ({title})" for courseID, title in courses.items()]
         super().__init__(
             Sentence(
-                "“%(text)s” could mean several courses: %(names)s. Enter the number of the one you want.",
+                "“%(text)s” matches several courses: %(names)s. Enter the number of the one you want.",
                 text=text,
                 names=tuple(names[:MAX_CHOICES]),
             )
@@ -109,7 +109,7 @@ class NoTerms(UnknownTerm):
     meaning = "The school has no terms yet."
 
     def __init__(self) -> None:
-        Refused.__init__(self, Sentence("The school has no terms yet."))
+        Refused.__init__(self, Sentence("No terms are available yet."))
         self.known_terms = []
 
 
@@ -123,7 +123,7 @@ class TermNeeded(Refused):
     def __init__(self, title: str, terms: Sequence[str]) -> None:
         super().__init__(
             Sentence(
-                "%(title)s is on your schedule for %(terms)s. Say for which term. Nothing was changed.",
+                "%(title)s is on your schedule for %(terms)s. Choose one of these terms. No changes were made.",
                 title=title,
                 terms=tuple(TermName(term) for term in terms),
             )
@@ -136,9 +136,9 @@ class NotTaught(Refused):
 
     def __init__(self, title: str, term: str = "") -> None:
         if term:
-            message = Sentence("%(title)s is not taught in %(term)s.", title=title, term=TermName(term))
+            message = Sentence("%(title)s isn’t offered in %(term)s.", title=title, term=TermName(term))
         else:
-            message = Sentence("%(title)s is not taught in the coming terms.", title=title)
+            message = Sentence("%(title)s isn’t offered in upcoming terms.", title=title)
         super().__init__(message)
 
 
@@ -160,7 +160,7 @@ class NotOpenYet(Refused):
     code = "not_open_yet"
     meaning = "Enrollment has not begun."
     is_recorded = True
-    history_reason = Sentence("enrollment was not open yet")
+    history_reason = Sentence("enrollment hadn’t opened yet")
 
     def __init__(self, term: str, opens: Moment) -> None:
         super().__init__(Sentence("Enrollment for %(term)s opens on %(opens)s.", term=TermName(term), opens=opens))
@@ -174,9 +174,7 @@ class Closed(Refused):
 
     def __init__(self, term: str, closed: Moment | LastDay) -> None:
         if isinstance(closed, LastDay):
-            message = Sentence(
-                "Enrollment for %(term)s was open until the end of %(day)s.", term=TermName(term), day=closed
-            )
+            message = Sentence("Enrollment for %(term)s closed at the end of %(day)s.", term=TermName(term), day=closed)
         else:
             message = Sentence("Enrollment for %(term)s closed on %(closed)s.", term=TermName(term), closed=closed)
         super().__init__(message)
@@ -186,18 +184,20 @@ class DropClosed(Refused):
     code = "drop_closed"
     meaning = "It is too late to give the course back."
     is_recorded = True
-    history_reason = Sentence("it was too late to give it back")
+    history_reason = Sentence("the deadline to withdraw had passed")
 
     def __init__(self, title: str, closed: Moment | LastDay) -> None:
         if isinstance(closed, LastDay):
             message = Sentence(
-                "The last day to withdraw from %(title)s was %(day)s. Please ask the registrar.",
+                "The last day to withdraw from %(title)s was %(day)s. Contact the registrar.",
                 title=title,
                 day=closed,
             )
         else:
             message = Sentence(
-                "%(title)s could be given back until %(closed)s. Please ask the registrar.", title=title, closed=closed
+                "The deadline to withdraw from %(title)s was %(closed)s. Contact the registrar.",
+                title=title,
+                closed=closed,
             )
         super().__init__(message)
 
@@ -206,11 +206,11 @@ class AlreadyEnrolled(Refused):
     code = "already_enrolled"
     meaning = "You have the course already, in another section."
     severity = "warning"
-    history_reason = Sentence("you had the course already")
+    history_reason = Sentence("you were already enrolled")
 
     def __init__(self, title: str, term: str) -> None:
         super().__init__(
-            Sentence("You are already enrolled in %(title)s for %(term)s.", title=title, term=TermName(term))
+            Sentence("You’re already enrolled in %(title)s for %(term)s.", title=title, term=TermName(term))
         )
         self.term = term
 
@@ -219,13 +219,11 @@ class AlreadyWaiting(Refused):
     code = "already_waiting"
     meaning = "You wait for the course already."
     severity = "warning"
-    history_reason = Sentence("you were waiting already")
+    history_reason = Sentence("you were already on a waitlist")
 
     def __init__(self, title: str, section: str) -> None:
         super().__init__(
-            Sentence(
-                "You are already waiting for a seat in %(title)s, section %(section)s.", title=title, section=section
-            )
+            Sentence("You’re already on the waitlist for %(title)s, section %(section)s.", title=title, section=section)
         )
 
 
@@ -233,15 +231,15 @@ class NotEnrolled(Refused):
     code = "not_enrolled"
     meaning = "You don't have the course that was to be given back."
     severity = "info"
-    history_reason = Sentence("you did not have the course that was to be given back")
+    history_reason = Sentence("you weren’t enrolled in the course to drop")
 
     def __init__(self, title: str, term: str = "") -> None:
         if term:
             message = Sentence(
-                "You are not enrolled in %(title)s for %(term)s. Nothing was changed.", title=title, term=TermName(term)
+                "You’re not enrolled in %(title)s for %(term)s. No changes were made.", title=title, term=TermName(term)
             )
         else:
-            message = Sentence("You are not enrolled in %(title)s. Nothing was changed.", title=title)
+            message = Sentence("You’re not enrolled in %(title)s. No changes were made.", title=title)
         super().__init__(message)
         self.term = term
 
@@ -253,7 +251,9 @@ class EnrollmentOver(NotEnrolled):
     meaning = "You have the course only in terms whose deadline to drop has passed."
 
     def __init__(self, title: str) -> None:
-        Refused.__init__(self, Sentence("The deadline to drop %(title)s has passed. Nothing was changed.", title=title))
+        Refused.__init__(
+            self, Sentence("The deadline to drop %(title)s has passed. No changes were made.", title=title)
+        )
         self.term = ""
 
 
@@ -261,15 +261,17 @@ class NotWaiting(Refused):
     code = "not_waiting"
     meaning = "You don't wait for the course."
     severity = "info"
-    history_reason = Sentence("you were not waiting")
+    history_reason = Sentence("you weren’t on the waitlist")
 
     def __init__(self, title: str, term: str = "") -> None:
         if term:
             message = Sentence(
-                "You are not waiting for %(title)s in %(term)s. Nothing was changed.", title=title, term=TermName(term)
+                "You’re not on the waitlist for %(title)s in %(term)s. No changes were made.",
+                title=title,
+                term=TermName(term),
             )
         else:
-            message = Sentence("You are not waiting for %(title)s. Nothing was changed.", title=title)
+            message = Sentence("You’re not on the waitlist for %(title)s. No changes were made.", title=title)
         super().__init__(message)
 
 
@@ -280,7 +282,7 @@ class WaitlistOver(NotWaiting):
     meaning = "You are on the course's waitlist only in terms whose deadline to drop has passed."
 
     def __init__(self, title: str) -> None:
-        Refused.__init__(self, Sentence("The waitlist for %(title)s has closed. Nothing was changed.", title=title))
+        Refused.__init__(self, Sentence("The waitlist for %(title)s has closed. No changes were made.", title=title))
 
 
 class SectionFull(Refused):
@@ -297,8 +299,8 @@ class SectionFull(Refused):
         if others:
             message.append(
                 plural(
-                    "Section %(others)s has seats that fit your schedule.",
-                    "Sections %(others)s have seats that fit your schedule.",
+                    "Section %(others)s has open seats and fits your schedule.",
+                    "Sections %(others)s have open seats and fit your schedule.",
                     len(others),
                     others=tuple(others),
                 )
@@ -317,7 +319,7 @@ class WaitlistFull(Refused):
 
     def __init__(self, title: str, section: str) -> None:
         super().__init__(
-            Sentence("The waitlist of %(title)s, section %(section)s, is full.", title=title, section=section)
+            Sentence("The waitlist for %(title)s, section %(section)s, is full.", title=title, section=section)
         )
 
 
@@ -327,15 +329,13 @@ class TimeConflict(Refused):
     code = "time_conflict"
     meaning = "It meets at the same time as a course of yours."
     is_recorded = True
-    history_reason = Sentence("it met at the same time as another course of yours")
+    history_reason = Sentence("it conflicted with another of your courses")
 
     def __init__(self, title: str, clashes: Sequence[tuple[str, Sentence]]) -> None:
         super().__init__(
             join_sentences(
                 [
-                    Sentence(
-                        "%(title)s meets at the same time as %(other)s: %(when)s.", title=title, other=other, when=when
-                    )
+                    Sentence("%(title)s conflicts with %(other)s: %(when)s.", title=title, other=other, when=when)
                     for other, when in clashes
                 ]
             )
@@ -346,15 +346,14 @@ class CreditLimit(Refused):
     code = "credit_limit"
     meaning = "It would be more credits than you may take."
     is_recorded = True
-    history_reason = Sentence("it would have exceeded your credit limit")
+    history_reason = Sentence("it would have put you over the credit limit")
 
     def __init__(self, title: str, *, adds: float, has: float, limit: float) -> None:
         super().__init__(
             Sentence(
-                "%(title)s has %(adds)s credits, and you have %(has)s already; the limit is %(limit)s.",
+                "%(title)s would bring you to %(total)s credits (limit %(limit)s).",
                 title=title,
-                adds=adds,
-                has=has,
+                total=has + adds,
                 limit=limit,
             )
         )
@@ -366,11 +365,11 @@ class PrerequisiteMissing(Refused):
     code = "prerequisite_missing"
     meaning = "It needs a course from an earlier term."
     is_recorded = True
-    history_reason = Sentence("a course that it needs was missing")
+    history_reason = Sentence("a prerequisite was missing")
 
     def __init__(self, title: str, missing: Sequence[str], names: Sequence[str]) -> None:
         super().__init__(
-            Sentence("%(title)s needs %(missing)s from an earlier term.", title=title, missing=tuple(names))
+            Sentence("%(title)s requires %(missing)s from an earlier term.", title=title, missing=tuple(names))
         )
         self.title = title
         self.missing = missing
@@ -383,15 +382,15 @@ class CorequisiteMissing(Refused):
     meaning = "It needs the `courses` in the same term or an earlier one; `with_corequisites` enrolls in all of them."
     severity = "warning"
     is_recorded = True
-    history_reason = Sentence("a course that must be taken together with it was missing")
+    history_reason = Sentence("a corequisite was missing")
 
     def __init__(self, title: str, missing: Sequence[str], names: Sequence[str]) -> None:
         super().__init__(
             plural(
-                "%(title)s must be taken together with %(missing)s. "
-                "You can enroll in both at once, on its page or from your plan.",
-                "%(title)s must be taken together with %(missing)s. "
-                "You can enroll in all of them at once, on its page or from your plan.",
+                "%(title)s must be taken with %(missing)s. "
+                "Enroll in both at once on the course page or from your plan.",
+                "%(title)s must be taken with %(missing)s. "
+                "Enroll in all of them at once on the course page or from your plan.",
                 len(missing),
                 title=title,
                 missing=tuple(names),
@@ -412,13 +411,13 @@ class CorequisitesWouldGo(Refused):
     code = "corequisites_would_go"
     meaning = "The `courses` need the one that you give back; `with_corequisites` gives all back."
     is_recorded = True
-    history_reason = Sentence("another course of yours needed the one that was to be given back")
+    history_reason = Sentence("another of your courses required the one to drop")
 
     def __init__(self, title: str, others: Sequence[str], courses: Sequence[str]) -> None:
         super().__init__(
             plural(
-                "%(others)s can’t be taken without %(title)s, and would be given back with it.",
-                "%(others)s can’t be taken without %(title)s, and would be given back with it.",
+                "%(others)s can’t be taken without %(title)s, so it would be dropped too.",
+                "%(others)s can’t be taken without %(title)s, so they would be dropped too.",
                 len(others),
                 others=tuple(others),
                 title=title,
@@ -441,7 +440,7 @@ class SeatOpen(Refused):
     def __init__(self, title: str, section: str) -> None:
         super().__init__(
             Sentence(
-                "%(title)s, section %(section)s, has an open seat: you can take it now.", title=title, section=section
+                "%(title)s, section %(section)s, has an open seat. You can enroll now.", title=title, section=section
             )
         )
 
@@ -452,9 +451,7 @@ class TooManyAlerts(Refused):
     severity = "warning"
 
     def __init__(self, most: int) -> None:
-        super().__init__(
-            Sentence("You asked to be told of seats in %(most)s sections already. End one of those first.", most=most)
-        )
+        super().__init__(Sentence("You already have %(most)s seat alerts. Remove one first.", most=most))
 
 
 class PlanFull(Refused):
@@ -465,7 +462,7 @@ class PlanFull(Refused):
     def __init__(self, term: str, most: int) -> None:
         super().__init__(
             Sentence(
-                "Your plan for %(term)s has %(most)s courses already. Remove one first.", term=TermName(term), most=most
+                "Your plan for %(term)s already has %(most)s courses. Remove one first.", term=TermName(term), most=most
             )
         )
 
@@ -478,10 +475,10 @@ class NotPlanned(Refused):
     def __init__(self, title: str, term: str = "") -> None:
         if term:
             message = Sentence(
-                "%(title)s is not in your plan for %(term)s. Nothing was changed.", title=title, term=TermName(term)
+                "%(title)s isn’t in your plan for %(term)s. No changes were made.", title=title, term=TermName(term)
             )
         else:
-            message = Sentence("%(title)s is not in your plan. Nothing was changed.", title=title)
+            message = Sentence("%(title)s isn’t in your plan. No changes were made.", title=title)
         super().__init__(message)
 
 
@@ -490,7 +487,7 @@ class EmailTaken(Refused):
     meaning = "There is already an account with this email."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("There is already an account with this address. Sign in, or use another address."))
+        super().__init__(Sentence("An account with this email already exists. Sign in or use another email."))
 
 
 class WrongCredentials(Refused):
@@ -501,7 +498,7 @@ class WrongCredentials(Refused):
     meaning = "The address or the password is not right."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("The email address or the password is not right. Please try again."))
+        super().__init__(Sentence("Incorrect email or password. Try again."))
 
 
 class PasswordRefused(Refused):
@@ -518,7 +515,7 @@ class WrongPassword(Refused):
     meaning = "The password is not the account's."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("That is not your password."))
+        super().__init__(Sentence("Incorrect password. Try again."))
 
 
 class LastRegistrar(Refused):
@@ -526,9 +523,7 @@ class LastRegistrar(Refused):
     meaning = "The account is the only registrar's."
 
     def __init__(self) -> None:
-        super().__init__(
-            Sentence("You are the only registrar. Somebody else must become one before your account can go.")
-        )
+        super().__init__(Sentence("You’re the only registrar. Appoint another registrar before deleting your account."))
 
 
 class AccountGone(Refused):
@@ -538,7 +533,7 @@ class AccountGone(Refused):
     meaning = "The account was deleted meanwhile."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This account is deleted. Nothing was changed."))
+        super().__init__(Sentence("This account has been deleted. No changes were made."))
 
 
 class SignInEnded(Refused):
@@ -548,7 +543,7 @@ class SignInEnded(Refused):
     meaning = "The sign-in ended in the meantime."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This sign-in has ended. Nothing was changed. Please sign in again."))
+        super().__init__(Sentence("You’ve been signed out. No changes were made. Sign in again."))
 
 
 class LinkDead(Refused):
@@ -558,8 +553,8 @@ class LinkDead(Refused):
     def __init__(self) -> None:
         super().__init__(
             Sentence(
-                "This link was used already, or it is older than an hour. "
-                "If you have chosen a new password, sign in with it; if not, ask for another link."
+                "This link has already been used or has expired. If you’ve chosen a new password, sign in with it. "
+                "If not, request a new link."
             )
         )
 
@@ -572,7 +567,7 @@ class ConfirmationDead(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            Sentence("This link is not valid, or is more than three days old. You can get a new one in your account.")
+            Sentence("This link is invalid or has expired. You can request a new one on your account page.")
         )
 
 
@@ -588,8 +583,8 @@ class PleaseWait(Refused):
         minutes = ceil(self.retry_after / 60)
         super().__init__(
             plural(
-                "That was tried too often. Please wait a minute, then try again.",
-                "That was tried too often. Please wait %(number)s minutes, then try again.",
+                "Too many attempts. Wait a minute, then try again.",
+                "Too many attempts. Wait %(number)s minutes, then try again.",
                 minutes,
             )
         )
@@ -603,7 +598,7 @@ class TooManyChanges(Refused):
     meaning = "You made too many changes in a short time; try again after `Retry-After` seconds."
 
     def __init__(self, wait: float) -> None:
-        super().__init__(Sentence("You made too many changes in a short time. Nothing was changed this time."))
+        super().__init__(Sentence("You’ve made too many changes in a short time. This one wasn’t saved."))
         self.retry_after = max(1, ceil(wait))
 
 
@@ -613,7 +608,9 @@ class TokenNameTaken(Refused):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            Sentence("You have a token named %(name)s already. Choose another name, or end that one first.", name=name)
+            Sentence(
+                "You already have a token named %(name)s. Choose another name or revoke that token first.", name=name
+            )
         )
 
 
@@ -622,7 +619,9 @@ class TooManyTokens(Refused):
     meaning = "You have as many tokens as an account may have."
 
     def __init__(self, most: int) -> None:
-        super().__init__(Sentence("You can have %(most)s tokens at a time. End one that you no longer use.", most=most))
+        super().__init__(
+            Sentence("You already have %(most)s tokens, which is the limit. Revoke one you no longer use.", most=most)
+        )
 
 
 class WrongToken(Refused):
@@ -633,9 +632,7 @@ class WrongToken(Refused):
     meaning = "The token is not known, or it has ended."
 
     def __init__(self) -> None:
-        super().__init__(
-            Sentence("This token is not known here, or it has ended. You can make another one on the site.")
-        )
+        super().__init__(Sentence("This token is unknown or no longer valid. You can create another one on the site."))
 
 
 class ReadOnlyToken(Refused):
@@ -644,7 +641,7 @@ class ReadOnlyToken(Refused):
     meaning = "The token may read, and this changes something."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This token may only read. Nothing was changed."))
+        super().__init__(Sentence("This token is read-only. No changes were made."))
 
 
 class PasswordOverHttp(Refused):
@@ -654,7 +651,7 @@ class PasswordOverHttp(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            Sentence("A password is taken over https alone. Change it now, since others may have read it.")
+            Sentence("Passwords are only accepted over HTTPS. Change yours now, because others may have read it.")
         )
 
 
@@ -667,7 +664,7 @@ class WrongFields(Refused):
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         wrong = [Sentence(f"{name}: {why}") for name, why in fields.items()]
-        super().__init__(join_sentences([Sentence("Nothing was changed."), *wrong]))
+        super().__init__(join_sentences([Sentence("No changes were made."), *wrong]))
         self.fields = fields
 
 
@@ -677,7 +674,9 @@ class KeyReused(Refused):
     meaning = "The Idempotency-Key belongs to another request."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This Idempotency-Key was sent with another request. Nothing was changed."))
+        super().__init__(
+            Sentence("This Idempotency-Key was already used for a different request. No changes were made.")
+        )
 
 
 class InProgress(Refused):
@@ -688,7 +687,7 @@ class InProgress(Refused):
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(
-            Sentence("The first request with this Idempotency-Key is not through yet. Ask again in a moment.")
+            Sentence("The first request with this Idempotency-Key is still in progress. Try again in a moment.")
         )
         self.retry_after = retry_after
 
@@ -717,7 +716,7 @@ class Busy(Exception):
     meaning: ClassVar[str] = (
         "Too many people wait for that; nothing was changed. Ask again after `Retry-After` seconds."
     )
-    message: ClassVar[Sentence] = Sentence("Many people are signing in at this moment. Nothing is lost.")
+    message: ClassVar[Sentence] = Sentence("Many people are signing in right now. Nothing has been lost.")
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(str(self.message))
@@ -732,7 +731,7 @@ class Busy(Exception):
 class Crowded(Busy):
     """More changes of seats are waiting than can be made in time."""
 
-    message = Sentence("Many people are enrolling at this moment. Nothing was changed.")
+    message = Sentence("Many people are enrolling right now. No changes were made.")
 
 
 def all_refusals() -> Iterator[type[Refused]]:

@@ -11,26 +11,26 @@ from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.i18n.language import gettext
 
 KNOWN_EMAIL = [
-    DataRequired(lazy("Enter your email address.")),
+    DataRequired(lazy("Enter your email.")),
     one_line,
-    Length(max=254, message=lazy("An email address has at most 254 characters.")),
+    Length(max=254, message=lazy("Use an email of at most 254 characters.")),
 ]
 """For an address that may be older than the rules of today: what it looks like says nothing, the account decides."""
 
-EMAIL_SHAPE = lazy("Enter an email address like name@school.example.")
+EMAIL_SHAPE = lazy("Enter an email like name@school.example.")
 EMAIL = [*KNOWN_EMAIL, Email(EMAIL_SHAPE)]
 
 IN_ASCII = Regexp(r"[!-~]*\Z", message=EMAIL_SHAPE)
 """For an address that anybody may type. MongoDB treats some other letters as equal and ignores some marks, so a
 stranger could keep an address from its owner for good."""
-PASSWORD_LENGTH = Length(8, 128, lazy("A password has 8 to 128 characters."))
-NOT_TOO_LONG = Length(max=128, message=lazy("A password has at most 128 characters."))
+PASSWORD_LENGTH = Length(8, 128, lazy("Use 8 to 128 characters."))
+NOT_TOO_LONG = Length(max=128, message=lazy("Use at most 128 characters."))
 """For a password that may be older than the rules of today."""
 
 
 def name_rules(which: str) -> list[Any]:
     """Return the rules for the first or the last name; a person may have only one of them."""
-    rules = [one_line, can_be_seen, Length(max=50, message=lazy("A name has at most 50 characters."))]
+    rules = [one_line, can_be_seen, Length(max=50, message=lazy("Use at most 50 characters."))]
     return [one_name_at_least, *rules] if which == "first" else rules
 
 
@@ -43,7 +43,7 @@ def one_name_at_least(form: Form, _: Field) -> None:
 def can_be_seen(_: Form, field: Field) -> None:
     """Refuse a name of invisible characters."""
     if field.data and not visible(field.data).strip():
-        raise ValidationError(gettext("A name needs characters that can be seen."))
+        raise ValidationError(gettext("Enter a name with visible characters."))
 
 
 def normalized_email(text: str | None) -> str | None:
@@ -59,23 +59,23 @@ def registered_email(text: str | None) -> str | None:
 def new_password(label: str = lazy("Password")) -> PasswordField:
     """Return the field in which a password is chosen."""
     rules = [InputRequired(lazy("Choose a password.")), PASSWORD_LENGTH]
-    return PasswordField(label, rules, description=lazy("8 to 128 characters; a few words are fine."))
+    return PasswordField(label, rules, description=lazy("At least 8 characters. Several words work well."))
 
 
 def new_password_again() -> PasswordField:
     """Return the field in which the password is typed once more."""
     rules = [
-        InputRequired(lazy("Type the password once more.")),
-        EqualTo("password", lazy("The two passwords differ.")),
+        InputRequired(lazy("Re-enter your password.")),
+        EqualTo("password", lazy("Passwords don’t match.")),
     ]
-    return PasswordField(lazy("Confirm Password"), rules)
+    return PasswordField(lazy("Confirm password"), rules)
 
 
 class LoginForm(SiteForm):
     next = HiddenField()
     email = StringField(lazy("Email"), KNOWN_EMAIL, filters=[stripped])
     password = PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG])
-    remember_me = BooleanField(lazy("Remember Me"), description=lazy("For 30 days on this device."))
+    remember_me = BooleanField(lazy("Remember me"), description=lazy("For 30 days on this device."))
     submit = SubmitField(lazy("Sign in"))
 
 
@@ -85,31 +85,31 @@ class RegisterForm(SiteForm):
     password = new_password()
     password_confirm = new_password_again()
     first_name = StringField(
-        lazy("First Name"),
+        lazy("First name"),
         name_rules("first"),
         filters=[stripped],
-        description=lazy("If you have only one name, leave the other field empty."),
+        description=lazy("If you have only one name, leave the other field blank."),
     )
-    last_name = StringField(lazy("Last Name"), name_rules("last"), filters=[stripped])
-    submit = SubmitField(lazy("Make account"))
+    last_name = StringField(lazy("Last name"), name_rules("last"), filters=[stripped])
+    submit = SubmitField(lazy("Create account"))
 
 
 class ChangePasswordForm(SiteForm):
     current_password = PasswordField(
-        lazy("Your Password Now"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG]
+        lazy("Current password"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG]
     )
-    password = new_password(lazy("New Password"))
+    password = new_password(lazy("New password"))
     password_confirm = new_password_again()
     submit = SubmitField(lazy("Change password"))
 
 
 class ForgotForm(SiteForm):
     email = StringField(lazy("Email"), [*KNOWN_EMAIL, Regexp(".+@.+", message=EMAIL_SHAPE)], filters=[stripped])
-    submit = SubmitField(lazy("Send the link"))
+    submit = SubmitField(lazy("Send link"))
 
 
 class ResetForm(SiteForm):
-    password = new_password(lazy("New Password"))
+    password = new_password(lazy("New password"))
     password_confirm = new_password_again()
     submit = SubmitField(lazy("Save password"))
 
@@ -121,7 +121,7 @@ def own_password() -> PasswordField:
 
 class CalendarLinkForm(SiteForm):
     password = own_password()
-    submit = SubmitField(lazy("Make a secret address"))
+    submit = SubmitField(lazy("Create private link"))
 
 
 class DeleteAccountForm(SiteForm):

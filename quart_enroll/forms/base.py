@@ -60,7 +60,7 @@ class SiteForm(Form):
 def one_line(form: Form, field: Any) -> None:
     """Refuse a field that was sent twice, or text with control characters or wrongly encoded letters."""
     if len(field.raw_data or ()) > 1:
-        raise ValidationError(gettext("This field was sent twice. Please fill it in once."))
+        raise ValidationError(gettext("This field was sent more than once. Fill it in only once."))
     _check_readable(field.data or "")
 
 
@@ -83,7 +83,7 @@ def is_readable(text: str) -> bool:
 
 def _check_readable(text: str) -> None:
     if not is_readable(text):
-        raise ValidationError(gettext("This has characters that can’t be read. Please type it again."))
+        raise ValidationError(gettext("This contains unreadable characters. Type it again."))
 
 
 def stripped(text: str | None) -> str | None:

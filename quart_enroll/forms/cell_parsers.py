@@ -61,7 +61,7 @@ def written(value: Any) -> str:
 def timezone(text: str) -> ZoneInfo:
     """Return the timezone of that name."""
     if (zone := find_timezone(text)) is None:
-        raise ValueError("Name a timezone like Europe/Berlin or America/New_York.")
+        raise ValueError("Use the name of a timezone, like Europe/Berlin or America/New_York.")
     return zone
 
 
@@ -71,7 +71,7 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
         given = datetime.fromisoformat(text).replace(microsecond=0)
     except ValueError:
         raise ValueError(
-            "Write a time like 2026-08-01T09:00 or 2026-08-01T09:00-04:00, or a day like 2026-08-01."
+            "Use a time like 2026-08-01T09:00 or 2026-08-01T09:00-04:00, or a date like 2026-08-01."
         ) from None
     if not 1900 <= given.year <= 2200:
         raise ValueError("The year must be between 1900 and 2200.")
@@ -79,9 +79,9 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
         return given.astimezone(UTC)
     local = given.replace(tzinfo=zone)
     if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != given:
-        raise ValueError(f"The clock of {zone.key} skips that time. Choose another one.")
+        raise ValueError(f"In {zone.key}, clocks skip this time. Choose another one.")
     if local.utcoffset() != local.replace(fold=1).utcoffset():
-        raise ValueError(f"The clock of {zone.key} shows that time twice. Add the offset, like -04:00.")
+        raise ValueError(f"In {zone.key}, this time occurs twice. Add the offset, like -04:00.")
     return local.astimezone(UTC)
 
 
@@ -108,7 +108,7 @@ def day(text: str) -> date:
     try:
         given = date.fromisoformat(text)
     except ValueError:
-        raise ValueError("Write a day like 2026-08-31.") from None
+        raise ValueError("Use a date like 2026-08-31.") from None
     if not 1900 <= given.year <= 2200:
         raise ValueError("The year must be between 1900 and 2200.")
     return given

@@ -12,18 +12,18 @@ from quart_enroll.domain.terms import named
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.i18n.language import format_term
 
-THE_NEXT_ONE = SelectChoice("", lazy("Next term it is taught"))
-ANY_SEAT = SelectChoice("", lazy("Any with a seat"))
+THE_NEXT_ONE = SelectChoice("", lazy("Next term it’s offered"))
+ANY_SEAT = SelectChoice("", lazy("Any with an open seat"))
 NO = (False, "false", "0", "no", "")
 
 
 def _course(label: str, *rules: Any) -> StringField:
-    length = Length(max=20, message=lazy("A course number has at most 20 characters."))
+    length = Length(max=20, message=lazy("Enter a course number of at most 20 characters."))
     return StringField(label, [*rules, one_line, length], filters=[stripped])
 
 
 def _named_course(label: str) -> StringField:
-    return _course(label, DataRequired(lazy("Which course? Enter its number, such as 1111.")))
+    return _course(label, DataRequired(lazy("Enter a course number, such as 1111.")))
 
 
 def _choices(field: SelectField, names: Iterable[str]) -> list[SelectChoice]:
@@ -36,7 +36,7 @@ class TermForm(SiteForm):
 
     term = SelectField(
         lazy("Term"),
-        [one_line, Length(max=100, message=lazy("A term has a name like Fall 2026."))],
+        [one_line, Length(max=100, message=lazy("Enter a term like Fall 2026."))],
         choices=[THE_NEXT_ONE],
         validate_choice=False,
         default="",
@@ -49,7 +49,7 @@ class SectionForm(TermForm):
 
     section = SelectField(
         lazy("Section"),
-        [one_line, Length(max=10, message=lazy("A section has a number like 01."))],
+        [one_line, Length(max=10, message=lazy("Enter a section number like 01."))],
         choices=[ANY_SEAT],
         validate_choice=False,
         default="",
@@ -95,7 +95,7 @@ class DropForm(TermForm):
 class SwapForm(SectionForm):
     """Take the seat `add` for the one in `drop`; `ask` wants to be asked before, where others wait for that one."""
 
-    drop = _named_course(lazy("Give back"))
+    drop = _named_course(lazy("Drop"))
     add = _named_course(lazy("Course number"))
     ask = BooleanField(false_values=NO)
 
@@ -107,7 +107,7 @@ class SwapForm(SectionForm):
 class WaitlistForm(EnrollForm):
     """Join a waitlist; `drop_if_enrolled` is given back when the seat comes."""
 
-    drop_if_enrolled = _course(lazy("Give back"))
+    drop_if_enrolled = _course(lazy("Drop"))
 
     def given_up(self) -> str | None:
         """Return the course that goes when the seat comes, or None."""

@@ -142,7 +142,7 @@ class SectionRow(Row):
     """A section."""
 
     LISTS: ClassVar = {
-        "meetings": (cell_parsers.meetings_text, "A list of objects with days, start and end is needed.")
+        "meetings": (cell_parsers.meetings_text, "This must be a list of objects with days, start and end.")
     }
 
     term = StringField(validators=[DataRequired(), one_line, _names_a_term], filters=[stripped])

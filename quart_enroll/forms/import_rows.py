@@ -22,11 +22,13 @@ def _has_an_address(_: Form, field: Any) -> None:
     """Refuse a number whose pages no address can lead to."""
     number = field.data or ""
     if visible(number) != number:
-        raise ValidationError("There are characters in this number that can’t be seen. Type it again.")
+        raise ValidationError("This number has invisible characters. Type it again.")
     if {"", ".", ".."}.intersection(number.split("/")):  # browsers leave such parts out of an address
-        raise ValidationError("A course number can’t begin or end with a slash, nor have only dots between two.")
+        raise ValidationError(
+            "A course number can’t begin or end with a slash, or have nothing or only dots between slashes."
+        )
     if number.startswith(NEWER_API):
-        raise ValidationError(f"A course number can’t begin with {NEWER_API} as addresses of the API do.")
+        raise ValidationError(f"A course number can’t begin with {NEWER_API}, which is reserved for the API.")
 
 
 COURSE_ID = [DataRequired(), one_line, Length(max=20)]
@@ -35,7 +37,7 @@ NEW_COURSE_ID = [*COURSE_ID, _has_an_address]
 
 def _separated_by_commas(_: Form, field: Any) -> None:
     if re.search("[;|]", field.data or ""):
-        raise ValidationError("Put commas between the seasons, like Fall, Spring.")
+        raise ValidationError("Separate seasons with commas, like Fall, Spring.")
 
 
 def reads(read: Callable[[str], object]) -> Callable[[Form, Any], None]:
@@ -67,7 +69,7 @@ class WholeNumberField(IntegerField):
 
 def _are_course_ids(text: str) -> None:
     if any(len(name) > 20 for name in cell_parsers.courseIDs(text)):
-        raise ValueError("A courseID has at most 20 characters.")
+        raise ValueError("A courseID can have at most 20 characters.")
 
 
 class Row(Form):
@@ -100,7 +102,7 @@ class Row(Form):
             if name not in form and name != "_id":
                 found[name] = "There is no such field."
             elif name in form and text is None and row[name] is not None:
-                found[name] = cls.LISTS[name][1] if name in cls.LISTS else "A text or a number is needed."
+                found[name] = cls.LISTS[name][1] if name in cls.LISTS else "This must be text or a number."
         return form, list(found.items())
 
     @classmethod

@@ -16,4 +16,4 @@ class LanguageForm(SiteForm):
     def validate_language(self, field: StringField) -> None:
         """Refuse a language that the site does not speak."""
         if field.data not in locale.offered():
-            raise ValidationError(gettext("This site does not speak that language."))
+            raise ValidationError(gettext("This site isn’t available in that language."))

@@ -20,12 +20,12 @@ SORT_NAMES = {
     "title": lazy("Title"),
     "credits": lazy("Credits"),
     "seats": lazy("Most open seats"),
-    "time": lazy("Earliest in the day"),
+    "time": lazy("Earliest start time"),
 }
 TIME_NAMES = {
-    "morning": lazy("Morning, before 12"),
-    "afternoon": lazy("Afternoon, 12 to 5"),
-    "evening": lazy("Evening, from 5"),
+    "morning": lazy("Morning (before 12:00)"),
+    "afternoon": lazy("Afternoon (12:00–17:00)"),
+    "evening": lazy("Evening (from 17:00)"),
 }
 
 
@@ -41,13 +41,13 @@ class SearchForm(Form):
     credits = SelectField(lazy("Credits"), choices=[], validate_choice=False)
     time = SelectField(lazy("Time of day"), choices=_choices({"": lazy("Any")} | TIME_NAMES), validate_choice=False)
     days = SelectMultipleField(
-        lazy("Only on these days"),
+        lazy("Meets only on"),
         choices=[],
         validate_choice=False,
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )
-    open = BooleanField(lazy("With open seats"), false_values=("", "0", "false", "no"))
+    open = BooleanField(lazy("Open seats only"), false_values=("", "0", "false", "no"))
     fits = BooleanField(lazy("Fits my schedule"), false_values=("", "0", "false", "no"))
     sort = SelectField(lazy("Sort by"), choices=_choices(SORT_NAMES), validate_choice=False)
 

@@ -25,7 +25,7 @@ class DayField(DateField):
         try:
             super().process_formdata(valuelist)
         except ValueError:
-            raise ValueError(gettext("Enter a day like 2026-12-31.")) from None
+            raise ValueError(gettext("Enter a date like 2026-12-31.")) from None
 
 
 class TokenForm(SiteForm):
@@ -34,26 +34,26 @@ class TokenForm(SiteForm):
     name = StringField(
         lazy("Name"),
         [
-            DataRequired(lazy("Give it a name, so that you know it again.")),
+            DataRequired(lazy("Give it a name you’ll recognize.")),
             one_line,
-            Length(1, 50, lazy("At most 50 characters.")),
+            Length(1, 50, lazy("Use at most 50 characters.")),
         ],
         filters=[stripped],
-        description=lazy("What will use it, such as “calendar on my phone”."),
+        description=lazy("What it’s for, such as “calendar on my phone”."),
     )
     scope = SelectField(
-        lazy("It may"),
-        [AnyOf(["read", "enroll"], lazy("Choose what it may do."))],
+        lazy("Permissions"),
+        [AnyOf(["read", "enroll"], lazy("Choose its permissions."))],
         choices=[
             SelectChoice("read", lazy("Read your schedule")),
-            SelectChoice("enroll", lazy("Read it, and enroll and drop for you")),
+            SelectChoice("enroll", lazy("Read your schedule, enroll and drop")),
         ],
         validate_choice=False,
         default="read",
     )
-    expires_at = DayField(lazy("Its last day"), [InputRequired(lazy("Enter a day like 2026-12-31."))])
+    expires_at = DayField(lazy("Expires on"), [InputRequired(lazy("Enter a date like 2026-12-31."))])
     password = own_password()
-    submit = SubmitField(lazy("Make token"))
+    submit = SubmitField(lazy("Create token"))
 
     @classmethod
     async def fresh(cls) -> "TokenForm":
@@ -64,7 +64,7 @@ class TokenForm(SiteForm):
         """Refuse a day that is over, or too far away."""
         if field.data and not today() <= field.data <= today() + MAX_TOKEN_LIFETIME:
             raise ValidationError(
-                gettext("Choose a day from today to %(last)s.", last=format_day(today() + MAX_TOKEN_LIFETIME))
+                gettext("Choose a date between today and %(last)s.", last=format_day(today() + MAX_TOKEN_LIFETIME))
             )
 
     def end(self) -> datetime:
@@ -76,7 +76,7 @@ class TokenForm(SiteForm):
 class EndTokenForm(SiteForm):
     """End a token."""
 
-    token_id = HiddenField(lazy("Token"), [DataRequired(lazy("Which token?")), one_line, Length(max=50)])
+    token_id = HiddenField(lazy("Token"), [DataRequired(lazy("Choose a token.")), one_line, Length(max=50)])
 
 
 def today() -> date:

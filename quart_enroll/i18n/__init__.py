@@ -1,1 +1,4 @@
-"""i18n"""
+"""Languages: the current one, translations, and the formats of dates, numbers and lists.
+
+The sentences themselves stand where they are used; which language a visitor reads is decided in web.
+"""

@@ -1,7 +1,7 @@
-"""The language of who asks: every sentence stands in the code in English, and is told in the reader's own.
+"""The current language: sentences are written in the code in English and translated when they are shown.
 
-`translations/es.po` has the sentences in Spanish, and so on: a language is known when its file is there. They are read
-as they are when a process starts, so that no compiled file can be missing or old.
+Each file such as `translations/es.po` adds a language. The files are read when a process starts, so that no compiled
+file can be missing or outdated.
 """
 
 import re
@@ -33,7 +33,7 @@ ENGLISH = "en"
 TRANSLATIONS_FOLDER = Path(__file__).parents[1] / "translations"
 
 LOCALES = {ENGLISH: "en_GB"}
-"""Whose form of dates, numbers and lists a language has, where its own name leaves that open: the day comes before the
+"""Locales for the formats of dates, numbers and lists where the language alone is ambiguous: the day comes before the
 month, and the clock has 24 hours."""
 
 DAYS = "MTWRFSU"
@@ -42,7 +42,7 @@ DAYS = "MTWRFSU"
 _SEASON = re.compile(r"\b(?:Winter|Spring|Summer|Fall)\b")
 _NAME = rf"{_SEASON.pattern}(?: \d{{4}})?"
 _SEASONS = re.compile(rf"{_NAME}(?:\s*(?:[/;&+]|and|or)\s*{_NAME})*")
-"""Seasons, with or without a year, between the commas of a list."""
+"""Matches seasons, with or without a year, between the commas of a list."""
 
 Value: TypeAlias = (
     "str | int | float | Sentence | TermName | Moment | LastDay | Days | Sequence[str] | Sequence[TermName]"
@@ -62,45 +62,46 @@ TRANSLATIONS: dict[str, NullTranslations] = {
     **{path.stem: _read(path) for path in sorted(TRANSLATIONS_FOLDER.glob("*.po"))},
 }
 
-_spoken = ContextVar("language", default=ENGLISH)
+_current = ContextVar("language", default=ENGLISH)
 
 
 def known_languages() -> tuple[str, ...]:
-    """Return the languages that the site can speak, English first."""
+    """Return the languages that have translations, English first."""
     return tuple(TRANSLATIONS)
 
 
 def current_language() -> str:
-    """Return the language that is spoken now."""
-    return _spoken.get()
+    """Return the current language."""
+    return _current.get()
 
 
 def set_language(language: str) -> None:
-    """Speak this language from now on, in this task; one that is not known is English."""
-    _spoken.set(language if language in TRANSLATIONS else ENGLISH)
+    """Set the language of the current task; an unknown language means English."""
+    _current.set(language if language in TRANSLATIONS else ENGLISH)
 
 
 @contextmanager
 def use_language(language: str) -> Iterator[None]:
-    """Speak this language while the block runs."""
-    before = _spoken.set(language if language in TRANSLATIONS else ENGLISH)
+    """Set the language during the block; an unknown language means English."""
+    before = _current.set(language if language in TRANSLATIONS else ENGLISH)
     try:
         yield
     finally:
-        _spoken.reset(before)
+        _current.reset(before)
 
 
 @lru_cache
 def native_name(language: str) -> str:
-    """Return what its speakers call the language."""
+    """Return the name of the language in that language."""
     name = Locale.parse(language).get_display_name() or language
     return name[:1].upper() + name[1:]
 
 
 class Sentence:
-    """A sentence that is in no language yet: it becomes text in that of the reader, when it is read.
+    """A sentence that is translated when it becomes text, into the language that is current then.
 
-    `message` is the English one, with %(name)s for each of `values`; `plural` says it of a `number` other than 1.
+    `message` is in English, with a placeholder %(name)s for each of `values`. `plural` is the message for a `number`
+    other than 1.
     """
 
     __slots__ = ("message", "plural", "values")
@@ -119,7 +120,7 @@ class Sentence:
         return text % {name: format_value(value) for name, value in self.values.items()} if self.values else text
 
     def __mod__(self, values: Mapping[str, object]) -> str:
-        """Fill in the values that were not known before: links, or what WTForms' validators put into their messages."""
+        """Fill in values that were not known before, such as links or those of WTForms' validators."""
         return str(self) % values
 
     def __eq__(self, other: object) -> bool:
@@ -138,7 +139,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class TermName:
-    """The stored name of a term, or the names of some seasons: "Fall 2026", "Fall, Spring"."""
+    """The stored name of a term or of several seasons, such as "Fall 2026" or "Fall, Spring"."""
 
     term: str
 
@@ -148,7 +149,7 @@ class TermName:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment, told by the clock of a timezone."""
+    """A date and time, shown in a timezone."""
 
     at: datetime
     timezone: str
@@ -159,19 +160,19 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class LastDay:
-    """The day that ends at a moment, in a timezone."""
+    """The day that ends at a given time in a timezone."""
 
     ends_at: datetime
     timezone: str
 
     def __str__(self) -> str:
         day = (self.ends_at - timedelta.resolution).astimezone(ZoneInfo(self.timezone)).date()
-        return f"{format_date(day, 'long', locale=_form(_spoken.get()))} ({self.timezone})"
+        return f"{format_date(day, 'long', locale=_locale(_current.get()))} ({self.timezone})"
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Days of the week, as letters."""
+    """Days of the week, shown as letters."""
 
     days: str
 
@@ -179,42 +180,42 @@ class Days:
         return format_days(self.days)
 
 
-def plural(one: str, many: str, number: int, /, **values: Value) -> Sentence:
-    """Return a sentence about a number of things, which it may name as %(number)s."""
+def plural(one: str, many: str, number: int | float, /, **values: Value) -> Sentence:
+    """Return a sentence about a number, which it may contain as %(number)s."""
     sentence = Sentence(one, number=number, **values)
     sentence.plural = many
     return sentence
 
 
 def cached_per_language(name: str, size: Callable[[Any, T], int]) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Cache what a function returns, as `caches.cached` does, but for each language, because it contains words."""
+    """Cache a function's results like `bounded_cache.cached`, but separately for each language."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         @bounded_cache.cached(name, size)
-        def kept(_: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        def cached_for(_: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
             return function(*args, **kwargs)
 
         @wraps(function)
-        def asked(*args: P.args, **kwargs: P.kwargs) -> T:
-            return kept(current_language(), *args, **kwargs)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+            return cached_for(current_language(), *args, **kwargs)
 
-        return asked
+        return wrapper
 
     return decorate
 
 
 def translate(message: str) -> str:
-    """Return the message in the language that is spoken now, with nothing filled in."""
-    return TRANSLATIONS[_spoken.get()].gettext(message) if message else ""
+    """Translate the message into the current language, without filling in values."""
+    return TRANSLATIONS[_current.get()].gettext(message) if message else ""
 
 
 def translate_plural(one: str, many: str, number: int | float) -> str:
-    """Return what is said of so many things, with nothing filled in; half a thing takes the plural."""
-    return TRANSLATIONS[_spoken.get()].ngettext(one, many, int(number) if number == int(number) else 2)
+    """Translate the message for this number, without filling in values; fractions take the plural."""
+    return TRANSLATIONS[_current.get()].ngettext(one, many, int(number) if number == int(number) else 2)
 
 
 def join_sentences(sentences: Sequence[Sentence]) -> Sentence:
-    """Return one sentence that says all of these, one after the other."""
+    """Join several sentences into one."""
     first, *more = sentences
     for one in more:
         first = Sentence("%(first)s %(next)s", first=first, next=one)
@@ -222,17 +223,17 @@ def join_sentences(sentences: Sequence[Sentence]) -> Sentence:
 
 
 def gettext(message: str, /, **values: Value) -> str:
-    """Return the message in the language that is spoken now."""
+    """Return the message in the current language."""
     return str(Sentence(message, **values))
 
 
 def ngettext(one: str, many: str, number: int, /, **values: Value) -> str:
-    """Return the message about a number of things in the language that is spoken now."""
+    """Return the message about a number in the current language."""
     return str(plural(one, many, number, **values))
 
 
 def format_value(value: object) -> str:
-    """Return a value as it stands in a sentence."""
+    """Return a value as text for a sentence."""
     if isinstance(value, int | float):
         return format_number(value)
     if isinstance(value, list | tuple):
@@ -241,48 +242,50 @@ def format_value(value: object) -> str:
 
 
 def format_number(value: int | float) -> str:
-    """Return the number as it is written, with two decimals at most."""
-    return _decimal(value, _spoken.get())
+    """Return the number as text, with at most two decimals."""
+    return _decimal(value, _current.get())
 
 
 def format_list_of(names: Sequence[object]) -> str:
-    """Return the names with commas between them, and an "and" before the last."""
-    return format_list([str(name) for name in names], locale=_form(_spoken.get()))
+    """Return the names as a list with commas and "and"."""
+    return format_list([str(name) for name in names], locale=_locale(_current.get()))
 
 
 def format_moment(at: datetime, timezone: str) -> str:
-    """Return the moment in words, by the clock of that timezone."""
-    return _moment(at, timezone, _spoken.get())
+    """Return the full date and time in the timezone."""
+    return _moment(at, timezone, _current.get())
 
 
 def format_day(when: date) -> str:
-    """Return the day in short."""
-    return str(format_date(when, "medium", locale=_form(_spoken.get())))
+    """Return the date in a short form."""
+    return str(format_date(when, "medium", locale=_locale(_current.get())))
 
 
 def format_day_name(letter: str) -> str:
-    """Return what a day of the week is called in short."""
-    names = get_day_names("abbreviated", context="stand-alone", locale=_form(_spoken.get()))
+    """Return the short name of a day of the week."""
+    names = get_day_names("abbreviated", context="stand-alone", locale=_locale(_current.get()))
     return str(names[DAYS.index(letter)])
 
 
 def format_days(letters: str) -> str:
-    """Return days of the week as the reader's letters."""
+    """Return days of the week as letters in the current language."""
     # Translators: one letter for each day of the week, from Monday to Sunday; in English R is Thursday, U is Sunday.
-    own = gettext("MTWRFSU")
-    return "".join(own[DAYS.index(letter)] for letter in letters)
+    translated = gettext("MTWRFSU")
+    return "".join(translated[DAYS.index(letter)] for letter in letters)
 
 
 def format_term(text: str) -> str:
-    """Return the name of a term, or of several, in the reader's words; what is no season stays.
+    """Return the name of a term, or of several, with the seasons translated.
 
-    A school's own name stays as it is, even if it has a season in it.
+    Names that a school has chosen stay as they are, even if they contain a season.
     """
-    if _spoken.get() == ENGLISH:
+    if _current.get() == ENGLISH:
         return text
-    own = _seasons(_spoken.get())
+    translations = _seasons(_current.get())
     names = re.split(r"(,\s*)", text)
-    return "".join(_SEASON.sub(lambda one: own[one[0]], name) if _SEASONS.fullmatch(name) else name for name in names)
+    return "".join(
+        _SEASON.sub(lambda match: translations[match[0]], name) if _SEASONS.fullmatch(name) else name for name in names
+    )
 
 
 @lru_cache
@@ -298,15 +301,15 @@ def _seasons(language: str) -> dict[str, str]:
 
 @bounded_cache.cached("numbers")
 def _decimal(value: int | float, language: str) -> str:
-    return str(format_decimal(value, "#,##0.##", locale=_form(language)))
+    return str(format_decimal(value, "#,##0.##", locale=_locale(language)))
 
 
 @bounded_cache.cached("moments")
 def _moment(at: datetime, timezone: str, language: str) -> str:
-    local, form = at.astimezone(ZoneInfo(timezone)), _form(language)
-    return f"{format_date(local, 'full', locale=form)}, {format_time(local, 'HH:mm', locale=form)} ({timezone})"
+    local, locale = at.astimezone(ZoneInfo(timezone)), _locale(language)
+    return f"{format_date(local, 'full', locale=locale)}, {format_time(local, 'HH:mm', locale=locale)} ({timezone})"
 
 
 @lru_cache
-def _form(language: str) -> Locale:
+def _locale(language: str) -> Locale:
     return Locale.parse(LOCALES.get(language, language))

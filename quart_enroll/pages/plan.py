@@ -12,7 +12,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
 from quart_enroll.domain.models import Course, PlannedSection, Section, Term
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
-from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext
+from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext, plural
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import Button, Choice, in_words
@@ -68,8 +68,11 @@ async def plan() -> bytes:
         rows=rows,
         lost=[_lost(one, offered) for one in planned if not _offering(term, one, offered)],
         wanted=sum(row.counts for row in rows),
-        planned_credits=sum(row.course.credits for row in rows if row.counts),
-        enrolled_credits=sum(one.course.credits for one in mine.enrolled),
+        credits_summary=_credits_summary(
+            enrolled=sum(one.course.credits for one in mine.enrolled),
+            planned=sum(row.course.credits for row in rows if row.counts),
+            limit=term.max_credits,
+        ),
     )
 
 
@@ -85,9 +88,9 @@ async def add() -> ResponseReturnValue:
         return await flash_refusal(refusal, row_address(wish, url_for("plan")))
     where, term = in_words(added.offering.course.title, added.offering.key.section), TermName(added.offering.term.term)
     if added.is_new:
-        await flash(gettext("%(where)s, is in your plan for %(term)s.", where=where, term=term), "success")
+        await flash(gettext("Added to your plan for %(term)s: %(where)s.", where=where, term=term), "success")
     else:
-        await flash(gettext("%(where)s, is in your plan for %(term)s already.", where=where, term=term), "info")
+        await flash(gettext("Already in your plan for %(term)s: %(where)s.", where=where, term=term), "info")
     return redirect(row_address(wish, url_for("plan", term=added.offering.term.term)), 303)
 
 
@@ -101,7 +104,7 @@ async def remove() -> ResponseReturnValue:
         course, term = await rules.remove(database(), auth.signed_in().user_id, wish, now())
     except Refused as refusal:
         return await flash_refusal(refusal, row_address(wish, url_for("plan")))
-    gone = gettext("%(title)s is not in your plan for %(term)s any more.", title=course.title, term=TermName(term.term))
+    gone = gettext("Removed from your plan for %(term)s: %(title)s.", title=course.title, term=TermName(term.term))
     await flash(gone, "success")
     return redirect(row_address(wish, url_for("plan", term=term.term)), 303)
 
@@ -137,7 +140,7 @@ async def enroll() -> ResponseReturnValue:
 async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
     """Say what came of each; why something was refused stands beside it in the plan, where there is room."""
     if not outcomes:
-        await flash(gettext("There is nothing in your plan for %(term)s.", term=TermName(term.term)), "info")
+        await flash(gettext("Your plan for %(term)s is empty.", term=TermName(term.term)), "info")
     for outcome in outcomes:
         if outcome.enrolled:
             await flash(done(outcome.enrolled), "success")
@@ -146,15 +149,17 @@ async def _tell(term: Term, outcomes: Sequence[Outcome]) -> None:
     stay = [one for one in outcomes if one.refusal and not isinstance(one.refusal, AlreadyEnrolled)]
     if stay:
         left = ngettext(
-            "You could not get %(number)s course. The reason is in your plan.",
-            "You could not get %(number)s courses. The reason is in your plan.",
+            "We couldn’t enroll you in %(number)s course; see why below.",
+            "We couldn’t enroll you in %(number)s courses; see why below.",
             len(stay),
         )
         await flash(left, "warning")
     if open_ones := [one for one in outcomes if not one.is_final]:
         offered = await catalog()
         titles = [course.title for one in open_ones if (course := offered.find(one.key.courseID))]
-        late = gettext("The time was over before %(titles)s. Press once more to go on.", titles=format_list_of(titles))
+        late = gettext(
+            "We ran out of time before %(titles)s. Press the button again to continue.", titles=format_list_of(titles)
+        )
         await flash(late, "warning")
 
 
@@ -196,6 +201,26 @@ def _rows(term: Term, found: Sequence[tuple[PlannedSection, Offering]], mine: St
             )
         )
     return rows
+
+
+def _credits_summary(*, enrolled: float, planned: float, limit: float) -> str:
+    """Return how many credits the student has and plans, and by how many they exceed the limit."""
+    over = round(enrolled + planned - limit, 2)
+    if not planned:
+        return gettext("%(number)s of %(limit)s credits", number=enrolled, limit=limit)
+    if not enrolled and over <= 0:
+        return gettext("%(planned)s of %(limit)s credits planned", planned=planned, limit=limit)
+    total = plural("%(number)s credit planned", "%(number)s credits planned", planned)
+    if enrolled:
+        total = plural(
+            "%(number)s credit enrolled, %(planned)s planned",
+            "%(number)s credits enrolled, %(planned)s planned",
+            enrolled,
+            planned=planned,
+        )
+    if over > 0:
+        return gettext("%(credits)s, %(over)s over the limit", credits=total, over=over)
+    return gettext("%(credits)s (limit %(limit)s)", credits=total, limit=limit)
 
 
 def _remove(planned: PlannedSection, course: Course | None) -> Button:

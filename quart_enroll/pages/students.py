@@ -27,7 +27,7 @@ async def user() -> bytes:
     if is_overridden("user.html"):  # a school's own template has no paging
         size = min(total, MAX_ON_A_PAGE)
         if size < total:
-            shown = gettext("Only %(number)s of %(total)s students are shown here.", number=size, total=total)
+            shown = gettext("Showing %(number)s of %(total)s students.", number=size, total=total)
             await flash(shown, "warning")
     number = wanted(total, size)
     found = first

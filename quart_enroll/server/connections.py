@@ -1,11 +1,11 @@
-"""Hypercorn's connections, without those that Hypercorn itself would leave open.
+"""Client connections, with fixes for those that Hypercorn would leave open.
 
 Hypercorn keeps the socket of a client that has gone until its keep-alive timeout, waits forever for a client that does
 not read, and lets a client change the protocol. Here a socket is freed as soon as its client has gone, a client that
 reads nothing is dropped, and only HTTP/1 is spoken. When there are as many connections as the file descriptor limit
 allows, the one that has been idle longest is closed for the new one; libuv would silently close the new one.
 
-All code that relies on Hypercorn's internals is in this module and in `server`.
+All code that relies on Hypercorn's internals is in this module and in fastpath/hypercorn_writer.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr
 
 STALLED_SECONDS = 10.0
-"""How long a client may read nothing of a response before it is dropped. Shutdown waits no longer for it either."""
+"""How long a client may read nothing of a response before it is disconnected; shutdown waits no longer either."""
 
 MIN_LIVE_PAGES = 5000
-"""UpdateBroker pages that each process promises; each needs a connection."""
+"""Live pages for which each process must have room; each needs a connection."""
 
 RESERVED_FILES = 250
 """File descriptors for everything but clients: the database's connections, slots, templates, logs."""
@@ -41,8 +41,8 @@ LOG_PAUSE_SECONDS = 10.0
 """Seconds between two log lines about too many connections."""
 
 MAX_UNFINISHED_BYTES = 4_000_000
-"""What clients may have sent of requests that are not complete, all of them together: those that have taken longest are
-dropped. A form has some hundred bytes, and hardly any comes in two parts."""
+"""Bytes of incomplete requests that all clients together may have sent; beyond it, the oldest requests are dropped. A
+form has a few hundred bytes and rarely arrives in two parts."""
 
 HTTP_VERSIONS = {b"1.0", b"1.1"}
 
@@ -69,7 +69,7 @@ def raise_file_limit() -> int:
 
 
 def install(file_limit: int) -> None:
-    """Make Hypercorn serve connections in this way, as many as the limit leaves room for."""
+    """Make Hypercorn use these connections, as many as the limit allows."""
     connections = ClientConnections(max(file_limit - RESERVED_FILES, file_limit // 2))
     hypercorn.asyncio.run.TCPServer = connections  # type: ignore[attr-defined,assignment]
 
@@ -157,7 +157,7 @@ class ClientConnection(TCPServer):
     def __init__(self, connections: ClientConnections, *args: Any) -> None:
         super().__init__(*args)
         self._connections = connections
-        self._has_gone = False
+        self._has_left = False
 
     async def run(self) -> None:
         """Serve the connection until the client or the server ends it."""
@@ -196,7 +196,7 @@ class ClientConnection(TCPServer):
                         await self._drain()
                     except (ConnectionError, RuntimeError):
                         await self.protocol.handle(Closed())
-            case Updated(idle=True) if not self._has_gone:
+            case Updated(idle=True) if not self._has_left:
                 self._connections.wait(self)
                 await self.idle_task.restart(self._task_group, self._idle_timeout)
             case Updated():
@@ -210,9 +210,9 @@ class ClientConnection(TCPServer):
             while data := await self.reader.read(MAX_RECV):
                 self.receive(data)
                 await self.protocol.handle(RawData(data))
-                self._note_what_is_left()
+                self._record_missing_part()
             await self.protocol.handle(RawData(b""))  # an incomplete request is a bad request
-        self._has_gone = True
+        self._has_left = True
         await self.protocol.handle(Closed())
         # A response in progress ends soon, because it is told that the client has gone.
         await self.idle_task.stop()
@@ -221,8 +221,8 @@ class ClientConnection(TCPServer):
         """Count what the client has sent."""
         self._connections.receive(self, len(data))
 
-    def _note_what_is_left(self) -> None:
-        """Note whether the client still owes a part of a request."""
+    def _record_missing_part(self) -> None:
+        """Record whether a part of the request is still missing."""
         state = self.protocol.connection
         if state.their_state is h11.SEND_BODY:
             self._connections.wait(self)
@@ -263,8 +263,8 @@ class ClientConnection(TCPServer):
 class OnlyHTTP1(h11.Connection):
     """HTTP/1 without protocol changes: upgrades are ignored, as RFC 9110 allows; other versions are refused.
 
-    Behind a proxy that passes upgrades on, another protocol would be a tunnel in which the client itself states its
-    address and scheme.
+    Behind a proxy that forwards upgrades, another protocol would be a tunnel in which the client itself states its IP
+    and scheme.
     """
 
     def next_event(self) -> Any:
@@ -275,7 +275,7 @@ class OnlyHTTP1(h11.Connection):
                 raise h11.RemoteProtocolError("another version of HTTP", error_status_hint=505)
             names = {name for name, _ in event.headers}
             if {b"content-length", b"transfer-encoding"} <= names:
-                raise h11.RemoteProtocolError("two lengths")  # somebody in front of us may take the other one
+                raise h11.RemoteProtocolError("two lengths")  # a proxy in front may use the other one
             if b"upgrade" in names:
                 headers = [(name, value) for name, value in event.headers.raw_items() if name.lower() != b"upgrade"]
                 return h11.Request(
@@ -285,14 +285,14 @@ class OnlyHTTP1(h11.Connection):
 
 
 class PipelineWait(EventWrapper):
-    """Holds back a client that sends a request before its last one is answered, and notices when that client goes."""
+    """Delays a client's next request until the previous one is answered, and notices if the client disconnects."""
 
     def __init__(self, connection: ClientConnection) -> None:
         super().__init__()
         self._connection = connection
 
     async def wait(self) -> None:
-        """Wait until the previous request is answered; raise ConnectionError if the client goes or sends too much."""
+        """Wait until the previous request is answered; raise ConnectionError if the client leaves or sends too much."""
         reader, protocol = self._connection.reader, self._connection.protocol.connection
         ready = asyncio.create_task(super().wait())
         more = asyncio.create_task(reader.read(MAX_RECV))

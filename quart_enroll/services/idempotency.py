@@ -1,8 +1,8 @@
-"""Requests with an Idempotency-Key: each is answered once, and a repeat is told the same.
+"""Runs each request with an Idempotency-Key once, and answers repeats with the stored answer.
 
-The order makes it safe to die at any moment: the key first, then the change, then the answer, then the reply. Whoever
-finds a key without an answer for too long does it all again, and that tells what is, because every change may be
-repeated. So an answer that is stored is one that was true, and no change is lost or made twice.
+The order makes it safe to crash at any time: store the key, make the change, store the answer, send it. If a key has
+had no answer for too long, a repeat runs the request again, which is safe because every change may be repeated. So no
+change is lost or made twice, and every stored answer was true.
 """
 
 import secrets
@@ -17,18 +17,18 @@ from quart_enroll.domain.errors import InProgress, KeyReused
 from quart_enroll.domain.models import StoredResponse
 
 ANSWER_LIFETIME = timedelta(hours=24)
-"""How long an answer is kept."""
+"""How long an answer is stored."""
 
 ABANDONED_AFTER = timedelta(seconds=30)
-"""A request without an answer for so long has died: a change takes 15 seconds at most, and a reply 25."""
+"""When a request without an answer counts as dead: a change takes at most 15 seconds, and a response 25."""
 
 IN_PROGRESS_RETRY_SECONDS = 2
-"""Seconds after which to ask again for the answer to a request that goes on."""
+"""When to repeat a request that is still being processed."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """A request under a key; `digest` tells it from others."""
+    """A request with its key; `digest` distinguishes it from other requests with the same key."""
 
     user_id: int
     key: str
@@ -36,34 +36,34 @@ class IdempotentRequest:
 
 
 async def run_once(
-    db: Database, ask: IdempotentRequest, now: datetime, tell: Callable[[], Awaitable[StoredResponse]]
+    db: Database, request: IdempotentRequest, now: datetime, run: Callable[[], Awaitable[StoredResponse]]
 ) -> tuple[StoredResponse, bool]:
-    """Return the answer to the request and whether it is a repeat of an earlier one; `tell` makes the change.
+    """Return the answer to the request, and whether it repeats an earlier one; `run` makes the change.
 
-    What `tell` raises is not kept: a refusal has changed nothing, and the next one who asks is told what is then.
-    Raises KeyReused for another request under the key, InProgress for one that is being answered.
+    Exceptions from `run` are not stored: a refusal has changed nothing, and a repeat may succeed. Raises KeyReused if
+    the key belongs to a different request, and InProgress if the request is still being processed.
     """
     holder = secrets.token_hex(8)
-    if (told := await _begin(db, ask, holder, now)) is not None:
-        return told, True
-    async with _free_key_on_failure(db, ask, holder):
-        answer = await tell()
-    await idempotency.finish(db, ask.user_id, ask.key, holder, answer)
+    if (stored := await _claim(db, request, holder, now)) is not None:
+        return stored, True
+    async with _free_key_on_failure(db, request, holder):
+        answer = await run()
+    await idempotency.finish(db, request.user_id, request.key, holder, answer)
     return answer, False
 
 
-async def _begin(db: Database, ask: IdempotentRequest, holder: str, now: datetime) -> StoredResponse | None:
-    """Begin the request, or return what it was answered."""
+async def _claim(db: Database, request: IdempotentRequest, holder: str, now: datetime) -> StoredResponse | None:
+    """Claim the key, or return the stored answer."""
     while not await idempotency.begin(
-        db, ask.user_id, ask.key, digest=ask.digest, holder=holder, at=now, expires_at=now + ANSWER_LIFETIME
+        db, request.user_id, request.key, digest=request.digest, holder=holder, at=now, expires_at=now + ANSWER_LIFETIME
     ):
-        begun = await idempotency.find(db, ask.user_id, ask.key)
+        begun = await idempotency.find(db, request.user_id, request.key)
         if begun is None:
             continue
         if begun.expires_at <= now or (begun.answer is None and begun.at + ABANDONED_AFTER <= now):
-            await idempotency.remove(db, ask.user_id, ask.key, begun.holder)
+            await idempotency.remove(db, request.user_id, request.key, begun.holder)
             continue
-        if begun.digest != ask.digest:
+        if begun.digest != request.digest:
             raise KeyReused
         if begun.answer is None:
             raise InProgress(IN_PROGRESS_RETRY_SECONDS)
@@ -72,11 +72,11 @@ async def _begin(db: Database, ask: IdempotentRequest, holder: str, now: datetim
 
 
 @asynccontextmanager
-async def _free_key_on_failure(db: Database, ask: IdempotentRequest, holder: str) -> AsyncIterator[None]:
-    """Free the key when there will be no answer: a refusal, a database that is away, a client that hung up."""
+async def _free_key_on_failure(db: Database, request: IdempotentRequest, holder: str) -> AsyncIterator[None]:
+    """Release the key if the block fails: with a refusal, without a database, or because the client hung up."""
     try:
         yield
     except BaseException:
-        with suppress(*DATABASE_UNAVAILABLE):  # then it is free when it counts as given up
-            await idempotency.remove(db, ask.user_id, ask.key, holder)
+        with suppress(*DATABASE_UNAVAILABLE):  # it is released later, when the request counts as dead
+            await idempotency.remove(db, request.user_id, request.key, holder)
         raise

@@ -43,21 +43,21 @@ FRESH = timedelta(hours=24)
 """What has been due for longer is no news: a site that gets a mail server later does not begin with old stories."""
 
 FORGOTTEN = Sentence("""\
-Somebody, we hope you, has asked for a new password for your account. Here you choose it:
+Someone, hopefully you, asked for a new password for your account. You can choose it here:
 
 %(link)s
 
-The link works once, and for one hour. If it was not you, do nothing: your password stays as it is.""")
+The link works once, for one hour. If it wasn’t you, just ignore this message: your password stays the same.""")
 
 CHANGED = Sentence("""\
-Your password was changed, and wherever else you were signed in that has ended.
+Your password was changed, and you’ve been signed out everywhere else.
 
-If it was not you, ask for a new password at once:
+If it wasn’t you, request a new password right away:
 
 %(link)s""")
 
 CONFIRM = Sentence("""\
-Someone, hopefully you, created an account with this email address. If it was you, confirm the address here:
+Someone, hopefully you, created an account with this email. If it was you, confirm your email here:
 
 %(link)s
 
@@ -70,10 +70,10 @@ NOBODY = 0
 """The number of no user."""
 
 SUBJECTS = {
-    "promote": Sentence("You are enrolled in %(title)s"),
-    "skip": Sentence("About your place in line for %(title)s"),
+    "promote": Sentence("You’re enrolled in %(title)s"),
+    "skip": Sentence("Your place on the waitlist for %(title)s"),
     "alert": Sentence("A seat opened in %(title)s"),
-    "moved": Sentence("%(title)s has changed its time or room"),
+    "moved": Sentence("The time or room of %(title)s has changed"),
 }
 """What an e-mail is about, for each action of a notice, with the title of the course."""
 
@@ -194,9 +194,13 @@ def _words(notice: Notice, to: Credentials, links: EmailLinks, now: datetime) ->
     with language.use_language(to.user.language or language.current_language()):
         subject, text = _about(notice, to, links, now)
         if to.user.email_unconfirmed:  # somebody may have typed any text as the name beside a stranger's address
-            return subject, gettext("Hello,\n\n%(text)s\n\nNobody reads answers to this address.\n", text=text)
+            return subject, gettext(
+                "Hello,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n", text=text
+            )
         text = gettext(
-            "Hello %(name)s,\n\n%(text)s\n\nNobody reads answers to this address.\n", name=to.user.short_name, text=text
+            "Hello %(name)s,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n",
+            name=to.user.short_name,
+            text=text,
         )
         return subject, text
 
@@ -208,7 +212,7 @@ def _about(notice: Notice, to: Credentials, links: EmailLinks, now: datetime) ->
         case "password_forgotten":
             return gettext("Choose a new password"), FORGOTTEN % {"link": links.reset(to, now)}
         case "confirm_email":
-            return gettext("Confirm your email address"), CONFIRM % {"link": links.confirmation(to.user, now)}
+            return gettext("Confirm your email"), CONFIRM % {"link": links.confirmation(to.user, now)}
         case _:
             return _of_a_seat(notice)
 

@@ -1,8 +1,8 @@
-// Counts down to the opening of enrollment, by the server's clock. Without this, the sentence beside it says when it is.
+// Counts down to the opening of enrollment by the server's clock. Without JavaScript, the sentence still gives the date.
 (() => {
-  const SPOKEN = [600, 60]; // seconds before the opening at which screen readers say how long it is
-  const SPREAD = 2000; // milliseconds in which open pages fetch what has changed, so that not all come at once
-  const TICK = 250;
+  const ANNOUNCED_SECONDS = [600, 60]; // seconds before the opening at which screen readers announce the remaining time
+  const MAX_RELOAD_DELAY_MS = 2000; // open pages reload at random within this time, so that they don't all come at once
+  const TICK_MS = 250;
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
   const note = document.querySelector(".window[data-opens]");
@@ -14,10 +14,10 @@
   let before = 0; // the seconds at the last tick
   let opened = false;
 
-  // By how many milliseconds the server's clock is ahead of this one.
+  // Returns by how many milliseconds the server's clock is ahead of this one.
   function lead() {
     const page = performance.getEntriesByType?.("navigation")[0];
-    if (page?.transferSize === 0) return 0; // from a cache: the page says when it was made, and not how late it is
+    if (page?.transferSize === 0) return 0; // cached: data-now is older than this page view
     const arrived = page?.responseStart ? performance.timeOrigin + page.responseStart : Date.now();
     return Number(note.dataset.now) - arrived;
   }
@@ -43,7 +43,7 @@
     const seconds = Math.ceil((Number(note.dataset.opens) - Date.now() - ahead) / 1000);
     if (seconds <= 0) return open();
     show(words(seconds));
-    if (SPOKEN.some((step) => seconds <= step && step < before)) speaker.textContent = words(seconds);
+    if (ANNOUNCED_SECONDS.some((step) => seconds <= step && step < before)) speaker.textContent = words(seconds);
     before = seconds;
   }
 
@@ -53,10 +53,10 @@
     show(note.dataset.open);
     speaker.textContent = note.dataset.open;
     for (const button of buttons) button.removeAttribute("aria-disabled");
-    setTimeout(() => document.body.dispatchEvent(new Event("opened")), Math.random() * SPREAD);
+    setTimeout(() => document.body.dispatchEvent(new Event("opened")), Math.random() * MAX_RELOAD_DELAY_MS);
   }
 
-  // A button that looks pressable and is not would be worse than none; the server decides all the same.
+  // The buttons must not look usable before the opening. The server checks the time as well.
   for (const button of buttons) {
     button.setAttribute("aria-disabled", "true");
     button.form.addEventListener("submit", (event) => {
@@ -66,7 +66,7 @@
   speaker.className = "visually-hidden";
   speaker.setAttribute("role", "status");
   document.getElementById("main").append(speaker);
-  const timer = setInterval(tick, TICK);
+  const timer = setInterval(tick, TICK_MS);
   document.addEventListener("visibilitychange", () => document.hidden || opened || tick());
   tick();
 })();

@@ -1,18 +1,18 @@
-// News that an open page shows already change nothing: a stream begins with how everything is, and to draw a hundred
-// equal lines anew would keep a phone busy for a second.
+// Ignores updates that the page already shows: every stream begins with the current state, and redrawing a hundred
+// unchanged rows would keep a phone busy for a second.
 document.addEventListener("htmx:sseBeforeMessage", (event) => {
   if (event.target.innerHTML.trim() === event.detail.data.trim()) event.preventDefault();
 });
 
-// A part that is fetched belongs to whom the page was made for; for somebody else the whole page is loaded anew.
+// Tells the server for whom the page was rendered, so that another user's request reloads the whole page.
 document.addEventListener("htmx:configRequest", ({ detail }) => {
   const { reader } = document.body.dataset;
   if (reader) detail.headers["X-Reader"] = reader;
 });
 
-// What somebody has chosen in a part of the page stays chosen when that is fetched anew, as far as it still can be.
+// Keeps the visitor's selections when a part of the page is reloaded, if the options still exist.
 (() => {
-  const chosen = new WeakMap(); // for each answer that is put in
+  const chosen = new WeakMap(); // the selections by response
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const selects = [...detail.target.querySelectorAll("select[id]")];
     chosen.set(detail.xhr, selects.map(({ id, value }) => [id, value]));
@@ -25,50 +25,50 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   });
 })();
 
-// Over HTTP/1.1 a browser has six connections to a site, and a stream keeps one. A page that nobody sees lets its streams
-// go; when it is seen again they begin anew, with how everything is.
+// Over HTTP/1.1, a browser opens at most six connections to a site, and each stream occupies one. A hidden page closes its
+// streams. When it becomes visible again, it reopens them, and they begin with the current state.
 (() => {
-  const PATIENCE = 10_000; // milliseconds: who only looks at another page for a moment misses nothing
+  const CLOSE_DELAY_MS = 10_000; // so that a quick look at another tab doesn't interrupt the streams
   const open = htmx.createEventSource;
   const streams = new Set();
   let timer;
 
-  // A line that shows other times, another room or instructor than the section has now is fetched anew.
+  // Reloads a row that shows an outdated time, room or instructor.
   function refetchMoved({ data }) {
     const [mark, facts] = data.split(" ");
-    const line = document.getElementById(mark);
-    if (line?.dataset.facts && line.dataset.facts !== facts) htmx.trigger(line, "moved");
+    const row = document.getElementById(mark);
+    if (row?.dataset.facts && row.dataset.facts !== facts) htmx.trigger(row, "moved");
   }
 
-  // As much of an EventSource as htmx uses, that can rest.
+  // Implements the part of EventSource that htmx uses, and can be paused.
   class Stream {
-    constructor(address) {
-      this.address = address;
+    constructor(url) {
+      this.url = url;
       this.listeners = [];
       streams.add(this);
-      this.wake();
+      this.resume();
     }
 
-    wake() {
+    resume() {
       if (this.source || document.hidden) return;
-      const source = (this.source = open(this.address));
+      const source = (this.source = open(this.url));
       for (const listener of this.listeners) source.addEventListener(...listener);
       source.addEventListener("facts", refetchMoved);
       source.onopen = (event) => this.onopen(event);
       source.onerror = (event) => {
-        if (source.readyState === EventSource.CLOSED) streams.delete(this); // htmx will make another one
+        if (source.readyState === EventSource.CLOSED) streams.delete(this); // htmx creates another one
         this.onerror(event);
       };
     }
 
-    rest() {
+    pause() {
       this.source?.close();
       this.source = null;
     }
 
     close() {
       streams.delete(this);
-      this.rest();
+      this.pause();
     }
 
     get readyState() {
@@ -86,18 +86,18 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
     }
   }
 
-  function rest() {
-    for (const stream of streams) stream.rest();
+  function pauseAll() {
+    for (const stream of streams) stream.pause();
   }
 
-  function look() {
+  function followVisibility() {
     clearTimeout(timer);
-    if (document.hidden) timer = setTimeout(rest, PATIENCE);
-    else for (const stream of streams) stream.wake();
+    if (document.hidden) timer = setTimeout(pauseAll, CLOSE_DELAY_MS);
+    else for (const stream of streams) stream.resume();
   }
 
-  htmx.createEventSource = (address) => new Stream(address);
-  document.addEventListener("visibilitychange", look);
-  addEventListener("pagehide", rest); // a browser may keep the page, for who goes back to it
-  addEventListener("pageshow", look);
+  htmx.createEventSource = (url) => new Stream(url);
+  document.addEventListener("visibilitychange", followVisibility);
+  addEventListener("pagehide", pauseAll); // the browser may keep the page in its back/forward cache
+  addEventListener("pageshow", followVisibility);
 })();

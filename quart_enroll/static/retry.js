@@ -1,6 +1,6 @@
-// Presses the button of a page that said "in a moment" when that is over. Without this, people press it themselves.
+// Retries a change that the server was too busy for. Without JavaScript, people press the button themselves.
 (() => {
-  // A button that stays in its line has no room for such words: it goes to the page that has them.
+  // A button that updates only its row has no room for this message, so its form is submitted as a whole page.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { requestConfig: { elt }, xhr } = event.detail;
     if (![429, 503].includes(xhr.status) || !elt.matches("form[method=post]")) return;
@@ -9,9 +9,9 @@
   });
 
   const form = document.querySelector("form[data-retry-after]");
-  // Who comes back to an old page does not want today what was wanted then.
+  // Someone who goes back to an old page doesn't want to repeat the change.
   if (!form || performance.getEntriesByType?.("navigation")[0]?.type === "back_forward") return;
-  const wait = Number(form.dataset.retryAfter) * 1000 * (1 + Math.random()); // so that a crowd does not come back at once
+  const wait = Number(form.dataset.retryAfter) * 1000 * (1 + Math.random()); // so that a crowd doesn't retry all at once
   const timer = setTimeout(() => form.requestSubmit(), wait);
   form.addEventListener("submit", () => clearTimeout(timer));
   addEventListener("pagehide", () => clearTimeout(timer));

@@ -1,4 +1,4 @@
-// Light, dark or auto: the visitor's choice, kept in this browser alone.
+// Applies the visitor's choice of light, dark or automatic colors, and remembers it in this browser only.
 (() => {
   const KEY = "quart-enroll-theme";
   const system = matchMedia("(prefers-color-scheme: dark)");
@@ -8,7 +8,7 @@
     try {
       return localStorage.getItem(KEY) ?? "auto";
     } catch {
-      return "auto"; // a browser may forbid storage; the choice then lasts for one page
+      return "auto"; // the browser may block storage; the choice then lasts for one page
     }
   }
 

@@ -1,10 +1,10 @@
-"""Host names: which of them are this machine."""
+"""Tells which host names mean this machine."""
 
 from ipaddress import ip_address
 
 
 def is_local_host(host: str) -> bool:
-    """Return whether the host is this machine: a loopback address or a socket in the file system."""
+    """Return whether the host is a loopback IP, localhost, or a Unix socket."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""Processes that never outlive the one that started them."""
+"""Child processes that never outlive their parent."""
 
 import os
 import signal
@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-# Linux sends the child a signal when its parent is gone, even by kill -9. The child asks for it itself before
-# it becomes the program: done between fork and exec (`preexec_fn`), it could hang a parent with threads.
-_ASK_AND_RUN = """
+# Linux sends the child a signal when its parent dies, even from kill -9. The child requests it itself before it becomes
+# the program; doing that between fork and exec (`preexec_fn`) could hang a parent that has threads.
+_REQUEST_SIGNAL_AND_RUN = """
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, int(sys.argv[1]))  # PR_SET_PDEATHSIG
-if os.getppid() == int(sys.argv[2]):  # else the parent was quicker
+if os.getppid() == int(sys.argv[2]):  # otherwise the parent has already died
     os.execvp(sys.argv[3], sys.argv[3:])
 """
 
@@ -27,17 +27,17 @@ def child_process(
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     orphaned: signal.Signals = signal.SIGTERM,
-    patience: float = 30,
+    stop_seconds: float = 30,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `command` for as long as the block lasts; on Linux it gets signal `orphaned` if this thread dies.
+    """Run `command` during the block; on Linux it gets the signal `orphaned` if this thread dies.
 
-    Its process group is its own: Ctrl-C reaches this process, which stops the child in good order at the end
-    of the block; after `patience` seconds, or a second Ctrl-C, the whole group is killed.
+    It has its own process group, so Ctrl-C reaches only this process, which stops the child at the end of the block.
+    After `stop_seconds`, or at a second Ctrl-C, the whole group is killed.
     """
     if sys.platform == "linux":
-        ask = [sys.executable, "-ISc", _ASK_AND_RUN, str(int(orphaned)), str(os.getpid())]
-        command = [*ask, *command]
-    process = subprocess.Popen(  # noqa: S603  # our own commands only
+        launcher = [sys.executable, "-ISc", _REQUEST_SIGNAL_AND_RUN, str(int(orphaned)), str(os.getpid())]
+        command = [*launcher, *command]
+    process = subprocess.Popen(  # noqa: S603  # only the site's own commands
         command,
         env=environ,
         cwd=cwd,
@@ -51,7 +51,7 @@ def child_process(
     finally:
         process.terminate()
         try:
-            process.wait(patience)
+            process.wait(stop_seconds)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -26,28 +26,26 @@ RETRY_AFTER = 5
 """Seconds after which a page should be asked for again when the database is away, or too busy to answer in time."""
 
 WORDS = {
-    400: (Sentence("This can’t be done"), Sentence("The request could not be understood. Nothing was changed.")),
-    403: (Sentence("For the registrar only"), Sentence("Students can’t open this page.")),
-    404: (Sentence("Page not found"), Sentence("There is nothing at this address.")),
-    405: (Sentence("This can’t be done"), Sentence("This address can’t be used in that way.")),
-    413: (Sentence("Too much at once"), Sentence("That is more than this site accepts at once. Nothing was changed.")),
-    414: (Sentence("This can’t be done"), Sentence("This link is too long.")),
-    429: (Sentence("One moment, please"), Sentence("That was tried too often.")),
-    415: (Sentence("This can’t be done"), Sentence("This can’t be read. Nothing was changed.")),
-    500: (Sentence("Sorry, that went wrong"), Sentence("Something went wrong on our side.")),
+    400: (Sentence("That didn’t work"), Sentence("We couldn’t understand that request. No changes were made.")),
+    403: (Sentence("Registrars only"), Sentence("Students can’t open this page.")),
+    404: (Sentence("Page not found"), Sentence("We can’t find that page. Check the link or go to the home page.")),
+    405: (Sentence("That didn’t work"), Sentence("That action isn’t available on this page.")),
+    413: (Sentence("Too much data"), Sentence("That’s more than this site accepts at once. No changes were made.")),
+    414: (Sentence("That didn’t work"), Sentence("This link is too long.")),
+    429: (Sentence("One moment, please"), Sentence("Too many attempts.")),
+    415: (Sentence("That didn’t work"), Sentence("We can’t read that format. No changes were made.")),
+    500: (Sentence("Something went wrong"), Sentence("Sorry, this is a problem on our side. Please try again later.")),
     503: (
         Sentence("One moment, please"),
-        Sentence("The site got no answer from its database in time. Nothing is lost."),
+        Sentence("The database didn’t respond in time. Nothing has been lost."),
     ),
 }
 """The heading and the sentence for each kind of refusal; those that are not listed are told as a 400."""
 
-UNSETTLED = Sentence(
-    "This could not be settled in time. It may have come about or not; asking again is safe, and tells."
-)
+UNSETTLED = Sentence("We couldn’t confirm this in time. It may have gone through; it’s safe to try again.")
 
 READ_ONLY = Sentence(
-    "This can’t be done at the moment because the site’s database is not fully set up. You can still look at courses."
+    "This isn’t possible right now because the site’s database isn’t fully set up. You can still browse courses."
 )
 
 CODES = {413: "content_too_large", 414: "uri_too_long", 422: "unprocessable_content"}
@@ -55,8 +53,8 @@ CODES = {413: "content_too_large", 414: "uri_too_long", 422: "unprocessable_cont
 
 SIGN_IN_FIRST = Sentence("Please sign in first.")
 FORGED = Sentence(
-    "This page was open for too long, or the request came from another site. "
-    "Nothing was changed. Please go back, reload the page and try again."
+    "This page was open for too long, or the request came from another site. No changes were made. "
+    "Go back, reload the page and try again."
 )
 
 
@@ -75,7 +73,7 @@ def init_app(app: Quart) -> None:
 async def of_another() -> Response | AnyResponse:
     """Answer a button of a page that somebody else left open here: with the pages of who is signed in now."""
     sentence = gettext(
-        "This page was opened by somebody else. You are signed in as %(name)s. Nothing was changed.",
+        "Someone else opened this page. You’re signed in as %(name)s. No changes were made.",
         name=auth.signed_in().short_name,
     )
     if wants_json():

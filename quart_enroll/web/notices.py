@@ -13,8 +13,8 @@ from quart_enroll.web.request import SiteRequest
 CATEGORIES = {"promote": "success", "skip": "warning", "alert": "info", "moved": "warning"}
 
 TAKEN_AGAIN = Sentence(
-    "A seat opened in %(title)s, section %(section)s, for %(term)s, and is taken again. "
-    "If you ask again, we tell you of the next one."
+    "A seat opened in %(title)s, section %(section)s, for %(term)s, but it’s already taken. "
+    "Set another alert to hear about the next one."
 )
 
 

@@ -16,9 +16,7 @@ from quart_enroll.web.request import SiteRequest
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-PLAIN_HTTP = Sentence(
-    "This site speaks https only. Please write https:// in front of its address. Nothing was changed."
-)
+PLAIN_HTTP = Sentence("This site only works over HTTPS. Start the URL with https://. No changes were made.")
 
 
 def trust(scope: Any, hops: int) -> Any:

@@ -29,7 +29,7 @@ NOT_AGAIN = {"If-Modified-Since": "Thu, 01 Jan 2026 00:00:00 GMT"}
 PROGRAM = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "a program of the school"}
 
 ROW_OF_CATALOG = '<article class="course"'
-SIGNED_IN = "Log Out"
+SIGNED_IN = "Sign out"
 
 
 STILL, LONGEST_REST = 0.1, 10.0

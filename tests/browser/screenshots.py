@@ -96,7 +96,7 @@ async def _photograph(chromium: Chromium, address: str, who: str) -> None:
         await page.get_by_label("Email").fill(f"{who}@school.example")
         await page.get_by_label("Password").fill(DEMO_PASSWORD)
         await page.get_by_role("button", name="Sign in").click()
-        await page.get_by_text("You are signed in").wait_for()
+        await page.get_by_text("You’re signed in").wait_for()
     following = await _next_term(page, address)
     if who == "ada":
         await page.goto(f"{address}/courses/{following}?q=introduction")

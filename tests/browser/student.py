@@ -18,10 +18,10 @@ async def register(page: Page, address: str) -> None:
     await page.goto(f"{address}/register")
     await page.get_by_label("Email").fill("zoe@school.example")
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
-    await page.get_by_label("Confirm Password").fill(PASSWORD)
-    await page.get_by_label("First Name").fill("Zoe")
-    await page.get_by_label("Last Name").fill("Adler")
-    await page.get_by_role("button", name="Make account").click()
+    await page.get_by_label("Confirm password").fill(PASSWORD)
+    await page.get_by_label("First name").fill("Zoe")
+    await page.get_by_label("Last name").fill("Adler")
+    await page.get_by_role("button", name="Create account").click()
     await expect(page.get_by_role("status").first).to_contain_text("Welcome, Zoe")
 
 

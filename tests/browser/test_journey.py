@@ -20,25 +20,25 @@ PAPER = 794
 async def test_wait_in_line_and_get_the_seat_that_comes(address: str, db: Database, page: Page) -> None:
     await register(page, address)
     await page.goto(f"{address}/courses/Fall")
-    await page.get_by_role("button", name="Join waitlist of PHP 202").click()
-    await expect(page.get_by_text("You are waiting for a seat in PHP 202, section 01: 1 of 1.")).to_be_visible()
+    await page.get_by_role("button", name="Join waitlist for PHP 202").click()
+    await expect(page.get_by_text("You’re on the waitlist for PHP 202, section 01: 1 of 1.")).to_be_visible()
 
     await enroll.drop(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
     await page.reload()
-    await expect(page.get_by_role("status")).to_contain_text("A seat became free: you are now enrolled in PHP 202")
+    await expect(page.get_by_role("status")).to_contain_text("A seat opened: you’re now enrolled in PHP 202")
     await expect(page.get_by_role("row", name="PHP 202")).to_be_visible()
 
 
 async def test_on_an_open_schedule_the_seat_comes_by_itself(address: str, db: Database, page: Page) -> None:
     await register(page, address)
     await page.goto(f"{address}/courses/Fall")
-    await page.get_by_role("button", name="Join waitlist of PHP 202").click()
+    await page.get_by_role("button", name="Join waitlist for PHP 202").click()
     await page.goto(f"{address}/enrollment")
-    await expect(page.get_by_text("Waiting, 1 of 1")).to_be_visible()
+    await expect(page.get_by_text("Waitlisted, 1 of 1")).to_be_visible()
 
     await enroll.drop(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
     await expect(page.get_by_role("row", name="PHP 202")).to_be_visible()
-    await expect(page.get_by_role("status")).to_contain_text("A seat became free: you are now enrolled in PHP 202")
+    await expect(page.get_by_role("status")).to_contain_text("A seat opened: you’re now enrolled in PHP 202")
     await expect(page.get_by_text("Waiting,")).to_have_count(0)
 
 
@@ -52,9 +52,9 @@ async def test_swap_for_another_section_and_for_another_course(address: str, pag
 
     await page.goto(f"{address}/courses/Fall")
     await page.get_by_role("link", name="PHP 202").click()
-    await page.get_by_label("When a seat comes, give back").select_option("PYT 101")
-    await page.get_by_role("button", name="Wait and swap for PHP 202").click()
-    await expect(page.get_by_text("In place of PYT 101, when a seat comes")).to_be_visible()
+    await page.get_by_label("If I get a seat, drop").select_option("PYT 101")
+    await page.get_by_role("button", name="Join waitlist for PHP 202").click()
+    await expect(page.get_by_text("Replaces PYT 101 if you get a seat")).to_be_visible()
 
 
 async def test_a_course_wanted_before_signing_in_is_not_forgotten(address: str, page: Page) -> None:
@@ -66,7 +66,7 @@ async def test_a_course_wanted_before_signing_in_is_not_forgotten(address: str, 
     await expect(page.get_by_label("Course number")).to_have_value("1111")
     await expect(page.get_by_label("Section")).to_have_value("02")
     await page.get_by_role("button", name="Enroll", exact=True).click()
-    await expect(page.get_by_text("You are enrolled in PYT 101")).to_be_visible()
+    await expect(page.get_by_text("You’re enrolled in PYT 101")).to_be_visible()
 
 
 async def test_see_the_sign_in_choose_another_password_and_leave_for_good(address: str, page: Page) -> None:
@@ -74,21 +74,21 @@ async def test_see_the_sign_in_choose_another_password_and_leave_for_good(addres
     await page.get_by_role("link", name="Account").click()
     await expect(page.get_by_role("listitem").filter(has_text="Chrome on Linux")).to_contain_text("This browser")
     await page.get_by_role("link", name="Change password").click()
-    await page.get_by_label("Your Password Now").fill(PASSWORD)
-    await page.get_by_label("New Password").fill("password1")
-    await page.get_by_label("Confirm Password").fill("password1")
+    await page.get_by_label("Current password").fill(PASSWORD)
+    await page.get_by_label("New password").fill("password1")
+    await page.get_by_label("Confirm password").fill("password1")
     await page.get_by_role("button", name="Change password").click()
     await expect(page.get_by_role("alert")).to_be_focused()
-    await page.get_by_label("Your Password Now").fill(PASSWORD)
-    await page.get_by_label("New Password").fill("a newer horse battery")
-    await page.get_by_label("Confirm Password").fill("a newer horse battery")
+    await page.get_by_label("Current password").fill(PASSWORD)
+    await page.get_by_label("New password").fill("a newer horse battery")
+    await page.get_by_label("Confirm password").fill("a newer horse battery")
     await page.get_by_role("button", name="Change password").click()
-    await expect(page.get_by_text("Your password is changed.")).to_be_visible()
+    await expect(page.get_by_text("Your password has been changed.")).to_be_visible()
 
     await page.get_by_role("link", name="Delete my account").click()
     await page.get_by_label("Password").fill("a newer horse battery")
     await page.get_by_role("button", name="Delete my account").click()
-    await expect(page.get_by_text("Your account is deleted")).to_be_visible()
+    await expect(page.get_by_text("Your account has been deleted")).to_be_visible()
     await expect(page.get_by_role("link", name="Login")).to_be_visible()
 
 
@@ -108,7 +108,7 @@ CUT = """() => [...document.querySelectorAll('.box-text')]
 async def test_the_week_is_drawn_as_the_times_say(address: str, page: Page, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": 800})
     await register(page, address)
-    for name in ("Enroll in PYT 101, section 01", "Join waitlist of PHP 202"):  # fifty minutes from nine, 75 from noon
+    for name in ("Enroll in PYT 101, section 01", "Join waitlist for PHP 202"):  # fifty minutes from nine, 75 from noon
         await page.goto(f"{address}/courses/Fall")
         await page.get_by_role("button", name=name).click()
     await expect(page.get_by_role("heading", name="Your week")).to_be_visible()

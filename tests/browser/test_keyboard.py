@@ -13,11 +13,11 @@ async def test_from_registering_to_signing_out_by_keyboard(address: str, page: P
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     await page.keyboard.press("Enter")
-    await press(page, "Make an account", "link")
-    for label, text in (("Email", "zoe@school.example"), ("Password", PASSWORD), ("Confirm Password", PASSWORD)):
+    await press(page, "Create an account", "link")
+    for label, text in (("Email", "zoe@school.example"), ("Password", PASSWORD), ("Confirm password", PASSWORD)):
         await write(page, label, text)
-    await write(page, "First Name", "Zoe")
-    await write(page, "Last Name", "Adler")
+    await write(page, "First name", "Zoe")
+    await write(page, "Last name", "Adler")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status").first).to_contain_text("Welcome, Zoe")
 
@@ -27,30 +27,30 @@ async def test_from_registering_to_signing_out_by_keyboard(address: str, page: P
     await expect(page.get_by_text("1 course found")).to_be_visible()
     await press(page, "PYT 101", "link")
     await press(page, "Enroll in PYT 101, section 02")
-    await expect(page.get_by_text("You are enrolled in PYT 101 for Fall 2026.")).to_be_visible()
+    await expect(page.get_by_text("You’re enrolled in PYT 101 for Fall 2026.")).to_be_visible()
 
     await _search(page, "PYT")
     await press(page, "Swap PYT 101 for this PYT 101, section 01")
-    await expect(page.get_by_text("You swapped: you are now enrolled in PYT 101, section 01.")).to_be_visible()
+    await expect(page.get_by_text("Swap complete: you’re now enrolled in PYT 101, section 01.")).to_be_visible()
 
     await _search(page, "PHP")
-    await press(page, "Join waitlist of PHP 202, section 01")
-    await expect(page.get_by_text("You are waiting for a seat in PHP 202, section 01: 1 of 1.")).to_be_visible()
+    await press(page, "Join waitlist for PHP 202, section 01")
+    await expect(page.get_by_text("You’re on the waitlist for PHP 202, section 01: 1 of 1.")).to_be_visible()
 
     await press(page, "Classes", "link")
     await press(page, "Spring 2027", "link")
     await press(page, "JAV 201", "link")
     await press(page, "Add to plan : JAV 201, section 01")
-    await expect(page.get_by_text("JAV 201, section 01, is in your plan for Spring 2027.")).to_be_visible()
+    await expect(page.get_by_text("Added to your plan for Spring 2027: JAV 201, section 01.")).to_be_visible()
     await press(page, "Plan", "link")
     await expect(page.get_by_text("4 of 18 credits planned")).to_be_visible()
 
-    await press(page, "Your Schedule", "link")
+    await press(page, "Your schedule", "link")
     await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
     await press(page, "Drop PYT 101")
-    await expect(page.get_by_text("You gave back PYT 101 for Fall 2026.")).to_be_visible()
-    await press(page, "Log Out")
-    await expect(page.get_by_text("You are signed out.")).to_be_visible()
+    await expect(page.get_by_text("You dropped PYT 101 for Fall 2026.")).to_be_visible()
+    await press(page, "Sign out")
+    await expect(page.get_by_text("You’re signed out.")).to_be_visible()
 
 
 async def _search(page: Page, words: str) -> None:
@@ -64,7 +64,7 @@ async def test_a_choice_is_made_by_keyboard(address: str, page: Page) -> None:
     await page.goto(f"{address}/courses/Fall")
     await go_to(page, page.get_by_text("Filter and sort"))
     await page.keyboard.press("Enter")
-    await go_to(page, page.get_by_label("With open seats"))
+    await go_to(page, page.get_by_label("Open seats only"))
     await page.keyboard.press("Space")
     await expect(page.get_by_text("1 course found")).to_be_visible()
     await go_to(page, page.get_by_role("link", name="Show all"))

@@ -155,18 +155,18 @@ async def test_an_open_schedule_shows_what_is_done_elsewhere(address: str, db: D
     await sign_in(page, address, ADA)
     await page.goto(f"{address}/enrollment")
     await page.evaluate("kept = true")
-    await expect(page.get_by_text("You have no courses yet")).to_be_visible()
+    await expect(page.get_by_text("You don’t have any courses yet")).to_be_visible()
     await _do(enroll.enroll, db, "1111", "01")
     await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
     await expect(page.get_by_role("link", name="Download calendar file")).to_be_visible()
     await _do(waitlist.join, db, "3333", "01")
-    await expect(page.get_by_text("Waiting, 1 of 1")).to_be_visible()
+    await expect(page.get_by_text("Waitlisted, 1 of 1")).to_be_visible()
     await page.get_by_role("button", name="Drop PYT 101").focus()
     await _do(waitlist.leave, db, "3333")
-    await expect(page.get_by_text("Waiting, 1 of 1")).to_have_count(0)
+    await expect(page.get_by_text("Waitlisted, 1 of 1")).to_have_count(0)
     await expect(page.get_by_role("button", name="Drop PYT 101")).to_be_focused()
     await _do(enroll.drop, db, "1111")
-    await expect(page.get_by_text("You have no courses yet")).to_be_visible()
+    await expect(page.get_by_text("You don’t have any courses yet")).to_be_visible()
     assert await page.evaluate("kept")
 
 
@@ -187,10 +187,10 @@ async def test_what_the_page_shows_already_is_not_fetched_again(address: str, db
     page.on("request", lambda request: fetched.append(request.url) if request.resource_type == "xhr" else None)
     await page.goto(address + COURSE)
     await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
-    await expect(page.get_by_text("You are enrolled in PYT 101")).to_be_visible()
+    await expect(page.get_by_text("You’re enrolled in PYT 101")).to_be_visible()
     await _do(waitlist.join, db, "3333", "01")
-    await expect(page.get_by_text("Waiting, 1 of 1")).to_be_visible()
-    await expect(page.get_by_text("You are enrolled in PYT 101")).to_be_visible()
+    await expect(page.get_by_text("Waitlisted, 1 of 1")).to_be_visible()
+    await expect(page.get_by_text("You’re enrolled in PYT 101")).to_be_visible()
     assert fetched.count(f"{address}/enrollment") == 1
 
 
@@ -215,15 +215,15 @@ async def test_what_is_chosen_on_the_page_of_a_course_stays(address: str, db: Da
     await wait_until_catalog_is_current(db, address)
     await sign_in(page, address, ADA)
     await page.goto(f"{address}/course/3333?term=Fall")
-    await page.get_by_label("When a seat comes, give back").select_option("ANG 101")
+    await page.get_by_label("If I get a seat, drop").select_option("ANG 101")
     await page.evaluate("document.querySelector('#offered').dataset.old = ''")
     await enroll.swap(
         EnrollmentContext(db), ADA.user_id, "1111", SectionRequest("1111", FALL.term, "02"), datetime.now(UTC)
     )
     await expect(page.locator("#offered[data-old]")).to_have_count(0)
-    await expect(page.get_by_label("When a seat comes, give back")).to_have_value("4444")
+    await expect(page.get_by_label("If I get a seat, drop")).to_have_value("4444")
     await _do(enroll.drop, db, "4444")
-    await expect(page.get_by_label("When a seat comes, give back")).to_have_value("1111")
+    await expect(page.get_by_label("If I get a seat, drop")).to_have_value("1111")
 
 
 async def _move(db: Database, now: datetime) -> None:
@@ -248,5 +248,5 @@ async def test_an_open_schedule_shows_where_a_section_has_moved_and_says_so(
     await page.goto(f"{address}/enrollment")
     await expect(page.get_by_text("Hall 12").first).to_be_visible()
     await _move(db, datetime.now(UTC))
-    await expect(page.get_by_text("Its room is now Hall 9.")).to_be_visible()
+    await expect(page.get_by_text("Room: Hall 9.")).to_be_visible()
     await expect(page.locator("td").get_by_text("Hall 9")).to_be_visible()

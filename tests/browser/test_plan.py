@@ -35,7 +35,7 @@ async def test_the_button_opens_with_the_term_and_without_a_reload(address: str,
     await page.goto(f"{address}/courses/Fall")
     for name in ("PYT 101, section 01", "PHP 202, section 01"):
         await page.get_by_role("button", name=f"Add to plan : {name}").click()
-        await expect(page.get_by_text(f"{name}, is in your plan")).to_be_visible()
+        await expect(page.get_by_text(f"Added to your plan for Fall 2026: {name}.")).to_be_visible()
         await expect(page.get_by_role("button", name=f"Remove from plan : {name}")).to_be_focused()
 
     await page.clock.install()
@@ -59,8 +59,8 @@ async def test_the_button_opens_with_the_term_and_without_a_reload(address: str,
     await _open_fall(db, address)
     await page.clock.fast_forward(60 * 60_000)
     await button.click()
-    await expect(page.get_by_text("You are enrolled in PYT 101 for Fall 2026.")).to_be_visible()
-    await expect(page.get_by_text("You are enrolled in PHP 202 for Fall 2026.")).to_be_visible()
+    await expect(page.get_by_text("You’re enrolled in PYT 101 for Fall 2026.")).to_be_visible()
+    await expect(page.get_by_text("You’re enrolled in PHP 202 for Fall 2026.")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["/course/1111?term=Fall", "/courses/Fall?q=PYT"])
@@ -86,7 +86,7 @@ async def test_without_javascript_the_sentence_says_when_and_the_button_works(
     await expect(page.get_by_text("Enrollment for Fall 2026 opens on")).to_be_visible()
     await _open_fall(db, address)
     await page.get_by_role("button", name="Enroll in this course").click()
-    await expect(page.get_by_text("You are enrolled in PHP 202 for Fall 2026.")).to_be_visible()
+    await expect(page.get_by_text("You’re enrolled in PHP 202 for Fall 2026.")).to_be_visible()
 
 
 async def test_seats_move_on_an_open_page_again_and_again(address: str, db: Database, page: Page) -> None:

@@ -56,4 +56,4 @@ async def test_a_refused_press_is_repeated_by_itself(address: str, page: Page, s
     await page.route(lambda url: url.endswith("/plan/add"), no_room, times=1)
     await page.get_by_role("button", name="Add to plan : PHP 202").click()
     await expect(page).to_have_url(f"{address}/plan?term=Fall+2026")
-    await expect(page.get_by_text("PHP 202, section 01, is in your plan")).to_be_visible()
+    await expect(page.get_by_text("Added to your plan for Fall 2026: PHP 202, section 01.")).to_be_visible()

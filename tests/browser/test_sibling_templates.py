@@ -43,7 +43,7 @@ async def sign_in(page: Page, email: str, password: str) -> None:
     await page.get_by_role("link", name="Sign me in").click()
     await page.get_by_label("Email").fill(email)
     await page.get_by_label("Password").fill(password)
-    await page.get_by_label("Remember Me").check()
+    await page.get_by_label("Remember me").check()
     await page.locator("input[type=submit]").click()
 
 
@@ -52,13 +52,13 @@ async def test_a_new_student_registers_enrolls_drops_and_leaves(address: str, pa
     await page.get_by_role("navigation").get_by_role("link", name="Join").click()
     await page.get_by_label("Email").fill("zoe@school.example")
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
-    await page.get_by_label("Confirm Password").fill("something else")
-    await page.get_by_label("First Name").fill("Zoe")
-    await page.get_by_label("Last Name").fill("Adler")
+    await page.get_by_label("Confirm password").fill("something else")
+    await page.get_by_label("First name").fill("Zoe")
+    await page.get_by_label("Last name").fill("Adler")
     await page.locator("input[type=submit]").click()
-    await expect(page.get_by_text("The two passwords differ.")).to_be_visible()
+    await expect(page.get_by_text("Passwords don’t match.")).to_be_visible()
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
-    await page.get_by_label("Confirm Password").fill(PASSWORD)
+    await page.get_by_label("Confirm password").fill(PASSWORD)
     await page.locator("input[type=submit]").click()
     await expect(page.get_by_text("Hi Zoe, you are number 13 (zoe@school.example).")).to_be_visible()
 
@@ -78,7 +78,7 @@ async def test_a_new_student_registers_enrolls_drops_and_leaves(address: str, pa
 async def test_an_old_short_password_signs_in_after_a_wrong_one(address: str, page: Page) -> None:
     await page.goto(address)
     await sign_in(page, EMAIL, "roses")
-    await expect(page.locator(".flash")).to_contain_text("is not right")
+    await expect(page.locator(".flash")).to_contain_text("Incorrect email or password.")
     await sign_in(page, EMAIL, SHORT)
     await expect(page.get_by_text(f"Hi Eve, you are number 12 ({EMAIL}).")).to_be_visible()
     await page.get_by_role("link", name="Change password").click()

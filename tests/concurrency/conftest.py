@@ -1,28 +1,28 @@
-"""The rules in front of a real mongod: each module has a database of its own, empty for each test."""
+"""Tests on a real mongod: each module has a database of its own, empty for each test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from quart_enroll.db import client
 from quart_enroll.db.client import Database
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from tests.concurrency.school import prepare
-from tests.support.processes import with_database
+from tests.support import school
+from tests.support.processes import fresh_database
 
 
 @pytest.fixture(scope="module")
-def database_uri(mongod: str, request: pytest.FixtureRequest) -> str:
-    return with_database(mongod, f"enroll_{request.module.__name__.rsplit('.', 1)[-1]}")
+def database_uri(mongod: str) -> Iterator[str]:
+    with fresh_database(mongod) as uri:
+        yield uri
 
 
 @pytest.fixture
 async def db(database_uri: str) -> AsyncIterator[Database]:
     """A database with indexes and validators and without a row."""
     async with client.open_database(database_uri, 20) as db:
-        await prepare(db)
+        await school.empty(db)
         yield db
-        await db.client.drop_database(db.name)
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ STUDENTS = len(SCHOOL["people"])
 TIME = float(os.environ.get("LOAD_SECONDS", "100"))
 TERM, OPENS_AT = SCHOOL["term"], float(SCHOOL["opens_at"])
 
-ENROLLED = re.compile(r"[Yy]ou (?:are now enrolled in|are enrolled in|swapped into) ([A-Z][a-z]+ \d{4})")
-GAVE_BACK = re.compile(r"You gave back ([A-Z][a-z]+ \d{4})")
+ENROLLED = re.compile(r"(?:[Yy]ou’re now enrolled in|[Yy]ou’re enrolled in|we swapped you into) ([A-Z][a-z]+ \d{4})")
+GAVE_BACK = re.compile(r"You dropped ([A-Z][a-z]+ \d{4})")
 COURSE_OF = {title: courseID for courseID, title in SCHOOL["courses"].items()}
 
 # Locust gives a process up that says nothing for three seconds; one that plays a crowd on a busy machine needs longer.
@@ -102,7 +102,7 @@ class Student(FastHttpUser):
         self.change("/enrollment/drop", "drops", [courseID], courseID=courseID)
 
     def swap(self, drop: str, add: str) -> None:
-        if "You swapped:" in self.change("/enrollment/swap", "swaps", [drop, add], drop=drop, add=add):
+        if "Swap complete:" in self.change("/enrollment/swap", "swaps", [drop, add], drop=drop, add=add):
             self._gone(drop)
 
     def change(self, path: str, step: str, courses: list[str], **form: str) -> str:

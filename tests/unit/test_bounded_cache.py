@@ -29,7 +29,7 @@ PACKAGE = Path(quart_enroll.__file__).parent
 BOUNDED_BY_THE_SCHOOL = {
     "web.application.ensure_async": "the site's own functions",
     "forms.base.own_words": "languages of the site",
-    "i18n.language._form": "the same",
+    "i18n.language._locale": "the same",
     "i18n.language._seasons": "the same",
     "i18n.language.native_name": "the same",
     "observability.metrics._request_metrics": "endpoints, a few methods and statuses",

@@ -31,18 +31,21 @@ def unsettled(cause: PyMongoError, *labels: str) -> OutcomeUnknown:
     [
         (
             ServerSelectionTimeoutError("127.0.0.1:1: refused"),
-            "Can’t reach a server that takes writes",
+            "Can’t reach a server that accepts writes",
         ),
-        (OperationFailure("Authentication failed.", 18), "doesn’t accept the user or the password in URI"),
-        (OperationFailure("bad auth", 8000), "doesn’t accept the user or the password in URI"),
-        (OperationFailure(COLL_MOD, 13), "The user in URI may not run collMod on school, which takes the role dbAdmin"),
-        (OperationFailure(INSERT, 13), "may not run insert on school, which takes the role readWrite"),
+        (OperationFailure("Authentication failed.", 18), "rejected the user name or password in URI"),
+        (OperationFailure("bad auth", 8000), "rejected the user name or password in URI"),
+        (
+            OperationFailure(COLL_MOD, 13),
+            "The user in URI may not run collMod on school. That requires the role dbAdmin",
+        ),
+        (OperationFailure(INSERT, 13), "may not run insert on school. That requires the role readWrite"),
         (OperationFailure("not authorized", 13), "The user in URI may not run this on its database"),
         (
             unsettled(OperationFailure("WriteConflict", 112), RETRY),
-            "Another transaction was in the way",
+            "Another transaction kept the rows locked",
         ),
-        (unsettled(OperationFailure("LockTimeout", 24), RETRY), "Another transaction was in the way"),
+        (unsettled(OperationFailure("LockTimeout", 24), RETRY), "Another transaction kept the rows locked"),
         (unsettled(OperationFailure("too old", 290), RETRY), "The database took too long"),
         (
             unsettled(NetworkTimeout("timed out"), UNKNOWN),
@@ -52,7 +55,7 @@ def unsettled(cause: PyMongoError, *labels: str) -> OutcomeUnknown:
         (ExecutionTimeout("operation exceeded time limit", 50), "The database took too long"),
         (NetworkTimeout("timed out"), "The database took too long"),
         (AutoReconnect("connection closed"), "The connection to the database was lost"),
-        (OperationFailure("no space left"), "The database refuses: no space left"),
+        (OperationFailure("no space left"), "The database refused the operation: no space left"),
     ],
 )
 def test_a_command_prints_what_went_wrong(error: Exception, said: str) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from quart_enroll.db.collections.users import to_row
 from quart_enroll.db.queries.demo import School
-from quart_enroll.demo import make
+from quart_enroll.demo import create_school
 from quart_enroll.demo.calendar import calendar
 from quart_enroll.demo.curriculum import level
-from quart_enroll.demo.texts import SchoolData, load
+from quart_enroll.demo.school_data import SchoolData, load
 from quart_enroll.domain.models import Meeting, Section, SectionKey, Term
 from quart_enroll.forms.import_offerings import SectionRow, TermRow
 from quart_enroll.forms.import_rows import UserRow
@@ -25,7 +25,7 @@ ZONE = "America/New_York"
 
 
 def found(texts: SchoolData) -> School:
-    return make(texts, NOW, timezone=ZONE, max_credits=18)
+    return create_school(texts, NOW, timezone=ZONE, max_credits=18)
 
 
 @pytest.fixture(scope="module")

@@ -95,7 +95,7 @@ REFUSED = {
     "users-no-names-of-columns.csv": ["Line 1 must have the column names, such as first_name, last_name, email."],
     "users-faults-of-all-kinds.csv": [
         "line 2: user_id “1.5”: This must be a whole number, like 30.",
-        "line 2: E-mail “zoe@school”: Enter an email address like name@school.example.",
+        "line 2: E-mail “zoe@school”: Enter an email like name@school.example.",
         f"line 2: password: {NO_HASH}",
         "line 4: First Name and Last Name are missing.",
     ],
@@ -118,7 +118,7 @@ REFUSED = {
         "line 3: There is text after the last column: “Spring”. Does a cell need quotation marks?"
     ],
     "courses-seasons.csv": [
-        "line 2: term “Fall;Spring”: Put commas between the seasons, like Fall, Spring.",
+        "line 2: term “Fall;Spring”: Separate seasons with commas, like Fall, Spring.",
     ],
     "sections-ambiguous-days.csv": [
         "line 2: meetings “TU 9:00-9:50”: “TU” could mean different days. Write Tu or TuSu.",

@@ -182,8 +182,8 @@ def test_numbers_of_things_lists_and_days_have_the_readers_form() -> None:
     several = SectionFull("PYT 101", "01", can_wait=True, others=["02", "03"])
     with use_language("es"):
         assert several.text == (
-            "PYT 101, sección 01, está completa. Las secciones 02 y 03 tienen plazas que encajan en tu horario. "
-            "Puedes apuntarte a la lista de espera."
+            "PYT 101, sección 01, está completa. Las secciones 02 y 03 tienen plazas libres y encajan en tu "
+            "horario. Puedes apuntarte a la lista de espera."
         )
         assert str(TermNeeded("PYT 101", ["Fall 2026", "Spring 2027"]).message).startswith(
             "PYT 101 está en tu horario para Otoño 2026 y Primavera 2027."
@@ -221,10 +221,10 @@ def test_seasons_are_translated_and_a_school_s_own_names_are_not(name: str, told
 
 def test_a_deadline_at_the_end_of_a_day_names_that_day() -> None:
     closed = Closed("Fall 2026", LastDay(datetime(2026, 12, 2, 5, tzinfo=UTC), "America/New_York"))
-    assert closed.text == "Enrollment for Fall 2026 was open until the end of 1 December 2026 (America/New_York)."
+    assert closed.text == "Enrollment for Fall 2026 closed at the end of 1 December 2026 (America/New_York)."
     with use_language("es"):
         assert closed.text == (
-            "La matrícula para Otoño 2026 estuvo abierta hasta el final del 1 de diciembre de 2026 (America/New_York)."
+            "La matrícula para Otoño 2026 se cerró al final del 1 de diciembre de 2026 (America/New_York)."
         )
 
 

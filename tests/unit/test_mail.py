@@ -9,7 +9,7 @@ from tests.support.processes import free_port
 from tests.support.smtp import HANG_UP, SILENCE, MailServer, mail_server
 
 FROM = "Example School <no-reply@school.example>"
-LETTER = ("ada@school.example", "You are enrolled in PYT 101", "Hello Ada,\n\nit is done.\n")
+LETTER = ("ada@school.example", "You’re enrolled in PYT 101", "Hello Ada,\n\nit is done.\n")
 
 
 async def _send(mail: MailServer, *letter: str) -> None:

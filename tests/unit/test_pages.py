@@ -32,8 +32,8 @@ async def test_a_visitor_is_offered_login_and_register_and_no_schedule(anyone: B
     page = await anyone.read("/")
     assert "Login" in page
     assert "Register" in page
-    assert "Your Schedule" not in page
-    assert "Log Out" not in page
+    assert "Your schedule" not in page
+    assert "Sign out" not in page
 
 
 async def test_an_enroll_button_of_a_visitor_leads_by_sign_in_to_the_form_with_the_course(anyone: Browser) -> None:

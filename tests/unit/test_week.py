@@ -52,7 +52,7 @@ def test_what_meets_at_once_stands_side_by_side_and_is_named() -> None:
     found = week([one, other])
     assert [(block.entry, block.lane, block.lanes) for block in on(found, "W")] == [(one, 0, 2), (other, 1, 2)]
     assert [(block.lane, block.lanes) for block in [*on(found, "M"), *on(found, "F")]] == [(0, 1), (0, 1)]
-    assert draw([one, other]).conflicts == ["PYT 101 and PHP 202 (waiting) meet at the same time: W 09:30–09:50."]
+    assert draw([one, other]).conflicts == ["PYT 101 conflicts with PHP 202 (waiting): W 09:30–09:50."]
     assert [box.clashes for box in draw([one, other]).boxes] == [False, True, True, False]
 
 
@@ -87,7 +87,7 @@ def test_a_course_that_would_be_given_back_is_no_conflict() -> None:
 
 def test_what_has_no_times_is_listed() -> None:
     drawing = draw([entry("A"), entry("B", status="waiting"), entry("C", MORNING)])
-    assert drawing.untimed == ["A", "B (waiting)"]
+    assert drawing.untimed == ["A", "B (waitlisted)"]
     assert len(drawing.boxes) == 2
 
 

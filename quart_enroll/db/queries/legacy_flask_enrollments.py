@@ -91,7 +91,7 @@ async def place_in_terms(
         else:
             rows.append(row | {"term": term, "section": first.get((term, courseID), FIRST_SECTION)})
     reasons += [
-        f"enrollment: {number} of course {courseID} without a term must wait for a term that the course names"
+        f"enrollment: {number} of course {courseID} can’t be assigned until a term exists that the course names"
         for courseID, number in sorted(waiting.items())
     ]
     placed: Counter[str] = Counter()

@@ -19,7 +19,7 @@ class SchemaViolation:
     fields: list[str]
 
     def __str__(self) -> str:
-        return f"{self.name} lacks a proper {' and '.join(self.fields)}"
+        return f"{self.name} lacks a valid {' and '.join(self.fields)}"
 
 
 async def find(

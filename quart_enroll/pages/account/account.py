@@ -38,17 +38,17 @@ async def end() -> Response:
     key = (await request.form).get("login", "")
     if key == auth.this_login().key:
         await auth.end()
-        await flash(gettext("You are signed out."), "info")
+        await flash(gettext("You’re signed out."), "info")
         return redirect(url_for("index"), 303)
     await sessions.end(database(), auth.signed_in().user_id, key)
-    await flash(gettext("That sign-in has ended."), "success")
+    await flash(gettext("That browser has been signed out."), "success")
     return redirect(url_for("account"), 303)
 
 
 async def sign_out_everywhere() -> Response:
     await accounts.end_sign_ins(database(), auth.signed_in().user_id)
     auth.forget()
-    await flash(gettext("You are signed out everywhere."), "info")
+    await flash(gettext("You’re signed out everywhere."), "info")
     return redirect(url_for("index"), 303)
 
 
@@ -57,7 +57,7 @@ def _agent(stored: str) -> str:
     browser, _, system = stored.partition(" on ")
     if system:
         return gettext("%(browser)s on %(system)s", browser=browser, system=system)
-    return browser or gettext("An unknown browser")
+    return browser or gettext("Unknown browser")
 
 
 def _places(found: Sequence[Login]) -> list[Place]:

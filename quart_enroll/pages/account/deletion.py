@@ -34,7 +34,7 @@ async def delete() -> bytes | Response | Page:
         form.form_errors = [refusal.text]
         return _delete_page(form), 422
     auth.forget()
-    await flash(gettext("Your account is deleted, and your seats are free for others. Good-bye."), "info")
+    await flash(gettext("Your account has been deleted, and your seats have been released."), "info")
     return redirect(url_for("index"), 303)
 
 

@@ -45,7 +45,7 @@ async def confirm() -> Secret | Response:
     await accounts.confirm_email(database(), user)
     user_cache().invalidate(user.user_id)
     session.pop(LINK, None)
-    await flash(gettext("Thank you. Your email address is confirmed."), "success")
+    await flash(gettext("Thank you. Your email is confirmed."), "success")
     return redirect(url_for("account" if auth.user() else "login"), 303)
 
 
@@ -57,7 +57,7 @@ async def send_again() -> Response:
             await send_link(user)
         except PleaseWait as refusal:
             return await flash_refusal(refusal, url_for("account"))
-        await flash(gettext("Another email with a link is on its way."), "info")
+        await flash(gettext("We’ve emailed you another link."), "info")
     return redirect(url_for("account"), 303)
 
 

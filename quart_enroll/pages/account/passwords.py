@@ -21,9 +21,7 @@ UNTOLD = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 """What keeps a link from those who should not read it."""
 
 TOKEN = "password_reset"  # noqa: S105  # where the session keeps it
-SENT = Sentence(
-    "If there is an account with this address, an e-mail with a link is on its way. The link works for one hour."
-)
+SENT = Sentence("If there’s an account with this email, we’ve sent it a link. The link works for one hour.")
 
 
 async def change() -> bytes | Response | Page:
@@ -59,7 +57,10 @@ async def change() -> bytes | Response | Page:
     await auth.begin(changed, remember=auth.this_login().remembered)
     known_devices.remember(user.email)
     await flash(
-        gettext("Your password is changed. Your other sign-ins, tokens and calendar address have ended."),
+        gettext(
+            "Your password has been changed. You’re signed out elsewhere, and your tokens and private calendar "
+            "link no longer work."
+        ),
         "success",
     )
     return redirect(url_for("account"), 303)
@@ -109,7 +110,7 @@ async def reset() -> Secret | Response:
     known_devices.remember(user.email)  # who guesses elsewhere can't keep the owner out of here
     if (asks := auth.user()) and asks.user_id == user.user_id:  # this sign-in has ended with all the others
         auth.forget()
-    await flash(gettext("Your new password is saved. Please sign in with it."), "success")
+    await flash(gettext("Your new password has been saved. Sign in with it."), "success")
     return redirect(url_for("login"), 303)
 
 

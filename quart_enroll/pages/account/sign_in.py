@@ -42,12 +42,12 @@ async def register() -> bytes | Response | Page:
         beside(form.password, refusal)
         return _register_page(form), 422
     last = await _begin(found, remember=False)
-    welcome = gettext("Welcome, %(name)s. Your account is ready, and you are signed in.", name=found.user.short_name)
+    welcome = gettext("Welcome, %(name)s. Your account is ready, and you’re signed in.", name=found.user.short_name)
     await flash(welcome, "success")
     if found.user.email_unconfirmed and last is None and sends_mail():
         with suppress(PleaseWait):  # the account works without it
             await send_link(found.user)
-            sent = gettext("We’ve emailed a link to %(email)s. Open it to confirm the address.", email=found.user.email)
+            sent = gettext("We’ve emailed a link to %(email)s. Open it to confirm your email.", email=found.user.email)
             await flash(sent, "info")
     return _onward(form.next.data)
 
@@ -71,7 +71,7 @@ async def login() -> bytes | Response | Page:
         access_log.note(code=refusal.code)
         await on_top(form, refusal.text, "login.html")
         return _login_page(form), 422
-    hello = gettext("Hello, %(name)s. You are signed in.", name=found.user.short_name)
+    hello = gettext("Hello, %(name)s. You’re signed in.", name=found.user.short_name)
     before = gettext("Your last sign-in was on %(moment)s.", moment=format_moment(last)) if last else ""
     await flash(f"{hello} {before}".rstrip(), "success")
     if len(password) < MIN_PASSWORD_LENGTH:  # the account may be older than the rule
@@ -84,7 +84,7 @@ async def logout() -> bytes | Response:
         if request.method != "POST" and not link_is_ours():
             return render("logout.html")
         await auth.end()
-        await flash(gettext("You are signed out."), "info")
+        await flash(gettext("You’re signed out."), "info")
     return redirect(url_for("index"), 303)
 
 
@@ -108,8 +108,8 @@ async def _register(form: RegisterForm) -> Credentials:
 def _way_to_a_password() -> str:
     """Tell everybody alike, so also students whom the school has imported without a password, how to get one."""
     if sends_mail():
-        return gettext("If you have no password for it, choose “Forgot your password?” where you sign in.")
-    return gettext("If you have no password for it, ask the registrar of your school.")
+        return gettext("If you don’t have a password for it, choose “Forgot your password?” on the sign-in page.")
+    return gettext("If you don’t have a password for it, ask your school’s registrar for one.")
 
 
 async def _begin(found: Credentials, *, remember: bool) -> datetime | None:
@@ -121,13 +121,13 @@ async def _begin(found: Credentials, *, remember: bool) -> datetime | None:
 
 def _suggest_longer_password() -> Markup:
     sentence = gettext(
-        "Your password is shorter than the %(number)s characters we ask for today.", number=MIN_PASSWORD_LENGTH
+        "Your password has fewer than the %(number)s characters we now require.", number=MIN_PASSWORD_LENGTH
     )
     return Markup('{} <a href="{}">{}</a>').format(sentence, url_for("account_password"), gettext("Change password"))
 
 
 async def _signed_in_already() -> Response:
-    await flash(gettext("You are signed in already."), "info")
+    await flash(gettext("You’re already signed in."), "info")
     return _onward((await request.form).get("next") or request.args.get("next"))
 
 
@@ -140,4 +140,4 @@ def _login_page(form: LoginForm) -> bytes:
 
 
 def _register_page(form: RegisterForm) -> bytes:
-    return render("register.html", title=gettext("Register"), register=True, form=form)
+    return render("register.html", title=gettext("Create account"), register=True, form=form)

@@ -43,9 +43,9 @@ async def end() -> ResponseReturnValue:
     if not form.validate():
         return await malformed(form)
     if await service.revoke(database(), auth.signed_in().user_id, form.token_id.data or ""):
-        await flash(gettext("The token has ended. Nothing can use it any more."), "success")
+        await flash(gettext("Token revoked. It no longer works."), "success")
     else:
-        await flash(gettext("This token has ended already."), "info")
+        await flash(gettext("This token was already revoked or has expired."), "info")
     return redirect(url_for("tokens"), 303)
 
 

@@ -94,7 +94,7 @@ def leave_button(key: SectionKey, title: str) -> Button:
     """Return what takes a student out of a line."""
     fields = {"courseID": key.courseID, "term": key.term} | ASKS
     return Button(
-        "waitlist_leave", gettext("Leave"), gettext("the waitlist of %(title)s", title=title), fields, strong=False
+        "waitlist_leave", gettext("Leave waitlist"), gettext("for %(title)s", title=title), fields, strong=False
     )
 
 
@@ -109,10 +109,11 @@ def plan_button(course: Course, key: SectionKey, mine: Standing, *, strong: bool
 
 def alert_button(title: str, key: SectionKey, *, asked: bool) -> Button:
     """Return what asks to be told of a seat, or ends that."""
-    this = gettext("in %(title)s, section %(section)s", title=title, section=key.section)
     if asked:
-        return Button("alert_end", gettext("Stop telling me of seats"), this, _named(key), strong=False, in_place=True)
-    return Button("alert_ask", gettext("Tell me when a seat opens"), this, _named(key), strong=False, in_place=True)
+        of_this = gettext("for %(title)s, section %(section)s", title=title, section=key.section)
+        return Button("alert_end", gettext("Remove alert"), of_this, _named(key), strong=False, in_place=True)
+    in_this = gettext("in %(title)s, section %(section)s", title=title, section=key.section)
+    return Button("alert_ask", gettext("Notify me if a seat opens"), in_this, _named(key), strong=False, in_place=True)
 
 
 def _choice(term: Term, course: Course, section: Section, mine: Standing, now: datetime) -> Choice:
@@ -219,9 +220,9 @@ def _button(course: Course, section: Section, mine: Standing, gone: Registration
         linked = {"drop_if_enrolled": gone.courseID} if gone else {}
         fields = {"courseID": course.courseID, **where, **linked}
         if gone:
-            label = gettext("Wait to swap %(title)s for this", title=gone.course.title)
-            return Button("waitlist_join", label, this, fields, strong=False)
-        of_this = gettext("of %(title)s, section %(section)s", title=course.title, section=section.section)
+            label = gettext("Join waitlist, replacing %(title)s", title=gone.course.title)
+            return Button("waitlist_join", label, f": {this}", fields, strong=False)
+        of_this = gettext("for %(title)s, section %(section)s", title=course.title, section=section.section)
         return Button("waitlist_join", gettext("Join waitlist"), of_this, fields, strong=False)
     if gone:
         fields = {"drop": gone.courseID, "add": course.courseID, **where, "ask": "y"}
@@ -238,7 +239,7 @@ def in_words(title: str, section: str) -> str:
 
 def waiting_in_words(position: int, of: int) -> str:
     """Return where somebody waits."""
-    return gettext("Waiting, %(position)s of %(of)s", position=position, of=of)
+    return gettext("Waitlisted, %(position)s of %(of)s", position=position, of=of)
 
 
 def _named(key: SectionKey) -> dict[str, str]:

@@ -39,7 +39,7 @@ async def ask() -> ResponseReturnValue:
     except Refused as refusal:
         return await flash_refusal(refusal, row_address(wish, url_for("enrollment")))
     done = gettext(
-        "We tell you as soon as a seat in %(title)s, section %(section)s is open to everybody.",
+        "We’ll notify you when a seat in %(title)s, section %(section)s, opens to everyone.",
         title=offering.course.title,
         section=offering.key.section,
     )
@@ -55,9 +55,7 @@ async def end() -> ResponseReturnValue:
     await alerts.remove(database(), auth.signed_in().user_id, SectionKey(wish.term, wish.courseID, wish.section))
     course = (await catalog()).find(wish.courseID)
     title = course.title if course else wish.courseID
-    done = gettext(
-        "We will not tell you of seats in %(title)s, section %(section)s.", title=title, section=wish.section
-    )
+    done = gettext("Alert removed for %(title)s, section %(section)s.", title=title, section=wish.section)
     await flash(done, "success")
     return redirect(row_address(wish, url_for("enrollment")), 303)
 

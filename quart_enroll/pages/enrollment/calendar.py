@@ -45,7 +45,7 @@ async def end_address() -> ResponseReturnValue:
     """Let the secret address lead nowhere."""
     await calendar_tokens.revoke(database(), auth.signed_in().user_id)
     session.pop(SHOWN_ONCE, None)
-    await flash(gettext("The secret address of your calendar leads nowhere now."), "success")
+    await flash(gettext("Your private calendar link no longer works."), "success")
     return redirect(url_for("enrollment"), 303)
 
 

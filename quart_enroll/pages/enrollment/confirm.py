@@ -15,7 +15,7 @@ async def before_drop(wish: SectionRequest) -> bytes:
     title = _title(wish, {course.courseID: course.title for course in offered.courses})
     if is_withdrawal(wish, offered):
         heading = gettext("Withdraw from %(title)s?", title=title)
-        sentence = gettext("It stays on your schedule with a W, without credits, and you can’t take it back.")
+        sentence = gettext("It stays on your schedule with a W and no credits. This can’t be undone.")
         return _page("enrollment_drop", wish, heading, sentence, gettext("Withdraw"), _keep(title))
     heading = gettext("Drop %(title)s?", title=title)
     return _page("enrollment_drop", wish, heading, _to_the_line(title), gettext("Drop"), _keep(title))
@@ -39,9 +39,9 @@ async def before_swap(wish: SectionRequest, given_up: str) -> bytes | None:
 async def before_leaving(wish: SectionRequest) -> bytes:
     """Ask whether the student really leaves the line."""
     title = _title(wish, {course.courseID: course.title for course in (await catalog()).courses})
-    heading = gettext("Leave the waitlist of %(title)s?", title=title)
-    sentence = gettext("Your place goes to those behind you. If you join again, you go to the end of the line.")
-    return _page("waitlist_leave", wish, heading, sentence, gettext("Leave"), gettext("Stay in line"))
+    heading = gettext("Leave the waitlist for %(title)s?", title=title)
+    sentence = gettext("You’ll lose your place. If you join again, you’ll go to the end of the line.")
+    return _page("waitlist_leave", wish, heading, sentence, gettext("Leave waitlist"), gettext("Keep my place"))
 
 
 def is_withdrawal(wish: SectionRequest, offered: Catalog) -> bool:
@@ -55,7 +55,8 @@ def _title(wish: SectionRequest, titles: dict[str, str]) -> str:
 
 def _to_the_line(title: str) -> str:
     return gettext(
-        "Others wait for %(title)s: your seat there goes to the first of them at once, and you can’t get it back.",
+        "Others are waiting for %(title)s. Your seat goes to the first student in line immediately. "
+        "This can’t be undone.",
         title=title,
     )
 

@@ -67,7 +67,7 @@ async def swap() -> ResponseReturnValue:
     except Refused as refusal:
         return await flash_refusal(refusal, after(refusal, wish))
     swapped = gettext(
-        "You swapped: you are now enrolled in %(title)s, section %(section)s.",
+        "Swap complete: you’re now enrolled in %(title)s, section %(section)s.",
         title=placed.offering.course.title,
         section=placed.offering.key.section,
     )
@@ -106,19 +106,19 @@ async def _enroll() -> ResponseReturnValue:
 def done(placed: Enrolled) -> str:
     """Return what to tell a student who got a seat."""
     title, term = placed.offering.course.title, TermName(placed.offering.term.term)
-    return gettext("You are enrolled in %(title)s for %(term)s.", title=title, term=term) + _left(placed)
+    return gettext("You’re enrolled in %(title)s for %(term)s.", title=title, term=term) + _left(placed)
 
 
 def _left(placed: Enrolled) -> str:
     if not placed.left_waitlist:
         return ""
-    return " " + gettext("You are not in the waitlist of section %(section)s any more.", section=placed.left_waitlist)
+    return " " + gettext("You’re no longer on the waitlist for section %(section)s.", section=placed.left_waitlist)
 
 
 def _gone(gone: Dropped) -> str:
     titles, term = format_list_of([course.title for course in gone.courses]), TermName(gone.term)
     if gone.action == "drop":
-        return gettext("You gave back %(titles)s for %(term)s.", titles=titles, term=term)
+        return gettext("You dropped %(titles)s for %(term)s.", titles=titles, term=term)
     return ngettext(
         "You withdrew from %(titles)s for %(term)s. It stays on your schedule with a W.",
         "You withdrew from %(titles)s for %(term)s. They stay on your schedule with a W.",

@@ -17,21 +17,21 @@ from quart_enroll.web.templating import render
 
 DONE = {
     "enroll": Sentence("Enrolled in %(title)s, section %(section)s, for %(term)s."),
-    "drop": Sentence("Gave back %(title)s, section %(section)s, for %(term)s."),
+    "drop": Sentence("Dropped %(title)s, section %(section)s, for %(term)s."),
     "withdraw": Sentence("Withdrew from %(title)s, section %(section)s, for %(term)s."),
     "swap": Sentence("Swapped into %(title)s, section %(section)s, for %(term)s."),
-    "join": Sentence("Joined the waitlist of %(title)s, section %(section)s, for %(term)s."),
-    "leave": Sentence("Left the waitlist of %(title)s, section %(section)s, for %(term)s."),
-    "moved": Sentence("%(title)s, section %(section)s, for %(term)s changed its time or room."),
-    "promote": Sentence("Got a seat from the waitlist of %(title)s, section %(section)s, for %(term)s."),
+    "join": Sentence("Joined the waitlist for %(title)s, section %(section)s, in %(term)s."),
+    "leave": Sentence("Left the waitlist for %(title)s, section %(section)s, in %(term)s."),
+    "moved": Sentence("The time or room of %(title)s, section %(section)s, for %(term)s changed."),
+    "promote": Sentence("Enrolled from the waitlist: %(title)s, section %(section)s, for %(term)s."),
 }
 TRIED = {
     "enroll": Sentence("Tried to enroll in %(title)s, section %(section)s, for %(term)s."),
-    "drop": Sentence("Tried to give back %(title)s, section %(section)s, for %(term)s."),
+    "drop": Sentence("Tried to drop %(title)s, section %(section)s, for %(term)s."),
     "swap": Sentence("Tried to swap into %(title)s, section %(section)s, for %(term)s."),
-    "join": Sentence("Tried to join the waitlist of %(title)s, section %(section)s, for %(term)s."),
+    "join": Sentence("Tried to join the waitlist for %(title)s, section %(section)s, in %(term)s."),
     "skip": Sentence(
-        "A seat became free in %(title)s, section %(section)s, for %(term)s, and went to the next in line."
+        "A seat opened in %(title)s, section %(section)s, for %(term)s, and went to the next student in line."
     ),
 }
 REASONS = {kind.code: kind.history_reason for kind in all_refusals()}
@@ -73,7 +73,7 @@ def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -
     if event.result == "ok":
         what = DONE.get(event.action, Sentence(event.action)) % where
         if event.from_section:
-            what += " " + gettext("It was in place of section %(section)s.", section=event.from_section)
+            what += " " + gettext("It replaced section %(section)s.", section=event.from_section)
         return Entry(when, what, "")
     reason = REASONS.get(event.result) or Sentence(event.result)
     why = gettext("Not possible: %(because)s.", because=reason)

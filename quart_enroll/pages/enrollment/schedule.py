@@ -177,7 +177,7 @@ def _row(
     lacks = ""
     if phase.goes_on and (missing := rules.missing_corequisites(course, term, enrolled, taken)):
         others = [_title(courseID, offered) for courseID in missing]
-        lacks = gettext("This course must be taken together with %(others)s.", others=format_list_of(others))
+        lacks = gettext("This course must be taken with %(others)s.", others=format_list_of(others))
     return Row(course, drop_button(term, course, held.section.waiting, phase.begun), lacks)
 
 
@@ -211,7 +211,7 @@ def _passed_over(
                 rules.check_corequisites(course, phase.term, staying, taken)
     except (CreditLimit, CorequisiteMissing) as refusal:
         return gettext(
-            "A seat that comes now would go to the next in line: %(because)s You keep your place.",
+            "If a seat opened now, it would go to the next student in line: %(because)s You keep your place.",
             because=refusal.message,
         )
     return ""
@@ -228,8 +228,8 @@ def _too_many(phase: Phase, lines: Sequence[Line], enrolled: Sequence[Registrati
     if round(credits, 2) <= term.max_credits or not term.promotes_waitlist(phase.begun):
         return ""
     return gettext(
-        "With all that you wait for you would have %(credits)s credits, and the limit is %(limit)s: "
-        "a seat beyond it goes to the next in line, and you keep your place.",
+        "Seats from all your waitlists would bring you to %(credits)s credits (limit %(limit)s). "
+        "A seat over the limit goes to the next student in line, and you keep your place.",
         credits=credits,
         limit=term.max_credits,
     )

@@ -28,12 +28,12 @@ async def join() -> ResponseReturnValue:
     where = in_words(joined.offering.course.title, joined.offering.key.section)
     if joined.position is None and not joined.by_swap_cycle:  # of a ring, the notice on the next page tells
         if given_up:
-            await flash(gettext("A seat was open: you swapped into %(where)s.", where=where), "success")
+            await flash(gettext("A seat was open, so we swapped you into %(where)s.", where=where), "success")
         else:
-            await flash(gettext("A seat was open: you are enrolled in %(where)s.", where=where), "success")
+            await flash(gettext("A seat was open, so you’re enrolled in %(where)s.", where=where), "success")
     elif joined.position is not None:
         waits = gettext(
-            "You are waiting for a seat in %(where)s: %(position)s of %(of)s.",
+            "You’re on the waitlist for %(where)s: %(position)s of %(of)s.",
             where=where,
             position=joined.position,
             of=joined.waitlist_size,
@@ -56,5 +56,5 @@ async def leave() -> ResponseReturnValue:
         return await flash_refusal(refusal, url_for("enrollment"))
     course = offered.find(left.courseID)
     title = course.title if course else left.courseID
-    await flash(gettext("You left the waitlist of %(title)s.", title=title), "success")
+    await flash(gettext("You left the waitlist for %(title)s.", title=title), "success")
     return redirect(url_for("enrollment"), 303)

@@ -105,7 +105,7 @@ def _box(found: Week, block: Block, clashing: set[tuple[str, str]]) -> Box:
 def _sentence(conflict: Conflict) -> str:
     when = ", ".join(map(str, conflict.when))
     return gettext(
-        "%(one)s and %(other)s meet at the same time: %(when)s.",
+        "%(one)s conflicts with %(other)s: %(when)s.",
         one=_named(conflict.one),
         other=_named(conflict.other),
         when=when,
@@ -115,7 +115,7 @@ def _sentence(conflict: Conflict) -> str:
 def _named(entry: WeekEntry) -> str:
     match entry.status:
         case "waiting":
-            return gettext("%(title)s (waiting)", title=entry.title)
+            return gettext("%(title)s (waitlisted)", title=entry.title)
         case "withdrawn":
             return gettext("%(title)s (withdrawn)", title=entry.title)
         case _:

@@ -68,6 +68,12 @@ async def _registered(db: Database, hasher: Hasher, email: str, password: str) -
     return found
 
 
+async def find_user_id(db: Database, email: str) -> int | None:
+    """Return the user_id of the account with this email, or None."""
+    found = await users.find_credentials(db, email)
+    return None if found is None else found.user.user_id
+
+
 async def authenticate(db: Database, hasher: Hasher, *, email: str, password: str) -> Credentials:
     """Return the credentials that match the email and password, or raise WrongCredentials.
 

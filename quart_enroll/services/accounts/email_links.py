@@ -49,6 +49,11 @@ class EmailLinks:
         token = self._resets.dumps([found.user.user_id, until, _password_digest(found)])
         return f"{self._public_url}{RESET_PATH}/{token}"
 
+    async def find_reset(self, db: Database, email: str, now: datetime) -> str | None:
+        """Return a reset link for the user with this email, or None if there is none."""
+        found = await users.find_credentials(db, email)
+        return None if found is None else self.reset(found, now)
+
     async def find_credentials(self, db: Database, token: str, now: datetime) -> Credentials:
         """Return the credentials that a reset link replaces; raise LinkDead."""
         try:

@@ -35,15 +35,9 @@ def check_new_password(password: str, *, email: str, first_name: str, last_name:
     """Raise PasswordRefused if the password is common, or little more than the user's name or email."""
     folded = _folded(password).strip()
     if folded in COMMON_PASSWORDS:
-        raise PasswordRefused(
-            Sentence(
-                "This password is a common one and would be guessed first. Choose another one; a few words are fine."
-            )
-        )
+        raise PasswordRefused(Sentence("That password is too common. Choose another one; several words work well."))
     if _adds_little_to(folded, email, f"{first_name} {last_name}"):
-        raise PasswordRefused(
-            Sentence("Your name or your address can be guessed. Choose a password with more than that.")
-        )
+        raise PasswordRefused(Sentence("Don’t use your name or email as your password. Choose another one."))
 
 
 def _adds_little_to(password: str, *known: str) -> bool:

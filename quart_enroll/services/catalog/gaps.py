@@ -18,13 +18,13 @@ def without_sections(courses: Iterable[Course], known: Sequence[Term]) -> list[s
         of_no_term = bool(known) and not terms.known_in(course.term, known)
         (by_text[course.term] if of_no_term else lacking).append(course.courseID)
     sentences = [
-        f"Nobody can enroll in {_count(names)} of “{text}”, which is not a term of the school: {listed(names)}. "
-        "Add the term with `import term`, or name another one with `import course`."
+        f"No student can enroll in {_count(names)} of “{text}”, which is not a term of the school: {listed(names)}. "
+        "Add the term with `import term`, or change the course with `import course`."
         for text, names in by_text.items()
     ]
     if lacking:
         sentences.append(
-            f"Nobody can enroll in {_count(lacking)} without a section: {listed(lacking)}. "
+            f"No student can enroll in {_count(lacking)} without sections: {listed(lacking)}. "
             "Add sections with `import section`, or give each course a section 01 with `upgrade-db --sections`."
         )
     return sentences
@@ -41,12 +41,12 @@ def lost_sections(keys: Iterable[SectionKey], courses: Collection[str], known: C
             of_terms[key.term].append(f"{key.courseID} {key.section}")
     return [
         *(
-            f"Nobody sees the sections of course {courseID}, which is not in the catalog: {listed(names)}. "
+            f"Students can’t see the sections of course {courseID}, which is not in the catalog: {listed(names)}. "
             "Add the course with `import course`."
             for courseID, names in of_courses.items()
         ),
         *(
-            f"Nobody sees the sections of {term}, which is not a term of the school: {listed(names)}. "
+            f"Students can’t see the sections of {term}, which is not a term of the school: {listed(names)}. "
             "Add the term with `import term`."
             for term, names in of_terms.items()
         ),

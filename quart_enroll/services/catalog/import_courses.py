@@ -112,7 +112,7 @@ def _refuse_other_spellings(rows: Sequence[ImportedCourse], before: Mapping[str,
     refuse(
         [
             RowProblem(
-                row.number, f"The catalog has this course as {stored}. Write its number in the same way.", "courseID"
+                row.number, f"The catalog spells this course number {stored}. Use the same spelling.", "courseID"
             )
             for row in rows
             if row.course.courseID not in before and (stored := by_key.get(folding.key(row.course.courseID)))
@@ -129,7 +129,7 @@ def _refuse_unknown_requisites(rows: Sequence[ImportedCourse], after: Sequence[C
                 if required not in known:
                     problems.append(RowProblem(row.number, f"There is no course {required} in the catalog.", field))
                 if required == course.courseID:
-                    problems.append(RowProblem(row.number, "A course can't need itself.", field))
+                    problems.append(RowProblem(row.number, "A course can’t require itself.", field))
     refuse(problems)
 
 

@@ -123,7 +123,7 @@ def _with_stored_numbers(
         matches = [key] if key in before else by_key[_comparable(key)]
         if len(matches) > 1:
             numbers = " and ".join(sorted(one.section for one in matches))
-            sentence = f"The course has the sections {numbers}. Write one of them."
+            sentence = f"The course has the sections {numbers}. Use one of these numbers."
             problems.append(RowProblem(row.number, sentence, "section"))
         new_number = key.section.zfill(2) if _is_number(key.section) else key.section
         number = matches[0].section if matches else new_number

@@ -40,11 +40,11 @@ class ImportedUser:
 
 
 async def import_users(
-    db: Database, rows: Sequence[ImportedUser], *, nobodys_password: str, dry_run: bool = False
+    db: Database, rows: Sequence[ImportedUser], *, unusable_password: str, dry_run: bool = False
 ) -> ImportResult:
     """Store users by user_id, or by email address if the row has no user_id.
 
-    An existing user keeps the password, and the role if the row has none. `nobodys_password` is the hash for new users
+    An existing user keeps the password, and the role if the row has none. `unusable_password` is the hash for new users
     without one. Raises InvalidRows if rows share a user_id or an email address, if an address belongs to a user with
     another user_id, and if a user whose address is not confirmed would become a registrar.
     """
@@ -62,7 +62,7 @@ async def import_users(
         for row in new:
             user_id = row.user_id or (next(unused) if dry_run else await users.next_user_id(db))
             user = replace(row.user, user_id=user_id, role=row.user.role or "student")
-            stored.append(Credentials(user, row.password or nobodys_password))
+            stored.append(Credentials(user, row.password or unusable_password))
         await users.put_all(db, stored, changed, session)
         return ImportResult(len(new), len(changed), len(rows) - len(new) - len(changed), changes)
 
@@ -83,7 +83,7 @@ def _sort_rows(
         found = by_user_id.get(row.user_id) if row.user_id else next(iter(owners), None)
         if [owner for owner in owners if owner != found]:
             numbers = " and ".join(str(owner.user_id) for owner in owners)
-            problems.append(RowProblem(row.number, f"The address belongs to user {numbers}.", "email"))
+            problems.append(RowProblem(row.number, f"This email belongs to user {numbers}.", "email"))
         elif found is None:
             new.append(row)
         elif found.email_unconfirmed and row.user.role == "registrar" and found.role != "registrar":

@@ -102,7 +102,7 @@ def _describe(move: Move, course: Course | None, others: Sequence[Registration],
     old, new = move
     sentences = []
     if old.meetings != new.meetings:
-        sentences.append(Sentence("It now meets: %(now)s. Before: %(before)s.", now=_times(new), before=_times(old)))
+        sentences.append(Sentence("New time: %(now)s. Old time: %(before)s.", now=_times(new), before=_times(old)))
     if old.room != new.room:
         sentences.append(_room(old.room, new.room))
     try:
@@ -111,16 +111,16 @@ def _describe(move: Move, course: Course | None, others: Sequence[Registration],
     except TimeConflict as conflict:
         sentences.append(conflict.message)
         if not is_waiting:
-            sentences.append(Sentence("You keep both seats. If you can’t attend both, drop or swap one of them."))
+            sentences.append(Sentence("You’re still enrolled in both. If you can’t attend both, drop or swap one."))
     return join_sentences(sentences)
 
 
 def _room(old: str, new: str) -> Sentence:
     if not new:
-        return Sentence("Its room is not known yet. Before, it was %(before)s.", before=old)
+        return Sentence("The new room hasn’t been announced. Old room: %(before)s.", before=old)
     if not old:
-        return Sentence("Its room is %(now)s.", now=new)
-    return Sentence("Its room is now %(now)s. Before, it was %(before)s.", now=new, before=old)
+        return Sentence("Room: %(now)s.", now=new)
+    return Sentence("New room: %(now)s. Old room: %(before)s.", now=new, before=old)
 
 
 def _times(section: Section) -> Sentence:

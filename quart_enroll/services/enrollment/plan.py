@@ -142,7 +142,7 @@ def _find_problems(
             check()
         except CreditLimit:
             yield Sentence(
-                "With %(title)s your plan has more credits than the limit of %(limit)s.",
+                "%(title)s takes your plan over the limit of %(limit)s credits.",
                 title=course.title,
                 limit=term.max_credits,
             )

@@ -1,4 +1,4 @@
-"""Checking: everything is counted again from the rows, and what disagrees is told, or mended."""
+"""Audits the database: recounts everything from the rows, and reports or repairs discrepancies."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,14 +19,14 @@ from quart_enroll.services.maintenance.discrepancies import find_discrepancies
 from quart_enroll.services.maintenance.recount import Recount, describe_section
 
 REPAIR_RETRY_SECONDS = 120.0
-"""Seconds for which a repair retries: longer than MongoDB itself keeps a transaction whose process was killed."""
+"""How long a repair retries: longer than MongoDB keeps a transaction whose process was killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """Sentences: what disagrees, and what is unusual but may be so; and how much was counted."""
+    """Sentences about discrepancies and about unusual but valid facts (`notes`), and what was counted."""
 
-    disagreements: list[str]
+    discrepancies: list[str]
     notes: list[str]
     sections: int
     seats: int
@@ -35,48 +35,50 @@ class AuditReport:
 
 @dataclass(frozen=True, slots=True)
 class CorrectedCounts:
-    """Sentences: what was counted again, of sections and of students."""
+    """Sentences about the counters that were corrected, of sections and of students."""
 
     sections: list[str]
     students: list[str]
 
 
 async def check(db: Database, now: datetime) -> AuditReport:
-    """Count everything again, as it is at one moment; the site may go on meanwhile.
+    """Recount everything from one snapshot; the site may stay online.
 
-    Indexes and validators are checked too: without them, counts that agree now may not agree for long.
+    Indexes and validators are checked too, because without them correct counts may not stay correct.
     """
 
     async def body(session: Session) -> tuple[AuditedRows, dict[str, list[SchemaViolation]]]:
         return await audit.read(db, session), await audit.find_violations(db, session)
 
-    books, misfits = await transaction(db, body, REPAIR_RETRY_SECONDS)
-    found = list(find_discrepancies(books, misfits, now))
+    rows, violations = await transaction(db, body, REPAIR_RETRY_SECONDS)
+    found = list(find_discrepancies(rows, violations, now))
     return AuditReport(
-        disagreements=[*await schema_check.problems(db), *(finding.sentence for finding in found if finding.fault)],
+        discrepancies=[*await schema_check.problems(db), *(finding.sentence for finding in found if finding.fault)],
         notes=[finding.sentence for finding in found if not finding.fault],
-        sections=len(books.sections),
-        seats=len(books.seats),
-        waiting=len(books.waitlist_entries),
+        sections=len(rows.sections),
+        seats=len(rows.seats),
+        waiting=len(rows.waitlist_entries),
     )
 
 
 async def repair(db: Database, now: datetime) -> list[str]:
-    """Mend what can be mended without guessing, in one transaction, and tell in sentences what was done.
+    """Repair what can be repaired without guessing, in one transaction; return a sentence for each repair.
 
-    Counters get what the rows say, who waits for nothing is taken out of the line, places that several students have
-    are numbered again in the same order, and who could take an open seat gets it. An enrollment is never removed.
+    Counters are corrected from the rows, pointless waitlist entries are removed, shared places are renumbered in the
+    same order, and waitlisted students get open seats that they can take. No enrollment is ever removed.
     """
 
     async def body(session: Session) -> list[str]:
         recount = Recount(await audit.read(db, session))
         done = await _remove_pointless_entries(db, recount, session) + await _renumber_waitlists(db, recount, session)
-        mended = await correct_counts(db, session)
-        ready = {waiting.key for waiting in Recount(await audit.read(db, session)).ready(now)}
-        if ready:
+        corrected = await correct_counts(db, session)
+        promotable = {waiting.key for waiting in Recount(await audit.read(db, session)).promotable_entries(now)}
+        if promotable:
             await promote_all_waitlists(SeatTransaction(db, session, now, SYSTEM_ACTOR))
-        settled = [f"{describe_section(key)}: who could take an open seat has it." for key in sorted(ready)]
-        return [*done, *mended.sections, *mended.students, *settled]
+        promoted = [
+            f"{describe_section(key)}: waitlisted students were enrolled in open seats." for key in sorted(promotable)
+        ]
+        return [*done, *corrected.sections, *corrected.students, *promoted]
 
     done = await transaction(db, body, REPAIR_RETRY_SECONDS)
     await swap_cycles.complete_all_cycles(SectionLocks(db), SYSTEM_ACTOR, now)
@@ -84,34 +86,34 @@ async def repair(db: Database, now: datetime) -> list[str]:
 
 
 async def correct_counts(db: Database, session: Session) -> CorrectedCounts:
-    """Write what the rows say into sections and schedules."""
+    """Correct the counters of sections and schedules from the rows."""
     recount = Recount(await audit.read(db, session))
-    mended = CorrectedCounts([], [])
+    corrected = CorrectedCounts([], [])
     for counted, right in recount.wrong_counts():
         key = counted.section.key
         counts = {"seats_taken": right.seats_taken, "waiting": right.waiting, "queue_tail": right.queue_tail}
         await audit.set_counts(db, key, counts, session)
-        sentence = f"{describe_section(key)}: counted again, {right.seats_taken} enrolled and {right.waiting} waiting."
-        mended.sections.append(sentence)
+        sentence = f"{describe_section(key)}: recounted, {right.seats_taken} enrolled and {right.waiting} waiting."
+        corrected.sections.append(sentence)
     for user_id, term, number in recount.wrong_credits():
         await audit.set_credits(db, user_id, term, number, session)
-        mended.students.append(f"Student {user_id}, {term}: counted again, {number:g} credits.")
-    return mended
+        corrected.students.append(f"Student {user_id}, {term}: recounted, {number:g} credits.")
+    return corrected
 
 
 async def _renumber_waitlists(db: Database, recount: Recount, session: Session) -> list[str]:
-    """Number lines again in which several students have one place; places that were given out are not used again."""
+    """Renumber waitlists in which students share a place; used places are not used again."""
     done = []
-    for key in sorted({key for key, _, _ in recount.shared_places()} & recount.books.sections.keys()):
-        end = max(recount.books.sections[key].queue_tail, *(waiting.place for waiting in recount.lines[key]))
+    for key in sorted({key for key, _, _ in recount.shared_places()} & recount.rows.sections.keys()):
+        end = max(recount.rows.sections[key].queue_tail, *(waiting.place for waiting in recount.waitlists[key]))
         if number := await audit.renumber_waitlist(db, key, end, session):
-            done.append(f"{describe_section(key)}: numbered again, {number} waiting in the same order.")
+            done.append(f"{describe_section(key)}: waitlist renumbered, {number} waiting in the same order.")
     return done
 
 
 async def _remove_pointless_entries(db: Database, recount: Recount, session: Session) -> list[str]:
     done = []
-    for waiting, reason in recount.pointless():
+    for waiting, reason in recount.pointless_entries():
         await waitlist.remove(db, waiting, session)
-        done.append(f"{describe_section(waiting.key)}: student {waiting.user_id} waits no longer, who {reason}.")
+        done.append(f"{describe_section(waiting.key)}: student {waiting.user_id} removed from the waitlist: {reason}.")
     return done

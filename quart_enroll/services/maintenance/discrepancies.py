@@ -1,4 +1,4 @@
-"""What disagrees in the books of a school, in sentences."""
+"""Finds discrepancies in the rows of a school and describes them in sentences."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,71 +17,77 @@ from quart_enroll.services.maintenance.recount import Recount, describe_section
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """What was found, in a sentence; what is not a `fault` is unusual, but may be so."""
+    """A sentence about something unusual; it may be valid if it is no `fault`."""
 
     sentence: str
     fault: bool = True
 
 
 def find_discrepancies(
-    books: AuditedRows, misfits: Mapping[str, Sequence[SchemaViolation]], now: datetime
+    rows: AuditedRows, violations: Mapping[str, Sequence[SchemaViolation]], now: datetime
 ) -> Iterator[Discrepancy]:
-    """Give everything in the books that disagrees, and the rows of each collection that lack something."""
-    recount = Recount(books)
-    orphans = {seat.row_id for seat, _ in recount.orphans()}  # told below, with where they lead
-    for collection, found in misfits.items():
+    """Yield all discrepancies in the rows, and the rows that violate their schema."""
+    recount = Recount(rows)
+    orphans = {seat.row_id for seat, _ in recount.orphans()}  # reported below, with the reason
+    for collection, found in violations.items():
         yield from [Discrepancy(f"{collection}: {one}.") for one in found if one.row_id not in orphans]
     yield from _wrong_counters(recount)
     yield from _overfull_sections(recount)
     yield from _shared_positions(recount)
     for user_id, term, right in recount.wrong_credits():
-        stored = books.credits.get((user_id, term), 0)
+        stored = rows.credits.get((user_id, term), 0)
         counted = "no" if isnan(stored) else f"{stored:g}"
-        yield Discrepancy(f"Student {user_id}, {term}: {counted} credits are counted, and the courses have {right:g}.")
+        yield Discrepancy(f"Student {user_id}, {term}: {counted} credits counted, but the courses add up to {right:g}.")
     for seat, reason in recount.orphans():
-        yield Discrepancy(f"Enrollment {seat.row_id} ({describe_section(seat.key)}): student {seat.user_id} {reason}.")
-    for waiting, reason in recount.pointless():
-        yield Discrepancy(f"{describe_section(waiting.key)}: student {waiting.user_id} waits, and {reason}.")
-    for waiting in recount.ready(now):
+        section = describe_section(seat.key)
+        yield Discrepancy(f"Enrollment {seat.row_id} ({section}): student {seat.user_id} is enrolled, but {reason}.")
+    for waiting, reason in recount.pointless_entries():
+        yield Discrepancy(f"{describe_section(waiting.key)}: student {waiting.user_id} is waitlisted, but {reason}.")
+    for waiting in recount.promotable_entries(now):
         yield Discrepancy(
-            f"{describe_section(waiting.key)}: a seat is open that student {waiting.user_id} waits for and could take."
+            f"{describe_section(waiting.key)}: waitlisted student {waiting.user_id} could take an open seat."
         )
     yield from _duplicate_enrollments(recount)
     yield from _time_conflicts(recount)
-    yield from [Discrepancy(one) for one in gaps.lost_sections(books.sections, books.courses, books.term_names)]
-    offered = {key.courseID for key in books.sections}
-    unoffered = [course for course in books.courses.values() if course.courseID not in offered]
-    yield from [Discrepancy(one, False) for one in gaps.without_sections(unoffered, list(books.terms.values()))]
-    for sentence in spelling_variants.sentences(books.courses, books.sections):
+    yield from [Discrepancy(one) for one in gaps.lost_sections(rows.sections, rows.courses, rows.term_names)]
+    offered = {key.courseID for key in rows.sections}
+    unoffered = [course for course in rows.courses.values() if course.courseID not in offered]
+    yield from [Discrepancy(one, False) for one in gaps.without_sections(unoffered, list(rows.terms.values()))]
+    for sentence in spelling_variants.sentences(rows.courses, rows.sections):
         yield Discrepancy(sentence, fault=False)
-    for term, timezone in books.unknown_timezones.items():
-        yield Discrepancy(f"{term}: the timezone “{timezone}” is unknown; its times are told in UTC.")
+    for term, timezone in rows.unknown_timezones.items():
+        yield Discrepancy(f"{term}: the timezone “{timezone}” is unknown; its times are shown in UTC.")
 
 
 def _wrong_counters(recount: Recount) -> Iterator[Discrepancy]:
     for counted, right in recount.wrong_counts():
         section, name = counted.section, describe_section(counted.section.key)
         if section.seats_taken != right.seats_taken:
-            yield Discrepancy(f"{name}: {section.seats_taken} seats are counted, and {right.seats_taken} are enrolled.")
+            yield Discrepancy(
+                f"{name}: {section.seats_taken} seats counted as taken, but {right.seats_taken} enrolled."
+            )
         if section.waiting != right.waiting:
-            yield Discrepancy(f"{name}: {section.waiting} are counted as waiting, and {right.waiting} wait.")
+            yield Discrepancy(f"{name}: {section.waiting} counted as waiting, but {right.waiting} on the waitlist.")
         if counted.queue_tail != right.queue_tail:
-            yield Discrepancy(f"{name}: place {right.queue_tail} is past the end of the line, {counted.queue_tail}.")
+            yield Discrepancy(
+                f"{name}: place {right.queue_tail} is beyond the last counted waitlist place, {counted.queue_tail}."
+            )
 
 
 def _overfull_sections(recount: Recount) -> Iterator[Discrepancy]:
-    taken = Counter(seat.key for seat in recount.seated)
-    for key, counted in recount.books.sections.items():
+    taken = Counter(seat.key for seat in recount.enrolled_seats)
+    for key, counted in recount.rows.sections.items():
         capacity, most = counted.section.capacity, counted.section.waitlist_capacity
         if taken[key] > capacity:
             lowered = taken[key] <= counted.overbooked
-            since = ", since the capacity was lowered" if lowered else ""
+            since = "; it was lowered" if lowered else ""
             yield Discrepancy(
-                f"{describe_section(key)}: {taken[key]} are enrolled on {capacity} seats{since}.", not lowered
+                f"{describe_section(key)}: {taken[key]} enrolled, but the capacity is {capacity}{since}.", not lowered
             )
-        if len(recount.lines[key]) > most:
+        if len(recount.waitlists[key]) > most:
             yield Discrepancy(
-                f"{describe_section(key)}: {len(recount.lines[key])} wait in a line for {most}.", fault=False
+                f"{describe_section(key)}: {len(recount.waitlists[key])} waiting, but the waitlist has {most} places.",
+                fault=False,
             )
 
 
@@ -89,12 +95,12 @@ def _shared_positions(recount: Recount) -> Iterator[Discrepancy]:
     for key, place, number in recount.shared_places():
         students = "1 student has" if number == 1 else f"{number} students have"
         yield Discrepancy(
-            f"{describe_section(key)}: {students} {f'place {place}' if place > 0 else 'no place'} of the line."
+            f"{describe_section(key)}: {students} {f'place {place}' if place > 0 else 'no place'} on the waitlist."
         )
 
 
 def _duplicate_enrollments(recount: Recount) -> Iterator[Discrepancy]:
-    rows = Counter((seat.user_id, seat.key.term, seat.key.courseID) for seat in recount.books.seats if seat.key.term)
+    rows = Counter((seat.user_id, seat.key.term, seat.key.courseID) for seat in recount.rows.seats if seat.key.term)
     for (user_id, term, courseID), number in rows.items():
         if number > 1:
             yield Discrepancy(f"Student {user_id}, {term}: there are {number} enrollments in {courseID}.")
@@ -104,15 +110,15 @@ def _time_conflicts(recount: Recount) -> Iterator[Discrepancy]:
     for (user_id, term), held in recount.held.items():
         for (one, seat), (other, other_seat) in combinations(sorted(held, key=lambda pair: pair[0].courseID), 2):
             if when := rules.overlap(one.section, other.section):
-                moves = [recount.books.sections[held.section.key].moved_at for held in (one, other)]
+                moves = [recount.rows.sections[held.section.key].moved_at for held in (one, other)]
                 taken = (
                     max(seat.enrolled_at, other_seat.enrolled_at)
                     if seat.enrolled_at and other_seat.enrolled_at
                     else None
                 )
                 moved = any(move is not None and (taken is None or taken <= move) for move in moves)
-                since = ", since a meeting was moved" if moved else ""
+                since = "; a meeting was moved" if moved else ""
                 yield Discrepancy(
-                    f"Student {user_id}, {term}: {one.courseID} and {other.courseID} are both on {when}{since}.",
+                    f"Student {user_id}, {term}: {one.courseID} and {other.courseID} both meet on {when}{since}.",
                     fault=not moved,
                 )

@@ -1,4 +1,4 @@
-"""The books of a school, counted again from their rows."""
+"""Recounts seats, waitlists and credits from the rows of a school."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import Registration, SectionKey, WaitlistEntry, deleted_section
 
 CREDIT_TOLERANCE = 1e-6
-"""By this much a sum of credits may be off: 0.1 + 0.2 is not 0.3 for a computer."""
+"""How far a sum of credits may be off, because of floating-point rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class SectionCounts:
-    """What the rows say of a section: who sits there, who waits, and the last place of the line."""
+    """The counters of a section, as the rows say: enrolled, waiting, and the last place on the waitlist."""
 
     seats_taken: int
     waiting: int
@@ -25,102 +25,100 @@ class SectionCounts:
 
 
 class Recount:
-    """The books with what the rows add up to."""
+    """The rows with what they add up to."""
 
-    def __init__(self, books: AuditedRows) -> None:
-        self.books = books
-        self.seated = [seat for seat in books.seats if seat.is_enrolled]
+    def __init__(self, rows: AuditedRows) -> None:
+        self.rows = rows
+        self.enrolled_seats = [seat for seat in rows.seats if seat.is_enrolled]
         self.taken: defaultdict[Any, set[tuple[str, str]]] = defaultdict(set)
         self.held: defaultdict[tuple[Any, str], list[tuple[Registration, AuditedSeat]]] = defaultdict(list)
         self.credits: defaultdict[tuple[Any, str], float] = defaultdict(float)
-        for seat in self.seated:
+        for seat in self.enrolled_seats:
             self.taken[seat.user_id].add((seat.key.courseID, seat.key.term))
-            course, counted = books.courses.get(seat.key.courseID), books.sections.get(seat.key)
-            if course and seat.key.term in books.term_names and isinstance(seat.user_id, int):
+            course, counted = rows.courses.get(seat.key.courseID), rows.sections.get(seat.key)
+            if course and seat.key.term in rows.term_names and isinstance(seat.user_id, int):
                 whose = seat.user_id, seat.key.term
-                section = (
-                    counted.section if counted else deleted_section(seat.key)
-                )  # it was deleted, and is still a seat
+                section = counted.section if counted else deleted_section(seat.key)  # a deleted section keeps its seats
                 self.held[whose].append((Registration(course, section, "enrolled"), seat))
                 self.credits[whose] += course.credits
-        self.lines: defaultdict[SectionKey, list[WaitlistEntry]] = defaultdict(list)
-        for waiting in books.waitlist_entries:
-            self.lines[waiting.key].append(waiting)
+        self.waitlists: defaultdict[SectionKey, list[WaitlistEntry]] = defaultdict(list)
+        for waiting in rows.waitlist_entries:
+            self.waitlists[waiting.key].append(waiting)
 
     def wrong_counts(self) -> Iterator[tuple[AuditedSection, SectionCounts]]:
-        """Give the sections whose counters differ from the rows, each with what is right."""
-        taken = Counter(seat.key for seat in self.seated)
-        for key, counted in self.books.sections.items():
-            places = [waiting.place for waiting in self.lines[key]]
+        """Yield sections whose counters differ from the rows, with the correct counts."""
+        taken = Counter(seat.key for seat in self.enrolled_seats)
+        for key, counted in self.rows.sections.items():
+            places = [waiting.place for waiting in self.waitlists[key]]
             right = SectionCounts(taken[key], len(places), max([counted.queue_tail, *places]))
             stored = SectionCounts(counted.section.seats_taken, counted.section.waiting, counted.queue_tail)
             if right != stored or not counted.has_valid_counters:
                 yield counted, right
 
     def wrong_credits(self) -> Iterator[tuple[Any, str, int | float]]:
-        """Give the students and terms whose credits differ from the courses', each with what is right."""
-        for user_id, term in sorted({*self.credits, *self.books.credits}, key=str):
+        """Yield students and terms whose credits differ from the sum of the courses, with the correct sum."""
+        for user_id, term in sorted({*self.credits, *self.rows.credits}, key=str):
             right = self.credits[user_id, term]
-            if not abs(right - self.books.credits.get((user_id, term), 0)) <= CREDIT_TOLERANCE:  # or not a number
+            if not abs(right - self.rows.credits.get((user_id, term), 0)) <= CREDIT_TOLERANCE:  # also true for NaN
                 yield user_id, term, int(right) if right.is_integer() else right
 
     def shared_places(self) -> Iterator[tuple[SectionKey, int, int]]:
-        """Give the places of lines that several students have, or that are no places, each with how many that are."""
-        for key, line in self.lines.items():
-            for place, number in Counter(waiting.place for waiting in line).items():
+        """Yield waitlist places that are invalid or that several students have, with the number of students."""
+        for key, entries in self.waitlists.items():
+            for place, number in Counter(waiting.place for waiting in entries).items():
                 if number > 1 or place < 1:
                     yield key, place, number
 
-    def pointless(self) -> Iterator[tuple[WaitlistEntry, str]]:
-        """Give who waits for nothing: unknown students, for unknown sections, or in the course already."""
-        for waiting in self.books.waitlist_entries:
-            if reason := self._unknown(waiting.user_id, waiting.key):
+    def pointless_entries(self) -> Iterator[tuple[WaitlistEntry, str]]:
+        """Yield waitlist entries that can never lead to a seat, with the reason."""
+        for waiting in self.rows.waitlist_entries:
+            if reason := self._missing_reference(waiting.user_id, waiting.key):
                 yield waiting, reason
             elif waiting.drop_if_enrolled != waiting.key.courseID and self._has_course(waiting):
-                yield waiting, "is enrolled in the course already"
+                yield waiting, "the student is already enrolled in the course"
 
     def orphans(self) -> Iterator[tuple[AuditedSeat, str]]:
-        """Give the enrollments of unknown students or in unknown sections."""
-        for seat in self.books.seats:
-            if reason := self._unknown(seat.user_id, seat.key):
+        """Yield enrollments whose student, course, term or section does not exist, with the reason."""
+        for seat in self.rows.seats:
+            if reason := self._missing_reference(seat.user_id, seat.key):
                 yield seat, reason
 
-    def ready(self, now: datetime) -> Iterator[WaitlistEntry]:
-        """Give who waits although a seat is open that they could take."""
-        for key, counted in self.books.sections.items():
-            term = self.books.terms.get(key.term)
+    def promotable_entries(self, now: datetime) -> Iterator[WaitlistEntry]:
+        """Yield waitlisted students who could take an open seat."""
+        for key, counted in self.rows.sections.items():
+            term = self.rows.terms.get(key.term)
             if term and term.promotes_waitlist(now) and counted.section.open_seats:
-                yield from [waiting for waiting in self.lines[key] if self._could_take(waiting, counted)]
+                yield from [waiting for waiting in self.waitlists[key] if self._could_take(waiting, counted)]
 
-    def _unknown(self, user_id: Any, key: SectionKey) -> str | None:
-        if user_id not in self.books.user_ids:
-            return "has no account"
-        if key.courseID not in self.books.courses:
-            return "is there for an unknown course"
-        if key.term not in self.books.term_names:
-            return "is there for an unknown term" if key.term else "is there for no term; `upgrade-db` places it"
-        return None if key in self.books.sections else "is there for an unknown section"
+    def _missing_reference(self, user_id: Any, key: SectionKey) -> str | None:
+        if user_id not in self.rows.user_ids:
+            return "the student has no account"
+        if key.courseID not in self.rows.courses:
+            return "there is no such course"
+        if key.term not in self.rows.term_names:
+            return "there is no such term" if key.term else "no term is given; `upgrade-db` assigns one"
+        return None if key in self.rows.sections else "there is no such section"
 
     def _has_course(self, waiting: WaitlistEntry) -> bool:
         return (waiting.key.courseID, waiting.key.term) in self.taken[waiting.user_id]
 
     def _could_take(self, waiting: WaitlistEntry, counted: AuditedSection) -> bool:
-        term, course = self.books.terms[waiting.key.term], self.books.courses.get(waiting.key.courseID)
-        if course is None or waiting.user_id not in self.books.user_ids:
+        term, course = self.rows.terms[waiting.key.term], self.rows.courses.get(waiting.key.courseID)
+        if course is None or waiting.user_id not in self.rows.user_ids:
             return False
         held = [one for one, _ in self.held[waiting.user_id, waiting.key.term]]
-        going = [one for one in held if one.courseID == waiting.drop_if_enrolled]
-        terms = self.books.terms
+        dropped = [one for one in held if one.courseID == waiting.drop_if_enrolled]
+        terms = self.rows.terms
         taken = [(courseID, terms[name]) for courseID, name in self.taken[waiting.user_id] if name in terms]
         try:
-            for one in going:
+            for one in dropped:
                 rules.check_dependents(one, term, held, taken, course.courseID)
-            rules.check_eligible(term, course, counted.section, held, taken, going)
+            rules.check_eligible(term, course, counted.section, held, taken, dropped)
         except Refused:
             return False
         return True
 
 
 def describe_section(key: SectionKey) -> str:
-    """Return the name of a section in words."""
+    """Return the section's name for messages."""
     return f"{key.courseID or 'no course'}, section {key.section or '(none)'}, {key.term or 'no term'}"

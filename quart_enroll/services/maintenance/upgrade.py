@@ -40,7 +40,7 @@ class UpgradeReport:
     """Sentences: what was changed, what was left alone and why, and which indexes failed."""
 
     changes: list[str] = field(default_factory=list)
-    left_alone: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
 
@@ -61,7 +61,7 @@ async def upgrade(
     if number := await logins.end_unusable(db):
         report.changes.append(f"login: {_count(number, 'sign-in')} of an earlier version ended")
     if number := await legacy_flask_enrollments.merge_duplicates(db):
-        report.changes.append(f"enrollment: {_count(number, 'row')} folded into an older one")
+        report.changes.append(f"enrollment: {_count(number, 'row')} merged into an older one")
     await _create_indexes(db, report)
     report.changes.extend(await create_terms(db, now, defaults))
     # After the indexes: the unique one decides which rows are for a seat that the student has already.
@@ -72,11 +72,11 @@ async def upgrade(
     await _report_spelling_variants(db, report)
     for collection, repository in COLLECTION_MODULES.items():
         if await stored_schema.ensure_validator(db, collection, repository.SCHEMA):
-            report.changes.append(f"{collection}: rows are checked from now on")
+            report.changes.append(f"{collection}: validator set")
     for term, timezone in (await stored_terms.find_unknown_timezones(db)).items():
-        report.left_alone.append(f"term: the timezone “{timezone}” of {term} is unknown; {term} is told in UTC")
+        report.unchanged.append(f"term: the timezone “{timezone}” of {term} is unknown; its times are shown in UTC")
     if await users.raise_user_id_counter(db):
-        report.changes.append("counter: new users are numbered from the highest user_id on")
+        report.changes.append("counter: new users get numbers above the highest user_id")
     return report
 
 
@@ -90,7 +90,7 @@ async def _begin(db: Database, report: UpgradeReport) -> None:
     for collection, repository in COLLECTION_MODULES.items():
         if collection not in existing:
             await stored_schema.create_collection(db, collection, repository.SCHEMA)
-            report.changes.append(f"{collection}: rows are checked from now on")
+            report.changes.append(f"{collection}: validator set")
 
 
 async def create_terms(db: Database, now: datetime, defaults: UpgradeDefaults) -> list[str]:
@@ -114,7 +114,7 @@ async def create_terms(db: Database, now: datetime, defaults: UpgradeDefaults) -
     new = sorted(made.values(), key=lambda term: term.order)
     if new:
         await transaction(db, lambda session: stored_terms.put_all(db, new, session), REPAIR_RETRY_SECONDS)
-    return [f"term: {term} made, open until the end of {term.day_ending_at(term.add_deadline)}" for term in new]
+    return [f"term: {term} created, open until the end of {term.day_ending_at(term.add_deadline)}" for term in new]
 
 
 async def create_sections(db: Database, now: datetime, defaults: UpgradeDefaults, *, of_all: bool = False) -> list[str]:
@@ -139,14 +139,14 @@ async def create_sections(db: Database, now: datetime, defaults: UpgradeDefaults
     ]
     make = legacy_flask_enrollments.add_sections
     made = await transaction(db, lambda session: make(db, new, session), REPAIR_RETRY_SECONDS) if new else 0
-    return [f"section: {_count(made, 'section')} made"] if made else []
+    return [f"section: {_count(made, 'section')} created"] if made else []
 
 
 async def _repair_courses(db: Database, report: UpgradeReport) -> None:
     if number := await legacy_flask.convert_credits_to_numbers(db):
-        report.changes.append(f"course: the credits of {_count(number, 'course')} are numbers now")
+        report.changes.append(f"course: the credits of {_count(number, 'course')} converted to numbers")
     for courseID, rows in await legacy_flask.find_repeated(db, "course", "courseID"):
-        report.left_alone.append(f"course: courseID {courseID} belongs to {' and '.join(rows)}")
+        report.unchanged.append(f"course: courseID {courseID} is used by {' and '.join(rows)}")
     await _report_schema_violations(db, "course", report)
 
 
@@ -154,10 +154,10 @@ async def _repair_users(db: Database, report: UpgradeReport) -> None:
     if number := await legacy_flask.set_missing_roles(db):
         report.changes.append(f"user: {_count(number, 'user')} without a role became students")
     for user_id, rows in await legacy_flask.find_repeated(db, "user", "user_id"):
-        report.left_alone.append(f"user: user_id {user_id} belongs to {' and '.join(rows)}")
+        report.unchanged.append(f"user: user_id {user_id} is used by {' and '.join(rows)}")
     # The address itself stays out of the report: reports end up in logs.
     for _, rows in await legacy_flask.find_repeated(db, "user", "email", users.CASE_INSENSITIVE):
-        report.left_alone.append(f"user: {' and '.join(rows)} share an email address")
+        report.unchanged.append(f"user: {' and '.join(rows)} share an email address")
     await _report_schema_violations(db, "user", report)
 
 
@@ -171,13 +171,13 @@ async def _repair_passwords(db: Database, report: UpgradeReport, method: str) ->
         del unusable[key]
     if plain:
         report.changes.append(
-            f"user: the plain-text passwords of {_count(len(plain), 'user')} are hashed now; others may have read "
-            f"them, so ask for new ones: {gaps.listed(await legacy_flask.find_user_names(db, plain))}"
+            f"user: the plain-text passwords of {_count(len(plain), 'user')} were hashed; others may have read "
+            f"them, so replace them: {gaps.listed(await legacy_flask.find_user_names(db, plain))}"
         )
     if unusable:
-        report.left_alone.append(
+        report.unchanged.append(
             f"user: the passwords of {_count(len(unusable), 'user')} can’t be checked, because Werkzeug didn’t hash "
-            "them; `password-link` makes a link to a new one: "
+            "them; `password-link` prints a link to choose a new one: "
             f"{gaps.listed(await legacy_flask.find_user_names(db, list(unusable)))}"
         )
 
@@ -185,27 +185,27 @@ async def _repair_passwords(db: Database, report: UpgradeReport, method: str) ->
 async def _report_spelling_variants(db: Database, report: UpgradeReport) -> None:
     courseIDs = [course.courseID for course in await courses.find_all(db)]
     found = spelling_variants.sentences(courseIDs, await sections.find_keys(db))
-    report.left_alone.extend(f"{sentence} Nothing was changed." for sentence in found)
+    report.unchanged.extend(f"{sentence} Nothing was changed." for sentence in found)
     for rows in await legacy_flask.find_repeated_emails(db):
-        report.left_alone.append(f"user: {' and '.join(rows)} have one email address in different spellings")
+        report.unchanged.append(f"user: {' and '.join(rows)} have the same email address in different spellings")
 
 
 async def _report_schema_violations(db: Database, collection: str, report: UpgradeReport) -> None:
     found = await schema_violations.find(db, collection, COLLECTION_MODULES[collection].SCHEMA)
-    report.left_alone.extend(f"{collection}: {misfit}" for misfit in found)
+    report.unchanged.extend(f"{collection}: {misfit}" for misfit in found)
 
 
 async def _create_indexes(db: Database, report: UpgradeReport) -> None:
     impossible = []
     for collection, repository in COLLECTION_MODULES.items():
         indexes = await stored_schema.ensure_indexes(db, collection, repository.INDEXES)
-        report.changes.extend(f"{collection}: the index {name} is made" for name in indexes.created)
-        report.left_alone.extend(
-            f"{collection}: the index {name} must wait until no two rows have the same value"
+        report.changes.extend(f"{collection}: index {name} created" for name in indexes.created)
+        report.unchanged.extend(
+            f"{collection}: the index {name} can’t be created until no two rows have the same value"
             for name in indexes.impossible
         )
         report.failures.extend(
-            f"{collection}: there is an index {name} with other options; drop it, then run this again"
+            f"{collection}: the index {name} has other options; drop it, then run this again"
             for name in indexes.conflicting
         )
         impossible += [f"{collection}.{name}" for name in indexes.impossible]
@@ -216,25 +216,27 @@ async def _place_enrollments(db: Database, now: datetime, report: UpgradeReport)
     known = await stored_terms.find_all(db)
     if not known:
         if await legacy_flask_enrollments.has_rows_without_term(db):
-            report.left_alone.append("enrollment: rows without a term wait until there is one; `import term` makes it")
+            report.unchanged.append(
+                "enrollment: rows without a term can’t be assigned until there is one; add it with `import term`"
+            )
     else:
         places = {course.courseID: _term_of(course, known, now) for course in await courses.find_all(db)}
         coming = [term.term for term in terms.active(known, now)]
         placing = await legacy_flask_enrollments.place_in_terms(db, places, coming, now)
         report.changes.extend(
-            f"enrollment: {_count(number, 'row')} without a term placed in {term}"
+            f"enrollment: {_count(number, 'row')} without a term assigned to {term}"
             for term, number in sorted(placing.placed.items())
         )
         report.changes.extend(
-            f"enrollment: {_count(number, 'row')} folded into another of {term}"
+            f"enrollment: {_count(number, 'row')} merged into another in {term}"
             for term, number in sorted(placing.duplicates.items())
         )
-        report.left_alone.extend(placing.reasons)
+        report.unchanged.extend(placing.reasons)
     if number := await legacy_flask_enrollments.place_in_sections(db):
-        report.changes.append(f"enrollment: {_count(number, 'row')} placed in a section")
+        report.changes.append(f"enrollment: {_count(number, 'row')} assigned to a section")
     names = {term.term for term in known}
-    report.left_alone.extend(
-        f"enrollment: there are rows of {name}, which is no known term; `import term` makes it"
+    report.unchanged.extend(
+        f"enrollment: there are rows in {name}, which is not a term; add it with `import term`"
         for name in await legacy_flask_enrollments.find_terms(db)
         if name not in names
     )
@@ -256,19 +258,19 @@ async def _report_gaps(db: Database, report: UpgradeReport) -> None:
     """List courses in which nobody can enroll, and sections that nobody sees."""
     known = await stored_terms.find_all(db)
     lacking = await legacy_flask_enrollments.find_courses_without_sections(db, imported=True)
-    report.left_alone.extend(f"course: {sentence}" for sentence in gaps.without_sections(lacking, known))
+    report.unchanged.extend(f"course: {sentence}" for sentence in gaps.without_sections(lacking, known))
     taught = {course.courseID for course in await courses.find_all(db)}
     names = {term.term for term in known}
     lost = await legacy_flask_enrollments.find_lost_sections(db, names)
-    report.left_alone.extend(f"section: {sentence}" for sentence in gaps.lost_sections(lost, taught, names))
+    report.unchanged.extend(f"section: {sentence}" for sentence in gaps.lost_sections(lost, taught, names))
 
 
 async def _recount(db: Database, report: UpgradeReport) -> None:
     mended = await transaction(db, lambda session: correct_counts(db, session), REPAIR_RETRY_SECONDS)
     if mended.sections:
-        report.changes.append(f"section: seats counted in {_count(len(mended.sections), 'section')}")
+        report.changes.append(f"section: seats recounted in {_count(len(mended.sections), 'section')}")
     if mended.students:
-        report.changes.append(f"schedule: credits counted in {_count(len(mended.students), 'schedule')}")
+        report.changes.append(f"schedule: credits recounted in {_count(len(mended.students), 'schedule')}")
 
 
 def _count(number: int, noun: str) -> str:

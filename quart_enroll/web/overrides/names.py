@@ -25,7 +25,7 @@ FLAGS = {"course_data": "courses", "classes": "enrollment", "users": "user"}
 TITLES = {
     "index.html": Sentence("Home"),
     "courses.html": Sentence("Courses"),
-    "enrollment.html": Sentence("Your Schedule"),
+    "enrollment.html": Sentence("Your schedule"),
     "user.html": Sentence("Students"),
 }
 """Titles for the pages that give none themselves."""

@@ -117,11 +117,11 @@ async def test_the_data_has_no_secret_and_nothing_of_anybody_else(ada: Browser, 
 async def test_who_leaves_is_gone_and_the_seat_goes_to_the_next(ada: Browser, bob: Browser, school: Database) -> None:
     response = await ada.post("/account/delete", form={"password": PASSWORD})
     assert (response.status_code, response.location) == (303, "/")
-    assert "Your account is deleted" in await ada.read("/")
+    assert "Your account has been deleted" in await ada.read("/")
     assert "PHP 202" in await bob.read("/enrollment")
     assert await seats_taken(school, "3333") == 1
     assert await school.user.count_documents({"user_id": ADA.user_id}) == 0
-    assert (await audit.check(school, NOW)).disagreements == []
+    assert (await audit.check(school, NOW)).discrepancies == []
     await assert_sound(school, NOW)
 
 
@@ -149,7 +149,7 @@ async def test_who_left_is_signed_out_everywhere_and_can_not_come_back(
 async def test_nothing_is_deleted_without_the_password(ada: Browser, school: Database) -> None:
     response = await ada.post("/account/delete", form={"password": "not the password"})
     assert response.status_code == 422
-    assert "That is not your password." in await text(response)
+    assert "Incorrect password. Try again." in await text(response)
     assert await left(ada, "") == 422
     assert await seats_taken(school, "3333") == 1
     assert (await ada.get("/account")).status_code == 200
@@ -185,7 +185,7 @@ async def test_seats_of_earlier_terms_and_withdrawn_courses_go_too(
     assert await left(ada) == 303
     assert await seats_taken(school, "1111") == 0
     assert await school.enrollment.count_documents({"user_id": ADA.user_id}) == 0
-    assert (await audit.check(school, clock.now)).disagreements == []
+    assert (await audit.check(school, clock.now)).discrepancies == []
 
 
 async def test_a_row_of_the_flask_site_without_a_term_goes_too(ada: Browser, school: Database) -> None:
@@ -205,7 +205,7 @@ async def test_a_request_that_was_on_the_way_begins_nothing_any_more(ada: Browse
             await work
     assert await enrollments.find_section_keys(school, ADA.user_id) == []
     assert await school.event.count_documents({"user_id": ADA.user_id}) == 4
-    assert (await audit.check(school, NOW)).disagreements == []
+    assert (await audit.check(school, NOW)).discrepancies == []
 
 
 async def test_who_leaves_while_their_other_tabs_click_leaves_nothing_behind(app: Quart, school: Database) -> None:
@@ -219,7 +219,7 @@ async def test_who_leaves_while_their_other_tabs_click_leaves_nothing_behind(app
         answers = await asyncio.gather(left(zoe), *clicks)
         assert answers[0] == 303
         assert await school.user.count_documents({"email": email}) == 0
-        assert (await audit.check(school, NOW)).disagreements == []
+        assert (await audit.check(school, NOW)).discrepancies == []
 
 
 async def test_a_number_is_never_given_to_somebody_else(app: Quart, anyone: Browser, school: Database) -> None:
@@ -236,7 +236,7 @@ async def test_a_number_is_never_given_to_somebody_else(app: Quart, anyone: Brow
 async def test_the_only_registrar_stays(rita: Browser, school: Database) -> None:
     response = await rita.post("/account/delete", form={"password": PASSWORD})
     assert response.status_code == 422
-    assert "You are the only registrar." in await text(response)
+    assert "You’re the only registrar." in await text(response)
     assert await users.find(school, RITA.user_id) == replace(RITA, language="en")
 
 

@@ -17,7 +17,7 @@ from tests.support.api_clients import ENROLLMENTS, program
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, Browser, registration, seats_taken, text
 
 PRESS = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
-SENTENCE = "You made too many changes in a short time. Nothing was changed this time."
+SENTENCE = "You’ve made too many changes in a short time. This one wasn’t saved."
 
 
 def allow(app: Quart, changes: int) -> RateLimiter:

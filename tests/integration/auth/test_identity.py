@@ -58,7 +58,7 @@ async def test_nobody_registers_an_address_in_another_spelling(
         "/register", form=registration(typed, password="another one", password_confirm="another one")
     )
     assert response.status_code == 422
-    assert "There is already an account with this address." in await text(response)
+    assert "An account with this email already exists." in await text(response)
 
 
 @pytest.mark.parametrize("typed", SPELLINGS[:3])
@@ -93,7 +93,7 @@ async def test_commands_know_people_by_every_spelling(run: Run, db: Database, ty
     made = await run(
         "create-user", "--email", typed, "--first-name", "I", "--last-name", "F", typed=f"{PASSWORD}\n" * 2
     )
-    assert "There is already an account with this address." in made.output
+    assert "An account with this email already exists." in made.output
 
 
 def test_limits_count_for_the_account_in_whatever_spelling() -> None:
@@ -104,7 +104,7 @@ def test_limits_count_for_the_account_in_whatever_spelling() -> None:
 async def test_addresses_that_an_old_database_has_twice_are_named(db: Database) -> None:
     await users.add(db, IDA, HASH)
     await users.add(db, replace(IDA, user_id=10, email=PUNYCODE), HASH)
-    left = (await upgrade(db, FALL_MORNING, UpgradeDefaults())).left_alone
+    left = (await upgrade(db, FALL_MORNING, UpgradeDefaults())).unchanged
     [sentence] = [one for one in left if "one email address in different spellings" in one]
     assert sentence.startswith("user: 9 (_id ")
     assert "bücher" not in sentence
@@ -136,7 +136,7 @@ async def test_a_person_has_a_name(anyone: Browser, db: Database, run: Run) -> N
     done = await run("import", "user", text="email,first_name,last_name\nsu@school.example,,\n")
     assert "line 2: first_name and last_name are missing." in done.output
     hidden = await run("import", "user", text="email,first_name,last_name\nsu@school.example,\u3164\u200b,Su\n")
-    assert "A name needs characters that can be seen." in hidden.output
+    assert "Enter a name with visible characters." in hidden.output
     assert await db.user.count_documents({}) == 3
 
 
@@ -165,9 +165,11 @@ async def test_somebody_imported_without_a_password_is_told_how_to_get_one(
 ) -> None:
     await users.add(db, IDA, unusable_hash(METHOD))
     app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], sends_mail=sends_mail)
-    way = "choose “Forgot your password?” where you sign in." if sends_mail else "ask the registrar of your school."
+    way = (
+        "choose “Forgot your password?” on the sign-in page." if sends_mail else "ask your school’s registrar for one."
+    )
     for email in (UNICODE, "rita@school.example"):  # a stranger can't tell whether there is a password
         another = {"password": "quite another one", "password_confirm": "quite another one"}
         page = await text(await anyone.post("/register", form=registration(email, **another)))
-        assert "There is already an account with this address." in page
-        assert f"If you have no password for it, {way}" in page
+        assert "An account with this email already exists." in page
+        assert f"If you don’t have a password for it, {way}" in page

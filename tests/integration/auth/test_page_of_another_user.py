@@ -26,7 +26,7 @@ async def left_open(ada: Browser) -> dict[str, str]:
 async def test_a_button_of_ada_does_nothing_for_bob(ada: Browser, left_open: dict[str, str], db: Database) -> None:
     response = await ada.post("/enrollment", form=left_open)
     assert (response.status_code, response.location) == (303, "/")
-    told = "This page was opened by somebody else. You are signed in as Bob. Nothing was changed."
+    told = "Someone else opened this page. You’re signed in as Bob. No changes were made."
     assert told in await ada.read("/")
     assert await db.enrollment.count_documents({}) == 0
 
@@ -36,7 +36,7 @@ async def test_a_button_that_stays_in_its_line_loads_the_page_anew(
 ) -> None:
     response = await ada.post("/enrollment", form=left_open, headers={"HX-Request": "true"})
     assert (response.status_code, response.headers["HX-Refresh"]) == (204, "true")
-    assert "opened by somebody else" in await ada.read("/enrollment")
+    assert "Someone else opened this page" in await ada.read("/enrollment")
     assert await db.enrollment.count_documents({}) == 0
 
 

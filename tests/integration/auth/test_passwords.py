@@ -78,7 +78,7 @@ async def signs_in(app: Quart, password: str) -> bool:
 async def test_a_changed_password_is_the_only_one(ada: Browser, app: Quart) -> None:
     response = await ada.post("/account/password", form=change())
     assert (response.status_code, response.location) == (303, "/account")
-    assert "Your password is changed." in await ada.read("/account")
+    assert "Your password has been changed." in await ada.read("/account")
     assert [await signs_in(app, password) for password in (PASSWORD, NEW)] == [False, True]
 
 
@@ -100,7 +100,7 @@ async def test_the_old_password_is_asked_for(ada: Browser, app: Quart) -> None:
     response = await ada.post("/account/password", form=change(old="not the password"))
     page = await text(response)
     assert response.status_code == 422
-    assert "That is not your password." in page
+    assert "Incorrect password. Try again." in page
     assert NEW not in page
     assert await signs_in(app, PASSWORD)
 
@@ -131,11 +131,11 @@ async def test_of_two_changes_at_once_one_is_told_that_the_password_is_another(a
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        (change(password="password1"), "This password is a common one"),
-        (change(password="Ada Winters"), "Your name or your address can be guessed"),
+        (change(password="password1"), "That password is too common"),
+        (change(password="Ada Winters"), "Don’t use your name or email"),
         (change(password="short"), "8 to 128 characters"),
         (change(password="x" * 129), "8 to 128 characters"),
-        (change() | {"password_confirm": "another"}, "The two passwords differ."),
+        (change() | {"password_confirm": "another"}, "Passwords don’t match."),
         (change(old=""), "Enter your password."),
     ],
 )
@@ -169,7 +169,7 @@ async def test_an_account_and_none_get_the_same_answer_without_a_look(
     for email in (ADA.email, "nobody@school.example"):
         response = await anyone.post("/password/forgot", form={"email": email})
         answers.append((response.status_code, response.location))
-        assert "If there is an account with this address" in await anyone.read(response.location)
+        assert "If there’s an account with this email" in await anyone.read(response.location)
     assert answers == [(303, "/login")] * 2
     assert await db.notice.count_documents({"action": "password_forgotten"}) == 2
 
@@ -177,7 +177,7 @@ async def test_an_account_and_none_get_the_same_answer_without_a_look(
 async def test_an_address_that_is_none_is_told(anyone: Browser, db: Database) -> None:
     response = await anyone.post("/password/forgot", form={"email": "ada"})
     assert response.status_code == 422
-    assert "Enter an email address like" in await text(response)
+    assert "Enter an email like" in await text(response)
     assert await db.notice.count_documents({}) == 0
 
 
@@ -194,7 +194,7 @@ async def test_the_link_leads_to_a_new_password_whatever_the_case_of_the_address
         assert response.headers["Cache-Control"] == "no-store"
     saved = await anyone.post("/password/reset", form=chosen())
     assert (saved.status_code, saved.location) == (303, "/login")
-    assert "Your new password is saved." in await anyone.read("/login")
+    assert "Your new password has been saved." in await anyone.read("/login")
     assert [await signs_in(app, password) for password in (PASSWORD, NEW)] == [False, True]
     assert [subject for _, subject, _ in await letters(db, clock)] == ["Your password was changed"]
 
@@ -215,7 +215,7 @@ async def test_the_link_works_once(app: Quart, db: Database, clock: Clock) -> No
         assert (await browser.post("/password/reset", form=chosen(password))).status_code == status
     page = await browser.get("/password/reset")
     assert page.status_code == 410
-    assert "This link was used already" in await text(page)
+    assert "This link has already been used" in await text(page)
     assert await signs_in(app, NEW)
 
 
@@ -254,7 +254,7 @@ async def test_a_forged_link_is_refused_in_words(anyone: Browser, token: str) ->
     await anyone.get(f"/password/reset/{token}")
     response = await anyone.post("/password/reset", form=chosen())
     assert response.status_code == 410
-    assert "Ask for another link" in await text(response)
+    assert "Request a new link" in await text(response)
 
 
 async def test_a_link_of_another_key_or_another_user_is_refused(
@@ -273,7 +273,7 @@ async def test_a_reset_ends_all_sign_ins(ada: Browser, app: Quart, bob: Browser,
     other = Browser(app.test_client())
     await other.sign_in(ADA)
     await ada.get(await forgotten(ada, db, clock))
-    assert "Your new password is saved." in await text(
+    assert "Your new password has been saved." in await text(
         await ada.post("/password/reset", form=chosen(), follow_redirects=True)
     )
     answers = [(await browser.get("/enrollment")).status_code for browser in (ada, other, bob)]
@@ -291,7 +291,7 @@ async def test_who_has_reset_it_is_kept_out_by_nobody_there(
     assert (await anyone.sign_in(ADA, NEW)).status_code == 303
 
 
-@pytest.mark.parametrize(("password", "sentence"), [("password1", "a common one"), ("short", "8 to 128 characters")])
+@pytest.mark.parametrize(("password", "sentence"), [("password1", "too common"), ("short", "8 to 128 characters")])
 async def test_a_reset_refuses_what_can_not_be_chosen_and_the_link_goes_on(
     anyone: Browser, db: Database, clock: Clock, password: str, sentence: str
 ) -> None:
@@ -329,7 +329,7 @@ async def test_the_registrar_makes_a_link_for_who_gets_no_e_mail(anyone: Browser
         result = await asyncio.to_thread(app.test_cli_runner().invoke, args=words)
         return result.exit_code, result.output
 
-    assert await run("nobody@school.example") == (1, "Error: There is no account with this address.\n")
+    assert await run("nobody@school.example") == (1, "Error: There is no account with this email.\n")
     code, printed = await run(ADA.email)
     assert (code, printed.startswith(f"{PUBLIC_URL}/password/reset/")) == (0, True)
     await anyone.get(printed.strip().removeprefix(PUBLIC_URL))
@@ -352,7 +352,7 @@ async def test_a_site_without_a_mail_server_sends_people_to_the_registrar(db: Da
             await browser.post("/password/forgot", form={"email": ADA.email}),
         ):
             assert response.status_code == 200
-            assert "Please ask the registrar" in await text(response)
+            assert "Ask your school’s registrar" in await text(response)
     assert await db.notice.count_documents({}) == 0
 
 
@@ -363,7 +363,7 @@ async def test_in_development_the_letter_is_printed_but_not_to_whom(
     app = create_app(config(mongo_uri=mongod), clock=clock)
     async with app.test_app():
         browser = Browser(app.test_client())
-        assert "We send you a link" in await browser.read("/password/forgot")
+        assert "We’ll email you a reset link" in await browser.read("/password/forgot")
         await browser.post("/password/forgot", form={"email": ADA.email})
     await drain_once(db, PrintedSender(), clock, LINKS, ME)
     printed = capsys.readouterr().err

@@ -18,7 +18,7 @@ from quart_enroll.services.accounts.attempt_limits import AttemptSource, Passwor
 from quart_enroll.services.accounts.hashing import Hasher, HashingNotStarted
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, Browser, Clock, config, registration, text
 
-WAIT = "That was tried too often. Please wait"
+WAIT = "Too many attempts. Wait"
 STRANGER = AttemptSource(account_digest("key", ADA.email), network_digest("key", "192.0.2.1"))
 LOCKS = PasswordLocks()
 

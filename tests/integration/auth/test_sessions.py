@@ -146,7 +146,7 @@ async def test_a_sign_in_over_another_one_ends_that(ada: Browser, app: Quart, db
 
 async def test_a_failed_sign_in_leaves_the_one_there_is(ada: Browser) -> None:
     assert (await ada.sign_in(BOB, password="not the password")).status_code == 422
-    assert "Your Schedule" in await ada.read("/")
+    assert "Your schedule" in await ada.read("/")
 
 
 async def test_signing_in_and_out_renews_the_session(anyone: Browser) -> None:
@@ -181,7 +181,7 @@ async def test_the_account_shows_where_it_is_signed_in(ada: Browser, app: Quart,
     assert page.count('name="login"') == 2
     assert page.count("This browser") == 1
     assert "Firefox on Windows" in page
-    assert "From 198.51.100.7, since Tuesday, 1 September 2026, 12:00 (Europe/Berlin). It is remembered." in page
+    assert "From 198.51.100.7, since Tuesday, 1 September 2026, 12:00 (Europe/Berlin). Stays signed in." in page
     assert "since Tuesday, 1 September 2026, 11:00" in page
     assert page.index("This browser") < page.index("Firefox on Windows")
 
@@ -192,7 +192,7 @@ async def test_the_owner_ends_one_sign_in(ada: Browser, app: Quart, db: Database
     await other.sign_in(ADA)
     [theirs] = set(await keys(db)) - {mine}
     assert (await ada.post("/account/end", form={"login": theirs})).location == "/account"
-    assert "That sign-in has ended." in await ada.read("/account")
+    assert "That browser has been signed out." in await ada.read("/account")
     assert not await is_signed_in(other)
     assert await is_signed_in(ada)
 
@@ -221,7 +221,7 @@ async def test_signing_out_everywhere_ends_every_sign_in_of_one_student(ada: Bro
     other = Browser(app.test_client())
     await other.sign_in(ADA, remember_me="y")
     assert (await ada.post("/account/sign-out")).location == "/"
-    assert "You are signed out everywhere." in await ada.read("/")
+    assert "You’re signed out everywhere." in await ada.read("/")
     assert [await is_signed_in(browser) for browser in (ada, other, bob)] == [False, False, True]
 
 

@@ -54,15 +54,15 @@ async def test_the_page_lists_names_scopes_and_ends_and_ends_a_token(ada: Browse
     mine = await program(app, db, ADA)
     assert await _code(mine) == (200, "")
     page = await ada.read("/account/tokens")
-    for fact in (">program<", "read and enroll", "1 Sept 2026", "Thursday, 1 April 2027, 04:00 (UTC)"):
+    for fact in (">program<", "Read and enroll", "1 Sept 2026", "Thursday, 1 April 2027, 04:00 (UTC)"):
         assert fact in page
     token_id = re.findall(r'name="token_id" value="(\w+)"', page)[0]
     response = await ada.post("/account/tokens/end", form={"token_id": token_id})
     assert response.location == "/account/tokens"
-    assert "Nothing can use it any more." in await ada.read(response.location)
+    assert "Token revoked." in await ada.read(response.location)
     assert await _code(mine) == (401, "wrong_token")
     response = await ada.post("/account/tokens/end", form={"token_id": token_id})
-    assert "has ended already" in await ada.read(response.location)
+    assert "was already revoked or has expired" in await ada.read(response.location)
 
 
 async def test_nobody_ends_the_token_of_another(bob: Browser, app: Quart, db: Database) -> None:
@@ -78,7 +78,7 @@ async def test_a_form_that_is_sent_twice_makes_one_token(ada: Browser, db: Datab
     await ada.post("/account/tokens", form=FORM)
     response = await ada.post("/account/tokens", form=FORM)
     assert response.status_code == 422
-    assert "You have a token named calendar already." in unescape(await text(response))
+    assert "You already have a token named calendar." in unescape(await text(response))
     assert await db.token.count_documents({}) == 1
 
 
@@ -91,13 +91,13 @@ async def test_a_name_is_free_again_when_its_token_is_over(ada: Browser, clock: 
 async def test_what_can_not_be_a_token_is_told_beside_its_field(ada: Browser, db: Database) -> None:
     for field, value, sentence in [
         ("name", "", "Give it a name"),
-        ("name", "x" * 51, "At most 50 characters."),
-        ("scope", "everything", "Choose what it may do."),
-        ("expires_at", "soon", "Enter a day like 2026-12-31."),
-        ("expires_at", "2026-08-31", "Choose a day from today to 2 Sept 2027."),
-        ("expires_at", "2027-09-03", "Choose a day from today to 2 Sept 2027."),
+        ("name", "x" * 51, "Use at most 50 characters."),
+        ("scope", "everything", "Choose its permissions."),
+        ("expires_at", "soon", "Enter a date like 2026-12-31."),
+        ("expires_at", "2026-08-31", "Choose a date between today and 2 Sept 2027."),
+        ("expires_at", "2027-09-03", "Choose a date between today and 2 Sept 2027."),
         ("password", "", "Enter your password."),
-        ("password", "not the password", "That is not your password."),
+        ("password", "not the password", "Incorrect password. Try again."),
     ]:
         response = await ada.post("/account/tokens", form=FORM | {field: value})
         assert response.status_code == 422
@@ -113,7 +113,7 @@ async def test_wrong_passwords_for_a_token_count_like_those_of_a_sign_in(
     assert {(await ada.post("/account/tokens", form=wrong)).status_code for _ in range(10)} == {422}
     response = await ada.post("/account/tokens", form=FORM)
     assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
-    assert "Please wait a minute" in await text(response)
+    assert "Wait a minute" in await text(response)
     assert await db.token.count_documents({}) == 0
 
 

@@ -11,13 +11,13 @@ from quart_enroll.state import EXTENSION
 from tests.support.people import ADA, BOB, Browser, Clock, config, text
 
 WORDS = {
-    "/": ("Your Schedule", "Tu horario"),
+    "/": ("Your schedule", "Tu horario"),
     "/courses/": ("Enroll", "Inscribirme"),
     "/courses/?open=y&credits=3": ("Any", "Cualquiera"),
     "/course/1111": ("Credits", "Créditos"),
     "/enrollment": ("Drop", "Dejar"),
     "/plan": ("Your plan", "Tu plan"),
-    "/help": ("What is a waitlist?", "¿Qué es una lista de espera?"),
+    "/help": ("How does a waitlist work?", "¿Cómo funciona una lista de espera?"),
 }
 
 

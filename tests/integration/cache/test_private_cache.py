@@ -198,7 +198,7 @@ async def test_who_waits_in_a_line_is_told_each_time_how_far_it_is(app: Quart, a
     for path in ("/courses/Fall", "/enrollment"):
         for _ in range(5):
             assert not await is_kept(ada, asked, path)
-            assert "Waiting, 1 of 1" in await ada.read(path)
+            assert "Waitlisted, 1 of 1" in await ada.read(path)
 
 
 async def test_a_message_is_told_once(ada: Browser, asked: list[str]) -> None:

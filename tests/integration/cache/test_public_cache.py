@@ -175,9 +175,9 @@ async def test_what_could_make_a_difference_is_left_to_the_framework(
 async def test_nothing_of_somebody_who_is_signed_in_is_kept(app: Quart) -> None:
     ada = Browser(app.test_client())
     await ada.sign_in(ADA)
-    assert "Log Out" in await ada.read("/courses/")
+    assert "Sign out" in await ada.read("/courses/")
     first = await (await ask(app, "/courses/")).get_data(as_text=True)
-    assert "Log Out" not in first
+    assert "Sign out" not in first
     assert "csrf_token" not in first
     response = await ada.get("/courses/")
     assert "ETag" not in response.headers

@@ -109,7 +109,7 @@ async def test_a_page_of_somebody_who_is_remembered_asks_the_database_nothing(
         for questions in asked:
             questions.clear()
         for path in ("/courses/", "/", "/courses/", "/enrollment"):
-            assert "Your Schedule" in await ada.read(path)
+            assert "Your schedule" in await ada.read(path)
         return asked == [[]] * len(READINGS)
 
     await until(asks_nothing)

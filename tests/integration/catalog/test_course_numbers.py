@@ -90,12 +90,12 @@ async def test_two_sections_of_an_old_database_are_named_and_left_alone(run: Run
     await sections.put_all(db, [replace(SECTIONS[2], section="1")])
     named = "Fall 2026 3333: the sections “01” and “1” have the same number in different spellings."
     assert (await audit.check(db, FALL_MORNING)).notes == [named]
-    assert f"{named} Nothing was changed." in (await upgrade(db, FALL_MORNING, UpgradeDefaults())).left_alone
+    assert f"{named} Nothing was changed." in (await upgrade(db, FALL_MORNING, UpgradeDefaults())).unchanged
     for number in ("1", "01"):
         done = await run("section", f"term,courseID,section,capacity\nFall 2026,3333,{number},7\n")
         assert done.output.splitlines()[-1] == "section: 0 added, 1 changed, 0 unchanged."
     unclear = await run("section", "term,courseID,section,capacity\nFall 2026,3333,001,7\n")
-    assert "The course has the sections 01 and 1. Write one of them." in unclear.output
+    assert "The course has the sections 01 and 1. Use one of these numbers." in unclear.output
     said = await told(ada, "/enrollment", courseID="3333", section="001")
     assert "PHP 202 has no section 001 in Fall 2026." in said
     await ada.post("/enrollment", form={"courseID": "3333", "section": "1"})
@@ -114,7 +114,7 @@ async def test_a_twin_of_a_course_is_refused_at_import(run: Run, db: Database, t
     assert "is in the file twice." in both.output
     await run("course", f"{HEADER}\nMü 101,Music,3,Fall\n")
     again = await run("course", f"{HEADER}\n{twin},Music,3,Fall\n")
-    assert "The catalog has this course as Mü 101. Write its number in the same way." in again.output
+    assert "The catalog spells this course number Mü 101. Use the same spelling." in again.output
     assert await db.course.count_documents({}) == 4
 
 
@@ -278,7 +278,7 @@ async def test_an_exact_number_wins(ada: Browser, db: Database) -> None:
 async def test_where_several_courses_may_be_meant_the_student_chooses(ada: Browser, app: Quart, db: Database) -> None:
     await teach(db, "CSC101", "One")
     await teach(db, "9", "CSC 101")
-    sentence = "“CSC.101” could mean several courses: 9 (CSC 101) and CSC101 (One)."
+    sentence = "“CSC.101” matches several courses: 9 (CSC 101) and CSC101 (One)."
     for response, status in (
         (await ada.get("/enrollment/form?courseID=CSC.101"), 200),
         (await ada.post("/enrollment", form={"courseID": "CSC.101"}), 422),

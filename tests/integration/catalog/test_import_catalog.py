@@ -119,7 +119,7 @@ async def test_other_spellings_of_a_term_mean_the_stored_term(run: Run, db: Data
         ("Monsoon", "“Monsoon” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
         ('"Fall, 2027FA"', "“2027FA” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
         ("Every Fall", "“Every Fall” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
-        ("Fall;Spring", "Put commas between the seasons, like Fall, Spring."),
+        ("Fall;Spring", "Separate seasons with commas, like Fall, Spring."),
         ('"Fall, Spring 2019"', ""),
         ("autumn and spring", ""),
         ('"Fall, 2026fa"', ""),
@@ -228,7 +228,7 @@ async def test_a_course_can_not_need_itself_or_what_nobody_can_take(run: Run, db
     assert refused.exit_code == 1
     assert refused.output.splitlines()[:-1] == [
         "line 2: corequisites “8 9999”: There is no course 9999 in the catalog.",
-        "line 2: prerequisites “1111 7”: A course can't need itself.",
+        "line 2: prerequisites “1111 7”: A course can’t require itself.",
     ]
 
 
@@ -240,7 +240,7 @@ async def test_a_raised_capacity_promotes_and_leaves_a_notice(db: Database) -> N
     assert notice.action == "promote"
     promoted = (await events.find_page(db, BOB.user_id, "", 1))[0][0]
     assert (promoted.action, promoted.actor) == ("promote", 0)
-    assert (await audit.check(db, NOW)).disagreements == []
+    assert (await audit.check(db, NOW)).discrepancies == []
 
 
 async def test_a_capacity_below_the_seats_that_are_taken_unseats_nobody(db: Database) -> None:
@@ -248,8 +248,8 @@ async def test_a_capacity_below_the_seats_that_are_taken_unseats_nobody(db: Data
     await offer(db, replace(SMALL, capacity=0))
     assert (await has(db, ADA.user_id)).keys() == {"3333"}
     found = await audit.check(db, NOW)
-    assert found.disagreements == []
-    assert found.notes == ["3333, section 01, Fall 2026: 1 are enrolled on 0 seats, since the capacity was lowered."]
+    assert found.discrepancies == []
+    assert found.notes == ["3333, section 01, Fall 2026: 1 enrolled, but the capacity is 0; it was lowered."]
     await offer(db, replace(SMALL, capacity=1))
     assert (await audit.check(db, NOW)).notes == []
 
@@ -279,7 +279,7 @@ async def test_moved_meetings_promote_who_had_a_conflict(db: Database) -> None:
     assert (await has(db, BOB.user_id)).keys() == {"1111"}
     await offer(db, replace(SMALL, meetings=(Meeting("S", "09:00", "10:00"),)))
     assert (await has(db, BOB.user_id)).keys() == {"1111", "3333"}
-    assert (await audit.check(db, NOW)).disagreements == []
+    assert (await audit.check(db, NOW)).discrepancies == []
 
 
 async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: Database) -> None:
@@ -307,8 +307,8 @@ async def test_meetings_that_are_moved_onto_each_other_are_noted_and_no_fault(db
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), NOW)
     await offer(db, replace(SMALL, meetings=EVENINGS))
     found = await audit.check(db, NOW)
-    assert found.disagreements == []
-    assert found.notes == ["Student 2, Fall 2026: 1111 and 3333 are both on TR 18:00–19:15, since a meeting was moved."]
+    assert found.discrepancies == []
+    assert found.notes == ["Student 2, Fall 2026: 1111 and 3333 both meet on TR 18:00–19:15; a meeting was moved."]
 
 
 async def test_other_credits_of_a_course_are_counted_for_who_is_in_it(db: Database) -> None:
@@ -320,7 +320,7 @@ async def test_other_credits_of_a_course_are_counted_for_who_is_in_it(db: Databa
     await import_courses(db, [ImportedCourse(1, replace(php, credits=2.5), frozenset())], NOW)
     assert await schedules.find_credits(db, ADA.user_id) == {"Fall 2026": 5.5}
     assert await schedules.find_credits(db, RITA.user_id) == {"Fall 2026": 3}
-    assert (await audit.check(db, NOW)).disagreements == []
+    assert (await audit.check(db, NOW)).discrepancies == []
 
 
 async def test_a_prerequisite_that_falls_away_promotes(db: Database) -> None:

@@ -174,7 +174,7 @@ async def test_an_import_returns_which_students_got_a_seat(db: Database) -> None
         (
             "2026-09-20,2026-12-18",
             "2026-09-10,2026-09-15,2026-09-20T00:00",
-            "withdraw_deadline “2026-09-20T00:00”: Courses begin on 2026-09-20, so students could never withdraw.",
+            "withdraw_deadline “2026-09-20T00:00”: Courses begin on 2026-09-20, leaving no time to withdraw.",
         ),
         (
             "2026-09-01,2026-09-20",

@@ -9,7 +9,7 @@ from quart import Quart
 from quart_enroll.db.client import Database
 from tests.support.people import Browser, text, told
 
-SENTENCE = "The school has no terms yet."
+SENTENCE = "No terms are available yet."
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,7 @@ async def school(db: Database) -> Database:
 
 
 async def found(db: Database) -> list[str]:
-    return (await audit.check(db, NOW)).disagreements
+    return (await audit.check(db, NOW)).discrepancies
 
 
 async def mended(db: Database) -> list[str]:
@@ -42,7 +42,7 @@ async def mended(db: Database) -> list[str]:
 
 async def test_a_school_in_order_has_nothing_to_tell(school: Database) -> None:
     checked = await audit.check(school, NOW)
-    assert (checked.disagreements, checked.notes) == ([], [])
+    assert (checked.discrepancies, checked.notes) == ([], [])
     assert (checked.seats, checked.waiting) == (2, 1)
     before = await school.section.find().to_list(None)
     assert await audit.repair(school, NOW) == []
@@ -52,33 +52,43 @@ async def test_a_school_in_order_has_nothing_to_tell(school: Database) -> None:
 @pytest.mark.parametrize(
     ("collection", "row", "change", "sentence"),
     [
-        ("section", PHP, {"seats_taken": 0}, "3333, section 01, Fall 2026: 0 seats are counted, and 1 are enrolled."),
-        ("section", PHP, {"waiting": 3}, "3333, section 01, Fall 2026: 3 are counted as waiting, and 1 wait."),
-        ("section", PHP, {"queue_tail": 0}, "3333, section 01, Fall 2026: place 1 is past the end of the line, 0."),
+        ("section", PHP, {"seats_taken": 0}, "3333, section 01, Fall 2026: 0 seats counted as taken, but 1 enrolled."),
+        ("section", PHP, {"waiting": 3}, "3333, section 01, Fall 2026: 3 counted as waiting, but 1 on the waitlist."),
+        (
+            "section",
+            PHP,
+            {"queue_tail": 0},
+            "3333, section 01, Fall 2026: place 1 is beyond the last counted waitlist place, 0.",
+        ),
         (
             "schedule",
             {"user_id": 1},
             {"credits": 9},
-            "Student 1, Fall 2026: 9 credits are counted, and the courses have 4.",
+            "Student 1, Fall 2026: 9 credits counted, but the courses add up to 4.",
         ),
-        ("waitlist", {}, {"user_id": 99}, "3333, section 01, Fall 2026: student 99 waits, and has no account."),
+        (
+            "waitlist",
+            {},
+            {"user_id": 99},
+            "3333, section 01, Fall 2026: student 99 is waitlisted, but the student has no account.",
+        ),
         (
             "waitlist",
             {},
             {"user_id": 1},
-            "3333, section 01, Fall 2026: student 1 waits, and is enrolled in the course already.",
+            "3333, section 01, Fall 2026: student 1 is waitlisted, but the student is already enrolled in the course.",
         ),
         (
             "waitlist",
             {},
             {"courseID": "9999"},
-            "9999, section 01, Fall 2026: student 2 waits, and is there for an unknown course.",
+            "9999, section 01, Fall 2026: student 2 is waitlisted, but there is no such course.",
         ),
         (
             "waitlist",
             {},
             {"section": "09"},
-            "3333, section 09, Fall 2026: student 2 waits, and is there for an unknown section.",
+            "3333, section 09, Fall 2026: student 2 is waitlisted, but there is no such section.",
         ),
     ],
 )
@@ -93,9 +103,11 @@ async def test_what_disagrees_is_told_and_mended(
 
 async def test_an_open_seat_that_somebody_could_take_is_given_out(school: Database) -> None:
     await school.section.update_one(PHP, {"$set": {"capacity": 2}})
-    told = "3333, section 01, Fall 2026: a seat is open that student 2 waits for and could take."
+    told = "3333, section 01, Fall 2026: waitlisted student 2 could take an open seat."
     assert await found(school) == [told]
-    assert await audit.repair(school, NOW) == ["3333, section 01, Fall 2026: who could take an open seat has it."]
+    assert await audit.repair(school, NOW) == [
+        "3333, section 01, Fall 2026: waitlisted students were enrolled in open seats."
+    ]
     assert await found(school) == []
     assert await school.enrollment.count_documents({"user_id": 2}) == 2
     assert await school.notice.count_documents({"user_id": 2}) == 1
@@ -105,16 +117,16 @@ async def test_an_open_seat_that_nobody_who_waits_can_take_is_in_order(school: D
     await school.section.update_one(PHP, {"$set": {"capacity": 2}})
     await school.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
     assert await found(school) == []
-    assert (await audit.check(school, FALL.add_deadline)).disagreements == []
+    assert (await audit.check(school, FALL.add_deadline)).discrepancies == []
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"user_id": 99}, "(3333, section 01, Fall 2026): student 99 has no account."),
-        ({"courseID": "9999"}, "(9999, section 01, Fall 2026): student 1 is there for an unknown course."),
-        ({"section": "09"}, "(3333, section 09, Fall 2026): student 1 is there for an unknown section."),
-        ({"term": "Fall 1999"}, "(3333, section 01, Fall 1999): student 1 is there for an unknown term."),
+        ({"user_id": 99}, "(3333, section 01, Fall 2026): student 99 is enrolled, but the student has no account."),
+        ({"courseID": "9999"}, "(9999, section 01, Fall 2026): student 1 is enrolled, but there is no such course."),
+        ({"section": "09"}, "(3333, section 09, Fall 2026): student 1 is enrolled, but there is no such section."),
+        ({"term": "Fall 1999"}, "(3333, section 01, Fall 1999): student 1 is enrolled, but there is no such term."),
     ],
 )
 async def test_an_enrollment_that_leads_nowhere_is_told_and_never_removed(
@@ -131,8 +143,10 @@ async def test_an_old_row_of_an_unknown_course_is_not_said_to_be_of_an_unknown_t
     rows = [{"user_id": ADA.user_id, "courseID": courseID} for courseID in ("9999", "2222")]
     await school.enrollment.insert_many(rows, bypass_document_validation=True)
     unknown, unplaced = await found(school)
-    assert unknown.endswith("(9999, section (none), no term): student 1 is there for an unknown course.")
-    assert unplaced.endswith("(2222, section (none), no term): student 1 is there for no term; `upgrade-db` places it.")
+    assert unknown.endswith("(9999, section (none), no term): student 1 is enrolled, but there is no such course.")
+    assert unplaced.endswith(
+        "(2222, section (none), no term): student 1 is enrolled, but no term is given; `upgrade-db` assigns one."
+    )
 
 
 async def test_sections_that_nobody_sees_are_told(school: Database) -> None:
@@ -143,9 +157,9 @@ async def test_sections_that_nobody_sees_are_told(school: Database) -> None:
     ]
     await sections.put_all(school, lost)
     assert await mended(school) == [
-        "Nobody sees the sections of course 9999, which is not in the catalog: 01 (Fall 2026), 02 (Fall 2026). "
+        "Students can’t see the sections of course 9999, which is not in the catalog: 01 (Fall 2026), 02 (Fall 2026). "
         "Add the course with `import course`.",
-        "Nobody sees the sections of Fall 19, which is not a term of the school: 1111 A. "
+        "Students can’t see the sections of Fall 19, which is not a term of the school: 1111 A. "
         "Add the term with `import term`.",
     ]
 
@@ -155,11 +169,11 @@ async def test_courses_in_which_nobody_can_enroll_are_noted_and_no_fault(school:
     old = {"courseID": "4444", "title": "OLD 1", "description": "", "credits": 3, "term": "Winter 2022"}
     await school.course.insert_one(old)
     checked = await audit.check(school, NOW)
-    assert checked.disagreements == []
+    assert checked.discrepancies == []
     assert checked.notes == [
-        "Nobody can enroll in 1 course of “Winter 2022”, which is not a term of the school: 4444. "
-        "Add the term with `import term`, or name another one with `import course`.",
-        "Nobody can enroll in 1 course without a section: 2222. "
+        "No student can enroll in 1 course of “Winter 2022”, which is not a term of the school: 4444. "
+        "Add the term with `import term`, or change the course with `import course`.",
+        "No student can enroll in 1 course without sections: 2222. "
         "Add sections with `import section`, or give each course a section 01 with `upgrade-db --sections`.",
     ]
 
@@ -169,7 +183,7 @@ async def test_more_students_than_seats_are_told(school: Database) -> None:
     seat = await school.enrollment.find_one({"user_id": ADA.user_id}, {"_id": 0})
     assert seat is not None
     await school.enrollment.insert_one({**seat, "user_id": CLEO.user_id})
-    assert await mended(school) == ["3333, section 01, Fall 2026: 2 are enrolled on 1 seats."]
+    assert await mended(school) == ["3333, section 01, Fall 2026: 2 enrolled, but the capacity is 1."]
 
 
 async def test_two_courses_at_one_time_are_told(school: Database) -> None:
@@ -177,7 +191,7 @@ async def test_two_courses_at_one_time_are_told(school: Database) -> None:
     seat = await school.enrollment.find_one({"user_id": ADA.user_id}, {"_id": 0})
     assert seat is not None
     await school.enrollment.insert_one({**seat, "courseID": "1111", "section": "02"})
-    assert await mended(school) == ["Student 1, Fall 2026: 1111 and 3333 are both on TR 18:00–19:15."]
+    assert await mended(school) == ["Student 1, Fall 2026: 1111 and 3333 both meet on TR 18:00–19:15."]
 
 
 async def test_a_swap_within_a_course_may_wait(school: Database) -> None:
@@ -189,7 +203,7 @@ async def test_a_swap_within_a_course_may_wait(school: Database) -> None:
 async def test_a_row_that_upgrade_db_has_left_alone_is_listed(school: Database) -> None:
     await school.enrollment.insert_one({"user_id": "?", "courseID": "77"}, bypass_document_validation=True)
     [line] = await mended(school)
-    assert line.endswith("(77, section (none), no term): student ? has no account.")
+    assert line.endswith("(77, section (none), no term): student ? is enrolled, but the student has no account.")
 
 
 async def test_the_command_tells_mends_and_exits_by_what_is_left(school: Database, app: Quart) -> None:
@@ -200,12 +214,12 @@ async def test_the_command_tells_mends_and_exits_by_what_is_left(school: Databas
         return result.exit_code, result.output
 
     count = await school.section.count_documents({})
-    fine = f"Everything agrees: {count} sections, 2 enrollments, 1 waiting.\n"
+    fine = f"No discrepancies: {count} sections, 2 enrolled, 1 waiting.\n"
     assert await run("check-seats") == (0, fine)
     await school.section.update_one(PHP, {"$set": {"seats_taken": 0}})
-    wrong = "3333, section 01, Fall 2026: 0 seats are counted, and 1 are enrolled.\n"
-    assert await run("check-seats") == (1, f"{wrong}Error: 1 disagreement was found.\n")
-    done = "Mended: 3333, section 01, Fall 2026: counted again, 1 enrolled and 1 waiting.\n"
+    wrong = "3333, section 01, Fall 2026: 0 seats counted as taken, but 1 enrolled.\n"
+    assert await run("check-seats") == (1, f"{wrong}Error: Found 1 discrepancy.\n")
+    done = "Repaired: 3333, section 01, Fall 2026: recounted, 1 enrolled and 1 waiting.\n"
     assert await run("check-seats", "--repair") == (0, done + fine)
 
 

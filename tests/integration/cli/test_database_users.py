@@ -167,7 +167,7 @@ def test_a_user_who_may_not_change_a_validator_gets_a_sentence_before_anything_c
     )
     assert "courseID_1" not in root[DATABASE].course.index_information()
     done = upgrade_db(address("enroll"), address("enroll-upgrade"))
-    assert done.output == "course: the index courseID_1 is made\ncourse: rows are checked from now on\n"
+    assert done.output == "course: index courseID_1 created\ncourse: validator set\n"
     assert upgrade_db(address("enroll")).exit_code == 0
 
 
@@ -182,7 +182,7 @@ def test_a_user_of_another_database_is_told_which_role_is_missing(address: Addre
 def test_a_wrong_database_password_is_reported(address: Address, root: Documents) -> None:
     refused = upgrade_db(address("enroll").replace(PASSWORD, "another"))
     assert refused.exit_code == 1
-    assert refused.output == "Error: The database doesn’t accept the user or the password in MONGO_URI.\n"
+    assert refused.output == "Error: The database rejected the user name or password in MONGO_URI.\n"
 
 
 def test_an_upgrade_ends_the_transaction_of_a_killed_process_of_the_site(
@@ -196,4 +196,4 @@ def test_an_upgrade_ends_the_transaction_of_a_killed_process_of_the_site(
         session.start_transaction()
         stranded[DATABASE].course.insert_one(courses.to_row(COURSES[0]), session=session)
         done = upgrade_db(address("enroll"), address("enroll-upgrade"))
-    assert (done.exit_code, done.output) == (0, "course: rows are checked from now on\n")
+    assert (done.exit_code, done.output) == (0, "course: validator set\n")

@@ -45,7 +45,7 @@ async def is_ready(db: Database) -> bool:
 
 
 async def problems(db: Database) -> list[str]:
-    return (await audit.check(db, NOW)).disagreements
+    return (await audit.check(db, NOW)).discrepancies
 
 
 async def test_a_database_with_everything_is_ready(db: Database) -> None:

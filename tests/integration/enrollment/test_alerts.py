@@ -7,12 +7,12 @@ from tests.integration.enrollment.test_plan import quiet
 from tests.support.people import ADA, FALL, Browser, Clock, at, told
 
 PHP = {"courseID": "3333", "term": "Fall 2026", "section": "01"}
-TELL = "Tell me when a seat opens in PHP 202, section 01"
-DONT = "Stop telling me of seats in PHP 202, section 01"
+TELL = "Notify me if a seat opens in PHP 202, section 01"
+DONT = "Remove alert for PHP 202, section 01"
 PAGE = "/course/3333?term=Fall+2026"
 LINK = f'<a href="{PAGE}">PHP 202</a>'
-OPEN = f"A seat opened in {LINK}, section 01, for Fall 2026. It goes to whoever takes it first, and may be gone by now."
-TAKEN = f"A seat opened in {LINK}, section 01, for Fall 2026, and is taken again. If you ask again, we tell"
+OPEN = f"A seat opened in {LINK}, section 01, for Fall 2026. It’s first come, first served, so it may already be taken."
+TAKEN = f"A seat opened in {LINK}, section 01, for Fall 2026, but it’s already taken. Set another alert to hear"
 
 
 @pytest.fixture(autouse=True)
@@ -26,14 +26,14 @@ async def test_a_full_section_offers_to_tell(ada: Browser, anyone: Browser) -> N
     assert TELL in quiet(await ada.read("/course/3333?term=Fall"))
     assert quiet(await anyone.read("/courses/")) == []
     said = await told(ada, "/alert", **PHP)
-    assert said == "We tell you as soon as a seat in PHP 202, section 01 is open to everybody."
+    assert said == "We’ll notify you when a seat in PHP 202, section 01, opens to everyone."
     assert DONT in quiet(await ada.read("/courses/"))
 
 
 async def test_so_does_one_whose_waitlist_is_full(ada: Browser, db: Database) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 0}})
     page = await ada.read("/course/3333?term=Fall")
-    assert "The waitlist of PHP 202, section 01, is full." in page
+    assert "The waitlist for PHP 202, section 01, is full." in page
     assert quiet(page) == [TELL]
 
 
@@ -43,7 +43,7 @@ async def test_a_seat_that_opens_is_told_once_on_the_next_page(ada: Browser, bob
     await bob.post("/enrollment/drop", form=PHP)
     assert OPEN in await ada.read("/plan")
     assert OPEN not in await ada.read("/")
-    assert "We tell you when a seat opens" not in await ada.read("/enrollment")
+    assert "Seat alerts" not in await ada.read("/enrollment")
 
 
 async def test_of_a_seat_that_is_taken_again_nobody_reads_that_it_is_open(ada: Browser, bob: Browser) -> None:
@@ -70,11 +70,11 @@ async def test_in_a_message_with_a_link_a_title_is_text(ada: Browser, bob: Brows
 async def test_the_schedule_lists_what_is_told_and_ends_it(ada: Browser, bob: Browser, db: Database) -> None:
     await ada.post("/alert", form=PHP)
     page = await ada.read("/enrollment")
-    assert "We tell you when a seat opens" in page
+    assert "Seat alerts" in page
     assert f"<strong>{LINK}</strong>" in page
     assert DONT in page.replace('<span class="visually-hidden">', "")
     for _ in range(2):
-        assert await told(ada, "/alert/end", **PHP) == "We will not tell you of seats in PHP 202, section 01."
+        assert await told(ada, "/alert/end", **PHP) == "Alert removed for PHP 202, section 01."
     assert await db.alert.count_documents({}) == 0
     await bob.post("/enrollment/drop", form=PHP)
     assert OPEN not in await ada.read("/enrollment")
@@ -84,16 +84,16 @@ async def test_the_schedule_lists_nothing_that_is_over_or_had(ada: Browser, cloc
     await ada.post("/alert", form=PHP)
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 2}})
     await ada.post("/enrollment", form=PHP)
-    assert "We tell you when a seat opens" not in await ada.read("/enrollment")
+    assert "Seat alerts" not in await ada.read("/enrollment")
     await db.enrollment.delete_many({"user_id": ADA.user_id})
-    assert "We tell you when a seat opens" in await ada.read("/enrollment")
+    assert "Seat alerts" in await ada.read("/enrollment")
     await at(FALL.add_deadline, clock, (ada, ADA))
-    assert "We tell you when a seat opens" not in await ada.read("/enrollment")
+    assert "Seat alerts" not in await ada.read("/enrollment")
 
 
 async def test_an_open_seat_is_to_be_taken_and_not_waited_for(ada: Browser, db: Database) -> None:
     said = await told(ada, "/alert", courseID="1111", term="Fall 2026", section="01")
-    assert said == "PYT 101, section 01, has an open seat: you can take it now."
+    assert said == "PYT 101, section 01, has an open seat. You can enroll now."
     assert await db.alert.count_documents({}) == 0
 
 

@@ -7,7 +7,6 @@ from typing import cast
 import pytest
 from quart import Quart
 
-from quart_enroll import app as wiring
 from quart_enroll.db.client import Database, OutcomeUnknown, Session
 from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.services.accounts import sessions
@@ -16,7 +15,7 @@ from quart_enroll.services.enrollment import plan
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.state import EXTENSION, AppState
-from quart_enroll.web import retry
+from quart_enroll.web import application, retry
 from tests.support.people import ADA, FALL_MORNING, PASSWORD, Browser, seats_taken, text
 
 WISH = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
@@ -53,7 +52,7 @@ async def test_who_finds_no_room_is_told_and_the_same_press_enrolls_when_there_i
     page = await text(response)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert "Refresh" not in response.headers  # it would look, and not press
-    assert "Many people are enrolling at this moment. Nothing was changed." in page
+    assert "Many people are enrolling right now. No changes were made." in page
     assert 'data-retry-after="5"' in page
     assert await seats_taken(db, "1111") == 0
 
@@ -104,7 +103,7 @@ async def test_a_page_comes_again_by_itself(ada: Browser, monkeypatch: pytest.Mo
     response = await ada.get("/enrollment")
     assert response.status_code == 503
     assert 5 <= int(response.headers["Refresh"]) <= 10
-    assert "comes again by itself" in await text(response)
+    assert "reloads automatically" in await text(response)
     asked = await ada.get("/enrollment", headers={"Accept": "application/json"})
     assert "Refresh" not in asked.headers
 
@@ -118,13 +117,13 @@ async def test_what_a_foreign_page_sends_is_not_sent_again_by_our_own(
     assert button(await text(response)) is None
     ours = await ada.post("/enrollment", form=WISH)
     assert button(await text(ours)) is not None
-    assert "may have come about or not" in await text(ours)
+    assert "may have gone through" in await text(ours)
 
 
 async def test_a_change_that_takes_too_long_is_answered_before_the_router_gives_up(
     ada: Browser, db: Database, locks: SectionLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring, "LONGEST_CHANGE", 0.2)
+    monkeypatch.setattr(application, "CHANGE_SECONDS", 0.2)
     async with locks.hold([SectionKey("Fall 2026", "1111", "01")], timeout_seconds=5):
         response = await ada.post("/enrollment", form=WISH)
         assert response.status_code == 503

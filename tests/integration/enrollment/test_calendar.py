@@ -168,7 +168,7 @@ async def test_the_address_is_shown_once_and_stored_as_a_hash(ada: Browser, db: 
     assert len(token) == 43
     page = await ada.read("/enrollment")
     assert token not in page
-    assert "You made one on Tuesday, 1 September 2026" in page
+    assert "You created one on Tuesday, 1 September 2026" in page
     assert token not in str(await db.feed.find().to_list(None))
 
 
@@ -176,12 +176,12 @@ async def test_the_password_is_asked_for_and_wrong_ones_count_like_those_of_a_si
     ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
-    assert "please enter your password first" in await ada.read("/enrollment/calendar")
+    assert "enter your password first" in await ada.read("/enrollment/calendar")
     assert (await ada.post("/enrollment/calendar")).status_code == 422
     for _ in range(10):
         response = await ada.post("/enrollment/calendar", form={"password": "not the password"})
         assert response.status_code == 422
-        assert (await text(response)).count("That is not your password.") == 2  # beside the field and on top
+        assert (await text(response)).count("Incorrect password. Try again.") == 2  # beside the field and on top
     response = await ada.post("/enrollment/calendar", form={"password": PASSWORD})
     assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
     assert await db.feed.count_documents({}) == 0
@@ -196,9 +196,9 @@ async def test_a_new_address_ends_the_one_before(ada: Browser, anyone: Browser, 
 async def test_an_address_can_be_ended_and_that_is_safe_to_repeat(ada: Browser, anyone: Browser) -> None:
     path = await new_address(ada)
     for _ in range(2):
-        assert await told(ada, "/enrollment/calendar/end") == "The secret address of your calendar leads nowhere now."
+        assert await told(ada, "/enrollment/calendar/end") == "Your private calendar link no longer works."
     assert (await anyone.get(path)).status_code == 404
-    assert "End the secret address" not in await ada.read("/enrollment")
+    assert "Revoke private link" not in await ada.read("/enrollment")
 
 
 async def test_a_new_password_ends_the_address(ada: Browser, anyone: Browser) -> None:
@@ -258,7 +258,7 @@ async def test_the_log_keeps_the_address_secret(
     async def away(*_: object) -> None:
         raise TimeoutError
 
-    monkeypatch.setattr("quart_enroll.db.collections.calendar_tokens.whose", away)
+    monkeypatch.setattr("quart_enroll.db.collections.calendar_tokens.find_owner", away)
     assert (await anyone.get(path)).status_code == 503
     assert "path=/calendar/<token>.ics" in log.text
     assert path not in log.text

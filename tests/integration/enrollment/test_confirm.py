@@ -28,7 +28,7 @@ async def test_who_drops_what_others_wait_for_is_asked(ada: Browser, bob: Browse
         fields = sent(await ada.read(path), "/enrollment/drop")
         assert fields == PHP | {"ask": "y"}
     page = await text(await ada.post("/enrollment/drop", form=fields))
-    assert "Others wait for PHP 202: your seat there goes to the first of them" in page
+    assert "Others are waiting for PHP 202. Your seat goes to the first student in line" in page
     assert buttons(page) == ["Drop", "Keep PHP 202"]
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 1
     assert sent(page, "/enrollment/drop") == PHP
@@ -51,8 +51,8 @@ async def test_who_leaves_a_line_is_asked(ada: Browser, bob: Browser, db: Databa
     await ada.post("/waitlist", form=PHP)
     fields = sent(await ada.read("/enrollment"), "/waitlist/leave")
     page = await text(await ada.post("/waitlist/leave", form=fields))
-    assert "Leave the waitlist of PHP 202?" in page
-    assert buttons(page) == ["Leave", "Stay in line"]
+    assert "Leave the waitlist for PHP 202?" in page
+    assert buttons(page) == ["Leave", "Keep my place"]
     assert await db.waitlist.count_documents({}) == 1
     assert (await ada.post("/waitlist/leave", form=sent(page, "/waitlist/leave"))).status_code == 303
     assert await db.waitlist.count_documents({}) == 0
@@ -73,7 +73,7 @@ async def test_who_swaps_what_others_wait_for_is_asked(ada: Browser, bob: Browse
     wanted = {"drop": "3333", "add": "1111", "term": "Fall 2026", "section": "01", "ask": "y"}
     page = await text(await ada.post("/enrollment/swap", form=wanted))
     assert "Swap PHP 202 for PYT 101?" in page
-    assert "Others wait for PHP 202: your seat there goes to the first of them" in page
+    assert "Others are waiting for PHP 202. Your seat goes to the first student in line" in page
     assert buttons(page) == ["Swap", "Keep PHP 202"]
     assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "3333"}) == 1
     assert (await ada.post("/enrollment/swap", form=sent(page, "/enrollment/swap"))).location == "/enrollment"

@@ -9,8 +9,8 @@ from quart_enroll.db.client import Database
 from tests.support.api_clients import ENROLLMENTS, Program, program
 from tests.support.people import ADA, EVENINGS, FALL, NOONS, Browser, Clock, at, buttons, seats_taken, teach, text, told
 
-TOGETHER = "ART LAB must be taken together with 6666 (ART 100)."
-HOW = "You can enroll in both at once, on its page or from your plan."
+TOGETHER = "ART LAB must be taken with 6666 (ART 100)."
+HOW = "Enroll in both at once on the course page or from your plan."
 WITH = "Enroll with 6666 (ART 100) : ART LAB, section 01"
 PAGES = ("/course/7777", "/courses/Fall?q=ART", "/enrollment/form?courseID=7777&term=Fall")
 
@@ -39,7 +39,7 @@ async def test_a_row_says_what_is_missing_and_offers_both(ada: Browser, art: Dat
 async def test_one_button_takes_both(ada: Browser, art: Database) -> None:
     lab = {"courseID": "7777", "term": "Fall 2026", "section": "01", "with_corequisites": "y"}
     said = await told(ada, "/enrollment", **lab)
-    assert said == "You are enrolled in ART LAB for Fall 2026. You are enrolled in ART 100 for Fall 2026."
+    assert said == "You’re enrolled in ART LAB for Fall 2026. You’re enrolled in ART 100 for Fall 2026."
     assert (await seats_taken(art, "6666"), await seats_taken(art, "7777")) == (1, 1)
     assert "already enrolled in ART LAB" in await told(ada, "/enrollment", **lab)
 
@@ -48,7 +48,7 @@ async def test_the_lab_alone_is_refused_where_both_can_be_taken(ada: Browser, ar
     response = await ada.post("/enrollment", form={"courseID": "7777", "term": "Fall 2026"})
     assert response.location == "/enrollment/form?courseID=7777&term=Fall+2026"
     assert f"{TOGETHER} {HOW}" in await ada.read(response.location)
-    refused = "Not possible: a course that must be taken together with it was missing."
+    refused = "Not possible: a corequisite was missing."
     assert refused in await ada.read("/enrollment/history")
     assert await art.enrollment.count_documents({}) == 0
 
@@ -59,7 +59,7 @@ async def test_a_student_with_the_lecture_enrolls_in_the_lab_as_ever(ada: Browse
         page = await ada.read(path)
         assert "must be taken together" not in page
         assert "Enroll in ART LAB, section 01" in buttons(page)
-    assert "(you have it)" in await ada.read("/course/7777")
+    assert "(taken)" in await ada.read("/course/7777")
 
 
 @pytest.mark.parametrize("times", [EVENINGS, NOONS])  # NOONS: when the lecture meets
@@ -85,7 +85,7 @@ async def test_a_full_lab_has_a_line_for_who_has_the_lecture_or_waits_for_it(ada
     assert join in buttons(await ada.read("/course/7777"))
     await ada.post("/waitlist", form={"courseID": "7777"})
     page = await ada.read("/enrollment")
-    assert f"A seat that comes now would go to the next in line: {TOGETHER}" in page
+    assert f"If a seat opened now, it would go to the next student in line: {TOGETHER}" in page
 
 
 async def test_the_plan_says_what_is_missing_until_that_is_planned(ada: Browser, art: Database) -> None:
@@ -101,7 +101,7 @@ async def test_a_lab_that_somebody_has_alone_stays_and_says_so(ada: Browser, art
     await ada.post("/enrollment", form={"courseID": "7777", "with_corequisites": "y"})
     await art.enrollment.delete_one({"courseID": "6666"})
     page = unescape(await ada.read("/enrollment"))
-    assert "This course must be taken together with ART 100." in page
+    assert "This course must be taken with ART 100." in page
     assert "Drop ART LAB" in buttons(page)
 
 
@@ -113,7 +113,7 @@ async def test_who_gives_back_several_courses_late_is_told_of_the_w(ada: Browser
         return await text(await ada.post("/enrollment/drop", form=lecture))
 
     page = await asked()
-    assert "Drop them all" in page
+    assert "Drop all" in page
     assert for_good not in page
     await at(FALL.drop_deadline, clock, (ada, ADA))
     page = await asked()

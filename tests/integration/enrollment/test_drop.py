@@ -16,8 +16,8 @@ async def test_dropping_gives_the_seat_back_without_a_trace(ada: Browser, db: Da
     response = await ada.post("/enrollment/drop", form={"courseID": "3333", "term": "Fall 2026"})
     assert (response.status_code, response.location) == (303, "/enrollment")
     page = await ada.read("/enrollment")
-    assert "You gave back PHP 202 for Fall 2026." in page
-    assert "You have no courses yet" in page
+    assert "You dropped PHP 202 for Fall 2026." in page
+    assert "You don’t have any courses yet" in page
     assert await seats_taken(db, "3333") == 0
     assert await db.enrollment.count_documents({}) == 0
 
@@ -36,7 +36,7 @@ async def test_waiting_for_what_is_gone_stops_nobody(ada: Browser, db: Database)
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0}})
     await ada.post("/waitlist", form={"courseID": "3333"})
     await db.section.delete_one({"courseID": "3333"})
-    assert "You gave back PYT 101" in await told(ada, "/enrollment/drop", courseID="1111")
+    assert "You dropped PYT 101" in await told(ada, "/enrollment/drop", courseID="1111")
     assert await db.enrollment.count_documents({}) == 0
 
 
@@ -45,7 +45,7 @@ async def test_a_second_drop_says_so_and_changes_nothing(ada: Browser, bob: Brow
     await ada.post("/enrollment", form={"courseID": "1111"})
     await ada.post("/enrollment/drop", form={"courseID": "1111"})
     refused = await told(ada, "/enrollment/drop", courseID="1111", term="Fall 2026")
-    assert "You are not enrolled in PYT 101 for Fall 2026. Nothing was changed." in refused
+    assert "You’re not enrolled in PYT 101 for Fall 2026. No changes were made." in refused
     assert await seats_taken(db, "1111") == 1
     assert "alert-info" in await text(
         await ada.post("/enrollment/drop", form={"courseID": "1111"}, follow_redirects=True)
@@ -63,7 +63,9 @@ async def twice(ada: Browser, db: Database) -> None:
 @pytest.mark.usefixtures("twice")
 @pytest.mark.parametrize("term", ["", "Fall, Spring"])
 async def test_of_two_terms_none_is_guessed(ada: Browser, db: Database, term: str) -> None:
-    asked = "PYT 101 is on your schedule for Fall 2026 and Spring 2027. Say for which term. Nothing was changed."
+    asked = (
+        "PYT 101 is on your schedule for Fall 2026 and Spring 2027. Choose one of these terms. No changes were made."
+    )
     assert await told(ada, "/enrollment/drop", courseID="1111", term=term) == asked
     assert await db.enrollment.count_documents({}) == 2
 
@@ -71,18 +73,18 @@ async def test_of_two_terms_none_is_guessed(ada: Browser, db: Database, term: st
 @pytest.mark.usefixtures("twice")
 async def test_a_drop_sent_again_takes_no_seat_of_another_term(ada: Browser, clock: Clock, db: Database) -> None:
     await at(SPRING.opens_at, clock, (ada, ADA))  # what was taken in fall can't be given back any more
-    assert "You gave back PYT 101 for Spring 2027." in await told(ada, "/enrollment/drop", courseID="1111")
+    assert "You dropped PYT 101 for Spring 2027." in await told(ada, "/enrollment/drop", courseID="1111")
     again = await told(ada, "/enrollment/drop", courseID="1111")
-    assert again == "The deadline to drop PYT 101 has passed. Nothing was changed."
+    assert again == "The deadline to drop PYT 101 has passed. No changes were made."
     assert await db.enrollment.distinct("term") == ["Fall 2026"]
 
 
 async def test_what_the_student_has_nowhere_is_told_without_a_term(ada: Browser) -> None:
     for term in ("", "Fall, Spring"):
         said = await told(ada, "/enrollment/drop", courseID="1111", term=term)
-        assert said == "You are not enrolled in PYT 101. Nothing was changed."
+        assert said == "You’re not enrolled in PYT 101. No changes were made."
         said = await told(ada, "/waitlist/leave", courseID="1111", term=term)
-        assert said == "You are not waiting for PYT 101. Nothing was changed."
+        assert said == "You’re not on the waitlist for PYT 101. No changes were made."
 
 
 async def test_after_the_drop_deadline_the_course_stays_as_withdrawn(ada: Browser, clock: Clock, db: Database) -> None:
@@ -97,7 +99,7 @@ async def test_after_the_drop_deadline_the_course_stays_as_withdrawn(ada: Browse
     assert "Withdrawn (W)" in page
     assert "0 of 18 credits" in page
     assert await seats_taken(db, "3333") == 0
-    assert "You are not enrolled in PHP 202" in await told(ada, "/enrollment/drop", courseID="3333")
+    assert "You’re not enrolled in PHP 202" in await told(ada, "/enrollment/drop", courseID="3333")
 
 
 async def test_after_the_withdraw_deadline_nothing_is_given_back(ada: Browser, clock: Clock, db: Database) -> None:
@@ -105,7 +107,7 @@ async def test_after_the_withdraw_deadline_nothing_is_given_back(ada: Browser, c
     await at(FALL.withdraw_deadline, clock, (ada, ADA))
     refused = await told(ada, "/enrollment/drop", courseID="3333", term="Fall 2026")
     assert refused == (
-        "The last day to withdraw from PHP 202 was 31 October 2026 (America/New_York). Please ask the registrar."
+        "The last day to withdraw from PHP 202 was 31 October 2026 (America/New_York). Contact the registrar."
     )
     page = await ada.read("/enrollment")
     assert "PHP 202</a><span" in page
@@ -121,8 +123,8 @@ async def test_what_needs_the_dropped_course_goes_along_after_a_yes(ada: Browser
     response = await ada.post("/enrollment/drop", form={"courseID": "6666", "term": "Fall 2026"})
     page = await text(response)
     assert response.status_code == 200
-    assert "ART LAB can’t be taken without ART 100, and would be given back with it." in page
+    assert "ART LAB can’t be taken without ART 100, so it would be dropped too." in page
     assert await db.enrollment.count_documents({}) == 2
     form = dict(re.findall(r'name="(courseID|term|with_corequisites)" value="([^"]*)"', page))
-    assert await told(ada, "/enrollment/drop", **form) == "You gave back ART 100 and ART LAB for Fall 2026."
+    assert await told(ada, "/enrollment/drop", **form) == "You dropped ART 100 and ART LAB for Fall 2026."
     assert await db.enrollment.count_documents({}) == 0

@@ -15,7 +15,7 @@ async def test_enrolling_leads_to_the_schedule_with_the_course(ada: Browser, db:
     response = await ada.post("/enrollment", form={"courseID": "1111", "title": "Free money"})
     assert (response.status_code, response.location) == (303, "/enrollment")
     page = await ada.read("/enrollment")
-    assert "You are enrolled in PYT 101 for Fall 2026." in page
+    assert "You’re enrolled in PYT 101 for Fall 2026." in page
     assert "Introduction to Python" in page
     assert "Free money" not in page
     row = await db.enrollment.find_one({"user_id": ADA.user_id})
@@ -28,7 +28,7 @@ async def test_enrolling_twice_warns_and_changes_nothing(ada: Browser, db: Datab
     response = await ada.post("/enrollment", form={"courseID": "1111"})
     assert (response.status_code, response.location) == (303, "/courses/")
     page = await ada.read("/courses/")
-    assert "You are already enrolled in PYT 101 for Fall 2026." in page
+    assert "You’re already enrolled in PYT 101 for Fall 2026." in page
     assert "alert-warning" in page
     assert await db.enrollment.count_documents({}) == 1
 
@@ -60,7 +60,7 @@ async def test_the_term_is_the_first_one_meant(ada: Browser, db: Database, term:
     ("fields", "sentence"),
     [
         ({"courseID": "9999"}, "There is no course 9999 in the catalog."),
-        ({"courseID": "3333", "term": "Spring"}, "PHP 202 is not taught in Spring 2027."),
+        ({"courseID": "3333", "term": "Spring"}, "PHP 202 isn’t offered in Spring 2027."),
         ({"courseID": "3333", "term": "Never"}, "There is no term “Never” in the catalog."),
     ],
 )
@@ -101,8 +101,8 @@ async def test_a_malformed_wish_keeps_what_was_typed_beside_what_is_wrong(ada: B
     assert 'value="1111"' in page
     assert '<option selected value="a long number">' in page
     for name, sentence in (
-        ("Term", "This has characters that can’t be read. Please type it again."),
-        ("Section", "A section has a number like 01."),
+        ("Term", "This contains unreadable characters. Type it again."),
+        ("Section", "Enter a section number like 01."),
     ):
         assert f"{name}: {sentence}</a>" in page
         assert f'class="invalid-feedback">{sentence}</div>' in page
@@ -164,9 +164,9 @@ async def test_the_term_that_goes_on_comes_before_the_one_that_opens(ada: Browse
 
 async def test_an_empty_schedule_says_what_to_do_next(bob: Browser) -> None:
     page = await bob.read("/enrollment")
-    assert "You have no courses yet" in page
+    assert "You don’t have any courses yet" in page
     assert re.findall("<li><h2>(.*?)</h2>", page) == ["Search", "Plan", "Enroll"]
-    assert buttons(page) == ["Find courses", "See your plan", "What students ask"]
+    assert buttons(page) == ["Find courses", "See your plan", "FAQ"]
     assert "opens on" not in page
 
 

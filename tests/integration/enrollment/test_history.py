@@ -38,7 +38,7 @@ async def test_each_change_and_each_refusal_is_there_the_latest_first(ada: Brows
     await bob.post("/enrollment", form={"courseID": "3333"})
     assert await lines(ada) == [
         "Enrolled in PHP 202, section 01, for Fall 2026.",
-        "Gave back PYT 101, section 01, for Fall 2026.",
+        "Dropped PYT 101, section 01, for Fall 2026.",
         "Enrolled in PYT 101, section 01, for Fall 2026.",
     ]
     assert await lines(bob) == [
@@ -60,9 +60,9 @@ async def test_another_section_of_the_course_is_a_swap_and_nothing_else(
     clock.now += timedelta(minutes=1)
     await bob.post("/enrollment/swap", form={"drop": "1111", "add": "3333"})
     assert await lines(ada) == [
-        "Got a seat from the waitlist of PYT 101, section 01, for Fall 2026. It was in place of section 02.",
-        "Joined the waitlist of PYT 101, section 01, for Fall 2026.",
-        "Swapped into PYT 101, section 02, for Fall 2026. It was in place of section 01.",
+        "Enrolled from the waitlist: PYT 101, section 01, for Fall 2026. It replaced section 02.",
+        "Joined the waitlist for PYT 101, section 01, in Fall 2026.",
+        "Swapped into PYT 101, section 02, for Fall 2026. It replaced section 01.",
         "Enrolled in PYT 101, section 01, for Fall 2026.",
     ]
     assert "Withdrawn (W)" not in await ada.read("/enrollment")
@@ -82,8 +82,8 @@ async def test_a_promotion_tells_nothing_of_who_gave_back_the_seat(ada: Browser,
     clock.now += timedelta(minutes=1)
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     assert await lines(ada) == [
-        "Got a seat from the waitlist of PHP 202, section 01, for Fall 2026.",
-        "Joined the waitlist of PHP 202, section 01, for Fall 2026.",
+        "Enrolled from the waitlist: PHP 202, section 01, for Fall 2026.",
+        "Joined the waitlist for PHP 202, section 01, in Fall 2026.",
     ]
     assert "Bob" not in await ada.read("/enrollment/history")
 

@@ -22,8 +22,8 @@ PHP = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", 
 """TR 12:00–13:15 in Lab 1; ada has the one seat, and bob waits."""
 
 CHANGED = "PHP 202, section 01, for Fall 2026 has changed."
-TIMES = "It now meets: TR 18:00–19:15. Before: TR 12:00–13:15."
-ROOM = "Its room is now Hall 3. Before, it was Lab 1."
+TIMES = "New time: TR 18:00–19:15. Old time: TR 12:00–13:15."
+ROOM = "New room: Hall 3. Old room: Lab 1."
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def test_who_has_a_seat_and_who_waits_are_told_on_the_next_page(ada: Brows
     for browser in (ada, bob):
         assert f"{CHANGED} {TIMES} {ROOM}" in await browser.read("/")
         assert CHANGED not in await browser.read("/")
-        moved = "PHP 202, section 01, for Fall 2026 changed its time or room."
+        moved = "The time or room of PHP 202, section 01, for Fall 2026 changed."
         assert moved in await browser.read("/enrollment/history")
     rows = await db.event.find({"action": "moved"}).to_list(None)
     assert [(row["actor"], row["user_id"]) for row in rows] == [(SYSTEM_ACTOR, one.user_id) for one in (ADA, BOB)]
@@ -60,9 +60,9 @@ async def test_an_email_tells_it_in_the_language_of_the_student(db: Database, cl
     await drain_once(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
     told = {to: (subject, text) for to, subject, text in box.letters}
     subject, text = told[ADA.email]
-    assert subject == "PHP 202 has changed its time or room"
+    assert subject == "The time or room of PHP 202 has changed"
     assert f"{CHANGED} {TIMES} {ROOM}" in text
-    assert "Horario nuevo: MJ 18:00–19:15. Antes: MJ 12:00–13:15." in told[BOB.email][1]
+    assert "Horario nuevo: MJ 18:00–19:15. Horario anterior: MJ 12:00–13:15." in told[BOB.email][1]
 
 
 @pytest.mark.usefixtures("full")
@@ -80,9 +80,9 @@ async def test_a_conflict_that_the_move_makes_is_told_to_who_has_it(ada: Browser
     await ada.get("/")
     await put(db, replace(PHP, meetings=EVENINGS))
     page = await ada.read("/")
-    assert "PHP 202 meets at the same time as PYT 101: TR 18:00–19:15." in page
-    assert "You keep both seats." in page
-    assert "at the same time" not in await bob.read("/")
+    assert "PHP 202 conflicts with PYT 101: TR 18:00–19:15." in page
+    assert "You’re still enrolled in both." in page
+    assert "conflicts with" not in await bob.read("/")
 
 
 @pytest.mark.usefixtures("full")
@@ -91,8 +91,8 @@ async def test_who_waits_is_told_of_a_conflict_and_keeps_no_second_seat(bob: Bro
     await bob.get("/")
     await put(db, replace(PHP, meetings=EVENINGS))
     page = await bob.read("/")
-    assert "PHP 202 meets at the same time as PYT 101: TR 18:00–19:15." in page
-    assert "You keep both seats." not in page
+    assert "PHP 202 conflicts with PYT 101: TR 18:00–19:15." in page
+    assert "You’re still enrolled in both." not in page
 
 
 @pytest.mark.usefixtures("full")

@@ -35,7 +35,7 @@ from tests.support.smtp import HANG_UP, Postbox, mail_server
 
 FROM = "no-reply@school.example"
 LINKS = EmailLinks("a key that only the tests know", "https://enroll.school.example")
-FREE = "A seat became free: you are now enrolled in PYT 101, section 01, for Fall 2026."
+FREE = "A seat opened: you’re now enrolled in PYT 101, section 01, for Fall 2026."
 
 
 class Stuck:
@@ -100,7 +100,7 @@ async def test_a_promoted_student_gets_an_e_mail(db: Database, clock: Clock) -> 
     async with mail_server() as mail:
         assert await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one") == 1
     [message] = mail.received
-    assert (message["To"], message["Subject"]) == ("ada@school.example", "You are enrolled in PYT 101")
+    assert (message["To"], message["Subject"]) == ("ada@school.example", "You’re enrolled in PYT 101")
     assert message.get_content().splitlines()[:3] == ["Hello Ada,", "", FREE]
     assert (await stored(db))["sent_at"] == FALL_MORNING
 
@@ -115,16 +115,16 @@ async def test_a_drop_that_promotes_tells_who_was_promoted_and_nobody_else(db: D
     await enroll.drop(EnrollmentContext(db), ADA.user_id, wish, clock.now)
     box = Postbox()
     assert [await drain_once(db, box, clock, LINKS, "one") for _ in range(2)] == [1, 0]
-    assert [(to, subject) for to, subject, _ in box.letters] == [(BOB.email, "You are enrolled in PHP 202")]
+    assert [(to, subject) for to, subject, _ in box.letters] == [(BOB.email, "You’re enrolled in PHP 202")]
 
 
 async def test_a_skipped_student_reads_why(db: Database, clock: Clock) -> None:
-    await post(db, notice(because="PYT 101 meets at the same time as PHP 202: MWF 09:00–09:50."))
+    await post(db, notice(because="PYT 101 conflicts with PHP 202: MWF 09:00–09:50."))
     box = Postbox()
     await drain_once(db, box, clock, LINKS, "one")
     [(_, subject, text)] = box.letters
-    assert subject == "About your place in line for PYT 101"
-    assert "PYT 101 meets at the same time as PHP 202: MWF 09:00–09:50. You keep your place." in text
+    assert subject == "Your place on the waitlist for PYT 101"
+    assert "PYT 101 conflicts with PHP 202: MWF 09:00–09:50. You keep your place." in text
 
 
 async def test_an_open_seat_is_told_by_e_mail_too(db: Database, clock: Clock) -> None:
@@ -133,7 +133,7 @@ async def test_an_open_seat_is_told_by_e_mail_too(db: Database, clock: Clock) ->
     await drain_once(db, box, clock, LINKS, "one")
     [(_, subject, text)] = box.letters
     assert subject == "A seat opened in PYT 101"
-    assert "A seat opened in PYT 101, section 01, for Fall 2026. It goes to whoever takes it first, and may" in text
+    assert "A seat opened in PYT 101, section 01, for Fall 2026. It’s first come, first served" in text
 
 
 async def test_notices_are_deleted_after_a_year_and_a_page_shows_a_limited_number(
@@ -151,7 +151,7 @@ async def test_a_title_stays_on_its_line(db: Database, clock: Clock) -> None:
         await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
     [message] = mail.received
     assert message["Bcc"] is None
-    assert message["Subject"] == "You are enrolled in PYT 101 Bcc: bob@school.example"
+    assert message["Subject"] == "You’re enrolled in PYT 101 Bcc: bob@school.example"
 
 
 async def test_two_who_send_at_once_send_each_notice_once(db: Database, uri: str, clock: Clock) -> None:
@@ -162,7 +162,7 @@ async def test_two_who_send_at_once_send_each_notice_once(db: Database, uri: str
         drains = [drain_once(which, sender, clock, LINKS, "one") for which in (db, other, db, other)]
         assert sum(await asyncio.gather(*drains)) == 40
     subjects = sorted(str(message["Subject"]) for message in mail.received)
-    assert subjects == sorted(f"You are enrolled in Course {number}" for number in range(40))
+    assert subjects == sorted(f"You’re enrolled in Course {number}" for number in range(40))
     assert await db.notice.count_documents({"sent_at": FALL_MORNING}) == 40
 
 

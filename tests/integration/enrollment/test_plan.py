@@ -62,7 +62,7 @@ async def test_before_the_opening_a_row_offers_the_plan(early: Browser, anyone: 
     assert add in buttons(await early.read("/courses/Fall"))
     response = await early.post("/plan/add", form=PHP)
     assert (response.status_code, response.location) == (303, "/plan?term=Fall+2026")
-    assert "PHP 202, section 01, is in your plan for Fall 2026." in await early.read("/plan")
+    assert "Added to your plan for Fall 2026: PHP 202, section 01." in await early.read("/plan")
     page = await early.read("/courses/Fall")
     assert "In your plan" in page
     assert quiet(page) == ["Remove from plan : PHP 202, section 01"]
@@ -93,7 +93,7 @@ async def test_with_javascript_a_button_leads_back_to_its_line(ada: Browser) -> 
 async def test_planning_again_changes_nothing_and_another_section_takes_its_place(early: Browser, db: Database) -> None:
     for form in (PYT, PHP):
         await early.post("/plan/add", form=form)
-    assert "is in your plan for Fall 2026 already." in await told(early, "/plan/add", **PYT)
+    assert "Already in your plan for Fall 2026: " in await told(early, "/plan/add", **PYT)
     assert await planned(db) == [("1111", "01"), ("3333", "01")]
     await early.post("/plan/add", form=PYT | {"section": "02"})
     assert await planned(db) == [("1111", "02"), ("3333", "01")]
@@ -101,10 +101,10 @@ async def test_planning_again_changes_nothing_and_another_section_takes_its_plac
 
 async def test_removing_twice_says_so_and_changes_nothing(early: Browser, db: Database) -> None:
     await early.post("/plan/add", form=PHP)
-    assert await told(early, "/plan/remove", courseID="3333") == "PHP 202 is not in your plan for Fall 2026 any more."
-    refused = "PHP 202 is not in your plan for Fall 2026. Nothing was changed."
+    assert await told(early, "/plan/remove", courseID="3333") == "Removed from your plan for Fall 2026: PHP 202."
+    refused = "PHP 202 isn’t in your plan for Fall 2026. No changes were made."
     assert await told(early, "/plan/remove", courseID="3333", term="Fall 2026") == refused
-    assert await told(early, "/plan/remove", courseID="3333") == "PHP 202 is not in your plan. Nothing was changed."
+    assert await told(early, "/plan/remove", courseID="3333") == "PHP 202 isn’t in your plan. No changes were made."
     assert await planned(db) == []
 
 
@@ -130,7 +130,7 @@ async def test_a_course_moves_up_and_the_first_one_stays(early: Browser, db: Dat
         (
             PYT,
             FALL.add_deadline,
-            "Enrollment for Fall 2026 was open until the end of 14 September 2026 (America/New_York).",
+            "Enrollment for Fall 2026 closed at the end of 14 September 2026 (America/New_York).",
         ),
     ],
 )
@@ -144,7 +144,7 @@ async def test_what_can_not_be_planned_is_refused_in_words(
 
 async def test_what_the_student_has_needs_no_plan(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form=PYT)
-    assert "You are already enrolled in PYT 101" in await told(ada, "/plan/add", **PYT, follow="")
+    assert "You’re already enrolled in PYT 101" in await told(ada, "/plan/add", **PYT, follow="")
     assert await planned(db) == []
 
 
@@ -172,7 +172,7 @@ async def test_each_term_has_a_plan_of_its_own(early: Browser) -> None:
 
 async def test_a_school_that_plans_nothing_has_an_empty_page(ada: Browser, db: Database) -> None:
     await db.term.delete_many({})
-    assert "There is no term to plan for at the moment." in await ada.read("/plan")
+    assert "There’s no term to plan for right now." in await ada.read("/plan")
 
 
 async def test_the_page_counts_down_by_the_servers_clock(early: Browser, clock: Clock) -> None:
@@ -209,16 +209,16 @@ async def test_one_press_takes_what_can_be_had_and_the_rest_stays_with_the_reaso
     for form in (PHP, PYT, {"courseID": "6666", "term": "Fall 2026", "section": "01"}):
         await ada.post("/plan/add", form=form)
     said = await told(ada, "/plan/enroll", **ALL)
-    assert said == "You are enrolled in PYT 101 for Fall 2026. You could not get 2 courses. The reason is in your plan."
+    assert said == "You’re enrolled in PYT 101 for Fall 2026. We couldn’t enroll you in 2 courses; see why below."
     assert await planned(db) == [("3333", "01"), ("6666", "01")]
     page = unescape(await ada.read("/plan"))
-    assert "At the last try: PHP 202, section 01, is full. You can join the waitlist." in page
-    assert f"<li>ART 100 meets at the same time as PYT 101: {MORNINGS[0]}.</li>" in page
-    assert "Join waitlist of PHP 202, section 01" in buttons(page)
+    assert "Last attempt: PHP 202, section 01, is full. You can join the waitlist." in page
+    assert f"<li>ART 100 conflicts with PYT 101: {MORNINGS[0]}.</li>" in page
+    assert "Join waitlist for PHP 202, section 01" in buttons(page)
 
     await bob.post("/enrollment/drop", form=PHP)
     said = await told(ada, "/plan/enroll", **ALL)
-    assert said == "You are enrolled in PHP 202 for Fall 2026. You could not get 1 course. The reason is in your plan."
+    assert said == "You’re enrolled in PHP 202 for Fall 2026. We couldn’t enroll you in 1 course; see why below."
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 2
 
 
@@ -228,8 +228,8 @@ async def test_what_is_had_already_leaves_the_plan(ada: Browser, db: Database) -
     page = await ada.read("/plan")
     assert ">Enrolled<" in page
     assert "Enroll in" not in page
-    assert await told(ada, "/plan/enroll", **ALL) == "You are already enrolled in PYT 101 for Fall 2026."
-    assert await told(ada, "/plan/enroll", **ALL) == "There is nothing in your plan for Fall 2026."
+    assert await told(ada, "/plan/enroll", **ALL) == "You’re already enrolled in PYT 101 for Fall 2026."
+    assert await told(ada, "/plan/enroll", **ALL) == "Your plan for Fall 2026 is empty."
     assert await seats_taken(db, "1111") == 1
 
 
@@ -246,9 +246,9 @@ async def test_when_the_time_is_over_the_rest_is_not_tried(
         slow.setattr(enroll_plan, "PLAN_TIMEOUT_SECONDS", seconds)
         slow.setattr(enroll_plan, "enroll", hangs)
         said = await told(ada, "/plan/enroll", **ALL)
-    assert said == "The time was over before PYT 101 and PHP 202. Press once more to go on."
+    assert said == "We ran out of time before PYT 101 and PHP 202. Press the button again to continue."
     assert await planned(db) == [("1111", "01"), ("3333", "01")]
-    assert "You are enrolled in PHP 202" in await told(ada, "/plan/enroll", **ALL)
+    assert "You’re enrolled in PHP 202" in await told(ada, "/plan/enroll", **ALL)
     assert await planned(db) == []
 
 
@@ -256,7 +256,7 @@ async def test_what_is_not_offered_any_more_can_be_removed(early: Browser, db: D
     await early.post("/plan/add", form=PHP)
     await db.section.delete_many({"courseID": "3333"})
     page = await early.read("/plan")
-    assert "Not offered any more" in page
+    assert "No longer offered" in page
     assert quiet(page) == ["Remove PHP 202 from your plan"]
 
 
@@ -267,9 +267,9 @@ async def test_the_page_counts_credits(ada: Browser, db: Database) -> None:
     await ada.post("/plan/add", form=PHP)
     assert await total() == "4 of 18 credits planned"
     await ada.post("/enrollment", form=PYT)
-    assert await total() == "You have 3 credits and plan 4 more; the limit is 18."
+    assert await total() == "3 credits enrolled, 4 planned (limit 18)"
     await db.course.update_one({"courseID": "1111"}, {"$set": {"credits": 1}})
-    assert await total() == "You have 1 credit and plan 4 more; the limit is 18."
+    assert await total() == "1 credit enrolled, 4 planned (limit 18)"
     await ada.post("/enrollment", form=PHP)
     assert await total() == "5 of 18 credits"
 
@@ -299,8 +299,8 @@ AT_ONE_TIME = offered(2, replace(SECTIONS[2], meetings=MORNINGS))
 
 def test_of_two_that_meet_at_one_time_both_are_told() -> None:
     assert against(FALL, [PYT_101, AT_ONE_TIME], [], []) == [
-        [f"PYT 101 meets at the same time as PHP 202: {MORNINGS[0]}."],
-        [f"PHP 202 meets at the same time as PYT 101: {MORNINGS[0]}."],
+        [f"PYT 101 conflicts with PHP 202: {MORNINGS[0]}."],
+        [f"PHP 202 conflicts with PYT 101: {MORNINGS[0]}."],
     ]
     assert against(FALL, [PYT_101, PHP_202], [], []) == [[], []]
 
@@ -318,7 +318,7 @@ def test_what_the_student_has_counts_too_and_nothing_is_said_of_it() -> None:
     has = [Registration(PYT_101.course, PYT_101.section, "enrolled")]
     assert against(FALL, [PYT_101, AT_ONE_TIME], has, []) == [
         [],
-        [f"PHP 202 meets at the same time as PYT 101: {MORNINGS[0]}."],
+        [f"PHP 202 conflicts with PYT 101: {MORNINGS[0]}."],
     ]
 
 
@@ -326,7 +326,7 @@ def test_too_many_credits_are_told_of_those_that_come_last() -> None:
     limit = replace(FALL, max_credits=6)
     assert against(limit, [PHP_202, PYT_101], [], []) == [
         [],
-        ["With PYT 101 your plan has more credits than the limit of 6."],
+        ["PYT 101 takes your plan over the limit of 6 credits."],
     ]
     assert against(replace(FALL, max_credits=7), [PHP_202, PYT_101], [], []) == [[], []]
 
@@ -334,5 +334,5 @@ def test_too_many_credits_are_told_of_those_that_come_last() -> None:
 @pytest.mark.parametrize(("when", "missing"), [(None, True), (FALL, True), (replace(FALL, term="Fall 2025"), False)])
 def test_prerequisites_are_needed_from_an_earlier_term(when: Term | None, missing: bool) -> None:
     wanted = offered(2, prerequisites=("1111",))
-    told_of = ["PHP 202 needs 1111 from an earlier term."] if missing else []
+    told_of = ["PHP 202 requires 1111 from an earlier term."] if missing else []
     assert against(FALL, [wanted], [], [("1111", when)] if when else []) == [told_of]

@@ -35,9 +35,10 @@ async def test_a_full_section_leads_to_the_waitlist_and_to_other_sections(
     assert (response.status_code, response.location) == (303, "/enrollment/form?courseID=1111&term=Fall+2026")
     page = await ada.read(response.location)
     assert (
-        "PYT 101, section 02, is full. Section 01 has seats that fit your schedule. You can join the waitlist." in page
+        "PYT 101, section 02, is full. Section 01 has open seats and fits your schedule. You can join the waitlist."
+        in page
     )
-    assert buttons(page)[:2] == ["Enroll in PYT 101, section 01", "Join waitlist of PYT 101, section 02"]
+    assert buttons(page)[:2] == ["Enroll in PYT 101, section 01", "Join waitlist for PYT 101, section 02"]
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 0
 
 
@@ -56,11 +57,11 @@ async def test_without_a_section_the_first_with_a_seat_that_fits_is_taken(ada: B
             FALL.opens_at - SECOND,
             "Enrollment for Fall 2026 opens on Saturday, 1 August 2026, 00:00 (America/New_York).",
         ),
-        (FALL.opens_at, "You are enrolled in PYT 101 for Fall 2026."),
-        (FALL.add_deadline - SECOND, "You are enrolled in PYT 101 for Fall 2026."),
+        (FALL.opens_at, "You’re enrolled in PYT 101 for Fall 2026."),
+        (FALL.add_deadline - SECOND, "You’re enrolled in PYT 101 for Fall 2026."),
         (
             FALL.add_deadline,
-            "Enrollment for Fall 2026 was open until the end of 14 September 2026 (America/New_York).",
+            "Enrollment for Fall 2026 closed at the end of 14 September 2026 (America/New_York).",
         ),
     ],
 )
@@ -82,14 +83,14 @@ async def test_a_window_across_the_end_of_summer_time_is_told_by_the_schools_clo
         refused = await told(ada, "/enrollment", courseID="2222")
         assert refused == "Enrollment for Spring 2027 opens on Sunday, 1 November 2026, 01:30 (America/New_York)."
     await at(second_half_past_one, clock, (ada, ADA))
-    assert await told(ada, "/enrollment", courseID="2222") == "You are enrolled in JAV 201 for Spring 2027."
+    assert await told(ada, "/enrollment", courseID="2222") == "You’re enrolled in JAV 201 for Spring 2027."
 
 
 async def test_two_classes_at_one_time_are_refused_with_both_names_and_the_time(ada: Browser, db: Database) -> None:
     await teach(db, "6666", "ART 100", NOONS)
     await ada.post("/enrollment", form={"courseID": "3333"})
     refused = await told(ada, "/enrollment", courseID="6666")
-    assert refused == f"ART 100 meets at the same time as PHP 202: {NOONS[0]}."
+    assert refused == f"ART 100 conflicts with PHP 202: {NOONS[0]}."
     assert await seats_taken(db, "6666") == 0
 
 
@@ -97,34 +98,34 @@ async def test_all_that_is_in_the_way_is_named(ada: Browser, db: Database) -> No
     await teach(db, "6666", "ART 100", (*MORNINGS, *NOONS))
     for courseID in ("1111", "3333"):
         await ada.post("/enrollment", form={"courseID": courseID})
-    first = f"ART 100 meets at the same time as PYT 101: {MORNINGS[0]}."
-    second = f"ART 100 meets at the same time as PHP 202: {NOONS[0]}."
+    first = f"ART 100 conflicts with PYT 101: {MORNINGS[0]}."
+    second = f"ART 100 conflicts with PHP 202: {NOONS[0]}."
     assert await told(ada, "/enrollment", courseID="6666") == f"{first} {second}"
     assert f"{first} {second}" in await ada.read("/course/6666")
     await ada.post("/plan/add", form={"courseID": "6666"})
     await ada.post("/plan/enroll", form={"term": "Fall 2026"})
     page = await ada.read("/plan")
-    assert (page.count(first), page.count(second), "At the last try" in page) == (1, 1, False)
+    assert (page.count(first), page.count(second), "Last attempt" in page) == (1, 1, False)
 
 
 async def test_exactly_the_credit_limit_is_allowed_and_no_more(ada: Browser, db: Database) -> None:
     await teach(db, "6666", "ART 100")
     await db.term.update_many({}, {"$set": {"max_credits": 7}})
     await ada.post("/enrollment", form={"courseID": "1111"})
-    assert await told(ada, "/enrollment", courseID="3333") == "You are enrolled in PHP 202 for Fall 2026."
+    assert await told(ada, "/enrollment", courseID="3333") == "You’re enrolled in PHP 202 for Fall 2026."
     refused = await told(ada, "/enrollment", courseID="6666")
-    assert refused == "ART 100 has 3 credits, and you have 7 already; the limit is 7."
+    assert refused == "ART 100 would bring you to 10 credits (limit 7)."
     assert "7 of 7 credits" in await ada.read("/enrollment")
 
 
 async def test_a_prerequisite_must_come_from_an_earlier_term(ada: Browser, clock: Clock, db: Database) -> None:
     await db.course.update_one({"courseID": "2222"}, {"$set": {"prerequisites": ["1111"]}})
     await at(SPRING.opens_at, clock, (ada, ADA))
-    missing = "JAV 201 needs 1111 (PYT 101) from an earlier term."
+    missing = "JAV 201 requires 1111 (PYT 101) from an earlier term."
     assert await told(ada, "/enrollment", courseID="2222") == missing
     assert missing in await ada.read("/course/2222")
     await enrollments.put(db, ADA.user_id, SectionKey("Fall 2026", "1111", "01"), FALL.opens_at, None)
-    assert await told(ada, "/enrollment", courseID="2222") == "You are enrolled in JAV 201 for Spring 2027."
+    assert await told(ada, "/enrollment", courseID="2222") == "You’re enrolled in JAV 201 for Spring 2027."
 
 
 async def test_an_unknown_section_is_told(ada: Browser) -> None:
@@ -137,7 +138,7 @@ async def test_an_unknown_section_is_told(ada: Browser) -> None:
 async def test_what_no_button_sends_is_refused_in_words(ada: Browser, path: str, body: bytes) -> None:
     response = await ada.post(path, data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
     assert response.status_code == 422
-    assert "This can’t be done" in await text(response)
+    assert "That didn’t work" in await text(response)
 
 
 @pytest.mark.parametrize(
@@ -156,10 +157,10 @@ async def test_a_program_reads_what_is_wrong_with_each_field(ada: Browser, path:
     answer = await response.get_json()
     assert (response.status_code, answer["error"]) == (422, "wrong_fields")
     assert answer["fields"] == {
-        field: ["A course number has at most 20 characters."],
-        "term": ["A term has a name like Fall 2026."],
+        field: ["Enter a course number of at most 20 characters."],
+        "term": ["Enter a term like Fall 2026."],
     }
-    assert "A term has a name like Fall 2026." in answer["message"]
+    assert "Enter a term like Fall 2026." in answer["message"]
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from tests.support.people import ADA, NOONS, Browser, buttons, seats_taken, teac
 async def test_a_swap_takes_the_one_and_gives_back_the_other(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
     said = await told(ada, "/enrollment/swap", drop="3333", add="1111", section="01", term="Fall 2026")
-    assert said == "You swapped: you are now enrolled in PYT 101, section 01."
+    assert said == "Swap complete: you’re now enrolled in PYT 101, section 01."
     assert [row["courseID"] async for row in db.enrollment.find()] == ["1111"]
     said = await told(ada, "/enrollment/swap", drop="3333", add="1111", section="01", term="Fall 2026")
-    assert said == "You are already enrolled in PYT 101 for Fall 2026."
+    assert said == "You’re already enrolled in PYT 101 for Fall 2026."
     assert [row["courseID"] async for row in db.enrollment.find()] == ["1111"]
 
 
@@ -25,7 +25,7 @@ async def test_a_swap_into_another_section_of_the_same_course(ada: Browser, db: 
 async def test_a_swap_into_any_section_of_the_same_course_is_none(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "02"})
     said = await told(ada, "/enrollment/swap", drop="1111", add="1111")
-    assert said == "You are already enrolled in PYT 101 for Fall 2026."
+    assert said == "You’re already enrolled in PYT 101 for Fall 2026."
     assert await seats_taken(db, "1111", "02") == 1
 
 
@@ -34,7 +34,7 @@ async def test_a_swap_into_any_section_of_the_same_course_is_none(ada: Browser, 
     [
         ("3333", "PHP 202, section 01, is full."),
         ("9999", "There is no course 9999 in the catalog."),
-        ("2222", "You are not enrolled in PYT 101 for Spring 2027."),
+        ("2222", "You’re not enrolled in PYT 101 for Spring 2027."),
     ],
 )
 async def test_a_swap_that_fails_keeps_the_old_seat(
@@ -48,7 +48,7 @@ async def test_a_swap_that_fails_keeps_the_old_seat(
 
 async def test_a_swap_of_a_course_that_the_student_has_not_changes_nothing(ada: Browser, db: Database) -> None:
     refused = await told(ada, "/enrollment/swap", drop="3333", add="1111")
-    assert refused == "You are not enrolled in PHP 202 for Fall 2026. Nothing was changed."
+    assert refused == "You’re not enrolled in PHP 202 for Fall 2026. No changes were made."
     assert await db.enrollment.count_documents({}) == 0
 
 
@@ -74,7 +74,7 @@ async def test_the_form_offers_all_that_can_be_swapped_for_a_section(ada: Browse
     await db.term.update_many({}, {"$set": {"max_credits": 4}})
     await ada.post("/enrollment", form={"courseID": "1111"})
     page = await ada.read("/enrollment/form?courseID=3333&term=Fall")
-    assert "PHP 202 has 4 credits, and you have 3 already; the limit is 4." in page
+    assert "PHP 202 would bring you to 7 credits (limit 4)." in page
     assert '<option value="1111">PYT 101</option>' in page
     assert "Swap for PHP 202, section 01" in buttons(page)
 
@@ -86,5 +86,5 @@ async def test_where_a_prerequisite_is_missing_no_swap_is_offered(ada: Browser, 
     await ada.post("/plan/add", form={"courseID": "3333", "section": "01", "term": "Fall 2026"})
     for path in ("/course/3333", "/enrollment/form?courseID=3333&term=Fall", "/courses/Fall?q=PHP", "/plan?term=Fall"):
         page = await ada.read(path)
-        assert "PHP 202 needs 2222 (JAV 201) from an earlier term." in page
+        assert "PHP 202 requires 2222 (JAV 201) from an earlier term." in page
         assert not any("swap" in button.lower() for button in buttons(page))

@@ -50,17 +50,17 @@ async def cal(app: Quart, db: Database) -> Browser:
 async def test_who_joins_sees_the_place_in_line(ada: Browser, cal: Browser, db: Database) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 12}})
     await cal.post("/waitlist", form=PHP)
-    assert await told(ada, "/waitlist", **PHP) == "You are waiting for a seat in PHP 202, section 01: 2 of 2."
+    assert await told(ada, "/waitlist", **PHP) == "You’re on the waitlist for PHP 202, section 01: 2 of 2."
     page = await ada.read("/enrollment")
     assert ">Waiting, 2 of 2<" in page
     assert "0 of 18 credits" in page
-    assert buttons(page) == ["Leave the waitlist of PHP 202"]
+    assert buttons(page) == ["Leave the waitlist for PHP 202"]
 
 
 @pytest.mark.usefixtures("full")
 async def test_joining_twice_says_so_and_changes_nothing(ada: Browser, db: Database) -> None:
     await ada.post("/waitlist", form=PHP)
-    refused = "You are already waiting for a seat in PHP 202, section 01."
+    refused = "You’re already on the waitlist for PHP 202, section 01."
     assert await told(ada, "/waitlist", **PHP) == refused
     assert await told(ada, "/enrollment", **PHP) == refused
     assert await db.waitlist.count_documents({}) == 1
@@ -69,23 +69,23 @@ async def test_joining_twice_says_so_and_changes_nothing(ada: Browser, db: Datab
 @pytest.mark.usefixtures("full")
 async def test_a_full_waitlist_takes_nobody(ada: Browser, cal: Browser, db: Database) -> None:
     await cal.post("/waitlist", form=PHP)
-    assert await told(ada, "/waitlist", **PHP) == "The waitlist of PHP 202, section 01, is full."
+    assert await told(ada, "/waitlist", **PHP) == "The waitlist for PHP 202, section 01, is full."
     assert await told(ada, "/enrollment", **PHP) == "PHP 202, section 01, is full."
     assert await db.waitlist.count_documents({}) == 1
 
 
 async def test_who_joins_a_line_before_an_open_seat_has_it_at_once(ada: Browser, db: Database) -> None:
-    assert await told(ada, "/waitlist", **PHP) == "A seat was open: you are enrolled in PHP 202, section 01."
+    assert await told(ada, "/waitlist", **PHP) == "A seat was open, so you’re enrolled in PHP 202, section 01."
     assert await seats_taken(db, "3333") == 1
     assert await db.notice.count_documents({}) == 0
-    assert await told(ada, "/waitlist", **PHP) == "You are already enrolled in PHP 202 for Fall 2026."
+    assert await told(ada, "/waitlist", **PHP) == "You’re already enrolled in PHP 202 for Fall 2026."
 
 
 async def test_before_an_open_seat_a_full_line_and_a_linked_swap_change_nothing(ada: Browser, db: Database) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 0}})
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     said = await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
-    assert said == "A seat was open: you swapped into PHP 202, section 01."
+    assert said == "A seat was open, so we swapped you into PHP 202, section 01."
     assert [row["courseID"] async for row in db.enrollment.find()] == ["3333"]
 
 
@@ -94,9 +94,9 @@ async def test_leaving_frees_the_place_and_a_second_time_changes_nothing(
     ada: Browser, cal: Browser, db: Database
 ) -> None:
     await ada.post("/waitlist", form=PHP)
-    assert await told(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist of PHP 202."
+    assert await told(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist for PHP 202."
     said = await told(ada, "/waitlist/leave", courseID="3333", term="Fall 2026")
-    assert said == "You are not waiting for PHP 202 in Fall 2026. Nothing was changed."
+    assert said == "You’re not on the waitlist for PHP 202 in Fall 2026. No changes were made."
     assert "1 of 1" in await told(cal, "/waitlist", **PHP)
     assert "There is no course 9999" in await told(ada, "/waitlist/leave", courseID="9999")
 
@@ -106,7 +106,7 @@ async def test_of_two_lines_none_is_guessed(ada: Browser, db: Database) -> None:
     await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": FALL.opens_at}})
     for term in ("Fall 2026", "Spring 2027"):
         await ada.post("/waitlist", form={"courseID": "1111", "term": term, "section": "01"})
-    assert "Say for which term." in await told(ada, "/waitlist/leave", courseID="1111")
+    assert "Choose one of these terms." in await told(ada, "/waitlist/leave", courseID="1111")
     assert await db.waitlist.count_documents({}) == 2
     assert "You left" in await told(ada, "/waitlist/leave", courseID="1111", term="Fall 2026")
     assert await db.waitlist.distinct("term") == ["Spring 2027"]
@@ -121,7 +121,7 @@ async def test_a_freed_seat_goes_to_the_first_in_line_who_is_told_on_the_next_pa
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     assert await seats_taken(db, "3333") == 1
     assert (await ada.get("/api/")).status_code == 200  # shows no notices, and takes none away
-    sentence = "A seat became free: you are now enrolled in PHP 202, section 01, for Fall 2026."
+    sentence = "A seat opened: you’re now enrolled in PHP 202, section 01, for Fall 2026."
     page = await ada.read("/")
     assert sentence in page
     assert "alert-success" in page
@@ -139,7 +139,7 @@ async def test_who_could_not_take_the_seat_keeps_the_place_and_sees_why(
     await ada.post("/enrollment", form={"courseID": "6666"})
     await ada.read("/")
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
-    because = f"PHP 202 meets at the same time as ART 100: {NOONS[0]}."
+    because = f"PHP 202 conflicts with ART 100: {NOONS[0]}."
     page = await ada.read("/enrollment")
     assert "alert-warning" in page
     assert page.count(because) == 2  # the notice, and the reason beside the place
@@ -155,8 +155,8 @@ async def test_dropping_what_was_in_the_way_takes_the_seat(ada: Browser, bob: Br
     await ada.post("/enrollment", form={"courseID": "6666"})
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     said = await told(ada, "/enrollment/drop", courseID="6666")
-    assert "You gave back ART 100 for Fall 2026." in said
-    assert "you are now enrolled in PHP 202" in said
+    assert "You dropped ART 100 for Fall 2026." in said
+    assert "you’re now enrolled in PHP 202" in said
 
 
 @pytest.mark.usefixtures("full")
@@ -165,7 +165,7 @@ async def test_a_linked_swap_gives_back_the_old_course_when_the_seat_comes(
 ) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     assert "1 of 1" in await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
-    assert "In place of PYT 101, when a seat comes" in await ada.read("/enrollment")
+    assert "Replaces PYT 101 if you get a seat" in await ada.read("/enrollment")
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     assert [row["courseID"] async for row in db.enrollment.find({"user_id": ADA.user_id})] == ["3333"]
     assert await seats_taken(db, "1111") == 0
@@ -192,11 +192,11 @@ async def test_a_place_for_a_swap_within_the_course_stays(
     if again:
         await ada.post("/enrollment/drop", form=PYT)
         said = await told(ada, "/enrollment", **PYT, section="03")
-        assert said == "You are enrolled in PYT 101 for Fall 2026."
+        assert said == "You’re enrolled in PYT 101 for Fall 2026."
     else:
         said = await told(ada, "/enrollment/swap", drop="1111", add="1111", term="Fall 2026", section="03")
-        assert said == "You swapped: you are now enrolled in PYT 101, section 03."
-    assert "In place of PYT 101, when a seat comes" in await ada.read("/enrollment")
+        assert said == "Swap complete: you’re now enrolled in PYT 101, section 03."
+    assert "Replaces PYT 101 if you get a seat" in await ada.read("/enrollment")
     await bob.post("/enrollment/drop", form=PYT)
     rows = db.enrollment.find({"user_id": ADA.user_id})
     assert [(row["courseID"], row["section"]) async for row in rows] == [("1111", "02")]
@@ -209,15 +209,15 @@ async def test_a_place_that_is_pointless_now_goes_with_a_word(ada: Browser, db: 
     await ada.post("/enrollment", form=PHP)
     await ada.post("/waitlist", form=PYT | {"section": "02", "drop_if_enrolled": instead_of})
     said = await told(ada, "/enrollment", **PYT, section="03")
-    assert said == ("You are enrolled in PYT 101 for Fall 2026. You are not in the waitlist of section 02 any more.")
+    assert said == ("You’re enrolled in PYT 101 for Fall 2026. You’re no longer on the waitlist for section 02.")
     assert await db.waitlist.count_documents({}) == 0
-    assert "Left the waitlist of PYT 101, section 02, for Fall 2026." in await ada.read("/enrollment/history")
+    assert "Left the waitlist for PYT 101, section 02, in Fall 2026." in await ada.read("/enrollment/history")
 
 
 @pytest.mark.usefixtures("full")
 async def test_a_linked_swap_needs_the_course_that_goes(ada: Browser, db: Database) -> None:
     refused = await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
-    assert refused == "You are not enrolled in PYT 101 for Fall 2026. Nothing was changed."
+    assert refused == "You’re not enrolled in PYT 101 for Fall 2026. No changes were made."
     assert await db.waitlist.count_documents({}) == 0
 
 
@@ -226,7 +226,7 @@ async def test_nobody_joins_outside_of_the_window(ada: Browser, clock: Clock) ->
     await at(FALL.opens_at - SECOND, clock, (ada, ADA))
     assert "Enrollment for Fall 2026 opens on" in await told(ada, "/waitlist", **PHP)
     await at(FALL.add_deadline, clock, (ada, ADA))
-    assert "Enrollment for Fall 2026 was open until" in await told(ada, "/waitlist", **PHP)
+    assert "Enrollment for Fall 2026 closed at" in await told(ada, "/waitlist", **PHP)
 
 
 @pytest.mark.usefixtures("full")
@@ -244,7 +244,7 @@ async def test_after_the_add_deadline_nobody_is_promoted(
 async def test_the_form_offers_the_line_and_what_could_go_for_the_seat(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     page = await ada.read("/enrollment/form?courseID=3333&term=Fall")
-    assert buttons(page)[:2] == ["Join waitlist of PHP 202, section 01", "Wait and swap for PHP 202, section 01"]
+    assert buttons(page)[:2] == ["Join waitlist for PHP 202, section 01", "Join waitlist for PHP 202, section 01"]
     assert 'name="drop_if_enrolled"' in page
 
 
@@ -257,7 +257,7 @@ async def test_a_page_that_is_fetched_in_advance_takes_no_notice_away(ada: Brows
     await ada.post("/waitlist", form=PHP)
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     await ada.get("/", headers={"Sec-Purpose": "prefetch"})
-    assert "A seat became free" in await text(await ada.get("/"))
+    assert "A seat opened" in await text(await ada.get("/"))
 
 
 @pytest.mark.usefixtures("full")
@@ -267,11 +267,11 @@ async def test_who_lacks_a_prerequisite_by_then_reads_what_it_is_called(
     await ada.post("/waitlist", form=PHP)
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
-    assert "PHP 202 needs 2222 (JAV 201) from an earlier term." in await ada.read("/enrollment")
+    assert "PHP 202 requires 2222 (JAV 201) from an earlier term." in await ada.read("/enrollment")
 
 
-TOO_MANY = "With all that you wait for you would have 7 credits, and the limit is 6"
-WOULD_GO = "PHP 202 has 4 credits, and you have 3 already; the limit is 6."
+TOO_MANY = "Seats from all your waitlists would bring you to 7 credits (limit 6)"
+WOULD_GO = "PHP 202 would bring you to 7 credits (limit 6)."
 
 
 @pytest.mark.usefixtures("full")
@@ -279,16 +279,16 @@ async def test_a_seat_that_would_be_too_much_is_told_before_it_comes(ada: Browse
     await db.term.update_many({}, {"$set": {"max_credits": 6}})
     await teach(db, "7777", "BIO 101")
     await ada.post("/waitlist", form=PHP)
-    assert "the limit is" not in await ada.read("/enrollment")
+    assert "(limit " not in await ada.read("/enrollment")
     await ada.post("/enrollment", form={"courseID": "7777"})
     page = await ada.read("/enrollment")
-    assert f"A seat that comes now would go to the next in line: {WOULD_GO} You keep your place." in page
-    assert page.count("the limit is") == 1
+    assert f"If a seat opened now, it would go to the next student in line: {WOULD_GO} You keep your place." in page
+    assert page.count("(limit ") == 1
 
     await bob.post("/enrollment/drop", form=PHP)
     page = await ada.read("/enrollment")
-    assert "A seat that comes now" not in page  # it has come, and the place says so
-    assert f"but you could not take it: {WOULD_GO}" in page
+    assert "If a seat opened now" not in page  # it has come, and the place says so
+    assert f"but we couldn’t enroll you: {WOULD_GO}" in page
 
     await ada.post("/enrollment/drop", form={"courseID": "7777"})
     assert await seats_taken(db, "3333") == 1
@@ -315,8 +315,8 @@ async def test_what_goes_for_the_seat_does_not_count(ada: Browser, db: Database)
     await ada.post("/enrollment", form={"courseID": "1111"})
     await ada.post("/waitlist", form=PHP | {"drop_if_enrolled": "1111"})
     page = await ada.read("/enrollment")
-    assert "Waiting, 1 of 1" in page
-    assert "the limit is" not in page
+    assert "Waitlisted, 1 of 1" in page
+    assert "(limit " not in page
 
 
 @pytest.mark.usefixtures("full")
@@ -324,4 +324,4 @@ async def test_after_the_deadline_a_waitlist_has_closed(ada: Browser, clock: Clo
     await ada.post("/waitlist", form=PHP)
     await at(FALL.withdraw_deadline, clock, (ada, ADA))
     said = await told(ada, "/waitlist/leave", courseID="3333")
-    assert said == "The waitlist for PHP 202 has closed. Nothing was changed."
+    assert said == "The waitlist for PHP 202 has closed. No changes were made."

@@ -42,7 +42,7 @@ async def test_a_line_for_something_at_the_same_time_is_named(ada: Browser, bob:
         {"courseID": "7777"}, {"$set": {"meetings": [{"days": "T", "start": "13:00", "end": "14:00"}]}}
     )
     [conflict] = await conflicts(ada)
-    assert conflict.startswith("BIO 101 and PHP 202 (waiting) meet at the same time: T 13:00–13:15.")
+    assert conflict.startswith("BIO 101 conflicts with PHP 202 (waiting): T 13:00–13:15.")
     assert '<a href="/help#swap">' in conflict
     assert ("waiting clashes", "PHP 202 waiting 12:00–13:15 Lab 1") in await boxes(ada)
 
@@ -68,7 +68,7 @@ async def test_a_withdrawn_course_says_so(ada: Browser, clock: Clock) -> None:
 async def test_a_course_without_times_is_listed_below(ada: Browser, db: Database) -> None:
     await teach(db, "7777", "BIO 101")
     await ada.post("/enrollment", form={"courseID": "7777"})
-    assert "Without fixed times: BIO 101." in await ada.read("/enrollment")
+    assert "No fixed times: BIO 101." in await ada.read("/enrollment")
     assert await boxes(ada) == []
 
 
@@ -93,7 +93,7 @@ async def test_times_that_can_not_be_are_none(ada: Browser, db: Database) -> Non
         {"days": "", "start": "09:00", "end": "10:00"},
     ]
     await db.section.update_many({}, {"$set": {"meetings": wrong}}, bypass_document_validation=True)
-    assert "Without fixed times: PYT 101." in await ada.read("/enrollment")
+    assert "No fixed times: PYT 101." in await ada.read("/enrollment")
 
 
 async def test_no_page_has_a_style_of_its_own(ada: Browser) -> None:

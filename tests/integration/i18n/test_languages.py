@@ -54,7 +54,7 @@ async def test_a_language_that_the_site_does_not_speak_is_refused_in_words(
 ) -> None:
     response = await anyone.post("/language", form=form)
     assert response.status_code == 422
-    assert "This site does not speak that language." in await text(response)
+    assert "This site isn’t available in that language." in await text(response)
 
 
 async def test_a_foreign_page_chooses_nothing(ada: Browser) -> None:
@@ -83,7 +83,7 @@ async def test_who_has_none_yet_gets_that_of_the_first_sign_in(db: Database, app
 
 async def test_an_import_leaves_the_language_alone(db: Database) -> None:
     await users.set_language(db, ADA.user_id, "es")
-    await import_users(db, [ImportedUser(1, None, replace(ADA, last_name="Summers"), None)], nobodys_password="-")
+    await import_users(db, [ImportedUser(1, None, replace(ADA, last_name="Summers"), None)], unusable_password="-")
     assert await users.find(db, ADA.user_id) == replace(ADA, last_name="Summers", language="es")
 
 
@@ -101,7 +101,7 @@ async def test_what_somebody_elses_drop_does_is_told_in_the_readers_language(
     assert page.count("PHP 202 coincide con ART 100: MJ 12:00–13:15.") == 2
     box = Postbox()
     await drain_once(db, box, clock, LINKS, "one")
-    assert [subject for _, subject, _ in box.letters] == ["Sobre tu puesto en la lista de espera de PHP 202"]
+    assert [subject for _, subject, _ in box.letters] == ["Tu puesto en la lista de espera de PHP 202"]
     assert "MJ 12:00–13:15. Conservas tu puesto.\n\nInicia sesión para ver tu horario." in box.letters[0][2]
 
 

@@ -17,7 +17,7 @@ async def test_an_unknown_address_is_a_page_of_the_site(anyone: Browser) -> None
     response = await anyone.get("/nothing/here")
     page = await text(response)
     assert response.status_code == 404
-    assert "There is nothing at this address." in page
+    assert "We can’t find that page. Check the link or go to the home page." in page
     assert 'href="/courses/"' in page
 
 

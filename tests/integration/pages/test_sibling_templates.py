@@ -88,7 +88,7 @@ async def test_a_wrong_and_a_right_sign_in(anyone: Browser) -> None:
     page = await text(response)
     assert response.status_code == 422
     assert '<p class="flash">' in page
-    assert "is not right" in page
+    assert "Incorrect email or password." in page
     assert (await anyone.sign_in(ADA)).status_code == 303
 
 
@@ -98,7 +98,7 @@ async def test_a_field_under_its_other_name_is_the_same_field(anyone: Browser) -
         *("next", "csrf_token", "email", "password", "password_confirm", "first_name", "last_name", "submit")
     ]
     response = await anyone.post("/register", form=registration(password_confirm="another one"))
-    assert '<span class="error">The two passwords differ.</span>' in await text(response)
+    assert '<span class="error">Passwords don’t match.</span>' in await text(response)
 
 
 async def test_pages_without_a_template_stand_in_the_schools_layout(ada: Browser) -> None:

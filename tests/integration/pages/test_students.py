@@ -58,7 +58,7 @@ async def test_a_student_is_found_by_name_address_or_number(rita: Browser, q: st
     assert numbers(page) == found
     word = "students" if len(found) != 1 else "student"
     assert f"{len(found)} {word}{' found' if q.strip() else ''}" in page
-    assert ("Nobody is called like that" in page) == (not found)
+    assert ("No students match" in page) == (not found)
 
 
 @pytest.mark.usefixtures("crowd")

@@ -204,7 +204,7 @@ async def test_a_name_that_is_made_while_drawing_is_told_when_it_is_drawn(
 async def test_the_error_page_does_not_need_the_layout(start: Start, folder: Path) -> None:
     (folder / "layout.html").write_text("{{ 1 / 0 }}")
     page = await text(await (await start()).get("/nowhere"))
-    assert "There is nothing at this address." in page
+    assert "We can’t find that page. Check the link or go to the home page." in page
     assert '<main id="main"' in page
 
 

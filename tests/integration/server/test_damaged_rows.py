@@ -45,7 +45,7 @@ async def cal(app: Quart, db: Database) -> Browser:
 
 
 async def found(db: Database) -> list[str]:
-    return (await audit.check(db, NOW)).disagreements
+    return (await audit.check(db, NOW)).discrepancies
 
 
 async def mended(db: Database) -> list[str]:
@@ -56,8 +56,8 @@ async def mended(db: Database) -> list[str]:
 
 async def test_a_count_of_seats_that_is_too_low_keeps_nobody_from_dropping(school: Database, ada: Browser) -> None:
     await school.section.update_one(PYT, {"$set": {"seats_taken": 0}})
-    assert await told(ada, "/enrollment/drop", courseID="1111") == "You gave back PYT 101 for Fall 2026."
-    assert await found(school) == ["1111, section 01, Fall 2026: 0 seats are counted, and 1 are enrolled."]
+    assert await told(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
+    assert await found(school) == ["1111, section 01, Fall 2026: 0 seats counted as taken, but 1 enrolled."]
     assert await mended(school) == []
 
 
@@ -66,8 +66,8 @@ async def test_a_count_of_who_waits_that_is_too_low_keeps_nobody_from_leaving(
 ) -> None:
     await cal.post("/waitlist", form=PHP)
     await school.section.update_one(PHP, {"$set": {"waiting": 0}})
-    assert await told(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist of PHP 202."
-    assert await found(school) == ["3333, section 01, Fall 2026: 0 are counted as waiting, and 1 wait."]
+    assert await told(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist for PHP 202."
+    assert await found(school) == ["3333, section 01, Fall 2026: 0 counted as waiting, but 1 on the waitlist."]
     assert await mended(school) == []
 
 
@@ -77,7 +77,7 @@ async def test_who_joins_a_line_whose_end_is_counted_too_low_waits_behind_all_ot
     await school.section.update_one(PHP, {"$set": {"queue_tail": 0}})
     assert "2 of 2" in await told(cal, "/waitlist", **PHP)
     assert [row["user_id"] async for row in school.waitlist.find().sort("place")] == [ADA.user_id, CAL.user_id]
-    assert await found(school) == ["3333, section 01, Fall 2026: place 2 is past the end of the line, 1."]
+    assert await found(school) == ["3333, section 01, Fall 2026: place 2 is beyond the last counted waitlist place, 1."]
     assert await mended(school) == []
 
 
@@ -87,19 +87,19 @@ async def test_a_seat_in_a_section_that_was_deleted_is_not_lost_by_the_next_enro
     await school.section.delete_one(PYT)
     before = await school.enrollment.find().to_list(None)
     assert "PYT 101" in await ada.read("/enrollment")
-    refused = "You are already enrolled in PYT 101 for Fall 2026."
+    refused = "You’re already enrolled in PYT 101 for Fall 2026."
     assert await told(ada, "/enrollment", courseID="1111") == refused
     assert await school.enrollment.find().to_list(None) == before
-    assert await told(ada, "/enrollment/drop", courseID="1111") == "You gave back PYT 101 for Fall 2026."
-    assert await told(ada, "/enrollment", courseID="1111") == "You are enrolled in PYT 101 for Fall 2026."
+    assert await told(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
+    assert await told(ada, "/enrollment", courseID="1111") == "You’re enrolled in PYT 101 for Fall 2026."
     [left] = await mended(school)
-    assert left.endswith("(1111, section 01, Fall 2026): student 2 is there for an unknown section.")
+    assert left.endswith("(1111, section 01, Fall 2026): student 2 is enrolled, but there is no such section.")
 
 
 async def test_a_seat_in_a_section_that_was_deleted_can_be_swapped(school: Database, ada: Browser) -> None:
     await school.section.delete_one(PYT)
     said = await told(ada, "/enrollment/swap", drop="1111", add="1111", section="02")
-    assert said == "You swapped: you are now enrolled in PYT 101, section 02."
+    assert said == "Swap complete: you’re now enrolled in PYT 101, section 02."
     assert await school.enrollment.count_documents({"user_id": ADA.user_id}) == 1
 
 
@@ -109,9 +109,9 @@ async def test_a_term_with_an_unknown_timezone_is_told_in_utc(school: Database, 
     assert "Tuesday, 1 September 2026, 09:00 (UTC)" in await ada.read("/enrollment/history")
     for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111"):
         assert (await ada.get(path)).status_code == 200
-    assert await found(school) == [f"Fall 2026: the timezone “{timezone}” is unknown; its times are told in UTC."]
-    told_of = f"term: the timezone “{timezone}” of Fall 2026 is unknown; Fall 2026 is told in UTC"
-    assert (await upgrade(school, NOW, UpgradeDefaults())).left_alone == [told_of]
+    assert await found(school) == [f"Fall 2026: the timezone “{timezone}” is unknown; its times are shown in UTC."]
+    told_of = f"term: the timezone “{timezone}” of Fall 2026 is unknown; its times are shown in UTC"
+    assert (await upgrade(school, NOW, UpgradeDefaults())).unchanged == [told_of]
 
 
 async def spoil(db: Database, collection: str, row: Fields, change: Fields) -> None:
@@ -160,11 +160,11 @@ async def test_a_row_that_lacks_something_is_listed_and_stops_neither_a_page_nor
     whose, fields = lacks.split("|")
 
     def listed(lines: list[str]) -> bool:
-        return any(one.startswith(f"{whose} (_id ") and one.endswith(f") lacks a proper {fields}.") for one in lines)
+        return any(one.startswith(f"{whose} (_id ") and one.endswith(f") lacks a valid {fields}.") for one in lines)
 
     before = await found(school)
     assert listed(before)
-    assert "1111, section 02, Fall 2026: 2 seats are counted, and 0 are enrolled." in before
+    assert "1111, section 02, Fall 2026: 2 seats counted as taken, but 0 enrolled." in before
     assert listed(await mended(school)) is stays
     assert await school.enrollment.count_documents({}) == 3
     for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111", "/enrollment/history"):
@@ -187,7 +187,7 @@ async def test_a_section_that_lost_a_count_gives_no_seat_and_no_place_and_keeps_
         await spoil(school, "section", PHP, {"$set": {counter: count}})
     assert "PHP 202, section 01, is full" in await told(cal, "/enrollment", **PHP)
     assert (await cal.post("/waitlist", form=PHP)).status_code == 303
-    assert await told(bob, "/enrollment/drop", courseID="3333") == "You gave back PHP 202 for Fall 2026."
+    assert await told(bob, "/enrollment/drop", courseID="3333") == "You dropped PHP 202 for Fall 2026."
     assert await mended(school) == []
     assert [row["user_id"] async for row in school.enrollment.find({"courseID": "3333"})] == [ADA.user_id]
 
@@ -200,11 +200,11 @@ async def test_rows_without_any_field_are_listed_and_the_others_counted(school: 
     checked = await audit.check(school, NOW)
     assert (checked.sections, checked.waiting) == (5, 1)
     for collection in ("term", "section", "waitlist", "schedule"):
-        lines = [line for line in checked.disagreements if line.startswith(f"{collection}: ")]
+        lines = [line for line in checked.discrepancies if line.startswith(f"{collection}: ")]
         assert [line.split()[1] for line in lines] == ["without"]
     for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111", "/enrollment/history"):
         assert (await ada.get(path)).status_code == 200
-    assert await told(ada, "/enrollment/drop", courseID="1111") == "You gave back PYT 101 for Fall 2026."
+    assert await told(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
 
 
 async def test_students_on_one_place_of_a_line_get_places_of_their_own_in_the_order_of_joining(
@@ -215,9 +215,9 @@ async def test_students_on_one_place_of_a_line_get_places_of_their_own_in_the_or
     await school.waitlist.drop_index("term_1_courseID_1_section_1_place_1")  # else it can't be
     [unguarded] = await found(school)
     await school.waitlist.update_one({"user_id": ADA.user_id}, {"$set": {"place": 2, "joined_at": NOW + SECOND}})
-    shared = "3333, section 01, Fall 2026: 2 students have place 2 of the line."
+    shared = "3333, section 01, Fall 2026: 2 students have place 2 on the waitlist."
     assert await found(school) == [unguarded, shared]
-    numbered = "3333, section 01, Fall 2026: numbered again, 2 waiting in the same order."
+    numbered = "3333, section 01, Fall 2026: waitlist renumbered, 2 waiting in the same order."
     assert numbered in await audit.repair(school, NOW)
     assert await found(school) == [unguarded]
     line = [(row["user_id"], row["place"]) async for row in school.waitlist.find().sort("place")]
@@ -227,5 +227,5 @@ async def test_students_on_one_place_of_a_line_get_places_of_their_own_in_the_or
 
 async def test_a_place_of_nobody_in_a_line_keeps_nobody_from_dropping(school: Database, bob: Browser) -> None:
     await spoil(school, "waitlist", {}, {"$unset": {"user_id": ""}})
-    assert await told(bob, "/enrollment/drop", courseID="3333") == "You gave back PHP 202 for Fall 2026."
+    assert await told(bob, "/enrollment/drop", courseID="3333") == "You dropped PHP 202 for Fall 2026."
     assert any(line.startswith("waitlist: 3333 (_id ") for line in await found(school))

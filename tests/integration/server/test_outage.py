@@ -54,7 +54,7 @@ async def _assert_away(browser: Browser, path: str) -> None:
     page = await text(response)
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
-    assert "got no answer from its database in time" in page
+    assert "The database didn’t respond in time" in page
     assert "Traceback" not in page
 
 
@@ -96,7 +96,7 @@ async def test_a_database_that_stops_answering_is_told_in_words_and_nothing_is_l
         assert (await browser.get("/enrollment")).status_code == 200
     await _assert_away(browser, "/enrollment")
     with local_mongod(folder):
-        assert "Your Schedule" in await browser.read("/enrollment")
+        assert "Your schedule" in await browser.read("/enrollment")
 
 
 async def test_a_client_of_the_api_is_told_in_json(site: Quart) -> None:

@@ -144,7 +144,7 @@ async def test_in_production_plain_http_is_refused_in_words(production: Quart) -
     plain = {"X-Forwarded-Proto": "http", "X-Forwarded-For": "192.0.2.1"}
     response = await browser.get("/courses/", headers=plain)
     assert response.status_code == 400
-    assert "This site speaks https only." in await response.get_data(as_text=True)
+    assert "This site only works over HTTPS." in await response.get_data(as_text=True)
     assert (await browser.post("/login", form={}, headers=plain)).status_code == 400
 
 

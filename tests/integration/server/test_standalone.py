@@ -21,7 +21,7 @@ from tests.support import people, school
 from tests.support.people import ADA, PASSWORD, Browser, Clock, config, registration, text
 from tests.support.processes import PATIENCE, PROJECT, free_port, wait_for_port
 
-SENTENCE = "This can’t be done at the moment because the site’s database is not fully set up."
+SENTENCE = "This isn’t possible right now because the site’s database isn’t fully set up."
 FORM = {
     "courseID": "1111",
     "term": "Fall 2026",
@@ -115,7 +115,7 @@ async def test_students_who_are_signed_in_still_see_their_pages(reader: Browser)
     for path in ("/enrollment", "/enrollment/history", "/plan", "/account", "/courses/"):
         assert (await reader.get(path)).status_code == 200
     assert (await reader.get("/account/data")).status_code == 503  # read as of one moment, which takes a replica set
-    assert "Your Schedule" in await reader.read("/enrollment")
+    assert "Your schedule" in await reader.read("/enrollment")
 
 
 async def test_no_page_and_no_button_ends_in_a_fault(reader: Browser, standalone_db: Database) -> None:

@@ -1,0 +1,97 @@
+"""No cache shows one visitor what it rendered for another: with every cache and without any, all pages are the same."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+from quart import Quart
+
+from quart_enroll.app import create_app
+from quart_enroll.db.client import Database
+from quart_enroll.domain.models import SectionRequest, User
+from quart_enroll.routes import ROUTES
+from quart_enroll.services.enrollment import enroll, plan, waitlist
+from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.state import EXTENSION
+from tests.support.people import ADA, BOB, FALL_MORNING, RITA, Browser, Clock, config
+
+pytestmark = pytest.mark.caches
+
+NOT_PAGES = {
+    "/live": "a stream",
+    "/metrics": "counts the requests of its own process",
+    "/logout": "ends the sign-in",
+}
+"""Paths that are left out, each with the reason."""
+
+VALUES = {"term": "Fall", "courseID": "1111", "token": "of-nobody", "filename": "site.css", "idx": "1111"}
+"""What stands for the variable part of a path."""
+
+QUERIES = ("/courses/?q=PYT&open=y", "/courses/Spring?sort=seats", "/course/3333?term=Fall", "/plan?term=Spring")
+FORMS = ("/enrollment/form?courseID=1111", "/enrollment/form?courseID=3333&term=Fall")
+
+PATHS = [
+    *(
+        re.sub(r"<(?:\w+:)?(\w+)>", lambda variable: VALUES[variable[1]], path)
+        for route in ROUTES
+        if "GET" in route.methods and route.path not in NOT_PAGES
+        for path in route.paths
+    ),
+    *QUERIES,
+    *FORMS,
+]
+
+NEW_EACH_TIME = re.compile(r'(?<=name="csrf_token" )[^>]*|(?<="request_id":")[^"]*')
+"""What differs between two responses to the same visitor."""
+
+
+@pytest.fixture
+async def apps(db: Database, mongod: str, clock: Clock) -> AsyncIterator[tuple[Quart, Quart]]:
+    """The site as it is served, and the same site without caches."""
+    cached = create_app(config(mongo_uri=mongod), clock=clock)
+    cached.config["TEMPLATES_AUTO_RELOAD"] = False  # otherwise whole pages are not cached
+    plain = create_app(config(mongo_uri=mongod), clock=clock, fastpath=False, fragment_cache=False)
+    async with AsyncExitStack() as stack:
+        for app in (cached, plain):
+            await stack.enter_async_context(app.test_app())
+            await app.extensions[EXTENSION].catalog_cache.get()
+        yield cached, plain
+
+
+@pytest.fixture
+async def db(db: Database) -> Database:
+    """The small school, in which bob has a seat, ada waits for one, and each has a plan.
+
+    Both have the same role and language: those are part of the key of nearly every fragment.
+    """
+    context = EnrollmentContext(db)
+    await enroll.enroll(context, BOB.user_id, SectionRequest("3333"), FALL_MORNING)
+    await waitlist.join(context, ADA.user_id, SectionRequest("3333"), FALL_MORNING)
+    await plan.add(context, ADA.user_id, SectionRequest("1111", section="01"), FALL_MORNING)
+    await plan.add(context, BOB.user_id, SectionRequest("1111", section="02"), FALL_MORNING)
+    return db
+
+
+async def test_every_page_is_the_same_with_caches_and_without(apps: tuple[Quart, Quart]) -> None:
+    cached, plain = apps
+    cookies = {"nobody": ""} | {user.first_name: await sign_in(cached, user) for user in (ADA, BOB, RITA)}
+    for path in PATHS:
+        expected = {reader: await read(plain, path, sent) for reader, sent in cookies.items()}
+        for reader, sent in (*cookies.items(), *cookies.items()):
+            assert await read(cached, path, sent) == expected[reader], f"{path} as {reader} reads it"
+
+
+async def sign_in(app: Quart, user: User) -> str:
+    """Return the cookies of a browser in which the user has signed in and has seen the greeting."""
+    browser = Browser(app.test_client())
+    await browser.sign_in(user)
+    await browser.get("/")
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.client.cookie_jar or ())
+
+
+async def read(app: Quart, path: str, cookies: str) -> tuple[int, str | None, str]:
+    """Return the response as status, location and body; cookies that it sets are not kept, so nothing adds up."""
+    response = await app.test_client(use_cookies=False).get(path, headers={"Cookie": cookies} if cookies else {})
+    body = str(await response.get_data(as_text=False), "utf-8", "replace")
+    return response.status_code, response.headers.get("Location"), NEW_EACH_TIME.sub("", body)
