@@ -22,4 +22,4 @@ async def is_catalog_empty(db: Database) -> bool:
 async def store(db: Database, school: School) -> None:
     """Store all of the school, or nothing."""
     await users.raise_user_id_counter(db, max(one.user.user_id for one in school.people))
-    await transaction(db, lambda session: demo.insert(db, school, session), PATIENCE)
+    await transaction(db, lambda session: demo.insert(db, school, session), IMPORT_RETRY_SECONDS)
