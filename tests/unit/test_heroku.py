@@ -53,7 +53,7 @@ def processes() -> dict[str, str]:
     return dict(line.split(": ", 1) for line in lines)
 
 
-def test_the_form_fits_herokus_rules(form: dict[str, Any]) -> None:
+def test_app_json_follows_herokus_schema(form: dict[str, Any]) -> None:
     rules = jsonschema_rs.Draft7Validator(SCHEMA, validate_formats=True)
     assert [str(error) for error in rules.iter_errors(form)] == []
 
@@ -70,16 +70,16 @@ def test_the_form_fits_herokus_rules(form: dict[str, Any]) -> None:
         {"stak": "heroku-24"},
     ],
 )
-def test_what_heroku_would_not_take_is_seen(form: dict[str, Any], wrong: dict[str, Any]) -> None:
+def test_an_invalid_app_json_is_detected(form: dict[str, Any], wrong: dict[str, Any]) -> None:
     assert not jsonschema_rs.Draft7Validator(SCHEMA).is_valid(form | wrong)
 
 
-def test_each_process_of_the_form_is_in_the_procfile(form: dict[str, Any], processes: dict[str, str]) -> None:
+def test_each_process_of_app_json_is_in_the_procfile(form: dict[str, Any], processes: dict[str, str]) -> None:
     assert form["formation"].keys() <= processes.keys()
     assert processes.keys() == {"release", "web"}  # `release` is the name by which Heroku runs it before a new version
 
 
-def test_heroku_takes_a_python_that_the_site_runs_on() -> None:
+def test_heroku_uses_a_supported_python() -> None:
     minor = (HERE / ".python-version").read_text("utf-8").strip()
     range_ = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
     assert range_ == ">=3.11,<3.14"
