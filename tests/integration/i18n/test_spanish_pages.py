@@ -354,7 +354,7 @@ async def test_spanish_error_pages_contain_no_english(site: Quart, monkeypatch: 
     visitor = Reading(site, heard := set())
     for _ in range(12):
         await visitor.post("/login", form={"email": ADA.email, "password": "wrong password"})
-    monkeypatch.setattr(NeverBehind, "held", away)
+    monkeypatch.setattr(NeverBehind, "get", away)
     await visitor.get("/courses/")
     assert bare(heard) == ""
 
