@@ -13,9 +13,9 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import leases, notices
+from quart_enroll.db.collections import leases, notices, sections
 from quart_enroll.db.collections.notices import PendingEmail
-from quart_enroll.domain.models import Credentials, Notice
+from quart_enroll.domain.models import Credentials, Notice, SectionKey
 from quart_enroll.i18n import language
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.services import mail
@@ -235,3 +235,14 @@ async def _run(db: Database, sender: Sender, clock: Clock, links: EmailLinks, st
             await asyncio.wait_for(stop.wait(), PAUSE)
     with suppress(Exception):  # it would run out by itself
         await leases.release(db, LEASE, holder)
+
+
+async def take_unseen(db: Database, user_id: int) -> list[Notice]:
+    """Return the user's notices that were not shown yet, and mark them as shown."""
+    return await notices.take_unseen(db, user_id)
+
+
+async def has_open_seats(db: Database, key: SectionKey) -> bool:
+    """Tell whether the section has an open seat now; a section that no longer exists counts as open."""
+    section = await sections.find(db, key)
+    return section is None or bool(section.open_seats)
