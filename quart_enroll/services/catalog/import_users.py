@@ -19,8 +19,8 @@ from quart_enroll.services.catalog.imports import (
 )
 
 UNCONFIRMED_REGISTRAR = (
-    "Somebody registered with this address and did not confirm that it is theirs. First let its owner choose a new "
-    "password, by the link that password-link makes."
+    "This email was registered, but never confirmed. First have its owner set a new password, with a link from "
+    "`password-link`."
 )
 """Why a row can't make an account a registrar's: the person who registered first knows its password."""
 
