@@ -1,4 +1,4 @@
-"""Personal access tokens: made and ended on a page, and who asks with one."""
+"""Personal access tokens: created and revoked on a page, and used by API clients."""
 
 import hashlib
 import re
