@@ -7,13 +7,13 @@ from werkzeug.routing import PathConverter
 
 from quart_enroll.api import courses as flask_api
 from quart_enroll.api.v1 import catalog, document, me
-from quart_enroll.forms.import_rows import NEWER_API
+from quart_enroll.forms.imports.courses import API_PREFIX
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.pages import health, help, home, languages, live_stream, metrics, plan, students
+from quart_enroll.pages import health, help, home, languages, live_stream, metrics, students
 from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses
-from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, waitlist
+from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
 from quart_enroll.services.accounts import email_links
 from quart_enroll.web import auth, static_files
 from quart_enroll.web.route import DELETE, GET, POST, Audience, Route, add_route
@@ -70,20 +70,20 @@ ROUTES = [
     Route(
         "/enrollment/calendar.ics",
         "calendar_file",
-        calendar.calendar_file,
+        calendar.download,
         audience=SIGNED_IN,
         sign_in_purpose=Sentence("Please sign in to get your calendar."),
     ),
-    Route("/enrollment/calendar", "calendar_make", calendar.make_address, GET + POST, audience=SIGNED_IN),
+    Route("/enrollment/calendar", "calendar_make", calendar.create_link, GET + POST, audience=SIGNED_IN),
     Route(
         "/enrollment/calendar/end",
         "calendar_end",
-        calendar.end_address,
+        calendar.revoke_link,
         POST,
         audience=SIGNED_IN,
         ends_access=True,
     ),
-    Route("/calendar/<token>.ics", "calendar_feed", calendar.calendar_feed, audience=EVERYBODY),
+    Route("/calendar/<token>.ics", "calendar_feed", calendar.feed, audience=EVERYBODY),
     Route("/waitlist", "waitlist_join", waitlist.join, POST, audience=SIGNED_IN),
     Route("/waitlist/leave", "waitlist_leave", waitlist.leave, POST, audience=SIGNED_IN),
     Route(
@@ -98,8 +98,8 @@ ROUTES = [
     Route("/plan/remove", "plan_remove", plan.remove, POST, audience=SIGNED_IN, changes_only_seats=True),
     Route("/plan/up", "plan_up", plan.move_up, POST, audience=SIGNED_IN, changes_only_seats=True),
     Route("/plan/enroll", "plan_enroll", plan.enroll, POST, audience=SIGNED_IN, changes_only_seats=True),
-    Route("/alert", "alert_ask", alerts.ask, POST, audience=SIGNED_IN, changes_only_seats=True),
-    Route("/alert/end", "alert_end", alerts.end, POST, audience=SIGNED_IN, changes_only_seats=True),
+    Route("/alert", "alert_ask", alerts.add, POST, audience=SIGNED_IN, changes_only_seats=True),
+    Route("/alert/end", "alert_end", alerts.remove, POST, audience=SIGNED_IN, changes_only_seats=True),
     Route(
         "/account",
         "account",
@@ -110,7 +110,7 @@ ROUTES = [
     ),
     Route("/account/data", "account_data", data_export.download, audience=SIGNED_IN),
     Route("/account/delete", "account_delete", deletion.delete, GET + POST, audience=SIGNED_IN, ends_access=True),
-    Route("/account/end", "account_end", account.end, POST, audience=SIGNED_IN, ends_access=True),
+    Route("/account/end", "account_end", account.end_sign_in, POST, audience=SIGNED_IN, ends_access=True),
     Route(
         "/account/password",
         "account_password",
@@ -130,7 +130,7 @@ ROUTES = [
     Route(f"{email_links.CONFIRM_PATH}/<token>", "email_link", email_confirmation.open_link),
     Route("/account/email", "email_again", email_confirmation.send_again, POST, audience=SIGNED_IN),
     Route("/account/tokens", "tokens", tokens.tokens, GET + POST, audience=SIGNED_IN),
-    Route("/account/tokens/end", "token_end", tokens.end, POST, audience=SIGNED_IN, ends_access=True),
+    Route("/account/tokens/end", "token_end", tokens.revoke, POST, audience=SIGNED_IN, ends_access=True),
     Route("/language", "language", languages.choose, POST),
     Route("/help", "help", help.help_page, query_parameters=(), shows_notices=True),
     Route("/user", "user", students.user, audience=REGISTRAR, shows_notices=True),
@@ -229,7 +229,7 @@ def _name(parameter: bytes) -> bytes:
 class FlaskApiConverter(PathConverter):
     """Matches what may follow /api/ in URLs of the Flask site's API, but not the newer API."""
 
-    regex = f"(?!{NEWER_API})[^/].*?"
+    regex = f"(?!{API_PREFIX})[^/].*?"
 
 
 def register(app: Quart) -> None:

@@ -6,7 +6,7 @@ from quart_enroll.cli.command_context import current_site, run_with_database
 from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import EmailTaken, PasswordRefused
 from quart_enroll.domain.models import User
-from quart_enroll.forms.import_rows import NewUserRow
+from quart_enroll.forms.imports.users import NewUserRow
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.hash_slots import HashSlots
 from quart_enroll.services.accounts.hashing import Hasher

@@ -13,12 +13,14 @@ from quart_enroll.cli.command_context import current_site, run_with_database
 from quart_enroll.domain import terms
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.models import Event, Term, User
-from quart_enroll.forms import cell_parsers
-from quart_enroll.forms.import_columns import COLLECTIONS
-from quart_enroll.forms.import_files import UnreadableFile
-from quart_enroll.forms.import_offerings import SectionRow, TermRow
-from quart_enroll.forms.import_rows import CourseRow, UserRow
-from quart_enroll.forms.row_validation import FileRow, FileRows, check_rows, read_rows
+from quart_enroll.forms.imports import cells
+from quart_enroll.forms.imports.columns import ROW_FORMS
+from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.sections import SectionRow
+from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.terms import TermRow
+from quart_enroll.forms.imports.users import UserRow
+from quart_enroll.forms.imports.validation import FileRow, FileRows, check_rows, read_rows
 from quart_enroll.services.accounts.hashing import unusable_hash
 from quart_enroll.services.catalog.import_courses import ImportedCourse, import_courses
 from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
@@ -80,7 +82,7 @@ def import_and_report(collection: str, file: Path, *, dry_run: bool = False, ver
 def read(collection: str, file: Path) -> FileRows:
     """Read the rows of a file; raise ClickException if it can't be read."""
     try:
-        return read_rows(COLLECTIONS[collection], file.name, file.read_bytes())
+        return read_rows(ROW_FORMS[collection], file.name, file.read_bytes())
     except UnreadableFile as error:
         sentences = "\n".join(_printable(f"{file}: {sentence}") for sentence in error.sentences)
         raise click.ClickException(f"{sentences}\nNothing was imported.") from error
@@ -102,9 +104,7 @@ def _printable(text: str) -> str:
 
 
 def _change_text(unit: str, change: RowChange) -> str:
-    fields = ", ".join(
-        f"{one.field} {cell_parsers.written(one.old)} → {cell_parsers.written(one.new)}" for one in change.fields
-    )
+    fields = ", ".join(f"{one.field} {cells.written(one.old)} → {cells.written(one.new)}" for one in change.fields)
     counts = {"enrolled": change.enrolled, "waiting": change.waiting}
     people = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
     return f"{unit} {change.number}: {change.name}: {fields}{f' ({people})' if people else ''}"

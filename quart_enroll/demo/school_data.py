@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from quart_enroll.domain.models import Course, Credentials, Section, User
-from quart_enroll.forms.import_offerings import SectionRow
-from quart_enroll.forms.import_rows import CourseRow, Row, UserRow
-from quart_enroll.forms.row_validation import check_rows, read_rows
+from quart_enroll.forms.imports.base import ImportRow
+from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.sections import SectionRow
+from quart_enroll.forms.imports.users import UserRow
+from quart_enroll.forms.imports.validation import check_rows, read_rows
 
 DEFAULT_SUBJECT = "Computing"
 """The subject of the courses in data/courses.json, which name none."""
@@ -52,7 +54,7 @@ def load(data: Path, unusable_password: str) -> SchoolData:
     )
 
 
-def _rows(form: type[Row], file: Path) -> list[Any]:
+def _rows(form: type[ImportRow], file: Path) -> list[Any]:
     return [row for _, row in check_rows(form, read_rows(form, file.name, file.read_bytes()))]
 
 

@@ -1,4 +1,4 @@
-"""The catalog: which courses there are, and in which sections they are taught."""
+"""The catalog: the courses, and the sections in which they are offered."""
 
 import re
 from collections import defaultdict
@@ -16,14 +16,14 @@ from quart_enroll.domain.student import StudentSeat
 
 @dataclass(frozen=True, slots=True)
 class CourseSections:
-    """A course with sections of one term: all of them, or those that somebody looks for."""
+    """A course with its sections in one term: all of them, or those that a search found."""
 
     course: Course
     sections: tuple[Section, ...]
 
 
 def with_names(courses: Sequence[Course]) -> tuple[Course, ...]:
-    """Return all courses, each with what its prerequisites and corequisites are called."""
+    """Return all courses, each with the names of its prerequisites and corequisites."""
     names = {course.courseID: course.name for course in courses}
 
     def named(courseIDs: Sequence[str]) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ def with_names(courses: Sequence[Course]) -> tuple[Course, ...]:
 
 
 def pick_section(sections: Iterable[Section], number: str) -> Section | None:
-    """Return the section of that number, else the only one that 1 may mean where it is stored as 01."""
+    """Return the section with that number; 1 may mean 01 if only one section could be meant."""
     same = []
     for section in sections:
         if section.section == number:
@@ -50,10 +50,10 @@ def pick_section(sections: Iterable[Section], number: str) -> Section | None:
 
 @dataclass(frozen=True, eq=False)
 class Catalog:
-    """The whole catalog at one moment; it never changes, another one takes its place. Each is equal to itself alone.
+    """The whole catalog at one moment. It is immutable, and compared by identity.
 
-    Courses are in the order of courseID, terms in the order of time, sections in that of term, courseID and number.
-    The sections are those of the terms that were not over.
+    Courses are ordered by courseID, terms by time, sections by term, courseID and number. There are sections of the
+    terms that were not over.
     """
 
     courses: tuple[Course, ...]
@@ -61,25 +61,25 @@ class Catalog:
     sections: tuple[Section, ...]
 
     def active_terms(self, now: datetime) -> Sequence[Term]:
-        """Return the terms that a visitor may choose: in which something can still be done, else all."""
+        """Return the terms that a visitor may choose: those that are not over, or all if all are."""
         return terms.active(self.terms, now) or self.terms
 
     def current_term(self, now: datetime) -> Term | None:
-        """Return the term that a visitor sees first; None in a school without terms."""
+        """Return the term that a visitor sees first; None if there are no terms."""
         return terms.current(self.terms, now) if self.terms else None
 
     def find(self, courseID: str) -> Course | None:
-        """Return the course of that number, whatever its case and the characters that nobody sees; None without one."""
+        """Return the course with that number, ignoring case and invisible characters, or None."""
         if (course := self._by_courseID.get(courseID)) is not None:
             return course
         same = self._by_key.get(folding.key(courseID), ())
-        return same[0] if len(same) == 1 else None  # of two in an old database neither is a guess
+        return same[0] if len(same) == 1 else None  # an old database may have two, and neither would be a guess
 
     def find_by_text(self, text: str) -> Course | None:
-        """Return the course that a person means by a number: CS101 for CS-101, or for what has CS 101 in its title.
+        """Return the course that a person means: CS101 finds CS-101, and a course with CS 101 in its title.
 
-        A number as it is stored means that course, whatever else there is. Returns None when nothing is meant, and
-        raises AmbiguousCourse when several courses may be.
+        An exact number always means that course. Returns None if no course matches; raises AmbiguousCourse if several
+        do.
         """
         if (course := self.find(text)) is not None:
             return course
@@ -88,21 +88,21 @@ class Catalog:
             raise AmbiguousCourse(text, {course.courseID: course.title for course in found})
         return found[0] if found else None
 
-    def resolve(self, wish: SectionRequest) -> SectionRequest:
-        """Return the wish with the stored number of the course that is meant; raise AmbiguousCourse."""
-        return replace(wish, courseID=self.resolve_courseID(wish.courseID))
+    def resolve(self, request: SectionRequest) -> SectionRequest:
+        """Return the request with the stored courseID of the course that it means; raise AmbiguousCourse."""
+        return replace(request, courseID=self.resolve_courseID(request.courseID))
 
     def resolve_courseID(self, text: str) -> str:  # noqa: N802  # the stored name
-        """Return the stored number of the course that is meant, or the text itself; raise AmbiguousCourse."""
+        """Return the stored courseID of the course that the text means, or the text itself; raise AmbiguousCourse."""
         course = self.find_by_text(text)
         return text if course is None else course.courseID
 
     def courses_in(self, term: Term) -> Sequence[CourseSections]:
-        """Return the courses of that term, each with all its sections."""
+        """Return the courses offered in that term, each with all its sections."""
         return self._taught.get(term.term, ())
 
     def terms_of(self, courseID: str) -> set[str]:
-        """Return the names of the terms in which the course is taught."""
+        """Return the names of the terms in which the course is offered."""
         return {term.term for term in self.terms if self.sections_in(courseID, term.term)}
 
     def sections_of(self, courseID: str, term: Term) -> Sequence[Section]:
@@ -114,15 +114,15 @@ class Catalog:
         return self._offered.get((term, courseID), ())
 
     def find_section(self, courseID: str, term: str, number: str) -> Section | None:
-        """Return the section of that number, whatever its zeros; None without one, and where two may be meant."""
+        """Return the section with that number, ignoring leading zeros; None if there is none or two could be meant."""
         return pick_section(self.sections_in(courseID, term), number)
 
     def registration_of(self, seat: StudentSeat) -> Registration | None:
-        """Return what the seat is; None when its course or its section is not in this catalog."""
+        """Return the registration that the seat is; None if its course or section is not in this catalog."""
         key = seat.key
         course = self.find(key.courseID)
-        there = (one for one in self.sections_in(key.courseID, key.term) if one.section == key.section)
-        if course is None or (section := next(there, None)) is None:
+        sections = (one for one in self.sections_in(key.courseID, key.term) if one.section == key.section)
+        if course is None or (section := next(sections, None)) is None:
             return None
         return Registration(course, section, seat.shown_status)
 
@@ -132,7 +132,7 @@ class Catalog:
 
     @cached_property
     def _by_key(self) -> Mapping[str, Sequence[Course]]:
-        return _grouped((_key_of_school(course.courseID), course) for course in self.courses)
+        return _grouped((_course_key(course.courseID), course) for course in self.courses)
 
     @cached_property
     def _by_compact(self) -> Mapping[str, Sequence[Course]]:
@@ -140,7 +140,7 @@ class Catalog:
 
     @cached_property
     def _taught(self) -> Mapping[str, Sequence[CourseSections]]:
-        # Each search that finds one finds this one: five thousand for each of some hundred searches would be too many.
+        # All searches share these objects: with copies, hundreds of cached searches would each hold thousands.
         taught = defaultdict(list)
         for term in self.terms:
             for course in self.courses:
@@ -156,15 +156,15 @@ class Catalog:
         return dict(offered)
 
 
-_key_of_school = lru_cache(20_000)(folding.key)  # of what the school has written, and no visitor
+_course_key = lru_cache(20_000)(folding.key)  # only for courses, never for what a visitor types
 
 _TITLE_NUMBER = re.compile(r"[^\W\d_]{2,6}[ .-]?\d{3,4}[^\W\d_]?(?!\w)")
-"""A number at the beginning of a title, like PYT 101."""
+"""A course number at the beginning of a title, like PYT 101."""
 
 
 @lru_cache(20_000)
 def _names(courseID: str, title: str) -> Sequence[str]:  # the stored name
-    """Return the course's number and those that its title may be, or begin with, without blanks and punctuation."""
+    """Return the course's number and any number in its title, without blanks and punctuation."""
     number = _TITLE_NUMBER.match(title)
     named = [courseID, title if any(map(str.isdigit, title)) else "", number[0] if number else ""]
     return list(dict.fromkeys(filter(None, map(compact, named))))

@@ -1,6 +1,6 @@
-"""Email addresses: spellings that are one address, and how it is stored and sent to.
+"""Email addresses: which spellings are the same address, and how it is stored and written to.
 
-Nothing here judges an address; what is none is compared as text.
+Nothing here validates an address; invalid ones are compared as text.
 """
 
 import unicodedata
@@ -12,13 +12,13 @@ from quart_enroll.domain import folding
 
 
 def canonical(email: str) -> str:
-    """Return what all spellings of an address have in common, whatever their case and the encoding of the domain."""
+    """Return the same key for all spellings of an address, ignoring case and the encoding of the domain."""
     local, at, domain = unicodedata.normalize("NFKC", folding.visible(email)).strip().rpartition("@")
     return f"{folding.key(local)}{at}{_in_unicode(domain.lower())}"
 
 
 def normalized(email: str) -> str:
-    """Return the address as a new account gets it: the domain in small letters and in Unicode."""
+    """Return the address as a new account stores it: with its domain in lower case and in Unicode."""
     local, at, domain = unicodedata.normalize("NFC", folding.visible(email)).strip().rpartition("@")
     return f"{local}{at}{_in_unicode(domain.lower())}"
 
@@ -30,7 +30,7 @@ def in_ascii(email: str) -> str:
 
 
 def spellings(email: str) -> list[str]:
-    """Return the ways in which the address may be stored, apart from capitals."""
+    """Return the forms in which the address may be stored, apart from upper case."""
     same = canonical(email)
     return list(dict.fromkeys([email, same, in_ascii(same)]))
 
@@ -40,7 +40,7 @@ def _in_unicode(domain: str) -> str:
 
 
 def _by_label(domain: str, convert: Callable[[str], str]) -> str:
-    """Return the domain with each part that has letters beyond ASCII converted; one that is not valid stays."""
+    """Return the domain with each label beyond ASCII converted; an invalid one stays."""
     labels = domain.replace("。", ".").split(".")
     return ".".join(label if label.isascii() and not label.startswith("xn--") else convert(label) for label in labels)
 

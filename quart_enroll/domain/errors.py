@@ -1,4 +1,4 @@
-"""Reasons to refuse, each with its own sentence for people and a stable code for programs."""
+"""Refusals: each class is one reason why the rules say no."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from quart_enroll.i18n.language import LastDay, Moment, Sentence, TermName, join_sentences, plural
 
 MAX_CHOICES = 10
-"""Courses that a sentence lists at most."""
+"""Courses that a message lists."""
 
 
 class Refused(Exception):
@@ -65,7 +65,7 @@ class UnknownCourse(Refused):
 
 
 class AmbiguousCourse(Refused):
-    """The number may mean several courses, given as their titles by courseID."""
+    """The number could mean any of several courses, which are given as titles by courseID."""
 
     code = "ambiguous_course"
     meaning = "The number may mean any of `courses`; send one of them."
@@ -87,7 +87,7 @@ class AmbiguousCourse(Refused):
 
 
 class UnknownTerm(Refused):
-    """The text names no term of the catalog; `known_terms` lists the names of those it has."""
+    """The catalog has no term of that name; `known_terms` are the names of its terms."""
 
     status = 404
     code = "unknown_term"
@@ -103,7 +103,7 @@ class UnknownTerm(Refused):
 
 
 class NoTerms(UnknownTerm):
-    """Nothing can be taken or given back before the registrar has imported a term."""
+    """The registrar has not imported any term yet."""
 
     code = "no_terms"
     meaning = "The school has no terms yet."
@@ -114,7 +114,7 @@ class NoTerms(UnknownTerm):
 
 
 class TermNeeded(Refused):
-    """The student has the course in several terms; one of them must be named."""
+    """The student has the course in several terms, and the request names none of them."""
 
     code = "term_needed"
     meaning = "You have the course in several terms; name one."
@@ -155,7 +155,7 @@ class UnknownSection(Refused):
 
 
 class NotOpenYet(Refused):
-    """Adding has not begun; `opens` says when, by the school's clock."""
+    """Enrollment has not opened; `opens` says when it will, by the school's clock."""
 
     code = "not_open_yet"
     meaning = "Enrollment has not begun."
@@ -286,7 +286,7 @@ class WaitlistOver(NotWaiting):
 
 
 class SectionFull(Refused):
-    """No seat is open; `others` are the numbers of sections of the course with a seat that fits the schedule."""
+    """No seat is open; `others` are the numbers of other sections with an open seat that fit the schedule."""
 
     code = "section_full"
     meaning = "No seat is open."
@@ -324,19 +324,19 @@ class WaitlistFull(Refused):
 
 
 class TimeConflict(Refused):
-    """`clashes` are the titles of all courses that are in the way, each with when it is."""
+    """`conflicts` are the titles of all conflicting courses, each with the times of the conflict."""
 
     code = "time_conflict"
     meaning = "It meets at the same time as a course of yours."
     is_recorded = True
     history_reason = Sentence("it conflicted with another of your courses")
 
-    def __init__(self, title: str, clashes: Sequence[tuple[str, Sentence]]) -> None:
+    def __init__(self, title: str, conflicts: Sequence[tuple[str, Sentence]]) -> None:
         super().__init__(
             join_sentences(
                 [
                     Sentence("%(title)s conflicts with %(other)s: %(when)s.", title=title, other=other, when=when)
-                    for other, when in clashes
+                    for other, when in conflicts
                 ]
             )
         )
@@ -360,7 +360,7 @@ class CreditLimit(Refused):
 
 
 class PrerequisiteMissing(Refused):
-    """`missing` are courseIDs, `names` what to call them."""
+    """`missing` are the courseIDs of the prerequisites, `names` their titles."""
 
     code = "prerequisite_missing"
     meaning = "It needs a course from an earlier term."
@@ -376,7 +376,7 @@ class PrerequisiteMissing(Refused):
 
 
 class CorequisiteMissing(Refused):
-    """`missing` are the courseIDs that must be taken in the same term or an earlier one, `names` what to call them."""
+    """`missing` are the courseIDs of the corequisites, `names` their titles."""
 
     code = "corequisite_missing"
     meaning = "It needs the `courses` in the same term or an earlier one; `with_corequisites` enrolls in all of them."
@@ -406,7 +406,7 @@ class CorequisiteMissing(Refused):
 
 
 class CorequisitesWouldGo(Refused):
-    """Giving back a course would take others along; `courses` are their courseIDs. It waits for a yes."""
+    """Dropping a course would drop others that need it, so the student must confirm; `courses` are their courseIDs."""
 
     code = "corequisites_would_go"
     meaning = "The `courses` need the one that you give back; `with_corequisites` gives all back."
@@ -431,7 +431,7 @@ class CorequisitesWouldGo(Refused):
 
 
 class SeatOpen(Refused):
-    """There is nothing to be told of later: a seat is open now."""
+    """An alert makes no sense while a seat is open."""
 
     code = "seat_open"
     meaning = "A seat is open, so there is nothing to alert you to."
@@ -450,8 +450,8 @@ class TooManyAlerts(Refused):
     meaning = "You have as many seat alerts as an account may have."
     severity = "warning"
 
-    def __init__(self, most: int) -> None:
-        super().__init__(Sentence("You already have %(most)s seat alerts. Remove one first.", most=most))
+    def __init__(self, limit: int) -> None:
+        super().__init__(Sentence("You already have %(most)s seat alerts. Remove one first.", most=limit))
 
 
 class PlanFull(Refused):
@@ -459,10 +459,12 @@ class PlanFull(Refused):
     meaning = "Your plan for the term has as many courses as a plan may have."
     severity = "warning"
 
-    def __init__(self, term: str, most: int) -> None:
+    def __init__(self, term: str, limit: int) -> None:
         super().__init__(
             Sentence(
-                "Your plan for %(term)s already has %(most)s courses. Remove one first.", term=TermName(term), most=most
+                "Your plan for %(term)s already has %(most)s courses. Remove one first.",
+                term=TermName(term),
+                most=limit,
             )
         )
 
@@ -491,7 +493,7 @@ class EmailTaken(Refused):
 
 
 class WrongCredentials(Refused):
-    """The same words for an unknown address and a wrong password: a stranger learns nothing."""
+    """The message is the same for an unknown email and a wrong password, so that it reveals nothing."""
 
     status = 401
     code = "wrong_credentials"
@@ -502,14 +504,14 @@ class WrongCredentials(Refused):
 
 
 class PasswordRefused(Refused):
-    """A password that nobody should choose; whoever uses one already may go on."""
+    """A new password is too easy to guess; existing passwords still work."""
 
     code = "password_refused"
     meaning = "The password is too easy to guess."
 
 
 class WrongPassword(Refused):
-    """Who is signed in was asked for the password, and this is another one."""
+    """A signed-in user was asked to enter the password again, and it was wrong."""
 
     code = "wrong_password"
     meaning = "The password is not the account's."
@@ -527,7 +529,7 @@ class LastRegistrar(Refused):
 
 
 class AccountGone(Refused):
-    """The account was removed while one of its requests was on the way."""
+    """The account was deleted during the request."""
 
     code = "account_gone"
     meaning = "The account was deleted meanwhile."
@@ -537,7 +539,7 @@ class AccountGone(Refused):
 
 
 class SignInEnded(Refused):
-    """The sign-in was ended while one of its requests was on the way."""
+    """The sign-in ended during the request."""
 
     code = "sign_in_ended"
     meaning = "The sign-in ended in the meantime."
@@ -560,7 +562,7 @@ class LinkDead(Refused):
 
 
 class ConfirmationDead(Refused):
-    """The confirmation link was made up, is too old, or was sent to an earlier address of the account."""
+    """The confirmation link is forged, too old, or was sent to a previous email of the account."""
 
     code = "confirmation_dead"
     meaning = "The confirmation link is not valid or has expired."
@@ -572,7 +574,7 @@ class ConfirmationDead(Refused):
 
 
 class PleaseWait(Refused):
-    """It was tried too often; `retry_after` is in seconds. The words tell nothing of any account."""
+    """There were too many attempts. The message doesn't reveal whether an account exists."""
 
     status = 429
     code = "please_wait"
@@ -591,7 +593,7 @@ class PleaseWait(Refused):
 
 
 class TooManyChanges(Refused):
-    """The account has used up its rate of changes; `retry_after` is in seconds."""
+    """The account has made more changes than its rate limit allows."""
 
     status = 429
     code = "too_many_changes"
@@ -618,14 +620,14 @@ class TooManyTokens(Refused):
     code = "too_many_tokens"
     meaning = "You have as many tokens as an account may have."
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, limit: int) -> None:
         super().__init__(
-            Sentence("You already have %(most)s tokens, which is the limit. Revoke one you no longer use.", most=most)
+            Sentence("You already have %(most)s tokens, which is the limit. Revoke one you no longer use.", most=limit)
         )
 
 
 class WrongToken(Refused):
-    """The same words whether the token never was, was ended, or is over."""
+    """The message is the same whether the token is unknown, revoked or expired."""
 
     status = 401
     code = "wrong_token"
@@ -656,7 +658,7 @@ class PasswordOverHttp(Refused):
 
 
 class WrongFields(Refused):
-    """What a program sent can't be taken; `fields` has a sentence for each field that is wrong."""
+    """A request has wrong fields; `fields` has a sentence for each of them."""
 
     status = 422
     code = "wrong_fields"
@@ -680,7 +682,7 @@ class KeyReused(Refused):
 
 
 class InProgress(Refused):
-    """The same request is being answered elsewhere at this moment; `retry_after` is in seconds."""
+    """The same request is still being processed."""
 
     code = "in_progress"
     meaning = "The first request with this key is not through yet; ask again after `Retry-After` seconds."

@@ -1,4 +1,4 @@
-"""How texts are compared: two spellings that a person can't tell apart, and what a search overlooks."""
+"""Text folding: ignore the differences that people can't see, or that a search should overlook."""
 
 import re
 import unicodedata
@@ -8,43 +8,42 @@ from collections.abc import Iterator
 APOSTROPHES = "'’‘‛ʼ′`´"
 
 _BLANK_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-"""Letters, marks and signs of Unicode that show nothing; those of the category Cf are not among them."""
+"""Unicode characters that show nothing, besides those of the category Cf."""
 
 _SELECTORS = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
-"""Marks that choose a glyph for the character before them."""
+"""Variation selectors: they choose a glyph for the character before them."""
 
 _UNDIVIDED = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
-"""Letters that Unicode doesn't take apart, as people without such a key write them."""
+"""Letters that Unicode doesn't decompose, as people without such a key type them."""
 
 _IOTA_SUBSCRIPT = "\u0345"
-"""The only accent that case folding turns into a letter, so it has to go first."""
+"""The only accent that case folding turns into a letter, so it must be removed first."""
 
 _NO_NAME = re.compile(r"(?<![\w+#])[+#]+|(?<=\w\w)[+#]+")
-"""Signs that are not the end of a name like C++ or C#."""
+"""Plus and number signs that don't end a name like C++ or C#."""
 
 _CODE = re.compile(r"(?<!\S)([^\W\d_]+) (?=(\d\w*))")
-"""The two parts of a number like CS 101."""
+"""The two parts of a course number like CS 101."""
 
 _LEADING_ZEROS = re.compile(r"^0+(?=[0-9])")
 
 
 def is_invisible(character: str) -> bool:
-    """Tell whether nobody sees the character; a blank can be seen between others."""
+    """Return whether the character is invisible; a blank is not, because it separates words."""
     if unicodedata.category(character) in ("Cc", "Cf") and not character.isspace():
         return True
     return character in _BLANK_LETTERS or any(ord(character) in one for one in _SELECTORS)
 
 
 def visible(text: str) -> str:
-    """Return the text without characters that nobody sees."""
+    """Return the text without invisible characters."""
     return text if text.isascii() and text.isprintable() else "".join(one for one in text if not is_invisible(one))
 
 
 def key(text: str) -> str:
-    """Return what the spellings of one name have in common.
+    """Return the same key for all spellings of a name.
 
-    Case, invisible characters, the number of blanks and the forms that Unicode has for one character make no other
-    name.
+    Case, invisible characters, the number of blanks and equivalent Unicode forms don't make a different name.
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.casefold().split())
@@ -53,7 +52,7 @@ def key(text: str) -> str:
 
 
 def section_key(section: str) -> str:
-    """Return what the spellings of one section's number have in common: 1, 01 and 001 are one section."""
+    """Return the same key for all spellings of a section's number: 1, 01 and 001 are one section."""
     return _LEADING_ZEROS.sub("", key(section))
 
 
@@ -64,25 +63,25 @@ def plain(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Return the plain text without punctuation, as searches compare it.
+    """Return the plain text without punctuation, for searches.
 
-    "Can't" is "cant", "data-structures" are two words, C++ and C# stay what they are.
+    "Can't" becomes "cant" and "data-structures" two words; C++ and C# keep their signs.
     """
     return _NO_NAME.sub(" ", plain(text).translate(_WITHOUT_PUNCTUATION))
 
 
 def compact(text: str) -> str:
-    """Return the folded text without blanks: CS 101, cs-101 and CS101 are one."""
+    """Return the folded text without blanks: CS 101, cs-101 and CS101 are the same."""
     return "".join(fold(text).split())
 
 
 def joined_codes(folded: str) -> list[str]:
-    """Return the numbers like "cs 101" of a folded text in one word each."""
+    """Return the course numbers like "cs 101" in a folded text, each as one word."""
     return [letters + digits for letters, digits in _CODE.findall(folded)]
 
 
 def pattern(word: str) -> str:
-    """Return a regular expression that finds the `plain` word in a text as people have written it."""
+    """Return a regular expression that finds the `plain` word in unfolded text."""
     found, place = [], 0
     while place < len(word):
         pair = word[place : place + 2]
@@ -111,9 +110,9 @@ def _is_punctuation(character: str) -> bool:
 
 
 _CODES = (*range(0x3100), 0x3164, *range(0xFE00, 0xFF00), 0xFFA0)
-"""Nearly all there is but for Asian scripts."""
+"""The code points to precompute: nearly all in use, except those of Asian scripts."""
 
-# What stays as it is is in them too: for what a table lacks, Python raises and catches an error.
+# Unchanged characters are included: str.translate raises and catches an error for each one it doesn't find.
 _PLAIN = {code: _plain(chr(code)) for code in _CODES}
 _WITHOUT_PUNCTUATION = {code: " " if _is_punctuation(chr(code)) else chr(code) for code in _CODES}
 
@@ -122,11 +121,11 @@ _ALPHABETS = (
     *(*range(0x41, 0x5B), *range(0x80, 0x590), *range(0x1C80, 0x1C8B), *range(0x1E00, 0x2000)),
     *(*range(0x2C60, 0x2C80), *range(0xA640, 0xA69C), *range(0xA722, 0xA7D0), *range(0xFF10, 0xFF5B)),
 )
-"""The letters that may be written in several ways: Latin, Greek, Cyrillic and Armenian ones."""
+"""Alphabets whose letters have several forms: Latin, Greek, Cyrillic and Armenian."""
 
 
 def _written() -> dict[str, str]:
-    """Return the characters that become each letter or pair of letters, as a set for `re`."""
+    """Return, for each letter or pair of letters, the characters that fold to it, as a character set for `re`."""
     codes = defaultdict[str, list[int]](list)
     for code in _ALPHABETS:
         letters = plain(chr(code)) if chr(code).isalnum() else ""
@@ -151,4 +150,4 @@ def _letter(letter: str) -> str:
 _WRITTEN = _written()
 
 _OVERLOOKED = f"[\u0300-\u036f\u00ad\u200b-\u200f\u2060\ufeff{APOSTROPHES}]*"
-"""What may stand between two letters: accents of their own, apostrophes, invisible characters."""
+"""What may come between two letters: combining accents, apostrophes, invisible characters."""

@@ -1,4 +1,4 @@
-"""Frozen facts: what the repositories hand to the floors above. Field names are the stored ones."""
+"""Immutable records that `db` returns and the layers above use. Field names are the stored ones."""
 
 import re
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from zoneinfo import ZoneInfo
 from quart_enroll.i18n.language import Days, Sentence, TermName, Value, gettext
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
-"""The seasons of a year, in the order in which they come."""
+"""The seasons of a year, in order."""
 
 SEASON_AND_YEAR = re.compile(rf"({'|'.join(SEASONS)}) ((?:19|20|21)[0-9]{{2}})")
-"""The full name of a term that is named by season and year; schools use other names too."""
+"""The name of a term that consists of a season and a year; schools use other names too."""
 
 MAX_TERM_NAME_LENGTH = 50
-"""The longest name of a term, in characters."""
+"""In characters."""
 
 SYSTEM_ACTOR = 0
 """The actor of events that no person caused: imports, repairs and promotions by the site itself."""
 
 
 def find_timezone(name: str) -> ZoneInfo | None:
-    """Return the timezone of that name, or None when this machine knows none."""
+    """Return the timezone with that name, or None if this machine has none."""
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):  # whatever a name leads to among the system's files
+    except (ValueError, OSError, LookupError):  # the name is looked up among the system's files
         return None
 
 
@@ -35,11 +35,11 @@ def start_of_day(day: date, zone: ZoneInfo) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A term under the school's own name for it, and its windows: each is [open, close), in UTC.
+    """A term under the school's own name, with its windows in UTC; each deadline is the first moment after the window.
 
-    Adding and waiting: opens_at to add_deadline. Dropping without a trace: until drop_deadline; as
-    withdrawn: until withdraw_deadline. `timezone` is the school's, for everything that people read.
-    `starts_on` and `ends_on` are the days between which courses meet, both or neither.
+    Students enroll and join waitlists from opens_at to add_deadline, drop until drop_deadline, and withdraw until
+    withdraw_deadline. `timezone` is the school's, used in everything that people read. Courses meet from `starts_on` to
+    `ends_on`; a term has both or neither.
     """
 
     term: str
@@ -66,7 +66,7 @@ class Term:
 
     @property
     def order(self) -> tuple[date, date, int, int, str]:
-        """The key that sorts terms by time: by the day on which they end, which every term has.
+        """The sort key for chronological order: by the last day, which every term has.
 
         Many schools open all terms of a year on the same day, so `opens_at` alone doesn't order them.
         """
@@ -74,50 +74,52 @@ class Term:
         return self.last_day, self.first_day, self.year or 0, season, self.term
 
     def comes_before(self, other: "Term") -> bool:
-        """Return whether this term is over before the other one begins, if both have their days.
+        """Return whether this term ends before the other one begins, as far as both have dates.
 
-        The first half of a term does not come before the whole, nor the whole before its second half.
+        The first half of a term does not come before the whole term, nor the whole before its second half.
         """
         if self.ends_on and other.starts_on:
             return self.ends_on < other.starts_on
         return self.order < other.order
 
     def is_open(self, now: datetime) -> bool:
-        """Tell whether students may take seats."""
+        """Return whether students may enroll."""
         return self.opens_at <= now < self.add_deadline
 
     def promotes_waitlist(self, now: datetime) -> bool:
-        """Tell whether a free seat goes to who waits; before the opening too, for who waits then joined when it was
-        open, and would else meet everybody at the door."""
+        """Return whether open seats go to waitlisted students.
+
+        They do before the opening too: students who are waitlisted then joined while the term was open before.
+        """
         return now < self.add_deadline
 
     def is_ongoing(self, now: datetime) -> bool:
-        """Tell whether something can still be done, or courses still meet."""
+        """Return whether students can still drop or withdraw, or courses still meet."""
         return now < self.withdraw_deadline or self.local(now).date() <= self.last_day
 
     @property
     def boundaries(self) -> tuple[datetime, datetime, datetime, datetime]:
-        """The moments at which something else can be done than before, in their order."""
+        """The moments at which the possible actions change, in order."""
         return self.opens_at, self.add_deadline, self.drop_deadline, self.withdraw_deadline
 
     def day_ending_at(self, deadline: datetime) -> date | None:
-        """Return the day that ends at the deadline by the school's clock; None if the deadline is during a day."""
+        """Return the day that ends at the deadline in the school's timezone; None if the deadline is during a day."""
         following = self.local(deadline).date()
         ends_a_day = start_of_day(following, ZoneInfo(self.timezone)) == deadline
         return following - timedelta(days=1) if ends_a_day else None
 
     def local(self, moment: datetime) -> datetime:
-        """Return the moment by the school's clock."""
+        """Return the moment in the school's timezone."""
         return moment.astimezone(ZoneInfo(self.timezone))
 
     @property
     def first_day(self) -> date:
-        """The first day on which courses may meet; the one of opens_at when nobody has said more."""
+        """The first day on which courses may meet; without dates, the day of opens_at."""
         return self.starts_on or self.local(self.opens_at).date()
 
     @property
     def last_day(self) -> date:
-        """The last day on which courses may meet; that before withdraw_deadline is over when nobody has said more."""
+        """The last day on which courses may meet; without dates, the last day before withdraw_deadline."""
         return self.ends_on or self.local(self.withdraw_deadline - timedelta.resolution).date()
 
     def __str__(self) -> str:
@@ -126,11 +128,10 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A catalog entry; `term` names the seasons or the terms in which it is taught: "Fall, Spring".
+    """A catalog entry; `term` lists the seasons or terms in which it is offered: "Fall, Spring".
 
-    A student needs the `prerequisites` from an earlier term, and the `corequisites` in the same term or an earlier
-    one; dropping a course drops those that have it among their corequisites. `needs` and `corequisite_names` are the
-    names of these courses, in their order; only the catalog in memory knows them.
+    The `prerequisites` must be taken in an earlier term, the `corequisites` in the same term or an earlier one. `needs`
+    and `corequisite_names` are the names of those courses, in the same order; only the catalog in memory has them.
     """
 
     courseID: str
@@ -146,20 +147,20 @@ class Course:
 
     @property
     def name(self) -> str:
-        """The number and the title; the title alone where it is the number."""
+        """The number and the title; the title alone if it is the number."""
         return self.title if self.title.replace(" ", "") == self.courseID else f"{self.courseID} ({self.title})"
 
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """A weekly meeting: `days` of "MTWRFSU" (R is Thursday, U is Sunday), from `start` to `end` as "09:50"."""
+    """A weekly meeting on `days` of "MTWRFSU" (R is Thursday, U is Sunday), from `start` to `end` such as "09:50"."""
 
     days: str
     start: str
     end: str
 
     def overlaps(self, other: "Meeting") -> bool:
-        """Tell whether nobody can be in both; one may begin when the other ends."""
+        """Return whether a student could not attend both; one may begin when the other ends."""
         return self.start < other.end and other.start < self.end and not set(self.days).isdisjoint(other.days)
 
     @property
@@ -173,7 +174,7 @@ class Meeting:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A course offered in a term: seats, a waitlist, meetings, a teacher, a room."""
+    """A course offered in a term, with its seats, waitlist, meetings, instructor and room."""
 
     term: str
     courseID: str
@@ -192,13 +193,13 @@ class Section:
 
     @property
     def open_seats(self) -> int:
-        """Seats that can be taken; none where capacity was lowered below seats_taken."""
+        """The number of open seats; 0 if the capacity was lowered below seats_taken."""
         return max(0, self.capacity - self.seats_taken)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class SectionKey:
-    """What names a section."""
+    """The unique name of a section."""
 
     term: str
     courseID: str
@@ -225,7 +226,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class WaitlistEntry:
-    """A student's place in a section's waitlist: first in, first out by `place`; `moved_at` is when that moved."""
+    """A student's entry on a waitlist: the lowest `place` comes first. `moved_at` is when its section moved."""
 
     user_id: int
     key: SectionKey
@@ -238,9 +239,9 @@ class WaitlistEntry:
 
 @dataclass(frozen=True, slots=True)
 class PlannedSection:
-    """A section that a student means to take: tried in the order of `place`, from 1.
+    """A section in a student's plan; sections are tried in the order of `place`, from 1.
 
-    `because` is why it could not be had at the last try.
+    `because` is the reason for the refusal at the last attempt.
     """
 
     key: SectionKey
@@ -251,7 +252,7 @@ class PlannedSection:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledCourse(Course):
-    """A course on a student's schedule, with the one term in which the student takes it."""
+    """A course on a student's schedule, with the term and section in which the student takes it."""
 
     enrolled_term: str = ""
     section: str = ""
@@ -262,7 +263,7 @@ class ScheduledCourse(Course):
 
     @classmethod
     def of(cls, held: Registration) -> "ScheduledCourse":
-        """Return what the student has as one thing."""
+        """Return the registration as a single record."""
         course, section = held.course, held.section
         return cls(
             course.courseID,
@@ -289,10 +290,10 @@ class ScheduledCourse(Course):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened to a student's seat: `action` was tried, `result` is "ok" or the code of the refusal.
+    """An entry of a student's history: the `action`, and its `result`, "ok" or the code of the refusal.
 
-    `from_section` is the other section of the course that the student had until then. A repeated refusal is
-    one event: `count` is how often, `at` the first time and `last_at` the last.
+    `from_section` is the section of the course from which the student moved. A repeated refusal is one event: `count`
+    is how often it happened, `at` the first time and `last_at` the last.
     """
 
     at: datetime
@@ -310,9 +311,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person with an account; `role` is "student" or "registrar", `language` the one that they chose, if any.
+    """A person with an account; `role` is "student" or "registrar", `language` is the chosen one, if any.
 
-    `email_unconfirmed` means that they typed the address themselves and haven't confirmed it with an emailed link.
+    `email_unconfirmed` means that they entered the email address themselves and haven't opened the link sent to it.
     """
 
     user_id: int
@@ -325,7 +326,7 @@ class User:
 
     @property
     def short_name(self) -> str:
-        """The name to greet the user by: some people have only one."""
+        """The name to greet the user by; some people have only one name."""
         return self.first_name or self.last_name
 
     @property
@@ -335,7 +336,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user, the stored hash of the user's password, and how often another password took its place."""
+    """A user, the stored hash of the password, and how often the password was changed."""
 
     user: User
     password: str
@@ -344,9 +345,9 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One sign-in that has not ended; `key` names it, and gives nobody the cookie (see services.sessions).
+    """A sign-in that has not ended; `key` identifies it without revealing the cookie (see services.accounts.sessions).
 
-    `last_used_at` may lag behind by a few minutes. `address` and `agent` tell its owner from where it came.
+    `last_used_at` may lag behind by a few minutes. `address` (the IP) and `agent` let the user recognize it.
     """
 
     key: str
@@ -361,10 +362,10 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """How often something may be tried: `limit` times in a row, of which one is forgotten every `fades_in`.
+    """How often something may be attempted: `limit` times in a row, of which one is forgotten every `fades_in`.
 
-    The last of them lets the next one wait for `first_wait`, each further one for twice as long as before, up to
-    `longest_wait`; past the limit no more than `steps` are remembered.
+    After the last of them the next attempt has to wait for `first_wait`, and each further one twice as long as the one
+    before, up to `longest_wait`. At most `steps` attempts beyond the limit count.
     """
 
     limit: int
@@ -376,9 +377,9 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What lets a program act for a user until `expires_at`; `scope` is "read", or "enroll" for everything.
+    """A token lets a program act for a user until `expires_at`; `scope` is "read", or "enroll" for everything.
 
-    `token_id` names it, and is no secret. `last_used_at` is right to the hour, None for one that was never used.
+    `token_id` identifies it and is no secret. `last_used_at` is accurate to the hour, and None if it was never used.
     """
 
     token_id: str
@@ -392,7 +393,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """What a program was told: a status, the address of what was made, and the JSON of it."""
+    """A response of the API, stored for repeated requests: the status, the Location header, and the JSON body."""
 
     status: int
     location: str
@@ -401,8 +402,11 @@ class StoredResponse:
 
 @dataclass(frozen=True, slots=True)
 class SectionRequest:
-    """What a student asks for; an empty term is the next one in which the course is taught, an empty section
-    the first one with a seat that fits the schedule."""
+    """The section that a student requests.
+
+    An empty term means the next one in which the course is offered, an empty section the first one with an open seat
+    that fits the schedule.
+    """
 
     courseID: str
     term: str = ""
@@ -413,14 +417,14 @@ SEAT_OPENED = Sentence(
     "A seat opened in %(title)s, section %(section)s, for %(term)s. "
     "It’s first come, first served, so it may already be taken."
 )
-"""What an alert says, as its e-mail may be read hours later."""
+"""The text of an alert; its email may be read hours later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What somebody must be told: of a seat, or by e-mail alone that something is about their password or address.
+    """A message to a student about a seat, or by email alone about their password or email address.
 
-    `action` is "promote", "alert", "skip" with the reason in `because`, or "moved" with what has changed there;
+    `action` is "promote", "alert", "skip" with the reason in `because`, or "moved" with the changes there;
     "password_changed", "password_forgotten" or "confirm_email".
     """
 
@@ -440,12 +444,12 @@ class Notice:
 
     @property
     def key(self) -> SectionKey:
-        """What names the section of which it tells."""
+        """The key of the section that it is about."""
         return SectionKey(self.term, self.courseID, self.section)
 
     @property
     def sentence(self) -> str:
-        """What to tell the student, in the language of who reads it."""
+        """The text, in the reader's language."""
         where: dict[str, Value] = {"title": self.title, "section": self.section, "term": TermName(self.term)}
         match self.action:
             case "promote":

@@ -1,4 +1,7 @@
-"""The rules of taking and giving back seats: pure functions that raise the reason to refuse."""
+"""The rules of enrolling and dropping: pure functions that raise a refusal.
+
+`taken_courses` are the courses in which a student is enrolled in any term, each with that term.
+"""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -20,7 +23,7 @@ from quart_enroll.i18n.language import LastDay, Moment
 
 
 def check_open(term: Term, now: datetime) -> None:
-    """Raise NotOpenYet or Closed outside of the window for taking seats."""
+    """Raise NotOpenYet or Closed outside the enrollment window."""
     if now < term.opens_at:
         raise NotOpenYet(term.term, localized_moment(term, term.opens_at))
     if not term.is_open(now):
@@ -28,81 +31,84 @@ def check_open(term: Term, now: datetime) -> None:
 
 
 def is_withdrawal(term: Term, course: Course, now: datetime) -> bool:
-    """Tell whether a course that is given back now stays on the schedule as withdrawn; raise DropClosed when late."""
+    """Return whether a drop is a withdrawal now, which stays on the schedule; raise DropClosed if it is too late."""
     if now >= term.withdraw_deadline:
         raise DropClosed(course.title, localized_deadline(term, term.withdraw_deadline))
     return now >= term.drop_deadline
 
 
-def check_not_enrolled(term: Term, course: Course, held: Iterable[Registration]) -> None:
-    """Raise AlreadyEnrolled if the student has the course; what is done is told before what can't be done any more."""
-    if any(one.courseID == course.courseID and one.status == "enrolled" for one in held):
+def check_not_enrolled(term: Term, course: Course, registrations: Iterable[Registration]) -> None:
+    """Raise AlreadyEnrolled if the student is enrolled in the course.
+
+    It is checked before the enrollment window, so that a request repeated after the deadline still reports success.
+    """
+    if any(one.courseID == course.courseID and one.status == "enrolled" for one in registrations):
         raise AlreadyEnrolled(course.title, term.term)
 
 
-def check_fits(term: Term, course: Course, section: Section, held: Iterable[Registration]) -> None:
-    """Raise AlreadyEnrolled, TimeConflict or CreditLimit if the section does not fit to what the student has."""
-    enrolled = [one for one in held if one.status == "enrolled"]
+def check_fits(term: Term, course: Course, section: Section, registrations: Iterable[Registration]) -> None:
+    """Raise AlreadyEnrolled, TimeConflict or CreditLimit if the section does not fit the student's schedule."""
+    enrolled = [one for one in registrations if one.status == "enrolled"]
     check_not_enrolled(term, course, enrolled)
     check_times(course, section, enrolled)
     check_credits(term, course, enrolled)
 
 
 def check_times(course: Course, section: Section, enrolled: Iterable[Registration]) -> None:
-    """Raise TimeConflict with all courses that meet when the section does."""
+    """Raise TimeConflict with all courses that overlap the section."""
     clashes = [(one.course.title, when.when) for one in enrolled if (when := overlap(section, one.section))]
     if clashes:
         raise TimeConflict(course.title, clashes)
 
 
 def check_credits(term: Term, course: Course, enrolled: Iterable[Registration]) -> None:
-    """Raise CreditLimit if the course makes more credits than a student may take."""
+    """Raise CreditLimit if the course would exceed the term's credit limit."""
     has = sum(one.course.credits for one in enrolled)
     if round(has + course.credits, 2) > term.max_credits:  # credits have two decimals at most
         raise CreditLimit(course.title, adds=course.credits, has=has, limit=term.max_credits)
 
 
-def missing_prerequisites(course: Course, term: Term, taken: Iterable[tuple[str, Term]]) -> list[str]:
-    """Return the prerequisites that are not among the courses taken in earlier terms."""
-    if not course.prerequisites:  # of most courses, and this is asked of each on a page
+def missing_prerequisites(course: Course, term: Term, taken_courses: Iterable[tuple[str, Term]]) -> list[str]:
+    """Return the prerequisites that the student has not taken in an earlier term."""
+    if not course.prerequisites:  # true of most courses, and a page asks this about each
         return []
-    earlier = _taken_before(term, course.prerequisites, taken)
+    earlier = _taken_before(term, course.prerequisites, taken_courses)
     return [courseID for courseID in course.prerequisites if courseID not in earlier]
 
 
-def check_prerequisites(course: Course, term: Term, taken: Iterable[tuple[str, Term]]) -> None:
-    """Raise PrerequisiteMissing unless every prerequisite is among the courses taken in earlier terms."""
-    if missing := missing_prerequisites(course, term, taken):
+def check_prerequisites(course: Course, term: Term, taken_courses: Iterable[tuple[str, Term]]) -> None:
+    """Raise PrerequisiteMissing unless every prerequisite was taken in an earlier term."""
+    if missing := missing_prerequisites(course, term, taken_courses):
         raise PrerequisiteMissing(course.title, missing, _names(missing, course.prerequisites, course.needs))
 
 
 def missing_corequisites(
     course: Course,
     term: Term,
-    held: Iterable[Registration],
-    taken: Iterable[tuple[str, Term]],
-    along: Collection[str] = (),
+    registrations: Iterable[Registration],
+    taken_courses: Iterable[tuple[str, Term]],
+    together_with: Collection[str] = (),
 ) -> list[str]:
-    """Return the corequisites that the student neither has in that term nor has taken before.
+    """Return the corequisites that the student neither has in this term nor took before.
 
-    The courses `along` count as had: they are added at the same time.
+    The courses `together_with` count too: they are added at the same time.
     """
     if not course.corequisites:
         return []
-    had = {one.courseID for one in held if one.status == "enrolled"}.union(along)
-    had |= _taken_before(term, course.corequisites, taken)
+    had = {one.courseID for one in registrations if one.status == "enrolled"}.union(together_with)
+    had |= _taken_before(term, course.corequisites, taken_courses)
     return [courseID for courseID in course.corequisites if courseID not in had]
 
 
 def check_corequisites(
     course: Course,
     term: Term,
-    held: Iterable[Registration],
-    taken: Iterable[tuple[str, Term]],
-    along: Collection[str] = (),
+    registrations: Iterable[Registration],
+    taken_courses: Iterable[tuple[str, Term]],
+    together_with: Collection[str] = (),
 ) -> None:
-    """Raise CorequisiteMissing with what `missing_corequisites` returns, if that is anything."""
-    if missing := missing_corequisites(course, term, held, taken, along):
+    """Raise CorequisiteMissing if there are `missing_corequisites`."""
+    if missing := missing_corequisites(course, term, registrations, taken_courses, together_with):
         names = _names(missing, course.corequisites, course.corequisite_names)
         raise CorequisiteMissing(course.title, missing, names)
 
@@ -111,77 +117,78 @@ def check_eligible(
     term: Term,
     course: Course,
     section: Section,
-    held: Iterable[Registration],
-    taken: Iterable[tuple[str, Term]],
-    given_up: Collection[Registration] = (),
-    along: Collection[str] = (),
+    registrations: Iterable[Registration],
+    taken_courses: Iterable[tuple[str, Term]],
+    dropped: Collection[Registration] = (),
+    together_with: Collection[str] = (),
 ) -> None:
-    """Raise the first reason why the student may not have the section in exchange for the courses `given_up`.
+    """Raise the first reason against the section, in exchange for the courses `dropped`.
 
-    The courses `along` count as corequisites. Moving to another section of a course needs none: the course stays.
+    The courses `together_with` count as corequisites. A swap within a course requires none, because the course stays.
     """
-    staying = [one for one in held if one not in given_up]
+    staying = [one for one in registrations if one not in dropped]
     check_fits(term, course, section, staying)
-    check_prerequisites(course, term, taken)
-    if all(one.courseID != course.courseID for one in given_up):
-        check_corequisites(course, term, staying, taken, along)
+    check_prerequisites(course, term, taken_courses)
+    if all(one.courseID != course.courseID for one in dropped):
+        check_corequisites(course, term, staying, taken_courses, together_with)
 
 
 def overlap(one: Section, other: Section) -> Meeting | None:
-    """Return the meeting of `one` at which `other` meets too, or None."""
+    """Return the first meeting of `one` that overlaps one of `other`, or None."""
     for meeting in one.meetings:
         if any(meeting.overlaps(theirs) for theirs in other.meetings):
             return meeting
     return None
 
 
-def fits(term: Term, course: Course, section: Section, held: Iterable[Registration]) -> bool:
-    """Tell whether the section fits to what the student has."""
+def fits(term: Term, course: Course, section: Section, registrations: Iterable[Registration]) -> bool:
+    """Return whether the section fits the student's schedule."""
     try:
-        check_fits(term, course, section, held)
+        check_fits(term, course, section, registrations)
     except Refused:
         return False
     return True
 
 
 def dependent_courses(
-    courseID: str, term: Term, held: Iterable[Registration], taken: Iterable[tuple[str, Term]]
+    courseID: str, term: Term, registrations: Iterable[Registration], taken_courses: Iterable[tuple[str, Term]]
 ) -> list[Registration]:
-    """Return the courses that can't stay without this one: what has it among its corequisites, and so on.
+    """Return the student's courses that would have to be dropped with this one, because it is a corequisite of theirs.
 
-    A course that was `taken` in an earlier term too is not missed.
+    Courses that need one of those in turn are included; courses whose corequisite was taken in an earlier term are not.
     """
-    enrolled = [one for one in held if one.status == "enrolled"]
+    enrolled = [one for one in registrations if one.status == "enrolled"]
     needed = {name for one in enrolled for name in one.course.corequisites}
-    gone, going = {courseID}, list[Registration]()
-    missed = gone - (earlier := _taken_before(term, needed, taken))
+    earlier = _taken_before(term, needed, taken_courses)
+    dropped, dependents = {courseID}, list[Registration]()
+    missing = dropped - earlier
     while more := [
-        one for one in enrolled if one.courseID not in gone and missed.intersection(one.course.corequisites)
+        one for one in enrolled if one.courseID not in dropped and missing.intersection(one.course.corequisites)
     ]:
-        going += more
-        gone.update(one.courseID for one in more)
-        missed = gone - earlier
-    return going
+        dependents += more
+        dropped.update(one.courseID for one in more)
+        missing = dropped - earlier
+    return dependents
 
 
 def check_dependents(
-    given_up: Registration,
+    dropped: Registration,
     term: Term,
-    held: Iterable[Registration],
-    taken: Iterable[tuple[str, Term]],
-    instead: str = "",
+    registrations: Iterable[Registration],
+    taken_courses: Iterable[tuple[str, Term]],
+    replacement: str = "",
 ) -> None:
-    """Raise CorequisitesWouldGo if other courses could not stay without this one; another section `instead` will do."""
-    along = dependent_courses(given_up.courseID, term, held, taken)
-    if along and given_up.courseID != instead:
+    """Raise CorequisitesWouldGo if other courses depend on this one, unless the course `replacement` is the same."""
+    dependents = dependent_courses(dropped.courseID, term, registrations, taken_courses)
+    if dependents and dropped.courseID != replacement:
         raise CorequisitesWouldGo(
-            given_up.course.title, [one.course.title for one in along], [one.courseID for one in along]
+            dropped.course.title, [one.course.title for one in dependents], [one.courseID for one in dependents]
         )
 
 
-def _taken_before(term: Term, needed: Collection[str], taken: Iterable[tuple[str, Term]]) -> set[str]:
-    """Return which of the courses `needed` were taken in a term before that one."""
-    return {courseID for courseID, when in taken if courseID in needed and when.comes_before(term)}
+def _taken_before(term: Term, needed: Collection[str], taken_courses: Iterable[tuple[str, Term]]) -> set[str]:
+    """Return which of the `needed` courses were taken in an earlier term."""
+    return {courseID for courseID, when in taken_courses if courseID in needed and when.comes_before(term)}
 
 
 def _names(missing: Iterable[str], courseIDs: Iterable[str], names: Iterable[str]) -> Sequence[str]:
@@ -190,15 +197,15 @@ def _names(missing: Iterable[str], courseIDs: Iterable[str], names: Iterable[str
 
 
 def localized_moment(term: Term, moment: datetime) -> Moment:
-    """Return the moment for a sentence, by the school's clock."""
+    """Return the moment for a sentence, in the school's timezone."""
     return Moment(moment, term.timezone)
 
 
 def localized_deadline(term: Term, deadline: datetime) -> Moment | LastDay:
-    """Return the deadline for a sentence: the day that ends with it, if one does, or else the moment."""
+    """Return the deadline for a sentence: the last day if it falls at the end of one, otherwise the moment."""
     return LastDay(deadline, term.timezone) if term.day_ending_at(deadline) else localized_moment(term, deadline)
 
 
 def moment_text(term: Term, moment: datetime) -> str:
-    """Return the moment in words, by the school's clock."""
+    """Return the moment in words, in the school's timezone."""
     return str(localized_moment(term, moment))

@@ -1,4 +1,4 @@
-"""Looking through the catalog of a term: by words, by facts, in some order."""
+"""Search the catalog of a term: by words and by facts, in a chosen order."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from quart_enroll.domain.models import Course, Registration, Section, Term
 from quart_enroll.i18n.language import DAYS
 
 ALL_DAY = ("00:00", "24:00")
-TIMES = {"morning": ("00:00", "12:00"), "afternoon": ("12:00", "17:00"), "evening": ("17:00", "24:00")}
-"""Times of day, each from and to: a section is there when all its meetings begin there."""
+TIMES_OF_DAY = {"morning": ("00:00", "12:00"), "afternoon": ("12:00", "17:00"), "evening": ("17:00", "24:00")}
+"""Times of day, each from and to: all meetings of a matching section begin in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a visitor looks for; what is empty does not matter.
+    """The filters that a visitor has chosen; empty ones don't apply.
 
-    `words` must all stand in courseID, title, description, subject or instructor, as beginnings of words or not; `days`
-    are those on which the sections may meet; `time` is one of TIMES; `sort` is one of SORTS.
+    All `words` must occur in courseID, title, description, subject or instructor, in any position; sections meet only
+    on `days`; `time` is one of TIMES_OF_DAY, `sort` one of SORT_KEYS.
     """
 
     words: str = ""
@@ -54,18 +54,18 @@ def _begin(found: CourseSections) -> Any:
     return min(starts, default="24:00"), found.course.courseID
 
 
-SORTS: dict[str, Callable[[CourseSections], Any]] = {
+SORT_KEYS: dict[str, Callable[[CourseSections], Any]] = {
     "": _number,
     "title": _title,
     "credits": _credits,
     "seats": _seats,
     "time": _begin,
 }
-"""The orders, the usual one first; of equals the smaller courseID comes first."""
+"""The sort keys, with the default first; courses that compare equal are ordered by courseID."""
 
 
 def search(catalog: Catalog, term: Term, wanted: Search) -> Sequence[CourseSections]:
-    """Return the courses of the term with sections as `wanted`, in the order that it names."""
+    """Return the courses of the term with sections that match all filters, in the chosen order."""
     words = fold(wanted.words).split()
     picky = bool(wanted.open or wanted.days or wanted.time)
     found = []
@@ -79,11 +79,11 @@ def search(catalog: Catalog, term: Term, wanted: Search) -> Sequence[CourseSecti
             sections = tuple(section for section in sections if _is_wanted(section, missing, wanted))
         if sections:
             found.append(every if sections == every.sections else CourseSections(course, sections))
-    return sorted(found, key=SORTS.get(wanted.sort, _number))
+    return sorted(found, key=SORT_KEYS.get(wanted.sort, _number))
 
 
 def fitting(found: Iterable[CourseSections], term: Term, enrolled: Sequence[Registration]) -> list[CourseSections]:
-    """Return what a student could take besides what the student has, as far as times and credits go."""
+    """Return the courses and sections that fit the student's schedule and credit limit."""
     kept = []
     for one in found:
         sections = tuple(section for section in one.sections if rules.fits(term, one.course, section, enrolled))
@@ -93,26 +93,26 @@ def fitting(found: Iterable[CourseSections], term: Term, enrolled: Sequence[Regi
 
 
 def subjects(catalog: Catalog, term: Term) -> list[str]:
-    """Return the subjects that are taught in the term."""
+    """Return the subjects offered in the term."""
     return sorted({one.course.subject for one in catalog.courses_in(term)} - {""})
 
 
 def credits(catalog: Catalog, term: Term) -> list[str]:
-    """Return the numbers of credits that courses of the term have."""
+    """Return the numbers of credits of the courses offered in the term."""
     return [f"{number:g}" for number in sorted({one.course.credits for one in catalog.courses_in(term)})]
 
 
 def has_words(course: Course, words: str) -> bool:
-    """Tell whether all these words stand in the course's number, title, description or subject."""
+    """Return whether all these words occur in the course's number, title, description or subject."""
     text = _text(course)
     return all(word in text for word in fold(words).split())
 
 
 @lru_cache(100_000)
-def _text_of_school(text: str, number: str = "") -> str:
-    """Return what searches look through; only for what the school has written, and no visitor.
+def _searchable(text: str, number: str = "") -> str:
+    """Return the text to search. The cache is only for catalog texts, never for what a visitor types.
 
-    Numbers like CS 101 are there in one word too, and the course's own `number` without any blank.
+    Course numbers like CS 101 occur as one word too, and the course's own `number` without blanks.
     """
     folded = fold(text)
     return " ".join([folded, compact(number), *joined_codes(folded)])
@@ -120,7 +120,7 @@ def _text_of_school(text: str, number: str = "") -> str:
 
 def _text(course: Course) -> str:
     text = f"{course.courseID} {course.title} {course.description} {course.subject}"
-    return _text_of_school(text, course.courseID)
+    return _searchable(text, course.courseID)
 
 
 def _course_fits(course: Course, wanted: Search) -> bool:
@@ -128,14 +128,14 @@ def _course_fits(course: Course, wanted: Search) -> bool:
 
 
 def _is_wanted(section: Section, missing: Sequence[str], wanted: Search) -> bool:
-    """Tell whether the section fits, and its teacher has the words that the course is `missing`."""
-    if not all(word in _text_of_school(section.instructor) for word in missing):
+    """Return whether the section matches, and its instructor has the words that the course is `missing`."""
+    if not all(word in _searchable(section.instructor) for word in missing):
         return False
     if wanted.open and not section.open_seats:
         return False
     if not (wanted.days or wanted.time):
         return True
-    begin, end = TIMES.get(wanted.time, ALL_DAY)
+    begin, end = TIMES_OF_DAY.get(wanted.time, ALL_DAY)
     days = set(wanted.days or DAYS)
     meets = [set(one.days) <= days and begin <= one.start < end for one in section.meetings]
-    return bool(meets) and all(meets)  # one without fixed times may meet at any
+    return bool(meets) and all(meets)  # a section without fixed times may meet at any time

@@ -9,7 +9,7 @@ from quart_enroll.domain.models import SectionKey, WaitlistEntry
 
 @dataclass(frozen=True, slots=True)
 class StudentSeat:
-    """A seat that a student has or had; what an old row does not say is empty. `moved_at` is when its section moved."""
+    """A seat that a student has or had. Fields missing in an old row are empty; `moved_at` is when it moved."""
 
     key: SectionKey
     status: str
@@ -17,7 +17,7 @@ class StudentSeat:
 
     @property
     def shown_status(self) -> str:
-        """The status as pages tell it; a seat of which nothing is known counts."""
+        """The status as pages show it; a seat without a known status counts as enrolled."""
         return "withdrawn" if self.status == "withdrawn" else "enrolled"
 
 
@@ -41,5 +41,5 @@ class StudentSnapshot:
 
     @property
     def size(self) -> int:
-        """About how many bytes they take in memory."""
+        """The approximate size in memory, in bytes."""
         return 700 + 200 * (len(self.seats) + 3 * len(self.waiting) + len(self.planned) + len(self.alerts))

@@ -1,4 +1,4 @@
-"""Terms: which one is now, and which one a person means."""
+"""Terms: which one is current, and which one a text means."""
 
 import re
 import unicodedata
@@ -16,7 +16,7 @@ _BETWEEN = re.compile(r"\s*(?:[;/&+]|\band\b|\bor\b)\s*", re.IGNORECASE)
 """Separators in a list of names, besides commas."""
 
 _LAST_MONTH = {"Winter": 2, "Spring": 5, "Summer": 7, "Fall": 12}
-"""The month that ends a season, for terms that nobody has given dates yet."""
+"""The last month of each season, for terms without dates."""
 
 
 def canonical(name: str) -> str:
@@ -95,7 +95,7 @@ def _names(text: str, keys: Collection[str]) -> list[str]:
 
 
 def current(known: Sequence[Term], now: datetime) -> Term:
-    """Return the term whose window is open, else the next to open, else the last; raise NoTerms if none is."""
+    """Return the term that is open for enrollment, else the next to open, else the last; raise NoTerms without any."""
     if not known:
         raise NoTerms
     first_open = [term for term in known if term.is_open(now)]
@@ -104,20 +104,20 @@ def current(known: Sequence[Term], now: datetime) -> Term:
 
 
 def active(known: Iterable[Term], now: datetime) -> list[Term]:
-    """Return the terms in which something can still be done."""
+    """Return the terms that are not over: in which students can still enroll, drop or withdraw."""
     return [term for term in known if now < term.withdraw_deadline]
 
 
 def by_relevance(known: Sequence[Term], now: datetime) -> list[Term]:
-    """Return all terms as they concern a student: those whose courses meet these days, then those in which something
-    can still be done, then those that are over, the latest of them first."""
+    """Return all terms, most relevant first: those whose courses meet now, other active ones, then past ones, latest
+    first."""
     meeting = [term for term in known if term.first_day <= term.local(now).date() <= term.last_day]
     to_come = [term for term in active(known, now) if term not in meeting]
     return [*meeting, *to_come, *(term for term in reversed(known) if term not in meeting and term not in to_come)]
 
 
 def start_of_next_day(known: Iterable[Term], now: datetime) -> datetime:
-    """Return when the next day begins by the school's clock: with it, courses of a term may begin or end."""
+    """Return when the next day begins in the school's timezone: then a term's courses may begin or end."""
     zones = [ZoneInfo(name) for name in {term.timezone for term in known}]
     tomorrows = [start_of_day(now.astimezone(zone).date() + timedelta(days=1), zone) for zone in zones]
     return min(tomorrows, default=now + timedelta(days=1))
@@ -139,9 +139,9 @@ def find(text: str, known: Sequence[Term], now: datetime) -> Term:
 def choose(course: Course, known: Sequence[Term], offered: Collection[str], text: str, now: datetime) -> Term:
     """Return the term in which a student takes a course that is `offered` in terms of those names.
 
-    That is the first of those meant by `text`; without a text the first that is open, else the first to come. `known`
-    is in the order of time. Raises UnknownTerm when the text names no term, NotTaught when the course is not taught
-    then, NoTerms when there is no term at all.
+    That is the first term named by `text`; without a text the first that is open, else the next to open. `known` is
+    ordered by time. Raises UnknownTerm if the text names no term, NotTaught if the course is not offered then, NoTerms
+    if there is no term at all.
     """
     if not known:
         raise NoTerms
@@ -155,9 +155,9 @@ def choose(course: Course, known: Sequence[Term], offered: Collection[str], text
 
 
 def default_terms(text: str, today: date, *, max_credits: int | float, timezone: str) -> list[Term]:
-    """Return the next term of each season that the text names, open from today to its last day.
+    """Return the next term of each season in the text, open from today to its last day.
 
-    For a Flask site, which had no dates: everything stays possible until the registrar says more.
+    The Flask site had no dates: these keep everything possible until the registrar sets some.
     """
     made = [
         _default_term(season, year, today, max_credits, timezone)

@@ -1,4 +1,4 @@
-"""A student's week: which meeting stands where in it, and which can't both be attended."""
+"""A student's week: where each meeting goes, and which sections conflict."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from quart_enroll.i18n.language import DAYS
 WORKING_DAYS = "MTWRF"
 """The days that every week shows."""
 
-HOURS = (9, 16)
-"""Every week shows these hours at least."""
+DEFAULT_HOURS = (9, 16)
+"""The hours that every week shows, from and to."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeekEntry:
     """A section in the student's week; `status` is "enrolled", "waiting" or "withdrawn".
 
-    `instead_of` is the course that would be given back for it.
+    `instead_of` is the course that would be dropped for it.
     """
 
     courseID: str
@@ -31,7 +31,7 @@ class WeekEntry:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A meeting on one day, in minutes since midnight; where several go on at once, in one of `lanes` from 0."""
+    """A meeting on one day, in minutes since midnight; overlapping meetings share the width in `lanes`, from 0."""
 
     entry: WeekEntry
     meeting: Meeting
@@ -53,7 +53,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """The meetings of a week, its days and its hours from `begins` to `ends`; and what has no times of its own."""
+    """The meetings of a week, with its days and its hours from `begins` to `ends`, and the sections without times."""
 
     days: str
     begins: int
@@ -64,18 +64,20 @@ class Week:
 
     @property
     def lanes(self) -> int:
-        """How many meetings stand side by side at most."""
+        """The maximum number of meetings side by side."""
         return max((block.lanes for block in self.blocks), default=1)
 
 
 def week(entries: Sequence[WeekEntry]) -> Week:
-    """Put the sections into a week."""
-    blocks = [block for day in DAYS for together in _together(_on(day, entries)) for block in _side_by_side(together)]
+    """Return the week that these sections fill."""
+    blocks = [
+        block for day in DAYS for group in _overlapping_groups(_on(day, entries)) for block in _side_by_side(group)
+    ]
     used = {block.day for block in blocks}
     return Week(
         days="".join(day for day in DAYS if day in WORKING_DAYS or day in used),
-        begins=min([HOURS[0], *(block.start // 60 for block in blocks)]),
-        ends=max([HOURS[1], *(-(-block.end // 60) for block in blocks)]),
+        begins=min([DEFAULT_HOURS[0], *(block.start // 60 for block in blocks)]),
+        ends=max([DEFAULT_HOURS[1], *(-(-block.end // 60) for block in blocks)]),
         blocks=blocks,
         conflicts=[conflict for pair in combinations(entries, 2) for conflict in _conflict(*pair)],
         untimed=[entry for entry in entries if not entry.meetings],
@@ -93,8 +95,8 @@ def _on(day: str, entries: Iterable[WeekEntry]) -> list[Block]:
     return sorted(blocks, key=lambda block: (block.start, block.end))
 
 
-def _together(blocks: Sequence[Block]) -> Iterator[list[Block]]:
-    """Give the groups in which each meeting begins before all earlier ones are over."""
+def _overlapping_groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:
+    """Yield groups of meetings that overlap, directly or through others of the group."""
     group: list[Block] = []
     for block in blocks:
         if group and block.start >= max(one.end for one in group):
@@ -106,7 +108,7 @@ def _together(blocks: Sequence[Block]) -> Iterator[list[Block]]:
 
 
 def _side_by_side(group: Sequence[Block]) -> list[Block]:
-    """Give each meeting the first lane that is free by then."""
+    """Return the group with each meeting in the first lane that is free."""
     busy: list[int] = []
     lanes = []
     for block in group:
@@ -120,7 +122,7 @@ def _side_by_side(group: Sequence[Block]) -> list[Block]:
 
 
 def _conflict(one: WeekEntry, other: WeekEntry) -> Iterator[Conflict]:
-    """Give the conflict of the two, if there is one; none with what is over, or would go for the other."""
+    """Yield the conflict of the two, if any; not if one is withdrawn, or would be dropped for the other."""
     if "withdrawn" in (one.status, other.status):
         return
     if one.instead_of == other.courseID or other.instead_of == one.courseID:

@@ -1,4 +1,4 @@
-"""The forms of an account."""
+"""The forms for accounts and passwords."""
 
 from typing import Any
 
@@ -10,32 +10,32 @@ from quart_enroll.domain.folding import visible
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.i18n.language import gettext
 
-KNOWN_EMAIL = [
+EXISTING_EMAIL = [
     DataRequired(lazy("Enter your email.")),
     one_line,
     Length(max=254, message=lazy("Use an email of at most 254 characters.")),
 ]
-"""For an address that may be older than the rules of today: what it looks like says nothing, the account decides."""
+"""For the email of an existing account, which may be older than today's rules: its shape doesn't matter."""
 
 EMAIL_SHAPE = lazy("Enter an email like name@school.example.")
-EMAIL = [*KNOWN_EMAIL, Email(EMAIL_SHAPE)]
+NEW_EMAIL = [*EXISTING_EMAIL, Email(EMAIL_SHAPE)]
 
-IN_ASCII = Regexp(r"[!-~]*\Z", message=EMAIL_SHAPE)
-"""For an address that anybody may type. MongoDB treats some other letters as equal and ignores some marks, so a
-stranger could keep an address from its owner for good."""
+ASCII_ONLY = Regexp(r"[!-~]*\Z", message=EMAIL_SHAPE)
+"""For the email of a new account. MongoDB treats some other letters as equal and ignores some marks, so a stranger
+could block an email from its owner for good."""
 PASSWORD_LENGTH = Length(8, 128, lazy("Use 8 to 128 characters."))
-NOT_TOO_LONG = Length(max=128, message=lazy("Use at most 128 characters."))
-"""For a password that may be older than the rules of today."""
+MAX_PASSWORD_LENGTH = Length(max=128, message=lazy("Use at most 128 characters."))
+"""For an existing password, which may be older than today's rules."""
 
 
 def name_rules(which: str) -> list[Any]:
-    """Return the rules for the first or the last name; a person may have only one of them."""
+    """Return the validators of the first or last name; a person may have only one of them."""
     rules = [one_line, can_be_seen, Length(max=50, message=lazy("Use at most 50 characters."))]
     return [one_name_at_least, *rules] if which == "first" else rules
 
 
 def one_name_at_least(form: Form, _: Field) -> None:
-    """Refuse somebody without any name."""
+    """Refuse a person without any name."""
     if not any((form[name].data or "").strip() for name in ("first_name", "last_name")):
         raise ValidationError(gettext("Enter your name."))
 
@@ -47,23 +47,23 @@ def can_be_seen(_: Form, field: Field) -> None:
 
 
 def normalized_email(text: str | None) -> str | None:
-    """Return the address as it is stored."""
+    """Return the email as it is stored."""
     return email_addresses.normalized(text) if text else text
 
 
 def registered_email(text: str | None) -> str | None:
-    """Return the address as a registration stores it: the domain in Punycode."""
+    """Return the email as a registration stores it: the domain in Punycode."""
     return email_addresses.in_ascii(email_addresses.normalized(text)) if text else text
 
 
 def new_password(label: str = lazy("Password")) -> PasswordField:
-    """Return the field in which a password is chosen."""
+    """Return the field for a new password."""
     rules = [InputRequired(lazy("Choose a password.")), PASSWORD_LENGTH]
     return PasswordField(label, rules, description=lazy("At least 8 characters. Several words work well."))
 
 
 def new_password_again() -> PasswordField:
-    """Return the field in which the password is typed once more."""
+    """Return the field that repeats the new password."""
     rules = [
         InputRequired(lazy("Re-enter your password.")),
         EqualTo("password", lazy("Passwords don’t match.")),
@@ -73,15 +73,15 @@ def new_password_again() -> PasswordField:
 
 class LoginForm(SiteForm):
     next = HiddenField()
-    email = StringField(lazy("Email"), KNOWN_EMAIL, filters=[stripped])
-    password = PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG])
+    email = StringField(lazy("Email"), EXISTING_EMAIL, filters=[stripped])
+    password = PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), MAX_PASSWORD_LENGTH])
     remember_me = BooleanField(lazy("Remember me"), description=lazy("For 30 days on this device."))
     submit = SubmitField(lazy("Sign in"))
 
 
 class RegisterForm(SiteForm):
     next = HiddenField()
-    email = StringField(lazy("Email"), [*EMAIL, IN_ASCII], filters=[stripped, registered_email])
+    email = StringField(lazy("Email"), [*NEW_EMAIL, ASCII_ONLY], filters=[stripped, registered_email])
     password = new_password()
     password_confirm = new_password_again()
     first_name = StringField(
@@ -96,7 +96,7 @@ class RegisterForm(SiteForm):
 
 class ChangePasswordForm(SiteForm):
     current_password = PasswordField(
-        lazy("Current password"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG]
+        lazy("Current password"), [InputRequired(lazy("Enter your password.")), MAX_PASSWORD_LENGTH]
     )
     password = new_password(lazy("New password"))
     password_confirm = new_password_again()
@@ -104,7 +104,7 @@ class ChangePasswordForm(SiteForm):
 
 
 class ForgotForm(SiteForm):
-    email = StringField(lazy("Email"), [*KNOWN_EMAIL, Regexp(".+@.+", message=EMAIL_SHAPE)], filters=[stripped])
+    email = StringField(lazy("Email"), [*EXISTING_EMAIL, Regexp(".+@.+", message=EMAIL_SHAPE)], filters=[stripped])
     submit = SubmitField(lazy("Send link"))
 
 
@@ -115,8 +115,8 @@ class ResetForm(SiteForm):
 
 
 def own_password() -> PasswordField:
-    """Return the field in which signed-in people confirm their identity with their password."""
-    return PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), NOT_TOO_LONG])
+    """Return the field in which signed-in users enter their password again."""
+    return PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password.")), MAX_PASSWORD_LENGTH])
 
 
 class CalendarLinkForm(SiteForm):

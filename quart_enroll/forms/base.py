@@ -17,21 +17,21 @@ from quart_enroll.web.csrf import CsrfMeta
 
 
 def lazy(message: str) -> str:
-    """Return the message for a label or a validator: it becomes text when a page is made, in the reader's language."""
-    return cast(str, Sentence(message))  # WTForms makes text of it where it needs any
+    """Return the message for a label or a validator; a page shows it in the reader's language."""
+    return cast(str, Sentence(message))  # WTForms turns it into text where it needs any
 
 
 @lru_cache
-def own_words(of: str) -> Any:
-    """Return WTForms' own words in that language, or in English when it has none."""
+def wtforms_translations(of: str) -> Any:
+    """Return WTForms' own messages in that language, or in English if it has none."""
     try:
         return get_translations([of])
     except FileNotFoundError:
         return DummyTranslations()
 
 
-TURNS_THE_LINE = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""What begins or ends a piece of text in another direction."""
+DIRECTION_CHARACTERS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Characters that start or end text of another direction."""
 
 
 class SiteForm(Form):
@@ -39,8 +39,8 @@ class SiteForm(Form):
 
     class Meta(CsrfMeta):
         def get_translations(self, form: BaseForm) -> Any:
-            """Speak to the reader where the site itself says nothing."""
-            return own_words(language.current_language())
+            """Return WTForms' messages for the cases in which the site has none of its own."""
+            return wtforms_translations(language.current_language())
 
     @classmethod
     async def from_request(cls, **values: Any) -> Self:
@@ -49,16 +49,16 @@ class SiteForm(Form):
 
     @classmethod
     def from_query(cls, **values: Any) -> Self:
-        """Fill in the form from the address."""
+        """Fill in the form from the URL."""
         return cls(request.args, **values)
 
     def hidden_tag(self) -> Markup:
-        """Draw all hidden fields, the token among them."""
+        """Render all hidden fields, including the CSRF token."""
         return Markup("").join(field() for field in self if isinstance(field, HiddenField))
 
 
 def one_line(form: Form, field: Any) -> None:
-    """Refuse a field that was sent twice, or text with control characters or wrongly encoded letters."""
+    """Refuse a field that was sent twice, and text with control characters or wrongly encoded letters."""
     if len(field.raw_data or ()) > 1:
         raise ValidationError(gettext("This field was sent more than once. Fill it in only once."))
     _check_readable(field.data or "")
@@ -70,13 +70,13 @@ def several_lines(form: Form, field: Any) -> None:
 
 
 def is_readable(text: str) -> bool:
-    """Tell whether the text has neither control characters nor wrongly encoded letters.
+    """Return whether the text has neither control characters nor wrongly encoded letters.
 
-    Those that turn the direction of a line are control characters too: after a name with one of them, the rest of
-    a list would be read backwards.
+    Characters that change the direction of text count as control characters: after a name with one of them, the rest
+    of a list would be shown backwards.
     """
     return not any(
-        unicodedata.category(character) in ("Cc", "Cs") or character == "\ufffd" or character in TURNS_THE_LINE
+        unicodedata.category(character) in ("Cc", "Cs") or character == "\ufffd" or character in DIRECTION_CHARACTERS
         for character in text
     )
 
@@ -87,5 +87,5 @@ def _check_readable(text: str) -> None:
 
 
 def stripped(text: str | None) -> str | None:
-    """Take the blanks off both ends."""
+    """Strip blanks from both ends."""
     return text.strip() if text else text

@@ -1,4 +1,4 @@
-"""The forms that ask for a seat, give one back, swap, and wait."""
+"""The forms to enroll, drop, swap and join a waitlist."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,9 +12,9 @@ from quart_enroll.domain.terms import named
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.i18n.language import format_term
 
-THE_NEXT_ONE = SelectChoice("", lazy("Next term it’s offered"))
-ANY_SEAT = SelectChoice("", lazy("Any with an open seat"))
-NO = (False, "false", "0", "no", "")
+NEXT_TERM_CHOICE = SelectChoice("", lazy("Next term it’s offered"))
+ANY_SECTION_CHOICE = SelectChoice("", lazy("Any with an open seat"))
+FALSE_VALUES = (False, "false", "0", "no", "")
 
 
 def _course(label: str, *rules: Any) -> StringField:
@@ -37,20 +37,28 @@ class TermForm(SiteForm):
     term = SelectField(
         lazy("Term"),
         [one_line, Length(max=100, message=lazy("Enter a term like Fall 2026."))],
-        choices=[THE_NEXT_ONE],
+        choices=[NEXT_TERM_CHOICE],
         validate_choice=False,
         default="",
         filters=[stripped],
     )
 
 
-class SectionForm(TermForm):
-    """A term, and a section of a course in it."""
+class SectionRequestForm(TermForm):
+    """A form about a course of a term, and perhaps about one of its sections."""
+
+    def section_request(self) -> SectionRequest:
+        """Return the course, term and section as they were entered."""
+        raise NotImplementedError
+
+
+class SectionForm(SectionRequestForm):
+    """A form in which a section can be chosen."""
 
     section = SelectField(
         lazy("Section"),
         [one_line, Length(max=10, message=lazy("Enter a section number like 01."))],
-        choices=[ANY_SEAT],
+        choices=[ANY_SECTION_CHOICE],
         validate_choice=False,
         default="",
         filters=[stripped],
@@ -58,57 +66,54 @@ class SectionForm(TermForm):
 
 
 class EnrollForm(SectionForm):
-    """Take a seat; `with_corequisites` takes one in each missing corequisite too."""
+    """Enroll in a section; `with_corequisites` also enrolls in every missing corequisite."""
 
     courseID = _named_course(lazy("Course number"))
-    with_corequisites = BooleanField(false_values=NO)
+    with_corequisites = BooleanField(false_values=FALSE_VALUES)
     submit = SubmitField(lazy("Enroll"))
 
-    def offer(self, terms: Sequence[Term], chosen: Term | None, sections: Sequence[Section]) -> None:
-        """Let the visitor choose among these terms and sections; what the request meant is chosen already.
+    def set_choices(self, terms: Sequence[Term], chosen: Term | None, sections: Sequence[Section]) -> None:
+        """Offer these terms and sections; the requested ones are selected.
 
-        So is what can't be had, while an error stands beside it.
+        So is a value that the form refused, while its error is shown beside it.
         """
         meant = [chosen] if chosen and self.term.data else named(self.term.data or "", terms)
         if not self.term.errors:
             self.term.data = str(meant[0]) if meant else ""
-        self.term.choices = [THE_NEXT_ONE, *_choices(self.term, map(str, terms))]
-        self.section.choices = [ANY_SEAT, *_choices(self.section, [section.section for section in sections])]
+        self.term.choices = [NEXT_TERM_CHOICE, *_choices(self.term, map(str, terms))]
+        self.section.choices = [ANY_SECTION_CHOICE, *_choices(self.section, [section.section for section in sections])]
 
-    def wish(self) -> SectionRequest:
-        """Return what the student asks for."""
+    def section_request(self) -> SectionRequest:
         return SectionRequest(self.courseID.data or "", self.term.data or "", self.section.data or "")
 
 
-class DropForm(TermForm):
-    """Give back a seat; `with_corequisites` says yes to what goes along, `ask` wants to be asked before."""
+class DropForm(SectionRequestForm):
+    """Drop a course; `with_corequisites` also drops the courses that need it, and `ask` asks for confirmation."""
 
     courseID = _named_course(lazy("Course number"))
-    with_corequisites = BooleanField(false_values=NO)
-    ask = BooleanField(false_values=NO)
+    with_corequisites = BooleanField(false_values=FALSE_VALUES)
+    ask = BooleanField(false_values=FALSE_VALUES)
 
-    def wish(self) -> SectionRequest:
-        """Return what the student gives back, or waits for no longer."""
+    def section_request(self) -> SectionRequest:
         return SectionRequest(self.courseID.data or "", self.term.data or "")
 
 
 class SwapForm(SectionForm):
-    """Take the seat `add` for the one in `drop`; `ask` wants to be asked before, where others wait for that one."""
+    """Swap the course `drop` for a section of `add`; `ask` asks for confirmation if the dropped seat has a waitlist."""
 
     drop = _named_course(lazy("Drop"))
     add = _named_course(lazy("Course number"))
-    ask = BooleanField(false_values=NO)
+    ask = BooleanField(false_values=FALSE_VALUES)
 
-    def wish(self) -> SectionRequest:
-        """Return what the student asks for."""
+    def section_request(self) -> SectionRequest:
         return SectionRequest(self.add.data or "", self.term.data or "", self.section.data or "")
 
 
 class WaitlistForm(EnrollForm):
-    """Join a waitlist; `drop_if_enrolled` is given back when the seat comes."""
+    """Join a waitlist; a promotion drops the course `drop_if_enrolled`."""
 
     drop_if_enrolled = _course(lazy("Drop"))
 
-    def given_up(self) -> str | None:
-        """Return the course that goes when the seat comes, or None."""
+    def dropped_course(self) -> str | None:
+        """Return the course that a promotion drops, or None."""
         return self.drop_if_enrolled.data or None

@@ -8,12 +8,12 @@ from quart_enroll.web import locale
 
 
 class LanguageForm(SiteForm):
-    """Read in another language."""
+    """Choose the language of the pages."""
 
     next = HiddenField()
     language = StringField(lazy("Language"), [one_line])
 
     def validate_language(self, field: StringField) -> None:
-        """Refuse a language that the site does not speak."""
+        """Refuse a language that the site doesn't offer."""
         if field.data not in locale.offered():
             raise ValidationError(gettext("This site isn’t available in that language."))

@@ -1,4 +1,4 @@
-"""The form that looks through the catalog: it comes from an address, and what it can't read does not count."""
+"""The search forms of the catalog and of the list of students. They read a URL, and ignore what they can't read."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,8 +12,7 @@ from quart_enroll.domain.search import Search
 from quart_enroll.forms.base import lazy
 from quart_enroll.i18n.language import DAYS, format_day_name, format_number
 
-LONGEST = 100
-"""Characters of a search at most."""
+MAX_SEARCH_CHARACTERS = 100
 
 SORT_NAMES = {
     "": lazy("Course number"),
@@ -34,7 +33,7 @@ def _choices(names: Mapping[str, str | None]) -> list[SelectChoice]:
 
 
 class SearchForm(Form):
-    """What is looked for; a choice that there is not is as if nothing had been chosen."""
+    """The search and filters of the catalog; an unknown choice counts as none."""
 
     q = StringField(lazy("Search"))
     subject = SelectField(lazy("Subject"), choices=[], validate_choice=False)
@@ -57,18 +56,20 @@ class SearchForm(Form):
         return (*_FIELDS.values(), "fits")
 
     @staticmethod
-    def asked(address: MultiDict[str, str]) -> tuple[tuple[str, str], ...]:
-        """Return what an address looks for, the same in whatever order it says so; which page is shown is not of it."""
-        firsts = ((name, address.get(name, "")[:LONGEST]) for name in SearchForm.parameters() if name != "days")
-        days = (("days", day) for day in DAYS if day in address.getlist("days"))
+    def parameters_of(query: MultiDict[str, str]) -> tuple[tuple[str, str], ...]:
+        """Return the parameters of a URL's search in one order, without the page number."""
+        firsts = (
+            (name, query.get(name, "")[:MAX_SEARCH_CHARACTERS]) for name in SearchForm.parameters() if name != "days"
+        )
+        days = (("days", day) for day in DAYS if day in query.getlist("days"))
         return (*(one for one in firsts if one[1]), *days)
 
     @classmethod
-    def from_address(
-        cls, asked: Iterable[tuple[str, str]], subjects: Sequence[str], credits: Sequence[str]
+    def from_parameters(
+        cls, parameters: Iterable[tuple[str, str]], subjects: Sequence[str], credits: Sequence[str]
     ) -> "SearchForm":
-        """Fill in the form with what is `asked` for, for a term with these subjects and credits."""
-        form = cls(MultiDict(asked))
+        """Fill in the form, for a term with these subjects and credits."""
+        form = cls(MultiDict(parameters))
         form.days.choices = _choices({letter: format_day_name(letter) for letter in DAYS})
         form.subject.choices = _choices({"": lazy("Any")} | dict.fromkeys(subjects))
         form.credits.choices = _choices(
@@ -76,12 +77,12 @@ class SearchForm(Form):
         )
         return form
 
-    def wanted(self, without: str = "") -> Search:
-        """Return what is looked for, `without` one of the fields."""
+    def search(self, without: str = "") -> Search:
+        """Return the search, `without` one of the fields."""
         return Search(**{field: value for field, value in self._values().items() if _FIELDS[field] != without})
 
-    def used(self) -> dict[str, str]:
-        """Return the fields that narrow the search, each with what to call it: the words by themselves."""
+    def active_filters(self) -> dict[str, str]:
+        """Return the label of each field that narrows the search; that of the words is the words themselves."""
         labels = {_FIELDS[field]: value for field, value in self._values().items() if value and field != "sort"}
         labels |= {"fits": True} if self.fits.data else {}
         return {name: labels["q"] if name == "q" else str(self[name].label.text) for name in labels}
@@ -99,26 +100,26 @@ class SearchForm(Form):
 
 
 class StudentForm(Form):
-    """What the registrar looks for among the students."""
+    """The registrar's search for students."""
 
     q = StringField(lazy("Search"))
 
     @classmethod
-    def from_address(cls, address: MultiDict[str, str]) -> "StudentForm":
-        """Fill in the form; of what is too long the rest does not count."""
-        return cls(MultiDict({"q": address.get("q", "")[:LONGEST]}))
+    def from_query(cls, query: MultiDict[str, str]) -> "StudentForm":
+        """Fill in the form; text that is too long is cut."""
+        return cls(MultiDict({"q": query.get("q", "")[:MAX_SEARCH_CHARACTERS]}))
 
     @property
     def words(self) -> list[str]:
-        """The words that are looked for, each once."""
+        """Return the words of the search, each once."""
         return list(dict.fromkeys((self.q.data or "").replace("\0", " ").split()))
 
 
 _FIELDS = {"words": "q"} | {name: name for name in ("subject", "days", "time", "credits", "open", "sort")}
-"""The field of the form for each fact of a search."""
+"""The form's field for each attribute of a Search."""
 
 
 def _chosen(field: SelectField) -> str:
-    """Return the choice, or nothing for one that there is not."""
+    """Return the choice, or an empty one if it is unknown."""
     given = field.data or ""
     return given if given in [option.data for option in field] else ""

@@ -1,4 +1,4 @@
-"""The forms that make a personal access token, and end one."""
+"""The forms that create and revoke personal access tokens."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -15,11 +15,11 @@ from quart_enroll.i18n.language import format_day, gettext
 from quart_enroll.services.accounts.tokens import MAX_TOKEN_LIFETIME
 from quart_enroll.state import now
 
-USUAL = timedelta(days=90)
+DEFAULT_LIFETIME = timedelta(days=90)
 
 
 class DayField(DateField):
-    """A day; the school's clock says when it ends."""
+    """A day by the school's clock."""
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         try:
@@ -29,7 +29,7 @@ class DayField(DateField):
 
 
 class TokenForm(SiteForm):
-    """Make a token."""
+    """Create a token."""
 
     name = StringField(
         lazy("Name"),
@@ -56,31 +56,31 @@ class TokenForm(SiteForm):
     submit = SubmitField(lazy("Create token"))
 
     @classmethod
-    async def fresh(cls) -> "TokenForm":
-        """Return the form as it was sent, or with the usual values."""
-        return await cls.from_request(expires_at=today() + USUAL)
+    async def with_defaults(cls) -> "TokenForm":
+        """Return the form as it was sent, or with default values."""
+        return await cls.from_request(expires_at=today() + DEFAULT_LIFETIME)
 
     def validate_expires_at(self, field: DateField) -> None:
-        """Refuse a day that is over, or too far away."""
+        """Refuse a day in the past or too far in the future."""
         if field.data and not today() <= field.data <= today() + MAX_TOKEN_LIFETIME:
             raise ValidationError(
                 gettext("Choose a date between today and %(last)s.", last=format_day(today() + MAX_TOKEN_LIFETIME))
             )
 
-    def end(self) -> datetime:
-        """Return the moment at which the last day is over."""
-        last: date = self.expires_at.data  # type: ignore[assignment]  # there is one in a form that is valid
+    def expiry(self) -> datetime:
+        """Return the moment at which the token's last day ends."""
+        last: date = self.expires_at.data  # type: ignore[assignment]  # a valid form has one
         return datetime.combine(last + timedelta(days=1), time(), _school())
 
 
 class EndTokenForm(SiteForm):
-    """End a token."""
+    """Revoke a token."""
 
     token_id = HiddenField(lazy("Token"), [DataRequired(lazy("Choose a token.")), one_line, Length(max=50)])
 
 
 def today() -> date:
-    """Return the day by the school's clock."""
+    """Return the current day by the school's clock."""
     return now().astimezone(_school()).date()
 
 

@@ -1,12 +1,11 @@
-"""Is the process alive, and can it serve?"""
+"""Health checks: whether the process is alive, and whether it can serve requests."""
 
 import asyncio
 
 from quart_enroll.db import client
 from quart_enroll.state import database, schema
 
-READY_WITHIN = 2
-"""Seconds that the database may take to answer."""
+READY_TIMEOUT_SECONDS = 2
 
 
 async def healthz() -> dict[str, str]:
@@ -15,7 +14,7 @@ async def healthz() -> dict[str, str]:
 
 async def readyz() -> tuple[dict[str, str], int]:
     try:
-        async with asyncio.timeout(READY_WITHIN):
+        async with asyncio.timeout(READY_TIMEOUT_SECONDS):
             await client.ping(database())
             if problem := await schema().find_problem():
                 return {"status": problem}, 503

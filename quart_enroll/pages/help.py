@@ -1,4 +1,4 @@
-"""What students ask, and the dates that the answers need."""
+"""The FAQ, with the dates of the terms."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +11,8 @@ from quart_enroll.web.templating import render
 
 
 @dataclass(frozen=True, slots=True)
-class Dates:
-    """The opening and the deadlines of a term in words, by the school's clock."""
+class TermDates:
+    """The opening and the deadlines of a term, by the school's clock."""
 
     term: Term
     opens: str
@@ -26,9 +26,9 @@ async def help_page() -> bytes:
     return render("help.html", dates=[_dates(term) for term in coming])
 
 
-def _dates(term: Term) -> Dates:
+def _dates(term: Term) -> TermDates:
     opens, *deadlines = term.boundaries
-    return Dates(term, rules.moment_text(term, opens), *(_spoken(term, deadline) for deadline in deadlines))
+    return TermDates(term, rules.moment_text(term, opens), *(_spoken(term, deadline) for deadline in deadlines))
 
 
 def _spoken(term: Term, deadline: datetime) -> str:

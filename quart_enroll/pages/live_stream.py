@@ -1,10 +1,10 @@
-"""The news for an open page, as server-sent events: seats, lines, and the reader's own seats and places.
+"""Live updates of an open page, as server-sent events: open seats, and the student's own seats and positions.
 
-For each section there are an event of its name with how full it is, `…-open` or `…-full` for the button that must
-change, `facts` with a digest of its times, room and instructor, and for who is signed in `…-place` and `…-gone`. A page
-that says what it shows of the reader's own hears `mine` when that is not right any more. A stream ends when the process
-is told to stop, when its reader is signed in no more, and by itself after a while; the browser comes back and hears
-first how everything is.
+A section has an event of its own name with its open seats, `…-open` or `…-full` if its button must change, `facts` with
+a digest of its times, room and instructor, and for students `…-place` and `…-gone` about their position. A page that
+names the fingerprint of the student's own data gets `mine` once that is out of date. A stream ends when the process
+stops, when the sign-in ends, and after a while by itself. Then the browser connects again and first gets the current
+state.
 """
 
 import random
@@ -22,50 +22,53 @@ from quart_enroll.domain.models import Section
 from quart_enroll.fastpath import streaming
 from quart_enroll.i18n import language
 from quart_enroll.pages import student_state
-from quart_enroll.pages.catalog.section_actions import waiting_in_words
+from quart_enroll.pages.catalog.section_actions import waitlist_status
 from quart_enroll.services.accounts.attempt_limits import network_of
 from quart_enroll.services.live.updates import Subscriber, UpdateBroker, WaitlistPosition
 from quart_enroll.web import auth
 from quart_enroll.web.jinja_environment import facts_mark, section_mark
 
-LIFE = (1200.0, 1800.0)
-"""Seconds that a stream lasts, by chance, so that not all come back at once; a process that has just started gets its
-share of the open pages that way."""
+STREAM_SECONDS = (1200.0, 1800.0)
+"""Shortest and longest duration of a stream. It is random, so that not all pages reconnect at once. It is limited, so
+that a process that has just started gets its share of them."""
 
-LOOK = (35.0, 45.0)
-"""Seconds after which a stream looks whether its reader is still signed in, and says something, if only that there is
-no news: Heroku's router gives up on an answer that is silent for 55."""
+CHECK_SECONDS = (35.0, 45.0)
+"""Seconds until a stream checks again that the sign-in has not ended, and sends a keep-alive: Heroku's router closes a
+response that is silent for 55 seconds."""
 
-RETRY = (1000, 3000)
-"""Milliseconds after which the browser comes back, by chance."""
+RETRY_MILLISECONDS = (1000, 3000)
+"""Range of the time after which the browser reconnects."""
 
-RETRY_NO_ROOM = (60_000, 180_000)
-"""The same if there is no room: the page isn't updated, and a later request may find room."""
+RETRY_MILLISECONDS_IF_FULL = (60_000, 180_000)
+"""The same if there are too many streams: the page isn't updated, and a later attempt may succeed."""
 
-RETRY_STOPPED = (1000, 15_000)
-"""The same when the process stops: all its pages come back, and another process may need a while to start."""
+RETRY_MILLISECONDS_IF_STOPPED = (1000, 15_000)
+"""The same when the process stops: all its pages reconnect, and another process may need a while to start."""
 
-NO_NEWS = ":\n\n"
+KEEP_ALIVE = ":\n\n"
 
-MOST_COURSES = 60
-"""Courses that one page may ask for."""
-
-MOST_TERMS = 4
-"""Terms of these courses that one page may ask for."""
+MAX_COURSES = 60
+MAX_TERMS = 4
+"""Courses and terms about which one page can get updates."""
 
 
 async def live() -> Response:
     user, offered = auth.user(), await state.catalog()
-    reader = Subscriber(
-        terms=tuple(one.term for one in offered.terms if one.term in request.args.getlist("term"))[:MOST_TERMS],
-        courses=frozenset(filter(offered.find, request.args.getlist("course")[:MOST_COURSES])),
+    subscriber = Subscriber(
+        terms=tuple(one.term for one in offered.terms if one.term in request.args.getlist("term"))[:MAX_TERMS],
+        courses=frozenset(filter(offered.find, request.args.getlist("course")[:MAX_COURSES])),
         user_id=user.user_id if user else None,
         fingerprint=request.args.get("mine", "")[:20] if user else "",
         network="" if user else network_of(request.remote_addr or ""),
     )
     seats = partial(_seats, current_app.jinja_env)
     stream = _stream(
-        state.update_broker(), reader, seats, language.current_language(), auth.still(), student_state.sign_of(user)
+        state.update_broker(),
+        subscriber,
+        seats,
+        language.current_language(),
+        auth.still(),
+        student_state.fingerprint_reader(user),
     )
     response = streaming.stream_response(stream, "text/event-stream")
     response.headers["Cache-Control"] = "no-store"
@@ -75,68 +78,70 @@ async def live() -> Response:
 
 async def _stream(
     broker: UpdateBroker,
-    reader: Subscriber,
+    subscriber: Subscriber,
     seats: Callable[[str, Section], str],
-    spoken: str,
+    locale: str,
     is_signed_in: Callable[[], Awaitable[bool]],
-    sign_now: Callable[[str], Awaitable[str]],
+    read_fingerprint: Callable[[str], Awaitable[str]],
 ) -> AsyncGenerator[str, None]:
-    end = monotonic() + random.uniform(*LIFE)  # noqa: S311  # no secret
-    async with broker.subscribe(reader) as has_room:
-        yield _retry(RETRY if has_room else RETRY_NO_ROOM)
+    end = monotonic() + random.uniform(*STREAM_SECONDS)  # noqa: S311  # no secret
+    async with broker.subscribe(subscriber) as has_room:
+        yield _retry(RETRY_MILLISECONDS if has_room else RETRY_MILLISECONDS_IF_FULL)
         if not has_room:
             return
-        _look_later(reader)
+        _check_later(subscriber)
         while not broker.is_stopped:
-            if reader.must_close:
-                yield _retry(RETRY_NO_ROOM)
+            if subscriber.must_close:
+                yield _retry(RETRY_MILLISECONDS_IF_FULL)
                 return
-            if reader.has_updates():
-                yield _news(reader, seats, spoken)
-            if reader.must_compare and await _differs(reader, sign_now):
+            if subscriber.has_updates():
+                yield _updates(subscriber, seats, locale)
+            if subscriber.must_compare and await _has_changed(subscriber, read_fingerprint):
                 yield _event("mine")
-            if reader.must_check_sign_in:
+            if subscriber.must_check_sign_in:
                 if monotonic() >= end or not await is_signed_in():
                     return
-                yield NO_NEWS
-                _look_later(reader)
-            await reader.wait()
-        yield _retry(RETRY_STOPPED)
+                yield KEEP_ALIVE
+                _check_later(subscriber)
+            await subscriber.wait()
+        yield _retry(RETRY_MILLISECONDS_IF_STOPPED)
 
 
-async def _differs(reader: Subscriber, sign_now: Callable[[str], Awaitable[str]]) -> bool:
-    """Tell whether something of the reader's own is not as the page shows. One that could not fetch it hears so again,
-    at the next look; one that could has another stream."""
-    reader.must_compare = False
-    return await sign_now(reader.fingerprint) != reader.fingerprint
+async def _has_changed(subscriber: Subscriber, read_fingerprint: Callable[[str], Awaitable[str]]) -> bool:
+    """Return whether the page shows old data of the student's own.
+
+    A page that couldn't load the new data hears so again at the next check; one that could has a new stream.
+    """
+    subscriber.must_compare = False
+    return await read_fingerprint(subscriber.fingerprint) != subscriber.fingerprint
 
 
-def _look_later(reader: Subscriber) -> None:
-    reader.must_check_sign_in = False
-    get_running_loop().call_later(random.uniform(*LOOK), reader.check_sign_in)  # noqa: S311
+def _check_later(subscriber: Subscriber) -> None:
+    subscriber.must_check_sign_in = False
+    get_running_loop().call_later(random.uniform(*CHECK_SECONDS), subscriber.check_sign_in)  # noqa: S311
 
 
-def _news(reader: Subscriber, seats: Callable[[str, Section], str], spoken: str) -> str:
-    sections, places = reader.take_updates()
-    return "".join([*(seats(spoken, one) for one in sections), *(_place(spoken, one) for one in places)])
+def _updates(subscriber: Subscriber, seats: Callable[[str, Section], str], locale: str) -> str:
+    sections, places = subscriber.take_updates()
+    return "".join([*(seats(locale, one) for one in sections), *(_place(locale, one) for one in places)])
 
 
 def _retry(within: tuple[int, int]) -> str:
     return f"retry: {random.randint(*within)}\n\n"  # noqa: S311  # no secret
 
 
-def _place(spoken: str, place: WaitlistPosition) -> str:
+def _place(locale: str, place: WaitlistPosition) -> str:
     if place.position:
-        with language.use_language(spoken):
-            return _event(f"{section_mark(place.key)}-place", waiting_in_words(place.position, place.waiting))
+        with language.use_language(locale):
+            return _event(f"{section_mark(place.key)}-place", waitlist_status(place.position, place.waiting))
     return _event(f"{section_mark(place.key)}-gone")
 
 
 @cached("live seats", lambda _, events: 2000 + size_of(events))
-def _seats(pages: Environment, spoken: str, section: Section) -> str:
-    """Return the events of a section; all pages in one language get the same ones."""
+def _seats(pages: Environment, locale: str, section: Section) -> str:
+    """Return the events of a section, which are the same for all pages in one language."""
     name = section_mark(section.key)
-    with language.use_language(spoken):
+    with language.use_language(locale):
         shown = str(pages.get_template("macros/seats.html").module.seats(section))  # type: ignore[attr-defined]
     turn = "open" if section.open_seats else "full"
     facts = _event("facts", f"{name} {facts_mark(section)}")
@@ -144,5 +149,5 @@ def _seats(pages: Environment, spoken: str, section: Section) -> str:
 
 
 def _event(name: str, data: str = ".") -> str:
-    """Return an event; without data it would be none."""
+    """Return an event; browsers ignore an event without data."""
     return f"event: {name}\ndata: {data}\n\n"

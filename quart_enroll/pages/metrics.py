@@ -1,4 +1,4 @@
-"""What Prometheus reads, for who has the token; for everybody else there is no such page."""
+"""The metrics for Prometheus. Without the token, the page doesn't exist."""
 
 from hmac import compare_digest
 

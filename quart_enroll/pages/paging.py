@@ -1,4 +1,4 @@
-"""What is too much for one page comes in several: which one an address asks for, and the addresses of the others."""
+"""Long lists over several pages: the page that a URL names, and the URLs of the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Page(Generic[T]):
-    """Some of many: page `number` of `last`, from 1. Equal only to itself; `mark` stands for it in cache keys."""
+    """Page `number` of `last`, from 1. Equal only to itself; `mark` stands for it in cache keys."""
 
     items: Sequence[T]
     number: int
@@ -22,31 +22,31 @@ class Page(Generic[T]):
     mark: object = field(default_factory=object)
 
 
-def wanted(total: int, size: int) -> int:
-    """Return the number of the page that is asked for, from 1 to the last one; what is no number asks for the first."""
+def requested_page(total: int, size: int) -> int:
+    """Return the number of the requested page, from 1 to the last one; 1 if the URL names none."""
     given = request.args.get("page", "")
     number = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 1
     return min(max(1, number), last_page(total, size))
 
 
 def last_page(total: int, size: int) -> int:
-    """Return the number of the last page of so many things."""
+    """Return the number of the last page."""
     return max(1, -(-total // max(1, size)))
 
 
 def page_of(items: Sequence[T], number: int, size: int) -> Page[T]:
-    """Return that page; past the last one, the last."""
+    """Return the page of that number, or the last one if there are fewer."""
     last = last_page(len(items), size)
     number = min(number, last)
     return Page(items[(number - 1) * size : number * size], number, last, len(items))
 
 
-def address(**changed: Any) -> str:
-    """Return the address of this page with other values; None takes one out. The page number never stays."""
-    kept = MultiDict((name, value) for name, value in request.args.items(multi=True) if value and name != "page")
+def page_url(**changed: Any) -> str:
+    """Return the URL of the current page with other parameters; None removes one. It never keeps the page number."""
+    parameters = MultiDict((name, value) for name, value in request.args.items(multi=True) if value and name != "page")
     for name, value in changed.items():
-        kept.poplist(name)
+        parameters.poplist(name)
         if value is not None:
-            kept[name] = str(value)
+            parameters[name] = str(value)
     path = url_for(request.endpoint or "index", **(request.view_args or {}))
-    return f"{path}?{urlencode(list(kept.items(multi=True)))}" if kept else path
+    return f"{path}?{urlencode(list(parameters.items(multi=True)))}" if parameters else path

@@ -1,4 +1,4 @@
-"""Where a student stands in a term: has, waits for, has taken before."""
+"""What a student has in a term, as pages need it: seats, waitlist positions, courses taken, plans and alerts."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
@@ -14,52 +14,56 @@ from quart_enroll.state import database, user_cache
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a student waits; `position` counts from 1."""
+class WaitlistedSection:
+    """A section for which a student is waitlisted, the position, from 1, and the length of the waitlist."""
 
-    waiting: WaitlistEntry
+    entry: WaitlistEntry
     position: int
-    of: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """The courses with a seat, the places in lines, what was taken in any term, and the sections that are planned or
-    have an alert; nothing of a visitor. `sign` is that of the student's Facts."""
+class StudentState:
+    """What a student has in one term, and the courses taken in any term; a visitor has nothing, and `taken` is None.
+
+    `fingerprint` is that of the student's snapshot.
+    """
 
     enrolled: Sequence[Registration] = ()
-    places: Sequence[Place] = ()
+    waitlisted: Sequence[WaitlistedSection] = ()
     taken: Sequence[tuple[str, Term]] | None = None
     planned: Set[SectionKey] = frozenset()
     alerts: Set[SectionKey] = frozenset()
-    sign: str = ""
+    fingerprint: str = ""
 
     @property
     def signed_in(self) -> bool:
         return self.taken is not None
 
-    def place(self, key: SectionKey) -> Place | None:
-        """Return where the student waits for that section."""
-        return next((place for place in self.places if place.waiting.key == key), None)
+    def waitlist_position(self, key: SectionKey) -> WaitlistedSection | None:
+        """Return the student's position on the waitlist of that section."""
+        return next((one for one in self.waitlisted if one.entry.key == key), None)
 
-    def waits_for(self, courseID: str) -> str:
-        """Return the number of the section of that course for which the student waits, or nothing."""
-        return next((one.waiting.key.section for one in self.places if one.waiting.key.courseID == courseID), "")
+    def waitlisted_section(self, courseID: str) -> str:
+        """Return the number of the section of that course for which the student is waitlisted; empty for none."""
+        return next((one.entry.key.section for one in self.waitlisted if one.entry.key.courseID == courseID), "")
 
 
-async def in_term(user: User | None, term: Term, offered: Catalog, known: StudentSnapshot | None = None) -> Standing:
-    """Find out where the visitor stands in that term, of whom that is `known` already."""
+async def load(user: User | None, term: Term, offered: Catalog, known: StudentSnapshot | None = None) -> StudentState:
+    """Return what the visitor has in that term; the snapshot is loaded unless it is `known`."""
     if user is None:
-        return Standing()
-    known = known or await facts(user.user_id)
-    return of(known, term, offered, await places(user.user_id, known, [term]))
+        return StudentState()
+    known = known or await load_snapshot(user.user_id)
+    return build(known, term, offered, await load_waitlist_positions(user.user_id, known, [term]))
 
 
-def of(known: StudentSnapshot, term: Term, offered: Catalog, waits: Sequence[Place] = ()) -> Standing:
-    """Return where the student stands in that term, who `waits` there as told."""
-    return Standing(
-        [one for one in _held(known, term, offered) if one.status == "enrolled"],
-        waits,
+def build(
+    known: StudentSnapshot, term: Term, offered: Catalog, waitlisted: Sequence[WaitlistedSection] = ()
+) -> StudentState:
+    """Return what the student has in that term according to the snapshot and the waitlist positions."""
+    return StudentState(
+        [one for one in _registrations(known, term, offered) if one.status == "enrolled"],
+        waitlisted,
         _taken(known, offered),
         {key for key in known.planned if key.term == term.term},
         {key for key in known.alerts if key.term == term.term},
@@ -67,44 +71,52 @@ def of(known: StudentSnapshot, term: Term, offered: Catalog, waits: Sequence[Pla
     )
 
 
-async def facts(user_id: int) -> StudentSnapshot:
-    """Return what is stored about the student, as this process remembers it.
+async def load_snapshot(user_id: int) -> StudentSnapshot:
+    """Return what is stored about the student, from this process's cache.
 
-    A page that has something to say follows a change that another process may have made a moment ago: it is read.
+    A page that shows a message follows a change, which another process may have made a moment ago. It reads the
+    database.
     """
-    memory = user_cache().students
+    cache = user_cache().students
     if session.get("_flashes"):
-        memory.invalidate(user_id)
-    return await student.snapshot(database(), memory, user_id)
+        cache.invalidate(user_id)
+    return await student.snapshot(database(), cache, user_id)
 
 
-def sign_of(user: User | None) -> Callable[[str], Awaitable[str]]:
-    """Return what tells, long after the request, the sign of the student's Facts. It is given the one that was told
-    last, and tells that again of a visitor, and while the database is away."""
-    db, memory = database(), user_cache().students
+def fingerprint_reader(user: User | None) -> Callable[[str], Awaitable[str]]:
+    """Return a function that reads the fingerprint of the student's snapshot long after the request.
 
-    async def sign_now(told: str) -> str:
+    It is given the last known fingerprint, and returns that for a visitor and while the database is unavailable.
+    """
+    db, cache = database(), user_cache().students
+
+    async def read(last: str) -> str:
         if user is None:
-            return told
+            return last
         try:
-            return (await student.snapshot(db, memory, user.user_id)).fingerprint
+            return (await student.snapshot(db, cache, user.user_id)).fingerprint
         except DATABASE_UNAVAILABLE:
-            return told
+            return last
 
-    return sign_now
+    return read
 
 
-async def places(user_id: int, known: StudentSnapshot, terms: Sequence[Term]) -> list[Place]:
-    """Return where the student waits in those terms. Others move in the lines too: how far is always read."""
-    waiting = [one for term in terms for one in known.waiting if one.key.term == term.term]
-    if not waiting:
+async def load_waitlist_positions(
+    user_id: int, known: StudentSnapshot, terms: Sequence[Term]
+) -> list[WaitlistedSection]:
+    """Return the student's waitlist positions in those terms.
+
+    They are always read from the database, because they change when other students leave a waitlist.
+    """
+    entries = [one for term in terms for one in known.waiting if one.key.term == term.term]
+    if not entries:
         return []
     positions = await student.waitlist_positions(database(), user_id)
-    return [Place(one, *positions[one.key]) for one in waiting if one.key in positions]
+    return [WaitlistedSection(one, *positions[one.key]) for one in entries if one.key in positions]
 
 
-def _held(known: StudentSnapshot, term: Term, offered: Catalog) -> Iterator[Registration]:
-    """Give what the student has in that term; a seat in a section that was deleted is one without meetings."""
+def _registrations(known: StudentSnapshot, term: Term, offered: Catalog) -> Iterator[Registration]:
+    """Yield the student's seats in that term; a seat in a deleted section has no meetings."""
     for seat in known.seats:
         if seat.key.term != term.term or (course := offered.find(seat.key.courseID)) is None:
             continue
@@ -112,7 +124,7 @@ def _held(known: StudentSnapshot, term: Term, offered: Catalog) -> Iterator[Regi
 
 
 def _taken(known: StudentSnapshot, offered: Catalog) -> list[tuple[str, Term]]:
-    """Return the courses that the student was ever enrolled in, each with its term."""
+    """Return every course in which the student was ever enrolled, with its term."""
     terms = {term.term: term for term in offered.terms}
     seats = [seat.key for seat in known.seats if seat.status == "enrolled"]
     return [(key.courseID, terms[key.term]) for key in seats if key.term in terms]

@@ -1,4 +1,4 @@
-"""When seats can be taken, for who looks at a term outside of that."""
+"""The message about a term that is not open for enrollment."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +9,11 @@ from quart_enroll.domain.models import Term
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """Why no seat can be taken now. Before the opening, a page counts down from `now` to `opens`: both are by the
-    server's clock, in milliseconds."""
+class ClosedWindow:
+    """The reason why the term is not open for enrollment.
+
+    Before the opening, a page counts down from `now` to `opens`: both are milliseconds by the server's clock.
+    """
 
     sentence: str
     now: int = 0
@@ -21,12 +23,11 @@ class Window:
         return self.sentence
 
 
-def window(term: Term, moment: datetime) -> Window | None:
-    """Return why no seat can be taken now; None while one can."""
+def closed_window(term: Term, moment: datetime) -> ClosedWindow | None:
+    """Return the reason why the term is not open for enrollment; None while it is."""
     try:
         rules.check_open(term, moment)
     except Refused as refusal:
-        coming = moment < term.opens_at
-        times = [int(one.timestamp() * 1000) for one in (moment, term.opens_at)] if coming else []
-        return Window(refusal.text, *times)
+        times = [int(one.timestamp() * 1000) for one in (moment, term.opens_at)] if moment < term.opens_at else []
+        return ClosedWindow(refusal.text, *times)
     return None

@@ -52,7 +52,7 @@ def _open(summary: str) -> Step:
 SHOTS = [
     Shot("home", "Home", "", "/"),
     Shot("register", "Creating an account", "", "/register"),
-    Shot("register-errors", "Errors in a form", "", "/register", (_press("Make"),)),
+    Shot("register-errors", "Errors in a form", "", "/register", (_press("Create account"),)),
     Shot("login", "Signing in", "", "/login"),
     Shot("forgot", "Forgotten password", "", "/password/forgot"),
     Shot("catalog", "The catalog of a term", "ada", "/courses/"),

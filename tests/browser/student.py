@@ -14,7 +14,7 @@ from tests.support.processes import PATIENCE
 
 
 async def register(page: Page, address: str) -> None:
-    """Make an account for zoe."""
+    """Create an account for zoe."""
     await page.goto(f"{address}/register")
     await page.get_by_label("Email").fill("zoe@school.example")
     await page.get_by_label("Password", exact=True).fill(PASSWORD)

@@ -30,11 +30,11 @@ PAGES = {
 }
 
 
-async def test_axe_finds_nothing_where_nobody_is_signed_in(address: str, page: Page) -> None:
+async def test_axe_finds_no_problem_on_the_pages_of_a_visitor(address: str, page: Page) -> None:
     await _look_at(page, address, PAGES["nobody"])
 
 
-async def test_axe_finds_nothing_on_the_pages_of_a_student(address: str, page: Page) -> None:
+async def test_axe_finds_no_problem_on_the_pages_of_a_student(address: str, page: Page) -> None:
     await register(page, address)
     for name in ("Enroll in PYT 101, section 01", "Join waitlist for PHP 202"):
         await page.goto(f"{address}/courses/Fall")
@@ -58,7 +58,7 @@ async def test_axe_finds_nothing_on_the_pages_of_a_student(address: str, page: P
     await _look_at(page, address, PAGES["student"])
 
 
-async def test_axe_finds_nothing_on_the_pages_of_the_registrar(address: str, page: Page) -> None:
+async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(address: str, page: Page) -> None:
     await sign_in(page, address, RITA)
     await _look_at(page, address, PAGES["registrar"])
 

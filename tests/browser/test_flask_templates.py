@@ -81,7 +81,7 @@ async def test_the_button_on_the_page_of_a_term_enrolls_in_that_term(address: st
         await expect(page.get_by_text(f"You’re enrolled in {title} for {term}.")).to_be_visible()
 
 
-async def test_a_student_of_the_flask_site_signs_in_to_the_seats_of_then(address: str, page: Page) -> None:
+async def test_a_student_of_the_flask_site_signs_in_and_still_has_both_seats(address: str, page: Page) -> None:
     await page.goto(f"{address}/enrollment")
     await page.get_by_label("Email").fill("ada@school.example")
     await page.get_by_label("Password").fill(legacy_flask.PASSWORD)

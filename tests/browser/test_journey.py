@@ -17,7 +17,7 @@ PAPER = 794
 """Pixels of the width of an A4 page."""
 
 
-async def test_wait_in_line_and_get_the_seat_that_comes(address: str, db: Database, page: Page) -> None:
+async def test_a_waitlisted_student_gets_the_dropped_seat(address: str, db: Database, page: Page) -> None:
     await register(page, address)
     await page.goto(f"{address}/courses/Fall")
     await page.get_by_role("button", name="Join waitlist for PHP 202").click()
@@ -29,7 +29,7 @@ async def test_wait_in_line_and_get_the_seat_that_comes(address: str, db: Databa
     await expect(page.get_by_role("row", name="PHP 202")).to_be_visible()
 
 
-async def test_on_an_open_schedule_the_seat_comes_by_itself(address: str, db: Database, page: Page) -> None:
+async def test_an_open_schedule_shows_a_promotion_without_a_reload(address: str, db: Database, page: Page) -> None:
     await register(page, address)
     await page.goto(f"{address}/courses/Fall")
     await page.get_by_role("button", name="Join waitlist for PHP 202").click()
@@ -42,7 +42,7 @@ async def test_on_an_open_schedule_the_seat_comes_by_itself(address: str, db: Da
     await expect(page.get_by_text("Waiting,")).to_have_count(0)
 
 
-async def test_swap_for_another_section_and_for_another_course(address: str, page: Page) -> None:
+async def test_swapping_for_another_section_and_waiting_to_swap_for_another_course(address: str, page: Page) -> None:
     await register(page, address)
     await page.goto(f"{address}/courses/Fall")
     await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
@@ -57,7 +57,7 @@ async def test_swap_for_another_section_and_for_another_course(address: str, pag
     await expect(page.get_by_text("Replaces PYT 101 if you get a seat")).to_be_visible()
 
 
-async def test_a_course_wanted_before_signing_in_is_not_forgotten(address: str, page: Page) -> None:
+async def test_the_chosen_section_is_still_chosen_after_signing_in(address: str, page: Page) -> None:
     await page.goto(f"{address}/courses/Fall")
     await page.get_by_role("link", name="Enroll in PYT 101, section 02").click()
     await page.get_by_label("Email").fill(ADA.email)
@@ -69,7 +69,7 @@ async def test_a_course_wanted_before_signing_in_is_not_forgotten(address: str, 
     await expect(page.get_by_text("You’re enrolled in PYT 101")).to_be_visible()
 
 
-async def test_see_the_sign_in_choose_another_password_and_leave_for_good(address: str, page: Page) -> None:
+async def test_changing_the_password_and_deleting_the_account(address: str, page: Page) -> None:
     await register(page, address)
     await page.get_by_role("link", name="Account").click()
     await expect(page.get_by_role("listitem").filter(has_text="Chrome on Linux")).to_contain_text("This browser")
@@ -89,10 +89,10 @@ async def test_see_the_sign_in_choose_another_password_and_leave_for_good(addres
     await page.get_by_label("Password").fill("a newer horse battery")
     await page.get_by_role("button", name="Delete my account").click()
     await expect(page.get_by_text("Your account has been deleted")).to_be_visible()
-    await expect(page.get_by_role("link", name="Login")).to_be_visible()
+    await expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 
-async def test_the_visitor_chooses_dark_and_it_stays(address: str, page: Page) -> None:
+async def test_the_dark_theme_stays_chosen_on_the_next_page(address: str, page: Page) -> None:
     await page.goto(address)
     await page.get_by_role("button", name="Dark").click()
     await page.goto(f"{address}/courses/")
@@ -105,7 +105,7 @@ CUT = """() => [...document.querySelectorAll('.box-text')]
 
 
 @pytest.mark.parametrize("width", [1100, 1440])
-async def test_the_week_is_drawn_as_the_times_say(address: str, page: Page, width: int) -> None:
+async def test_the_week_is_drawn_to_scale(address: str, page: Page, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": 800})
     await register(page, address)
     for name in ("Enroll in PYT 101, section 01", "Join waitlist for PHP 202"):  # fifty minutes from nine, 75 from noon
@@ -137,7 +137,7 @@ LOOK = """link => [getComputedStyle(link).textDecorationLine,
 """How a link is underlined, and whether it has the color of text."""
 
 
-async def test_courses_on_the_schedule_look_like_links_but_on_paper(address: str, page: Page) -> None:
+async def test_courses_on_the_schedule_look_like_links_except_on_paper(address: str, page: Page) -> None:
     await register(page, address)
     await page.goto(f"{address}/courses/Fall")
     await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
@@ -148,7 +148,7 @@ async def test_courses_on_the_schedule_look_like_links_but_on_paper(address: str
             assert await link.evaluate(LOOK) == look, (place, media)
 
 
-async def test_on_paper_come_the_terms_that_are_not_over_and_no_empty_page(
+async def test_a_printed_schedule_has_no_past_terms_and_no_empty_page(
     address: str, db: Database, page: Page, calendar: list[Term]
 ) -> None:
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("2222"), calendar[1].opens_at)
@@ -188,7 +188,7 @@ async def test_on_a_phone_the_week_is_a_list_of_its_days(address: str, page: Pag
     await expect(page.get_by_role("heading", level=1)).to_have_text("PYT 101 Fall 2026")
 
 
-async def test_the_header_stands_at_the_same_place_on_every_page(address: str, page: Page) -> None:
+async def test_the_header_is_in_the_same_place_on_every_page(address: str, page: Page) -> None:
     await page.set_viewport_size({"width": 1280, "height": 800})
     await register(page, address)
     await page.goto(f"{address}/courses/Fall")
@@ -208,7 +208,7 @@ PLACEHOLDER = """box => {
 }"""
 
 
-async def test_on_a_phone_all_can_be_read_of_what_to_search_for(address: str, page: Page) -> None:
+async def test_the_search_placeholder_fits_on_a_phone(address: str, page: Page) -> None:
     await page.set_viewport_size({"width": 390, "height": 800})
     await page.goto(f"{address}/courses/Fall")
     assert await page.get_by_role("searchbox").evaluate(PLACEHOLDER)
@@ -225,7 +225,7 @@ async def test_the_registrar_finds_a_student_while_typing(address: str, page: Pa
 
 
 @pytest.mark.parametrize(("more", "pictured"), [(1, True), (2, False)])
-async def test_of_courses_at_one_time_all_can_be_read(
+async def test_courses_at_the_same_time_are_all_readable(
     address: str, page: Page, db: Database, more: int, pictured: bool
 ) -> None:
     """Two stand side by side; where even more do, or on paper, the week is the list of its days."""

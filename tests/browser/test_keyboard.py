@@ -8,7 +8,9 @@ from tests.support.people import PASSWORD
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
-async def test_from_registering_to_signing_out_by_keyboard(address: str, page: Page, scripts: bool) -> None:
+async def test_everything_from_registering_to_signing_out_works_by_keyboard(
+    address: str, page: Page, scripts: bool
+) -> None:
     await page.goto(address)
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
@@ -21,7 +23,7 @@ async def test_from_registering_to_signing_out_by_keyboard(address: str, page: P
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status").first).to_contain_text("Welcome, Zoe")
 
-    await press(page, "Classes", "link")
+    await press(page, "Courses", "link")
     await write(page, "Search", "introduction haddad")
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("1 course found")).to_be_visible()
@@ -37,7 +39,7 @@ async def test_from_registering_to_signing_out_by_keyboard(address: str, page: P
     await press(page, "Join waitlist for PHP 202, section 01")
     await expect(page.get_by_text("You’re on the waitlist for PHP 202, section 01: 1 of 1.")).to_be_visible()
 
-    await press(page, "Classes", "link")
+    await press(page, "Courses", "link")
     await press(page, "Spring 2027", "link")
     await press(page, "JAV 201", "link")
     await press(page, "Add to plan : JAV 201, section 01")
@@ -54,13 +56,13 @@ async def test_from_registering_to_signing_out_by_keyboard(address: str, page: P
 
 
 async def _search(page: Page, words: str) -> None:
-    await press(page, "Classes", "link")
+    await press(page, "Courses", "link")
     await write(page, "Search", words)
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("1 course found")).to_be_visible()
 
 
-async def test_a_choice_is_made_by_keyboard(address: str, page: Page) -> None:
+async def test_a_filter_is_chosen_by_keyboard(address: str, page: Page) -> None:
     await page.goto(f"{address}/courses/Fall")
     await go_to(page, page.get_by_text("Filter and sort"))
     await page.keyboard.press("Enter")

@@ -59,7 +59,7 @@ async def _hide(page: Page) -> None:
         await page.clock.fast_forward(10_000)
 
 
-async def test_a_page_that_is_seen_again_shows_what_it_has_missed(address: str, db: Database, page: Page) -> None:
+async def test_a_page_that_is_visible_again_shows_what_it_missed(address: str, db: Database, page: Page) -> None:
     await page.clock.install()
     await page.goto(address + COURSE)
     await expect(page.get_by_text("30 of 30 seats open")).to_be_visible()
@@ -72,7 +72,7 @@ async def test_a_page_that_is_seen_again_shows_what_it_has_missed(address: str, 
     await expect(page.get_by_text("28 of 30 seats open")).to_be_visible()
 
 
-async def test_who_looks_away_for_a_moment_misses_nothing(address: str, db: Database, page: Page) -> None:
+async def test_a_page_hidden_for_a_moment_keeps_its_stream(address: str, db: Database, page: Page) -> None:
     streams: list[str] = []
     page.on("request", lambda request: streams.append(request.url) if _is_a_stream(request) else None)
     await page.clock.install()
@@ -89,7 +89,7 @@ async def test_who_looks_away_for_a_moment_misses_nothing(address: str, db: Data
     assert len(streams) == 1
 
 
-async def test_a_page_that_opens_where_nobody_sees_it_waits_with_its_stream(
+async def test_a_page_opened_in_the_background_starts_its_stream_when_it_becomes_visible(
     address: str, db: Database, page: Page
 ) -> None:
     await page.add_init_script("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
@@ -100,7 +100,7 @@ async def test_a_page_that_opens_where_nobody_sees_it_waits_with_its_stream(
     await expect(page.get_by_text("29 of 30 seats open")).to_be_visible()
 
 
-async def test_more_pages_than_a_browser_has_connections(address: str, page: Page) -> None:
+async def test_hidden_pages_leave_connections_to_new_ones(address: str, page: Page) -> None:
     for _ in range(CONNECTIONS):
         other = await page.context.new_page()
         await other.clock.install()
@@ -133,9 +133,7 @@ async def test_who_goes_back_finds_the_page_as_it_is_now(
     await expect(page_with_history_cache.get_by_text("29 of 30 seats open")).to_be_visible()
 
 
-async def test_a_browser_may_tell_no_more_than_that_the_page_is_left_and_found_again(
-    address: str, db: Database, page: Page
-) -> None:
+async def test_pagehide_and_pageshow_alone_end_and_restart_the_stream(address: str, db: Database, page: Page) -> None:
     async with _stream_begins(page):
         await page.goto(address + COURSE)
     async with _stream_ends(page):
@@ -151,7 +149,7 @@ async def _do(what: Callable[..., Awaitable[object]], db: Database, courseID: st
     await what(db, ADA.user_id, SectionRequest(courseID, FALL.term, section), datetime.now(UTC))
 
 
-async def test_an_open_schedule_shows_what_is_done_elsewhere(address: str, db: Database, page: Page) -> None:
+async def test_an_open_schedule_shows_changes_made_on_another_device(address: str, db: Database, page: Page) -> None:
     await sign_in(page, address, ADA)
     await page.goto(f"{address}/enrollment")
     await page.evaluate("kept = true")
@@ -170,7 +168,7 @@ async def test_an_open_schedule_shows_what_is_done_elsewhere(address: str, db: D
     assert await page.evaluate("kept")
 
 
-async def test_a_hidden_schedule_shows_it_when_it_is_seen_again(address: str, db: Database, page: Page) -> None:
+async def test_a_hidden_schedule_shows_changes_when_it_becomes_visible(address: str, db: Database, page: Page) -> None:
     await page.clock.install()
     await sign_in(page, address, ADA)
     async with _stream_begins(page):
@@ -181,7 +179,7 @@ async def test_a_hidden_schedule_shows_it_when_it_is_seen_again(address: str, db
     await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
 
 
-async def test_what_the_page_shows_already_is_not_fetched_again(address: str, db: Database, page: Page) -> None:
+async def test_a_page_does_not_fetch_what_it_already_shows(address: str, db: Database, page: Page) -> None:
     fetched: list[str] = []
     await sign_in(page, address, ADA)
     page.on("request", lambda request: fetched.append(request.url) if request.resource_type == "xhr" else None)
@@ -194,7 +192,9 @@ async def test_what_the_page_shows_already_is_not_fetched_again(address: str, db
     assert fetched.count(f"{address}/enrollment") == 1
 
 
-async def test_the_buttons_of_a_catalog_follow_and_what_is_typed_stays(address: str, db: Database, page: Page) -> None:
+async def test_an_open_catalog_updates_its_buttons_and_keeps_the_search_text(
+    address: str, db: Database, page: Page
+) -> None:
     await sign_in(page, address, ADA)
     await page.goto(f"{address}/courses/Fall")
     await page.get_by_label("Search", exact=True).fill("python")
@@ -207,7 +207,7 @@ async def test_the_buttons_of_a_catalog_follow_and_what_is_typed_stays(address: 
     await expect(page.get_by_role("button", name="Enroll in PYT 101, section 01")).to_be_visible()
 
 
-async def test_what_is_chosen_on_the_page_of_a_course_stays(address: str, db: Database, page: Page) -> None:
+async def test_an_open_course_page_keeps_the_chosen_course_to_drop(address: str, db: Database, page: Page) -> None:
     await db.course.insert_one(asdict(replace(COURSES[0], courseID="4444", title="ANG 101")))
     await sections.put_all(db, [replace(SECTIONS[0], courseID="4444", meetings=())])
     for courseID in ("1111", "4444"):
@@ -240,9 +240,7 @@ async def test_a_section_that_moves_shows_its_new_times_on_an_open_page(address:
     await expect(page.get_by_text("MWF 09:00–09:50")).to_have_count(0)
 
 
-async def test_an_open_schedule_shows_where_a_section_has_moved_and_says_so(
-    address: str, db: Database, page: Page
-) -> None:
+async def test_an_open_schedule_shows_a_moved_section_and_a_notice(address: str, db: Database, page: Page) -> None:
     await _enroll(db, ADA)
     await sign_in(page, address, ADA)
     await page.goto(f"{address}/enrollment")

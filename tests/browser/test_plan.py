@@ -30,7 +30,9 @@ async def _open_fall(db: Database, address: str) -> None:
     await wait_until_catalog_is_current(db, address)
 
 
-async def test_the_button_opens_with_the_term_and_without_a_reload(address: str, db: Database, page: Page) -> None:
+async def test_the_enroll_button_of_a_plan_becomes_active_when_the_term_opens(
+    address: str, db: Database, page: Page
+) -> None:
     await sign_in(page, address, ADA)
     await page.goto(f"{address}/courses/Fall")
     for name in ("PYT 101, section 01", "PHP 202, section 01"):
@@ -64,7 +66,7 @@ async def test_the_button_opens_with_the_term_and_without_a_reload(address: str,
 
 
 @pytest.mark.parametrize("path", ["/course/1111?term=Fall", "/courses/Fall?q=PYT"])
-async def test_the_buttons_of_a_course_come_with_the_opening(address: str, db: Database, page: Page, path: str) -> None:
+async def test_enroll_buttons_appear_when_the_term_opens(address: str, db: Database, page: Page, path: str) -> None:
     await sign_in(page, address, ADA)
     await page.clock.install()
     await page.goto(address + path)
@@ -76,7 +78,7 @@ async def test_the_buttons_of_a_course_come_with_the_opening(address: str, db: D
 
 
 @pytest.mark.parametrize("scripts", [False])
-async def test_without_javascript_the_sentence_says_when_and_the_button_works(
+async def test_without_javascript_the_plan_names_the_opening_and_its_button_works(
     address: str, db: Database, page: Page
 ) -> None:
     await sign_in(page, address, ADA)
@@ -89,7 +91,7 @@ async def test_without_javascript_the_sentence_says_when_and_the_button_works(
     await expect(page.get_by_text("You’re enrolled in PHP 202 for Fall 2026.")).to_be_visible()
 
 
-async def test_seats_move_on_an_open_page_again_and_again(address: str, db: Database, page: Page) -> None:
+async def test_open_seats_are_updated_on_an_open_page(address: str, db: Database, page: Page) -> None:
     await page.add_init_script("drawn = []; addEventListener('htmx:sseMessage', (e) => drawn.push(e.detail.data))")
     await page.goto(f"{address}/course/2222?term=Spring")
     await expect(page.get_by_text("30 of 30 seats open")).to_be_visible()

@@ -38,7 +38,7 @@ def address(database: str, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_refused_press_is_repeated_by_itself(address: str, page: Page, status: int) -> None:
+async def test_a_refused_form_is_sent_again_automatically(address: str, page: Page, status: int) -> None:
     async def no_room(route: Route) -> None:
         await route.fulfill(status=status, headers={"Retry-After": "1"}, content_type="text/html", body=BUSY)
 

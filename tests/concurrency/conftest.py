@@ -1,4 +1,4 @@
-"""The rules in front of a real mongod: each module has a database of its own, empty for each test."""
+"""Tests on a real mongod: each module has a database of its own, empty for each test."""
 
 from collections.abc import AsyncIterator, Iterator
 

@@ -1,4 +1,4 @@
-"""Everything that must be true of a school at any moment, counted from the rows in plain Python."""
+"""The invariants of a school: everything that must be true at any moment, counted from the rows in plain Python."""
 
 from collections import Counter
 from datetime import datetime
@@ -7,26 +7,26 @@ from itertools import combinations
 from quart_enroll.db.client import Database, Document
 from quart_enroll.db.collections import waitlist
 from quart_enroll.domain.models import SectionKey
-from tests.concurrency.school import NOW, Rows, modelled, read
-from tests.support.seat_model import School
+from tests.concurrency.school import NOW, Rows, read_rows, to_model
+from tests.support.seat_model import ModelSchool
 
 TAKES, GIVES = ("enroll", "swap", "promote"), ("drop", "withdraw")
 WHERE = ("term", "courseID", "section")
 WHAT = ("user_id", "action", "at", *WHERE)
 
 
-async def assert_sound(db: Database, now: datetime = NOW, *, lowered: bool = False) -> School:
+async def assert_sound(db: Database, now: datetime = NOW, *, lowered: bool = False) -> ModelSchool:
     """Raise AssertionError with everything that is wrong; return the school as it is.
 
-    `lowered` says that a capacity was lowered meanwhile, so that more may sit than there are seats.
+    `lowered` says that a capacity was lowered meanwhile, so a section may have more students than seats.
     """
-    rows = await read(db)
-    school = modelled(rows)
+    rows = await read_rows(db)
+    school = to_model(rows)
     wrong = [
         *_counters(rows, school, lowered=lowered),
         *_credits(rows, school),
         *_schedules(school),
-        *_lines(school, now),
+        *_waitlists(school, now),
         *await _positions(db, school),
         *_history(rows, school),
     ]
@@ -34,26 +34,26 @@ async def assert_sound(db: Database, now: datetime = NOW, *, lowered: bool = Fal
     return school
 
 
-def _counters(rows: Rows, school: School, *, lowered: bool) -> list[str]:
+def _counters(rows: Rows, school: ModelSchool, *, lowered: bool) -> list[str]:
     wrong = []
     for row in rows["section"]:
         key = SectionKey(row["term"], row["courseID"], row["section"])
-        taken, waiting = school.taken(key), len(school.lines[key])
+        taken, waiting = school.taken(key), len(school.waitlists[key])
         if row["seats_taken"] != taken:
-            wrong.append(f"{key}: seats_taken is {row['seats_taken']}, and {taken} sit there")
+            wrong.append(f"{key}: seats_taken is {row['seats_taken']}, not {taken}")
         if row["waiting"] != waiting:
-            wrong.append(f"{key}: waiting is {row['waiting']}, and {waiting} wait")
+            wrong.append(f"{key}: waiting is {row['waiting']}, not {waiting}")
         if taken > row["capacity"] and not lowered:
-            wrong.append(f"{key}: {taken} sit on {row['capacity']} seats")
+            wrong.append(f"{key}: {taken} students have {row['capacity']} seats")
         if waiting > row["waitlist_capacity"] and not lowered:
-            wrong.append(f"{key}: {waiting} wait in a line for {row['waitlist_capacity']}")
+            wrong.append(f"{key}: {waiting} wait on a waitlist for {row['waitlist_capacity']}")
         places = [one["place"] for one in rows["waitlist"] if _about(one, WHERE) == _about(row, WHERE)]
         if len(set(places)) != len(places) or max(places, default=0) > row["queue_tail"]:
             wrong.append(f"{key}: the places {sorted(places)} with the tail {row['queue_tail']}")
     return wrong
 
 
-def _credits(rows: Rows, school: School) -> list[str]:
+def _credits(rows: Rows, school: ModelSchool) -> list[str]:
     counted = {(row["user_id"], row["term"]): row["credits"] for row in rows["schedule"]}
     return [
         f"student {key[0]} in {key[1]}: credits are {counted.get(key)}, not {school.credits(*key)}"
@@ -62,7 +62,7 @@ def _credits(rows: Rows, school: School) -> list[str]:
     ]
 
 
-def _schedules(school: School) -> list[str]:
+def _schedules(school: ModelSchool) -> list[str]:
     wrong = []
     for student, term in sorted({key[:2] for key in school.seats}):
         has = school.enrolled(student, term)
@@ -75,35 +75,39 @@ def _schedules(school: School) -> list[str]:
             wrong.append(f"student {student} has too many credits in {term}: {school.credits(student, term)}")
     for (student, term, courseID), seat in school.seats.items():
         if not any((key.term, key.courseID, key.section) == (term, courseID, seat.section) for key in school.sections):
-            wrong.append(f"student {student} sits in {term} {courseID}-{seat.section}, which is nowhere")
+            wrong.append(f"student {student} is enrolled in {term} {courseID}-{seat.section}, which does not exist")
     return wrong
 
 
-def _lines(school: School, now: datetime) -> list[str]:
+def _waitlists(school: ModelSchool, now: datetime) -> list[str]:
     wrong = []
-    waiting = Counter((one.student, key.term, key.courseID) for key, line in school.lines.items() for one in line)
+    waiting = Counter(
+        (one.student, key.term, key.courseID) for key, entries in school.waitlists.items() for one in entries
+    )
     wrong += [f"{one} waits {number} times" for one, number in waiting.items() if number > 1]
-    for key, line in school.lines.items():
+    for key, entries in school.waitlists.items():
         opened = school.open_seats(key) and now < school.terms[key.term].add_deadline
-        for place in line:
-            has = school.enrolled(place.student, key.term)
-            if key.courseID in has and place.instead_of != key.courseID:
-                wrong.append(f"student {place.student} waits for {key} and has {has[key.courseID]}")
-            if opened and school.promotion_reason(place, key) is None:
-                wrong.append(f"student {place.student} waits for {key}, where a seat is open")
-            if opened and not place.skipped:
-                wrong.append(f"student {place.student} waits for {key} and was not told why a seat is open")
+        for entry in entries:
+            has = school.enrolled(entry.student, key.term)
+            if key.courseID in has and entry.drop_if_enrolled != key.courseID:
+                wrong.append(f"student {entry.student} waits for {key} and has {has[key.courseID]}")
+            if opened and school.promotion_reason(entry, key) is None:
+                wrong.append(f"student {entry.student} waits for {key}, where a seat is open")
+            if opened and not entry.skipped:
+                wrong.append(
+                    f"student {entry.student} waits for {key} without a notice of the reason, and a seat is open"
+                )
     return wrong
 
 
-async def _positions(db: Database, school: School) -> list[str]:
+async def _positions(db: Database, school: ModelSchool) -> list[str]:
     wrong = []
-    for student in sorted({place.student for line in school.lines.values() for place in line}):
+    for student in sorted({entry.student for entries in school.waitlists.values() for entry in entries}):
         expected = {
-            key: (at, len(line))
-            for key, line in school.lines.items()
-            for at, place in enumerate(line, 1)
-            if place.student == student
+            key: (at, len(entries))
+            for key, entries in school.waitlists.items()
+            for at, entry in enumerate(entries, 1)
+            if entry.student == student
         }
         shown = await waitlist.find_positions(db, student)
         if shown != expected:
@@ -111,21 +115,21 @@ async def _positions(db: Database, school: School) -> list[str]:
     return wrong
 
 
-def _history(rows: Rows, school: School) -> list[str]:
-    """The events must add up to what is, and each promotion or skip must have one notice."""
+def _history(rows: Rows, school: ModelSchool) -> list[str]:
+    """The events must add up to the enrollments, and each promotion or skip must have one notice."""
     has: Counter[tuple[object, ...]] = Counter()
-    told: Counter[tuple[object, ...]] = Counter()
+    noticed: Counter[tuple[object, ...]] = Counter()
     for row in rows["event"]:
         if row["result"] == "ok":
             has[row["user_id"], row["term"], row["courseID"]] += (
                 row["action"] in TAKES and not row["from_section"]
             ) - (row["action"] in GIVES)
         if row["action"] in ("promote", "skip", "moved"):
-            told[_about(row, WHAT)] += 1
-    told.subtract(_about(row, WHAT) for row in rows["notice"] if row["action"] != "alert")
+            noticed[_about(row, WHAT)] += 1
+    noticed.subtract(_about(row, WHAT) for row in rows["notice"] if row["action"] != "alert")
     enrolled = {key for key, seat in school.seats.items() if not seat.withdrawn}
     wrong = [f"{key}: the events say {has[key]}" for key in enrolled | set(has) if has[key] != (key in enrolled)]
-    return wrong + [f"{about}: {number} notices are missing" for about, number in told.items() if number]
+    return wrong + [f"{about}: {number} notices are missing" for about, number in noticed.items() if number]
 
 
 def _about(row: Document, names: tuple[str, ...]) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""A small school for tests of the rules: how it gets into a database, and how it is read back."""
+"""A small school for tests of enrollment: stored in a database, and read back."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -14,7 +14,7 @@ from quart_enroll.services.enrollment.promotion import promote_all_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
-from tests.support.seat_model import OK, Place, School, Seat
+from tests.support.seat_model import OK, ModelEntry, ModelSchool, ModelSeat
 
 Rows = dict[str, list[Document]]
 
@@ -24,7 +24,7 @@ FALL, SPRING = "Fall 2026", "Spring 2027"
 
 
 def day(number: int) -> datetime:
-    """Return noon of a day of September 2026: 20 is the day on which most tests play."""
+    """Return noon on a day of September 2026; most tests use the 20th."""
     return datetime(2026, 9, number, 12, tzinfo=UTC)
 
 
@@ -32,24 +32,26 @@ NOW = day(20)
 
 
 def term(name: str = FALL, max_credits: float = 18, **days: int) -> Term:
-    """Return a term whose windows are days of September."""
+    """Return a term whose windows begin and end in September."""
     windows = {"opens_at": 1, "add_deadline": 25, "drop_deadline": 27, "withdraw_deadline": 29} | days
     opens, add, drop, withdraw = (day(number) for number in windows.values())
     return Term(name, opens, add, drop, withdraw, max_credits)
 
 
-def course(courseID: str, credits: float = 3, *, needs: tuple[str, ...] = (), beside: tuple[str, ...] = ()) -> Course:
-    """Return a course that needs some from an earlier term, and others beside it."""
-    return Course(courseID, f"Course {courseID}", "", credits, "Fall, Spring", "", needs, beside)
+def course(
+    courseID: str, credits: float = 3, *, prerequisites: tuple[str, ...] = (), corequisites: tuple[str, ...] = ()
+) -> Course:
+    """Return a course with prerequisites and corequisites."""
+    return Course(courseID, f"Course {courseID}", "", credits, "Fall, Spring", "", prerequisites, corequisites)
 
 
 def section(courseID: str, capacity: int, when: str = "", *, number: str = "01", name: str = FALL) -> Section:
-    """Return a section with room for many who wait; `when` is like "MWF 09:00 09:50"."""
+    """Return a section with a long waitlist; `when` is like "MWF 09:00 09:50"."""
     meetings = (Meeting(*when.split()),) if when else ()
     return Section(name, courseID, number, capacity, waitlist_capacity=400, meetings=meetings)
 
 
-async def found(db: Database, *things: Term | Course | Section) -> None:
+async def store(db: Database, *things: Term | Course | Section) -> None:
     """Store the terms, courses and sections of a school."""
     await terms.put_all(db, [thing for thing in things if isinstance(thing, Term)])
     await sections.put_all(db, [thing for thing in things if isinstance(thing, Section)])
@@ -60,7 +62,7 @@ async def found(db: Database, *things: Term | Course | Section) -> None:
     await transaction(db, body)
 
 
-async def offer(db: Database, offered: Section, now: datetime = NOW) -> None:
+async def import_section(db: Database, offered: Section, now: datetime = NOW) -> None:
     """Store a section again, as `import section` does: a raised capacity promotes."""
 
     async def body(session: Session) -> None:
@@ -72,7 +74,7 @@ async def offer(db: Database, offered: Section, now: datetime = NOW) -> None:
 
 
 async def outcome(action: Coroutine[None, None, object]) -> str:
-    """Do it, and return "ok" or the code of the refusal."""
+    """Run it, and return "ok" or the code of the refusal."""
     try:
         await action
     except (Refused, Busy) as refusal:
@@ -80,31 +82,31 @@ async def outcome(action: Coroutine[None, None, object]) -> str:
     return OK
 
 
-async def together(actions: Iterable[Coroutine[None, None, object]]) -> list[str]:
-    """Do all at once, and return each outcome; a fault of the site is raised."""
+async def outcomes_of(actions: Iterable[Coroutine[None, None, object]]) -> list[str]:
+    """Run all at once, and return each outcome; any other error is raised."""
     return list(await asyncio.gather(*(outcome(action) for action in actions)))
 
 
-async def line(db: Database, key: SectionKey) -> list[int]:
-    """Return who waits, in the order of joining."""
+async def waitlisted_students(db: Database, key: SectionKey) -> list[int]:
+    """Return the waitlisted students, in the order of joining."""
     return [waiting.user_id for waiting in await waitlist.find_by_section(db, key)]
 
 
-async def seated(db: Database, key: SectionKey) -> set[int]:
-    """Return who has a seat."""
+async def enrolled_students(db: Database, key: SectionKey) -> set[int]:
+    """Return the students with a seat in the section."""
     named = {"term": key.term, "courseID": key.courseID, "section": key.section, "status": "enrolled"}
     return {row["user_id"] async for row in db.enrollment.find(named)}
 
 
-async def read(db: Database) -> Rows:
-    """Read every row there is."""
+async def read_rows(db: Database) -> Rows:
+    """Read every row of every collection."""
     found = await asyncio.gather(*(db[name].find().to_list(None) for name in COLLECTION_MODULES))
     return dict(zip(COLLECTION_MODULES, found, strict=True))
 
 
-def modelled(rows: Rows) -> School:
-    """Put the rows of a school into the model."""
-    school = School(
+def to_model(rows: Rows) -> ModelSchool:
+    """Return the model of the school in these rows."""
+    school = ModelSchool(
         [terms.to_term(row) for row in rows["term"]],
         [courses.to_course(row) for row in rows["course"]],
         [sections.to_section(row) for row in rows["section"]],
@@ -112,9 +114,9 @@ def modelled(rows: Rows) -> School:
     for row in rows["enrollment"]:
         key = row["user_id"], row["term"], row["courseID"]
         assert key not in school.seats, f"{key} is enrolled twice"
-        school.seats[key] = Seat(row["section"], row["status"] == "withdrawn")
+        school.seats[key] = ModelSeat(row["section"], row["status"] == "withdrawn")
     for row in sorted(rows["waitlist"], key=lambda row: int(row["place"])):
         waiting = waitlist.to_entry(row)
-        place = Place(waiting.user_id, waiting.drop_if_enrolled, waiting.skipped_because is not None)
-        school.lines[waiting.key].append(place)
+        place = ModelEntry(waiting.user_id, waiting.drop_if_enrolled, waiting.skipped_because is not None)
+        school.waitlists[waiting.key].append(place)
     return school

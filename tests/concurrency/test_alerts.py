@@ -1,4 +1,4 @@
-"""Who asked to be told of a seat is told once, when one is open to everybody, and then no more."""
+"""Seat alerts: sent once, when a seat is open to everybody."""
 
 import asyncio
 from collections import Counter
@@ -15,7 +15,7 @@ from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import drop, enroll
 from quart_enroll.services.enrollment.waitlist import join
 from tests.concurrency.invariants import assert_sound
-from tests.concurrency.school import FALL, NOW, course, day, found, offer, outcome, section, term
+from tests.concurrency.school import FALL, NOW, course, day, import_section, outcome, section, store, term
 from tests.support.seat_model import OK
 
 ADA, BOB, CAY, DAN = 1, 2, 3, 4
@@ -25,8 +25,8 @@ MORNING = "MWF 09:00 09:50"
 
 @pytest.fixture
 async def full(db: Database, context: EnrollmentContext) -> Database:
-    """Two courses at one time with one seat each; ada has the one in A."""
-    await found(db, term(), course("A"), course("B"), section("A", 1, MORNING), section("B", 1, MORNING))
+    """Two overlapping courses with one seat each; ada has the one in A."""
+    await store(db, term(), course("A"), course("B"), section("A", 1, MORNING), section("B", 1, MORNING))
     await enroll(context, ADA, A, NOW)
     return db
 
@@ -37,11 +37,11 @@ async def ask(context: EnrollmentContext, *students: int) -> None:
 
 
 async def told(db: Database) -> dict[int, int]:
-    """Return how often each student was told of an open seat in A."""
+    """Return how many alerts about A each student got."""
     return dict(Counter([row["user_id"] async for row in db.notice.find({"action": "alert", "courseID": "A"})]))
 
 
-async def test_a_freed_seat_is_told_once_to_everybody_who_asked(full: Database, context: EnrollmentContext) -> None:
+async def test_a_freed_seat_alerts_every_student_once(full: Database, context: EnrollmentContext) -> None:
     await ask(context, BOB, CAY)
     await drop(context, ADA, A, NOW)
     assert await told(full) == {BOB: 1, CAY: 1}
@@ -51,7 +51,7 @@ async def test_a_freed_seat_is_told_once_to_everybody_who_asked(full: Database, 
     await assert_sound(full)
 
 
-async def test_a_seat_that_goes_to_the_line_is_told_to_nobody_else(full: Database, context: EnrollmentContext) -> None:
+async def test_a_seat_that_goes_to_the_waitlist_sends_no_alert(full: Database, context: EnrollmentContext) -> None:
     await ask(context, BOB)
     await join(context, CAY, A, NOW)
     await drop(context, ADA, A, NOW)
@@ -60,7 +60,9 @@ async def test_a_seat_that_goes_to_the_line_is_told_to_nobody_else(full: Databas
     assert await told(full) == {BOB: 1}
 
 
-async def test_a_seat_that_nobody_in_line_could_take_is_told(full: Database, context: EnrollmentContext) -> None:
+async def test_a_seat_that_no_waitlisted_student_could_take_sends_an_alert(
+    full: Database, context: EnrollmentContext
+) -> None:
     await ask(context, BOB)
     await join(context, CAY, A, NOW)
     await enroll(context, CAY, B, NOW)
@@ -69,28 +71,26 @@ async def test_a_seat_that_nobody_in_line_could_take_is_told(full: Database, con
     await assert_sound(full)
 
 
-async def test_a_raised_capacity_is_told(full: Database, context: EnrollmentContext) -> None:
+async def test_a_raised_capacity_sends_an_alert(full: Database, context: EnrollmentContext) -> None:
     await ask(context, BOB)
-    await offer(full, section("A", 2, MORNING))
+    await import_section(full, section("A", 2, MORNING))
     assert await told(full) == {BOB: 1}
 
 
-async def test_after_the_add_deadline_nobody_is_told_until_it_is_moved(
-    full: Database, context: EnrollmentContext
-) -> None:
+async def test_after_the_add_deadline_alerts_wait_until_it_is_moved(full: Database, context: EnrollmentContext) -> None:
     await ask(context, BOB)
     await drop(context, ADA, A, day(26))
     assert await told(full) == {}
     await terms.put_all(full, [replace(term(), add_deadline=day(27))])
-    await offer(full, section("A", 1, MORNING), day(26))
+    await import_section(full, section("A", 1, MORNING), day(26))
     assert await told(full) == {BOB: 1}
 
 
-async def test_who_gave_back_the_seat_or_has_it_or_waits_is_not_told(
+async def test_students_who_dropped_the_seat_or_have_one_or_wait_get_no_alert(
     full: Database, context: EnrollmentContext
 ) -> None:
     await ask(context, BOB, CAY, DAN)
-    await drop(context, ADA, A, day(26))  # adding is over then, so nobody is told of this seat
+    await drop(context, ADA, A, day(26))  # after the add deadline, so this sends no alerts
     await enroll(context, BOB, A, NOW)
     await join(context, CAY, A, NOW)
     await enroll(context, CAY, B, NOW)
@@ -100,7 +100,7 @@ async def test_who_gave_back_the_seat_or_has_it_or_waits_is_not_told(
 
 
 @pytest.mark.parametrize(
-    ("student", "wish", "now", "code"),
+    ("student", "wanted", "now", "code"),
     [
         (BOB, B, NOW, "seat_open"),
         (ADA, A, NOW, "already_enrolled"),
@@ -110,17 +110,15 @@ async def test_who_gave_back_the_seat_or_has_it_or_waits_is_not_told(
         (BOB, A, NOW, OK),
     ],
 )
-async def test_who_can_ask(
-    full: Database, context: EnrollmentContext, student: int, wish: SectionRequest, now: Any, code: str
+async def test_which_students_can_set_an_alert(
+    full: Database, context: EnrollmentContext, student: int, wanted: SectionRequest, now: Any, code: str
 ) -> None:
     await join(context, CAY, A, NOW)
-    assert await outcome(alerts.add(context, student, wish, now)) == code
+    assert await outcome(alerts.add(context, student, wanted, now)) == code
     assert await full.alert.count_documents({}) == (code == OK)
 
 
-async def test_asking_again_changes_nothing_and_ending_it_twice_neither(
-    full: Database, context: EnrollmentContext
-) -> None:
+async def test_setting_or_removing_an_alert_twice_changes_nothing(full: Database, context: EnrollmentContext) -> None:
     await ask(context, BOB, BOB)
     assert await full.alert.count_documents({}) == 1
     for _ in range(2):
@@ -129,7 +127,7 @@ async def test_asking_again_changes_nothing_and_ending_it_twice_neither(
     assert await told(full) == {}
 
 
-async def test_there_is_a_bound_to_what_one_student_asks(
+async def test_a_student_can_set_only_so_many_alerts(
     full: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alerts, "MAX_ALERTS", 1)
@@ -139,9 +137,7 @@ async def test_there_is_a_bound_to_what_one_student_asks(
     assert await outcome(alerts.add(context, BOB, A, NOW)) == OK
 
 
-async def test_who_asks_while_the_seat_becomes_free_is_told_or_told_so(
-    full: Database, context: EnrollmentContext
-) -> None:
+async def test_an_alert_set_while_the_seat_opens_is_sent_or_refused(full: Database, context: EnrollmentContext) -> None:
     other_process = EnrollmentContext(full)
     for _ in range(10):
         said, _ = await asyncio.gather(outcome(alerts.add(other_process, BOB, A, NOW)), drop(context, ADA, A, NOW))

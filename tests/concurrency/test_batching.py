@@ -1,4 +1,4 @@
-"""Seats and places for many in one transaction: each has what they would have had alone, and waits for nobody else."""
+"""Batching: students in one transaction get what they would have got alone, and don't wait for others."""
 
 import asyncio
 from dataclasses import replace
@@ -17,8 +17,20 @@ from quart_enroll.services.enrollment.enroll import enroll
 from quart_enroll.services.enrollment.seat_changes import Enrolled
 from quart_enroll.services.enrollment.waitlist import join
 from tests.concurrency.invariants import assert_sound
-from tests.concurrency.school import FALL, NOW, course, found, line, offer, outcome, seated, section, term, together
-from tests.concurrency.test_concurrent import MORNING, OVERLAPPING, wish
+from tests.concurrency.school import (
+    FALL,
+    NOW,
+    course,
+    enrolled_students,
+    import_section,
+    outcome,
+    outcomes_of,
+    section,
+    store,
+    term,
+    waitlisted_students,
+)
+from tests.concurrency.test_concurrent import MORNING, OVERLAPPING, request
 from tests.support.seat_model import OK
 
 ADA, BOB, CAY = 1, 2, 3
@@ -27,7 +39,7 @@ MANY = range(1, 41)
 
 @pytest.fixture
 def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many students were in each of the transactions that gave seats."""
+    """The number of students in each transaction that gave seats."""
     found: list[int] = []
     take_seats = sections.take_seats
 
@@ -41,7 +53,7 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many students were put in a line at a time."""
+    """The number of students who joined a waitlist in each step."""
     found: list[int] = []
     join_queue = sections.join_waitlist
 
@@ -80,37 +92,41 @@ async def enroll_or_waitlist_all(context: EnrollmentContext, *wanted: tuple[int,
     return list(await asyncio.gather(*(try_in_batch(context, *one, join_waitlist=True) for one in wanted)))
 
 
-async def test_who_comes_at_once_goes_together(db: Database, context: EnrollmentContext, sizes: list[int]) -> None:
-    await found(db, term(), course("A"), section("A", 40))
-    said = await together(enroll(context, student, wish("A"), NOW) for student in MANY)
+async def test_students_who_arrive_together_share_a_transaction(
+    db: Database, context: EnrollmentContext, sizes: list[int]
+) -> None:
+    await store(db, term(), course("A"), section("A", 40))
+    said = await outcomes_of(enroll(context, student, request("A"), NOW) for student in MANY)
     assert said == [OK] * 40
     assert len(sizes) < 10
     assert max(sizes) == batching.MAX_BATCH_SIZE
-    assert await seated(db, section("A", 0).key) == set(MANY)
+    assert await enrolled_students(db, section("A", 0).key) == set(MANY)
     await assert_sound(db)
 
 
-async def test_of_more_than_there_are_seats_those_have_them_who_came_first(
+async def test_the_first_students_of_a_batch_get_the_seats(
     db: Database, context: EnrollmentContext, sizes: list[int]
 ) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 4))
+    await store(db, term(), course("A"), course("B"), section("A", 9), section("B", 4))
     said = await enroll_all(context, *((student, "AB"[student % 2]) for student in range(1, 15)))
     assert sizes == [11]
     assert said[1::2] == [OK] * 7
     assert said[0::2] == [OK] * 4 + ["full"] * 3
-    assert await seated(db, section("B", 0).key) == {1, 3, 5, 7}
+    assert await enrolled_students(db, section("B", 0).key) == {1, 3, 5, 7}
     await assert_sound(db)
 
 
-async def test_who_comes_in_front_of_a_full_section_is_told_what_is(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(), course("A"), section("A", 2))
-    said = await together(enroll(context, student, wish("A"), NOW) for student in MANY)
+async def test_the_students_who_find_a_section_full_are_refused(db: Database, context: EnrollmentContext) -> None:
+    await store(db, term(), course("A"), section("A", 2))
+    said = await outcomes_of(enroll(context, student, request("A"), NOW) for student in MANY)
     assert sorted(said) == [OK] * 2 + ["section_full"] * 38
     await assert_sound(db)
 
 
-async def test_one_who_is_refused_stops_no_other(db: Database, context: EnrollmentContext, sizes: list[int]) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
+async def test_a_refusal_does_not_affect_the_rest_of_the_batch(
+    db: Database, context: EnrollmentContext, sizes: list[int]
+) -> None:
+    await store(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
     await enroll_all(context, (ADA, "B"), (BOB, "A"))
     said = await enroll_all(context, (ADA, "A"), (BOB, "A"), (CAY, "A"), (4, "C"), (5, "A"))
     assert said == ["time_conflict", "already_enrolled", OK, "unknown_course", OK]
@@ -118,43 +134,47 @@ async def test_one_who_is_refused_stops_no_other(db: Database, context: Enrollme
     await assert_sound(db)
 
 
-async def test_one_whose_account_is_gone_stops_no_other(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(), course("A"), section("A", 9))
+async def test_a_deleted_account_does_not_affect_the_rest_of_the_batch(
+    db: Database, context: EnrollmentContext
+) -> None:
+    await store(db, term(), course("A"), section("A", 9))
     await schedules.close(db, BOB, FALL, NOW, None)
-    said = await together(enroll(context, student, wish("A"), NOW) for student in (ADA, BOB, CAY))
+    said = await outcomes_of(enroll(context, student, request("A"), NOW) for student in (ADA, BOB, CAY))
     assert said == [OK, "account_gone", OK]
-    assert await seated(db, section("A", 0).key) == {ADA, CAY}
+    assert await enrolled_students(db, section("A", 0).key) == {ADA, CAY}
 
 
-async def test_who_waits_in_a_line_leaves_it_for_the_seat(
+async def test_a_student_who_gets_a_seat_leaves_the_waitlist_of_another_section(
     db: Database, context: EnrollmentContext, sizes: list[int]
 ) -> None:
-    await found(db, term(), course("A"), section("A", 0), section("A", 2, number="02"))
+    await store(db, term(), course("A"), section("A", 0), section("A", 2, number="02"))
     for student in (BOB, CAY):
-        await join(context, student, wish("A"), NOW)
+        await join(context, student, request("A"), NOW)
     key = section("A", 0, number="02").key
     said = await asyncio.gather(*(context.batches.enroll(student, key, NOW) for student in (ADA, BOB)))
     assert sizes == [2]
     assert [one.left_waitlist for one in said if isinstance(one, Enrolled)] == ["", "01"]
-    assert await line(db, section("A", 0).key) == [CAY]
+    assert await waitlisted_students(db, section("A", 0).key) == [CAY]
     await assert_sound(db)
 
 
-async def test_who_lines_up_at_once_goes_together(db: Database, context: EnrollmentContext, lengths: list[int]) -> None:
-    await found(db, term(), course("A"), section("A", 0))
-    joined = await asyncio.gather(*(join(context, student, wish("A"), NOW) for student in MANY))
+async def test_students_who_join_a_waitlist_together_share_a_transaction(
+    db: Database, context: EnrollmentContext, lengths: list[int]
+) -> None:
+    await store(db, term(), course("A"), section("A", 0))
+    joined = await asyncio.gather(*(join(context, student, request("A"), NOW) for student in MANY))
     assert sum(lengths) == 40
     assert len(lengths) < 10
-    waiting = await line(db, section("A", 0).key)
+    waiting = await waitlisted_students(db, section("A", 0).key)
     assert sorted(waiting) == [*MANY]
     assert [one.position for one in joined] == [waiting.index(student) + 1 for student in MANY]
     await assert_sound(db)
 
 
-async def test_seats_come_before_places_in_line(
+async def test_a_batch_gives_seats_first_and_then_waitlist_places(
     db: Database, context: EnrollmentContext, sizes: list[int], lengths: list[int]
 ) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 2), section("B", 0))
+    await store(db, term(), course("A"), course("B"), section("A", 2), section("B", 0))
     wanted = [(ADA, "A"), (BOB, "B"), (CAY, "A"), (4, "A"), (5, "B"), (6, "A")]
     assert await enroll_or_waitlist_all(context, *wanted) == [
         OK,
@@ -165,110 +185,116 @@ async def test_seats_come_before_places_in_line(
         "waitlist 2",
     ]
     assert (sizes, lengths) == ([2], [2, 2])
-    assert await line(db, section("A", 0).key) == [4, 6]
-    assert await line(db, section("B", 0).key) == [BOB, 5]
+    assert await waitlisted_students(db, section("A", 0).key) == [4, 6]
+    assert await waitlisted_students(db, section("B", 0).key) == [BOB, 5]
     await assert_sound(db)
 
 
-async def test_of_more_than_a_line_takes_those_stand_in_it_who_came_first(
-    db: Database, context: EnrollmentContext
-) -> None:
-    await found(db, term(), course("A"), replace(section("A", 0), waitlist_capacity=3))
+async def test_the_first_students_of_a_batch_get_the_waitlist_places(db: Database, context: EnrollmentContext) -> None:
+    await store(db, term(), course("A"), replace(section("A", 0), waitlist_capacity=3))
     assert await enroll_or_waitlist_all(context, (ADA, "A")) == ["waitlist 1"]
     said = await enroll_or_waitlist_all(context, *((student, "A") for student in (BOB, CAY, 4, 5)))
     assert said == ["waitlist 2", "waitlist 3", "waitlist_full", "waitlist_full"]
     await assert_sound(db)
 
 
-async def test_one_who_may_not_line_up_stops_no_other(db: Database, context: EnrollmentContext) -> None:
+async def test_a_waitlist_refusal_does_not_affect_the_rest_of_the_batch(
+    db: Database, context: EnrollmentContext
+) -> None:
     closed = replace(course("C"), prerequisites=("A",))
-    await found(db, term(), course("A"), closed, section("A", 0), section("C", 0))
+    await store(db, term(), course("A"), closed, section("A", 0), section("C", 0))
     said = await enroll_or_waitlist_all(context, (ADA, "A"), (ADA, "A"), (BOB, "C"), (CAY, "D"), (4, "A"))
     assert said == ["waitlist 1", "already_waiting", "prerequisite_missing", "unknown_course", "waitlist 2"]
     await assert_sound(db)
 
 
-async def test_who_waits_elsewhere_may_line_up_and_take_a_seat(
+async def test_students_waitlisted_elsewhere_can_enroll_or_join_in_a_batch(
     db: Database, context: EnrollmentContext, sizes: list[int]
 ) -> None:
-    await found(db, term(), course("A"), course("B"), course("C"), section("A", 0), section("B", 0), section("C", 9))
+    await store(db, term(), course("A"), course("B"), course("C"), section("A", 0), section("B", 0), section("C", 9))
     assert await enroll_or_waitlist_all(context, (ADA, "A")) == ["waitlist 1"]
     assert await enroll_or_waitlist_all(context, (ADA, "B"), (BOB, "B")) == ["waitlist 1", "waitlist 2"]
     assert await enroll_or_waitlist_all(context, (ADA, "C"), (BOB, "A"), (CAY, "C")) == [OK, "waitlist 2", OK]
     assert sizes == [2]
-    assert await line(db, section("A", 0).key) == [ADA, BOB]
+    assert await waitlisted_students(db, section("A", 0).key) == [ADA, BOB]
     await assert_sound(db)
 
 
 @pytest.mark.parametrize("elsewhere", [("B", "01"), ("A", "02")], ids=["another course", "another section"])
-async def test_who_waits_elsewhere_loses_no_turn(
+async def test_students_waitlisted_elsewhere_keep_their_turn_for_a_seat(
     db: Database, context: EnrollmentContext, elsewhere: tuple[str, str]
 ) -> None:
     offered = [section("A", 1), section("A", 0, number="02"), section("B", 0)]
-    await found(db, term(), course("A"), course("B"), *offered)
-    await join(context, ADA, wish(*elsewhere), NOW)
+    await store(db, term(), course("A"), course("B"), *offered)
+    await join(context, ADA, request(*elsewhere), NOW)
     assert await enroll_all(context, (ADA, "A"), (BOB, "A"), (CAY, "A")) == [OK, "full", "full"]
     await assert_sound(db)
 
 
-async def test_who_waits_elsewhere_and_lines_up_loses_no_turn(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 0))
-    await join(context, ADA, wish("B"), NOW)
+async def test_students_waitlisted_elsewhere_keep_their_turn_for_a_waitlist_place(
+    db: Database, context: EnrollmentContext
+) -> None:
+    await store(db, term(), course("A"), course("B"), section("A", 1), section("B", 0))
+    await join(context, ADA, request("B"), NOW)
     assert await enroll_or_waitlist_all(context, (ADA, "A"), (BOB, "A"), (CAY, "A")) == [OK, "waitlist 1", "waitlist 2"]
     await assert_sound(db)
 
 
-async def test_a_seat_that_breaks_a_line_lets_a_ring_turn(db: Database, context: EnrollmentContext) -> None:
-    """Cay stands in front of the ring of ada and bob, and with another seat can't have that one any more."""
+async def test_a_student_who_becomes_ineligible_lets_a_swap_cycle_complete(
+    db: Database, context: EnrollmentContext
+) -> None:
+    """Cay waits before the swap cycle of ada and bob, and becomes ineligible with another seat."""
     credits = {"A": 3, "B": 3, "C": 3}
-    await found(
+    await store(
         db,
         term(max_credits=5),
         *(course(name, number) for name, number in credits.items()),
         *(section("A", 1), section("B", 1), section("C", 9)),
     )
-    await together(enroll(context, student, wish(name), NOW) for student, name in ((ADA, "A"), (BOB, "B")))
-    await join(context, CAY, wish("A"), NOW)
-    await join(context, ADA, wish("B"), NOW, "A")
-    await join(context, BOB, wish("A"), NOW, "B")
-    assert await seated(db, section("A", 0).key) == {ADA}
-    await enroll(context, CAY, wish("C"), NOW)
-    assert await seated(db, section("A", 0).key) == {BOB}
-    assert await seated(db, section("B", 0).key) == {ADA}
+    await outcomes_of(enroll(context, student, request(name), NOW) for student, name in ((ADA, "A"), (BOB, "B")))
+    await join(context, CAY, request("A"), NOW)
+    await join(context, ADA, request("B"), NOW, "A")
+    await join(context, BOB, request("A"), NOW, "B")
+    assert await enrolled_students(db, section("A", 0).key) == {ADA}
+    await enroll(context, CAY, request("C"), NOW)
+    assert await enrolled_students(db, section("A", 0).key) == {BOB}
+    assert await enrolled_students(db, section("B", 0).key) == {ADA}
     await assert_sound(db)
 
 
-async def test_where_a_place_is_taken_wrongly_each_lines_up_alone(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(), course("A"), section("A", 0))
-    await join(context, ADA, wish("A"), NOW)
+async def test_with_a_wrong_place_counter_each_student_joins_alone(db: Database, context: EnrollmentContext) -> None:
+    await store(db, term(), course("A"), section("A", 0))
+    await join(context, ADA, request("A"), NOW)
     await db.section.update_one({"courseID": "A"}, {"$set": {"queue_tail": 0}})
     assert await enroll_or_waitlist_all(context, (BOB, "A"), (CAY, "A")) == ["alone"] * 2
-    assert await together(join(context, student, wish("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
-    assert sorted(await line(db, section("A", 0).key)) == [ADA, BOB, CAY]
+    assert await outcomes_of(join(context, student, request("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
+    assert sorted(await waitlisted_students(db, section("A", 0).key)) == [ADA, BOB, CAY]
 
 
-async def test_two_clicks_are_one_seat(db: Database, context: EnrollmentContext, sizes: list[int]) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
+async def test_two_clicks_take_one_seat(db: Database, context: EnrollmentContext, sizes: list[int]) -> None:
+    await store(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
     assert await enroll_all(context, (ADA, "A"), (ADA, "A"), (ADA, "B")) == [OK, "already_enrolled", "time_conflict"]
     assert sizes == [1]
     await assert_sound(db)
 
 
-async def test_what_the_database_refuses_is_made_by_each_alone(
+async def test_after_a_failed_batch_each_student_enrolls_alone(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def none(*_: object) -> None:
         raise RuntimeError
 
     monkeypatch.setattr(sections, "take_seats", none)
-    await found(db, term(), course("A"), section("A", 9))
+    await store(db, term(), course("A"), section("A", 9))
     assert await enroll_all(context, (ADA, "A"), (BOB, "A")) == ["alone"] * 2
-    assert await together(enroll(context, student, wish("A"), NOW) for student in (ADA, BOB)) == [OK, OK]
+    assert await outcomes_of(enroll(context, student, request("A"), NOW) for student in (ADA, BOB)) == [OK, OK]
     await assert_sound(db)
 
 
-async def test_nobody_waits_for_a_section_of_others(db: Database, context: EnrollmentContext, sizes: list[int]) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
+async def test_students_do_not_wait_for_the_lock_of_a_section_they_do_not_want(
+    db: Database, context: EnrollmentContext, sizes: list[int]
+) -> None:
+    await store(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
     holds, free = asyncio.Event(), asyncio.Event()
 
     async def hold(_: Session) -> None:
@@ -286,11 +312,11 @@ async def test_nobody_waits_for_a_section_of_others(db: Database, context: Enrol
     assert sizes == [1, 2]
 
 
-async def test_nobody_waits_for_a_transaction_that_hangs(
+async def test_students_do_not_wait_for_a_stalled_batch(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batching, "STALLED_BATCH_SECONDS", 0.01)
-    await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
+    await store(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
     begun, free, take_seats = asyncio.Event(), asyncio.Event(), sections.take_seats
 
     async def hang(db: Database, numbers: Any, session: Session) -> None:
@@ -310,17 +336,17 @@ async def test_nobody_waits_for_a_transaction_that_hangs(
     await assert_sound(db)
 
 
-async def test_a_change_by_another_process_lets_all_begin_again(
+async def test_a_conflict_with_another_process_runs_the_batch_again(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await found(db, term(), course("A"), section("A", 9))
+    await store(db, term(), course("A"), section("A", 9))
     take_seats, met = sections.take_seats, False
 
     async def meet(*those: Any, **more: Any) -> None:
         nonlocal met
-        if not met:  # they have read that there are nine
+        if not met:  # after the batch has read that there are nine
             met = True
-            await offer(db, section("A", 3))
+            await import_section(db, section("A", 3))
         await take_seats(*those, **more)
 
     monkeypatch.setattr(sections, "take_seats", meet)
@@ -329,15 +355,15 @@ async def test_a_change_by_another_process_lets_all_begin_again(
     await assert_sound(db)
 
 
-async def test_one_in_whose_way_somebody_stands_stops_no_other(
+async def test_a_student_blocked_by_another_transaction_does_not_block_the_others(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_transaction, "BATCH_ATTEMPT_SECONDS", 0.05)
-    await found(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
-    await enroll(context, ADA, wish("B"), NOW)
+    await store(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
+    await enroll(context, ADA, request("B"), NOW)
     async with await db.client.start_session() as session, session.start_transaction():
         await schedules.bump_version(db, ADA, FALL, session)
         assert await enroll_all(context, (ADA, "A"), (BOB, "A"), (CAY, "A")) == ["alone"] * 3
-        assert await together(enroll(context, student, wish("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
-    assert await outcome(enroll(context, ADA, wish("A"), NOW)) == OK
+        assert await outcomes_of(enroll(context, student, request("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
+    assert await outcome(enroll(context, ADA, request("A"), NOW)) == OK
     await assert_sound(db)

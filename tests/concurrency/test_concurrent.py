@@ -1,4 +1,4 @@
-"""Many at once, in one process: whatever meets whatever, what stays is sound."""
+"""Concurrent changes in one process: every invariant holds afterwards."""
 
 import asyncio
 import random
@@ -20,157 +20,171 @@ from quart_enroll.services.enrollment.enroll import drop, enroll, swap
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.waitlist import join, leave
 from tests.concurrency.invariants import assert_sound
-from tests.concurrency.school import FALL, NOW, course, found, line, offer, outcome, seated, section, term, together
+from tests.concurrency.school import (
+    FALL,
+    NOW,
+    course,
+    enrolled_students,
+    import_section,
+    outcome,
+    outcomes_of,
+    section,
+    store,
+    term,
+    waitlisted_students,
+)
 from tests.support.seat_model import OK
 
 ADA, BOB, CAY, DAN = 1, 2, 3, 4
 MORNING, OVERLAPPING = "MWF 09:00 09:50", "MWF 09:30 10:20"
 
 
-def wish(courseID: str, number: str = "01") -> SectionRequest:
+def request(courseID: str, number: str = "01") -> SectionRequest:
     return SectionRequest(courseID, FALL, number)
 
 
 async def seat(context: EnrollmentContext, student: int, *courseIDs: str) -> None:
-    """Let the student have these courses before the test begins."""
+    """Enroll the student in these courses before the test begins."""
     for courseID in courseIDs:
-        await enroll(context, student, wish(courseID), NOW)
+        await enroll(context, student, request(courseID), NOW)
 
 
 # One student, many tabs
 
 
-async def test_the_same_course_from_ten_tabs_is_one_seat(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(), course("A"), section("A", 30))
-    said = await together(enroll(context, ADA, wish("A"), NOW) for _ in range(10))
+async def test_enrolling_from_ten_tabs_takes_one_seat(db: Database, context: EnrollmentContext) -> None:
+    await store(db, term(), course("A"), section("A", 30))
+    said = await outcomes_of(enroll(context, ADA, request("A"), NOW) for _ in range(10))
     assert sorted(said) == ["already_enrolled"] * 9 + [OK]
     school = await assert_sound(db)
     assert school.taken(section("A", 0).key) == 1
 
 
-async def test_the_same_line_from_ten_tabs_is_one_place(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(), course("A"), section("A", 0))
-    said = await together(join(context, ADA, wish("A"), NOW) for _ in range(10))
+async def test_joining_a_waitlist_from_ten_tabs_takes_one_place(db: Database, context: EnrollmentContext) -> None:
+    await store(db, term(), course("A"), section("A", 0))
+    said = await outcomes_of(join(context, ADA, request("A"), NOW) for _ in range(10))
     assert sorted(said) == ["already_waiting"] * 9 + [OK]
     await assert_sound(db)
 
 
-async def test_of_two_courses_at_the_same_time_one_is_taken(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
-    said = await together(enroll(context, ADA, wish(courseID), NOW) for courseID in "AB")
+async def test_of_two_overlapping_courses_at_once_one_is_taken(db: Database, context: EnrollmentContext) -> None:
+    await store(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
+    said = await outcomes_of(enroll(context, ADA, request(courseID), NOW) for courseID in "AB")
     assert sorted(said) == [OK, "time_conflict"]
     await assert_sound(db)
 
 
 async def test_with_three_credits_left_one_of_two_courses_is_taken(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(max_credits=7), *_courses(A=4, B=3, C=3), *(section(courseID, 9) for courseID in "ABC"))
+    await store(db, term(max_credits=7), *_courses(A=4, B=3, C=3), *(section(courseID, 9) for courseID in "ABC"))
     await seat(context, ADA, "A")
-    said = await together(enroll(context, ADA, wish(courseID), NOW) for courseID in "BC")
+    said = await outcomes_of(enroll(context, ADA, request(courseID), NOW) for courseID in "BC")
     assert sorted(said) == ["credit_limit", OK]
     school = await assert_sound(db)
     assert school.credits(ADA, FALL) == 7
 
 
-async def test_adding_while_dropping_ends_as_one_after_the_other_would(
+async def test_adding_while_dropping_ends_as_if_one_came_after_the_other(
     db: Database, context: EnrollmentContext
 ) -> None:
-    await found(db, term(max_credits=3), course("A"), course("B"), section("A", 9), section("B", 9))
+    await store(db, term(max_credits=3), course("A"), course("B"), section("A", 9), section("B", 9))
     await seat(context, ADA, "A")
-    dropped, added = await together([drop(context, ADA, wish("A"), NOW), enroll(context, ADA, wish("B"), NOW)])
+    dropped, added = await outcomes_of([drop(context, ADA, request("A"), NOW), enroll(context, ADA, request("B"), NOW)])
     assert (dropped, added) in [(OK, OK), (OK, "credit_limit")]
     school = await assert_sound(db)
     assert list(school.enrolled(ADA, FALL)) == (["B"] if added == OK else [])
 
 
-async def test_ten_tabs_that_drop_give_back_one_seat(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(), course("A"), section("A", 1))
+async def test_dropping_from_ten_tabs_frees_one_seat(db: Database, context: EnrollmentContext) -> None:
+    await store(db, term(), course("A"), section("A", 1))
     await seat(context, ADA, "A")
-    await join(context, BOB, wish("A"), NOW)
-    said = await together(drop(context, ADA, wish("A"), NOW) for _ in range(10))
+    await join(context, BOB, request("A"), NOW)
+    said = await outcomes_of(drop(context, ADA, request("A"), NOW) for _ in range(10))
     assert sorted(said) == ["not_enrolled"] * 9 + [OK]
     await assert_sound(db)
-    assert await seated(db, section("A", 1).key) == {BOB}
+    assert await enrolled_students(db, section("A", 1).key) == {BOB}
 
 
-# The line
+# Waitlists
 
 
-async def test_nobody_jumps_the_queue(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 2, MORNING), section("B", 9, OVERLAPPING))
+async def test_nobody_jumps_the_waitlist(db: Database, context: EnrollmentContext) -> None:
+    await store(db, term(), course("A"), course("B"), section("A", 2, MORNING), section("B", 9, OVERLAPPING))
     full = section("A", 2, MORNING)
     await seat(context, CAY, "A")
     await seat(context, DAN, "A")
-    await join(context, ADA, wish("A"), NOW)
-    await join(context, BOB, wish("A"), NOW)
+    await join(context, ADA, request("A"), NOW)
+    await join(context, BOB, request("A"), NOW)
     await seat(context, ADA, "B")  # meets at the same time
 
-    strangers = [enroll(context, 100 + number, wish("A"), NOW) for number in range(50)]
-    said = await together([*strangers[:25], drop(context, CAY, wish("A"), NOW), *strangers[25:]])
+    strangers = [enroll(context, 100 + number, request("A"), NOW) for number in range(50)]
+    said = await outcomes_of([*strangers[:25], drop(context, CAY, request("A"), NOW), *strangers[25:]])
 
     assert said == ["section_full"] * 25 + [OK] + ["section_full"] * 25
-    assert await seated(db, full.key) == {BOB, DAN}
+    assert await enrolled_students(db, full.key) == {BOB, DAN}
     assert [notice.action for notice in await notices.take_unseen(db, BOB)] == ["promote"]
-    assert await line(db, full.key) == [ADA]
+    assert await waitlisted_students(db, full.key) == [ADA]
     told = await notices.take_unseen(db, ADA)
     assert [notice.action for notice in told] == ["skip"]
     assert "Course B" in str(told[0].because)
     await assert_sound(db)
 
-    await offer(db, replace(full, capacity=4))  # room for two more: ada still can't, so strangers may
-    assert await outcome(enroll(context, 100, wish("A"), NOW)) == OK
-    assert await line(db, full.key) == [ADA]
+    await import_section(
+        db, replace(full, capacity=4)
+    )  # two more seats: ada still has a conflict, so other students may enroll
+    assert await outcome(enroll(context, 100, request("A"), NOW)) == OK
+    assert await waitlisted_students(db, full.key) == [ADA]
     assert await notices.take_unseen(db, ADA) == []
-    await drop(context, ADA, wish("B"), NOW)
-    assert await seated(db, full.key) == {BOB, DAN, 100, ADA}
+    await drop(context, ADA, request("B"), NOW)
+    assert await enrolled_students(db, full.key) == {BOB, DAN, 100, ADA}
     assert [notice.action for notice in await notices.take_unseen(db, ADA)] == ["promote"]
     await assert_sound(db)
 
 
-async def test_who_can_take_a_seat_again_waits_for_the_next_when_there_is_none(
+async def test_a_student_who_becomes_eligible_after_the_seat_is_gone_waits_for_the_next(
     db: Database, context: EnrollmentContext
 ) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 1, MORNING), section("B", 9, OVERLAPPING))
+    await store(db, term(), course("A"), course("B"), section("A", 1, MORNING), section("B", 9, OVERLAPPING))
     await seat(context, CAY, "A")
-    await join(context, ADA, wish("A"), NOW)
+    await join(context, ADA, request("A"), NOW)
     await seat(context, ADA, "B")
-    await drop(context, CAY, wish("A"), NOW)
+    await drop(context, CAY, request("A"), NOW)
     await seat(context, DAN, "A")
-    await drop(context, ADA, wish("B"), NOW)
-    assert await line(db, section("A", 1).key) == [ADA]
-    await drop(context, DAN, wish("A"), NOW)
-    assert await seated(db, section("A", 1).key) == {ADA}
+    await drop(context, ADA, request("B"), NOW)
+    assert await waitlisted_students(db, section("A", 1).key) == [ADA]
+    await drop(context, DAN, request("A"), NOW)
+    assert await enrolled_students(db, section("A", 1).key) == {ADA}
     await assert_sound(db)
 
 
-async def test_of_two_who_are_able_at_once_the_first_in_line_is_seated(
+async def test_of_two_students_who_become_eligible_at_once_the_first_in_line_gets_the_seat(
     db: Database, context: EnrollmentContext
 ) -> None:
-    """Bob gives back B, ada swaps C for it, and both could take A then: ada joined first."""
+    """Bob drops B, ada swaps C for it, and then both could take A: ada joined first."""
     full = section("A", 0, MORNING)
     offered = [section("B", 1), section("C", 1, OVERLAPPING), section("E", 1)]
-    await found(db, term(max_credits=6), *map(course, "ABCE"), full, *offered)
-    await join(context, ADA, wish("A"), NOW)
-    await join(context, BOB, wish("A"), NOW)
+    await store(db, term(max_credits=6), *map(course, "ABCE"), full, *offered)
+    await join(context, ADA, request("A"), NOW)
+    await join(context, BOB, request("A"), NOW)
     await seat(context, ADA, "C")  # meets at the same time as A
     await seat(context, BOB, "B", "E")  # no credits left for A
-    await join(context, ADA, wish("B"), NOW, "C")
-    await offer(db, replace(full, capacity=1))
-    assert await line(db, full.key) == [ADA, BOB]
-    await drop(context, BOB, wish("B"), NOW)
-    assert await seated(db, full.key) == {ADA}
-    assert await line(db, full.key) == [BOB]
+    await join(context, ADA, request("B"), NOW, "C")
+    await import_section(db, replace(full, capacity=1))
+    assert await waitlisted_students(db, full.key) == [ADA, BOB]
+    await drop(context, BOB, request("B"), NOW)
+    assert await enrolled_students(db, full.key) == {ADA}
+    assert await waitlisted_students(db, full.key) == [BOB]
     await assert_sound(db)
 
 
-async def test_a_prerequisite_that_comes_back_opens_the_seat_of_a_later_term(
+async def test_taking_a_prerequisite_again_promotes_the_student_in_the_later_term(
     db: Database, context: EnrollmentContext
 ) -> None:
-    await found(
+    await store(
         db,
         term(),
         term("Spring 2027"),
         course("A"),
-        course("B", needs=("A",)),
+        course("B", prerequisites=("A",)),
         section("A", 2),
         section("B", 1, name="Spring 2027"),
     )
@@ -179,231 +193,237 @@ async def test_a_prerequisite_that_comes_back_opens_the_seat_of_a_later_term(
     await seat(context, BOB, "A")
     await enroll(context, BOB, later, NOW)
     await join(context, ADA, later, NOW)
-    await drop(context, ADA, wish("A"), NOW)
+    await drop(context, ADA, request("A"), NOW)
     await drop(context, BOB, later, NOW)
-    assert await line(db, key) == [ADA]
+    assert await waitlisted_students(db, key) == [ADA]
     await assert_sound(db)
     await seat(context, ADA, "A")
-    assert await seated(db, key) == {ADA}
+    assert await enrolled_students(db, key) == {ADA}
     await assert_sound(db)
 
 
 # Swaps
 
 
-async def test_two_who_swap_crosswise_between_full_sections_keep_what_they_have(
+async def test_two_students_who_swap_crosswise_between_full_sections_keep_their_seats(
     db: Database, context: EnrollmentContext
 ) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
+    await store(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
     await seat(context, ADA, "A")
     await seat(context, BOB, "B")
-    said = await together([swap(context, ADA, "A", wish("B"), NOW), swap(context, BOB, "B", wish("A"), NOW)])
+    said = await outcomes_of([swap(context, ADA, "A", request("B"), NOW), swap(context, BOB, "B", request("A"), NOW)])
     assert said == ["section_full", "section_full"]
     school = await assert_sound(db)
     assert [list(school.enrolled(student, FALL)) for student in (ADA, BOB)] == [["A"], ["B"]]
 
 
-async def test_a_swap_whose_target_fills_in_between_leaves_the_old_seat(
+async def test_a_swap_whose_target_fills_up_meanwhile_keeps_the_old_seat(
     db: Database, context: EnrollmentContext
 ) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 5), section("B", 1))
+    await store(db, term(), course("A"), course("B"), section("A", 5), section("B", 1))
     for student in range(1, 6):
         await seat(context, student, "A")
-    said = await together(swap(context, student, "A", wish("B"), NOW) for student in range(1, 6))
+    said = await outcomes_of(swap(context, student, "A", request("B"), NOW) for student in range(1, 6))
     assert sorted(said) == [OK] + ["section_full"] * 4
     school = await assert_sound(db)
     assert sorted(list(school.enrolled(student, FALL)) for student in range(1, 6)) == [["A"]] * 4 + [["B"]]
 
 
-async def test_one_freed_seat_moves_a_whole_chain_of_linked_swaps(db: Database, context: EnrollmentContext) -> None:
-    """Each of twelve students wants the course of the one before."""
+async def test_one_freed_seat_completes_a_whole_chain_of_waiting_swaps(
+    db: Database, context: EnrollmentContext
+) -> None:
+    """Each of twelve students waits for the course of the one before."""
     courses = [f"C{number:02}" for number in range(13)]
-    await found(db, term(), *map(course, courses), *(section(courseID, 1) for courseID in courses))
+    await store(db, term(), *map(course, courses), *(section(courseID, 1) for courseID in courses))
     for student, courseID in enumerate(courses):
         await seat(context, student, courseID)
     for student in range(1, 13):
-        await join(context, student, wish(courses[student - 1]), NOW, courses[student])
-    await join(context, 99, wish(courses[-1]), NOW)
-    await drop(context, 0, wish(courses[0]), NOW)
+        await join(context, student, request(courses[student - 1]), NOW, courses[student])
+    await join(context, 99, request(courses[-1]), NOW)
+    await drop(context, 0, request(courses[0]), NOW)
     for student, courseID in enumerate(courses[:-1], 1):
-        assert await seated(db, section(courseID, 1).key) == {student}
-    assert await seated(db, section(courses[-1], 1).key) == {99}
+        assert await enrolled_students(db, section(courseID, 1).key) == {student}
+    assert await enrolled_students(db, section(courses[-1], 1).key) == {99}
     await assert_sound(db)
 
 
 @pytest.mark.parametrize("number", [2, 3, 5])
 @pytest.mark.parametrize("at_once", [False, True])
-async def test_a_ring_of_linked_swaps_is_made_when_the_last_one_joins(
+async def test_a_swap_cycle_is_completed_when_the_last_student_joins(
     db: Database, context: EnrollmentContext, number: int, at_once: bool
 ) -> None:
-    """Each has what the next one wants, and all sections are full."""
+    """Each has the seat that the next one wants, and all sections are full."""
     courses = [f"C{student}" for student in range(number)]
-    await found(db, term(), *map(course, courses), *(section(courseID, 1) for courseID in courses))
+    await store(db, term(), *map(course, courses), *(section(courseID, 1) for courseID in courses))
     for student, courseID in enumerate(courses):
         await seat(context, student, courseID)
     wanted = {student: courses[student - 1] for student in range(number)}
-    joins = [join(context, student, wish(wanted[student]), NOW, courses[student]) for student in range(number)]
+    joins = [join(context, student, request(wanted[student]), NOW, courses[student]) for student in range(number)]
     if at_once:
-        assert await together(joins) == [OK] * number
+        assert await outcomes_of(joins) == [OK] * number
     else:
         for one in joins[:-1]:
             assert (await one).position == 1
         assert (await joins[-1]).by_swap_cycle
     for student, courseID in wanted.items():
-        assert await seated(db, section(courseID, 1).key) == {student}
+        assert await enrolled_students(db, section(courseID, 1).key) == {student}
         assert [notice.action for notice in await notices.take_unseen(db, student)] == ["promote"]
     await assert_sound(db)
 
 
-async def test_a_ring_within_one_course_leaves_no_trace_of_a_withdrawal(
-    db: Database, context: EnrollmentContext
-) -> None:
-    await found(db, term(drop_deadline=10), course("A"), section("A", 1), section("A", 1, number="02"))
-    await enroll(context, ADA, wish("A", "01"), NOW)
-    await enroll(context, BOB, wish("A", "02"), NOW)
-    await join(context, ADA, wish("A", "02"), NOW, "A")
-    await join(context, BOB, wish("A", "01"), NOW, "A")
+async def test_a_swap_cycle_within_one_course_records_no_withdrawal(db: Database, context: EnrollmentContext) -> None:
+    await store(db, term(drop_deadline=10), course("A"), section("A", 1), section("A", 1, number="02"))
+    await enroll(context, ADA, request("A", "01"), NOW)
+    await enroll(context, BOB, request("A", "02"), NOW)
+    await join(context, ADA, request("A", "02"), NOW, "A")
+    await join(context, BOB, request("A", "01"), NOW, "A")
     assert await db.event.distinct("action") == ["enroll", "join", "promote"]
     school = await assert_sound(db)
     assert [school.enrolled(student, FALL)["A"].section for student in (ADA, BOB)] == ["02", "01"]
 
 
-async def test_a_ring_passes_nobody_over(db: Database, context: EnrollmentContext) -> None:
-    """Cay waited for B before bob's swap did, and could take the seat: ada and bob wait on."""
-    await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
+async def test_a_swap_cycle_does_not_pass_over_a_student_waiting_before_it(
+    db: Database, context: EnrollmentContext
+) -> None:
+    """Cay joined the waitlist of B before ada, and could take the seat: ada and bob keep waiting."""
+    await store(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
     await seat(context, ADA, "A")
     await seat(context, BOB, "B")
-    await join(context, CAY, wish("B"), NOW)
-    await join(context, ADA, wish("B"), NOW, "A")
-    assert (await join(context, BOB, wish("A"), NOW, "B")).position == 1
-    assert await line(db, section("B", 1).key) == [CAY, ADA]
+    await join(context, CAY, request("B"), NOW)
+    await join(context, ADA, request("B"), NOW, "A")
+    assert (await join(context, BOB, request("A"), NOW, "B")).position == 1
+    assert await waitlisted_students(db, section("B", 1).key) == [CAY, ADA]
     school = await assert_sound(db)
     assert [list(school.enrolled(student, FALL)) for student in (ADA, BOB, CAY)] == [["A"], ["B"], []]
 
 
-async def test_a_ring_holds_only_where_the_rules_allow_each_swap(db: Database, context: EnrollmentContext) -> None:
+async def test_a_swap_cycle_is_completed_only_if_the_rules_allow_each_swap(
+    db: Database, context: EnrollmentContext
+) -> None:
     meetings = {"A": MORNING, "B": "TR 09:00 10:15", "C": "TR 10:00 11:00"}
-    await found(db, term(), *map(course, "ABC"), *(section(name, 1, when) for name, when in meetings.items()))
+    await store(db, term(), *map(course, "ABC"), *(section(name, 1, when) for name, when in meetings.items()))
     await seat(context, ADA, "A")
     await seat(context, BOB, "B")
-    await join(context, ADA, wish("B"), NOW, "A")
+    await join(context, ADA, request("B"), NOW, "A")
     await seat(context, ADA, "C")  # meets while B does
-    assert (await join(context, BOB, wish("A"), NOW, "B")).position == 1
-    assert [await seated(db, section(one, 1).key) for one in "ABC"] == [{ADA}, {BOB}, {ADA}]
+    assert (await join(context, BOB, request("A"), NOW, "B")).position == 1
+    assert [await enrolled_students(db, section(one, 1).key) for one in "ABC"] == [{ADA}, {BOB}, {ADA}]
     assert await db.notice.count_documents({}) == 0
     await assert_sound(db)
 
 
-async def a_ring_behind_cay(context: EnrollmentContext) -> None:
-    """Ada and bob wait to swap A and B, and cay waits before ada."""
-    await found(context.db, term(), *map(course, "ABC"), *(section(one, 1, when) for one, when in WEEK.items()))
+async def store_cycle_behind_cay(context: EnrollmentContext) -> None:
+    """Store a school where ada and bob wait to swap A and B, and cay waits before ada."""
+    await store(context.db, term(), *map(course, "ABC"), *(section(one, 1, when) for one, when in WEEK.items()))
     await seat(context, ADA, "A")
     await seat(context, BOB, "B")
-    await join(context, CAY, wish("B"), NOW)
-    await join(context, ADA, wish("B"), NOW, "A")
-    await join(context, BOB, wish("A"), NOW, "B")
+    await join(context, CAY, request("B"), NOW)
+    await join(context, ADA, request("B"), NOW, "A")
+    await join(context, BOB, request("A"), NOW, "B")
 
 
 WEEK = {"A": "M 09:00 10:00", "B": "T 09:00 10:00", "C": "T 09:30 10:30"}
 
 
-@pytest.mark.parametrize("way", ["leaves", "can take it no more"])
-async def test_a_ring_moves_when_nobody_stands_before_it_any_more(
+@pytest.mark.parametrize("way", ["leaves", "becomes ineligible"])
+async def test_a_swap_cycle_is_completed_once_nobody_waits_before_it(
     db: Database, context: EnrollmentContext, way: str
 ) -> None:
-    await a_ring_behind_cay(context)
-    await (leave(context, CAY, wish("B"), NOW) if way == "leaves" else enroll(context, CAY, wish("C"), NOW))
-    assert [await seated(db, section(one, 1).key) for one in "AB"] == [{BOB}, {ADA}]
+    await store_cycle_behind_cay(context)
+    await (leave(context, CAY, request("B"), NOW) if way == "leaves" else enroll(context, CAY, request("C"), NOW))
+    assert [await enrolled_students(db, section(one, 1).key) for one in "AB"] == [{BOB}, {ADA}]
     await assert_sound(db)
 
 
-async def test_a_ring_moves_when_its_last_student_can_take_the_seat(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(), *map(course, "ABC"), *(section(one, 1, when) for one, when in WEEK.items()))
+async def test_a_swap_cycle_is_completed_once_its_last_student_is_eligible(
+    db: Database, context: EnrollmentContext
+) -> None:
+    await store(db, term(), *map(course, "ABC"), *(section(one, 1, when) for one, when in WEEK.items()))
     await seat(context, ADA, "A")
     await seat(context, BOB, "B")
-    await join(context, ADA, wish("B"), NOW, "A")
+    await join(context, ADA, request("B"), NOW, "A")
     await seat(context, ADA, "C")
-    await join(context, BOB, wish("A"), NOW, "B")
-    assert await seated(db, section("A", 1).key) == {ADA}
-    await drop(context, ADA, wish("C"), NOW)
-    assert [await seated(db, section(one, 1).key) for one in "AB"] == [{BOB}, {ADA}]
+    await join(context, BOB, request("A"), NOW, "B")
+    assert await enrolled_students(db, section("A", 1).key) == {ADA}
+    await drop(context, ADA, request("C"), NOW)
+    assert [await enrolled_students(db, section(one, 1).key) for one in "AB"] == [{BOB}, {ADA}]
     await assert_sound(db)
 
 
-async def test_a_ring_that_came_to_nothing_is_tried_by_the_same_request_again(
+async def test_repeating_the_request_tries_an_unfinished_swap_cycle_again(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
+    await store(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
     await seat(context, ADA, "A")
     await seat(context, BOB, "B")
-    await join(context, ADA, wish("B"), NOW, "A")
+    await join(context, ADA, request("B"), NOW, "A")
     with monkeypatch.context() as patched:
         patched.setattr(seat_changes, "open_provisional_seat", unsettled)
-        assert (await join(context, BOB, wish("A"), NOW, "B")).position == 1
-    assert await outcome(join(context, BOB, wish("A"), NOW, "B")) == "already_waiting"
-    assert [await seated(db, section(one, 1).key) for one in "AB"] == [{BOB}, {ADA}]
+        assert (await join(context, BOB, request("A"), NOW, "B")).position == 1
+    assert await outcome(join(context, BOB, request("A"), NOW, "B")) == "already_waiting"
+    assert [await enrolled_students(db, section(one, 1).key) for one in "AB"] == [{BOB}, {ADA}]
     await assert_sound(db)
 
 
 async def unsettled(*_: object) -> None:
-    """Stand in for a database that does not answer in time."""
+    """Stand in for a database that does not respond in time."""
     raise client.OutcomeUnknown
 
 
-async def test_a_swap_done_twice_says_that_it_is_done(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
+async def test_a_repeated_swap_reports_that_it_is_done(db: Database, context: EnrollmentContext) -> None:
+    await store(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
     await seat(context, ADA, "A")
-    said = await together(swap(context, ADA, "A", wish("B"), NOW) for _ in range(5))
+    said = await outcomes_of(swap(context, ADA, "A", request("B"), NOW) for _ in range(5))
     assert sorted(said) == ["already_enrolled"] * 4 + [OK]
     await assert_sound(db)
 
 
-async def test_a_linked_swap_done_twice_says_that_it_is_done(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
+async def test_a_repeated_waiting_swap_reports_that_it_is_done(db: Database, context: EnrollmentContext) -> None:
+    await store(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
     await seat(context, ADA, "A")
-    said = [await outcome(join(context, ADA, wish("B"), NOW, "A")) for _ in range(2)]
+    said = [await outcome(join(context, ADA, request("B"), NOW, "A")) for _ in range(2)]
     assert said == [OK, "already_enrolled"]
     await assert_sound(db)
 
 
-async def test_a_linked_swap_that_would_take_another_course_along_waits(
-    db: Database, context: EnrollmentContext
-) -> None:
-    await found(db, term(), *map(course, "AB"), course("C", beside=("A",)), *(section(one, 1) for one in "ABC"))
+async def test_a_waiting_swap_that_would_drop_another_course_waits(db: Database, context: EnrollmentContext) -> None:
+    await store(db, term(), *map(course, "AB"), course("C", corequisites=("A",)), *(section(one, 1) for one in "ABC"))
     await seat(context, BOB, "B")
     await seat(context, ADA, "A")
-    await join(context, ADA, wish("B"), NOW, "A")
+    await join(context, ADA, request("B"), NOW, "A")
     await seat(context, ADA, "C")
-    await drop(context, BOB, wish("B"), NOW)
-    assert await line(db, section("B", 1).key) == [ADA]
-    await drop(context, ADA, wish("C"), NOW)
+    await drop(context, BOB, request("B"), NOW)
+    assert await waitlisted_students(db, section("B", 1).key) == [ADA]
+    await drop(context, ADA, request("C"), NOW)
     school = await assert_sound(db)
     assert list(school.enrolled(ADA, FALL)) == ["B"]
 
 
-async def test_without_a_term_a_course_is_left_where_it_is_waited_for(db: Database, context: EnrollmentContext) -> None:
+async def test_leaving_without_a_term_means_the_only_term_with_an_entry(
+    db: Database, context: EnrollmentContext
+) -> None:
     again = [section("A", capacity, name=name) for capacity, name in ((1, FALL), (0, "Spring 2027"))]
-    await found(db, term(), term("Spring 2027"), course("A"), *again)
+    await store(db, term(), term("Spring 2027"), course("A"), *again)
     await seat(context, ADA, "A")
     await join(context, ADA, SectionRequest("A", "Spring 2027"), NOW)
     assert await outcome(leave(context, ADA, SectionRequest("A"), NOW)) == OK
     await join(context, ADA, SectionRequest("A", "Spring 2027"), NOW)
     assert await outcome(drop(context, ADA, SectionRequest("A"), NOW)) == OK
-    assert await line(db, again[1].key) == [ADA]
+    assert await waitlisted_students(db, again[1].key) == [ADA]
     await assert_sound(db)
 
 
-# A client that hangs up
+# A client that disconnects
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.001, 0.003, 0.006, 0.01])
-async def test_a_client_that_hangs_up_leaves_a_whole_change(
+async def test_a_client_that_disconnects_leaves_no_partial_change(
     db: Database, context: EnrollmentContext, moment: float
 ) -> None:
-    await found(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
+    await store(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
     await seat(context, ADA, "A")
-    await join(context, BOB, wish("A"), NOW)
-    asked = asyncio.ensure_future(swap(context, ADA, "A", wish("B"), NOW))
+    await join(context, BOB, request("A"), NOW)
+    asked = asyncio.ensure_future(swap(context, ADA, "A", request("B"), NOW))
     await asyncio.wait([asked], timeout=moment)
     asked.cancel()
     await asyncio.gather(asked, return_exceptions=True)
@@ -417,17 +437,17 @@ async def test_a_client_that_hangs_up_leaves_a_whole_change(
 
 
 @pytest.mark.timeout(120)
-async def test_three_hundred_students_meet_thirty_seats(db: Database, context: EnrollmentContext) -> None:
-    await found(db, term(), course("A"), section("A", 30))
+async def test_three_hundred_students_compete_for_thirty_seats(db: Database, context: EnrollmentContext) -> None:
+    await store(db, term(), course("A"), section("A", 30))
     students = range(300)
-    said = await together(enroll(context, student, wish("A"), NOW) for student in students)
+    said = await outcomes_of(enroll(context, student, request("A"), NOW) for student in students)
     assert sorted(said) == [OK] * 30 + ["section_full"] * 270
     refused = [student for student, code in zip(students, said, strict=True) if code != OK]
-    assert await together(join(context, student, wish("A"), NOW) for student in refused) == [OK] * 270
+    assert await outcomes_of(join(context, student, request("A"), NOW) for student in refused) == [OK] * 270
     school = await assert_sound(db)
     key = section("A", 30).key
     assert school.taken(key) == 30
-    assert sorted(place.student for place in school.lines[key]) == refused
+    assert sorted(entry.student for entry in school.waitlists[key]) == refused
     stored = await sections.find(db, key)
     assert stored is not None
     assert (stored.seats_taken, stored.waiting) == (30, 270)
@@ -435,7 +455,9 @@ async def test_three_hundred_students_meet_thirty_seats(db: Database, context: E
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("seed", range(3))
-async def test_after_any_crowd_everything_adds_up(db: Database, context: EnrollmentContext, seed: int) -> None:
+async def test_after_random_changes_of_a_crowd_all_counts_are_right(
+    db: Database, context: EnrollmentContext, seed: int
+) -> None:
     chance = random.Random(seed)  # noqa: S311  # no secret
     offered = [
         section("A", 3, MORNING),
@@ -444,7 +466,7 @@ async def test_after_any_crowd_everything_adds_up(db: Database, context: Enrollm
         section("C", 4),
         section("D", 2, "F 09:40 10:30"),
     ]
-    await found(db, term(max_credits=8), *_courses(A=3, B=3, C=2), course("D", 3, beside=("C",)), *offered)
+    await store(db, term(max_credits=8), *_courses(A=3, B=3, C=2), course("D", 3, corequisites=("C",)), *offered)
 
     async def one_student(student: int) -> None:
         for _ in range(12):
@@ -453,30 +475,30 @@ async def test_after_any_crowd_everything_adds_up(db: Database, context: Enrollm
     async def the_registrar() -> None:
         for _ in range(12):
             one = chance.choice(offered)
-            await offer(db, replace(one, capacity=one.capacity + chance.randrange(3)))
+            await import_section(db, replace(one, capacity=one.capacity + chance.randrange(3)))
 
     await asyncio.gather(*(one_student(student) for student in range(24)), the_registrar())
-    await offer(db, offered[0])
+    await import_section(db, offered[0])
     await assert_sound(db, lowered=True)
 
 
 async def test_a_crowd_for_one_section_does_not_lock_out_the_others(db: Database, context: EnrollmentContext) -> None:
     context.locks.max_section_changes = 2
-    await found(db, term(), *_courses(A=3, B=3), section("A", 9), section("B", 9))
+    await store(db, term(), *_courses(A=3, B=3), section("A", 9), section("B", 9))
     async with context.locks.hold([section("A", 9).key], timeout_seconds=5):
-        crowd = [asyncio.ensure_future(outcome(enroll(context, one, wish("A"), NOW))) for one in (ADA, BOB, CAY)]
+        crowd = [asyncio.ensure_future(outcome(enroll(context, one, request("A"), NOW))) for one in (ADA, BOB, CAY)]
         [refused], _ = await asyncio.wait(crowd, return_when=asyncio.FIRST_COMPLETED)
         assert refused.result() == "busy"
-        assert await outcome(enroll(context, DAN, wish("B"), NOW)) == OK
+        assert await outcome(enroll(context, DAN, request("B"), NOW)) == OK
     assert sorted(await asyncio.gather(*crowd)) == ["busy", OK, OK]
     await assert_sound(db)
 
 
 @pytest.mark.parametrize(("several", "error"), [(False, SectionFull), (True, RuntimeError)])
 async def test_a_seat_that_is_not_open_is_never_committed(db: Database, several: bool, error: type[Exception]) -> None:
-    """Whoever calls these functions has nothing to check."""
+    """The functions raise, so no caller can forget to check a result."""
     full = section("A", 0)
-    await found(db, term(), course("A"), full)
+    await store(db, term(), course("A"), full)
 
     async def body(session: Session) -> None:
         seats = SeatTransaction(db, session, NOW, ADA)
@@ -488,7 +510,7 @@ async def test_a_seat_that_is_not_open_is_never_committed(db: Database, several:
 
     with pytest.raises(error):
         await transaction(db, body)
-    assert await seated(db, full.key) == set()
+    assert await enrolled_students(db, full.key) == set()
     await assert_sound(db)
 
 

@@ -1,4 +1,4 @@
-"""Random lives of a small school: the site on a real mongod and the model must agree after every step."""
+"""Random changes of a small school: the site on a real mongod and the model must agree after every step."""
 
 import asyncio
 import os
@@ -20,23 +20,34 @@ from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll_together import enroll_together
 from tests.concurrency.invariants import assert_sound
-from tests.concurrency.school import CHANGING, FALL, SPRING, course, day, found, offer, outcome, section, term
+from tests.concurrency.school import (
+    CHANGING,
+    FALL,
+    SPRING,
+    course,
+    day,
+    import_section,
+    outcome,
+    section,
+    store,
+    term,
+)
 from tests.support.school import empty
-from tests.support.seat_model import OK, Asked, No, School
+from tests.support.seat_model import OK, ModelRefusal, ModelSchool
 
-TERMS = [  # in spring a course can still be added when giving one back leaves a trace already
+TERMS = [  # in spring, courses can still be added after the drop deadline
     term(FALL, 7, opens_at=2, add_deadline=8, drop_deadline=10, withdraw_deadline=14),
     term(SPRING, 6, opens_at=4, add_deadline=12, drop_deadline=9, withdraw_deadline=16),
 ]
 BEGINNING, BOUNDARIES = day(5), [day(number) for number in (2, 4, 8, 9, 10, 12, 14, 16)]
 COURSES = [
     course("A", 3),
-    course("B", 2, beside=("A",)),
-    course("C", 2, beside=("B",)),
-    course("D", 3, needs=("A",)),
+    course("B", 2, corequisites=("A",)),
+    course("C", 2, corequisites=("B",)),
+    course("D", 3, prerequisites=("A",)),
     course("E", 1),
-    course("F", 1, beside=("G",)),
-    course("G", 1, beside=("F",)),
+    course("F", 1, corequisites=("G",)),
+    course("G", 1, corequisites=("F",)),
 ]
 SECTIONS = [
     replace(one, waitlist_capacity=3)
@@ -54,64 +65,73 @@ SECTIONS = [
     )
 ]
 STEPS_BEFORE_TIME_PASSES = 16
-MORE = int(os.environ.get("LIVES", "0"))
-"""How many lives to try, other ones each time, for who looks for faults that hide; else the same few."""
+RANDOM_RUNS = int(os.environ.get("RANDOM_RUNS", "0"))
+"""The number of random runs, different each time, for a longer search; by default the same few."""
 
-BOUNDS = settings(
-    max_examples=MORE or 10,
+MACHINE_SETTINGS = settings(
+    max_examples=RANDOM_RUNS or 10,
     stateful_step_count=50,
-    derandomize=not MORE,
+    derandomize=not RANDOM_RUNS,
     deadline=None,
     database=None,
-    phases=[Phase.generate],  # to look for a shorter life that fails would take minutes
+    phases=[Phase.generate],  # shrinking a failing run would take minutes
     suppress_health_check=list(HealthCheck),
 )
 
 students = st.integers(1, 5)
 names = st.sampled_from([course.courseID for course in COURSES])
 sections = st.sampled_from([one.key for one in SECTIONS])
-asked = st.sampled_from(
-    [Asked(one.courseID, *where) for one in SECTIONS for where in ((one.term, one.section), (one.term, ""), ("", ""))]
-    + [Asked("A", "", "02"), Asked("A", SPRING, "02"), Asked("B", SPRING), Asked("X")]
+requests = st.sampled_from(
+    [
+        SectionRequest(one.courseID, *where)
+        for one in SECTIONS
+        for where in ((one.term, one.section), (one.term, ""), ("", ""))
+    ]
+    + [
+        SectionRequest("A", "", "02"),
+        SectionRequest("A", SPRING, "02"),
+        SectionRequest("B", SPRING),
+        SectionRequest("X"),
+    ]
 )
 
 
 ACTIONS = ("enroll", "drop", "swap", "join", "leave")
 
 
-class Life(RuleBasedStateMachine):
-    """Five students, one step after the other; most steps are what somebody can do now, the others anything."""
+class SchoolMachine(RuleBasedStateMachine):
+    """Five students, one step at a time; most steps are possible at that moment, the others arbitrary."""
 
     def __init__(self, db: Database, runner: asyncio.Runner) -> None:
         super().__init__()
         self.db, self.run = db, runner.run
         self.context = EnrollmentContext(db)
-        self.model = School(TERMS, COURSES, SECTIONS)
+        self.model = ModelSchool(TERMS, COURSES, SECTIONS)
         self.now, self.steps = BEGINNING, 0
         self.run(self._begin())
 
     async def _begin(self) -> None:
         for collection in CHANGING:
             await self.db[collection].delete_many({})
-        await found(self.db, *SECTIONS, *TERMS, *COURSES)
+        await store(self.db, *SECTIONS, *TERMS, *COURSES)
 
     @initialize(crowd=st.lists(st.tuples(students, sections), min_size=12, max_size=20, unique=True))
     def registration_day(self, crowd: list[tuple[int, SectionKey]]) -> None:
         for student, key in crowd:
-            self.take_or_wait(student, key)
+            self.enroll_or_join(student, key)
         self.steps = 0
 
     @rule(student=students, key=sections)
-    def take_or_wait(self, student: int, key: SectionKey) -> None:
-        """Enroll, or get in line when the section is full."""
+    def enroll_or_join(self, student: int, key: SectionKey) -> None:
+        """Enroll, or join the waitlist if the section is full."""
         if self.model.open_seats(key):
-            self.enroll(student, _asked(key))
+            self.enroll(student, _request_for(key))
         else:
-            self.join(student, _asked(key), None)
+            self.join(student, _request_for(key), None)
 
     @rule(student=students, keys=st.lists(sections, min_size=2, max_size=3, unique_by=lambda key: key.courseID))
-    def take_together(self, student: int, keys: list[SectionKey]) -> None:
-        """Enroll in several courses of a term at once, some of which may need each other."""
+    def enroll_together(self, student: int, keys: list[SectionKey]) -> None:
+        """Enroll in several courses of a term at once; some may be corequisites."""
         same_term = [key for key in keys if key.term == keys[0].term]
         self._agree(
             lambda: self.model.enroll_together(student, same_term, self.now),
@@ -119,135 +139,135 @@ class Life(RuleBasedStateMachine):
         )
 
     @rule(student=students, pair=st.sampled_from([("A", "B"), ("F", "G"), ("B", "C"), ("G", "F")]))
-    def take_what_belongs_together(self, student: int, pair: tuple[str, str]) -> None:
+    def enroll_in_pair(self, student: int, pair: tuple[str, str]) -> None:
         keys = [SectionKey(FALL, courseID, "01") for courseID in pair]
         self._agree(
             lambda: self.model.enroll_together(student, keys, self.now),
             enroll_together(self.context, student, keys, self.now),
         )
 
-    @precondition(lambda self: self.waiting())
+    @precondition(lambda self: self.waitlisted_students())
     @rule(data=st.data())
-    def take_what_stands_in_the_way(self, data: st.DataObject) -> None:
-        """Let somebody who waits take another course of the term, so that the next seat may be of no use."""
-        student, key = data.draw(st.sampled_from(self.waiting()))
-        self.take_or_wait(student, data.draw(sections.filter(lambda other: other.term == key.term)))
+    def enroll_in_a_conflicting_course(self, data: st.DataObject) -> None:
+        """Enroll a waitlisted student in another course of the term, so that the next seat may conflict."""
+        student, key = data.draw(st.sampled_from(self.waitlisted_students()))
+        self.enroll_or_join(student, data.draw(sections.filter(lambda other: other.term == key.term)))
 
-    @precondition(lambda self: self.held())
-    @rule(data=st.data(), along=st.booleans())
-    def give_back(self, data: st.DataObject, along: bool) -> None:
-        student, key = data.draw(st.sampled_from(self.held()))
-        self.drop(student, _asked(key), along)
+    @precondition(lambda self: self.enrolled_students())
+    @rule(data=st.data(), with_corequisites=st.booleans())
+    def drop_a_course(self, data: st.DataObject, with_corequisites: bool) -> None:
+        student, key = data.draw(st.sampled_from(self.enrolled_students()))
+        self.drop(student, _request_for(key), with_corequisites)
 
-    @precondition(lambda self: self.held())
+    @precondition(lambda self: self.enrolled_students())
     @rule(data=st.data())
-    def swap_or_wait(self, data: st.DataObject) -> None:
-        """Swap a seat for another one of the term, or wait for that with a linked swap when the section is full."""
-        student, key = data.draw(st.sampled_from(self.held()))
+    def swap_or_join(self, data: st.DataObject) -> None:
+        """Swap a seat for another one in the term, or join the waitlist for that if the section is full."""
+        student, key = data.draw(st.sampled_from(self.enrolled_students()))
         wanted = data.draw(sections.filter(lambda wanted: wanted.term == key.term))
         if self.model.open_seats(wanted):
-            self.swap(student, key.courseID, _asked(wanted))
+            self.swap(student, key.courseID, _request_for(wanted))
         else:
-            self.join(student, _asked(wanted), key.courseID)
+            self.join(student, _request_for(wanted), key.courseID)
 
     @precondition(lambda self: self.steps % 4 == 3)
     @rule(key=sections, capacity=st.integers(0, 2), waitlist_capacity=st.integers(0, 4))
     def change_capacity(self, key: SectionKey, capacity: int, waitlist_capacity: int) -> None:
         changed = replace(self.model.sections[key], capacity=capacity, waitlist_capacity=waitlist_capacity)
-        self._agree(lambda: self.model.offer(changed, self.now), offer(self.db, changed, self.now))
+        self._agree(lambda: self.model.import_section(changed, self.now), import_section(self.db, changed, self.now))
 
     @precondition(lambda self: self.steps >= STEPS_BEFORE_TIME_PASSES and self.now < BOUNDARIES[-1])
     @rule(early=st.booleans())
     def let_time_pass(self, early: bool) -> None:
-        """Go to the next boundary of a window, or to the second before it."""
+        """Move the clock to the next boundary of a window, or to the second before it."""
         self.steps = 0
         boundary = next(moment for moment in BOUNDARIES if moment > self.now)
         self.now = boundary - timedelta(seconds=1) if early and boundary - self.now > timedelta(1) else boundary
 
-    @rule(student=students, asked=asked, other=st.none() | names, which=st.sampled_from(ACTIONS))
-    def anything(self, student: int, asked: Asked, other: str | None, which: str) -> None:
+    @rule(student=students, request=requests, other=st.none() | names, which=st.sampled_from(ACTIONS))
+    def anything(self, student: int, request: SectionRequest, other: str | None, which: str) -> None:
         match which:
             case "enroll":
-                self.enroll(student, asked)
+                self.enroll(student, request)
             case "drop":
-                self.drop(student, asked, other is None)
+                self.drop(student, request, other is None)
             case "swap":
-                self.swap(student, other or "A", asked)
+                self.swap(student, other or "A", request)
             case "join":
-                self.join(student, asked, other)
+                self.join(student, request, other)
             case "leave":
-                self.leave(student, asked)
+                self.leave(student, request)
 
-    def enroll(self, student: int, asked: Asked) -> None:
+    def enroll(self, student: int, request: SectionRequest) -> None:
         self._agree(
-            lambda: self.model.enroll(student, asked, self.now),
-            enroll.enroll(self.context, student, _wish(asked), self.now),
+            lambda: self.model.enroll(student, request, self.now),
+            enroll.enroll(self.context, student, request, self.now),
         )
 
-    def drop(self, student: int, asked: Asked, along: bool) -> None:
+    def drop(self, student: int, request: SectionRequest, with_corequisites: bool) -> None:
         self._agree(
-            lambda: self.model.drop(student, asked, self.now, along=along),
-            enroll.drop(self.context, student, _wish(asked), self.now, with_corequisites=along),
+            lambda: self.model.drop(student, request, self.now, with_corequisites=with_corequisites),
+            enroll.drop(self.context, student, request, self.now, with_corequisites=with_corequisites),
         )
 
-    def swap(self, student: int, given_up: str, asked: Asked) -> None:
+    def swap(self, student: int, dropped: str, request: SectionRequest) -> None:
         self._agree(
-            lambda: self.model.swap(student, given_up, asked, self.now),
-            enroll.swap(self.context, student, given_up, _wish(asked), self.now),
+            lambda: self.model.swap(student, dropped, request, self.now),
+            enroll.swap(self.context, student, dropped, request, self.now),
         )
 
-    def join(self, student: int, asked: Asked, instead_of: str | None) -> None:
+    def join(self, student: int, request: SectionRequest, drop_if_enrolled: str | None) -> None:
         self._agree(
-            lambda: self.model.join(student, asked, self.now, instead_of),
-            waitlist.join(self.context, student, _wish(asked), self.now, instead_of),
+            lambda: self.model.join(student, request, self.now, drop_if_enrolled),
+            waitlist.join(self.context, student, request, self.now, drop_if_enrolled),
         )
 
-    def leave(self, student: int, asked: Asked) -> None:
+    def leave(self, student: int, request: SectionRequest) -> None:
         self._agree(
-            lambda: self.model.leave(student, asked, self.now),
-            waitlist.leave(self.context, student, _wish(asked), self.now),
+            lambda: self.model.leave(student, request, self.now),
+            waitlist.leave(self.context, student, request, self.now),
         )
 
-    def held(self) -> list[tuple[int, SectionKey]]:
-        """Return who has a seat where."""
+    def enrolled_students(self) -> list[tuple[int, SectionKey]]:
+        """Return each student with a seat, and its section."""
         return [
             (student, key)
             for student, name in product(range(1, 6), self.model.terms)
             for key in self.model.enrolled(student, name).values()
         ]
 
-    def waiting(self) -> list[tuple[int, SectionKey]]:
-        """Return who waits where."""
-        return [(place.student, key) for key, line in self.model.lines.items() for place in line]
+    def waitlisted_students(self) -> list[tuple[int, SectionKey]]:
+        """Return each waitlisted student, and the section."""
+        return [(entry.student, key) for key, entries in self.model.waitlists.items() for entry in entries]
 
     def _agree(self, expected: Callable[[], object], done: Coroutine[None, None, object]) -> None:
         self.steps += 1
         try:
             expected()
             code = OK
-        except No as no:
+        except ModelRefusal as no:
             code = no.code
         assert self.run(outcome(done)) == code
         school = self.run(assert_sound(self.db, self.now, lowered=True))
         assert school.seats == self.model.seats
-        assert school.lines == self.model.lines
+        assert school.waitlists == self.model.waitlists
         assert school.sections.keys() == self.model.sections.keys()
 
 
-@pytest.mark.timeout(300 + 5 * MORE)
+@pytest.mark.timeout(300 + 5 * RANDOM_RUNS)
 def test_the_site_and_the_model_agree_after_every_step(database_uri: str) -> None:
-    with asyncio.Runner() as runner, the_database(runner, database_uri) as db:
+    with asyncio.Runner() as runner, open_database(runner, database_uri) as db:
 
-        class LifeHere(Life):
+        class MachineOnDatabase(SchoolMachine):
             def __init__(self) -> None:
                 super().__init__(db, runner)
 
-        run_state_machine_as_test(LifeHere, settings=BOUNDS)
+        run_state_machine_as_test(MachineOnDatabase, settings=MACHINE_SETTINGS)
 
 
 @contextmanager
-def the_database(runner: asyncio.Runner, uri: str) -> Iterator[Database]:
-    """Give a database to a test that is not asynchronous itself."""
+def open_database(runner: asyncio.Runner, uri: str) -> Iterator[Database]:
+    """Yield a database for a test that is not asynchronous itself."""
     opened = client.open_database(uri, 20)
     db = runner.run(opened.__aenter__())
     try:
@@ -257,9 +277,5 @@ def the_database(runner: asyncio.Runner, uri: str) -> Iterator[Database]:
         runner.run(opened.__aexit__(None, None, None))
 
 
-def _asked(key: SectionKey) -> Asked:
-    return Asked(key.courseID, key.term, key.section)
-
-
-def _wish(asked: Asked) -> SectionRequest:
-    return SectionRequest(asked.courseID, asked.term, asked.section)
+def _request_for(key: SectionKey) -> SectionRequest:
+    return SectionRequest(key.courseID, key.term, key.section)

@@ -1,4 +1,4 @@
-"""Registration opens: 300 students at once in front of two server processes, for 30 seats."""
+"""Registration opens: 300 students compete for 30 seats, on two server processes."""
 
 import asyncio
 from collections import Counter
@@ -12,7 +12,7 @@ import pytest
 from quart_enroll.db.client import Database
 from quart_enroll.domain.models import Term
 from tests.concurrency.invariants import assert_sound
-from tests.concurrency.school import FALL, course, found, line, seated, section
+from tests.concurrency.school import FALL, course, enrolled_students, section, store, waitlisted_students
 from tests.support.crowd import Answer, Crowd, Student, sign_in
 from tests.support.processes import server
 from tests.support.seat_model import OK
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.fixture
 def ports(database_uri: str, tmp_path: Path) -> Iterator[list[int]]:
-    """Two processes that know nothing of each other but the database."""
+    """The ports of two processes that share only the database."""
     with ExitStack() as stack:
         servers = [
             stack.enter_context(server(tmp_path / f"{name}.log", MONGO_URI=database_uri, WEB_CONCURRENCY=1))
@@ -37,37 +37,37 @@ def ports(database_uri: str, tmp_path: Path) -> Iterator[list[int]]:
 
 @pytest.fixture
 async def students(db: Database) -> list[Student]:
-    """A school on the day when registration opens, and who has signed in for it."""
+    """The signed-in students of a school on the day registration opens."""
     opened = datetime.now(UTC) - timedelta(seconds=1)
     ends = opened + timedelta(days=30)
-    await found(db, Term("Fall 2026", opened, ends, ends, ends), course("A"), section("A", SEATS))
+    await store(db, Term("Fall 2026", opened, ends, ends, ends), course("A"), section("A", SEATS))
     return await sign_in(db, range(STUDENTS))
 
 
-async def test_thirty_of_three_hundred_are_seated_and_the_others_wait_in_line(
+async def test_thirty_of_three_hundred_get_seats_and_the_others_join_the_waitlist(
     db: Database, students: list[Student], ports: list[int]
 ) -> None:
     crowd = Crowd(ports)
 
-    enrolled = await _all_at_once(crowd, students, "/enrollment")
+    enrolled = await _post_all_at_once(crowd, students, "/enrollment")
     assert Counter(enrolled.values()) == {OK: SEATS, "section_full": STUDENTS - SEATS}
-    assert await seated(db, KEY) == {student for student, code in enrolled.items() if code == OK}
+    assert await enrolled_students(db, KEY) == {student for student, code in enrolled.items() if code == OK}
 
     waiting = [student for student in students if enrolled[student.user_id] != OK]
-    joined = await _all_at_once(crowd, waiting, "/waitlist")
+    joined = await _post_all_at_once(crowd, waiting, "/waitlist")
     assert set(joined.values()) == {OK}
-    assert sorted(await line(db, KEY)) == sorted(joined)
+    assert sorted(await waitlisted_students(db, KEY)) == sorted(joined)
     places = [row["place"] async for row in db.waitlist.find().sort("place")]
     assert places == list(range(1, STUDENTS - SEATS + 1))
 
-    assert await _all_at_once(crowd, students[:20], "/enrollment") == {
+    assert await _post_all_at_once(crowd, students[:20], "/enrollment") == {
         one.user_id: "already_enrolled" if enrolled[one.user_id] == OK else "already_waiting" for one in students[:20]
     }
     await assert_sound(db, datetime.now(UTC))
-    _assert_smooth(crowd)
+    _assert_no_errors(crowd)
 
 
-async def test_those_who_give_back_their_seats_in_a_stampede_seat_the_first_in_line(
+async def test_seats_dropped_in_a_stampede_go_to_the_first_students_waiting(
     db: Database, students: list[Student], ports: list[int]
 ) -> None:
     crowd = Crowd(ports)
@@ -83,19 +83,19 @@ async def test_those_who_give_back_their_seats_in_a_stampede_seat_the_first_in_l
     )
 
     assert [_code(answer) for answer in answers] == ["section_full"] * len(strangers) + [OK] * 20
-    assert await seated(db, KEY) == {student.user_id for student in happy[20:] + waiting[:20]}
-    assert await line(db, KEY) == [student.user_id for student in waiting[20:]]
+    assert await enrolled_students(db, KEY) == {student.user_id for student in happy[20:] + waiting[:20]}
+    assert await waitlisted_students(db, KEY) == [student.user_id for student in waiting[20:]]
     await assert_sound(db, datetime.now(UTC))
-    _assert_smooth(crowd)
+    _assert_no_errors(crowd)
 
 
-async def _all_at_once(crowd: Crowd, students: list[Student], path: str) -> dict[int, str]:
-    """Let all click in the same moment; return who was told what."""
+async def _post_all_at_once(crowd: Crowd, students: list[Student], path: str) -> dict[int, str]:
+    """Send all requests at once, and return the outcome by student."""
     answers = await asyncio.gather(*(crowd.post(student, path, **_form()) for student in students))
     return {student.user_id: _code(answer) for student, answer in zip(students, answers, strict=True)}
 
 
-def _assert_smooth(crowd: Crowd) -> None:
+def _assert_no_errors(crowd: Crowd) -> None:
     print(crowd.report())  # noqa: T201  # shown when the test fails, or with -s
     assert crowd.cuts == 0
     assert {answer.status for answer in crowd.answers} <= {303, 409}

@@ -1,4 +1,4 @@
-"""A database of its own for each test in which processes die."""
+"""A database of its own for each test."""
 
 from collections.abc import AsyncIterator
 

@@ -1,7 +1,7 @@
-"""Dynos come and go behind a router while a crowd enrolls, as when Heroku restarts them: `make dynos`.
+"""Dynos are replaced behind a router while students enroll, as when Heroku restarts them: `make dynos`.
 
-Each dyno is started as the Procfile says, with two processes. When one has to stop, the router gives it no new requests
-from that moment, all its processes are sent SIGTERM, and another one starts, all of it as Heroku does.
+Each dyno is started as the Procfile says, with two processes. To stop one, the router sends it no new requests, all its
+processes get SIGTERM, and another dyno starts, just as on Heroku.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from quart_enroll.services.enrollment.section_lock import CHANGE_TIMEOUT_SECONDS
 from tests.failure.router import find_nginx, router
 from tests.failure.school import disagreements, open_school, read_all
 from tests.failure.servers import Process, start
-from tests.failure.students import Told, register
+from tests.failure.students import LastResponses, register
 from tests.support.crowd import Crowd, exchange, sign_in
 from tests.support.processes import PROJECT, SERVER, quart
 
@@ -26,15 +26,15 @@ STOPS = 4
 STUDENTS = 40
 SEATS = 15
 
-KILLED_AFTER = 30.0
-"""Seconds that Heroku gives a dyno to stop."""
+STOP_TIMEOUT_SECONDS = 30.0
+"""The time that Heroku gives a dyno to stop."""
 
 SETTINGS = {"APP_ENV": "production", "WEB_CONCURRENCY": 2, "PASSWORD_THREADS": 1, "DATABASE_TIMEOUT": 20}
-"""More patience with the database than by default: dynos that start leave it little of two cores."""
+"""A longer database timeout than the default: starting dynos leave the database little of two cores."""
 
 
 @pytest.mark.timeout(300)  # half a minute on two idle cores
-async def test_nothing_is_lost_and_nobody_sees_a_fault_when_dynos_are_replaced(
+async def test_nothing_is_lost_and_nobody_sees_an_error_when_dynos_are_replaced(
     db: Database, fresh_uri: str, tmp_path: Path
 ) -> None:
     if (nginx := find_nginx()) is None:
@@ -42,55 +42,55 @@ async def test_nothing_is_lost_and_nobody_sees_a_fault_when_dynos_are_replaced(
     courseIDs = [f"C{number:02}" for number in range(STOPS)]
     await open_school(db, courseIDs, capacity=SEATS, waitlist_capacity=SEATS)
     students = [replace(one, cookie=f"__Host-{one.cookie}") for one in await sign_in(db, range(1, STUDENTS + 1))]
-    told, chance = Told(), random.Random()  # noqa: S311  # other moments each time
+    responses, chance = LastResponses(), random.Random()  # noqa: S311  # other moments each time
     stopping: list[asyncio.Task[None]] = []
     with ExitStack() as stack:
         victim, other = (start(stack, tmp_path, fresh_uri, **SETTINGS) for _ in range(2))
         for dyno in (victim, other):
-            await dyno.takes_requests()
+            await dyno.wait_until_listening()
         front = stack.enter_context(router(nginx, tmp_path / "nginx", [victim.port, other.port]))
-        await _assert_known_by_the_routers_number(front.port)
+        await _assert_router_headers_arrive(front.port)
         crowd = Crowd([front.port])
         async with asyncio.TaskGroup() as stampede:
             before: list[asyncio.Task[None]] = []
             for courseID in courseIDs:
-                acts = [stampede.create_task(register(crowd, student, courseID, told)) for student in students]
+                acts = [stampede.create_task(register(crowd, student, courseID, responses)) for student in students]
                 await crowd.answered(len(crowd.answers) + chance.randrange(STUDENTS))
                 assert not all(act.done() for act in acts)
-                await front.lead_to([other.port])
+                await front.route_to([other.port])
                 victim.stop()
-                stopping.append(stampede.create_task(_ends_well(victim)))
+                stopping.append(stampede.create_task(_assert_stops_cleanly(victim)))
                 after = start(stack, tmp_path, fresh_uri, **SETTINGS)
-                await after.takes_requests()
-                await front.lead_to([other.port, after.port])
+                await after.wait_until_listening()
+                await front.route_to([other.port, after.port])
                 victim, other = other, after
                 await asyncio.gather(*before)
                 before = acts
-    # A 503 that comes when the site's own time is over is for machines that are busy with something else.
+    # A 503 after the site's own timeout is allowed: the machine may be busy with something else.
     print(crowd.report())  # noqa: T201  # shown with -s
     failed = [answer for answer in crowd.answers if answer.status not in (303, 409)]
     assert [answer for answer in failed if answer.took < CHANGE_TIMEOUT_SECONDS] == []
     assert crowd.cuts == 0
     rows = await read_all(db)
-    assert told.broken(rows) == []
+    assert responses.broken_promises(rows) == []
     assert disagreements(rows) == []
     checked = await asyncio.to_thread(quart, "check-seats", MONGO_URI=fresh_uri)
     assert checked.returncode == 0, checked.stdout
 
 
-def test_a_dyno_here_is_started_as_heroku_starts_it() -> None:
+def test_dynos_are_started_as_the_procfile_says() -> None:
     [web] = [line for line in (PROJECT / "Procfile").read_text("utf-8").splitlines() if line.startswith("web: ")]
     assert shlex.split(web)[2:] == list(SERVER[1:])
 
 
-async def _ends_well(dyno: Process) -> None:
-    async with asyncio.timeout(KILLED_AFTER):
-        assert await asyncio.to_thread(dyno.popen.wait, KILLED_AFTER) == 0
+async def _assert_stops_cleanly(dyno: Process) -> None:
+    async with asyncio.timeout(STOP_TIMEOUT_SECONDS):
+        assert await asyncio.to_thread(dyno.popen.wait, STOP_TIMEOUT_SECONDS) == 0
     assert "Traceback" not in dyno.log.read_text()
 
 
-async def _assert_known_by_the_routers_number(port: int) -> None:
-    """See that what the router says of a request arrives: it came by https, and has a number."""
+async def _assert_router_headers_arrive(port: int) -> None:
+    """Check that the router's headers arrive: the request came over https, and has an id."""
     request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     status, headers, _ = await exchange(port, request)
     assert (status, len(headers["x-request-id"])) == (200, 32)

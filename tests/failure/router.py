@@ -1,4 +1,4 @@
-"""nginx in the part of Heroku's router: its headers, its limit of 30 seconds, and no request is ever sent twice."""
+"""nginx in the role of Heroku's router: the same headers and 30-second limit, and no request is ever sent twice."""
 
 import asyncio
 import os
@@ -45,13 +45,13 @@ http {{
 
 
 def find_nginx() -> str | None:
-    """Return where nginx is, or None; Debian keeps it where only root looks."""
+    """Return the path of nginx, or None; Debian installs it outside the usual PATH."""
     return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 
 
 @dataclass
 class Router:
-    """The router, which listens on `port` and gives requests to the servers on the ports `dynos`."""
+    """A router that listens on `port` and forwards requests to the servers on the ports `dynos`."""
 
     process: subprocess.Popen[bytes]
     folder: Path
@@ -59,17 +59,17 @@ class Router:
     dynos: list[int] = field(default_factory=list)
     number: int = 0
 
-    async def lead_to(self, dynos: Iterable[int]) -> None:
-        """Give new requests to these servers alone; those under way are answered by whoever has them."""
+    async def route_to(self, dynos: Iterable[int]) -> None:
+        """Forward new requests only to these servers; requests in progress stay where they are."""
         self.dynos, self.number = list(dynos), self.number + 1
         _write(self.folder, self.port, self.dynos, self.number)
         self.process.send_signal(signal.SIGHUP)
         async with asyncio.timeout(20):
-            while await self._which() != self.number:  # noqa: ASYNC110  # nginx tells nobody when it has read it
+            while await self._which() != self.number:  # noqa: ASYNC110  # nginx does not report when it has read it
                 await asyncio.sleep(0.01)
 
     async def _which(self) -> int:
-        """Return the number of the configuration by which a new connection is treated."""
+        """Return the number of the configuration that applies to new connections."""
         request = b"GET /which-configuration HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         with suppress(OSError):
             return int((await exchange(self.port, request))[2])
@@ -78,7 +78,7 @@ class Router:
 
 @contextmanager
 def router(nginx: str, folder: Path, dynos: Iterable[int]) -> Iterator[Router]:
-    """Run the router for as long as the block lasts."""
+    """Run the router during the block."""
     folder.mkdir()
     port, log = free_port(), folder / "output"
     _write(folder, port, dynos, 0)
@@ -92,6 +92,6 @@ def router(nginx: str, folder: Path, dynos: Iterable[int]) -> Iterator[Router]:
 
 def _write(folder: Path, port: int, dynos: Iterable[int], number: int) -> None:
     servers = " ".join(f"server 127.0.0.1:{dyno} max_fails=0;" for dyno in dynos)
-    root = "user root;" if os.geteuid() == 0 else ""  # else its worker may not enter the folder of a test
+    root = "user root;" if os.geteuid() == 0 else ""  # otherwise its worker may not enter the folder of a test
     text = CONFIGURATION.format(folder=folder, root=root, dynos=servers, port=port, number=number)
     (folder / "nginx.conf").write_text(text)

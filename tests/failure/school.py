@@ -1,4 +1,4 @@
-"""A school on registration day, and its books, read again row by row."""
+"""A school on registration day, and a check of its rows."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 async def open_school(db: Database, courseIDs: Sequence[str], *, capacity: int, waitlist_capacity: int) -> None:
-    """Fill an empty database: a term that is open, courses of one credit, and a section of each."""
+    """Fill an empty database with an open term and one-credit courses with a section each."""
     await build(db)
     opened = datetime.now(UTC) - timedelta(days=1)
     ends = opened + timedelta(days=30)
@@ -31,19 +31,19 @@ async def open_school(db: Database, courseIDs: Sequence[str], *, capacity: int, 
 
 
 async def read_all(db: Database) -> Rows:
-    """Return every row there is."""
+    """Return all rows."""
     return {name: await db[name].find().to_list(None) for name in COLLECTION_MODULES}
 
 
 def disagreements(rows: Rows) -> list[str]:
-    """Count everything again, and return what does not agree. Nobody of this school has a reason to be skipped."""
+    """Recount everything, and return the disagreements. In this school, no student can be skipped."""
     found = []
     seated = {(row["user_id"], row["courseID"]) for row in rows["enrollment"] if row["status"] == "enrolled"}
     waiting = {(row["user_id"], row["courseID"]) for row in rows["waitlist"]}
     if both := seated & waiting:
-        found.append(f"have a seat and wait for it: {both}")
+        found.append(f"have a seat and are on its waitlist: {both}")
     if (len(seated), len(waiting)) != (len(rows["enrollment"]), len(rows["waitlist"])):
-        found.append("somebody is twice in a course")
+        found.append("a student has two rows for one course")
     for section in rows["section"]:
         found += [f"{section['courseID']}: {fault}" for fault in _faults(section, rows, seated)]
     credit = Counter(user_id for user_id, _ in seated)
@@ -63,29 +63,29 @@ def _faults(section: dict[str, Any], rows: Rows, seated: set[tuple[int, str]]) -
         f"{taken} seats are taken, not {section['seats_taken']}": taken == section["seats_taken"],
         f"{taken} seats of {section['capacity']} are taken": taken <= section["capacity"],
         f"{len(places)} wait, not {section['waiting']}": len(places) == section["waiting"],
-        "more wait than may": len(places) <= section["waitlist_capacity"],
-        "two have one place": len(places) == len(set(places)),
-        "a place is past the end of the line": max(places, default=0) <= section["queue_tail"],
-        "a seat is open while somebody waits": not places or taken == section["capacity"],
+        "the waitlist is longer than its capacity": len(places) <= section["waitlist_capacity"],
+        "two students have the same place": len(places) == len(set(places)),
+        "a place is beyond the end of the queue": max(places, default=0) <= section["queue_tail"],
+        "a seat is open while a student is waiting": not places or taken == section["capacity"],
     }
     return [fault for fault, fine in checks.items() if not fine]
 
 
 def _unexplained(rows: Rows, seated: set[tuple[int, str]], waiting: set[tuple[int, str]]) -> list[str]:
-    """Compare with the events, which are written along with each change, and the notices of promotions."""
+    """Compare with the events, written with each change, and with the notices of promotions."""
     seats: dict[tuple[int, str], int] = defaultdict(int)
     places: dict[tuple[int, str], int] = defaultdict(int)
     for row in rows["event"]:
         if row["result"] == "ok":
-            who = (row["user_id"], row["courseID"])
-            seats[who] += {"enroll": 1, "promote": 1, "drop": -1}.get(row["action"], 0)
-            places[who] += {"join": 1, "promote": -1, "leave": -1}.get(row["action"], 0)
+            key = (row["user_id"], row["courseID"])
+            seats[key] += {"enroll": 1, "promote": 1, "drop": -1}.get(row["action"], 0)
+            places[key] += {"join": 1, "promote": -1, "leave": -1}.get(row["action"], 0)
     promoted = Counter((row["user_id"], row["courseID"]) for row in rows["event"] if row["action"] == "promote")
     told = Counter((row["user_id"], row["courseID"]) for row in rows["notice"])
     checks = {
-        "the events tell of other seats": seated == {who for who, number in seats.items() if number == 1},
-        "the events tell of other places": waiting == {who for who, number in places.items() if number == 1},
+        "the events disagree about seats": seated == {key for key, number in seats.items() if number == 1},
+        "the events disagree about waitlist entries": waiting == {key for key, number in places.items() if number == 1},
         "something happened twice": {*seats.values(), *places.values()} <= {0, 1},
-        "a notice is missing or too many": promoted == told,
+        "notices and promotions disagree": promoted == told,
     }
     return [fault for fault, fine in checks.items() if not fine]

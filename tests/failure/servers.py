@@ -1,4 +1,4 @@
-"""The site's server processes, which come and go while a crowd clicks."""
+"""Server processes of the site, started and stopped while students send requests."""
 
 import asyncio
 import os
@@ -12,20 +12,20 @@ from pathlib import Path
 from quart_enroll.system.process import child_process
 from tests.support.processes import PROJECT, SERVER, descendants, environment, free_port
 
-PATIENCE = 60.0
-"""Seconds for a process to start on a busy machine."""
+START_TIMEOUT_SECONDS = 60.0
+"""For a process on a busy machine."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """One process of the site, with its workers if it has any; the operating system forgets its connections with it."""
+    """A server process of the site, with its workers if it has any."""
 
     popen: subprocess.Popen[bytes]
     port: int
     log: Path
 
     def kill(self) -> None:
-        """End it as a power cut would: nothing is finished, nobody is told."""
+        """Kill it as a power failure would, with nothing finished."""
         os.kill(self.popen.pid, signal.SIGKILL)
 
     def stop(self) -> None:
@@ -33,9 +33,9 @@ class Process:
         for pid in (self.popen.pid, *descendants(self.popen.pid)):
             os.kill(pid, signal.SIGTERM)
 
-    async def takes_requests(self) -> None:
-        """Wait until it listens."""
-        deadline = time.monotonic() + PATIENCE
+    async def wait_until_listening(self) -> None:
+        """Wait until it accepts connections."""
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while time.monotonic() < deadline and self.popen.poll() is None:
             with suppress(ConnectionRefusedError):
                 _, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -46,10 +46,10 @@ class Process:
 
 
 def start(stack: ExitStack, folder: Path, uri: str, **settings: object) -> Process:
-    """Start a server of the site for as long as the stack lasts; it needs a moment until it listens."""
+    """Start a server of the site for the lifetime of the stack; it takes a moment until it listens."""
     port = free_port()
     log = folder / f"server-{port}.log"
     environ = environment(PORT=port, MONGO_URI=uri, **settings)
-    with open(log, "wb") as output:  # the process goes on with its own copy
+    with open(log, "wb") as output:  # the process keeps its own copy
         running = child_process(SERVER, output=output, environ=environ, cwd=PROJECT)
         return Process(stack.enter_context(running), port, log)

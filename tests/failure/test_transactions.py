@@ -1,4 +1,4 @@
-"""One transaction whose process, connection or commit is lost."""
+"""Transactions whose process, connection or commit is lost."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ from tests.support.people import PASSWORD, config
 from tests.support.processes import PROJECT, environment
 from tests.support.replica_set import ReplicaSet, replica_set
 
-WISH = SectionRequest("C01", FALL)
+REQUEST = SectionRequest("C01", FALL)
 
 ONE, TWO = 1, 2
 
@@ -97,8 +97,8 @@ async def db(single: ReplicaSet) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def nothing_ends_by_itself(db: Database) -> AsyncIterator[None]:
-    """Make MongoDB keep the transaction of a killed process for longer than any command waits."""
+async def transactions_never_expire(db: Database) -> AsyncIterator[None]:
+    """Make MongoDB keep the transaction of a killed process longer than any command waits."""
     set_limit = db.client.admin.command
     before = await set_limit("setParameter", 1, transactionLifetimeLimitSeconds=600)
     yield
@@ -111,7 +111,7 @@ async def run(single: ReplicaSet, *words: str, typed: str | None = None) -> Resu
     return await asyncio.to_thread(runner.invoke, args=words, input=typed)
 
 
-async def kill_in_its_transaction(program: str, *given: str, **settings: str) -> None:
+async def kill_in_transaction(program: str, *given: str, **settings: str) -> None:
     """Run `program` until it reports that it has written, and kill it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, *given, stdout=subprocess.PIPE, cwd=PROJECT, env=environment(**settings)
@@ -123,45 +123,43 @@ async def kill_in_its_transaction(program: str, *given: str, **settings: str) ->
 
 
 async def fail_commits(db: Database, mode: Any, **how: Any) -> None:
-    """Let mongod fail when it is asked to commit: `mode` says how often."""
+    """Make mongod fail commits; `mode` says how often."""
     await db.client.admin.command(
         "configureFailPoint", "failCommand", mode=mode, data={"failCommands": ["commitTransaction"], **how}
     )
 
 
-async def assert_seated(db: Database, *students: int) -> None:
+async def assert_enrolled(db: Database, *students: int) -> None:
     rows = await read_all(db)
     assert sorted(row["user_id"] for row in rows["enrollment"]) == sorted(students)
     assert disagreements(rows) == []
 
 
-async def test_what_a_killed_process_held_is_free_in_seconds(db: Database, single: ReplicaSet) -> None:
-    """MongoDB by itself keeps such a transaction for 60 to 90 seconds."""
-    await kill_in_its_transaction(TAKES_A_SEAT_AND_WAITS, single.uri)
+async def test_a_seat_locked_by_a_killed_process_is_free_in_seconds(db: Database, single: ReplicaSet) -> None:
+    """By itself, MongoDB keeps such a transaction for 60 to 90 seconds."""
+    await kill_in_transaction(TAKES_A_SEAT_AND_WAITS, single.uri)
     began = time.monotonic()
-    await enroll(EnrollmentContext(db), ONE, WISH, datetime.now(UTC))
+    await enroll(EnrollmentContext(db), ONE, REQUEST, datetime.now(UTC))
     assert 0.5 < time.monotonic() - began < 10
-    await assert_seated(db, ONE)
+    await assert_enrolled(db, ONE)
 
 
-@pytest.mark.usefixtures("nothing_ends_by_itself")
-async def test_an_import_that_was_killed_can_be_run_again_at_once(
-    db: Database, single: ReplicaSet, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("transactions_never_expire")
+async def test_a_killed_import_can_be_run_again_at_once(db: Database, single: ReplicaSet, tmp_path: Path) -> None:
     file = tmp_path / "sections.json"
     rows = [{"term": FALL, "courseID": "C01", "section": f"{number:03}", "capacity": 5} for number in range(100, 400)]
     file.write_text(json.dumps(rows))
-    await kill_in_its_transaction(IMPORTS_AND_WAITS, str(file), MONGO_URI=single.uri)
+    await kill_in_transaction(IMPORTS_AND_WAITS, str(file), MONGO_URI=single.uri)
     assert await db.section.count_documents({}) == 1
     again = await run(single, "import", "section", str(file))
     assert (again.exit_code, again.output) == (0, "section: 300 added, 0 changed, 0 unchanged.\n")
 
 
-@pytest.mark.usefixtures("nothing_ends_by_itself")
-async def test_a_command_that_waits_for_a_killed_process_goes_on(
+@pytest.mark.usefixtures("transactions_never_expire")
+async def test_a_command_blocked_by_a_killed_process_continues(
     db: Database, single: ReplicaSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await kill_in_its_transaction(MAKES_A_USER_AND_WAITS, single.uri)
+    await kill_in_transaction(MAKES_A_USER_AND_WAITS, single.uri)
     monkeypatch.setattr(transactions, "UNRELATED_ABANDONED_AFTER_SECONDS", 1.0)
     words = ["--email", "lee@school.example", "--first-name", "Lee", "--last-name", "Ray"]
     made = await run(single, "create-user", *words, typed=f"{PASSWORD}\n{PASSWORD}\n")
@@ -170,32 +168,32 @@ async def test_a_command_that_waits_for_a_killed_process_goes_on(
 
 
 @pytest.mark.parametrize("how", [{"closeConnection": True}, {"errorCode": 189}])
-async def test_a_commit_without_an_answer_is_asked_for_again(db: Database, how: dict[str, Any]) -> None:
+async def test_a_commit_without_a_response_is_repeated(db: Database, how: dict[str, Any]) -> None:
     await fail_commits(db, {"times": 3}, **how)
-    await enroll(EnrollmentContext(db), ONE, WISH, datetime.now(UTC))
-    await assert_seated(db, ONE)
+    await enroll(EnrollmentContext(db), ONE, REQUEST, datetime.now(UTC))
+    await assert_enrolled(db, ONE)
 
 
-async def test_a_commit_that_failed_runs_everything_again(db: Database) -> None:
+async def test_a_failed_commit_runs_the_transaction_again(db: Database) -> None:
     await fail_commits(db, {"times": 3}, errorCode=251, errorLabels=["TransientTransactionError"])
-    await enroll(EnrollmentContext(db), ONE, WISH, datetime.now(UTC))
-    await assert_seated(db, ONE)
+    await enroll(EnrollmentContext(db), ONE, REQUEST, datetime.now(UTC))
+    await assert_enrolled(db, ONE)
 
 
-async def test_a_commit_that_stays_without_an_answer_is_no_refusal_and_the_same_click_tells(db: Database) -> None:
+async def test_after_an_unconfirmed_commit_the_same_click_reports_the_outcome(db: Database) -> None:
     context = EnrollmentContext(db)
     context.locks.timeout_seconds = 0.5
     # The commit happens, and its acknowledgement is what gets lost, every time.
     await fail_commits(db, "alwaysOn", writeConcernError={"code": 64, "errmsg": "waiting for replication timed out"})
     with pytest.raises(DATABASE_UNAVAILABLE):
-        await enroll(context, ONE, WISH, datetime.now(UTC))
+        await enroll(context, ONE, REQUEST, datetime.now(UTC))
     await fail_commits(db, "off")
     with pytest.raises(AlreadyEnrolled):
-        await enroll(context, ONE, WISH, datetime.now(UTC))
-    await assert_seated(db, ONE)
+        await enroll(context, ONE, REQUEST, datetime.now(UTC))
+    await assert_enrolled(db, ONE)
 
 
-async def test_who_stands_in_line_behind_a_change_that_hangs_is_answered_in_time(
+async def test_a_student_waiting_behind_a_stalled_change_gets_a_response_in_time(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = EnrollmentContext(db)
@@ -209,10 +207,10 @@ async def test_who_stands_in_line_behind_a_change_that_hangs_is_answered_in_time
 
     monkeypatch.setattr(section_lock, "transaction", noting)
     await fail_commits(db, {"times": 1}, blockConnection=True, blockTimeMS=3000)
-    hangs = asyncio.create_task(enroll(context, ONE, WISH, datetime.now(UTC)))
+    hangs = asyncio.create_task(enroll(context, ONE, REQUEST, datetime.now(UTC)))
     await begun.wait()
     with pytest.raises(DATABASE_UNAVAILABLE):
-        await enroll(context, TWO, WISH, datetime.now(UTC))
+        await enroll(context, TWO, REQUEST, datetime.now(UTC))
     assert not hangs.done()
     await hangs
-    await assert_seated(db, ONE)
+    await assert_enrolled(db, ONE)

@@ -1,4 +1,4 @@
-"""Workers of one server that are killed or frozen, and a server whose supervisor is killed."""
+"""Workers that are killed or frozen, and a server whose supervisor is killed."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def workers(supervisor: int, log: Path) -> list[int]:
     return descendants(supervisor)
 
 
-def test_when_a_worker_is_killed_the_other_answers_and_a_new_one_takes_its_place(tmp_path: Path) -> None:
+def test_when_a_worker_is_killed_the_other_responds_and_a_new_one_replaces_it(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with server(log, WEB_CONCURRENCY=2, MONGO_URI=NOWHERE) as site:
         before = {pid: open_files(pid) for pid in workers(site.process.pid, log)}
@@ -79,7 +79,7 @@ def test_a_server_that_cannot_start_exits_with_an_error(workers: int) -> None:
     assert "application not found" in ended.stderr
 
 
-def test_when_the_supervisor_is_killed_workers_end_and_leave_no_folder_behind(tmp_path: Path) -> None:
+def test_when_the_supervisor_is_killed_workers_end_and_leave_no_folder(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with server(log, WEB_CONCURRENCY=2, MONGO_URI=NOWHERE, TMPDIR=tmp_path) as site:
         pids = workers(site.process.pid, log)
@@ -91,7 +91,7 @@ def test_when_the_supervisor_is_killed_workers_end_and_leave_no_folder_behind(tm
     assert [found.name for found in tmp_path.iterdir()] == ["log"]
 
 
-def test_a_client_that_goes_frees_its_socket(tmp_path: Path) -> None:
+def test_a_disconnected_client_frees_its_socket(tmp_path: Path) -> None:
     with server(tmp_path / "log", MONGO_URI=NOWHERE) as site:
         with site.connection():
             pass
@@ -103,7 +103,7 @@ def test_a_client_that_goes_frees_its_socket(tmp_path: Path) -> None:
         until(lambda: open_files(site.process.pid) <= before)
 
 
-def test_a_server_raises_its_file_descriptor_limit_as_far_as_it_may(tmp_path: Path) -> None:
+def test_a_server_raises_its_file_descriptor_limit_as_far_as_allowed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     limited = f"ulimit -Sn 500; ulimit -Hn 4000; exec {sys.executable} -m hypercorn -c file:hypercorn_conf.py asgi:app"
     with server(log, command=("sh", "-c", limited), MONGO_URI=NOWHERE) as site, site.connection():

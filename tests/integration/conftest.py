@@ -98,8 +98,8 @@ class Forgetful(UserCache):
 @pytest.fixture(autouse=True)
 def brief_news(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a stream of news end as soon as everything has been told once."""
-    monkeypatch.setattr(live_stream, "LIFE", (0.0, 0.0))
-    monkeypatch.setattr(live_stream, "LOOK", (0.0, 0.0))
+    monkeypatch.setattr(live_stream, "STREAM_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(live_stream, "CHECK_SECONDS", (0.0, 0.0))
 
 
 @pytest.fixture

@@ -1,18 +1,19 @@
-"""What taking and giving back seats means, written a second time in plain Python from DESIGN.md, without a database.
+"""A model of enrolling, dropping and waiting: the rules of DESIGN.md again, in plain Python without a database.
 
-Where DESIGN.md leaves room, this agrees with the docstrings of the services:
-- of several reasons to refuse the first counts: already there, window, time, credits, prerequisites, corequisites,
-  seat;
-- without a section, the first one that fits and has a seat; if none has, the first that fits is the one that is full;
-- who joins a line before an open seat has the seat;
-- linked swaps that wait for each other in a ring are all made as soon as each is the first who can be;
-- a swap of a course for any section of it is done already;
-- promotion goes on while a term that was open is closed again for a while, until the add deadline;
-- a prerequisite is a seat in an earlier term, even one that has not ended;
-- a corequisite is a seat in the same term or in an earlier one, or one that is taken in the same step; for a place in
-  line a place in line will do. Another section of a course that the student has needs none;
-- of several seats that one change frees, the one given back first is filled first; then come the other lines of
-  whoever gave something back.
+Where DESIGN.md leaves room, the model agrees with the docstrings of the services:
+- Of several reasons to refuse, the first counts: already enrolled, window, time conflict, credits, prerequisites,
+  corequisites, seat.
+- Without a section, the request means the first one that fits and has an open seat; if none has, the first that fits is
+  reported as full.
+- A student who joins the waitlist of a section with an open seat gets the seat.
+- Swaps that wait for each other in a cycle are completed as soon as each is the first that can be.
+- A swap of a course for any section of it is done already.
+- Promotion continues until the add deadline, even while the opening is postponed.
+- A prerequisite is a seat in an earlier term, even one that has not ended.
+- A corequisite is a seat in the same term or an earlier one, or one taken at the same time; for a waitlist entry, a
+  waitlist entry is enough. Another section of a course that the student has requires none.
+- Of several seats freed by one change, the one dropped first is filled first; then come the other waitlists of the
+  students who dropped something.
 """
 
 from collections import deque
@@ -21,202 +22,201 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term
+from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, SectionRequest, Term
 
 OK = "ok"
 
 
-class No(Exception):
-    """The rules refuse; `code` is that of the site."""
+class ModelRefusal(Exception):
+    """A refusal, with the code that the site uses."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a student asks for; without a term or a section, the rules choose."""
-
-    courseID: str
-    term: str = ""
-    section: str = ""
-
-
 @dataclass
-class Seat:
+class ModelSeat:
     section: str
     withdrawn: bool = False
 
 
 @dataclass
-class Place:
+class ModelEntry:
     student: int
-    instead_of: str | None = None
+    drop_if_enrolled: str | None = None
     skipped: bool = False
 
 
 @dataclass
-class Loose:
-    """What one change has set loose: seats that may be open, and lines in which somebody may be able now."""
+class FreedSeats:
+    """Sections where a change may have opened a seat, and students with a term in which they may be eligible now."""
 
-    seats: deque[SectionKey] = field(default_factory=deque)
-    students: deque[tuple[int, str]] = field(default_factory=deque)
+    sections: deque[SectionKey] = field(default_factory=deque)
+    unblocked: deque[tuple[int, str]] = field(default_factory=deque)
 
 
-class School:
-    """Terms, courses, sections, who has which seat and who waits in which order."""
+class ModelSchool:
+    """Terms, courses and sections, the students' seats, and the waitlists in their order."""
 
     def __init__(self, terms: Iterable[Term], courses: Iterable[Course], sections: Iterable[Section]) -> None:
         self.terms = {term.term: term for term in sorted(terms, key=lambda term: term.order)}
         self.courses = {course.courseID: course for course in courses}
         self.sections = {section.key: section for section in sorted(sections, key=lambda section: section.key)}
-        self.seats: dict[tuple[int, str, str], Seat] = {}
-        self.lines: dict[SectionKey, list[Place]] = {key: [] for key in self.sections}
-        self.lent: SectionKey | None = None
+        self.seats: dict[tuple[int, str, str], ModelSeat] = {}
+        self.waitlists: dict[SectionKey, list[ModelEntry]] = {key: [] for key in self.sections}
+        self.provisional_seat: SectionKey | None = None
 
-    # What a student can do
+    # Actions of students
 
-    def enroll(self, student: int, asked: Asked, now: datetime) -> None:
-        term, options = self._options(student, asked, now, None)
+    def enroll(self, student: int, request: SectionRequest, now: datetime) -> None:
+        term, options = self._options(student, request, now, None)
         key = options[0]
-        self._check_new(student, key)
+        self._check_not_enrolled(student, key)
         self._check_open(term, now)
         if reason := self.reason(student, key):
-            raise No(reason)
+            raise ModelRefusal(reason)
         self._check_seat(student, key)
-        loose = Loose()
-        self._take(student, key, loose)
-        self.settle(loose, now)
-        self._settle_rings(now)
+        freed = FreedSeats()
+        self._take(student, key, freed)
+        self.promote(freed, now)
+        self._complete_cycles(now)
 
     def enroll_together(self, student: int, keys: Sequence[SectionKey], now: datetime) -> None:
-        """Take all of these seats or none; what the student has already stays as it is."""
+        """Take all of these seats or none; courses that the student has stay as they are."""
         wanted = [key for key in keys if key.courseID not in self.enrolled(student, key.term)]
         if not wanted:
-            raise No("already_enrolled")
+            raise ModelRefusal("already_enrolled")
         before = deepcopy(self.seats)
-        for key in wanted:  # as if each were had once it is through
+        for key in wanted:  # as if the student had each of them once it is checked
             try:
                 self._check_open(self.terms[key.term], now)
-                if reason := self.reason(student, key, along=[one.courseID for one in wanted]):
-                    raise No(reason)
-            except No:
+                if reason := self.reason(student, key, together_with=[one.courseID for one in wanted]):
+                    raise ModelRefusal(reason)
+            except ModelRefusal:
                 self.seats = before
                 raise
-            self.seats[student, key.term, key.courseID] = Seat(key.section)
+            self.seats[student, key.term, key.courseID] = ModelSeat(key.section)
         self.seats = before
         for key in wanted:
             self._check_seat(student, key)
-        loose = Loose()
+        freed = FreedSeats()
         for key in wanted:
-            self._take(student, key, loose)
-        self.settle(loose, now)
-        self._settle_rings(now)
+            self._take(student, key, freed)
+        self.promote(freed, now)
+        self._complete_cycles(now)
 
     def _check_seat(self, student: int, key: SectionKey) -> None:
         if not self.open_seats(key):
-            raise No("already_waiting" if self.place(student, key.term, key.courseID) else "section_full")
+            raise ModelRefusal(
+                "already_waiting" if self.waitlist_entry(student, key.term, key.courseID) else "section_full"
+            )
 
-    def drop(self, student: int, asked: Asked, now: datetime, *, along: bool = False) -> None:
-        self._course(asked.courseID)
-        has = {key[1] for key in self._enrolled_anywhere(student, asked.courseID)}
-        name = asked.term or self._only_running(has, now)
-        if name is None or asked.courseID not in self.enrolled(student, name):
-            raise No("not_enrolled")
-        others = self._dependent(student, name, asked.courseID)
-        if others and not along:
-            raise No("corequisites_would_go")
+    def drop(self, student: int, request: SectionRequest, now: datetime, *, with_corequisites: bool = False) -> None:
+        self._course(request.courseID)
+        has = {key[1] for key in self._enrolled_anywhere(student, request.courseID)}
+        name = request.term or self._only_active(has, now)
+        if name is None or request.courseID not in self.enrolled(student, name):
+            raise ModelRefusal("not_enrolled")
+        others = self._dependent(student, name, request.courseID)
+        if others and not with_corequisites:
+            raise ModelRefusal("corequisites_would_go")
         if now >= self.terms[name].withdraw_deadline:
-            raise No("drop_closed")
-        loose = Loose()
-        for courseID in (asked.courseID, *others):
-            self._give_back(student, name, courseID, now, loose)
-        self.settle(loose, now)
-        self._settle_rings(now)
+            raise ModelRefusal("drop_closed")
+        freed = FreedSeats()
+        for courseID in (request.courseID, *others):
+            self._drop(student, name, courseID, now, freed)
+        self.promote(freed, now)
+        self._complete_cycles(now)
 
-    def swap(self, student: int, given_up: str, asked: Asked, now: datetime) -> None:
-        term, options = self._options(student, asked, now, given_up)
+    def swap(self, student: int, dropped: str, request: SectionRequest, now: datetime) -> None:
+        term, options = self._options(student, request, now, dropped)
         key = options[0]
-        self._check_given_up(student, given_up, key)
+        self._check_dropped(student, dropped, key)
         self._check_open(term, now)
-        if self._leaves_others(student, key, given_up):
-            raise No("corequisites_would_go")
-        if reason := self.reason(student, key, without=given_up):
-            raise No(reason)
+        if self._has_dependents(student, key, dropped):
+            raise ModelRefusal("corequisites_would_go")
+        if reason := self.reason(student, key, without=dropped):
+            raise ModelRefusal(reason)
         if now >= term.withdraw_deadline:
-            raise No("drop_closed")
+            raise ModelRefusal("drop_closed")
         self._check_seat(student, key)
-        loose = Loose()
-        self._give_back(student, key.term, given_up, now, loose)
-        self._take(student, key, loose)
-        self.settle(loose, now)
-        self._settle_rings(now)
+        freed = FreedSeats()
+        self._drop(student, key.term, dropped, now, freed)
+        self._take(student, key, freed)
+        self.promote(freed, now)
+        self._complete_cycles(now)
 
-    def join(self, student: int, asked: Asked, now: datetime, instead_of: str | None = None) -> None:
-        term, options = self._options(student, asked, now, instead_of)
+    def join(self, student: int, request: SectionRequest, now: datetime, drop_if_enrolled: str | None = None) -> None:
+        term, options = self._options(student, request, now, drop_if_enrolled)
         key = options[0]
-        if self.place(student, key.term, key.courseID):
-            raise No("already_waiting")
-        if instead_of is not None:
-            self._check_given_up(student, instead_of, key)
-        if instead_of != key.courseID:
-            self._check_new(student, key)
+        if self.waitlist_entry(student, key.term, key.courseID):
+            raise ModelRefusal("already_waiting")
+        if drop_if_enrolled is not None:
+            self._check_dropped(student, drop_if_enrolled, key)
+        if drop_if_enrolled != key.courseID:
+            self._check_not_enrolled(student, key)
         self._check_open(term, now)
-        if instead_of is not None and self._leaves_others(student, key, instead_of):
-            raise No("corequisites_would_go")
-        waits = [] if self.open_seats(key) else self.waits_for(student, key.term)
-        if reason := self.reason(student, key, without=instead_of, along=waits):
-            raise No(reason)
-        if self.open_seats(key):  # nobody in the line could take it
-            loose = Loose()
-            if instead_of is not None:
-                self._give_back(student, key.term, instead_of, now, loose)
-            self._take(student, key, loose)
-            self.settle(loose, now)
-            self._settle_rings(now)
+        if drop_if_enrolled is not None and self._has_dependents(student, key, drop_if_enrolled):
+            raise ModelRefusal("corequisites_would_go")
+        waits = [] if self.open_seats(key) else self.waitlisted_courses(student, key.term)
+        if reason := self.reason(student, key, without=drop_if_enrolled, together_with=waits):
+            raise ModelRefusal(reason)
+        if self.open_seats(key):  # no waitlisted student could take it
+            freed = FreedSeats()
+            if drop_if_enrolled is not None:
+                self._drop(student, key.term, drop_if_enrolled, now, freed)
+            self._take(student, key, freed)
+            self.promote(freed, now)
+            self._complete_cycles(now)
             return
-        if len(self.lines[key]) >= self.sections[key].waitlist_capacity:
-            raise No("waitlist_full")
-        self.lines[key].append(Place(student, instead_of))
-        self._settle_rings(now)
+        if len(self.waitlists[key]) >= self.sections[key].waitlist_capacity:
+            raise ModelRefusal("waitlist_full")
+        self.waitlists[key].append(ModelEntry(student, drop_if_enrolled))
+        self._complete_cycles(now)
 
-    def leave(self, student: int, asked: Asked, now: datetime) -> None:
-        self._course(asked.courseID)
-        waited = {key.term for key, line in self.lines.items() if key.courseID == asked.courseID and _in(line, student)}
-        name = asked.term or self._only_running(waited, now)
-        found = self.place(student, name, asked.courseID) if name else None
+    def leave(self, student: int, request: SectionRequest, now: datetime) -> None:
+        self._course(request.courseID)
+        waited = {
+            key.term
+            for key, waitlist in self.waitlists.items()
+            if key.courseID == request.courseID and _is_waitlisted(waitlist, student)
+        }
+        name = request.term or self._only_active(waited, now)
+        found = self.waitlist_entry(student, name, request.courseID) if name else None
         if found is None:
-            raise No("not_waiting")
-        key, place = found
-        self.lines[key].remove(place)
-        self._settle_rings(now)
+            raise ModelRefusal("not_waiting")
+        key, entry = found
+        self.waitlists[key].remove(entry)
+        self._complete_cycles(now)
 
-    def _settle_rings(self, now: datetime) -> None:
-        """Try what happens when somebody gets a seat first that nobody gave back; it counts if somebody does then."""
-        while any(self._settle_ring(key, now) for key in self.sections if self.lines[key]):
+    def _complete_cycles(self, now: datetime) -> None:
+        """Open a seat that nobody has dropped; it counts if a promotion then drops that very seat."""
+        while any(self._complete_cycle(key, now) for key in self.sections if self.waitlists[key]):
             pass
 
-    def _settle_ring(self, key: SectionKey, now: datetime) -> bool:
-        before = deepcopy((self.seats, self.lines))
-        self.lent = key
-        self.settle(Loose(deque([key])), now)
-        if self.lent:
-            self.seats, self.lines = before
-            self.lent = None
+    def _complete_cycle(self, key: SectionKey, now: datetime) -> bool:
+        before = deepcopy((self.seats, self.waitlists))
+        self.provisional_seat = key
+        self.promote(FreedSeats(deque([key])), now)
+        if self.provisional_seat:
+            self.seats, self.waitlists = before
+            self.provisional_seat = None
             return False
         return True
 
-    # What the registrar can do
+    # Actions of the registrar
 
-    def offer(self, section: Section, now: datetime) -> None:
-        """Put the section in the place of the one of its name; who sits or waits stays."""
+    def import_section(self, section: Section, now: datetime) -> None:
+        """Replace the section; its students keep their seats and places."""
         self.sections[section.key] = section
-        self.lines.setdefault(section.key, [])
-        self.settle(Loose(deque(key for key in self.sections if self.lines[key] and self.open_seats(key))), now)
-        self._settle_rings(now)
+        self.waitlists.setdefault(section.key, [])
+        self.promote(
+            FreedSeats(deque(key for key in self.sections if self.waitlists[key] and self.open_seats(key))), now
+        )
+        self._complete_cycles(now)
 
-    # What is
+    # Queries
 
     def enrolled(self, student: int, term: str) -> dict[str, SectionKey]:
         """Return the sections that the student has in the term, by courseID."""
@@ -233,28 +233,32 @@ class School:
         )
 
     def open_seats(self, key: SectionKey) -> int:
-        return max(0, self.sections[key].capacity - self.taken(key) + (self.lent == key))
+        return max(0, self.sections[key].capacity - self.taken(key) + (self.provisional_seat == key))
 
     def credits(self, student: int, term: str) -> float:
         return sum(self.courses[courseID].credits for courseID in self.enrolled(student, term))
 
-    def place(self, student: int, term: str, courseID: str) -> tuple[SectionKey, Place] | None:
-        for key, line in self.lines.items():
-            for place in line:
-                if (place.student, key.term, key.courseID) == (student, term, courseID):
-                    return key, place
+    def waitlist_entry(self, student: int, term: str, courseID: str) -> tuple[SectionKey, ModelEntry] | None:
+        for key, waitlist in self.waitlists.items():
+            for entry in waitlist:
+                if (entry.student, key.term, key.courseID) == (student, term, courseID):
+                    return key, entry
         return None
 
-    def waits_for(self, student: int, term: str) -> list[str]:
+    def waitlisted_courses(self, student: int, term: str) -> list[str]:
         """Return the courses for which the student waits in the term."""
-        return [key.courseID for key, line in self.lines.items() if key.term == term and _in(line, student)]
+        return [
+            key.courseID
+            for key, waitlist in self.waitlists.items()
+            if key.term == term and _is_waitlisted(waitlist, student)
+        ]
 
     def reason(
-        self, student: int, key: SectionKey, without: str | None = None, along: Collection[str] = ()
+        self, student: int, key: SectionKey, without: str | None = None, together_with: Collection[str] = ()
     ) -> str | None:
-        """Return why the student may not have a seat in that section, were one open.
+        """Return the reason against a seat in that section, if one were open.
 
-        The course `without` counts as gone, those `along` as there where the rules ask for corequisites.
+        The course `without` counts as dropped; the courses `together_with` count as corequisites.
         """
         has = {courseID: where for courseID, where in self.enrolled(student, key.term).items() if courseID != without}
         if key.courseID in has:
@@ -267,129 +271,133 @@ class School:
         earlier = [term.term for term in self.terms.values() if term.comes_before(self.terms[key.term])]
         if not all(any(need in self.enrolled(student, term) for term in earlier) for need in wanted.prerequisites):
             return "prerequisite_missing"
-        beside = {*has, *along, *(need for term in earlier for need in self.enrolled(student, term))}
+        beside = {*has, *together_with, *(need for term in earlier for need in self.enrolled(student, term))}
         if without != key.courseID and not beside.issuperset(wanted.corequisites):
             return "corequisite_missing"
         return None
 
-    def promotion_reason(self, place: Place, key: SectionKey) -> str | None:
+    def promotion_reason(self, entry: ModelEntry, key: SectionKey) -> str | None:
         """Return why the waiting student could not take an open seat now."""
-        instead_of = place.instead_of if place.instead_of in self.enrolled(place.student, key.term) else None
-        if instead_of and self._leaves_others(place.student, key, instead_of):
+        drop_if_enrolled = (
+            entry.drop_if_enrolled if entry.drop_if_enrolled in self.enrolled(entry.student, key.term) else None
+        )
+        if drop_if_enrolled and self._has_dependents(entry.student, key, drop_if_enrolled):
             return "corequisites_would_go"
-        return self.reason(place.student, key, without=instead_of)
+        return self.reason(entry.student, key, without=drop_if_enrolled)
 
     def clash(self, one: SectionKey, other: SectionKey) -> bool:
-        """Tell whether a person would have to be in two rooms in some minute of the week."""
+        """Return whether the sections overlap in any minute of the week."""
         return bool(_minutes(self.sections[one].meetings) & _minutes(self.sections[other].meetings))
 
-    def settle(self, loose: Loose, now: datetime) -> None:
-        while loose.seats or loose.students:
-            if not loose.seats:
-                able, loose.students = loose.students, deque()
-                loose.seats.extend(key for key, line in self.lines.items() if _waits(line, key, able))
-            if loose.seats:
-                self._fill(loose.seats.popleft(), loose, now)
+    def promote(self, freed: FreedSeats, now: datetime) -> None:
+        while freed.sections or freed.unblocked:
+            if not freed.sections:
+                able, freed.unblocked = freed.unblocked, deque()
+                freed.sections.extend(
+                    key for key, waitlist in self.waitlists.items() if _has_unblocked(waitlist, key, able)
+                )
+            if freed.sections:
+                self._fill(freed.sections.popleft(), freed, now)
 
-    def _fill(self, key: SectionKey, loose: Loose, now: datetime) -> None:
+    def _fill(self, key: SectionKey, freed: FreedSeats, now: datetime) -> None:
         term = self.terms[key.term]
-        for place in list(self.lines[key]):
+        for entry in list(self.waitlists[key]):
             if not self.open_seats(key) or now >= term.add_deadline:
                 return
-            if self.promotion_reason(place, key):
-                place.skipped = True
+            if self.promotion_reason(entry, key):
+                entry.skipped = True
                 continue
-            if place.instead_of in self.enrolled(place.student, key.term):
-                self._give_back(place.student, key.term, place.instead_of, now, loose)
-            self._take(place.student, key, loose)
+            if entry.drop_if_enrolled in self.enrolled(entry.student, key.term):
+                self._drop(entry.student, key.term, entry.drop_if_enrolled, now, freed)
+            self._take(entry.student, key, freed)
 
-    def _take(self, student: int, key: SectionKey, loose: Loose) -> None:
-        self.seats[student, key.term, key.courseID] = Seat(key.section)
-        if found := self.place(student, key.term, key.courseID):
-            waited, place = found
-            if waited == key or place.instead_of != key.courseID:  # a swap within the course may still come
-                self.lines[waited].remove(place)
-        for waited, line in self.lines.items():  # it may be what a course of a later term needs
+    def _take(self, student: int, key: SectionKey, freed: FreedSeats) -> None:
+        self.seats[student, key.term, key.courseID] = ModelSeat(key.section)
+        if found := self.waitlist_entry(student, key.term, key.courseID):
+            waited, entry = found
+            if waited == key or entry.drop_if_enrolled != key.courseID:  # a swap within the course may still come
+                self.waitlists[waited].remove(entry)
+        for waited, waitlist in self.waitlists.items():  # it may be what another course needs
             course = self.courses[waited.courseID]
-            if _in(line, student) and key.courseID in (*course.prerequisites, *course.corequisites):
-                loose.students.append((student, waited.term))
+            if _is_waitlisted(waitlist, student) and key.courseID in (*course.prerequisites, *course.corequisites):
+                freed.unblocked.append((student, waited.term))
 
-    def _give_back(self, student: int, term: str, courseID: str, now: datetime, loose: Loose) -> None:
+    def _drop(self, student: int, term: str, courseID: str, now: datetime, freed: FreedSeats) -> None:
         seat = self.seats[student, term, courseID]
         if now < self.terms[term].drop_deadline:
             del self.seats[student, term, courseID]
         else:
             seat.withdrawn = True
         key = SectionKey(term, courseID, seat.section)
-        if self.lent == key:
-            self.lent = None
+        if self.provisional_seat == key:
+            self.provisional_seat = None
         else:
-            loose.seats.append(key)
-        loose.students.append((student, term))
+            freed.sections.append(key)
+        freed.unblocked.append((student, term))
 
     def _dependent(self, student: int, term: str, courseID: str) -> list[str]:
-        """Return what can't stay without that course, directly or through another one."""
-        going = [courseID]
+        """Return the courses that depend on this one, directly or through another."""
+        dropped = [courseID]
         earlier = [one.term for one in self.terms.values() if one.comes_before(self.terms[term])]
-        for gone in going:
+        for gone in dropped:
             if any(gone in self.enrolled(student, name) for name in earlier):
-                continue  # it was taken before, and is not missed
-            going += [
+                continue  # taken before, so nothing depends on it now
+            dropped += [
                 one
                 for one in self.enrolled(student, term)
-                if one not in going and gone in self.courses[one].corequisites
+                if one not in dropped and gone in self.courses[one].corequisites
             ]
-        return going[1:]
+        return dropped[1:]
 
-    def _leaves_others(self, student: int, key: SectionKey, given_up: str) -> bool:
-        """Tell whether something could not stay after the swap; in another section the course itself stays."""
-        return given_up != key.courseID and bool(self._dependent(student, key.term, given_up))
+    def _has_dependents(self, student: int, key: SectionKey, dropped: str) -> bool:
+        """Return whether other courses depend on the dropped one; a swap within a course keeps it."""
+        return dropped != key.courseID and bool(self._dependent(student, key.term, dropped))
 
     def _check_open(self, term: Term, now: datetime) -> None:
         if now < term.opens_at:
-            raise No("not_open_yet")
+            raise ModelRefusal("not_open_yet")
         if now >= term.add_deadline:
-            raise No("closed")
+            raise ModelRefusal("closed")
 
-    def _check_new(self, student: int, key: SectionKey) -> None:
+    def _check_not_enrolled(self, student: int, key: SectionKey) -> None:
         if key.courseID in self.enrolled(student, key.term):
-            raise No("already_enrolled")
+            raise ModelRefusal("already_enrolled")
 
-    def _check_given_up(self, student: int, given_up: str, key: SectionKey) -> None:
+    def _check_dropped(self, student: int, dropped: str, key: SectionKey) -> None:
         has = self.enrolled(student, key.term)
-        if has.get(given_up) == key or (given_up not in has and key.courseID in has):
-            raise No("already_enrolled")
-        if given_up not in has:
-            raise No("not_enrolled")
+        if has.get(dropped) == key or (dropped not in has and key.courseID in has):
+            raise ModelRefusal("already_enrolled")
+        if dropped not in has:
+            raise ModelRefusal("not_enrolled")
 
     def _course(self, courseID: str) -> Course:
         if courseID not in self.courses:
-            raise No("unknown_course")
+            raise ModelRefusal("unknown_course")
         return self.courses[courseID]
 
     def _options(
-        self, student: int, asked: Asked, now: datetime, given_up: str | None
+        self, student: int, request: SectionRequest, now: datetime, dropped: str | None
     ) -> tuple[Term, Sequence[SectionKey]]:
-        """Return the term that is meant and the sections that come into question, the best first."""
-        self._course(asked.courseID)
-        offered = {key.term for key in self.sections if key.courseID == asked.courseID}
-        coming = [term for term in self.terms.values() if now < term.withdraw_deadline]
-        first = [term for term in coming if term.opens_at <= now < term.add_deadline]
-        choice = [self.terms[asked.term]] if asked.term else first + [term for term in coming if term not in first]
+        """Return the term that the request means and the possible sections, best first."""
+        self._course(request.courseID)
+        offered = {key.term for key in self.sections if key.courseID == request.courseID}
+        active = [term for term in self.terms.values() if now < term.withdraw_deadline]
+        first = [term for term in active if term.opens_at <= now < term.add_deadline]
+        choice = [self.terms[request.term]] if request.term else first + [term for term in active if term not in first]
         found = [term for term in choice if term.term in offered]
         if not found:
-            raise No("not_taught")
-        keys = [key for key in self.sections if (key.term, key.courseID) == (found[0].term, asked.courseID)]
-        if asked.section:
-            keys = [key for key in keys if key.section == asked.section]
+            raise ModelRefusal("not_taught")
+        keys = [key for key in self.sections if (key.term, key.courseID) == (found[0].term, request.courseID)]
+        if request.section:
+            keys = [key for key in keys if key.section == request.section]
             if not keys:
-                raise No("unknown_section")
-        elif given_up == asked.courseID and given_up in (has := self.enrolled(student, found[0].term)):
-            keys = [has[given_up]]
-        return found[0], sorted(keys, key=lambda key: self._rank(student, key, given_up))
+                raise ModelRefusal("unknown_section")
+        elif dropped == request.courseID and dropped in (has := self.enrolled(student, found[0].term)):
+            keys = [has[dropped]]
+        return found[0], sorted(keys, key=lambda key: self._rank(student, key, dropped))
 
-    def _rank(self, student: int, key: SectionKey, given_up: str | None) -> tuple[bool, bool, str]:
-        reason = self.reason(student, key, without=given_up)
+    def _rank(self, student: int, key: SectionKey, dropped: str | None) -> tuple[bool, bool, str]:
+        reason = self.reason(student, key, without=dropped)
         return (
             reason not in (None, "prerequisite_missing", "corequisite_missing"),
             not self.open_seats(key),
@@ -399,20 +407,20 @@ class School:
     def _enrolled_anywhere(self, student: int, courseID: str) -> list[tuple[int, str, str]]:
         return [key for key, seat in self.seats.items() if key[::2] == (student, courseID) and not seat.withdrawn]
 
-    def _only_running(self, has: Collection[str], now: datetime) -> str | None:
-        """Return the term that is meant when something is given back and none is named; one of two is not guessed."""
-        running = [name for name in has if now < self.terms[name].withdraw_deadline]
-        if len(running) > 1:
-            raise No("term_needed")
-        return running[0] if running else None
+    def _only_active(self, has: Collection[str], now: datetime) -> str | None:
+        """Return the only term that is not over; refuse to guess between two."""
+        active = [name for name in has if now < self.terms[name].withdraw_deadline]
+        if len(active) > 1:
+            raise ModelRefusal("term_needed")
+        return active[0] if active else None
 
 
-def _in(line: Iterable[Place], student: int) -> bool:
-    return any(place.student == student for place in line)
+def _is_waitlisted(waitlist: Iterable[ModelEntry], student: int) -> bool:
+    return any(entry.student == student for entry in waitlist)
 
 
-def _waits(line: Iterable[Place], key: SectionKey, able: Collection[tuple[int, str]]) -> bool:
-    return any((place.student, key.term) in able for place in line)
+def _has_unblocked(waitlist: Iterable[ModelEntry], key: SectionKey, able: Collection[tuple[int, str]]) -> bool:
+    return any((entry.student, key.term) in able for entry in waitlist)
 
 
 def _minutes(meetings: Iterable[Meeting]) -> set[tuple[str, int]]:

@@ -6,7 +6,7 @@ from quart_enroll.web.auth import safe_next
 
 
 @pytest.mark.parametrize("path", ["/", "/courses/", "/enrollment/form?courseID=1111&term=Fall+2026", "/a//b"])
-def test_a_path_of_this_site_is_safe(path: str) -> None:
+def test_a_path_of_this_site_is_a_safe_redirect_target(path: str) -> None:
     assert safe_next(path) == path
 
 
@@ -29,5 +29,5 @@ def test_a_path_of_this_site_is_safe(path: str) -> None:
         "/" + "x" * 500,
     ],
 )
-def test_anything_else_is_not(evil: str | None) -> None:
+def test_any_other_redirect_target_is_unsafe(evil: str | None) -> None:
     assert safe_next(evil) is None

@@ -28,7 +28,7 @@ def row(*rates: float, bare: tuple[float, ...] = (), name: str = "home", unit: s
     return Row(name, unit, Spread(rates), others, compared_by="bare Quart" if bare else "")
 
 
-def test_a_ratio_is_taken_round_by_round() -> None:
+def test_ratios_are_computed_per_round() -> None:
     """A round in which the machine was slow for both says as much as the others."""
     site, bare = Spread((80.0, 8.0, 90.0)), Spread((100.0, 10.0, 100.0))
     assert site.to(bare).median == pytest.approx(0.8)
@@ -59,7 +59,7 @@ def test_seconds_are_worse_when_they_are_more() -> None:
     assert worse_than_before([row(3.0, unit="s (p99)")], {"home": 2.0}) != []
 
 
-def test_a_row_that_is_new_is_not_worse() -> None:
+def test_a_new_row_is_not_a_regression() -> None:
     assert worse_than_before([row(1.0)], {}) == []
 
 
@@ -71,7 +71,7 @@ def test_the_history_remembers_the_last_run_on_such_a_machine_that_took_as_long(
     assert report.before(tmp_path, FACTS | {"model": "another"}) == {}
 
 
-def test_the_report_tells_figure_ratio_goal_and_machine(tmp_path: Path) -> None:
+def test_the_report_has_figures_ratios_goals_and_the_machine(tmp_path: Path) -> None:
     goals = [Goal("ratio to bare Quart", 0.5, at_least=0.8)]
     found = Row("home", "pages/s", Spread((40.0, 50.0, 60.0)), {"bare Quart": Spread((100.0, 100.0, 100.0))}, goals)
     report.write(tmp_path, FACTS, [found], ["home: slower"])
@@ -86,26 +86,26 @@ def test_the_report_tells_figure_ratio_goal_and_machine(tmp_path: Path) -> None:
     assert told["rows"][0]["ratios"] == {"bare Quart": 0.5}
 
 
-def test_what_wrk_found_is_read() -> None:
+def test_the_output_of_wrk_is_parsed() -> None:
     told = '{"requests":500,"microseconds":2000000,"bytes":500000,"refused":1,"broken":2,"timeouts":3,"p99":40000}'
     assert wrk.read(f"Running 2s test\n\nJSON{told}\n") == wrk.Measured(250.0, 1000.0, 1, 2, 3, 0.04)
 
 
-def test_a_wrk_that_did_not_work_ends_the_run_with_its_own_words() -> None:
+def test_a_failing_wrk_ends_the_run_with_its_error() -> None:
     with pytest.raises(SystemExit, match="unable to connect"):
         wrk.read("", "unable to connect to 127.0.0.1:9")
 
 
-def test_who_was_last_told_enrolled_and_has_no_seat_is_lost() -> None:
+def test_a_student_told_enrolled_without_a_seat_is_a_lost_seat() -> None:
     told = [_told(1, "enrolled"), _told(2, "enrolled"), _told(2, "gone"), _told(3, "enrolled")]
     assert lost(told, {(1, "1111")}) == ["Student 3 was told to be enrolled in 1111, and has no seat."]
 
 
-def test_who_was_told_that_a_seat_is_given_back_and_has_it_is_found_too() -> None:
+def test_a_student_told_dropped_who_still_has_the_seat_is_found() -> None:
     assert lost([_told(1, "gone")], {(1, "1111")}) == ["Student 1 was told that 1111 is given back, and has a seat."]
 
 
-def test_who_got_no_answer_may_have_a_seat_or_not() -> None:
+def test_without_a_response_a_student_may_or_may_not_have_a_seat() -> None:
     told = [_told(1, "enrolled"), _told(1, "asked")]
     assert lost(told, set()) == lost(told, {(1, "1111")}) == []
 

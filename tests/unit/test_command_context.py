@@ -16,11 +16,11 @@ def port_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_it_is_the_configured_one_when_no_site_runs() -> None:
+def test_links_use_the_configured_url_when_no_site_runs() -> None:
     assert running_port(8000) == 8000
 
 
-def test_it_is_that_of_the_site_that_runs(port_file: Path) -> None:
+def test_links_use_the_url_of_the_running_site(port_file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as site:
         port = site.getsockname()[1]
         with announced_port(port):
@@ -30,13 +30,13 @@ def test_it_is_that_of_the_site_that_runs(port_file: Path) -> None:
 
 
 @pytest.mark.parametrize("left", ["", "a port", "0"])
-def test_what_a_killed_site_has_left_does_not_count(port_file: Path, left: str) -> None:
+def test_the_file_left_by_a_killed_site_is_ignored(port_file: Path, left: str) -> None:
     port_file.parent.mkdir()
     port_file.write_text(left)
     assert running_port(8000) == 8000
 
 
-def test_a_port_where_nobody_listens_any_more_does_not_count(port_file: Path) -> None:
+def test_a_port_on_which_nothing_listens_is_ignored(port_file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     port_file.parent.mkdir()

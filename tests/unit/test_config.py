@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config import HERE, Config, ConfigError
+from config import PROJECT_FOLDER, Config, ConfigError
 
 KEY = "not known to anybody else, and long enough"
 PRODUCTION = {"SECRET_KEY": KEY, "MONGO_URI": "mongodb+srv://school.example/"}
@@ -20,13 +20,13 @@ def test_production_is_the_default(tmp_path: Path) -> None:
     assert Config.from_env(PRODUCTION, tmp_path).app_env == "production"
 
 
-def test_the_environment_counts_more_than_the_file(tmp_path: Path) -> None:
+def test_the_environment_takes_precedence_over_the_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=8001\nWEB_CONCURRENCY=2\n")
     config = Config.from_env({**PRODUCTION, "PORT": "8002"}, tmp_path)
     assert (config.port, config.web_concurrency) == (8002, 2)
 
 
-def test_an_empty_value_is_an_absent_one(tmp_path: Path) -> None:
+def test_an_empty_value_counts_as_missing(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=8001\n")
     assert Config.from_env({**PRODUCTION, "PORT": ""}, tmp_path).port == 8000
 
@@ -88,7 +88,7 @@ def test_an_empty_value_is_an_absent_one(tmp_path: Path) -> None:
         ("MONGO_URI", "mongodb://db.example/"),
     ],
 )
-def test_a_wrong_value_ends_the_start_with_the_sentence_of_its_setting(name: str, value: str, tmp_path: Path) -> None:
+def test_an_invalid_value_ends_the_start_with_an_explanation(name: str, value: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         Config.from_env({**PRODUCTION, name: value}, tmp_path)
     sentence = Config.__dataclass_fields__[name.lower()].metadata["sentence"]
@@ -101,11 +101,11 @@ def test_upgrades_may_use_a_database_user_of_their_own(tmp_path: Path) -> None:
     assert Config.from_env({**PRODUCTION, "UPGRADE_MONGO_URI": uri}, tmp_path).upgrade_mongo_uri == uri
 
 
-def test_a_short_name_of_a_password_method_is_the_whole_one(tmp_path: Path) -> None:
+def test_a_short_password_method_is_expanded(tmp_path: Path) -> None:
     assert Config.from_env({**PRODUCTION, "PASSWORD_METHOD": "scrypt"}, tmp_path).password_method == "scrypt:32768:8:1"
 
 
-def test_production_that_sends_mail_needs_the_address_of_the_site(tmp_path: Path) -> None:
+def test_production_with_mail_requires_a_public_url(tmp_path: Path) -> None:
     given = {**PRODUCTION, "SMTP_URL": "smtps://mail.example", "MAIL_FROM": "no-reply@school.example"}
     for wrong in ("", "http://enroll.school.example"):
         with pytest.raises(ConfigError, match="PUBLIC_URL must be set when SMTP_URL is"):
@@ -138,7 +138,7 @@ def test_production_connects_to_no_database_in_plain_text_unless_allowed(uri: st
 
 
 @pytest.mark.parametrize("options", ["tls=true&tlsCAFile=/no/such/file", "ssl_cert_reqs=CERT_NONE", "no_such_option=1"])
-def test_an_option_that_the_driver_refuses_is_told_in_a_sentence(options: str, tmp_path: Path) -> None:
+def test_an_option_refused_by_the_driver_is_explained(options: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="MONGO_URI is invalid"):
         Config.from_env({**PRODUCTION, "MONGO_URI": f"mongodb://db.example/?{options}"}, tmp_path)
 
@@ -157,12 +157,12 @@ def test_production_connects_to_databases_over_tls_or_on_the_same_machine(uri: s
     assert Config.from_env({**PRODUCTION, "MONGO_URI": uri}, tmp_path).mongo_uri == uri
 
 
-def test_development_reaches_itself(tmp_path: Path) -> None:
+def test_development_links_to_localhost(tmp_path: Path) -> None:
     config = Config.from_env({"APP_ENV": "development", "PORT": "8001"}, tmp_path)
     assert config.public_url == "http://localhost:8001"
 
 
-def test_secrets_are_not_shown() -> None:
+def test_secrets_are_not_in_the_repr() -> None:
     shown = repr(Config(secret_key=KEY, mongo_uri="mongodb://rita:password@db.example/"))
     assert KEY not in shown
     assert "password@" not in shown
@@ -173,7 +173,7 @@ def test_the_schools_own_templates_are_found(tmp_path: Path) -> None:
     assert config.template_overrides == tmp_path
 
 
-def test_development_makes_a_secret_key_once(tmp_path: Path) -> None:
+def test_development_creates_a_secret_key_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:  # as several workers would that start at once
         keys = set(pool.map(lambda _: Config.from_env({"APP_ENV": "development"}, tmp_path).secret_key, range(8)))
     assert len(keys) == 1
@@ -198,18 +198,18 @@ def default(setting: Field[object]) -> str:
 def test_the_example_lists_every_setting(setting: Field[object]) -> None:
     name, sentence = setting.name.upper(), setting.metadata["sentence"]
     value = "APP_ENV=development" if name == "APP_ENV" else f"#{name}={default(setting)}"
-    assert f"# {sentence}\n{value}\n" in (HERE / ".env.example").read_text()
+    assert f"# {sentence}\n{value}\n" in (PROJECT_FOLDER / ".env.example").read_text()
 
 
 @SETTINGS
 def test_the_docs_list_every_setting(setting: Field[object]) -> None:
     shown = f"`{default(setting)}`" if default(setting) else ""
     row = f"| `{setting.name.upper()}` | {shown} | {setting.metadata['sentence']} |"
-    assert row in (HERE / "docs" / "settings.md").read_text("utf-8")
+    assert row in (PROJECT_FOLDER / "docs" / "settings.md").read_text("utf-8")
 
 
-def test_herokus_form_asks_for_what_has_no_default() -> None:
-    asked = json.loads((HERE / "app.json").read_text())["env"]
+def test_app_json_requires_every_setting_without_a_default() -> None:
+    asked = json.loads((PROJECT_FOLDER / "app.json").read_text())["env"]
     for name, entry in asked.items():
         assert entry["description"] == Config.__dataclass_fields__[name.lower()].metadata["sentence"]
     assert asked["SECRET_KEY"]["generator"] == "secret"

@@ -147,7 +147,7 @@ async def answer(send: Any, body: bytes) -> None:
 )
 @pytest.mark.parametrize("how", ["closes", "closes one half", "resets"])
 @on_uvloop
-async def test_a_client_that_goes_leaves_no_socket(
+async def test_a_disconnected_client_leaves_no_socket(
     app: App, said: bytes, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving(app, monkeypatch) as server:
@@ -165,7 +165,7 @@ async def test_a_client_that_goes_leaves_no_socket(
 
 
 @on_uvloop
-async def test_a_client_that_closes_one_half_still_gets_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_half_closes_still_gets_its_response(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(hello, monkeypatch) as server:
         reader, writer = await server.client(GET)
         writer.write_eof()
@@ -183,7 +183,7 @@ async def test_a_client_that_reads_nothing_is_dropped(said: bytes, monkeypatch: 
 
 
 @on_uvloop
-async def test_a_long_answer_arrives_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_response_arrives_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(flood, monkeypatch) as server:
         reader, _ = await server.client(GET)
         head = await reader.readuntil(b"\r\n\r\n")

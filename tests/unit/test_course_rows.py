@@ -8,7 +8,7 @@ import pytest
 from quart_enroll.domain.catalog import CourseSections
 from quart_enroll.domain.models import Course, Meeting, Registration, Section, Term
 from quart_enroll.pages.catalog import course_rows, section_actions
-from quart_enroll.pages.student_state import Standing
+from quart_enroll.pages.student_state import StudentState
 from tests.support.people import FALL, FALL_MORNING
 
 TIMES = [("09:00", "09:50"), ("09:30", "10:45"), ("10:00", "10:50"), ("22:00", "23:59"), ("soon", "later")]
@@ -25,9 +25,9 @@ def _found(number: int, dice: random.Random) -> CourseSections:
     return CourseSections(course, (_section(course.courseID, dice.choice([0, 4]), dice.choice(MEETINGS)),))
 
 
-def _student(taught: list[CourseSections], earlier: Term, dice: random.Random) -> Standing:
+def _student(taught: list[CourseSections], earlier: Term, dice: random.Random) -> StudentState:
     has = [Registration(one.course, one.sections[0], "enrolled") for one in dice.sample(taught, dice.randrange(4))]
-    return Standing(
+    return StudentState(
         has,
         (),
         [(f"{number}", earlier) for number in range(6) if dice.random() < 0.3],
@@ -37,19 +37,19 @@ def _student(taught: list[CourseSections], earlier: Term, dice: random.Random) -
 
 
 @pytest.mark.parametrize("moment", [FALL.opens_at.replace(year=2025), FALL_MORNING, FALL.add_deadline])
-def test_a_row_is_always_as_if_it_were_made_for_the_student(moment: object) -> None:
+def test_a_cached_row_equals_one_rendered_for_the_student(moment: object) -> None:
     dice = random.Random(7)  # noqa: S311  # the same school each time
     earlier = Term("Spring 2026", *[FALL.opens_at] * 4)
     shared = 0
     for _ in range(200):
         taught = [_found(number, dice) for number in range(12)]
-        mine = _student(taught, earlier, dice)
-        begun = course_rows.since(FALL, moment)  # type: ignore[arg-type]
-        made = course_rows.rows(
-            FALL, [course_rows.common(FALL, one, begun, signed_in=True) for one in taught], mine, begun
+        state = _student(taught, earlier, dice)
+        boundary = course_rows.last_boundary(FALL, moment)  # type: ignore[arg-type]
+        made = course_rows.personal_rows(
+            FALL, [course_rows.shared_row(FALL, one, boundary, signed_in=True) for one in taught], state, boundary
         )
         for one, row in zip(taught, made, strict=True):
-            own = section_actions.of_course(FALL, one.course, one.sections, mine, moment)  # type: ignore[arg-type]
+            own = section_actions.for_course(FALL, one.course, one.sections, state, moment)  # type: ignore[arg-type]
             assert list(row.choices) == own
             shared += not isinstance(row.key, tuple)
     assert 200 < shared < 2200

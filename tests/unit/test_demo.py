@@ -14,8 +14,9 @@ from quart_enroll.demo.calendar import calendar
 from quart_enroll.demo.curriculum import level
 from quart_enroll.demo.school_data import SchoolData, load
 from quart_enroll.domain.models import Meeting, Section, SectionKey, Term
-from quart_enroll.forms.import_offerings import SectionRow, TermRow
-from quart_enroll.forms.import_rows import UserRow
+from quart_enroll.forms.imports.sections import SectionRow
+from quart_enroll.forms.imports.terms import TermRow
+from quart_enroll.forms.imports.users import UserRow
 from quart_enroll.services.accounts.hashing import unusable_hash
 from tests.support.people import ADA, BOB, METHOD
 from tests.support.processes import PROJECT
@@ -85,7 +86,7 @@ def test_its_sections_could_be_imported(school: School) -> None:
         assert row.read().meetings == section.meetings
 
 
-def test_its_people_could_be_imported_and_live_on_reserved_addresses(school: School) -> None:
+def test_its_users_could_be_imported_and_have_reserved_domains(school: School) -> None:
     people = [one.user for one in school.people]
     assert [problems for user in people for problems in UserRow.check(to_row(user))[1]] == []
     assert len({user.email for user in people}) == len({user.user_id for user in people}) == len(people) > 400
@@ -96,7 +97,7 @@ def test_the_same_facts_give_the_same_school(texts: SchoolData, school: School) 
     assert found(texts) == school
 
 
-def test_its_catalog_is_large_and_no_two_courses_sound_alike(texts: SchoolData) -> None:
+def test_its_catalog_is_large_and_its_titles_are_distinct(texts: SchoolData) -> None:
     assert len(texts.courses) > 300
     assert len({course.subject for course in texts.courses}) >= 15
     assert len({course.description for course in texts.courses}) == len(texts.courses)
@@ -104,14 +105,14 @@ def test_its_catalog_is_large_and_no_two_courses_sound_alike(texts: SchoolData) 
     assert {course.credits for course in texts.courses} <= {1, 2, 3, 4, 5}
 
 
-def test_what_a_course_needs_is_for_earlier_years(texts: SchoolData) -> None:
+def test_prerequisites_belong_to_earlier_years(texts: SchoolData) -> None:
     by_id = {course.courseID: course for course in texts.courses}
     for course in texts.courses:
         assert all(level(by_id[needed]) <= level(course) for needed in course.prerequisites)
         assert all(by_id[needed].title < course.title for needed in course.prerequisites if needed[:3] in course.title)
 
 
-def test_nobody_teaches_and_no_room_holds_two_sections_at_once(school: School) -> None:
+def test_no_instructor_or_room_has_two_sections_at_once(school: School) -> None:
     busy: defaultdict[tuple[str, str], list[Meeting]] = defaultdict(list)
     for section in school.sections:
         for whose in (section.instructor, section.room):
@@ -121,7 +122,7 @@ def test_nobody_teaches_and_no_room_holds_two_sections_at_once(school: School) -
     ]
 
 
-def test_who_is_in_a_course_of_the_open_term_has_had_what_it_needs(school: School, texts: SchoolData) -> None:
+def test_students_have_the_prerequisites_of_their_courses(school: School, texts: SchoolData) -> None:
     needs = {course.courseID: set(course.prerequisites) for course in texts.courses}
     had = defaultdict(set)
     for seat in school.seats:
@@ -132,7 +133,7 @@ def test_who_is_in_a_course_of_the_open_term_has_had_what_it_needs(school: Schoo
     assert all(needs[seat.key.courseID] <= had[seat.user_id] for seat in now)
 
 
-def test_some_sections_are_full_with_a_line_some_nearly_and_most_are_open(school: School) -> None:
+def test_some_sections_are_full_with_a_waitlist_some_nearly_and_most_are_open(school: School) -> None:
     offered = open_sections(school)
     assert 250 < len(offered) < 350
     assert 5 < sum(section.waiting > 0 for section in offered) < sum(not section.open_seats for section in offered)
@@ -141,7 +142,7 @@ def test_some_sections_are_full_with_a_line_some_nearly_and_most_are_open(school
     assert not [section for section in offered if section.waiting and section.open_seats]
 
 
-def test_what_happened_adds_up_to_what_is(school: School) -> None:
+def test_the_events_add_up_to_the_enrollments(school: School) -> None:
     happened = Counter((one.user_id, one.action, one.term, one.courseID, one.section) for one in school.events)
     expected = Counter((seat.user_id, "enroll", *parts(seat.key)) for seat in school.seats)
     expected.update((one.user_id, "withdraw", *parts(one.key)) for one in school.seats if one.status == "withdrawn")
@@ -156,7 +157,7 @@ def test_nobody_has_a_seat_in_a_term_that_is_not_open_yet(school: School) -> Non
     assert all(event.at < NOW for event in school.events)
 
 
-def test_ada_has_four_courses_and_is_third_in_a_line_and_bob_has_nothing(school: School) -> None:
+def test_ada_has_four_courses_and_is_third_on_a_waitlist_and_bob_has_nothing(school: School) -> None:
     mine = [seat for seat in school.seats if seat.user_id == ADA.user_id]
     assert [seat.status for seat in mine if seat.key.term == open_term(school)] == ["enrolled"] * 4
     assert [seat.status for seat in mine].count("withdrawn") == 1

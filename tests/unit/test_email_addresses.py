@@ -19,12 +19,12 @@ BOOKS = "ada@bücher.example"
         "ａda@bücher.example",
     ],
 )
-def test_one_address_has_many_spellings(spelling: str) -> None:
+def test_one_email_has_many_spellings(spelling: str) -> None:
     assert email_addresses.canonical(spelling) == email_addresses.canonical(BOOKS)
 
 
 @pytest.mark.parametrize("other", ["ada@bucher.example", "áda@bücher.example", "ada@bücher.test"])
-def test_other_addresses_stay_apart(other: str) -> None:
+def test_different_emails_stay_different(other: str) -> None:
     assert email_addresses.canonical(other) != email_addresses.canonical(BOOKS)
 
 
@@ -47,7 +47,7 @@ def test_a_domain_is_stored_in_unicode_and_sent_to_in_punycode(given: str, store
     assert email_addresses.canonical(stored) == email_addresses.canonical(given)
 
 
-def test_what_is_no_address_is_compared_as_text() -> None:
+def test_a_malformed_email_is_compared_as_text() -> None:
     for text in ("", "@", "a@", "@b", "a@@b", "a@.", "a@xn--", "x" * 300 + "@ü" + "ü" * 300):
         assert email_addresses.canonical(email_addresses.in_ascii(text)) == email_addresses.canonical(text)
         assert text in email_addresses.spellings(text)

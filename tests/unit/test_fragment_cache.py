@@ -41,30 +41,30 @@ def school(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> School:
     return school
 
 
-async def test_the_same_facts_are_drawn_once(school: School) -> None:
+async def test_a_fragment_with_the_same_key_is_rendered_once(school: School) -> None:
     shown = [await school.show(who=who) for who in ("<ada>", "bob", "<ada>")]
     assert shown == ["drawing 1 for &lt;ada&gt;", "drawing 2 for bob", "drawing 1 for &lt;ada&gt;"]
 
 
-async def test_what_depends_on_none_is_drawn_each_time(school: School) -> None:
+async def test_a_fragment_with_the_key_none_is_rendered_each_time(school: School) -> None:
     school.template.write_text("{% fragment none %}{{ count() }}{% endfragment %}")
     assert [await school.show() for _ in range(2)] == ["drawing 1", "drawing 2"]
 
 
-async def test_two_parts_of_a_page_are_two(school: School) -> None:
+async def test_two_fragments_of_a_page_are_cached_separately(school: School) -> None:
     school.template.write_text(
         "{% fragment 1 %}{{ count() }}{% endfragment %}{% fragment 1 %}{{ count() }}{% endfragment %}"
     )
     assert await school.show() == "drawing 1drawing 2"
 
 
-async def test_each_visitor_has_a_token_of_their_own(school: School) -> None:
+async def test_each_visitor_gets_their_own_csrf_token(school: School) -> None:
     school.template.write_text("{% fragment 1 %}{{ csrf_token() }} {{ csrf_token() }}{% endfragment %}")
     school.tokens = iter(["adas", "bobs"])
     assert [await school.show() for _ in range(2)] == ["adas adas", "bobs bobs"]
 
 
-async def test_a_part_inside_of_another_stands_in_its_place(school: School) -> None:
+async def test_a_nested_fragment_appears_in_its_place(school: School) -> None:
     inner = "{% fragment who %}({{ count() }} {{ csrf_token() }} é){% endfragment %}"
     school.template.write_text(
         "<é>{% fragment 1, who %}[" + inner + "]{% endfragment %}" + inner + "{{ csrf_token() }}</é>"
@@ -76,11 +76,11 @@ async def test_a_part_inside_of_another_stands_in_its_place(school: School) -> N
     assert shown[2] == shown[0]
 
 
-async def test_a_page_without_a_form_needs_no_token(school: School) -> None:
+async def test_a_page_without_a_form_needs_no_csrf_token(school: School) -> None:
     assert await school.show(who="ada") == "drawing 1 for ada"  # there is no token to be had
 
 
-async def test_what_was_not_shown_for_longest_makes_room(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_least_recently_used_fragment_makes_room(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(bounded_cache.BUDGETS, "page fragments", 3000)  # two of them
     init_app(school.app, None, dict, lambda: next(school.tokens))
     for who in ("ada", "bob", "ada", "rita", "ada", "bob"):
@@ -88,7 +88,7 @@ async def test_what_was_not_shown_for_longest_makes_room(school: School, monkeyp
     assert school.drawn == 4
 
 
-async def test_a_template_that_has_changed_is_drawn_anew(school: School) -> None:
+async def test_a_changed_template_is_rendered_again(school: School) -> None:
     school.app.config["TEMPLATES_AUTO_RELOAD"] = True
     await school.show(who="ada")
     school.app.jinja_env.compile("another template")

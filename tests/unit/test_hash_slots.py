@@ -18,7 +18,7 @@ def _of(folder: Path, number: int) -> HashSlots:
     return HashSlots(str(folder), number)
 
 
-def test_never_are_there_more_at_a_time(tmp_path: Path) -> None:
+def test_no_more_slots_are_taken_than_exist(tmp_path: Path) -> None:
     one, other, inside = _of(tmp_path, 2), _of(tmp_path, 2), []
 
     def wait(own: int) -> None:
@@ -35,13 +35,13 @@ def test_never_are_there_more_at_a_time(tmp_path: Path) -> None:
     assert sorted(inside) == [0, 1]
 
 
-def test_what_one_process_leaves_another_uses(tmp_path: Path) -> None:
+def test_a_slot_released_by_one_process_is_used_by_another(tmp_path: Path) -> None:
     slots = _of(tmp_path, 2)
     with slots.take(0), slots.take(0):
         assert is_locked(tmp_path / "slot1")
 
 
-def test_who_waits_comes_before_who_has_just_had_it(tmp_path: Path) -> None:
+def test_a_waiting_process_comes_before_the_one_that_just_released(tmp_path: Path) -> None:
     one, other, order = _of(tmp_path, 1), _of(tmp_path, 1), []
 
     def wait() -> None:
@@ -58,7 +58,7 @@ def test_who_waits_comes_before_who_has_just_had_it(tmp_path: Path) -> None:
     assert order == ["who waited", "who had it"]
 
 
-def test_a_process_that_is_killed_leaves_its_slot(tmp_path: Path) -> None:
+def test_a_killed_process_releases_its_slot(tmp_path: Path) -> None:
     program = (
         "import sys\nfrom quart_enroll.services.accounts.hash_slots import HashSlots\n"
         f"with HashSlots({str(tmp_path)!r}, 1).take(0):\n    print('taken', flush=True)\n    sys.stdin.read()"
@@ -74,14 +74,14 @@ def test_a_process_that_is_killed_leaves_its_slot(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [None, "cleared-away"])
-def test_without_a_folder_nobody_waits(tmp_path: Path, folder: str | None) -> None:
+def test_without_a_shared_folder_there_is_no_waiting(tmp_path: Path, folder: str | None) -> None:
     slots = HashSlots(folder and str(tmp_path / folder), 1)
     with slots.take(0), slots.take(0):
         assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads in /proc that a process is stopped")
-def test_a_frozen_process_delays_nobody_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_process_delays_others_only_briefly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hash_slots, "MAX_LOCK_SECONDS", 0.2)
     program = (
         "import sys\nfrom threading import Thread\nfrom quart_enroll.services.accounts.hash_slots import HashSlots\n"

@@ -13,7 +13,7 @@ from quart_enroll.services.accounts.hashing import Hasher, HashingNotStarted, is
 from tests.support.people import METHOD
 
 
-async def test_a_hash_fits_its_password_alone() -> None:
+async def test_a_hash_matches_only_its_password() -> None:
     with Hasher(METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
         stored = await hasher.hash("right")
         assert await hasher.verify("right", stored)
@@ -21,7 +21,7 @@ async def test_a_hash_fits_its_password_alone() -> None:
         assert not await hasher.verify("none", unusable_hash(METHOD))
 
 
-async def test_hashes_are_made_outside_the_event_loops_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hashing_runs_outside_the_event_loops_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     threads = []
 
     def note(*_: object) -> str:
@@ -34,7 +34,7 @@ async def test_hashes_are_made_outside_the_event_loops_thread(monkeypatch: pytes
     assert threads[0] is not threading.current_thread()
 
 
-async def test_past_the_bound_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_queue_refuses_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(hashing, "generate_password_hash", lambda *_: release.wait(10))
     with Hasher(METHOD, slots=HashSlots(None, 1), queue=2) as hasher:
@@ -47,7 +47,7 @@ async def test_past_the_bound_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> N
         await hasher.hash("there is room again")
 
 
-async def test_who_hangs_up_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_disconnected_client_makes_room_in_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(hashing, "generate_password_hash", lambda *_: release.wait(10))
     with Hasher(METHOD, slots=HashSlots(None, 1), queue=2) as hasher:
@@ -60,7 +60,7 @@ async def test_who_hangs_up_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
         await asyncio.gather(waiting[0], another)
 
 
-async def test_nobody_waits_longer_than_the_router_does(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobody_waits_longer_than_the_routers_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(hashing, "generate_password_hash", lambda *_: release.wait(10))
     monkeypatch.setattr(hashing, "MAX_HASH_WAIT_SECONDS", 0.05)
@@ -73,7 +73,7 @@ async def test_nobody_waits_longer_than_the_router_does(monkeypatch: pytest.Monk
         await began
 
 
-async def test_where_hashes_take_long_fewer_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_hashing_shortens_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(hashing, "generate_password_hash", lambda *_: release.wait(10))
     monkeypatch.setattr(hashing, "INITIAL_HASH_SECONDS", 10.0)
@@ -86,7 +86,9 @@ async def test_where_hashes_take_long_fewer_may_wait(monkeypatch: pytest.MonkeyP
         await asyncio.gather(*waiting)
 
 
-async def test_who_hangs_up_in_the_queue_is_told_from_who_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_disconnecting_in_the_queue_differs_from_disconnecting_during_hashing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     release, begun = threading.Event(), threading.Event()
     ended = {}
 
@@ -114,14 +116,14 @@ async def test_who_hangs_up_in_the_queue_is_told_from_who_was_looked_at(monkeypa
 
 
 @pytest.mark.parametrize("stored", ["pbkdf2:sha256:1000$x$y", "scrypt:32768:8:1$x$y", "", "plain"])
-def test_a_hash_of_another_method_is_old(stored: str) -> None:
+def test_a_hash_of_another_method_is_outdated(stored: str) -> None:
     with Hasher(METHOD, slots=HashSlots(None, 1), queue=1) as hasher:
         assert hasher.is_outdated(stored)
         assert not hasher.is_outdated(f"{METHOD}$x$y")
 
 
 @pytest.mark.parametrize("typed", ["winter", "secret", "P@ssw0rd!2022x", "correct horse battery staple", "пароль"])
-def test_what_people_type_is_certainly_no_hash(typed: str) -> None:
+def test_typed_passwords_are_not_taken_for_hashes(typed: str) -> None:
     assert is_plain_text(typed)
 
 
@@ -143,27 +145,27 @@ def test_what_people_type_is_certainly_no_hash(typed: str) -> None:
         "!locked",
     ],
 )
-def test_what_may_be_a_hash_is_not_taken_for_plain_text(stored: str) -> None:
+def test_possible_hashes_are_not_taken_for_plain_text(stored: str) -> None:
     assert not is_plain_text(stored)
 
 
 COMPOSED, DECOMPOSED = "caf\u00e9 \u00fcber alles", "cafe\u0301 u\u0308ber alles"
 
 
-async def test_a_decomposed_password_is_its_composed_form() -> None:
+async def test_a_decomposed_password_equals_its_composed_form() -> None:
     with Hasher(METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
         for chosen, typed in ((COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED), ("ｐａｓｓ", "pass")):
             assert await hasher.verify(typed, await hasher.hash(chosen))
 
 
 @pytest.mark.parametrize("password", [COMPOSED, DECOMPOSED, "x² and ﬁne"])
-async def test_a_hash_from_before_there_was_a_normal_form_fits_what_was_typed(password: str) -> None:
+async def test_a_hash_made_before_normalization_matches_the_typed_password(password: str) -> None:
     with Hasher(METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
         assert await hasher.verify(password, generate_password_hash(password, METHOD))
 
 
 @pytest.mark.parametrize(("password", "hashes"), [("plain", 1), (COMPOSED, 1), (DECOMPOSED, 2)])
-async def test_only_what_is_in_no_normal_form_is_hashed_once_more(
+async def test_only_an_unnormalized_password_is_hashed_twice(
     monkeypatch: pytest.MonkeyPatch, password: str, hashes: int
 ) -> None:
     tried: list[str] = []

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from config import HERE
+from config import PROJECT_FOLDER
 
 TEXT, FLAG = {"type": "string"}, {"type": "boolean"}
 SCRIPTS = {"type": "object", "properties": {"postdeploy": TEXT, "pr-predestroy": TEXT}, "additionalProperties": False}
@@ -44,16 +44,16 @@ SCHEMA = _object(
 
 @pytest.fixture
 def form() -> dict[str, Any]:
-    return dict(json.loads((HERE / "app.json").read_text("utf-8")))
+    return dict(json.loads((PROJECT_FOLDER / "app.json").read_text("utf-8")))
 
 
 @pytest.fixture
 def processes() -> dict[str, str]:
-    lines = (HERE / "Procfile").read_text("utf-8").splitlines()
+    lines = (PROJECT_FOLDER / "Procfile").read_text("utf-8").splitlines()
     return dict(line.split(": ", 1) for line in lines)
 
 
-def test_the_form_fits_herokus_rules(form: dict[str, Any]) -> None:
+def test_app_json_follows_herokus_schema(form: dict[str, Any]) -> None:
     rules = jsonschema_rs.Draft7Validator(SCHEMA, validate_formats=True)
     assert [str(error) for error in rules.iter_errors(form)] == []
 
@@ -70,17 +70,17 @@ def test_the_form_fits_herokus_rules(form: dict[str, Any]) -> None:
         {"stak": "heroku-24"},
     ],
 )
-def test_what_heroku_would_not_take_is_seen(form: dict[str, Any], wrong: dict[str, Any]) -> None:
+def test_an_invalid_app_json_is_detected(form: dict[str, Any], wrong: dict[str, Any]) -> None:
     assert not jsonschema_rs.Draft7Validator(SCHEMA).is_valid(form | wrong)
 
 
-def test_each_process_of_the_form_is_in_the_procfile(form: dict[str, Any], processes: dict[str, str]) -> None:
+def test_each_process_of_app_json_is_in_the_procfile(form: dict[str, Any], processes: dict[str, str]) -> None:
     assert form["formation"].keys() <= processes.keys()
     assert processes.keys() == {"release", "web"}  # `release` is the name by which Heroku runs it before a new version
 
 
-def test_heroku_takes_a_python_that_the_site_runs_on() -> None:
-    minor = (HERE / ".python-version").read_text("utf-8").strip()
-    range_ = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
+def test_heroku_uses_a_supported_python() -> None:
+    minor = (PROJECT_FOLDER / ".python-version").read_text("utf-8").strip()
+    range_ = tomllib.loads((PROJECT_FOLDER / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
     assert range_ == ">=3.11,<3.14"
     assert minor in ("3.11", "3.12", "3.13")

@@ -115,13 +115,13 @@ def _without_order(text: bytes) -> tuple[bytes, list[bytes], Any]:
 
 @pytest.mark.parametrize("said", REQUESTS.values(), ids=REQUESTS)
 @pytest.mark.parametrize("whole", [PAGE, UNCHANGED, NOTHING, OF_UNKNOWN_LENGTH, TO_BE_CLOSED, ZIPPED])
-async def test_an_answer_in_one_piece_is_the_same(whole: SerializedResponse, said: bytes) -> None:
+async def test_a_response_written_at_once_is_the_same(whole: SerializedResponse, said: bytes) -> None:
     at_once, bit_by_bit = [await talk(make(whole), said, _timeless()) for make in (in_one_piece, in_three_pieces)]
     assert read(at_once) == read(bit_by_bit)
     assert f"HTTP/1.1 {whole.status} ".encode() in b"".join(one for one in at_once if isinstance(one, bytes))
 
 
-async def test_it_is_one_piece() -> None:
+async def test_a_response_is_written_at_once() -> None:
     heard = await talk(in_one_piece(PAGE), REQUESTS["a page"], _timeless())
     assert heard == [
         b"HTTP/1.1 200 \r\ncontent-length: 5\r\n"
@@ -130,7 +130,7 @@ async def test_it_is_one_piece() -> None:
     ]
 
 
-async def test_each_second_has_its_date(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_date_header_changes_every_second(monkeypatch: pytest.MonkeyPatch) -> None:
     config, said = Config(), []
     for second in (1.2, 1.9, 2.1):
         monkeypatch.setattr("hypercorn.config.time", lambda now=second: now)
@@ -141,7 +141,7 @@ async def test_each_second_has_its_date(monkeypatch: pytest.MonkeyPatch) -> None
     assert b"date: Thu, 01 Jan 1970 00:00:02 GMT\r\n" in said[-1]
 
 
-async def test_the_last_answer_of_a_connection_says_so() -> None:
+async def test_the_last_response_of_a_connection_has_connection_close() -> None:
     config = _timeless()
     config.keep_alive_max_requests = 0
     heard = await talk(in_one_piece(PAGE), REQUESTS["a page"], config)
@@ -149,7 +149,7 @@ async def test_the_last_answer_of_a_connection_says_so() -> None:
     assert b"connection: close" in heard[0]  # type: ignore[operator]
 
 
-async def test_whoever_wants_lines_of_access_gets_them(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_access_log_can_be_enabled(caplog: pytest.LogCaptureFixture) -> None:
     config = _timeless()
     config.accesslog = logging.getLogger("access")
     config.access_log_format = '%(s)s "%({etag}o)s"'
@@ -159,7 +159,7 @@ async def test_whoever_wants_lines_of_access_gets_them(caplog: pytest.LogCapture
     assert [record.getMessage() for record in caplog.records] == ['200 "W/"one""'] * 2
 
 
-async def test_a_client_that_reads_too_slowly_gets_nothing_else() -> None:
+async def test_a_client_that_reads_too_slowly_gets_no_further_response() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(0):
@@ -170,6 +170,6 @@ async def test_a_client_that_reads_too_slowly_gets_nothing_else() -> None:
     assert set(what_then) == {"closed"}
 
 
-def test_what_is_no_header_is_refused() -> None:
+def test_an_invalid_header_is_refused() -> None:
     with pytest.raises(h11.LocalProtocolError):
         SerializedResponse(200, [(b"x-name", b"a\r\nset-cookie: b")], b"")

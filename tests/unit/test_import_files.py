@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from quart_enroll.forms.import_columns import COLLECTIONS
-from quart_enroll.forms.import_files import UnreadableFile
-from quart_enroll.forms.import_rows import NO_HASH
-from quart_enroll.forms.row_validation import FileRow, check_rows, read_rows
+from quart_enroll.forms.imports.columns import ROW_FORMS
+from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.users import NO_HASH
+from quart_enroll.forms.imports.validation import FileRow, check_rows, read_rows
 from quart_enroll.services.catalog.imports import InvalidRows
 
 FOLDER = Path(__file__).parents[1] / "support/spreadsheets"
@@ -152,7 +152,7 @@ REFUSED = {
 def taken(name: str) -> tuple[dict[int, dict[str, Any]], list[str]]:
     """Return the fields of each row, with meetings as they were understood, and the notes."""
     collection = name.split("-")[0].removesuffix("s")
-    form = COLLECTIONS.get(collection, COLLECTIONS["course"])
+    form = ROW_FORMS.get(collection, ROW_FORMS["course"])
     file = read_rows(form, name, (FOLDER / name).read_bytes())
     if collection == "term":
         settings = {"timezone": "UTC", "max_credits": 18}
@@ -189,23 +189,23 @@ def test_the_spreadsheet_is_refused_with_a_sentence(name: str) -> None:
 
 def test_a_long_value_is_quoted_in_part() -> None:
     data = f"term,courseID,section,capacity,room\nFall 2026,1111,1,30,{'x' * 500}\n".encode()
-    file = read_rows(COLLECTIONS["section"], "rows.csv", data)
+    file = read_rows(ROW_FORMS["section"], "rows.csv", data)
     with pytest.raises(InvalidRows) as refused:
-        check_rows(COLLECTIONS["section"], file)
+        check_rows(ROW_FORMS["section"], file)
     [said] = map(file.describe, refused.value.problems)
     assert said.startswith(f"line 2: room “{'x' * 60}…”: ")
 
 
 def refusal(filename: str, data: str) -> list[str]:
     with pytest.raises(UnreadableFile) as refused:
-        read_rows(COLLECTIONS["user"], filename, data.encode())
+        read_rows(ROW_FORMS["user"], filename, data.encode())
     return list(refused.value.sentences)
 
 
 def test_a_hostile_file_takes_no_longer_than_any_other() -> None:
     blanks = " " * 120_000  # a search for the blanks at the end would look at each of them from each of them
     data = f"email,first_name,last_name\nzoe@school.example,Z{blanks}oe,Adler\n"
-    [row] = read_rows(COLLECTIONS["user"], "users.csv", data.encode()).rows
+    [row] = read_rows(ROW_FORMS["user"], "users.csv", data.encode()).rows
     assert len(row.cells["first_name"]) == len(blanks) + 3
     many = ",".join(f'"k{number}": 1' for number in range(50_000))
     assert refusal("users.json", f'[{{{many}, "k49999": 2}}]') == ["A JSON object has “k49999” twice."]

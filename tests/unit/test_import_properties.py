@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from quart_enroll.forms.import_columns import COLLECTIONS
-from quart_enroll.forms.import_files import UnreadableFile
-from quart_enroll.forms.import_rows import CourseRow
-from quart_enroll.forms.row_validation import check_rows, read_rows
+from quart_enroll.forms.imports.columns import ROW_FORMS
+from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.validation import check_rows, read_rows
 from quart_enroll.services.catalog.imports import InvalidRows
 
 COLUMNS = ("courseID", "title", "credits", "term", "description", "subject")
@@ -113,10 +113,10 @@ def test_what_a_spreadsheet_saves_is_read_as_its_table(saved: Saved) -> None:
         assert not file.faults
 
 
-@given(st.sampled_from(sorted(COLLECTIONS)), st.binary(max_size=80), st.sampled_from(["rows.csv", "rows.json", "rows"]))
+@given(st.sampled_from(sorted(ROW_FORMS)), st.binary(max_size=80), st.sampled_from(["rows.csv", "rows.json", "rows"]))
 @settings(max_examples=200, deadline=None)
 def test_any_bytes_are_read_or_refused_with_a_sentence(collection: str, data: bytes, name: str) -> None:
-    form = COLLECTIONS[collection]
+    form = ROW_FORMS[collection]
     for whole in (
         data,
         b"courseID,title,credits,term,email,first_name,last_name,section,capacity\n" + data,

@@ -6,8 +6,9 @@ from typing import Any, cast
 import pytest
 
 from quart_enroll.domain.models import Course, Meeting, Section, Term
-from quart_enroll.forms.import_offerings import SectionRow, TermRow
-from quart_enroll.forms.import_rows import CourseRow
+from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.sections import SectionRow
+from quart_enroll.forms.imports.terms import TermRow
 
 TERM = {
     "term": "Fall 2026",
@@ -45,7 +46,7 @@ def course(**cells: object) -> Course:
     return cast(CourseRow, row).course()
 
 
-def test_a_time_without_offset_is_one_by_the_schools_clock() -> None:
+def test_a_time_without_offset_is_in_the_schools_timezone() -> None:
     read = term()
     assert read.opens_at == datetime(2026, 8, 1, 4, tzinfo=UTC)
     assert read.withdraw_deadline == datetime(2026, 11, 1, 22, tzinfo=UTC)  # the clock has gone back that morning
@@ -156,17 +157,17 @@ def test_the_end_of_a_day_is_right_where_the_clock_changes_at_midnight(
         ({"open": "now"}, "open: There is no such field."),
     ],
 )
-def test_what_is_wrong_with_a_term_is_said(cells: dict[str, object], problem: str) -> None:
+def test_errors_in_a_term_are_explained(cells: dict[str, object], problem: str) -> None:
     _, problems = TermRow.check(TERM | cells)
     assert problem in problems
 
 
-def test_a_term_may_say_on_which_days_courses_meet() -> None:
+def test_a_term_may_have_a_first_and_last_day() -> None:
     read = term(starts_on="2026-08-31", ends_on=" 2026-12-18 ")
     assert (read.first_day, read.last_day) == (date(2026, 8, 31), date(2026, 12, 18))
 
 
-def test_else_they_may_from_the_day_it_opens_until_the_last_on_which_one_may_withdraw() -> None:
+def test_without_days_a_term_lasts_from_its_opening_to_the_withdraw_deadline() -> None:
     read = term(starts_on="", opens_at="2026-08-01T23:00", withdraw_deadline="2026-11-01T00:00")
     assert (read.first_day, read.last_day) == (date(2026, 8, 1), date(2026, 10, 31))
     assert term(withdraw_deadline="2026-11-01T00:01").last_day == date(2026, 11, 1)
@@ -206,7 +207,7 @@ def test_meetings_are_read_from_text_and_from_json(meetings: object) -> None:
         ({"days": "M"}, "This must be a list of objects with days, start and end."),
     ],
 )
-def test_what_is_wrong_with_meetings_is_said(meetings: Any, problem: str) -> None:
+def test_errors_in_meetings_are_explained(meetings: Any, problem: str) -> None:
     _, problems = SectionRow.check(SECTION | {"meetings": meetings})
     assert problems == [f"meetings: {problem}"]
 
@@ -253,7 +254,7 @@ def test_the_field_of_a_section_that_is_wrong_is_named(cells: dict[str, object],
     assert {problem.split(":")[0] for problem in problems} == {field}
 
 
-def test_a_section_has_ten_places_to_wait_unless_the_file_says_more() -> None:
+def test_a_section_has_a_waitlist_of_ten_by_default() -> None:
     assert section().waitlist_capacity == 10
     assert section(waitlist_capacity="").waitlist_capacity == 10
     assert section(waitlist_capacity=0).waitlist_capacity == 0
@@ -269,7 +270,7 @@ def test_a_course_id_in_a_list_may_have_a_blank() -> None:
 
 
 @pytest.mark.parametrize("needed", [[1111], [["1111"]], {"courseID": "1111"}, ["x" * 21]])
-def test_what_is_wrong_with_prerequisites_is_said(needed: object) -> None:
+def test_errors_in_prerequisites_are_explained(needed: object) -> None:
     _, problems = CourseRow.check(COURSE | {"prerequisites": needed})
     assert [problem.split(":")[0] for problem in problems] == ["prerequisites"]
 

@@ -109,13 +109,13 @@ def test_translations_fill_in_what_the_sentence_does(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoken", language.known_languages())
-def test_each_day_has_a_letter_of_its_own(spoken: str) -> None:
+def test_each_weekday_has_its_own_letter(spoken: str) -> None:
     with use_language(spoken):
         assert len(set(language.format_days("MTWRFSU"))) == 7
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_no_sentence_is_said_in_english_alone(name: str, sentences: Catalog) -> None:
+def test_every_sentence_is_translatable(name: str, sentences: Catalog) -> None:
     known = {text for ids in _ids(sentences) for text in ids}
     bare = [text for text, is_marked in _texts(PACKAGE / name) if not is_marked]
     assert bare == []
@@ -161,7 +161,7 @@ def _texts(path: Path) -> Iterator[tuple[str, bool]]:
         ("xx", "es", "es"),
     ],
 )
-def test_the_choice_counts_then_what_the_browser_asks_for(chosen: str, accepted: str, spoken: str) -> None:
+def test_the_chosen_language_takes_precedence_over_the_browsers(chosen: str, accepted: str, spoken: str) -> None:
     assert choose(chosen, accepted, ("en", "es")) == spoken
 
 
@@ -169,7 +169,7 @@ def test_a_school_may_put_another_language_first() -> None:
     assert choose("", "fr", ("es", "en")) == "es"
 
 
-def test_a_refusal_is_told_in_the_language_of_who_reads_it() -> None:
+def test_a_refusal_is_in_the_readers_language() -> None:
     refusal = NotOpenYet("Fall 2026", Moment(datetime(2026, 9, 1, 4, tzinfo=UTC), "America/New_York"))
     assert refusal.text == ("Enrollment for Fall 2026 opens on Tuesday, 1 September 2026, 00:00 (America/New_York).")
     with use_language("es"):
@@ -178,7 +178,7 @@ def test_a_refusal_is_told_in_the_language_of_who_reads_it() -> None:
         )
 
 
-def test_numbers_of_things_lists_and_days_have_the_readers_form() -> None:
+def test_plurals_lists_and_dates_are_localized() -> None:
     several = SectionFull("PYT 101", "01", can_wait=True, others=["02", "03"])
     with use_language("es"):
         assert several.text == (
@@ -243,7 +243,7 @@ def test_a_sentence_that_was_stored_is_read_in_another_language() -> None:
 
 
 @pytest.mark.parametrize("stored", [None, "", 5, [], {}, {"message": 1}, {"term": "Fall 2026"}])
-def test_what_nobody_can_read_is_no_sentence(stored: object) -> None:
+def test_an_unreadable_stored_sentence_is_ignored(stored: object) -> None:
     assert decode(stored) is None
 
 
@@ -252,13 +252,13 @@ def test_a_sentence_of_an_older_version_stays_as_it_is() -> None:
         assert str(decode("It is 100 % full.")) == "It is 100 % full."
 
 
-def test_speaking_ends_with_its_block() -> None:
+def test_the_language_is_reset_after_its_block() -> None:
     with use_language("es"):
         assert str(Sentence("Home")) == "Inicio"
     assert str(Sentence("Home")) == "Home"
 
 
-def test_how_long_to_wait_is_one_minute_or_several() -> None:
+def test_the_wait_is_spelled_with_singular_and_plural_minutes() -> None:
     with use_language("es"):
         assert "Espera un minuto" in PleaseWait(timedelta(seconds=5)).text
         assert "Espera 3 minutos" in PleaseWait(timedelta(minutes=3)).text

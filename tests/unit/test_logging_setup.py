@@ -17,26 +17,26 @@ def line(event: str, *, plain: bool = False, fault: bool = False, **facts: Any) 
     return logging_setup.make_formatter(plain=plain).format(record)
 
 
-def test_a_line_has_facts_that_programs_read() -> None:
+def test_a_log_line_has_machine_readable_fields() -> None:
     at, _, rest = line("request", path="/courses/", status=503, error="Not Now").partition(" ")
     assert at.startswith("at=20")
     assert rest == 'level=warning event=request path=/courses/ status=503 error="Not Now"'
 
 
-def test_nothing_that_somebody_sent_begins_another_line() -> None:
+def test_no_input_can_begin_a_new_log_line() -> None:
     shown = line("catalog: a\rb\nc\x1b[2J", path="/x\nat=now level=info")
     assert len(shown.splitlines()) == 1
     assert "\x1b" not in shown
 
 
-def test_a_fault_is_one_line_with_its_stack() -> None:
+def test_an_error_is_one_line_with_its_stack() -> None:
     shown = line("failed", fault=True)
     assert len(shown.splitlines()) == 1
     assert "\x1b" not in shown
     assert "ZeroDivisionError: no" in shown
 
 
-def test_a_terminal_shows_the_same_for_eyes() -> None:
+def test_a_terminal_shows_a_readable_log() -> None:
     shown = line("request", plain=True, path="/courses/")
     assert "at=" not in shown
     assert "request" in shown

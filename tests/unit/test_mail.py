@@ -36,7 +36,7 @@ async def test_a_message_arrives_as_it_was_written() -> None:
     assert message["Auto-Submitted"] == "auto-generated"
 
 
-async def test_a_subject_never_begins_another_header() -> None:
+async def test_a_subject_cannot_inject_a_header() -> None:
     async with mail_server() as mail:
         with pytest.raises(Undeliverable):
             await _send(mail, "ada@school.example", "Hello\r\nBcc: everybody@school.example", "text")
@@ -54,14 +54,14 @@ async def test_a_subject_never_begins_another_header() -> None:
         "",
     ],
 )
-async def test_an_address_is_one_mailbox(address: str) -> None:
+async def test_a_recipient_is_exactly_one_mailbox(address: str) -> None:
     async with mail_server() as mail:
         with pytest.raises(Undeliverable):
             await _send(mail, address, "Hello", "text")
     assert mail.verbs == []
 
 
-async def test_nobody_listens() -> None:
+async def test_an_unreachable_mail_server_postpones_the_email() -> None:
     with pytest.raises(Postponed):
         await SmtpSender(f"smtp://127.0.0.1:{free_port()}", FROM).send(*LETTER)
 
@@ -84,14 +84,14 @@ async def test_nobody_listens() -> None:
         ("TEXT", HANG_UP, DeliveryUnknown),
     ],
 )
-async def test_each_answer_has_its_meaning(step: str, answer: str, meaning: type[Exception]) -> None:
+async def test_each_smtp_reply_is_interpreted(step: str, answer: str, meaning: type[Exception]) -> None:
     async with mail_server(**{step: answer}) as mail:
         with pytest.raises(meaning) as error:
             await _send(mail)
     assert "ada" not in str(error.value)
 
 
-async def test_what_was_accepted_stays_accepted_when_the_good_bye_is_missing() -> None:
+async def test_an_accepted_email_stays_accepted_without_a_reply_to_quit() -> None:
     async with mail_server(QUIT=HANG_UP) as mail:
         await _send(mail)
     assert len(mail.received) == 1
@@ -139,7 +139,7 @@ async def test_a_server_that_never_answers_does_not_hold_us_up(
 @pytest.mark.parametrize(
     "url", ["smtp://mail.example", "smtps://mail.example", "smtp://u%40s:p%2Fw@mail.example:2525", "smtp://[::1]:25/"]
 )
-def test_a_mail_servers_address_is_understood(url: str) -> None:
+def test_a_mail_servers_url_is_parsed(url: str) -> None:
     assert smtp_url(url) == url
 
 
@@ -147,13 +147,13 @@ def test_a_mail_servers_address_is_understood(url: str) -> None:
     "url",
     ["mail.example", "http://mail.example", "smtp://", "smtp://host:port", "smtp://user@host", "smtp://host/path"],
 )
-def test_a_wrong_mail_server_is_refused(url: str) -> None:
+def test_an_invalid_mail_server_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="must be like smtp://"):
         smtp_url(url)
 
 
 @pytest.mark.parametrize("text", ["", "school", "School <school>", "a@b.example\nBcc: c@d.example", "a@b, c@d"])
-def test_a_wrong_sender_is_refused(text: str) -> None:
+def test_an_invalid_sender_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be like"):
         mail_from(text)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quart_enroll.domain.models import Meeting
-from quart_enroll.forms import meeting_times
+from quart_enroll.forms.imports import meeting_times
 from quart_enroll.i18n.language import DAYS
 
 TWO_LETTERS = dict(zip(DAYS, ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"), strict=True))
@@ -155,7 +155,7 @@ def test_meetings_may_be_separated_in_several_ways(between: str) -> None:
 
 @given(st.text("mtwrfsuhaoenTHUMWRFSA", min_size=1, max_size=7))
 @settings(max_examples=600, deadline=None)
-def test_no_school_reads_an_accepted_word_as_other_days(word: str) -> None:
+def test_no_convention_reads_accepted_text_as_other_days(word: str) -> None:
     try:
         read = meeting_times.parse_days(word)
     except ValueError:

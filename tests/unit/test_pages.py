@@ -21,22 +21,22 @@ async def test_every_page_has_a_title_of_its_own_and_a_language(anyone: Browser)
 
 @pytest.mark.parametrize(
     ("path", "label"),
-    [("/", "Home"), ("/courses/", "Classes"), ("/login", "Login"), ("/register", "Register")],
+    [("/", "Home"), ("/courses/", "Courses"), ("/login", "Sign in"), ("/register", "Create account")],
 )
 async def test_the_navigation_marks_the_current_page(anyone: Browser, path: str, label: str) -> None:
     page = await anyone.read(path)
     assert re.findall(r'aria-current="page">([^<]+)<', page)[0] == label
 
 
-async def test_a_visitor_is_offered_login_and_register_and_no_schedule(anyone: Browser) -> None:
+async def test_visitors_can_sign_in_or_create_an_account_and_see_no_schedule(anyone: Browser) -> None:
     page = await anyone.read("/")
-    assert "Login" in page
-    assert "Register" in page
+    assert "Sign in" in page
+    assert "Create account" in page
     assert "Your schedule" not in page
     assert "Sign out" not in page
 
 
-async def test_an_enroll_button_of_a_visitor_leads_by_sign_in_to_the_form_with_the_course(anyone: Browser) -> None:
+async def test_a_visitors_enroll_button_leads_through_sign_in_to_the_form(anyone: Browser) -> None:
     form = "/enrollment/form?courseID=1111&term=Fall+2026&section=01"
     for path in ("/courses/", form):
         links = re.findall(r'href="/login\?next=([^"]+)"', await anyone.read(path))
@@ -44,6 +44,6 @@ async def test_an_enroll_button_of_a_visitor_leads_by_sign_in_to_the_form_with_t
     assert 'value="1111"' in await anyone.read("/enrollment/form?courseID=1111&term=Fall+2026")
 
 
-async def test_text_of_the_catalog_can_not_become_markup(anyone: Browser) -> None:
+async def test_catalog_text_is_escaped(anyone: Browser) -> None:
     page = await anyone.read("/enrollment/form?courseID=<script>alert(1)</script>")
     assert "<script>alert" not in page

@@ -49,7 +49,7 @@ def test_a_common_password_is_refused_however_it_is_written(password: str) -> No
         "99winters99ab",
     ],
 )
-def test_a_password_that_says_little_more_than_name_or_address_is_refused(password: str) -> None:
+def test_a_password_derived_from_name_or_email_is_refused(password: str) -> None:
     with pytest.raises(PasswordRefused, match="Don’t use your name or email"):
         choose(password)
 
@@ -68,7 +68,7 @@ def test_a_password_that_says_little_more_than_name_or_address_is_refused(passwo
         "x" * 8,
     ],
 )
-def test_anything_else_can_be_chosen(password: str) -> None:
+def test_any_other_password_can_be_chosen(password: str) -> None:
     choose(password)
 
 

@@ -30,11 +30,11 @@ def seen(hops: int, *headers: tuple[str, str]) -> tuple[str, str]:
         (0, "6.6.6.6", PEER[0]),
     ],
 )
-def test_the_address_is_what_the_last_proxies_say(hops: int, forwarded: str, address: str) -> None:
+def test_the_client_ip_comes_from_the_trusted_proxies(hops: int, forwarded: str, address: str) -> None:
     assert seen(hops, ("X-Forwarded-For", forwarded))[0] == address
 
 
-def test_a_second_header_goes_on_where_the_first_ends() -> None:
+def test_repeated_forwarded_headers_are_joined() -> None:
     assert seen(1, ("X-Forwarded-For", "6.6.6.6"), ("x-forwarded-for", "192.0.2.1"))[0] == "192.0.2.1"
 
 
@@ -48,11 +48,11 @@ def test_a_second_header_goes_on_where_the_first_ends() -> None:
         (0, "https", "http"),
     ],
 )
-def test_the_scheme_is_what_the_last_proxy_says(hops: int, told: str, scheme: str) -> None:
+def test_the_scheme_comes_from_the_last_proxy(hops: int, told: str, scheme: str) -> None:
     assert seen(hops, ("X-Forwarded-Proto", told))[1] == scheme
 
 
-def test_nobody_is_believed_a_host_or_the_name_under_which_quart_keeps_the_address() -> None:
+def test_a_forwarded_host_and_quarts_own_remote_addr_header_are_ignored() -> None:
     made_up = [(b"Remote-Addr", b"6.6.6.6"), (b"X-Forwarded-Host", b"evil.example"), (b"host", b"school.example")]
     headers = trust({"type": "http", "scheme": "http", "client": PEER, "headers": made_up}, 1)["headers"]
     assert dict(headers)[b"host"] == b"school.example"

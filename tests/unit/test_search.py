@@ -29,7 +29,7 @@ def found(**wanted: object) -> list[str]:
 ALL = ["1111-01", "1111-02", "3333-01", "C100-01", "C100-02"]
 
 
-def test_who_looks_for_nothing_finds_everything_of_the_term() -> None:
+def test_an_empty_search_finds_every_course_of_the_term() -> None:
     assert found() == ALL
 
 
@@ -49,7 +49,7 @@ def test_who_looks_for_nothing_finds_everything_of_the_term() -> None:
         ("python silva", []),
     ],
 )
-def test_all_words_must_be_there_whatever_case_and_accents(words: str, expected: list[str]) -> None:
+def test_a_search_requires_all_words_in_any_case_and_with_any_accents(words: str, expected: list[str]) -> None:
     assert found(words=words) == expected
 
 
@@ -129,7 +129,7 @@ def test_the_visitor_chooses_the_order(sort: str, expected: list[str]) -> None:
     assert [one.course.courseID for one in search.search(CATALOG, FALL, Search(sort=sort))] == expected
 
 
-def test_what_fits_a_schedule_is_at_other_times_and_within_the_credits() -> None:
+def test_courses_that_fit_have_no_conflict_and_stay_within_the_credit_limit() -> None:
     clash = Course("X", "X 1", "", 15, "Fall")
     held = [
         Registration(clash, Section("Fall 2026", "X", "01", 1, meetings=(Meeting("M", "09:30", "10:00"),)), "enrolled")
@@ -145,16 +145,16 @@ def test_a_term_has_its_own_subjects_and_credits() -> None:
     assert search.credits(CATALOG, FALL) == ["2", "3", "4"]
 
 
-def test_what_an_address_looks_for_is_the_same_in_whatever_order_it_says_so() -> None:
-    once = SearchForm.asked(MultiDict([("q", "art"), ("days", "M"), ("days", "W"), ("open", "y")]))
+def test_the_order_of_search_parameters_does_not_matter() -> None:
+    once = SearchForm.parameters_of(MultiDict([("q", "art"), ("days", "M"), ("days", "W"), ("open", "y")]))
     again = [("days", "W"), ("open", "y"), ("page", "7"), ("q", "art"), ("q", "another"), ("days", "M"), ("x", "1")]
-    assert SearchForm.asked(MultiDict(again)) == once
-    assert SearchForm.asked(MultiDict([("q", "arts"), *again])) != once
-    form = SearchForm.from_address(once, [], [])
-    assert form.wanted() == Search(words="art", days="MW", open=True)
+    assert SearchForm.parameters_of(MultiDict(again)) == once
+    assert SearchForm.parameters_of(MultiDict([("q", "arts"), *again])) != once
+    form = SearchForm.from_parameters(once, [], [])
+    assert form.search() == Search(words="art", days="MW", open=True)
 
 
-def test_a_search_that_finds_all_sections_of_a_course_shares_what_says_so() -> None:
+def test_a_search_result_with_all_sections_of_a_course_is_shared() -> None:
     shared = CATALOG.courses_in(FALL)
     assert all(one in shared for one in search.search(CATALOG, FALL, Search(words="cafe")))
     assert [id(one) for one in search.search(CATALOG, FALL, Search())] == [id(one) for one in shared]
@@ -162,10 +162,10 @@ def test_a_search_that_finds_all_sections_of_a_course_shares_what_says_so() -> N
     assert part.sections == (ANYTIME,)
 
 
-def test_a_course_is_called_by_its_number_and_its_title_and_one_that_is_gone_by_its_number() -> None:
+def test_a_course_is_named_by_number_and_title_or_by_number_if_deleted() -> None:
     algebra = Course("MAT101", "MAT 101", "Algebra", 3, "Fall")
     wanted = replace(CAFE, prerequisites=("1111", "MAT101", "9999"))
     [*_, found] = with_names([*COURSES, algebra, wanted])
     assert found.needs == ("1111 (PYT 101)", "MAT 101", "9999")
-    with pytest.raises(PrerequisiteMissing, match=r"needs MAT 101 and 9999 from an earlier term"):
+    with pytest.raises(PrerequisiteMissing, match=r"requires MAT 101 and 9999 from an earlier term"):
         check_prerequisites(found, replace(FALL, term="Fall 2027"), [("1111", FALL)])

@@ -10,7 +10,7 @@ from quart_enroll.web.static_files import Assets
 from tests.support.people import Browser
 
 
-async def test_a_page_names_files_that_are_kept_for_a_year(anyone: Browser) -> None:
+async def test_pages_link_to_files_that_are_cached_for_a_year(anyone: Browser) -> None:
     page = await anyone.read("/")
     addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
     assert len(addresses) >= 4
@@ -21,13 +21,13 @@ async def test_a_page_names_files_that_are_kept_for_a_year(anyone: Browser) -> N
         assert "Set-Cookie" not in response.headers
 
 
-async def test_a_plain_name_is_asked_for_again(anyone: Browser) -> None:
+async def test_a_file_without_a_hash_in_its_name_is_revalidated(anyone: Browser) -> None:
     response = await anyone.get("/static/site.css")
     assert response.status_code == 200
     assert response.headers["Cache-Control"] == "no-cache"
 
 
-async def test_text_is_compressed_for_who_can_read_that(anyone: Browser) -> None:
+async def test_text_files_are_compressed_for_clients_that_accept_it(anyone: Browser) -> None:
     plain = await anyone.get("/static/site.css")
     packed = await anyone.get("/static/site.css", headers={"Accept-Encoding": "br, gzip"})
     assert gzip.decompress(await packed.get_data(as_text=False)) == await plain.get_data(as_text=False)
@@ -39,22 +39,22 @@ async def test_text_is_compressed_for_who_can_read_that(anyone: Browser) -> None
     assert "Content-Encoding" not in refused.headers
 
 
-async def test_a_part_of_a_file_is_answered_with_the_whole(anyone: Browser) -> None:
+async def test_a_range_request_gets_the_whole_file(anyone: Browser) -> None:
     response = await anyone.get("/static/site.css", headers={"Range": "bytes=-1"})
     assert response.status_code == 200
 
 
 @pytest.mark.parametrize("name", ["nothing.css", "site.000000000000.css", "../app.py", "%2e%2e/app.py", ".", "vendor"])
-async def test_there_is_nothing_else(anyone: Browser, name: str) -> None:
+async def test_only_static_files_are_served(anyone: Browser, name: str) -> None:
     assert (await anyone.get(f"/static/{name}")).status_code == 404
 
 
-async def test_nothing_is_fetched_from_other_hosts(anyone: Browser) -> None:
+async def test_pages_load_nothing_from_other_hosts(anyone: Browser) -> None:
     for path in ("/", "/courses/", "/login", "/register", "/nothing"):
         assert not re.findall(r'(?:href|src|action)="(?:https?:)?//', await anyone.read(path))
 
 
-def test_the_name_changes_with_the_content_and_a_schools_file_goes_first(tmp_path: Path) -> None:
+def test_file_names_change_with_their_content_and_a_schools_file_takes_precedence(tmp_path: Path) -> None:
     ours, schools = tmp_path / "ours", tmp_path / "schools"
     for folder in (ours, schools):
         folder.mkdir()

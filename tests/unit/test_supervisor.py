@@ -61,7 +61,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-async def test_a_worker_that_is_killed_is_replaced_and_the_other_goes_on(
+async def test_a_killed_worker_is_replaced_and_the_other_keeps_running(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def kill(pids: list[int]) -> None:
@@ -80,7 +80,7 @@ async def test_a_worker_that_is_killed_is_replaced_and_the_other_goes_on(
     assert not gauges[0].exists()  # its last values don't stay in the metrics
 
 
-async def test_a_worker_is_replaced_although_somebody_has_cleared_the_folder_away(tmp_path: Path) -> None:
+async def test_a_worker_is_replaced_even_if_the_shared_folder_is_gone(tmp_path: Path) -> None:
     def clear_and_kill(pids: list[int]) -> None:
         shutil.rmtree(tmp_path)
         os.kill(pids[0], signal.SIGKILL)

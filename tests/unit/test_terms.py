@@ -60,19 +60,17 @@ WITH_CLASSES = [
         (midnight(2027, 5, 8), ["Fall 2027", "Spring 2027", "Fall 2026", "Fall 2025", "Fall 2024"]),
     ],
 )
-def test_what_meets_these_days_comes_first_then_what_is_to_come_then_what_is_over(
-    now: datetime, turn: list[str]
-) -> None:
+def test_current_terms_come_first_then_future_ones_then_past_ones(now: datetime, turn: list[str]) -> None:
     assert [term.term for term in terms.by_relevance(WITH_CLASSES, now)] == turn
 
 
-def test_while_a_term_goes_on_that_was_opened_later_it_comes_before_one_that_is_open_longer() -> None:
+def test_of_two_current_terms_the_later_opened_comes_first() -> None:
     early = replace(FALL, starts_on=date(2026, 12, 1), ends_on=date(2026, 12, 18))
     late = replace(SPRING, opens_at=FALL.opens_at, starts_on=date(2026, 9, 1))
     assert terms.by_relevance([early, late], FALL_MORNING.replace(month=10)) == [late, early]
 
 
-def test_the_next_day_begins_at_midnight_by_the_school_s_clock() -> None:
+def test_the_next_day_begins_at_midnight_in_the_schools_timezone() -> None:
     west = replace(SPRING, timezone="America/Los_Angeles")
     assert terms.start_of_next_day(TERMS, midnight(2026, 11, 1)) == midnight(2026, 11, 2)  # the day has 25 hours
     assert terms.start_of_next_day([FALL, west], midnight(2026, 11, 2) - SECOND) == midnight(2026, 11, 2)
@@ -100,17 +98,17 @@ def test_a_school_without_terms_says_so() -> None:
         ("", []),
     ],
 )
-def test_a_text_names_the_next_terms_of_its_seasons(text: str, named: list[str]) -> None:
+def test_a_list_of_seasons_means_their_next_terms(text: str, named: list[str]) -> None:
     assert [str(term) for term in terms.named(text, [NEXT_FALL, SPRING, FALL])] == named
 
 
-def test_an_unknown_term_comes_with_the_known_ones() -> None:
+def test_an_unknown_term_error_lists_the_known_ones() -> None:
     with pytest.raises(UnknownTerm) as refusal:
         terms.find("Monsoon", TERMS, FALL_MORNING)
     assert refusal.value.known_terms == ["Fall 2026", "Spring 2027"]
 
 
-def test_a_season_means_its_term_to_come_and_a_past_one_only_when_there_is_no_other() -> None:
+def test_a_season_means_its_next_term_or_else_its_last() -> None:
     late = FALL.withdraw_deadline
     assert terms.find("Fall", [FALL, SPRING, NEXT_FALL], late) == NEXT_FALL
     assert terms.find("Fall", TERMS, late) == FALL
@@ -126,13 +124,13 @@ def test_a_season_means_its_term_to_come_and_a_past_one_only_when_there_is_no_ot
         ("Spring, Fall", {"Fall 2026", "Spring 2027"}, FALL_MORNING, FALL),
     ],
 )
-def test_a_course_is_taken_in_the_first_term_meant_in_which_it_is_taught(
+def test_enrolling_means_the_first_named_term_in_which_the_course_is_offered(
     text: str, offered: set[str], now: datetime, term: Term
 ) -> None:
     assert terms.choose(JAVA, TERMS, offered, text, now) == term
 
 
-def test_of_several_terms_meant_the_open_one_comes_first() -> None:
+def test_of_several_named_terms_the_open_one_comes_first() -> None:
     spring = replace(SPRING, opens_at=FALL.add_deadline)
     offered = {"Fall 2026", "Spring 2027"}
     assert terms.choose(JAVA, [FALL, spring], offered, "Fall, Spring", FALL.add_deadline) == spring
@@ -150,7 +148,7 @@ def test_a_text_that_contains_a_season_is_not_the_name_of_a_term(text: str) -> N
         terms.choose(JAVA, TERMS, {"Fall 2026", "Spring 2027"}, text, FALL_MORNING)
 
 
-def test_a_list_of_two_terms_names_neither() -> None:
+def test_a_list_of_two_terms_is_not_a_term_name() -> None:
     with pytest.raises(UnknownTerm):
         terms.find("Fall, Spring", TERMS, FALL_MORNING)
 
@@ -162,7 +160,7 @@ SCHOOLS_OWN = [
 
 
 @pytest.mark.parametrize("term", SCHOOLS_OWN)
-def test_a_school_s_own_name_of_a_term_is_found_as_people_write_it(term: Term) -> None:
+def test_a_custom_term_name_is_found_in_any_spelling(term: Term) -> None:
     known = [*TERMS, *SCHOOLS_OWN]
     wide = "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else one for one in term.term)
     ways = (term.term, term.term.upper(), f"  {term.term.replace(' ', '   ')}", unicodedata.normalize("NFD", term.term))
@@ -174,12 +172,12 @@ def test_a_school_s_own_name_of_a_term_is_found_as_people_write_it(term: Term) -
 @pytest.mark.parametrize(
     "text", ["2026", "FA", "2026F", "Winter", "Winter 2026", "2026/27", "Summer Session I", "Session"]
 )
-def test_part_of_a_school_s_own_name_finds_nothing(text: str) -> None:
+def test_part_of_a_custom_term_name_finds_nothing(text: str) -> None:
     with pytest.raises(UnknownTerm):
         terms.find(text, SCHOOLS_OWN, FALL_MORNING)
 
 
-def test_a_course_may_list_seasons_and_a_school_s_own_names() -> None:
+def test_a_course_may_list_seasons_and_custom_term_names() -> None:
     known = [*TERMS, *SCHOOLS_OWN]
     assert {term.term for term in terms.named("Spring, Winter 2026/27, 2026fa", known)} == {
         "Spring 2027",
@@ -212,7 +210,7 @@ def test_terms_without_days_are_ordered_by_their_ends() -> None:
     assert summer.comes_before(FALL)
 
 
-def test_a_course_is_not_taken_when_it_is_not_taught() -> None:
+def test_a_course_cannot_be_taken_in_a_term_without_it() -> None:
     with pytest.raises(NotTaught, match="JAV 201 isn’t offered in Fall 2026\\."):
         terms.choose(JAVA, TERMS, {"Spring 2027"}, "Fall", FALL_MORNING)
 

@@ -40,14 +40,14 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> QueryCache[Answer]:
     return QueryCache("students", lambda: True)
 
 
-async def test_what_was_read_once_is_remembered(memory: QueryCache[Answer]) -> None:
+async def test_a_loaded_entry_is_cached(memory: QueryCache[Answer]) -> None:
     stored = Stored()
     assert await memory.get_or_read("ada", stored.read) is await memory.get_or_read("ada", stored.read)
     assert stored.asked == 1
 
 
 @pytest.mark.parametrize("changed", ["ada", "her row", 1])
-async def test_it_is_forgotten_with_each_row_that_it_came_from(memory: QueryCache[Answer], changed: Hashable) -> None:
+async def test_an_entry_is_dropped_when_any_of_its_rows_changes(memory: QueryCache[Answer], changed: Hashable) -> None:
     stored = Stored()
     await memory.get_or_read("ada", stored.read)
     memory.invalidate("another row")
@@ -58,7 +58,7 @@ async def test_it_is_forgotten_with_each_row_that_it_came_from(memory: QueryCach
 
 
 @pytest.mark.parametrize("changed", ["ada", "her row", 1])
-async def test_who_asks_for_it_is_told_of_whom_something_was_forgotten(changed: Hashable) -> None:
+async def test_listeners_are_told_whose_entry_was_dropped(changed: Hashable) -> None:
     told: list[Hashable] = []
     memory: QueryCache[Answer] = QueryCache("students", lambda: True, on_invalidate=told.append)
     await memory.get_or_read("ada", Stored().read)
@@ -68,7 +68,7 @@ async def test_who_asks_for_it_is_told_of_whom_something_was_forgotten(changed: 
 
 
 @pytest.mark.parametrize("changed", ["ada", "her row", 1, None])
-async def test_what_changed_while_it_was_read_is_not_remembered(memory: QueryCache[Answer], changed: Hashable) -> None:
+async def test_an_entry_that_changed_while_loading_is_not_cached(memory: QueryCache[Answer], changed: Hashable) -> None:
     stored = Stored()
     stored.may_answer.clear()
     reading = asyncio.create_task(memory.get_or_read("ada", stored.read))
@@ -82,7 +82,7 @@ async def test_what_changed_while_it_was_read_is_not_remembered(memory: QueryCac
     assert len(memory) == 0
 
 
-async def test_a_change_of_somebody_else_meanwhile_does_not_matter(memory: QueryCache[Answer]) -> None:
+async def test_another_users_change_while_loading_does_not_matter(memory: QueryCache[Answer]) -> None:
     stored = Stored()
     stored.may_answer.clear()
     reading = asyncio.create_task(memory.get_or_read("ada", stored.read))
@@ -93,7 +93,7 @@ async def test_a_change_of_somebody_else_meanwhile_does_not_matter(memory: Query
     assert len(memory) == 1
 
 
-async def test_of_many_the_one_who_asked_longest_ago_is_forgotten(memory: QueryCache[Answer]) -> None:
+async def test_the_least_recently_used_user_is_dropped(memory: QueryCache[Answer]) -> None:
     stored = Stored()
     for who in ("ada", "bob", "ada", "rita"):
         await memory.get_or_read(who, stored.read)
@@ -104,21 +104,21 @@ async def test_of_many_the_one_who_asked_longest_ago_is_forgotten(memory: QueryC
     assert stored.asked == 4
 
 
-async def test_an_answer_that_does_not_fit_leaves_nothing_behind(memory: QueryCache[Answer]) -> None:
+async def test_an_entry_larger_than_the_budget_is_not_cached(memory: QueryCache[Answer]) -> None:
     stored = Stored(Answer(size=10_000))
     for _ in range(2):
         await memory.get_or_read("ada", stored.read)
     assert (stored.asked, len(memory), dict(memory._keys_by_row)) == (2, 0, {})
 
 
-async def test_what_may_not_be_remembered_is_read_each_time(memory: QueryCache[Answer]) -> None:
+async def test_an_uncacheable_entry_is_loaded_each_time(memory: QueryCache[Answer]) -> None:
     stored = Stored(Answer(row_ids=None))
     for _ in range(2):
         await memory.get_or_read("ada", stored.read)
     assert (stored.asked, len(memory)) == (2, 0)
 
 
-async def test_without_news_every_request_reads() -> None:
+async def test_without_a_change_stream_nothing_is_cached() -> None:
     listens = True
     memory = QueryCache[Answer]("students", lambda: listens)
     stored = Stored()
@@ -129,7 +129,7 @@ async def test_without_news_every_request_reads() -> None:
     assert stored.asked == 3
 
 
-async def test_a_reading_that_fails_leaves_nothing_behind(memory: QueryCache[Answer]) -> None:
+async def test_a_failed_load_leaves_nothing_behind(memory: QueryCache[Answer]) -> None:
     async def fail() -> Answer:
         raise ConnectionError
 

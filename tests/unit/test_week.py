@@ -4,7 +4,7 @@ import pytest
 
 from quart_enroll.domain.models import Meeting
 from quart_enroll.domain.week import Block, Week, WeekEntry, week
-from quart_enroll.pages.enrollment.week import draw
+from quart_enroll.pages.enrollment.week_grid import build
 
 MORNING, LATE_MORNING = Meeting("MW", "09:00", "09:50"), Meeting("WF", "09:30", "11:00")
 
@@ -17,7 +17,7 @@ def on(found: Week, day: str) -> list[Block]:
     return [block for block in found.blocks if block.day == day]
 
 
-def test_a_meeting_stands_on_each_of_its_days() -> None:
+def test_a_meeting_appears_on_each_of_its_days() -> None:
     found = week([entry("PYT 101", Meeting("MWF", "09:00", "09:50"))])
     assert [(block.day, block.start, block.end) for block in found.blocks] == [
         ("M", 540, 590),
@@ -27,7 +27,7 @@ def test_a_meeting_stands_on_each_of_its_days() -> None:
 
 
 @pytest.mark.parametrize(("days", "shown"), [("M", "MTWRF"), ("S", "MTWRFS"), ("TU", "MTWRFU"), ("SU", "MTWRFSU")])
-def test_saturday_and_sunday_are_there_when_something_meets_then(days: str, shown: str) -> None:
+def test_the_weekend_is_shown_only_if_a_course_meets_then(days: str, shown: str) -> None:
     assert week([entry("PYT 101", Meeting(days, "09:00", "09:50"))]).days == shown
 
 
@@ -40,61 +40,59 @@ def test_saturday_and_sunday_are_there_when_something_meets_then(days: str, show
         ("15:00", "16:00", (9, 16)),
     ],
 )
-def test_the_hours_are_those_of_a_day_at_school_and_all_that_are_needed(
-    start: str, end: str, hours: tuple[int, int]
-) -> None:
+def test_the_week_shows_school_hours_and_any_others_needed(start: str, end: str, hours: tuple[int, int]) -> None:
     found = week([entry("PYT 101", Meeting("M", start, end))])
     assert (found.begins, found.ends) == hours
 
 
-def test_what_meets_at_once_stands_side_by_side_and_is_named() -> None:
+def test_conflicting_courses_are_side_by_side_and_named() -> None:
     one, other = entry("PYT 101", MORNING), entry("PHP 202", LATE_MORNING, status="waiting")
     found = week([one, other])
     assert [(block.entry, block.lane, block.lanes) for block in on(found, "W")] == [(one, 0, 2), (other, 1, 2)]
     assert [(block.lane, block.lanes) for block in [*on(found, "M"), *on(found, "F")]] == [(0, 1), (0, 1)]
-    assert draw([one, other]).conflicts == ["PYT 101 conflicts with PHP 202 (waiting): W 09:30–09:50."]
-    assert [box.clashes for box in draw([one, other]).boxes] == [False, True, True, False]
+    assert build([one, other]).conflicts == ["PYT 101 conflicts with PHP 202 (waitlisted): W 09:30–09:50."]
+    assert [box.clashes for box in build([one, other]).boxes] == [False, True, True, False]
 
 
-def test_a_lane_is_used_again_as_soon_as_it_is_free() -> None:
+def test_a_lane_is_reused_as_soon_as_it_is_free() -> None:
     long = entry("A", Meeting("M", "09:00", "12:00"))
     first, second = entry("B", Meeting("M", "09:00", "10:00")), entry("C", Meeting("M", "10:00", "11:00"))
     lanes = {block.entry.title: (block.lane, block.lanes) for block in week([long, second, first]).blocks}
     assert lanes == {"A": (1, 2), "B": (0, 2), "C": (0, 2)}
 
 
-def test_after_two_at_once_the_next_has_the_whole_day_to_itself() -> None:
+def test_a_course_after_two_conflicting_ones_has_the_full_width() -> None:
     early = Meeting("M", "09:00", "10:00")
     found = week([entry("A", early), entry("B", early), entry("C", Meeting("M", "10:00", "11:00"))])
     assert [(block.entry.title, block.lanes) for block in found.blocks] == [("A", 2), ("B", 2), ("C", 1)]
 
 
-def test_what_begins_when_the_other_ends_is_no_conflict() -> None:
+def test_a_course_that_begins_when_another_ends_is_no_conflict() -> None:
     found = week([entry("A", Meeting("M", "09:00", "10:00")), entry("B", Meeting("M", "10:00", "11:00"))])
     assert found.conflicts == []
     assert {block.lanes for block in found.blocks} == {1}
 
 
-def test_a_withdrawn_course_is_in_nobodys_way() -> None:
-    drawing = draw([entry("A", MORNING, status="withdrawn"), entry("B", MORNING)])
+def test_a_withdrawn_course_conflicts_with_nothing() -> None:
+    drawing = build([entry("A", MORNING, status="withdrawn"), entry("B", MORNING)])
     assert drawing.conflicts == []
     assert not any(box.clashes for box in drawing.boxes)
 
 
-def test_a_course_that_would_be_given_back_is_no_conflict() -> None:
+def test_a_course_to_be_dropped_is_no_conflict() -> None:
     assert week([entry("A", MORNING), entry("B", MORNING, status="waiting", instead_of="A")]).conflicts == []
 
 
-def test_what_has_no_times_is_listed() -> None:
-    drawing = draw([entry("A"), entry("B", status="waiting"), entry("C", MORNING)])
+def test_a_course_without_times_is_listed() -> None:
+    drawing = build([entry("A"), entry("B", status="waiting"), entry("C", MORNING)])
     assert drawing.untimed == ["A", "B (waitlisted)"]
     assert len(drawing.boxes) == 2
 
 
-def test_places_and_sizes_are_parts_of_the_picture() -> None:
-    [box, _] = draw([entry("A", MORNING)]).boxes
+def test_positions_and_sizes_are_relative_to_the_picture() -> None:
+    [box, _] = build([entry("A", MORNING)]).boxes
     assert (box.x, box.y, box.width, box.height) == ("0%", "2.25em", "20%", "4.167em")
-    boxes = draw([entry("A", MORNING), entry("B", LATE_MORNING)]).boxes
+    boxes = build([entry("A", MORNING), entry("B", LATE_MORNING)]).boxes
     assert [(box.x, box.width) for box in boxes] == [("0%", "20%"), ("40%", "10%"), ("50%", "10%"), ("80%", "20%")]
 
 
@@ -102,13 +100,13 @@ def test_places_and_sizes_are_parts_of_the_picture() -> None:
     ("entries", "lanes", "height"),
     [((MORNING,), 1, "4.167em"), ((MORNING, LATE_MORNING), 2, "5em"), ((MORNING,) * 3, 3, "5em")],
 )
-def test_side_by_side_there_is_room_for_more_lines(entries: tuple[Meeting, ...], lanes: int, height: str) -> None:
-    drawing = draw([entry(f"C{number}", one) for number, one in enumerate(entries)])
+def test_narrower_boxes_allow_more_lines(entries: tuple[Meeting, ...], lanes: int, height: str) -> None:
+    drawing = build([entry(f"C{number}", one) for number, one in enumerate(entries)])
     assert (drawing.lanes, drawing.boxes[0].height) == (lanes, height)
 
 
-def test_the_list_has_the_days_on_which_something_meets_and_the_earliest_first() -> None:
-    listed = draw([entry("A", LATE_MORNING), entry("B", MORNING)]).listed
+def test_the_list_shows_days_with_meetings_in_order_of_time() -> None:
+    listed = build([entry("A", LATE_MORNING), entry("B", MORNING)]).listed
     assert [(day.name, [box.entry.title for box in day.boxes]) for day in listed] == [
         ("Mon", ["B"]),
         ("Wed", ["B", "A"]),

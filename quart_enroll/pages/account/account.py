@@ -1,4 +1,4 @@
-"""The account of who asks: where it is signed in, and how to end that."""
+"""The account page: the user's sign-ins, and buttons that end them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,25 +16,25 @@ from quart_enroll.web.jinja_environment import format_moment
 from quart_enroll.web.templating import render
 
 
-class Place(NamedTuple):
-    """Where the user is signed in, in words; `here` is the sign-in that asks."""
+class SignIn(NamedTuple):
+    """A sign-in of the user, in words; `is_current` if it is that of this browser."""
 
     key: str
-    agent: str
-    address: str
+    browser: str
+    ip_address: str
     since: str
     last_used: str
     remembered: bool
-    here: bool
+    is_current: bool
 
 
 async def account() -> bytes:
     user = auth.signed_in()
     found = await sessions.active(database(), user.user_id, now())
-    return render("account.html", account=True, user=user, places=_places(found), must_confirm=must_confirm())
+    return render("account.html", account=True, user=user, sign_ins=_sign_ins(found), must_confirm=must_confirm())
 
 
-async def end() -> Response:
+async def end_sign_in() -> Response:
     key = (await request.form).get("login", "")
     if key == auth.this_login().key:
         await auth.end()
@@ -52,26 +52,26 @@ async def sign_out_everywhere() -> Response:
     return redirect(url_for("index"), 303)
 
 
-def _agent(stored: str) -> str:
-    """Return the browser in words: it is stored like "Firefox on Windows"."""
+def _browser(stored: str) -> str:
+    """Return the name of the browser; it is stored like "Firefox on Windows"."""
     browser, _, system = stored.partition(" on ")
     if system:
         return gettext("%(browser)s on %(system)s", browser=browser, system=system)
     return browser or gettext("Unknown browser")
 
 
-def _places(found: Sequence[Login]) -> list[Place]:
-    """Put the sign-ins in words, the one that asks first."""
-    here = auth.this_login().key
+def _sign_ins(found: Sequence[Login]) -> list[SignIn]:
+    """Return the sign-ins in words, that of this browser first."""
+    current = auth.this_login().key
     return [
-        Place(
+        SignIn(
             key=login.key,
-            agent=_agent(login.agent),
-            address=login.address,
+            browser=_browser(login.agent),
+            ip_address=login.address,
             since=format_moment(login.created_at),
             last_used=format_moment(login.last_used_at),
             remembered=login.remembered,
-            here=login.key == here,
+            is_current=login.key == current,
         )
-        for login in sorted(found, key=lambda login: login.key != here)
+        for login in sorted(found, key=lambda login: login.key != current)
     ]

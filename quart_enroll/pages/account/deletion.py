@@ -6,14 +6,14 @@ from werkzeug import Response
 from quart_enroll.domain.errors import LastRegistrar, PleaseWait, WrongPassword
 from quart_enroll.forms.accounts import DeleteAccountForm
 from quart_enroll.i18n.language import gettext
-from quart_enroll.pages.refusals import Page, beside, please_wait
+from quart_enroll.pages.form_errors import PageResponse, please_wait, show_beside
 from quart_enroll.services.accounts import attempt_limits, deletion
 from quart_enroll.state import database, enrollment_context, hasher, now, password_locks
 from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
 
 
-async def delete() -> bytes | Response | Page:
+async def delete() -> bytes | Response | PageResponse:
     form = await DeleteAccountForm.from_request()
     if request.method != "POST":
         return _delete_page(form)
@@ -28,7 +28,7 @@ async def delete() -> bytes | Response | Page:
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "account_delete.html", _delete_page)
     except WrongPassword as refusal:
-        beside(form.password, refusal)
+        show_beside(form.password, refusal)
         return _delete_page(form), 422
     except LastRegistrar as refusal:
         form.form_errors = [refusal.text]

@@ -6,45 +6,45 @@ from werkzeug import Response
 from quart_enroll.domain.errors import ConfirmationDead, PleaseWait
 from quart_enroll.domain.models import User
 from quart_enroll.i18n.language import gettext
-from quart_enroll.pages.account.passwords import UNTOLD, Secret
-from quart_enroll.pages.refusals import flash_refusal
+from quart_enroll.pages.account.passwords import SECRET_LINK_HEADERS, SecretPage
+from quart_enroll.pages.form_views import flash_refusal
 from quart_enroll.services.accounts import accounts, attempt_limits, email_links
 from quart_enroll.services.notifications import outbox
 from quart_enroll.state import database, links, now, sends_mail, user_cache
 from quart_enroll.web import access_log, auth, known_devices
 from quart_enroll.web.templating import render
 
-LINK = "email_confirmation"
+TOKEN_KEY = "email_confirmation"  # noqa: S105  # the key in the session
 """The session key that holds the link's token."""
 
 
-async def open_link(token: str) -> Secret:
+async def open_link(token: str) -> SecretPage:
     """Move the token from the URL, where others might read it, into the session, and redirect.
 
     Programs that scan emails open the links in them, so only a button confirms.
     """
-    session[LINK] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
-    return redirect(url_for("email_confirm"), 303), 303, UNTOLD
+    session[TOKEN_KEY] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
+    return redirect(url_for("email_confirm"), 303), 303, SECRET_LINK_HEADERS
 
 
-async def ask() -> Secret:
+async def ask() -> SecretPage:
     """Show the button that confirms the address."""
     try:
-        user = await links().find_unconfirmed(database(), session.get(LINK, ""), now())
+        user = await links().find_unconfirmed(database(), session.get(TOKEN_KEY, ""), now())
     except ConfirmationDead as refusal:
         return _dead(refusal)
-    return render("email_confirm.html", user=user), 200, UNTOLD
+    return render("email_confirm.html", user=user), 200, SECRET_LINK_HEADERS
 
 
-async def confirm() -> Secret | Response:
+async def confirm() -> SecretPage | Response:
     """Confirm the address of the link; repeating it changes nothing."""
     try:
-        user = await links().find_unconfirmed(database(), session.get(LINK, ""), now())
+        user = await links().find_unconfirmed(database(), session.get(TOKEN_KEY, ""), now())
     except ConfirmationDead as refusal:
         return _dead(refusal)
     await accounts.confirm_email(database(), user)
     user_cache().invalidate(user.user_id)
-    session.pop(LINK, None)
+    session.pop(TOKEN_KEY, None)
     await flash(gettext("Thank you. Your email is confirmed."), "success")
     return redirect(url_for("account" if auth.user() else "login"), 303)
 
@@ -73,6 +73,6 @@ def must_confirm() -> bool:
     return user is not None and user.email_unconfirmed and sends_mail()
 
 
-def _dead(refusal: ConfirmationDead) -> Secret:
+def _dead(refusal: ConfirmationDead) -> SecretPage:
     access_log.note(code=refusal.code)
-    return render("link_dead.html", sentence=refusal.text, again=url_for("account")), 410, UNTOLD
+    return render("link_dead.html", sentence=refusal.text, again=url_for("account")), 410, SECRET_LINK_HEADERS

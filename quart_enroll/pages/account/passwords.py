@@ -1,4 +1,4 @@
-"""Another password: for who knows the old one, and for who has forgotten it."""
+"""Changing the password, and choosing another one after forgetting it."""
 
 from typing import TypeAlias
 
@@ -8,23 +8,23 @@ from werkzeug import Response
 from quart_enroll.domain.errors import LinkDead, PasswordRefused, PleaseWait, WrongPassword
 from quart_enroll.forms.accounts import ChangePasswordForm, ForgotForm, ResetForm
 from quart_enroll.i18n.language import Sentence, gettext
-from quart_enroll.pages.refusals import Page, beside, please_wait
+from quart_enroll.pages.form_errors import PageResponse, please_wait, show_beside
 from quart_enroll.services.accounts import accounts, attempt_limits, email_links, password_reset
 from quart_enroll.services.notifications import outbox
 from quart_enroll.state import database, hasher, links, now, password_locks, sends_mail, user_cache
 from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
 
-Secret: TypeAlias = tuple[bytes | Response, int, dict[str, str]]
+SecretPage: TypeAlias = tuple[bytes | Response, int, dict[str, str]]
 
-UNTOLD = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
-"""What keeps a link from those who should not read it."""
+SECRET_LINK_HEADERS = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+"""Headers that keep the URL of a secret link from leaking."""
 
-TOKEN = "password_reset"  # noqa: S105  # where the session keeps it
-SENT = Sentence("If there’s an account with this email, we’ve sent it a link. The link works for one hour.")
+TOKEN_KEY = "password_reset"  # noqa: S105  # the key in the session
+LINK_SENT = Sentence("If there’s an account with this email, we’ve sent it a link. The link works for one hour.")
 
 
-async def change() -> bytes | Response | Page:
+async def change() -> bytes | Response | PageResponse:
     form = await ChangePasswordForm.from_request()
     if request.method != "POST":
         return _change_page(form)
@@ -48,12 +48,12 @@ async def change() -> bytes | Response | Page:
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "password_change.html", _change_page)
     except WrongPassword as refusal:
-        beside(form.current_password, refusal)
+        show_beside(form.current_password, refusal)
         return _change_page(form), 422
     except PasswordRefused as refusal:
-        beside(form.password, refusal)
+        show_beside(form.password, refusal)
         return _change_page(form), 422
-    # A new identity here too: a copy of this browser's cookie has ended like everything else.
+    # This browser gets a new sign-in too, so that a copy of its cookie is worthless.
     await auth.begin(changed, remember=auth.this_login().remembered)
     known_devices.remember(user.email)
     await flash(
@@ -66,7 +66,7 @@ async def change() -> bytes | Response | Page:
     return redirect(url_for("account"), 303)
 
 
-async def forgot() -> bytes | Response | Page:
+async def forgot() -> bytes | Response | PageResponse:
     form = await ForgotForm.from_request()
     if request.method != "POST" or not sends_mail():
         return _forgot_page(form)
@@ -78,18 +78,18 @@ async def forgot() -> bytes | Response | Page:
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "password_forgot.html", _forgot_page)
     await outbox.queue_password_reset(database(), email, now())
-    await flash(str(SENT), "info")
+    await flash(str(LINK_SENT), "info")
     return redirect(url_for("login"), 303)
 
 
-async def open_link(token: str) -> Secret:
-    """Take the link out of the address, where others might read it, and go on."""
-    session[TOKEN] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
-    return redirect(url_for("password_reset"), 303), 303, UNTOLD
+async def open_link(token: str) -> SecretPage:
+    """Move the token from the URL, where others might read it, into the session, and redirect."""
+    session[TOKEN_KEY] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
+    return redirect(url_for("password_reset"), 303), 303, SECRET_LINK_HEADERS
 
 
-async def reset() -> Secret | Response:
-    token = session.get(TOKEN, "")
+async def reset() -> SecretPage | Response:
+    token = session.get(TOKEN_KEY, "")
     form = await ResetForm.from_request()
     try:
         if request.method != "POST":
@@ -101,13 +101,13 @@ async def reset() -> Secret | Response:
             database(), hasher(), links(), token=token, password=form.password.data or "", now=now()
         )
     except PasswordRefused as refusal:
-        beside(form.password, refusal)
+        show_beside(form.password, refusal)
         return _reset_page(form, 422)
     except LinkDead as refusal:
-        return render("link_dead.html", sentence=refusal.text), 410, UNTOLD
-    session.pop(TOKEN, None)
+        return render("link_dead.html", sentence=refusal.text), 410, SECRET_LINK_HEADERS
+    session.pop(TOKEN_KEY, None)
     user_cache().invalidate(user.user_id)
-    known_devices.remember(user.email)  # who guesses elsewhere can't keep the owner out of here
+    known_devices.remember(user.email)  # attempts from elsewhere can't lock this browser out
     if (asks := auth.user()) and asks.user_id == user.user_id:  # this sign-in has ended with all the others
         auth.forget()
     await flash(gettext("Your new password has been saved. Sign in with it."), "success")
@@ -122,5 +122,5 @@ def _forgot_page(form: ForgotForm) -> bytes:
     return render("password_forgot.html", login=True, form=form, sends_mail=sends_mail())
 
 
-def _reset_page(form: ResetForm, status: int) -> Secret:
-    return render("password_reset.html", login=True, form=form), status, UNTOLD
+def _reset_page(form: ResetForm, status: int) -> SecretPage:
+    return render("password_reset.html", login=True, form=form), status, SECRET_LINK_HEADERS

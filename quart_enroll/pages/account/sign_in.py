@@ -12,7 +12,7 @@ from quart_enroll.domain.models import Credentials
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.account.email_confirmation import send_link
-from quart_enroll.pages.refusals import Page, beside, on_top, please_wait
+from quart_enroll.pages.form_errors import PageResponse, please_wait, show_above, show_beside
 from quart_enroll.services.accounts import accounts, attempt_limits
 from quart_enroll.services.accounts.password_policy import MIN_PASSWORD_LENGTH
 from quart_enroll.state import database, hasher, now, password_locks, sends_mail
@@ -22,7 +22,7 @@ from quart_enroll.web.jinja_environment import format_moment
 from quart_enroll.web.templating import render
 
 
-async def register() -> bytes | Response | Page:
+async def register() -> bytes | Response | PageResponse:
     if auth.user():
         return await _signed_in_already()
     form = await RegisterForm.from_request(next=request.args.get("next"))
@@ -35,11 +35,11 @@ async def register() -> bytes | Response | Page:
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "register.html", _register_page)
     except EmailTaken as refusal:
-        beside(form.email, refusal)
+        show_beside(form.email, refusal)
         form.email.errors = [*form.email.errors, _way_to_a_password()]
         return _register_page(form), 422
     except PasswordRefused as refusal:
-        beside(form.password, refusal)
+        show_beside(form.password, refusal)
         return _register_page(form), 422
     last = await _begin(found, remember=False)
     welcome = gettext("Welcome, %(name)s. Your account is ready, and you’re signed in.", name=found.user.short_name)
@@ -52,7 +52,7 @@ async def register() -> bytes | Response | Page:
     return _onward(form.next.data)
 
 
-async def login() -> bytes | Response | Page:
+async def login() -> bytes | Response | PageResponse:
     if auth.user() and request.method != "POST":
         return await _signed_in_already()
     form = await LoginForm.from_request(next=request.args.get("next"))
@@ -69,7 +69,7 @@ async def login() -> bytes | Response | Page:
         return await please_wait(refusal, form, "login.html", _login_page)
     except WrongCredentials as refusal:
         access_log.note(code=refusal.code)
-        await on_top(form, refusal.text, "login.html")
+        await show_above(form, refusal.text, "login.html")
         return _login_page(form), 422
     hello = gettext("Hello, %(name)s. You’re signed in.", name=found.user.short_name)
     before = gettext("Your last sign-in was on %(moment)s.", moment=format_moment(last)) if last else ""
@@ -89,7 +89,7 @@ async def logout() -> bytes | Response:
 
 
 async def _register(form: RegisterForm) -> Credentials:
-    """Make the account; who has it already and knows its password is as good, so that is a guess like any other."""
+    """Create the account. Registering again with the right password succeeds, so it counts as a password attempt."""
     email = form.email.data or ""
     asker = known_devices.asker(email)
     await attempt_limits.count_registration(database(), asker, now())
@@ -106,14 +106,14 @@ async def _register(form: RegisterForm) -> Credentials:
 
 
 def _way_to_a_password() -> str:
-    """Tell everybody alike, so also students whom the school has imported without a password, how to get one."""
+    """Return how to get a password; students whom the school imported without one need that too."""
     if sends_mail():
         return gettext("If you don’t have a password for it, choose “Forgot your password?” on the sign-in page.")
     return gettext("If you don’t have a password for it, ask your school’s registrar for one.")
 
 
 async def _begin(found: Credentials, *, remember: bool) -> datetime | None:
-    """Sign the user in, in a browser that the account knows from now on; return when it was before."""
+    """Sign the user in and remember the browser; return the time of the previous sign-in."""
     last = await auth.begin(found, remember=remember)
     known_devices.remember(found.user.email)
     return last

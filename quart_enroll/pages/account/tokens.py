@@ -1,4 +1,4 @@
-"""Personal access tokens: made, shown once, listed, ended."""
+"""Personal access tokens: created, shown once, listed, revoked."""
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
@@ -6,20 +6,21 @@ from quart.typing import ResponseReturnValue
 from quart_enroll.domain.errors import TokenNameTaken, TooManyTokens
 from quart_enroll.forms.tokens import EndTokenForm, TokenForm
 from quart_enroll.i18n.language import gettext
-from quart_enroll.pages.refusals import Page, ask_password, beside, malformed
+from quart_enroll.pages.form_errors import PageResponse, check_password, show_beside
+from quart_enroll.pages.form_views import valid_form
 from quart_enroll.services.accounts import tokens as service
 from quart_enroll.state import database, now
 from quart_enroll.web import auth
 from quart_enroll.web.templating import render
 
 
-async def tokens() -> bytes | Page:
-    form = await TokenForm.fresh()
+async def tokens() -> bytes | PageResponse:
+    form = await TokenForm.with_defaults()
     if request.method != "POST":
         return await _page(form)
     if not form.validate():
         return await _page(form), 422
-    if refused := await ask_password(form, form.password, "tokens.html"):
+    if refused := await check_password(form, form.password, "tokens.html"):
         return await _page(form), *refused
     try:
         text, token = await service.create(
@@ -27,21 +28,19 @@ async def tokens() -> bytes | Page:
             auth.signed_in().user_id,
             name=form.name.data or "",
             scope=form.scope.data,
-            expires_at=form.end(),
+            expires_at=form.expiry(),
             now=now(),
             login=auth.this_login().key,
         )
     except (TokenNameTaken, TooManyTokens) as refusal:
-        beside(form.name, refusal)
+        show_beside(form.name, refusal)
         return await _page(form), 422
-    # No redirect: the text is on this page and on no other.
+    # No redirect: the token is shown on this page only.
     return render("token.html", token=token, text=text), 201
 
 
-async def end() -> ResponseReturnValue:
-    form = await EndTokenForm.from_request()
-    if not form.validate():
-        return await malformed(form)
+@valid_form(EndTokenForm)
+async def revoke(form: EndTokenForm) -> ResponseReturnValue:
     if await service.revoke(database(), auth.signed_in().user_id, form.token_id.data or ""):
         await flash(gettext("Token revoked. It no longer works."), "success")
     else:

@@ -1,4 +1,4 @@
-"""One course: what it teaches, what it needs, and all its sections in a term."""
+"""The page of a course: description, requisites, and its sections in a term."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,20 +11,20 @@ from quart_enroll.domain.errors import NoTerms, NotTaught, UnknownCourse
 from quart_enroll.domain.models import Course, Term
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
-from quart_enroll.pages.student_state import Standing
-from quart_enroll.pages.term_window import window
+from quart_enroll.pages.student_state import StudentState
+from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now
 from quart_enroll.web import auth
 from quart_enroll.web.templating import render
 
 
 @dataclass(frozen=True, slots=True)
-class Needed:
-    """A course that another one needs; `had` tells whether the student has taken it, None of a visitor."""
+class Requisite:
+    """A prerequisite or corequisite. `is_taken` says whether the student has taken it; None for visitors."""
 
     courseID: str
     title: str
-    had: bool | None
+    is_taken: bool | None
 
 
 async def course(courseID: str) -> bytes:
@@ -36,27 +36,31 @@ async def course(courseID: str) -> bytes:
     courseID = found.courseID
     taught = [term for term in offered.active_terms(moment) if offered.sections_of(courseID, term)]
     term, not_taught = _term(offered, found, moment)
-    mine = await student_state.in_term(auth.user(), term, offered) if term else Standing()
+    state = await student_state.load(auth.user(), term, offered) if term else StudentState()
     sections = offered.sections_of(courseID, term) if term else []
-    shown = section_actions.of_course(term, found, sections, mine, moment) if term else []
+    shown = section_actions.for_course(term, found, sections, state, moment) if term else []
     return render(
         "course.html",
         courses=True,
         course=found,
         term=term,
-        sign=mine.sign,
+        fingerprint=state.fingerprint,
         terms=[str(one) for one in taught],
         not_taught=not_taught if taught else "",
-        choices=[(one, section_actions.swaps(term, found, one, mine, moment)) for one in shown] if term else [],
-        window=window(term, moment) if term else None,
-        prerequisites=[_needed(name, offered, term, mine) for name in found.prerequisites],
-        corequisites=[_along(name, offered, term, found, mine) for name in found.corequisites],
+        choices=[(one, section_actions.swappable_courses(term, found, one, state, moment)) for one in shown]
+        if term
+        else [],
+        window=closed_window(term, moment) if term else None,
+        prerequisites=[_prerequisite(name, offered, term, state) for name in found.prerequisites],
+        corequisites=[_corequisite(name, offered, term, found, state) for name in found.corequisites],
     )
 
 
 def _term(offered: Catalog, found: Course, moment: datetime) -> tuple[Term | None, str]:
-    """Return the term that the address names, else the first in which the course is taught; when there is none, and one
-    was named, what to say of that."""
+    """Return the term that the URL names, or the first one that offers the course.
+
+    If there is none although the URL names one, the text says why.
+    """
     wanted = request.args.get("term", "")
     try:
         return terms.choose(found, offered.active_terms(moment), offered.terms_of(found.courseID), wanted, moment), ""
@@ -66,18 +70,18 @@ def _term(offered: Catalog, found: Course, moment: datetime) -> tuple[Term | Non
         return None, ""
 
 
-def _needed(courseID: str, offered: Catalog, term: Term | None, mine: Standing) -> Needed:
-    had = None
-    if mine.taken is not None and term is not None:
-        had = any(name == courseID and when.comes_before(term) for name, when in mine.taken)
-    return Needed(courseID, _title(courseID, offered), had)
+def _prerequisite(courseID: str, offered: Catalog, term: Term | None, state: StudentState) -> Requisite:
+    is_taken = None
+    if state.taken is not None and term is not None:
+        is_taken = any(name == courseID and when.comes_before(term) for name, when in state.taken)
+    return Requisite(courseID, _title(courseID, offered), is_taken)
 
 
-def _along(courseID: str, offered: Catalog, term: Term | None, course: Course, mine: Standing) -> Needed:
-    had = None
-    if mine.taken is not None and term is not None:
-        had = courseID not in rules.missing_corequisites(course, term, mine.enrolled, mine.taken)
-    return Needed(courseID, _title(courseID, offered), had)
+def _corequisite(courseID: str, offered: Catalog, term: Term | None, course: Course, state: StudentState) -> Requisite:
+    is_taken = None
+    if state.taken is not None and term is not None:
+        is_taken = courseID not in rules.missing_corequisites(course, term, state.enrolled, state.taken)
+    return Requisite(courseID, _title(courseID, offered), is_taken)
 
 
 def _title(courseID: str, offered: Catalog) -> str:

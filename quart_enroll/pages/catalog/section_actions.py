@@ -1,4 +1,4 @@
-"""What a visitor can do about each section now: the one button that fits, or the reason why there is none."""
+"""What a visitor can do about a section: a button, or the reason why there is none."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,16 +15,20 @@ from quart_enroll.domain.errors import (
 )
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, Term
 from quart_enroll.i18n.language import format_list_of, gettext
-from quart_enroll.pages.student_state import Standing
+from quart_enroll.pages.student_state import StudentState
 
-ASKS = {"ask": "y"}
-"""What a button sends to be asked first whether that is meant."""
+ASK_FIRST = {"ask": "y"}
+"""The field of a button that asks for confirmation first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A form of one button: where it goes, what it says (and `about` what, for who does not see the page), what
-    it sends. One that changes nothing but its own line stays `in_place`."""
+    """A form of one button: its endpoint, its label and its hidden fields.
+
+    `about` completes the label for screen readers. After the click, a button that is `in_place` only updates its own
+    row of the page. One that is `in_plan` stands beside a planned course, for what the button that enrolls in the whole
+    plan can't do.
+    """
 
     endpoint: str
     label: str
@@ -32,226 +36,270 @@ class Button:
     fields: dict[str, str]
     strong: bool = True
     in_place: bool = False
+    in_plan: bool = False
 
     @property
-    def look(self) -> tuple[Hashable, ...]:
-        """What two buttons that look and do the same have in common."""
+    def appearance(self) -> tuple[Hashable, ...]:
+        """Return a value that is equal for buttons that look and work the same."""
         return self.endpoint, self.label, self.about, *self.fields.items(), self.strong, self.in_place
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A section as one visitor sees it: where the student stands (`state` is enrolled, waiting, planned or nothing,
-    `words` tells it), what is in the way (`reason`), and the `button` for what can be done, and `aside` a quiet one
-    for what comes later."""
+class SectionActions:
+    """What a visitor sees about a section.
+
+    `state` is "enrolled", "waiting", "planned" or empty, and `status` says it in words. `reason` says why there is no
+    button to enroll. The secondary button is for later: an alert, or the plan.
+    """
 
     section: Section
     state: str = ""
-    words: str = ""
+    status: str = ""
     reason: str = ""
     button: Button | None = None
-    aside: Button | None = None
+    secondary_button: Button | None = None
 
     @property
-    def look(self) -> tuple[Hashable, ...]:
-        """What two choices about the section have in common when they look the same."""
-        return self.state, self.words, self.reason, self.button and self.button.look, self.aside and self.aside.look
+    def appearance(self) -> tuple[Hashable, ...]:
+        """Return a value that is equal for visitors who see the same."""
+        buttons = (self.button and self.button.appearance, self.secondary_button and self.secondary_button.appearance)
+        return self.state, self.status, self.reason, *buttons
 
 
-def of_course(term: Term, course: Course, sections: Iterable[Section], mine: Standing, now: datetime) -> list[Choice]:
-    """Return what the visitor can do about each of the course's sections."""
-    return [_choice(term, course, section, mine, now) for section in sections]
+def for_course(
+    term: Term, course: Course, sections: Iterable[Section], state: StudentState, now: datetime
+) -> list[SectionActions]:
+    """Return what the visitor sees about each of the sections."""
+    return [_section_actions(term, course, section, state, now) for section in sections]
 
 
-def swaps(term: Term, course: Course, choice: Choice, mine: Standing, now: datetime) -> list[Registration]:
-    """Return the student's other courses in whose stead the section would fit, but for that of the choice's button."""
+def swappable_courses(
+    term: Term, course: Course, choice: SectionActions, state: StudentState, now: datetime
+) -> list[Registration]:
+    """Return the student's other courses that the section could replace, without the one that its button replaces."""
     section = choice.section
-    offered = choice.button.fields if choice.button else {}
-    if not term.is_open(now) or not _has_room(section, mine) or mine.place(section.key) or _lacks(term, course, mine):
+    button_fields = choice.button.fields if choice.button else {}
+    if (
+        not term.is_open(now)
+        or not _has_room(section, state)
+        or state.waitlist_position(section.key)
+        or _lacks_prerequisites(term, course, state)
+    ):
         return []
-    others = [] if any(one.section.key == section.key for one in mine.enrolled) else mine.enrolled
+    others = [] if any(one.section.key == section.key for one in state.enrolled) else state.enrolled
     return [
         one
         for one in others
-        if one.courseID not in (course.courseID, offered.get("drop"), offered.get("drop_if_enrolled"))
-        and _can_go(term, course, section, mine, one)
+        if one.courseID not in (course.courseID, button_fields.get("drop"), button_fields.get("drop_if_enrolled"))
+        and _can_replace(term, course, section, state, one)
     ]
 
 
 def drop_button(term: Term, course: Course, waiting: int, now: datetime) -> Button | None:
-    """Return what gives back a seat, while that can be done; where it can't be undone, it asks before."""
+    """Return the button that drops the course, or None after the deadline.
+
+    It asks for confirmation if the seat would go to another student, or if the course would stay with a W.
+    """
     if now >= term.withdraw_deadline:
         return None
     label, about = gettext("Drop"), course.title
     if now >= term.drop_deadline:
         label, about = gettext("Withdraw"), gettext("from %(title)s", title=course.title)
-    asks = ASKS if waiting or now >= term.drop_deadline else {}
+    asks = ASK_FIRST if waiting or now >= term.drop_deadline else {}
     fields = {"courseID": course.courseID, "term": term.term} | asks
     return Button("enrollment_drop", label, about, fields, strong=False)
 
 
 def leave_button(key: SectionKey, title: str) -> Button:
-    """Return what takes a student out of a line."""
-    fields = {"courseID": key.courseID, "term": key.term} | ASKS
+    """Return the button that leaves the waitlist."""
+    fields = {"courseID": key.courseID, "term": key.term} | ASK_FIRST
     return Button(
         "waitlist_leave", gettext("Leave waitlist"), gettext("for %(title)s", title=title), fields, strong=False
     )
 
 
-def plan_button(course: Course, key: SectionKey, mine: Standing, *, strong: bool = False) -> Button:
-    """Return what puts a section into the plan, or takes it out."""
-    this = f": {in_words(course.title, key.section)}"
-    if key in mine.planned:
+def plan_button(course: Course, key: SectionKey, state: StudentState, *, strong: bool = False) -> Button:
+    """Return the button that adds the section to the plan, or removes it."""
+    this = f": {section_name(course.title, key.section)}"
+    if key in state.planned:
         fields = {"courseID": key.courseID, "term": key.term}
         return Button("plan_remove", gettext("Remove from plan"), this, fields, strong=False, in_place=True)
-    return Button("plan_add", gettext("Add to plan"), this, _named(key), strong, in_place=True)
+    return Button("plan_add", gettext("Add to plan"), this, _section_fields(key), strong, in_place=True)
 
 
-def alert_button(title: str, key: SectionKey, *, asked: bool) -> Button:
-    """Return what asks to be told of a seat, or ends that."""
-    if asked:
+def alert_button(title: str, key: SectionKey, *, is_set: bool) -> Button:
+    """Return the button that sets an alert for the section, or removes it."""
+    if is_set:
         of_this = gettext("for %(title)s, section %(section)s", title=title, section=key.section)
-        return Button("alert_end", gettext("Remove alert"), of_this, _named(key), strong=False, in_place=True)
+        return Button(
+            "alert_end",
+            gettext("Remove alert"),
+            of_this,
+            _section_fields(key),
+            strong=False,
+            in_place=True,
+            in_plan=True,
+        )
     in_this = gettext("in %(title)s, section %(section)s", title=title, section=key.section)
-    return Button("alert_ask", gettext("Notify me if a seat opens"), in_this, _named(key), strong=False, in_place=True)
+    return Button(
+        "alert_ask",
+        gettext("Notify me if a seat opens"),
+        in_this,
+        _section_fields(key),
+        strong=False,
+        in_place=True,
+        in_plan=True,
+    )
 
 
-def _choice(term: Term, course: Course, section: Section, mine: Standing, now: datetime) -> Choice:
-    if any(one.section.key == section.key for one in mine.enrolled):
-        return Choice(section, "enrolled", gettext("Enrolled"), button=drop_button(term, course, section.waiting, now))
-    if place := mine.place(section.key):
-        because = str(place.waiting.skipped_because or "")
-        words = waiting_in_words(place.position, place.of)
-        return Choice(section, "waiting", words, because, leave_button(section.key, course.title))
+def _section_actions(
+    term: Term, course: Course, section: Section, state: StudentState, now: datetime
+) -> SectionActions:
+    if any(one.section.key == section.key for one in state.enrolled):
+        return SectionActions(
+            section, "enrolled", gettext("Enrolled"), button=drop_button(term, course, section.waiting, now)
+        )
+    if position := state.waitlist_position(section.key):
+        reason = str(position.entry.skipped_because or "")
+        status = waitlist_status(position.position, position.length)
+        return SectionActions(section, "waiting", status, reason, leave_button(section.key, course.title))
     if not term.is_open(now):
-        return _before(course, section, mine) if mine.signed_in and now < term.opens_at else Choice(section)
-    aside = _aside(course, section, mine)
+        can_plan = state.signed_in and now < term.opens_at
+        return _before_opening(course, section, state) if can_plan else SectionActions(section)
+    secondary_button = _secondary_button(course, section, state)
     try:
-        if mine.taken is not None:
-            rules.check_prerequisites(course, term, mine.taken)
-        gone = _in_the_way(term, course, section, mine)
-        if missing := _missing(term, course, section, mine, gone):
-            button = None if gone else _together_button(course, section, missing.names)
-            return Choice(section, reason=missing.text, button=button, aside=aside)
-        return Choice(section, button=_button(course, section, mine, gone), aside=aside)
+        if state.taken is not None:
+            rules.check_prerequisites(course, term, state.taken)
+        dropped = _conflicting_course(term, course, section, state)
+        if missing := _missing_corequisites(term, course, section, state, dropped):
+            button = None if dropped else _enroll_together_button(course, section, missing.names)
+            return SectionActions(section, reason=missing.text, button=button, secondary_button=secondary_button)
+        return SectionActions(
+            section, button=_button(course, section, state, dropped), secondary_button=secondary_button
+        )
     except Refused as refusal:
-        return Choice(section, reason=refusal.text, aside=aside)
+        return SectionActions(section, reason=refusal.text, secondary_button=secondary_button)
 
 
-def _before(course: Course, section: Section, mine: Standing) -> Choice:
-    """Return what a student can do before the term opens: plan."""
-    if section.key in mine.planned:
-        return Choice(section, "planned", gettext("In your plan"), aside=plan_button(course, section.key, mine))
-    return Choice(section, button=plan_button(course, section.key, mine, strong=True))
+def _before_opening(course: Course, section: Section, state: StudentState) -> SectionActions:
+    """Return what a student can do before the term opens: plan the section."""
+    if section.key in state.planned:
+        return SectionActions(
+            section, "planned", gettext("In your plan"), secondary_button=plan_button(course, section.key, state)
+        )
+    return SectionActions(section, button=plan_button(course, section.key, state, strong=True))
 
 
-def _aside(course: Course, section: Section, mine: Standing) -> Button | None:
-    """Return what a student can do besides: hear of a seat where there is none, plan what could be taken."""
-    if not mine.signed_in:
+def _secondary_button(course: Course, section: Section, state: StudentState) -> Button | None:
+    """Return the button that sets an alert for a full section, or plans one with a seat; None for visitors."""
+    if not state.signed_in:
         return None
     if not section.open_seats:
-        return alert_button(course.title, section.key, asked=section.key in mine.alerts)
-    has_it = any(one.courseID == course.courseID for one in mine.enrolled)
-    return None if has_it else plan_button(course, section.key, mine)
+        return alert_button(course.title, section.key, is_set=section.key in state.alerts)
+    has_it = any(one.courseID == course.courseID for one in state.enrolled)
+    return None if has_it else plan_button(course, section.key, state)
 
 
-def _in_the_way(term: Term, course: Course, section: Section, mine: Standing) -> Registration | None:
-    """Return the course that must go to make room, or None; raise the reason when that would not be enough."""
+def _conflicting_course(term: Term, course: Course, section: Section, state: StudentState) -> Registration | None:
+    """Return the course that a swap would drop, or None if there is no conflict.
+
+    Raises the reason if dropping one course would not be enough.
+    """
     try:
-        rules.check_fits(term, course, section, mine.enrolled)
+        rules.check_fits(term, course, section, state.enrolled)
     except (AlreadyEnrolled, TimeConflict):
-        clashes = [
-            one for one in mine.enrolled if one.courseID == course.courseID or rules.overlap(section, one.section)
+        conflicts = [
+            one for one in state.enrolled if one.courseID == course.courseID or rules.overlap(section, one.section)
         ]
-        if len(clashes) > 1:
+        if len(conflicts) > 1:
             raise
-        rules.check_fits(term, course, section, [one for one in mine.enrolled if one not in clashes])
-        if clashes[0].courseID != course.courseID:
-            rules.check_dependents(clashes[0], term, mine.enrolled, mine.taken or ())
-            staying = [one for one in mine.enrolled if one is not clashes[0]]
-            if clashes[0].courseID in rules.missing_corequisites(course, term, staying, mine.taken or ()):
+        rules.check_fits(term, course, section, [one for one in state.enrolled if one not in conflicts])
+        if conflicts[0].courseID != course.courseID:
+            rules.check_dependents(conflicts[0], term, state.enrolled, state.taken or ())
+            staying = [one for one in state.enrolled if one is not conflicts[0]]
+            if conflicts[0].courseID in rules.missing_corequisites(course, term, staying, state.taken or ()):
                 raise
-        return clashes[0]
+        return conflicts[0]
     return None
 
 
-def _can_go(term: Term, course: Course, section: Section, mine: Standing, one: Registration) -> bool:
-    """Tell whether the student may give up that course for the section."""
-    if rules.dependent_courses(one.courseID, term, mine.enrolled, mine.taken or ()):
+def _can_replace(term: Term, course: Course, section: Section, state: StudentState, one: Registration) -> bool:
+    """Return whether the student may swap that course for the section."""
+    if rules.dependent_courses(one.courseID, term, state.enrolled, state.taken or ()):
         return False
-    staying = [other for other in mine.enrolled if other is not one]
-    return rules.fits(term, course, section, staying) and not _missing(term, course, section, mine, one)
+    staying = [other for other in state.enrolled if other is not one]
+    return rules.fits(term, course, section, staying) and not _missing_corequisites(term, course, section, state, one)
 
 
-def _missing(
-    term: Term, course: Course, section: Section, mine: Standing, gone: Registration | None
+def _missing_corequisites(
+    term: Term, course: Course, section: Section, state: StudentState, dropped: Registration | None
 ) -> CorequisiteMissing | None:
-    """Return the refusal for what must be taken together with the course, once what is `gone` is given up.
+    """Return the refusal for missing corequisites, once the student has dropped the course `dropped`.
 
-    In a full section the student can wait for both.
+    For a full section, it is enough to be waitlisted for the corequisites.
     """
-    if mine.taken is None or (gone and gone.courseID == course.courseID):
+    if state.taken is None or (dropped and dropped.courseID == course.courseID):
         return None
-    staying = [one for one in mine.enrolled if one is not gone]
-    waits = () if section.open_seats else [place.waiting.key.courseID for place in mine.places]
+    staying = [one for one in state.enrolled if one is not dropped]
+    waitlisted = () if section.open_seats else [one.entry.key.courseID for one in state.waitlisted]
     try:
-        rules.check_corequisites(course, term, staying, mine.taken, waits)
+        rules.check_corequisites(course, term, staying, state.taken, waitlisted)
     except CorequisiteMissing as refusal:
         return refusal
     return None
 
 
-def _together_button(course: Course, section: Section, names: Sequence[str]) -> Button | None:
-    """Return what enrolls in the course and in those that must be taken together with it."""
+def _enroll_together_button(course: Course, section: Section, names: Sequence[str]) -> Button | None:
+    """Return the button that enrolls in the course and its corequisites; None for a full section."""
     if not section.open_seats:
         return None
     fields = {"courseID": course.courseID, "term": section.term, "section": section.section, "with_corequisites": "y"}
     label = gettext("Enroll with %(titles)s", titles=format_list_of(names))
-    return Button("enrollment", label, f": {in_words(course.title, section.section)}", fields)
+    return Button("enrollment", label, f": {section_name(course.title, section.section)}", fields)
 
 
-def _button(course: Course, section: Section, mine: Standing, gone: Registration | None) -> Button:
-    if not _has_room(section, mine):
-        waiting = mine.waits_for(course.courseID)
-        raise AlreadyWaiting(course.title, waiting) if waiting else WaitlistFull(course.title, section.section)
+def _button(course: Course, section: Section, state: StudentState, dropped: Registration | None) -> Button:
+    if not _has_room(section, state):
+        waitlisted = state.waitlisted_section(course.courseID)
+        raise AlreadyWaiting(course.title, waitlisted) if waitlisted else WaitlistFull(course.title, section.section)
     where = {"term": section.term, "section": section.section}
-    this = in_words(course.title, section.section)
+    this = section_name(course.title, section.section)
     if not section.open_seats:
-        linked = {"drop_if_enrolled": gone.courseID} if gone else {}
+        linked = {"drop_if_enrolled": dropped.courseID} if dropped else {}
         fields = {"courseID": course.courseID, **where, **linked}
-        if gone:
-            label = gettext("Join waitlist, replacing %(title)s", title=gone.course.title)
-            return Button("waitlist_join", label, f": {this}", fields, strong=False)
+        if dropped:
+            label = gettext("Join waitlist, replacing %(title)s", title=dropped.course.title)
+            return Button("waitlist_join", label, f": {this}", fields, strong=False, in_plan=True)
         of_this = gettext("for %(title)s, section %(section)s", title=course.title, section=section.section)
-        return Button("waitlist_join", gettext("Join waitlist"), of_this, fields, strong=False)
-    if gone:
-        fields = {"drop": gone.courseID, "add": course.courseID, **where, "ask": "y"}
-        label = gettext("Swap %(title)s for this", title=gone.course.title)
-        return Button("enrollment_swap", label, this, fields, strong=False)
+        return Button("waitlist_join", gettext("Join waitlist"), of_this, fields, strong=False, in_plan=True)
+    if dropped:
+        fields = {"drop": dropped.courseID, "add": course.courseID, **where, "ask": "y"}
+        label = gettext("Swap %(title)s for this", title=dropped.course.title)
+        return Button("enrollment_swap", label, this, fields, strong=False, in_plan=True)
     in_this = gettext("in %(title)s, section %(section)s", title=course.title, section=section.section)
     return Button("enrollment", gettext("Enroll"), in_this, {"courseID": course.courseID, **where})
 
 
-def in_words(title: str, section: str) -> str:
-    """Return what a section is called."""
+def section_name(title: str, section: str) -> str:
+    """Return the name of a section."""
     return gettext("%(title)s, section %(section)s", title=title, section=section)
 
 
-def waiting_in_words(position: int, of: int) -> str:
-    """Return where somebody waits."""
-    return gettext("Waitlisted, %(position)s of %(of)s", position=position, of=of)
+def waitlist_status(position: int, length: int) -> str:
+    """Return a waitlist position in words."""
+    return gettext("Waitlisted, %(position)s of %(of)s", position=position, of=length)
 
 
-def _named(key: SectionKey) -> dict[str, str]:
+def _section_fields(key: SectionKey) -> dict[str, str]:
     return {"courseID": key.courseID, "term": key.term, "section": key.section}
 
 
-def _lacks(term: Term, course: Course, mine: Standing) -> bool:
-    """Tell whether the student has not taken what the course needs: then nothing that is given back helps."""
-    return bool(rules.missing_prerequisites(course, term, mine.taken or ()))
+def _lacks_prerequisites(term: Term, course: Course, state: StudentState) -> bool:
+    """Return whether prerequisites are missing: then dropping another course doesn't help."""
+    return bool(rules.missing_prerequisites(course, term, state.taken or ()))
 
 
-def _has_room(section: Section, mine: Standing) -> bool:
-    """Tell whether there is a seat, or a place in the line for who does not wait for the course yet."""
-    can_wait = section.waiting < section.waitlist_capacity and not mine.waits_for(section.courseID)
+def _has_room(section: Section, state: StudentState) -> bool:
+    """Return whether there is an open seat, or room on the waitlist for a student who is not on one for the course."""
+    can_wait = section.waiting < section.waitlist_capacity and not state.waitlisted_section(section.courseID)
     return bool(section.open_seats or can_wait)

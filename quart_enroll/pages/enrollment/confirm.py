@@ -1,4 +1,4 @@
-"""Asking once more before what can't be undone: to withdraw, and to leave a seat or a place to those behind."""
+"""Pages that ask for confirmation: before a withdrawal, and before a seat or position goes to another student."""
 
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import SectionRequest
@@ -9,51 +9,51 @@ from quart_enroll.web import auth
 from quart_enroll.web.templating import render
 
 
-async def before_drop(wish: SectionRequest) -> bytes:
-    """Ask whether the student really gives the seat back."""
+async def before_drop(requested: SectionRequest) -> bytes:
+    """Return the page that asks before a drop or a withdrawal."""
     offered = await catalog()
-    title = _title(wish, {course.courseID: course.title for course in offered.courses})
-    if is_withdrawal(wish, offered):
+    title = _title(requested, {course.courseID: course.title for course in offered.courses})
+    if is_withdrawal(requested, offered):
         heading = gettext("Withdraw from %(title)s?", title=title)
         sentence = gettext("It stays on your schedule with a W and no credits. This can’t be undone.")
-        return _page("enrollment_drop", wish, heading, sentence, gettext("Withdraw"), _keep(title))
+        return _page("enrollment_drop", requested, heading, sentence, gettext("Withdraw"), _keep(title))
     heading = gettext("Drop %(title)s?", title=title)
-    return _page("enrollment_drop", wish, heading, _to_the_line(title), gettext("Drop"), _keep(title))
+    return _page("enrollment_drop", requested, heading, _lost_seat(title), gettext("Drop"), _keep(title))
 
 
-async def before_swap(wish: SectionRequest, given_up: str) -> bytes | None:
-    """Ask whether the student really gives that seat up for another one; None where nobody waits for it."""
+async def before_swap(requested: SectionRequest, dropped: str) -> bytes | None:
+    """Return the page that asks before a swap; None if the dropped seat has no waitlist."""
     offered = await catalog()
-    term = next((term for term in offered.terms if term.term == wish.term), None)
-    mine = await student_state.in_term(auth.signed_in(), term, offered) if term else student_state.Standing()
-    old = next((one for one in mine.enrolled if one.courseID == given_up and one.section.waiting), None)
+    term = next((term for term in offered.terms if term.term == requested.term), None)
+    state = await student_state.load(auth.signed_in(), term, offered) if term else student_state.StudentState()
+    old = next((one for one in state.enrolled if one.courseID == dropped and one.section.waiting), None)
     if old is None:
         return None
-    new = _title(wish, {course.courseID: course.title for course in offered.courses})
+    new = _title(requested, {course.courseID: course.title for course in offered.courses})
     title = old.course.title
     heading = gettext("Swap %(old)s for %(new)s?", old=title, new=new)
-    fields = {"drop": given_up, "add": wish.courseID, "term": wish.term, "section": wish.section}
-    return _asked("enrollment_swap", fields, heading, _to_the_line(title), gettext("Swap"), _keep(title))
+    fields = {"drop": dropped, "add": requested.courseID, "term": requested.term, "section": requested.section}
+    return _question("enrollment_swap", fields, heading, _lost_seat(title), gettext("Swap"), _keep(title))
 
 
-async def before_leaving(wish: SectionRequest) -> bytes:
-    """Ask whether the student really leaves the line."""
-    title = _title(wish, {course.courseID: course.title for course in (await catalog()).courses})
+async def before_leaving(requested: SectionRequest) -> bytes:
+    """Return the page that asks before leaving a waitlist."""
+    title = _title(requested, {course.courseID: course.title for course in (await catalog()).courses})
     heading = gettext("Leave the waitlist for %(title)s?", title=title)
     sentence = gettext("You’ll lose your place. If you join again, you’ll go to the end of the line.")
-    return _page("waitlist_leave", wish, heading, sentence, gettext("Leave waitlist"), gettext("Keep my place"))
+    return _page("waitlist_leave", requested, heading, sentence, gettext("Leave waitlist"), gettext("Keep my place"))
 
 
-def is_withdrawal(wish: SectionRequest, offered: Catalog) -> bool:
-    """Return whether a course that the student drops now stays on the schedule with a W."""
-    return any(term.term == wish.term and now() >= term.drop_deadline for term in offered.terms)
+def is_withdrawal(requested: SectionRequest, offered: Catalog) -> bool:
+    """Return whether dropping now means a withdrawal: the course stays on the schedule with a W."""
+    return any(term.term == requested.term and now() >= term.drop_deadline for term in offered.terms)
 
 
-def _title(wish: SectionRequest, titles: dict[str, str]) -> str:
-    return titles.get(wish.courseID, wish.courseID)
+def _title(requested: SectionRequest, titles: dict[str, str]) -> str:
+    return titles.get(requested.courseID, requested.courseID)
 
 
-def _to_the_line(title: str) -> str:
+def _lost_seat(title: str) -> str:
     return gettext(
         "Others are waiting for %(title)s. Your seat goes to the first student in line immediately. "
         "This can’t be undone.",
@@ -65,10 +65,10 @@ def _keep(title: str) -> str:
     return gettext("Keep %(title)s", title=title)
 
 
-def _page(endpoint: str, wish: SectionRequest, heading: str, sentence: str, yes: str, no: str) -> bytes:
-    return _asked(endpoint, {"courseID": wish.courseID, "term": wish.term}, heading, sentence, yes, no)
+def _page(endpoint: str, requested: SectionRequest, heading: str, sentence: str, yes: str, no: str) -> bytes:
+    return _question(endpoint, {"courseID": requested.courseID, "term": requested.term}, heading, sentence, yes, no)
 
 
-def _asked(endpoint: str, fields: dict[str, str], heading: str, sentence: str, yes: str, no: str) -> bytes:
+def _question(endpoint: str, fields: dict[str, str], heading: str, sentence: str, yes: str, no: str) -> bytes:
     words = {"heading": heading, "sentence": sentence, "yes": yes, "no": no}
     return render("sure.html", enrollment=True, endpoint=endpoint, fields=fields, **words)

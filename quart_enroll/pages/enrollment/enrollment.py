@@ -1,4 +1,4 @@
-"""Taking a seat, giving one back, swapping; each ends on a page that says what is."""
+"""The schedule page, and the buttons that enroll, drop and swap."""
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
@@ -11,12 +11,20 @@ from quart_enroll.domain.errors import (
     Refused,
     SectionFull,
 )
+from quart_enroll.domain.models import SectionRequest
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, SwapForm
 from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext
 from quart_enroll.pages.enrollment import enrollment_form, schedule
 from quart_enroll.pages.enrollment.confirm import before_drop, before_swap, is_withdrawal
-from quart_enroll.pages.refusals import after, flash_refusal, form_address, malformed
-from quart_enroll.services.enrollment import enroll as rules
+from quart_enroll.pages.form_views import (
+    flash_refusal,
+    form_url,
+    malformed,
+    section_form,
+    to_alternatives,
+    to_page,
+)
+from quart_enroll.services.enrollment import enroll as service
 from quart_enroll.services.enrollment.enroll import Dropped
 from quart_enroll.services.enrollment.enroll_together import enroll_with_corequisites
 from quart_enroll.services.enrollment.seat_changes import Enrolled
@@ -31,47 +39,38 @@ async def enrollment() -> ResponseReturnValue:
     return await _enroll() if request.method == "POST" else await schedule.page(auth.signed_in())
 
 
-async def drop() -> ResponseReturnValue:
-    form = await DropForm.from_request()
-    if not form.validate():
-        return await malformed(form)
-    sure = form.with_corequisites.data
+@section_form(DropForm, refused_to=to_page("enrollment"))
+async def drop(form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
+    offered = await catalog()
+    requested = meant(requested, offered)
+    if form.ask.data:
+        return await before_drop(requested)
+    with_corequisites = form.with_corequisites.data
     try:
-        offered = await catalog()
-        wish = meant(offered.resolve(form.wish()), offered)
-        if form.ask.data:
-            return await before_drop(wish)
-        gone = await rules.drop(enrollment_context(), auth.signed_in().user_id, wish, now(), with_corequisites=sure)
+        dropped = await service.drop(
+            enrollment_context(), auth.signed_in().user_id, requested, now(), with_corequisites=with_corequisites
+        )
     except CorequisitesWouldGo as refusal:
         if wants_json():
             raise
-        withdraws = is_withdrawal(wish, offered)
-        return render("drop.html", enrollment=True, wish=wish, sentence=refusal.text, withdraws=withdraws)
-    except Refused as refusal:
-        return await flash_refusal(refusal, url_for("enrollment"))
-    await flash(_gone(gone), "success")
+        withdraws = is_withdrawal(requested, offered)
+        return render("drop.html", enrollment=True, requested=requested, sentence=refusal.text, withdraws=withdraws)
+    await flash(_dropped_message(dropped), "success")
     return redirect(url_for("enrollment"), 303)
 
 
-async def swap() -> ResponseReturnValue:
-    form = await SwapForm.from_request()
-    if not form.validate():
-        return await malformed(form)
-    wish = form.wish()
-    try:
-        offered = await catalog()
-        wish, given_up = offered.resolve(wish), offered.resolve_courseID(form.drop.data or "")
-        if form.ask.data and (question := await before_swap(wish, given_up)):
-            return question
-        placed = await rules.swap(enrollment_context(), auth.signed_in().user_id, given_up, wish, now())
-    except Refused as refusal:
-        return await flash_refusal(refusal, after(refusal, wish))
+@section_form(SwapForm, refused_to=to_alternatives)
+async def swap(form: SwapForm, requested: SectionRequest) -> ResponseReturnValue:
+    dropped = (await catalog()).resolve_courseID(form.drop.data or "")
+    if form.ask.data and (question := await before_swap(requested, dropped)):
+        return question
+    placed = await service.swap(enrollment_context(), auth.signed_in().user_id, dropped, requested, now())
     swapped = gettext(
         "Swap complete: you’re now enrolled in %(title)s, section %(section)s.",
         title=placed.offering.course.title,
         section=placed.offering.key.section,
     )
-    await flash(f"{swapped}{_left(placed)}", "success")
+    await flash(f"{swapped}{_left_waitlist_message(placed)}", "success")
     return redirect(url_for("enrollment"), 303)
 
 
@@ -79,50 +78,53 @@ async def _enroll() -> ResponseReturnValue:
     form = await EnrollForm.from_request()
     if not form.validate():
         return await malformed(form) if wants_json() else (await enrollment_form.page(form), 422)
-    wish, offered = form.wish(), await catalog()
-    settled: list[Enrolled | AlreadyEnrolled]
+    requested, offered = form.section_request(), await catalog()
+    user_id = auth.signed_in().user_id
+    outcomes: list[Enrolled | AlreadyEnrolled]
     try:
-        wish = meant(offered.resolve(wish), offered)
+        requested = meant(offered.resolve(requested), offered)
         if form.with_corequisites.data:
-            settled = await enroll_with_corequisites(enrollment_context(), auth.signed_in().user_id, wish, now())
+            outcomes = await enroll_with_corequisites(enrollment_context(), user_id, requested, now())
         else:
-            settled = [await rules.enroll(enrollment_context(), auth.signed_in().user_id, wish, now(), offered)]
+            outcomes = [await service.enroll(enrollment_context(), user_id, requested, now(), offered)]
     except AmbiguousCourse:
         if wants_json():
             raise
         return await enrollment_form.page(form), 422  # it lists the choices
     except (SectionFull, CorequisiteMissing) as refusal:
-        return await flash_refusal(refusal, form_address(wish))
+        return await flash_refusal(refusal, form_url(requested))
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("courses"))
-    for one in settled:
+    for one in outcomes:
         if isinstance(one, Enrolled):
-            await flash(done(one), "success")
+            await flash(enrolled_message(one), "success")
         else:
             await flash(one.text, "info")
     return redirect(url_for("enrollment"), 303)
 
 
-def done(placed: Enrolled) -> str:
-    """Return what to tell a student who got a seat."""
+def enrolled_message(placed: Enrolled) -> str:
+    """Return the message for a student who got a seat."""
     title, term = placed.offering.course.title, TermName(placed.offering.term.term)
-    return gettext("You’re enrolled in %(title)s for %(term)s.", title=title, term=term) + _left(placed)
+    return gettext("You’re enrolled in %(title)s for %(term)s.", title=title, term=term) + _left_waitlist_message(
+        placed
+    )
 
 
-def _left(placed: Enrolled) -> str:
+def _left_waitlist_message(placed: Enrolled) -> str:
     if not placed.left_waitlist:
         return ""
     return " " + gettext("You’re no longer on the waitlist for section %(section)s.", section=placed.left_waitlist)
 
 
-def _gone(gone: Dropped) -> str:
-    titles, term = format_list_of([course.title for course in gone.courses]), TermName(gone.term)
-    if gone.action == "drop":
+def _dropped_message(dropped: Dropped) -> str:
+    titles, term = format_list_of([course.title for course in dropped.courses]), TermName(dropped.term)
+    if dropped.action == "drop":
         return gettext("You dropped %(titles)s for %(term)s.", titles=titles, term=term)
     return ngettext(
         "You withdrew from %(titles)s for %(term)s. It stays on your schedule with a W.",
         "You withdrew from %(titles)s for %(term)s. They stay on your schedule with a W.",
-        len(gone.courses),
+        len(dropped.courses),
         titles=titles,
         term=term,
     )

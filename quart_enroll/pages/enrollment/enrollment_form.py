@@ -1,4 +1,4 @@
-"""The form filled in by its address, and all that can be done about the sections of its course."""
+"""The enrollment form, filled in from the URL, and the options for every section of its course."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,8 +13,8 @@ from quart_enroll.forms.enrollment import EnrollForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
-from quart_enroll.pages.catalog.section_actions import Choice
-from quart_enroll.pages.term_window import window
+from quart_enroll.pages.catalog.section_actions import SectionActions
+from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now
 from quart_enroll.web import auth
 from quart_enroll.web.templating import render
@@ -28,12 +28,12 @@ async def enrollment_form() -> bytes:
 
 
 async def page(form: EnrollForm) -> bytes:
-    """Return the page with what was filled in, and beside it what is wrong with that."""
+    """Return the page of the form with its errors."""
     moment = now()
     offered = await catalog()
     course = _course(form, offered)
     term = _term(form, offered, course, moment) if course else None
-    form.offer(
+    form.set_choices(
         offered.active_terms(moment), term, offered.sections_of(course.courseID, term) if course and term else []
     )
     return render(
@@ -43,14 +43,13 @@ async def page(form: EnrollForm) -> bytes:
         course=course,
         term=term,
         choices=await _choices(offered, course, term, moment) if course and term else [],
-        window=window(term, moment) if term else None,
+        window=closed_window(term, moment) if term else None,
     )
 
 
 def _course(form: EnrollForm, offered: Catalog) -> Course | None:
-    """Return the course that the request means, and put its number into the form; when there is none the form says
-    so."""
-    text = form.wish().courseID
+    """Return the requested course, and put its number into the form; if there is none, the form gets an error."""
+    text = form.section_request().courseID
     if not text or form.courseID.errors:
         return None
     try:
@@ -65,12 +64,12 @@ def _course(form: EnrollForm, offered: Catalog) -> Course | None:
 
 
 def _term(form: EnrollForm, offered: Catalog, course: Course, moment: datetime) -> Term | None:
-    """Return the term that the request means; when there is none the form says so."""
+    """Return the requested term; if there is none, the form gets an error."""
     if form.term.errors:
         return None
     try:
         return terms.choose(
-            course, offered.active_terms(moment), offered.terms_of(course.courseID), form.wish().term, moment
+            course, offered.active_terms(moment), offered.terms_of(course.courseID), form.section_request().term, moment
         )
     except (NotTaught, UnknownTerm) as refusal:
         form.term.errors = [refusal.text]
@@ -79,9 +78,9 @@ def _term(form: EnrollForm, offered: Catalog, course: Course, moment: datetime) 
 
 async def _choices(
     offered: Catalog, course: Course, term: Term, moment: datetime
-) -> list[tuple[Choice, Sequence[Registration]]]:
-    """Return each section with its button, and the student's courses that could be swapped for it."""
-    mine = await student_state.in_term(auth.user(), term, offered)
+) -> list[tuple[SectionActions, Sequence[Registration]]]:
+    """Return each section with its actions, and the student's courses that it could replace."""
+    state = await student_state.load(auth.user(), term, offered)
     sections = offered.sections_of(course.courseID, term)
-    shown = section_actions.of_course(term, course, sections, mine, moment)
-    return [(one, section_actions.swaps(term, course, one, mine, moment)) for one in shown]
+    shown = section_actions.for_course(term, course, sections, state, moment)
+    return [(one, section_actions.swappable_courses(term, course, one, state, moment)) for one in shown]

@@ -1,4 +1,4 @@
-"""What happened to a student's seats, in words."""
+"""The student's enrollment history, in sentences."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +15,7 @@ from quart_enroll.state import catalog, database
 from quart_enroll.web import auth
 from quart_enroll.web.templating import render
 
-DONE = {
+ACTION_SENTENCES = {
     "enroll": Sentence("Enrolled in %(title)s, section %(section)s, for %(term)s."),
     "drop": Sentence("Dropped %(title)s, section %(section)s, for %(term)s."),
     "withdraw": Sentence("Withdrew from %(title)s, section %(section)s, for %(term)s."),
@@ -25,7 +25,7 @@ DONE = {
     "moved": Sentence("The time or room of %(title)s, section %(section)s, for %(term)s changed."),
     "promote": Sentence("Enrolled from the waitlist: %(title)s, section %(section)s, for %(term)s."),
 }
-TRIED = {
+REFUSED_ACTION_SENTENCES = {
     "enroll": Sentence("Tried to enroll in %(title)s, section %(section)s, for %(term)s."),
     "drop": Sentence("Tried to drop %(title)s, section %(section)s, for %(term)s."),
     "swap": Sentence("Tried to swap into %(title)s, section %(section)s, for %(term)s."),
@@ -34,25 +34,24 @@ TRIED = {
         "A seat opened in %(title)s, section %(section)s, for %(term)s, and went to the next student in line."
     ),
 }
-REASONS = {kind.code: kind.history_reason for kind in all_refusals()}
-"""Why not, by the result of the event."""
+REFUSAL_REASONS = {kind.code: kind.history_reason for kind in all_refusals()}
+"""The reason by the result of the event."""
 
-PAGE_SIZE = 100
-"""Entries on one page."""
+EVENTS_PER_PAGE = 100
 
 
-class Entry(NamedTuple):
-    """One line of the history: when, by the school's clock, what, and why not."""
+class HistoryEntry(NamedTuple):
+    """An event: when it happened, by the school's clock, what happened, and why it was refused."""
 
     when: str
     what: str
-    because: str
+    reason: str
 
 
 async def history() -> bytes:
     try:
         before = request.args.get("before", "")
-        happened, earlier = await recorded.page(database(), auth.signed_in().user_id, before, PAGE_SIZE)
+        happened, earlier = await recorded.page(database(), auth.signed_in().user_id, before, EVENTS_PER_PAGE)
     except ValueError:
         abort(404)
     offered = await catalog()
@@ -62,7 +61,7 @@ async def history() -> bytes:
     return render("history.html", enrollment=True, entries=entries, earlier=earlier)
 
 
-def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -> Entry:
+def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -> HistoryEntry:
     term = known.get(event.term)
     when = _when(event.at, term)
     where: dict[str, Value] = {
@@ -71,16 +70,16 @@ def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -
         "term": TermName(event.term),
     }
     if event.result == "ok":
-        what = DONE.get(event.action, Sentence(event.action)) % where
+        what = ACTION_SENTENCES.get(event.action, Sentence(event.action)) % where
         if event.from_section:
             what += " " + gettext("It replaced section %(section)s.", section=event.from_section)
-        return Entry(when, what, "")
-    reason = REASONS.get(event.result) or Sentence(event.result)
+        return HistoryEntry(when, what, "")
+    reason = REFUSAL_REASONS.get(event.result) or Sentence(event.result)
     why = gettext("Not possible: %(because)s.", because=reason)
     if event.count > 1:
         last = _when(event.last_at or event.at, term)
         why += " " + gettext("Tried %(number)s times, most recently on %(when)s.", number=event.count, when=last)
-    return Entry(when, TRIED.get(event.action, Sentence(event.action)) % where, why)
+    return HistoryEntry(when, REFUSED_ACTION_SENTENCES.get(event.action, Sentence(event.action)) % where, why)
 
 
 def _when(at: datetime, term: Term | None) -> str:

@@ -1,6 +1,6 @@
-"""The student's schedule: what the student has, waits for and withdrew from, term by term."""
+"""The student's schedule: courses, waitlist positions and withdrawals, term by term."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -14,200 +14,217 @@ from quart_enroll.fastpath.per_catalog import cached_per_catalog
 from quart_enroll.fastpath.response_cache import cache_private
 from quart_enroll.i18n.language import format_list_of, gettext
 from quart_enroll.pages.account.email_confirmation import must_confirm
-from quart_enroll.pages.catalog.course_rows import since
-from quart_enroll.pages.catalog.section_actions import Button, drop_button, leave_button, waiting_in_words
-from quart_enroll.pages.enrollment import alerts, calendar, week
-from quart_enroll.pages.enrollment.week import Drawing
-from quart_enroll.pages.student_state import Place, facts, places
-from quart_enroll.pages.term_window import window
+from quart_enroll.pages.catalog.course_rows import last_boundary
+from quart_enroll.pages.catalog.section_actions import Button, drop_button, leave_button, waitlist_status
+from quart_enroll.pages.enrollment import alerts, calendar, week_grid
+from quart_enroll.pages.enrollment.week_grid import WeekGrid
+from quart_enroll.pages.student_state import WaitlistedSection, load_snapshot, load_waitlist_positions
+from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now, seats
 from quart_enroll.web.templating import render
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A place in a waitlist, with the titles of the courses that it is about.
+class WaitlistRow:
+    """A waitlist position with the titles of its course and of the course that it replaces.
 
-    `passed_over` says why a seat would go to the next, before one has come; afterwards the place itself says so.
+    `skip_warning` says why the next seat would go to another student. It is empty once that has happened, because the
+    entry itself then has the reason.
     """
 
-    place: Place
-    words: str
+    position: WaitlistedSection
+    status: str
     title: str
     instead_of: str
     button: Button
-    passed_over: str
+    skip_warning: str
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A course of the schedule; without a button when it can't be dropped.
-
-    `lacks` says which corequisites are missing.
-    """
+class ScheduleRow:
+    """A course of the schedule; it has no button if it can't be dropped."""
 
     course: ScheduledCourse
     button: Button | None
-    lacks: str
+    missing_corequisites: str
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class TermSchedule:
-    """One term of a student; with the week until it is over, and to link to while courses have a page for it.
+    """One term of a student's schedule.
 
-    `too_many` says that the student can't get all the seats on their waitlists. Equal only to itself; `mark` stands for
-    it in cache keys.
+    `week` is there until the term is over, and `linked_term` while course pages show the term. `overload_warning` says
+    that the student can't get all the seats on their waitlists. Equal only to itself; `mark` stands for it in cache
+    keys.
     """
 
     term: Term
-    rows: Sequence[Row]
-    lines: Sequence[Line]
-    week: Drawing | None
+    rows: Sequence[ScheduleRow]
+    waitlist_rows: Sequence[WaitlistRow]
+    week: WeekGrid | None
     linked_term: Term | None
-    too_many: str
+    overload_warning: str
     is_over: bool
     mark: object = field(default_factory=object)
 
     @property
     def credits(self) -> int | float:
-        """The credits of the courses with a seat."""
+        """Return the credits of the enrolled courses."""
         return sum(row.course.credits for row in self.rows if row.course.status == "enrolled")
 
 
-PLAN_BYTES, LINE_BYTES = 10_000, 5000
-"""Bytes of a term in a schedule, with its week, and of each of its courses and waitlist places."""
+TERM_SCHEDULE_BYTES, SCHEDULE_ROW_BYTES = 10_000, 5000
+"""Bytes of a term in a schedule, with its week, and of each of its courses and waitlist positions."""
 
 
-class Phase(NamedTuple):
-    """How far a term is: since `begun` the same can be done in it."""
+class TermPhase(NamedTuple):
+    """A term, the moment since which its dates allow the same, and whether it is still running."""
 
     term: Term
-    begun: datetime
-    goes_on: bool
+    since: datetime
+    is_running: bool
 
 
 async def page(user: User) -> bytes:
-    """Return the student's schedule: what goes on today, then the terms to come, then the earlier ones."""
+    """Return the page of the student's schedule: the current terms, then the coming ones, then the earlier ones."""
     moment = now()
     offered = await catalog()
     shown = terms.by_relevance(offered.terms, moment)
-    mine = await facts(user.user_id)
-    found = await seats(mine.seats)
-    waiting = await places(user.user_id, mine, shown)
-    plans = _plans(offered, tuple(found), tuple(waiting), _phases(shown, moment))
-    classes = [row.course for plan in plans for row in plan.rows if row.course.status == "enrolled"]
-    seated = [course.key for course in classes]
-    asked = alerts.shown(mine.alerts, offered, moment, seated)
+    snapshot = await load_snapshot(user.user_id)
+    registrations = await seats(snapshot.seats)
+    positions = await load_waitlist_positions(user.user_id, snapshot, shown)
+    schedules = _term_schedules(offered, tuple(registrations), tuple(positions), _phases(shown, moment))
+    classes = [row.course for schedule in schedules for row in schedule.rows if row.course.status == "enrolled"]
+    enrolled = [course.key for course in classes]
     current = offered.current_term(moment)
-    made_at, address = mine.calendar_since, calendar.take_new_address()
-    if not mine.waiting:  # the lines move by themselves
-        cache_private(moment, offered, mine, until=terms.start_of_next_day(shown, moment))
+    calendar_since, calendar_url = snapshot.calendar_since, calendar.take_new_url()
+    if not snapshot.waiting:  # positions change by themselves
+        cache_private(moment, offered, snapshot, until=terms.start_of_next_day(shown, moment))
     return render(
         "enrollment.html",
         enrollment=True,
         classes=classes,
-        schedule=plans,
-        fragment_key=tuple(plan.mark for plan in plans) or None,
-        sign=mine.fingerprint,
+        schedule=schedules,
+        fragment_key=tuple(schedule.mark for schedule in schedules) or None,
+        fingerprint=snapshot.fingerprint,
         must_confirm=must_confirm(),
-        alerts=asked,
-        window=window(current, moment) if current else "",
-        calendar_address=address,
-        calendar_link=calendar.subscribe_link(address),
-        calendar_since=rules.moment_text(current, made_at) if made_at and current else "",
+        alerts=alerts.rows(snapshot.alerts, offered, moment, enrolled),
+        window=closed_window(current, moment) if current else "",
+        calendar_url=calendar_url,
+        calendar_link=calendar.subscribe_link(calendar_url),
+        calendar_since=rules.moment_text(current, calendar_since) if calendar_since and current else "",
     )
 
 
-def _phases(shown: Sequence[Term], moment: datetime) -> tuple[Phase, ...]:
-    return tuple(Phase(term, since(term, moment), term.is_ongoing(moment)) for term in shown)
+def _phases(shown: Sequence[Term], moment: datetime) -> tuple[TermPhase, ...]:
+    return tuple(TermPhase(term, last_boundary(term, moment), term.is_ongoing(moment)) for term in shown)
 
 
-def _plans_size(
-    key: tuple[str, tuple[Sequence[Registration], Sequence[Place], object]], plans: Sequence[TermSchedule]
+def _schedules_size(
+    key: tuple[str, tuple[Sequence[Registration], Sequence[WaitlistedSection], object]],
+    schedules: Sequence[TermSchedule],
 ) -> int:
-    (_, (held, waiting, _)) = key
-    return len(plans) * PLAN_BYTES + (len(held) + len(waiting)) * LINE_BYTES
+    (_, (registrations, positions, _)) = key
+    return len(schedules) * TERM_SCHEDULE_BYTES + (len(registrations) + len(positions)) * SCHEDULE_ROW_BYTES
 
 
-@cached_per_catalog("schedules", _plans_size)
-def _plans(
-    offered: Catalog, found: tuple[Registration, ...], waiting: tuple[Place, ...], phases: tuple[Phase, ...]
+@cached_per_catalog("schedules", _schedules_size)
+def _term_schedules(
+    offered: Catalog,
+    registrations: tuple[Registration, ...],
+    positions: tuple[WaitlistedSection, ...],
+    phases: tuple[TermPhase, ...],
 ) -> tuple[TermSchedule, ...]:
-    """Return the terms in which there is something; for who looks again, nothing is worked out again."""
-    plans = [_plan(phase, found, waiting, offered) for phase in phases]
-    return tuple(plan for plan in plans if plan.rows or plan.lines)
+    """Return the terms in which the student has something; the result is cached for the next time they look."""
+    schedules = [_term_schedule(phase, registrations, positions, offered) for phase in phases]
+    return tuple(schedule for schedule in schedules if schedule.rows or schedule.waitlist_rows)
 
 
-def _plan(phase: Phase, found: Sequence[Registration], waiting: Sequence[Place], offered: Catalog) -> TermSchedule:
-    term, moment = phase.term, phase.begun
-    theirs = [held for held in found if held.section.term == term.term]
-    enrolled = [held for held in theirs if held.status == "enrolled"]
-    places = [place for place in waiting if place.waiting.key.term == term.term]
-    taken = _taken(found, offered)
-    rows = [_row(phase, held, enrolled, taken, offered) for held in theirs]
-    lines = [_line(phase, place, enrolled, taken, offered) for place in places]
-    entries = [*map(_enrolled, rows), *(entry for line in lines for entry in _waiting(line, offered))]
-    drawing = week.draw(entries) if phase.goes_on and entries else None
+def _term_schedule(
+    phase: TermPhase,
+    registrations: Sequence[Registration],
+    positions: Sequence[WaitlistedSection],
+    offered: Catalog,
+) -> TermSchedule:
+    term, moment = phase.term, phase.since
+    own = [one for one in registrations if one.section.term == term.term]
+    enrolled = [one for one in own if one.status == "enrolled"]
+    taken = _taken_courses(registrations, offered)
+    rows = [_row(phase, one, enrolled, taken, offered) for one in own]
+    waitlist_rows = [
+        _waitlist_row(phase, one, enrolled, taken, offered) for one in positions if one.entry.key.term == term.term
+    ]
+    entries = [*map(_enrolled, rows), *(entry for row in waitlist_rows for entry in _waitlisted(row, offered))]
+    grid = week_grid.build(entries) if phase.is_running and entries else None
     linked_term = term if moment < term.withdraw_deadline else None
     return TermSchedule(
-        term, rows, lines, drawing, linked_term, _too_many(phase, lines, enrolled, offered), not phase.goes_on
+        term,
+        rows,
+        waitlist_rows,
+        grid,
+        linked_term,
+        _overload_warning(phase, waitlist_rows, enrolled, offered),
+        not phase.is_running,
     )
 
 
-def _taken(found: Sequence[Registration], offered: Catalog) -> list[tuple[str, Term]]:
-    """Return the courses with a seat, in any term, each with its term."""
+def _taken_courses(registrations: Sequence[Registration], offered: Catalog) -> list[tuple[str, Term]]:
+    """Return the courses in which the student is enrolled, in any term, each with its term."""
     terms = {term.term: term for term in offered.terms}
-    return [(one.courseID, terms[one.section.term]) for one in found if _counts(one, terms)]
-
-
-def _counts(one: Registration, terms: Mapping[str, Term]) -> bool:
-    return one.status == "enrolled" and one.section.term in terms
+    enrolled = [one for one in registrations if one.status == "enrolled"]
+    return [(one.courseID, terms[one.section.term]) for one in enrolled if one.section.term in terms]
 
 
 def _row(
-    phase: Phase,
-    held: Registration,
+    phase: TermPhase,
+    registration: Registration,
     enrolled: Sequence[Registration],
     taken: Sequence[tuple[str, Term]],
     offered: Catalog,
-) -> Row:
-    course, term = ScheduledCourse.of(held), phase.term
-    if held.status != "enrolled":
-        return Row(course, None, "")
-    lacks = ""
-    if phase.goes_on and (missing := rules.missing_corequisites(course, term, enrolled, taken)):
+) -> ScheduleRow:
+    course, term = ScheduledCourse.of(registration), phase.term
+    if registration.status != "enrolled":
+        return ScheduleRow(course, None, "")
+    missing_corequisites = ""
+    if phase.is_running and (missing := rules.missing_corequisites(course, term, enrolled, taken)):
         others = [_title(courseID, offered) for courseID in missing]
-        lacks = gettext("This course must be taken with %(others)s.", others=format_list_of(others))
-    return Row(course, drop_button(term, course, held.section.waiting, phase.begun), lacks)
+        missing_corequisites = gettext("This course must be taken with %(others)s.", others=format_list_of(others))
+    return ScheduleRow(
+        course, drop_button(term, course, registration.section.waiting, phase.since), missing_corequisites
+    )
 
 
-def _line(
-    phase: Phase, place: Place, enrolled: Sequence[Registration], taken: Sequence[tuple[str, Term]], offered: Catalog
-) -> Line:
-    key = place.waiting.key
+def _waitlist_row(
+    phase: TermPhase,
+    position: WaitlistedSection,
+    enrolled: Sequence[Registration],
+    taken: Sequence[tuple[str, Term]],
+    offered: Catalog,
+) -> WaitlistRow:
+    key = position.entry.key
     title = _title(key.courseID, offered)
-    words, instead_of = waiting_in_words(place.position, place.of), place.waiting.drop_if_enrolled or ""
-    over = "" if place.waiting.skipped_because else _passed_over(phase, place.waiting, enrolled, taken, offered)
-    return Line(place, words, title, _title(instead_of, offered), leave_button(key, title), over)
+    status, instead_of = waitlist_status(position.position, position.length), position.entry.drop_if_enrolled or ""
+    warning = "" if position.entry.skipped_because else _skip_warning(phase, position.entry, enrolled, taken, offered)
+    return WaitlistRow(position, status, title, _title(instead_of, offered), leave_button(key, title), warning)
 
 
-def _passed_over(
-    phase: Phase,
-    waiting: WaitlistEntry,
+def _skip_warning(
+    phase: TermPhase,
+    entry: WaitlistEntry,
     enrolled: Sequence[Registration],
     taken: Sequence[tuple[str, Term]],
     offered: Catalog,
 ) -> str:
-    """Return what to tell a student who could not take the seat for its credits or for a corequisite.
+    """Return the warning for a student who couldn't take a seat because of its credits or a corequisite.
 
-    The rules are those that are asked when a seat comes.
+    A promotion checks the same rules.
     """
-    course = offered.find(waiting.key.courseID)
-    staying = [one for one in enrolled if one.courseID != waiting.drop_if_enrolled]
+    course = offered.find(entry.key.courseID)
+    staying = [one for one in enrolled if one.courseID != entry.drop_if_enrolled]
     try:
-        if course and phase.term.promotes_waitlist(phase.begun):
+        if course and phase.term.promotes_waitlist(phase.since):
             rules.check_credits(phase.term, course, staying)
-            if waiting.drop_if_enrolled != course.courseID:
+            if entry.drop_if_enrolled != course.courseID:
                 rules.check_corequisites(course, phase.term, staying, taken)
     except (CreditLimit, CorequisiteMissing) as refusal:
         return gettext(
@@ -217,15 +234,20 @@ def _passed_over(
     return ""
 
 
-def _too_many(phase: Phase, lines: Sequence[Line], enrolled: Sequence[Registration], offered: Catalog) -> str:
-    """Return what to tell who can take each of the seats but not all of them; who has read it of one knows it."""
-    if any(line.passed_over or line.place.waiting.skipped_because for line in lines):
+def _overload_warning(
+    phase: TermPhase, waitlist_rows: Sequence[WaitlistRow], enrolled: Sequence[Registration], offered: Catalog
+) -> str:
+    """Return the warning for a student who can take each of the seats but not all of them.
+
+    A student who was already warned or skipped gets no second warning.
+    """
+    if any(row.skip_warning or row.position.entry.skipped_because for row in waitlist_rows):
         return ""
-    given_back = {line.place.waiting.drop_if_enrolled for line in lines}
-    courses = [one.course for one in enrolled if one.courseID not in given_back]
-    courses += [course for line in lines if (course := offered.find(line.place.waiting.key.courseID))]
+    dropped = {row.position.entry.drop_if_enrolled for row in waitlist_rows}
+    courses = [one.course for one in enrolled if one.courseID not in dropped]
+    courses += [course for row in waitlist_rows if (course := offered.find(row.position.entry.key.courseID))]
     credits, term = sum(course.credits for course in courses), phase.term
-    if round(credits, 2) <= term.max_credits or not term.promotes_waitlist(phase.begun):
+    if round(credits, 2) <= term.max_credits or not term.promotes_waitlist(phase.since):
         return ""
     return gettext(
         "Seats from all your waitlists would bring you to %(credits)s credits (limit %(limit)s). "
@@ -240,15 +262,15 @@ def _title(courseID: str, offered: Catalog) -> str:
     return course.title if course else courseID
 
 
-def _enrolled(row: Row) -> WeekEntry:
+def _enrolled(row: ScheduleRow) -> WeekEntry:
     course = row.course
     return WeekEntry(course.courseID, course.title, course.status, course.meetings, course.room)
 
 
-def _waiting(line: Line, offered: Catalog) -> Iterator[WeekEntry]:
-    """Give what the student waits for, if it is still taught."""
-    waiting = line.place.waiting
-    for section in offered.sections_in(waiting.key.courseID, waiting.key.term):
-        if section.key == waiting.key:
-            instead_of = waiting.drop_if_enrolled or ""
-            yield WeekEntry(section.courseID, line.title, "waiting", section.meetings, section.room, instead_of)
+def _waitlisted(row: WaitlistRow, offered: Catalog) -> Iterator[WeekEntry]:
+    """Yield the section for which the student is waitlisted, if the school still offers it."""
+    entry = row.position.entry
+    for section in offered.sections_in(entry.key.courseID, entry.key.term):
+        if section.key == entry.key:
+            instead_of = entry.drop_if_enrolled or ""
+            yield WeekEntry(section.courseID, row.title, "waiting", section.meetings, section.room, instead_of)

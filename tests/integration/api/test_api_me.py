@@ -37,7 +37,7 @@ async def bob(app: Quart, db: Database) -> Program:
     return await program(app, db, BOB)
 
 
-async def test_me_is_who_asks_without_the_password(ada: Program) -> None:
+async def test_me_describes_the_authenticated_student_without_the_password(ada: Program) -> None:
     assert await ada.get("/api/v1/me") == {
         "user_id": 1,
         "email": "ada@school.example",
@@ -47,7 +47,7 @@ async def test_me_is_who_asks_without_the_password(ada: Program) -> None:
     }
 
 
-async def test_a_seat_is_taken_once_and_the_same_request_again_tells_what_is(ada: Program, db: Database) -> None:
+async def test_repeating_an_enrollment_reports_the_seat_taken_the_first_time(ada: Program, db: Database) -> None:
     response = await ada.send("POST", ENROLLMENTS, PYT)
     enrollment = await response.get_json()
     assert response.status_code == 201
@@ -69,13 +69,13 @@ async def test_a_seat_is_taken_once_and_the_same_request_again_tells_what_is(ada
     assert (await ada.send("GET", ENROLLMENTS)).headers["Cache-Control"] == "no-store"
 
 
-async def test_another_section_of_a_course_that_one_has_is_no_repeat(ada: Program) -> None:
+async def test_enrolling_in_another_section_of_the_course_is_not_a_repeat(ada: Program) -> None:
     await ada.post(ENROLLMENTS, PYT)
     status, problem = await ada.post(ENROLLMENTS, PYT | {"section": "02"})
     assert (status, problem["code"]) == (409, "already_enrolled")
 
 
-async def test_a_refusal_is_a_problem_with_the_code_of_the_pages(ada: Program, bob: Program) -> None:
+async def test_a_refusal_is_a_problem_with_the_same_code_as_on_pages(ada: Program, bob: Program) -> None:
     await bob.post(ENROLLMENTS, {"courseID": "3333"})
     for body, refusal in [
         ({"courseID": "9999"}, (404, "unknown_course")),
@@ -89,7 +89,7 @@ async def test_a_refusal_is_a_problem_with_the_code_of_the_pages(ada: Program, b
         assert response.mimetype == "application/problem+json"
 
 
-async def test_a_seat_is_given_back_once_and_again_there_is_nothing(ada: Program, db: Database) -> None:
+async def test_dropping_a_second_time_finds_nothing_to_drop(ada: Program, db: Database) -> None:
     await ada.post(ENROLLMENTS, PYT)
     address = f"{ENROLLMENTS}?courseID=1111&term=Fall+2026"
     assert await ada.delete(address) == (200, {"term": "Fall 2026", "action": "drop", "courses": ["1111"]})
@@ -98,7 +98,7 @@ async def test_a_seat_is_given_back_once_and_again_there_is_nothing(ada: Program
     assert (await ada.delete(f"{ENROLLMENTS}?courseID=9999"))[1]["code"] == "unknown_course"
 
 
-async def test_what_would_go_along_is_named_and_waits_for_a_yes(ada: Program, db: Database) -> None:
+async def test_a_drop_that_would_drop_a_corequisite_too_must_be_confirmed(ada: Program, db: Database) -> None:
     await teach(db, "6666", "ART 100", NOONS)
     await teach(db, "7777", "ART LAB", corequisites=("6666",))
     for courseID in ("6666", "7777"):
@@ -109,7 +109,7 @@ async def test_what_would_go_along_is_named_and_waits_for_a_yes(ada: Program, db
     assert gone["courses"] == ["6666", "7777"]
 
 
-async def test_a_swap_is_made_once_and_the_same_again_tells_what_is(ada: Program, db: Database) -> None:
+async def test_repeating_a_swap_reports_the_current_seat(ada: Program, db: Database) -> None:
     await ada.post(ENROLLMENTS, {"courseID": "3333"})
     body = {"drop": "3333", "add": "1111"}
     status, enrollment = await ada.post(SWAPS, body)
@@ -118,14 +118,16 @@ async def test_a_swap_is_made_once_and_the_same_again_tells_what_is(ada: Program
     assert (await seats_taken(db, "1111"), await seats_taken(db, "3333")) == (1, 0)
 
 
-async def test_a_swap_into_what_one_has_besides_is_no_repeat(ada: Program) -> None:
+async def test_a_swap_into_a_course_that_the_student_already_has_is_refused(ada: Program) -> None:
     for courseID in ("1111", "3333"):
         await ada.post(ENROLLMENTS, {"courseID": courseID})
     status, problem = await ada.post(SWAPS, {"drop": "3333", "add": "1111"})
     assert (status, problem["code"]) == (409, "already_enrolled")
 
 
-async def test_a_place_in_line_is_taken_once_and_comes_to_a_seat(ada: Program, bob: Program, db: Database) -> None:
+async def test_a_place_on_the_waitlist_is_taken_once_and_becomes_a_seat(
+    ada: Program, bob: Program, db: Database
+) -> None:
     await bob.post(ENROLLMENTS, {"courseID": "3333"})
     body = {"courseID": "3333"}
     status, place = await ada.post(WAITLIST, body)
@@ -141,13 +143,15 @@ async def test_a_place_in_line_is_taken_once_and_comes_to_a_seat(ada: Program, b
     assert await ada.get(WAITLIST) == {"waitlist": []}
 
 
-async def test_a_line_before_an_open_seat_is_the_seat(ada: Program) -> None:
+async def test_joining_the_waitlist_of_an_open_section_enrolls_at_once(ada: Program) -> None:
     response = await ada.send("POST", WAITLIST, PYT)
     assert (response.status_code, (await response.get_json())["status"]) == (201, "enrolled")
     assert (await ada.get(response.headers["Location"]))["enrollments"][0]["courseID"] == "1111"
 
 
-async def test_a_line_is_left_once_and_again_there_is_nothing(ada: Program, bob: Program, db: Database) -> None:
+async def test_leaving_a_waitlist_a_second_time_finds_nothing_to_leave(
+    ada: Program, bob: Program, db: Database
+) -> None:
     await bob.post(ENROLLMENTS, {"courseID": "3333"})
     await ada.post(WAITLIST, {"courseID": "3333"})
     assert await ada.delete(f"{WAITLIST}?courseID=3333") == (200, {"courseID": "3333", "action": "leave"})
@@ -155,7 +159,7 @@ async def test_a_line_is_left_once_and_again_there_is_nothing(ada: Program, bob:
     assert await db.waitlist.count_documents({}) == 0
 
 
-async def test_after_the_deadline_an_answer_names_no_term(ada: Program, bob: Program, clock: Clock) -> None:
+async def test_after_the_deadline_a_refusal_names_no_term(ada: Program, bob: Program, clock: Clock) -> None:
     await bob.post(ENROLLMENTS, {"courseID": "3333"})
     await ada.post(WAITLIST, {"courseID": "3333"})
     await ada.post(ENROLLMENTS, PYT)
@@ -164,7 +168,7 @@ async def test_after_the_deadline_an_answer_names_no_term(ada: Program, bob: Pro
     assert await ada.delete(f"{WAITLIST}?courseID=3333") == (200, {"courseID": "3333", "action": "nothing"})
 
 
-async def test_events_come_by_pages_the_latest_first(ada: Program, bob: Program) -> None:
+async def test_events_are_paged_with_the_latest_first(ada: Program, bob: Program) -> None:
     for _ in range(3):  # all at one moment of the clock
         await ada.post(ENROLLMENTS, PYT)
         await ada.delete(f"{ENROLLMENTS}?courseID=1111")
@@ -198,7 +202,7 @@ async def test_a_repeated_refusal_is_one_event_with_a_count(ada: Program, bob: P
     assert (event["result"], event["count"]) == ("section_full", 3)
 
 
-async def test_enrollments_are_those_of_the_term_and_course_that_is_asked_for(ada: Program) -> None:
+async def test_enrollments_can_be_filtered_by_term_and_course(ada: Program) -> None:
     for courseID in ("1111", "3333"):
         await ada.post(ENROLLMENTS, {"courseID": courseID})
     assert len((await ada.get(ENROLLMENTS))["enrollments"]) == 2
@@ -206,7 +210,9 @@ async def test_enrollments_are_those_of_the_term_and_course_that_is_asked_for(ad
     assert (await ada.get(f"{ENROLLMENTS}?term=Spring"))["enrollments"] == []
 
 
-async def test_a_student_sees_and_touches_nothing_of_another(ada: Program, bob: Program, db: Database) -> None:
+async def test_a_student_can_neither_see_nor_change_another_students_data(
+    ada: Program, bob: Program, db: Database
+) -> None:
     await ada.post(ENROLLMENTS, PYT)
     assert await bob.get(ENROLLMENTS) == {"enrollments": []}
     assert (await bob.get("/api/v1/me/events"))["events"] == []
@@ -217,7 +223,7 @@ async def test_a_student_sees_and_touches_nothing_of_another(ada: Program, bob: 
     assert await seats_taken(db, "1111") == 1
 
 
-async def test_a_body_that_can_not_be_taken_is_refused_in_words(ada: Program, db: Database) -> None:
+async def test_a_malformed_body_is_refused_with_a_sentence(ada: Program, db: Database) -> None:
     headers = ada.headers | {"Content-Type": "application/json"}
     for body, refusal in BODIES.items():
         response = await ada.client.post(ENROLLMENTS, data=body, headers=headers)
@@ -226,7 +232,7 @@ async def test_a_body_that_can_not_be_taken_is_refused_in_words(ada: Program, db
     assert await db.enrollment.count_documents({}) == 0
 
 
-async def test_a_body_that_is_not_said_to_be_json_is_refused(ada: Program) -> None:
+async def test_a_body_without_a_json_content_type_is_refused(ada: Program) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
         headers = ada.headers | ({"Content-Type": kind} if kind else {})
         response = await ada.client.post(ENROLLMENTS, data=b'{"courseID": "1111"}', headers=headers)

@@ -40,7 +40,7 @@ async def _courses(anyone: Browser, query: str = "") -> list[str]:
     return [course["courseID"] for course in answer["courses"]]
 
 
-async def test_the_terms_are_told_with_their_windows_in_utc(anyone: Browser) -> None:
+async def test_terms_are_listed_with_their_windows_in_utc(anyone: Browser) -> None:
     answer = await (await anyone.get("/api/v1/terms")).get_json()
     assert answer["terms"][0] == {
         "term": "Fall 2026",
@@ -68,13 +68,13 @@ async def test_sections_of_a_term_with_the_longest_name_are_paged(anyone: Browse
     assert [(one["term"], one["section"]) for one in found] == [(name, "01"), (name, "02")]
 
 
-async def test_a_text_that_contains_a_term_is_not_its_name(anyone: Browser) -> None:
+async def test_text_that_merely_contains_a_term_does_not_name_it(anyone: Browser) -> None:
     for term in ("2028 Spring", "Spring 2027 or so", "Fall, Spring"):
         response = await anyone.get("/api/v1/sections", query_string={"term": term})
         assert (response.status_code, (await response.get_json())["code"]) == (404, "unknown_term")
 
 
-async def test_a_course_is_told_with_the_names_of_its_fields_as_stored(anyone: Browser) -> None:
+async def test_a_course_has_its_fields_under_the_stored_names(anyone: Browser) -> None:
     assert await (await anyone.get(f"{COURSES}/1111")).get_json() == {
         "courseID": "1111",
         "title": "PYT 101",
@@ -94,7 +94,7 @@ async def test_courses_are_searched_and_filtered(anyone: Browser, db: Database) 
         assert await _courses(anyone, query) == found, query
 
 
-async def test_pages_go_on_behind_the_last_course_whatever_came_meanwhile(anyone: Browser, db: Database) -> None:
+async def test_the_next_page_continues_after_the_last_course_despite_new_ones(anyone: Browser, db: Database) -> None:
     first = await (await anyone.get(f"{COURSES}?limit=2")).get_json()
     assert [course["courseID"] for course in first["courses"]] == ["1111", "2222"]
     await teach(db, "0001", "NEW 001")
@@ -103,7 +103,7 @@ async def test_pages_go_on_behind_the_last_course_whatever_came_meanwhile(anyone
     assert ([course["courseID"] for course in second["courses"]], second["next"]) == (["3333"], None)
 
 
-async def test_sections_tell_their_open_seats(anyone: Browser, ada: Browser) -> None:
+async def test_sections_have_their_number_of_open_seats(anyone: Browser, ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
     answer = await (await anyone.get("/api/v1/sections?term=Fall&courseID=3333")).get_json()
     assert answer == {
@@ -138,7 +138,7 @@ async def test_pages_of_sections_miss_none(anyone: Browser) -> None:
     assert seen == sorted(set(seen))
 
 
-async def test_what_is_not_there_is_a_problem(anyone: Browser) -> None:
+async def test_an_unknown_url_is_a_problem_response(anyone: Browser) -> None:
     for address, code in {
         f"{COURSES}/9999": "unknown_course",
         f"{COURSES}/%00": "unknown_course",
@@ -159,7 +159,7 @@ async def test_an_unknown_term_lists_the_known_ones(anyone: Browser) -> None:
     assert problem["terms"] == ["Fall 2026", "Spring 2027"]
 
 
-async def test_every_wrong_field_is_told_with_its_sentence(anyone: Browser) -> None:
+async def test_every_invalid_field_is_listed_with_its_error(anyone: Browser) -> None:
     response = await anyone.get(f"{COURSES}?limit=0&credits=many&open_seats=perhaps&secton=1&q=a%00&term=1&term=2")
     problem = await response.get_json()
     assert (response.status_code, problem["code"]) == (422, "wrong_fields")
@@ -173,7 +173,7 @@ async def test_every_wrong_field_is_told_with_its_sentence(anyone: Browser) -> N
     }
 
 
-async def test_a_cursor_that_is_none_of_ours_is_refused(ada: Browser) -> None:
+async def test_a_made_up_cursor_is_refused(ada: Browser) -> None:
     marks = [b"x", b"[1]", b'"1111"', b"{}", b"[" * 90, b"\xff", b"null", b'"1.x"', b'"9999999999999999999.0"']
     for cursor in ["%C3%A9", "=", *(base64.urlsafe_b64encode(mark).decode() for mark in marks)]:
         for address in (COURSES, "/api/v1/sections", "/api/v1/me/events"):
@@ -183,7 +183,7 @@ async def test_a_cursor_that_is_none_of_ours_is_refused(ada: Browser) -> None:
 
 
 @pytest.mark.parametrize("address", ["/api/v1/terms", COURSES, f"{COURSES}/1111", "/api/v1/sections"])
-async def test_who_has_the_catalog_is_told_that_nothing_changed(anyone: Browser, db: Database, address: str) -> None:
+async def test_an_unchanged_catalog_is_answered_with_304(anyone: Browser, db: Database, address: str) -> None:
     first = await anyone.get(address)
     assert first.headers["Cache-Control"] == "public, no-cache"
     again = await anyone.get(address, headers={"If-None-Match": first.headers["ETag"]})
@@ -196,7 +196,7 @@ async def test_who_has_the_catalog_is_told_that_nothing_changed(anyone: Browser,
     assert changed.status_code == 200
 
 
-async def test_the_catalog_is_the_same_for_everybody_so_that_caches_may_keep_it(anyone: Browser, ada: Browser) -> None:
+async def test_the_catalog_is_the_same_for_everybody_and_may_be_cached(anyone: Browser, ada: Browser) -> None:
     for browser in (anyone, ada):
         response = await browser.get(COURSES, headers={"Authorization": "Bearer wrong"})
         assert response.status_code == 200
@@ -204,7 +204,7 @@ async def test_the_catalog_is_the_same_for_everybody_so_that_caches_may_keep_it(
         assert "Set-Cookie" not in response.headers
 
 
-async def test_the_page_of_the_api_explains_every_address_shape_and_code(anyone: Browser) -> None:
+async def test_the_documentation_explains_every_url_schema_and_code(anyone: Browser) -> None:
     page = await anyone.read("/api/v1/docs")
     document = await (await anyone.get("/api/v1/openapi.json")).get_json()
     for path, methods in document["paths"].items():
@@ -216,19 +216,19 @@ async def test_the_page_of_the_api_explains_every_address_shape_and_code(anyone:
     assert [name for name in links if f'id="{name}"' not in page] == []
 
 
-async def test_the_page_of_the_api_needs_no_other_host_and_no_inline_script(anyone: Browser) -> None:
+async def test_the_documentation_needs_no_other_host_and_no_inline_script(anyone: Browser) -> None:
     page = await anyone.read("/api/v1/docs")
     assert re.findall(r'(?:src|href|action)="(?!/|#)', page) == []
     assert re.findall(r"<script(?! (?:defer )?src=)|<style| style=| on[a-z]+=", page) == []
 
 
-async def test_the_wrong_method_says_which_there_are(anyone: Browser) -> None:
+async def test_a_wrong_method_is_answered_with_the_allowed_ones(anyone: Browser) -> None:
     response = await anyone.client.open("/api/v1/me/enrollments", method="PUT", json={})
     assert (response.status_code, (await response.get_json())["code"]) == (405, "method_not_allowed")
     assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "DELETE"}
 
 
-async def test_a_fault_of_ours_is_a_problem_too(app: Quart, anyone: Browser) -> None:
+async def test_an_internal_error_is_a_problem_response(app: Quart, anyone: Browser) -> None:
     async def fail() -> None:
         raise ZeroDivisionError("the secret inside")
 
@@ -244,7 +244,7 @@ async def test_a_fault_of_ours_is_a_problem_too(app: Quart, anyone: Browser) -> 
     assert "secret inside" not in await text(response)
 
 
-async def test_a_database_that_is_away_is_a_problem_that_says_when_to_ask_again(app: Quart, anyone: Browser) -> None:
+async def test_a_database_outage_is_a_problem_response_with_retry_after(app: Quart, anyone: Browser) -> None:
     async def away() -> None:
         raise TimeoutError
 
@@ -254,7 +254,9 @@ async def test_a_database_that_is_away_is_a_problem_that_says_when_to_ask_again(
     assert response.headers["Retry-After"] == "5"
 
 
-async def test_other_sites_are_let_in_only_when_the_settings_name_them(db: Database, mongod: str, clock: Clock) -> None:
+async def test_cross_origin_requests_are_allowed_only_for_configured_origins(
+    db: Database, mongod: str, clock: Clock
+) -> None:
     friend = "https://app.school.example"
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     async with create_app(config(mongo_uri=mongod), clock=clock).test_app() as closed:

@@ -34,7 +34,7 @@ async def _told() -> StoredResponse:
     return TOLD
 
 
-async def test_a_repeat_is_told_what_the_first_was(ada: Program, db: Database) -> None:
+async def test_a_repeated_request_gets_the_response_to_the_first(ada: Program, db: Database) -> None:
     first = await ada.send("POST", ENROLLMENTS, PYT, Idempotency_Key=KEY)
     await ada.delete(f"{ENROLLMENTS}?courseID=1111")
     again = await ada.send("POST", ENROLLMENTS, PYT, Idempotency_Key=KEY)
@@ -52,7 +52,7 @@ async def test_the_same_fields_in_another_order_are_the_same_request(ada: Progra
     assert statuses == [201, 201]
 
 
-async def test_another_request_under_the_key_is_refused(ada: Program, app: Quart, db: Database) -> None:
+async def test_a_different_request_under_the_same_key_is_refused(ada: Program, app: Quart, db: Database) -> None:
     await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY)
     for path, body in ((ENROLLMENTS, {"courseID": "3333"}), (SWAPS, {"drop": "1111", "add": "3333"})):
         status, problem = await ada.post(path, body, Idempotency_Key=KEY)
@@ -62,7 +62,7 @@ async def test_another_request_under_the_key_is_refused(ada: Program, app: Quart
     assert (await bob.post(ENROLLMENTS, {"courseID": "3333"}, Idempotency_Key=KEY))[0] == 201
 
 
-async def test_a_refusal_leaves_the_key_free(ada: Program, app: Quart, db: Database) -> None:
+async def test_a_refused_request_leaves_its_key_unused(ada: Program, app: Quart, db: Database) -> None:
     bob = await program(app, db, BOB)
     await bob.post(ENROLLMENTS, {"courseID": "3333"})
     body = {"courseID": "3333"}
@@ -71,14 +71,16 @@ async def test_a_refusal_leaves_the_key_free(ada: Program, app: Quart, db: Datab
     assert (await ada.post(ENROLLMENTS, body, Idempotency_Key=KEY))[0] == 201
 
 
-async def test_a_key_that_is_none_is_refused(ada: Program, db: Database) -> None:
+async def test_an_invalid_key_is_refused(ada: Program, db: Database) -> None:
     for key in ("", "a b", "k" * 256, "é"):
         status, problem = await ada.post(ENROLLMENTS, PYT, Idempotency_Key=key)
         assert (status, problem["errors"][0]["field"]) == (422, "Idempotency-Key")
     assert await db.enrollment.count_documents({}) == 0
 
 
-async def test_a_repeat_while_the_first_goes_on_is_asked_to_wait(ada: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_repeat_during_the_first_request_is_told_to_retry_later(
+    ada: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun, go_on, enroll_now = asyncio.Event(), asyncio.Event(), enroll.enroll
 
     async def slow(*args: object) -> object:
@@ -96,9 +98,7 @@ async def test_a_repeat_while_the_first_goes_on_is_asked_to_wait(ada: Program, m
     assert (await first)[0] == 201
 
 
-async def test_who_died_before_or_after_the_change_is_done_again_and_tells_what_is(
-    ada: Program, db: Database, clock: Clock
-) -> None:
+async def test_a_repeat_after_a_crash_reports_the_current_state(ada: Program, db: Database, clock: Clock) -> None:
     await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY)
     # The change happened, and the process died before it stored what to tell; the clients know nothing.
     await db.answer.update_one({}, {"$unset": {"status": "", "location": "", "body": ""}})
@@ -113,7 +113,7 @@ async def test_who_died_before_or_after_the_change_is_done_again_and_tells_what_
     assert (await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY))[0] == 201
 
 
-async def test_nothing_is_told_of_a_change_that_was_not_settled(
+async def test_the_response_to_an_unconfirmed_change_is_not_stored(
     ada: Program, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def unsettled(*args: object) -> None:
@@ -126,7 +126,7 @@ async def test_nothing_is_told_of_a_change_that_was_not_settled(
     assert (await ada.post(ENROLLMENTS, PYT, Idempotency_Key=KEY))[0] == 201
 
 
-async def test_a_client_that_hung_up_may_ask_again_at_once(db: Database) -> None:
+async def test_a_client_that_disconnected_may_repeat_at_once(db: Database) -> None:
     begun = asyncio.Event()
 
     async def endless() -> StoredResponse:
@@ -142,7 +142,7 @@ async def test_a_client_that_hung_up_may_ask_again_at_once(db: Database) -> None
     assert await idempotency.run_once(db, ASK, FALL_MORNING, _told) == (TOLD, False)
 
 
-async def test_who_was_given_up_and_comes_back_does_not_overwrite_the_answer(db: Database) -> None:
+async def test_a_request_given_up_as_dead_does_not_overwrite_the_response(db: Database) -> None:
     late = FALL_MORNING + ABANDONED_AFTER
 
     async def slow() -> StoredResponse:
@@ -153,7 +153,7 @@ async def test_who_was_given_up_and_comes_back_does_not_overwrite_the_answer(db:
     assert await idempotency.run_once(db, ASK, late, _nothing) == (TOLD, True)
 
 
-async def test_of_many_at_once_one_is_let_through(db: Database) -> None:
+async def test_only_one_of_many_simultaneous_requests_is_carried_out(db: Database) -> None:
     tried = 0
 
     async def tell() -> StoredResponse:
@@ -168,7 +168,7 @@ async def test_of_many_at_once_one_is_let_through(db: Database) -> None:
     assert all(isinstance(one, InProgress) or one[0] == TOLD for one in results)  # type: ignore[index]
 
 
-async def test_an_answer_is_kept_for_a_day(db: Database) -> None:
+async def test_a_response_is_stored_for_a_day(db: Database) -> None:
     await idempotency.run_once(db, ASK, FALL_MORNING, _told)
     assert await idempotency.run_once(db, ASK, FALL_MORNING + ANSWER_LIFETIME - timedelta(seconds=1), _nothing) == (
         TOLD,

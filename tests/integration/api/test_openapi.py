@@ -64,16 +64,14 @@ async def _begin(uri: str) -> str:
         return await token(db, ADA, expires_at=now + timedelta(days=1), now=now)
 
 
-def test_the_document_tells_of_every_address(site: tuple[str, str]) -> None:
+def test_the_openapi_document_lists_every_url(site: tuple[str, str]) -> None:
     assert len(OPERATIONS) == 13
     assert requests.get(f"{site[0]}/api/v1/openapi.json", timeout=20).json() == DOCUMENT
 
 
 @pytest.mark.parametrize("who", EXAMPLES)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
-def test_every_answer_is_one_that_the_document_announces(
-    operation: APIOperation, who: str, site: tuple[str, str]
-) -> None:
+def test_every_response_is_documented(operation: APIOperation, who: str, site: tuple[str, str]) -> None:
     address, token = site
     headers = {"Authorization": f"Bearer {token}"} if who == "ada" else {}
 

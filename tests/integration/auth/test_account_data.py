@@ -68,7 +68,7 @@ async def data_of(browser: Browser) -> dict[str, Any]:
     return dict(json.loads(await browser.read("/account/data")))
 
 
-def test_every_collection_that_knows_users_is_handed_out() -> None:
+def test_the_data_includes_every_collection_that_mentions_users() -> None:
     knowing = {name for name, repository in COLLECTION_MODULES.items() if "user_id" in repository.SCHEMA["properties"]}
     assert knowing == set(user_data.EXPORTED_FIELDS)
 
@@ -96,7 +96,7 @@ async def test_the_data_is_a_file_with_everything_about_me(ada: Browser, school:
     assert [row["remembered"] for row in found["login"]] == [False]
 
 
-async def test_the_data_says_how_often_something_was_refused(ada: Browser, bob: Browser, db: Database) -> None:
+async def test_the_data_counts_repeated_refusals(ada: Browser, bob: Browser, db: Database) -> None:
     await bob.post("/enrollment", form={"courseID": "3333"})
     for _ in range(2):
         await ada.post("/enrollment", form={"courseID": "3333"})
@@ -106,7 +106,9 @@ async def test_the_data_says_how_often_something_was_refused(ada: Browser, bob: 
     assert "day" not in event
 
 
-async def test_the_data_has_no_secret_and_nothing_of_anybody_else(ada: Browser, bob: Browser, school: Database) -> None:
+async def test_the_data_contains_no_secrets_and_nothing_about_other_users(
+    ada: Browser, bob: Browser, school: Database
+) -> None:
     await enroll.drop(EnrollmentContext(school), BOB.user_id, PYT, NOW)  # which gives ada a seat
     found = await ada.read("/account/data")
     assert '"action": "promote"' in found
@@ -114,7 +116,9 @@ async def test_the_data_has_no_secret_and_nothing_of_anybody_else(ada: Browser, 
     assert not [secret for secret in secrets if secret in found]
 
 
-async def test_who_leaves_is_gone_and_the_seat_goes_to_the_next(ada: Browser, bob: Browser, school: Database) -> None:
+async def test_deleting_an_account_gives_its_seat_to_the_next_student(
+    ada: Browser, bob: Browser, school: Database
+) -> None:
     response = await ada.post("/account/delete", form={"password": PASSWORD})
     assert (response.status_code, response.location) == (303, "/")
     assert "Your account has been deleted" in await ada.read("/")
@@ -125,7 +129,7 @@ async def test_who_leaves_is_gone_and_the_seat_goes_to_the_next(ada: Browser, bo
     await assert_sound(school, NOW)
 
 
-async def test_of_who_left_only_the_history_and_closed_schedules_know_the_number(
+async def test_only_the_history_and_closed_schedules_keep_a_deleted_users_number(
     ada: Browser, school: Database
 ) -> None:
     await left(ada)
@@ -136,7 +140,7 @@ async def test_of_who_left_only_the_history_and_closed_schedules_know_the_number
     assert not [row for row in everything if ADA.email in row or "Winters" in row]
 
 
-async def test_who_left_is_signed_out_everywhere_and_can_not_come_back(
+async def test_a_deleted_user_is_signed_out_everywhere_and_cannot_sign_in(
     ada: Browser, app: Quart, school: Database
 ) -> None:
     other = Browser(app.test_client())
@@ -167,13 +171,13 @@ async def test_a_process_that_dies_halfway_has_removed_nothing(
     assert await left(ada) == 303
 
 
-async def test_a_click_too_many_is_harmless(ada: Browser, app: Quart, school: Database) -> None:
+async def test_deleting_an_account_twice_is_harmless(ada: Browser, app: Quart, school: Database) -> None:
     assert set(await asyncio.gather(*(left(ada) for _ in range(4)))) <= {303, 422}
     assert await school.user.count_documents({"user_id": ADA.user_id}) == 0
     await assert_sound(school, NOW)
 
 
-async def test_seats_of_earlier_terms_and_withdrawn_courses_go_too(
+async def test_seats_of_earlier_terms_and_withdrawn_courses_are_deleted_too(
     ada: Browser, school: Database, clock: Clock
 ) -> None:
     await enroll.drop(
@@ -188,13 +192,13 @@ async def test_seats_of_earlier_terms_and_withdrawn_courses_go_too(
     assert (await audit.check(school, clock.now)).discrepancies == []
 
 
-async def test_a_row_of_the_flask_site_without_a_term_goes_too(ada: Browser, school: Database) -> None:
+async def test_a_row_of_the_flask_site_without_a_term_is_deleted_too(ada: Browser, school: Database) -> None:
     await school.enrollment.insert_one({"user_id": 1, "courseID": "77"}, bypass_document_validation=True)
     assert await left(ada) == 303
     assert await school.enrollment.count_documents({"user_id": ADA.user_id}) == 0
 
 
-async def test_a_request_that_was_on_the_way_begins_nothing_any_more(ada: Browser, school: Database) -> None:
+async def test_a_request_that_arrives_after_the_deletion_changes_nothing(ada: Browser, school: Database) -> None:
     await left(ada)
     for work in (
         enroll.enroll(EnrollmentContext(school), ADA.user_id, SectionRequest("1111", section="01"), NOW),
@@ -208,7 +212,7 @@ async def test_a_request_that_was_on_the_way_begins_nothing_any_more(ada: Browse
     assert (await audit.check(school, NOW)).discrepancies == []
 
 
-async def test_who_leaves_while_their_other_tabs_click_leaves_nothing_behind(app: Quart, school: Database) -> None:
+async def test_an_account_deleted_while_other_tabs_are_busy_leaves_nothing_behind(app: Quart, school: Database) -> None:
     for round_ in range(5):
         email = f"zoe{round_}@school.example"
         zoe = Browser(app.test_client())
@@ -222,7 +226,7 @@ async def test_who_leaves_while_their_other_tabs_click_leaves_nothing_behind(app
         assert (await audit.check(school, NOW)).discrepancies == []
 
 
-async def test_a_number_is_never_given_to_somebody_else(app: Quart, anyone: Browser, school: Database) -> None:
+async def test_a_deleted_users_number_is_never_reused(app: Quart, anyone: Browser, school: Database) -> None:
     await anyone.post("/register", form=registration())
     await anyone.post("/enrollment", form={"courseID": "1111", "section": "01"})
     assert await left(anyone) == 303
@@ -233,14 +237,16 @@ async def test_a_number_is_never_given_to_somebody_else(app: Quart, anyone: Brow
     assert stored["user_id"] == 5
 
 
-async def test_the_only_registrar_stays(rita: Browser, school: Database) -> None:
+async def test_the_only_registrar_cannot_delete_the_account(rita: Browser, school: Database) -> None:
     response = await rita.post("/account/delete", form={"password": PASSWORD})
     assert response.status_code == 422
     assert "You’re the only registrar." in await text(response)
     assert await users.find(school, RITA.user_id) == replace(RITA, language="en")
 
 
-async def test_of_two_registrars_who_leave_at_once_one_stays(rita: Browser, bob: Browser, school: Database) -> None:
+async def test_two_registrars_cannot_both_delete_their_accounts_at_once(
+    rita: Browser, bob: Browser, school: Database
+) -> None:
     await school.user.update_one({"user_id": BOB.user_id}, {"$set": {"role": "registrar"}})
     assert sorted(await asyncio.gather(left(rita), left(bob))) == [303, 422]
     assert await school.user.count_documents({"role": "registrar"}) == 1

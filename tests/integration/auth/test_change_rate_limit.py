@@ -29,7 +29,7 @@ def allow(app: Quart, changes: int) -> RateLimiter:
     return limiter
 
 
-async def test_too_many_changes_are_answered_with_429_and_a_button_that_sends_the_same_again(
+async def test_too_many_changes_get_a_429_with_a_button_to_send_the_form_again(
     app: Quart, ada: Browser, db: Database
 ) -> None:
     allow(app, changes=0)
@@ -48,7 +48,7 @@ async def test_too_many_changes_are_answered_with_429_and_a_button_that_sends_th
     assert await seats_taken(db, "1111") == 1
 
 
-async def test_a_program_gets_a_problem_with_a_stable_code(app: Quart, db: Database) -> None:
+async def test_an_api_client_gets_a_problem_with_a_stable_code(app: Quart, db: Database) -> None:
     ada = await program(app, db, ADA)
     allow(app, changes=1)
     assert (await ada.send("POST", ENROLLMENTS, PRESS)).status_code == 201
@@ -61,7 +61,9 @@ async def test_a_program_gets_a_problem_with_a_stable_code(app: Quart, db: Datab
     assert await seats_taken(db, "1111") == 1
 
 
-async def test_pages_and_programs_of_one_account_share_its_rate(app: Quart, ada: Browser, db: Database) -> None:
+async def test_pages_and_api_clients_of_one_account_share_its_rate_limit(
+    app: Quart, ada: Browser, db: Database
+) -> None:
     of_ada = await program(app, db, ADA)
     allow(app, changes=1)
     await ada.post("/language", form={"language": "es"})
@@ -76,7 +78,7 @@ async def test_pages_and_programs_of_one_account_share_its_rate(app: Quart, ada:
         *("/enrollment/calendar", "/account/tokens", "/language"),
     ],
 )
-async def test_every_change_counts(app: Quart, ada: Browser, path: str) -> None:
+async def test_every_change_counts_toward_the_rate_limit(app: Quart, ada: Browser, path: str) -> None:
     allow(app, changes=0)
     assert (await ada.post(path, form=PRESS)).status_code == 429
 
@@ -87,14 +89,16 @@ async def test_ending_access_is_not_limited(app: Quart, ada: Browser, path: str)
     assert (await ada.post(path, form={"login": "x", "token_id": "0" * 16})).status_code == 303
 
 
-async def test_a_thief_who_uses_up_the_rate_keeps_nobody_from_another_password(app: Quart, ada: Browser) -> None:
+async def test_using_up_the_rate_limit_does_not_prevent_a_password_change(app: Quart, ada: Browser) -> None:
     allow(app, changes=0)
     form = {"current_password": PASSWORD} | registration(password="a newer horse battery")
     form["password_confirm"] = form["password"]
     assert (await ada.post("/account/password", form=form)).status_code == 303
 
 
-async def test_reading_is_not_limited_and_others_have_their_own_rate(app: Quart, ada: Browser, bob: Browser) -> None:
+async def test_reading_is_not_limited_and_each_account_has_its_own_limit(
+    app: Quart, ada: Browser, bob: Browser
+) -> None:
     allow(app, changes=1)
     for browser in (ada, bob):
         assert (await browser.post("/enrollment", form=PRESS)).status_code == 303
@@ -102,16 +106,14 @@ async def test_reading_is_not_limited_and_others_have_their_own_rate(app: Quart,
         assert (await browser.get("/enrollment")).status_code == 200
 
 
-async def test_a_foreign_page_cannot_use_up_the_rate(app: Quart, ada: Browser) -> None:
+async def test_another_sites_page_cannot_use_up_the_rate_limit(app: Quart, ada: Browser) -> None:
     allow(app, changes=1)
     response = await ada.client.post("/enrollment", form=PRESS, headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 400
     assert (await ada.post("/enrollment", form=PRESS)).status_code == 303
 
 
-async def test_enroll_in_all_counts_once_for_the_press_and_once_for_each_course(
-    app: Quart, ada: Browser, db: Database
-) -> None:
+async def test_enrolling_in_a_plan_counts_once_plus_once_per_course(app: Quart, ada: Browser, db: Database) -> None:
     for courseID in ("1111", "3333"):
         await plan.add(EnrollmentContext(db), ADA.user_id, SectionRequest(courseID, "Fall 2026"), FALL_MORNING)
     limiter = allow(app, changes=4)

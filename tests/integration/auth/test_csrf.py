@@ -7,7 +7,7 @@ from quart_enroll.db.client import Database
 from tests.support.people import Browser, text
 
 
-async def test_the_buttons_token_is_proof_enough(ada: Browser, app: Quart) -> None:
+async def test_a_forms_csrf_token_is_sufficient(ada: Browser, app: Quart) -> None:
     page = await ada.read("/courses/")
     token = page.split('name="csrf_token" value="')[1].split('"')[0]
     form = {"courseID": "1111", "csrf_token": token}
@@ -27,7 +27,7 @@ async def test_the_buttons_token_is_proof_enough(ada: Browser, app: Quart) -> No
     ],
 )
 @pytest.mark.parametrize("token", [None, "", "nonsense", "20990101000000##" + "0" * 40, "é##"])
-async def test_a_request_without_proof_is_refused_in_words(
+async def test_a_request_without_a_valid_csrf_token_is_refused(
     ada: Browser, db: Database, headers: dict[str, str], token: str | None
 ) -> None:
     form = {"courseID": "1111"} | ({} if token is None else {"csrf_token": token})
@@ -37,12 +37,12 @@ async def test_a_request_without_proof_is_refused_in_words(
     assert await db.enrollment.count_documents({}) == 0
 
 
-async def test_an_origin_of_this_host_is_proof_in_older_browsers(ada: Browser) -> None:
+async def test_a_same_origin_header_is_sufficient_in_older_browsers(ada: Browser) -> None:
     response = await ada.client.post("/enrollment", form={"courseID": "1111"}, headers={"Origin": "http://localhost"})
     assert response.location == "/enrollment"
 
 
-async def test_another_students_token_is_no_proof(ada: Browser, bob: Browser) -> None:
+async def test_another_students_csrf_token_is_refused(ada: Browser, bob: Browser) -> None:
     page = await bob.read("/courses/")
     token = page.split('name="csrf_token" value="')[1].split('"')[0]
     assert (await ada.client.post("/enrollment", form={"courseID": "1111", "csrf_token": token})).status_code == 400

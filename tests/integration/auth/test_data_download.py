@@ -75,7 +75,7 @@ def kilobytes(pid: int, name: str) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process in /proc")
-def test_a_long_history_is_streamed_and_a_broken_download_is_noticed(
+def test_a_long_history_is_streamed_and_an_aborted_download_is_detectable(
     student: Student, site: Server, fresh_uri: str, tmp_path: Path
 ) -> None:
     pid = site.process.pid
@@ -106,7 +106,7 @@ def test_a_long_history_is_streamed_and_a_broken_download_is_noticed(
     assert "Traceback" not in log
 
 
-async def test_every_row_is_in_the_download_once_and_no_piece_is_long(
+async def test_every_row_is_in_the_download_once_and_in_small_chunks(
     ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(user_data, "BATCH_SIZE", 10)
@@ -130,7 +130,7 @@ async def test_rows_written_during_a_download_are_not_in_it(db: Database, ada: B
     assert len(found) == 1
 
 
-async def test_if_the_database_is_away_before_the_first_row_a_page_says_so(
+async def test_a_database_outage_before_the_first_row_shows_an_error_page(
     ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> Any:

@@ -54,7 +54,7 @@ async def test_the_page_after_registering_says_where_the_link_was_sent(app: Quar
     assert f"We’ve emailed a link to {ZOE}." in await browser.read("/")
 
 
-async def test_only_visitors_are_offered_to_sign_in_at_a_dead_link(zoe: Browser, anyone: Browser) -> None:
+async def test_an_expired_link_offers_signing_in_to_visitors_only(zoe: Browser, anyone: Browser) -> None:
     for browser, buttons in ((zoe, 0), (anyone, 1)):
         page = await text(await browser.get("/email/confirm"))
         assert page.count('class="btn btn-outline-primary" href="/login"') == buttons
@@ -140,7 +140,7 @@ async def test_until_confirmation_notices_are_on_pages_and_not_emailed(
     assert "level=error" not in log.text
 
 
-async def test_pages_say_quietly_that_the_address_is_not_confirmed(zoe: Browser, db: Database, clock: Clock) -> None:
+async def test_pages_mention_that_the_email_is_not_confirmed(zoe: Browser, db: Database, clock: Clock) -> None:
     assert "Your email isn’t confirmed yet" in await zoe.read("/account")
     assert "to confirm your email" in await zoe.read("/enrollment")
     await zoe.get(await path_of_link(db, clock))
@@ -272,7 +272,7 @@ async def test_an_import_confirms_new_addresses_but_not_registered_ones(zoe: Bro
     assert await db.user.count_documents({"email_unconfirmed": {"$exists": True}}) == 0
 
 
-async def test_an_import_makes_nobody_the_registrar_whose_address_is_not_confirmed(
+async def test_an_import_gives_no_registrar_role_to_an_unconfirmed_email(
     zoe: Browser, anyone: Browser, db: Database, clock: Clock
 ) -> None:
     row = ImportedUser(2, None, User(0, ZOE, "Zoe", "Adler", "registrar"), None)
@@ -289,7 +289,7 @@ async def test_an_import_makes_nobody_the_registrar_whose_address_is_not_confirm
     ("email", "status"),
     [("zo\u0591e@school.example", 422), ("z\u0660e@school.example", 422), ("zoe@scho\u0591ol.example", 303)],
 )
-async def test_nobody_takes_an_address_that_the_database_takes_for_another_one(
+async def test_an_email_that_the_collation_equates_with_another_cannot_be_registered(
     app: Quart, db: Database, email: str, status: int
 ) -> None:
     response = await Browser(app.test_client()).post("/register", form=registration(email))

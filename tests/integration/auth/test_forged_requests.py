@@ -49,7 +49,9 @@ async def _token(browser: Browser) -> str:
 
 
 @pytest.mark.parametrize("evil", LEADING_AWAY)
-async def test_nobody_is_led_away_after_signing_in_or_registering(anyone: Browser, ada: Browser, evil: str) -> None:
+async def test_signing_in_or_registering_never_redirects_to_another_site(
+    anyone: Browser, ada: Browser, evil: str
+) -> None:
     answers = [
         await ada.get(f"/login?next={quote(evil)}"),
         await anyone.post("/register", form=registration(next=evil)),
@@ -65,13 +67,13 @@ async def test_nobody_is_led_away_after_signing_in_or_registering(anyone: Browse
     "path",
     ["//evil.example/courses", "//evil.example", "/courses//evil.example/..", "//courses", "/\\evil.example/courses"],
 )
-async def test_a_path_of_two_slashes_does_not_lead_away(anyone: Browser, path: str) -> None:
+async def test_a_path_with_two_slashes_does_not_redirect_to_another_site(anyone: Browser, path: str) -> None:
     response = await anyone.client.get("/", scope_base={"path": path, "raw_path": path.encode()})
     assert response.status_code in (301, 302, 308, 404)
     assert _leads_to(response.headers.get("Location", "/")) == "localhost"
 
 
-async def test_no_address_comes_from_the_host_that_was_asked_for(anyone: Browser) -> None:
+async def test_no_link_is_built_from_the_host_header(anyone: Browser) -> None:
     evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
     for path in ("/", "/courses", "/courses/", "/login", "/register", "/enrollment", "/nothing", "/api/"):
         response = await anyone.get(path, headers=evil)
@@ -80,7 +82,7 @@ async def test_no_address_comes_from_the_host_that_was_asked_for(anyone: Browser
 
 
 @pytest.mark.parametrize("evil", NEWLINES)
-async def test_nobody_writes_headers_of_an_answer(anyone: Browser, evil: str) -> None:
+async def test_no_input_can_inject_response_headers(anyone: Browser, evil: str) -> None:
     answers = [
         await anyone.get(f"/courses/{quote(evil)}"),
         await anyone.get(f"/login?next={quote('/' + evil)}"),
@@ -96,7 +98,7 @@ async def test_nobody_writes_headers_of_an_answer(anyone: Browser, evil: str) ->
         assert not any(cookie.startswith("evil=") for cookie in response.headers.getlist("Set-Cookie"))
 
 
-async def test_another_students_number_in_a_form_changes_nothing_of_theirs(bob: Browser, db: Database) -> None:
+async def test_a_forged_student_number_in_a_form_changes_nothing_for_that_student(bob: Browser, db: Database) -> None:
     form = {"courseID": "1111", "user_id": str(ADA.user_id), "student": str(ADA.user_id), "auth_id": "1"}
     assert (await bob.post("/enrollment", form=form)).status_code == 303
     assert [row["user_id"] async for row in db.enrollment.find()] == [BOB.user_id]
@@ -104,7 +106,9 @@ async def test_another_students_number_in_a_form_changes_nothing_of_theirs(bob: 
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 0
 
 
-async def test_a_token_is_stale_after_twelve_hours(ada: Browser, monkeypatch: pytest.MonkeyPatch, db: Database) -> None:
+async def test_a_csrf_token_expires_after_twelve_hours(
+    ada: Browser, monkeypatch: pytest.MonkeyPatch, db: Database
+) -> None:
     form = {"courseID": "1111", "csrf_token": await _token(ada)}
     monkeypatch.setattr(PageToken, "now", lambda _: datetime.now() + timedelta(hours=12, seconds=1))  # noqa: DTZ005  # as WTForms
     response = await ada.client.post("/enrollment", form=form)
@@ -114,7 +118,7 @@ async def test_a_token_is_stale_after_twelve_hours(ada: Browser, monkeypatch: py
 
 
 @pytest.mark.parametrize("name", ["session", "QUART_AUTH"])
-async def test_a_cookie_with_one_letter_changed_is_no_cookie(ada: Browser, db: Database, name: str) -> None:
+async def test_a_cookie_with_one_changed_letter_is_rejected(ada: Browser, db: Database, name: str) -> None:
     form = {"courseID": "1111", "csrf_token": await _token(ada)}
     [cookie] = [one for one in ada.client.cookie_jar or () if one.name == name]
     value = cookie.value or ""
@@ -126,7 +130,7 @@ async def test_a_cookie_with_one_letter_changed_is_no_cookie(ada: Browser, db: D
 
 
 @pytest.mark.parametrize("path", ["/login", "/register", "/logout"])
-async def test_a_foreign_page_can_not_sign_anybody_in_or_out(anyone: Browser, ada: Browser, path: str) -> None:
+async def test_another_sites_page_cannot_sign_anybody_in_or_out(anyone: Browser, ada: Browser, path: str) -> None:
     form = registration(remember_me="y") | {"email": ADA.email}
     for visitor in (anyone, ada):
         response = await visitor.client.post(path, form=form, headers={"Origin": "https://evil.example"})

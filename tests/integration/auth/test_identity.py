@@ -40,7 +40,7 @@ def run(app: Quart, tmp_path: Path) -> Run:
 
 @pytest.mark.parametrize("stored", [UNICODE, PUNYCODE])
 @pytest.mark.parametrize("typed", SPELLINGS)
-async def test_an_address_signs_in_in_every_spelling(anyone: Browser, db: Database, stored: str, typed: str) -> None:
+async def test_every_spelling_of_an_email_signs_in(anyone: Browser, db: Database, stored: str, typed: str) -> None:
     await users.add(db, replace(IDA, email=stored), HASH)
     assert (await anyone.sign_in(replace(IDA, email=typed))).status_code == 303
     row = await db.user.find_one({"user_id": IDA.user_id})
@@ -50,7 +50,7 @@ async def test_an_address_signs_in_in_every_spelling(anyone: Browser, db: Databa
 
 @pytest.mark.parametrize("stored", [UNICODE, PUNYCODE])
 @pytest.mark.parametrize("typed", SPELLINGS[:3])
-async def test_nobody_registers_an_address_in_another_spelling(
+async def test_another_spelling_of_a_registered_email_is_refused(
     anyone: Browser, db: Database, stored: str, typed: str
 ) -> None:
     await users.add(db, replace(IDA, email=stored), HASH)
@@ -71,7 +71,7 @@ async def test_a_registered_address_has_its_domain_in_punycode_whatever_was_type
     assert row["email"].partition("@")[2] == "xn--bcher-kva.example"
 
 
-async def test_an_import_knows_people_by_every_spelling(run: Run, db: Database) -> None:
+async def test_an_import_recognizes_every_spelling_of_an_email(run: Run, db: Database) -> None:
     await users.add(db, replace(IDA, email=PUNYCODE), HASH)
     header = "email,first_name,last_name\n"
     twins = await run("import", "user", text=f"{header}{UNICODE},A,B\n{PUNYCODE},A,B\n")
@@ -87,7 +87,7 @@ async def test_an_import_knows_people_by_every_spelling(run: Run, db: Database) 
 
 
 @pytest.mark.parametrize("typed", SPELLINGS[:3])
-async def test_commands_know_people_by_every_spelling(run: Run, db: Database, typed: str) -> None:
+async def test_commands_recognize_every_spelling_of_an_email(run: Run, db: Database, typed: str) -> None:
     await users.add(db, replace(IDA, email=PUNYCODE), HASH)
     assert "Signed out user 9" in (await run("sign-out", "--email", typed)).output
     made = await run(
@@ -96,12 +96,12 @@ async def test_commands_know_people_by_every_spelling(run: Run, db: Database, ty
     assert "An account with this email already exists." in made.output
 
 
-def test_limits_count_for_the_account_in_whatever_spelling() -> None:
+def test_every_spelling_of_an_email_shares_one_rate_limit() -> None:
     spellings = [*SPELLINGS, f"{UNICODE}\u200b"]
     assert len({account_digest("key", spelling) for spelling in spellings}) == 1
 
 
-async def test_addresses_that_an_old_database_has_twice_are_named(db: Database) -> None:
+async def test_duplicate_emails_of_an_old_database_are_listed(db: Database) -> None:
     await users.add(db, IDA, HASH)
     await users.add(db, replace(IDA, user_id=10, email=PUNYCODE), HASH)
     left = (await upgrade(db, FALL_MORNING, UpgradeDefaults())).unchanged
@@ -140,7 +140,7 @@ async def test_a_person_has_a_name(anyone: Browser, db: Database, run: Run) -> N
     assert await db.user.count_documents({}) == 3
 
 
-async def test_a_file_without_a_column_of_names_takes_none_away(run: Run, db: Database) -> None:
+async def test_importing_a_file_without_names_keeps_the_stored_ones(run: Run, db: Database) -> None:
     await run("import", "user", text="email,last_name\nada@school.example,Summers\n")
     row = await db.user.find_one({"user_id": 1})
     assert row is not None
@@ -150,7 +150,7 @@ async def test_a_file_without_a_column_of_names_takes_none_away(run: Run, db: Da
 # Passwords
 
 
-async def test_a_password_is_the_same_however_it_is_composed(anyone: Browser) -> None:
+async def test_a_password_matches_in_every_unicode_form(anyone: Browser) -> None:
     composed, decomposed = "caf\u00e9 \u00fcber alles", "cafe\u0301 u\u0308ber alles"
     await anyone.post("/register", form=registration(password=decomposed, password_confirm=decomposed))
     zoe = User(0, "zoe@school.example", "", "", "student")
@@ -160,7 +160,7 @@ async def test_a_password_is_the_same_however_it_is_composed(anyone: Browser) ->
 
 
 @pytest.mark.parametrize("sends_mail", [True, False])
-async def test_somebody_imported_without_a_password_is_told_how_to_get_one(
+async def test_a_user_imported_without_a_password_is_told_how_to_set_one(
     app: Quart, anyone: Browser, db: Database, sends_mail: bool
 ) -> None:
     await users.add(db, IDA, unusable_hash(METHOD))

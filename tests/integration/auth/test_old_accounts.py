@@ -27,7 +27,9 @@ async def give(db: Database, *, email: str = ADA.email, password: str = SHORT) -
 
 
 @pytest.mark.parametrize("password", [SHORT, "tulips", "tulips7", "x"])
-async def test_a_short_password_signs_in_and_is_told_so(anyone: Browser, db: Database, password: str) -> None:
+async def test_an_old_short_password_signs_in_with_a_suggestion_to_change_it(
+    anyone: Browser, db: Database, password: str
+) -> None:
     await give(db, password=password)
     response = await anyone.sign_in(ADA, password=password)
     assert (response.status_code, response.location) == (303, "/")
@@ -37,19 +39,19 @@ async def test_a_short_password_signs_in_and_is_told_so(anyone: Browser, db: Dat
     assert '<a href="/account/password">' in page
 
 
-async def test_a_password_of_today_is_told_nothing(anyone: Browser) -> None:
+async def test_a_long_enough_password_signs_in_without_a_suggestion(anyone: Browser) -> None:
     await anyone.sign_in(ADA)
     assert PROMPT not in await anyone.read("/")
 
 
 @pytest.mark.parametrize("email", ["ada@school.local", "ada@school.test", "ada@localhost", "ada@intranet", "ada"])
-async def test_an_address_of_any_domain_signs_in(anyone: Browser, db: Database, email: str) -> None:
+async def test_an_email_of_any_domain_signs_in(anyone: Browser, db: Database, email: str) -> None:
     await give(db, email=email)
     response = await anyone.post("/login", form={"email": email, "password": SHORT})
     assert response.status_code == 303
 
 
-async def test_an_address_of_any_domain_may_ask_for_a_new_password(anyone: Browser, db: Database) -> None:
+async def test_an_email_of_any_domain_may_request_a_reset_link(anyone: Browser, db: Database) -> None:
     await give(db, email="ada@school.local")
     page = await text(await anyone.post("/password/forgot", form={"email": "ada@school.local"}, follow_redirects=True))
     assert "Enter an email" not in page
@@ -63,20 +65,20 @@ async def test_a_wrong_short_password_is_refused_like_any_other(anyone: Browser,
         assert "Incorrect email or password." in await text(response)
 
 
-async def test_a_password_past_any_rule_costs_no_hash(anyone: Browser) -> None:
+async def test_an_overlong_password_is_refused_without_hashing(anyone: Browser) -> None:
     response = await anyone.sign_in(ADA, password="x" * 129)
     assert response.status_code == 422
     assert "at most 128 characters" in await text(response)
 
 
-async def test_programs_may_send_a_short_password(anyone: Browser, db: Database) -> None:
+async def test_api_clients_may_send_an_old_short_password(anyone: Browser, db: Database) -> None:
     await give(db, email="ada@school.local")
     sent = b64encode(f"ada@school.local:{SHORT}".encode()).decode()
     response = await anyone.client.get("/api/v1/me", headers={"Authorization": f"Basic {sent}"})
     assert response.status_code == 200
 
 
-async def test_a_short_password_is_proof_enough_to_change_or_to_leave(anyone: Browser, db: Database) -> None:
+async def test_an_old_short_password_confirms_a_password_change_and_a_deletion(anyone: Browser, db: Database) -> None:
     await give(db)
     await anyone.sign_in(ADA, password=SHORT)
     new = {"current_password": SHORT, "password": PASSWORD, "password_confirm": PASSWORD}
@@ -88,7 +90,7 @@ async def test_a_short_password_is_proof_enough_to_change_or_to_leave(anyone: Br
 
 
 @pytest.mark.parametrize("path", ["/register", "/account/password"])
-async def test_a_short_password_can_not_be_chosen(anyone: Browser, db: Database, path: str) -> None:
+async def test_a_short_password_cannot_be_chosen(anyone: Browser, db: Database, path: str) -> None:
     await give(db)
     await anyone.sign_in(ADA, password=SHORT)
     if path == "/register":
@@ -99,7 +101,7 @@ async def test_a_short_password_can_not_be_chosen(anyone: Browser, db: Database,
     assert "8 to 128 characters" in await text(response)
 
 
-async def test_an_address_that_no_mail_reaches_can_not_be_registered(anyone: Browser) -> None:
+async def test_an_undeliverable_email_cannot_be_registered(anyone: Browser) -> None:
     response = await anyone.post("/register", form=registration(email="zoe@school.local"))
     assert response.status_code == 422
     assert "Enter an email like" in await text(response)

@@ -23,7 +23,9 @@ async def left_open(ada: Browser) -> dict[str, str]:
     return form
 
 
-async def test_a_button_of_ada_does_nothing_for_bob(ada: Browser, left_open: dict[str, str], db: Database) -> None:
+async def test_a_button_on_adas_page_does_nothing_after_bob_signs_in(
+    ada: Browser, left_open: dict[str, str], db: Database
+) -> None:
     response = await ada.post("/enrollment", form=left_open)
     assert (response.status_code, response.location) == (303, "/")
     told = "Someone else opened this page. You’re signed in as Bob. No changes were made."
@@ -31,7 +33,7 @@ async def test_a_button_of_ada_does_nothing_for_bob(ada: Browser, left_open: dic
     assert await db.enrollment.count_documents({}) == 0
 
 
-async def test_a_button_that_stays_in_its_line_loads_the_page_anew(
+async def test_a_button_that_updates_its_row_reloads_the_page_for_another_user(
     ada: Browser, left_open: dict[str, str], db: Database
 ) -> None:
     response = await ada.post("/enrollment", form=left_open, headers={"HX-Request": "true"})
@@ -40,7 +42,7 @@ async def test_a_button_that_stays_in_its_line_loads_the_page_anew(
     assert await db.enrollment.count_documents({}) == 0
 
 
-async def test_a_program_is_told_in_json(ada: Browser, left_open: dict[str, str]) -> None:
+async def test_an_api_client_gets_the_refusal_as_json(ada: Browser, left_open: dict[str, str]) -> None:
     response = await ada.post("/enrollment", form=left_open, headers={"Accept": "application/json"})
     assert (response.status_code, (await response.get_json())["error"]) == (409, "conflict")
     assert "signed in as Bob" in await text(response)
@@ -56,7 +58,7 @@ async def test_a_page_that_was_opened_in_an_earlier_sign_in_of_the_same_student_
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 1
 
 
-async def test_a_page_of_a_visitor_and_one_without_a_token_work(anyone: Browser, db: Database) -> None:
+async def test_a_visitors_page_and_a_page_without_a_token_still_work(anyone: Browser, db: Database) -> None:
     form = {"courseID": "1111", "csrf_token": await _token(anyone, "/login")}
     await anyone.sign_in(ADA)
     assert (await anyone.post("/enrollment", form=form)).location == "/enrollment"
@@ -64,7 +66,7 @@ async def test_a_page_of_a_visitor_and_one_without_a_token_work(anyone: Browser,
     assert await db.enrollment.count_documents({}) == 0
 
 
-async def test_a_page_of_ada_asks_to_sign_in_when_nobody_is(ada: Browser) -> None:
+async def test_adas_page_asks_to_sign_in_after_signing_out(ada: Browser) -> None:
     form = {"courseID": "1111", "csrf_token": await _token(ada)}
     await ada.post("/logout")
     assert "/login" in ((await ada.post("/enrollment", form=form)).location or "")
@@ -74,7 +76,7 @@ PARTS = ["/enrollment", "/courses/Fall", "/course/1111?term=Fall"]
 
 
 @pytest.mark.parametrize("path", PARTS)
-async def test_a_part_of_a_page_of_ada_is_not_fetched_as_bob(ada: Browser, path: str) -> None:
+async def test_a_fragment_of_adas_page_is_not_fetched_as_bob(ada: Browser, path: str) -> None:
     [reader] = re.findall('<body data-reader="(.*?)"', await ada.read(path))
     fetch = {"HX-Request": "true", "X-Reader": reader}
     assert (await ada.get(path, headers=fetch)).status_code == 200
@@ -88,5 +90,5 @@ async def test_a_part_of_a_page_of_ada_is_not_fetched_as_bob(ada: Browser, path:
 
 
 @pytest.mark.parametrize("path", PARTS[1:])
-async def test_a_part_of_a_visitors_page_is_anybodys(anyone: Browser, path: str) -> None:
+async def test_a_fragment_of_a_visitors_page_may_be_fetched_by_anybody(anyone: Browser, path: str) -> None:
     assert "data-reader" not in await anyone.read(path)

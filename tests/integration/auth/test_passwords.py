@@ -75,14 +75,14 @@ async def signs_in(app: Quart, password: str) -> bool:
     return (await Browser(app.test_client()).sign_in(ADA, password=password)).status_code == 303
 
 
-async def test_a_changed_password_is_the_only_one(ada: Browser, app: Quart) -> None:
+async def test_only_the_new_password_works_after_a_change(ada: Browser, app: Quart) -> None:
     response = await ada.post("/account/password", form=change())
     assert (response.status_code, response.location) == (303, "/account")
     assert "Your password has been changed." in await ada.read("/account")
     assert [await signs_in(app, password) for password in (PASSWORD, NEW)] == [False, True]
 
 
-async def test_changing_the_password_ends_all_other_sign_ins_and_tells_by_e_mail(
+async def test_changing_the_password_ends_all_other_sign_ins_and_sends_an_email(
     ada: Browser, bob: Browser, app: Quart, db: Database, clock: Clock
 ) -> None:
     other = Browser(app.test_client())
@@ -96,7 +96,7 @@ async def test_changing_the_password_ends_all_other_sign_ins_and_tells_by_e_mail
     assert "password was changed" not in (await ada.read("/")).lower()
 
 
-async def test_the_old_password_is_asked_for(ada: Browser, app: Quart) -> None:
+async def test_changing_the_password_requires_the_current_one(ada: Browser, app: Quart) -> None:
     response = await ada.post("/account/password", form=change(old="not the password"))
     page = await text(response)
     assert response.status_code == 422
@@ -105,14 +105,16 @@ async def test_the_old_password_is_asked_for(ada: Browser, app: Quart) -> None:
     assert await signs_in(app, PASSWORD)
 
 
-async def test_a_change_sent_twice_is_done(ada: Browser, app: Quart, db: Database, clock: Clock) -> None:
+async def test_sending_a_password_change_twice_is_harmless(
+    ada: Browser, app: Quart, db: Database, clock: Clock
+) -> None:
     for _ in range(2):
         assert (await ada.post("/account/password", form=change())).status_code == 303
     assert await signs_in(app, NEW)
     assert len(await letters(db, clock)) == 1
 
 
-async def test_a_link_is_dead_when_the_account_has_another_address(anyone: Browser, db: Database, clock: Clock) -> None:
+async def test_a_reset_link_expires_when_the_email_changes(anyone: Browser, db: Database, clock: Clock) -> None:
     path = await forgotten(anyone, db, clock)
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"email": "ada.new@school.example"}})
     await anyone.get(path)
@@ -120,7 +122,7 @@ async def test_a_link_is_dead_when_the_account_has_another_address(anyone: Brows
     assert (await anyone.post("/password/reset", form=chosen())).status_code == 410
 
 
-async def test_of_two_changes_at_once_one_is_told_that_the_password_is_another(ada: Browser, app: Quart) -> None:
+async def test_one_of_two_simultaneous_password_changes_is_refused(ada: Browser, app: Quart) -> None:
     words = ["one horse battery", "two horse battery"]
     sent = [ada.post("/account/password", form=change(password=password)) for password in words]
     statuses = [response.status_code for response in await asyncio.gather(*sent)]
@@ -139,7 +141,7 @@ async def test_of_two_changes_at_once_one_is_told_that_the_password_is_another(a
         (change(old=""), "Enter your password."),
     ],
 )
-async def test_what_can_not_be_chosen_is_told_in_words(
+async def test_a_password_against_the_policy_is_refused_with_a_sentence(
     ada: Browser, app: Quart, fields: dict[str, str], sentence: str
 ) -> None:
     response = await ada.post("/account/password", form=fields)
@@ -152,7 +154,7 @@ async def test_what_can_not_be_chosen_is_told_in_words(
 @pytest.mark.parametrize(
     "password", ["x" * 128, "  with blanks  ", "pässwörter 🐎", "<b>&amp;'\"", "tab\tand\x00nothing"]
 )
-async def test_everything_is_allowed_in_a_password(ada: Browser, app: Quart, password: str) -> None:
+async def test_any_character_is_allowed_in_a_password(ada: Browser, app: Quart, password: str) -> None:
     assert (await ada.post("/account/password", form=change(password=password))).status_code == 303
     assert await signs_in(app, password)
 
@@ -161,7 +163,7 @@ async def test_a_password_can_be_pasted_whatever_its_length(ada: Browser) -> Non
     assert "maxlength" not in await ada.read("/account/password")
 
 
-async def test_an_account_and_none_get_the_same_answer_without_a_look(
+async def test_a_reset_request_does_not_reveal_whether_an_account_exists(
     anyone: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(users, "find_credentials", None)  # to look would take its time
@@ -174,14 +176,14 @@ async def test_an_account_and_none_get_the_same_answer_without_a_look(
     assert await db.notice.count_documents({"action": "password_forgotten"}) == 2
 
 
-async def test_an_address_that_is_none_is_told(anyone: Browser, db: Database) -> None:
+async def test_a_malformed_email_is_refused(anyone: Browser, db: Database) -> None:
     response = await anyone.post("/password/forgot", form={"email": "ada"})
     assert response.status_code == 422
     assert "Enter an email like" in await text(response)
     assert await db.notice.count_documents({}) == 0
 
 
-async def test_the_link_leads_to_a_new_password_whatever_the_case_of_the_address(
+async def test_a_reset_link_sets_a_new_password_whatever_the_case_of_the_email(
     anyone: Browser, app: Quart, db: Database, clock: Clock
 ) -> None:
     await anyone.post("/password/forgot", form={"email": ADA.email.upper()})
@@ -199,7 +201,7 @@ async def test_the_link_leads_to_a_new_password_whatever_the_case_of_the_address
     assert [subject for _, subject, _ in await letters(db, clock)] == ["Your password was changed"]
 
 
-async def test_the_link_comes_from_the_settings_and_not_from_the_request(
+async def test_a_reset_link_uses_the_configured_url_and_not_the_requests_host(
     anyone: Browser, db: Database, clock: Clock
 ) -> None:
     evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
@@ -207,7 +209,7 @@ async def test_the_link_comes_from_the_settings_and_not_from_the_request(
     assert await link(db, clock)
 
 
-async def test_the_link_works_once(app: Quart, db: Database, clock: Clock) -> None:
+async def test_a_reset_link_works_once(app: Quart, db: Database, clock: Clock) -> None:
     path = await forgotten(Browser(app.test_client()), db, clock)
     for password, status in ((NEW, 303), ("yet another battery", 410)):
         browser = Browser(app.test_client())
@@ -219,9 +221,7 @@ async def test_the_link_works_once(app: Quart, db: Database, clock: Clock) -> No
     assert await signs_in(app, NEW)
 
 
-async def test_of_two_who_use_a_link_at_once_one_is_told_that_it_was_used(
-    app: Quart, db: Database, clock: Clock
-) -> None:
+async def test_one_of_two_simultaneous_uses_of_a_reset_link_is_refused(app: Quart, db: Database, clock: Clock) -> None:
     path = await forgotten(Browser(app.test_client()), db, clock)
 
     async def use(password: str) -> int:
@@ -232,7 +232,7 @@ async def test_of_two_who_use_a_link_at_once_one_is_told_that_it_was_used(
     assert sorted(await asyncio.gather(*(use(f"battery number {n}") for n in range(4)))) == [303, 410, 410, 410]
 
 
-async def test_the_link_works_for_an_hour(anyone: Browser, db: Database, clock: Clock) -> None:
+async def test_a_reset_link_works_for_an_hour(anyone: Browser, db: Database, clock: Clock) -> None:
     await anyone.get(await forgotten(anyone, db, clock))
     clock.now += timedelta(minutes=59, seconds=59)
     assert (await anyone.get("/password/reset")).status_code == 200
@@ -241,7 +241,7 @@ async def test_the_link_works_for_an_hour(anyone: Browser, db: Database, clock: 
     assert (await anyone.post("/password/reset", form=chosen())).status_code == 410
 
 
-async def test_a_link_is_dead_when_the_password_was_changed_meanwhile(
+async def test_a_reset_link_expires_when_the_password_changes(
     ada: Browser, anyone: Browser, db: Database, clock: Clock
 ) -> None:
     await anyone.get(await forgotten(anyone, db, clock))
@@ -250,14 +250,14 @@ async def test_a_link_is_dead_when_the_password_was_changed_meanwhile(
 
 
 @pytest.mark.parametrize("token", ["", "x", "WzEsMSwiYSJd.aaaa", "%ff%fe", "🐎", "a" * 2000])
-async def test_a_forged_link_is_refused_in_words(anyone: Browser, token: str) -> None:
+async def test_a_forged_reset_link_is_refused(anyone: Browser, token: str) -> None:
     await anyone.get(f"/password/reset/{token}")
     response = await anyone.post("/password/reset", form=chosen())
     assert response.status_code == 410
     assert "Request a new link" in await text(response)
 
 
-async def test_a_link_of_another_key_or_another_user_is_refused(
+async def test_a_reset_link_of_another_key_or_user_is_refused(
     anyone: Browser, app: Quart, db: Database, clock: Clock
 ) -> None:
     token = (await forgotten(anyone, db, clock)).rsplit("/", 1)[1]
@@ -269,7 +269,9 @@ async def test_a_link_of_another_key_or_another_user_is_refused(
         assert (await anyone.get("/password/reset")).status_code == 410
 
 
-async def test_a_reset_ends_all_sign_ins(ada: Browser, app: Quart, bob: Browser, db: Database, clock: Clock) -> None:
+async def test_a_password_reset_ends_all_sign_ins(
+    ada: Browser, app: Quart, bob: Browser, db: Database, clock: Clock
+) -> None:
     other = Browser(app.test_client())
     await other.sign_in(ADA)
     await ada.get(await forgotten(ada, db, clock))
@@ -280,7 +282,7 @@ async def test_a_reset_ends_all_sign_ins(ada: Browser, app: Quart, bob: Browser,
     assert answers == [303, 303, 200]
 
 
-async def test_who_has_reset_it_is_kept_out_by_nobody_there(
+async def test_a_reset_clears_the_wait_after_wrong_passwords(
     anyone: Browser, bob: Browser, db: Database, clock: Clock
 ) -> None:
     await anyone.get(await forgotten(anyone, db, clock))
@@ -292,7 +294,7 @@ async def test_who_has_reset_it_is_kept_out_by_nobody_there(
 
 
 @pytest.mark.parametrize(("password", "sentence"), [("password1", "too common"), ("short", "8 to 128 characters")])
-async def test_a_reset_refuses_what_can_not_be_chosen_and_the_link_goes_on(
+async def test_a_refused_new_password_leaves_the_reset_link_usable(
     anyone: Browser, db: Database, clock: Clock, password: str, sentence: str
 ) -> None:
     await anyone.get(await forgotten(anyone, db, clock))
@@ -302,7 +304,7 @@ async def test_a_reset_refuses_what_can_not_be_chosen_and_the_link_goes_on(
     assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
 
 
-async def test_an_unknown_address_gets_no_letter_and_no_line_in_the_log(
+async def test_a_reset_request_for_an_unknown_email_sends_and_logs_nothing(
     anyone: Browser, db: Database, clock: Clock, log: pytest.LogCaptureFixture
 ) -> None:
     await anyone.post("/password/forgot", form={"email": "nobody@school.example"})
@@ -314,7 +316,7 @@ async def test_an_unknown_address_gets_no_letter_and_no_line_in_the_log(
     assert "forget_at_1" in await db.notice.index_information()
 
 
-async def test_who_has_no_password_yet_chooses_one_by_a_link(
+async def test_a_user_without_a_password_sets_one_through_a_reset_link(
     anyone: Browser, app: Quart, db: Database, clock: Clock
 ) -> None:
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": ""}})
@@ -323,7 +325,7 @@ async def test_who_has_no_password_yet_chooses_one_by_a_link(
     assert await signs_in(app, NEW)
 
 
-async def test_the_registrar_makes_a_link_for_who_gets_no_e_mail(anyone: Browser, app: Quart) -> None:
+async def test_the_registrar_creates_a_reset_link_for_a_student_without_email(anyone: Browser, app: Quart) -> None:
     async def run(email: str) -> tuple[int, str]:
         words = ("password-link", "--email", email)
         result = await asyncio.to_thread(app.test_cli_runner().invoke, args=words)
@@ -336,14 +338,14 @@ async def test_the_registrar_makes_a_link_for_who_gets_no_e_mail(anyone: Browser
     assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
 
 
-async def test_the_log_names_no_link(app: Quart) -> None:
+async def test_the_log_contains_no_reset_link(app: Quart) -> None:
     async with app.test_request_context("/password/reset/a-secret"):
         assert access_log.path() == "/password/reset/<token>"
     async with app.test_request_context("/courses/Fall"):
         assert access_log.path() == "/courses/Fall"
 
 
-async def test_a_site_without_a_mail_server_sends_people_to_the_registrar(db: Database, mongod: str) -> None:
+async def test_a_site_without_a_mail_server_refers_to_the_registrar(db: Database, mongod: str) -> None:
     app = create_app(config(mongo_uri=mongod, app_env="production"))
     async with app.test_app():
         browser = Browser(app.test_client())
@@ -356,7 +358,7 @@ async def test_a_site_without_a_mail_server_sends_people_to_the_registrar(db: Da
     assert await db.notice.count_documents({}) == 0
 
 
-async def test_in_development_the_letter_is_printed_but_not_to_whom(
+async def test_development_prints_the_email_without_its_recipient(
     db: Database, mongod: str, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await leases.acquire(db, LEASE_NAME, ME, timedelta(hours=1))

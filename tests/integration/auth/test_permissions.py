@@ -121,7 +121,7 @@ def address(rule: str) -> str:
     return rule
 
 
-def test_every_door_is_listed(app: Quart) -> None:
+def test_every_route_has_listed_permissions(app: Quart) -> None:
     assert {rule.rule for rule in app.url_map.iter_rules()} == set(DOORS)
     changes = {(m, rule.rule) for rule in app.url_map.iter_rules() for m in (rule.methods or set()) - SAFE}
     posts = [*CHANGES, "/language", "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
@@ -130,7 +130,7 @@ def test_every_door_is_listed(app: Quart) -> None:
 
 
 @pytest.mark.parametrize("rule", DOORS)
-async def test_each_door_opens_for_whom_it_should(rule: str, anyone: Browser, ada: Browser, rita: Browser) -> None:
+async def test_each_route_admits_the_listed_roles(rule: str, anyone: Browser, ada: Browser, rita: Browser) -> None:
     answers = [(await visitor.get(address(rule))).status_code for visitor in (anyone, ada, rita)]
     assert tuple(answers) == DOORS[rule]
 
@@ -158,13 +158,13 @@ async def _is_admitted(route: Route, visitor: Browser) -> bool:
 
 
 @pytest.mark.parametrize("rule", sorted({*DOORS} - {"/logout"}))  # which lets nobody be signed out by a glance
-async def test_a_glance_at_a_door_tells_what_a_look_does(rule: str, anyone: Browser, ada: Browser) -> None:
+async def test_head_is_answered_with_the_same_status_as_get(rule: str, anyone: Browser, ada: Browser) -> None:
     answers = [(await visitor.client.head(address(rule))).status_code for visitor in (anyone, ada)]
     assert tuple(answers) == DOORS[rule][:2]
 
 
 @pytest.mark.parametrize("path", CHANGES)
-async def test_nobody_changes_anything_without_signing_in(path: str, anyone: Browser) -> None:
+async def test_no_change_is_possible_without_signing_in(path: str, anyone: Browser) -> None:
     response = await anyone.post(path, form={"courseID": "1111"})
     assert response.status_code == 303
     page = await anyone.read(response.location)
@@ -173,13 +173,13 @@ async def test_nobody_changes_anything_without_signing_in(path: str, anyone: Bro
 
 
 @pytest.mark.parametrize("path", CHANGES)
-async def test_a_foreign_page_changes_nothing(path: str, ada: Browser) -> None:
+async def test_another_sites_page_changes_nothing(path: str, ada: Browser) -> None:
     response = await ada.post(path, form={"courseID": "1111"}, headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 400
 
 
 @pytest.mark.parametrize(("method", "path"), API_CHANGES)
-async def test_nobody_changes_anything_by_the_api_and_no_foreign_page_does(
+async def test_the_api_changes_nothing_for_visitors_and_other_sites(
     method: str, path: str, anyone: Browser, ada: Browser
 ) -> None:
     body = {"courseID": "1111", "drop": "1111", "add": "3333"}

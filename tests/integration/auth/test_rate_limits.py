@@ -58,7 +58,7 @@ async def _wrong(db: Database, attempt: AttemptSource) -> None:
             raise WrongCredentials
 
 
-async def test_ten_wrong_passwords_in_a_row_and_then_a_wait_in_words(stranger: Browser, hashed: list[str]) -> None:
+async def test_after_ten_wrong_passwords_the_page_asks_to_wait(stranger: Browser, hashed: list[str]) -> None:
     assert await _guess(stranger, 10) == [422] * 10
     response = await stranger.sign_in(ADA)
     assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
@@ -94,7 +94,7 @@ async def test_wrong_passwords_are_forgotten_after_a_day(stranger: Browser, cloc
     assert await _guess(stranger, 10) == [422] * 10
 
 
-async def test_an_address_without_an_account_is_told_the_same(app: Quart, clock: Clock) -> None:
+async def test_the_wait_does_not_reveal_whether_an_account_exists(app: Quart, clock: Clock) -> None:
     answers = []
     for email in (ADA.email, "nobody@school.example"):
         browser = Browser(app.test_client())
@@ -106,7 +106,7 @@ async def test_an_address_without_an_account_is_told_the_same(app: Quart, clock:
     assert answers[0][11][0] == (429, "60")
 
 
-async def test_a_program_is_told_in_json(stranger: Browser) -> None:
+async def test_an_api_client_gets_the_refusal_as_json(stranger: Browser) -> None:
     await _guess(stranger, 10)
     form = {"email": ADA.email, "password": PASSWORD}
     response = await stranger.post("/login", form=form, headers={"Accept": "application/json"})
@@ -114,7 +114,7 @@ async def test_a_program_is_told_in_json(stranger: Browser) -> None:
     assert (await response.get_json())["error"] == "please_wait"
 
 
-async def test_strangers_do_not_keep_the_owner_out_of_a_known_browser(ada: Browser, stranger: Browser) -> None:
+async def test_strangers_guesses_do_not_lock_the_owner_out_of_a_known_browser(ada: Browser, stranger: Browser) -> None:
     await ada.post("/logout")
     assert (await _guess(stranger, 12))[-1] == 429
     assert (await ada.sign_in(ADA)).status_code == 303
@@ -142,7 +142,7 @@ async def test_a_browser_is_known_to_the_accounts_that_signed_in_there_alone(ada
     assert (await ada.sign_in(BOB)).status_code == 429
 
 
-async def test_who_shares_a_browser_is_known_there_too(ada: Browser, stranger: Browser) -> None:
+async def test_a_shared_browser_is_known_to_each_of_its_users(ada: Browser, stranger: Browser) -> None:
     await ada.post("/logout")
     await ada.sign_in(BOB)
     await ada.post("/logout")
@@ -151,13 +151,13 @@ async def test_who_shares_a_browser_is_known_there_too(ada: Browser, stranger: B
 
 
 @pytest.mark.parametrize("forged", ["nonsense", "eyJhIjoiYiJ9.aaaa.bbbb", "W10.aaaa.bbbb", ""])
-async def test_a_forged_cookie_makes_no_known_browser(stranger: Browser, forged: str) -> None:
+async def test_a_forged_cookie_does_not_make_a_browser_known(stranger: Browser, forged: str) -> None:
     await _guess(stranger, 10)
     stranger.client.set_cookie("localhost", "known", forged)
     assert (await stranger.sign_in(ADA)).status_code == 429
 
 
-async def test_the_cookie_is_not_for_scripts_and_stays_when_one_signs_out(anyone: Browser) -> None:
+async def test_the_known_browser_cookie_is_http_only_and_survives_signing_out(anyone: Browser) -> None:
     cookies = (await anyone.sign_in(ADA)).headers.getlist("Set-Cookie")
     [known] = [cookie for cookie in cookies if cookie.startswith("known=")]
     assert "; HttpOnly" in known
@@ -166,7 +166,7 @@ async def test_the_cookie_is_not_for_scripts_and_stays_when_one_signs_out(anyone
     assert "known=" not in str((await anyone.post("/logout")).headers)
 
 
-async def test_50_guesses_at_once_get_ten_tries(app: Quart, hashed: list[str]) -> None:
+async def test_50_simultaneous_guesses_get_ten_tries(app: Quart, hashed: list[str]) -> None:
     results = await asyncio.gather(*(_guess(Browser(app.test_client()), 1) for _ in range(50)))
     assert len(hashed) == 10
     assert sorted(results) == [[422]] * 10 + [[429]] * 40
@@ -179,7 +179,7 @@ async def test_all_processes_count_together(stranger: Browser, mongod: str, cloc
         assert (await Browser(another.test_client()).sign_in(ADA)).status_code == 429
 
 
-async def test_a_guess_counts_even_if_nobody_waits_for_the_answer(db: Database) -> None:
+async def test_a_guess_counts_even_if_its_client_disconnects(db: Database) -> None:
     async def begun() -> None:
         async with attempt_limits.password_attempt(db, LOCKS, STRANGER, FALL_MORNING):
             inside.set()
@@ -196,7 +196,7 @@ async def test_a_guess_counts_even_if_nobody_waits_for_the_answer(db: Database) 
             pass
 
 
-async def test_who_gives_up_in_the_queue_has_not_guessed(db: Database) -> None:
+async def test_a_client_that_disconnects_in_the_queue_has_not_guessed(db: Database) -> None:
     with pytest.raises(HashingNotStarted):
         async with attempt_limits.password_attempt(db, LOCKS, STRANGER, FALL_MORNING):
             raise HashingNotStarted
@@ -214,13 +214,13 @@ async def test_500_right_passwords_from_one_address_pass_and_count_nothing(db: D
     assert await db.attempt.count_documents({}) == 0
 
 
-async def test_of_those_who_register_at_once_nobody_waits_for_who_came_later(db: Database) -> None:
+async def test_simultaneous_registrations_do_not_wait_for_later_ones(db: Database) -> None:
     later = FALL_MORNING + timedelta(milliseconds=5)
     for now in (later, FALL_MORNING):  # in the order in which the database was asked
         await attempt_limits.count_registration(db, AttemptSource("somebody", "a campus"), now)
 
 
-async def test_who_guesses_at_many_accounts_is_stopped_at_the_address(db: Database) -> None:
+async def test_guessing_at_many_accounts_is_stopped_by_ip(db: Database) -> None:
     for number in range(100):
         await _wrong(db, replace(STRANGER, account=f"student {number}"))
     unguessed = replace(STRANGER, account="student 100")
@@ -235,9 +235,7 @@ async def test_who_guesses_at_many_accounts_is_stopped_at_the_address(db: Databa
         pass
 
 
-async def test_the_visitors_address_counts_and_not_one_that_was_made_up(
-    app: Quart, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_visitors_real_ip_counts_and_not_a_forged_one(app: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempt_limits, "WRONG_PASSWORDS_PER_NETWORK", RateLimit(limit=1, fades_in=timedelta(hours=1)))
 
     async def guess(email: str, forwarded: str) -> int:
@@ -259,12 +257,12 @@ async def test_the_visitors_address_counts_and_not_one_that_was_made_up(
         ("<local>", "<local>", True),
     ],
 )
-def test_an_ipv6_network_of_64_bits_is_one_address(one: str, another: str, same: bool) -> None:
+def test_an_ipv6_64_network_counts_as_one_ip(one: str, another: str, same: bool) -> None:
     assert (network_digest("key", one) == network_digest("key", another)) == same
 
 
 @pytest.mark.parametrize("spelling", ["ADA@school.example", "ａda@school.example", "Ada@SCHOOL.example"])
-async def test_other_spellings_of_an_address_are_the_same_account(stranger: Browser, spelling: str) -> None:
+async def test_other_spellings_of_an_email_count_for_the_same_account(stranger: Browser, spelling: str) -> None:
     await _guess(stranger, 5, spelling)
     assert (await _guess(stranger, 6))[-1] == 429
 
@@ -294,7 +292,7 @@ async def test_300_registrations_in_an_hour_from_one_address(db: Database, stran
     await attempt_limits.count_registration(db, replace(STRANGER, network="another"), FALL_MORNING)
 
 
-async def test_past_that_the_form_says_so_and_keeps_what_was_typed(
+async def test_past_the_registration_limit_the_form_says_so_and_keeps_its_fields(
     stranger: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attempt_limits, "REGISTRATIONS_PER_NETWORK", RateLimit(limit=1, fades_in=timedelta(hours=1)))
@@ -307,7 +305,7 @@ async def test_past_that_the_form_says_so_and_keeps_what_was_typed(
     assert 'value="yan@school.example"' in page
 
 
-async def test_a_new_password_is_asked_for_five_times_in_an_hour(db: Database) -> None:
+async def test_five_reset_links_may_be_requested_in_an_hour(db: Database) -> None:
     for _ in range(5):
         await attempt_limits.count_reset_request(db, STRANGER, FALL_MORNING)
     with pytest.raises(PleaseWait):
@@ -329,7 +327,7 @@ async def test_a_password_is_changed_ten_times_in_a_row_and_wrong_ones_do_not_co
     assert statuses == [303] * 10 + [429]
 
 
-async def test_nothing_in_the_database_or_the_log_names_who_was_guessed_at(
+async def test_neither_database_nor_log_names_the_account_that_was_guessed_at(
     stranger: Browser, db: Database, log: pytest.LogCaptureFixture
 ) -> None:
     await _guess(stranger, 11)
@@ -348,7 +346,7 @@ async def test_nothing_in_the_database_or_the_log_names_who_was_guessed_at(
         ("/account/delete", {}),
     ],
 )
-async def test_who_is_signed_in_guesses_no_more_often(
+async def test_being_signed_in_allows_no_more_guesses(
     ada: Browser, hashed: list[str], path: str, form: dict[str, str]
 ) -> None:
     field = "current_password" if form else "password"

@@ -52,7 +52,7 @@ def cookie(browser: Browser, name: str) -> str:
     return next(cookie.value or "" for cookie in browser.client.cookie_jar if cookie.name == name)  # type: ignore[union-attr]
 
 
-async def test_who_reads_the_database_can_not_make_a_cookie_of_it(ada: Browser, db: Database) -> None:
+async def test_a_stored_sign_in_cannot_be_turned_into_a_cookie(ada: Browser, db: Database) -> None:
     [key] = await keys(db)
     identity = cookie(ada, "QUART_AUTH").split(".")[0]
     assert len(key) == 64
@@ -60,14 +60,14 @@ async def test_who_reads_the_database_can_not_make_a_cookie_of_it(ada: Browser, 
     assert await sessions.resume(db, UserCache(db).logins, key, sessions.SignInLifetimes(), Clock().now) is None
 
 
-async def test_a_copied_cookie_is_dead_after_signing_out(ada: Browser, app: Quart) -> None:
+async def test_a_copied_cookie_stops_working_after_signing_out(ada: Browser, app: Quart) -> None:
     thief = copy_of(ada, app)
     assert await is_signed_in(thief)
     await ada.post("/logout")
     assert not await is_signed_in(thief)
 
 
-async def test_a_copied_cookie_is_dead_after_changing_the_password(ada: Browser, app: Quart) -> None:
+async def test_a_copied_cookie_stops_working_after_a_password_change(ada: Browser, app: Quart) -> None:
     thief = copy_of(ada, app)
     fresh = "quiet purple tractor"
     form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
@@ -76,7 +76,7 @@ async def test_a_copied_cookie_is_dead_after_changing_the_password(ada: Browser,
     assert not await is_signed_in(thief)
 
 
-async def test_a_remembered_sign_in_stays_one_when_the_password_changes(anyone: Browser, clock: Clock) -> None:
+async def test_a_remembered_sign_in_stays_remembered_after_a_password_change(anyone: Browser, clock: Clock) -> None:
     await anyone.sign_in(ADA, remember_me="y")
     fresh = "quiet purple tractor"
     form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
@@ -85,12 +85,12 @@ async def test_a_remembered_sign_in_stays_one_when_the_password_changes(anyone: 
     assert await is_signed_in(anyone)
 
 
-async def test_a_sign_in_that_nobody_uses_ends_after_the_idle_time(ada: Browser, clock: Clock) -> None:
+async def test_an_unused_sign_in_ends_after_the_idle_time(ada: Browser, clock: Clock) -> None:
     clock.now += IDLE
     assert not await is_signed_in(ada)
 
 
-async def test_a_sign_in_that_is_used_goes_on_and_ends_at_its_age(ada: Browser, clock: Clock) -> None:
+async def test_a_used_sign_in_continues_until_its_maximum_age(ada: Browser, clock: Clock) -> None:
     for _ in range(4):
         clock.now += timedelta(hours=2)
         assert await is_signed_in(ada)
@@ -108,7 +108,7 @@ async def test_a_remembered_sign_in_ends_after_30_days_and_not_before(anyone: Br
     assert not await is_signed_in(anyone)
 
 
-async def test_that_a_sign_in_is_in_use_is_written_now_and_then(ada: Browser, db: Database, clock: Clock) -> None:
+async def test_the_last_use_of_a_sign_in_is_stored_only_occasionally(ada: Browser, db: Database, clock: Clock) -> None:
     began, written = clock.now, []
     for minutes in (9, 10, 15):
         clock.now = began + timedelta(minutes=minutes)
@@ -118,7 +118,7 @@ async def test_that_a_sign_in_is_in_use_is_written_now_and_then(ada: Browser, db
     assert written == [timedelta(0), timedelta(minutes=10), timedelta(minutes=10)]
 
 
-async def test_a_sign_in_that_ended_is_not_brought_back_by_its_last_request(ada: Browser, db: Database) -> None:
+async def test_a_late_request_does_not_revive_an_ended_sign_in(ada: Browser, db: Database) -> None:
     [key] = await keys(db)
     found = await logins.find(db, key, Clock().now)
     assert found is not None
@@ -134,7 +134,7 @@ async def test_each_sign_in_has_an_identity_of_its_own(app: Quart, db: Database)
 
 
 @pytest.mark.parametrize("who", [ADA, BOB])
-async def test_a_sign_in_over_another_one_ends_that(ada: Browser, app: Quart, db: Database, who: object) -> None:
+async def test_signing_in_again_ends_the_previous_sign_in(ada: Browser, app: Quart, db: Database, who: object) -> None:
     thief = copy_of(ada, app)
     before = cookie(ada, "QUART_AUTH")
     assert (await ada.post("/login", form={"email": who.email, "password": PASSWORD})).status_code == 303  # type: ignore[attr-defined]
@@ -144,7 +144,7 @@ async def test_a_sign_in_over_another_one_ends_that(ada: Browser, app: Quart, db
     assert len(await keys(db)) == 1
 
 
-async def test_a_failed_sign_in_leaves_the_one_there_is(ada: Browser) -> None:
+async def test_a_failed_sign_in_keeps_the_current_one(ada: Browser) -> None:
     assert (await ada.sign_in(BOB, password="not the password")).status_code == 422
     assert "Your schedule" in await ada.read("/")
 
@@ -158,7 +158,7 @@ async def test_signing_in_and_out_renews_the_session(anyone: Browser) -> None:
     assert await is_signed_in(anyone)
 
 
-async def test_after_signing_in_the_last_time_is_told_by_the_schools_clock(app: Quart, clock: Clock) -> None:
+async def test_after_signing_in_the_last_sign_in_is_shown_in_the_schools_timezone(app: Quart, clock: Clock) -> None:
     first, second = Browser(app.test_client()), Browser(app.test_client())
     await first.sign_in(ADA)
     assert "last sign-in" not in await first.read("/")
@@ -168,7 +168,7 @@ async def test_after_signing_in_the_last_time_is_told_by_the_schools_clock(app: 
     assert told in await second.read("/")
 
 
-async def test_the_account_shows_where_it_is_signed_in(ada: Browser, app: Quart, bob: Browser, clock: Clock) -> None:
+async def test_the_account_page_lists_its_sign_ins(ada: Browser, app: Quart, bob: Browser, clock: Clock) -> None:
     other = app.test_client()
     clock.now += timedelta(hours=1)
     await other.post(
@@ -181,8 +181,8 @@ async def test_the_account_shows_where_it_is_signed_in(ada: Browser, app: Quart,
     assert page.count('name="login"') == 2
     assert page.count("This browser") == 1
     assert "Firefox on Windows" in page
-    assert "From 198.51.100.7, since Tuesday, 1 September 2026, 12:00 (Europe/Berlin). Stays signed in." in page
-    assert "since Tuesday, 1 September 2026, 11:00" in page
+    assert "Signed in on Tuesday, 1 September 2026, 12:00 (Europe/Berlin) from 198.51.100.7. Stays signed in." in page
+    assert "Signed in on Tuesday, 1 September 2026, 11:00" in page
     assert page.index("This browser") < page.index("Firefox on Windows")
 
 
@@ -197,19 +197,19 @@ async def test_the_owner_ends_one_sign_in(ada: Browser, app: Quart, db: Database
     assert await is_signed_in(ada)
 
 
-async def test_to_end_the_sign_in_of_this_browser_is_to_sign_out(ada: Browser, db: Database) -> None:
+async def test_ending_this_browsers_sign_in_signs_out(ada: Browser, db: Database) -> None:
     [mine] = await keys(db)
     assert (await ada.post("/account/end", form={"login": mine})).location == "/"
     assert not await is_signed_in(ada)
 
 
 @pytest.mark.parametrize("key", ["", "nonsense", token_digest("nobody")])
-async def test_to_end_what_has_ended_is_harmless(ada: Browser, key: str) -> None:
+async def test_ending_a_sign_in_twice_is_harmless(ada: Browser, key: str) -> None:
     assert (await ada.post("/account/end", form={"login": key})).status_code == 303
     assert await is_signed_in(ada)
 
 
-async def test_nobody_ends_the_sign_in_of_somebody_else(ada: Browser, bob: Browser, db: Database) -> None:
+async def test_a_user_cannot_end_another_users_sign_in(ada: Browser, bob: Browser, db: Database) -> None:
     theirs = await db.login.find_one({"user_id": BOB.user_id})
     assert theirs is not None
     await ada.post("/account/end", form={"login": theirs["_id"]})
@@ -239,14 +239,14 @@ async def test_beyond_the_limit_a_new_sign_in_ends_the_least_recently_used(
     assert [await is_signed_in(one) for one in (ada, second, third, bob)] == [True, False, True, True]
 
 
-async def test_a_sign_in_of_an_account_that_was_just_removed_leaves_nothing(anyone: Browser, db: Database) -> None:
+async def test_signing_in_to_a_just_deleted_account_leaves_nothing_behind(anyone: Browser, db: Database) -> None:
     await db.user.delete_one({"user_id": ADA.user_id})
     with pytest.raises(WrongCredentials):
         await sessions.sign_in(db, Credentials(ADA, HASH), sessions.SignInLifetimes(), Clock().now, remember=True)
     assert await keys(db) == []
 
 
-async def test_a_sign_in_with_a_password_that_was_just_changed_leaves_nothing(anyone: Browser, db: Database) -> None:
+async def test_signing_in_with_a_just_changed_password_leaves_nothing_behind(anyone: Browser, db: Database) -> None:
     found = await users.find_credentials(db, ADA.email)
     assert found is not None
     assert await accounts.replace_password(db, found, HASH, Clock().now)
@@ -255,7 +255,7 @@ async def test_a_sign_in_with_a_password_that_was_just_changed_leaves_nothing(an
     assert await keys(db) == []
 
 
-async def test_a_hash_that_is_renewed_meanwhile_ends_no_sign_in(anyone: Browser, db: Database) -> None:
+async def test_rehashing_a_password_ends_no_sign_in(anyone: Browser, db: Database) -> None:
     found = await users.find_credentials(db, ADA.email)
     assert found is not None
     await users.replace_hash(db, found, "its renewal")
@@ -283,11 +283,11 @@ async def test_sign_ins_of_an_earlier_version_end(anyone: Browser, db: Database,
         ("(" * 100_000, ""),
     ],
 )
-def test_a_browser_is_told_in_words(header: str, words: str) -> None:
+def test_a_browser_is_described_in_words(header: str, words: str) -> None:
     assert user_agent.describe(header) == words
 
 
-async def test_a_strange_browser_signs_in_too(app: Quart) -> None:
+async def test_an_unusual_browser_can_sign_in(app: Quart) -> None:
     strange = {"User-Agent": "<b>Firefox</b> " * 500, "Sec-Fetch-Site": "same-origin"}
     client = app.test_client()
     response = await client.post("/login", form={"email": ADA.email, "password": PASSWORD}, headers=strange)

@@ -23,7 +23,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
-async def test_registration_makes_an_account_and_signs_in(anyone: Browser, db: Database) -> None:
+async def test_registering_creates_an_account_and_signs_in(anyone: Browser, db: Database) -> None:
     response = await anyone.post("/register", form=registration())
     assert (response.status_code, response.location) == (303, "/")
     page = await anyone.read("/")
@@ -35,7 +35,7 @@ async def test_registration_makes_an_account_and_signs_in(anyone: Browser, db: D
     assert stored["password"].startswith("scrypt:")
 
 
-async def test_a_registration_sent_twice_ends_in_one_account_and_signed_in(app: Quart, db: Database) -> None:
+async def test_a_registration_sent_twice_creates_one_account(app: Quart, db: Database) -> None:
     for _ in range(2):
         browser = Browser(app.test_client())
         assert (await browser.post("/register", form=registration())).status_code == 303
@@ -44,7 +44,7 @@ async def test_a_registration_sent_twice_ends_in_one_account_and_signed_in(app: 
 
 
 @pytest.mark.parametrize("email", ["ada@school.example", "ADA@School.example"])
-async def test_an_address_in_use_is_refused_beside_its_field(anyone: Browser, email: str) -> None:
+async def test_an_email_in_use_is_refused_beside_its_field(anyone: Browser, email: str) -> None:
     response = await anyone.post(
         "/register", form=registration(email, password="another one", password_confirm="another one")
     )
@@ -56,9 +56,7 @@ async def test_an_address_in_use_is_refused_beside_its_field(anyone: Browser, em
 
 
 @pytest.mark.parametrize("password", ["password1", "Zoe-Adler-2026"])
-async def test_a_password_that_is_guessed_first_is_refused_beside_its_field(
-    anyone: Browser, db: Database, password: str
-) -> None:
+async def test_a_common_password_is_refused_beside_its_field(anyone: Browser, db: Database, password: str) -> None:
     form = registration(password=password, password_confirm=password)
     response = await anyone.post("/register", form=form)
     page = await text(response)
@@ -68,7 +66,7 @@ async def test_a_password_that_is_guessed_first_is_refused_beside_its_field(
     assert await db.user.count_documents({}) == 3
 
 
-async def test_who_has_a_common_password_goes_on_signing_in(anyone: Browser, db: Database) -> None:
+async def test_an_existing_common_password_still_signs_in(anyone: Browser, db: Database) -> None:
     stored = generate_password_hash("password1", METHOD)
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": stored}})
     assert (await anyone.sign_in(ADA, password="password1")).status_code == 303
@@ -90,7 +88,7 @@ async def test_who_has_a_common_password_goes_on_signing_in(anyone: Browser, db:
         ("last_name", "Adler\u202ereltaM", "unreadable characters"),
     ],
 )
-async def test_a_wrong_field_is_told_beside_it_and_the_rest_is_kept(
+async def test_an_invalid_field_has_its_error_beside_it_and_the_others_keep_their_values(
     anyone: Browser, db: Database, field: str, value: str, sentence: str
 ) -> None:
     response = await anyone.post("/register", form=registration() | {field: value})
@@ -114,7 +112,9 @@ async def test_a_wrong_field_is_told_beside_it_and_the_rest_is_kept(
     ids=["empty", "not utf-8", "repeated", "operators in a form", "operators in JSON"],
 )
 @pytest.mark.parametrize("path", ["/register", "/login"])
-async def test_a_malformed_body_is_refused_in_words(anyone: Browser, db: Database, path: str, body: bytes) -> None:
+async def test_a_malformed_body_is_refused_with_an_explanation(
+    anyone: Browser, db: Database, path: str, body: bytes
+) -> None:
     kind = "application/json" if body.startswith(b"{") else "application/x-www-form-urlencoded"
     response = await anyone.post(path, data=body, headers={"Content-Type": kind})
     assert response.status_code == 422
@@ -122,13 +122,13 @@ async def test_a_malformed_body_is_refused_in_words(anyone: Browser, db: Databas
     assert await db.user.count_documents({}) == 3
 
 
-async def test_sign_in_names_the_student_whatever_the_case_of_the_address(anyone: Browser) -> None:
+async def test_signing_in_ignores_the_case_of_the_email(anyone: Browser) -> None:
     response = await anyone.post("/login", form={"email": "Ada@SCHOOL.example", "password": PASSWORD})
     assert (response.status_code, response.location) == (303, "/")
     assert "Hello, Ada" in await anyone.read("/")
 
 
-async def test_wrong_password_and_unknown_address_get_the_same_answer(anyone: Browser) -> None:
+async def test_a_wrong_password_and_an_unknown_email_get_the_same_response(anyone: Browser) -> None:
     answers = []
     for email in (ADA.email, "nobody@school.example"):
         response = await anyone.post("/login", form={"email": email, "password": "not the password"})
@@ -139,7 +139,7 @@ async def test_wrong_password_and_unknown_address_get_the_same_answer(anyone: Br
     assert "Incorrect email or password." in answers[0][1]
 
 
-async def test_wrong_password_and_unknown_address_take_the_same_time(
+async def test_a_wrong_password_and_an_unknown_email_take_the_same_time(
     app: Quart, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
@@ -156,7 +156,7 @@ async def test_wrong_password_and_unknown_address_take_the_same_time(
     assert waits == [0.75, 0.75]
 
 
-async def test_a_password_changed_meanwhile_is_not_overwritten_by_a_renewal(db: Database) -> None:
+async def test_rehashing_does_not_overwrite_a_concurrent_password_change(db: Database) -> None:
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": "the new one"}})
     await users.replace_hash(db, Credentials(ADA, "an older one"), "its renewal")
     stored = await db.user.find_one({"user_id": ADA.user_id})
@@ -165,7 +165,7 @@ async def test_a_password_changed_meanwhile_is_not_overwritten_by_a_renewal(db: 
 
 
 @pytest.mark.parametrize("method", ["pbkdf2:sha256:1000", "pbkdf2:sha1:1000"])
-async def test_an_older_hash_works_and_is_renewed(app: Quart, db: Database, method: str) -> None:
+async def test_an_older_hash_works_and_is_replaced(app: Quart, db: Database, method: str) -> None:
     old = generate_password_hash(PASSWORD, method)
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": old}})
     for _ in range(2):
@@ -179,7 +179,7 @@ async def test_an_older_hash_works_and_is_renewed(app: Quart, db: Database, meth
     "stored",
     ["md5$x$y", "", "pbkdf2:sha256:99999999999999999999$s$ab", "scrypt:-5:8:1$s$ab", "pbkdf2:sha256:1000$s$é"],
 )
-async def test_a_hash_that_nobody_can_read_is_a_wrong_password(anyone: Browser, db: Database, stored: str) -> None:
+async def test_an_unreadable_hash_counts_as_a_wrong_password(anyone: Browser, db: Database, stored: str) -> None:
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": stored}})
     assert (await anyone.sign_in(ADA)).status_code == 422
 
@@ -191,19 +191,19 @@ async def test_remember_me_keeps_the_cookie_for_30_days(anyone: Browser) -> None
     assert "Max-Age" not in _auth_cookie(await fresh.sign_in(BOB))
 
 
-async def test_who_is_signed_in_already_is_told(ada: Browser) -> None:
+async def test_a_signed_in_user_is_told_so_at_the_sign_in_page(ada: Browser) -> None:
     for path in ("/login", "/register"):
         assert "You’re already signed in." in await ada.read(path)
 
 
-async def test_a_second_tab_that_signs_in_too_goes_on_to_where_it_wanted(ada: Browser) -> None:
+async def test_a_second_tab_that_signs_in_continues_to_its_own_page(ada: Browser) -> None:
     wanted = "/enrollment/form?courseID=1111"
     assert (await ada.sign_in(ADA, next=wanted)).location == wanted
     assert (await ada.get("/login?next=/enrollment")).location == "/enrollment"
     assert (await ada.get("/login?next=//evil.example")).location == "/"
 
 
-async def test_past_the_bound_of_waiting_hashes_people_are_asked_to_come_back(
+async def test_when_the_hashing_queue_is_full_people_are_asked_to_try_again(
     anyone: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full(*_: object) -> None:
@@ -216,10 +216,10 @@ async def test_past_the_bound_of_waiting_hashes_people_are_asked_to_come_back(
 
 
 @pytest.mark.parametrize("forged", ["nonsense", "ImFiYyI.aaaa.bbbb", ""])
-async def test_a_forged_cookie_is_nobody(anyone: Browser, forged: str) -> None:
+async def test_a_forged_cookie_signs_nobody_in(anyone: Browser, forged: str) -> None:
     anyone.client.set_cookie("localhost", "QUART_AUTH", forged)
     assert (await anyone.get("/enrollment")).status_code == 303
-    assert "Login" in await anyone.read("/")
+    assert "Sign in" in await anyone.read("/")
 
 
 async def test_a_link_on_the_site_signs_out(ada: Browser) -> None:
@@ -235,19 +235,19 @@ async def test_a_link_on_the_site_signs_out(ada: Browser) -> None:
         {"Sec-Fetch-Site": "same-origin", "Sec-Purpose": "prefetch"},
     ],
 )
-async def test_a_foreign_link_only_asks_whether_to_sign_out(ada: Browser, headers: dict[str, str]) -> None:
+async def test_a_link_on_another_site_only_asks_whether_to_sign_out(ada: Browser, headers: dict[str, str]) -> None:
     response = await ada.get("/logout", headers=headers)
     assert response.status_code == 200
     assert '<form method="post"' in await text(response)
     assert (await ada.get("/enrollment")).status_code == 200
 
 
-async def test_asking_for_the_head_of_the_address_does_not_sign_out(ada: Browser) -> None:
+async def test_a_head_request_does_not_sign_out(ada: Browser) -> None:
     await ada.client.head("/logout", headers={"Sec-Fetch-Site": "same-origin"})
     assert (await ada.get("/enrollment")).status_code == 200
 
 
-async def test_after_signing_in_the_visitor_is_where_they_wanted_to_be(anyone: Browser) -> None:
+async def test_signing_in_leads_to_the_page_that_was_requested(anyone: Browser) -> None:
     sent = await anyone.get("/enrollment")
     assert (sent.status_code, sent.location) == (303, "/login?next=/enrollment")
     page = await anyone.read(sent.location)
@@ -295,7 +295,7 @@ async def test_50_registrations_of_one_address_at_once_make_one_account(app: Qua
     assert await db.user.count_documents({"email": "zoe@school.example"}) == 1
 
 
-async def test_a_lost_counter_hands_out_no_number_twice(anyone: Browser, db: Database) -> None:
+async def test_no_student_number_is_assigned_twice_after_the_counter_is_lost(anyone: Browser, db: Database) -> None:
     await db.counter.delete_many({})
     assert (await anyone.post("/register", form=registration())).status_code == 303
     stored = await db.user.find_one({"email": "zoe@school.example"})

@@ -50,7 +50,7 @@ async def test_a_token_is_shown_once_and_kept_as_a_hash(ada: Browser, app: Quart
     assert (await Program(app, f"Bearer {shown[0]}").get(ME))["user_id"] == ADA.user_id
 
 
-async def test_the_page_lists_names_scopes_and_ends_and_ends_a_token(ada: Browser, app: Quart, db: Database) -> None:
+async def test_the_page_lists_tokens_and_revokes_one(ada: Browser, app: Quart, db: Database) -> None:
     mine = await program(app, db, ADA)
     assert await _code(mine) == (200, "")
     page = await ada.read("/account/tokens")
@@ -65,7 +65,7 @@ async def test_the_page_lists_names_scopes_and_ends_and_ends_a_token(ada: Browse
     assert "was already revoked or has expired" in await ada.read(response.location)
 
 
-async def test_nobody_ends_the_token_of_another(bob: Browser, app: Quart, db: Database) -> None:
+async def test_a_user_cannot_revoke_another_users_token(bob: Browser, app: Quart, db: Database) -> None:
     mine = await program(app, db, ADA)
     row = await db.token.find_one({})
     assert row is not None
@@ -82,13 +82,13 @@ async def test_a_form_that_is_sent_twice_makes_one_token(ada: Browser, db: Datab
     assert await db.token.count_documents({}) == 1
 
 
-async def test_a_name_is_free_again_when_its_token_is_over(ada: Browser, clock: Clock, db: Database) -> None:
+async def test_the_name_of_an_expired_token_can_be_reused(ada: Browser, clock: Clock, db: Database) -> None:
     await token(db, ADA, name="calendar", expires_at=FALL_MORNING + timedelta(minutes=1))
     clock.now += timedelta(minutes=1)
     assert (await ada.post("/account/tokens", form=FORM)).status_code == 201
 
 
-async def test_what_can_not_be_a_token_is_told_beside_its_field(ada: Browser, db: Database) -> None:
+async def test_an_invalid_token_form_has_errors_beside_its_fields(ada: Browser, db: Database) -> None:
     for field, value, sentence in [
         ("name", "", "Give it a name"),
         ("name", "x" * 51, "Use at most 50 characters."),
@@ -117,7 +117,7 @@ async def test_wrong_passwords_for_a_token_count_like_those_of_a_sign_in(
     assert await db.token.count_documents({}) == 0
 
 
-async def test_a_sign_in_that_has_ended_meanwhile_makes_no_token(ada: Browser, db: Database) -> None:
+async def test_an_ended_sign_in_creates_no_token(ada: Browser, db: Database) -> None:
     ended = await db.login.find_one_and_delete({"user_id": ADA.user_id})
     assert ended is not None
     with pytest.raises(SignInEnded):
@@ -132,7 +132,7 @@ async def test_there_are_at_most_twenty_tokens(ada: Browser, db: Database) -> No
     assert (response.status_code, await db.token.count_documents({})) == (422, tokens.MAX_TOKENS_PER_USER)
 
 
-async def test_a_token_ends_to_the_second(app: Quart, db: Database, clock: Clock) -> None:
+async def test_a_token_expires_to_the_second(app: Quart, db: Database, clock: Clock) -> None:
     end = FALL_MORNING + timedelta(hours=1)
     mine = Program(app, f"Bearer {await token(db, ADA, expires_at=end)}")
     clock.now = end - timedelta(seconds=1)
@@ -141,7 +141,7 @@ async def test_a_token_ends_to_the_second(app: Quart, db: Database, clock: Clock
     assert await _code(mine) == (401, "wrong_token")
 
 
-async def test_its_last_use_is_noted_once_an_hour(app: Quart, db: Database, clock: Clock) -> None:
+async def test_a_tokens_last_use_is_stored_once_an_hour(app: Quart, db: Database, clock: Clock) -> None:
     mine = await program(app, db, ADA)
     noted = []
     for minutes in (0, 59, 60):
@@ -153,7 +153,7 @@ async def test_its_last_use_is_noted_once_an_hour(app: Quart, db: Database, cloc
     assert noted == [0, 0, 60]
 
 
-async def test_a_token_to_read_changes_nothing(app: Quart, db: Database) -> None:
+async def test_a_read_only_token_changes_nothing(app: Quart, db: Database) -> None:
     reader = await program(app, db, ADA, scope="read")
     assert await _code(reader) == (200, "")
     for method, path in (
@@ -168,7 +168,7 @@ async def test_a_token_to_read_changes_nothing(app: Quart, db: Database) -> None
 @pytest.mark.parametrize(
     "sent", ["Bearer", "Bearer ", "Bearer qe_nothing", "Bearer x", "Digest x", "x", "", "Basic =", "Bearer \xe9"]
 )
-async def test_what_is_no_token_is_refused_and_told_how_to_sign_in(app: Quart, sent: str) -> None:
+async def test_an_invalid_token_is_refused_with_a_www_authenticate_header(app: Quart, sent: str) -> None:
     response = await Program(app, sent).send("GET", ME)
     assert (response.status_code, (await response.get_json())["code"]) == (401, "wrong_token")
     assert response.headers["WWW-Authenticate"] == (
@@ -176,13 +176,13 @@ async def test_what_is_no_token_is_refused_and_told_how_to_sign_in(app: Quart, s
     )
 
 
-async def test_browsers_are_not_asked_for_a_password_that_they_would_keep(anyone: Browser) -> None:
+async def test_browsers_are_not_prompted_for_basic_authentication(anyone: Browser) -> None:
     response = await anyone.get(ME)
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="Quart Enroll"'
 
 
-async def test_a_token_counts_and_the_cookie_beside_it_does_not(ada: Browser, db: Database) -> None:
+async def test_a_token_takes_precedence_over_a_cookie(ada: Browser, db: Database) -> None:
     bobs = {"Authorization": f"Bearer {await token(db, BOB)}"}
     assert (await (await ada.get(ME, headers=bobs)).get_json())["user_id"] == BOB.user_id
     response = await ada.client.post(ENROLLMENTS, json=PYT, headers=bobs | {"Sec-Fetch-Site": "cross-site"})
@@ -202,7 +202,7 @@ async def test_a_token_opens_no_page(app: Quart, db: Database) -> None:
     assert response.status_code == 400
 
 
-async def test_a_cookie_reads_and_changes_with_the_proof_of_a_page(ada: Browser, db: Database) -> None:
+async def test_a_cookie_may_use_the_api_with_a_csrf_token(ada: Browser, db: Database) -> None:
     assert (await ada.get(ME)).status_code == 200
     assert (await ada.client.post(ENROLLMENTS, json=PYT)).status_code == 400
     for proof in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}):
@@ -211,7 +211,7 @@ async def test_a_cookie_reads_and_changes_with_the_proof_of_a_page(ada: Browser,
     assert await db.enrollment.count_documents({}) == 1
 
 
-async def test_an_address_and_a_password_will_do_too(app: Quart, db: Database) -> None:
+async def test_basic_authentication_with_email_and_password_works(app: Quart, db: Database) -> None:
     right = Program(app, basic("ADA@school.example", PASSWORD))
     assert (await right.get(ME))["user_id"] == ADA.user_id
     assert (await right.post(ENROLLMENTS, PYT))[0] == 201
@@ -219,7 +219,7 @@ async def test_an_address_and_a_password_will_do_too(app: Quart, db: Database) -
         assert await _code(Program(app, basic(email, password))) == (401, "wrong_credentials")
 
 
-async def test_a_password_that_a_browser_may_have_added_needs_the_proof_of_a_page(app: Quart, db: Database) -> None:
+async def test_basic_authentication_from_a_browser_needs_a_csrf_token(app: Quart, db: Database) -> None:
     right = Program(app, basic(ADA.email, PASSWORD))
     for foreign in ({"Sec_Fetch_Site": "cross-site"}, {"Origin": "https://evil.example"}):
         assert await _code(right, ENROLLMENTS, "POST", **foreign) == (400, "bad_request")
@@ -227,7 +227,7 @@ async def test_a_password_that_a_browser_may_have_added_needs_the_proof_of_a_pag
     assert (await right.post(ENROLLMENTS, PYT, Sec_Fetch_Site="same-origin"))[0] == 201
 
 
-async def test_passwords_of_programs_leave_the_threads_to_people(
+async def test_passwords_of_api_clients_leave_hashing_threads_to_people(
     app: Quart, anyone: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Taken:
@@ -241,7 +241,7 @@ async def test_passwords_of_programs_leave_the_threads_to_people(
     assert (await anyone.sign_in(ADA)).status_code == 303
 
 
-async def test_in_production_a_password_is_taken_over_https_alone(db: Database, mongod: str, clock: Clock) -> None:
+async def test_production_accepts_api_passwords_only_over_https(db: Database, mongod: str, clock: Clock) -> None:
     app = create_app(config(mongo_uri=mongod, app_env="production"), clock=clock)
     async with app.test_app():
         mine = Program(app, basic(ADA.email, PASSWORD))
@@ -263,7 +263,7 @@ async def test_a_new_password_ends_tokens_and_signing_out_everywhere_does_not(
     assert await _code(mine) == (401, "wrong_token")
 
 
-async def test_a_program_guesses_no_more_often_than_people(
+async def test_an_api_client_has_as_many_guesses_as_a_person(
     app: Quart, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)

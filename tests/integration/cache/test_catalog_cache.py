@@ -39,7 +39,7 @@ def open_seats(catalog: Catalog) -> int:
     return catalog.sections_of("1111", FALL)[0].open_seats
 
 
-async def test_a_seat_that_is_taken_somewhere_else_is_seen(db: Database, held: CatalogCache) -> None:
+async def test_a_seat_taken_in_another_process_is_seen(db: Database, held: CatalogCache) -> None:
     assert open_seats(await held.get()) == 30
     await sections.take_seat(db, SECTIONS[0].key, None)
     await shows(held, lambda catalog: open_seats(catalog) == 29)
@@ -50,17 +50,17 @@ async def test_a_new_course_with_its_section_is_seen(db: Database, held: Catalog
     await shows(held, lambda catalog: "9999" in [one.course.courseID for one in catalog.courses_in(FALL)])
 
 
-async def test_a_course_that_is_gone_is_seen(db: Database, held: CatalogCache) -> None:
+async def test_a_deleted_course_disappears_from_the_catalog(db: Database, held: CatalogCache) -> None:
     await db.course.delete_one({"courseID": "3333"})
     await shows(held, lambda catalog: catalog.find("3333") is None)
 
 
-async def test_a_section_that_is_gone_is_seen(db: Database, held: CatalogCache) -> None:
+async def test_a_deleted_section_disappears_from_the_catalog(db: Database, held: CatalogCache) -> None:
     await db.section.delete_many({"courseID": "3333"})
     await shows(held, lambda catalog: not catalog.sections_of("3333", FALL))
 
 
-async def test_another_deadline_is_seen(db: Database, held: CatalogCache) -> None:
+async def test_a_changed_deadline_is_seen(db: Database, held: CatalogCache) -> None:
     async def body(session: Session) -> None:
         await terms.put_all(db, [replace(FALL, max_credits=21)], session)
 
@@ -77,7 +77,7 @@ async def test_sections_stay_in_order_when_seats_move(db: Database, held: Catalo
     assert [section.key for section in (await held.get()).sections] == before
 
 
-async def test_terms_that_are_over_have_no_sections_in_memory(db: Database, clock: Clock) -> None:
+async def test_sections_of_past_terms_are_not_held_in_memory(db: Database, clock: Clock) -> None:
     clock.now = FALL.withdraw_deadline
     following = CatalogCache(db, clock)
     catalog = await following.get()
@@ -85,7 +85,7 @@ async def test_terms_that_are_over_have_no_sections_in_memory(db: Database, cloc
     assert list(catalog.terms) == TERMS
 
 
-async def test_many_who_come_first_cause_one_reading(
+async def test_simultaneous_first_requests_read_the_catalog_once(
     db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readings = 0
@@ -103,7 +103,9 @@ async def test_many_who_come_first_cause_one_reading(
     assert len({id(catalog) for catalog in catalogs}) == 1
 
 
-async def test_news_waits_for_no_other_news(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_change_is_applied_without_waiting_for_further_changes(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(change_streams, "MAX_AWAIT_MILLISECONDS", 2 * PATIENCE * 1000)
     async with change_streams.watch_catalog(db) as news:
         await sections.take_seat(db, SECTIONS[0].key, None)
@@ -112,9 +114,7 @@ async def test_news_waits_for_no_other_news(db: Database, monkeypatch: pytest.Mo
     assert await db.section.find_one({"_id": row, "courseID": SECTIONS[0].courseID})
 
 
-async def test_seats_of_terms_that_are_over_are_read_once(
-    db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_seats_of_past_terms_are_read_once(db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     clock.now = FALL.withdraw_deadline
     following = CatalogCache(db, clock)
     join, readings = enrollments.to_registrations, 0
@@ -137,7 +137,7 @@ async def test_seats_of_terms_that_are_over_are_read_once(
     assert held.section.room == "Elsewhere 1"
 
 
-async def test_a_seat_in_a_section_that_the_catalog_does_not_have_yet_is_found(db: Database, clock: Clock) -> None:
+async def test_a_seat_in_a_section_missing_from_the_cached_catalog_is_found(db: Database, clock: Clock) -> None:
     following = CatalogCache(db, clock)
     catalog = await following.get()
     await teach(db, "9999", "NEW 101")
@@ -146,7 +146,7 @@ async def test_a_seat_in_a_section_that_the_catalog_does_not_have_yet_is_found(d
     assert held.course.title == "NEW 101"
 
 
-async def test_a_seat_in_a_section_that_is_gone_has_no_meetings_and_one_in_no_course_is_none(
+async def test_a_seat_in_a_deleted_section_has_no_meetings_and_one_in_a_deleted_course_is_left_out(
     db: Database, clock: Clock
 ) -> None:
     await db.section.delete_many({"courseID": "1111"})

@@ -31,7 +31,7 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
         yield app
 
 
-async def test_two_who_wait_in_one_line_see_each_their_own_place(app: Quart) -> None:
+async def test_two_students_on_one_waitlist_each_see_their_own_position(app: Quart) -> None:
     database = app.extensions[EXTENSION].database
     await database.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1, "waitlist_capacity": 9}})
     browsers = [Browser(app.test_client()) for _ in (ADA, BOB)]
@@ -46,9 +46,7 @@ async def test_two_who_wait_in_one_line_see_each_their_own_place(app: Quart) -> 
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
-async def test_who_reads_spanish_and_who_reads_english_never_get_each_others_pages(
-    app: Quart, *, signed_in: bool
-) -> None:
+async def test_spanish_and_english_readers_never_get_each_others_pages(app: Quart, *, signed_in: bool) -> None:
     browser = Browser(app.test_client())
     if signed_in:
         await browser.sign_in(ADA)

@@ -48,7 +48,7 @@ def all_caches() -> list[ByteCache[Any, Any]]:
 @pytest.mark.parametrize(
     "path", ["/api/", "/api/0", "/api/v1/terms", "/api/v1/courses/1111", "/courses/", "/courses/Fall"]
 )
-async def test_a_parameter_that_no_view_reads_makes_no_other_answer(app: Quart, asked: list[str], path: str) -> None:
+async def test_a_parameter_that_no_view_reads_is_not_cached_separately(app: Quart, asked: list[str], path: str) -> None:
     client = app.test_client(use_cookies=False)
     first = await (await client.get(path)).get_data()
     for query in ("17", "18=19", "_=1&_=2", "%71x=1", "utm_source=a&fbclid=b"):
@@ -65,7 +65,7 @@ async def test_a_parameter_is_read_however_it_is_encoded(app: Quart) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/home", "/courses/", "/enrollment"])
-async def test_a_parameter_that_no_view_reads_makes_no_other_page_for_a_student(
+async def test_a_parameter_that_no_view_reads_is_not_cached_separately_for_a_student(
     app: Quart, asked: list[str], path: str
 ) -> None:
     ada = Browser(app.test_client())
@@ -76,7 +76,7 @@ async def test_a_parameter_that_no_view_reads_makes_no_other_page_for_a_student(
     assert len([one for one in pages(app) if path in one]) <= 1
 
 
-async def test_a_large_answer_is_cached_only_in_requested_encodings(app: Quart) -> None:
+async def test_a_large_response_is_cached_only_in_requested_encodings(app: Quart) -> None:
     client = app.test_client(use_cookies=False)
     for _ in range(2):
         await client.get("/courses/", headers={"Accept-Encoding": "br"})

@@ -33,7 +33,7 @@ async def test_a_result_is_computed_once_for_each_catalog_and_language(monkeypat
     assert [work(one, "a"), work(one, "c"), work(one, "b")] == [1, 5, 6]  # "b" made room
 
 
-async def test_a_catalog_that_was_replaced_is_held_by_nothing(db: Database, mongod: str, clock: Clock) -> None:
+async def test_a_replaced_catalog_is_garbage_collected(db: Database, mongod: str, clock: Clock) -> None:
     app: Quart = create_app(config(mongo_uri=mongod), clock=clock)
     async with app.test_app():
         ada = Browser(app.test_client())

@@ -69,7 +69,7 @@ def told(response: Response) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_who_asks_again_gets_what_the_framework_answers(
+async def test_a_cached_page_is_the_one_the_framework_renders(
     app: Quart, ada: Browser, asked: list[str], path: str
 ) -> None:
     await until_kept(ada, asked, path)
@@ -120,7 +120,7 @@ async def _a_notice(_: Browser, opened: AppState, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("end", [_a_change, _news_of_a_seat, _news_of_a_section, _a_while, _an_end, _a_notice])
-async def test_what_may_change_a_page_ends_it(
+async def test_anything_that_may_change_a_page_removes_it_from_the_cache(
     app: Quart, ada: Browser, clock: Clock, asked: list[str], end: Callable[[Browser, AppState, Clock], Awaitable[None]]
 ) -> None:
     await until_kept(ada, asked, "/enrollment")
@@ -131,16 +131,14 @@ async def test_what_may_change_a_page_ends_it(
 
 
 @pytest.mark.parametrize("clock", [FALL.add_deadline - timedelta(minutes=1)], indirect=True)
-async def test_a_page_ends_when_a_term_closes(ada: Browser, clock: Clock, asked: list[str]) -> None:
+async def test_a_cached_page_expires_when_a_term_closes(ada: Browser, clock: Clock, asked: list[str]) -> None:
     await until_kept(ada, asked, "/courses/")
     clock.now = FALL.add_deadline
     assert not await is_kept(ada, asked, "/courses/")
 
 
 @pytest.mark.parametrize("clock", [midnight(2026, 9, 2) - timedelta(minutes=1)], indirect=True)
-async def test_a_schedule_ends_with_the_day_for_classes_may_end_with_it(
-    ada: Browser, clock: Clock, asked: list[str]
-) -> None:
+async def test_a_cached_schedule_expires_at_midnight(ada: Browser, clock: Clock, asked: list[str]) -> None:
     await until_kept(ada, asked, "/enrollment")
     clock.now += timedelta(seconds=59)
     assert await is_kept(ada, asked, "/enrollment")
@@ -149,7 +147,7 @@ async def test_a_schedule_ends_with_the_day_for_classes_may_end_with_it(
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_in_the_next_minute_a_page_has_another_token(
+async def test_a_cached_page_gets_a_new_csrf_token_every_minute(
     ada: Browser, asked: list[str], path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await until_kept(ada, asked, path)
@@ -158,7 +156,7 @@ async def test_in_the_next_minute_a_page_has_another_token(
     assert not await is_kept(ada, asked, path)
 
 
-async def test_a_sign_in_that_is_old_ends_with_its_pages(
+async def test_an_expired_sign_in_gets_no_cached_pages(
     app: Quart, ada: Browser, clock: Clock, asked: list[str]
 ) -> None:
     lasting = app.extensions[EXTENSION].lifetimes
@@ -172,7 +170,7 @@ async def test_a_sign_in_that_is_old_ends_with_its_pages(
     assert "Hello, Ada" not in await ada.read("/")
 
 
-async def test_nobody_gets_the_page_of_another_one_or_in_another_language(
+async def test_nobody_gets_another_users_cached_page_or_one_in_another_language(
     app: Quart, ada: Browser, asked: list[str]
 ) -> None:
     bob = Browser(app.test_client())
@@ -190,7 +188,9 @@ async def test_nobody_gets_the_page_of_another_one_or_in_another_language(
         assert '<html lang="en"' in await text(await bob.get("/courses/", headers={"Accept-Language": "en"}))
 
 
-async def test_who_waits_in_a_line_is_told_each_time_how_far_it_is(app: Quart, ada: Browser, asked: list[str]) -> None:
+async def test_a_waitlisted_student_always_sees_the_current_position(
+    app: Quart, ada: Browser, asked: list[str]
+) -> None:
     opened: AppState = app.extensions[EXTENSION]
     await opened.database.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1}})
     await ada.post("/waitlist", form={"courseID": "3333", "term": "Fall 2026", "section": "01"})
@@ -201,7 +201,7 @@ async def test_who_waits_in_a_line_is_told_each_time_how_far_it_is(app: Quart, a
             assert "Waitlisted, 1 of 1" in await ada.read(path)
 
 
-async def test_a_message_is_told_once(ada: Browser, asked: list[str]) -> None:
+async def test_a_flashed_message_is_shown_once(ada: Browser, asked: list[str]) -> None:
     await until_kept(ada, asked, "/enrollment")
     await ada.post("/enrollment", form=SEAT)
     assert "already enrolled" in await ada.read("/courses/")
@@ -212,14 +212,14 @@ async def test_a_message_is_told_once(ada: Browser, asked: list[str]) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("Range", "bytes=0-3"), ("Authorization", "Bearer nobody"), ("X-Forwarded-Proto", "http")]
 )
-async def test_what_may_need_another_answer_is_answered_anew(
+async def test_a_request_that_may_need_another_response_is_not_answered_from_the_cache(
     ada: Browser, asked: list[str], name: str, value: str
 ) -> None:
     await until_kept(ada, asked, "/enrollment")
     assert not await is_kept(ada, asked, "/enrollment", headers={name: value})
 
 
-async def test_an_answer_with_a_cookie_is_not_kept(app: Quart, ada: Browser, asked: list[str]) -> None:
+async def test_a_response_that_sets_a_cookie_is_not_cached(app: Quart, ada: Browser, asked: list[str]) -> None:
     [cookie] = [one for one in ada.client.cookie_jar or () if one.name == "QUART_AUTH"]
     forgetful = app.test_client(use_cookies=False)
     for _ in range(3):
@@ -228,7 +228,7 @@ async def test_an_answer_with_a_cookie_is_not_kept(app: Quart, ada: Browser, ask
         assert (asked, "Set-Cookie" in response.headers) == (["/courses/"], True)
 
 
-async def test_of_two_languages_that_a_browser_asks_for_the_first_counts(app: Quart, asked: list[str]) -> None:
+async def test_the_browsers_preferred_language_decides(app: Quart, asked: list[str]) -> None:
     def request(*languages: bytes) -> dict[str, object]:
         headers = [(b"cookie", b"a=b"), *((b"accept-language", one) for one in languages)]
         return {"method": "GET", "root_path": "", "path": "/", "query_string": b"", "headers": headers}
@@ -239,7 +239,7 @@ async def test_of_two_languages_that_a_browser_asks_for_the_first_counts(app: Qu
 
 
 @pytest.mark.parametrize("setting", ["TEMPLATES_AUTO_RELOAD", "TEMPLATE_OVERRIDES"])
-async def test_where_templates_may_change_or_show_anything_no_page_is_kept(
+async def test_no_page_is_cached_with_template_overrides_or_reloading(
     app: Quart, ada: Browser, asked: list[str], setting: str
 ) -> None:
     app.config[setting] = True
@@ -247,7 +247,7 @@ async def test_where_templates_may_change_or_show_anything_no_page_is_kept(
         assert not await is_kept(ada, asked, "/")
 
 
-async def test_what_was_not_asked_for_longest_makes_room(
+async def test_the_least_recently_used_page_makes_room(
     app: Quart, ada: Browser, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len(await ada.read("/"))

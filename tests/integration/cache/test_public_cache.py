@@ -89,7 +89,7 @@ def told(response: Response) -> tuple[int, list[tuple[str, str]]]:
     return response.status_code, [(name, value) for name, value in headers if name not in OWN]
 
 
-async def test_what_was_prepared_is_what_the_framework_answers(app: Quart, asked: list[str]) -> None:
+async def test_a_cached_response_is_the_one_the_framework_gives(app: Quart, asked: list[str]) -> None:
     own_templates = app.config["TEMPLATE_OVERRIDES"] is not None
     for path in [path for path in PATHS if path.startswith("/api/") or not own_templates]:
         for wanted in REQUESTS:
@@ -106,7 +106,7 @@ async def test_what_was_prepared_is_what_the_framework_answers(app: Quart, asked
 
 
 @pytest.mark.parametrize("app", ["overrides"], indirect=True)
-async def test_what_a_school_shows_in_its_own_templates_is_never_kept(app: Quart) -> None:
+async def test_responses_from_a_schools_own_templates_are_never_cached(app: Quart) -> None:
     for host in ("one.example", "two.example"):
         page = await (await ask(app, "/courses/", headers={"Host": host})).get_data()
         assert f"Hilltop College, {host}".encode() in page
@@ -114,7 +114,7 @@ async def test_what_a_school_shows_in_its_own_templates_is_never_kept(app: Quart
 
 @only_development
 @pytest.mark.parametrize("path", PATHS)
-async def test_who_has_it_already_gets_a_304(app: Quart, asked: list[str], path: str) -> None:
+async def test_a_conditional_request_gets_a_304(app: Quart, asked: list[str], path: str) -> None:
     first = await ask(app, path)
     seen = {"If-None-Match": first.headers["ETag"]}
     again = await ask(app, path, headers=seen)
@@ -128,7 +128,7 @@ async def test_who_has_it_already_gets_a_304(app: Quart, asked: list[str], path:
     ("accepted", "encoding"),
     [("gzip, deflate, br", "br"), ("gzip", "gzip"), ("br;q=0, gzip;q=0.5", "gzip"), ("identity", None), ("", None)],
 )
-async def test_what_is_long_is_compressed_as_the_client_likes_it(
+async def test_a_long_response_is_compressed_as_the_client_prefers(
     app: Quart, accepted: str, encoding: str | None
 ) -> None:
     plain = await (await ask(app, "/courses/")).get_data()
@@ -142,7 +142,7 @@ async def test_what_is_long_is_compressed_as_the_client_likes_it(
 
 
 @only_development
-async def test_it_is_compressed_once(app: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cached_response_is_compressed_once(app: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
     times: list[bytes] = []
     monkeypatch.setitem(cache_keys.COMPRESS, "br", lambda body: times.append(body) or body[:9])  # type: ignore[func-returns-value]
     for _ in range(4):
@@ -163,7 +163,7 @@ async def test_it_is_compressed_once(app: Quart, monkeypatch: pytest.MonkeyPatch
         {"If-Modified-Since": "Tue, 01 Sep 2026 09:00:00 GMT"},
     ],
 )
-async def test_what_could_make_a_difference_is_left_to_the_framework(
+async def test_requests_that_may_get_another_response_are_left_to_the_framework(
     app: Quart, asked: list[str], path: str, headers: dict[str, str]
 ) -> None:
     await ask(app, path)
@@ -172,7 +172,7 @@ async def test_what_could_make_a_difference_is_left_to_the_framework(
 
 
 @only_development
-async def test_nothing_of_somebody_who_is_signed_in_is_kept(app: Quart) -> None:
+async def test_no_response_to_a_signed_in_user_is_cached_publicly(app: Quart) -> None:
     ada = Browser(app.test_client())
     await ada.sign_in(ADA)
     assert "Sign out" in await ada.read("/courses/")
@@ -185,7 +185,7 @@ async def test_nothing_of_somebody_who_is_signed_in_is_kept(app: Quart) -> None:
 
 
 @only_development
-async def test_another_catalog_is_another_answer(app: Quart, db: Database) -> None:
+async def test_a_changed_catalog_replaces_the_cached_response(app: Quart, db: Database) -> None:
     path = "/courses/"
     before = await (await ask(app, path)).get_data(as_text=True)
     await sections.take_seat(db, SECTIONS[0].key, None)
@@ -196,7 +196,7 @@ async def test_another_catalog_is_another_answer(app: Quart, db: Database) -> No
 
 @only_development
 @pytest.mark.parametrize("path", ["/courses/Fall", "/api/v1/terms"])
-async def test_when_a_term_closes_the_answer_is_made_anew(
+async def test_a_cached_response_expires_when_a_term_closes(
     app: Quart, asked: list[str], clock: Clock, path: str
 ) -> None:
     await ask(app, path)
@@ -208,9 +208,7 @@ async def test_when_a_term_closes_the_answer_is_made_anew(
 
 
 @only_development
-async def test_a_page_that_counts_down_has_the_time_of_its_own_request(
-    app: Quart, asked: list[str], clock: Clock
-) -> None:
+async def test_a_countdown_page_has_the_time_of_its_own_request(app: Quart, asked: list[str], clock: Clock) -> None:
     clock.now = FALL.opens_at - timedelta(hours=1)
     for _ in range(2):
         assert "data-now" in await (await ask(app, "/courses/Fall")).get_data(as_text=True)
@@ -219,7 +217,7 @@ async def test_a_page_that_counts_down_has_the_time_of_its_own_request(
 
 
 @only_development
-async def test_of_many_answers_the_one_that_nobody_asks_for_goes(
+async def test_the_least_recently_requested_response_makes_room(
     app: Quart, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(bounded_cache.BUDGETS, "public responses", 15_000)  # two of them

@@ -98,7 +98,7 @@ def count(monkeypatch: pytest.MonkeyPatch, module: object, name: str = "find") -
     return asked
 
 
-async def test_a_page_of_somebody_who_is_remembered_asks_the_database_nothing(
+async def test_a_page_for_a_cached_user_causes_no_query(
     ada: Browser, here: Quart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
@@ -115,7 +115,7 @@ async def test_a_page_of_somebody_who_is_remembered_asks_the_database_nothing(
     await until(asks_nothing)
 
 
-async def test_a_schedule_that_was_drawn_before_follows_what_its_student_does(ada: Browser, here: Quart) -> None:
+async def test_a_cached_schedule_reflects_the_students_own_changes(ada: Browser, here: Quart) -> None:
     seat = {"courseID": "1111", "section": "01", "term": "Fall 2026"}
     drop = 'action="/enrollment/drop"'
     for _ in range(2):
@@ -128,7 +128,7 @@ async def test_a_schedule_that_was_drawn_before_follows_what_its_student_does(ad
         await ada.read("/enrollment")
 
 
-async def test_nobody_sees_the_page_of_another_one(ada: Browser, here: Quart) -> None:
+async def test_no_user_sees_another_users_page(ada: Browser, here: Quart) -> None:
     bob = Browser(here.test_client())
     await bob.sign_in(BOB)
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
@@ -142,23 +142,23 @@ async def test_nobody_sees_the_page_of_another_one(ada: Browser, here: Quart) ->
 
 
 @pytest.mark.parametrize("path", ["/logout", "/account/sign-out"])
-async def test_signing_out_in_one_process_ends_it_in_the_other(ada: Browser, her_copy: Browser, path: str) -> None:
+async def test_signing_out_takes_effect_in_every_process(ada: Browser, her_copy: Browser, path: str) -> None:
     await ada.post(path)
     await until(lambda: _is_out(her_copy))
 
 
-async def test_another_password_in_one_process_ends_the_copy_in_the_other(ada: Browser, her_copy: Browser) -> None:
+async def test_a_password_change_ends_sign_ins_in_every_process(ada: Browser, her_copy: Browser) -> None:
     form = {"current_password": PASSWORD, "password": FRESH, "password_confirm": FRESH}
     assert (await ada.post("/account/password", form=form)).status_code == 303
     await until(lambda: _is_out(her_copy))
 
 
-async def test_who_is_removed_from_the_database_is_nobody(her_copy: Browser, db: Database) -> None:
+async def test_a_user_deleted_from_the_database_is_signed_out(her_copy: Browser, db: Database) -> None:
     await db.user.delete_one({"user_id": ADA.user_id})
     await until(lambda: _is_out(her_copy))
 
 
-async def test_another_name_in_the_database_is_seen(her_copy: Browser, db: Database) -> None:
+async def test_a_name_changed_in_the_database_is_seen(her_copy: Browser, db: Database) -> None:
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"first_name": "Adela"}})
 
     async def is_greeted() -> bool:
@@ -168,7 +168,7 @@ async def test_another_name_in_the_database_is_seen(her_copy: Browser, db: Datab
 
 
 @pytest.mark.parametrize("path", ["/logout", "/account/sign-out"])
-async def test_in_the_process_that_ends_it_no_news_is_waited_for(
+async def test_signing_out_takes_effect_at_once_in_its_own_process(
     ada: Browser, here: Quart, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     copy = copy_of(ada, here)
@@ -178,7 +178,7 @@ async def test_in_the_process_that_ends_it_no_news_is_waited_for(
     assert not await is_signed_in(copy)
 
 
-async def test_a_seat_that_was_taken_in_one_process_is_seen_in_the_other(ada: Browser, her_copy: Browser) -> None:
+async def test_a_seat_taken_in_one_process_is_seen_in_the_other(ada: Browser, her_copy: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
 
     async def is_seen() -> bool:
@@ -187,7 +187,7 @@ async def test_a_seat_that_was_taken_in_one_process_is_seen_in_the_other(ada: Br
     await until(is_seen)
 
 
-async def test_a_seat_that_is_given_back_in_one_process_is_seen_in_the_other(
+async def test_a_seat_dropped_in_one_process_is_seen_in_the_other(
     ada: Browser, her_copy: Browser, there: Quart
 ) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
@@ -200,7 +200,7 @@ async def test_a_seat_that_is_given_back_in_one_process_is_seen_in_the_other(
     await until(is_seen)
 
 
-async def test_the_page_after_a_change_in_another_process_is_right_at_once(
+async def test_the_page_after_a_change_in_another_process_is_immediately_correct(
     ada: Browser, her_copy: Browser, there: Quart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(people(there)._follower, "_on_change", lambda _: None)  # the news is late
@@ -227,7 +227,9 @@ async def test_a_notice_from_another_process_is_on_the_next_page(
     await until(is_told)
 
 
-async def test_without_news_every_request_reads(ada: Browser, here: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_change_stream_nothing_is_cached(
+    ada: Browser, here: Quart, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await until(lambda: is_remembered(here, ada))
     monkeypatch.setattr(change_streams, "MAX_SILENCE_SECONDS", 0)
     asked = count(monkeypatch, logins)
@@ -236,7 +238,7 @@ async def test_without_news_every_request_reads(ada: Browser, here: Quart, monke
     assert len(asked) == 3
 
 
-async def test_who_can_not_hear_the_news_remembers_nothing(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_without_a_change_stream_caches_no_users(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = asyncio.Event()
 
     @asynccontextmanager
@@ -251,7 +253,7 @@ async def test_who_can_not_hear_the_news_remembers_nothing(db: Database, monkeyp
         assert not deaf.is_current()
 
 
-async def test_a_sign_in_that_is_remembered_ends_when_nobody_uses_it(ada: Browser, here: Quart, clock: Clock) -> None:
+async def test_a_cached_sign_in_ends_after_the_idle_time(ada: Browser, here: Quart, clock: Clock) -> None:
     await until(lambda: is_remembered(here, ada))
     clock.now += here.extensions[EXTENSION].lifetimes.idle
     assert not await is_signed_in(ada)

@@ -17,7 +17,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
 from quart_enroll.domain import folding
 from quart_enroll.domain.models import Course, Section
-from quart_enroll.forms.import_rows import CourseRow
+from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.services.maintenance import audit
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support.api_clients import ENROLLMENTS, PYT, program
@@ -49,7 +49,7 @@ async def numbers_of(db: Database, courseID: str) -> list[str]:
 
 
 @pytest.mark.parametrize("stored", ["1", "01", "001"])
-async def test_a_section_is_found_whatever_its_zeros(ada: Browser, db: Database, stored: str) -> None:
+async def test_a_section_is_found_with_or_without_leading_zeros(ada: Browser, db: Database, stored: str) -> None:
     await db.section.update_one({"term": "Fall 2026", "courseID": "3333"}, {"$set": {"section": stored}})
     for spelling in ("1", "01", "001", "0001"):
         await ada.post("/enrollment", form={"courseID": "3333", "term": "Fall 2026", "section": spelling})
@@ -69,7 +69,9 @@ async def test_the_api_takes_a_section_in_any_spelling(app: Quart, db: Database)
 
 @pytest.mark.parametrize("stored", ["1", "01", "001"])
 @pytest.mark.parametrize("written", ["1", "01", "001"])
-async def test_an_import_changes_the_section_that_is_there(run: Run, db: Database, stored: str, written: str) -> None:
+async def test_an_import_updates_the_existing_section_whatever_its_zeros(
+    run: Run, db: Database, stored: str, written: str
+) -> None:
     await db.section.update_one({"term": "Fall 2026", "courseID": "3333"}, {"$set": {"section": stored}})
     done = await run("section", f"term,courseID,section,capacity\nFall 2026,3333,{written},7\n")
     assert done.output.splitlines()[-1] == "section: 0 added, 1 changed, 0 unchanged."
@@ -86,7 +88,9 @@ async def test_a_new_section_is_stored_once(run: Run, db: Database) -> None:
     assert await numbers_of(db, "3333") == ["01", "05"]
 
 
-async def test_two_sections_of_an_old_database_are_named_and_left_alone(run: Run, ada: Browser, db: Database) -> None:
+async def test_duplicate_sections_of_an_old_database_are_listed_and_left_alone(
+    run: Run, ada: Browser, db: Database
+) -> None:
     await sections.put_all(db, [replace(SECTIONS[2], section="1")])
     named = "Fall 2026 3333: the sections “01” and “1” have the same number in different spellings."
     assert (await audit.check(db, FALL_MORNING)).notes == [named]
@@ -109,7 +113,7 @@ TWINS = ["mü 101", "MU\u0308 101", "Mü\u200b 101", "Ｍü 101", "Mü\u00a0101"
 
 
 @pytest.mark.parametrize("twin", [twin for twin in TWINS if folding.visible(twin) == twin])
-async def test_a_twin_of_a_course_is_refused_at_import(run: Run, db: Database, twin: str) -> None:
+async def test_importing_another_spelling_of_a_course_number_is_refused(run: Run, db: Database, twin: str) -> None:
     both = await run("course", f"{HEADER}\nMü 101,Music,3,Fall\n{twin},Music,3,Fall\n")
     assert "is in the file twice." in both.output
     await run("course", f"{HEADER}\nMü 101,Music,3,Fall\n")
@@ -140,7 +144,7 @@ async def test_what_a_course_needs_may_be_spelled_in_other_ways(run: Run, db: Da
     assert row["prerequisites"] == ["Mü1"]
 
 
-async def test_twins_of_an_old_database_are_named_and_found_by_their_exact_numbers(
+async def test_duplicate_course_numbers_of_an_old_database_are_listed_and_found_exactly(
     anyone: Browser, db: Database
 ) -> None:
     await teach(db, "art 1", "Clay")
@@ -154,7 +158,7 @@ async def test_twins_of_an_old_database_are_named_and_found_by_their_exact_numbe
 
 
 @pytest.mark.parametrize("number", [".", "..", "a/../b", "a//b", "/a", "a/", "a/.", "v1/a", "a\u200bb", "\u3164"])
-def test_a_number_that_no_address_can_have_is_refused(number: str) -> None:
+def test_a_course_number_that_no_url_can_contain_is_refused(number: str) -> None:
     _, [problem] = CourseRow.check(ROW | {"courseID": number})
     assert problem.startswith("courseID: ")
 
@@ -164,7 +168,7 @@ KNOWN = ["CS/101", "MAT 1.1", "100%", "a?b", "#1", "...", "a/.../b", "%2e%2e", "
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_every_number_that_an_import_takes_has_a_page(ada: Browser, db: Database, seed: int) -> None:
+async def test_every_course_number_that_can_be_imported_has_a_page(ada: Browser, db: Database, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311  # no secret
     made = ["".join(chance.choices(PIECES, k=chance.randint(1, 8))).strip()[:20] for _ in range(60)]
     given = {folding.key(number): number for number in [*KNOWN, *made]}.values()
@@ -179,7 +183,7 @@ async def test_every_number_that_an_import_takes_has_a_page(ada: Browser, db: Da
         catalog = await ada.read(f"/courses/Fall%202026?page={page}")
         rows = zip(
             re.findall(r'<h2 id="course-\d+"><a href="([^"]+)">', catalog),
-            re.findall(r"<dt>Number</dt><dd>(.*?)</dd>", catalog),
+            re.findall(r"<dt>Course number</dt><dd>(.*?)</dd>", catalog),
             strict=True,
         )
         links |= {unescape(number): unescape(link) for link, number in rows}
@@ -188,7 +192,7 @@ async def test_every_number_that_an_import_takes_has_a_page(ada: Browser, db: Da
         address = urlsplit(link)
         assert {unquote(part) for part in address.path.split("/")[2:]}.isdisjoint({"", ".", ".."}), number
         shown = await text(await ada.get(f"{address.path}?{address.query}"))
-        assert f"<dt>Number</dt><dd>{number}</dd>" in unescape(shown)
+        assert f"<dt>Course number</dt><dd>{number}</dd>" in unescape(shown)
         for encoded in (quote(number, safe=""), quote(number)):
             for api in ("/api/v1/courses/", "/api/"):
                 if api == "/api/" and number.isdigit():
@@ -197,7 +201,7 @@ async def test_every_number_that_an_import_takes_has_a_page(ada: Browser, db: Da
                 assert told["courseID"] == number, api + encoded
 
 
-async def test_the_parts_of_a_page_of_any_number_lead_somewhere(ada: Browser, db: Database) -> None:
+async def test_the_links_on_a_course_page_work_for_any_course_number(ada: Browser, db: Database) -> None:
     for number in ("CS/101", "100%", "a?b", "#1", "<b>'\""):
         await teach(db, number, f"Course {number}")
         page = await ada.read(f"/course/{quote(number)}")
@@ -212,7 +216,7 @@ async def test_the_parts_of_a_page_of_any_number_lead_somewhere(ada: Browser, db
         await ada.post("/enrollment/drop", form={"courseID": number})
 
 
-async def test_the_newer_api_stays_apart_from_the_numbers_of_courses(anyone: Browser) -> None:
+async def test_no_course_number_hides_the_newer_api(anyone: Browser) -> None:
     for method, status in (("GET", 404), ("POST", 404)):
         response = await anyone.client.open("/api/v1/nothing", method=method)
         assert (response.status_code, response.mimetype) == (status, "application/problem+json")
@@ -275,7 +279,7 @@ async def test_an_exact_number_wins(ada: Browser, db: Database) -> None:
     assert await seats_taken(db, "CSC-101") == 1
 
 
-async def test_where_several_courses_may_be_meant_the_student_chooses(ada: Browser, app: Quart, db: Database) -> None:
+async def test_an_ambiguous_course_number_lets_the_student_choose(ada: Browser, app: Quart, db: Database) -> None:
     await teach(db, "CSC101", "One")
     await teach(db, "9", "CSC 101")
     sentence = "“CSC.101” matches several courses: 9 (CSC 101) and CSC101 (One)."
@@ -293,7 +297,7 @@ async def test_where_several_courses_may_be_meant_the_student_chooses(ada: Brows
         assert await collection.count_documents({}) == 0
 
 
-async def test_a_part_of_a_number_or_title_means_no_course(ada: Browser, db: Database) -> None:
+async def test_part_of_a_number_or_title_names_no_course(ada: Browser, db: Database) -> None:
     await teach(db, "CSC-1010", "Europe 1945 to today")
     for typed in ("CSC101", "CSC", "Europe", "1010", "...", "PYT"):
         assert f"There is no course {typed} in the catalog." in await told(ada, "/enrollment", courseID=typed)
@@ -304,12 +308,12 @@ async def test_a_part_of_a_number_or_title_means_no_course(ada: Browser, db: Dat
 
 
 @pytest.mark.parametrize("q", ["CS101", "cs-101", "cs.101", "CS 101", "ｃｓ１０１", "c\u200bs101"])
-async def test_page_and_api_find_a_number_in_any_spelling(anyone: Browser, db: Database, q: str) -> None:
+async def test_page_and_api_find_a_course_number_in_any_spelling(anyone: Browser, db: Database, q: str) -> None:
     for number in ("CS 101", "CS-101x", "cs.101y", "CS101z"):
         await teach(db, number, "T")
     await teach(db, "7", "CS 101: Introduction")
     page = await anyone.get("/courses/Fall", query_string={"q": q})
-    found = re.findall(r"<dt>Number</dt><dd>(.*?)</dd>", await text(page))
+    found = re.findall(r"<dt>Course number</dt><dd>(.*?)</dd>", await text(page))
     assert found == ["7", "CS 101", "CS-101x", "CS101z", "cs.101y"]
     told = await (await anyone.get("/api/v1/courses", query_string={"q": q})).get_json()
     assert [one["courseID"] for one in told["courses"]] == found
@@ -318,6 +322,6 @@ async def test_page_and_api_find_a_number_in_any_spelling(anyone: Browser, db: D
 @pytest.mark.parametrize("q", ["renee", "RENÉE", "rene\u0301e ohara", "O’Hara", "o'hara lodz", "Łódź"])
 async def test_page_and_api_fold_accents_and_apostrophes(anyone: Browser, db: Database, q: str) -> None:
     await teach(db, "8", "Renée O’Hara in Łódź")
-    assert "<dt>Number</dt><dd>8</dd>" in await text(await anyone.get("/courses/Fall", query_string={"q": q}))
+    assert "<dt>Course number</dt><dd>8</dd>" in await text(await anyone.get("/courses/Fall", query_string={"q": q}))
     told = await (await anyone.get("/api/v1/courses", query_string={"q": q})).get_json()
     assert [one["courseID"] for one in told["courses"]] == ["8"]

@@ -62,7 +62,7 @@ SCHOOLS_OWN = ("2026FA", "Winter 2026/27", "100% Online & more?", "Fall 2026 –
 
 
 @pytest.mark.parametrize("name", SCHOOLS_OWN)
-async def test_every_link_reaches_a_term_with_a_school_s_own_name(ada: Browser, db: Database, name: str) -> None:
+async def test_every_link_to_a_term_with_a_custom_name_works(ada: Browser, db: Database, name: str) -> None:
     await terms.put_all(db, [replace(FALL, term=name)])
     await sections.put_all(db, [replace(one, term=name) for one in SECTIONS if one.term == "Fall 2026"])
     start = await ada.read("/courses/")
@@ -87,7 +87,7 @@ async def test_every_link_reaches_a_term_with_a_school_s_own_name(ada: Browser, 
     assert (await db.enrollment.find_one({}))["term"] == name
 
 
-async def test_the_address_without_a_slash_leads_to_the_catalog(anyone: Browser) -> None:
+async def test_the_url_without_a_trailing_slash_leads_to_the_catalog(anyone: Browser) -> None:
     response = await anyone.get("/courses?x=1")
     assert (response.status_code, response.location) == (308, "/courses/?x=1")
 
@@ -97,7 +97,7 @@ async def test_in_spring_the_catalog_begins_with_spring(anyone: Browser, clock: 
     assert "JAV 201" in await anyone.read("/courses/")
 
 
-async def test_a_course_that_the_student_has_is_marked(ada: Browser) -> None:
+async def test_a_course_in_which_the_student_is_enrolled_is_marked(ada: Browser) -> None:
     assert buttons(await ada.read("/courses/")) == [
         "Enroll in PYT 101, section 01",
         "Enroll in PYT 101, section 02",
@@ -113,14 +113,14 @@ async def test_a_course_that_the_student_has_is_marked(ada: Browser) -> None:
     ]
 
 
-async def test_each_section_tells_when_where_who_and_how_many_seats(anyone: Browser, ada: Browser) -> None:
+async def test_each_section_shows_times_room_instructor_and_seats(anyone: Browser, ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     page = await anyone.read("/courses/")
     for fact in ("Section 01", str(MORNINGS[0]), "T. Mori · Hall 12", "29 of 30 seats open"):
         assert fact in page
 
 
-async def test_a_full_section_has_a_line_and_the_student_a_place_in_it(ada: Browser, bob: Browser) -> None:
+async def test_a_full_section_shows_its_waitlist_and_the_students_position(ada: Browser, bob: Browser) -> None:
     await bob.post("/enrollment", form={"courseID": "3333"})
     page = await ada.read("/courses/")
     assert ">Full<" in page
@@ -129,7 +129,7 @@ async def test_a_full_section_has_a_line_and_the_student_a_place_in_it(ada: Brow
     page = await ada.read("/courses/")
     assert "Full · 1 on waitlist" in page
     assert "Waitlisted, 1 of 1" in page
-    assert "Leave the waitlist for PHP 202" in buttons(page)
+    assert "Leave waitlist for PHP 202" in buttons(page)
 
 
 async def test_a_full_waitlist_has_no_button(anyone: Browser, db: Database) -> None:
@@ -139,7 +139,7 @@ async def test_a_full_waitlist_has_no_button(anyone: Browser, db: Database) -> N
     assert not any("PHP 202" in label for label in buttons(page))
 
 
-async def test_what_meets_at_the_same_time_can_be_swapped(ada: Browser, db: Database) -> None:
+async def test_a_conflicting_section_can_be_swapped(ada: Browser, db: Database) -> None:
     await db.section.update_many(
         {"courseID": "3333"}, {"$set": {"meetings": [{"days": "W", "start": "09:30", "end": "11:00"}]}}
     )
@@ -149,7 +149,7 @@ async def test_what_meets_at_the_same_time_can_be_swapped(ada: Browser, db: Data
     assert "Join waitlist, replacing PYT 101 : PHP 202, section 01" in buttons(await ada.read("/courses/"))
 
 
-async def test_what_another_class_needs_is_not_offered_for_a_swap(ada: Browser, db: Database) -> None:
+async def test_a_course_that_another_one_requires_is_not_offered_for_a_swap(ada: Browser, db: Database) -> None:
     await teach(db, "6666", "ART 100", NOONS)
     await teach(db, "7777", "ART LAB", corequisites=("6666",))
     for courseID in ("6666", "7777"):
@@ -159,7 +159,7 @@ async def test_what_another_class_needs_is_not_offered_for_a_swap(ada: Browser, 
     assert not any("PHP 202" in label for label in buttons(page))
 
 
-async def test_what_can_not_be_had_says_why(ada: Browser, db: Database) -> None:
+async def test_a_course_that_cannot_be_taken_says_why(ada: Browser, db: Database) -> None:
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["1111"]}})
     assert "PHP 202 requires 1111 (PYT 101) from an earlier term." in await ada.read("/courses/")
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": []}})
@@ -179,7 +179,7 @@ async def test_what_can_not_be_had_says_why(ada: Browser, db: Database) -> None:
         (FALL.withdraw_deadline - SECOND, "Enrollment for Fall 2026 closed at"),
     ],
 )
-async def test_outside_of_its_window_a_term_says_when_and_has_no_buttons(
+async def test_outside_its_window_a_term_names_the_dates_and_has_no_buttons(
     anyone: Browser, clock: Clock, moment: datetime, sentence: str
 ) -> None:
     clock.now = moment

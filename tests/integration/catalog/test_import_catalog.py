@@ -74,7 +74,7 @@ async def has(db: Database, user_id: int, term: str = "Fall 2026") -> dict[str, 
     return {one.courseID: one for one in await enrollments.find_in_term(db, user_id, term)}
 
 
-async def test_terms_from_csv_are_read_by_the_schools_clock(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_terms_from_csv_are_read_in_the_schools_timezone(run: Run, db: Database, tmp_path: Path) -> None:
     words = ("import", "term", file(tmp_path, TERM_CSV))
     first, second = await run(*words), await run(*words)
     assert first.output.splitlines()[-1] == "term: 1 added, 1 changed, 0 unchanged."
@@ -152,7 +152,9 @@ async def test_sections_from_csv_are_stored_and_the_second_time_changes_nothing(
     )
 
 
-async def test_of_sections_every_bad_row_is_named_and_none_is_taken(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_a_file_of_sections_with_bad_rows_names_each_and_imports_none(
+    run: Run, db: Database, tmp_path: Path
+) -> None:
     rows = ["Fall,1111,7,9", "Winter,1111,8,9", "Fall,9999,8,9", "Fall,1111,07,9", "Fall,1111,9,none"]
     shape = await run("import", "section", file(tmp_path, "\n".join(["term,courseID,section,capacity", *rows])))
     assert shape.output.startswith("line 6: capacity “none”: This must be a whole number, like 30.\n")
@@ -183,7 +185,7 @@ async def test_columns_that_a_file_lacks_keep_what_is_stored(run: Run, db: Datab
 
 
 @pytest.mark.parametrize("name", ["Fall 2026", "autumn  2026"])
-async def test_a_term_keeps_its_clock_and_its_limit_when_a_file_does_not_say(
+async def test_a_term_keeps_its_timezone_and_credit_limit_if_the_file_has_none(
     run: Run, db: Database, tmp_path: Path, name: str
 ) -> None:
     await db.term.update_one({"term": "Fall 2026"}, {"$set": {"max_credits": 12.5}})
@@ -199,7 +201,7 @@ async def test_a_term_keeps_its_clock_and_its_limit_when_a_file_does_not_say(
     assert (told.max_credits, told.timezone, told.opens_at) == (15, "UTC", datetime(2026, 8, 1, tzinfo=UTC))
 
 
-async def test_a_term_keeps_its_days_when_a_file_does_not_say(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_a_term_keeps_its_first_and_last_day_if_the_file_has_none(run: Run, db: Database, tmp_path: Path) -> None:
     header = "term,opens_at,add_deadline,drop_deadline,withdraw_deadline"
     row = "Fall 2026,2026-08-01,2026-09-14,2026-09-14,2026-10-31"
     days = file(tmp_path, f"{header},starts_on,ends_on\n{row},2026-08-31,2026-12-18\n")
@@ -216,13 +218,13 @@ async def test_a_term_keeps_its_days_when_a_file_does_not_say(run: Run, db: Data
     assert await terms.find(db, "Fall 2026") == FALL
 
 
-async def test_days_that_cannot_be_read_are_none(db: Database) -> None:
+async def test_unreadable_days_of_a_term_are_refused(db: Database) -> None:
     days = {"starts_on": "soon", "ends_on": 5}
     await db.term.update_one({"term": "Fall 2026"}, {"$set": days}, bypass_document_validation=True)
     assert await terms.find(db, "Fall 2026") == FALL
 
 
-async def test_a_course_can_not_need_itself_or_what_nobody_can_take(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_a_course_cannot_require_itself_or_an_unknown_course(run: Run, db: Database, tmp_path: Path) -> None:
     rows = "courseID,title,description,credits,term,prerequisites,corequisites\n7,BIO 1,,3,Fall,1111 7,8 9999\n"
     refused = await run("import", "course", file(tmp_path, rows + "8,BIO 2,,1,Fall,,7\n"))
     assert refused.exit_code == 1
@@ -243,7 +245,7 @@ async def test_a_raised_capacity_promotes_and_leaves_a_notice(db: Database) -> N
     assert (await audit.check(db, NOW)).discrepancies == []
 
 
-async def test_a_capacity_below_the_seats_that_are_taken_unseats_nobody(db: Database) -> None:
+async def test_a_capacity_below_the_seats_taken_removes_no_student(db: Database) -> None:
     await a_full_section_and_bob_waits(db)
     await offer(db, replace(SMALL, capacity=0))
     assert (await has(db, ADA.user_id)).keys() == {"3333"}
@@ -264,7 +266,7 @@ async def test_a_later_deadline_promotes(db: Database) -> None:
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
 
 
-async def test_a_higher_limit_of_credits_promotes_who_was_skipped(db: Database) -> None:
+async def test_a_higher_credit_limit_promotes_a_skipped_student(db: Database) -> None:
     await a_full_section_and_bob_waits(db)
     await import_terms(db, [ImportedTerm(1, replace(FALL, max_credits=3), LIMITS)], NOW)
     await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
@@ -273,7 +275,7 @@ async def test_a_higher_limit_of_credits_promotes_who_was_skipped(db: Database) 
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
 
 
-async def test_moved_meetings_promote_who_had_a_conflict(db: Database) -> None:
+async def test_moved_meetings_promote_a_student_who_had_a_conflict(db: Database) -> None:
     await bob_waits_with_a_conflict(db)
     await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     assert (await has(db, BOB.user_id)).keys() == {"1111"}
@@ -282,7 +284,7 @@ async def test_moved_meetings_promote_who_had_a_conflict(db: Database) -> None:
     assert (await audit.check(db, NOW)).discrepancies == []
 
 
-async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: Database) -> None:
+async def test_a_student_skipped_during_an_import_gets_the_seat_after_all(db: Database) -> None:
     await bob_waits_with_a_conflict(db)
     away = replace(SECTIONS[1], capacity=9, meetings=(Meeting("U", "09:00", "10:00"),))
     importing: list[asyncio.Task[None]] = []
@@ -302,7 +304,7 @@ async def test_who_is_passed_over_beside_an_import_gets_the_seat_after_all(db: D
     assert (await has(db, BOB.user_id)).keys() == {"1111", "3333"}
 
 
-async def test_meetings_that_are_moved_onto_each_other_are_noted_and_no_fault(db: Database) -> None:
+async def test_meetings_moved_onto_each_other_are_a_note_and_not_an_error(db: Database) -> None:
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("1111", section="02"), NOW)
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), NOW)
     await offer(db, replace(SMALL, meetings=EVENINGS))
@@ -311,7 +313,7 @@ async def test_meetings_that_are_moved_onto_each_other_are_noted_and_no_fault(db
     assert found.notes == ["Student 2, Fall 2026: 1111 and 3333 both meet on TR 18:00–19:15; a meeting was moved."]
 
 
-async def test_other_credits_of_a_course_are_counted_for_who_is_in_it(db: Database) -> None:
+async def test_changed_credits_of_a_course_count_for_its_students(db: Database) -> None:
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("1111"), NOW)
     await enroll.enroll(EnrollmentContext(db), RITA.user_id, SectionRequest("1111"), NOW)
@@ -323,7 +325,7 @@ async def test_other_credits_of_a_course_are_counted_for_who_is_in_it(db: Databa
     assert (await audit.check(db, NOW)).discrepancies == []
 
 
-async def test_a_prerequisite_that_falls_away_promotes(db: Database) -> None:
+async def test_a_removed_prerequisite_promotes(db: Database) -> None:
     await a_full_section_and_bob_waits(db)
     php = await courses.find(db, "3333")
     assert php is not None

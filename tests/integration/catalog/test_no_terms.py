@@ -31,14 +31,14 @@ async def no_terms(db: Database) -> None:
         ("/waitlist/leave", {"courseID": "1111"}),
     ],
 )
-async def test_whatever_a_student_asks_for_the_answer_says_so(ada: Browser, path: str, form: dict[str, str]) -> None:
+async def test_without_terms_every_request_says_so(ada: Browser, path: str, form: dict[str, str]) -> None:
     assert SENTENCE in await told(ada, path, **form)
     response = await ada.post(path, form=form, headers={"Accept": "application/json"})
     answer = await response.get_json()
     assert (response.status_code, answer["error"], answer["message"]) == (404, "no_terms", SENTENCE)
 
 
-async def test_every_page_is_there_and_those_about_terms_say_so(ada: Browser) -> None:
+async def test_without_terms_every_page_works(ada: Browser) -> None:
     for path in ("/", "/enrollment", "/enrollment/history", "/api/", "/enrollment/form"):
         assert (await ada.get(path)).status_code == 200
     for path in ("/courses/", "/enrollment/form?courseID=1111", "/enrollment/form?courseID=1111&term=Fall"):
@@ -50,7 +50,7 @@ async def test_every_page_is_there_and_those_about_terms_say_so(ada: Browser) ->
     assert SENTENCE in await text(response)
 
 
-async def test_sections_can_not_be_imported_yet(app: Quart, tmp_path: Path) -> None:
+async def test_without_terms_sections_cannot_be_imported(app: Quart, tmp_path: Path) -> None:
     path = tmp_path / "sections.csv"
     path.write_text("term,courseID,section,capacity\nFall 2026,1111,01,9\n")
     refused = await asyncio.to_thread(app.test_cli_runner().invoke, args=("import", "section", str(path)))
@@ -58,7 +58,7 @@ async def test_sections_can_not_be_imported_yet(app: Quart, tmp_path: Path) -> N
     assert refused.output == f"line 2: term “Fall 2026”: {SENTENCE}\nError: Nothing was imported.\n"
 
 
-async def test_an_enrollment_from_before_stays_until_the_terms_are_back(ada: Browser, db: Database) -> None:
+async def test_without_terms_existing_enrollments_stay(ada: Browser, db: Database) -> None:
     row = {"user_id": 1, "courseID": "1111", "term": "Fall 2026", "section": "01", "status": "enrolled"}
     await db.enrollment.insert_one(row, bypass_document_validation=True)
     assert SENTENCE in await told(ada, "/enrollment/drop", courseID="1111")

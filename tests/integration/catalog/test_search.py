@@ -26,14 +26,14 @@ async def large(db: Database) -> None:
     await sections.put_all(db, [Section("Fall 2026", course.courseID, "01", 5) for course in courses])
 
 
-async def test_a_search_is_in_the_address(anyone: Browser) -> None:
+async def test_a_search_is_in_the_url(anyone: Browser) -> None:
     page = await anyone.read("/courses/Fall?q=php")
     assert titles(page) == ["PHP 202"]
     assert "1 course found" in page
     assert 'value="php"' in page
 
 
-async def test_what_a_search_asks_for_stays_chosen_and_in_sight(anyone: Browser) -> None:
+async def test_the_filters_of_a_search_stay_chosen_and_visible(anyone: Browser) -> None:
     page = await anyone.read("/courses/Fall?credits=4&days=T&days=R&open=y&sort=title")
     assert titles(page) == ["PHP 202"]
     assert '<option selected value="4">' in page
@@ -42,23 +42,23 @@ async def test_what_a_search_asks_for_stays_chosen_and_in_sight(anyone: Browser)
     assert '<details class="filters" open>' in page
 
 
-async def test_filters_that_are_not_used_are_folded(anyone: Browser) -> None:
+async def test_unused_filters_are_collapsed(anyone: Browser) -> None:
     assert '<details class="filters">' in await anyone.read("/courses/Fall?q=php")
 
 
 @pytest.mark.parametrize(
     "query", ["credits=99", "sort=price", "days=X", "time=noon", "subject=None", "page=0", "page=x"]
 )
-async def test_a_choice_that_there_is_not_does_not_count(anyone: Browser, query: str) -> None:
+async def test_an_unknown_filter_value_is_ignored(anyone: Browser, query: str) -> None:
     response = await anyone.get(f"/courses/Fall?{query}")
     assert response.status_code == 200
     assert titles(await text(response)) == ["PYT 101", "PHP 202"]
 
 
-async def test_a_search_without_result_says_what_to_loosen(anyone: Browser) -> None:
+async def test_a_search_without_results_suggests_filters_to_remove(anyone: Browser) -> None:
     page = await anyone.read("/courses/Fall?q=python&credits=4")
     assert "No courses match" in page
-    assert '<a href="/courses/Fall?credits=4">Without “python”: 1 course</a>' in page
+    assert '<a href="/courses/Fall?credits=4">Remove “python” (1 course)</a>' in page
     assert '<a href="/courses/Fall?q=python">Without “Credits”: 1 course</a>' in page
 
 
@@ -68,7 +68,7 @@ async def test_markup_in_a_search_stays_text(anyone: Browser) -> None:
     assert "<b>" not in page
 
 
-async def test_what_was_typed_stays_as_it_was(anyone: Browser) -> None:
+async def test_the_search_text_stays_as_typed(anyone: Browser) -> None:
     page = await anyone.read("/courses/Fall?q=%E2%80%9CAdvanced%E2%80%9D,+PHP")
     assert titles(page) == ["PHP 202"]
     assert 'value="“Advanced”, PHP"' in page
@@ -98,7 +98,7 @@ async def test_many_courses_come_in_pages(anyone: Browser) -> None:
 
 
 @pytest.mark.usefixtures("large")
-async def test_past_the_last_page_is_the_last(anyone: Browser) -> None:
+async def test_a_page_number_past_the_end_shows_the_last_page(anyone: Browser) -> None:
     assert titles(await anyone.read("/courses/Fall?page=999")) == titles(await anyone.read("/courses/Fall?page=3"))
 
 
@@ -107,7 +107,7 @@ async def test_a_course_has_a_page_of_its_own(anyone: Browser, db: Database) -> 
     page = await anyone.read("/course/3333")
     assert "<h1>PHP 202 <small>Fall 2026</small></h1>" in page
     assert "Advanced PHP Programming" in page
-    assert 'Needs first</dt><dd><a href="/course/1111">PYT 101</a>' in page
+    assert 'Prerequisites</dt><dd><a href="/course/1111">PYT 101</a>' in page
     assert "TR 12:00–13:15" in page
     assert "P. Silva · Lab 1" in page
     assert "1 of 1 seats open" in page
@@ -135,21 +135,19 @@ async def test_a_course_or_term_that_there_is_not_is_a_friendly_404(anyone: Brow
     assert "There is no" in await text(response)
 
 
-async def test_a_course_that_is_taught_no_more_has_a_page_too(anyone: Browser, db: Database) -> None:
+async def test_a_course_no_longer_offered_has_a_page(anyone: Browser, db: Database) -> None:
     await db.section.delete_many({"courseID": "3333"})
     assert "It isn’t offered in upcoming terms." in await anyone.read("/course/3333")
 
 
-async def test_a_course_that_is_not_taught_in_that_term_leads_to_those_in_which_it_is(anyone: Browser) -> None:
+async def test_a_course_not_offered_in_that_term_links_to_the_terms_in_which_it_is(anyone: Browser) -> None:
     page = await anyone.read("/course/3333?term=Spring+2027")
     assert "<p>PHP 202 isn’t offered in Spring 2027.</p>" in page
     assert 'href="/course/3333?term=Fall+2026">Fall 2026</a>' in page
     assert "upcoming terms" not in page
 
 
-async def test_a_course_that_is_taught_in_no_term_is_not_in_the_one_that_is_named(
-    anyone: Browser, db: Database
-) -> None:
+async def test_a_course_offered_in_no_term_is_not_shown_in_the_requested_term(anyone: Browser, db: Database) -> None:
     await db.section.delete_many({"courseID": "3333"})
     page = await anyone.read("/course/3333?term=Spring+2027")
     assert "It isn’t offered in upcoming terms." in page

@@ -40,7 +40,7 @@ async def mended(db: Database) -> list[str]:
     return await found(db)
 
 
-async def test_a_school_in_order_has_nothing_to_tell(school: Database) -> None:
+async def test_a_consistent_database_has_no_discrepancies(school: Database) -> None:
     checked = await audit.check(school, NOW)
     assert (checked.discrepancies, checked.notes) == ([], [])
     assert (checked.seats, checked.waiting) == (2, 1)
@@ -92,7 +92,7 @@ async def test_a_school_in_order_has_nothing_to_tell(school: Database) -> None:
         ),
     ],
 )
-async def test_what_disagrees_is_told_and_mended(
+async def test_discrepancies_are_reported_and_repaired(
     school: Database, collection: str, row: Fields, change: Fields, sentence: str
 ) -> None:
     await school[collection].update_one(row, {"$set": change})
@@ -101,7 +101,7 @@ async def test_what_disagrees_is_told_and_mended(
     assert await school.enrollment.count_documents({"status": "enrolled"}) == 2
 
 
-async def test_an_open_seat_that_somebody_could_take_is_given_out(school: Database) -> None:
+async def test_repairing_gives_an_open_seat_to_a_waitlisted_student(school: Database) -> None:
     await school.section.update_one(PHP, {"$set": {"capacity": 2}})
     told = "3333, section 01, Fall 2026: waitlisted student 2 could take an open seat."
     assert await found(school) == [told]
@@ -113,7 +113,7 @@ async def test_an_open_seat_that_somebody_could_take_is_given_out(school: Databa
     assert await school.notice.count_documents({"user_id": 2}) == 1
 
 
-async def test_an_open_seat_that_nobody_who_waits_can_take_is_in_order(school: Database) -> None:
+async def test_an_open_seat_that_no_waitlisted_student_can_take_is_fine(school: Database) -> None:
     await school.section.update_one(PHP, {"$set": {"capacity": 2}})
     await school.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
     assert await found(school) == []
@@ -129,7 +129,7 @@ async def test_an_open_seat_that_nobody_who_waits_can_take_is_in_order(school: D
         ({"term": "Fall 1999"}, "(3333, section 01, Fall 1999): student 1 is enrolled, but there is no such term."),
     ],
 )
-async def test_an_enrollment_that_leads_nowhere_is_told_and_never_removed(
+async def test_an_orphaned_enrollment_is_reported_and_never_removed(
     school: Database, change: Fields, sentence: str
 ) -> None:
     await school.enrollment.update_one({"user_id": 1}, {"$set": change})
@@ -149,7 +149,7 @@ async def test_an_old_row_of_an_unknown_course_is_not_said_to_be_of_an_unknown_t
     )
 
 
-async def test_sections_that_nobody_sees_are_told(school: Database) -> None:
+async def test_invisible_sections_are_reported(school: Database) -> None:
     lost = [
         Section("Fall 2026", "9999", "01", 9),
         Section("Fall 2026", "9999", "02", 9),
@@ -164,7 +164,7 @@ async def test_sections_that_nobody_sees_are_told(school: Database) -> None:
     ]
 
 
-async def test_courses_in_which_nobody_can_enroll_are_noted_and_no_fault(school: Database) -> None:
+async def test_courses_without_sections_are_a_note_and_not_an_error(school: Database) -> None:
     await school.section.delete_many({"courseID": "2222"})
     old = {"courseID": "4444", "title": "OLD 1", "description": "", "credits": 3, "term": "Winter 2022"}
     await school.course.insert_one(old)
@@ -178,7 +178,7 @@ async def test_courses_in_which_nobody_can_enroll_are_noted_and_no_fault(school:
     ]
 
 
-async def test_more_students_than_seats_are_told(school: Database) -> None:
+async def test_more_students_than_seats_are_reported(school: Database) -> None:
     await users.add(school, CLEO, "no hash")
     seat = await school.enrollment.find_one({"user_id": ADA.user_id}, {"_id": 0})
     assert seat is not None
@@ -186,7 +186,7 @@ async def test_more_students_than_seats_are_told(school: Database) -> None:
     assert await mended(school) == ["3333, section 01, Fall 2026: 2 enrolled, but the capacity is 1."]
 
 
-async def test_two_courses_at_one_time_are_told(school: Database) -> None:
+async def test_two_courses_at_the_same_time_are_reported(school: Database) -> None:
     await school.section.update_many({"term": "Fall 2026"}, {"$set": {"meetings": [_stored(EVENINGS[0])]}})
     seat = await school.enrollment.find_one({"user_id": ADA.user_id}, {"_id": 0})
     assert seat is not None
@@ -194,19 +194,19 @@ async def test_two_courses_at_one_time_are_told(school: Database) -> None:
     assert await mended(school) == ["Student 1, Fall 2026: 1111 and 3333 both meet on TR 18:00–19:15."]
 
 
-async def test_a_swap_within_a_course_may_wait(school: Database) -> None:
+async def test_waiting_to_swap_within_a_course_is_fine(school: Database) -> None:
     await sections.put_all(school, [Section("Fall 2026", "3333", "02", 0, waitlist_capacity=1)])
     await waitlist.join(EnrollmentContext(school), ADA.user_id, SectionRequest("3333", section="02"), NOW, "3333")
     assert await found(school) == []
 
 
-async def test_a_row_that_upgrade_db_has_left_alone_is_listed(school: Database) -> None:
+async def test_a_row_left_alone_by_upgrade_db_is_listed(school: Database) -> None:
     await school.enrollment.insert_one({"user_id": "?", "courseID": "77"}, bypass_document_validation=True)
     [line] = await mended(school)
     assert line.endswith("(77, section (none), no term): student ? is enrolled, but the student has no account.")
 
 
-async def test_the_command_tells_mends_and_exits_by_what_is_left(school: Database, app: Quart) -> None:
+async def test_the_command_reports_repairs_and_exits_with_a_status(school: Database, app: Quart) -> None:
     runner = app.test_cli_runner()
 
     async def run(*words: str) -> tuple[int, str]:

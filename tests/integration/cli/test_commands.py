@@ -14,11 +14,11 @@ from quart import Quart
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms
 from quart_enroll.domain.models import Section, SectionRequest
-from quart_enroll.forms.import_rows import NO_HASH
+from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.services.accounts import calendar_tokens
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from tests.concurrency.school import read
+from tests.concurrency.school import read_rows
 from tests.support.api_clients import program
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, RITA, Browser
 
@@ -48,7 +48,7 @@ async def _empty(db: Database, but: str = "") -> None:
         await db[name].delete_many({})
 
 
-async def test_import_takes_courses_and_the_second_time_changes_nothing(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_importing_courses_twice_changes_nothing_the_second_time(run: Run, db: Database, tmp_path: Path) -> None:
     await sections.put_all(db, [Section("Fall 2026", "7777", "01", 30)])
     file = _file(tmp_path, [COURSE, COURSE | {"courseID": "1111"}])
     first = await run("import", "course", file)
@@ -75,7 +75,7 @@ async def test_an_import_names_the_courses_in_which_nobody_can_enroll(run: Run, 
     ]
 
 
-async def test_an_import_makes_numbers_of_credits_that_are_text(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_an_import_converts_credits_stored_as_text(run: Run, db: Database, tmp_path: Path) -> None:
     await db.course.update_one({"courseID": "1111"}, {"$set": {"credits": "3"}})
     path = tmp_path / "courses.csv"
     path.write_text("courseID,title,credits,term\n1111,PYT 101,3,Fall\n")
@@ -101,7 +101,7 @@ async def test_credits_that_are_text_count_as_numbers(ada: Browser, db: Database
     }
 
 
-async def test_passwords_that_are_no_hashes_are_told_once(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_passwords_that_are_not_hashes_are_reported_once(run: Run, db: Database, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     rows = [f"u{number}@school.example,New,One,secret{number}" for number in range(25)]
     path.write_text("\n".join(["email,first_name,last_name,password", *rows]))
@@ -130,7 +130,7 @@ async def test_a_quoted_text_in_csv_may_have_several_lines(run: Run, db: Databas
     assert stored["description"] == "one\r\ntwo"
 
 
-async def test_import_names_every_bad_row_and_takes_none(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_an_import_with_bad_rows_names_each_and_imports_none(run: Run, db: Database, tmp_path: Path) -> None:
     rows = [
         COURSE,
         COURSE | {"courseID": "8", "credits": "three"},
@@ -154,7 +154,7 @@ async def test_import_names_every_bad_row_and_takes_none(run: Run, db: Database,
     assert await db.course.count_documents({}) == 3
 
 
-async def test_import_refuses_a_key_that_stands_twice(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_an_import_refuses_a_duplicate_key(run: Run, db: Database, tmp_path: Path) -> None:
     result = await run("import", "course", _file(tmp_path, [COURSE, COURSE]))
     assert "row 2: courseID: 7777 is in the file twice. See also row 1." in result.output
     assert await db.course.count_documents({}) == 3
@@ -164,7 +164,7 @@ async def test_import_refuses_a_key_that_stands_twice(run: Run, db: Database, tm
     "content",
     [b"", b"{", b"{}", b"[1, 2]", b"\xff\xfe", b"null", b'[["a"]]', b"[" * 100_000, b"[" + b"9" * 5001 + b"]"],
 )
-async def test_import_says_when_a_file_can_not_be_read(run: Run, tmp_path: Path, content: bytes) -> None:
+async def test_an_unreadable_file_is_reported(run: Run, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.json"
     path.write_bytes(content)
     result = await run("import", "course", str(path))
@@ -173,9 +173,7 @@ async def test_import_says_when_a_file_can_not_be_read(run: Run, tmp_path: Path,
     assert "Traceback" not in result.output
 
 
-async def test_import_takes_users_and_keeps_the_passwords_of_those_who_have_one(
-    run: Run, db: Database, tmp_path: Path
-) -> None:
+async def test_importing_users_keeps_existing_passwords(run: Run, db: Database, tmp_path: Path) -> None:
     before = await db.user.find_one({"user_id": ADA.user_id})
     assert before is not None
     married = {"user_id": ADA.user_id, "email": ADA.email, "first_name": "Ada", "last_name": "Sommer"}
@@ -191,7 +189,7 @@ async def test_import_takes_users_and_keeps_the_passwords_of_those_who_have_one(
     assert (new["user_id"], new["role"]) == (4, "student")
 
 
-async def test_import_refuses_an_address_that_is_somebody_elses(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_an_import_refuses_another_users_email(run: Run, db: Database, tmp_path: Path) -> None:
     rows = [USER, USER | {"email": BOB.email.upper(), "user_id": 77}]
     result = await run("import", "user", _file(tmp_path, rows))
     assert "row 2: email “BOB@SCHOOL.EXAMPLE”: This email belongs to user 2." in result.output
@@ -208,13 +206,13 @@ async def test_import_without_a_role_leaves_the_registrar_one(run: Run, db: Data
     assert (stored["last_name"], stored["role"]) == ("Sommer", "registrar")
 
 
-async def test_numbers_of_the_file_are_not_handed_out_to_others(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_student_numbers_from_a_file_are_not_assigned_to_others(run: Run, db: Database, tmp_path: Path) -> None:
     rows = [USER, USER | {"email": "four@school.example", "user_id": 4}]
     assert (await run("import", "user", _file(tmp_path, rows))).exit_code == 0
     assert await db.user.distinct("user_id") == [1, 2, 3, 4, 5]
 
 
-async def test_an_address_that_two_accounts_share_is_nobodys_to_change(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_an_import_does_not_change_accounts_that_share_an_email(run: Run, db: Database, tmp_path: Path) -> None:
     for number, email in ((8, "cleo@school.example"), (9, "Cleo@school.example")):
         old = {"user_id": number, "email": email, "first_name": "Cleo", "last_name": "Ay", "password": "x"}
         await db.user.insert_one(old)
@@ -222,7 +220,7 @@ async def test_an_address_that_two_accounts_share_is_nobodys_to_change(run: Run,
     assert "row 1: email “CLEO@school.example”: This email belongs to user 8 and 9." in result.output
 
 
-async def test_numbers_go_on_after_imported_ones(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_new_student_numbers_follow_the_imported_ones(run: Run, db: Database, tmp_path: Path) -> None:
     await run("import", "user", _file(tmp_path, [USER | {"user_id": 500}]))
     await run("import", "user", _file(tmp_path, [USER | {"email": "next@school.example"}]))
     new = await db.user.find_one({"email": "next@school.example"})
@@ -257,40 +255,40 @@ async def test_the_demo_school_is_open_whenever_it_is_made(run: Run, db: Databas
     assert taken.offering.section.section == "01"
 
 
-async def test_seed_says_what_stands_in_its_way(run: Run, db: Database) -> None:
+async def test_seed_says_why_it_refuses(run: Run, db: Database) -> None:
     result = await run("seed", "--force")
     assert result.exit_code == 1
     assert "row 4: email “rita@school.example”: This email belongs to user 3." in result.output
 
 
-async def test_seed_may_be_told_to_add(run: Run, db: Database) -> None:
+async def test_seed_can_add_to_an_existing_catalog(run: Run, db: Database) -> None:
     await db.user.delete_many({})
     assert (await run("seed", "--force")).exit_code == 0
     assert await db.course.count_documents({}) == 5
 
 
-async def test_a_whole_demo_school_is_made_once_and_everything_agrees_in_it(run: Run, db: Database) -> None:
+async def test_a_demo_school_is_created_once_and_is_consistent(run: Run, db: Database) -> None:
     await _empty(db)
     first = await run("seed", "--demo")
     assert first.exit_code == 0, first.output
     assert "is open" in first.output
     checked = await run("check-seats")
     assert (checked.exit_code, "No discrepancies" in checked.output, "Note" in checked.output) == (0, True, False)
-    before = await read(db)
+    before = await read_rows(db)
     assert (await run("seed", "--demo")).output == "The database already has a school; nothing was changed.\n"
-    assert await read(db) == before
+    assert await read_rows(db) == before
 
 
 @pytest.mark.parametrize("kept", ["course", "term", "section", "user", "enrollment"])
-async def test_a_demo_school_is_put_into_no_database_with_a_row(run: Run, db: Database, kept: str) -> None:
+async def test_a_demo_school_needs_an_empty_database(run: Run, db: Database, kept: str) -> None:
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("1111"), FALL_MORNING)
     await _empty(db, but=kept)
-    before = await read(db)
+    before = await read_rows(db)
     assert "nothing was changed" in (await run("seed", "--demo")).output
-    assert await read(db) == before
+    assert await read_rows(db) == before
 
 
-async def test_a_demo_school_is_for_development(run: Run, app: Quart, db: Database) -> None:
+async def test_a_demo_school_is_only_for_development(run: Run, app: Quart, db: Database) -> None:
     await _empty(db)
     app.config["APP_ENV"] = "production"
     result = await run("seed", "--demo")
@@ -298,7 +296,7 @@ async def test_a_demo_school_is_for_development(run: Run, app: Quart, db: Databa
     assert await db.user.count_documents({}) == 0
 
 
-async def test_a_demo_school_can_not_be_forced(run: Run, db: Database) -> None:
+async def test_a_demo_school_cannot_be_forced(run: Run, db: Database) -> None:
     assert (await run("seed", "--demo", "--force")).exit_code == 2
     assert await db.course.count_documents({}) == 3
 
@@ -314,7 +312,7 @@ async def test_create_user_asks_for_the_password(run: Run, db: Database) -> None
     assert stored["password"].startswith("scrypt:")
 
 
-async def test_create_user_refuses_in_words(run: Run, db: Database) -> None:
+async def test_create_user_explains_a_refusal(run: Run, db: Database) -> None:
     words = ("create-user", "--email", ADA.email.upper(), "--first-name", "Lee", "--last-name", "Ray")
     taken = await run(*words, typed="another password\nanother password\n")
     assert (taken.exit_code, "already exists" in taken.output) == (1, True)

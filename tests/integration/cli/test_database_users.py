@@ -102,7 +102,7 @@ def weaken_a_validator(root: Documents) -> None:
     root[DATABASE].command("collMod", "course", validator={"title": {"$exists": True}})
 
 
-def test_two_users_are_prescribed() -> None:
+def test_the_docs_prescribe_two_database_users() -> None:
     may_write = {"role": "readWrite", "db": DATABASE}
     assert prescribed_users() == {
         "enroll": [may_write],

@@ -87,13 +87,13 @@ def developing(project: Path, port: int | None = None) -> Iterator[tuple[subproc
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_ending_it_ends_the_site_and_its_database(ending: signal.Signals, project: Path) -> None:
+def test_ending_develop_ends_the_site_and_its_database(ending: signal.Signals, project: Path) -> None:
     with developing(project) as (process, _), expect_to_end(descendants(process.pid)):
         process.send_signal(ending)
         assert process.wait(PATIENCE) == (-9 if ending == signal.SIGKILL else 0)
 
 
-def test_it_fails_when_its_server_dies(project: Path) -> None:
+def test_develop_fails_when_its_server_dies(project: Path) -> None:
     with developing(project) as (process, _):
         server = next(pid for pid in descendants(process.pid) if "hypercorn" in arguments(pid))
         with expect_to_end(descendants(process.pid)):
@@ -101,7 +101,7 @@ def test_it_fails_when_its_server_dies(project: Path) -> None:
         assert process.wait(PATIENCE) == 1
 
 
-def test_a_port_that_is_taken_is_named_with_the_way_out(project: Path) -> None:
+def test_a_port_in_use_is_named_with_a_suggestion(project: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
         done = quart("develop", "--no-browser", cwd=project, PORT=port)
@@ -109,13 +109,13 @@ def test_a_port_that_is_taken_is_named_with_the_way_out(project: Path) -> None:
     assert f"PORT={port + 1} make run" in done.stderr
 
 
-def test_it_is_not_for_production(project: Path) -> None:
+def test_develop_refuses_production(project: Path) -> None:
     done = quart("develop", cwd=project, APP_ENV="production", MONGO_URI="mongodb+srv://db.school.example/")
     assert done.returncode == 1
     assert "APP_ENV=development" in done.stderr
 
 
-def test_it_says_what_it_does_in_a_line_and_other_commands_know_its_port(project: Path) -> None:
+def test_develop_prints_one_line_per_step_and_other_commands_know_its_port(project: Path) -> None:
     port = free_port()
     with developing(project, port) as (_, said):
         first, *others = said.splitlines()
@@ -126,7 +126,7 @@ def test_it_says_what_it_does_in_a_line_and_other_commands_know_its_port(project
     assert not (project / ".mongodb" / "port").exists()
 
 
-def test_what_stands_in_the_way_of_the_database_is_shown(project: Path, fresh_uri: str) -> None:
+def test_a_failed_upgrade_is_shown(project: Path, fresh_uri: str) -> None:
     uri = fresh_uri.replace("mongodb://", "mongodb://nobody:wrong@")
     done = quart("develop", "--no-browser", cwd=project, PORT=free_port(), MONGO_URI=uri)
     assert done.returncode == 1
@@ -134,7 +134,7 @@ def test_what_stands_in_the_way_of_the_database_is_shown(project: Path, fresh_ur
     assert "`upgrade-db` failed, so the site was not started." in done.stderr
 
 
-def test_quart_run_brings_its_own_database(project: Path) -> None:
+def test_quart_run_starts_its_own_database(project: Path) -> None:
     port = free_port()
     command = (sys.executable, "-m", "quart", "run")
     with running(command, project, b'event="Running on', QUART_RUN_PORT=port) as (process, said):
@@ -147,7 +147,7 @@ def test_quart_run_brings_its_own_database(project: Path) -> None:
             assert process.wait(PATIENCE) == 0
 
 
-def test_two_that_start_at_once_make_the_database_ready_together(project: Path) -> None:
+def test_two_sites_that_start_at_once_share_the_local_database(project: Path) -> None:
     with ExitStack() as stack:
         ports = [free_port(), free_port()]
         sites = [
@@ -168,7 +168,7 @@ def test_quart_lists_the_routes(project: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [(sys.executable, "-m", "quart", "run"), SERVER])
-def test_a_fresh_checkout_says_what_to_set(project: Path, command: Sequence[str]) -> None:
+def test_a_fresh_checkout_names_the_missing_settings(project: Path, command: Sequence[str]) -> None:
     environ = environment(APP_ENV="", SECRET_KEY="")
     done = subprocess.run(command, cwd=project, env=environ, text=True, capture_output=True, check=False)
     assert done.returncode != 0
@@ -177,7 +177,7 @@ def test_a_fresh_checkout_says_what_to_set(project: Path, command: Sequence[str]
 
 
 @pytest.mark.parametrize("command", [(sys.executable, "-m", "quart", "run"), SERVER])
-def test_without_a_mongod_it_ends_with_what_helps(project: Path, command: Sequence[str]) -> None:
+def test_without_a_mongod_the_start_ends_with_a_hint(project: Path, command: Sequence[str]) -> None:
     (project / "sitecustomize.py").write_text("import sysconfig; sysconfig.get_path = lambda *_, **__: '/nowhere'")
     environ = environment(PORT=free_port(), PYTHONPATH=project, PATH="/nowhere")
     done = subprocess.run(command, cwd=project, env=environ, text=True, capture_output=True, check=False)

@@ -63,7 +63,7 @@ def test_the_second_start_finds_the_data_of_the_first(folder: Path) -> None:
         assert names(second) == ["ada"]
 
 
-def test_it_stops_with_the_block_that_started_it(folder: Path) -> None:
+def test_the_mongod_stops_with_its_context_manager(folder: Path) -> None:
     with local_mongod(folder) as uri:
         pass
     assert not has_primary(uri, timeout=0.1)
@@ -77,7 +77,7 @@ def test_the_mongod_of_another_process_is_shared_and_left_running(folder: Path) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
-def test_killing_its_owner_leaves_no_mongod_and_loses_nothing(folder: Path) -> None:
+def test_killing_the_owner_leaves_no_mongod_and_loses_no_data(folder: Path) -> None:
     with another_process(folder) as owner:
         with local_mongod(folder) as uri:
             write(uri, "ada")
@@ -87,7 +87,7 @@ def test_killing_its_owner_leaves_no_mongod_and_loses_nothing(folder: Path) -> N
         assert names(uri) == ["ada"]
 
 
-def test_a_stranger_on_its_port_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_program_on_the_port_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RELEASE_TIMEOUT_SECONDS", 0)
     with local_mongod(folder) as uri:
         pass
@@ -109,7 +109,7 @@ def test_without_any_mongod_the_message_lists_the_ways_to_get_one(
     assert all(way in error.value.message for way in ("install MongoDB", "MONGO_URI", "Linux x86-64"))
 
 
-def test_a_database_that_is_named_starts_no_mongod(folder: Path) -> None:
+def test_a_configured_database_starts_no_mongod(folder: Path) -> None:
     with database_uri("mongodb://db.school.example", folder) as uri:
         assert uri == "mongodb://db.school.example"
     assert not folder.exists()

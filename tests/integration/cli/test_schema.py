@@ -48,7 +48,7 @@ async def problems(db: Database) -> list[str]:
     return (await audit.check(db, NOW)).discrepancies
 
 
-async def test_a_database_with_everything_is_ready(db: Database) -> None:
+async def test_a_database_with_all_indexes_and_validators_is_ready(db: Database) -> None:
     assert await problems(db) == []
     assert await is_ready(db)
 

@@ -61,7 +61,7 @@ async def flask_enrolls(db: Database, user_id: int, courseID: str) -> None:
     await db.enrollment.insert_one(row, bypass_document_validation=True)
 
 
-async def test_credits_that_were_text_become_numbers(db: Database) -> None:
+async def test_text_credits_become_numbers(db: Database) -> None:
     report = await upgrade(db, NOW, DEFAULTS)
     stored = {course["courseID"]: course["credits"] async for course in db.course.find()}
     assert stored == {"1111": 3, "2222": 4, "3333": 4, "6666": 1.5, "7777": "by arrangement"}
@@ -90,7 +90,7 @@ async def test_of_double_enrollments_the_oldest_stays(db: Database) -> None:
     }
 
 
-async def test_what_belongs_to_no_course_or_no_user_is_listed_and_left_alone(db: Database) -> None:
+async def test_rows_of_no_course_or_user_are_listed_and_left_alone(db: Database) -> None:
     numbers = (legacy_flask.UNKNOWN_COURSE, legacy_flask.UNKNOWN_USER)
     lost = {"_id": {"$in": [legacy_flask.row_id(number) for number in numbers]}}
     before = await db.enrollment.find(lost).to_list(None)
@@ -100,7 +100,7 @@ async def test_what_belongs_to_no_course_or_no_user_is_listed_and_left_alone(db:
     assert f"enrollment: {legacy_flask.row_id(6)} is of user 77, who has no account" in report.unchanged
 
 
-async def test_two_users_with_one_address_are_listed_and_left_alone(db: Database) -> None:
+async def test_two_users_with_one_email_are_listed_and_left_alone(db: Database) -> None:
     report = await upgrade(db, NOW, DEFAULTS)
     roles = {user["user_id"]: user.get("role") async for user in db.user.find()}
     assert roles == {1: "student", 2: "student", 5: None, 6: None, 9: "student"}
@@ -127,14 +127,14 @@ async def test_the_second_run_changes_nothing_and_says_so(db: Database) -> None:
     assert await everything(db) == before
 
 
-async def test_the_next_terms_run_leaves_the_seats_of_this_term(db: Database) -> None:
+async def test_upgrading_in_the_next_term_keeps_this_terms_seats(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     before = await seats(db)
     assert (await upgrade(db, NEXT_SPRING, DEFAULTS)).changes == []
     assert await seats(db) == before
 
 
-async def test_rows_that_a_flask_site_adds_afterwards_find_their_place(db: Database) -> None:
+async def test_rows_added_later_by_a_flask_site_are_upgraded_too(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     await flask_enrolls(db, 1, "1111")
     await flask_enrolls(db, 1, "2222")
@@ -149,7 +149,7 @@ async def test_rows_that_a_flask_site_adds_afterwards_find_their_place(db: Datab
     assert await seats(db, "Spring 2027") == [(1, "2222")]
 
 
-async def test_a_seat_is_as_old_as_the_oldest_row_that_was_folded_into_it(db: Database) -> None:
+async def test_a_merged_seat_has_the_date_of_its_oldest_row(db: Database) -> None:
     await db.enrollment.delete_many({"user_id": 1})
     seat = {"user_id": 1, "courseID": "1111", "term": TERM, "status": "enrolled"}
     await db.enrollment.insert_one({**seat, "enrolled_at": legacy_flask.made_at(100)})
@@ -159,7 +159,7 @@ async def test_a_seat_is_as_old_as_the_oldest_row_that_was_folded_into_it(db: Da
     assert row["enrolled_at"] == legacy_flask.made_at(50)
 
 
-async def test_double_rows_that_have_a_term_already_are_folded_too(db: Database) -> None:
+async def test_duplicate_rows_with_a_term_are_merged_too(db: Database) -> None:
     seat = {"user_id": 2, "courseID": "2222", "term": TERM, "status": "enrolled"}
     await db.enrollment.insert_many([{**seat, "enrolled_at": legacy_flask.made_at(hour)} for hour in (7, 3, 5)])
     report = await upgrade(db, NOW, DEFAULTS)
@@ -168,12 +168,12 @@ async def test_double_rows_that_have_a_term_already_are_folded_too(db: Database)
     assert "enrollment: 2 rows merged into an older one" in report.changes
 
 
-async def test_the_next_student_gets_a_number_past_the_highest(db: Database) -> None:
+async def test_the_next_student_number_is_above_the_highest(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     assert await users.next_user_id(db) == 10
 
 
-async def test_every_index_and_validator_stands_beside_those_of_mongoengine(db: Database) -> None:
+async def test_indexes_and_validators_are_added_beside_those_of_mongoengine(db: Database) -> None:
     report = await upgrade(db, NOW, DEFAULTS)
     assert report.failures == []
     for repository, collection in ((courses, "course"), (users, "user"), (enrollments, "enrollment")):
@@ -182,7 +182,7 @@ async def test_every_index_and_validator_stands_beside_those_of_mongoengine(db: 
         assert (await db[collection].options())["validator"] == {"$jsonSchema": repository.SCHEMA}
 
 
-async def test_an_index_under_another_name_is_as_good(db: Database) -> None:
+async def test_an_equal_index_under_another_name_is_accepted(db: Database) -> None:
     await db.course.drop_index("courseID_1")
     await db.course.create_index("courseID", unique=True, name="by_number")
     report = await upgrade(db, NOW, DEFAULTS)
@@ -190,7 +190,7 @@ async def test_an_index_under_another_name_is_as_good(db: Database) -> None:
     assert "courseID_1" not in await db.course.index_information()
 
 
-async def test_an_index_with_other_options_is_told_in_words(db: Database) -> None:
+async def test_an_index_with_other_options_is_explained(db: Database) -> None:
     await db.user.drop_index("user_id_1")
     await db.user.create_index("user_id")
     report = await upgrade(db, NOW, DEFAULTS)
@@ -198,7 +198,7 @@ async def test_an_index_with_other_options_is_told_in_words(db: Database) -> Non
     assert len(await seats(db)) == 5
 
 
-async def test_a_course_number_used_twice_has_no_other_spelling(db: Database) -> None:
+async def test_a_duplicate_course_number_is_reported_once(db: Database) -> None:
     await db.course.drop_indexes()
     await db.course.insert_one({"courseID": "1111", "title": "T", "description": "", "credits": 3, "term": "Fall"})
     report = await upgrade(db, NOW, DEFAULTS)
@@ -206,7 +206,7 @@ async def test_a_course_number_used_twice_has_no_other_spelling(db: Database) ->
     assert not any("spellings" in sentence for sentence in report.unchanged if sentence.startswith("The courses"))
 
 
-async def test_a_number_used_twice_is_listed_and_its_index_waits(db: Database) -> None:
+async def test_a_duplicate_number_is_listed_and_its_index_postponed(db: Database) -> None:
     await db.user.drop_index("user_id_1")
     await db.course.drop_index("courseID_1")
     await db.user.update_one({"user_id": 2}, {"$set": {"user_id": 1}})
@@ -228,14 +228,14 @@ async def test_a_number_used_twice_is_listed_and_its_index_waits(db: Database) -
         ({"$set": {"password": None}}, "password"),
     ],
 )
-async def test_a_user_who_lacks_something_is_listed(db: Database, change: Document, field: str) -> None:
+async def test_an_incomplete_user_is_listed(db: Database, change: Document, field: str) -> None:
     await db.user.update_one({"user_id": 2}, change)
     report = await upgrade(db, NOW, DEFAULTS)
     assert any(line.startswith("user: ") and line.endswith(f"lacks a valid {field}") for line in report.unchanged)
 
 
 @pytest.mark.parametrize("courseID", ["", "x" * 21, {"number": 1}, ["1"], None])
-async def test_a_course_that_no_section_can_name_is_listed(db: Database, courseID: Any) -> None:
+async def test_a_course_without_a_usable_number_is_listed(db: Database, courseID: Any) -> None:
     await db.course.insert_one(
         {"_id": "odd", "courseID": courseID, "title": "T", "description": "", "credits": 3, "term": "Fall"}
     )
@@ -244,7 +244,7 @@ async def test_a_course_that_no_section_can_name_is_listed(db: Database, courseI
     assert await db.section.count_documents({"courseID": "1111"}) == 2
 
 
-async def test_rows_of_another_program_do_not_stop_it(db: Database) -> None:
+async def test_rows_of_another_program_do_not_stop_the_upgrade(db: Database) -> None:
     await db.section.insert_one({"heading": "News"})
     await db.user.insert_one({"user_id": 50, "email": ["fay@school.example"]})
     assert await seats(db) == []
@@ -252,7 +252,7 @@ async def test_rows_of_another_program_do_not_stop_it(db: Database) -> None:
     assert (1, "1111") in await seats(db)
 
 
-async def test_a_row_whose_id_tells_no_time_counts_from_now(db: Database) -> None:
+async def test_a_row_without_a_timestamp_in_its_id_is_dated_now(db: Database) -> None:
     await db.enrollment.insert_one({"_id": "by hand", "user_id": 2, "courseID": "2222"})
     await upgrade(db, NOW, DEFAULTS)
     row = await db.enrollment.find_one({"_id": "by hand"})
@@ -292,7 +292,7 @@ async def test_a_schedule_has_the_credits_of_its_courses(db: Database) -> None:
     assert await schedules.find_credits(db, 9) == {TERM: 1.5}
 
 
-async def test_who_sat_in_a_crowd_goes_on_sitting_there_and_that_is_no_fault(db: Database) -> None:
+async def test_an_overfull_flask_course_keeps_all_its_students(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     found = await audit.check(db, NOW)
     assert found.notes == [
@@ -332,7 +332,7 @@ async def import_course(db: Database, courseID: str = "8888", term: str = "Fall"
     await import_courses(db, [file], NOW)
 
 
-async def test_courses_that_were_imported_get_sections_where_all_others_are_made_too(db: Database) -> None:
+async def test_imported_courses_get_sections_if_all_sections_are_generated(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     await import_course(db)
     assert (await upgrade(db, NOW, DEFAULTS)).changes == ["section: 1 section created"]
@@ -351,7 +351,7 @@ async def test_courses_that_were_imported_get_sections_where_all_others_are_made
         replace(people.FALL, withdraw_deadline=people.FALL.add_deadline, ends_on=date(2026, 12, 1)),
     ],
 )
-async def test_a_school_that_imports_its_own_offer_gets_sections_of_imported_courses_only_when_it_asks(
+async def test_a_school_that_imports_sections_gets_generated_ones_only_on_request(
     db: Database, own: Section | Term
 ) -> None:
     await upgrade(db, NOW, DEFAULTS)
@@ -395,7 +395,7 @@ async def test_an_old_enrollment_is_placed_in_a_term_that_its_course_names(db: D
     assert "enrollment: 1 row merged into another in Spring 2027" in report.changes
 
 
-async def test_an_old_enrollment_waits_for_the_term_that_its_course_names(db: Database) -> None:
+async def test_an_old_enrollment_waits_until_the_term_of_its_course_exists(db: Database) -> None:
     await db.course.update_one({"courseID": "2222"}, {"$set": {"term": "Winter 2022"}})
     await flask_enrolls(db, 2, "2222")
     waits = "enrollment: 1 of course 2222 can’t be assigned until a term exists that the course names"
@@ -406,7 +406,7 @@ async def test_an_old_enrollment_waits_for_the_term_that_its_course_names(db: Da
     assert await seats(db, "Winter 2022") == [(2, "2222")]
 
 
-async def test_nobody_gets_a_second_seat_in_a_course_by_an_old_row(db: Database) -> None:
+async def test_an_old_row_gives_no_second_seat_in_a_course(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     await flask_enrolls(db, 2, "1111")
     held = {"user_id": 2, "courseID": "1111"}
@@ -432,7 +432,7 @@ async def test_enrollments_that_have_a_term_but_no_section_get_one(db: Database)
     assert "enrollment: 1 row assigned to a section" in report.changes
 
 
-async def test_rows_of_a_term_that_nobody_knows_are_listed(db: Database) -> None:
+async def test_rows_of_an_unknown_term_are_listed(db: Database) -> None:
     await terms.put_all(db, [people.FALL])
     lost = {"user_id": 2, "term": "Fall 2019", "courseID": "2222", "status": "enrolled", "enrolled_at": NOW}
     await db.enrollment.insert_one(lost)
@@ -442,7 +442,7 @@ async def test_rows_of_a_term_that_nobody_knows_are_listed(db: Database) -> None
     )
 
 
-async def test_without_any_season_the_enrollments_wait_for_a_term(db: Database) -> None:
+async def test_old_enrollments_of_courses_without_a_season_wait_for_a_term(db: Database) -> None:
     await db.course.update_many({}, {"$set": {"term": "whenever"}})
     report = await upgrade(db, NOW, DEFAULTS)
     assert (
@@ -492,7 +492,9 @@ async def killed_before_write(db: Database, writes: Writes, number: int) -> bool
     return False
 
 
-async def test_killed_at_any_write_it_goes_on_the_next_time(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_upgrade_killed_at_any_write_is_completed_by_the_next_run(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await upgrade(db, NOW, DEFAULTS)
     wanted = await everything(db)
     writes = Writes(monkeypatch)
@@ -509,7 +511,7 @@ async def set_passwords(db: Database, passwords: dict[int, str]) -> None:
         await db.user.update_one({"user_id": user_id}, {"$set": {"password": password}})
 
 
-async def test_passwords_that_are_plain_text_are_hashed_and_still_let_their_users_in(db: Database) -> None:
+async def test_plain_text_passwords_are_hashed_and_still_work(db: Database) -> None:
     await set_passwords(db, {1: "fall2022!", 2: "a long pass phrase of bob"})
     report = await upgrade(db, NOW, replace(DEFAULTS, password_method=people.METHOD))
     said = [line for line in report.changes if "plain-text" in line]
@@ -523,7 +525,7 @@ async def test_passwords_that_are_plain_text_are_hashed_and_still_let_their_user
     assert "fall2022!" not in str(report)
 
 
-async def test_passwords_that_nobody_can_check_are_counted_and_left_alone(db: Database) -> None:
+async def test_passwords_in_unknown_formats_are_counted_and_left_alone(db: Database) -> None:
     foreign = {
         1: "$2b$12$0iQZ3vYk5cT0Wc6Jc0XzUuEw2n8m8k1bJbq3u0pZ2yqv8kqv3n2W6",
         2: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
@@ -546,7 +548,7 @@ async def test_people_who_were_imported_without_a_password_are_not_listed(db: Da
     assert not any("password" in line for line in (await upgrade(db, NOW, DEFAULTS)).unchanged)
 
 
-async def test_courses_as_the_flask_site_has_them_can_be_added_later(db: Database) -> None:
+async def test_courses_in_the_flask_sites_format_can_be_added_later(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     flask = {"title": "SEW 101", "description": "", "term": "Fall"}
     await db.course.insert_many([{**flask, "courseID": f"88{text}", "credits": text} for text in ("3", " 1.5 ", "30")])
@@ -569,7 +571,7 @@ async def test_a_validator_that_refused_credits_as_text_is_changed(db: Database)
     assert (await upgrade(db, NOW, DEFAULTS)).changes == []
 
 
-async def test_the_command_reports_and_lets_the_deploy_go_on(db: Database, mongod: str) -> None:
+async def test_the_upgrade_command_reports_and_exits_successfully(db: Database, mongod: str) -> None:
     uri = with_database(mongod, db.name)
     first, second = [await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=uri) for _ in range(2)]
     assert (first.returncode, second.returncode) == (0, 0), first.stderr
@@ -577,7 +579,7 @@ async def test_the_command_reports_and_lets_the_deploy_go_on(db: Database, mongo
     assert second.stdout.startswith("The database is up to date; nothing was changed.\nNot changed:\n")
 
 
-async def test_the_command_fails_in_words_when_an_index_can_not_be_made(db: Database, mongod: str) -> None:
+async def test_the_upgrade_command_explains_an_impossible_index(db: Database, mongod: str) -> None:
     await db.course.drop_index("courseID_1")
     await db.course.create_index("courseID")
     done = await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=with_database(mongod, db.name))

@@ -21,7 +21,7 @@ async def full(bob: Browser) -> None:
     await bob.post("/enrollment", form=PHP)
 
 
-async def test_a_full_section_offers_to_tell(ada: Browser, anyone: Browser) -> None:
+async def test_a_full_section_offers_a_seat_alert(ada: Browser, anyone: Browser) -> None:
     assert TELL in quiet(await ada.read("/courses/"))
     assert TELL in quiet(await ada.read("/course/3333?term=Fall"))
     assert quiet(await anyone.read("/courses/")) == []
@@ -30,14 +30,14 @@ async def test_a_full_section_offers_to_tell(ada: Browser, anyone: Browser) -> N
     assert DONT in quiet(await ada.read("/courses/"))
 
 
-async def test_so_does_one_whose_waitlist_is_full(ada: Browser, db: Database) -> None:
+async def test_a_section_with_a_full_waitlist_offers_a_seat_alert(ada: Browser, db: Database) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 0}})
     page = await ada.read("/course/3333?term=Fall")
     assert "The waitlist for PHP 202, section 01, is full." in page
     assert quiet(page) == [TELL]
 
 
-async def test_a_seat_that_opens_is_told_once_on_the_next_page(ada: Browser, bob: Browser) -> None:
+async def test_an_open_seat_alert_appears_once_on_the_next_page(ada: Browser, bob: Browser) -> None:
     await ada.post("/alert", form=PHP)
     await ada.read("/")
     await bob.post("/enrollment/drop", form=PHP)
@@ -46,7 +46,7 @@ async def test_a_seat_that_opens_is_told_once_on_the_next_page(ada: Browser, bob
     assert "Seat alerts" not in await ada.read("/enrollment")
 
 
-async def test_of_a_seat_that_is_taken_again_nobody_reads_that_it_is_open(ada: Browser, bob: Browser) -> None:
+async def test_an_alert_is_not_shown_when_the_seat_is_taken_again(ada: Browser, bob: Browser) -> None:
     await ada.post("/alert", form=PHP)
     await ada.read("/")
     await bob.post("/enrollment/drop", form=PHP)
@@ -57,7 +57,7 @@ async def test_of_a_seat_that_is_taken_again_nobody_reads_that_it_is_open(ada: B
     assert TELL in quiet(page)
 
 
-async def test_in_a_message_with_a_link_a_title_is_text(ada: Browser, bob: Browser, db: Database) -> None:
+async def test_a_course_title_in_an_alert_is_escaped(ada: Browser, bob: Browser, db: Database) -> None:
     await db.course.update_one({"courseID": "3333"}, {"$set": {"title": "<script>x</script> %(section)s"}})
     await ada.post("/alert", form=PHP)
     await ada.read("/")
@@ -67,7 +67,7 @@ async def test_in_a_message_with_a_link_a_title_is_text(ada: Browser, bob: Brows
     assert "<script>x" not in page
 
 
-async def test_the_schedule_lists_what_is_told_and_ends_it(ada: Browser, bob: Browser, db: Database) -> None:
+async def test_the_schedule_lists_seat_alerts_and_removes_one(ada: Browser, bob: Browser, db: Database) -> None:
     await ada.post("/alert", form=PHP)
     page = await ada.read("/enrollment")
     assert "Seat alerts" in page
@@ -80,7 +80,9 @@ async def test_the_schedule_lists_what_is_told_and_ends_it(ada: Browser, bob: Br
     assert OPEN not in await ada.read("/enrollment")
 
 
-async def test_the_schedule_lists_nothing_that_is_over_or_had(ada: Browser, clock: Clock, db: Database) -> None:
+async def test_the_schedule_lists_no_alerts_for_past_terms_or_enrolled_courses(
+    ada: Browser, clock: Clock, db: Database
+) -> None:
     await ada.post("/alert", form=PHP)
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 2}})
     await ada.post("/enrollment", form=PHP)
@@ -91,13 +93,13 @@ async def test_the_schedule_lists_nothing_that_is_over_or_had(ada: Browser, cloc
     assert "Seat alerts" not in await ada.read("/enrollment")
 
 
-async def test_an_open_seat_is_to_be_taken_and_not_waited_for(ada: Browser, db: Database) -> None:
+async def test_an_open_section_offers_no_seat_alert(ada: Browser, db: Database) -> None:
     said = await told(ada, "/alert", courseID="1111", term="Fall 2026", section="01")
     assert said == "PYT 101, section 01, has an open seat. You can enroll now."
     assert await db.alert.count_documents({}) == 0
 
 
-async def test_with_javascript_a_button_leads_back_to_its_line(ada: Browser) -> None:
+async def test_with_javascript_a_button_returns_to_its_row(ada: Browser) -> None:
     for path in ("/alert", "/alert/end"):
         response = await ada.post(path, form=PHP, headers={"HX-Request": "true"})
         assert response.location == PAGE

@@ -43,7 +43,7 @@ def button(page: str) -> dict[str, str] | None:
     return {name: unescape(value) for name, value in fields.items()}
 
 
-async def test_who_finds_no_room_is_told_and_the_same_press_enrolls_when_there_is_some(
+async def test_a_busy_page_repeats_the_enrollment_when_there_is_capacity(
     ada: Browser, db: Database, locks: SectionLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -64,14 +64,14 @@ async def test_who_finds_no_room_is_told_and_the_same_press_enrolls_when_there_i
 
 
 @pytest.mark.usefixtures("crowded")
-async def test_a_button_stops_pressing_itself_after_a_while_and_people_may_go_on(ada: Browser) -> None:
+async def test_a_busy_page_stops_retrying_after_a_while(ada: Browser) -> None:
     page = await text(await ada.post("/enrollment", form=WISH | {"again": str(retry.BY_ITSELF)}))
     assert "data-retry-after" not in page
     assert button(page) is not None
 
 
 @pytest.mark.usefixtures("crowded")
-async def test_a_program_is_told_in_a_problem_when_to_ask_again(ada: Browser) -> None:
+async def test_a_busy_api_response_has_retry_after(ada: Browser) -> None:
     headers = {"Accept": "application/json"}
     response = await ada.client.post("/api/v1/me/enrollments", json=WISH, auth=(ADA.email, PASSWORD), headers=headers)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
@@ -80,9 +80,7 @@ async def test_a_program_is_told_in_a_problem_when_to_ask_again(ada: Browser) ->
 
 
 @pytest.mark.usefixtures("crowded")
-async def test_a_plan_for_which_there_is_no_room_stays_and_its_button_is_pressed_again(
-    ada: Browser, db: Database
-) -> None:
+async def test_a_plan_refused_as_busy_stays_and_is_retried(ada: Browser, db: Database) -> None:
     await plan.add(EnrollmentContext(db), ADA.user_id, SectionRequest("1111", "Fall 2026", "01"), FALL_MORNING)
     response = await ada.post("/plan/enroll", form={"term": "Fall 2026"})
     page = await text(response)
@@ -91,14 +89,14 @@ async def test_a_plan_for_which_there_is_no_room_stays_and_its_button_is_pressed
     assert "PYT 101" in await ada.read("/plan")
 
 
-async def test_a_password_is_never_put_into_a_page(anyone: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_busy_page_never_contains_a_password(anyone: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Hasher, "_run", _unsettled)
     page = await text(await anyone.sign_in(ADA))
     assert PASSWORD not in page
     assert "<form" not in page.split("<main")[1].split("</main>")[0]
 
 
-async def test_a_page_comes_again_by_itself(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_busy_page_reloads_automatically(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "resume", _unsettled)
     response = await ada.get("/enrollment")
     assert response.status_code == 503
@@ -108,9 +106,7 @@ async def test_a_page_comes_again_by_itself(ada: Browser, monkeypatch: pytest.Mo
     assert "Refresh" not in asked.headers
 
 
-async def test_what_a_foreign_page_sends_is_not_sent_again_by_our_own(
-    ada: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_form_from_another_site_is_not_retried(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "resume", _unsettled)
     response = await ada.client.post("/enrollment", form=WISH, headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 503
@@ -120,7 +116,7 @@ async def test_what_a_foreign_page_sends_is_not_sent_again_by_our_own(
     assert "may have gone through" in await text(ours)
 
 
-async def test_a_change_that_takes_too_long_is_answered_before_the_router_gives_up(
+async def test_a_slow_change_is_answered_before_the_router_times_out(
     ada: Browser, db: Database, locks: SectionLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(application, "CHANGE_SECONDS", 0.2)
@@ -131,7 +127,7 @@ async def test_a_change_that_takes_too_long_is_answered_before_the_router_gives_
     assert await seats_taken(db, "1111") == 1  # it had begun, and nobody was told that it did not
 
 
-async def test_what_a_change_brings_about_needs_no_room_of_its_own(db: Database) -> None:
+async def test_a_promotion_caused_by_a_change_needs_no_capacity_of_its_own(db: Database) -> None:
     locks = SectionLocks(db)
     locks.max_changes = 1
     done = []

@@ -65,7 +65,7 @@ def days_of(event: Event) -> Iterator[datetime]:
     yield from rrulestr(rule, dtstart=event.start)
 
 
-async def test_each_meeting_comes_every_week_from_the_first_day_to_the_last(ada: Browser) -> None:
+async def test_each_meeting_repeats_weekly_from_the_first_day_to_the_last(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     [event] = await events(ada)
     assert (event["summary"], event["location"]) == ("PYT 101", "Hall 12")
@@ -90,7 +90,7 @@ async def test_a_course_with_two_kinds_of_meetings_has_two_events(ada: Browser, 
     assert evening["uid"] != morning["uid"]
 
 
-async def test_the_file_knows_the_schools_clock(ada: Browser) -> None:
+async def test_the_calendar_file_has_the_schools_timezone(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     file = Calendar.from_ical(await ada.read(FILE))
     [zone] = file.timezones
@@ -102,7 +102,7 @@ async def test_the_file_knows_the_schools_clock(ada: Browser) -> None:
     assert event["rrule"]["until"] == [datetime(2026, 12, 10, 4, 59, 59, tzinfo=UTC)]
 
 
-async def test_the_names_of_events_stay_when_a_meeting_moves(ada: Browser, clock: Clock, db: Database) -> None:
+async def test_event_ids_stay_the_same_when_a_meeting_moves(ada: Browser, clock: Clock, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     [before] = await events(ada)
     clock.now += timedelta(hours=1)
@@ -111,7 +111,7 @@ async def test_the_names_of_events_stay_when_a_meeting_moves(ada: Browser, clock
     assert (after["uid"], after.start.hour) == (before["uid"], 8)
 
 
-async def test_two_students_have_events_of_their_own(ada: Browser, bob: Browser) -> None:
+async def test_two_students_have_different_event_ids(ada: Browser, bob: Browser) -> None:
     names = []
     for student in (ada, bob):
         await student.post("/enrollment", form={"courseID": "1111"})
@@ -119,7 +119,7 @@ async def test_two_students_have_events_of_their_own(ada: Browser, bob: Browser)
     assert len(set(names)) == 2
 
 
-async def test_only_courses_with_a_seat_and_times_are_in_it(
+async def test_only_enrolled_courses_with_times_are_in_the_calendar(
     ada: Browser, bob: Browser, clock: Clock, db: Database
 ) -> None:
     await teach(db, "7777", "BIO 101")
@@ -132,7 +132,7 @@ async def test_only_courses_with_a_seat_and_times_are_in_it(
     assert await events(ada) == []
 
 
-async def test_the_terms_of_years_are_in_one_file(ada: Browser, clock: Clock) -> None:
+async def test_all_terms_are_in_one_calendar_file(ada: Browser, clock: Clock) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     await at(SPRING.opens_at, clock, (ada, ADA))
     await ada.post("/enrollment", form={"courseID": "2222"})
@@ -142,7 +142,7 @@ async def test_the_terms_of_years_are_in_one_file(ada: Browser, clock: Clock) ->
     assert list(days_of(spring))[-1].date() == date(2027, 3, 30)  # the last Tuesday before April 1
 
 
-async def test_a_meeting_that_never_comes_is_no_event(ada: Browser, db: Database) -> None:
+async def test_a_meeting_without_a_date_in_the_term_is_no_event(ada: Browser, db: Database) -> None:
     await terms.put_all(db, [replace(FALL, starts_on=date(2026, 9, 4), ends_on=date(2026, 9, 7))])
     await ada.post("/enrollment", form={"courseID": "1111", "section": "02"})  # Tuesdays and Thursdays
     assert await events(ada) == []
@@ -155,7 +155,7 @@ async def test_a_course_with_odd_letters_is_one_event(ada: Browser, db: Database
     assert event["summary"] == "Größe, A;B\\n"
 
 
-async def test_a_secret_address_gives_the_schedule_without_signing_in(ada: Browser, anyone: Browser) -> None:
+async def test_a_calendar_link_gives_the_schedule_without_signing_in(ada: Browser, anyone: Browser) -> None:
     path = await new_address(ada)
     assert await events(anyone, path) == []
     await ada.post("/enrollment", form={"courseID": "1111"})
@@ -163,7 +163,7 @@ async def test_a_secret_address_gives_the_schedule_without_signing_in(ada: Brows
     assert event["summary"] == "PYT 101"
 
 
-async def test_the_address_is_shown_once_and_stored_as_a_hash(ada: Browser, db: Database) -> None:
+async def test_a_calendar_link_is_shown_once_and_stored_as_a_hash(ada: Browser, db: Database) -> None:
     token = (await new_address(ada)).removeprefix("/calendar/").removesuffix(".ics")
     assert len(token) == 43
     page = await ada.read("/enrollment")
@@ -172,7 +172,7 @@ async def test_the_address_is_shown_once_and_stored_as_a_hash(ada: Browser, db: 
     assert token not in str(await db.feed.find().to_list(None))
 
 
-async def test_the_password_is_asked_for_and_wrong_ones_count_like_those_of_a_sign_in(
+async def test_creating_a_calendar_link_requires_the_password(
     ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
@@ -187,13 +187,13 @@ async def test_the_password_is_asked_for_and_wrong_ones_count_like_those_of_a_si
     assert await db.feed.count_documents({}) == 0
 
 
-async def test_a_new_address_ends_the_one_before(ada: Browser, anyone: Browser, db: Database) -> None:
+async def test_a_new_calendar_link_replaces_the_previous_one(ada: Browser, anyone: Browser, db: Database) -> None:
     old, new = await new_address(ada), await new_address(ada)
     assert [(await anyone.get(path)).status_code for path in (old, new)] == [404, 200]
     assert await db.feed.count_documents({}) == 1
 
 
-async def test_an_address_can_be_ended_and_that_is_safe_to_repeat(ada: Browser, anyone: Browser) -> None:
+async def test_revoking_a_calendar_link_twice_is_harmless(ada: Browser, anyone: Browser) -> None:
     path = await new_address(ada)
     for _ in range(2):
         assert await told(ada, "/enrollment/calendar/end") == "Your private calendar link no longer works."
@@ -201,14 +201,14 @@ async def test_an_address_can_be_ended_and_that_is_safe_to_repeat(ada: Browser, 
     assert "Revoke private link" not in await ada.read("/enrollment")
 
 
-async def test_a_new_password_ends_the_address(ada: Browser, anyone: Browser) -> None:
+async def test_a_password_change_revokes_the_calendar_link(ada: Browser, anyone: Browser) -> None:
     address, fresh = await new_address(ada), "quiet purple tractor"
     form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
     assert (await ada.post("/account/password", form=form)).status_code == 303
     assert (await anyone.get(address)).status_code == 404
 
 
-async def test_the_data_of_the_account_has_no_hash_of_the_address(ada: Browser, db: Database) -> None:
+async def test_the_downloaded_data_has_no_hash_of_the_calendar_link(ada: Browser, db: Database) -> None:
     await new_address(ada)
     stored = await db.feed.find_one({})
     found = await ada.read("/account/data")
@@ -217,14 +217,14 @@ async def test_the_data_of_the_account_has_no_hash_of_the_address(ada: Browser, 
     assert stored["token"] not in found
 
 
-async def test_nobody_ends_the_address_of_another(ada: Browser, bob: Browser, anyone: Browser) -> None:
+async def test_a_user_cannot_revoke_another_users_calendar_link(ada: Browser, bob: Browser, anyone: Browser) -> None:
     path = await new_address(ada)
     await bob.post("/enrollment/calendar/end")
     await bob.post("/enrollment/calendar", form={"password": PASSWORD})
     assert (await anyone.get(path)).status_code == 200
 
 
-async def test_what_is_no_address_looks_like_one_that_was_ended(ada: Browser, anyone: Browser) -> None:
+async def test_an_invalid_calendar_link_looks_like_a_revoked_one(ada: Browser, anyone: Browser) -> None:
     ended = await new_address(ada)
     await ada.post("/enrollment/calendar/end")
     paths = (ended, "/calendar/x.ics", "/calendar/%FF%00.ics", f"/calendar/{'x' * 3000}.ics", "/calendar/$ne.ics")
@@ -233,9 +233,7 @@ async def test_what_is_no_address_looks_like_one_that_was_ended(ada: Browser, an
     assert len({await text(response) for response in answers}) == 1
 
 
-async def test_a_calendar_that_looks_again_is_told_when_nothing_has_changed(
-    ada: Browser, anyone: Browser, clock: Clock
-) -> None:
+async def test_an_unchanged_calendar_is_answered_with_304(ada: Browser, anyone: Browser, clock: Clock) -> None:
     path = await new_address(ada)
     await ada.post("/enrollment", form={"courseID": "1111"})
     first = await anyone.get(path)
@@ -250,7 +248,7 @@ async def test_a_calendar_that_looks_again_is_told_when_nothing_has_changed(
     assert "PHP 202" in await text(changed)
 
 
-async def test_the_log_keeps_the_address_secret(
+async def test_the_log_contains_no_calendar_link(
     ada: Browser, anyone: Browser, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
 ) -> None:
     path = await new_address(ada)

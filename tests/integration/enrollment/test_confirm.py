@@ -16,12 +16,12 @@ def sent(page: str, action: str) -> dict[str, str]:
     return {name: value for name, value in fields.items() if name != "csrf_token"}
 
 
-async def test_what_can_be_taken_again_is_dropped_at_once(ada: Browser, db: Database) -> None:
+async def test_a_drop_without_consequences_needs_no_confirmation(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form=PHP)
     assert sent(await ada.read("/enrollment"), "/enrollment/drop") == PHP
 
 
-async def test_who_drops_what_others_wait_for_is_asked(ada: Browser, bob: Browser, db: Database) -> None:
+async def test_dropping_a_course_with_a_waitlist_must_be_confirmed(ada: Browser, bob: Browser, db: Database) -> None:
     await ada.post("/enrollment", form=PHP)
     await bob.post("/waitlist", form=PHP)
     for path in ("/enrollment", "/course/3333?term=Fall"):
@@ -36,7 +36,7 @@ async def test_who_drops_what_others_wait_for_is_asked(ada: Browser, bob: Browse
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 0
 
 
-async def test_who_withdraws_is_asked(ada: Browser, clock: Clock, db: Database) -> None:
+async def test_withdrawing_must_be_confirmed(ada: Browser, clock: Clock, db: Database) -> None:
     await ada.post("/enrollment", form=PHP)
     await at(FALL.drop_deadline + timedelta(days=1), clock, (ada, ADA))
     fields = sent(await ada.read("/enrollment"), "/enrollment/drop")
@@ -46,24 +46,24 @@ async def test_who_withdraws_is_asked(ada: Browser, clock: Clock, db: Database) 
     assert await db.enrollment.count_documents({"status": "enrolled"}) == 1
 
 
-async def test_who_leaves_a_line_is_asked(ada: Browser, bob: Browser, db: Database) -> None:
+async def test_leaving_a_waitlist_must_be_confirmed(ada: Browser, bob: Browser, db: Database) -> None:
     await bob.post("/enrollment", form=PHP)
     await ada.post("/waitlist", form=PHP)
     fields = sent(await ada.read("/enrollment"), "/waitlist/leave")
     page = await text(await ada.post("/waitlist/leave", form=fields))
     assert "Leave the waitlist for PHP 202?" in page
-    assert buttons(page) == ["Leave", "Keep my place"]
+    assert buttons(page) == ["Leave waitlist", "Keep my place"]
     assert await db.waitlist.count_documents({}) == 1
     assert (await ada.post("/waitlist/leave", form=sent(page, "/waitlist/leave"))).status_code == 303
     assert await db.waitlist.count_documents({}) == 0
 
 
-async def test_what_nobody_teaches_is_asked_about_too(ada: Browser) -> None:
+async def test_dropping_a_course_no_longer_offered_must_be_confirmed(ada: Browser) -> None:
     page = await text(await ada.post("/enrollment/drop", form={"courseID": "<b>", "ask": "y"}))
     assert "Drop &lt;b&gt;?" in page
 
 
-async def test_who_swaps_what_others_wait_for_is_asked(ada: Browser, bob: Browser, db: Database) -> None:
+async def test_swapping_a_course_with_a_waitlist_must_be_confirmed(ada: Browser, bob: Browser, db: Database) -> None:
     await ada.post("/enrollment", form=PHP)
     await bob.post("/waitlist", form=PHP)
     offered = await ada.read("/enrollment/form?courseID=1111&term=Fall+2026")
@@ -80,7 +80,7 @@ async def test_who_swaps_what_others_wait_for_is_asked(ada: Browser, bob: Browse
     assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "1111"}) == 1
 
 
-async def test_who_swaps_what_nobody_waits_for_is_not_asked(ada: Browser, db: Database) -> None:
+async def test_swapping_a_course_without_a_waitlist_needs_no_confirmation(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form=PHP)
     wanted = {"drop": "3333", "add": "1111", "term": "Fall 2026", "section": "01", "ask": "y"}
     assert (await ada.post("/enrollment/swap", form=wanted)).location == "/enrollment"

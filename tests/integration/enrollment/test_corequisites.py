@@ -29,14 +29,14 @@ async def ada_program(app: Quart, art: Database) -> Program:
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_row_says_what_is_missing_and_offers_both(ada: Browser, art: Database, path: str) -> None:
+async def test_a_row_names_the_missing_corequisite_and_offers_both(ada: Browser, art: Database, path: str) -> None:
     page = await ada.read(path)
     assert f"{TOGETHER} {HOW}" in page
     assert WITH in buttons(page)
     assert "Enroll in ART LAB, section 01" not in buttons(page)
 
 
-async def test_one_button_takes_both(ada: Browser, art: Database) -> None:
+async def test_one_button_enrolls_in_both_corequisites(ada: Browser, art: Database) -> None:
     lab = {"courseID": "7777", "term": "Fall 2026", "section": "01", "with_corequisites": "y"}
     said = await told(ada, "/enrollment", **lab)
     assert said == "You’re enrolled in ART LAB for Fall 2026. You’re enrolled in ART 100 for Fall 2026."
@@ -53,7 +53,7 @@ async def test_the_lab_alone_is_refused_where_both_can_be_taken(ada: Browser, ar
     assert await art.enrollment.count_documents({}) == 0
 
 
-async def test_a_student_with_the_lecture_enrolls_in_the_lab_as_ever(ada: Browser, art: Database) -> None:
+async def test_a_student_with_the_lecture_enrolls_in_the_lab_as_usual(ada: Browser, art: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "6666"})
     for path in PAGES:
         page = await ada.read(path)
@@ -76,9 +76,11 @@ async def test_the_lecture_is_never_offered_in_exchange_for_its_lab(ada: Browser
     assert '<option value="1111"' in await ada.read("/course/7777") or times is NOONS
 
 
-async def test_a_full_lab_has_a_line_for_who_has_the_lecture_or_waits_for_it(ada: Browser, art: Database) -> None:
+async def test_a_student_with_the_lecture_or_waiting_for_it_may_wait_for_the_full_lab(
+    ada: Browser, art: Database
+) -> None:
     await art.section.update_many({"courseID": {"$in": ["6666", "7777"]}}, {"$set": {"seats_taken": 1}})
-    join = "Join waitlist of ART LAB, section 01"
+    join = "Join waitlist for ART LAB, section 01"
     assert join not in buttons(await ada.read("/course/7777"))
     assert TOGETHER in await told(ada, "/waitlist", courseID="7777")
     await ada.post("/waitlist", form={"courseID": "6666"})
@@ -97,7 +99,7 @@ async def test_the_plan_says_what_is_missing_until_that_is_planned(ada: Browser,
     assert await art.enrollment.count_documents({"status": "enrolled"}) == 2
 
 
-async def test_a_lab_that_somebody_has_alone_stays_and_says_so(ada: Browser, art: Database) -> None:
+async def test_a_lab_without_its_lecture_stays_with_a_warning(ada: Browser, art: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "7777", "with_corequisites": "y"})
     await art.enrollment.delete_one({"courseID": "6666"})
     page = unescape(await ada.read("/enrollment"))
@@ -105,7 +107,7 @@ async def test_a_lab_that_somebody_has_alone_stays_and_says_so(ada: Browser, art
     assert "Drop ART LAB" in buttons(page)
 
 
-async def test_who_gives_back_several_courses_late_is_told_of_the_w(ada: Browser, art: Database, clock: Clock) -> None:
+async def test_a_late_drop_of_several_courses_warns_about_each_w(ada: Browser, art: Database, clock: Clock) -> None:
     await ada.post("/enrollment", form={"courseID": "7777", "with_corequisites": "y"})
     lecture, for_good = {"courseID": "6666", "term": "Fall 2026"}, "They stay on your schedule with a W"
 

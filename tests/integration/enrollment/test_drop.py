@@ -11,7 +11,7 @@ from tests.support.people import ADA, FALL, SPRING, Browser, Clock, at, buttons,
 SECOND = timedelta(seconds=1)
 
 
-async def test_dropping_gives_the_seat_back_without_a_trace(ada: Browser, db: Database) -> None:
+async def test_dropping_frees_the_seat_without_a_trace(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
     response = await ada.post("/enrollment/drop", form={"courseID": "3333", "term": "Fall 2026"})
     assert (response.status_code, response.location) == (303, "/enrollment")
@@ -22,7 +22,7 @@ async def test_dropping_gives_the_seat_back_without_a_trace(ada: Browser, db: Da
     assert await db.enrollment.count_documents({}) == 0
 
 
-async def test_tenths_of_credits_can_be_given_back_in_any_order(ada: Browser, db: Database) -> None:
+async def test_fractional_credits_can_be_dropped_in_any_order(ada: Browser, db: Database) -> None:
     for courseID, credits in (("1111", 1.0), ("3333", 1.3)):  # as numbers of a computer, 1.0 + 1.3 - 1.0 - 1.3 < 0
         await db.course.update_one({"courseID": courseID}, {"$set": {"credits": credits}})
         await ada.post("/enrollment", form={"courseID": courseID})
@@ -31,7 +31,7 @@ async def test_tenths_of_credits_can_be_given_back_in_any_order(ada: Browser, db
     assert [row["credits"] async for row in db.schedule.find()] == [0]
 
 
-async def test_waiting_for_what_is_gone_stops_nobody(ada: Browser, db: Database) -> None:
+async def test_a_waitlist_entry_for_a_deleted_course_prevents_no_drop(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0}})
     await ada.post("/waitlist", form={"courseID": "3333"})
@@ -62,7 +62,7 @@ async def twice(ada: Browser, db: Database) -> None:
 
 @pytest.mark.usefixtures("twice")
 @pytest.mark.parametrize("term", ["", "Fall, Spring"])
-async def test_of_two_terms_none_is_guessed(ada: Browser, db: Database, term: str) -> None:
+async def test_a_drop_without_a_term_is_refused_if_two_are_possible(ada: Browser, db: Database, term: str) -> None:
     asked = (
         "PYT 101 is on your schedule for Fall 2026 and Spring 2027. Choose one of these terms. No changes were made."
     )
@@ -71,7 +71,9 @@ async def test_of_two_terms_none_is_guessed(ada: Browser, db: Database, term: st
 
 
 @pytest.mark.usefixtures("twice")
-async def test_a_drop_sent_again_takes_no_seat_of_another_term(ada: Browser, clock: Clock, db: Database) -> None:
+async def test_a_repeated_drop_does_not_drop_the_course_of_another_term(
+    ada: Browser, clock: Clock, db: Database
+) -> None:
     await at(SPRING.opens_at, clock, (ada, ADA))  # what was taken in fall can't be given back any more
     assert "You dropped PYT 101 for Spring 2027." in await told(ada, "/enrollment/drop", courseID="1111")
     again = await told(ada, "/enrollment/drop", courseID="1111")
@@ -79,7 +81,7 @@ async def test_a_drop_sent_again_takes_no_seat_of_another_term(ada: Browser, clo
     assert await db.enrollment.distinct("term") == ["Fall 2026"]
 
 
-async def test_what_the_student_has_nowhere_is_told_without_a_term(ada: Browser) -> None:
+async def test_dropping_a_course_held_in_no_term_names_no_term(ada: Browser) -> None:
     for term in ("", "Fall, Spring"):
         said = await told(ada, "/enrollment/drop", courseID="1111", term=term)
         assert said == "You’re not enrolled in PYT 101. No changes were made."
@@ -87,7 +89,7 @@ async def test_what_the_student_has_nowhere_is_told_without_a_term(ada: Browser)
         assert said == "You’re not on the waitlist for PYT 101. No changes were made."
 
 
-async def test_after_the_drop_deadline_the_course_stays_as_withdrawn(ada: Browser, clock: Clock, db: Database) -> None:
+async def test_dropping_after_the_deadline_leaves_a_withdrawn_course(ada: Browser, clock: Clock, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
     await at(FALL.drop_deadline - SECOND, clock, (ada, ADA))
     assert buttons(await ada.read("/enrollment")) == ["Drop PHP 202"]
@@ -102,7 +104,7 @@ async def test_after_the_drop_deadline_the_course_stays_as_withdrawn(ada: Browse
     assert "You’re not enrolled in PHP 202" in await told(ada, "/enrollment/drop", courseID="3333")
 
 
-async def test_after_the_withdraw_deadline_nothing_is_given_back(ada: Browser, clock: Clock, db: Database) -> None:
+async def test_after_the_withdraw_deadline_nothing_can_be_dropped(ada: Browser, clock: Clock, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
     await at(FALL.withdraw_deadline, clock, (ada, ADA))
     refused = await told(ada, "/enrollment/drop", courseID="3333", term="Fall 2026")
@@ -115,7 +117,7 @@ async def test_after_the_withdraw_deadline_nothing_is_given_back(ada: Browser, c
     assert await seats_taken(db, "3333") == 1
 
 
-async def test_what_needs_the_dropped_course_goes_along_after_a_yes(ada: Browser, db: Database) -> None:
+async def test_a_confirmed_drop_also_drops_the_corequisite(ada: Browser, db: Database) -> None:
     await teach(db, "6666", "ART 100")
     await teach(db, "7777", "ART LAB", corequisites=("6666",))
     for courseID in ("6666", "7777"):

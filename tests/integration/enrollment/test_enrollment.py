@@ -48,7 +48,9 @@ async def test_20_identical_posts_at_once_make_one_row(ada: Browser, db: Databas
         ("spring 2027", "Spring 2027"),
     ],
 )
-async def test_the_term_is_the_first_one_meant(ada: Browser, db: Database, term: str, placed: str) -> None:
+async def test_a_text_with_two_terms_means_the_first_open_one(
+    ada: Browser, db: Database, term: str, placed: str
+) -> None:
     await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": FALL.opens_at}})
     await ada.post("/enrollment", form={"courseID": "1111", "term": term})
     row = await db.enrollment.find_one({"courseID": "1111"})
@@ -64,7 +66,7 @@ async def test_the_term_is_the_first_one_meant(ada: Browser, db: Database, term:
         ({"courseID": "3333", "term": "Never"}, "There is no term “Never” in the catalog."),
     ],
 )
-async def test_a_wish_that_can_not_be_met_is_answered_in_a_sentence(
+async def test_an_impossible_enrollment_is_refused_with_a_sentence(
     ada: Browser, db: Database, fields: dict[str, str], sentence: str
 ) -> None:
     response = await ada.post("/enrollment", form=fields)
@@ -85,7 +87,7 @@ async def test_a_wish_that_can_not_be_met_is_answered_in_a_sentence(
     ],
     ids=["nothing", "empty", "over-long", "not utf-8", "repeated", "operator"],
 )
-async def test_a_malformed_wish_is_asked_for_again(ada: Browser, db: Database, body: bytes) -> None:
+async def test_a_malformed_enrollment_shows_the_form_again(ada: Browser, db: Database, body: bytes) -> None:
     response = await ada.post("/enrollment", data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
     assert response.status_code == 422
     page = await text(response)
@@ -94,7 +96,7 @@ async def test_a_malformed_wish_is_asked_for_again(ada: Browser, db: Database, b
     assert await db.enrollment.count_documents({}) == 0
 
 
-async def test_a_malformed_wish_keeps_what_was_typed_beside_what_is_wrong(ada: Browser) -> None:
+async def test_a_malformed_enrollment_keeps_what_was_typed(ada: Browser) -> None:
     response = await ada.post("/enrollment", form={"courseID": "1111", "term": "Fall\a", "section": "a long number"})
     page = await text(response)
     assert response.status_code == 422
@@ -108,7 +110,7 @@ async def test_a_malformed_wish_keeps_what_was_typed_beside_what_is_wrong(ada: B
         assert f'class="invalid-feedback">{sentence}</div>' in page
 
 
-async def test_the_wanted_course_is_kept_through_sign_in(anyone: Browser) -> None:
+async def test_the_requested_course_is_kept_through_sign_in(anyone: Browser) -> None:
     sent = await anyone.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026"})
     wanted = parse_qs(urlsplit(sent.location).query)["next"][0]
     assert wanted == "/enrollment/form?courseID=1111&term=Fall+2026"
@@ -119,20 +121,20 @@ async def test_the_wanted_course_is_kept_through_sign_in(anyone: Browser) -> Non
     assert '<option selected value="Fall 2026">' in page
 
 
-async def test_the_wanted_section_is_kept_through_sign_in(anyone: Browser) -> None:
+async def test_the_requested_section_is_kept_through_sign_in(anyone: Browser) -> None:
     sent = await anyone.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026", "section": "02"})
     after = await anyone.sign_in(ADA, next=parse_qs(urlsplit(sent.location).query)["next"][0])
     assert '<option selected value="02">' in await anyone.read(after.location)
 
 
-async def test_the_form_by_address_asks_for_what_is_missing(anyone: Browser) -> None:
+async def test_a_form_opened_by_url_asks_for_missing_fields(anyone: Browser) -> None:
     response = await anyone.get("/enrollment/form?term=Fall")
     assert response.status_code == 200
-    assert "Which course?" in await text(response)
+    assert "Enter a course number" in await text(response)
 
 
 @pytest.mark.parametrize("query", ["?courseID=9999", "?courseID=%ff", "?courseID=1&courseID=2", "?term=" + "x" * 200])
-async def test_the_form_by_address_names_what_is_wrong(anyone: Browser, query: str) -> None:
+async def test_a_form_opened_by_url_names_invalid_fields(anyone: Browser, query: str) -> None:
     response = await anyone.get(f"/enrollment/form{query}")
     assert response.status_code == 200
     assert "invalid-feedback" in await text(response)
@@ -149,7 +151,7 @@ async def test_the_schedule_is_in_the_order_of_course_numbers(ada: Browser, bob:
     assert "PYT 101" not in await bob.read("/enrollment")
 
 
-async def test_the_term_that_goes_on_comes_before_the_one_that_opens(ada: Browser, clock: Clock, db: Database) -> None:
+async def test_the_current_term_comes_before_the_next(ada: Browser, clock: Clock, db: Database) -> None:
     await db.term.update_one({"term": "Fall 2026"}, {"$set": {"starts_on": "2026-08-31", "ends_on": "2026-12-18"}})
     await ada.post("/enrollment", form={"courseID": "1111"})
     assert '<nav class="terms"' not in await ada.read("/enrollment")
@@ -170,11 +172,11 @@ async def test_an_empty_schedule_says_what_to_do_next(bob: Browser) -> None:
     assert "opens on" not in page
 
 
-async def test_before_the_opening_it_says_when_that_is(bob: Browser, clock: Clock) -> None:
+async def test_before_the_opening_the_schedule_says_when_it_is(bob: Browser, clock: Clock) -> None:
     await at(FALL.opens_at - timedelta(hours=1), clock, (bob, BOB))
     assert "Enrollment for Fall 2026 opens on Saturday, 1 August 2026, 00:00" in await bob.read("/enrollment")
 
 
-async def test_a_student_enrolls_nobody_else(ada: Browser, db: Database) -> None:
+async def test_a_student_cannot_enroll_another_student(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "user_id": "2"})
     assert [row["user_id"] async for row in db.enrollment.find()] == [ADA.user_id]

@@ -23,11 +23,13 @@ async def lines(browser: Browser) -> list[str]:
     return [" ".join(unescape(re.sub("<[^>]+>", "", entry)).split()) for entry in entries]
 
 
-async def test_a_student_without_a_history_is_told_what_will_be_here(ada: Browser) -> None:
+async def test_an_empty_history_says_what_will_appear_there(ada: Browser) -> None:
     assert "Nothing yet." in await ada.read("/enrollment/history")
 
 
-async def test_each_change_and_each_refusal_is_there_the_latest_first(ada: Browser, bob: Browser, clock: Clock) -> None:
+async def test_the_history_lists_changes_and_refusals_with_the_latest_first(
+    ada: Browser, bob: Browser, clock: Clock
+) -> None:
     for path, form in (
         ("/enrollment", {"courseID": "1111", "section": "01"}),
         ("/enrollment/drop", {"courseID": "1111"}),
@@ -46,7 +48,7 @@ async def test_each_change_and_each_refusal_is_there_the_latest_first(ada: Brows
     ]
 
 
-async def test_another_section_of_the_course_is_a_swap_and_nothing_else(
+async def test_changing_sections_is_recorded_as_one_swap(
     ada: Browser, bob: Browser, db: Database, clock: Clock
 ) -> None:
     # A week in which a seat can still be taken, and one that is given back leaves a trace already.
@@ -71,12 +73,12 @@ async def test_another_section_of_the_course_is_a_swap_and_nothing_else(
     assert "Withdrawn (W)" in await bob.read("/enrollment")
 
 
-async def test_times_are_by_the_schools_clock(ada: Browser) -> None:
+async def test_times_in_the_history_are_in_the_schools_timezone(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     assert "Tuesday, 1 September 2026, 05:00 (America/New_York)" in await ada.read("/enrollment/history")
 
 
-async def test_a_promotion_tells_nothing_of_who_gave_back_the_seat(ada: Browser, bob: Browser, clock: Clock) -> None:
+async def test_a_promotion_does_not_reveal_who_dropped_the_seat(ada: Browser, bob: Browser, clock: Clock) -> None:
     await bob.post("/enrollment", form={"courseID": "3333"})
     await ada.post("/waitlist", form={"courseID": "3333"})
     clock.now += timedelta(minutes=1)
@@ -88,7 +90,7 @@ async def test_a_promotion_tells_nothing_of_who_gave_back_the_seat(ada: Browser,
     assert "Bob" not in await ada.read("/enrollment/history")
 
 
-async def test_a_refusal_that_only_tells_what_is_leaves_no_line(ada: Browser) -> None:
+async def test_a_refusal_that_only_reports_the_current_state_is_not_recorded(ada: Browser) -> None:
     await told(ada, "/enrollment/drop", courseID="1111")
     assert "Nothing yet." in await ada.read("/enrollment/history")
 
@@ -162,7 +164,7 @@ async def test_the_row_of_a_refusal_is_found_without_reading_the_whole_history(d
 
 
 async def test_a_long_history_comes_in_pages(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "PAGE_SIZE", 2)
+    monkeypatch.setattr(history, "EVENTS_PER_PAGE", 2)
     for _ in range(2):
         await ada.post("/enrollment", form={"courseID": "3333"})
         await ada.post("/enrollment/drop", form={"courseID": "3333"})
@@ -174,7 +176,7 @@ async def test_a_long_history_comes_in_pages(ada: Browser, monkeypatch: pytest.M
     assert (await ada.get("/enrollment/history?before=nothing")).status_code == 404
 
 
-async def test_what_a_student_did_stays_when_the_course_and_the_term_are_gone(ada: Browser, db: Database) -> None:
+async def test_the_history_outlives_deleted_courses_and_terms(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     await db.course.delete_many({})
     await db.term.delete_many({})
@@ -183,4 +185,4 @@ async def test_what_a_student_did_stays_when_the_course_and_the_term_are_gone(ad
 
 def test_the_history_has_a_sentence_for_every_action() -> None:
     actions = set(SCHEMA["properties"]["action"]["enum"])  # type: ignore[index]
-    assert actions == history.DONE.keys() | history.TRIED.keys()
+    assert actions == history.ACTION_SENTENCES.keys() | history.REFUSED_ACTION_SENTENCES.keys()

@@ -41,7 +41,9 @@ async def put(db: Database, *changed: Section, dry_run: bool = False) -> None:
 
 
 @pytest.mark.usefixtures("full")
-async def test_who_has_a_seat_and_who_waits_are_told_on_the_next_page(ada: Browser, bob: Browser, db: Database) -> None:
+async def test_enrolled_and_waitlisted_students_see_the_move_on_the_next_page(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
     await put(db, replace(PHP, meetings=EVENINGS, room="Hall 3"))
     for browser in (ada, bob):
         assert f"{CHANGED} {TIMES} {ROOM}" in await browser.read("/")
@@ -53,7 +55,7 @@ async def test_who_has_a_seat_and_who_waits_are_told_on_the_next_page(ada: Brows
 
 
 @pytest.mark.usefixtures("full")
-async def test_an_email_tells_it_in_the_language_of_the_student(db: Database, clock: Clock) -> None:
+async def test_the_email_about_a_move_is_in_the_students_language(db: Database, clock: Clock) -> None:
     await db.user.update_one({"user_id": BOB.user_id}, {"$set": {"language": "es"}})
     await put(db, replace(PHP, meetings=EVENINGS, room="Hall 3"))
     box = Postbox()
@@ -75,7 +77,7 @@ async def test_an_unconfirmed_address_gets_no_email(db: Database, clock: Clock) 
 
 
 @pytest.mark.usefixtures("full")
-async def test_a_conflict_that_the_move_makes_is_told_to_who_has_it(ada: Browser, bob: Browser, db: Database) -> None:
+async def test_a_student_with_a_conflict_after_the_move_is_told(ada: Browser, bob: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "02"})  # in the evening
     await ada.get("/")
     await put(db, replace(PHP, meetings=EVENINGS))
@@ -86,7 +88,7 @@ async def test_a_conflict_that_the_move_makes_is_told_to_who_has_it(ada: Browser
 
 
 @pytest.mark.usefixtures("full")
-async def test_who_waits_is_told_of_a_conflict_and_keeps_no_second_seat(bob: Browser, db: Database) -> None:
+async def test_a_waitlisted_student_is_told_of_a_conflict_and_not_promoted_into_it(bob: Browser, db: Database) -> None:
     await bob.post("/enrollment", form={"courseID": "1111", "section": "02"})  # in the evening
     await bob.get("/")
     await put(db, replace(PHP, meetings=EVENINGS))
@@ -99,20 +101,20 @@ async def test_who_waits_is_told_of_a_conflict_and_keeps_no_second_seat(bob: Bro
 @pytest.mark.parametrize(
     "changed", [replace(PHP, instructor="L. Haddad"), replace(PHP, waitlist_capacity=5), PHP], ids=str
 )
-async def test_another_instructor_or_waitlist_is_no_move(ada: Browser, db: Database, changed: Section) -> None:
+async def test_a_change_of_instructor_or_waitlist_is_not_a_move(ada: Browser, db: Database, changed: Section) -> None:
     await put(db, changed)
     assert "has changed" not in await ada.read("/")
     assert await db.event.count_documents({"action": "moved"}) == 0
 
 
 @pytest.mark.usefixtures("full")
-async def test_a_dry_run_tells_nobody(ada: Browser, db: Database) -> None:
+async def test_a_dry_run_notifies_nobody(ada: Browser, db: Database) -> None:
     await put(db, replace(PHP, room="Hall 3"), dry_run=True)
     assert "has changed" not in await ada.read("/")
 
 
 @pytest.mark.usefixtures("full")
-async def test_a_term_that_is_over_tells_nobody(ada: Browser, db: Database) -> None:
+async def test_a_move_in_a_past_term_notifies_nobody(ada: Browser, db: Database) -> None:
     over = {"withdraw_deadline": FALL_MORNING - timedelta(days=1), "ends_on": "2026-08-30", "starts_on": "2026-06-01"}
     await db.term.update_one({"term": FALL.term}, {"$set": over})
     await put(db, replace(PHP, room="Hall 3"))
@@ -120,7 +122,7 @@ async def test_a_term_that_is_over_tells_nobody(ada: Browser, db: Database) -> N
 
 
 @pytest.mark.usefixtures("full")
-async def test_an_open_schedule_hears_that_its_section_moved(db: Database) -> None:
+async def test_an_open_schedule_gets_an_event_when_its_section_moves(db: Database) -> None:
     before = {user.user_id: await student_facts.find(db, user.user_id) for user in (ADA, BOB)}
     await put(db, replace(PHP, room="Hall 3"))
     for user_id, known in before.items():
@@ -128,7 +130,7 @@ async def test_an_open_schedule_hears_that_its_section_moved(db: Database) -> No
 
 
 @pytest.mark.usefixtures("full")
-async def test_an_open_catalog_hears_what_a_line_must_show(anyone: Browser, db: Database) -> None:
+async def test_an_open_catalog_gets_the_new_times_of_a_moved_section(anyone: Browser, db: Database) -> None:
     def line(page: str) -> str:
         return page.split('data-facts="')[1].split('"')[0]
 
@@ -148,7 +150,7 @@ async def test_an_open_catalog_hears_what_a_line_must_show(anyone: Browser, db: 
 
 
 @pytest.mark.parametrize(("at_most", "batches"), [(1000, [300]), (120, [120, 120, 60])])
-async def test_a_crowd_is_told_in_few_writes_and_one_too_large_in_several_transactions(
+async def test_many_students_are_notified_in_few_writes_and_very_many_in_several_transactions(
     db: Database, monkeypatch: pytest.MonkeyPatch, at_most: int, batches: list[int]
 ) -> None:
     monkeypatch.setattr(moved_sections, "MAX_NOTICES_IN_TRANSACTION", at_most)

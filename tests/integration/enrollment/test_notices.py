@@ -95,7 +95,7 @@ async def stored(db: Database) -> dict[str, Any]:
     return document
 
 
-async def test_a_promoted_student_gets_an_e_mail(db: Database, clock: Clock) -> None:
+async def test_a_promoted_student_gets_an_email(db: Database, clock: Clock) -> None:
     await post(db)
     async with mail_server() as mail:
         assert await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one") == 1
@@ -105,7 +105,7 @@ async def test_a_promoted_student_gets_an_e_mail(db: Database, clock: Clock) -> 
     assert (await stored(db))["sent_at"] == FALL_MORNING
 
 
-async def test_a_drop_that_promotes_tells_who_was_promoted_and_nobody_else(db: Database, clock: Clock) -> None:
+async def test_a_drop_notifies_only_the_promoted_student(db: Database, clock: Clock) -> None:
     await db.course.insert_many([asdict(course) for course in COURSES])
     await terms.put_all(db, TERMS)
     await sections.put_all(db, SECTIONS)
@@ -118,7 +118,7 @@ async def test_a_drop_that_promotes_tells_who_was_promoted_and_nobody_else(db: D
     assert [(to, subject) for to, subject, _ in box.letters] == [(BOB.email, "You’re enrolled in PHP 202")]
 
 
-async def test_a_skipped_student_reads_why(db: Database, clock: Clock) -> None:
+async def test_a_skipped_student_is_told_why(db: Database, clock: Clock) -> None:
     await post(db, notice(because="PYT 101 conflicts with PHP 202: MWF 09:00–09:50."))
     box = Postbox()
     await send_due(db, box, clock, LINKS, "one")
@@ -127,7 +127,7 @@ async def test_a_skipped_student_reads_why(db: Database, clock: Clock) -> None:
     assert "PYT 101 conflicts with PHP 202: MWF 09:00–09:50. You keep your place." in text
 
 
-async def test_an_open_seat_is_told_by_e_mail_too(db: Database, clock: Clock) -> None:
+async def test_a_seat_alert_is_also_emailed(db: Database, clock: Clock) -> None:
     await post(db, Notice(FALL_MORNING, ADA.user_id, "alert", "1111", "PYT 101", "Fall 2026", "01"))
     box = Postbox()
     await send_due(db, box, clock, LINKS, "one")
@@ -145,7 +145,7 @@ async def test_notices_are_deleted_after_a_year_and_a_page_shows_a_limited_numbe
     assert [len(await notices.take_unseen(db, ADA.user_id)) for _ in range(3)] == [2, 1, 0]
 
 
-async def test_a_title_stays_on_its_line(db: Database, clock: Clock) -> None:
+async def test_a_line_break_in_a_title_does_not_break_the_email(db: Database, clock: Clock) -> None:
     await post(db, notice(title="PYT 101\r\nBcc: bob@school.example"))
     async with mail_server() as mail:
         await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
@@ -154,7 +154,7 @@ async def test_a_title_stays_on_its_line(db: Database, clock: Clock) -> None:
     assert message["Subject"] == "You’re enrolled in PYT 101 Bcc: bob@school.example"
 
 
-async def test_two_who_send_at_once_send_each_notice_once(db: Database, uri: str, clock: Clock) -> None:
+async def test_two_simultaneous_senders_send_each_notice_once(db: Database, uri: str, clock: Clock) -> None:
     await post(db, *(notice(title=f"Course {number}") for number in range(40)))
     async with mail_server() as mail, client.open_database(uri, 20) as other:
         sender = SmtpSender(mail.url, FROM)
@@ -166,13 +166,13 @@ async def test_two_who_send_at_once_send_each_notice_once(db: Database, uri: str
     assert await db.notice.count_documents({"sent_at": FALL_MORNING}) == 40
 
 
-async def test_what_was_sent_is_not_sent_again(db: Database, clock: Clock) -> None:
+async def test_a_sent_notice_is_not_sent_again(db: Database, clock: Clock) -> None:
     await post(db)
     box = Postbox()
     assert [await send_due(db, box, clock, LINKS, "one") for _ in range(3)] == [1, 0, 0]
 
 
-async def test_a_refused_connection_is_tried_again(db: Database, clock: Clock) -> None:
+async def test_a_refused_connection_is_retried(db: Database, clock: Clock) -> None:
     await post(db)
     nobody = SmtpSender(f"smtp://127.0.0.1:{free_port()}", FROM)
     assert await send_due(db, nobody, clock, LINKS, "one") == 0
@@ -185,7 +185,7 @@ async def test_a_refused_connection_is_tried_again(db: Database, clock: Clock) -
     assert len(mail.received) == 1
 
 
-async def test_the_waits_grow_and_end(db: Database, clock: Clock) -> None:
+async def test_the_delay_between_attempts_grows_up_to_a_limit(db: Database, clock: Clock) -> None:
     await post(db)
     waits = []
     for _ in range(MAX_TRIES - 1):
@@ -204,13 +204,13 @@ async def test_the_waits_grow_and_end(db: Database, clock: Clock) -> None:
     assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
 
 
-async def test_while_the_mail_server_is_away_the_others_wait(db: Database, clock: Clock) -> None:
+async def test_while_the_mail_server_is_down_further_notices_wait(db: Database, clock: Clock) -> None:
     await post(db, notice(), notice(BOB.user_id))
     await send_due(db, Postbox(Postponed("ConnectionRefusedError")), clock, LINKS, "one")
     assert sorted([document["tries"] async for document in db.notice.find()]) == [0, 1]
 
 
-async def test_a_refusal_for_good_is_not_repeated_and_stops_nobody_else(db: Database, clock: Clock) -> None:
+async def test_a_permanent_failure_is_not_retried_and_does_not_block_others(db: Database, clock: Clock) -> None:
     await post(db, notice(), notice(BOB.user_id))
     async with mail_server(RCPT="550 no such mailbox") as mail:
         assert await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one") == 0
@@ -220,13 +220,13 @@ async def test_a_refusal_for_good_is_not_repeated_and_stops_nobody_else(db: Data
     assert (await stored(db))["failed_because"] == "the mail server answered 550"
 
 
-async def test_a_notice_of_somebody_who_left_is_given_up(db: Database, clock: Clock) -> None:
+async def test_a_notice_for_a_deleted_user_is_given_up(db: Database, clock: Clock) -> None:
     await post(db, notice(user_id=99))
     assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
     assert (await stored(db))["failed_because"] == "there is no such account"
 
 
-async def test_a_claim_of_a_process_that_died_is_not_repeated(db: Database, clock: Clock) -> None:
+async def test_a_notice_claimed_by_a_dead_process_is_not_sent_again(db: Database, clock: Clock) -> None:
     await post(db)
     stuck = Stuck()
     task = asyncio.create_task(send_due(db, stuck, clock, LINKS, "one"))
@@ -240,7 +240,7 @@ async def test_a_claim_of_a_process_that_died_is_not_repeated(db: Database, cloc
     assert "sent_at" not in document
 
 
-async def test_a_text_that_left_without_an_answer_is_not_repeated(db: Database, clock: Clock) -> None:
+async def test_an_email_without_a_final_response_is_not_sent_again(db: Database, clock: Clock) -> None:
     await post(db)
     async with mail_server(TEXT=HANG_UP) as mail:
         await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
@@ -250,7 +250,7 @@ async def test_a_text_that_left_without_an_answer_is_not_repeated(db: Database, 
     assert len(mail.received) == 1
 
 
-async def test_a_change_that_is_taken_back_sends_nothing(db: Database, clock: Clock) -> None:
+async def test_an_aborted_change_sends_nothing(db: Database, clock: Clock) -> None:
     box = Postbox()
 
     async def promote(session: Session) -> None:
@@ -264,7 +264,7 @@ async def test_a_change_that_is_taken_back_sends_nothing(db: Database, clock: Cl
     assert box.letters == []
 
 
-async def test_old_news_is_not_sent(db: Database, clock: Clock) -> None:
+async def test_an_outdated_notice_is_not_sent(db: Database, clock: Clock) -> None:
     await post(db)
     clock.now += MAX_NOTICE_AGE + timedelta(seconds=1)
     assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
@@ -284,12 +284,12 @@ async def test_one_process_at_a_time_sends(db: Database, clock: Clock) -> None:
     assert await leases.acquire(db, LEASE_NAME, "one", LEASE_TIME)
 
 
-async def test_of_many_who_want_the_lease_at_once_one_gets_it(db: Database) -> None:
+async def test_only_one_of_many_processes_gets_the_lease(db: Database) -> None:
     wanted = [leases.acquire(db, LEASE_NAME, f"process {number}", LEASE_TIME) for number in range(20)]
     assert sum(await asyncio.gather(*wanted)) == 1
 
 
-async def test_looking_for_what_is_due_reads_an_index(db: Database) -> None:
+async def test_finding_due_notices_uses_an_index(db: Database) -> None:
     await post(db)
     due = {"next_try_at": {"$gte": FALL_MORNING - MAX_NOTICE_AGE, "$lte": FALL_MORNING}}
     plan = await db.notice.find(due).sort("next_try_at").limit(1).explain()
@@ -298,7 +298,7 @@ async def test_looking_for_what_is_due_reads_an_index(db: Database) -> None:
 
 
 @pytest.mark.parametrize("refusal", [None, Postponed("451"), Undeliverable("550")])
-async def test_the_log_names_no_address_and_no_course(
+async def test_the_log_contains_no_email_and_no_course(
     db: Database, clock: Clock, refusal: Exception | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     await post(db)
@@ -327,7 +327,7 @@ async def test_the_outbox_is_drained_while_the_site_serves(
     assert await db.lease.count_documents({}) == 0
 
 
-async def test_a_fault_does_not_end_the_sending(db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_does_not_stop_the_sender(db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "POLL_SECONDS", 0.01)
     await post(db, notice(), notice(BOB.user_id))
     sent = asyncio.Event()

@@ -69,7 +69,7 @@ async def test_before_the_opening_a_row_offers_the_plan(early: Browser, anyone: 
     assert buttons(await anyone.read("/courses/Fall")) == []
 
 
-async def test_while_it_is_open_enrolling_comes_first_and_the_plan_beside_it(ada: Browser) -> None:
+async def test_during_the_window_enroll_comes_before_add_to_plan(ada: Browser) -> None:
     page = await ada.read("/course/3333?term=Fall")
     assert buttons(page) == ["Enroll in PHP 202, section 01"]
     assert quiet(page) == ["Add to plan : PHP 202, section 01"]
@@ -79,7 +79,7 @@ async def test_while_it_is_open_enrolling_comes_first_and_the_plan_beside_it(ada
     assert quiet(await ada.read("/course/3333?term=Fall")) == []
 
 
-async def test_with_javascript_a_button_leads_back_to_its_line(ada: Browser) -> None:
+async def test_with_javascript_a_button_returns_to_its_row(ada: Browser) -> None:
     response = await ada.post("/plan/add", form=PHP, headers={"HX-Request": "true"})
     assert (response.status_code, response.location) == (303, "/course/3333?term=Fall+2026")
     page = await ada.read(response.location)
@@ -90,7 +90,7 @@ async def test_with_javascript_a_button_leads_back_to_its_line(ada: Browser) -> 
     assert f'<li class="section" id="{mark}"' in page
 
 
-async def test_planning_again_changes_nothing_and_another_section_takes_its_place(early: Browser, db: Database) -> None:
+async def test_planning_a_course_again_replaces_its_section(early: Browser, db: Database) -> None:
     for form in (PYT, PHP):
         await early.post("/plan/add", form=form)
     assert "Already in your plan for Fall 2026: " in await told(early, "/plan/add", **PYT)
@@ -134,7 +134,7 @@ async def test_a_course_moves_up_and_the_first_one_stays(early: Browser, db: Dat
         ),
     ],
 )
-async def test_what_can_not_be_planned_is_refused_in_words(
+async def test_what_cannot_be_planned_is_refused_with_a_sentence(
     ada: Browser, clock: Clock, db: Database, form: dict[str, str], moment: datetime, sentence: str
 ) -> None:
     await at(moment, clock, (ada, ADA))
@@ -142,23 +142,23 @@ async def test_what_can_not_be_planned_is_refused_in_words(
     assert await planned(db) == []
 
 
-async def test_what_the_student_has_needs_no_plan(ada: Browser, db: Database) -> None:
+async def test_an_enrolled_course_cannot_be_planned(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form=PYT)
     assert "You’re already enrolled in PYT 101" in await told(ada, "/plan/add", **PYT, follow="")
     assert await planned(db) == []
 
 
-async def test_a_plan_goes_with_its_term(early: Browser, db: Database) -> None:
+async def test_a_plan_disappears_with_its_term(early: Browser, db: Database) -> None:
     await early.post("/plan/add", form=PHP)
     [row] = await db.plan.find().to_list(None)
     assert row["expires_at"] == FALL.withdraw_deadline
     assert (await db.plan.index_information())["expires_at_1"]["expireAfterSeconds"] == 0
 
 
-async def test_a_plan_has_a_bound(early: Browser, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_plan_has_a_maximum_size(early: Browser, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "MAX_PLANNED_COURSES", 1)
     await early.post("/plan/add", form=PYT)
-    assert "Your plan for Fall 2026 has 1 courses already." in await told(early, "/plan/add", **PHP)
+    assert "Your plan for Fall 2026 already has 1 courses." in await told(early, "/plan/add", **PHP)
     await early.post("/plan/add", form=PYT | {"section": "02"})
     assert await planned(db) == [("1111", "02")]
 
@@ -170,12 +170,12 @@ async def test_each_term_has_a_plan_of_its_own(early: Browser) -> None:
     assert (await early.get("/plan?term=Never")).status_code == 404
 
 
-async def test_a_school_that_plans_nothing_has_an_empty_page(ada: Browser, db: Database) -> None:
+async def test_without_terms_the_plan_page_is_empty(ada: Browser, db: Database) -> None:
     await db.term.delete_many({})
     assert "There’s no term to plan for right now." in await ada.read("/plan")
 
 
-async def test_the_page_counts_down_by_the_servers_clock(early: Browser, clock: Clock) -> None:
+async def test_the_plan_counts_down_by_the_servers_clock(early: Browser, clock: Clock) -> None:
     await early.post("/plan/add", form=PHP)
     page = await early.read("/plan")
     times = [int(moment.timestamp() * 1000) for moment in (BEFORE, FALL.opens_at)]
@@ -188,20 +188,20 @@ async def test_the_page_counts_down_by_the_servers_clock(early: Browser, clock: 
     assert "data-at-opening" not in page
 
 
-async def test_what_is_fetched_anew_before_the_opening_is_not_what_counts_down(early: Browser) -> None:
+async def test_updating_the_plan_before_the_opening_keeps_the_countdown(early: Browser) -> None:
     before, _, part = (await early.read("/course/3333?term=Fall")).partition('id="offered"')
     assert "data-opens" in before
     assert "data-opens" not in part
 
 
-async def test_a_click_too_early_is_refused_in_words_and_recorded_nowhere(early: Browser, db: Database) -> None:
+async def test_enrolling_too_early_is_refused_and_not_recorded(early: Browser, db: Database) -> None:
     await early.post("/plan/add", form=PHP)
     assert "Enrollment for Fall 2026 opens on" in await told(early, "/plan/enroll", **ALL)
     assert await planned(db) == [("3333", "01")]
     assert await db.event.count_documents({}) == 0
 
 
-async def test_one_press_takes_what_can_be_had_and_the_rest_stays_with_the_reason(
+async def test_enrolling_in_a_plan_keeps_refused_courses_with_their_reasons(
     ada: Browser, bob: Browser, db: Database
 ) -> None:
     await teach(db, "6666", "ART 100", MORNINGS)
@@ -222,7 +222,7 @@ async def test_one_press_takes_what_can_be_had_and_the_rest_stays_with_the_reaso
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 2
 
 
-async def test_what_is_had_already_leaves_the_plan(ada: Browser, db: Database) -> None:
+async def test_an_enrolled_course_leaves_the_plan(ada: Browser, db: Database) -> None:
     await ada.post("/plan/add", form=PYT)
     await ada.post("/enrollment", form=PYT)
     page = await ada.read("/plan")
@@ -234,7 +234,7 @@ async def test_what_is_had_already_leaves_the_plan(ada: Browser, db: Database) -
 
 
 @pytest.mark.parametrize("seconds", [0, 18])
-async def test_when_the_time_is_over_the_rest_is_not_tried(
+async def test_when_time_runs_out_the_rest_of_the_plan_is_not_tried(
     ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     async def hangs(*_: Any) -> None:
@@ -252,7 +252,7 @@ async def test_when_the_time_is_over_the_rest_is_not_tried(
     assert await planned(db) == []
 
 
-async def test_what_is_not_offered_any_more_can_be_removed(early: Browser, db: Database) -> None:
+async def test_a_course_no_longer_offered_can_be_removed_from_the_plan(early: Browser, db: Database) -> None:
     await early.post("/plan/add", form=PHP)
     await db.section.delete_many({"courseID": "3333"})
     page = await early.read("/plan")
@@ -260,7 +260,7 @@ async def test_what_is_not_offered_any_more_can_be_removed(early: Browser, db: D
     assert quiet(page) == ["Remove PHP 202 from your plan"]
 
 
-async def test_the_page_counts_credits(ada: Browser, db: Database) -> None:
+async def test_the_plan_shows_its_credits(ada: Browser, db: Database) -> None:
     async def total() -> str:
         return " ".join((await ada.read("/plan")).split('<p class="total">')[1].split("</p>")[0].split())
 
@@ -274,7 +274,7 @@ async def test_the_page_counts_credits(ada: Browser, db: Database) -> None:
     assert await total() == "5 of 18 credits"
 
 
-async def test_the_button_for_all_says_how_many(ada: Browser, db: Database) -> None:
+async def test_the_enroll_button_of_a_plan_says_how_many_courses(ada: Browser, db: Database) -> None:
     await teach(db, "6666", "ART 100")
     for form, label in ((PHP, "this course"), (PYT, "both courses"), ({"courseID": "6666"}, "all 3 courses")):
         await ada.post("/plan/add", form=form)
@@ -297,7 +297,7 @@ PYT_101, PHP_202 = offered(0), offered(2)
 AT_ONE_TIME = offered(2, replace(SECTIONS[2], meetings=MORNINGS))
 
 
-def test_of_two_that_meet_at_one_time_both_are_told() -> None:
+def test_two_planned_courses_at_the_same_time_both_show_the_conflict() -> None:
     assert against(FALL, [PYT_101, AT_ONE_TIME], [], []) == [
         [f"PYT 101 conflicts with PHP 202: {MORNINGS[0]}."],
         [f"PHP 202 conflicts with PYT 101: {MORNINGS[0]}."],
@@ -314,7 +314,7 @@ def test_a_plan_shows_the_reason_of_any_rule(monkeypatch: pytest.MonkeyPatch) ->
     assert reason.startswith("Enrollment for Fall 2026 opens on ")
 
 
-def test_what_the_student_has_counts_too_and_nothing_is_said_of_it() -> None:
+def test_enrolled_courses_count_toward_conflicts_without_being_listed() -> None:
     has = [Registration(PYT_101.course, PYT_101.section, "enrolled")]
     assert against(FALL, [PYT_101, AT_ONE_TIME], has, []) == [
         [],
@@ -322,7 +322,7 @@ def test_what_the_student_has_counts_too_and_nothing_is_said_of_it() -> None:
     ]
 
 
-def test_too_many_credits_are_told_of_those_that_come_last() -> None:
+def test_the_last_courses_of_a_plan_show_the_credit_limit() -> None:
     limit = replace(FALL, max_credits=6)
     assert against(limit, [PHP_202, PYT_101], [], []) == [
         [],
@@ -332,7 +332,7 @@ def test_too_many_credits_are_told_of_those_that_come_last() -> None:
 
 
 @pytest.mark.parametrize(("when", "missing"), [(None, True), (FALL, True), (replace(FALL, term="Fall 2025"), False)])
-def test_prerequisites_are_needed_from_an_earlier_term(when: Term | None, missing: bool) -> None:
+def test_a_planned_prerequisite_in_the_same_term_does_not_count(when: Term | None, missing: bool) -> None:
     wanted = offered(2, prerequisites=("1111",))
     told_of = ["PHP 202 requires 1111 from an earlier term."] if missing else []
     assert against(FALL, [wanted], [], [("1111", when)] if when else []) == [told_of]

@@ -42,7 +42,7 @@ async def test_a_full_section_leads_to_the_waitlist_and_to_other_sections(
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 0
 
 
-async def test_without_a_section_the_first_with_a_seat_that_fits_is_taken(ada: Browser, db: Database) -> None:
+async def test_without_a_section_the_first_open_one_that_fits_is_chosen(ada: Browser, db: Database) -> None:
     await teach(db, "6666", "ART 100", MORNINGS)
     await ada.post("/enrollment", form={"courseID": "6666"})
     await ada.post("/enrollment", form={"courseID": "1111"})
@@ -72,7 +72,7 @@ async def test_the_window_opens_and_closes_to_the_second(
     assert await told(ada, "/enrollment", courseID="1111", term="Fall") == sentence
 
 
-async def test_a_window_across_the_end_of_summer_time_is_told_by_the_schools_clock(
+async def test_a_window_across_the_end_of_daylight_saving_time_is_shown_in_the_schools_timezone(
     ada: Browser, clock: Clock, db: Database
 ) -> None:
     # Clocks go back on 1 November 2026 at 06:00 UTC: 01:30 comes twice, and this is the second one.
@@ -94,7 +94,7 @@ async def test_two_classes_at_one_time_are_refused_with_both_names_and_the_time(
     assert await seats_taken(db, "6666") == 0
 
 
-async def test_all_that_is_in_the_way_is_named(ada: Browser, db: Database) -> None:
+async def test_all_conflicting_courses_are_named(ada: Browser, db: Database) -> None:
     await teach(db, "6666", "ART 100", (*MORNINGS, *NOONS))
     for courseID in ("1111", "3333"):
         await ada.post("/enrollment", form={"courseID": courseID})
@@ -128,14 +128,14 @@ async def test_a_prerequisite_must_come_from_an_earlier_term(ada: Browser, clock
     assert await told(ada, "/enrollment", courseID="2222") == "You’re enrolled in JAV 201 for Spring 2027."
 
 
-async def test_an_unknown_section_is_told(ada: Browser) -> None:
+async def test_an_unknown_section_is_refused(ada: Browser) -> None:
     refused = await told(ada, "/enrollment", courseID="1111", section="09")
     assert refused == "PYT 101 has no section 09 in Fall 2026."
 
 
 @pytest.mark.parametrize("path", ["/enrollment/drop", "/enrollment/swap", "/waitlist", "/waitlist/leave"])
 @pytest.mark.parametrize("body", [b"", b"courseID=%ff&drop=%ff&add=1", b"courseID=1&courseID=2&drop=1&drop=2&add=1"])
-async def test_what_no_button_sends_is_refused_in_words(ada: Browser, path: str, body: bytes) -> None:
+async def test_forged_form_values_are_refused_with_a_sentence(ada: Browser, path: str, body: bytes) -> None:
     response = await ada.post(path, data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
     assert response.status_code == 422
     assert "That didn’t work" in await text(response)
@@ -151,7 +151,7 @@ async def test_what_no_button_sends_is_refused_in_words(ada: Browser, path: str,
         ("/waitlist/leave", "courseID"),
     ],
 )
-async def test_a_program_reads_what_is_wrong_with_each_field(ada: Browser, path: str, field: str) -> None:
+async def test_an_api_client_gets_the_errors_of_each_field(ada: Browser, path: str, field: str) -> None:
     form = {field: "1" * 21, "drop": "1111", "term": "x" * 101}
     response = await ada.post(path, form=form, headers={"Accept": "application/json"})
     answer = await response.get_json()
@@ -174,7 +174,7 @@ async def test_a_program_reads_what_is_wrong_with_each_field(ada: Browser, path:
         ("/waitlist/leave", {"courseID": "1111"}, 409, "not_waiting"),
     ],
 )
-async def test_a_program_gets_the_refusal_as_json(
+async def test_an_api_client_gets_a_refusal_as_json(
     ada: Browser, bob: Browser, path: str, form: dict[str, str], status: int, code: str
 ) -> None:
     await bob.post("/enrollment", form={"courseID": "3333"})

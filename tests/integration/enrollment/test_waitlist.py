@@ -47,14 +47,14 @@ async def cal(app: Quart, db: Database) -> Browser:
 
 
 @pytest.mark.usefixtures("full")
-async def test_who_joins_sees_the_place_in_line(ada: Browser, cal: Browser, db: Database) -> None:
+async def test_joining_a_waitlist_shows_the_position(ada: Browser, cal: Browser, db: Database) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 12}})
     await cal.post("/waitlist", form=PHP)
     assert await told(ada, "/waitlist", **PHP) == "You’re on the waitlist for PHP 202, section 01: 2 of 2."
     page = await ada.read("/enrollment")
-    assert ">Waiting, 2 of 2<" in page
+    assert ">Waitlisted, 2 of 2<" in page
     assert "0 of 18 credits" in page
-    assert buttons(page) == ["Leave the waitlist for PHP 202"]
+    assert buttons(page) == ["Leave waitlist for PHP 202"]
 
 
 @pytest.mark.usefixtures("full")
@@ -67,21 +67,21 @@ async def test_joining_twice_says_so_and_changes_nothing(ada: Browser, db: Datab
 
 
 @pytest.mark.usefixtures("full")
-async def test_a_full_waitlist_takes_nobody(ada: Browser, cal: Browser, db: Database) -> None:
+async def test_a_full_waitlist_refuses_everybody(ada: Browser, cal: Browser, db: Database) -> None:
     await cal.post("/waitlist", form=PHP)
     assert await told(ada, "/waitlist", **PHP) == "The waitlist for PHP 202, section 01, is full."
     assert await told(ada, "/enrollment", **PHP) == "PHP 202, section 01, is full."
     assert await db.waitlist.count_documents({}) == 1
 
 
-async def test_who_joins_a_line_before_an_open_seat_has_it_at_once(ada: Browser, db: Database) -> None:
+async def test_joining_the_waitlist_of_a_section_with_an_open_seat_enrolls_at_once(ada: Browser, db: Database) -> None:
     assert await told(ada, "/waitlist", **PHP) == "A seat was open, so you’re enrolled in PHP 202, section 01."
     assert await seats_taken(db, "3333") == 1
     assert await db.notice.count_documents({}) == 0
     assert await told(ada, "/waitlist", **PHP) == "You’re already enrolled in PHP 202 for Fall 2026."
 
 
-async def test_before_an_open_seat_a_full_line_and_a_linked_swap_change_nothing(ada: Browser, db: Database) -> None:
+async def test_an_open_seat_is_taken_despite_a_full_waitlist_and_a_requested_swap(ada: Browser, db: Database) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 0}})
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     said = await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
@@ -101,7 +101,7 @@ async def test_leaving_frees_the_place_and_a_second_time_changes_nothing(
     assert "There is no course 9999" in await told(ada, "/waitlist/leave", courseID="9999")
 
 
-async def test_of_two_lines_none_is_guessed(ada: Browser, db: Database) -> None:
+async def test_leaving_without_a_section_is_refused_if_two_waitlists_are_possible(ada: Browser, db: Database) -> None:
     await db.section.update_many({}, {"$set": {"capacity": 0}})
     await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": FALL.opens_at}})
     for term in ("Fall 2026", "Spring 2027"):
@@ -113,7 +113,7 @@ async def test_of_two_lines_none_is_guessed(ada: Browser, db: Database) -> None:
 
 
 @pytest.mark.usefixtures("full")
-async def test_a_freed_seat_goes_to_the_first_in_line_who_is_told_on_the_next_page_once(
+async def test_a_dropped_seat_goes_to_the_first_waitlisted_student_with_one_notice(
     ada: Browser, bob: Browser, db: Database
 ) -> None:
     await ada.post("/waitlist", form=PHP)
@@ -131,9 +131,7 @@ async def test_a_freed_seat_goes_to_the_first_in_line_who_is_told_on_the_next_pa
 
 
 @pytest.mark.usefixtures("full")
-async def test_who_could_not_take_the_seat_keeps_the_place_and_sees_why(
-    ada: Browser, bob: Browser, db: Database
-) -> None:
+async def test_a_skipped_student_keeps_the_position_and_sees_why(ada: Browser, bob: Browser, db: Database) -> None:
     await teach(db, "6666", "ART 100", NOONS)
     await ada.post("/waitlist", form=PHP)
     await ada.post("/enrollment", form={"courseID": "6666"})
@@ -143,13 +141,13 @@ async def test_who_could_not_take_the_seat_keeps_the_place_and_sees_why(
     page = await ada.read("/enrollment")
     assert "alert-warning" in page
     assert page.count(because) == 2  # the notice, and the reason beside the place
-    assert ">Waiting, 1 of 1<" in page
+    assert ">Waitlisted, 1 of 1<" in page
     assert because in await ada.read("/courses/")
     assert "alert-warning" not in await ada.read("/enrollment")
 
 
 @pytest.mark.usefixtures("full")
-async def test_dropping_what_was_in_the_way_takes_the_seat(ada: Browser, bob: Browser, db: Database) -> None:
+async def test_dropping_the_conflicting_course_promotes(ada: Browser, bob: Browser, db: Database) -> None:
     await teach(db, "6666", "ART 100", NOONS)
     await ada.post("/waitlist", form=PHP)
     await ada.post("/enrollment", form={"courseID": "6666"})
@@ -160,9 +158,7 @@ async def test_dropping_what_was_in_the_way_takes_the_seat(ada: Browser, bob: Br
 
 
 @pytest.mark.usefixtures("full")
-async def test_a_linked_swap_gives_back_the_old_course_when_the_seat_comes(
-    ada: Browser, bob: Browser, db: Database
-) -> None:
+async def test_a_promotion_drops_the_course_to_be_replaced(ada: Browser, bob: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     assert "1 of 1" in await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
     assert "Replaces PYT 101 if you get a seat" in await ada.read("/enrollment")
@@ -184,7 +180,7 @@ PYT = {"courseID": "1111", "term": "Fall 2026"}
 
 @pytest.mark.usefixtures("evening_full")
 @pytest.mark.parametrize("again", [False, True])
-async def test_a_place_for_a_swap_within_the_course_stays(
+async def test_waiting_to_change_sections_keeps_the_position(
     ada: Browser, bob: Browser, db: Database, again: bool
 ) -> None:
     await ada.post("/enrollment", form=PYT | {"section": "01"})
@@ -205,7 +201,9 @@ async def test_a_place_for_a_swap_within_the_course_stays(
 
 @pytest.mark.usefixtures("evening_full")
 @pytest.mark.parametrize("instead_of", ["", "3333"])
-async def test_a_place_that_is_pointless_now_goes_with_a_word(ada: Browser, db: Database, instead_of: str) -> None:
+async def test_a_pointless_waitlist_entry_is_removed_with_a_message(
+    ada: Browser, db: Database, instead_of: str
+) -> None:
     await ada.post("/enrollment", form=PHP)
     await ada.post("/waitlist", form=PYT | {"section": "02", "drop_if_enrolled": instead_of})
     said = await told(ada, "/enrollment", **PYT, section="03")
@@ -215,14 +213,14 @@ async def test_a_place_that_is_pointless_now_goes_with_a_word(ada: Browser, db: 
 
 
 @pytest.mark.usefixtures("full")
-async def test_a_linked_swap_needs_the_course_that_goes(ada: Browser, db: Database) -> None:
+async def test_waiting_to_replace_a_course_requires_having_it(ada: Browser, db: Database) -> None:
     refused = await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
     assert refused == "You’re not enrolled in PYT 101 for Fall 2026. No changes were made."
     assert await db.waitlist.count_documents({}) == 0
 
 
 @pytest.mark.usefixtures("full")
-async def test_nobody_joins_outside_of_the_window(ada: Browser, clock: Clock) -> None:
+async def test_nobody_joins_a_waitlist_outside_the_window(ada: Browser, clock: Clock) -> None:
     await at(FALL.opens_at - SECOND, clock, (ada, ADA))
     assert "Enrollment for Fall 2026 opens on" in await told(ada, "/waitlist", **PHP)
     await at(FALL.add_deadline, clock, (ada, ADA))
@@ -237,23 +235,23 @@ async def test_after_the_add_deadline_nobody_is_promoted(
     await at(FALL.add_deadline, clock, (bob, BOB), (ada, ADA))
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     assert await db.enrollment.count_documents({"status": "enrolled"}) == 0
-    assert ">Waiting, 1 of 1<" in await ada.read("/enrollment")
+    assert ">Waitlisted, 1 of 1<" in await ada.read("/enrollment")
 
 
 @pytest.mark.usefixtures("full")
-async def test_the_form_offers_the_line_and_what_could_go_for_the_seat(ada: Browser) -> None:
+async def test_the_form_offers_the_waitlist_and_the_courses_to_replace(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     page = await ada.read("/enrollment/form?courseID=3333&term=Fall")
     assert buttons(page)[:2] == ["Join waitlist for PHP 202, section 01", "Join waitlist for PHP 202, section 01"]
     assert 'name="drop_if_enrolled"' in page
 
 
-async def test_nobody_waits_for_somebody_else(ada: Browser, full: None, db: Database) -> None:
+async def test_a_student_cannot_join_a_waitlist_for_another(ada: Browser, full: None, db: Database) -> None:
     await ada.post("/waitlist", form=PHP | {"user_id": "2"})
     assert [row["user_id"] async for row in db.waitlist.find()] == [ADA.user_id]
 
 
-async def test_a_page_that_is_fetched_in_advance_takes_no_notice_away(ada: Browser, bob: Browser, full: None) -> None:
+async def test_a_prefetched_page_does_not_mark_notices_as_seen(ada: Browser, bob: Browser, full: None) -> None:
     await ada.post("/waitlist", form=PHP)
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     await ada.get("/", headers={"Sec-Purpose": "prefetch"})
@@ -261,9 +259,7 @@ async def test_a_page_that_is_fetched_in_advance_takes_no_notice_away(ada: Brows
 
 
 @pytest.mark.usefixtures("full")
-async def test_who_lacks_a_prerequisite_by_then_reads_what_it_is_called(
-    ada: Browser, bob: Browser, db: Database
-) -> None:
+async def test_a_student_skipped_for_a_prerequisite_sees_its_title(ada: Browser, bob: Browser, db: Database) -> None:
     await ada.post("/waitlist", form=PHP)
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
@@ -275,7 +271,9 @@ WOULD_GO = "PHP 202 would bring you to 7 credits (limit 6)."
 
 
 @pytest.mark.usefixtures("full")
-async def test_a_seat_that_would_be_too_much_is_told_before_it_comes(ada: Browser, bob: Browser, db: Database) -> None:
+async def test_a_waitlist_warns_if_the_seat_would_exceed_the_credit_limit(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
     await db.term.update_many({}, {"$set": {"max_credits": 6}})
     await teach(db, "7777", "BIO 101")
     await ada.post("/waitlist", form=PHP)
@@ -295,7 +293,7 @@ async def test_a_seat_that_would_be_too_much_is_told_before_it_comes(ada: Browse
 
 
 @pytest.mark.usefixtures("full")
-async def test_of_lines_for_more_than_may_be_had_one_is_told(
+async def test_waitlists_that_together_exceed_the_credit_limit_show_one_warning(
     ada: Browser, bob: Browser, clock: Clock, db: Database
 ) -> None:
     await teach(db, "6666", "ART 100")
@@ -310,7 +308,7 @@ async def test_of_lines_for_more_than_may_be_had_one_is_told(
 
 
 @pytest.mark.usefixtures("full")
-async def test_what_goes_for_the_seat_does_not_count(ada: Browser, db: Database) -> None:
+async def test_a_course_to_be_replaced_does_not_count_toward_the_credit_limit(ada: Browser, db: Database) -> None:
     await db.term.update_many({}, {"$set": {"max_credits": 4}})
     await ada.post("/enrollment", form={"courseID": "1111"})
     await ada.post("/waitlist", form=PHP | {"drop_if_enrolled": "1111"})

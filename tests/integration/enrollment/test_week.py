@@ -22,18 +22,20 @@ async def conflicts(browser: Browser) -> list[str]:
     ]
 
 
-async def test_what_the_student_has_and_waits_for_stands_in_the_week(ada: Browser, bob: Browser) -> None:
+async def test_the_week_shows_enrolled_and_waitlisted_courses(ada: Browser, bob: Browser) -> None:
     await bob.post("/enrollment", form={"courseID": "3333"})
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     await ada.post("/waitlist", form={"courseID": "3333"})
     assert await boxes(ada) == [
         ("enrolled", "PYT 101 09:00–09:50 Hall 12"),
-        ("waiting", "PHP 202 waiting 12:00–13:15 Lab 1"),
+        ("waiting", "PHP 202 waitlisted 12:00–13:15 Lab 1"),
     ] * 2 + [("enrolled", "PYT 101 09:00–09:50 Hall 12")]
     assert await conflicts(ada) == []
 
 
-async def test_a_line_for_something_at_the_same_time_is_named(ada: Browser, bob: Browser, db: Database) -> None:
+async def test_a_waitlisted_course_at_the_same_time_shows_the_conflict(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
     await teach(db, "7777", "BIO 101")
     await bob.post("/enrollment", form={"courseID": "3333"})
     await ada.post("/enrollment", form={"courseID": "7777"})
@@ -42,14 +44,12 @@ async def test_a_line_for_something_at_the_same_time_is_named(ada: Browser, bob:
         {"courseID": "7777"}, {"$set": {"meetings": [{"days": "T", "start": "13:00", "end": "14:00"}]}}
     )
     [conflict] = await conflicts(ada)
-    assert conflict.startswith("BIO 101 conflicts with PHP 202 (waiting): T 13:00–13:15.")
+    assert conflict.startswith("BIO 101 conflicts with PHP 202 (waitlisted): T 13:00–13:15.")
     assert '<a href="/help#swap">' in conflict
-    assert ("waiting clashes", "PHP 202 waiting 12:00–13:15 Lab 1") in await boxes(ada)
+    assert ("waiting clashes", "PHP 202 waitlisted 12:00–13:15 Lab 1") in await boxes(ada)
 
 
-async def test_a_place_in_line_that_gives_up_the_other_course_is_no_conflict(
-    ada: Browser, bob: Browser, db: Database
-) -> None:
+async def test_a_waitlisted_replacement_is_no_conflict(ada: Browser, bob: Browser, db: Database) -> None:
     await teach(db, "7777", "BIO 101", NOONS)
     await bob.post("/enrollment", form={"courseID": "3333"})
     await ada.post("/enrollment", form={"courseID": "7777"})
@@ -58,14 +58,14 @@ async def test_a_place_in_line_that_gives_up_the_other_course_is_no_conflict(
     assert await conflicts(ada) == []
 
 
-async def test_a_withdrawn_course_says_so(ada: Browser, clock: Clock) -> None:
+async def test_a_withdrawn_course_is_marked_in_the_week(ada: Browser, clock: Clock) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     await at(FALL.drop_deadline, clock, (ada, ADA))
     await ada.post("/enrollment/drop", form={"courseID": "1111"})
     assert set(await boxes(ada)) == {("withdrawn", "PYT 101 withdrawn 09:00–09:50 Hall 12")}
 
 
-async def test_a_course_without_times_is_listed_below(ada: Browser, db: Database) -> None:
+async def test_a_course_without_times_is_listed_below_the_week(ada: Browser, db: Database) -> None:
     await teach(db, "7777", "BIO 101")
     await ada.post("/enrollment", form={"courseID": "7777"})
     assert "No fixed times: BIO 101." in await ada.read("/enrollment")
@@ -83,7 +83,7 @@ async def test_the_week_stays_until_the_last_day_on_which_courses_meet(
         assert ("Your week" in page, "PYT 101" in page) == (shown, True)
 
 
-async def test_times_that_can_not_be_are_none(ada: Browser, db: Database) -> None:
+async def test_impossible_times_are_left_out_of_the_week(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     wrong = [
         {"days": "M", "start": "soon", "end": "later"},
@@ -96,12 +96,12 @@ async def test_times_that_can_not_be_are_none(ada: Browser, db: Database) -> Non
     assert "No fixed times: PYT 101." in await ada.read("/enrollment")
 
 
-async def test_no_page_has_a_style_of_its_own(ada: Browser) -> None:
+async def test_no_page_has_inline_styles(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     assert "style=" not in await ada.read("/enrollment")
 
 
-async def test_courses_of_the_schedule_lead_to_their_pages(ada: Browser, bob: Browser) -> None:
+async def test_courses_on_the_schedule_link_to_their_pages(ada: Browser, bob: Browser) -> None:
     await bob.post("/enrollment", form={"courseID": "3333"})
     await ada.post("/enrollment", form={"courseID": "1111"})
     await ada.post("/waitlist", form={"courseID": "3333"})
@@ -113,7 +113,7 @@ async def test_courses_of_the_schedule_lead_to_their_pages(ada: Browser, bob: Br
         assert f"<h1>{title}" in await ada.read(links[0])
 
 
-async def test_a_course_of_a_term_that_is_over_leads_to_its_page_in_the_next(ada: Browser, clock: Clock) -> None:
+async def test_a_course_of_a_past_term_links_to_its_page_in_the_next(ada: Browser, clock: Clock) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     await at(FALL.withdraw_deadline, clock, (ada, ADA))
     [link] = set(re.findall(r'href="(/course/[^"]*)">PYT 101</a>', await ada.read("/enrollment")))

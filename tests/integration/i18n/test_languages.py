@@ -21,7 +21,7 @@ TEMPLATES = Path(__file__).parents[2] / "support/flask_templates"
 SPANISH = {"Accept-Language": "es-MX,es;q=0.9,en;q=0.5"}
 
 
-async def test_a_page_is_in_the_language_that_the_browser_asks_for(anyone: Browser) -> None:
+async def test_a_page_is_in_the_browsers_language(anyone: Browser) -> None:
     response = await anyone.get("/courses/", headers=SPANISH)
     page = await text(response)
     assert '<html lang="es">' in page
@@ -32,7 +32,7 @@ async def test_a_page_is_in_the_language_that_the_browser_asks_for(anyone: Brows
     assert (await anyone.get("/courses/")).headers["Content-Language"] == "en"
 
 
-async def test_a_visitor_chooses_another_one_and_comes_back_to_the_page(anyone: Browser) -> None:
+async def test_choosing_a_language_returns_to_the_page(anyone: Browser) -> None:
     page = await anyone.read("/courses/Fall?q=python")
     assert 'name="next" value="/courses/Fall?q=python"' in page
     response = await anyone.post("/language", form={"language": "es", "next": "/courses/Fall?q=python"})
@@ -43,27 +43,25 @@ async def test_a_visitor_chooses_another_one_and_comes_back_to_the_page(anyone: 
 
 
 @pytest.mark.parametrize("where", ["https://evil.example/", "//evil.example", ""])
-async def test_a_choice_leads_nowhere_else(where: str, anyone: Browser) -> None:
+async def test_choosing_a_language_never_redirects_to_another_site(where: str, anyone: Browser) -> None:
     response = await anyone.post("/language", form={"language": "es", "next": where})
     assert (response.status_code, response.location) == (303, "/")
 
 
 @pytest.mark.parametrize("form", [{}, {"language": "xx"}, {"language": "../es"}])
-async def test_a_language_that_the_site_does_not_speak_is_refused_in_words(
-    form: dict[str, str], anyone: Browser
-) -> None:
+async def test_an_unknown_language_is_refused_with_a_sentence(form: dict[str, str], anyone: Browser) -> None:
     response = await anyone.post("/language", form=form)
     assert response.status_code == 422
     assert "This site isn’t available in that language." in await text(response)
 
 
-async def test_a_foreign_page_chooses_nothing(ada: Browser) -> None:
+async def test_another_sites_page_cannot_choose_a_language(ada: Browser) -> None:
     response = await ada.post("/language", form={"language": "es"}, headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 400
     assert (await ada.get("/")).headers["Content-Language"] == "en"
 
 
-async def test_who_is_signed_in_has_a_language_wherever_they_sign_in(app: Quart, ada: Browser) -> None:
+async def test_a_users_language_is_kept_across_browsers(app: Quart, ada: Browser) -> None:
     await ada.post("/language", form={"language": "es"})
     assert (await ada.get("/enrollment")).headers["Content-Language"] == "es"
     elsewhere = Browser(app.test_client())
@@ -73,7 +71,7 @@ async def test_who_is_signed_in_has_a_language_wherever_they_sign_in(app: Quart,
     assert (await elsewhere.get("/")).headers["Content-Language"] == "en"
 
 
-async def test_who_has_none_yet_gets_that_of_the_first_sign_in(db: Database, app: Quart) -> None:
+async def test_a_users_language_is_that_of_the_first_sign_in(db: Database, app: Quart) -> None:
     browser = Browser(app.test_client())
     await browser.post("/register", form=registration(), headers=SPANISH)
     found = await users.find_credentials(db, "zoe@school.example")
@@ -81,13 +79,13 @@ async def test_who_has_none_yet_gets_that_of_the_first_sign_in(db: Database, app
     assert found.user.language == "es"
 
 
-async def test_an_import_leaves_the_language_alone(db: Database) -> None:
+async def test_an_import_keeps_the_language(db: Database) -> None:
     await users.set_language(db, ADA.user_id, "es")
     await import_users(db, [ImportedUser(1, None, replace(ADA, last_name="Summers"), None)], unusable_password="-")
     assert await users.find(db, ADA.user_id) == replace(ADA, last_name="Summers", language="es")
 
 
-async def test_what_somebody_elses_drop_does_is_told_in_the_readers_language(
+async def test_a_notice_caused_by_another_student_is_in_the_readers_language(
     db: Database, clock: Clock, ada: Browser, bob: Browser
 ) -> None:
     await teach(db, "4444", "ART 100", NOONS)
@@ -105,7 +103,7 @@ async def test_what_somebody_elses_drop_does_is_told_in_the_readers_language(
     assert "MJ 12:00–13:15. Conservas tu puesto.\n\nInicia sesión para ver tu horario." in box.letters[0][2]
 
 
-async def test_news_of_an_open_page_are_in_its_language(app: Quart) -> None:
+async def test_updates_of_an_open_page_are_in_its_language(app: Quart) -> None:
     spanish, english = [
         await text(await app.test_client().get("/live?term=Fall+2026&course=1111", headers=headers))
         for headers in (SPANISH, {})
@@ -123,14 +121,14 @@ async def test_a_calendar_is_in_the_language_of_its_owner(ada: Browser) -> None:
     assert b"Secci\xc3\xb3n 01" in await (await ada.client.get(found[1])).get_data()
 
 
-async def test_programs_read_english(anyone: Browser) -> None:
+async def test_api_clients_get_english(anyone: Browser) -> None:
     for path in ("/api/v1/courses/0000", "/api/no-such"):
         response = await anyone.get(path, headers=SPANISH)
         assert re.search("There is no course .* in the catalog.", await text(response))
         assert "Accept-Language" not in response.headers.get("Vary", "")
 
 
-async def test_a_school_with_templates_of_its_own_is_not_translated_by_halves(mongod: str, db: Database) -> None:
+async def test_a_site_with_template_overrides_offers_no_translations(mongod: str, db: Database) -> None:
     app = create_app(config(mongo_uri=mongod, template_overrides=TEMPLATES))
     async with app.test_app():
         response = await app.test_client().get("/", headers=SPANISH)

@@ -187,14 +187,14 @@ def bare(texts: set[str]) -> str:
     return "\n".join(sorted(found))
 
 
-def test_the_check_finds_what_nobody_can_translate() -> None:
+def test_the_check_finds_untranslatable_text() -> None:
     page = (
         '<p>⟦Hello, Ada⟧</p><p>PYT 101</p><p title="Bare"> Press ⟦here⟧</p><p lang="en">API words</p><script>x</script>'
     )
     assert bare(set(Visible(page).texts)) == "Bare\nPress ⟦here⟧"
 
 
-async def test_visitors_read_no_english(site: Quart) -> None:
+async def test_spanish_pages_for_visitors_contain_no_english(site: Quart) -> None:
     visitor = Reading(site, heard := set())
     for path in ("/", "/courses/", "/courses/Spring", "/courses/Winter 1999", "/courses/?q=no such course&open=y"):
         await visitor.get(path)
@@ -225,7 +225,7 @@ async def test_visitors_read_no_english(site: Quart) -> None:
     assert bare(heard) == ""
 
 
-async def test_confirming_an_address_shows_no_english(site: Quart, db: Database, clock: Clock) -> None:
+async def test_spanish_pages_for_email_confirmation_contain_no_english(site: Quart, db: Database, clock: Clock) -> None:
     zoe = Reading(site, heard := set())
     await zoe.get("/email/confirm")
     await zoe.does("/register", **registration())
@@ -242,7 +242,9 @@ async def test_confirming_an_address_shows_no_english(site: Quart, db: Database,
     assert bare(heard) == ""
 
 
-async def test_students_read_no_english(site: Quart, db: Database, clock: Clock, brackets: Brackets) -> None:
+async def test_spanish_pages_for_students_contain_no_english(
+    site: Quart, db: Database, clock: Clock, brackets: Brackets
+) -> None:
     """Ada and bob do everything once that can be done, most of it once too often."""
     ada, bob = Reading(site, heard := set()), Reading(site, heard)
     fall = {"term": "Fall 2026"}
@@ -333,7 +335,7 @@ async def test_students_read_no_english(site: Quart, db: Database, clock: Clock,
     assert len(brackets.said) > 300  # of some 480: a walk that went astray would have heard far less
 
 
-async def test_the_registrar_reads_no_english(site: Quart, db: Database) -> None:
+async def test_spanish_pages_for_the_registrar_contain_no_english(site: Quart, db: Database) -> None:
     rita = Reading(site, heard := set())
     await rita.does("/login", email=RITA.email, password=PASSWORD)
     for path in ("/user", "/account"):
@@ -345,7 +347,7 @@ async def test_the_registrar_reads_no_english(site: Quart, db: Database) -> None
     assert bare(heard) == ""
 
 
-async def test_what_goes_wrong_is_told_in_no_english(site: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_spanish_error_pages_contain_no_english(site: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(*_: object, **__: object) -> None:
         raise TimeoutError
 
@@ -357,7 +359,7 @@ async def test_what_goes_wrong_is_told_in_no_english(site: Quart, monkeypatch: p
     assert bare(heard) == ""
 
 
-async def test_e_mails_have_no_english(site: Quart, db: Database, clock: Clock) -> None:
+async def test_spanish_emails_contain_no_english(site: Quart, db: Database, clock: Clock) -> None:
     ada, bob = Reading(site, set()), Reading(site, set())
     fall = {"term": "Fall 2026", "courseID": "3333"}
     for browser, user in ((ada, ADA), (bob, BOB)):

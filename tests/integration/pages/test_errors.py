@@ -13,7 +13,7 @@ from quart_enroll.state import EXTENSION
 from tests.support.people import Browser, config, registration, text
 
 
-async def test_an_unknown_address_is_a_page_of_the_site(anyone: Browser) -> None:
+async def test_an_unknown_url_shows_a_page_of_the_site(anyone: Browser) -> None:
     response = await anyone.get("/nothing/here")
     page = await text(response)
     assert response.status_code == 404
@@ -29,9 +29,7 @@ async def test_a_client_that_asks_for_json_gets_json(anyone: Browser) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("DELETE", "/courses/"), ("PUT", "/login"), ("POST", "/")])
-async def test_an_address_used_in_the_wrong_way_says_which_ways_there_are(
-    anyone: Browser, method: str, path: str
-) -> None:
+async def test_a_wrong_method_is_answered_with_the_allowed_methods(anyone: Browser, method: str, path: str) -> None:
     response = await anyone.client.open(path, method=method)
     assert response.status_code == 405
     assert "GET" in response.headers["Allow"]
@@ -59,7 +57,7 @@ async def test_a_websocket_is_refused(app: Quart, caplog: pytest.LogCaptureFixtu
     assert caplog.text == ""
 
 
-async def test_a_fault_of_ours_shows_a_number_that_is_in_the_log_and_no_stack_trace(
+async def test_an_internal_error_shows_a_request_id_and_no_stack_trace(
     app: Quart, anyone: Browser, log: pytest.LogCaptureFixture
 ) -> None:
     async def fail() -> None:
@@ -89,14 +87,12 @@ async def test_nobody_can_inject_lines_into_the_log(app: Quart, anyone: Browser,
     assert "path=/course/a%20b status=404" in log.text
 
 
-async def test_the_routers_request_number_is_kept_only_if_it_is_one(anyone: Browser) -> None:
+async def test_the_routers_request_id_is_kept_only_if_valid(anyone: Browser) -> None:
     response = await anyone.get("/", headers={"X-Request-ID": "<script>alert(1)</script>"})
     assert len(response.headers["X-Request-ID"]) == 16
 
 
-async def test_a_change_whose_client_is_gone_comes_to_its_end_before_the_database_closes(
-    db: Database, mongod: str
-) -> None:
+async def test_a_change_completes_before_shutdown_although_its_client_disconnected(db: Database, mongod: str) -> None:
     app = create_app(config(mongo_uri=mongod))
     async with app.test_app():
         context: EnrollmentContext = app.extensions[EXTENSION].enrollment
@@ -116,6 +112,6 @@ async def test_a_change_whose_client_is_gone_comes_to_its_end_before_the_databas
     assert course.credits == 5
 
 
-async def test_alive_and_ready(anyone: Browser) -> None:
+async def test_health_and_readiness_are_reported(anyone: Browser) -> None:
     assert (await anyone.get("/healthz")).status_code == 200
     assert (await anyone.get("/readyz")).status_code == 200

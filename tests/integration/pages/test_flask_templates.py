@@ -93,13 +93,13 @@ async def test_the_registrar_sees_the_students(rita: Browser) -> None:
 async def test_the_registrar_is_told_when_there_are_more_students_than_a_page_holds(
     rita: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(students, "MAX_ON_A_PAGE", 1)
+    monkeypatch.setattr(students, "MAX_STUDENTS_ON_ONE_PAGE", 1)
     page = await rita.read("/user")
     assert "Showing 1 of 2 students." in page
     assert (ADA.email in page, BOB.email in page) == (True, False)
 
 
-async def test_pages_that_the_school_has_no_template_for_stand_in_its_layout(ada: Browser) -> None:
+async def test_pages_without_an_override_use_the_schools_layout(ada: Browser) -> None:
     pages = ("/enrollment/form?courseID=1111", "/account", "/account/password", "/account/delete", "/password/forgot")
     for path, status in (*((path, 200) for path in pages), ("/nowhere", 404), ("/courses/never", 404)):
         response = await ada.get(path)
@@ -107,7 +107,7 @@ async def test_pages_that_the_school_has_no_template_for_stand_in_its_layout(ada
         assert "navbar-brand" in await text(response)
 
 
-async def test_the_schools_static_files_come_before_the_sites(anyone: Browser) -> None:
+async def test_the_schools_static_files_take_precedence(anyone: Browser) -> None:
     page = await anyone.read("/")
     [address] = re.findall(r'href="(/static/css/main[^"]*)"', page)
     for path in (address, "/static/css/main.css"):
@@ -117,7 +117,7 @@ async def test_the_schools_static_files_come_before_the_sites(anyone: Browser) -
     assert (await anyone.get("/static/site.css")).status_code == 200
 
 
-async def test_from_registering_to_signing_out(anyone: Browser) -> None:
+async def test_registering_enrolling_and_signing_out_work(anyone: Browser) -> None:
     page = await text(await anyone.post("/register", form=registration(), follow_redirects=True))
     assert "Good to see you, Zoe" in page
     assert 'class="alert alert-success' in page
@@ -192,7 +192,7 @@ async def test_other_pages_do_not_set_the_term(ada: Browser, page: str) -> None:
     assert expected in said
 
 
-async def test_the_term_of_the_page_is_kept_when_a_press_is_repeated(
+async def test_the_term_of_the_page_is_kept_when_a_form_is_retried(
     ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "resume", _unsettled)
@@ -211,7 +211,7 @@ async def test_the_term_of_the_page_is_kept_while_the_visitor_signs_in(anyone: B
     assert unquote(response.location) == "/login?next=/enrollment/form?courseID=1111&term=Spring"
 
 
-async def test_a_course_wanted_before_signing_in_is_kept(anyone: Browser) -> None:
+async def test_a_course_requested_before_signing_in_is_kept(anyone: Browser) -> None:
     login = await take(anyone, await anyone.read("/courses/"), "3333")
     page = await anyone.read(login)
     assert "Please sign in" in page
@@ -223,7 +223,7 @@ async def test_a_course_wanted_before_signing_in_is_kept(anyone: Browser) -> Non
     assert "Hilltop College" in page
 
 
-async def test_errors_stand_beside_their_fields_and_what_was_typed_stays(anyone: Browser) -> None:
+async def test_errors_appear_beside_their_fields_and_values_stay(anyone: Browser) -> None:
     response = await anyone.post("/register", form=registration(email="zoe", password_confirm="another one"))
     page = await text(response)
     assert response.status_code == 422
@@ -232,14 +232,14 @@ async def test_errors_stand_beside_their_fields_and_what_was_typed_stays(anyone:
     assert "correct horse" not in page
 
 
-async def test_a_foreign_page_can_not_press_the_button_without_a_token(ada: Browser, db: Database) -> None:
+async def test_another_sites_page_cannot_submit_the_form_without_a_token(ada: Browser, db: Database) -> None:
     foreign = {"Sec-Fetch-Site": "cross-site"}
     response = await ada.post("/enrollment", form={"courseID": "1111"}, headers=foreign)
     assert response.status_code == 400
     assert await db.enrollment.count_documents({}) == 0
 
 
-async def test_a_foreign_link_does_not_sign_out(ada: Browser) -> None:
+async def test_a_link_on_another_site_does_not_sign_out(ada: Browser) -> None:
     response = await ada.get("/logout", headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 200
-    assert "Your schedule" in await ada.read("/")
+    assert "Your Schedule" in await ada.read("/")

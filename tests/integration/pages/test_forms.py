@@ -32,7 +32,7 @@ FOR_NOBODY = ("/login", "/register", "/password/forgot", "/password/reset")
 
 
 @pytest.mark.parametrize(("path", "form", "fields"), [wrong[1:] for wrong in WRONG], ids=[wrong[1] for wrong in WRONG])
-async def test_what_is_wrong_stands_on_top_and_leads_to_its_field(
+async def test_errors_are_listed_on_top_and_link_to_their_fields(
     anyone: Browser, ada: Browser, db: Database, clock: Clock, path: str, form: dict[str, str], fields: list[str]
 ) -> None:
     browser = anyone if path in FOR_NOBODY else ada
@@ -56,12 +56,12 @@ async def test_what_is_wrong_stands_on_top_and_leads_to_its_field(
     assert NOT_MINE not in page
 
 
-def test_no_form_is_left_out() -> None:
+def test_every_form_is_tested() -> None:
     forms = {path.name for path in TEMPLATES.rglob("*.html") if "form.hidden_tag()" in path.read_text()}
     assert forms == {wrong[0] for wrong in WRONG}
 
 
-async def test_every_message_is_announced(ada: Browser) -> None:
+async def test_every_message_is_announced_to_screen_readers(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
     await ada.post("/enrollment", form={"courseID": "3333"})
     await ada.post("/enrollment/drop", form={"courseID": "1111"})

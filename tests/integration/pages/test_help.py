@@ -25,16 +25,16 @@ async def test_every_question_has_an_answer_and_every_link_a_question(anyone: Br
     assert set(answered) >= ANCHORS
 
 
-async def test_every_page_leads_there(anyone: Browser, ada: Browser) -> None:
+async def test_every_page_links_to_the_help_page(anyone: Browser, ada: Browser) -> None:
     for browser, path in ((anyone, "/"), (anyone, "/nowhere"), (ada, "/enrollment")):
         assert 'href="/help"' in await browser.read(path)
 
 
-async def test_it_leads_to_another_password(anyone: Browser) -> None:
+async def test_the_help_page_links_to_the_password_reset(anyone: Browser) -> None:
     assert 'href="/password/forgot"' in await anyone.read("/help")
 
 
-async def test_it_has_the_dates_of_coming_terms(anyone: Browser, db: Database, clock: Clock) -> None:
+async def test_the_help_page_has_the_dates_of_upcoming_terms(anyone: Browser, db: Database, clock: Clock) -> None:
     page = await anyone.read("/help")
     for words in ("<h3>Fall 2026</h3>", "<h3>Spring 2027</h3>", "the end of 31 October 2026 (America/New_York)"):
         assert words in page
@@ -45,11 +45,11 @@ async def test_it_has_the_dates_of_coming_terms(anyone: Browser, db: Database, c
     assert "Fall 2026" not in await anyone.read("/help")
 
 
-async def test_a_school_without_terms_has_answers_too(anyone: Browser, db: Database) -> None:
+async def test_the_help_page_works_without_terms(anyone: Browser, db: Database) -> None:
     await db.term.delete_many({})
     assert (await anyone.get("/help")).status_code == 200
 
 
-async def test_a_reason_not_to_enroll_leads_to_what_can_be_done(ada: Browser, db: Database) -> None:
+async def test_a_refused_enrollment_links_to_the_help_page(ada: Browser, db: Database) -> None:
     await teach(db, "7777", "BIO 101", prerequisites=("1111",))
-    assert 'needs 1111 (PYT 101) from an earlier term. <a href="/help#why-not">' in await ada.read("/courses/")
+    assert 'requires 1111 (PYT 101) from an earlier term. <a href="/help#why-not">' in await ada.read("/courses/")

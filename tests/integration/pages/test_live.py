@@ -52,12 +52,12 @@ async def place(reader: Subscriber) -> WaitlistPosition:
             return places[FULL]
 
 
-async def test_a_page_hears_first_how_everything_is(telling: UpdateBroker) -> None:
+async def test_a_new_subscriber_first_gets_the_current_state(telling: UpdateBroker) -> None:
     async with telling.subscribe(reader := Subscriber((FALL,), frozenset(["1111", "3333"]))):
         assert await heard(reader) == ({"1111-01": 30, "1111-02": 2, "3333-01": 1}, {})
 
 
-async def test_then_it_hears_of_each_change_of_its_courses_and_of_no_other(db: Database, telling: UpdateBroker) -> None:
+async def test_a_subscriber_gets_changes_of_its_own_courses_only(db: Database, telling: UpdateBroker) -> None:
     async with telling.subscribe(reader := Subscriber((FALL,), frozenset(["1111"]))):
         await heard(reader)
         await sections.take_seat(db, FULL, None)
@@ -65,7 +65,7 @@ async def test_then_it_hears_of_each_change_of_its_courses_and_of_no_other(db: D
         assert await heard(reader) == ({"1111-02": 1}, {})
 
 
-async def test_who_waits_hears_of_the_place_and_of_its_end(
+async def test_a_waitlisted_student_gets_changes_of_the_position(
     db: Database, telling: UpdateBroker, ada: Browser, bob: Browser
 ) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
@@ -79,7 +79,7 @@ async def test_who_waits_hears_of_the_place_and_of_its_end(
         assert await place(reader) == WaitlistPosition(FULL, 0, 0)
 
 
-async def test_others_get_their_turn_while_many_pages_are_told(
+async def test_other_tasks_run_while_many_subscribers_are_notified(
     db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(updates, "SUBSCRIBERS_PER_TURN", 1)
@@ -99,7 +99,7 @@ async def test_others_get_their_turn_while_many_pages_are_told(
         assert seen[:3] == [1, 2, 3]
 
 
-async def test_a_page_that_closes_is_forgotten(telling: UpdateBroker) -> None:
+async def test_a_closed_page_is_unsubscribed(telling: UpdateBroker) -> None:
     async with telling.subscribe(Subscriber((FALL,), frozenset(["1111"]), ADA.user_id)):
         pass
     assert telling.open_pages == 0
@@ -107,7 +107,7 @@ async def test_a_page_that_closes_is_forgotten(telling: UpdateBroker) -> None:
     assert not telling._topics_by_course
 
 
-async def test_past_a_bound_pages_stand_still(telling: UpdateBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_past_the_limit_pages_get_no_stream(telling: UpdateBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(updates, "MAX_OPEN_PAGES", 1)
     async with telling.subscribe(Subscriber((FALL,), frozenset(["1111"]))) as first:
         async with telling.subscribe(Subscriber((FALL,), frozenset(["1111"]))) as second:
@@ -137,7 +137,7 @@ async def open_pages(pages: AsyncExitStack, telling: UpdateBroker, *owners: int 
 
 
 @pytest.mark.usefixtures("no_news_to_begin_with")
-async def test_one_network_address_or_user_has_a_share_of_the_pages(telling: UpdateBroker) -> None:
+async def test_each_ip_or_user_has_a_share_of_the_streams(telling: UpdateBroker) -> None:
     async with AsyncExitStack() as pages:
         for owner, share in (("192.0.2.1", updates.MAX_PAGES_PER_NETWORK), (1, updates.MAX_PAGES_PER_USER)):
             opened = await open_pages(pages, telling, *[owner] * (share + 3))
@@ -148,7 +148,7 @@ async def test_one_network_address_or_user_has_a_share_of_the_pages(telling: Upd
 
 
 @pytest.mark.usefixtures("no_news_to_begin_with")
-async def test_anonymous_pages_never_keep_a_student_out(telling: UpdateBroker, log: pytest.LogCaptureFixture) -> None:
+async def test_anonymous_streams_never_keep_a_student_out(telling: UpdateBroker, log: pytest.LogCaptureFixture) -> None:
     async with AsyncExitStack() as pages:
         anonymous = await open_pages(pages, telling, *(f"192.0.2.{number % 250}" for number in range(4000)))
         assert len([reader for reader in anonymous if reader]) == updates.MAX_ANONYMOUS_PAGES < updates.MAX_OPEN_PAGES
@@ -165,7 +165,7 @@ async def test_anonymous_pages_never_keep_a_student_out(telling: UpdateBroker, l
 
 
 @pytest.mark.usefixtures("no_news_to_begin_with")
-async def test_a_process_full_of_students_turns_the_next_ones_away(
+async def test_a_process_full_of_students_refuses_further_streams(
     telling: UpdateBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(updates, "MAX_OPEN_PAGES", 3)
@@ -189,7 +189,7 @@ def refused(reason: str) -> float:
         ("192.0.2.1", "192.0.2.2", False),
     ],
 )
-async def test_addresses_of_one_ipv6_network_have_one_share(
+async def test_ips_of_one_ipv6_network_share_one_limit(
     app: Quart, monkeypatch: pytest.MonkeyPatch, patient: None, first: str, second: str, share_a_room: bool
 ) -> None:
     monkeypatch.setattr(updates, "MAX_PAGES_PER_NETWORK", 1)
@@ -209,7 +209,7 @@ async def test_addresses_of_one_ipv6_network_have_one_share(
         await open_one.disconnect()
 
 
-async def test_a_page_without_room_is_not_updated_and_asks_again_after_a_minute_or_more(
+async def test_a_refused_stream_is_retried_after_at_least_a_minute(
     anyone: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(updates, "MAX_OPEN_PAGES", 0)
@@ -220,11 +220,11 @@ async def test_a_page_without_room_is_not_updated_and_asks_again_after_a_minute_
 
 
 @pytest.mark.usefixtures("patient")
-async def test_an_anonymous_page_that_gives_way_is_told_to_come_back_later(
+async def test_a_displaced_anonymous_stream_is_told_to_retry_later(
     anyone: Browser, ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(updates, "MAX_OPEN_PAGES", 1)
-    monkeypatch.setattr(streaming, "LOOK", (3600.0, 3600.0))
+    monkeypatch.setattr(streaming, "CHECK_SECONDS", (3600.0, 3600.0))
     async with listening(anyone) as stream:
         while b"event: " not in await stream.receive():
             pass
@@ -242,13 +242,13 @@ async def test_the_stream_has_an_event_for_each_section(anyone: Browser) -> None
     assert response.headers["Cache-Control"] == "no-store"
     stream = await text(response)
     name = section_mark(FULL)
-    assert f'event: {name}\ndata: <span class="seats">1 of 1 seats open</span>\n\n' in stream
+    assert f'event: {name}\ndata: <span class="seats">1 seat left</span>\n\n' in stream
     assert f"event: {name}-open\ndata: .\n\n" in stream
     assert 1000 <= int(stream.partition("\n")[0].removeprefix("retry: ")) <= 3000
     assert "-gone" not in stream  # nobody waits who is not signed in
 
 
-async def test_a_student_hears_where_there_is_no_place_any_more(ada: Browser) -> None:
+async def test_a_student_gets_an_event_when_the_waitlist_entry_is_gone(ada: Browser) -> None:
     stream = await text(await ada.get("/live?term=Fall+2026&course=3333"))
     assert f"event: {section_mark(FULL)}-gone\ndata: .\n\n" in stream
 
@@ -256,7 +256,7 @@ async def test_a_student_hears_where_there_is_no_place_any_more(ada: Browser) ->
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a stream go on, and say all the time that there is no news."""
-    monkeypatch.setattr(streaming, "LIFE", (3600.0, 3600.0))
+    monkeypatch.setattr(streaming, "STREAM_SECONDS", (3600.0, 3600.0))
 
 
 @asynccontextmanager
@@ -278,7 +278,7 @@ async def no_news(stream: Connection) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-async def test_a_stream_without_news_says_so(app: Quart, anyone: Browser) -> None:
+async def test_a_stream_without_changes_sends_a_comment(app: Quart, anyone: Browser) -> None:
     async with listening(anyone) as stream:
         await no_news(stream)
         await no_news(stream)
@@ -288,7 +288,7 @@ async def test_a_stream_without_news_says_so(app: Quart, anyone: Browser) -> Non
 
 
 @pytest.mark.usefixtures("patient")
-async def test_a_stream_ends_when_its_reader_signs_out(app: Quart, ada: Browser) -> None:
+async def test_a_stream_ends_when_its_user_signs_out(app: Quart, ada: Browser) -> None:
     async with listening(ada) as stream:
         await no_news(stream)
         await Browser(app.test_client()).sign_in(ADA)  # another sign-in of hers changes nothing
@@ -297,14 +297,14 @@ async def test_a_stream_ends_when_its_reader_signs_out(app: Quart, ada: Browser)
 
 
 @pytest.mark.usefixtures("patient")
-async def test_a_stream_ends_when_the_sign_in_is_too_old(clock: Clock, ada: Browser) -> None:
+async def test_a_stream_ends_when_the_sign_in_expires(clock: Clock, ada: Browser) -> None:
     async with listening(ada) as stream:
         await no_news(stream)
         clock.now += SignInLifetimes().age
 
 
 @pytest.mark.usefixtures("patient")
-async def test_an_open_page_is_a_use_of_the_sign_in(clock: Clock, ada: Browser) -> None:
+async def test_an_open_stream_counts_as_use_of_the_sign_in(clock: Clock, ada: Browser) -> None:
     nearly = SignInLifetimes().idle - timedelta(minutes=1)
     async with listening(ada) as stream:
         for _ in range(3):
@@ -317,7 +317,7 @@ async def test_an_open_page_is_a_use_of_the_sign_in(clock: Clock, ada: Browser) 
 
 
 @pytest.mark.usefixtures("patient")
-async def test_a_process_that_stops_lets_its_pages_go_and_those_that_come(app: Quart, anyone: Browser) -> None:
+async def test_a_stopping_process_ends_existing_and_new_streams(app: Quart, anyone: Browser) -> None:
     async with listening(anyone) as stream:
         await no_news(stream)
         app.extensions[EXTENSION].update_broker.stop()
@@ -326,13 +326,13 @@ async def test_a_process_that_stops_lets_its_pages_go_and_those_that_come(app: Q
 
 
 @pytest.mark.usefixtures("patient")
-async def test_who_asks_for_the_head_alone_does_not_listen(anyone: Browser) -> None:
+async def test_a_head_request_does_not_subscribe(anyone: Browser) -> None:
     async with asyncio.timeout(PATIENCE):
         response = await anyone.client.head("/live?term=Fall+2026&course=3333")
     assert (response.content_type, await text(response)) == ("text/event-stream", "")
 
 
-async def test_a_page_listens_to_what_it_does_not_show_yet(ada: Browser) -> None:
+async def test_a_stream_may_name_courses_that_the_page_does_not_show_yet(ada: Browser) -> None:
     name = section_mark(FULL)
     page = await ada.read("/course/3333")
     assert re.findall(f'hx-trigger="sse:{name}-([a-z]+), moved"', page) == ["full"]
@@ -340,7 +340,9 @@ async def test_a_page_listens_to_what_it_does_not_show_yet(ada: Browser) -> None
     assert re.findall(f'hx-trigger="sse:{name}-([a-z]+), moved"', await ada.read("/course/3333")) == ["open"]
 
 
-async def test_who_came_does_not_hide_who_left(db: Database, clock: Clock, ada: Browser, bob: Browser) -> None:
+async def test_a_joining_student_does_not_hide_a_leaving_one(
+    db: Database, clock: Clock, ada: Browser, bob: Browser
+) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
     await ada.post("/waitlist", form={"courseID": "3333"})
     async with cache.open_catalog_cache(db, clock) as held:
@@ -374,7 +376,9 @@ OWN = ["/enrollment", "/courses/Fall", "/courses/Fall?fits=y", "/course/3333?ter
 
 
 @pytest.mark.parametrize("path", OWN)
-async def test_a_page_hears_whether_it_shows_what_its_reader_has(db: Database, ada: Browser, path: str) -> None:
+async def test_a_stream_says_whether_the_page_shows_the_current_registrations(
+    db: Database, ada: Browser, path: str
+) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
     for do, courseID in (("/enrollment", "1111"), ("/enrollment/drop", "1111"), ("/waitlist", "3333")):
         address = await address_of_news(ada, path)
@@ -385,27 +389,25 @@ async def test_a_page_hears_whether_it_shows_what_its_reader_has(db: Database, a
 
 
 @pytest.mark.parametrize("path", OWN[1:])
-async def test_a_visitor_has_nothing_to_hear_of(anyone: Browser, path: str) -> None:
+async def test_a_visitor_gets_no_events_about_registrations(anyone: Browser, path: str) -> None:
     assert "mine" not in await anyone.read(path)
     assert "event: mine" not in await text(await anyone.get("/live?term=Fall+2026&course=3333&mine=0123"))
 
 
-async def test_an_address_that_is_shown_once_is_not_fetched_away(ada: Browser) -> None:
+async def test_a_page_with_a_one_time_link_is_not_refetched(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     await ada.post("/enrollment/calendar", form={"password": PASSWORD})
     assert "mine=" not in await address_of_news(ada, "/enrollment")
     assert "mine=" in await address_of_news(ada, "/enrollment")
 
 
-async def test_what_another_student_does_is_no_news_of_ones_own(ada: Browser, bob: Browser) -> None:
+async def test_another_students_changes_cause_no_registration_event(ada: Browser, bob: Browser) -> None:
     address = await address_of_news(ada, "/enrollment")
     await bob.post("/enrollment", form={"courseID": "1111"})
     assert "event: mine" not in await text(await ada.get(address))
 
 
-async def test_several_changes_of_ones_own_are_looked_at_once(
-    telling: UpdateBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_several_own_changes_cause_one_query(telling: UpdateBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(updates, "COMPARE_DELAY_SECONDS", 0.0)
     mine, of_bob = (Subscriber((FALL,), frozenset(["1111"]), user.user_id, "a sign") for user in (ADA, BOB))
     async with telling.subscribe(mine), telling.subscribe(of_bob):
@@ -421,8 +423,10 @@ async def test_several_changes_of_ones_own_are_looked_at_once(
 
 
 @pytest.mark.usefixtures("patient")
-async def test_an_open_page_hears_of_a_change_of_ones_own(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "LOOK", (3600.0, 3600.0))
+async def test_an_open_page_gets_an_event_about_its_users_own_change(
+    ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "CHECK_SECONDS", (3600.0, 3600.0))
     monkeypatch.setattr(updates, "COMPARE_DELAY_SECONDS", 0.0)
     address = await address_of_news(ada, "/enrollment")
     async with (
@@ -437,7 +441,7 @@ async def test_an_open_page_hears_of_a_change_of_ones_own(ada: Browser, monkeypa
         await stream.disconnect()
 
 
-async def test_who_could_not_fetch_what_has_changed_hears_so_again() -> None:
+async def test_the_event_is_repeated_if_fetching_the_change_failed() -> None:
     reader = Subscriber((FALL,), frozenset(["1111"]), ADA.user_id, "the sign of the page")
 
     async def sign_now(told: str) -> str:
@@ -446,11 +450,11 @@ async def test_who_could_not_fetch_what_has_changed_hears_so_again() -> None:
     for _ in range(2):
         reader.compare()
         assert reader.must_compare
-        assert await streaming._differs(reader, sign_now)
+        assert await streaming._has_changed(reader, sign_now)
         assert not reader.must_compare
 
 
-async def test_of_made_up_names_nothing_is_kept(anyone: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_made_up_course_numbers_are_not_stored(anyone: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     readers = []
 
     def noting(**given: Any) -> Subscriber:

@@ -28,11 +28,11 @@ def menu(page: str) -> list[tuple[str, str]]:
     return re.findall(r'<li><a href="([^"]*)">([^<]*)<', page)
 
 
-async def test_nothing_is_told_of_templates_whose_names_are_known(log: pytest.LogCaptureFixture, app: Quart) -> None:
+async def test_known_alternative_names_cause_no_log_line(log: pytest.LogCaptureFixture, app: Quart) -> None:
     assert "template" not in log.text
 
 
-async def test_blueprints_and_other_names_lead_to_the_pages(anyone: Browser, ada: Browser) -> None:
+async def test_blueprint_and_alternative_endpoint_names_work(anyone: Browser, ada: Browser) -> None:
     assert menu(await anyone.read("/")) == [
         *(("/", "Start"), ("/courses/", "Course list"), ("/login", "Sign me in"), ("/register", "Join")),
     ]
@@ -49,7 +49,7 @@ async def test_the_user_has_the_attributes_of_flask_login(ada: Browser) -> None:
     assert "Ada is here" in page
 
 
-async def test_the_catalog_has_the_other_names_of_its_list(anyone: Browser) -> None:
+async def test_the_catalog_is_available_under_its_alternative_names(anyone: Browser) -> None:
     page = await anyone.read("/courses/")
     assert re.findall(r'<li id="course-(\d+)">\s*<b>([^<]*)</b> \((\d)\)', page) == [
         ("1111", "PYT 101", "3"),
@@ -58,17 +58,17 @@ async def test_the_catalog_has_the_other_names_of_its_list(anyone: Browser) -> N
     assert "2 in all, 1111 3333" in page
 
 
-async def test_the_schedule_has_the_other_names_of_its_courses(ada: Browser) -> None:
+async def test_the_schedules_courses_are_available_under_alternative_names(ada: Browser) -> None:
     assert "You are not enrolled in anything." in await ada.read("/enrollment")
     course = COURSES[0]
     await ada.post("/enrollment", form={"courseID": course.courseID, "title": course.title, "term": course.term})
     page = await ada.read("/enrollment")
     cells = re.findall(r"<td>([^<]*)</td>", page)
     assert cells == [course.courseID, course.title, course.description, str(course.credits)]
-    assert "<h1>Your Schedule</h1>" in page
+    assert "<h1>Your schedule</h1>" in page
 
 
-async def test_a_drop_under_its_other_name_gives_the_seat_back(ada: Browser, db: Database) -> None:
+async def test_a_drop_works_under_its_alternative_name(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     page = await ada.read("/enrollment")
     address, fields = re.findall(r'<form action="([^"]+)" method="post">(.*?)</form>', page, re.DOTALL)[0]
@@ -83,7 +83,7 @@ async def test_the_registrar_sees_the_students(rita: Browser) -> None:
     assert f"{BOB.user_id}: Bob Okafor" in page
 
 
-async def test_a_wrong_and_a_right_sign_in(anyone: Browser) -> None:
+async def test_a_wrong_and_a_right_password_work_as_expected(anyone: Browser) -> None:
     response = await anyone.sign_in(ADA, password="not the password")
     page = await text(response)
     assert response.status_code == 422
@@ -92,7 +92,7 @@ async def test_a_wrong_and_a_right_sign_in(anyone: Browser) -> None:
     assert (await anyone.sign_in(ADA)).status_code == 303
 
 
-async def test_a_field_under_its_other_name_is_the_same_field(anyone: Browser) -> None:
+async def test_a_field_works_under_its_alternative_name(anyone: Browser) -> None:
     page = await anyone.read("/register")
     assert re.findall(r'<input id="(\w+)"', page) == [
         *("next", "csrf_token", "email", "password", "password_confirm", "first_name", "last_name", "submit")
@@ -101,7 +101,7 @@ async def test_a_field_under_its_other_name_is_the_same_field(anyone: Browser) -
     assert '<span class="error">Passwords don’t match.</span>' in await text(response)
 
 
-async def test_pages_without_a_template_stand_in_the_schools_layout(ada: Browser) -> None:
+async def test_pages_without_a_template_use_the_schools_layout(ada: Browser) -> None:
     for path in (
         "/account",
         "/account/password",
@@ -124,15 +124,15 @@ async def test_pages_without_a_template_stand_in_the_schools_layout(ada: Browser
         *(("main.about", None), ("", None), (".", None), ("users.", None)),
     ],
 )
-async def test_what_a_name_of_a_page_means(app: Quart, name: str, endpoint: str | None) -> None:
+async def test_endpoint_names_are_resolved(app: Quart, name: str, endpoint: str | None) -> None:
     assert next(iter(endpoints(name, app.view_functions)), None) == endpoint
 
 
-async def test_each_other_name_of_a_page_leads_to_one_that_there_is(app: Quart) -> None:
+async def test_every_alternative_endpoint_name_resolves_to_an_endpoint(app: Quart) -> None:
     assert set(names.ENDPOINTS.values()) <= app.view_functions.keys()
 
 
-def test_a_row_has_what_it_is_asked_for_and_nothing_else() -> None:
+def test_a_row_has_alternative_names_but_no_private_attributes() -> None:
     row = Row(COURSES[0])
     assert row.r2.result_2.course_id == row.courseID == row.get("id") == "1111"
     assert row.get("no such name", "otherwise") == "otherwise"
@@ -141,7 +141,7 @@ def test_a_row_has_what_it_is_asked_for_and_nothing_else() -> None:
     assert Row(ADA).id == ADA.user_id
 
 
-def test_a_form_is_gone_through_as_it_is() -> None:
+def test_iterating_a_form_yields_its_real_fields() -> None:
     form = FormNames({"password_confirm": PASSWORD})
     assert form["password2"] == PASSWORD
     assert list(form) == ["password_confirm"]

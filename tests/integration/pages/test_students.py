@@ -32,7 +32,7 @@ async def crowd(db: Database) -> None:
 
 
 def numbers(page: str) -> list[int]:
-    return [int(number) for number in re.findall(r'data-label="Number">(\d+)<', page)]
+    return [int(number) for number in re.findall(r'data-label="Student ID">(\d+)<', page)]
 
 
 @pytest.mark.usefixtures("people")
@@ -52,7 +52,7 @@ def numbers(page: str) -> list[int]:
         ("  ", [1, 2, 101, 102, 103]),
     ],
 )
-async def test_a_student_is_found_by_name_address_or_number(rita: Browser, q: str, found: list[int]) -> None:
+async def test_a_student_is_found_by_name_email_or_number(rita: Browser, q: str, found: list[int]) -> None:
     response = await rita.get("/user", query_string={"q": q})
     page = await text(response)
     assert numbers(page) == found
@@ -77,7 +77,7 @@ async def test_many_students_come_in_pages(rita: Browser) -> None:
     ("page", "begins"),
     [("abc", 1), ("", 1), ("0", 1), ("-1", 1), ("1e3", 1), ("２", 1), ("999999", 1), ("99999", 1099), ("4", 1099)],
 )
-async def test_a_page_that_there_is_not_is_the_first_or_the_last(rita: Browser, page: str, begins: int) -> None:
+async def test_a_page_number_out_of_range_shows_the_first_or_last_page(rita: Browser, page: str, begins: int) -> None:
     response = await rita.get("/user", query_string={"page": page})
     assert response.status_code == 200
     assert numbers(await text(response))[0] == begins
@@ -86,19 +86,19 @@ async def test_a_page_that_there_is_not_is_the_first_or_the_last(rita: Browser, 
 @pytest.mark.parametrize(
     "q", ["x" * 5000, "a " * 3000, "%00", "\0", "(", "[a", "\\", "9" * 30, "%ff", "<b>", "１０３", "\ud7ff"]
 )
-async def test_whatever_is_looked_for_gets_a_page(rita: Browser, q: str) -> None:
+async def test_any_search_text_gets_a_page(rita: Browser, q: str) -> None:
     response = await rita.get("/user", query_string={"q": q})
     assert response.status_code == 200
     assert "<b>" not in await text(response)
 
 
-async def test_what_was_looked_for_stays_in_the_box(rita: Browser) -> None:
+async def test_the_search_text_stays_in_the_search_box(rita: Browser) -> None:
     page = await rita.read("/user?q=ada+%26+bob")
     assert 'value="ada & bob"' in unescape(page)
     assert 'maxlength="100"' in page
 
 
-async def test_no_search_looks_at_more_than_the_students(rita: Browser, db: Database) -> None:
+async def test_no_search_examines_more_than_the_students(rita: Browser, db: Database) -> None:
     found = await db.user.find(users.student_filter(["adler"])).sort("user_id").explain()
     assert "COLLSCAN" not in str(found)
     assert "SORT" not in str(found["queryPlanner"]["winningPlan"])

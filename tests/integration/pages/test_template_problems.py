@@ -86,7 +86,7 @@ def last_line(folder: Path, name: str) -> int:
         ("includes/menu.html", "<i>[{{ school_name }}]</i>", "names “school_name”", "<i>[]</i>"),
     ],
 )
-async def test_what_is_unknown_is_told_once_and_the_rest_is_shown(
+async def test_an_unknown_name_is_logged_once_and_the_rest_is_shown(
     start: Start, folder: Path, log: pytest.LogCaptureFixture, name: str, line: str, says: str, shown: str
 ) -> None:
     add(folder, name, line)
@@ -116,7 +116,7 @@ async def test_what_is_unknown_is_told_once_and_the_rest_is_shown(
         "{% include './includes/menu.html' %}{% include '/includes//menu.html' %}",
     ],
 )
-async def test_what_a_template_asks_for_carefully_is_no_problem(
+async def test_a_guarded_unknown_name_is_no_problem(
     start: Start, folder: Path, log: pytest.LogCaptureFixture, line: str
 ) -> None:
     add(folder, "courses.html", line)
@@ -145,7 +145,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("name", "line", "says"), BROKEN)
 @pytest.mark.parametrize("app_env", ["development", "production"])
-async def test_what_can_not_be_used_gives_way_to_the_sites_own(
+async def test_an_unusable_template_is_replaced_by_the_sites_own(
     start: Start, folder: Path, log: pytest.LogCaptureFixture, name: str, line: str, says: str, app_env: str
 ) -> None:
     add(folder, name, line)
@@ -173,7 +173,7 @@ async def test_what_can_not_be_used_gives_way_to_the_sites_own(
         ("{{ 'x'|replace(1) }}", "TypeError"),
     ],
 )
-async def test_what_fails_while_a_page_is_made_gives_way_too(
+async def test_a_template_that_fails_at_render_time_is_replaced_too(
     start: Start, folder: Path, log: pytest.LogCaptureFixture, line: str, error: str
 ) -> None:
     add(folder, "courses.html", line)
@@ -189,7 +189,7 @@ async def test_what_fails_while_a_page_is_made_gives_way_too(
         assert failed[0].endswith("The site's own courses.html is shown instead.")
 
 
-async def test_a_name_that_is_made_while_drawing_is_told_when_it_is_drawn(
+async def test_an_unknown_dynamic_name_is_logged_when_rendered(
     start: Start, folder: Path, log: pytest.LogCaptureFixture
 ) -> None:
     add(folder, "courses.html", "{% set page = 'main.' ~ 'about' %}<i>{{ url_for(page) }}</i>")
@@ -208,7 +208,7 @@ async def test_the_error_page_does_not_need_the_layout(start: Start, folder: Pat
     assert '<main id="main"' in page
 
 
-async def test_a_layout_without_a_block_for_the_content_is_left_to_the_schools_pages(
+async def test_a_layout_without_a_content_block_is_used_only_by_the_schools_pages(
     start: Start, folder: Path, log: pytest.LogCaptureFixture
 ) -> None:
     for name in ("base.html", "courses.html"):
@@ -223,23 +223,21 @@ async def test_a_layout_without_a_block_for_the_content_is_left_to_the_schools_p
     assert '<main id="main"' in page
 
 
-async def test_a_template_that_is_never_shown_is_named(
-    start: Start, folder: Path, log: pytest.LogCaptureFixture
-) -> None:
+async def test_an_unused_template_is_logged(start: Start, folder: Path, log: pytest.LogCaptureFixture) -> None:
     (folder / "home.html").write_text("{{ nothing }}")
     await start()
     [sentence] = told(log)
     assert re.match(r"template home.html is never shown. The site's pages are .*courses.html, .*index.html", sentence)
 
 
-async def test_a_file_in_another_encoding_is_named(start: Start, folder: Path, log: pytest.LogCaptureFixture) -> None:
+async def test_a_file_in_another_encoding_is_logged(start: Start, folder: Path, log: pytest.LogCaptureFixture) -> None:
     (folder / "courses.html").write_bytes("Académie".encode("latin-1"))
     browser = await start()
     assert told(log)[0].startswith("template courses.html can't be read: it is not in UTF-8.")
     assert "PYT 101" in await browser.read("/courses/")
 
 
-async def test_passwords_are_not_shown_and_that_is_told(
+async def test_a_template_that_shows_passwords_is_logged_and_shows_none(
     start: Start, folder: Path, log: pytest.LogCaptureFixture
 ) -> None:
     add(folder, "user.html", "{% for user in users %}{{ user.password }}{% endfor %}")
@@ -248,7 +246,7 @@ async def test_passwords_are_not_shown_and_that_is_told(
     assert "shows “password”, which no page gives away" in sentence
 
 
-async def test_in_development_a_template_that_was_repaired_is_shown_again(start: Start, folder: Path) -> None:
+async def test_in_development_a_repaired_template_is_used_again(start: Start, folder: Path) -> None:
     good = (folder / "layout.html").read_text()
     (folder / "layout.html").write_text("{% if %}")
     browser = await start()
@@ -257,7 +255,7 @@ async def test_in_development_a_template_that_was_repaired_is_shown_again(start:
     assert OWN in await browser.read("/")
 
 
-async def test_several_processes_of_a_server_tell_it_once(
+async def test_several_processes_of_a_server_log_a_problem_once(
     start: Start, folder: Path, tmp_path: Path, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SLOTS_FOLDER_VARIABLE, str(tmp_path))
@@ -267,7 +265,7 @@ async def test_several_processes_of_a_server_tell_it_once(
     assert len(told(log)) == 1
 
 
-async def test_a_form_is_sent_whatever_else_is_wrong_with_its_page(start: Start, folder: Path) -> None:
+async def test_a_form_works_whatever_else_is_wrong_with_its_page(start: Start, folder: Path) -> None:
     add(folder, "login.html", "{% import 'bootstrap/wtf.html' as wtf %}{{ wtf.quick_form(form) }}")
     browser = await start()
     assert 'name="password"' in await browser.read("/login")
@@ -275,7 +273,7 @@ async def test_a_form_is_sent_whatever_else_is_wrong_with_its_page(start: Start,
 
 
 @pytest.mark.parametrize("name", ["layout.html", "./layout.html", "/layout.html", ".//layout.html"])
-async def test_a_template_that_fails_is_left_out_however_its_name_is_written(
+async def test_a_failing_template_is_excluded_however_its_name_is_written(
     start: Start, folder: Path, log: pytest.LogCaptureFixture, name: str
 ) -> None:
     (folder / "index.html").write_text("{% extends '" + name + "' %}")
@@ -285,7 +283,7 @@ async def test_a_template_that_fails_is_left_out_however_its_name_is_written(
     assert told(log)[-1].startswith("template layout.html:1 failed: ZeroDivisionError")
 
 
-async def test_a_part_of_the_layout_that_fails_takes_no_page_with_it(start: Start, folder: Path) -> None:
+async def test_a_failing_include_of_the_layout_breaks_no_page(start: Start, folder: Path) -> None:
     part = "{% if courseData or 1 %}{% include './includes/part.html' ignore missing %}{% endif %}"
     (folder / "layout.html").write_text(part + "<main>{% block content %}{% endblock %}</main>")
     (folder / "includes" / "part.html").write_text("{{ 1 / 0 }}")
@@ -302,7 +300,7 @@ async def test_a_part_of_the_layout_that_fails_takes_no_page_with_it(start: Star
         "{% for a in 'a' %}" * 30 + "{% endfor %}" * 30,
     ],
 )
-async def test_a_template_that_python_can_t_read_is_named(
+async def test_a_template_that_fails_to_compile_is_logged(
     start: Start, folder: Path, log: pytest.LogCaptureFixture, line: str
 ) -> None:
     add(folder, "courses.html", line)

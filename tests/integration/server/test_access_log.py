@@ -60,7 +60,7 @@ async def counted(browser: Browser, name: str, path: str, **form: str) -> float:
     return (await read(browser)).get(name, 0) - before
 
 
-async def test_who_has_no_token_finds_no_such_page(eve: Browser, anyone: Browser) -> None:
+async def test_metrics_without_the_token_are_not_found(eve: Browser, anyone: Browser) -> None:
     wrong = ["", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"Basic {TOKEN}", f"Bearer {TOKEN[:-1]}é"]
     for sent in wrong:
         assert (await eve.get("/metrics", headers={"Authorization": sent} if sent else {})).status_code == 404
@@ -82,7 +82,7 @@ async def test_requests_are_counted_by_endpoint_method_and_status(eve: Browser) 
     assert sorted(re.findall('method="(.*?)"', " ".join(nowhere))) == ["GET", "other"]
 
 
-async def test_changes_are_counted_by_what_became_of_them(eve: Browser) -> None:
+async def test_changes_are_counted_by_outcome(eve: Browser) -> None:
     enrolled, already = (f'enroll_changes_total{{action="enroll",result="{it}"}}' for it in ("ok", "already_enrolled"))
     assert await counted(eve, enrolled, "/enrollment", **WISH) == 1
     assert await counted(eve, already, "/enrollment", **WISH) == 1
@@ -94,14 +94,14 @@ async def test_changes_are_counted_by_what_became_of_them(eve: Browser) -> None:
     assert await counted(eve, "enroll_hash_wait_seconds_count", "/account/delete", password="wrong") == 1
 
 
-async def test_the_pulse_is_told(eve: Browser) -> None:
+async def test_periodic_measurements_are_reported(eve: Browser) -> None:
     seen = await read(eve)
     assert seen["enroll_loop_delay_seconds_count"] > 0
     assert {"enroll_changes_waiting", "enroll_hashes_waiting", "enroll_live_pages"} <= seen.keys()
     assert 0 <= seen["enroll_catalog_behind_seconds"] < 60
 
 
-async def test_a_change_has_one_line_that_says_who_by_number_and_what_came_of_it(
+async def test_a_change_is_logged_with_the_users_number_and_the_outcome(
     ada: Browser, log: pytest.LogCaptureFixture
 ) -> None:
     await ada.post("/enrollment", form=WISH, headers={"X-Request-ID": "router-number-1"})
@@ -114,7 +114,7 @@ async def test_a_change_has_one_line_that_says_who_by_number_and_what_came_of_it
     assert "code=already_enrolled" in log.text.splitlines()[1]
 
 
-async def test_a_look_has_no_line_and_a_slow_one_has(app: Quart, ada: Browser, log: pytest.LogCaptureFixture) -> None:
+async def test_only_slow_reads_are_logged(app: Quart, ada: Browser, log: pytest.LogCaptureFixture) -> None:
     for path in ("/", "/courses/", "/enrollment", "/nothing", "/metrics"):
         await ada.get(path)
     assert log.text == ""
@@ -123,7 +123,7 @@ async def test_a_look_has_no_line_and_a_slow_one_has(app: Quart, ada: Browser, l
     assert "method=GET path=/courses/ status=200" in log.text
 
 
-async def test_the_log_has_nothing_that_somebody_typed(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
+async def test_the_log_contains_no_user_input(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
     await anyone.sign_in(ADA)
     await anyone.sign_in(ADA, "a wrong password")
     await anyone.post("/register?email=zoe@school.example", form=registration())
@@ -142,7 +142,7 @@ async def test_the_log_has_nothing_that_somebody_typed(anyone: Browser, log: pyt
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-async def test_a_program_that_fails_to_sign_in_is_in_the_log_with_its_source(
+async def test_a_failed_api_authentication_is_logged_with_its_ip(
     app: Quart, method: str, authorization: str, code: str, log: pytest.LogCaptureFixture
 ) -> None:
     response = await app.test_client().open(
@@ -176,7 +176,7 @@ async def test_a_visitor_who_has_not_signed_in_is_not_logged(anyone: Browser, lo
         ("/account/delete", {"password": WRONG}, "wrong_password"),
     ],
 )
-async def test_a_wrong_password_on_a_page_is_in_the_log_with_its_source(
+async def test_a_failed_sign_in_is_logged_with_its_ip(
     app: Quart, ada: Browser, path: str, form: dict[str, str], code: str, log: pytest.LogCaptureFixture
 ) -> None:
     if path == "/register":
@@ -224,7 +224,7 @@ async def test_no_secret_in_a_path_is_logged_however_it_is_requested(
     assert "path=/calendar/* status=405" in log.text
 
 
-async def test_a_made_up_method_is_in_no_line(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
+async def test_a_made_up_method_is_not_logged(anyone: Browser, log: pytest.LogCaptureFixture) -> None:
     for path in ("/courses/", f"/calendar/{SECRET}.ics"):
         assert (await anyone.client.open(path, method=SECRET.upper())).status_code == 405
     assert log.text.count("method=other") == 2
@@ -244,7 +244,7 @@ async def test_an_error_logs_no_secret(
     assert SECRET not in log.text
 
 
-async def test_a_slow_command_is_written_with_its_collection_and_not_with_what_was_asked(
+async def test_a_slow_command_is_logged_with_its_collection_but_no_values(
     mongod: str, log: pytest.LogCaptureFixture
 ) -> None:
     async with open_database(mongod, 20, slow=0) as db:
@@ -260,13 +260,13 @@ async def test_a_slow_command_is_written_with_its_collection_and_not_with_what_w
     assert log.text == ""
 
 
-async def test_a_transaction_that_tries_again_is_counted(eve: Browser) -> None:
+async def test_a_retried_transaction_is_counted(eve: Browser) -> None:
     before = (await read(eve))["enroll_transaction_retries_total"]
     metrics.count_retry()
     assert (await read(eve))["enroll_transaction_retries_total"] - before == 1
 
 
-async def test_answers_given_without_the_framework_are_counted_too(watched: Quart) -> None:
+async def test_cached_responses_are_counted_too(watched: Quart) -> None:
     visitor = Browser(watched.test_client())
     name = 'enroll_requests_total{endpoint="courses",method="GET",status="200"}'
     before = (await read(visitor)).get(name, 0)

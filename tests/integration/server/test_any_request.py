@@ -155,7 +155,7 @@ def targets(app: Quart, turn: int = 0, *, every: int = 1) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("turn", range(3))
-async def test_no_path_or_query_ends_in_an_error(app: Quart, watch: Watch, turn: int) -> None:
+async def test_no_path_or_query_causes_a_server_error(app: Quart, watch: Watch, turn: int) -> None:
     for target in targets(app, turn, every=3):
         watch.check(await ask(app, target, (b"x-forwarded-proto", b"https")), target)
 
@@ -165,28 +165,28 @@ async def test_no_path_or_query_over_http_redirects_to_another_site(app: Quart, 
         watch.check(await ask(app, target, (b"x-forwarded-proto", b"http")), target)
 
 
-async def test_no_path_or_query_of_a_student_ends_in_an_error(app: Quart, watch: Watch, cookie: bytes) -> None:
+async def test_no_path_or_query_of_a_student_causes_a_server_error(app: Quart, watch: Watch, cookie: bytes) -> None:
     for target in targets(app, every=5):
         if not target.startswith(("/logout", "/static")):
             watch.check(await ask(app, target, (b"cookie", cookie)), target)
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_no_parameter_of_the_api_ends_in_an_error(app: Quart, watch: Watch, name: str) -> None:
+async def test_no_api_parameter_causes_a_server_error(app: Quart, watch: Watch, name: str) -> None:
     for path in ("/api/v1/courses", "/api/v1/sections", "/courses/"):
         for piece in PIECES:
             watch.check(await ask(app, f"{path}?{name}={piece}"), (path, name, piece))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PROPFIND", "TRACE", "CONNECT", "X" * 500])
-async def test_no_request_target_ends_in_an_error(app: Quart, watch: Watch, method: str) -> None:
+async def test_no_request_target_causes_a_server_error(app: Quart, watch: Watch, method: str) -> None:
     for target in TARGETS:
         for proto in (b"http", b"https", b""):
             told = await ask(app, target, (b"x-forwarded-proto", proto), method=method)
             watch.check(told, (method, target, proto))
 
 
-async def test_no_header_ends_in_an_error(app: Quart, watch: Watch, cookie: bytes) -> None:
+async def test_no_header_causes_a_server_error(app: Quart, watch: Watch, cookie: bytes) -> None:
     for path in ("/courses/", "/enrollment", "/api/v1/me"):
         for name in HEADERS:
             for number, value in enumerate(VALUES):
@@ -195,7 +195,7 @@ async def test_no_header_ends_in_an_error(app: Quart, watch: Watch, cookie: byte
                 watch.check(told, (path, name, value))
 
 
-async def test_no_form_ends_in_an_error(app: Quart, watch: Watch, cookie: bytes) -> None:
+async def test_no_form_causes_a_server_error(app: Quart, watch: Watch, cookie: bytes) -> None:
     form = (b"content-type", b"application/x-www-form-urlencoded")
     ours, https = (b"sec-fetch-site", b"same-origin"), (b"x-forwarded-proto", b"https")
     for rule in rules(app):

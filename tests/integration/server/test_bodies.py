@@ -49,7 +49,7 @@ def _send(port: int, head: bytes, block: bytes, blocks: int) -> bytes:
     ],
     ids=["chunked", "announced"],
 )
-def test_a_body_of_60_mb_is_refused_and_not_kept_in_memory(site: Server, head: bytes, block: bytes) -> None:
+def test_a_body_of_60_mb_is_refused_and_not_held_in_memory(site: Server, head: bytes, block: bytes) -> None:
     before = _memory(site.process.pid)
     answer = _send(site.port, head, block, 960)
     assert answer.startswith(b"HTTP/1.1 413")

@@ -54,7 +54,7 @@ class Client:
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/static/site.css"])
-async def test_a_page_is_answered_to_a_client_that_says_no_more(app: Quart, path: str) -> None:
+async def test_a_page_is_sent_to_a_client_that_half_closed_the_connection(app: Quart, path: str) -> None:
     client = Client(app, path)
     await client.ask()
     headers = dict(client.told[0]["headers"])
@@ -63,7 +63,7 @@ async def test_a_page_is_answered_to_a_client_that_says_no_more(app: Quart, path
 
 
 @pytest.mark.parametrize(("version", "is_heard"), [("1.1", False), ("2", True)])
-async def test_what_may_follow_a_request_over_http_2_is_heard(app: Quart, version: str, *, is_heard: bool) -> None:
+async def test_a_disconnect_over_http_2_is_noticed(app: Quart, version: str, *, is_heard: bool) -> None:
     client = Client(app, "/")
     client.scope["http_version"] = version
     await client.ask()
@@ -71,7 +71,7 @@ async def test_what_may_follow_a_request_over_http_2_is_heard(app: Quart, versio
     assert client.is_heard is is_heard  # else the server would keep it, and wait for it when it stops
 
 
-async def test_news_ends_when_the_client_hangs_up(app: Quart) -> None:
+async def test_a_stream_ends_when_the_client_disconnects(app: Quart) -> None:
     client = Client(app, "/live")
     asking = asyncio.create_task(client.ask())
     await asyncio.wait_for(client.heard_something.wait(), PATIENCE)
@@ -81,21 +81,21 @@ async def test_news_ends_when_the_client_hangs_up(app: Quart) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/static/site.css"])
-async def test_a_cookie_that_is_no_text_is_none(app: Quart, path: str) -> None:
+async def test_a_cookie_that_is_not_text_is_ignored(app: Quart, path: str) -> None:
     client = Client(app, path)
     client.scope["headers"].append((b"cookie", b"a=\xe9"))
     await client.ask()
     assert client.told[0]["status"] == 200
 
 
-async def test_a_password_that_is_no_text_is_a_wrong_one(app: Quart) -> None:
+async def test_a_password_that_is_not_text_is_wrong(app: Quart) -> None:
     client = Client(app, "/api/v1/me/enrollments")
     client.scope["headers"].append((b"authorization", b"Basic \xff\xfe"))
     await client.ask()
     assert client.told[0]["status"] == 401
 
 
-async def test_what_a_visitor_makes_up_is_not_kept(app: Quart) -> None:
+async def test_made_up_values_are_not_cached(app: Quart) -> None:
     before = _known.cache.currsize
     client = Client(app, "/", cookie="; ".join(f"a{number}=b" for number in range(200)))
     await client.ask()

@@ -54,14 +54,14 @@ async def mended(db: Database) -> list[str]:
     return await found(db)
 
 
-async def test_a_count_of_seats_that_is_too_low_keeps_nobody_from_dropping(school: Database, ada: Browser) -> None:
+async def test_a_seat_count_that_is_too_low_prevents_no_drop(school: Database, ada: Browser) -> None:
     await school.section.update_one(PYT, {"$set": {"seats_taken": 0}})
     assert await told(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
     assert await found(school) == ["1111, section 01, Fall 2026: 0 seats counted as taken, but 1 enrolled."]
     assert await mended(school) == []
 
 
-async def test_a_count_of_who_waits_that_is_too_low_keeps_nobody_from_leaving(
+async def test_a_waiting_count_that_is_too_low_prevents_nobody_from_leaving(
     school: Database, ada: Browser, cal: Browser
 ) -> None:
     await cal.post("/waitlist", form=PHP)
@@ -71,9 +71,7 @@ async def test_a_count_of_who_waits_that_is_too_low_keeps_nobody_from_leaving(
     assert await mended(school) == []
 
 
-async def test_who_joins_a_line_whose_end_is_counted_too_low_waits_behind_all_others(
-    school: Database, cal: Browser
-) -> None:
+async def test_joining_a_waitlist_with_a_damaged_tail_puts_the_student_last(school: Database, cal: Browser) -> None:
     await school.section.update_one(PHP, {"$set": {"queue_tail": 0}})
     assert "2 of 2" in await told(cal, "/waitlist", **PHP)
     assert [row["user_id"] async for row in school.waitlist.find().sort("place")] == [ADA.user_id, CAL.user_id]
@@ -104,7 +102,7 @@ async def test_a_seat_in_a_section_that_was_deleted_can_be_swapped(school: Datab
 
 
 @pytest.mark.parametrize("timezone", ["Mars/Phobos", "../../etc/passwd", "zone\0"])
-async def test_a_term_with_an_unknown_timezone_is_told_in_utc(school: Database, ada: Browser, timezone: str) -> None:
+async def test_a_term_with_an_unknown_timezone_is_shown_in_utc(school: Database, ada: Browser, timezone: str) -> None:
     await school.term.update_one({"term": "Fall 2026"}, {"$set": {"timezone": timezone}})
     assert "Tuesday, 1 September 2026, 09:00 (UTC)" in await ada.read("/enrollment/history")
     for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111"):
@@ -146,7 +144,7 @@ async def spoil(db: Database, collection: str, row: Fields, change: Fields) -> N
         ("waitlist", {}, {"$unset": {"courseID": ""}}, "waitlist: 1|courseID", True),
     ],
 )
-async def test_a_row_that_lacks_something_is_listed_and_stops_neither_a_page_nor_the_check(
+async def test_an_incomplete_row_is_listed_and_breaks_neither_pages_nor_the_check(
     school: Database,
     ada: Browser,
     collection: str,
@@ -180,7 +178,7 @@ async def test_a_row_that_lacks_something_is_listed_and_stops_neither_a_page_nor
 
 
 @pytest.mark.parametrize("count", ["one", None, -1, float("nan")])
-async def test_a_section_that_lost_a_count_gives_no_seat_and_no_place_and_keeps_nobody_from_dropping(
+async def test_a_section_without_counts_accepts_no_students_but_allows_drops(
     school: Database, bob: Browser, cal: Browser, count: Any
 ) -> None:
     for counter in ("seats_taken", "queue_tail"):
@@ -207,7 +205,7 @@ async def test_rows_without_any_field_are_listed_and_the_others_counted(school: 
     assert await told(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
 
 
-async def test_students_on_one_place_of_a_line_get_places_of_their_own_in_the_order_of_joining(
+async def test_students_with_the_same_waitlist_place_get_distinct_ones_in_order_of_joining(
     school: Database, cal: Browser
 ) -> None:
     await cal.post("/waitlist", form=PHP)
@@ -225,7 +223,7 @@ async def test_students_on_one_place_of_a_line_get_places_of_their_own_in_the_or
     assert await audit.repair(school, NOW) == []
 
 
-async def test_a_place_of_nobody_in_a_line_keeps_nobody_from_dropping(school: Database, bob: Browser) -> None:
+async def test_a_waitlist_entry_without_a_user_prevents_no_drop(school: Database, bob: Browser) -> None:
     await spoil(school, "waitlist", {}, {"$unset": {"user_id": ""}})
     assert await told(bob, "/enrollment/drop", courseID="3333") == "You dropped PHP 202 for Fall 2026."
     assert any(line.startswith("waitlist: 3333 (_id ") for line in await found(school))

@@ -53,7 +53,7 @@ async def ada(
         yield browser
 
 
-async def test_no_command_may_take_longer_than_the_setting_says(ada: Browser, limits: Limits) -> None:
+async def test_every_command_has_the_configured_time_limit(ada: Browser, limits: Limits) -> None:
     for path in (address(rule) for rule in DOORS if rule != "/logout"):
         await ada.get(path)
     for path in ("/plan/add", "/plan/enroll", "/enrollment", "/waitlist", "/enrollment/drop", "/alert", "/logout"):
@@ -65,7 +65,7 @@ async def test_no_command_may_take_longer_than_the_setting_says(ada: Browser, li
     assert slow.keys() <= GOES_ON, slow
 
 
-async def test_the_pool_is_as_large_as_the_setting_says(mongod: str) -> None:
+async def test_the_connection_pool_has_the_configured_size(mongod: str) -> None:
     app = create_app(config(mongo_uri=mongod, database_pool=7))
     async with app.test_app():
         assert app.extensions[EXTENSION].database.client.options.pool_options.max_pool_size == 7

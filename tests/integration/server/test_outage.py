@@ -58,7 +58,7 @@ async def _assert_away(browser: Browser, path: str) -> None:
     assert "Traceback" not in page
 
 
-async def test_a_site_that_starts_without_its_database_is_well_when_that_comes(
+async def test_a_site_started_without_a_database_works_once_the_database_is_up(
     site: Quart, uri: str, folder: Path, log: pytest.LogCaptureFixture
 ) -> None:
     browser = Browser(site.test_client())
@@ -77,7 +77,7 @@ async def test_a_site_that_starts_without_its_database_is_well_when_that_comes(
         assert (await browser.get("/readyz")).status_code == 200
 
 
-async def test_a_database_that_stops_answering_is_told_in_words_and_nothing_is_lost(
+async def test_an_unresponsive_database_shows_an_error_page_and_loses_nothing(
     site: Quart, uri: str, folder: Path
 ) -> None:
     browser = Browser(site.test_client())
@@ -99,13 +99,13 @@ async def test_a_database_that_stops_answering_is_told_in_words_and_nothing_is_l
         assert "Your schedule" in await browser.read("/enrollment")
 
 
-async def test_a_client_of_the_api_is_told_in_json(site: Quart) -> None:
+async def test_an_api_client_gets_the_outage_as_json(site: Quart) -> None:
     response = await Browser(site.test_client()).get("/api/")
     assert response.status_code == 503
     assert (await response.get_json())["error"] == "database_away"
 
 
-async def test_the_catalog_is_shown_while_the_database_is_away_and_follows_it_again(
+async def test_the_catalog_is_shown_during_an_outage_and_updated_afterwards(
     site: Quart, uri: str, folder: Path
 ) -> None:
     browser = Browser(site.test_client())

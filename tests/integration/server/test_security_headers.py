@@ -63,7 +63,7 @@ async def production(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Q
         yield app
 
 
-async def test_every_answer_says_the_same_to_browsers(anyone: Browser, ada: Browser) -> None:
+async def test_every_response_has_the_security_headers(anyone: Browser, ada: Browser) -> None:
     for method, path in [("GET", address(rule)) for rule in DOORS if rule != "/logout"] + OTHERS:
         for visitor in (anyone, ada):
             response = await visitor.client.open(path, method=method)
@@ -74,7 +74,7 @@ async def test_every_answer_says_the_same_to_browsers(anyone: Browser, ada: Brow
 
 
 @pytest.mark.parametrize("path", ["/courses/", "/api/", "/api/v1/courses"])
-async def test_who_has_an_answer_already_is_not_told_its_headers_again(anyone: Browser, path: str) -> None:
+async def test_a_304_does_not_repeat_the_security_headers(anyone: Browser, path: str) -> None:
     first = await anyone.get(path)
     for _ in range(2):
         again = await anyone.get(path, headers={"If-None-Match": first.headers["ETag"]})
@@ -84,7 +84,7 @@ async def test_who_has_an_answer_already_is_not_told_its_headers_again(anyone: B
         assert [again.headers[name] for name in UNCHANGED] == [first.headers[name] for name in UNCHANGED]
 
 
-async def test_no_cache_keeps_what_a_student_sees(ada: Browser) -> None:
+async def test_no_shared_cache_stores_a_students_pages(ada: Browser) -> None:
     for path in (address(rule) for rule in DOORS if rule not in ("/logout", "/login", "/register")):
         response = await ada.get(path)
         assert response.headers["Cache-Control"] == KEPT.get(path, "no-store"), path
@@ -92,7 +92,7 @@ async def test_no_cache_keeps_what_a_student_sees(ada: Browser) -> None:
     assert (await ada.get("/nothing")).headers["Cache-Control"] == "no-store"
 
 
-async def test_no_cache_keeps_a_token_or_a_message(anyone: Browser) -> None:
+async def test_no_shared_cache_stores_a_token_or_message(anyone: Browser) -> None:
     assert (await anyone.get("/courses/")).headers["Cache-Control"] == "no-cache"
     assert (await anyone.get("/login")).headers["Cache-Control"] == "no-store"
     await anyone.get("/enrollment")  # "Please sign in" waits for the next page
@@ -101,7 +101,7 @@ async def test_no_cache_keeps_a_token_or_a_message(anyone: Browser) -> None:
         assert (await anyone.post("/login", form={"email": ADA.email, "password": PASSWORD})).status_code == 303
 
 
-async def test_a_fault_in_the_middle_of_an_answer_says_it_too(app: Quart, anyone: Browser) -> None:
+async def test_an_error_response_has_the_security_headers_too(app: Quart, anyone: Browser) -> None:
     async def fail(_: Response) -> Response:
         raise ZeroDivisionError
 
@@ -112,7 +112,7 @@ async def test_a_fault_in_the_middle_of_an_answer_says_it_too(app: Quart, anyone
     assert _told(response) == ALWAYS
 
 
-async def test_in_production_cookies_belong_to_this_host_alone_and_browsers_insist_on_https(production: Quart) -> None:
+async def test_production_cookies_are_host_only_and_hsts_is_sent(production: Quart) -> None:
     browser = Browser(production.test_client())
     response = await browser.sign_in(ADA, scheme="https")
     assert response.status_code == 303
@@ -127,7 +127,7 @@ async def test_in_production_cookies_belong_to_this_host_alone_and_browsers_insi
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
-async def test_in_production_a_cookie_is_taken_back_in_a_way_that_browsers_accept(production: Quart) -> None:
+async def test_production_deletes_cookies_in_a_way_that_browsers_accept(production: Quart) -> None:
     browser = Browser(production.test_client())
     await browser.sign_in(ADA, scheme="https")
     [gone] = [
@@ -139,7 +139,7 @@ async def test_in_production_a_cookie_is_taken_back_in_a_way_that_browsers_accep
     assert "; Path=/" in gone
 
 
-async def test_in_production_plain_http_is_refused_in_words(production: Quart) -> None:
+async def test_production_refuses_plain_http_with_an_explanation(production: Quart) -> None:
     browser = Browser(production.test_client())
     plain = {"X-Forwarded-Proto": "http", "X-Forwarded-For": "192.0.2.1"}
     response = await browser.get("/courses/", headers=plain)
@@ -148,14 +148,14 @@ async def test_in_production_plain_http_is_refused_in_words(production: Quart) -
     assert (await browser.post("/login", form={}, headers=plain)).status_code == 400
 
 
-async def test_in_production_plain_http_reaches_only_the_health_checks(production: Quart) -> None:
+async def test_production_answers_plain_http_only_for_health_checks(production: Quart) -> None:
     client, plain = production.test_client(), {"X-Forwarded-Proto": "http"}
     answers = {rule: (await client.get(address(rule), headers=plain)).status_code for rule in DOORS}
     assert {rule for rule, status in answers.items() if status == 200} == {"/healthz", "/readyz"}
     assert set(answers.values()) == {200, 400}
 
 
-async def test_plain_http_is_led_to_the_sites_own_address_and_to_no_other(production: Quart) -> None:
+async def test_plain_http_is_redirected_to_the_sites_own_url_only(production: Quart) -> None:
     production.config["PUBLIC_URL"] = "https://enroll.school.example"
     browser = Browser(production.test_client())
     plain = {"X-Forwarded-Proto": "http", "Host": "evil.example", "X-Forwarded-Host": "evil.example"}
@@ -165,7 +165,7 @@ async def test_plain_http_is_led_to_the_sites_own_address_and_to_no_other(produc
     assert (await browser.post("/login", form={}, headers=plain)).status_code == 400
 
 
-async def test_a_schools_own_templates_may_load_from_where_they_always_did(mongod: str, db: Database) -> None:
+async def test_template_overrides_may_load_files_from_other_hosts(mongod: str, db: Database) -> None:
     app = create_app(config(mongo_uri=mongod, template_overrides=Path(__file__).parents[2] / "support/flask_templates"))
     async with app.test_app():
         policy = (await app.test_client().get("/")).headers["Content-Security-Policy"]

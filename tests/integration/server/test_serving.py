@@ -66,7 +66,7 @@ def test_requests_in_flight_are_answered_when_every_process_is_told_to_stop(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 @pytest.mark.parametrize(("workers", "ending"), [(1, signal.SIGINT), (2, signal.SIGTERM)])
-def test_open_pages_are_let_go_when_every_process_is_told_to_stop(
+def test_open_streams_end_when_every_process_is_told_to_stop(
     workers: int, ending: signal.Signals, database: str, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
@@ -88,7 +88,7 @@ def test_open_pages_are_let_go_when_every_process_is_told_to_stop(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds what a worker knows in /proc")
-def test_workers_share_what_may_be_hashed_at_a_time(database: str, tmp_path: Path) -> None:
+def test_workers_share_the_hashing_slots(database: str, tmp_path: Path) -> None:
     with server(tmp_path / "log", WEB_CONCURRENCY=2, PASSWORD_THREADS=1, MONGO_URI=database) as site:
         folder = Path(known_to_a_worker(site)["PASSWORD_SLOTS"])
         mine = HashSlots(str(folder), 2)
@@ -101,14 +101,14 @@ def test_workers_share_what_may_be_hashed_at_a_time(database: str, tmp_path: Pat
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds what a worker knows in /proc")
-def test_workers_take_the_memory_for_a_hash_in_large_pages(database: str, tmp_path: Path) -> None:
+def test_workers_allocate_hashing_memory_in_huge_pages(database: str, tmp_path: Path) -> None:
     with server(tmp_path / "log", WEB_CONCURRENCY=2, MONGO_URI=database) as site:
         assert known_to_a_worker(site)["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1"
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("command", [SERVER, (*QUART, "seed")], ids=["hypercorn", "quart"])
-def test_a_wrong_setting_ends_the_start_with_its_sentence(command: tuple[str, ...], workers: int) -> None:
+def test_an_invalid_setting_ends_the_start_with_its_error(command: tuple[str, ...], workers: int) -> None:
     ended = subprocess.run(
         command,
         cwd=PROJECT,
@@ -146,7 +146,7 @@ def registration(name: str) -> str:
     )
 
 
-def test_workers_count_together_and_leave_no_folder_behind(tmp_path: Path) -> None:
+def test_workers_share_metrics_and_leave_no_folder_behind(tmp_path: Path) -> None:
     token, log = "of-no-use-to-anybody", tmp_path / "log"
     nowhere = "mongodb://127.0.0.1:1/?replicaSet=none"  # what is asked here needs no database
     with server(log, WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=nowhere, TMPDIR=tmp_path) as site:

@@ -77,7 +77,9 @@ async def reader(site: Quart, standalone_db: Database, db: Database, ada: Browse
     return browser
 
 
-async def test_it_is_not_ready_and_the_log_says_why_once(site: Quart, log: pytest.LogCaptureFixture) -> None:
+async def test_on_a_standalone_mongod_the_site_is_not_ready_and_logs_why_once(
+    site: Quart, log: pytest.LogCaptureFixture
+) -> None:
     browser = Browser(site.test_client())
     for _ in range(2):
         response = await browser.get("/readyz")
@@ -86,7 +88,7 @@ async def test_it_is_not_ready_and_the_log_says_why_once(site: Quart, log: pytes
     assert (await browser.get("/healthz")).status_code == 200
 
 
-async def test_a_site_that_nobody_probes_says_it_at_its_start(
+async def test_on_a_standalone_mongod_the_start_logs_why_without_a_probe(
     standalone_db: Database, standalone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = asyncio.Event()
@@ -97,7 +99,7 @@ async def test_a_site_that_nobody_probes_says_it_at_its_start(
         await said.wait()
 
 
-async def test_the_catalog_is_shown_and_follows_the_database(
+async def test_on_a_standalone_mongod_the_catalog_works(
     site: Quart, standalone_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_streams, "RECONNECT_SECONDS", 0.05)
@@ -111,14 +113,14 @@ async def test_the_catalog_is_shown_and_follows_the_database(
             await site.extensions[EXTENSION].catalog_cache.wait_until_replaced()
 
 
-async def test_students_who_are_signed_in_still_see_their_pages(reader: Browser) -> None:
+async def test_on_a_standalone_mongod_signed_in_students_see_their_pages(reader: Browser) -> None:
     for path in ("/enrollment", "/enrollment/history", "/plan", "/account", "/courses/"):
         assert (await reader.get(path)).status_code == 200
     assert (await reader.get("/account/data")).status_code == 503  # read as of one moment, which takes a replica set
     assert "Your schedule" in await reader.read("/enrollment")
 
 
-async def test_no_page_and_no_button_ends_in_a_fault(reader: Browser, standalone_db: Database) -> None:
+async def test_on_a_standalone_mongod_nothing_causes_a_server_error(reader: Browser, standalone_db: Database) -> None:
     refused = set()
     for route in ROUTES:
         path = route.path.replace("<token>", "x").replace("<path:", "<").partition("<")[0]
@@ -136,14 +138,14 @@ async def test_no_page_and_no_button_ends_in_a_fault(reader: Browser, standalone
     assert await standalone_db.enrollment.count_documents({}) == 0
 
 
-async def test_nobody_registers_halfway(site: Quart, standalone_db: Database) -> None:
+async def test_on_a_standalone_mongod_no_account_is_half_created(site: Quart, standalone_db: Database) -> None:
     response = await Browser(site.test_client()).post("/register", form=registration())
     assert response.status_code == 503
     assert SENTENCE in await text(response)
     assert await standalone_db.user.count_documents({}) == 3
 
 
-async def test_signing_in_is_refused_in_words(site: Quart) -> None:
+async def test_on_a_standalone_mongod_signing_in_is_refused_with_an_explanation(site: Quart) -> None:
     response = await Browser(site.test_client()).sign_in(ADA)
     assert response.status_code == 503
     page = await text(response)
@@ -152,7 +154,7 @@ async def test_signing_in_is_refused_in_words(site: Quart) -> None:
     assert "Retry-After" not in response.headers  # it won't be well in a moment
 
 
-async def test_a_client_of_the_api_gets_a_code(site: Quart) -> None:
+async def test_on_a_standalone_mongod_an_api_client_gets_a_code(site: Quart) -> None:
     client = site.test_client()
     auth = (ADA.email, PASSWORD)
     sent = {"courseID": "1111", "term": "Fall 2026"}
@@ -166,7 +168,7 @@ async def test_a_client_of_the_api_gets_a_code(site: Quart) -> None:
     assert (await client.get("/api/v1/me", auth=auth, scheme="https")).status_code == 200
 
 
-async def test_commands_say_what_is_missing(site: Quart, standalone_db: Database) -> None:
+async def test_on_a_standalone_mongod_commands_say_what_is_missing(site: Quart, standalone_db: Database) -> None:
     runner = site.test_cli_runner()
     for command in (("upgrade-db",), ("check-seats",), ("import", "course", str(PROJECT / "data/courses.json"))):
         done = await asyncio.to_thread(runner.invoke, args=command)

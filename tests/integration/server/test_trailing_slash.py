@@ -24,7 +24,7 @@ from tests.support.people import Browser
         ("/api/v1/terms/", "/api/v1/terms"),
     ],
 )
-async def test_a_page_is_found_with_a_slash_at_its_end(anyone: Browser, path: str, leads_to: str) -> None:
+async def test_a_page_is_found_with_a_trailing_slash(anyone: Browser, path: str, leads_to: str) -> None:
     for _ in range(2):  # of two slashes, one goes at a time
         response = await anyone.get(path)
         assert response.status_code == 308
@@ -34,17 +34,17 @@ async def test_a_page_is_found_with_a_slash_at_its_end(anyone: Browser, path: st
     assert path == leads_to
 
 
-async def test_the_page_of_the_catalog_keeps_its_slash(anyone: Browser) -> None:
+async def test_the_catalog_keeps_its_trailing_slash(anyone: Browser) -> None:
     assert (await anyone.get("/courses/")).status_code == 200
     assert (await anyone.get("/api/")).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/nowhere/", "/nowhere", "/logins/", "/login/x/", "/enrollment/drop/", "/course/"])
-async def test_what_there_is_not_stays_unknown(anyone: Browser, path: str) -> None:
+async def test_an_unknown_path_with_a_trailing_slash_stays_unknown(anyone: Browser, path: str) -> None:
     assert (await anyone.get(path)).status_code in (404, 405)
 
 
-async def test_what_is_sent_to_such_an_address_is_not_sent_on(anyone: Browser) -> None:
+async def test_a_post_with_a_trailing_slash_is_not_redirected(anyone: Browser) -> None:
     assert (await anyone.post("/login/", form={"email": "a@b.c"})).status_code == 404
 
 
@@ -56,7 +56,7 @@ async def test_what_is_sent_to_such_an_address_is_not_sent_on(anyone: Browser) -
         *("/courses/\\evil.example/", "/courses//evil.example/", "/course/\r\nX-Evil: 1/", "/", "//", "///"),
     ],
 )
-async def test_no_slash_leads_away(anyone: Browser, path: str) -> None:
+async def test_no_slashes_redirect_to_another_site(anyone: Browser, path: str) -> None:
     response = await anyone.client.get("/", scope_base={"path": path, "raw_path": path.encode()})
     assert response.status_code in (200, 308, 404)
     location = response.headers.get("Location", "/")

@@ -1,4 +1,4 @@
-"""How the cells of an imported file are read and printed: moments, meetings, lists of courses.
+"""Reading and printing the cells of an imported file: moments, meetings, lists of courses.
 
 Functions that read a cell raise ValueError with a sentence.
 """
@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from quart_enroll.domain.models import Meeting, find_timezone, start_of_day
-from quart_enroll.forms import meeting_times
+from quart_enroll.forms.imports import meeting_times
 
 _WHOLE = re.compile(r"(\d+)\.00?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"\d{1,3},\d{1,2}", re.ASCII)
@@ -17,7 +17,7 @@ _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E[+-]\d\d+", re.ASCII)
 _FORMULA_ERROR = re.compile(r"#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|#+)")
 
 
-MAX_WRITTEN = 60
+MAX_PRINTED_CHARACTERS = 60
 """Characters of a text that are printed for comparison with another one."""
 
 
@@ -53,7 +53,7 @@ def written(value: Any) -> str:
             return "nothing"
         case str():
             text = " ".join(value.split())
-            return f"“{text if len(text) <= MAX_WRITTEN else text[:MAX_WRITTEN] + '…'}”"
+            return f"“{text if len(text) <= MAX_PRINTED_CHARACTERS else text[:MAX_PRINTED_CHARACTERS] + '…'}”"
         case _:
             return str(value)
 
@@ -130,7 +130,7 @@ def courseIDs(text: str) -> tuple[str, ...]:  # noqa: N802  # the stored name
 
 
 def meetings_text(value: list[Any]) -> str | None:
-    """Write the meetings of a JSON file as in a CSV file; None when they are something else."""
+    """Write the meetings of a JSON file as in a CSV file; None if they are something else."""
     if not all(isinstance(one, dict) and set(one) == {"days", "start", "end"} for one in value):
         return None
     parts = [[one["days"], one["start"], one["end"]] for one in value]
@@ -140,7 +140,7 @@ def meetings_text(value: list[Any]) -> str | None:
 
 
 def courseIDs_text(value: list[Any]) -> str | None:  # noqa: N802  # the same
-    """Write the courseIDs of a JSON file, each with a line break at its end; None when they are something else."""
+    """Write the courseIDs of a JSON file, each with a line break at its end; None if they are something else."""
     if not all(isinstance(one, str) and "\n" not in one for one in value):
         return None
     return "".join(f"{one}\n" for one in value)

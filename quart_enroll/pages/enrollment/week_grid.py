@@ -1,6 +1,6 @@
-"""The week as a picture: places and sizes as SVG has them, in widths of a day and heights of an hour.
+"""The week as an SVG picture: positions and sizes of its boxes, lines and labels.
 
-They are attributes, and no styles: the site's pages allow none. A height in em grows with the reader's letters.
+They are attributes instead of styles, which the pages don't allow. Heights in em grow with the reader's font size.
 """
 
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from quart_enroll.domain.week import Block, Conflict, Week, WeekEntry, week
 from quart_enroll.i18n.language import format_day_name, gettext
 
-HOUR = 5
-"""Height of an hour, in em: room for four lines in fifty minutes."""
+HOUR_HEIGHT = 5
+"""Height of an hour in em: room for four lines in fifty minutes."""
 
-NARROW_HOUR = 6
-"""The same where meetings stand side by side: each word has a line of its own, and a room two."""
+NARROW_HOUR_HEIGHT = 6
+"""The same if meetings are side by side: each word has its own line, and a room has two."""
 
-HEAD = 2.25
-"""Height of the names of the days, in em."""
+HEADER_HEIGHT = 2.25
+"""Height in em of the row with the names of the days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A block, and where it stands."""
+    """A block and its position in the picture."""
 
     block: Block
     x: str
@@ -36,53 +36,53 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A name or a line along the picture's edge."""
+class GridLabel:
+    """A label or a line at an edge of the picture."""
 
     name: str
     at: str
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """A day on which something meets, the earliest first."""
+class DayList:
+    """The meetings of a day, the earliest first."""
 
     name: str
     boxes: Sequence[Box]
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
-    """A week: the picture (without boxes there is none), the same as a list of days, and in words the rest.
+class WeekGrid:
+    """A week: the picture, which needs boxes, the same meetings as lists of days, and the rest in words.
 
-    `lanes` says how many boxes stand side by side at most.
+    `lanes` is the largest number of boxes side by side.
     """
 
     height: str
-    days: Sequence[Mark]
-    lines: Sequence[Mark]
-    hours: Sequence[Mark]
+    days: Sequence[GridLabel]
+    lines: Sequence[GridLabel]
+    hours: Sequence[GridLabel]
     boxes: Sequence[Box]
-    listed: Sequence[Day]
+    listed: Sequence[DayList]
     conflicts: Sequence[str]
     untimed: Sequence[str]
     lanes: int
 
 
-def draw(entries: Sequence[WeekEntry]) -> Drawing:
-    """Return the week of these sections."""
+def build(entries: Sequence[WeekEntry]) -> WeekGrid:
+    """Return the week of these entries."""
     found = week(entries)
     clashing = {(entry.courseID, entry.status) for one in found.conflicts for entry in (one.one, one.other)}
     width = 100 / len(found.days)
     boxes = [_box(found, block, clashing) for block in found.blocks]
     by_day = [(day, [box for box in boxes if box.block.day == day]) for day in found.days]
-    return Drawing(
+    return WeekGrid(
         height=_em(_y(found, 60 * found.ends) + 0.5),
-        days=[Mark(format_day_name(day), _percent((place + 0.5) * width)) for place, day in enumerate(found.days)],
-        lines=[Mark(day, _percent(place * width)) for place, day in enumerate(found.days) if place],
-        hours=[Mark(f"{hour:02}:00", _em(_y(found, 60 * hour))) for hour in range(found.begins, found.ends + 1)],
+        days=[GridLabel(format_day_name(day), _percent((place + 0.5) * width)) for place, day in enumerate(found.days)],
+        lines=[GridLabel(day, _percent(place * width)) for place, day in enumerate(found.days) if place],
+        hours=[GridLabel(f"{hour:02}:00", _em(_y(found, 60 * hour))) for hour in range(found.begins, found.ends + 1)],
         boxes=boxes,
-        listed=[Day(format_day_name(day), theirs) for day, theirs in by_day if theirs],
+        listed=[DayList(format_day_name(day), theirs) for day, theirs in by_day if theirs],
         conflicts=[_sentence(conflict) for conflict in found.conflicts],
         untimed=[_named(entry) for entry in found.untimed],
         lanes=found.lanes,
@@ -123,11 +123,11 @@ def _named(entry: WeekEntry) -> str:
 
 
 def _y(found: Week, minute: int) -> float:
-    return HEAD + (minute / 60 - found.begins) * _hour(found)
+    return HEADER_HEIGHT + (minute / 60 - found.begins) * _hour(found)
 
 
 def _hour(found: Week) -> float:
-    return HOUR if found.lanes == 1 else NARROW_HOUR
+    return HOUR_HEIGHT if found.lanes == 1 else NARROW_HOUR_HEIGHT
 
 
 def _em(number: float) -> str:

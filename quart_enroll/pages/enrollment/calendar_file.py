@@ -1,4 +1,4 @@
-"""A schedule as an iCalendar file (RFC 5545): each weekly meeting of a course is one event that comes again."""
+"""A schedule as an iCalendar file (RFC 5545): each weekly meeting of a course is one recurring event."""
 
 import re
 import uuid
@@ -13,17 +13,17 @@ from quart_enroll.i18n.language import DAYS, gettext
 
 ICAL_DAYS = dict(zip(DAYS, ("MO", "TU", "WE", "TH", "FR", "SA", "SU"), strict=True))
 
-NAMES = uuid.UUID("6f0c9b1e-5d0c-4d53-9a53-2f8a1d1c7c11")
-"""What all names of events grow from: another number would double the events in everybody's calendar."""
+EVENT_NAMESPACE = uuid.UUID("6f0c9b1e-5d0c-4d53-9a53-2f8a1d1c7c11")
+"""The namespace of the events' UIDs. Another one would duplicate the events in every calendar."""
 
-OFTEN = timedelta(hours=6)
-"""How often a calendar that subscribes should look."""
+REFRESH_INTERVAL = timedelta(hours=6)
+"""How often a subscribed calendar should update."""
 
 
 def schedule(user_id: int, courses: Iterable[ScheduledCourse], terms: Iterable[Term], now: datetime) -> bytes:
-    """Return the file with the courses that the student has in those terms."""
+    """Return the file with the student's courses of those terms."""
     file = Calendar.new(name="Quart Enroll", prodid="-//Quart Enroll//Schedule//EN", uid=_name(user_id))
-    file.add("refresh-interval", OFTEN, {"value": "DURATION"})
+    file.add("refresh-interval", REFRESH_INTERVAL, {"value": "DURATION"})
     known = {term.term: term for term in terms}
     days: list[date] = []
     for course in courses:
@@ -32,19 +32,19 @@ def schedule(user_id: int, courses: Iterable[ScheduledCourse], terms: Iterable[T
             file.add_component(event)
             days += [term.first_day, term.last_day]
     if days:
-        # A year's margin: programs also ask what the clock was before the first event, and is after the last.
+        # A year's margin: programs also look up the clock before the first event and after the last.
         margin = timedelta(days=366)
         file.add_missing_timezones(first_date=min(days) - margin, last_date=max(days) + margin)
     return bytes(file.to_ical())
 
 
 def fingerprint(file: bytes) -> str:
-    """Return what is the same for two files that differ in nothing but the moment when they were made."""
-    return uuid.uuid5(NAMES, re.sub(rb"\r\nDTSTAMP:[^\r]*", b"", file).decode()).hex
+    """Return a value that is equal for files that differ only in when they were created."""
+    return uuid.uuid5(EVENT_NAMESPACE, re.sub(rb"\r\nDTSTAMP:[^\r]*", b"", file).decode()).hex
 
 
 def _events(user_id: int, course: ScheduledCourse, term: Term, now: datetime) -> Iterator[Event]:
-    """Give the meetings of the course that come at least once before the term is over."""
+    """Yield the meetings of the course that take place at least once before the term ends."""
     zone = ZoneInfo(term.timezone)
     for number, meeting in enumerate(course.meetings):
         first = _first_day(meeting, term)
@@ -68,7 +68,7 @@ def _events(user_id: int, course: ScheduledCourse, term: Term, now: datetime) ->
 
 
 def _first_day(meeting: Meeting, term: Term) -> date:
-    """Return the first day of the term, or after it, on which the meeting is: with it the rule must begin."""
+    """Return the first day of the term on which the meeting takes place: the recurrence must start there."""
     days = {DAYS.index(day) for day in meeting.days}
     return next(day for day in (term.first_day + timedelta(ahead) for ahead in range(7)) if day.weekday() in days)
 
@@ -79,8 +79,8 @@ def _every_week(meeting: Meeting, term: Term, zone: ZoneInfo) -> Mapping[str, ob
 
 
 def _name(*parts: object) -> str:
-    """Return a name for what these facts are about: the same each time, and nobody reads the facts from it."""
-    return str(uuid.uuid5(NAMES, "\0".join(map(str, parts))))
+    """Return a UID for these facts: always the same one, which doesn't reveal them."""
+    return str(uuid.uuid5(EVENT_NAMESPACE, "\0".join(map(str, parts))))
 
 
 def _moment(day: date, clock: str, zone: ZoneInfo) -> datetime:

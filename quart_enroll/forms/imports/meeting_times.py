@@ -1,4 +1,4 @@
-"""How meetings are read: their days, and their times on a 24-hour or 12-hour clock.
+"""Reading the meetings of a section: their days, and their times on a 24-hour or 12-hour clock.
 
 Schools abbreviate days in ways that contradict each other: TU is Tuesday, or Tuesday and Sunday. A text is read only if
 all of them agree; otherwise it is refused with a sentence that says how to write it.
@@ -15,7 +15,7 @@ NO_FIXED_TIME = re.compile(
     r"(online )?asynchronous|n/a|none|no fixed time|[-–—]",
     re.IGNORECASE,
 )
-"""What registrars write for a section that has no fixed meeting time."""
+"""Texts that registrars write for a section without a fixed meeting time."""
 
 _LONG_NAMES = {
     "M": ("monday", "mon"),
@@ -28,9 +28,11 @@ _LONG_NAMES = {
 }
 _SHORT_NAMES = dict(zip(DAYS, ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"), strict=True))
 
-LONG = {name: day for day, names in _LONG_NAMES.items() for name in names}
-NAMES = LONG | {name.lower(): day for day, name in _SHORT_NAMES.items()} | {day.lower(): day for day in DAYS}
-READINGS = NAMES | {"h": "R"}
+LONG_DAY_NAMES = {name: day for day, names in _LONG_NAMES.items() for name in names}
+DAY_NAMES = (
+    LONG_DAY_NAMES | {name.lower(): day for day, name in _SHORT_NAMES.items()} | {day.lower(): day for day in DAYS}
+)
+POSSIBLE_DAY_NAMES = DAY_NAMES | {"h": "R"}
 """Some schools write H for Thursday. H alone is never read as a day, but it makes TH ambiguous."""
 
 _CAPITALIZED = re.compile(r"[A-Z][a-z]*")
@@ -80,14 +82,14 @@ def _meeting(text: str) -> Meeting:
 def _days_of_word(word: str) -> str:
     """Return the days in a word without blanks, as letters; in Tu or MWFr, each day starts with a capital."""
     parts = [part.lower() for part in _CAPITALIZED.findall(word)]
-    if not word.isupper() and "".join(parts) == word.lower() and all(part in NAMES for part in parts):
-        return "".join(NAMES[part] for part in parts)
+    if not word.isupper() and "".join(parts) == word.lower() and all(part in DAY_NAMES for part in parts):
+        return "".join(DAY_NAMES[part] for part in parts)
     lower = word.lower()
     letters = lower.upper()
     if "R" in letters and "".join(day for day in DAYS if day in letters) == letters:
         return letters  # R is Thursday only where every day is one letter
-    readings = _readings(lower, LONG) or _readings(lower, READINGS)
-    certain = readings & _readings(lower, NAMES)
+    readings = _readings(lower, LONG_DAY_NAMES) or _readings(lower, POSSIBLE_DAY_NAMES)
+    certain = readings & _readings(lower, DAY_NAMES)
     if len(readings) == 1 and certain:
         return certain.pop()
     if readings:

@@ -5,19 +5,27 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from quart_enroll.forms.import_offerings import SectionRow, TermRow
-from quart_enroll.forms.import_rows import CourseRow, Row, UserRow
+from quart_enroll.forms.imports.base import ImportRow
+from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.sections import SectionRow
+from quart_enroll.forms.imports.terms import TermRow
+from quart_enroll.forms.imports.users import UserRow
 
-COLLECTIONS: Mapping[str, type[Row]] = {"course": CourseRow, "section": SectionRow, "term": TermRow, "user": UserRow}
-"""The form of a row of each collection."""
+ROW_FORMS: Mapping[str, type[ImportRow]] = {
+    "course": CourseRow,
+    "section": SectionRow,
+    "term": TermRow,
+    "user": UserRow,
+}
+"""The form that checks the rows of each collection."""
 
-IGNORED = {"_id"}
+IGNORED_COLUMNS = {"_id"}
 """Columns that are ignored: this is MongoDB's id of a row."""
 
 _COURSE_ID = ("course", "course code", "course number", "course no")
 _TERM = ("semester", "terms", "semesters", "term name")
 
-SYNONYMS: Mapping[type[Row], Mapping[str, tuple[str, ...]]] = {
+COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
     CourseRow: {
         "courseID": _COURSE_ID,
         "title": ("course title", "course name"),
@@ -58,10 +66,10 @@ SYNONYMS: Mapping[type[Row], Mapping[str, tuple[str, ...]]] = {
 """Other names for a column, if they are unambiguous: “Seats” may be the open ones, and a “Student ID” is the school's,
 not the site's."""
 
-DEFAULTS = {"timezone", "max_credits"}
+FIELDS_WITH_DEFAULTS = {"timezone", "max_credits"}
 """Fields that the settings fill in if a file leaves them out."""
 
-EITHER: Mapping[type[Row], tuple[tuple[str, ...], ...]] = {
+ALTERNATIVE_FIELDS: Mapping[type[ImportRow], tuple[tuple[str, ...], ...]] = {
     TermRow: (("term",), ("season", "year")),
     UserRow: (("first_name", "last_name"), ("first_name",), ("last_name",)),
 }
@@ -73,22 +81,22 @@ def key(label: str) -> str:
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", label)).casefold()
 
 
-def fields_by_key(form: type[Row]) -> dict[str, str]:
+def fields_by_key(form: type[ImportRow]) -> dict[str, str]:
     """Return the field for the `key` of each name that a column may have."""
-    names = SYNONYMS.get(form, {})
+    names = COLUMN_SYNONYMS.get(form, {})
     found = {key(other): field for field, others in names.items() for other in others}
     return found | {key(field.name): field.name for field in form()}
 
 
 @cache
-def required(form: type[Row]) -> tuple[str, ...]:
+def required(form: type[ImportRow]) -> tuple[str, ...]:
     """Return the fields that every row must fill in."""
-    return tuple(field.name for field in form() if field.flags.required and field.name not in DEFAULTS)
+    return tuple(field.name for field in form() if field.flags.required and field.name not in FIELDS_WITH_DEFAULTS)
 
 
-def missing(form: type[Row], present: Iterable[str]) -> list[str]:
+def missing(form: type[ImportRow], present: Iterable[str]) -> list[str]:
     """Return the required fields that are not among those `present`."""
     given = set(present)
     lacks = [name for name in required(form) if name not in given]
-    ways = EITHER.get(form, ())
+    ways = ALTERNATIVE_FIELDS.get(form, ())
     return lacks if not ways or any(given.issuperset(way) for way in ways) else [*ways[0], *lacks]

@@ -8,19 +8,19 @@ from typing import Any
 from wtforms import Field
 
 from quart_enroll.domain.errors import RowProblem
-from quart_enroll.forms import cell_parsers, import_columns
 from quart_enroll.forms.base import one_line
-from quart_enroll.forms.import_files import Table, TableRow, UnreadableFile, read_table
-from quart_enroll.forms.import_rows import Row
+from quart_enroll.forms.imports import cells, columns
+from quart_enroll.forms.imports.base import ImportRow
+from quart_enroll.forms.imports.table_reader import Table, TableRow, UnreadableFile, read_table
 from quart_enroll.services.catalog.imports import InvalidRows
 
-MAX_QUOTED = 60
+MAX_QUOTED_CHARACTERS = 60
 """Characters of a wrong value that a message quotes."""
 
-MAX_NAMED = 20
+MAX_NAMED_COLUMNS = 20
 """Columns that a message names."""
 
-SECRET = {"password"}
+SECRET_FIELDS = {"password"}
 """Fields whose values no message quotes."""
 
 
@@ -54,32 +54,32 @@ class FileRows:
             return f"{where}: {sentence}"
         label = self.labels.get(bad.field, bad.field)
         value = next((row.cells.get(bad.field) for row in self.rows if row.number == bad.number), None)
-        quoted = "" if bad.field in SECRET else _quoted(value, sentence)
+        quoted = "" if bad.field in SECRET_FIELDS else _quoted(value, sentence)
         return f"{where}: {label}{quoted}: {sentence}"
 
 
-def read_rows(form: type[Row], filename: str, data: bytes) -> FileRows:
-    """Read a file whose rows `form` checks; raise UnreadableFile when the file as a whole can't be taken."""
-    known = import_columns.fields_by_key(form)
-    table = read_table(filename, data, lambda label: import_columns.key(label) in known)
-    columns = _columns(form, table, known)
-    labels = {name: " ".join(table.header.cells[place].split()) for place, name in columns.items()}
+def read_rows(form: type[ImportRow], filename: str, data: bytes) -> FileRows:
+    """Read a file whose rows `form` checks; raise UnreadableFile if the file as a whole can't be imported."""
+    known = columns.fields_by_key(form)
+    table = read_table(filename, data, lambda label: columns.key(label) in known)
+    fields = _columns(form, table, known)
+    labels = {name: " ".join(table.header.cells[place].split()) for place, name in fields.items()}
     renamed = [f"“{label}” as {name}" for name, label in labels.items() if label != name]
     notes = [*table.notes, *([f"Columns read: {', '.join(renamed)}."] if renamed else [])]
-    rows = [FileRow(row.number, _cells(row, columns, table)) for row in table.rows]
+    rows = [FileRow(row.number, _cells(row, fields, table)) for row in table.rows]
     return FileRows(table.unit, rows, labels, notes, _beyond(table))
 
 
-def check_rows(form: type[Row], file: FileRows) -> list[tuple[int, Any]]:
-    """Return the checked form of each row with its number; raise InvalidRows when a row can't be taken."""
+def check_rows(form: type[ImportRow], file: FileRows) -> list[tuple[int, Any]]:
+    """Return the checked form of each row with its number; raise InvalidRows if a row can't be imported."""
     checked, bad = [], list(file.faults)
     shifted = {one.number for one in file.faults}  # their cells may be in the wrong columns
     for row in file.rows:
         if row.number in shifted:
             continue
         taken, faults = form.faults(row.cells)
-        lacks = import_columns.missing(form, (name for name, value in row.cells.items() if value not in (None, "")))
-        spoiled = {name: said for name, value in row.cells.items() if (said := cell_parsers.spoiled(value))}
+        lacks = columns.missing(form, (name for name, value in row.cells.items() if value not in (None, "")))
+        spoiled = {name: said for name, value in row.cells.items() if (said := cells.spoiled(value))}
         checked.append((row.number, taken))
         if lacks:
             names = _listed([file.labels.get(name, name) for name in lacks])
@@ -99,7 +99,7 @@ def _told_once(bad: Sequence[RowProblem]) -> list[RowProblem]:
     """Report a problem with a secret field once for many rows: without the values, all sentences are the same."""
     alike: dict[object, list[RowProblem]] = {}
     for one in bad:
-        alike.setdefault((one.field, one.sentence) if one.field in SECRET else id(one), []).append(one)
+        alike.setdefault((one.field, one.sentence) if one.field in SECRET_FIELDS else id(one), []).append(one)
     return [_with_number(first, len(others)) for first, *others in alike.values()]
 
 
@@ -110,22 +110,24 @@ def _with_number(bad: RowProblem, others: int) -> RowProblem:
     return RowProblem(bad.number, f"{bad.sentence} The same problem is in {rows}.", bad.field)
 
 
-def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[int, str]:
+def _columns(form: type[ImportRow], table: Table, known: Mapping[str, str]) -> dict[int, str]:
     """Return the field of each column that has one; raise UnreadableFile with everything wrong in the header."""
     header = table.header.cells
-    fields = {place: known.get(import_columns.key(label)) for place, label in enumerate(header)}
+    fields = {place: known.get(columns.key(label)) for place, label in enumerate(header)}
     found = {place: name for place, name in fields.items() if name is not None}
     if not found:
         raise UnreadableFile(_no_header(form, table, known))
     unknown = [
         place
         for place, name in fields.items()
-        if name is None and header[place] and header[place] not in import_columns.IGNORED
+        if name is None and header[place] and header[place] not in columns.IGNORED_COLUMNS
     ]
     sentences = [*_nameless(table)]
     if unknown:
-        named = [f"{_shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED]]
-        names = _listed(named + ([f"{len(unknown) - MAX_NAMED} more"] if len(unknown) > MAX_NAMED else []))
+        named = [f"{_shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED_COLUMNS]]
+        names = _listed(
+            named + ([f"{len(unknown) - MAX_NAMED_COLUMNS} more"] if len(unknown) > MAX_NAMED_COLUMNS else [])
+        )
         may_be = ", ".join(field.name for field in form())
         plural, them = ("s", "them") if len(unknown) > 1 else ("", "it")
         sentences.append(f"Unknown column{plural}: {names}. Remove or rename {them}. The columns may be {may_be}.")
@@ -133,19 +135,19 @@ def _columns(form: type[Row], table: Table, known: Mapping[str, str]) -> dict[in
         same = [_shortened(header[place]) for place, other in found.items() if other == name]
         if len(same) > 1:
             sentences.append(f"The columns {_listed(same)} would all be read as {name}. Keep only one of them.")
-    if lacks := import_columns.missing(form, found.values()):
+    if lacks := columns.missing(form, found.values()):
         sentences.append(f"The column{'s' if len(lacks) > 1 else ''} {_listed(lacks)} must be in the file.")
     if sentences:
         raise UnreadableFile(*sentences)
     return found
 
 
-def _no_header(form: type[Row], table: Table, known: Mapping[str, str]) -> str:
-    names = ", ".join(import_columns.missing(form, ()))
+def _no_header(form: type[ImportRow], table: Table, known: Mapping[str, str]) -> str:
+    names = ", ".join(columns.missing(form, ()))
     if table.unit == "row":
         return f"No object in the file has any of these: {names}."
     for row in table.rows[:20]:
-        if sum(import_columns.key(cell) in known for cell in row.cells) > 1:
+        if sum(columns.key(cell) in known for cell in row.cells) > 1:
             return f"The column names seem to be on line {row.number}. Remove everything above them."
     return f"Line {table.header.number} must have the column names, such as {names}."
 
@@ -160,7 +162,7 @@ def _nameless(table: Table) -> list[str]:
                 first.setdefault(place, f"{table.unit} {row.number} has {_shortened(text)} in it")
     return [
         f"Column {place + 1} has no name, but {what}. Name the column or remove it."
-        for place, what in sorted(first.items())[:MAX_NAMED]
+        for place, what in sorted(first.items())[:MAX_NAMED_COLUMNS]
     ]
 
 
@@ -187,11 +189,11 @@ def _line_break(field: Field, value: Any) -> str:
     return "There is a line break in this cell." if is_broken else ""
 
 
-def _cells(row: TableRow, columns: Mapping[int, str], table: Table) -> dict[str, Any]:
+def _cells(row: TableRow, fields: Mapping[int, str], table: Table) -> dict[str, Any]:
     """Return the cells by field name; where a CSV row ends early, its cells are empty."""
     if table.unit == "line":
-        return {name: row.cells[place] if place < len(row.cells) else "" for place, name in columns.items()}
-    return {name: row.cells[place] for place, name in columns.items() if row.cells[place] is not None}
+        return {name: row.cells[place] if place < len(row.cells) else "" for place, name in fields.items()}
+    return {name: row.cells[place] for place, name in fields.items() if row.cells[place] is not None}
 
 
 def _quoted(value: Any, sentence: str) -> str:
@@ -204,7 +206,7 @@ def _quoted(value: Any, sentence: str) -> str:
 
 def _shortened(text: Any) -> str:
     text = str(text)
-    return f"“{text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + '…'}”"
+    return f"“{text if len(text) <= MAX_QUOTED_CHARACTERS else text[:MAX_QUOTED_CHARACTERS] + '…'}”"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,0 +1,84 @@
+"""The base of the forms that check rows of imported files, and their validators."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from werkzeug.datastructures import MultiDict
+from wtforms import Form, IntegerField, ValidationError
+
+from quart_enroll.forms.imports import cells
+
+
+def reads(read: Callable[[str], object]) -> Callable[[Form, Any], None]:
+    """Return a validator that reads a cell with `read` and shows the message of its ValueError."""
+
+    def validator(_: Form, field: Any) -> None:
+        try:
+            read(field.data or "")
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+    return validator
+
+
+def number(field: Any) -> int | float:
+    """Return the number of a field as it is stored: an int if it is whole."""
+    found = float(field.data or 0)
+    return int(found) if found.is_integer() else found
+
+
+class WholeNumberField(IntegerField):
+    """A whole number, written in digits."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if valuelist and valuelist[0].strip() and not re.fullmatch(r"-?\d{1,18}", valuelist[0].strip(), re.ASCII):
+            raise ValueError("This must be a whole number, like 30.")
+        super().process_formdata(valuelist)
+
+
+class ImportRow(Form):
+    """A row of a file to import."""
+
+    LISTS: ClassVar[dict[str, tuple[Callable[[list[Any]], str | None], str]]] = {}
+    """For each field that is a list in JSON, the function that writes it as in CSV, and the message if it can't."""
+
+    NUMBERS: ClassVar[dict[str, Callable[[str], str]]] = {
+        **dict.fromkeys(("courseID", "section", "year", "user_id"), cells.whole_number),
+        **dict.fromkeys(("prerequisites", "corequisites"), cells.whole_number),
+        **dict.fromkeys(("credits", "max_credits", "capacity", "waitlist_capacity"), cells.amount),
+    }
+    """Fields whose numbers spreadsheets may write differently, and the functions that read them."""
+
+    @classmethod
+    def check(cls, row: Mapping[str, Any]) -> tuple["ImportRow", list[str]]:
+        """Read a row from a file, and return it with all its problems in words."""
+        form, faults = cls.faults(row)
+        return form, [f"{name}: {sentence}" for name, sentence in faults]
+
+    @classmethod
+    def faults(cls, row: Mapping[str, Any]) -> tuple["ImportRow", list[tuple[str, str]]]:
+        """Read a row from a file, and return it with a sentence for each field that is wrong."""
+        texts = {name: cls._text(name, value) for name, value in row.items()}
+        form = cls(MultiDict({name: text for name, text in texts.items() if text is not None}))
+        form.validate()
+        found = {field.name: str(field.errors[0]) for field in form if field.errors}
+        for name, text in texts.items():
+            if name not in form and name != "_id":
+                found[name] = "There is no such field."
+            elif name in form and text is None and row[name] is not None:
+                found[name] = cls.LISTS[name][1] if name in cls.LISTS else "This must be text or a number."
+        return form, list(found.items())
+
+    @classmethod
+    def _text(cls, name: str, value: Any) -> str | None:
+        """Return the value as CSV would have it, or None if it is neither text nor a number."""
+        if isinstance(value, list) and name in cls.LISTS:
+            return cls.LISTS[name][0](value)
+        plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+        return cls.NUMBERS.get(name, str)(str(value)) if plain else None
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Return the names of the fields that the row has."""
+        return frozenset(field.name for field in self if field.raw_data and field.data is not None)

@@ -1,0 +1,75 @@
+"""The form that checks a course in an imported file."""
+
+import re
+from typing import Any, ClassVar
+
+from wtforms import Form, StringField, TextAreaField, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length
+
+from quart_enroll.domain.folding import visible
+from quart_enroll.domain.models import Course
+from quart_enroll.forms.base import one_line, several_lines, stripped
+from quart_enroll.forms.imports import cells
+from quart_enroll.forms.imports.base import ImportRow, number, reads
+
+API_PREFIX = "v1/"
+"""The prefix below /api/ of the URLs of the current API; the rest are those of the Flask site's API."""
+
+
+def _fits_in_a_url(_: Form, field: Any) -> None:
+    """Refuse a number that can't be part of a URL."""
+    number = field.data or ""
+    if visible(number) != number:
+        raise ValidationError("This number has invisible characters. Type it again.")
+    if {"", ".", ".."}.intersection(number.split("/")):  # browsers drop such parts from a URL
+        raise ValidationError(
+            "A course number can’t begin or end with a slash, or have nothing or only dots between slashes."
+        )
+    if number.startswith(API_PREFIX):
+        raise ValidationError(f"A course number can’t begin with {API_PREFIX}, which is reserved for the API.")
+
+
+COURSE_ID = [DataRequired(), one_line, Length(max=20)]
+NEW_COURSE_ID = [*COURSE_ID, _fits_in_a_url]
+
+
+def _separated_by_commas(_: Form, field: Any) -> None:
+    if re.search("[;|]", field.data or ""):
+        raise ValidationError("Separate seasons with commas, like Fall, Spring.")
+
+
+def _are_course_ids(text: str) -> None:
+    if any(len(name) > 20 for name in cells.courseIDs(text)):
+        raise ValueError("A courseID can have at most 20 characters.")
+
+
+def _is_credits(_: Form, field: Any) -> None:
+    if not re.fullmatch(r"\d{1,2}(\.\d{1,2})?", field.data or "", re.ASCII) or float(field.data) > 30:
+        raise ValidationError("A number from 0 to 30 is needed.")
+
+
+class CourseRow(ImportRow):
+    A_LIST = (cells.courseIDs_text, "A list of courseIDs is needed.")
+    LISTS: ClassVar = {"prerequisites": A_LIST, "corequisites": A_LIST}
+
+    courseID = StringField(validators=NEW_COURSE_ID, filters=[stripped])
+    title = StringField(validators=[DataRequired(), one_line, Length(max=100)], filters=[stripped])
+    description = TextAreaField(validators=[Length(max=2000), several_lines], filters=[stripped])
+    credits = StringField(validators=[InputRequired(), _is_credits], filters=[stripped])
+    term = StringField(validators=[DataRequired(), one_line, Length(max=100), _separated_by_commas], filters=[stripped])
+    subject = StringField(validators=[one_line, Length(max=50)], filters=[stripped])
+    prerequisites = StringField(validators=[reads(_are_course_ids)])
+    corequisites = StringField(validators=[reads(_are_course_ids)])
+
+    def course(self) -> Course:
+        """Return the course that the row describes."""
+        return Course(
+            courseID=self.courseID.data or "",
+            title=self.title.data or "",
+            description=self.description.data or "",
+            credits=number(self.credits),
+            term=self.term.data or "",
+            subject=self.subject.data or "",
+            prerequisites=cells.courseIDs(self.prerequisites.data or ""),
+            corequisites=cells.courseIDs(self.corequisites.data or ""),
+        )

@@ -1,0 +1,51 @@
+"""The form that checks a section in an imported file."""
+
+from typing import Any, ClassVar
+
+from wtforms import Form, StringField, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
+
+from quart_enroll.domain import terms
+from quart_enroll.domain.models import Section
+from quart_enroll.forms.base import one_line, several_lines, stripped
+from quart_enroll.forms.imports import cells
+from quart_enroll.forms.imports.base import ImportRow, WholeNumberField, reads
+from quart_enroll.forms.imports.courses import COURSE_ID
+from quart_enroll.services.catalog.import_sections import DEFAULT_WAITLIST_CAPACITY
+
+MAX_SEATS = 100_000
+
+
+def _names_a_term(_: Form, field: Any) -> None:
+    """Accept one term's name, or "Fall" for the next fall; which terms exist is not known here."""
+    if len(terms.seasons(field.data)) > 1:
+        raise ValidationError("Name one term, like Fall 2026.")
+
+
+class SectionRow(ImportRow):
+    """A section."""
+
+    LISTS: ClassVar = {"meetings": (cells.meetings_text, "This must be a list of objects with days, start and end.")}
+
+    term = StringField(validators=[DataRequired(), one_line, _names_a_term], filters=[stripped])
+    courseID = StringField(validators=COURSE_ID, filters=[stripped])
+    section = StringField(validators=[DataRequired(), one_line, Length(max=10)], filters=[stripped])
+    capacity = WholeNumberField(validators=[InputRequired(), NumberRange(0, MAX_SEATS)])
+    waitlist_capacity = WholeNumberField(validators=[Optional(), NumberRange(0, MAX_SEATS)])
+    meetings = StringField(validators=[several_lines, reads(cells.meetings)])
+    instructor = StringField(validators=[one_line, Length(max=100)], filters=[stripped])
+    room = StringField(validators=[one_line, Length(max=50)], filters=[stripped])
+
+    def read(self) -> Section:
+        """Return the section that the row describes; its term may be a season alone."""
+        waitlist_capacity = self.waitlist_capacity.data
+        return Section(
+            term=str(self.term.data),
+            courseID=str(self.courseID.data),
+            section=str(self.section.data),
+            capacity=self.capacity.data or 0,
+            waitlist_capacity=DEFAULT_WAITLIST_CAPACITY if waitlist_capacity is None else waitlist_capacity,
+            meetings=cells.meetings(self.meetings.data or ""),
+            instructor=self.instructor.data or "",
+            room=self.room.data or "",
+        )
