@@ -1,4 +1,4 @@
-"""The catalog as JSON, as the Flask site gives it."""
+"""The catalog as JSON, with the URLs and fields of the Flask site."""
 
 from typing import Any
 
@@ -11,29 +11,28 @@ from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.state import catalog, now
 
 FIELDS = ("courseID", "title", "description", "credits", "term")
-"""What the Flask site tells of a course."""
+"""The fields of a course on the Flask site."""
 
 
 async def api(idx: str | None = None) -> Response | tuple[Response, int]:
-    """Answer with all courses in the order of courseID, or with one: by its place in that order, or its courseID."""
+    """Return all courses sorted by courseID, or one of them: by its index in that order, or by its courseID."""
     offered = await catalog()
-    taught = offered.courses
     cache_public(now(), offered)
     if idx is None:
-        return jsonify([_told(course) for course in taught])
-    course = _pick(offered, idx)
+        return jsonify([_serialize(course) for course in offered.courses])
+    course = _find(offered, idx)
     if course is None:
         refusal = UnknownCourse(idx[:20])
         return jsonify(error=refusal.code, message=refusal.text), 404
-    return jsonify(_told(course))
+    return jsonify(_serialize(course))
 
 
-def _told(course: Course) -> dict[str, Any]:
+def _serialize(course: Course) -> dict[str, Any]:
     return {name: getattr(course, name) for name in FIELDS}
 
 
-def _pick(offered: Catalog, idx: str) -> Course | None:
-    taught = offered.courses
-    if idx.isascii() and idx.isdigit() and len(idx) < 10 and int(idx) < len(taught):
-        return taught[int(idx)]
+def _find(offered: Catalog, idx: str) -> Course | None:
+    courses = offered.courses
+    if idx.isascii() and idx.isdigit() and len(idx) < 10 and int(idx) < len(courses):
+        return courses[int(idx)]
     return offered.find(idx)

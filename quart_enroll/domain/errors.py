@@ -68,7 +68,7 @@ class AmbiguousCourse(Refused):
     """The number could mean any of several courses, which are given as titles by courseID."""
 
     code = "ambiguous_course"
-    meaning = "The number may mean any of `courses`; send one of them."
+    meaning = "The number could mean any of `courses`; send one of them."
 
     def __init__(self, text: str, courses: Mapping[str, str]) -> None:
         names = [f"{courseID} ({title})" for courseID, title in courses.items()]
@@ -91,7 +91,7 @@ class UnknownTerm(Refused):
 
     status = 404
     code = "unknown_term"
-    meaning = "There is no such term; `terms` lists those that there are."
+    meaning = "There is no such term; `terms` lists the existing ones."
 
     def __init__(self, text: str, known_terms: Sequence[str]) -> None:
         super().__init__(Sentence("There is no term “%(text)s” in the catalog.", text=text))
@@ -117,7 +117,7 @@ class TermNeeded(Refused):
     """The student has the course in several terms, and the request names none of them."""
 
     code = "term_needed"
-    meaning = "You have the course in several terms; name one."
+    meaning = "You have the course in several terms; send the one you mean."
     severity = "warning"
 
     def __init__(self, title: str, terms: Sequence[str]) -> None:
@@ -132,7 +132,7 @@ class TermNeeded(Refused):
 
 class NotTaught(Refused):
     code = "not_taught"
-    meaning = "The course is not taught in that term."
+    meaning = "The course is not offered in that term."
 
     def __init__(self, title: str, term: str = "") -> None:
         if term:
@@ -158,7 +158,7 @@ class NotOpenYet(Refused):
     """Enrollment has not opened; `opens` says when it will, by the school's clock."""
 
     code = "not_open_yet"
-    meaning = "Enrollment has not begun."
+    meaning = "Enrollment has not opened yet."
     is_recorded = True
     history_reason = Sentence("enrollment hadn’t opened yet")
 
@@ -168,7 +168,7 @@ class NotOpenYet(Refused):
 
 class Closed(Refused):
     code = "closed"
-    meaning = "Enrollment is over."
+    meaning = "Enrollment is closed."
     is_recorded = True
     history_reason = Sentence("enrollment was closed")
 
@@ -182,7 +182,7 @@ class Closed(Refused):
 
 class DropClosed(Refused):
     code = "drop_closed"
-    meaning = "It is too late to give the course back."
+    meaning = "The deadline to drop the course has passed."
     is_recorded = True
     history_reason = Sentence("the deadline to withdraw had passed")
 
@@ -204,7 +204,7 @@ class DropClosed(Refused):
 
 class AlreadyEnrolled(Refused):
     code = "already_enrolled"
-    meaning = "You have the course already, in another section."
+    meaning = "You are already enrolled in the course, in another section."
     severity = "warning"
     history_reason = Sentence("you were already enrolled")
 
@@ -217,7 +217,7 @@ class AlreadyEnrolled(Refused):
 
 class AlreadyWaiting(Refused):
     code = "already_waiting"
-    meaning = "You wait for the course already."
+    meaning = "You are already on the course's waitlist."
     severity = "warning"
     history_reason = Sentence("you were already on a waitlist")
 
@@ -229,7 +229,7 @@ class AlreadyWaiting(Refused):
 
 class NotEnrolled(Refused):
     code = "not_enrolled"
-    meaning = "You don't have the course that was to be given back."
+    meaning = "You are not enrolled in the course to drop."
     severity = "info"
     history_reason = Sentence("you weren’t enrolled in the course to drop")
 
@@ -259,7 +259,7 @@ class EnrollmentOver(NotEnrolled):
 
 class NotWaiting(Refused):
     code = "not_waiting"
-    meaning = "You don't wait for the course."
+    meaning = "You are not on the course's waitlist."
     severity = "info"
     history_reason = Sentence("you weren’t on the waitlist")
 
@@ -289,7 +289,7 @@ class SectionFull(Refused):
     """No seat is open; `others` are the numbers of other sections with an open seat that fit the schedule."""
 
     code = "section_full"
-    meaning = "No seat is open."
+    meaning = "The section is full."
     severity = "warning"
     is_recorded = True
     history_reason = Sentence("the section was full")
@@ -313,7 +313,7 @@ class SectionFull(Refused):
 
 class WaitlistFull(Refused):
     code = "waitlist_full"
-    meaning = "The line is full too."
+    meaning = "The section and its waitlist are full."
     is_recorded = True
     history_reason = Sentence("the waitlist was full")
 
@@ -327,7 +327,7 @@ class TimeConflict(Refused):
     """`conflicts` are the titles of all conflicting courses, each with the times of the conflict."""
 
     code = "time_conflict"
-    meaning = "It meets at the same time as a course of yours."
+    meaning = "It conflicts with one of your courses."
     is_recorded = True
     history_reason = Sentence("it conflicted with another of your courses")
 
@@ -344,7 +344,7 @@ class TimeConflict(Refused):
 
 class CreditLimit(Refused):
     code = "credit_limit"
-    meaning = "It would be more credits than you may take."
+    meaning = "It would exceed the credit limit."
     is_recorded = True
     history_reason = Sentence("it would have put you over the credit limit")
 
@@ -363,7 +363,7 @@ class PrerequisiteMissing(Refused):
     """`missing` are the courseIDs of the prerequisites, `names` their titles."""
 
     code = "prerequisite_missing"
-    meaning = "It needs a course from an earlier term."
+    meaning = "It has a prerequisite that you have not taken."
     is_recorded = True
     history_reason = Sentence("a prerequisite was missing")
 
@@ -379,7 +379,7 @@ class CorequisiteMissing(Refused):
     """`missing` are the courseIDs of the corequisites, `names` their titles."""
 
     code = "corequisite_missing"
-    meaning = "It needs the `courses` in the same term or an earlier one; `with_corequisites` enrolls in all of them."
+    meaning = "It requires the `courses` in the same or an earlier term; `with_corequisites` enrolls in all of them."
     severity = "warning"
     is_recorded = True
     history_reason = Sentence("a corequisite was missing")
@@ -409,7 +409,7 @@ class CorequisitesWouldGo(Refused):
     """Dropping a course would drop others that need it, so the student must confirm; `courses` are their courseIDs."""
 
     code = "corequisites_would_go"
-    meaning = "The `courses` need the one that you give back; `with_corequisites` gives all back."
+    meaning = "The `courses` require the one that you are dropping; `with_corequisites` drops them all."
     is_recorded = True
     history_reason = Sentence("another of your courses required the one to drop")
 
@@ -497,7 +497,7 @@ class WrongCredentials(Refused):
 
     status = 401
     code = "wrong_credentials"
-    meaning = "The address or the password is not right."
+    meaning = "Incorrect email or password."
 
     def __init__(self) -> None:
         super().__init__(Sentence("Incorrect email or password. Try again."))
@@ -514,7 +514,7 @@ class WrongPassword(Refused):
     """A signed-in user was asked to enter the password again, and it was wrong."""
 
     code = "wrong_password"
-    meaning = "The password is not the account's."
+    meaning = "The password is incorrect."
 
     def __init__(self) -> None:
         super().__init__(Sentence("Incorrect password. Try again."))
@@ -522,7 +522,7 @@ class WrongPassword(Refused):
 
 class LastRegistrar(Refused):
     code = "last_registrar"
-    meaning = "The account is the only registrar's."
+    meaning = "The account belongs to the only registrar."
 
     def __init__(self) -> None:
         super().__init__(Sentence("You’re the only registrar. Appoint another registrar before deleting your account."))
@@ -532,7 +532,7 @@ class AccountGone(Refused):
     """The account was deleted during the request."""
 
     code = "account_gone"
-    meaning = "The account was deleted meanwhile."
+    meaning = "The account has been deleted."
 
     def __init__(self) -> None:
         super().__init__(Sentence("This account has been deleted. No changes were made."))
@@ -542,7 +542,7 @@ class SignInEnded(Refused):
     """The sign-in ended during the request."""
 
     code = "sign_in_ended"
-    meaning = "The sign-in ended in the meantime."
+    meaning = "The sign-in has ended."
 
     def __init__(self) -> None:
         super().__init__(Sentence("You’ve been signed out. No changes were made. Sign in again."))
@@ -578,7 +578,7 @@ class PleaseWait(Refused):
 
     status = 429
     code = "please_wait"
-    meaning = "There were too many wrong passwords; try again after `Retry-After` seconds."
+    meaning = "Too many incorrect passwords; try again after `Retry-After` seconds."
 
     def __init__(self, wait: timedelta) -> None:
         self.retry_after = max(1, ceil(wait.total_seconds()))
@@ -597,7 +597,7 @@ class TooManyChanges(Refused):
 
     status = 429
     code = "too_many_changes"
-    meaning = "You made too many changes in a short time; try again after `Retry-After` seconds."
+    meaning = "Too many changes in a short time; try again after `Retry-After` seconds."
 
     def __init__(self, wait: float) -> None:
         super().__init__(Sentence("You’ve made too many changes in a short time. This one wasn’t saved."))
@@ -606,7 +606,7 @@ class TooManyChanges(Refused):
 
 class TokenNameTaken(Refused):
     code = "token_name_taken"
-    meaning = "You already have a token of this name."
+    meaning = "You already have a token with this name."
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -631,7 +631,7 @@ class WrongToken(Refused):
 
     status = 401
     code = "wrong_token"
-    meaning = "The token is not known, or it has ended."
+    meaning = "The token is unknown, expired or revoked."
 
     def __init__(self) -> None:
         super().__init__(Sentence("This token is unknown or no longer valid. You can create another one on the site."))
@@ -640,7 +640,7 @@ class WrongToken(Refused):
 class ReadOnlyToken(Refused):
     status = 403
     code = "read_only_token"
-    meaning = "The token may read, and this changes something."
+    meaning = "The token is read-only, and the request is a change."
 
     def __init__(self) -> None:
         super().__init__(Sentence("This token is read-only. No changes were made."))
@@ -649,7 +649,7 @@ class ReadOnlyToken(Refused):
 class PasswordOverHttp(Refused):
     status = 403
     code = "password_over_http"
-    meaning = "A password was sent without https."
+    meaning = "A password was sent without HTTPS."
 
     def __init__(self) -> None:
         super().__init__(
@@ -662,7 +662,7 @@ class WrongFields(Refused):
 
     status = 422
     code = "wrong_fields"
-    meaning = "Fields can't be taken; `errors` says why, one by one."
+    meaning = "Some fields are invalid; `errors` explains each of them."
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         wrong = [Sentence(f"{name}: {why}") for name, why in fields.items()]
@@ -673,7 +673,7 @@ class WrongFields(Refused):
 class KeyReused(Refused):
     status = 422
     code = "key_reused"
-    meaning = "The Idempotency-Key belongs to another request."
+    meaning = "The Idempotency-Key was used for a different request."
 
     def __init__(self) -> None:
         super().__init__(
@@ -685,7 +685,7 @@ class InProgress(Refused):
     """The same request is still being processed."""
 
     code = "in_progress"
-    meaning = "The first request with this key is not through yet; ask again after `Retry-After` seconds."
+    meaning = "The first request with this key is still in progress; try again after `Retry-After` seconds."
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""The catalog: terms, courses, sections."""
+"""The catalog: terms, courses and sections."""
 
 from collections.abc import Sequence
 
@@ -6,97 +6,98 @@ from msgspec import UNSET
 from quart import Response
 
 from quart_enroll.api.v1 import cursors
-from quart_enroll.api.v1.exchange import answers_with, shared, takes_query
-from quart_enroll.api.v1.shapes import (
-    Course,
+from quart_enroll.api.v1.json_views import respond_publicly, responds_with, takes_query
+from quart_enroll.api.v1.schemas import (
+    CoursePage,
     CourseQuery,
-    Courses,
-    Section,
+    CourseSchema,
+    SectionPage,
     SectionQuery,
-    Sections,
-    Term,
-    Terms,
+    SectionSchema,
+    TermList,
+    TermSchema,
 )
-from quart_enroll.domain import terms as calendar
+from quart_enroll.domain import terms as domain_terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import UnknownCourse
-from quart_enroll.domain.models import Section as KnownSection
+from quart_enroll.domain.models import Section
 from quart_enroll.domain.search import has_words
 from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.state import catalog, now
 
 
-@answers_with(Terms)
+@responds_with(TermList)
 async def terms() -> Response:
-    """List the terms.
-
-    Those in which something can still be done.
-    """
-    offered = await _offered()
-    return shared(Terms([Term.of(term) for term in offered.active_terms(now())]))
+    """List the terms that are not over."""
+    offered = await _cacheable_catalog()
+    return respond_publicly(TermList([TermSchema.of(term) for term in offered.active_terms(now())]))
 
 
-@answers_with(Courses, refuses=(404,))
+@responds_with(CoursePage, problems=(404,))
 @takes_query(CourseQuery)
 async def courses(query: CourseQuery) -> Response:
     """List courses.
 
-    All of the catalog, or those that fit every filter. `open_seats` looks at the sections of `term`, or of all terms.
+    Returns the whole catalog, or the courses that match every filter. `open_seats` looks at the sections in `term`, or
+    in all terms.
     """
-    offered = await _offered()
-    sections = _taught(offered, query.term)
-    taught = {one.courseID for one in sections}
-    with_seats = {one.courseID for one in sections if one.open_seats}
+    offered = await _cacheable_catalog()
+    sections = _sections_in(offered, query.term)
+    with_sections = {section.courseID for section in sections}
+    with_seats = {section.courseID for section in sections if section.open_seats}
     found = [
-        one
-        for one in offered.courses
-        if (not query.term or one.courseID in taught)
-        and (not query.subject or one.subject.casefold() == query.subject.casefold())
-        and (query.credits is UNSET or one.credits == query.credits)
-        and (query.open_seats is UNSET or (one.courseID in with_seats) == query.open_seats)
-        and has_words(one, query.q)
+        course
+        for course in offered.courses
+        if (not query.term or course.courseID in with_sections)
+        and (not query.subject or course.subject.casefold() == query.subject.casefold())
+        and (query.credits is UNSET or course.credits == query.credits)
+        and (query.open_seats is UNSET or (course.courseID in with_seats) == query.open_seats)
+        and has_words(course, query.q)
     ]
-    shown, cursor = cursors.page(found, lambda one: [one.courseID], query.cursor, query.limit)
-    return shared(Courses([Course.of(one) for one in shown], cursor))
+    page, next_cursor = cursors.paginate(found, lambda course: [course.courseID], query.cursor, query.limit)
+    return respond_publicly(CoursePage([CourseSchema.of(course) for course in page], next_cursor))
 
 
-@answers_with(Course, refuses=(404, 409))
+@responds_with(CourseSchema, problems=(404, 409))
 async def course(courseID: str) -> Response:
-    """Show a course."""
-    found = (await _offered()).find_by_text(courseID)
+    """Get a course."""
+    found = (await _cacheable_catalog()).find_by_text(courseID)
     if found is None:
         raise UnknownCourse(courseID[:20])
-    return shared(Course.of(found))
+    return respond_publicly(CourseSchema.of(found))
 
 
-@answers_with(Sections, refuses=(404, 409))
+@responds_with(SectionPage, problems=(404, 409))
 @takes_query(SectionQuery)
 async def sections(query: SectionQuery) -> Response:
-    """List sections and their open seats.
+    """List sections with their open seats.
 
-    Of one term or all, of one course or all.
+    Returns the sections of all courses in all terms, or those that match every filter.
     """
-    offered = await _offered()
+    offered = await _cacheable_catalog()
     courseID = UNSET if query.courseID is UNSET else offered.resolve_courseID(query.courseID)
     found = [
-        one
-        for one in _taught(offered, query.term)
-        if (courseID is UNSET or one.courseID == courseID)
-        and (query.open_seats is UNSET or bool(one.open_seats) == query.open_seats)
+        section
+        for section in _sections_in(offered, query.term)
+        if (courseID is UNSET or section.courseID == courseID)
+        and (query.open_seats is UNSET or bool(section.open_seats) == query.open_seats)
     ]
-    shown, cursor = cursors.page(found, lambda one: [one.term, one.courseID, one.section], query.cursor, query.limit)
-    return shared(Sections([Section.of(one) for one in shown], cursor))
+    page, next_cursor = cursors.paginate(
+        found, lambda section: [section.term, section.courseID, section.section], query.cursor, query.limit
+    )
+    return respond_publicly(SectionPage([SectionSchema.of(section) for section in page], next_cursor))
 
 
-async def _offered() -> Catalog:
+async def _cacheable_catalog() -> Catalog:
+    """Return the catalog, and declare that the response depends on nothing else."""
     offered = await catalog()
     cache_public(now(), offered)
     return offered
 
 
-def _taught(offered: Catalog, term: str) -> Sequence[KnownSection]:
-    """Return the sections of the term that is meant, of all terms when none is."""
-    if not term:
+def _sections_in(offered: Catalog, term_name: str) -> Sequence[Section]:
+    """Return the sections in the term that the name means, or in all terms without a name; raise UnknownTerm."""
+    if not term_name:
         return offered.sections
-    meant = calendar.find(term, offered.active_terms(now()), now())
-    return [one for one in offered.sections if one.term == meant.term]
+    term = domain_terms.find(term_name, offered.active_terms(now()), now())
+    return [section for section in offered.sections if section.term == term.term]

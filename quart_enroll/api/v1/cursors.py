@@ -1,4 +1,4 @@
-"""Pages by cursor: each goes on behind the last one of the page before, whatever came and went meanwhile."""
+"""Pagination by cursor: each page continues after the last item of the previous one, whatever changed meanwhile."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
@@ -13,26 +13,26 @@ T = TypeVar("T")
 Key = list[str]
 
 
-def page(found: Sequence[T], key: Callable[[T], Key], cursor: str, limit: int) -> tuple[list[T], str | None]:
-    """Return the page of `found`, which is sorted by `key`, that the cursor stands for, and the next cursor."""
-    after = read(cursor, Key) if cursor else None
-    rest = [one for one in found if after is None or key(one) > after]
-    return list(rest[:limit]), make(key(rest[limit - 1])) if len(rest) > limit else None
+def paginate(items: Sequence[T], key: Callable[[T], Key], cursor: str, limit: int) -> tuple[list[T], str | None]:
+    """Return the page of `items`, which are sorted by `key`, that follows the cursor, and the next cursor."""
+    after = decode(cursor, Key) if cursor else None
+    rest = [item for item in items if after is None or key(item) > after]
+    return list(rest[:limit]), encode(key(rest[limit - 1])) if len(rest) > limit else None
 
 
-def make(mark: Any) -> str:
-    """Return the cursor for a mark."""
-    return base64_encode(msgspec.json.encode(mark)).decode()
+def encode(position: Any) -> str:
+    """Return the cursor for a position."""
+    return base64_encode(msgspec.json.encode(position)).decode()
 
 
-def read(cursor: str, kind: type[T]) -> T:
-    """Return the mark for which a cursor stands; raise WrongFields when it is none of ours."""
+def decode(cursor: str, kind: type[T]) -> T:
+    """Return the position of a cursor; raise WrongFields if it is not one of ours."""
     try:
         return msgspec.json.decode(base64_decode(cursor), type=kind)
     except (BadData, msgspec.MsgspecError, UnicodeError, RecursionError):
-        wrong()
+        refuse()
 
 
-def wrong() -> NoReturn:
-    """Refuse a cursor."""
-    raise WrongFields({"cursor": "A cursor is what the page before gave as next."})
+def refuse() -> NoReturn:
+    """Refuse an invalid cursor."""
+    raise WrongFields({"cursor": "Send the value of next from the previous page."})

@@ -1,6 +1,6 @@
-"""The OpenAPI document, made of the views and their shapes by Quart-Schema, and a page that shows it.
+"""The OpenAPI document, which Quart-Schema makes from the views and their schemas, and a page that shows it.
 
-Quart-Schema is not let into the application itself: there it would wrap the making of every page.
+Quart-Schema is not installed in the application itself: it would wrap every response.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,25 +17,25 @@ from quart_schema.validation import DataSource
 from werkzeug.routing import BaseConverter, Rule
 
 from quart_enroll.api.v1.codes import CODES
-from quart_enroll.api.v1.exchange import JSON, PROBLEMS, cached_json
-from quart_enroll.api.v1.shapes import CourseID
+from quart_enroll.api.v1.json_views import JSON, PROBLEM_STATUSES, respond_with_etag
+from quart_enroll.api.v1.schemas import CourseID
 from quart_enroll.web import problem_details
 from quart_enroll.web.problem_details import Problem
 from quart_enroll.web.route import Audience, SiteRule
 from quart_enroll.web.templating import render
 
 EXTENSION = "quart_enroll.document"
-REFERENCE = "#/components/schemas/{name}"
+SCHEMA_REFERENCE = "#/components/schemas/{name}"
 
-DESCRIPTION = """Courses and seats of the school, for programs.
+DESCRIPTION = """Browse the school's courses, and enroll, from your own programs.
 
-Everybody may read the catalog. What is yours needs a personal access token, which you make on the site, sent as
-`Authorization: Bearer qe_…`; or your address and password as HTTP Basic, over https alone. A token is quick, a
-password is slow: a program that asks often takes a token.
+Anybody can read the catalog. Your own data requires a personal access token, which you create on the site and send as
+`Authorization: Bearer qe_…`; or your email and password as HTTP Basic, over https only. Checking a password is slow, so
+use a token for frequent requests.
 
-Every change may be sent again: a repeat tells what is. With an `Idempotency-Key` it is told what the first was told.
-An account can make 300 changes at once, then one a second; beyond that, wait `Retry-After` seconds.
-Refusals are problems of RFC 9457; their `code` stays, their sentences may change."""
+Every change is safe to repeat: repeats return the current state. With an `Idempotency-Key`, they return the first
+response. An account can make 300 changes in a burst, then one per second; beyond that, wait `Retry-After` seconds.
+Errors are RFC 9457 problem details. Their `code` never changes; their sentences may."""
 
 SCHEMES = {
     "token": HttpSecurityScheme(scheme="bearer"),
@@ -44,25 +44,25 @@ SCHEMES = {
 SECURITY: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
 TAGS = [
     Tag("Catalog", "The same for everybody, with an ETag."),
-    Tag("Me", "What is yours; a token that may read will do."),
-    Tag("Changes", "These need a token that may enroll."),
+    Tag("Me", "Your own data. A read-only token is enough."),
+    Tag("Changes", "These require a token that may enroll."),
 ]
-IN_PATHS = {"courseID": CourseID}
-"""What stands for a part of an address."""
+PATH_PARAMETERS = {"courseID": CourseID}
+"""The types of the variable parts of paths."""
 
-ALWAYS = (503,)
+COMMON_STATUSES = (503,)
 """Statuses of problems that any operation may have: the database is unavailable."""
 
-SIGN_IN = (401, 403, 429)
+SIGN_IN_STATUSES = (401, 403, 429)
 """Statuses of problems with a token or a password."""
 
 
 class Document(OpenAPIProvider):
-    """The addresses of version 1, with shapes by reference and with their refusals."""
+    """The operations of version 1, with references to schemas, and with their problems."""
 
     @cached_property
     def json(self) -> bytes:
-        """The document itself, made when somebody asks for it."""
+        """The document, made on first use."""
         return msgspec.json.encode(self.schema())
 
     def generate_rules(self) -> Iterable[Rule]:
@@ -72,9 +72,9 @@ class Document(OpenAPIProvider):
         route = cast(SiteRule, rule).route
         is_public = route.audience is Audience.EVERYBODY
         paths, components = super().build_paths(rule)
-        own = getattr(self._app.view_functions[rule.endpoint], PROBLEMS, ())
-        statuses = sorted({*own, *ALWAYS, *(() if is_public else SIGN_IN)})
-        reference, more = _schema(Problem)
+        own = getattr(self._app.view_functions[rule.endpoint], PROBLEM_STATUSES, ())
+        statuses = sorted({*own, *COMMON_STATUSES, *(() if is_public else SIGN_IN_STATUSES)})
+        reference, problem_schemas = _schema(Problem)
         for methods in paths.values():
             for operation in methods.values():
                 operation["tags"] = [route.api_tag]
@@ -85,17 +85,18 @@ class Document(OpenAPIProvider):
                     for status in statuses
                 }
                 if is_public:
-                    operation["responses"][304] = {"description": "Nothing has changed since the ETag that you have."}
-        return paths, components | more
+                    operation["responses"][304] = {"description": "Not modified since the response with your ETag."}
+        return paths, components | problem_schemas
 
     def build_path_parameter(self, name: str, converter: BaseConverter) -> dict[str, Any]:
-        return {"name": name, "in": "path", "required": True, "schema": msgspec.json.schema(IN_PATHS[name])}
+        return {"name": name, "in": "path", "required": True, "schema": msgspec.json.schema(PATH_PARAMETERS[name])}
 
     def build_querystring_parameters(self, model: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         return _parameters(model, "query"), {}
 
     def build_headers_parameters(self, model: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        return [one | {"name": one["name"].replace("_", "-").title()} for one in _parameters(model, "header")], {}
+        parameters = _parameters(model, "header")
+        return [one | {"name": one["name"].replace("_", "-").title()} for one in parameters], {}
 
     def build_request_body(self, model: Any, source: DataSource) -> tuple[dict[str, Any], dict[str, Any]]:
         reference, components = _schema(model)
@@ -110,17 +111,17 @@ class Document(OpenAPIProvider):
 
 
 def init_app(app: Quart) -> None:
-    """Make the document of the addresses that `app` has."""
-    about = QuartSchema(
+    """Let `app` describe its API."""
+    settings = QuartSchema(
         info=Info(title="Quart Enroll", version="1", description=DESCRIPTION),
         security_schemes=dict(SCHEMES),
         tags=list(TAGS),
     )
-    app.extensions[EXTENSION] = Document(app, about)
+    app.extensions[EXTENSION] = Document(app, settings)
 
 
 async def openapi() -> Response:
-    return await cached_json(current_app.extensions[EXTENSION].json)
+    return await respond_with_etag(current_app.extensions[EXTENSION].json)
 
 
 async def docs() -> bytes:
@@ -129,23 +130,23 @@ async def docs() -> bytes:
 
 
 def _schema(model: type[Struct]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the reference to a shape, and the shapes that it needs."""
-    (reference,), components = msgspec.json.schema_components([model], ref_template=REFERENCE)
+    """Return the reference to a schema, and all schemas that it needs."""
+    (reference,), components = msgspec.json.schema_components([model], ref_template=SCHEMA_REFERENCE)
     return reference, components
 
 
 def _parameters(model: type[Struct], where: str) -> list[dict[str, Any]]:
-    """Return the fields of a shape as parameters."""
-    (shape,) = (one for name, one in _schema(model)[1].items() if name == model.__name__)
+    """Return the fields of a schema as parameters."""
+    (schema,) = (found for name, found in _schema(model)[1].items() if name == model.__name__)
     return [
         {
             "name": name,
             "in": where,
-            "required": name in shape["required"],
+            "required": name in schema["required"],
             "description": kind.get("description", ""),
             "schema": {key: value for key, value in kind.items() if key != "description"},
         }
-        for name, kind in shape["properties"].items()
+        for name, kind in schema["properties"].items()
     ]
 
 

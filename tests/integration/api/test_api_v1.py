@@ -164,12 +164,12 @@ async def test_every_invalid_field_is_listed_with_its_error(anyone: Browser) -> 
     problem = await response.get_json()
     assert (response.status_code, problem["code"]) == (422, "wrong_fields")
     assert {error["field"]: error["detail"] for error in problem["errors"]} == {
-        "limit": "This is a whole number from 1 to 100.",
-        "credits": "This is a number from 0 to 30.",
-        "open_seats": "This is true or false.",
+        "limit": "Send a whole number from 1 to 100.",
+        "credits": "Send a number from 0 to 30.",
+        "open_seats": "Send true or false.",
         "secton": "There is no such field.",
-        "q": "This has characters that can’t be read.",
-        "term": "This was sent twice. Please send it once.",
+        "q": "This contains characters that can’t be read.",
+        "term": "This was sent more than once. Send it once.",
     }
 
 
