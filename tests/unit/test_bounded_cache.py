@@ -36,9 +36,9 @@ BOUNDED_BY_THE_SCHOOL = {
     "web.templating._language_names": "languages of the site",
     "web.jinja_environment._translated_markup": "the site's own sentences",
     "fastpath.hypercorn_writer._server_header_lines": "one entry",
-    "domain.catalog._key_of_school": "courses of the catalog",
+    "domain.catalog._course_key": "courses of the catalog",
     "domain.catalog._names": "courses of the catalog",
-    "domain.search._text_of_school": "texts of the catalog",
+    "domain.search._searchable": "texts of the catalog",
     "web.access_log._own_parts": "one entry for each application",
     "fastpath.cache_keys.choose_encoding": "200 characters each",
     "web.locale.choose": "220 characters each",
@@ -48,7 +48,7 @@ BOUNDED_BY_THE_SCHOOL = {
 
 @pytest.fixture
 def cache(monkeypatch: pytest.MonkeyPatch) -> ByteCache[str, str]:
-    monkeypatch.setitem(bounded_cache.BUDGETS, "numbers", 10_000)
+    monkeypatch.setitem(bounded_cache.CACHE_BYTES, "numbers", 10_000)
     return ByteCache("numbers", bounded_cache.size_of_entry)
 
 
@@ -75,7 +75,7 @@ def test_an_entry_larger_than_the_budget_is_not_cached_and_displaces_nothing(cac
 
 
 def test_the_callback_gets_every_entry_that_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(bounded_cache.BUDGETS, "numbers", 2000)
+    monkeypatch.setitem(bounded_cache.CACHE_BYTES, "numbers", 2000)
     left: list[tuple[str, str]] = []
     cache: ByteCache[str, str] = ByteCache("numbers", lambda *_: 400, lambda *one: left.append(one))
     for key in ("a", "b", "c"):
@@ -85,7 +85,7 @@ def test_the_callback_gets_every_entry_that_is_dropped(monkeypatch: pytest.Monke
 
 
 def test_all_budgets_together_leave_room_for_the_process() -> None:
-    assert bounded_cache.TOTAL_BYTES <= 45_000_000
+    assert bounded_cache.TOTAL_CACHE_BYTES <= 45_000_000
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
@@ -157,12 +157,16 @@ def a_cookie(number: int) -> str:
 
 INVENTED: list[tuple[str, int, Callable[[int], object]]] = [
     ("session cookies", 800, lambda number: signed.read(a_cookie(number), 1e9)),
-    ("cookie headers", 60, lambda number: request._known(f"a={number};" + "b=c;" * 200)),
-    ("cookie headers", 60, lambda number: request._known(f"a={number};" + ";".join(f"c{one}=d" for one in range(150)))),
-    ("cookie headers", 60, lambda number: request._known(f"a={number};" + ";" * 900)),
-    ("cookie headers", 400, lambda number: request._known(f"a={number};" + "b" * 900)),
+    ("cookie headers", 60, lambda number: request._parse_cached(f"a={number};" + "b=c;" * 200)),
+    (
+        "cookie headers",
+        60,
+        lambda number: request._parse_cached(f"a={number};" + ";".join(f"c{one}=d" for one in range(150))),
+    ),
+    ("cookie headers", 60, lambda number: request._parse_cached(f"a={number};" + ";" * 900)),
+    ("cookie headers", 400, lambda number: request._parse_cached(f"a={number};" + "b" * 900)),
 ]
-signed = cookies.Signed(URLSafeTimedSerializer("secret"), "session cookies")
+signed = cookies.SignedValues(URLSafeTimedSerializer("secret"), "session cookies")
 
 
 @pytest.mark.parametrize(("name", "times", "invent"), INVENTED)
@@ -173,6 +177,6 @@ def test_made_up_cookies_take_no_more_than_the_budget(name: str, times: int, inv
         before = tracemalloc.get_traced_memory()[0]
         for number in range(times):
             invent(number)
-        assert tracemalloc.get_traced_memory()[0] - before <= bounded_cache.BUDGETS[name]
+        assert tracemalloc.get_traced_memory()[0] - before <= bounded_cache.CACHE_BYTES[name]
     finally:
         tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""The settings: what is accepted, what is refused and how, and that everything that lists them agrees."""
+"""The settings: accepted and refused values, and the files that list all settings."""
 
 import json
 import stat

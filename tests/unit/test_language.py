@@ -123,7 +123,7 @@ def test_every_sentence_is_translatable(name: str, sentences: Catalog) -> None:
 
 
 def _texts(path: Path) -> Iterator[tuple[str, bool]]:
-    """Give the texts of several words in a module, and whether they are marked as what is told in any language."""
+    """Yield each multi-word text of a module, and whether it is marked for translation."""
     tree = ast.parse(path.read_text())
     marked, aside = set(), set()
     for node in ast.walk(tree):

@@ -63,7 +63,7 @@ async def send_again() -> Response:
 
 async def send_link(user: User) -> None:
     """Email a link to the button; raise PleaseWait if there were too many."""
-    await attempt_limits.count_confirmation_request(database(), known_devices.asker(user.email), now())
+    await attempt_limits.count_confirmation_request(database(), known_devices.attempt_source(user.email), now())
     await outbox.queue_email_confirmation(database(), user.user_id, now())
 
 

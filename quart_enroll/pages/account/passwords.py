@@ -31,11 +31,11 @@ async def change() -> bytes | Response | PageResponse:
     if not form.validate():
         return _change_page(form), 422
     user = auth.signed_in()
-    asker = known_devices.asker(user.email)
+    attempt_source = known_devices.attempt_source(user.email)
     try:
         async with (
-            attempt_limits.password_change(database(), asker, now()),
-            attempt_limits.password_attempt(database(), password_locks(), asker, now()),
+            attempt_limits.password_change(database(), attempt_source, now()),
+            attempt_limits.password_attempt(database(), password_locks(), attempt_source, now()),
         ):
             changed = await accounts.change_password(
                 database(),
@@ -54,7 +54,7 @@ async def change() -> bytes | Response | PageResponse:
         show_beside(form.password, refusal)
         return _change_page(form), 422
     # This browser gets a new sign-in too, so that a copy of its cookie is worthless.
-    await auth.begin(changed, remember=auth.this_login().remembered)
+    await auth.sign_in(changed, remember=auth.this_login().remembered)
     known_devices.remember(user.email)
     await flash(
         gettext(
@@ -74,7 +74,7 @@ async def forgot() -> bytes | Response | PageResponse:
         return _forgot_page(form), 422
     email = form.email.data or ""
     try:
-        await attempt_limits.count_reset_request(database(), known_devices.asker(email), now())
+        await attempt_limits.count_reset_request(database(), known_devices.attempt_source(email), now())
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "password_forgot.html", _forgot_page)
     await outbox.queue_password_reset(database(), email, now())
@@ -109,7 +109,7 @@ async def reset() -> SecretPage | Response:
     user_cache().invalidate(user.user_id)
     known_devices.remember(user.email)  # attempts from elsewhere can't lock this browser out
     if (asks := auth.user()) and asks.user_id == user.user_id:  # this sign-in has ended with all the others
-        auth.forget()
+        auth.clear_sign_in()
     await flash(gettext("Your new password has been saved. Sign in with it."), "success")
     return redirect(url_for("login"), 303)
 

@@ -1,4 +1,4 @@
-"""Emails: their texts, the outbox that sends them, and the connection to the mail server.
+"""Notices on pages, and emails: their texts, the outbox that sends them, and the connection to the mail server.
 
-Notices on pages come from the same rows but are read in services/enrollment and web.
+Not what causes a notice: the change itself writes it, in its own transaction.
 """

@@ -1,4 +1,4 @@
-"""Another password: changed by who knows the old one, reset by a link for who has forgotten it."""
+"""Passwords: changed with the current one, or reset through an emailed link."""
 
 import asyncio
 import re

@@ -27,7 +27,7 @@ from quart_enroll.system.process import child_process
 from tests.integration.cache.test_catalog_cache import shows
 from tests.integration.server.test_outage import FOREVER, SECTION
 from tests.support.people import COURSES, Browser, Clock, config, registration
-from tests.support.processes import PATIENCE, PROJECT, environment, free_port, until
+from tests.support.processes import PROJECT, TIMEOUT_SECONDS, environment, free_port, wait_until
 
 DATABASE = "FLASK_Enrollment"
 ROOT, PASSWORD = "root", "no secret"
@@ -66,7 +66,7 @@ def address(quick_folder: Path) -> Iterator[Address]:
         with Documents("127.0.0.1", port, directConnection=True) as nobody:
             member = {"_id": 0, "host": f"127.0.0.1:{port}"}
             nobody.admin.command("replSetInitiate", {"_id": "users", "members": [member]})
-            until(lambda: bool(nobody.admin.command("hello")["isWritablePrimary"]))
+            wait_until(lambda: bool(nobody.admin.command("hello")["isWritablePrimary"]))
             nobody.admin.command("createUser", ROOT, pwd=PASSWORD, roles=["root"])
         with Documents(address(ROOT)) as root:
             for user, roles in prescribed_users().items():
@@ -144,7 +144,7 @@ def release(**settings: str) -> subprocess.CompletedProcess[str]:
         env=environment(**settings) | {"PATH": path},
         text=True,
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
 
