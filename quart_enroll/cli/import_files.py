@@ -22,9 +22,11 @@ from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
 from quart_enroll.forms.imports.validation import FileRow, FileRows, check_rows, read_rows
 from quart_enroll.services.accounts.hashing import unusable_hash
-from quart_enroll.services.catalog import import_catalog, import_users
-from quart_enroll.services.catalog.import_catalog import FileCourse, FileSection, FileTerm
-from quart_enroll.services.catalog.import_users import BadRows, Imported, NewUser, RowChange
+from quart_enroll.services.catalog.import_courses import ImportedCourse, import_courses
+from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
+from quart_enroll.services.catalog.import_terms import ImportedTerm, import_terms, known_terms
+from quart_enroll.services.catalog.import_users import ImportedUser, import_users
+from quart_enroll.services.catalog.imports import ImportResult, InvalidRows, RowChange
 
 T = TypeVar("T")
 
@@ -51,7 +53,7 @@ def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> No
         click.echo(f"Note: {note}")
 
 
-def import_and_report(collection: str, file: Path, *, dry_run: bool = False, verbose: bool = False) -> Imported:
+def import_and_report(collection: str, file: Path, *, dry_run: bool = False, verbose: bool = False) -> ImportResult:
     """Import the file, print the result and return it; raise ClickException if a row can't be imported."""
     rows = read(collection, file)
     for note in rows.notes:
@@ -62,8 +64,8 @@ def import_and_report(collection: str, file: Path, *, dry_run: bool = False, ver
         raise click.ClickException(
             "Two rows have the same email in different spellings. Nothing was imported."
         ) from taken
-    except BadRows as refused:
-        _print_some(rows.describe, refused.rows, "more", verbose, err=True)
+    except InvalidRows as refused:
+        _print_some(rows.describe, refused.problems, "more", verbose, err=True)
         raise click.ClickException("Nothing was imported.") from refused
     overbooked = [change for change in done.changes if change.capacity_below_enrolled is not None]
     _print_some(partial(_change_text, rows.unit), done.changes, "more changed rows", verbose)
@@ -121,15 +123,15 @@ def _promotion_text(dry_run: bool, event: Event) -> str:
     return f"Student {event.user_id} {gets} a seat in {event.courseID} section {event.section}, {event.term}."
 
 
-def _courses(rows: FileRows, dry_run: bool) -> Imported:
-    checked = [FileCourse(number, row.course(), row.given) for number, row in check_rows(CourseRow, rows)]
+def _courses(rows: FileRows, dry_run: bool) -> ImportResult:
+    checked = [ImportedCourse(number, row.course(), row.given) for number, row in check_rows(CourseRow, rows)]
     now = datetime.now(UTC)
-    return run_with_database(lambda db: import_catalog.import_courses(db, checked, now, dry_run=dry_run))
+    return run_with_database(lambda db: import_courses(db, checked, now, dry_run=dry_run))
 
 
-def _terms(rows: FileRows, dry_run: bool) -> Imported:
+def _terms(rows: FileRows, dry_run: bool) -> ImportResult:
     config = current_site().config
-    known = {terms.key(term.term): term for term in run_with_database(import_catalog.known_terms)}
+    known = {terms.key(term.term): term for term in run_with_database(known_terms)}
     given_cells = [{name: cell for name, cell in row.cells.items() if not _is_blank(cell)} for row in rows.rows]
     new = {"timezone": config["TIMEZONE"], "max_credits": config["MAX_CREDITS"]}
     # Times are in the timezone of the row, or else in that of the existing term.
@@ -138,25 +140,23 @@ def _terms(rows: FileRows, dry_run: bool) -> Imported:
         for row, given in zip(rows.rows, given_cells, strict=True)
     ]
     checked = [
-        FileTerm(number, row.read(), frozenset(given))
+        ImportedTerm(number, row.read(), frozenset(given))
         for (number, row), given in zip(check_rows(TermRow, replace(rows, rows=filled)), given_cells, strict=True)
     ]
     now = datetime.now(UTC)
-    return run_with_database(lambda db: import_catalog.import_terms(db, checked, now, dry_run=dry_run))
+    return run_with_database(lambda db: import_terms(db, checked, now, dry_run=dry_run))
 
 
-def _sections(rows: FileRows, dry_run: bool) -> Imported:
-    checked = [FileSection(number, row.read(), row.given) for number, row in check_rows(SectionRow, rows)]
+def _sections(rows: FileRows, dry_run: bool) -> ImportResult:
+    checked = [ImportedSection(number, row.read(), row.given) for number, row in check_rows(SectionRow, rows)]
     now = datetime.now(UTC)
-    return run_with_database(lambda db: import_catalog.import_sections(db, checked, now, dry_run=dry_run))
+    return run_with_database(lambda db: import_sections(db, checked, now, dry_run=dry_run))
 
 
-def _users(rows: FileRows, dry_run: bool) -> Imported:
+def _users(rows: FileRows, dry_run: bool) -> ImportResult:
     people = [_new_user(*row) for row in check_rows(UserRow, rows)]
     no_password = unusable_hash(current_site().config["PASSWORD_METHOD"])
-    return run_with_database(
-        lambda db: import_users.import_users(db, people, unusable_password=no_password, dry_run=dry_run)
-    )
+    return run_with_database(lambda db: import_users(db, people, unusable_password=no_password, dry_run=dry_run))
 
 
 def _timezone(term: Term | None) -> dict[str, str]:
@@ -167,7 +167,7 @@ def _is_blank(cell: Any) -> bool:
     return cell is None or cell == ""
 
 
-def _new_user(number: int, row: UserRow) -> NewUser:
+def _new_user(number: int, row: UserRow) -> ImportedUser:
     user = User(
         user_id=row.user_id.data or 0,
         email=row.email.data or "",
@@ -175,10 +175,10 @@ def _new_user(number: int, row: UserRow) -> NewUser:
         last_name=row.last_name.data or "",
         role=row.role.data or "",
     )
-    return NewUser(number, row.user_id.data, user, row.password.data or None, row.given)
+    return ImportedUser(number, row.user_id.data, user, row.password.data or None, row.given)
 
 
-IMPORTS: dict[str, Callable[[FileRows, bool], Imported]] = {
+IMPORTS: dict[str, Callable[[FileRows, bool], ImportResult]] = {
     "course": _courses,
     "section": _sections,
     "term": _terms,

@@ -1,1 +1,4 @@
-"""Every query there is, one module per collection."""
+"""Everything about MongoDB: the client, transactions, change streams, the schema, and all queries.
+
+Rules, and anything that knows a request, belong in the layers above; models come from domain/.
+"""

@@ -1,4 +1,4 @@
-"""The database client; MongoDB's own words stay here, in transactions.py and repositories/."""
+"""The database client, and the meaning of its errors. Only db/ imports the MongoDB driver."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
 
-# Motor reads this once, when it is imported. asgi.py says it for the site, and this for whatever else imports it.
+# Motor reads this once, when it is imported. asgi.py sets it for the site, and this line for all other programs.
 os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
 
 from motor.motor_asyncio import (  # the line above must come first
@@ -34,25 +34,25 @@ Session: TypeAlias = AsyncIOMotorClientSession
 Write = TypeVar("Write")
 
 DATABASE_NAME = "FLASK_Enrollment"
-"""The database of the Flask site, when MONGO_URI names none."""
+"""The default database, if MONGO_URI names none: that of the Flask site."""
 
 APP_NAME = "quart-enroll"
-"""How the site's connections are named in MongoDB's own lists."""
+"""The name of the site's connections in MongoDB's logs and lists."""
 
 DUPLICATE_KEY_CODE = 11000
-"""MongoDB's code for a write that a unique index refuses."""
+"""MongoDB's code for a write that violates a unique index."""
 
 CURSOR_KILLED_CODE = 237
-"""MongoDB's code for a request whose cursor was closed meanwhile."""
+"""MongoDB's code for a request whose cursor was closed."""
 
 DEFAULT_MAX_CONNECTIONS = 64
-"""Connections of one process at most when nobody says otherwise, as many as Motor has threads."""
+"""Most connections of one process by default: as many as Motor has threads."""
 
 DEFAULT_SLOW_COMMAND_SECONDS = 0.5
-"""Seconds after which a command is written in the log, when nobody says otherwise."""
+"""Seconds after which a command is logged by default."""
 
 CHANGE_STREAM_COLLECTION = "$cmd.aggregate"
-"""The collection of what waits for news: to be slow is its business."""
+"""The collection that change streams name in their commands, which are meant to wait."""
 
 
 UNAUTHORIZED_CODE = 13
@@ -69,53 +69,53 @@ EXPIRED_TRANSACTION_CODES = (251, 290)
 
 
 STANDALONE_MESSAGE = "MONGO_URI must be a replica set, even if it has only one node."
-"""What to tell operators whose mongod runs on its own."""
+"""The message to operators whose mongod is not part of a replica set."""
 
 TOO_SLOW_MESSAGE = "The database took too long. It may be busy. It’s safe to run this again."
 
 
 class OutcomeUnknown(Exception):
-    """A change was not settled in time. It may have happened or not: the same request again tells."""
+    """A transaction was not confirmed in time. It may have been committed; repeating the request is safe."""
 
 
 class NoTransactions(Exception):
-    """The server belongs to no replica set, so it has no transactions; nothing was changed."""
+    """The server is not part of a replica set, so it has no transactions; nothing was changed."""
 
     def __init__(self) -> None:
         super().__init__(STANDALONE_MESSAGE)
 
 
 DATABASE_UNAVAILABLE = (ConnectionFailure, ExecutionTimeout, WTimeoutError, OutcomeUnknown)
-"""What is raised when the database can't be reached or does not answer in time."""
+"""The errors that mean that the database can't be reached or doesn't respond in time."""
 
 DATABASE_REFUSED = OperationFailure
-"""What is raised when the database answers no: a wrong password, or something that it can't do."""
+"""The error that means that the database refuses an operation: for lack of a privilege, or as unsupported."""
 
 
 logger = logging.getLogger(__name__)
 
 
 class SlowCommandLogger(CommandListener):
-    """Writes a line of the log for each command that takes longer than `seconds`; of what was asked, only where."""
+    """Logs the name and the collection of each command that takes longer than `seconds`, but no data."""
 
     def __init__(self, seconds: float) -> None:
         self._microseconds = seconds * 1e6
         self._collections: dict[int, str] = {}
 
     def started(self, event: CommandStartedEvent) -> None:
-        """Remember which collection it is about."""
+        """Note the command's collection."""
         name = event.command_name
         self._collections[event.request_id] = str(event.command.get("collection" if name == "getMore" else name))
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Write the line when it was slow."""
-        self._ended(event)
+        """Log the command if it was slow."""
+        self._log(event)
 
     def failed(self, event: CommandFailedEvent) -> None:
-        """Write the line when it was slow."""
-        self._ended(event)
+        """Log the command if it was slow."""
+        self._log(event)
 
-    def _ended(self, event: CommandSucceededEvent | CommandFailedEvent) -> None:
+    def _log(self, event: CommandSucceededEvent | CommandFailedEvent) -> None:
         collection = self._collections.pop(event.request_id, "")
         if event.duration_micros > self._microseconds and collection != CHANGE_STREAM_COLLECTION:
             facts = {"command": event.command_name, "collection": collection, "ms": event.duration_micros // 1000}
@@ -123,7 +123,7 @@ class SlowCommandLogger(CommandListener):
 
 
 class _Database(AsyncIOMotorDatabase[Document]):
-    """A database that makes each collection once; Motor's own makes `db.section` anew each time it is named."""
+    """A database that creates each collection object once; Motor's own creates `db.section` anew at each access."""
 
     def __getattr__(self, name: str) -> Any:
         collection = super().__getattr__(name)
@@ -135,11 +135,11 @@ class _Database(AsyncIOMotorDatabase[Document]):
 async def open_database(
     uri: str, timeout: float, pool: int = DEFAULT_MAX_CONNECTIONS, slow: float = DEFAULT_SLOW_COMMAND_SECONDS
 ) -> AsyncIterator[Database]:
-    """Open the database that `uri` names and close it at the end.
+    """Open the database at `uri`, and close it after the block.
 
-    No operation takes longer than `timeout` seconds, finding a server and waiting for one of `pool` connections
-    included; then one of AWAY is raised. Every write is acknowledged by a majority, and nothing is read that an
-    election could undo. What takes longer than `slow` seconds is written in the log.
+    Raises one of DATABASE_UNAVAILABLE for an operation that takes longer than `timeout` seconds, including the time to
+    find a server and to wait for one of `pool` connections. Every write is acknowledged by a majority, and no read
+    returns data that an election could undo. Commands that take longer than `slow` seconds are logged.
     """
     milliseconds = int(timeout * 1000)
     client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
@@ -149,7 +149,7 @@ async def open_database(
         maxPoolSize=pool,
         event_listeners=[SlowCommandLogger(slow)],
         timeoutMS=milliseconds,
-        serverSelectionTimeoutMS=milliseconds,  # also how long the good-bye at the end may wait
+        serverSelectionTimeoutMS=milliseconds,  # also limits how long closing may take
         w="majority",
         readConcernLevel="majority",
         retryWrites=True,
@@ -162,7 +162,7 @@ async def open_database(
 
 
 def describe_error(error: Exception, setting: str) -> str:
-    """Return a sentence for the command line about a failed operation on the database in `setting`."""
+    """Return a sentence for the command line about an error of the database that `setting` names."""
     cause = error.__cause__ if isinstance(error, OutcomeUnknown) else error
     code = cause.code if isinstance(cause, OperationFailure) else None
     match cause:
@@ -197,9 +197,9 @@ def _missing_privilege(error: OperationFailure, setting: str) -> str:
 
 
 def _ignore_killed_cursors(loop: asyncio.AbstractEventLoop) -> None:
-    """Make the loop log no stack trace when a process stops while a change stream waits for its very first news.
+    """Keep the loop from logging a stack trace if a process stops while a change stream waits for its first batch.
 
-    Closing the cursor ends the request, and Motor leaves that error in a future that nobody awaits.
+    Closing the cursor ends the request, and Motor leaves that error in a future that is never awaited.
     """
     handle = loop.get_exception_handler()
 
@@ -216,27 +216,27 @@ def _ignore_killed_cursors(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def ping(db: Database) -> None:
-    """Ask the database for an answer; raise one of AWAY when none comes."""
+    """Check that the database responds; raise one of DATABASE_UNAVAILABLE."""
     await db.command("ping")
 
 
 def is_standalone(db: Database) -> bool:
-    """Return whether the server has no transactions, as far as the driver knows; it knows after any response."""
+    """Return whether the server has no transactions. The driver knows this after any response."""
     servers = db.client.delegate.topology_description.server_descriptions().values()
     return any(server.server_type_name == "Standalone" for server in servers)
 
 
 def assert_transactions(db: Database) -> None:
-    """Raise NoTransactions if there are none; for code that writes something before its transaction begins."""
+    """Raise NoTransactions if the server has none; for code that writes something before its transaction begins."""
     if is_standalone(db):
         raise NoTransactions
 
 
 def shuffle(writes: Sequence[Write]) -> list[Write]:
-    """Return the writes of a large transaction in an order that is fast even right after a similar one was aborted.
+    """Return the writes of a large transaction in random order, which stays fast after a similar one was aborted.
 
     To check that a unique key is free, MongoDB skips the neighboring keys that the aborted transaction has written.
-    In ascending order each write skips all the keys after its own, and 20,000 rows can take longer than the minute
+    In ascending order, each write skips all keys after its own, and 20,000 rows can take longer than the minute
     that a transaction may last; in random order there is nearly always a committed key, or one of its own, nearby.
     """
     return random.sample(writes, len(writes))

@@ -1,4 +1,4 @@
-"""A replica set of one server: without one MongoDB has neither transactions nor change streams."""
+"""Sets up a replica set of one server; without one, MongoDB has neither transactions nor change streams."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ ALREADY_INITIALIZED_CODE = 23
 
 
 def initiate_replica_set(uri: str) -> None:
-    """Make the only server of `uri` the replica set that `uri` names, unless it is one already."""
+    """Make the only server of `uri` a replica set of the name in `uri`, unless it is one already."""
     address = parse_uri(uri)
     (host, port), *_ = address["nodelist"]
     members = [{"_id": 0, "host": f"{host}:{port}"}]
@@ -23,7 +23,7 @@ def initiate_replica_set(uri: str) -> None:
 
 
 def has_primary(uri: str, timeout: float) -> bool:
-    """Return whether the replica set of `uri` takes writes, or does so within `timeout` seconds."""
+    """Return whether the replica set of `uri` accepts writes within `timeout` seconds."""
     with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=int(timeout * 1000)) as client:
         try:
             client.admin.command("ping")  # only a primary answers it here

@@ -1,4 +1,4 @@
-"""Indexes and validators: compares the stored ones with those that this version needs, creates and changes them."""
+"""Indexes and validators: compares the stored ones with those that this version needs, and updates them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,21 +13,21 @@ INDEX_CONFLICT_CODES = (85, 86)
 """MongoDB's codes for an index that exists under another name or with other options."""
 
 UPGRADE_HISTORY_FILTER = {"_id": "schema"}
-"""Finds the document in the collection `upgrade` that holds Upgrades."""
+"""Matches the row of the collection `upgrade` that holds Upgrades."""
 
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """Names of indexes: `made`, `impossible` because of equal rows, or `clashing` with an existing one."""
+    """Names of indexes: `created`, `impossible` because of duplicates, or `conflicting` with an existing one."""
 
-    made: list[str] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
     impossible: list[str] = field(default_factory=list)
-    clashing: list[str] = field(default_factory=list)
+    conflicting: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What a wanted index does: it is `unique`, or `expires` documents, or makes queries by `keys` fast."""
+    """The purpose of an index: it is `unique`, or `expires` documents, or speeds up queries by `keys`."""
 
     name: str
     keys: tuple[str, ...]
@@ -37,7 +37,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An index, or the validator if `index` is None, that is missing or, if `differs`, isn't the wanted one."""
+    """A missing index, or a different one if `differs`; the validator if `index` is None."""
 
     collection: str
     index: Index | None
@@ -46,22 +46,22 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Upgrades:
-    """Fingerprints of the versions that upgraded the database, latest last, and the indexes it couldn't make."""
+    """Fingerprints of the versions that upgraded the database, latest last, and indexes that couldn't be created."""
 
     versions: list[str] = field(default_factory=list)
     impossible: list[str] = field(default_factory=list)
 
 
 def wanted_options(schema: Mapping[str, Any]) -> Document:
-    """Return the options of a collection that refuses documents that don't fit `schema`.
+    """Return the options of a collection that rejects documents that violate `schema`.
 
-    Existing documents that don't fit may stay and may be changed.
+    Existing documents that violate it may stay, and may be changed.
     """
     return {"validator": {"$jsonSchema": dict(schema)}, "validationLevel": "moderate", "validationAction": "error"}
 
 
 async def stored_options(db: Database) -> dict[str, Document]:
-    """Return how each existing collection checks its documents."""
+    """Return the validation options of each existing collection."""
     defaults = {"validator": {}, "validationLevel": "strict", "validationAction": "error"}
     return {
         one["name"]: {name: one["options"].get(name, default) for name, default in defaults.items()}
@@ -69,19 +69,19 @@ async def stored_options(db: Database) -> dict[str, Document]:
     }
 
 
-async def find_differences(db: Database, repositories: Mapping[str, Any]) -> list[Difference]:
-    """Compare what is stored with the indexes and the schema of each repository, given by collection."""
+async def find_differences(db: Database, modules: Mapping[str, Any]) -> list[Difference]:
+    """Compare the stored indexes and validators with INDEXES and SCHEMA of each collection's module."""
     stored = await stored_options(db)
     found: list[Difference] = []
-    for name, repository in repositories.items():
+    for name, module in modules.items():
         present = await _stored_indexes(db, name) if name in stored else []
         names = {one["name"] for one in present}
         found += [
             Difference(name, index, differs=index.name in names)
-            for index in map(_describe, _missing(repository.INDEXES, present))
+            for index in map(_describe, _missing(module.INDEXES, present))
         ]
         options = stored.get(name, {})
-        if options != wanted_options(repository.SCHEMA):
+        if options != wanted_options(module.SCHEMA):
             found.append(Difference(name, None, differs=bool(options.get("validator"))))
     return found
 
@@ -92,7 +92,7 @@ async def create_collection(db: Database, collection: str, schema: Mapping[str, 
 
 
 async def ensure_validator(db: Database, collection: str, schema: Mapping[str, Any]) -> bool:
-    """Make `collection` refuse documents that don't fit `schema`; return whether that was new."""
+    """Make the collection reject documents that violate `schema`; return whether that was new."""
     stored = (await stored_options(db)).get(collection)
     if stored is None:
         await create_collection(db, collection, schema)
@@ -104,14 +104,14 @@ async def ensure_validator(db: Database, collection: str, schema: Mapping[str, A
 
 
 async def assert_may_change_validators(db: Database, collection: str) -> None:
-    """Raise MongoDB's error if the user may not change validators; change nothing."""
+    """Raise MongoDB's error if the database user may not change validators."""
     await db.command("collMod", collection)
 
 
 async def ensure_indexes(db: Database, collection: str, indexes: Sequence[IndexModel]) -> Indexes:
-    """Create the missing indexes, and return which; one that exists under another name counts too.
+    """Create the missing indexes, and return the result. An equal index with another name counts as existing.
 
-    A unique index can't be made while two documents have the same key.
+    A unique index can't be created while two documents have the same key.
     """
     present = await _stored_indexes(db, collection)
     found = Indexes()
@@ -124,9 +124,9 @@ async def ensure_indexes(db: Database, collection: str, indexes: Sequence[IndexM
         except OperationFailure as error:
             if error.code not in INDEX_CONFLICT_CODES:
                 raise
-            found.clashing.append(_conflicting_index(index, present) or name)
+            found.conflicting.append(_conflicting_index(index, present) or name)
         else:
-            found.made.append(name)
+            found.created.append(name)
     return found
 
 
@@ -146,7 +146,7 @@ async def note_version(db: Database, version: str) -> None:
 
 
 async def note_impossible(db: Database, impossible: Sequence[str]) -> None:
-    """Record which unique indexes can't be made while rows have the same value."""
+    """Record which unique indexes can't be created because of duplicates."""
     if (await read_upgrades(db)).impossible != impossible:
         await db.upgrade.update_one(UPGRADE_HISTORY_FILTER, {"$set": {"impossible": impossible}})
 
@@ -162,7 +162,7 @@ def _missing(indexes: Iterable[IndexModel], present: Sequence[Document]) -> Iter
 
 
 def _behavior(index: Mapping[str, Any]) -> Document:
-    """Return the options that decide what an index does, without its name and the defaults of its collation."""
+    """Return the options that determine what an index does, without its name and the defaults of its collation."""
     collation = index.get("collation") or {}
     return {
         "keys": list(index["key"].items()),
@@ -175,7 +175,7 @@ def _behavior(index: Mapping[str, Any]) -> Document:
 
 
 def _conflicting_index(index: IndexModel, present: Sequence[Document]) -> str | None:
-    """Return the name of an index that stops MongoDB from creating the wanted one, although it does something else."""
+    """Return the name of a different index that prevents MongoDB from creating the wanted one."""
     wanted = index.document
     named = [one["name"] for one in present if one["name"] == wanted["name"]]
     alike = [one["name"] for one in present if list(one["key"].items()) == list(wanted["key"].items())]

@@ -14,7 +14,7 @@ from playwright.async_api import Page, Request, expect
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import SectionRequest, User
-from quart_enroll.services.catalog.import_catalog import FileSection, import_sections
+from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.chromium import running_chromium
@@ -228,7 +228,7 @@ async def test_an_open_course_page_keeps_the_chosen_course_to_drop(address: str,
 
 async def _move(db: Database, now: datetime) -> None:
     given = frozenset({"capacity", "waitlist_capacity", "meetings", "room"})
-    await import_sections(db, [FileSection(2, replace(SECTIONS[0], meetings=NOONS, room="Hall 9"), given)], now)
+    await import_sections(db, [ImportedSection(2, replace(SECTIONS[0], meetings=NOONS, room="Hall 9"), given)], now)
 
 
 async def test_a_section_that_moves_shows_its_new_times_on_an_open_page(address: str, db: Database, page: Page) -> None:

@@ -12,8 +12,9 @@ from quart_enroll.db.collections import enrollments, sections, terms
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain import rules
 from quart_enroll.domain.models import SectionKey, SectionRequest
-from quart_enroll.services.catalog.import_catalog import FileCourse, FileTerm, import_courses, import_terms
-from quart_enroll.services.catalog.import_users import Imported
+from quart_enroll.services.catalog.import_courses import ImportedCourse, import_courses
+from quart_enroll.services.catalog.import_terms import ImportedTerm, import_terms
+from quart_enroll.services.catalog.imports import ImportResult
 from quart_enroll.services.enrollment import plan, seat_changes
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import drop, enroll, swap
@@ -235,7 +236,7 @@ async def test_a_student_skipped_while_an_import_removes_the_corequisite_gets_th
     await enroll(context, ADA, request("BIO"), NOW)
     await join(context, ADA, request("ART"), NOW, "BIO")
     await enroll(context, ADA, request("LAB"), NOW)
-    alone = FileCourse(2, course("LAB", 1), frozenset({"corequisites"}))
+    alone = ImportedCourse(2, course("LAB", 1), frozenset({"corequisites"}))
     await drop_during_import(bio, SectionKey(FALL, "ART", "01"), import_courses(bio, [alone], NOW))
     assert await enrolled_students(bio, SectionKey(FALL, "ART", "01")) == {ADA}
     await assert_sound(bio)
@@ -254,16 +255,16 @@ async def test_a_student_skipped_while_an_import_moves_the_term_gets_the_seat(
     await enroll(context, ADA, request("A"), NOW)
     await join(context, ADA, SectionRequest("D", SPRING), NOW)
     days = frozenset({"starts_on", "ends_on"})
-    await import_terms(db, [FileTerm(2, overlapping, days)], NOW)
-    await drop_during_import(db, full.key, import_terms(db, [FileTerm(2, earlier, days)], NOW))
+    await import_terms(db, [ImportedTerm(2, overlapping, days)], NOW)
+    await drop_during_import(db, full.key, import_terms(db, [ImportedTerm(2, earlier, days)], NOW))
     assert await enrolled_students(db, full.key) == {ADA}
     await assert_sound(db)
 
 
-async def drop_during_import(db: Database, key: SectionKey, importing: Coroutine[None, None, Imported]) -> None:
+async def drop_during_import(db: Database, key: SectionKey, importing: Coroutine[None, None, ImportResult]) -> None:
     """Drop bob's seat in a transaction that ends after the import has begun."""
 
-    async def body(session: Session) -> asyncio.Task[Imported]:
+    async def body(session: Session) -> asyncio.Task[ImportResult]:
         dropping = SeatTransaction(db, session, NOW, BOB)
         [held] = await enrollments.find_in_term(db, BOB, key.term, session)
         await seat_changes.drop(dropping, BOB, term(key.term), held)

@@ -9,7 +9,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import events
 from quart_enroll.domain.errors import NotOpenYet
 from quart_enroll.domain.models import SectionRequest, Term
-from quart_enroll.services.catalog.import_catalog import FileTerm, import_terms
+from quart_enroll.services.catalog.import_terms import ImportedTerm, import_terms
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import drop, enroll, swap
 from quart_enroll.services.enrollment.waitlist import join
@@ -111,7 +111,7 @@ async def test_waitlisted_students_are_promoted_while_the_opening_is_postponed(
     await enroll(context, ADA, A, TERM.opens_at)
     await join(context, BOB, A, TERM.opens_at)
     later = term(opens_at=22)
-    await import_terms(school, [FileTerm(1, later, frozenset())], NOW)
+    await import_terms(school, [ImportedTerm(1, later, frozenset())], NOW)
     await drop(context, ADA, A, NOW)
     assert await outcome(enroll(context, CAY, A, later.opens_at)) == "section_full"
     assert await enrolled_students(school, section("A", 1).key) == {BOB}

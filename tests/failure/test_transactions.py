@@ -57,7 +57,7 @@ async def wait(*_):
     print("has written all rows", flush=True)
     await asyncio.Event().wait()
 
-alerts.sections = wait  # called last, after the rows are written
+alerts.find_sections = wait  # called last, after the rows are written
 from quart.cli import main
 sys.argv = ["quart", "--app", "asgi", "import", "section", sys.argv[1]]
 main()

@@ -157,12 +157,16 @@ def a_cookie(number: int) -> str:
 
 INVENTED: list[tuple[str, int, Callable[[int], object]]] = [
     ("session cookies", 800, lambda number: signed.read(a_cookie(number), 1e9)),
-    ("cookie headers", 60, lambda number: request._known(f"a={number};" + "b=c;" * 200)),
-    ("cookie headers", 60, lambda number: request._known(f"a={number};" + ";".join(f"c{one}=d" for one in range(150)))),
-    ("cookie headers", 60, lambda number: request._known(f"a={number};" + ";" * 900)),
-    ("cookie headers", 400, lambda number: request._known(f"a={number};" + "b" * 900)),
+    ("cookie headers", 60, lambda number: request._parse_cached(f"a={number};" + "b=c;" * 200)),
+    (
+        "cookie headers",
+        60,
+        lambda number: request._parse_cached(f"a={number};" + ";".join(f"c{one}=d" for one in range(150))),
+    ),
+    ("cookie headers", 60, lambda number: request._parse_cached(f"a={number};" + ";" * 900)),
+    ("cookie headers", 400, lambda number: request._parse_cached(f"a={number};" + "b" * 900)),
 ]
-signed = cookies.Signed(URLSafeTimedSerializer("secret"), "session cookies")
+signed = cookies.SignedValues(URLSafeTimedSerializer("secret"), "session cookies")
 
 
 @pytest.mark.parametrize(("name", "times", "invent"), INVENTED)

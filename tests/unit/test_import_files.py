@@ -10,7 +10,7 @@ from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.table_reader import UnreadableFile
 from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.forms.imports.validation import FileRow, check_rows, read_rows
-from quart_enroll.services.catalog.import_users import BadRows
+from quart_enroll.services.catalog.imports import InvalidRows
 
 FOLDER = Path(__file__).parents[1] / "support/spreadsheets"
 
@@ -159,8 +159,8 @@ def taken(name: str) -> tuple[dict[int, dict[str, Any]], list[str]]:
         file = replace(file, rows=[FileRow(row.number, settings | row.cells) for row in file.rows])
     try:
         checked = check_rows(form, file)
-    except BadRows as refused:
-        raise UnreadableFile(*map(file.describe, refused.rows)) from refused
+    except InvalidRows as refused:
+        raise UnreadableFile(*map(file.describe, refused.problems)) from refused
     found = {number: dict(row.data) for number, row in checked}
     if collection == "section":
         for number, row in checked:
@@ -190,9 +190,9 @@ def test_the_spreadsheet_is_refused_with_a_sentence(name: str) -> None:
 def test_a_long_value_is_quoted_in_part() -> None:
     data = f"term,courseID,section,capacity,room\nFall 2026,1111,1,30,{'x' * 500}\n".encode()
     file = read_rows(ROW_FORMS["section"], "rows.csv", data)
-    with pytest.raises(BadRows) as refused:
+    with pytest.raises(InvalidRows) as refused:
         check_rows(ROW_FORMS["section"], file)
-    [said] = map(file.describe, refused.value.rows)
+    [said] = map(file.describe, refused.value.problems)
     assert said.startswith(f"line 2: room “{'x' * 60}…”: ")
 
 

@@ -14,7 +14,7 @@ from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.table_reader import UnreadableFile
 from quart_enroll.forms.imports.validation import check_rows, read_rows
-from quart_enroll.services.catalog.import_users import BadRows
+from quart_enroll.services.catalog.imports import InvalidRows
 
 COLUMNS = ("courseID", "title", "credits", "term", "description", "subject")
 HEADERS = {
@@ -122,7 +122,7 @@ def test_any_bytes_are_read_or_refused_with_a_sentence(collection: str, data: by
         b"courseID,title,credits,term,email,first_name,last_name,section,capacity\n" + data,
         b"[" + data,
     ):
-        with suppress(UnreadableFile, BadRows):
+        with suppress(UnreadableFile, InvalidRows):
             check_rows(form, read_rows(form, name, whole))
 
 

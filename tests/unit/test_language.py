@@ -30,7 +30,7 @@ MARKS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
 SAID = [
     *("app.py", "domain/errors.py", "domain/models.py", "domain/rules.py"),
     *("forms/accounts.py", "forms/base.py", "forms/enrollment.py", "forms/languages.py", "forms/search.py"),
-    *("forms/tokens.py", "services/notifications.py", "services/accounts/password_policy.py"),
+    *("forms/tokens.py", "services/notifications/messages.py", "services/accounts/password_policy.py"),
     *("services/enrollment/plan.py", "web/auth.py", "web/error_pages.py", "web/notices.py", "web/proxies.py"),
     *("web/page_of_origin.py", "web/retry.py"),
     *(path.relative_to(PACKAGE).as_posix() for path in sorted((PACKAGE / "pages").rglob("*.py"))),

@@ -1,6 +1,6 @@
-"""The collection `alert`: who wants to be told when a seat opens in which section; what was told is gone.
+"""The collection `alert`: students who want a notice when a seat opens in a section.
 
-MongoDB removes what nobody was told by the end of the term, at `expires_at`.
+An alert is removed with its notice. MongoDB removes the others at `expires_at`, the end of the term.
 """
 
 from collections.abc import Collection
@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pymongo import IndexModel
 
+from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SectionKey
 
@@ -34,44 +35,40 @@ SCHEMA = {
 async def add(
     db: Database, user_id: int, key: SectionKey, at: datetime, expires_at: datetime, session: Session | None
 ) -> None:
-    """Store that the student asks; who has asked before has asked since then."""
-    facts = {"asked_at": at, "expires_at": expires_at}
-    asked = _section(key) | {"user_id": user_id}
-    await db.alert.update_one(asked, {"$setOnInsert": facts}, upsert=True, session=session)
+    """Add an alert; an existing one stays as it is."""
+    change = {"$setOnInsert": {"asked_at": at, "expires_at": expires_at}}
+    await db.alert.update_one(_alert(user_id, key), change, upsert=True, session=session)
 
 
 async def find_by_student(db: Database, user_id: int, session: Session | None = None) -> list[SectionKey]:
-    """Return the sections that the student asks about, in the order of term, courseID and number."""
-    found = db.alert.find({"user_id": user_id}, session=session).sort([("term", 1), ("courseID", 1), ("section", 1)])
-    return [_key(document) async for document in found]
+    """Return the sections for which the student has alerts, in the order of their keys."""
+    found = db.alert.find({"user_id": user_id}, session=session).sort(section_keys.SORT_ORDER)
+    return [section_keys.from_row(row) async for row in found]
 
 
 async def remove(db: Database, user_id: int, key: SectionKey) -> None:
-    """Forget that the student asks; nothing happens when it is forgotten already."""
-    await db.alert.delete_one(_section(key) | {"user_id": user_id})
+    """Remove the student's alert, if there is one."""
+    await db.alert.delete_one(_alert(user_id, key))
 
 
 async def find_students(db: Database, key: SectionKey, session: Session | None) -> list[int]:
-    """Return who asks about the section."""
-    found = db.alert.find(_section(key), {"_id": 0, "user_id": 1}, session=session).sort("user_id")
-    return [document["user_id"] async for document in found]
+    """Return the user_ids of the students who have an alert for the section."""
+    found = db.alert.find(section_keys.to_filter(key), {"_id": 0, "user_id": 1}, session=session).sort("user_id")
+    return [row["user_id"] async for row in found]
 
 
-async def remove_all(db: Database, key: SectionKey, users: Collection[int], session: Session | None) -> None:
-    """Forget that these students ask about the section."""
-    await db.alert.delete_many(_section(key) | {"user_id": {"$in": list(users)}}, session=session)
+async def remove_all(db: Database, key: SectionKey, user_ids: Collection[int], session: Session | None) -> None:
+    """Remove these students' alerts for the section."""
+    wanted = section_keys.to_filter(key) | {"user_id": {"$in": list(user_ids)}}
+    await db.alert.delete_many(wanted, session=session)
 
 
 async def find_sections(db: Database, session: Session | None) -> list[SectionKey]:
-    """Return the sections that anybody asks about."""
-    each: Document = {name: f"${name}" for name in ("term", "courseID", "section")}
-    found = db.alert.aggregate([{"$group": {"_id": each}}], session=session)
-    return [_key(document["_id"]) async for document in found]
+    """Return all sections that have alerts."""
+    key: Document = {name: f"${name}" for name in section_keys.FIELDS}
+    found = db.alert.aggregate([{"$group": {"_id": key}}], session=session)
+    return [section_keys.from_row(row["_id"]) async for row in found]
 
 
-def _section(key: SectionKey) -> Document:
-    return {"term": key.term, "courseID": key.courseID, "section": key.section}
-
-
-def _key(document: Document) -> SectionKey:
-    return SectionKey(document["term"], document["courseID"], document["section"])
+def _alert(user_id: int, key: SectionKey) -> Document:
+    return section_keys.to_filter(key) | {"user_id": user_id}

@@ -1,4 +1,4 @@
-"""The collection `feed`: the secret address of a student's calendar, one for each who made it, as a hash alone."""
+"""The collection `feed`: digests of the tokens in the private links to students' calendars, one for each student."""
 
 from datetime import datetime
 
@@ -19,18 +19,18 @@ SCHEMA = {
 }
 
 
-async def put(db: Database, user_id: int, token: str, made_at: datetime, session: Session) -> None:
-    """Store the hash of the student's token; that of the one before goes in the same moment."""
-    change = {"$set": {"token": token, "made_at": made_at}}
+async def put(db: Database, user_id: int, digest: str, made_at: datetime, session: Session) -> None:
+    """Store the digest of the student's token in place of the previous one."""
+    change = {"$set": {"token": digest, "made_at": made_at}}
     await db.feed.update_one({"user_id": user_id}, change, upsert=True, session=session)
 
 
 async def remove(db: Database, user_id: int, session: Session | None = None) -> int:
-    """Remove the student's token and return how many there were, one or none."""
+    """Remove the student's token and return how many there were: one or none."""
     return int((await db.feed.delete_one({"user_id": user_id}, session=session)).deleted_count)
 
 
-async def find_owner(db: Database, token: str) -> int | None:
-    """Return whose token has this hash, or None."""
-    found: Document | None = await db.feed.find_one({"token": token}, {"_id": 0, "user_id": 1})
-    return None if found is None else found["user_id"]
+async def find_owner(db: Database, digest: str) -> int | None:
+    """Return the user_id of the student whose token has this digest, or None."""
+    row: Document | None = await db.feed.find_one({"token": digest}, {"_id": 0, "user_id": 1})
+    return None if row is None else row["user_id"]

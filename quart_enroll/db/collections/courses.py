@@ -19,7 +19,7 @@ SCHEMA = {
         "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
         "title": {"bsonType": "string", "minLength": 1, "maxLength": 100},
         "description": {"bsonType": "string", "maxLength": 2000},
-        # Files of the Flask site have them as text, like "3"; they are read as numbers, and `upgrade-db` makes them so.
+        # The Flask site's import files have text like "3"; it is read as a number, and `upgrade-db` converts it.
         "credits": {
             "bsonType": ["number", "string"],
             "minimum": 0,
@@ -35,65 +35,65 @@ SCHEMA = {
 
 
 DERIVED_FIELDS = ("needs", "corequisite_names")
-"""What a course knows of others; each of them has its own row."""
+"""Fields of Course that hold the names of other courses, and aren't stored."""
 
 HAS_COURSE_ID = {"courseID": {"$type": "string"}}
-"""Courses as they should be; `upgrade-db` lists those whose courseID is something else."""
+"""Matches courses with a proper courseID; `upgrade-db` lists the others."""
 
 
 async def find(db: Database, courseID: str, session: Session | None = None) -> Course | None:
-    """Return the course, or None when the catalog has no such key."""
-    document = await db.course.find_one({"courseID": courseID}, session=session)
-    return None if document is None else to_course(document)
+    """Return the course, or None."""
+    row = await db.course.find_one({"courseID": courseID}, session=session)
+    return None if row is None else to_course(row)
 
 
 async def find_all(db: Database, session: Session | None = None) -> list[Course]:
-    """Return the whole catalog in the order of courseID."""
-    return [to_course(document) async for document in db.course.find(HAS_COURSE_ID, session=session).sort("courseID")]
+    """Return all courses in the order of courseID."""
+    return [to_course(row) async for row in db.course.find(HAS_COURSE_ID, session=session).sort("courseID")]
 
 
 async def find_names(db: Database, courseIDs: Sequence[str], session: Session | None = None) -> list[str]:
-    """Return what these courses are called; one that is gone by its number."""
+    """Return the names of these courses, in their order; for a deleted course its courseID."""
     found = db.course.find({"courseID": {"$in": list(courseIDs)}}, session=session)
-    known = {course.courseID: course.name for course in [to_course(document) async for document in found]}
-    return [known.get(courseID, courseID) for courseID in courseIDs]
+    names = {course.courseID: course.name for course in [to_course(row) async for row in found]}
+    return [names.get(courseID, courseID) for courseID in courseIDs]
 
 
-async def is_corequisite(db: Database, courseID: str, among: Collection[str], session: Session | None) -> bool:
-    """Tell whether one of the courses `among` has that one as a corequisite."""
-    wanted = {"courseID": {"$in": list(among)}, "corequisites": courseID}
+async def is_corequisite(db: Database, courseID: str, courseIDs: Collection[str], session: Session | None) -> bool:
+    """Return whether one of the courses `courseIDs` requires this one as a corequisite."""
+    wanted = {"courseID": {"$in": list(courseIDs)}, "corequisites": courseID}
     return await db.course.find_one(wanted, {"_id": 1}, session=session) is not None
 
 
 async def is_empty(db: Database) -> bool:
-    """Tell whether the catalog has no course at all."""
+    """Return whether there are no courses."""
     return await db.course.find_one({}, {"_id": 1}) is None
 
 
 async def put_all(db: Database, courses: Sequence[Course], session: Session) -> tuple[int, int]:
-    """Store each course under its courseID; return how many were added and how many changed."""
+    """Store courses by courseID; return how many were added and how many changed."""
     writes = [UpdateOne({"courseID": course.courseID}, {"$set": to_row(course)}, upsert=True) for course in courses]
     result = await db.course.bulk_write(shuffle(writes), session=session)
     return result.upserted_count, result.modified_count
 
 
-def to_course(document: Mapping[str, Any]) -> Course:
-    """Read a stored course; what the Flask site left out or wrote as text is read as it was meant."""
+def to_course(row: Mapping[str, Any]) -> Course:
+    """Read a stored course; fields that the Flask site left out, or stored as text, are converted."""
     return Course(
-        courseID=str(document["courseID"]),
-        title=str(document.get("title") or ""),
-        description=str(document.get("description") or ""),
-        credits=_number(document.get("credits", 0)),
-        term=str(document.get("term") or ""),
-        subject=str(document.get("subject") or ""),
-        prerequisites=_names(document.get("prerequisites")),
-        corequisites=_names(document.get("corequisites")),
+        courseID=str(row["courseID"]),
+        title=str(row.get("title") or ""),
+        description=str(row.get("description") or ""),
+        credits=_number(row.get("credits", 0)),
+        term=str(row.get("term") or ""),
+        subject=str(row.get("subject") or ""),
+        prerequisites=_names(row.get("prerequisites")),
+        corequisites=_names(row.get("corequisites")),
     )
 
 
 def to_row(course: Course) -> Document:
-    """Return the course as a row; what others are called stands in their own."""
-    return {name: fact for name, fact in asdict(course).items() if name not in DERIVED_FIELDS}
+    """Return the course as a row, without DERIVED_FIELDS."""
+    return {name: value for name, value in asdict(course).items() if name not in DERIVED_FIELDS}
 
 
 def _names(stored: Any) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""The collection `answer`: requests that carry an Idempotency-Key, and what they were told.
+"""The collection `answer`: requests with an Idempotency-Key, and the responses to them.
 
-A row is written before the change and the answer into it afterwards. One without an answer belongs to the process
-named in `holder`, which is at it, or has died.
+A row is added before the change, and the response afterwards. A row without a response belongs to the process named in
+`holder`, which is still working on the request, or has died.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ SCHEMA = {
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """A request that came before under the same key; `answer` is None as long as there is none."""
+    """An earlier request with the same key; `answer` is None as long as there is no response."""
 
     digest: str
     holder: str
@@ -49,7 +49,7 @@ class RequestRecord:
 async def begin(
     db: Database, user_id: int, key: str, *, digest: str, holder: str, at: datetime, expires_at: datetime
 ) -> bool:
-    """Store that the request has begun; return False when one with this key has begun before."""
+    """Record that the request has begun; return False if an earlier request has the same key."""
     begun = {"digest": digest, "holder": holder, "at": at, "expires_at": expires_at}
     try:
         await db.answer.insert_one({"user_id": user_id, "key": key} | begun)
@@ -59,7 +59,7 @@ async def begin(
 
 
 async def find(db: Database, user_id: int, key: str) -> RequestRecord | None:
-    """Return the request that began under this key, or None."""
+    """Return the request that has this key, or None."""
     row: Document | None = await db.answer.find_one({"user_id": user_id, "key": key})
     if row is None:
         return None
@@ -68,13 +68,13 @@ async def find(db: Database, user_id: int, key: str) -> RequestRecord | None:
 
 
 async def finish(db: Database, user_id: int, key: str, holder: str, answer: StoredResponse) -> None:
-    """Store the answer, unless somebody else has taken the request over."""
-    told = {"status": answer.status, "location": answer.location, "body": answer.body}
-    await db.answer.update_one(_own_request(user_id, key, holder), {"$set": told})
+    """Store the response, unless another process has taken over the request."""
+    response = {"status": answer.status, "location": answer.location, "body": answer.body}
+    await db.answer.update_one(_own_request(user_id, key, holder), {"$set": response})
 
 
 async def remove(db: Database, user_id: int, key: str, holder: str) -> None:
-    """Let the key be free again, unless somebody else has taken the request over."""
+    """Make the key available again, unless another process has taken over the request."""
     await db.answer.delete_one(_own_request(user_id, key, holder))
 
 

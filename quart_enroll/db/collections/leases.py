@@ -1,4 +1,4 @@
-"""The collection `lease`: what one process at a time may do, by the database's clock."""
+"""The collection `lease`: locks that only one process holds at a time, and that expire by the database's clock."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,27 +9,27 @@ from pymongo.errors import DuplicateKeyError
 from quart_enroll.db.client import Database, Document
 
 
-async def acquire(db: Database, name: str, holder: str, time: timedelta) -> bool:
-    """Take the lease or hold it longer, for `time` from now; return False while somebody else has it."""
+async def acquire(db: Database, name: str, holder: str, duration: timedelta) -> bool:
+    """Acquire or extend the lease for `duration` from now; return False while another process holds it."""
     try:
         lease: Document | None = await db.lease.find_one_and_update(
-            {"_id": name}, _acquire(holder, time), upsert=True, return_document=ReturnDocument.AFTER
+            {"_id": name}, _acquire(holder, duration), upsert=True, return_document=ReturnDocument.AFTER
         )
-    except DuplicateKeyError:  # somebody else made it in this moment
+    except DuplicateKeyError:  # another process has just created it
         return False
     return lease is not None and lease["holder"] == holder
 
 
 async def release(db: Database, name: str, holder: str) -> None:
-    """End the lease before its time, if `holder` has it."""
+    """Release the lease before it expires, if `holder` holds it."""
     await db.lease.delete_one({"_id": name, "holder": holder})
 
 
-def _acquire(holder: str, time: timedelta) -> list[dict[str, Any]]:
-    """Return the stages that write the holder, unless another one's time is not over."""
-    over = {"$lte": [{"$ifNull": ["$until", "$$NOW"]}, "$$NOW"]}
-    free = {"$or": [{"$eq": ["$holder", holder]}, over]}
-    until = {"$add": ["$$NOW", int(time.total_seconds() * 1000)]}
+def _acquire(holder: str, duration: timedelta) -> list[dict[str, Any]]:
+    """Return the stages that set the holder, unless another one's lease hasn't expired."""
+    expired = {"$lte": [{"$ifNull": ["$until", "$$NOW"]}, "$$NOW"]}
+    free = {"$or": [{"$eq": ["$holder", holder]}, expired]}
+    until = {"$add": ["$$NOW", int(duration.total_seconds() * 1000)]}
     return [
         {
             "$set": {

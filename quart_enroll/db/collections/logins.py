@@ -1,6 +1,6 @@
-"""The collection `login`: one row for each sign-in that has not ended.
+"""The collection `login`: the sign-ins that have not ended.
 
-Its `_id` is the digest of what the cookie says: who reads the database can't make a cookie of it.
+The `_id` is the digest of the token in the cookie, so nobody can make a cookie from what the database holds.
 """
 
 from collections.abc import Hashable, Mapping
@@ -34,30 +34,30 @@ SCHEMA = {
 }
 
 IS_USABLE = {"last_used_at": {"$exists": True}}
-"""Sign-ins of today; an earlier version of the site kept the cookie's own words in `_id`, which fit no cookie now."""
+"""Matches usable sign-ins; an earlier version of the site stored the token itself in `_id`, which no longer works."""
 
 
 class LiveLogin(NamedTuple):
-    """A live sign-in, whose it is, and whether notices wait for them."""
+    """A sign-in that has not ended, its user, and whether the user has unseen notices."""
 
     login: Login
     user: User
     has_notices: bool
-    user_row: Hashable
+    user_row_id: Hashable
 
     @property
     def row_ids(self) -> frozenset[Hashable] | None:
-        """What it came from, for who remembers it: that notices are waiting is to be told once and forgotten."""
-        return None if self.has_notices else frozenset((self.user_row, self.user.user_id))
+        """The keys that invalidate it in a cache; None, not to be cached, with notices, which are shown only once."""
+        return None if self.has_notices else frozenset((self.user_row_id, self.user.user_id))
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes in memory."""
+        """The approximate size in memory, in bytes."""
         return 1200
 
 
 async def add(db: Database, login: Login, session: Session) -> None:
-    """Store a new sign-in."""
+    """Add a sign-in."""
     await db.login.insert_one(
         {
             "_id": login.key,
@@ -74,21 +74,21 @@ async def add(db: Database, login: Login, session: Session) -> None:
 
 
 async def find(db: Database, key: str, now: datetime) -> LiveLogin | None:
-    """Return the sign-in and whose it is; None when it has ended or never was."""
-    async for document in db.login.aggregate(pipelines.live_login(key, now)):
-        owner = document["user"]
-        return LiveLogin(_to_login(document), to_user(owner), bool(document["notices"]), hashable_row_id(owner["_id"]))
+    """Return the sign-in with its user; None if it has ended or never existed."""
+    async for row in db.login.aggregate(pipelines.live_login(key, now)):
+        user = row["user"]
+        return LiveLogin(_to_login(row), to_user(user), bool(row["notices"]), hashable_row_id(user["_id"]))
     return None
 
 
 async def find_by_user(db: Database, user_id: int, now: datetime) -> list[Login]:
-    """Return where the user is signed in, the sign-in that was used last first."""
+    """Return the user's sign-ins, the most recently used first."""
     found = db.login.find(IS_USABLE | {"user_id": user_id, "expires_at": {"$gt": now}}).sort("last_used_at", -1)
-    return [_to_login(document) async for document in found]
+    return [_to_login(row) async for row in found]
 
 
 async def record_use(db: Database, login: Login, now: datetime, expires_at: datetime) -> None:
-    """Write that the sign-in is in use, unless another request has just done so or it has ended."""
+    """Record that the sign-in was used, unless another request has just done so or it has ended."""
     await db.login.update_one(
         {"_id": login.key, "last_used_at": login.last_used_at},
         {"$set": {"last_used_at": now, "expires_at": expires_at}},
@@ -96,47 +96,47 @@ async def record_use(db: Database, login: Login, now: datetime, expires_at: date
 
 
 async def lock(db: Database, key: str, session: Session) -> bool:
-    """Let the sign-in not end before the transaction does; return False when it has ended already."""
+    """Lock the sign-in until the transaction ends, so that it can't end before; return False if it has ended."""
     result = await db.login.update_one({"_id": key}, {"$inc": {"held": 1}}, session=session)
     return bool(result.matched_count)
 
 
 async def end(db: Database, key: str) -> None:
-    """End the sign-in; nothing happens when it has ended already."""
+    """End the sign-in, if it has not ended."""
     await db.login.delete_one({"_id": key})
 
 
 async def end_own(db: Database, user_id: int, key: str) -> None:
-    """End the sign-in if it is this user's."""
+    """End the sign-in, if it is this user's."""
     await db.login.delete_one({"_id": key, "user_id": user_id})
 
 
 async def end_least_recent(db: Database, user_id: int, keep: int, session: Session) -> None:
     """End the user's sign-ins except the `keep` most recently used ones."""
     found = db.login.find({"user_id": user_id}, {"_id": 1}, session=session).sort("last_used_at", -1).skip(keep)
-    if ended := [document["_id"] async for document in found]:
+    if ended := [row["_id"] async for row in found]:
         await db.login.delete_many({"_id": {"$in": ended}}, session=session)
 
 
 async def end_all(db: Database, user_id: int, session: Session | None) -> int:
-    """End all sign-ins of the user and return how many there were."""
+    """End all sign-ins of the user; return how many there were."""
     return int((await db.login.delete_many({"user_id": user_id}, session=session)).deleted_count)
 
 
 async def end_unusable(db: Database) -> int:
-    """Remove the sign-ins of an earlier version of the site; return how many there were."""
+    """Remove the sign-ins of earlier versions of the site; return how many there were."""
     result = await db.login.delete_many({"last_used_at": {"$exists": False}})
     return int(result.deleted_count)
 
 
-def _to_login(document: Mapping[str, Any]) -> Login:
+def _to_login(row: Mapping[str, Any]) -> Login:
     return Login(
-        key=document["_id"],
-        user_id=document["user_id"],
-        created_at=document["created_at"],
-        last_used_at=document["last_used_at"],
-        expires_at=document["expires_at"],
-        remembered=document["remembered"],
-        address=document["address"],
-        agent=document["agent"],
+        key=row["_id"],
+        user_id=row["user_id"],
+        created_at=row["created_at"],
+        last_used_at=row["last_used_at"],
+        expires_at=row["expires_at"],
+        remembered=row["remembered"],
+        address=row["address"],
+        agent=row["agent"],
     )

@@ -1,12 +1,11 @@
-"""The collection `notice`: what a student must be told; the outbox of the e-mails too.
+"""The collection `notice`: what students are told on their next page and by email; it is also the outbox.
 
-A notice waits for its e-mail while it has `next_try_at`. Who wants to send it takes that away and writes
-`sending_at`; then comes `sent_at`, or `failed_at`, or `next_try_at` again. One with `sending_at` alone was
-sent by a process that died meanwhile, or nobody knows.
+A notice with `next_try_at` waits to be emailed. A process that sends it replaces that field by `sending_at`, and then
+adds `sent_at` or `failed_at`, or sets `next_try_at` again. With `sending_at` alone, the process has died, and nobody
+knows whether the email was sent.
 
-Letters are notices for e-mail alone. One for who has forgotten the password has the address that somebody typed,
-whether it has an account or not, and is gone after an hour. MongoDB removes every notice at `forget_at`; what happened
-to the seat stays in `event`.
+Some notices are only emailed. One about a forgotten password has the email address from the form, which may have no
+account, and is removed after an hour. MongoDB removes every notice at `forget_at`; the history stays in `event`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,17 +46,17 @@ SCHEMA = {
 
 
 NOTICE_LIFETIME = timedelta(days=366)
-"""How long a notice is stored, seen or not."""
+"""How long a notice is stored, whether it was seen or not."""
 
 MAX_NOTICES_PER_PAGE = 20
-"""Most notices on one page; the next page shows the next ones."""
+"""Most notices on one page; the others are shown on the next one."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingEmail:
-    """A notice that waits for its e-mail; `to` is None when there is no such account, `tries` are those before."""
+    """A notice to be emailed, after `tries` attempts; `to` is None if there is no such account."""
 
-    number: str
+    notice_id: str
     notice: Notice
     to: Credentials | None
     tries: int
@@ -66,7 +65,7 @@ class PendingEmail:
 
 
 async def add(db: Database, notice: Notice, session: Session | None) -> None:
-    """Store a notice that nobody has seen and that no e-mail has told."""
+    """Add a notice to be shown and emailed."""
     outbox = {"seen": False, "tries": 0, "next_try_at": notice.at}
     await db.notice.insert_one(_row(notice) | outbox, session=session)
 
@@ -79,83 +78,83 @@ async def add_email_only(
     email: str | None = None,
     forget_at: datetime | None = None,
 ) -> None:
-    """Store a notice for e-mail alone: to its user, or to who has the address `email`."""
+    """Add a notice that is only emailed: to its user, or to the address `email`."""
     outbox = {"seen": True, "tries": 0, "next_try_at": notice.at}
-    asked = {"email": email, "forget_at": forget_at} if email is not None else {}
-    await db.notice.insert_one(_row(notice) | outbox | asked, session=session)
+    recipient = {"email": email, "forget_at": forget_at} if email is not None else {}
+    await db.notice.insert_one(_row(notice) | outbox | recipient, session=session)
 
 
-async def add_all(db: Database, stories: Sequence[Notice], session: Session | None) -> None:
-    """Store several notices that nobody has seen and that no e-mail has told."""
-    rows = [_row(notice) | {"seen": False, "tries": 0, "next_try_at": notice.at} for notice in stories]
+async def add_all(db: Database, notices: Sequence[Notice], session: Session | None) -> None:
+    """Add several notices to be shown and emailed."""
+    rows = [_row(notice) | {"seen": False, "tries": 0, "next_try_at": notice.at} for notice in notices]
     if rows:
         await db.notice.insert_many(rows, session=session)
 
 
 async def take_unseen(db: Database, user_id: int) -> list[Notice]:
-    """Return at most MAX_NOTICES_PER_PAGE unseen notices of the student, oldest first; each is returned only once."""
+    """Return at most MAX_NOTICES_PER_PAGE unseen notices, oldest first, and mark them as seen."""
     taken: list[Notice] = []
     while len(taken) < MAX_NOTICES_PER_PAGE:
-        document: Document | None = await db.notice.find_one_and_update(
+        row: Document | None = await db.notice.find_one_and_update(
             {"user_id": user_id, "seen": False}, {"$set": {"seen": True}}, sort=[("at", 1)]
         )
-        if document is None:
+        if row is None:
             break
-        taken.append(to_notice(document))
+        taken.append(to_notice(row))
     return taken
 
 
 async def find_due(db: Database, since: datetime, until: datetime) -> PendingEmail | None:
-    """Return the notice whose e-mail has been due longest, of those due from `since` to `until`."""
+    """Return the notice whose email was due first, from `since` to `until`; None if there is none."""
     due = {"next_try_at": {"$gte": since, "$lte": until}}
-    document = await db.notice.find_one(due, sort=[("next_try_at", 1)])
-    if document is None:
+    row = await db.notice.find_one(due, sort=[("next_try_at", 1)])
+    if row is None:
         return None
-    if email := document.get("email"):
+    if email := row.get("email"):
         to = await users.find_credentials(db, email)
     else:
-        to = await users.find_credentials_by_id(db, document["user_id"])
+        to = await users.find_credentials_by_id(db, row["user_id"])
     return PendingEmail(
-        number=str(document["_id"]),
-        notice=to_notice(document),
+        notice_id=str(row["_id"]),
+        notice=to_notice(row),
         to=to,
-        tries=document.get("tries", 0),
-        key=document["_id"],
-        next_try_at=document["next_try_at"],
+        tries=row.get("tries", 0),
+        key=row["_id"],
+        next_try_at=row["next_try_at"],
     )
 
 
-async def claim(db: Database, outgoing: PendingEmail, at: datetime) -> bool:
-    """Take the notice out of what is due, before the mail server hears of it; return False if another one did."""
+async def claim(db: Database, email: PendingEmail, at: datetime) -> bool:
+    """Reserve the email for sending; return False if another process was faster."""
     result = await db.notice.update_one(
-        {"_id": outgoing.key, "next_try_at": outgoing.next_try_at},
+        {"_id": email.key, "next_try_at": email.next_try_at},
         {"$set": {"sending_at": at}, "$inc": {"tries": 1}, "$unset": {"next_try_at": ""}},
     )
     return bool(result.modified_count)
 
 
-async def mark_sent(db: Database, outgoing: PendingEmail, at: datetime) -> None:
-    """Write that the mail server accepted the e-mail."""
-    await db.notice.update_one({"_id": outgoing.key}, {"$set": {"sent_at": at}})
+async def mark_sent(db: Database, email: PendingEmail, at: datetime) -> None:
+    """Record that the mail server accepted the email."""
+    await db.notice.update_one({"_id": email.key}, {"$set": {"sent_at": at}})
 
 
-async def postpone(db: Database, outgoing: PendingEmail, next_try_at: datetime) -> None:
-    """Let the notice be due again."""
+async def postpone(db: Database, email: PendingEmail, next_try_at: datetime) -> None:
+    """Schedule another attempt."""
     change = {"$set": {"next_try_at": next_try_at}, "$unset": {"sending_at": ""}}
-    await db.notice.update_one({"_id": outgoing.key}, change)
+    await db.notice.update_one({"_id": email.key}, change)
 
 
-async def mark_failed(db: Database, outgoing: PendingEmail, at: datetime, because: str) -> None:
-    """Write that no e-mail will tell this."""
-    await db.notice.update_one({"_id": outgoing.key}, {"$set": {"failed_at": at, "failed_because": because}})
+async def mark_failed(db: Database, email: PendingEmail, at: datetime, reason: str) -> None:
+    """Record that the email is not sent, and why."""
+    await db.notice.update_one({"_id": email.key}, {"$set": {"failed_at": at, "failed_because": reason}})
 
 
-def to_notice(document: Mapping[str, Any]) -> Notice:
+def to_notice(row: Mapping[str, Any]) -> Notice:
     """Read a stored notice."""
-    facts = {one.name: document.get(one.name, "") for one in fields(Notice)}
-    return Notice(**facts | {"because": message_codec.decode(facts["because"])})
+    values = {one.name: row.get(one.name, "") for one in fields(Notice)}
+    return Notice(**values | {"because": message_codec.decode(values["because"])})
 
 
 def _row(notice: Notice) -> Document:
-    facts = {one.name: getattr(notice, one.name) for one in fields(Notice)}
-    return facts | {"because": message_codec.encode(notice.because), "forget_at": notice.at + NOTICE_LIFETIME}
+    values = {one.name: getattr(notice, one.name) for one in fields(Notice)}
+    return values | {"because": message_codec.encode(notice.because), "forget_at": notice.at + NOTICE_LIFETIME}

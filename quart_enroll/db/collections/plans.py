@@ -1,6 +1,6 @@
-"""The collection `plan`: the sections that a student means to take in a term, in the order of `place`.
+"""The collection `plan`: the sections that a student plans to take in a term, in the order of `place`.
 
-MongoDB removes what is still planned at the end of the term, at `expires_at`.
+MongoDB removes the rest of a plan at `expires_at`, the end of the term.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from typing import Any
 
 from pymongo import IndexModel
 
+from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.queries import message_codec
 from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, PlannedSection, SectionKey
@@ -38,20 +39,20 @@ SCHEMA = {
 async def find_by_student(
     db: Database, user_id: int, term: str, session: Session | None = None
 ) -> list[PlannedSection]:
-    """Return the student's plan for the term, in its order."""
+    """Return the student's plan for the term, in its own order."""
     found = db.plan.find({"user_id": user_id, "term": term}, session=session).sort([("place", 1), ("courseID", 1)])
-    return [_to_planned(document) async for document in found]
+    return [_to_planned(row) async for row in found]
 
 
 async def find_terms(db: Database, user_id: int, courseID: str | None = None) -> set[str]:
-    """Return the terms for which the student has planned something, or that course."""
+    """Return the terms for which the student has planned the course, or any course."""
     return set(await db.plan.distinct("term", {"user_id": user_id} | ({"courseID": courseID} if courseID else {})))
 
 
 async def put(
     db: Database, user_id: int, planned: PlannedSection, session: Session | None, *, expires_at: datetime
 ) -> None:
-    """Plan the section; one in place of another section of the course keeps the place of that one."""
+    """Add the section to the plan; it replaces another section of the course, and keeps its place."""
     change = {
         "$set": {"section": planned.key.section, "expires_at": expires_at},
         "$setOnInsert": {"place": planned.place, "added_at": planned.added_at},
@@ -63,24 +64,24 @@ async def put(
 async def swap_places(
     db: Database, user_id: int, one: PlannedSection, other: PlannedSection, session: Session | None
 ) -> None:
-    """Let each of the two have the other's place."""
+    """Exchange the places of two planned sections."""
     for planned, place in ((one, other.place), (other, one.place)):
         await db.plan.update_one(_course(user_id, planned.key), {"$set": {"place": place}}, session=session)
 
 
-async def set_reason(db: Database, user_id: int, key: SectionKey, because: Sentence) -> None:
-    """Write why the section could not be had, if it is planned still."""
-    change = {"$set": {"because": message_codec.encode(because)}}
+async def set_reason(db: Database, user_id: int, key: SectionKey, reason: Sentence) -> None:
+    """Record why the student couldn't enroll in the section, if it is still planned."""
+    change = {"$set": {"because": message_codec.encode(reason)}}
     await db.plan.update_one(_course(user_id, key) | {"section": key.section}, change)
 
 
 async def remove(db: Database, user_id: int, key: SectionKey, session: Session | None = None) -> None:
-    """Take the section out of the plan; nothing happens when it is not there."""
+    """Remove the section from the plan, if it is there."""
     await db.plan.delete_one(_course(user_id, key) | {"section": key.section}, session=session)
 
 
 async def remove_course(db: Database, user_id: int, term: str, courseID: str) -> bool:
-    """Take the course out of the plan; return whether it was there."""
+    """Remove the course from the plan; return whether it was there."""
     result = await db.plan.delete_one({"user_id": user_id, "term": term, "courseID": courseID})
     return bool(result.deleted_count)
 
@@ -89,10 +90,6 @@ def _course(user_id: int, key: SectionKey) -> Document:
     return {"user_id": user_id, "term": key.term, "courseID": key.courseID}
 
 
-def _to_planned(document: Mapping[str, Any]) -> PlannedSection:
-    because = message_codec.decode(document.get("because"))
-    return PlannedSection(_key(document), document["place"], document["added_at"], because)
-
-
-def _key(document: Mapping[str, Any]) -> SectionKey:
-    return SectionKey(document["term"], document["courseID"], document["section"])
+def _to_planned(row: Mapping[str, Any]) -> PlannedSection:
+    reason = message_codec.decode(row.get("because"))
+    return PlannedSection(section_keys.from_row(row), row["place"], row["added_at"], reason)

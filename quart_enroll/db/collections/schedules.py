@@ -1,7 +1,7 @@
-"""The collection `schedule`: each student's guard in a term, which every change of theirs writes.
+"""The collection `schedule`: a version and the credits of each student in each term.
 
-Where an account was removed its schedules stay for an hour, closed, and nothing else: no request that was on the way
-can begin anything there.
+Every change that a student makes in a term increments the version, so two changes at the same time conflict. The
+schedules of a deleted account stay for an hour, closed, so that no request still under way can change anything.
 """
 
 from collections.abc import Mapping
@@ -32,32 +32,32 @@ SCHEMA = {
 
 
 IS_CLOSED = {"closed_at": {"$exists": True}}
-"""Schedules of accounts that were removed."""
+"""Matches the schedules of deleted accounts."""
 
 
 async def bump_version(
     db: Database, user_id: int, term: str, session: Session | None, *, more: int | float = 0
 ) -> None:
-    """Let no other change of this student in this term go on beside this one: one of the two runs again.
+    """Make this transaction conflict with any other change of the student in the term: one of the two runs again.
 
-    It may come after what the change has read: who writes what another has written since then runs again too.
-    `more` are the credits that the change adds; less than none when it gives something back. Raises AccountGone when
+    This may follow what the transaction reads, as a row that another transaction has written since then also makes it
+    run again. `more` is the number of credits that the change adds; it is negative for a drop. Raises AccountGone if
     the schedule is closed.
     """
     try:
         await db.schedule.update_one(*_bump(user_id, term, more), upsert=True, session=session)
-    except DuplicateKeyError:  # there is one, but not an open one
+    except DuplicateKeyError:  # there is a closed schedule
         raise AccountGone from None
 
 
 async def bump_versions(db: Database, more: Mapping[tuple[int, str], int | float], session: Session) -> None:
-    """Guard the schedules of students, by user_id and term; raises BulkWriteError where one is closed."""
+    """Bump several schedules, each with its additional credits; raise BulkWriteError if one is closed."""
     writes = [UpdateOne(*_bump(*schedule, number), upsert=True) for schedule, number in more.items()]
     await db.schedule.bulk_write(writes, session=session)
 
 
 async def close(db: Database, user_id: int, term: str, at: datetime, session: Session | None) -> None:
-    """Let no change of this student in this term begin any more."""
+    """Close the schedule: the student can make no more changes in the term."""
     await db.schedule.update_one(
         {"user_id": user_id, "term": term},
         {"$inc": {"version": 1}, "$set": {"credits": 0, "closed_at": at}},
@@ -73,13 +73,13 @@ def _bump(user_id: int, term: str, more: int | float) -> tuple[Document, list[Do
 
 
 def added_credits(number: int | float) -> Document:
-    """Return the expression for `number` credits more than are counted; what is no number counts as none."""
-    counted = {"$cond": [{"$isNumber": "$credits"}, "$credits", 0]}
+    """Return the expression that adds `number` to the stored credits; anything but a number counts as 0."""
+    stored = {"$cond": [{"$isNumber": "$credits"}, "$credits", 0]}
     # Rounded, because tenths don't add up: 1.0 + 1.3 - 1.0 - 1.3 is less than nothing.
-    return {"$max": [0, {"$round": [{"$add": [counted, number]}, 2]}]}
+    return {"$max": [0, {"$round": [{"$add": [stored, number]}, 2]}]}
 
 
 async def find_credits(db: Database, user_id: int) -> dict[str, int | float]:
-    """Return the credits of the student's courses in each term."""
+    """Return the student's credits in each term."""
     found: list[Document] = await db.schedule.find({"user_id": user_id}).to_list(None)
     return {row["term"]: row["credits"] for row in found}

@@ -1,4 +1,4 @@
-"""The collection `section`: seats, and the end of each section's waitlist."""
+"""The collection `section`: the offered sections, with counters of their seats and waitlists."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 
 from pymongo import IndexModel, ReturnDocument, UpdateOne
 
+from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session, shuffle
 from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Meeting, Section, SectionKey
 from quart_enroll.i18n.language import DAYS
@@ -17,7 +18,7 @@ INDEXES = [
     IndexModel("waiting"),
 ]
 
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 COUNTER_SCHEMA = {"bsonType": ["int", "long"], "minimum": 0}
 
@@ -61,115 +62,113 @@ SCHEMA = {
 }
 
 
-HAS_KEY = {name: {"$type": "string"} for name in ("term", "courseID", "section")}
-"""Sections that can be found at all; `check-seats` lists the others."""
-
-
 VALID_COUNTER = {"$gte": 0}
-"""A counter that says something: a number, not below nothing."""
+"""Matches a counter that is a number and not negative; `check-seats` lists the others."""
 
 
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> Section | None:
-    """Return the section, or None when there is none of that name."""
-    document = await db.section.find_one(_named(key), session=session)
-    return None if document is None else to_section(document)
+    """Return the section, or None."""
+    row = await db.section.find_one(section_keys.to_filter(key), session=session)
+    return None if row is None else to_section(row)
 
 
 async def find_all(db: Database, terms: Sequence[str], courseID: str | None = None) -> list[Section]:
-    """Return the sections of those terms, of one course or of all, in the order of term, courseID and number."""
-    wanted = HAS_KEY | {"term": {"$in": list(terms)}} | ({} if courseID is None else {"courseID": courseID})
-    found = db.section.find(wanted).sort([("term", 1), ("courseID", 1), ("section", 1)])
-    return [to_section(document) async for document in found]
+    """Return the sections of those terms, of one course or of all, in the order of their keys."""
+    wanted = (
+        section_keys.HAS_KEY | {"term": {"$in": list(terms)}} | ({} if courseID is None else {"courseID": courseID})
+    )
+    return [to_section(row) async for row in db.section.find(wanted).sort(section_keys.SORT_ORDER)]
 
 
 async def find_keys(db: Database) -> list[SectionKey]:
-    """Return what names each section of all terms, in order."""
-    found = db.section.find(HAS_KEY, dict.fromkeys(HAS_KEY, 1)).sort([("term", 1), ("courseID", 1), ("section", 1)])
-    return [SectionKey(*(row[name] for name in HAS_KEY)) async for row in found]
+    """Return the keys of all sections, in order."""
+    fields = dict.fromkeys(section_keys.FIELDS, 1)
+    found = db.section.find(section_keys.HAS_KEY, fields).sort(section_keys.SORT_ORDER)
+    return [section_keys.from_row(row) async for row in found]
 
 
 async def find_by_id(db: Database, terms: Sequence[str]) -> dict[Any, Section]:
-    """Return the sections of those terms by their `_id`, in the order of term, courseID and number."""
-    found = db.section.find(HAS_KEY | {"term": {"$in": list(terms)}}).sort(
-        [("term", 1), ("courseID", 1), ("section", 1)]
-    )
-    return {document["_id"]: to_section(document) async for document in found}
+    """Return the sections of those terms by their `_id`, in the order of their keys."""
+    wanted = section_keys.HAS_KEY | {"term": {"$in": list(terms)}}
+    found = db.section.find(wanted).sort(section_keys.SORT_ORDER)
+    return {row["_id"]: to_section(row) async for row in found}
 
 
-async def find_changed(db: Database, rows: Collection[Any]) -> dict[Any, Section]:
-    """Return the sections with these `_id`s, each under its own."""
-    found = db.section.find(HAS_KEY | {"_id": {"$in": list(rows)}})
-    return {document["_id"]: to_section(document) async for document in found}
+async def find_changed(db: Database, section_ids: Collection[Any]) -> dict[Any, Section]:
+    """Return the sections with these `_id`s, by `_id`."""
+    found = db.section.find(section_keys.HAS_KEY | {"_id": {"$in": list(section_ids)}})
+    return {row["_id"]: to_section(row) async for row in found}
 
 
 async def find_promotable(db: Database, session: Session | None) -> list[SectionKey]:
-    """Return the sections with an open seat and a line."""
-    unsettled = {"waiting": {"$gt": 0}, "$expr": {"$lt": ["$seats_taken", "$capacity"]}}
-    found = db.section.find(unsettled, session=session)
-    # What is not NAMED is left out here, not in the question: that would offer MongoDB a worse index.
-    return [to_section(row).key async for row in found if all(isinstance(row.get(name), str) for name in HAS_KEY)]
+    """Return the sections with both an open seat and a waitlist."""
+    wanted = {"waiting": {"$gt": 0}, "$expr": {"$lt": ["$seats_taken", "$capacity"]}}
+    found = db.section.find(wanted, session=session)
+    # HAS_KEY in the filter would make MongoDB choose a worse index.
+    return [section_keys.from_row(row) async for row in found if section_keys.has_key(row)]
 
 
 async def find_with_waitlist(db: Database) -> list[SectionKey]:
-    """Return the sections with a line."""
+    """Return the sections for which students wait."""
     found = db.section.find({"waiting": {"$gt": 0}})
-    return [to_section(row).key async for row in found if all(isinstance(row.get(name), str) for name in HAS_KEY)]
+    return [section_keys.from_row(row) async for row in found if section_keys.has_key(row)]
 
 
 async def take_seat(db: Database, key: SectionKey, session: Session | None) -> bool:
-    """Take a seat if there is one; return whether there was. Where nobody knows how many are taken, all are."""
-    result = await db.section.update_one(*_taken(key, 1), session=session)
+    """Take a seat; return False if none is open, or if the number of seats taken is not known."""
+    result = await db.section.update_one(*_take(key, 1), session=session)
     return result.modified_count == 1
 
 
 async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: Session | None) -> None:
-    """Take this number of seats in each section, all of which the transaction has seen open.
+    """Take that many seats in each section, which the transaction has seen open.
 
-    Raises RuntimeError if they are not: then the transaction must not be committed.
+    Raises RuntimeError if one of the sections doesn't have as many: then the transaction must not be committed.
     """
-    writes = [UpdateOne(*_taken(key, number)) for key, number in sorted(numbers.items())]
+    writes = [UpdateOne(*_take(key, number)) for key, number in sorted(numbers.items())]
     result = await db.section.bulk_write(writes, session=session)
     if result.modified_count != len(writes):
         raise RuntimeError("A seat that was open in this transaction is gone.")
 
 
 async def release_seat(db: Database, key: SectionKey, session: Session | None) -> None:
-    """Free a seat that somebody had; a count that is too low already stays, and `check-seats` tells of it."""
-    await db.section.update_one(
-        _named(key) | {"seats_taken": {"$gt": 0}}, {"$inc": {"seats_taken": -1}}, session=session
-    )
+    """Count one seat less; a count that is already 0 stays, and `check-seats` reports it."""
+    taken = section_keys.to_filter(key) | {"seats_taken": {"$gt": 0}}
+    await db.section.update_one(taken, {"$inc": {"seats_taken": -1}}, session=session)
 
 
 async def join_waitlist(db: Database, key: SectionKey, session: Session | None, number: int = 1) -> int | None:
-    """Take so many places at the end of the waitlist and return the last, or None when there are not as many left.
+    """Take that many places at the end of the waitlist; return the last one, or None if there are not as many.
 
-    Places only ever grow; who has the smaller one joined first. Where nobody knows the end, the waitlist is full.
+    Places only ever grow, so the smaller one was first. A waitlist whose end is not known counts as full.
     """
-    enough = {"$lte": [{"$add": ["$waiting", number]}, "$waitlist_capacity"]}
-    room = {"waiting": VALID_COUNTER, "queue_tail": VALID_COUNTER, "$expr": enough}
-    after: Document | None = await db.section.find_one_and_update(
-        _named(key) | room,
+    has_room = {"$lte": [{"$add": ["$waiting", number]}, "$waitlist_capacity"]}
+    row: Document | None = await db.section.find_one_and_update(
+        section_keys.to_filter(key) | {"waiting": VALID_COUNTER, "queue_tail": VALID_COUNTER, "$expr": has_room},
         {"$inc": {"waiting": number, "queue_tail": number}},
         return_document=ReturnDocument.AFTER,
         session=session,
     )
-    return None if after is None else int(after["queue_tail"])
+    return None if row is None else int(row["queue_tail"])
 
 
 async def leave_waitlist(db: Database, key: SectionKey, session: Session | None) -> None:
-    """Count one less who waits; a count that is too low already stays, and `check-seats` tells of it."""
-    await db.section.update_one(_named(key) | {"waiting": {"$gt": 0}}, {"$inc": {"waiting": -1}}, session=session)
+    """Count one waiting student less; a count that is already 0 stays, and `check-seats` reports it."""
+    waiting = section_keys.to_filter(key) | {"waiting": {"$gt": 0}}
+    await db.section.update_one(waiting, {"$inc": {"waiting": -1}}, session=session)
 
 
 async def count_alert(db: Database, key: SectionKey, session: Session | None) -> bool:
-    """Count one more who asked to be told of a seat; return False, and count nothing, when one is open."""
-    full = {"$expr": {"$gte": ["$seats_taken", "$capacity"]}}
-    result = await db.section.update_one(_named(key) | full, {"$inc": {"alerts": 1}}, session=session)
+    """Count one more alert; return False, and count nothing, if a seat is open."""
+    is_full = {"$expr": {"$gte": ["$seats_taken", "$capacity"]}}
+    result = await db.section.update_one(
+        section_keys.to_filter(key) | is_full, {"$inc": {"alerts": 1}}, session=session
+    )
     return result.modified_count == 1
 
 
 async def put_all(db: Database, sections: Sequence[Section], session: Session | None = None) -> tuple[int, int]:
-    """Store each section under its name; return how many were added and how many changed.
+    """Store sections by key; return how many were added and how many changed.
 
     Seats taken and waitlists stay as they are.
     """
@@ -178,73 +177,67 @@ async def put_all(db: Database, sections: Sequence[Section], session: Session | 
     return result.upserted_count, result.modified_count
 
 
-def to_section(document: Mapping[str, Any]) -> Section:
-    """Read a stored section; what it lacks is nothing: no seats, no meetings. `check-seats` lists such a row.
+def to_section(row: Mapping[str, Any]) -> Section:
+    """Read a stored section; without a capacity it has no seats. `check-seats` lists rows that lack something.
 
-    Where a counter is lost, every seat is taken and every place in the line: a guess could overbook the section.
+    Without a valid counter, all seats and all waitlist places count as taken: a guess could overbook the section.
     """
-    capacity, waitlist_capacity = to_int(document.get("capacity")), to_int(document.get("waitlist_capacity"))
+    capacity, waitlist_capacity = to_int(row.get("capacity")), to_int(row.get("waitlist_capacity"))
     return Section(
-        term=document["term"],
-        courseID=document["courseID"],
-        section=document["section"],
+        term=row["term"],
+        courseID=row["courseID"],
+        section=row["section"],
         capacity=capacity,
-        seats_taken=to_int(document["seats_taken"]) if is_valid_counter(document.get("seats_taken")) else capacity,
+        seats_taken=to_int(row["seats_taken"]) if is_valid_counter(row.get("seats_taken")) else capacity,
         waitlist_capacity=waitlist_capacity,
-        waiting=to_int(document["waiting"]) if is_valid_counter(document.get("waiting")) else waitlist_capacity,
-        meetings=_meetings(document.get("meetings")),
-        instructor=str(document.get("instructor") or ""),
-        room=str(document.get("room") or ""),
+        waiting=to_int(row["waiting"]) if is_valid_counter(row.get("waiting")) else waitlist_capacity,
+        meetings=_meetings(row.get("meetings")),
+        instructor=str(row.get("instructor") or ""),
+        room=str(row.get("room") or ""),
     )
 
 
 def match_with_courses(keys: Iterable[SectionKey]) -> dict[str, Document]:
-    """Match these sections with their courses; and other sections that have a term, a course and a number of them.
-
-    One index finds them all. Who asks takes those that are wanted.
-    """
-    parts = {name: {"$in": sorted({getattr(key, name) for key in keys})} for name in ("term", "courseID", "section")}
-    return {"section": parts, "course": {"courseID": parts["courseID"]}}
+    """Return filters for these sections and their courses, by collection; see `section_keys.to_superset_filter`."""
+    wanted = section_keys.to_superset_filter(keys)
+    return {"section": wanted, "course": {"courseID": wanted["courseID"]}}
 
 
 def to_int(stored: Any) -> int:
-    """Return a stored number as a whole one, and 0 for what is none."""
+    """Return a stored number as an int; 0 for anything else."""
     return int(stored) if isinstance(stored, int | float) and isfinite(stored) else 0
 
 
-def is_valid_counter(counter: Any) -> bool:
-    """Tell whether a stored counter says something; see KNOWN."""
-    return isinstance(counter, int | float) and counter >= 0
+def is_valid_counter(stored: Any) -> bool:
+    """Return whether a stored counter matches VALID_COUNTER."""
+    return isinstance(stored, int | float) and stored >= 0
 
 
 def _meetings(stored: Any) -> tuple[Meeting, ...]:
     meetings = [one for one in stored if isinstance(one, Mapping)] if isinstance(stored, list) else []
-    parts: list[list[Any]] = [[one.get(name) for name in ("days", "start", "end")] for one in meetings]
-    found = [Meeting(*part) for part in parts if all(isinstance(cell, str) for cell in part)]
-    return tuple(one for one in found if _can_be(one))
+    values: list[list[Any]] = [[one.get(name) for name in ("days", "start", "end")] for one in meetings]
+    found = [Meeting(*each) for each in values if all(isinstance(value, str) for value in each)]
+    return tuple(meeting for meeting in found if _is_valid(meeting))
 
 
-def _can_be(meeting: Meeting) -> bool:
-    clock = _CLOCK.fullmatch(meeting.start) and _CLOCK.fullmatch(meeting.end) and meeting.start < meeting.end
-    return bool(clock and meeting.days and set(meeting.days) <= set(DAYS))
+def _is_valid(meeting: Meeting) -> bool:
+    has_times = _TIME.fullmatch(meeting.start) and _TIME.fullmatch(meeting.end) and meeting.start < meeting.end
+    return bool(has_times and meeting.days and set(meeting.days) <= set(DAYS))
 
 
 def _put(section: Section) -> UpdateOne:
-    given = {
+    values = {
         "capacity": section.capacity,
         "waitlist_capacity": section.waitlist_capacity,
         "meetings": [{"days": m.days, "start": m.start, "end": m.end} for m in section.meetings],
         "instructor": section.instructor,
         "room": section.room,
     }
-    nobody_yet = {"seats_taken": 0, "waiting": 0, "queue_tail": 0}
-    return UpdateOne(_named(section.key), {"$set": given, "$setOnInsert": nobody_yet}, upsert=True)
+    counters = {"seats_taken": 0, "waiting": 0, "queue_tail": 0}
+    return UpdateOne(section_keys.to_filter(section.key), {"$set": values, "$setOnInsert": counters}, upsert=True)
 
 
-def _taken(key: SectionKey, number: int) -> tuple[Document, Document]:
-    room = {"seats_taken": VALID_COUNTER, "$expr": {"$lte": [{"$add": ["$seats_taken", number]}, "$capacity"]}}
-    return _named(key) | room, {"$inc": {"seats_taken": number}}
-
-
-def _named(key: SectionKey) -> Document:
-    return {"term": key.term, "courseID": key.courseID, "section": key.section}
+def _take(key: SectionKey, number: int) -> tuple[Document, Document]:
+    has_room = {"$lte": [{"$add": ["$seats_taken", number]}, "$capacity"]}
+    wanted = section_keys.to_filter(key) | {"seats_taken": VALID_COUNTER, "$expr": has_room}
+    return wanted, {"$inc": {"seats_taken": number}}

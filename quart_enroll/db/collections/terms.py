@@ -1,4 +1,4 @@
-"""The collection `term`: when students may do what."""
+"""The collection `term`: the terms, with the dates between which students may enroll, drop and withdraw."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -40,72 +40,72 @@ SCHEMA = {
 
 DATETIME_FIELDS = ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline")
 DATE_FIELDS = ("starts_on", "ends_on")
-"""Days of the calendar, stored as 2026-08-31: a moment of MongoDB's would be another day elsewhere."""
+"""Dates, stored as text like 2026-08-31: a MongoDB date is a moment, which is another day in other timezones."""
 
 
 async def find(db: Database, term: str, session: Session | None = None) -> Term | None:
-    """Return the term of that name, or None."""
-    document = await db.term.find_one({"term": term}, session=session)
-    return to_term(document) if document is not None and is_complete(document) else None
+    """Return the term, or None."""
+    row = await db.term.find_one({"term": term}, session=session)
+    return to_term(row) if row is not None and is_complete(row) else None
 
 
 async def find_all(db: Database, session: Session | None = None) -> list[Term]:
-    """Return all terms in the order of time."""
+    """Return all terms in chronological order."""
     return to_sorted_terms(await db.term.find(session=session).to_list(None))
 
 
 async def put_all(db: Database, terms: Sequence[Term], session: Session | None = None) -> tuple[int, int]:
-    """Store each term under its name; return how many were added and how many changed."""
+    """Store terms by name; return how many were added and how many changed."""
     writes = [UpdateOne({"term": term.term}, _change(to_row(term)), upsert=True) for term in terms]
     result = await db.term.bulk_write(writes, session=session)
     return result.upserted_count, result.modified_count
 
 
 async def find_unknown_timezones(db: Database, session: Session | None = None) -> dict[str, str]:
-    """Return the terms with a timezone that this machine does not know, each with its name for it."""
-    named = {"term": {"$type": "string"}, "timezone": {"$type": "string"}}
-    stored = {row["term"]: row["timezone"] async for row in db.term.find(named, session=session).sort("term")}
+    """Return the terms whose timezone this machine doesn't know, each with the name of the timezone."""
+    has_timezone = {"term": {"$type": "string"}, "timezone": {"$type": "string"}}
+    stored = {row["term"]: row["timezone"] async for row in db.term.find(has_timezone, session=session).sort("term")}
     return {term: name for term, name in stored.items() if find_timezone(name) is None}
 
 
-def to_sorted_terms(documents: Iterable[Mapping[str, Any]]) -> list[Term]:
-    """Read stored terms, those that are proper, in the order of time."""
-    return sorted(map(to_term, filter(is_complete, documents)), key=lambda term: term.order)
+def to_sorted_terms(rows: Iterable[Mapping[str, Any]]) -> list[Term]:
+    """Read stored terms, without incomplete ones, in chronological order."""
+    return sorted(map(to_term, filter(is_complete, rows)), key=lambda term: term.order)
 
 
-def is_complete(document: Mapping[str, Any]) -> bool:
-    """Tell whether the row says when students may do what.
+def is_complete(row: Mapping[str, Any]) -> bool:
+    """Return whether the row has all that a term needs.
 
-    The site knows no term rather than guess; `check-seats` lists the row.
+    The site ignores an incomplete term, rather than guess; `check-seats` lists it.
     """
-    windows = all(isinstance(document.get(name), datetime) for name in DATETIME_FIELDS)
-    named, limit = isinstance(document.get("term"), str), document.get("max_credits")
-    return windows and named and isinstance(limit, int | float)
+    has_dates = all(isinstance(row.get(name), datetime) for name in DATETIME_FIELDS)
+    has_name, limit = isinstance(row.get("term"), str), row.get("max_credits")
+    return has_dates and has_name and isinstance(limit, int | float)
 
 
-def to_term(document: Mapping[str, Any]) -> Term:
-    """Read a stored term; where nobody knows its timezone, its times are told by the clock of UTC."""
-    known = find_timezone(str(document.get("timezone"))) is not None
-    timezone = document["timezone"] if known else "UTC"
-    facts = {name: document[name] for name in ("term", *DATETIME_FIELDS, "max_credits")}
-    days = {name: _to_date(document.get(name)) for name in DATE_FIELDS}
-    return Term(**facts | days, timezone=timezone)
+def to_term(row: Mapping[str, Any]) -> Term:
+    """Read a stored term; an unknown timezone is replaced by UTC."""
+    is_known = find_timezone(str(row.get("timezone"))) is not None
+    timezone = row["timezone"] if is_known else "UTC"
+    values = {name: row[name] for name in ("term", *DATETIME_FIELDS, "max_credits")}
+    dates = {name: _to_date(row.get(name)) for name in DATE_FIELDS}
+    return Term(**values | dates, timezone=timezone)
 
 
 def to_row(term: Term) -> Document:
-    """Return the term as it is stored: with the season and year from its name, and without days that weren't given."""
-    days = {name: day.isoformat() for name in DATE_FIELDS if (day := getattr(term, name)) is not None}
+    """Return the term as a row: with the season and year from its name, and without missing dates."""
+    dates = {name: value.isoformat() for name in DATE_FIELDS if (value := getattr(term, name)) is not None}
     season = {"season": term.season, "year": term.year} if term.season else {}
-    return {name: fact for name, fact in asdict(term).items() if name not in DATE_FIELDS} | season | days
+    return {name: value for name, value in asdict(term).items() if name not in DATE_FIELDS} | season | dates
 
 
-def _change(document: Document) -> Document:
-    lacks = {name: "" for name in DATE_FIELDS if name not in document}
-    return {"$set": document} | ({"$unset": lacks} if lacks else {})
+def _change(row: Document) -> Document:
+    missing = {name: "" for name in DATE_FIELDS if name not in row}
+    return {"$set": row} | ({"$unset": missing} if missing else {})
 
 
 def _to_date(stored: Any) -> date | None:
     try:
         return date.fromisoformat(stored)
-    except (TypeError, ValueError):  # a row from before, or one that nobody has checked
+    except (TypeError, ValueError):  # missing, or a row that was never validated
         return None

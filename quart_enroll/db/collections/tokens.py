@@ -1,4 +1,4 @@
-"""The collection `token`: what lets programs act for a user; of the token itself only the hash is stored."""
+"""The collection `token`: access tokens with which programs act for a user. Only their digests are stored."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -36,7 +36,7 @@ SCHEMA = {
 
 
 async def add(db: Database, token: Token, digest: str, session: Session | None = None) -> None:
-    """Store a new token under its hash; raise TokenNameTaken when the user has one of that name."""
+    """Add a token under its digest; raise TokenNameTaken if the user has one of that name."""
     try:
         await db.token.insert_one({"_id": digest} | asdict(token), session=session)
     except DuplicateKeyError as error:
@@ -46,39 +46,39 @@ async def add(db: Database, token: Token, digest: str, session: Session | None =
 
 
 async def find_by_user(db: Database, user_id: int, now: datetime) -> list[Token]:
-    """Return the user's tokens that have not ended, in the order of their names."""
+    """Return the user's tokens that have not expired, in the order of their names."""
     found = db.token.find({"user_id": user_id, "expires_at": {"$gt": now}}).sort("name")
-    return [to_token(document) async for document in found]
+    return [to_token(row) async for row in found]
 
 
 async def find(db: Database, digest: str, now: datetime) -> tuple[Token, User] | None:
-    """Return the token with this hash and whose it is; None when it has ended or never was."""
-    async for document in db.token.aggregate(pipelines.token_owner(digest, now)):
-        return to_token(document), to_user(document["user"])
+    """Return the token with this digest and its user; None if it has expired or never existed."""
+    async for row in db.token.aggregate(pipelines.token_owner(digest, now)):
+        return to_token(row), to_user(row["user"])
     return None
 
 
 async def record_use(db: Database, token: Token, now: datetime) -> None:
-    """Note that the token was used, unless another request did so in the meantime."""
+    """Record that the token was used, unless another request has just done so."""
     unchanged = {"user_id": token.user_id, "name": token.name, "last_used_at": token.last_used_at}
     await db.token.update_one(unchanged, {"$set": {"last_used_at": now}})
 
 
 async def revoke(db: Database, user_id: int, token_id: str) -> bool:
-    """End the user's token; return False when there is none to end."""
+    """Revoke the user's token; return False if there is none."""
     return bool((await db.token.delete_one({"user_id": user_id, "token_id": token_id})).deleted_count)
 
 
 async def revoke_all(db: Database, user_id: int, session: Session | None = None) -> int:
-    """End every token of the user and return how many there were."""
+    """Revoke all tokens of the user; return how many there were."""
     return int((await db.token.delete_many({"user_id": user_id}, session=session)).deleted_count)
 
 
 async def remove_expired(db: Database, user_id: int, now: datetime) -> None:
-    """Remove those that are over, which MongoDB does only once a minute: their names are free again."""
+    """Remove expired tokens, which MongoDB does only once a minute, so that their names can be used again."""
     await db.token.delete_many({"user_id": user_id, "expires_at": {"$lte": now}})
 
 
-def to_token(document: Mapping[str, Any]) -> Token:
+def to_token(row: Mapping[str, Any]) -> Token:
     """Read a stored token."""
-    return Token(**{name: document[name] for name in Token.__dataclass_fields__})
+    return Token(**{name: row[name] for name in Token.__dataclass_fields__})

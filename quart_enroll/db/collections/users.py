@@ -1,4 +1,4 @@
-"""The collection `user`, and the counter that numbers its people."""
+"""The collection `user`: accounts. The collection `counter` has the last user_id."""
 
 import re
 import unicodedata
@@ -17,12 +17,12 @@ from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.models import Credentials, User
 
 CASE_INSENSITIVE = Collation(locale="en", strength=2)
-"""Compares e-mail addresses without regard to capitals."""
+"""Compares email addresses case-insensitively."""
 
 INDEXES = [
     IndexModel("user_id", unique=True),
-    # Every address is found through the first of these two. The second keeps them apart, but only among
-    # users with a role: two accounts of the Flask site that share an address have none, and may stay.
+    # The first index finds every address. The second makes addresses unique, but only among users with a role: two
+    # accounts of the Flask site that share an address have none, and may stay.
     IndexModel("email", name="email_any_case", collation=CASE_INSENSITIVE),
     IndexModel(
         "email",
@@ -60,89 +60,85 @@ USER_FIELDS = {
     "language": 1,
     "email_unconfirmed": 1,
 }
-"""The fields that leave the database: never the password, unless a sign-in asks for it."""
+"""The fields of a User: never the password, which only a sign-in needs."""
 
 CONFIRM_EMAIL: Document = {"$unset": {"email_unconfirmed": ""}}
-"""Makes an address confirmed; users from imports, commands and the Flask site never had the field."""
+"""Marks an email address as confirmed; users from imports, commands and the Flask site never have the field."""
 
 CREDENTIALS_FIELDS = USER_FIELDS | {"password": 1, "password_changes": 1}
 
 MAX_WORD_LENGTH = 100
-"""Letters of a word that students are searched for; a sign like ﷺ becomes eighteen, too many of them for a pattern."""
+"""Longest search word, in characters after folding: a single ﷺ becomes eighteen, and a pattern has a limit."""
 
 MAX_USER_ID_DIGITS = 18
-"""Digits of a number that the database can hold whatever they are."""
+"""Digits of a number that always fits into 64 bits."""
 
 HAS_USER_ID = {"user_id": {"$type": "number", "$gte": 0}}
-"""Users as they should be; `upgrade-db` lists those whose user_id is something else."""
+"""Matches users with a proper user_id; `upgrade-db` lists the others."""
 
 
 async def find_credentials(db: Database, email: str) -> Credentials | None:
-    """Return who signs in with this address, in whatever spelling, and the hash of the password.
+    """Return the user with this email address, in any spelling, and the password hash.
 
-    Where an old database has the address twice, the exact spelling decides, then the older account.
+    If an old database has the address twice, the exact spelling decides, then the older account.
     """
     wanted = HAS_USER_ID | {"email": {"$in": email_addresses.spellings(email)}}
     found = db.user.find(wanted, CREDENTIALS_FIELDS, collation=CASE_INSENSITIVE).sort("user_id")
-    # The database overlooks more than capitals: marks and signs that would give one account a thousand spellings.
-    same = email_addresses.canonical(email)
-    documents = [
-        document for document in await found.to_list(10) if email_addresses.canonical(document["email"]) == same
-    ]
-    exact = [document for document in documents if document["email"] == email]
-    for document in exact or documents:
-        return _to_credentials(document)
-    return None
+    # The collation also ignores some marks and signs, which would give one account a thousand spellings.
+    canonical = email_addresses.canonical(email)
+    rows = [row for row in await found.to_list(10) if email_addresses.canonical(row["email"]) == canonical]
+    exact = [row for row in rows if row["email"] == email]
+    return next(map(_to_credentials, exact or rows), None)
 
 
 async def find(db: Database, user_id: int, session: Session | None = None) -> User | None:
-    """Return the user of that number, or None."""
-    document = await db.user.find_one({"user_id": user_id}, USER_FIELDS, session=session)
-    return None if document is None else to_user(document)
+    """Return the user, or None."""
+    row = await db.user.find_one({"user_id": user_id}, USER_FIELDS, session=session)
+    return None if row is None else to_user(row)
 
 
 async def has_another_registrar(db: Database, user_id: int, session: Session | None) -> bool:
-    """Tell whether somebody else is a registrar; of two transactions that ask at once one runs again."""
+    """Return whether there is another registrar; two transactions that check this at the same time conflict."""
     await db.counter.update_one({"_id": "registrar"}, {"$inc": {"value": 1}}, upsert=True, session=session)
     return bool(await db.user.find_one({"role": "registrar", "user_id": {"$ne": user_id}}, session=session))
 
 
 async def find_credentials_by_id(db: Database, user_id: int) -> Credentials | None:
-    """Return the user of that number and the hash of the password."""
-    document = await db.user.find_one({"user_id": user_id}, CREDENTIALS_FIELDS)
-    return None if document is None else _to_credentials(document)
+    """Return the user with the password hash, or None."""
+    row = await db.user.find_one({"user_id": user_id}, CREDENTIALS_FIELDS)
+    return None if row is None else _to_credentials(row)
 
 
 async def count_students(db: Database, words: Sequence[str] = ()) -> int:
-    """Return how many students there are, or have all these words in name, address or number.
+    """Return the number of students who match all these words, as `student_filter` does.
 
-    This looks at every student: 40 ms for 20,000, and like any question no longer than DATABASE_TIMEOUT.
+    This reads every student: 40 ms for 20,000, and no longer than DATABASE_TIMEOUT.
     """
     return int(await db.user.count_documents(student_filter(words)))
 
 
-async def find_students(db: Database, words: Sequence[str] = (), *, skip: int = 0, most: int = 0) -> list[User]:
-    """Return these students in the order of their numbers: past the first ones, `most` at most, all of them for 0.
+async def find_students(db: Database, words: Sequence[str] = (), *, skip: int = 0, limit: int = 0) -> list[User]:
+    """Return these students in the order of user_id: at most `limit` after the first `skip`; all of them for 0.
 
-    It looks at all up to the last one that is shown, at most as many as `count_students`.
+    This reads every student up to the last one returned.
     """
-    found = db.user.find(student_filter(words), USER_FIELDS).sort("user_id").skip(skip).limit(most)
-    return [to_user(document) async for document in found]
+    found = db.user.find(student_filter(words), USER_FIELDS).sort("user_id").skip(skip).limit(limit)
+    return [to_user(row) async for row in found]
 
 
 def student_filter(words: Sequence[str]) -> Document:
-    """Return the filter of the students who have all these words, whatever their case, accents and apostrophes."""
-    everybody: Document = HAS_USER_ID | {"role": {"$ne": "registrar"}}
+    """Return a filter for the students who match all these words, ignoring case, accents and apostrophes."""
+    students: Document = HAS_USER_ID | {"role": {"$ne": "registrar"}}
     filters = [_word_filter(word, plain) for word in words if (plain := folding.plain(word))]
-    return everybody | {"$and": filters} if filters else everybody
+    return students | {"$and": filters} if filters else students
 
 
 def _word_filter(word: str, plain: str) -> Document:
-    """Return the filter of students with the word in a name or the address, or as their number."""
-    # Scripts like Hangul and Devanagari lose more than accents in a plain word, so they are found as they are typed.
+    """Return a filter for students with the word in a name or the email address, or as their user_id."""
+    # Scripts like Hangul and Devanagari lose more than accents by folding, so the word is also searched as typed.
     typed = "" if word.isascii() else f"|{re.escape(unicodedata.normalize('NFC', word))}"
     like = {"$regex": folding.pattern(plain[:MAX_WORD_LENGTH]) + typed}
-    # Nearly all addresses are ASCII, and a regular expression for that alone takes half the time.
+    # Nearly all email addresses are ASCII, and a pattern for ASCII alone takes half the time.
     in_email = {"$regex": re.escape(word), "$options": "i"} if word.isascii() else like
     either: list[Document] = [{"last_name": like}, {"first_name": like}, {"email": in_email}]
     if plain.isascii() and plain.isdigit() and len(plain) <= MAX_USER_ID_DIGITS:
@@ -151,9 +147,9 @@ def _word_filter(word: str, plain: str) -> Document:
 
 
 async def add(db: Database, user: User, password: str) -> None:
-    """Store a new user with the hash of the password.
+    """Add a user with the password hash.
 
-    Raises EmailTaken when the address is in use whatever its case, NumberTaken when the user_id is.
+    Raises EmailTaken if the email address is in use, whatever its case, and UserIdTaken if the user_id is.
     """
     try:
         await db.user.insert_one(to_row(user) | {"password": password})
@@ -162,12 +158,12 @@ async def add(db: Database, user: User, password: str) -> None:
 
 
 async def find_all(db: Database, session: Session) -> list[User]:
-    """Return everybody who has an account."""
-    return [to_user(document) async for document in db.user.find(HAS_USER_ID, USER_FIELDS, session=session)]
+    """Return all users."""
+    return [to_user(row) async for row in db.user.find(HAS_USER_ID, USER_FIELDS, session=session)]
 
 
 async def put_all(db: Database, new: Sequence[Credentials], changed: Sequence[User], session: Session) -> None:
-    """Store new users with the hashes of their passwords, and other facts about users that are known."""
+    """Add new users with their password hashes, and update existing ones; raise EmailTaken."""
     writes: list[InsertOne[Document] | UpdateOne] = [
         UpdateOne({"user_id": user.user_id}, _put(user)) for user in changed
     ]
@@ -177,12 +173,12 @@ async def put_all(db: Database, new: Sequence[Credentials], changed: Sequence[Us
             await db.user.bulk_write(writes, session=session)
         except BulkWriteError as error:
             if any(failure["code"] == DUPLICATE_KEY_CODE for failure in error.details["writeErrors"]):
-                raise EmailTaken from error  # two spellings that only the database sees as one
+                raise EmailTaken from error  # two spellings that are equal only in the database's collation
             raise
 
 
 async def next_user_id(db: Database) -> int:
-    """Hand out a user_id; no number is ever handed out twice."""
+    """Return an unused user_id; none is ever returned twice."""
     while True:
         counter: Document | None = await db.counter.find_one_and_update(
             {"_id": "user_id"}, {"$inc": {"value": 1}}, return_document=ReturnDocument.AFTER
@@ -193,9 +189,9 @@ async def next_user_id(db: Database) -> int:
 
 
 async def raise_user_id_counter(db: Database, at_least: int = 0) -> bool:
-    """Bring the counter up to the highest user_id there is or was, or `at_least`; return whether it was behind.
+    """Raise the counter to the highest user_id so far, or to `at_least`; return whether it was lower.
 
-    Of users who were removed, the history still knows the numbers.
+    Deleted users count too: their numbers are still in the history.
     """
     value = at_least
     for collection in (db.user, db.event):
@@ -206,24 +202,23 @@ async def raise_user_id_counter(db: Database, at_least: int = 0) -> bool:
 
 
 async def set_language(db: Database, user_id: int, language: str) -> None:
-    """Let the user read in this language from now on."""
+    """Set the user's language."""
     await db.user.update_one({"user_id": user_id}, {"$set": {"language": language}})
 
 
 async def record_sign_in(
-    db: Database, found: Credentials, now: datetime, language: str, session: Session
+    db: Database, credentials: Credentials, now: datetime, language: str, session: Session
 ) -> tuple[datetime | None, str]:
-    """Write that the user signs in; return when that was the last time, and the user's language.
+    """Record that the user signs in; return when they did so before, if ever, and their language.
 
-    That is the one in which they sign in, for who has none yet.
-
-    Raises Gone when there is no such user, or another password than the one that was found.
+    A user without a language gets the one given. Raises CredentialsChanged if the user was deleted, or the password
+    changed, since the credentials were read.
     """
-    user_id = found.user.user_id
-    # Always later than last time: an update that changes nothing would not conflict with other transactions.
+    user_id = credentials.user.user_id
+    # Always later than before: an update that changes nothing would not conflict with other transactions.
     later = {"$max": [now, {"$add": ["$signed_in_at", 1]}]}
     before: Document | None = await db.user.find_one_and_update(
-        {"user_id": user_id, "password_changes": found.changes or None},  # none is written before the first
+        {"user_id": user_id, "password_changes": credentials.changes or None},  # missing before the first change
         [{"$set": {"signed_in_at": later, "language": {"$ifNull": ["$language", language]}}}],
         {"_id": 0, "signed_in_at": 1, "language": 1},
         session=session,
@@ -233,54 +228,56 @@ async def record_sign_in(
     return before.get("signed_in_at"), str(before.get("language") or language)
 
 
-async def replace_hash(db: Database, found: Credentials, new: str) -> Credentials:
-    """Store another hash of the same password, unless it was changed meanwhile; return what is known by then."""
-    result = await db.user.update_one(_unchanged(found), {"$set": {"password": new}})
-    return replace(found, password=new) if result.matched_count else found
+async def replace_hash(db: Database, credentials: Credentials, new: str) -> Credentials:
+    """Store another hash of the same password, unless the password was changed; return the latest known credentials."""
+    result = await db.user.update_one(_unchanged(credentials), {"$set": {"password": new}})
+    return replace(credentials, password=new) if result.matched_count else credentials
 
 
 async def replace_password(
-    db: Database, found: Credentials, new: str, session: Session, *, by_link: bool = False
+    db: Database, credentials: Credentials, new: str, session: Session, *, by_link: bool = False
 ) -> Credentials | None:
-    """Store the hash of another password, and return what is stored; None if the password was changed meanwhile.
+    """Store the hash of another password; return the new credentials, or None if the password was changed meanwhile.
 
-    With `by_link`, this also confirms the address, because the link was sent to it.
+    With `by_link`, this also confirms the email address, because the link was sent to it.
     """
     change: Document = {"$set": {"password": new}, "$inc": {"password_changes": 1}}
-    user = found.user
+    user = credentials.user
     if by_link:
         change |= CONFIRM_EMAIL
         user = replace(user, email_unconfirmed=False)
-    result = await db.user.update_one(_unchanged(found), change, session=session)
-    return Credentials(user, new, found.changes + 1) if result.matched_count else None
+    result = await db.user.update_one(_unchanged(credentials), change, session=session)
+    return Credentials(user, new, credentials.changes + 1) if result.matched_count else None
 
 
 async def confirm_email(db: Database, user_id: int, email: str) -> None:
-    """Confirm the address, if the user still has it."""
+    """Confirm the email address, if the user still has it."""
     await db.user.update_one({"user_id": user_id, "email": email}, CONFIRM_EMAIL)
 
 
-def to_user(document: Mapping[str, Any]) -> User:
-    """Read a stored user; one without a role is a student."""
+def to_user(row: Mapping[str, Any]) -> User:
+    """Read a stored user; without a role, it is a student."""
     return User(
-        user_id=int(document["user_id"]),
-        email=str(document.get("email") or ""),
-        first_name=str(document.get("first_name") or ""),
-        last_name=str(document.get("last_name") or ""),
-        role=str(document.get("role", "student")),
-        language=str(document.get("language") or ""),
-        email_unconfirmed=bool(document.get("email_unconfirmed")),
+        user_id=int(row["user_id"]),
+        email=str(row.get("email") or ""),
+        first_name=str(row.get("first_name") or ""),
+        last_name=str(row.get("last_name") or ""),
+        role=str(row.get("role", "student")),
+        language=str(row.get("language") or ""),
+        email_unconfirmed=bool(row.get("email_unconfirmed")),
     )
 
 
 def to_row(user: User) -> Document:
-    """Return the user as a row; no language and a confirmed address are stored as missing fields."""
-    return {name: fact for name, fact in asdict(user).items() if fact or name not in ("language", "email_unconfirmed")}
+    """Return the user as a row; an empty language and `email_unconfirmed=False` are left out."""
+    return {
+        name: value for name, value in asdict(user).items() if value or name not in ("language", "email_unconfirmed")
+    }
 
 
-def _to_credentials(document: Mapping[str, Any]) -> Credentials:
-    password, changes = document.get("password", ""), document.get("password_changes", 0)
-    return Credentials(to_user(document), str(password), int(changes))
+def _to_credentials(row: Mapping[str, Any]) -> Credentials:
+    password, changes = row.get("password", ""), row.get("password_changes", 0)
+    return Credentials(to_user(row), str(password), int(changes))
 
 
 def _put(user: User) -> Document:
@@ -288,13 +285,13 @@ def _put(user: User) -> Document:
     return change if user.email_unconfirmed else change | CONFIRM_EMAIL
 
 
-def _unchanged(found: Credentials) -> Document:
-    return {"user_id": found.user.user_id, "password": found.password}
+def _unchanged(credentials: Credentials) -> Document:
+    return {"user_id": credentials.user.user_id, "password": credentials.password}
 
 
 class CredentialsChanged(Exception):
-    """There is no such user any more, or the password is another one."""
+    """The user was deleted, or the password changed, since the credentials were read."""
 
 
 class UserIdTaken(Exception):
-    """The user_id belongs to somebody else: the counter is behind the users."""
+    """The user_id belongs to another user: the counter is too low."""

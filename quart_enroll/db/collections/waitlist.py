@@ -1,4 +1,4 @@
-"""The collection `waitlist`: who waits for which section, first in, first out."""
+"""The collection `waitlist`: students who wait for a seat in a section, first come, first served."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -7,8 +7,8 @@ from typing import Any
 from bson import ObjectId
 from pymongo import IndexModel
 
+from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.collections import sections
 from quart_enroll.db.collections.sections import to_int
 from quart_enroll.db.collections.users import HAS_USER_ID
 from quart_enroll.db.queries import message_codec, pipelines
@@ -37,37 +37,38 @@ SCHEMA = {
 }
 
 
-HAS_SECTION_AND_USER = HAS_USER_ID | sections.HAS_KEY
-"""Places of somebody in some line; `check-seats` lists the others."""
+HAS_SECTION_AND_USER = HAS_USER_ID | section_keys.HAS_KEY
+"""Matches entries that name a student and a section; `check-seats` lists the others."""
 
 UNKNOWN_JOINED_AT = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a student joined, if the row doesn't say."""
 
 
-async def add(db: Database, waiting: WaitlistEntry, session: Session | None) -> None:
-    """Store a new place; when somebody has it already, because the section's count is wrong, the last of the line."""
-    row = _row(waiting)
-    place = _line(waiting.key) | {"place": waiting.place}
-    # Not an insert: the unique index would refuse it, and the whole transaction with it.
+async def add(db: Database, entry: WaitlistEntry, session: Session | None) -> None:
+    """Add an entry at its place, or at the end if a wrong counter of the section led to a place that is taken."""
+    row = _row(entry)
+    place = section_keys.to_filter(entry.key) | {"place": entry.place}
+    # Not an insert: a violation of the unique index would abort the whole transaction.
     result = await db.waitlist.update_one(place, {"$setOnInsert": row}, upsert=True, session=session)
     if result.upserted_id is None:
-        numbered = _line(waiting.key) | {"place": {"$type": "number"}}
+        numbered = section_keys.to_filter(entry.key) | {"place": {"$type": "number"}}
         last: Document | None = await db.waitlist.find_one(numbered, sort=[("place", -1)], session=session)
-        after = waiting.place if last is None else to_int(last["place"]) + 1
-        await db.waitlist.insert_one(place | row | {"place": after}, session=session)
+        end = entry.place if last is None else to_int(last["place"]) + 1
+        await db.waitlist.insert_one(place | row | {"place": end}, session=session)
 
 
-async def add_all(db: Database, places: Iterable[WaitlistEntry], session: Session) -> None:
-    """Store new places; raise BulkWriteError when somebody has one of them already."""
-    rows = [_line(one.key) | {"place": one.place} | _row(one) for one in places]
+async def add_all(db: Database, entries: Iterable[WaitlistEntry], session: Session) -> None:
+    """Add several entries; raise BulkWriteError if one of their places is taken."""
+    rows = [section_keys.to_filter(one.key) | {"place": one.place} | _row(one) for one in entries]
     await db.waitlist.insert_many(rows, session=session)
 
 
 async def find(
     db: Database, user_id: int, term: str, courseID: str, session: Session | None = None
 ) -> WaitlistEntry | None:
-    """Return the student's place for the course, or None."""
-    document = await db.waitlist.find_one(_entry(user_id, term, courseID), session=session)
-    return None if document is None else to_entry(document)
+    """Return the student's entry for the course, or None."""
+    row = await db.waitlist.find_one(_course_filter(user_id, term, courseID), session=session)
+    return None if row is None else to_entry(row)
 
 
 async def find_terms(db: Database, user_id: int, courseID: str) -> set[str]:
@@ -76,85 +77,77 @@ async def find_terms(db: Database, user_id: int, courseID: str) -> set[str]:
 
 
 async def find_by_section(db: Database, key: SectionKey, session: Session | None = None) -> list[WaitlistEntry]:
-    """Return who waits for the section, in the order of joining."""
-    found = db.waitlist.find(_line(key), session=session).sort("place")
-    return [to_entry(document) async for document in found if isinstance(document.get("user_id"), int | float)]
+    """Return the section's waitlist, in order."""
+    found = db.waitlist.find(section_keys.to_filter(key), session=session).sort("place")
+    return [to_entry(row) async for row in found if isinstance(row.get("user_id"), int | float)]
 
 
 async def has_swaps(db: Database, key: SectionKey) -> bool:
-    """Tell whether somebody waits for the section to give back another seat for it."""
-    linked = _line(key) | {"drop_if_enrolled": {"$type": "string"}}
-    return await db.waitlist.find_one(linked, {"_id": 1}) is not None
+    """Return whether a student waits for the section to swap another course for it."""
+    wanted = section_keys.to_filter(key) | {"drop_if_enrolled": {"$type": "string"}}
+    return await db.waitlist.find_one(wanted, {"_id": 1}) is not None
 
 
 async def find_in_term(db: Database, user_id: int, term: str, session: Session | None = None) -> list[WaitlistEntry]:
-    """Return where the student waits in that term, in the order of courseID."""
+    """Return the student's entries in that term, in the order of courseID."""
     found = db.waitlist.find({"user_id": user_id, "term": term}, session=session).sort("courseID")
-    return [to_entry(document) async for document in found if has_course(document)]
+    return [to_entry(row) async for row in found if has_course(row)]
 
 
 async def find_in_all_terms(db: Database, user_id: int, session: Session | None = None) -> list[WaitlistEntry]:
-    """Return where the student waits, in any term."""
+    """Return the student's entries in all terms."""
     found = db.waitlist.find({"user_id": user_id}, session=session)
-    return [to_entry(document) async for document in found if has_course(document)]
+    return [to_entry(row) async for row in found if has_course(row)]
 
 
 async def find_positions(db: Database, user_id: int) -> dict[SectionKey, tuple[int, int]]:
-    """Return the student's position, from 1 and without gaps, and how many wait, for each section waited for."""
+    """Return the student's position, from 1 and without gaps, and how many wait, for each of the student's entries."""
     found = db.waitlist.aggregate(pipelines.waitlist_positions(user_id))
-    return {_key(row): (row["position"], row["of"]) async for row in found if has_course(row)}
+    return {section_keys.from_row(row): (row["position"], row["of"]) async for row in found if has_course(row)}
 
 
-async def remove(db: Database, waiting: WaitlistEntry, session: Session | None) -> None:
-    """Take the student out of the line."""
-    await db.waitlist.delete_one(_entry(waiting.user_id, waiting.key.term, waiting.key.courseID), session=session)
+async def remove(db: Database, entry: WaitlistEntry, session: Session | None) -> None:
+    """Remove the entry."""
+    await db.waitlist.delete_one(_course_filter(entry.user_id, entry.key.term, entry.key.courseID), session=session)
 
 
-async def record_skip(db: Database, waiting: WaitlistEntry, because: Sentence, session: Session | None) -> None:
-    """Note why the student could not take a seat that was open."""
+async def record_skip(db: Database, entry: WaitlistEntry, reason: Sentence, session: Session | None) -> None:
+    """Record why the student could not take a seat that was open."""
     await db.waitlist.update_one(
-        _entry(waiting.user_id, waiting.key.term, waiting.key.courseID),
-        {"$set": {"skipped_because": message_codec.encode(because)}},
+        _course_filter(entry.user_id, entry.key.term, entry.key.courseID),
+        {"$set": {"skipped_because": message_codec.encode(reason)}},
         session=session,
     )
 
 
-def to_entry(document: Mapping[str, Any]) -> WaitlistEntry:
-    """Read a stored place; one without a number is the first, for nobody knows who came before."""
-    number, joined_at, moved_at = (document.get(name) for name in ("_id", "joined_at", "moved_at"))
-    made = number.generation_time if isinstance(number, ObjectId) else UNKNOWN_JOINED_AT
+def to_entry(row: Mapping[str, Any]) -> WaitlistEntry:
+    """Read a stored entry; one without a place is the first, as nobody knows who was before."""
+    row_id, joined_at, moved_at = (row.get(name) for name in ("_id", "joined_at", "moved_at"))
+    created_at = row_id.generation_time if isinstance(row_id, ObjectId) else UNKNOWN_JOINED_AT
     return WaitlistEntry(
-        user_id=to_int(document["user_id"]),
-        key=_key(document),
-        place=to_int(document.get("place")),
-        joined_at=joined_at if isinstance(joined_at, datetime) else made,
-        drop_if_enrolled=document.get("drop_if_enrolled"),
-        skipped_because=message_codec.decode(document.get("skipped_because")),
+        user_id=to_int(row["user_id"]),
+        key=section_keys.from_row(row),
+        place=to_int(row.get("place")),
+        joined_at=joined_at if isinstance(joined_at, datetime) else created_at,
+        drop_if_enrolled=row.get("drop_if_enrolled"),
+        skipped_because=message_codec.decode(row.get("skipped_because")),
         moved_at=moved_at if isinstance(moved_at, datetime) else None,
     )
 
 
-def has_course(document: Mapping[str, Any]) -> bool:
-    """Tell whether the row says of which course it is a line; `check-seats` lists the others."""
-    return all(isinstance(document.get(name), str) for name in ("term", "courseID"))
+def has_course(row: Mapping[str, Any]) -> bool:
+    """Return whether the row names a term and a course; `check-seats` lists the others."""
+    return all(isinstance(row.get(name), str) for name in ("term", "courseID"))
 
 
-def _key(document: Mapping[str, Any]) -> SectionKey:
-    return SectionKey(document["term"], document["courseID"], str(document.get("section", "")))
-
-
-def _row(waiting: WaitlistEntry) -> Document:
+def _row(entry: WaitlistEntry) -> Document:
     return {
-        "user_id": waiting.user_id,
-        "joined_at": waiting.joined_at,
-        "drop_if_enrolled": waiting.drop_if_enrolled,
-        "skipped_because": message_codec.encode(waiting.skipped_because),
+        "user_id": entry.user_id,
+        "joined_at": entry.joined_at,
+        "drop_if_enrolled": entry.drop_if_enrolled,
+        "skipped_because": message_codec.encode(entry.skipped_because),
     }
 
 
-def _line(key: SectionKey) -> Document:
-    return {"term": key.term, "courseID": key.courseID, "section": key.section}
-
-
-def _entry(user_id: int, term: str, courseID: str) -> Document:
+def _course_filter(user_id: int, term: str, courseID: str) -> Document:
     return {"user_id": user_id, "term": term, "courseID": courseID}

@@ -1,15 +1,16 @@
-"""Everything of a demo school at once, into a database that has nothing yet."""
+"""Inserts all rows of the demo school into an empty database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import courses, events, terms, users
 from quart_enroll.domain.models import Course, Credentials, Event, Section, SectionKey, Term, WaitlistEntry
 
 CHECKED_COLLECTIONS = ("course", "term", "section", "user", "enrollment")
-"""The collections that have no row in a database that nobody has begun to use."""
+"""Collections that are empty in an unused database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class DemoSeat:
 
 @dataclass(frozen=True, slots=True)
 class School:
-    """All rows of a school; its sections count their seats and lines, `credits` those of each student and term."""
+    """All rows of a school. Its sections have the right counters; `credits` are by user_id and term."""
 
     terms: Sequence[Term]
     courses: Sequence[Course]
@@ -37,12 +38,12 @@ class School:
 
 
 async def is_empty(db: Database) -> bool:
-    """Tell whether nobody has begun to use the database."""
+    """Return whether the database is unused."""
     return not any([await db[name].find_one({}, {"_id": 1}) for name in CHECKED_COLLECTIONS])
 
 
 async def insert(db: Database, school: School, session: Session) -> None:
-    """Store all rows."""
+    """Insert all rows."""
     for name, rows in _rows(school).items():
         if rows:
             await db[name].insert_many(rows, session=session)
@@ -55,10 +56,10 @@ def _rows(school: School) -> dict[str, list[Document]]:
         "section": [asdict(section) | {"queue_tail": section.waiting} for section in school.sections],
         "user": [users.to_row(one.user) | {"password": one.password} for one in school.people],
         "enrollment": [
-            _named(seat.key) | {"user_id": seat.user_id, "enrolled_at": seat.at, "status": seat.status}
+            section_keys.to_filter(seat.key) | {"user_id": seat.user_id, "enrolled_at": seat.at, "status": seat.status}
             for seat in school.seats
         ],
-        "waitlist": [_place(waiting) for waiting in school.line],
+        "waitlist": [_waitlist_row(entry) for entry in school.line],
         "schedule": [
             {"user_id": user_id, "term": term, "credits": number, "version": 1}
             for (user_id, term), number in school.credits.items()
@@ -67,10 +68,6 @@ def _rows(school: School) -> dict[str, list[Document]]:
     }
 
 
-def _place(waiting: WaitlistEntry) -> Document:
-    facts = {name: fact for name, fact in asdict(waiting).items() if name not in ("key", "moved_at")}
-    return facts | _named(waiting.key)
-
-
-def _named(key: SectionKey) -> Document:
-    return {"term": key.term, "courseID": key.courseID, "section": key.section}
+def _waitlist_row(entry: WaitlistEntry) -> Document:
+    values = {name: value for name, value in asdict(entry).items() if name not in ("key", "moved_at")}
+    return values | section_keys.to_filter(entry.key)

@@ -1,8 +1,8 @@
-"""What an import writes besides its rows: guards against changes that go on beside it, and what follows from it.
+"""What an import writes besides its rows, so that it conflicts with simultaneous changes that depend on them.
 
-MongoDB lets two transactions go on side by side as long as they write different documents. A seat that is freed while
-an import moves a meeting could so go past a student who is only now able to take it. Where an import changes
-something that such a decision was read from, it therefore writes what the decision must write too.
+MongoDB runs two transactions side by side as long as they write different documents. A seat that is released while an
+import moves a meeting could thus skip a student whom only the import makes able to take it. So where an import changes
+what such a decision depends on, it also writes a document that the decision writes.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,94 +11,94 @@ from typing import Any, NamedTuple
 
 from pymongo import UpdateOne
 
+from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.schedules import added_credits
-from quart_enroll.db.collections.sections import HAS_KEY, to_int, to_section
+from quart_enroll.db.collections.sections import to_int, to_section
 from quart_enroll.db.collections.users import HAS_USER_ID
 from quart_enroll.domain.models import Section, SectionKey
 
 
 class AffectedStudent(NamedTuple):
-    """A student who has a seat in a section, or `waits` for one, with the `_id` of that row."""
+    """A student who is enrolled in a section, or `is_waiting` for it, with the `_id` of that row."""
 
-    row: Any
+    row_id: Any
     user_id: int
     key: SectionKey
-    waits: bool
+    is_waiting: bool
 
 
-PARTS = ("term", "courseID", "section")
-"""What names a section, in the order of SectionKey."""
-
-GUARD = {"$inc": {"version": 1}}
+INCREMENT_VERSION = {"$inc": {"version": 1}}
 
 
 async def find_sections(db: Database, terms: Collection[str], session: Session) -> dict[SectionKey, Section]:
-    """Return the sections of those terms."""
-    wanted = HAS_KEY | {"term": {"$in": list(terms)}}
+    """Return the sections of those terms, by key."""
+    wanted = section_keys.HAS_KEY | {"term": {"$in": list(terms)}}
     found = [to_section(row) async for row in db.section.find(wanted, session=session)]
     return {section.key: section for section in found}
 
 
 async def guard_terms(db: Database, terms: Collection[str], session: Session) -> None:
-    """Let no seat of these terms change hands beside this transaction."""
+    """Make this transaction conflict with any change of seats in these terms."""
     if terms:
-        await db.section.update_many({"term": {"$in": list(terms)}}, GUARD, session=session)
+        await db.section.update_many({"term": {"$in": list(terms)}}, INCREMENT_VERSION, session=session)
 
 
 async def guard_courses(db: Database, terms: Collection[str], courseIDs: Collection[str], session: Session) -> None:
-    """Let no seat of these courses change hands beside this transaction."""
+    """Make this transaction conflict with any change of seats in these courses."""
     if courseIDs:
         of_courses = {"term": {"$in": list(terms)}, "courseID": {"$in": list(courseIDs)}}
-        await db.section.update_many(of_courses, GUARD, session=session)
+        await db.section.update_many(of_courses, INCREMENT_VERSION, session=session)
 
 
 async def guard_students(db: Database, sections: Collection[SectionKey], session: Session) -> None:
-    """Let nobody who is enrolled in these sections be passed over, or do anything, beside this transaction."""
+    """Make this transaction conflict with any change by or for the students who are enrolled in these sections."""
     for key in sections:
-        named = {"term": key.term, "courseID": key.courseID, "section": key.section, "status": "enrolled"}
-        students = await db.enrollment.distinct("user_id", named, session=session)
-        await db.schedule.update_many({"term": key.term, "user_id": {"$in": students}}, GUARD, session=session)
+        enrolled = section_keys.to_filter(key) | {"status": "enrolled"}
+        students = await db.enrollment.distinct("user_id", enrolled, session=session)
+        schedules = {"term": key.term, "user_id": {"$in": students}}
+        await db.schedule.update_many(schedules, INCREMENT_VERSION, session=session)
 
 
 async def find_affected(db: Database, keys: Collection[SectionKey], session: Session) -> list[AffectedStudent]:
-    """Return who has a seat in these sections, or waits for one."""
+    """Return the students who are enrolled in these sections or wait for them."""
     if not keys:
         return []
-    parts: Document = {name: {"$in": sorted({getattr(key, name) for key in keys})} for name in PARTS}
-    concerned = []
+    wanted = HAS_USER_ID | section_keys.to_superset_filter(keys)
+    fields = {"user_id": 1, **dict.fromkeys(section_keys.FIELDS, 1)}
+    affected = []
     for name, more in (("enrollment", {"status": "enrolled"}), ("waitlist", {})):
-        found = db[name].find(HAS_USER_ID | parts | more, {"user_id": 1, **dict.fromkeys(PARTS, 1)}, session=session)
-        rows = [(row, SectionKey(*(row[part] for part in PARTS))) for row in await found.to_list(None)]
-        waits = name == "waitlist"
-        concerned += [
-            AffectedStudent(row["_id"], to_int(row["user_id"]), key, waits) for row, key in rows if key in keys
+        rows = await db[name].find(wanted | more, fields, session=session).to_list(None)
+        affected += [
+            AffectedStudent(row["_id"], to_int(row["user_id"]), key, name == "waitlist")
+            for row in rows
+            if (key := section_keys.from_row(row)) in keys
         ]
-    return concerned
+    return affected
 
 
-async def mark_moved(db: Database, concerned: Collection[AffectedStudent], at: datetime, session: Session) -> None:
-    """Note on these seats and places in line when their section moved: the student's own rows change with it."""
-    for name, waits in (("enrollment", False), ("waitlist", True)):
-        if rows := [one.row for one in concerned if one.waits == waits]:
-            await db[name].update_many({"_id": {"$in": rows}}, {"$set": {"moved_at": at}}, session=session)
+async def mark_moved(db: Database, affected: Collection[AffectedStudent], at: datetime, session: Session) -> None:
+    """Record in these students' rows when their section moved, so that pages about them are updated."""
+    for name, is_waiting in (("enrollment", False), ("waitlist", True)):
+        if row_ids := [one.row_id for one in affected if one.is_waiting == is_waiting]:
+            await db[name].update_many({"_id": {"$in": row_ids}}, {"$set": {"moved_at": at}}, session=session)
 
 
 async def find_section_keys(
     db: Database, students: Collection[int], terms: Collection[str], session: Session
 ) -> list[tuple[int, SectionKey]]:
-    """Return the sections in which these students have a seat in these terms, each with its student."""
+    """Return the user_id and section of each enrollment of these students in these terms."""
     if not students:
         return []
     wanted = {"user_id": {"$in": list(students)}, "term": {"$in": list(terms)}, "status": "enrolled"}
-    found = await db.enrollment.find(wanted, session=session).to_list(None)
-    return [(row["user_id"], SectionKey(row["term"], row["courseID"], str(row.get("section") or ""))) for row in found]
+    rows = await db.enrollment.find(wanted, session=session).to_list(None)
+    return [(row["user_id"], section_keys.from_row(row)) for row in rows]
 
 
 async def add_credits(db: Database, terms: Collection[str], more: Mapping[str, float], session: Session) -> None:
-    """Count so many credits more for everybody who is enrolled in these courses; less where they are negative.
+    """Add these credits, by courseID, for every student who is enrolled in the course; they may be negative.
 
-    That guards the students' schedules, even where the number is 0.
+    This makes the transaction conflict with any change by these students, even if the number is 0.
     """
     for courseID, number in more.items():
         for term in terms:
@@ -110,7 +110,7 @@ async def add_credits(db: Database, terms: Collection[str], more: Mapping[str, f
 
 
 async def count_enrolled_students(db: Database, terms: Collection[str], session: Session) -> dict[str, int]:
-    """Return how many students are enrolled in each of these terms."""
+    """Return the number of enrolled students in each of these terms."""
     stages: list[Document] = [
         {"$match": {"term": {"$in": list(terms)}, "status": "enrolled"}},
         {"$group": {"_id": {"term": "$term", "user_id": "$user_id"}}},
@@ -124,7 +124,7 @@ async def count_enrolled_students(db: Database, terms: Collection[str], session:
 async def count_seats(
     db: Database, terms: Collection[str], courseIDs: Collection[str], session: Session
 ) -> dict[str, tuple[int, int]]:
-    """Return how many students are enrolled in each of these courses in these terms, and how many wait."""
+    """Return the numbers of enrolled and of waiting students in each of these courses in these terms."""
     stages: list[Document] = [
         {"$match": {"term": {"$in": list(terms)}, "courseID": {"$in": list(courseIDs)}}},
         {"$group": {"_id": "$courseID", "enrolled": {"$sum": "$seats_taken"}, "waiting": {"$sum": "$waiting"}}},
@@ -136,27 +136,23 @@ async def count_seats(
 
 
 async def find_offered(db: Database, courseIDs: Collection[str], session: Session) -> set[str]:
-    """Return which of these courses have a section in any term."""
+    """Return those of these courses that have a section in any term."""
     return set(await db.section.distinct("courseID", {"courseID": {"$in": list(courseIDs)}}, session=session))
 
 
 async def note_section_changes(
     db: Database, resized: Sequence[Section], moved: Sequence[Section], now: datetime, session: Session
 ) -> None:
-    """Note on sections whose capacity or meetings change what `check-seats` must not take for a fault.
+    """Record on sections why `check-seats` must not report a discrepancy after a new capacity or new meetings.
 
-    `overbooked` is how many sat there when the capacity was lowered below that; nobody is unseated. `moved_at` is when
-    the meetings changed; students may have two courses at one time since then.
+    `overbooked` is the number of students enrolled when the capacity was lowered below it; they keep their seats.
+    `moved_at` is when the meetings changed; since then, students may have two courses at the same time.
     """
-    writes = [UpdateOne(_named(section), [_overbooked(section.capacity)]) for section in resized]
-    writes += [UpdateOne(_named(section), {"$set": {"moved_at": now}}) for section in moved]
+    writes = [UpdateOne(section_keys.to_filter(one.key), [_set_overbooked(one.capacity)]) for one in resized]
+    writes += [UpdateOne(section_keys.to_filter(one.key), {"$set": {"moved_at": now}}) for one in moved]
     if writes:
         await db.section.bulk_write(writes, session=session)
 
 
-def _overbooked(capacity: int) -> Document:
+def _set_overbooked(capacity: int) -> Document:
     return {"$set": {"overbooked": {"$cond": [{"$gt": ["$seats_taken", capacity]}, "$seats_taken", "$$REMOVE"]}}}
-
-
-def _named(section: Section) -> Document:
-    return {"term": section.term, "courseID": section.courseID, "section": section.section}

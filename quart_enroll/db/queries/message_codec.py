@@ -1,4 +1,4 @@
-"""How a sentence for a reader of later is stored: the English message and what stands in it, in no language yet."""
+"""Stores sentences untranslated, as the English message with its values, so that each reader sees their language."""
 
 from datetime import datetime
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 from quart_enroll.i18n.language import Days, LastDay, Moment, Sentence, TermName, Value
 
 SCHEMA = {"bsonType": ["object", "string", "null"]}
-"""A text is what versions of the site stored that knew English alone."""
+"""Earlier versions of the site, which were only in English, stored plain text."""
 
 
 def encode(sentence: Sentence | None) -> Any:
-    """Return the sentence as the database keeps it."""
+    """Return the sentence as it is stored."""
     return None if sentence is None else _encode(sentence)
 
 
 def decode(stored: Any) -> Sentence | None:
-    """Read a stored sentence; None when there is none, or nobody can read it."""
+    """Read a stored sentence; return None if it is missing or unreadable."""
     if not stored:
         return None
     if isinstance(stored, str):

@@ -1,4 +1,4 @@
-"""Rows of several collections in one question: each question costs the site more than it costs the database."""
+"""Rows of several collections in one query: each query costs the site more than it costs the database."""
 
 from collections.abc import Mapping
 
@@ -7,8 +7,8 @@ from quart_enroll.db.queries import pipelines
 
 
 async def find(
-    db: Database, wanted: Mapping[str, Document], session: Session | None = None
+    db: Database, filters: Mapping[str, Document], session: Session | None = None
 ) -> dict[str, list[Document]]:
-    """Return the rows of each collection that match, in no order."""
-    [found] = await db.aggregate(pipelines.multi_find(wanted), session=session).to_list(None)
+    """Return the rows of each collection that match its filter, in no particular order."""
+    [found] = await db.aggregate(pipelines.multi_find(filters), session=session).to_list(None)
     return found

@@ -1,14 +1,16 @@
-"""Aggregation pipelines: pure functions that return stages, `$match` first."""
+"""Aggregation pipelines: pure functions that return stages, with `$match` first."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from quart_enroll.db import section_keys
+
 Stage: TypeAlias = dict[str, Any]
 
 
 def waitlist_positions(user_id: int) -> list[Stage]:
-    """Count, for each section that a student waits for, who waits and who does not wait longer than the student."""
+    """Compute the student's `position` among the students `of` each section's waitlist on which the student is."""
     line = {
         "$lookup": {
             "from": "waitlist",
@@ -34,19 +36,19 @@ def waitlist_positions(user_id: int) -> list[Stage]:
     ]
 
 
-def multi_find(wanted: Mapping[str, Stage]) -> list[Stage]:
-    """Give one document with, for each collection, its rows that match; in a transaction too, unlike `$unionWith`."""
-    lookups = ({"from": name, "pipeline": [{"$match": match}], "as": name} for name, match in wanted.items())
+def multi_find(filters: Mapping[str, Stage]) -> list[Stage]:
+    """Return one document with the matching rows of each collection. Unlike `$unionWith`, it works in a transaction."""
+    lookups = ({"from": name, "pipeline": [{"$match": match}], "as": name} for name, match in filters.items())
     return [{"$documents": [{}]}, *({"$lookup": lookup} for lookup in lookups)]
 
 
 def _same_section() -> Stage:
-    """Match a document of the section that the variables name; an index answers it."""
-    return {"$expr": {"$and": [{"$eq": [f"${name}", f"$${name}"]} for name in ("term", "courseID", "section")]}}
+    """Match the rows of the section in the variables; an index answers it."""
+    return {"$expr": {"$and": [{"$eq": [f"${name}", f"$${name}"]} for name in section_keys.FIELDS]}}
 
 
 def live_login(key: str, now: datetime) -> list[Stage]:
-    """Add to a live sign-in its `user`, without the password, and one unseen notice if there is any."""
+    """Join a sign-in that has not ended with its `user`, without the password, and one unseen notice, if any."""
     return [
         {"$match": {"_id": key, "expires_at": {"$gt": now}}},
         {"$lookup": {"from": "user", "localField": "user_id", "foreignField": "user_id", "as": "user"}},
@@ -65,7 +67,7 @@ def live_login(key: str, now: datetime) -> list[Stage]:
 
 
 def token_owner(digest: str, now: datetime) -> list[Stage]:
-    """Join a token that has not ended with its `user`, without the password."""
+    """Join a token that has not expired with its `user`, without the password."""
     return [
         {"$match": {"_id": digest, "expires_at": {"$gt": now}}},
         {"$lookup": {"from": "user", "localField": "user_id", "foreignField": "user_id", "as": "user"}},

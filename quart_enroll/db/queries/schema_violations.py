@@ -1,4 +1,4 @@
-"""Rows that a collection's schema would refuse today: they were there before it, or came in past it."""
+"""Rows that violate their collection's schema: they are older than it, or bypassed it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Any
 from quart_enroll.db.client import Database, Document, Session
 
 NAME_FIELDS = {"user_id": 1, "courseID": 1, "term": 1}
-"""What a row may be called by, the first of these that it has."""
+"""Fields that identify a row in messages; the first one that it has is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaViolation:
-    """A row, by its _id and by its name, and the `fields` that it lacks or that are not what they should be."""
+    """A row, its name in messages, and the `fields` that are missing or invalid."""
 
-    row: str
+    row_id: str
     name: str
     fields: list[str]
 
@@ -25,22 +25,22 @@ class SchemaViolation:
 async def find(
     db: Database, collection: str, schema: Mapping[str, Any], session: Session | None = None
 ) -> list[SchemaViolation]:
-    """Return the rows that `schema` would refuse."""
+    """Return the rows that violate the schema."""
     if await db[collection].find_one({"$nor": [{"$jsonSchema": schema}]}, {"_id": 1}, session=session) is None:
         return []
-    wrong: dict[str, SchemaViolation] = {}
+    violations: dict[str, SchemaViolation] = {}
     for field, rule in schema["properties"].items():
-        fits: Document = {"properties": {field: rule}}
+        field_schema: Document = {"properties": {field: rule}}
         if field in schema["required"]:
-            fits["required"] = [field]
-        refused = db[collection].find({"$nor": [{"$jsonSchema": fits}]}, NAME_FIELDS, session=session).sort("_id")
-        async for row in refused:
-            number = str(row["_id"])
-            wrong.setdefault(number, SchemaViolation(number, describe_row(row), [])).fields.append(field)
-    return list(wrong.values())
+            field_schema["required"] = [field]
+        invalid = {"$nor": [{"$jsonSchema": field_schema}]}
+        async for row in db[collection].find(invalid, NAME_FIELDS, session=session).sort("_id"):
+            row_id = str(row["_id"])
+            violations.setdefault(row_id, SchemaViolation(row_id, describe_row(row), [])).fields.append(field)
+    return list(violations.values())
 
 
 def describe_row(row: Mapping[str, Any]) -> str:
-    """Name a row by whom or what it is about, and by its _id, which no other row has."""
+    """Return what identifies a row in messages: the user, course or term it is about, and its unique _id."""
     known = [str(row[name]) for name in NAME_FIELDS if name in row]
     return f"{known[0] if known else 'without a number'} (_id {row['_id']})"

@@ -1,9 +1,10 @@
-"""What a section is: its row, its course's and its term's, with what students have to do with it."""
+"""A section with its course and its term, and what a student has in the term, in as few queries as possible."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import enrollments, schedules, sections
 from quart_enroll.db.collections.courses import to_course
@@ -15,7 +16,7 @@ from quart_enroll.domain.models import Course, Registration, Section, SectionKey
 
 
 class SectionFacts(NamedTuple):
-    """What there is of a section; None for what there is not."""
+    """A section with its course and its term; None for each that doesn't exist."""
 
     term: Term | None
     course: Course | None
@@ -23,19 +24,20 @@ class SectionFacts(NamedTuple):
 
 
 class StudentRecord(NamedTuple):
-    """What a student has in a term and waits for in any, both in the order of courseID, and took in which terms.
+    """What a student has in a term, and waits for in any term, both in the order of courseID.
 
-    Who is gone has nothing, and may begin nothing.
+    `taken_courses` are the courses in which the student is enrolled in any term, each with that term. `is_closed` means
+    that the account was deleted, and can make no changes.
     """
 
-    is_gone: bool
-    held: list[Registration]
-    lines: list[WaitlistEntry]
-    taken: list[tuple[str, Term]]
+    is_closed: bool
+    registrations: list[Registration]
+    waitlist_entries: list[WaitlistEntry]
+    taken_courses: list[tuple[str, Term]]
 
 
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> SectionFacts:
-    """Return what there is under that name."""
+    """Return the section with its course and its term."""
     rows = await multi_find.find(db, sections.match_with_courses([key]) | {"term": {"term": key.term}}, session)
     return _facts([key], rows, to_sorted_terms(rows["term"]))[key]
 
@@ -43,44 +45,49 @@ async def find(db: Database, key: SectionKey, session: Session | None = None) ->
 async def find_for_all(
     db: Database, wanted: Sequence[tuple[int, SectionKey]], session: Session | None = None
 ) -> list[tuple[SectionFacts, StudentRecord]]:
-    """Return the same for each student and section, with what the student has to do with it."""
+    """Return, for each student and section, the section's facts and the student's record in its term."""
     keys = {key for _, key in wanted}
-    students = {"user_id": {"$in": list({user_id for user_id, _ in wanted})}}
-    theirs: dict[str, Document] = {
-        "enrollment": students,
-        "waitlist": students,
-        "schedule": students | schedules.IS_CLOSED,
+    of_students = {"user_id": {"$in": list({user_id for user_id, _ in wanted})}}
+    filters: dict[str, Document] = {
+        "enrollment": of_students,
+        "waitlist": of_students,
+        "schedule": of_students | schedules.IS_CLOSED,
     }
-    rows = await multi_find.find(db, sections.match_with_courses(keys) | theirs | {"term": {}}, session)
+    rows = await multi_find.find(db, sections.match_with_courses(keys) | filters | {"term": {}}, session)
     known = to_sorted_terms(rows["term"])
     terms = {term.term: term for term in known}
     wanted_terms = {key.term for key in keys}
-    held, lines, taken = defaultdict(list), defaultdict(list), defaultdict(list)
+    registrations, entries, taken = defaultdict(list), defaultdict(list), defaultdict(list)
     for row in rows["enrollment"]:
         if row.get("status") == "enrolled" and (term := terms.get(str(row.get("term")))) is not None:
             taken[row["user_id"]].append((str(row.get("courseID")), term))
-    now = [row for row in rows["enrollment"] if str(row.get("term")) in wanted_terms]
-    for user_id, one in await enrollments.to_registrations_by_student(db, now, session):
-        held[user_id, one.section.key.term].append(one)
-    for waiting in sorted(map(to_entry, filter(has_course, rows["waitlist"])), key=lambda one: one.key.courseID):
-        lines[waiting.user_id].append(waiting)
-    gone = {(row["user_id"], row["term"]) for row in rows["schedule"]}
-    found = _facts(keys, rows, known)
+    in_wanted_terms = [row for row in rows["enrollment"] if str(row.get("term")) in wanted_terms]
+    for user_id, one in await enrollments.to_registrations_by_student(db, in_wanted_terms, session):
+        registrations[user_id, one.section.key.term].append(one)
+    for entry in sorted(map(to_entry, filter(has_course, rows["waitlist"])), key=lambda one: one.key.courseID):
+        entries[entry.user_id].append(entry)
+    closed = {(row["user_id"], row["term"]) for row in rows["schedule"]}
+    facts = _facts(keys, rows, known)
     return [
         (
-            found[key],
-            StudentRecord((user_id, key.term) in gone, held[user_id, key.term], lines[user_id], taken[user_id]),
+            facts[key],
+            StudentRecord(
+                is_closed=(user_id, key.term) in closed,
+                registrations=registrations[user_id, key.term],
+                waitlist_entries=entries[user_id],
+                taken_courses=taken[user_id],
+            ),
         )
         for user_id, key in wanted
     ]
 
 
 async def find_course(db: Database, courseID: str) -> tuple[Course | None, list[Term], list[Section]]:
-    """Return the course, all terms in the order of time, and the course's sections in the order of their keys."""
+    """Return the course, all terms in chronological order, and the course's sections in the order of their keys."""
     wanted: dict[str, Document] = {
         "course": {"courseID": courseID},
         "term": {},
-        "section": sections.HAS_KEY | {"courseID": courseID},
+        "section": section_keys.HAS_KEY | {"courseID": courseID},
     }
     rows = await multi_find.find(db, wanted)
     offered = sorted(map(to_section, rows["section"]), key=lambda section: section.key)

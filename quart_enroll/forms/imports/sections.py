@@ -11,7 +11,7 @@ from quart_enroll.forms.base import one_line, several_lines, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, WholeNumberField, reads
 from quart_enroll.forms.imports.courses import COURSE_ID
-from quart_enroll.services.catalog.import_catalog import DEFAULT_WAITLIST
+from quart_enroll.services.catalog.import_sections import DEFAULT_WAITLIST_CAPACITY
 
 MAX_SEATS = 100_000
 
@@ -44,7 +44,7 @@ class SectionRow(ImportRow):
             courseID=str(self.courseID.data),
             section=str(self.section.data),
             capacity=self.capacity.data or 0,
-            waitlist_capacity=DEFAULT_WAITLIST if waitlist_capacity is None else waitlist_capacity,
+            waitlist_capacity=DEFAULT_WAITLIST_CAPACITY if waitlist_capacity is None else waitlist_capacity,
             meetings=cells.meetings(self.meetings.data or ""),
             instructor=self.instructor.data or "",
             room=self.room.data or "",

@@ -12,7 +12,7 @@ from quart_enroll.forms.base import one_line
 from quart_enroll.forms.imports import cells, columns
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.table_reader import Table, TableRow, UnreadableFile, read_table
-from quart_enroll.services.catalog.import_users import BadRows
+from quart_enroll.services.catalog.imports import InvalidRows
 
 MAX_QUOTED_CHARACTERS = 60
 """Characters of a wrong value that a message quotes."""
@@ -71,7 +71,7 @@ def read_rows(form: type[ImportRow], filename: str, data: bytes) -> FileRows:
 
 
 def check_rows(form: type[ImportRow], file: FileRows) -> list[tuple[int, Any]]:
-    """Return the checked form of each row with its number; raise BadRows if a row can't be imported."""
+    """Return the checked form of each row with its number; raise InvalidRows if a row can't be imported."""
     checked, bad = [], list(file.faults)
     shifted = {one.number for one in file.faults}  # their cells may be in the wrong columns
     for row in file.rows:
@@ -91,7 +91,7 @@ def check_rows(form: type[ImportRow], file: FileRows) -> list[tuple[int, Any]]:
             if name not in {*lacks, *spoiled}
         ]
     if bad:
-        raise BadRows(_told_once(sorted(bad, key=lambda one: one.number)))
+        raise InvalidRows(_told_once(sorted(bad, key=lambda one: one.number)))
     return checked
 
 

@@ -16,7 +16,7 @@ from ipaddress import IPv6Address, ip_address
 from weakref import WeakValueDictionary
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import attempts
+from quart_enroll.db.collections import attempt_limits
 from quart_enroll.domain import email_addresses
 from quart_enroll.domain.errors import Busy, EmailTaken, PleaseWait, WrongCredentials, WrongPassword
 from quart_enroll.domain.models import RateLimit
@@ -175,11 +175,11 @@ async def _check_and_count(db: Database, counters: Mapping[str, RateLimit], now:
 
 
 async def _refuse_if_over_limit(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
-    until = await attempts.find_wait_until(db, counters, now)
+    until = await attempt_limits.find_wait_until(db, counters, now)
     if until is not None:
         raise PleaseWait(until - now)
 
 
 async def _count(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:
     for key, limit in counters.items():
-        await attempts.count_attempt(db, key, limit, now)
+        await attempt_limits.count_attempt(db, key, limit, now)

@@ -14,4 +14,4 @@ async def count(db: Database, words: Sequence[str]) -> int:
 
 async def find(db: Database, words: Sequence[str], *, skip: int = 0, max_students: int) -> list[User]:
     """Return the students who match all the words, without the first `skip` of them."""
-    return await users.find_students(db, words, skip=skip, most=max_students)
+    return await users.find_students(db, words, skip=skip, limit=max_students)

@@ -1,22 +1,22 @@
-"""Imports: a file's rows into the database, all of them or none; here the people, in catalog_files the rest."""
+"""Imports users: all rows of a file, or none."""
 
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import users
-from quart_enroll.db.transactions import transaction
 from quart_enroll.domain import email_addresses
 from quart_enroll.domain.errors import RowProblem
-from quart_enroll.domain.models import Course, Credentials, Event, Section, Term, User
-
-PATIENCE = 120.0
-"""Seconds for which an import retries: longer than MongoDB itself keeps a transaction whose process was killed."""
-
+from quart_enroll.domain.models import Credentials, User
+from quart_enroll.services.catalog.imports import (
+    ImportResult,
+    RowChange,
+    field_changes,
+    refuse,
+    refuse_duplicates,
+    run_import,
+)
 
 UNCONFIRMED_REGISTRAR = (
     "Somebody registered with this address and did not confirm that it is theirs. First let its owner choose a new "
@@ -25,60 +25,11 @@ UNCONFIRMED_REGISTRAR = (
 """Why a row can't make an account a registrar's: the person who registered first knows its password."""
 
 
-class BadRows(Exception):
-    """Some rows contradict the database or each other; `rows` names each."""
-
-    def __init__(self, rows: Sequence[RowProblem]) -> None:
-        super().__init__(f"{len(rows)} rows can't be taken")
-        self.rows = rows
-
-
 @dataclass(frozen=True, slots=True)
-class FieldChange:
-    """What a field held before, and what it holds now; moments are by the school's clock."""
+class ImportedUser:
+    """A user from row `number` of a file; names that are not `given` keep their stored values.
 
-    field: str
-    old: Any
-    new: Any
-
-
-@dataclass(frozen=True, slots=True)
-class RowChange:
-    """What a row of a file changed in the entry `name`, and the number of students affected."""
-
-    number: int
-    name: str
-    fields: Sequence[FieldChange]
-    enrolled: int = 0
-    waiting: int = 0
-
-    @property
-    def capacity_below_enrolled(self) -> int | None:
-        """The new capacity, if more students are enrolled; otherwise None."""
-        return next((one.new for one in self.fields if one.field == "capacity" and one.new < self.enrolled), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """How many rows were new, how many changed something, how many were there just so.
-
-    `changes` has the old and new values of each row; `promoted` the waitlisted students who got a seat; `notes` are
-    sentences about what is still missing.
-    """
-
-    added: int
-    changed: int
-    unchanged: int
-    changes: Sequence[RowChange] = ()
-    promoted: Sequence[Event] = ()
-    notes: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class NewUser:
-    """A user as a file has it: without a number for a new one, without a hash for who can't sign in yet.
-
-    Names that are not `given` keep what is stored.
+    A new user may have no user_id, and a user who can't sign in yet has no password hash.
     """
 
     number: int
@@ -88,94 +39,64 @@ class NewUser:
     given: frozenset[str] = frozenset({"first_name", "last_name"})
 
 
-class _DryRunDone(Exception):
-    """Aborts the transaction of a dry run."""
-
-
-async def run_import(
-    db: Database, body: Callable[[Session], Coroutine[Any, Any, Imported]], *, dry_run: bool
-) -> Imported:
-    """Run the import in one transaction and return what it did; a dry run then rolls it back."""
-    if not dry_run:
-        return await transaction(db, body, PATIENCE)
-    done: list[Imported] = []
-
-    async def run_and_abort(session: Session) -> None:
-        done[:] = [await body(session)]
-        raise _DryRunDone
-
-    with suppress(_DryRunDone):
-        await transaction(db, run_and_abort, PATIENCE)
-    return done[0]
-
-
-def field_changes(old: Course | Section | Term | User, new: Course | Section | Term | User) -> list[FieldChange]:
-    """Return the fields that differ."""
-
-    def by_clock(value: Any) -> Any:
-        return new.local(value) if isinstance(new, Term) and isinstance(value, datetime) else value
-
-    pairs = [(one.name, getattr(old, one.name), getattr(new, one.name)) for one in fields(new)]
-    return [FieldChange(name, by_clock(was), by_clock(now)) for name, was, now in pairs if was != now]
-
-
 async def import_users(
-    db: Database, rows: Sequence[NewUser], *, unusable_password: str, dry_run: bool = False
-) -> Imported:
-    """Store users under their user_id, or under their address when they have none.
+    db: Database, rows: Sequence[ImportedUser], *, unusable_password: str, dry_run: bool = False
+) -> ImportResult:
+    """Store users by user_id, or by email address if the row has no user_id.
 
-    Somebody who has an account keeps the password, and the role if the row has none. Raises BadRows when rows
-    share a number or an address, when an address belongs to somebody with another number, and when somebody would be
-    the registrar whose address is not confirmed.
+    An existing user keeps the password, and the role if the row has none. `nobodys_password` is the hash for new users
+    without one. Raises InvalidRows if rows share a user_id or an email address, if an address belongs to a user with
+    another user_id, and if a user whose address is not confirmed would become a registrar.
     """
-    refuse_twins([(row.number, row.user.email) for row in rows], "email", email_addresses.canonical)
-    refuse_twins([(row.number, str(row.user_id)) for row in rows if row.user_id is not None], "user_id")
+    refuse_duplicates([(row.number, row.user.email) for row in rows], "email", email_addresses.canonical)
+    refuse_duplicates([(row.number, str(row.user_id)) for row in rows if row.user_id is not None], "user_id")
     highest = max((row.user_id or 0 for row in rows), default=0)
     if not dry_run:
         await users.raise_user_id_counter(db, highest)
 
-    async def body(session: Session) -> Imported:
+    async def body(session: Session) -> ImportResult:
         known = await users.find_all(db, session)
-        unused = count(max([highest, *(user.user_id for user in known)]) + 1)  # a dry run must not use up numbers
-        new, changes, changed = _sorted_out(rows, known)
+        unused = count(max([highest, *(user.user_id for user in known)]) + 1)  # a dry run must not use up user_ids
+        new, changes, changed = _sort_rows(rows, known)
         stored = []
         for row in new:
-            number = row.user_id or (next(unused) if dry_run else await users.next_user_id(db))
-            user = replace(row.user, user_id=number, role=row.user.role or "student")
+            user_id = row.user_id or (next(unused) if dry_run else await users.next_user_id(db))
+            user = replace(row.user, user_id=user_id, role=row.user.role or "student")
             stored.append(Credentials(user, row.password or unusable_password))
         await users.put_all(db, stored, changed, session)
-        return Imported(len(new), len(changed), len(rows) - len(new) - len(changed), changes)
+        return ImportResult(len(new), len(changed), len(rows) - len(new) - len(changed), changes)
 
     return await run_import(db, body, dry_run=dry_run)
 
 
-def _sorted_out(rows: Sequence[NewUser], known: Sequence[User]) -> tuple[list[NewUser], list[RowChange], list[User]]:
-    """Return the rows of new users, and the users that rows change; raise BadRows for what belongs to other users."""
-    by_number = {user.user_id: user for user in known}
+def _sort_rows(
+    rows: Sequence[ImportedUser], known: Sequence[User]
+) -> tuple[list[ImportedUser], list[RowChange], list[User]]:
+    """Return the rows of new users, and what rows change about existing users; raise InvalidRows for conflicts."""
+    by_user_id = {user.user_id: user for user in known}
     by_email: dict[str, list[User]] = {}
     for user in known:
         by_email.setdefault(email_addresses.canonical(user.email), []).append(user)
-    new, changes, changed, bad = [], [], [], []
+    new, changes, changed, problems = [], [], [], []
     for row in rows:
         owners = by_email.get(email_addresses.canonical(row.user.email), [])
-        found = by_number.get(row.user_id) if row.user_id else next(iter(owners), None)
+        found = by_user_id.get(row.user_id) if row.user_id else next(iter(owners), None)
         if [owner for owner in owners if owner != found]:
             numbers = " and ".join(str(owner.user_id) for owner in owners)
-            bad.append(RowProblem(row.number, f"This email belongs to user {numbers}.", "email"))
+            problems.append(RowProblem(row.number, f"This email belongs to user {numbers}.", "email"))
         elif found is None:
             new.append(row)
         elif found.email_unconfirmed and row.user.role == "registrar" and found.role != "registrar":
-            bad.append(RowProblem(row.number, UNCONFIRMED_REGISTRAR, "role"))
-        elif (wanted := _changed(row, found)) != found:
+            problems.append(RowProblem(row.number, UNCONFIRMED_REGISTRAR, "role"))
+        elif (wanted := _merge(row, found)) != found:
             changes.append(RowChange(row.number, f"user {found.user_id}", field_changes(found, wanted)))
             changed.append(wanted)
-    if bad:
-        raise BadRows(bad)
+    refuse(problems)
     return new, changes, changed
 
 
-def _changed(row: NewUser, found: User) -> User:
-    """Return the user as the row has it, with what it does not say; an address keeps its stored spelling."""
+def _merge(row: ImportedUser, found: User) -> User:
+    """Return the row's user, with missing fields from the stored one; an email address keeps its stored spelling."""
     given, same_address = row.user, email_addresses.canonical(row.user.email) == email_addresses.canonical(found.email)
     return replace(
         given,
@@ -187,15 +108,3 @@ def _changed(row: NewUser, found: User) -> User:
         language=found.language,
         email_unconfirmed=found.email_unconfirmed and same_address,
     )
-
-
-def refuse_twins(names: Sequence[tuple[int, str]], field: str, key: Callable[[str], str] = str) -> None:
-    """Raise BadRows if two rows, each given by its number and its name, have names of the same `key`."""
-    first: dict[str, int] = {}
-    twins = [
-        RowProblem(number, f"{name} is in the file twice.", field, first=first[key(name)])
-        for number, name in names
-        if first.setdefault(key(name), number) != number
-    ]
-    if twins:
-        raise BadRows(twins)

@@ -1,11 +1,11 @@
-"""Sections that move: their students, seated or waiting, are told the new times or room in the same change.
+"""Notices to the students of a section that moves, enrolled or waiting, written in the same transaction as the change.
 
-MongoDB keeps what a transaction has written in its cache, and gives up on one that is too large for that. An import
-that moves a whole school therefore tells its students after it, some thousands in each transaction.
+MongoDB keeps what a transaction has written in its cache, and aborts one that is too large for that. An import that
+moves a whole school therefore writes the notices afterwards, some thousands in each transaction.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
@@ -19,104 +19,100 @@ from quart_enroll.domain import rules
 from quart_enroll.domain.errors import TimeConflict
 from quart_enroll.domain.models import Course, Event, Notice, Registration, Section, SectionKey
 from quart_enroll.i18n.language import Sentence, join_sentences
-from quart_enroll.services.catalog.import_users import PATIENCE
+from quart_enroll.services.catalog.imports import RETRY_SECONDS
 
-MAX_IN_TRANSACTION = 5000
-"""Students whom one transaction tells, as it must fit into the smallest cache of a mongod, with the import itself."""
+MAX_NOTICES_IN_TRANSACTION = 5000
+"""Most notices in one transaction, which must fit, with the import itself, into the smallest cache of a mongod."""
 
 
 class Move(NamedTuple):
-    """A section before and after its times or its room changed."""
+    """A section before and after a change of its times or its room."""
 
     old: Section
     new: Section
 
 
-def moves(before: Mapping[SectionKey, Section], after: Sequence[Section], terms: Collection[str]) -> list[Move]:
-    """Return what has moved in these terms."""
-    pairs = [Move(before[one.key], one) for one in after if one.key in before and one.term in terms]
-    return [one for one in pairs if (one.old.meetings, one.old.room) != (one.new.meetings, one.new.room)]
+class MoveNotice(NamedTuple):
+    """The event and the notice of a move for one student, with the row that it affects."""
 
-
-class Told(NamedTuple):
-    """What a student is told of a move, and which seat or place it is about."""
-
-    concerned: AffectedStudent
+    student: AffectedStudent
     event: Event
     notice: Notice
 
 
-async def find_told(
+def find_moves(before: Mapping[SectionKey, Section], after: Sequence[Section], terms: Collection[str]) -> list[Move]:
+    """Return the sections in these terms whose times or room have changed."""
+    pairs = [Move(before[one.key], one) for one in after if one.key in before and one.term in terms]
+    return [move for move in pairs if (move.old.meetings, move.old.room) != (move.new.meetings, move.new.room)]
+
+
+async def prepare_notices(
     db: Database,
-    moved: Sequence[Move],
+    moves: Sequence[Move],
     sections: Mapping[SectionKey, Section],
     now: datetime,
     actor: int,
     session: Session,
-) -> list[Told]:
-    """Return what to tell each student who has a seat or waits in a section that has moved.
+) -> list[MoveNotice]:
+    """Return a notice for each student who is enrolled in a moved section or waits for it.
 
-    `sections` are all sections of these terms, as they are now. Where a section now meets at the same time as another
-    course of the student, the notice says so.
+    `sections` are all sections of these terms, as they are now. A notice names the student's other courses that meet at
+    the same time now.
     """
-    by_key = {one.new.key: one for one in moved}
-    concerned = await import_guards.find_affected(db, set(by_key), session)
-    if not concerned:
+    by_key = {move.new.key: move for move in moves}
+    affected = await import_guards.find_affected(db, set(by_key), session)
+    if not affected:
         return []
     known = {course.courseID: course for course in await courses.find_all(db, session)}
-    retimed = [one for one in concerned if by_key[one.key].old.meetings != by_key[one.key].new.meetings]
-    students = {one.user_id for one in retimed}
-    held: defaultdict[tuple[int, str], list[Registration]] = defaultdict(list)
-    for user_id, key in await import_guards.find_section_keys(db, students, {one.key.term for one in retimed}, session):
+    rescheduled = [one for one in affected if by_key[one.key].old.meetings != by_key[one.key].new.meetings]
+    students, terms = {one.user_id for one in rescheduled}, {one.key.term for one in rescheduled}
+    registrations: defaultdict[tuple[int, str], list[Registration]] = defaultdict(list)
+    for user_id, key in await import_guards.find_section_keys(db, students, terms, session):
         if key in sections and (course := known.get(key.courseID)):
-            held[user_id, key.term].append(Registration(course, sections[key], "enrolled"))
-    told = []
-    for one in concerned:
+            registrations[user_id, key.term].append(Registration(course, sections[key], "enrolled"))
+    prepared = []
+    for one in affected:
         user_id, key = one.user_id, one.key
         event = Event(now, actor, user_id, "moved", key.courseID, key.term, key.section)
         move, course = by_key[key], known.get(key.courseID)
-        others = held[user_id, key.term] if move.old.meetings != move.new.meetings else []
-        because = _because(move, course, [other for other in others if other.courseID != key.courseID], one.waits)
-        told.append(Told(one, event, Notice.of(event, course.title if course else key.courseID, because)))
-    return told
+        others = registrations[user_id, key.term] if move.old.meetings != move.new.meetings else []
+        others = [other for other in others if other.courseID != key.courseID]
+        reason = _describe(move, course, others, is_waiting=one.is_waiting)
+        prepared.append(MoveNotice(one, event, Notice.of(event, course.title if course else key.courseID, reason)))
+    return prepared
 
 
-async def write(db: Database, told: Sequence[Told], session: Session) -> None:
-    """Write an event and a notice for each, and let open pages of the students be made anew."""
-    if told:
-        await import_guards.mark_moved(db, [one.concerned for one in told], told[0].event.at, session)
-        await events.add_all(db, [one.event for one in told], session)
-        await notices.add_all(db, [one.notice for one in told], session)
+async def write_notices(db: Database, prepared: Sequence[MoveNotice], session: Session) -> None:
+    """Write the events and the notices, and mark the students' rows, so that open pages are updated."""
+    if prepared:
+        await import_guards.mark_moved(db, [one.student for one in prepared], prepared[0].event.at, session)
+        await events.add_all(db, [one.event for one in prepared], session)
+        await notices.add_all(db, [one.notice for one in prepared], session)
 
 
-async def write_all(db: Database, told: Sequence[Told]) -> None:
-    """Write the same in several transactions."""
-    for batch in batched(told, MAX_IN_TRANSACTION):
-        await transaction(db, partial(write, db, batch), PATIENCE)
+async def write_notices_in_batches(db: Database, prepared: Sequence[MoveNotice]) -> None:
+    """Write the notices in several transactions."""
+    for start in range(0, len(prepared), MAX_NOTICES_IN_TRANSACTION):
+        batch = prepared[start : start + MAX_NOTICES_IN_TRANSACTION]
+        await transaction(db, partial(write_notices, db, batch), RETRY_SECONDS)
 
 
-def batched(told: Sequence[Told], size: int) -> Iterator[Sequence[Told]]:
-    """Give so many at a time."""
-    for begin in range(0, len(told), size):
-        yield told[begin : begin + size]
-
-
-def _because(move: Move, course: Course | None, others: Sequence[Registration], waits: bool) -> Sentence:
-    """Return what has changed, and which other courses of the student meet then."""
+def _describe(move: Move, course: Course | None, others: Sequence[Registration], *, is_waiting: bool) -> Sentence:
+    """Return what has changed, and which of the student's other courses now meet at the same time."""
     old, new = move
-    told = []
+    sentences = []
     if old.meetings != new.meetings:
-        told.append(Sentence("New time: %(now)s. Old time: %(before)s.", now=_times(new), before=_times(old)))
+        sentences.append(Sentence("New time: %(now)s. Old time: %(before)s.", now=_times(new), before=_times(old)))
     if old.room != new.room:
-        told.append(_room(old.room, new.room))
+        sentences.append(_room(old.room, new.room))
     try:
         if course:
             rules.check_times(course, new, others)
     except TimeConflict as conflict:
-        told.append(conflict.message)
-        if not waits:
-            told.append(Sentence("You’re still enrolled in both. If you can’t attend both, drop or swap one."))
-    return join_sentences(told)
+        sentences.append(conflict.message)
+        if not is_waiting:
+            sentences.append(Sentence("You’re still enrolled in both. If you can’t attend both, drop or swap one."))
+    return join_sentences(sentences)
 
 
 def _room(old: str, new: str) -> Sentence:

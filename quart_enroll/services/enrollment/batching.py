@@ -1,7 +1,7 @@
 """Batching: students who arrive together share a transaction, which costs little more for ten than for one.
 
 A student who arrives while a batch is running waits for its end, and then joins the next batch with all others who
-arrived meanwhile; otherwise a batch of one starts at once. Nobody waits for a section that they don't want.
+arrived meanwhile; otherwise a batch of one starts at once. Students never wait for a section that they don't want.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ class MainBatchQueue(BatchQueue):
         """Enroll the student; if the section is full, return the candidate, or with `join_waitlist` a waitlist entry.
 
         Returns None for a student who must try alone, because the database refuses the batch or others block it.
-        Raises the refusal, Crowded, and one of client.AWAY when the outcome is unknown.
+        Raises the refusal, Crowded, and one of DATABASE_UNAVAILABLE when the outcome is unknown.
         """
 
         async def change() -> BatchResult:

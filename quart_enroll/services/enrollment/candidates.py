@@ -84,11 +84,11 @@ async def load_candidates(
     return [_candidate(key, *facts) for (_, key), facts in zip(wanted, found, strict=True)]
 
 
-def _candidate(key: SectionKey, found: SectionFacts, theirs: StudentRecord) -> Candidate | Refused:
-    if theirs.is_gone:
+def _candidate(key: SectionKey, found: SectionFacts, student: StudentRecord) -> Candidate | Refused:
+    if student.is_closed:
         return AccountGone()
     try:
-        return Candidate(_offering(key, found), theirs.held, theirs.lines, theirs.taken)
+        return Candidate(_offering(key, found), student.registrations, student.waitlist_entries, student.taken_courses)
     except (UnknownTerm, UnknownCourse, UnknownSection) as refusal:
         return refusal
 

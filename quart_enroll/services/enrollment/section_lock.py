@@ -132,8 +132,8 @@ class SectionLocks:
     ) -> Result:
         """Wait for the locks of these sections, then run `body` in a transaction.
 
-        Raises one of client.AWAY when that takes longer than `timeout_seconds`, or the transaction alone longer than
-        `attempt_seconds`: then nobody knows whether it was committed.
+        Raises one of DATABASE_UNAVAILABLE when that takes longer than `timeout_seconds`, or the transaction alone
+        longer than `attempt_seconds`: then nobody knows whether it was committed.
         """
         began = time.monotonic()
         async with self.hold(sections, timeout_seconds=timeout_seconds) as waited:
@@ -144,9 +144,9 @@ class SectionLocks:
 
     @asynccontextmanager
     async def hold(self, sections: Iterable[SectionKey], *, timeout_seconds: float) -> AsyncIterator[bool]:
-        """Hold the locks of these sections, and give whether another change held one of them before.
+        """Hold the locks of these sections, and yield whether that took a wait for another change.
 
-        Raises Unsettled when they aren't free within `timeout_seconds`.
+        Raises OutcomeUnknown when they aren't free within `timeout_seconds`.
         """
         waited = False
         async with AsyncExitStack() as stack:

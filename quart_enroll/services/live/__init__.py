@@ -1,1 +1,4 @@
-"""services.live"""
+"""What follows the database while the site runs: the cache of users, and updates for open pages.
+
+The cache of the catalog is in services/catalog/; how updates are sent to browsers is a matter of pages/.
+"""

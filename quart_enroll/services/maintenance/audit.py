@@ -57,7 +57,7 @@ async def check(db: Database, now: datetime) -> AuditReport:
         notes=[finding.sentence for finding in found if not finding.fault],
         sections=len(rows.sections),
         seats=len(rows.seats),
-        waiting=len(rows.line),
+        waiting=len(rows.waitlist_entries),
     )
 
 

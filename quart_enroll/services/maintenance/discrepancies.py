@@ -28,9 +28,9 @@ def find_discrepancies(
 ) -> Iterator[Discrepancy]:
     """Yield all discrepancies in the rows, and the rows that violate their schema."""
     recount = Recount(rows)
-    orphans = {seat.row for seat, _ in recount.orphans()}  # reported below, with the reason
+    orphans = {seat.row_id for seat, _ in recount.orphans()}  # reported below, with the reason
     for collection, found in violations.items():
-        yield from [Discrepancy(f"{collection}: {one}.") for one in found if one.row not in orphans]
+        yield from [Discrepancy(f"{collection}: {one}.") for one in found if one.row_id not in orphans]
     yield from _wrong_counters(recount)
     yield from _overfull_sections(recount)
     yield from _shared_positions(recount)
@@ -39,9 +39,8 @@ def find_discrepancies(
         counted = "no" if isnan(stored) else f"{stored:g}"
         yield Discrepancy(f"Student {user_id}, {term}: {counted} credits counted, but the courses add up to {right:g}.")
     for seat, reason in recount.orphans():
-        yield Discrepancy(
-            f"Enrollment {seat.row} ({describe_section(seat.key)}): student {seat.user_id} is enrolled, but {reason}."
-        )
+        place = describe_section(seat.key)
+        yield Discrepancy(f"Enrollment {seat.row_id} ({place}): student {seat.user_id} is enrolled, but {reason}.")
     for waiting, reason in recount.pointless_entries():
         yield Discrepancy(f"{describe_section(waiting.key)}: student {waiting.user_id} is waitlisted, but {reason}.")
     for waiting in recount.promotable_entries(now):
@@ -50,13 +49,13 @@ def find_discrepancies(
         )
     yield from _duplicate_enrollments(recount)
     yield from _time_conflicts(recount)
-    yield from [Discrepancy(one) for one in gaps.lost_sections(rows.sections, rows.courses, rows.terms)]
+    yield from [Discrepancy(one) for one in gaps.lost_sections(rows.sections, rows.courses, rows.term_names)]
     offered = {key.courseID for key in rows.sections}
     unoffered = [course for course in rows.courses.values() if course.courseID not in offered]
-    yield from [Discrepancy(one, False) for one in gaps.without_sections(unoffered, list(rows.calendar.values()))]
+    yield from [Discrepancy(one, False) for one in gaps.without_sections(unoffered, list(rows.terms.values()))]
     for sentence in spelling_variants.sentences(rows.courses, rows.sections):
         yield Discrepancy(sentence, fault=False)
-    for term, timezone in rows.timezones.items():
+    for term, timezone in rows.unknown_timezones.items():
         yield Discrepancy(f"{term}: the timezone “{timezone}” is unknown; its times are shown in UTC.")
 
 

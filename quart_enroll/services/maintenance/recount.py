@@ -29,20 +29,20 @@ class Recount:
 
     def __init__(self, rows: AuditedRows) -> None:
         self.rows = rows
-        self.enrolled_seats = [seat for seat in rows.seats if seat.enrolled]
+        self.enrolled_seats = [seat for seat in rows.seats if seat.is_enrolled]
         self.taken: defaultdict[Any, set[tuple[str, str]]] = defaultdict(set)
         self.held: defaultdict[tuple[Any, str], list[tuple[Registration, AuditedSeat]]] = defaultdict(list)
         self.credits: defaultdict[tuple[Any, str], float] = defaultdict(float)
         for seat in self.enrolled_seats:
             self.taken[seat.user_id].add((seat.key.courseID, seat.key.term))
             course, counted = rows.courses.get(seat.key.courseID), rows.sections.get(seat.key)
-            if course and seat.key.term in rows.terms and isinstance(seat.user_id, int):
+            if course and seat.key.term in rows.term_names and isinstance(seat.user_id, int):
                 whose = seat.user_id, seat.key.term
                 section = counted.section if counted else deleted_section(seat.key)  # a deleted section keeps its seats
                 self.held[whose].append((Registration(course, section, "enrolled"), seat))
                 self.credits[whose] += course.credits
         self.waitlists: defaultdict[SectionKey, list[WaitlistEntry]] = defaultdict(list)
-        for waiting in rows.line:
+        for waiting in rows.waitlist_entries:
             self.waitlists[waiting.key].append(waiting)
 
     def wrong_counts(self) -> Iterator[tuple[AuditedSection, SectionCounts]]:
@@ -52,7 +52,7 @@ class Recount:
             places = [waiting.place for waiting in self.waitlists[key]]
             right = SectionCounts(taken[key], len(places), max([counted.queue_tail, *places]))
             stored = SectionCounts(counted.section.seats_taken, counted.section.waiting, counted.queue_tail)
-            if right != stored or not counted.complete:
+            if right != stored or not counted.has_valid_counters:
                 yield counted, right
 
     def wrong_credits(self) -> Iterator[tuple[Any, str, int | float]]:
@@ -71,7 +71,7 @@ class Recount:
 
     def pointless_entries(self) -> Iterator[tuple[WaitlistEntry, str]]:
         """Yield waitlist entries that can never lead to a seat, with the reason."""
-        for waiting in self.rows.line:
+        for waiting in self.rows.waitlist_entries:
             if reason := self._missing_reference(waiting.user_id, waiting.key):
                 yield waiting, reason
             elif waiting.drop_if_enrolled != waiting.key.courseID and self._has_course(waiting):
@@ -86,16 +86,16 @@ class Recount:
     def promotable_entries(self, now: datetime) -> Iterator[WaitlistEntry]:
         """Yield waitlisted students who could take an open seat."""
         for key, counted in self.rows.sections.items():
-            term = self.rows.calendar.get(key.term)
+            term = self.rows.terms.get(key.term)
             if term and term.promotes_waitlist(now) and counted.section.open_seats:
                 yield from [waiting for waiting in self.waitlists[key] if self._could_take(waiting, counted)]
 
     def _missing_reference(self, user_id: Any, key: SectionKey) -> str | None:
-        if user_id not in self.rows.users:
+        if user_id not in self.rows.user_ids:
             return "the student has no account"
         if key.courseID not in self.rows.courses:
             return "there is no such course"
-        if key.term not in self.rows.terms:
+        if key.term not in self.rows.term_names:
             return "there is no such term" if key.term else "no term is given; `upgrade-db` assigns one"
         return None if key in self.rows.sections else "there is no such section"
 
@@ -103,12 +103,12 @@ class Recount:
         return (waiting.key.courseID, waiting.key.term) in self.taken[waiting.user_id]
 
     def _could_take(self, waiting: WaitlistEntry, counted: AuditedSection) -> bool:
-        term, course = self.rows.calendar[waiting.key.term], self.rows.courses.get(waiting.key.courseID)
-        if course is None or waiting.user_id not in self.rows.users:
+        term, course = self.rows.terms[waiting.key.term], self.rows.courses.get(waiting.key.courseID)
+        if course is None or waiting.user_id not in self.rows.user_ids:
             return False
         held = [one for one, _ in self.held[waiting.user_id, waiting.key.term]]
         dropped = [one for one in held if one.courseID == waiting.drop_if_enrolled]
-        terms = self.rows.calendar
+        terms = self.rows.terms
         taken = [(courseID, terms[name]) for courseID, name in self.taken[waiting.user_id] if name in terms]
         try:
             for one in dropped:

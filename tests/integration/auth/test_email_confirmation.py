@@ -14,8 +14,9 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import leases, notices, users
 from quart_enroll.domain.models import Notice, User
 from quart_enroll.services.accounts import accounts
-from quart_enroll.services.catalog.import_users import BadRows, NewUser, import_users
-from quart_enroll.services.notifications import LEASE
+from quart_enroll.services.catalog.import_users import ImportedUser, import_users
+from quart_enroll.services.catalog.imports import InvalidRows
+from quart_enroll.services.notifications.outbox import LEASE_NAME
 from tests.integration.auth.test_passwords import ME, PUBLIC_URL, SETTINGS, chosen, letters
 from tests.support.people import FALL_MORNING, PASSWORD, Browser, Clock, config, message_after, registration, text
 
@@ -31,7 +32,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site of a school with a mail server; the tests hold the lease and send the emails themselves."""
-    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE_NAME, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
         yield app
@@ -258,8 +259,8 @@ async def test_a_site_without_a_mail_server_asks_for_no_confirmation(db: Databas
 
 async def test_an_import_confirms_new_addresses_but_not_registered_ones(zoe: Browser, db: Database) -> None:
     rows = [
-        NewUser(1, None, User(0, "new@school.example", "New", "One", "student"), None),
-        NewUser(2, None, User(0, ZOE, "Zoe", "Adler", "student"), None),
+        ImportedUser(1, None, User(0, "new@school.example", "New", "One", "student"), None),
+        ImportedUser(2, None, User(0, ZOE, "Zoe", "Adler", "student"), None),
     ]
     await import_users(db, rows, unusable_password="")
     assert (await import_users(db, rows, unusable_password="")).unchanged == 2
@@ -267,17 +268,17 @@ async def test_an_import_confirms_new_addresses_but_not_registered_ones(zoe: Bro
     found = await users.find_credentials(db, ZOE)
     assert found is not None
     moved = User(0, "zoe.adler@school.example", "Zoe", "Adler", "student")
-    await import_users(db, [NewUser(1, found.user.user_id, moved, None)], unusable_password="")
+    await import_users(db, [ImportedUser(1, found.user.user_id, moved, None)], unusable_password="")
     assert await db.user.count_documents({"email_unconfirmed": {"$exists": True}}) == 0
 
 
 async def test_an_import_gives_no_registrar_role_to_an_unconfirmed_email(
     zoe: Browser, anyone: Browser, db: Database, clock: Clock
 ) -> None:
-    row = NewUser(2, None, User(0, ZOE, "Zoe", "Adler", "registrar"), None)
-    with pytest.raises(BadRows) as refused:
+    row = ImportedUser(2, None, User(0, ZOE, "Zoe", "Adler", "registrar"), None)
+    with pytest.raises(InvalidRows) as refused:
         await import_users(db, [row], unusable_password="")
-    assert [bad.field for bad in refused.value.rows] == ["role"]
+    assert [bad.field for bad in refused.value.problems] == ["role"]
     assert (await zoe.get("/user")).status_code == 403
     await anyone.get(await path_of_link(db, clock))
     await anyone.post("/email/confirm")

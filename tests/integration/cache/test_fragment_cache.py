@@ -42,7 +42,7 @@ async def test_two_students_on_one_waitlist_each_see_their_own_position(app: Qua
     for path in ("/courses/Fall", "/course/3333", "/enrollment"):
         for _ in range(5):
             for place, browser in enumerate(browsers, 1):
-                assert f"Waiting, {place} of 2" in await browser.read(path), (place, path)
+                assert f"Waitlisted, {place} of 2" in await browser.read(path), (place, path)
 
 
 @pytest.mark.parametrize("signed_in", [False, True])

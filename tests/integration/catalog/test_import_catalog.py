@@ -14,14 +14,9 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses, enrollments, events, notices, schedules, sections, terms, waitlist
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.models import Course, Meeting, Registration, Section, SectionKey, SectionRequest
-from quart_enroll.services.catalog.import_catalog import (
-    FileCourse,
-    FileSection,
-    FileTerm,
-    import_courses,
-    import_sections,
-    import_terms,
-)
+from quart_enroll.services.catalog.import_courses import ImportedCourse, import_courses
+from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
+from quart_enroll.services.catalog.import_terms import ImportedTerm, import_terms
 from quart_enroll.services.enrollment import enroll, seat_changes
 from quart_enroll.services.enrollment import waitlist as waiting
 from quart_enroll.services.enrollment.context import EnrollmentContext
@@ -67,7 +62,7 @@ def file(tmp_path: Path, text: str) -> str:
 
 
 async def offer(db: Database, section: Section, given: str = "waitlist_capacity meetings instructor room") -> None:
-    await import_sections(db, [FileSection(1, section, frozenset(given.split()))], NOW)
+    await import_sections(db, [ImportedSection(1, section, frozenset(given.split()))], NOW)
 
 
 async def a_full_section_and_bob_waits(db: Database) -> None:
@@ -180,11 +175,11 @@ async def test_columns_that_a_file_lacks_keep_what_is_stored(run: Run, db: Datab
     assert await sections.find(db, SMALL.key) == replace(SMALL, capacity=2)
     needing = Course("3333", "PHP 202", "", 4, "Fall", "Computing", ("1111",), ("2222",))
     given = frozenset({"subject", "prerequisites", "corequisites"})
-    await import_courses(db, [FileCourse(1, needing, given)], NOW)
+    await import_courses(db, [ImportedCourse(1, needing, given)], NOW)
     row = "courseID,title,description,credits,term,subject\n3333,PHP 202,,4,Fall,\n"
     assert (await run("import", "course", file(tmp_path, row))).exit_code == 0
     assert await courses.find(db, "3333") == replace(needing, subject="")
-    await import_courses(db, [FileCourse(1, replace(needing, description="Forms"), given | {"description"})], NOW)
+    await import_courses(db, [ImportedCourse(1, replace(needing, description="Forms"), given | {"description"})], NOW)
     assert (await run("import", "course", file(tmp_path, row.replace(",description", "").replace(",,", ",", 1)))).output
     assert await courses.find(db, "3333") == replace(needing, subject="", description="Forms")
 
@@ -267,16 +262,16 @@ async def test_a_later_deadline_promotes(db: Database) -> None:
     await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), late)
     assert await has(db, BOB.user_id) == {}
     open_again = replace(FALL, add_deadline=FALL.withdraw_deadline, drop_deadline=FALL.withdraw_deadline)
-    await import_terms(db, [FileTerm(1, open_again, LIMITS)], late)
+    await import_terms(db, [ImportedTerm(1, open_again, LIMITS)], late)
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
 
 
 async def test_a_higher_credit_limit_promotes_a_skipped_student(db: Database) -> None:
     await a_full_section_and_bob_waits(db)
-    await import_terms(db, [FileTerm(1, replace(FALL, max_credits=3), LIMITS)], NOW)
+    await import_terms(db, [ImportedTerm(1, replace(FALL, max_credits=3), LIMITS)], NOW)
     await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     assert await has(db, BOB.user_id) == {}
-    await import_terms(db, [FileTerm(1, FALL, LIMITS)], NOW)
+    await import_terms(db, [ImportedTerm(1, FALL, LIMITS)], NOW)
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
 
 
@@ -324,7 +319,7 @@ async def test_changed_credits_of_a_course_count_for_its_students(db: Database) 
     await enroll.enroll(EnrollmentContext(db), RITA.user_id, SectionRequest("1111"), NOW)
     php = await courses.find(db, "3333")
     assert php is not None
-    await import_courses(db, [FileCourse(1, replace(php, credits=2.5), frozenset())], NOW)
+    await import_courses(db, [ImportedCourse(1, replace(php, credits=2.5), frozenset())], NOW)
     assert await schedules.find_credits(db, ADA.user_id) == {"Fall 2026": 5.5}
     assert await schedules.find_credits(db, RITA.user_id) == {"Fall 2026": 3}
     assert (await audit.check(db, NOW)).discrepancies == []
@@ -335,10 +330,10 @@ async def test_a_removed_prerequisite_promotes(db: Database) -> None:
     php = await courses.find(db, "3333")
     assert php is not None
     given = frozenset({"prerequisites"})
-    await import_courses(db, [FileCourse(1, replace(php, prerequisites=("2222",)), given)], NOW)
+    await import_courses(db, [ImportedCourse(1, replace(php, prerequisites=("2222",)), given)], NOW)
     await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     assert [one.user_id for one in await waitlist.find_by_section(db, SMALL.key)] == [BOB.user_id]
-    await import_courses(db, [FileCourse(1, php, given)], NOW)
+    await import_courses(db, [ImportedCourse(1, php, given)], NOW)
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
 
 

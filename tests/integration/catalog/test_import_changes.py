@@ -14,7 +14,7 @@ from quart import Quart
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import enrollments, sections
 from quart_enroll.domain.models import SectionKey, SectionRequest
-from quart_enroll.services.catalog.import_catalog import FileSection, import_sections
+from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.support.people import ADA, BOB, FALL_MORNING, SECTIONS
@@ -160,7 +160,7 @@ async def test_the_first_changes_are_printed_and_all_with_verbose(run: Run, db: 
 async def test_an_import_returns_which_students_got_a_seat(db: Database) -> None:
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), FALL_MORNING)
     await waitlist.join(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), FALL_MORNING)
-    row = FileSection(7, replace(SMALL, capacity=2), frozenset())
+    row = ImportedSection(7, replace(SMALL, capacity=2), frozenset())
     tried = await import_sections(db, [row], FALL_MORNING, dry_run=True)
     assert [(one.user_id, one.courseID) for one in tried.promoted] == [(BOB.user_id, "3333")]
     found = await sections.find(db, SectionKey("Fall 2026", "3333", "01"))

@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result
 from pymongo import MongoClient
 
-from config import HERE
+from config import PROJECT_FOLDER
 from quart_enroll.app import create_app
 from quart_enroll.cli.local_mongod import SMALL_FOOTPRINT_OPTIONS, find_mongod
 from quart_enroll.db import transactions
@@ -76,7 +76,9 @@ def address(quick_folder: Path) -> Iterator[Address]:
 
 
 def prescribed_users() -> dict[str, list[dict[str, str]]]:
-    rows = re.findall(r"^ +\| `([\w-]+)` \| (.+?) \|", (HERE / "docs" / "deploy.md").read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^ +\| `([\w-]+)` \| (.+?) \|", (PROJECT_FOLDER / "docs" / "deploy.md").read_text("utf-8"), re.MULTILINE
+    )
     return {
         user: [{"role": role, "db": database} for role, database in re.findall(r"`(\w+)@(\w+)`", roles)]
         for user, roles in rows
@@ -134,7 +136,7 @@ async def test_the_release_phase_and_the_site_need_only_the_prescribed_users(
 
 def release(**settings: str) -> subprocess.CompletedProcess[str]:
     """Run the release command of the Procfile."""
-    [command] = re.findall(r"^release: (.+)$", (HERE / "Procfile").read_text("utf-8"), re.MULTILINE)
+    [command] = re.findall(r"^release: (.+)$", (PROJECT_FOLDER / "Procfile").read_text("utf-8"), re.MULTILINE)
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
     return subprocess.run(
         shlex.split(command),

@@ -18,7 +18,7 @@ from quart_enroll.domain.models import Course, Section, Term
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.hash_slots import HashSlots
 from quart_enroll.services.accounts.hashing import Hasher, unusable_hash
-from quart_enroll.services.catalog.import_catalog import FileCourse, import_courses
+from quart_enroll.services.catalog.import_courses import ImportedCourse, import_courses
 from quart_enroll.services.maintenance import audit
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, UpgradeReport, upgrade
 from tests.support import legacy_flask, people
@@ -328,7 +328,7 @@ async def test_terms_named_by_season_stay_and_other_names_become_possible(db: Da
 
 
 async def import_course(db: Database, courseID: str = "8888", term: str = "Fall") -> None:
-    file = FileCourse(1, Course(courseID, "SEW 101", "", 2, term), frozenset())
+    file = ImportedCourse(1, Course(courseID, "SEW 101", "", 2, term), frozenset())
     await import_courses(db, [file], NOW)
 
 

@@ -13,8 +13,8 @@ from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.models import SYSTEM_ACTOR, Section
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.catalog import moved_sections
-from quart_enroll.services.catalog.import_catalog import FileSection, import_sections
-from quart_enroll.services.notifications import drain_once
+from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
+from quart_enroll.services.notifications.outbox import send_due
 from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, MORNINGS, NOONS, SECTIONS, Browser, Clock
 from tests.support.smtp import Postbox
 
@@ -36,7 +36,7 @@ async def full(ada: Browser, bob: Browser) -> None:
 
 async def put(db: Database, *changed: Section, dry_run: bool = False) -> None:
     given = frozenset({"capacity", "waitlist_capacity", "meetings", "instructor", "room"})
-    rows = [FileSection(number, one, given) for number, one in enumerate(changed, 2)]
+    rows = [ImportedSection(number, one, given) for number, one in enumerate(changed, 2)]
     await import_sections(db, rows, FALL_MORNING, dry_run=dry_run)
 
 
@@ -59,7 +59,7 @@ async def test_the_email_about_a_move_is_in_the_students_language(db: Database, 
     await db.user.update_one({"user_id": BOB.user_id}, {"$set": {"language": "es"}})
     await put(db, replace(PHP, meetings=EVENINGS, room="Hall 3"))
     box = Postbox()
-    await drain_once(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
+    await send_due(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
     told = {to: (subject, text) for to, subject, text in box.letters}
     subject, text = told[ADA.email]
     assert subject == "The time or room of PHP 202 has changed"
@@ -72,7 +72,7 @@ async def test_an_unconfirmed_address_gets_no_email(db: Database, clock: Clock) 
     await db.user.update_many({}, {"$set": {"email_unconfirmed": True}})
     await put(db, replace(PHP, room="Hall 3"))
     box = Postbox()
-    await drain_once(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
+    await send_due(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
     assert box.letters == []
 
 
@@ -153,7 +153,7 @@ async def test_an_open_catalog_gets_the_new_times_of_a_moved_section(anyone: Bro
 async def test_many_students_are_notified_in_few_writes_and_very_many_in_several_transactions(
     db: Database, monkeypatch: pytest.MonkeyPatch, at_most: int, batches: list[int]
 ) -> None:
-    monkeypatch.setattr(moved_sections, "MAX_IN_TRANSACTION", at_most)
+    monkeypatch.setattr(moved_sections, "MAX_NOTICES_IN_TRANSACTION", at_most)
     crowd = range(100, 400)
     rows = [
         {"user_id": user_id, "courseID": "1111", "term": FALL.term, "section": "01", "status": "enrolled"}

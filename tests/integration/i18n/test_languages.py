@@ -11,8 +11,8 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.services.accounts.email_links import EmailLinks
-from quart_enroll.services.catalog.import_users import NewUser, import_users
-from quart_enroll.services.notifications import drain_once
+from quart_enroll.services.catalog.import_users import ImportedUser, import_users
+from quart_enroll.services.notifications.outbox import send_due
 from tests.support.people import ADA, NOONS, PASSWORD, Browser, Clock, config, offer_course, registration, text
 from tests.support.smtp import Postbox
 
@@ -81,7 +81,7 @@ async def test_a_users_language_is_that_of_the_first_sign_in(db: Database, app: 
 
 async def test_an_import_keeps_the_language(db: Database) -> None:
     await users.set_language(db, ADA.user_id, "es")
-    await import_users(db, [NewUser(1, None, replace(ADA, last_name="Summers"), None)], unusable_password="-")
+    await import_users(db, [ImportedUser(1, None, replace(ADA, last_name="Summers"), None)], unusable_password="-")
     assert await users.find(db, ADA.user_id) == replace(ADA, last_name="Summers", language="es")
 
 
@@ -98,7 +98,7 @@ async def test_a_notice_caused_by_another_student_is_in_the_readers_language(
     page = await bob.read("/enrollment")
     assert page.count("PHP 202 coincide con ART 100: MJ 12:00–13:15.") == 2
     box = Postbox()
-    await drain_once(db, box, clock, LINKS, "one")
+    await send_due(db, box, clock, LINKS, "one")
     assert [subject for _, subject, _ in box.letters] == ["Tu puesto en la lista de espera de PHP 202"]
     assert "MJ 12:00–13:15. Conservas tu puesto.\n\nInicia sesión para ver tu horario." in box.letters[0][2]
 

@@ -1,0 +1,145 @@
+"""Imports courses: all rows of a file, or none."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from quart_enroll.db.client import Database, Session
+from quart_enroll.db.collections import courses
+from quart_enroll.db.collections import terms as stored_terms
+from quart_enroll.db.queries import import_guards
+from quart_enroll.domain import folding, terms
+from quart_enroll.domain.errors import RowProblem
+from quart_enroll.domain.models import SEASONS, Course, Term
+from quart_enroll.services.catalog import gaps
+from quart_enroll.services.catalog.imports import (
+    ImportResult,
+    RowChange,
+    field_changes,
+    keep_missing_fields,
+    refuse,
+    refuse_duplicates,
+    run_catalog_import,
+)
+
+OPTIONAL_FIELDS = ("description", "subject", "prerequisites", "corequisites")
+"""Fields that keep their stored values if the file lacks their columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedCourse:
+    """A course from row `number` of a file; OPTIONAL_FIELDS that are not `given` keep their stored values."""
+
+    number: int
+    course: Course
+    given: frozenset[str]
+
+
+class KnownCourseIDs:
+    """Finds courseIDs in any spelling; of two spellings in an old database, only the exact one."""
+
+    def __init__(self, courseIDs: Iterable[str]) -> None:  # the stored name
+        self._stored = {courseID: courseID for courseID in courseIDs}
+        keys = Counter(map(folding.key, self._stored))
+        self._by_key = {key: courseID for courseID in self._stored if keys[key := folding.key(courseID)] == 1}
+
+    def __contains__(self, courseID: str) -> bool:  # the same
+        return courseID in self._stored
+
+    def stored(self, text: str) -> str:
+        """Return the courseID in its stored spelling, or the text itself if it is unknown."""
+        return self._stored.get(text) or self._by_key.get(folding.key(text), text)
+
+    def with_stored_requisites(self, course: Course) -> Course:
+        """Return the course with its prerequisites and corequisites in their stored spelling."""
+        return replace(
+            course,
+            prerequisites=tuple(dict.fromkeys(map(self.stored, course.prerequisites))),
+            corequisites=tuple(dict.fromkeys(map(self.stored, course.corequisites))),
+        )
+
+
+async def import_courses(
+    db: Database, rows: Sequence[ImportedCourse], now: datetime, *, dry_run: bool = False
+) -> ImportResult:
+    """Store courses by courseID; raise InvalidRows for duplicates, and for unknown courses or terms."""
+    refuse_duplicates([(row.number, row.course.courseID) for row in rows], "courseID", folding.key)
+    all_terms = await stored_terms.find_all(db)
+    term_names = [term.term for term in all_terms]
+    coming = [term.term for term in terms.active(all_terms, now)]
+    _refuse_unknown_terms(rows, all_terms)
+
+    async def body(session: Session) -> ImportResult:
+        before = {course.courseID: course for course in await courses.find_all(db, session)}
+        _refuse_other_spellings(rows, before)
+        known = KnownCourseIDs([*before, *(row.course.courseID for row in rows)])
+        after = [
+            keep_missing_fields(
+                known.with_stored_requisites(row.course), before.get(row.course.courseID), row.given, OPTIONAL_FIELDS
+            )
+            for row in rows
+        ]
+        _refuse_unknown_requisites(rows, after, before.keys() | {course.courseID for course in after})
+        pairs = [(before[course.courseID], course) for course in after if course.courseID in before]
+        changed = [(old, new) for old, new in pairs if old != new]
+        changed_ids = [new.courseID for _, new in changed]
+        await import_guards.guard_courses(db, term_names, changed_ids, session)
+        # New corequisites change what the students of a course may drop for another seat, so these are guarded too.
+        added_credits = {
+            new.courseID: new.credits - old.credits
+            for old, new in changed
+            if (old.credits, old.corequisites) != (new.credits, new.corequisites)
+        }
+        await import_guards.add_credits(db, term_names, added_credits, session)
+        counts = await import_guards.count_seats(db, coming, changed_ids, session)
+        written = await courses.put_all(db, after, session)
+        changes = [
+            RowChange(row.number, course.courseID, different, *counts.get(course.courseID, (0, 0)))
+            for row, course in zip(rows, after, strict=True)
+            if course.courseID in before and (different := field_changes(before[course.courseID], course))
+        ]
+        offered = await import_guards.find_offered(db, [course.courseID for course in after], session)
+        notes = gaps.without_sections([one for one in after if one.courseID not in offered], all_terms)
+        return ImportResult(*written, len(rows) - sum(written), changes, notes=notes)
+
+    return await run_catalog_import(db, body, now, dry_run=dry_run) if rows else ImportResult(0, 0, 0)
+
+
+def _refuse_other_spellings(rows: Sequence[ImportedCourse], before: Mapping[str, Course]) -> None:
+    """Raise InvalidRows for courses that are stored under another spelling of their courseID."""
+    by_key = {folding.key(courseID): courseID for courseID in before}
+    refuse(
+        [
+            RowProblem(
+                row.number, f"The catalog spells this course number {stored}. Use the same spelling.", "courseID"
+            )
+            for row in rows
+            if row.course.courseID not in before and (stored := by_key.get(folding.key(row.course.courseID)))
+        ]
+    )
+
+
+def _refuse_unknown_requisites(rows: Sequence[ImportedCourse], after: Sequence[Course], known: set[str]) -> None:
+    """Raise InvalidRows for courses that require themselves or unknown courses."""
+    problems = []
+    for row, course in zip(rows, after, strict=True):
+        for field in sorted({"prerequisites", "corequisites"} & row.given):
+            for required in getattr(course, field):
+                if required not in known:
+                    problems.append(RowProblem(row.number, f"There is no course {required} in the catalog.", field))
+                if required == course.courseID:
+                    problems.append(RowProblem(row.number, "A course can’t require itself.", field))
+    refuse(problems)
+
+
+def _refuse_unknown_terms(rows: Sequence[ImportedCourse], known: Sequence[Term]) -> None:
+    """Raise InvalidRows for courses with a term that is neither a season nor a term of the catalog."""
+    seasons = ", ".join(SEASONS)
+    refuse(
+        [
+            RowProblem(row.number, f"“{name}” is neither a season ({seasons}) nor a term of the catalog.", "term")
+            for row in rows
+            for name in terms.unknown_names(row.course.term, known)
+        ]
+    )

@@ -1,0 +1,145 @@
+"""What all imports share: one transaction for a whole file, dry runs, invalid rows, and reports of what changed."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from quart_enroll.db.client import Database, Session
+from quart_enroll.db.transactions import transaction
+from quart_enroll.domain.errors import RowProblem
+from quart_enroll.domain.models import SYSTEM_ACTOR, Course, Event, Section, Term, User
+from quart_enroll.services.enrollment import swap_cycles
+from quart_enroll.services.enrollment.promotion import promote_all_waitlists
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.section_lock import SectionLocks
+
+RETRY_SECONDS = 120.0
+"""Seconds for which an import is retried: longer than MongoDB keeps a transaction whose process was killed."""
+
+Model = TypeVar("Model", Course, Section, Term)
+
+
+class InvalidRows(Exception):
+    """Some rows contradict the database or each other; `problems` names each."""
+
+    def __init__(self, problems: Sequence[RowProblem]) -> None:
+        super().__init__(f"{len(problems)} rows can't be imported")
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """The old and the new value of a field; times are in the term's timezone."""
+
+    field: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """What a row of a file changed in the entry `name`, and the number of students affected."""
+
+    number: int
+    name: str
+    fields: Sequence[FieldChange]
+    enrolled: int = 0
+    waiting: int = 0
+
+    @property
+    def capacity_below_enrolled(self) -> int | None:
+        """The new capacity, if more students are enrolled; otherwise None."""
+        return next((one.new for one in self.fields if one.field == "capacity" and one.new < self.enrolled), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """How many rows were added, changed something, or changed nothing.
+
+    `changes` has the old and new values of each changed row, `promoted` the waitlisted students who got a seat, and
+    `notes` are sentences about what is still missing.
+    """
+
+    added: int
+    changed: int
+    unchanged: int
+    changes: Sequence[RowChange] = ()
+    promoted: Sequence[Event] = ()
+    notes: Sequence[str] = ()
+
+
+class _DryRunDone(Exception):
+    """Aborts the transaction of a dry run."""
+
+
+async def run_import(
+    db: Database, body: Callable[[Session], Coroutine[Any, Any, ImportResult]], *, dry_run: bool
+) -> ImportResult:
+    """Run the import in one transaction and return what it did; a dry run then rolls it back."""
+    if not dry_run:
+        return await transaction(db, body, RETRY_SECONDS)
+    results: list[ImportResult] = []
+
+    async def run_and_abort(session: Session) -> None:
+        results[:] = [await body(session)]
+        raise _DryRunDone
+
+    with suppress(_DryRunDone):
+        await transaction(db, run_and_abort, RETRY_SECONDS)
+    return results[0]
+
+
+async def run_catalog_import(
+    db: Database, body: Callable[[Session], Coroutine[Any, Any, ImportResult]], now: datetime, *, dry_run: bool
+) -> ImportResult:
+    """Run the import, promote waitlisted students in the same transaction, and then complete swap cycles.
+
+    So no open seat is ever visible that a waiting student could take.
+    """
+
+    async def import_and_promote(session: Session) -> ImportResult:
+        result = await body(session)
+        change = SeatTransaction(db, session, now, SYSTEM_ACTOR)
+        await promote_all_waitlists(change)
+        return replace(result, promoted=change.promotions)
+
+    result = await run_import(db, import_and_promote, dry_run=dry_run)
+    if not dry_run:
+        await swap_cycles.complete_all_cycles(SectionLocks(db), SYSTEM_ACTOR, now)
+    return result
+
+
+def field_changes(old: Course | Section | Term | User, new: Course | Section | Term | User) -> list[FieldChange]:
+    """Return the fields that differ."""
+
+    def to_local(value: Any) -> Any:
+        return new.local(value) if isinstance(new, Term) and isinstance(value, datetime) else value
+
+    values = [(one.name, getattr(old, one.name), getattr(new, one.name)) for one in fields(new)]
+    return [FieldChange(name, to_local(before), to_local(after)) for name, before, after in values if before != after]
+
+
+def keep_missing_fields(new: Model, old: Model | None, given: frozenset[str], optional: Sequence[str]) -> Model:
+    """Return `new` with the `optional` fields that are not `given` taken from `old`."""
+    if old is None:
+        return new
+    return replace(new, **{name: getattr(old, name) for name in optional if name not in given})
+
+
+def refuse_duplicates(names: Sequence[tuple[int, str]], field: str, key: Callable[[str], str] = str) -> None:
+    """Raise InvalidRows if two rows, each given by its number and its name, have names with the same `key`."""
+    first: dict[str, int] = {}
+    problems = [
+        RowProblem(number, f"{name} is in the file twice.", field, first=first[key(name)])
+        for number, name in names
+        if first.setdefault(key(name), number) != number
+    ]
+    refuse(problems)
+
+
+def refuse(problems: Sequence[RowProblem]) -> None:
+    """Raise InvalidRows if there are problems."""
+    if problems:
+        raise InvalidRows(problems)
