@@ -15,7 +15,7 @@ P = ParamSpec("P")
 K = TypeVar("K")
 V = TypeVar("V")
 
-BUDGETS = {
+CACHE_BYTES = {
     "public responses": 5_000_000,
     "private responses": 4_000_000,
     "page fragments": 5_000_000,
@@ -39,29 +39,29 @@ BUDGETS = {
     "numbers": 200_000,
     "moments": 200_000,
 }
-"""Bytes that each cache of a process may hold."""
+"""Most bytes that each cache of a process may hold."""
 
-TOTAL_BYTES = sum(BUDGETS.values())
+TOTAL_CACHE_BYTES = sum(CACHE_BYTES.values())
 """The most that all caches of a process may hold; the rest of its 150 MiB is for code, the catalog and requests."""
 
 ENTRY_BYTES = 450
-"""Bytes of an entry besides its key and value: its places in three dictionaries, and a small tuple as key."""
+"""Bytes of an entry besides its key and value: its slots in three dictionaries, and a small tuple as key."""
 
 TEXT_BYTES = 80
 """Bytes of a text besides its characters."""
 
 
 class ByteCache(LRUCache[K, V]):
-    """A cache that drops its least recently used entries to stay within the budget of that name.
+    """A cache that evicts its least recently used entries to stay within the budget of that name.
 
     `size` estimates the bytes of a key and its value together. An entry larger than the whole budget isn't cached.
-    `dropped` is called with each entry that is removed, except by `clear`.
+    `on_remove` is called with each entry that is removed, except by `clear`.
     """
 
-    def __init__(self, name: str, size: Callable[[K, V], int], dropped: Callable[[K, V], None] | None = None) -> None:
-        super().__init__(BUDGETS[name])
+    def __init__(self, name: str, size: Callable[[K, V], int], on_remove: Callable[[K, V], None] | None = None) -> None:
+        super().__init__(CACHE_BYTES[name])
         self._size = size
-        self._dropped = dropped
+        self._on_remove = on_remove
         self._next_size = 0
 
     def __setitem__(self, key: K, value: V, *_: Any) -> None:
@@ -72,14 +72,14 @@ class ByteCache(LRUCache[K, V]):
             super().__setitem__(key, value)
 
     def __delitem__(self, key: K, *_: Any) -> None:
-        if self._dropped is None:
+        if self._on_remove is None:
             super().__delitem__(key)
         else:
             value = self[key]
             super().__delitem__(key)
-            self._dropped(key, value)
+            self._on_remove(key, value)
 
-    def getsizeof(self, value: V) -> int:  # type: ignore[override]  # cachetools asks for the value alone
+    def getsizeof(self, value: V) -> int:  # type: ignore[override]  # cachetools passes only the value
         """Return the size of the entry that is being stored."""
         return self._next_size
 

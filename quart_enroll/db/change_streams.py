@@ -106,7 +106,7 @@ class UserChange(NamedTuple):
 async def watch_users(db: Database) -> AsyncIterator[AsyncIterator[list[UserChange]]]:
     """Open a stream of the changes of rows about users, as `watch_catalog` does."""
     fields = {"ns": 1, "documentKey": 1, "fullDocument.user_id": 1}
-    collections = (*SIGN_IN_COLLECTIONS, *student_facts.COLLECTIONS)
+    collections = (*SIGN_IN_COLLECTIONS, *student_facts.STUDENT_COLLECTIONS)
     async with aclosing(_batches(db, await _operation_time(db), collections, fields)) as batches:
         yield ([_to_user_change(change) for change in changes] async for changes in batches)
 
@@ -147,7 +147,7 @@ def _to_user_change(change: Document) -> UserChange:
     collection = change["ns"]["coll"]
     row_id = change["documentKey"]["_id"] if "documentKey" in change else None
     user_id = change.get("fullDocument", {}).get("user_id") if collection not in ("login", "user") else None
-    is_student_fact = collection in student_facts.COLLECTIONS
+    is_student_fact = collection in student_facts.STUDENT_COLLECTIONS
     return UserChange(None if row_id is None else hashable_row_id(row_id), user_id, is_student_fact)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 from quart_enroll.db.client import Document
 from quart_enroll.domain.models import SectionKey
 
-FIELDS = ("term", "courseID", "section")
+KEY_FIELDS = ("term", "courseID", "section")
 """The fields of a row that name a section, in the order of SectionKey."""
 
-SORT_ORDER = [(name, 1) for name in FIELDS]
+SORT_ORDER = [(name, 1) for name in KEY_FIELDS]
 
-HAS_KEY: Document = {name: {"$type": "string"} for name in FIELDS}
+HAS_KEY: Document = {name: {"$type": "string"} for name in KEY_FIELDS}
 """Matches rows that name a section; `check-seats` lists the others."""
 
 
@@ -27,15 +27,15 @@ def to_superset_filter(keys: Iterable[SectionKey]) -> Document:
     One index answers it. The caller drops the rows that it didn't want.
     """
     keys = list(keys)
-    return {name: {"$in": sorted({getattr(key, name) for key in keys})} for name in FIELDS}
+    return {name: {"$in": sorted({getattr(key, name) for key in keys})} for name in KEY_FIELDS}
 
 
 def from_row(row: Mapping[str, Any]) -> SectionKey:
     """Return the key that the row names; a missing field is read as empty text."""
     # Interned, because thousands of students have the same terms and courses in memory.
-    return SectionKey(*(intern(str(row.get(name) or "")) for name in FIELDS))
+    return SectionKey(*(intern(str(row.get(name) or "")) for name in KEY_FIELDS))
 
 
 def has_key(row: Mapping[str, Any]) -> bool:
     """Return whether the row names a section, as HAS_KEY does."""
-    return all(isinstance(row.get(name), str) for name in FIELDS)
+    return all(isinstance(row.get(name), str) for name in KEY_FIELDS)

@@ -17,10 +17,10 @@ Result = TypeVar("Result")
 ILLEGAL_OPERATION_CODE = 20
 """MongoDB's code for, among others, a transaction on a server that is not part of a replica set."""
 
-RETRY_SECONDS = 15.0
+TRANSACTION_RETRY_SECONDS = 15.0
 """Seconds for which a transaction is retried: an election takes about as long, and Heroku's router waits for 30."""
 
-FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.01, 0.5
+FIRST_RETRY_PAUSE_SECONDS, MAX_RETRY_PAUSE_SECONDS = 0.01, 0.5
 """Longest pause before the second attempt, and before each later one. Each attempt raises it by half."""
 
 SUSPICIOUS_PAUSE_SECONDS = 0.1
@@ -40,7 +40,9 @@ CHECK_INTERVAL_SECONDS = 0.5
 
 
 async def transaction(
-    db: Database, body: Callable[[Session], Coroutine[Any, Any, Result]], retry_seconds: float = RETRY_SECONDS
+    db: Database,
+    body: Callable[[Session], Coroutine[Any, Any, Result]],
+    retry_seconds: float = TRANSACTION_RETRY_SECONDS,
 ) -> Result:
     """Run `body` in a transaction and return its result.
 
@@ -99,13 +101,13 @@ class _Retries:
     def __init__(self, db: Database, retry_seconds: float) -> None:
         self.began = time.monotonic()
         self.end = self.began + retry_seconds
-        self.max_pause = FIRST_PAUSE_SECONDS
+        self.max_pause = FIRST_RETRY_PAUSE_SECONDS
         self.abandoned = _AbandonedTransactions(db, ABANDONED_AFTER_SECONDS)
 
     async def pause(self, error: PyMongoError) -> None:
         """Pause for a random time before the next attempt; raise OutcomeUnknown if it is too late for one."""
         await asyncio.sleep(random.uniform(0, self.max_pause))  # noqa: S311  # no secret
-        self.max_pause = min(self.max_pause * 1.5, MAX_PAUSE_SECONDS)
+        self.max_pause = min(self.max_pause * 1.5, MAX_RETRY_PAUSE_SECONDS)
         if time.monotonic() > self.end:
             raise OutcomeUnknown from error
         metrics.count_retry()

@@ -39,7 +39,7 @@ class SchoolData:
 
 
 def load(data: Path, unusable_password: str) -> SchoolData:
-    """Read the files; raise BadRows for a row that could not be imported."""
+    """Read the files; raise InvalidRows for a row that could not be imported."""
     names = json.loads((data / "demo-school.json").read_text("utf-8"))
     original = [row.course() for row in _rows(CourseRow, data / "courses.json")]
     more = [row.course() for row in _rows(CourseRow, data / "demo-courses.csv")]

@@ -48,7 +48,7 @@ BOUNDED_BY_THE_SCHOOL = {
 
 @pytest.fixture
 def cache(monkeypatch: pytest.MonkeyPatch) -> ByteCache[str, str]:
-    monkeypatch.setitem(bounded_cache.BUDGETS, "numbers", 10_000)
+    monkeypatch.setitem(bounded_cache.CACHE_BYTES, "numbers", 10_000)
     return ByteCache("numbers", bounded_cache.size_of_entry)
 
 
@@ -75,7 +75,7 @@ def test_an_entry_larger_than_the_budget_is_not_cached_and_displaces_nothing(cac
 
 
 def test_the_callback_gets_every_entry_that_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(bounded_cache.BUDGETS, "numbers", 2000)
+    monkeypatch.setitem(bounded_cache.CACHE_BYTES, "numbers", 2000)
     left: list[tuple[str, str]] = []
     cache: ByteCache[str, str] = ByteCache("numbers", lambda *_: 400, lambda *one: left.append(one))
     for key in ("a", "b", "c"):
@@ -85,7 +85,7 @@ def test_the_callback_gets_every_entry_that_is_dropped(monkeypatch: pytest.Monke
 
 
 def test_all_budgets_together_leave_room_for_the_process() -> None:
-    assert bounded_cache.TOTAL_BYTES <= 45_000_000
+    assert bounded_cache.TOTAL_CACHE_BYTES <= 45_000_000
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
@@ -177,6 +177,6 @@ def test_made_up_cookies_take_no_more_than_the_budget(name: str, times: int, inv
         before = tracemalloc.get_traced_memory()[0]
         for number in range(times):
             invent(number)
-        assert tracemalloc.get_traced_memory()[0] - before <= bounded_cache.BUDGETS[name]
+        assert tracemalloc.get_traced_memory()[0] - before <= bounded_cache.CACHE_BYTES[name]
     finally:
         tracemalloc.stop()

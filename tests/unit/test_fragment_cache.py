@@ -81,7 +81,7 @@ async def test_a_page_without_a_form_needs_no_csrf_token(school: School) -> None
 
 
 async def test_the_least_recently_used_fragment_makes_room(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(bounded_cache.BUDGETS, "page fragments", 3000)  # two of them
+    monkeypatch.setitem(bounded_cache.CACHE_BYTES, "page fragments", 3000)  # two of them
     init_app(school.app, None, dict, lambda: next(school.tokens))
     for who in ("ada", "bob", "ada", "rita", "ada", "bob"):
         await school.show(who=who)

@@ -71,7 +71,7 @@ def test_extra_charges_delay_the_next_use(clock: Stopwatch) -> None:
 
 
 def test_the_least_recently_used_key_is_forgotten(clock: Stopwatch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(bounded_cache.BUDGETS, "change limits", 1700)  # two keys
+    monkeypatch.setitem(bounded_cache.CACHE_BYTES, "change limits", 1700)  # two keys
     limiter = RateLimiter(Rate(burst=2, interval=10), clock=clock)
     for key in ("ada", "bob", "ada", "cal"):
         limiter.take(key)

@@ -36,7 +36,7 @@ class Stored:
 @pytest.fixture
 def memory(monkeypatch: pytest.MonkeyPatch) -> QueryCache[Answer]:
     """A memory with room for two answers."""
-    monkeypatch.setitem(bounded_cache.BUDGETS, "students", 5500)
+    monkeypatch.setitem(bounded_cache.CACHE_BYTES, "students", 5500)
     return QueryCache("students", lambda: True)
 
 

@@ -65,7 +65,7 @@ async def remove_all(db: Database, key: SectionKey, user_ids: Collection[int], s
 
 async def find_sections(db: Database, session: Session | None) -> list[SectionKey]:
     """Return all sections that have alerts."""
-    key: Document = {name: f"${name}" for name in section_keys.FIELDS}
+    key: Document = {name: f"${name}" for name in section_keys.KEY_FIELDS}
     found = db.alert.aggregate([{"$group": {"_id": key}}], session=session)
     return [section_keys.from_row(row["_id"]) async for row in found]
 

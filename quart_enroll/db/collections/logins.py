@@ -1,6 +1,6 @@
 """The collection `login`: the sign-ins that have not ended.
 
-The `_id` is the digest of the token in the cookie, so nobody can make a cookie from what the database holds.
+The `_id` is the digest of the token in the cookie, so the database alone is not enough to make a cookie.
 """
 
 from collections.abc import Hashable, Mapping

@@ -30,7 +30,7 @@ SCHEMA = {
         "section": {"bsonType": "string", "minLength": 1, "maxLength": 10},
         "place": {"bsonType": ["int", "long"], "minimum": 1},
         "added_at": {"bsonType": "date"},
-        "because": message_codec.SCHEMA,
+        "because": message_codec.SENTENCE_SCHEMA,
         "expires_at": {"bsonType": "date"},
     },
 }

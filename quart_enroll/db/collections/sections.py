@@ -82,7 +82,7 @@ async def find_all(db: Database, terms: Sequence[str], courseID: str | None = No
 
 async def find_keys(db: Database) -> list[SectionKey]:
     """Return the keys of all sections, in order."""
-    fields = dict.fromkeys(section_keys.FIELDS, 1)
+    fields = dict.fromkeys(section_keys.KEY_FIELDS, 1)
     found = db.section.find(section_keys.HAS_KEY, fields).sort(section_keys.SORT_ORDER)
     return [section_keys.from_row(row) async for row in found]
 

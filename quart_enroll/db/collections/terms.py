@@ -74,7 +74,7 @@ def to_sorted_terms(rows: Iterable[Mapping[str, Any]]) -> list[Term]:
 
 
 def is_complete(row: Mapping[str, Any]) -> bool:
-    """Return whether the row has all that a term needs.
+    """Return whether the row has the fields that a term needs.
 
     The site ignores an incomplete term, rather than guess; `check-seats` lists it.
     """

@@ -21,7 +21,7 @@ CASE_INSENSITIVE = Collation(locale="en", strength=2)
 
 INDEXES = [
     IndexModel("user_id", unique=True),
-    # The first index finds every address. The second makes addresses unique, but only among users with a role: two
+    # The first index finds every email address. The second makes them unique, but only among users with a role: two
     # accounts of the Flask site that share an address have none, and may stay.
     IndexModel("email", name="email_any_case", collation=CASE_INSENSITIVE),
     IndexModel(

@@ -31,7 +31,7 @@ SCHEMA = {
         "place": {"bsonType": ["int", "long"], "minimum": 1},
         "joined_at": {"bsonType": "date"},
         "drop_if_enrolled": {"bsonType": ["string", "null"]},
-        "skipped_because": message_codec.SCHEMA,
+        "skipped_because": message_codec.SENTENCE_SCHEMA,
         "moved_at": {"bsonType": "date"},
     },
 }

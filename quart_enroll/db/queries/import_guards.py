@@ -65,7 +65,7 @@ async def find_affected(db: Database, keys: Collection[SectionKey], session: Ses
     if not keys:
         return []
     wanted = HAS_USER_ID | section_keys.to_superset_filter(keys)
-    fields = {"user_id": 1, **dict.fromkeys(section_keys.FIELDS, 1)}
+    fields = {"user_id": 1, **dict.fromkeys(section_keys.KEY_FIELDS, 1)}
     affected = []
     for name, more in (("enrollment", {"status": "enrolled"}), ("waitlist", {})):
         rows = await db[name].find(wanted | more, fields, session=session).to_list(None)

@@ -20,7 +20,7 @@ from quart_enroll.db.collections.courses import to_course
 from quart_enroll.db.queries.pipelines import Stage
 from quart_enroll.domain.models import Course, Section, SectionKey
 
-BATCH_SIZE = 1000
+UPGRADE_BATCH_SIZE = 1000
 """Rows written in one operation."""
 
 FIRST_SECTION = "01"
@@ -96,8 +96,8 @@ async def place_in_terms(
     ]
     placed: Counter[str] = Counter()
     duplicates = await _remove_duplicates(db, repeated)
-    for start in range(0, len(rows), BATCH_SIZE):
-        batch = rows[start : start + BATCH_SIZE]
+    for start in range(0, len(rows), UPGRADE_BATCH_SIZE):
+        batch = rows[start : start + UPGRADE_BATCH_SIZE]
         refused = await _set_terms(db, batch)
         refused_ids = {row["_id"] for row in refused}
         placed.update(row["term"] for row in batch if row["_id"] not in refused_ids)
@@ -186,7 +186,7 @@ async def add_sections(db: Database, sections: Sequence[Section], session: Sessi
         taken = enrolled[section.key]
         row = asdict(section) | {"seats_taken": taken, "queue_tail": 0, "meetings": []}
         row |= {"overbooked": taken} if taken > section.capacity else {}
-        key = {name: row.pop(name) for name in section_keys.FIELDS}
+        key = {name: row.pop(name) for name in section_keys.KEY_FIELDS}
         result = await db.section.update_one(key, {"$setOnInsert": row}, upsert=True, session=session)
         added += result.upserted_id is not None
     return added
@@ -202,7 +202,7 @@ async def _count_enrolled(db: Database, session: Session | None) -> Counter[Sect
 
 async def _first_sections(db: Database) -> dict[tuple[str, str], str]:
     """Return the first section of each course in each term."""
-    found = db.section.find(section_keys.HAS_KEY, dict.fromkeys(section_keys.FIELDS, 1)).sort("section", -1)
+    found = db.section.find(section_keys.HAS_KEY, dict.fromkeys(section_keys.KEY_FIELDS, 1)).sort("section", -1)
     return {(row["term"], row["courseID"]): row["section"] async for row in found}
 
 

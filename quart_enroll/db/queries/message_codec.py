@@ -5,7 +5,7 @@ from typing import Any
 
 from quart_enroll.i18n.language import Days, LastDay, Moment, Sentence, TermName, Value
 
-SCHEMA = {"bsonType": ["object", "string", "null"]}
+SENTENCE_SCHEMA = {"bsonType": ["object", "string", "null"]}
 """Earlier versions of the site, which were only in English, stored plain text."""
 
 

@@ -44,7 +44,7 @@ def multi_find(filters: Mapping[str, Stage]) -> list[Stage]:
 
 def _same_section() -> Stage:
     """Match the rows of the section in the variables; an index answers it."""
-    return {"$expr": {"$and": [{"$eq": [f"${name}", f"$${name}"]} for name in section_keys.FIELDS]}}
+    return {"$expr": {"$and": [{"$eq": [f"${name}", f"$${name}"]} for name in section_keys.KEY_FIELDS]}}
 
 
 def live_login(key: str, now: datetime) -> list[Stage]:

@@ -13,13 +13,13 @@ from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.models import WaitlistEntry
 from quart_enroll.domain.student import StudentSeat, StudentSnapshot
 
-COLLECTIONS = ("enrollment", "waitlist", "plan", "alert", "feed")
+STUDENT_COLLECTIONS = ("enrollment", "waitlist", "plan", "alert", "feed")
 """The collections that are read; each row has a `user_id`."""
 
 
 async def find(db: Database, user_id: int) -> StudentSnapshot:
     """Return what is stored about the student; an unknown student has nothing."""
-    found = await multi_find.find(db, {name: {"user_id": user_id} for name in COLLECTIONS})
+    found = await multi_find.find(db, {name: {"user_id": user_id} for name in STUDENT_COLLECTIONS})
     seats = sorted(map(_seat, found["enrollment"]), key=lambda seat: seat.key.courseID)
     entries = map(to_entry, filter(has_course, found["waitlist"]))
     waiting = sorted(entries, key=lambda entry: entry.key.courseID)

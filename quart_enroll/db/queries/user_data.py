@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 
 from quart_enroll.db.client import Database, Document, Session, assert_transactions
 
-BATCH_SIZE = 250
+EXPORT_BATCH_SIZE = 250
 """Rows in memory at the same time: some 60 kB."""
 
 EXPORTED_FIELDS = {
@@ -41,10 +41,12 @@ async def export_rows(db: Database, user_id: int) -> AsyncGenerator[tuple[str, l
     async with await db.client.start_session(snapshot=True) as session:
         for name, fields in EXPORTED_FIELDS.items():
             order = SORT_ORDERS.get(name, [("_id", -1)])
-            cursor = db[name].find({"user_id": user_id}, fields, session=session, batch_size=BATCH_SIZE).sort(order)
+            cursor = (
+                db[name].find({"user_id": user_id}, fields, session=session, batch_size=EXPORT_BATCH_SIZE).sort(order)
+            )
             try:
-                yield name, await cursor.to_list(BATCH_SIZE)
-                while rows := await cursor.to_list(BATCH_SIZE):
+                yield name, await cursor.to_list(EXPORT_BATCH_SIZE)
+                while rows := await cursor.to_list(EXPORT_BATCH_SIZE):
                     yield name, rows
             finally:
                 await cursor.close()

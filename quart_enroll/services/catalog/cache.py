@@ -28,7 +28,7 @@ from quart_enroll.system.background import run_in_background
 BATCH_SECONDS = 0.1
 """Seconds for which changes are collected before they are read; a page is out of date for at least as long."""
 
-RETRY_SECONDS = 1.0
+CATALOG_RETRY_SECONDS = 1.0
 """Seconds between two attempts to read what has changed."""
 
 Clock = Callable[[], datetime]
@@ -121,10 +121,10 @@ class CatalogCache:
                     await self._read_changed(changed)
             except Exception as error:  # noqa: BLE001  # whatever it is, the current catalog is still usable
                 reason = type(error).__name__
-                logger.warning("catalog: can't be read (%s); trying again in %g s", reason, RETRY_SECONDS)
+                logger.warning("catalog: can't be read (%s); trying again in %g s", reason, CATALOG_RETRY_SECONDS)
                 self._outdated_since = since
                 self._note_change(None)
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(CATALOG_RETRY_SECONDS)
 
     def _note_change(self, section_id: Any) -> None:
         """Let the section with this `_id` be read soon; the whole catalog for None."""

@@ -1,4 +1,4 @@
-"""Gaps in the catalog: courses in which nobody can enroll, sections that nobody sees, and sentences on what to do."""
+"""Describes gaps in the catalog: courses without sections, and sections without a course or a term."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -7,11 +7,11 @@ from quart_enroll.domain import terms
 from quart_enroll.domain.models import Course, SectionKey, Term
 
 MAX_LISTED = 10
-"""Names that a sentence lists; it only counts the others."""
+"""Most names that a sentence lists; it only counts the others."""
 
 
 def without_sections(courses: Iterable[Course], known: Sequence[Term]) -> list[str]:
-    """Describe these courses, which have no section in any term; `known` are the terms of the school."""
+    """Describe these courses, which have no section in any term; `known` are all terms of the school."""
     lacking: list[str] = []
     by_text: defaultdict[str, list[str]] = defaultdict(list)
     for course in courses:
@@ -54,7 +54,7 @@ def lost_sections(keys: Iterable[SectionKey], courses: Collection[str], known: C
 
 
 def listed(names: Sequence[object]) -> str:
-    """Return the first of these names, and how many more there are."""
+    """Return the first of these names, and the number of the others."""
     rest = len(names) - MAX_LISTED
     text = ", ".join(map(str, names[:MAX_LISTED]))
     return f"{text} and {rest} more" if rest > 0 else text

@@ -23,13 +23,13 @@ from quart_enroll.services.catalog.imports import (
     run_catalog_import,
 )
 
-OPTIONAL_FIELDS = ("description", "subject", "prerequisites", "corequisites")
+OPTIONAL_COURSE_FIELDS = ("description", "subject", "prerequisites", "corequisites")
 """Fields that keep their stored values if the file lacks their columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedCourse:
-    """A course from row `number` of a file; OPTIONAL_FIELDS that are not `given` keep their stored values."""
+    """A course from row `number` of a file; OPTIONAL_COURSE_FIELDS that are not `given` keep their stored values."""
 
     number: int
     course: Course
@@ -74,12 +74,7 @@ async def import_courses(
         before = {course.courseID: course for course in await courses.find_all(db, session)}
         _refuse_other_spellings(rows, before)
         known = KnownCourseIDs([*before, *(row.course.courseID for row in rows)])
-        after = [
-            keep_missing_fields(
-                known.with_stored_requisites(row.course), before.get(row.course.courseID), row.given, OPTIONAL_FIELDS
-            )
-            for row in rows
-        ]
+        after = [_with_stored_fields(row, known, before) for row in rows]
         _refuse_unknown_requisites(rows, after, before.keys() | {course.courseID for course in after})
         pairs = [(before[course.courseID], course) for course in after if course.courseID in before]
         changed = [(old, new) for old, new in pairs if old != new]
@@ -104,6 +99,11 @@ async def import_courses(
         return ImportResult(*written, len(rows) - sum(written), changes, notes=notes)
 
     return await run_catalog_import(db, body, now, dry_run=dry_run) if rows else ImportResult(0, 0, 0)
+
+
+def _with_stored_fields(row: ImportedCourse, known: KnownCourseIDs, before: Mapping[str, Course]) -> Course:
+    course = known.with_stored_requisites(row.course)
+    return keep_missing_fields(course, before.get(course.courseID), row.given, OPTIONAL_COURSE_FIELDS)
 
 
 def _refuse_other_spellings(rows: Sequence[ImportedCourse], before: Mapping[str, Course]) -> None:

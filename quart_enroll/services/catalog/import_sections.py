@@ -28,13 +28,16 @@ from quart_enroll.services.catalog.moved_sections import MoveNotice
 DEFAULT_WAITLIST_CAPACITY = 10
 """Places on the waitlist of a section for which the file has no number."""
 
-OPTIONAL_FIELDS = ("waitlist_capacity", "meetings", "instructor", "room")
+OPTIONAL_SECTION_FIELDS = ("waitlist_capacity", "meetings", "instructor", "room")
 """Fields that keep their stored values if the file lacks their columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedSection:
-    """A section from row `number` of a file, with its term in any form; OPTIONAL_FIELDS not `given` stay as stored."""
+    """A section from row `number` of a file; OPTIONAL_SECTION_FIELDS that are not `given` keep their stored values.
+
+    Its term may be a full name, or a season.
+    """
 
     number: int
     section: Section
@@ -137,7 +140,7 @@ def _with_stored_numbers(
 
 def _with_stored_fields(row: ImportedSection, before: Mapping[SectionKey, Section]) -> Section:
     old = before.get(row.section.key)
-    after = keep_missing_fields(row.section, old, row.given, OPTIONAL_FIELDS)
+    after = keep_missing_fields(row.section, old, row.given, OPTIONAL_SECTION_FIELDS)
     return after if old is None else replace(after, seats_taken=old.seats_taken, waiting=old.waiting)
 
 

@@ -20,13 +20,13 @@ from quart_enroll.services.catalog.imports import (
     run_catalog_import,
 )
 
-OPTIONAL_FIELDS = ("max_credits", "timezone", "starts_on", "ends_on")
+OPTIONAL_TERM_FIELDS = ("max_credits", "timezone", "starts_on", "ends_on")
 """Fields that keep their stored values if the file lacks their columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedTerm:
-    """A term from row `number` of a file; OPTIONAL_FIELDS that are not `given` keep their stored values."""
+    """A term from row `number` of a file; OPTIONAL_TERM_FIELDS that are not `given` keep their stored values."""
 
     number: int
     term: Term
@@ -50,7 +50,7 @@ async def import_terms(
 
     async def body(session: Session) -> ImportResult:
         before = {row.term.term: await stored_terms.find(db, row.term.term, session) for row in rows}
-        after = [keep_missing_fields(row.term, before[row.term.term], row.given, OPTIONAL_FIELDS) for row in rows]
+        after = [keep_missing_fields(row.term, before[row.term.term], row.given, OPTIONAL_TERM_FIELDS) for row in rows]
         _refuse_contradictions(rows, after)
         changed = [term.term for term in after if before[term.term] not in (None, term)]
         known = {term.term: term for term in await stored_terms.find_all(db, session)}
@@ -91,7 +91,7 @@ def _refuse_contradictions(rows: Sequence[ImportedTerm], after: Sequence[Term]) 
     problems = []
     for row, term in zip(rows, after, strict=True):
         if term.starts_on and term.local(term.withdraw_deadline - timedelta.resolution).date() < term.starts_on:
-            sentence = f"Courses begin on {term.starts_on}, so students would have no time to withdraw."
+            sentence = f"Courses begin on {term.starts_on}, leaving no time to withdraw."
             problems.append(RowProblem(row.number, sentence, "withdraw_deadline"))
         for name in ("add_deadline", "drop_deadline"):
             last_day = term.local(getattr(term, name) - timedelta.resolution).date()

@@ -19,8 +19,8 @@ from quart_enroll.services.catalog.imports import (
 )
 
 UNCONFIRMED_REGISTRAR = (
-    "Somebody registered with this address and did not confirm that it is theirs. First let its owner choose a new "
-    "password, by the link that password-link makes."
+    "This email was registered, but never confirmed. First have its owner set a new password, with a link from "
+    "`password-link`."
 )
 """Why a row can't make an account a registrar's: the person who registered first knows its password."""
 
@@ -44,7 +44,7 @@ async def import_users(
 ) -> ImportResult:
     """Store users by user_id, or by email address if the row has no user_id.
 
-    An existing user keeps the password, and the role if the row has none. `nobodys_password` is the hash for new users
+    An existing user keeps the password, and the role if the row has none. `unusable_password` is the hash for new users
     without one. Raises InvalidRows if rows share a user_id or an email address, if an address belongs to a user with
     another user_id, and if a user whose address is not confirmed would become a registrar.
     """

@@ -1,4 +1,4 @@
-"""What all imports share: one transaction for a whole file, dry runs, invalid rows, and reports of what changed."""
+"""The basis of all imports: one transaction for a whole file, dry runs, invalid rows, and reports of changes."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -15,7 +15,7 @@ from quart_enroll.services.enrollment.promotion import promote_all_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 
-RETRY_SECONDS = 120.0
+IMPORT_RETRY_SECONDS = 120.0
 """Seconds for which an import is retried: longer than MongoDB keeps a transaction whose process was killed."""
 
 Model = TypeVar("Model", Course, Section, Term)
@@ -79,7 +79,7 @@ async def run_import(
 ) -> ImportResult:
     """Run the import in one transaction and return what it did; a dry run then rolls it back."""
     if not dry_run:
-        return await transaction(db, body, RETRY_SECONDS)
+        return await transaction(db, body, IMPORT_RETRY_SECONDS)
     results: list[ImportResult] = []
 
     async def run_and_abort(session: Session) -> None:
@@ -87,7 +87,7 @@ async def run_import(
         raise _DryRunDone
 
     with suppress(_DryRunDone):
-        await transaction(db, run_and_abort, RETRY_SECONDS)
+        await transaction(db, run_and_abort, IMPORT_RETRY_SECONDS)
     return results[0]
 
 

@@ -19,7 +19,7 @@ from quart_enroll.domain import rules
 from quart_enroll.domain.errors import TimeConflict
 from quart_enroll.domain.models import Course, Event, Notice, Registration, Section, SectionKey
 from quart_enroll.i18n.language import Sentence, join_sentences
-from quart_enroll.services.catalog.imports import RETRY_SECONDS
+from quart_enroll.services.catalog.imports import IMPORT_RETRY_SECONDS
 
 MAX_NOTICES_IN_TRANSACTION = 5000
 """Most notices in one transaction, which must fit, with the import itself, into the smallest cache of a mongod."""
@@ -94,7 +94,7 @@ async def write_notices_in_batches(db: Database, prepared: Sequence[MoveNotice])
     """Write the notices in several transactions."""
     for start in range(0, len(prepared), MAX_NOTICES_IN_TRANSACTION):
         batch = prepared[start : start + MAX_NOTICES_IN_TRANSACTION]
-        await transaction(db, partial(write_notices, db, batch), RETRY_SECONDS)
+        await transaction(db, partial(write_notices, db, batch), IMPORT_RETRY_SECONDS)
 
 
 def _describe(move: Move, course: Course | None, others: Sequence[Registration], *, is_waiting: bool) -> Sentence:

@@ -41,7 +41,7 @@ COMPARE_DELAY_SECONDS = 0.5
 """Seconds until a page checks what has changed about its own user: it reports several changes together, and the page on
 which the user pressed a button is gone by then."""
 
-RETRY_SECONDS = 1.0
+PUBLISH_RETRY_SECONDS = 1.0
 """Seconds between two attempts to publish a change."""
 
 LOG_INTERVAL_SECONDS = 60.0
@@ -254,7 +254,7 @@ class UpdateBroker:
                 await self._publish(before or after, after)
             except Exception as error:  # noqa: BLE001  # the next change, or the next connection, brings it
                 logger.warning("live: a change was not published (%s)", type(error).__name__)
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(PUBLISH_RETRY_SECONDS)
             before = after
 
     async def _queue_everything(self, subscriber: Subscriber) -> None:

@@ -1,7 +1,7 @@
 """Sign-ins and students' data in the memory of each process, so that recognizing a user costs the database nothing.
 
-Each result is read once, and dropped as soon as the database reports that one of the rows it came from has changed, or
-that its user has a new one. What this process changes itself is dropped at once. Without a change stream, nothing is
+Each result is read once, and removed as soon as the database reports that one of the rows it came from has changed, or
+that its user has a new one. What this process changes itself is removed at once. Without a change stream, nothing is
 cached: every request reads.
 """
 
@@ -69,7 +69,7 @@ class QueryCache(Generic[Result]):
         return self._results.get(key) if self._is_current() else None
 
     def invalidate(self, row_id: Hashable) -> None:
-        """Drop the result under that key and the results read from that row, and report each key."""
+        """Remove the result under that key and the results read from that row, and report each key."""
         for changed in self._pending_reads:
             changed.add(row_id)
         for key in {row_id, *self._keys_by_row.get(row_id, ())}:
@@ -78,7 +78,7 @@ class QueryCache(Generic[Result]):
                 self._on_invalidate(key)
 
     def clear(self) -> None:
-        """Drop everything."""
+        """Remove all results."""
         for changed in self._pending_reads:
             changed.add(_EVERY_ROW)
         self._results.clear()
@@ -109,7 +109,7 @@ def _size(_: Hashable, result: CacheableResult) -> int:
 class UserCache:
     """Sign-ins by the digest of their token, and students' seats, waitlists, plans and alerts by user_id.
 
-    `on_invalidate` is called with the user_id of each student whose data was dropped, and with the `_id`s of rows.
+    `on_invalidate` is called with the user_id of each student whose data was removed, and with the `_id`s of rows.
     """
 
     def __init__(self, db: Database, on_invalidate: Callable[[Hashable], None] | None = None) -> None:
@@ -127,12 +127,12 @@ class UserCache:
         return self._follower.is_current
 
     def invalidate(self, user_id: int) -> None:
-        """Drop everything about a user; call this after any write about that user."""
+        """Remove everything about a user; call this after any write about that user."""
         self.logins.invalidate(user_id)
         self.students.invalidate(user_id)
 
     async def follow_changes(self) -> None:
-        """Drop what the database reports as changed, until cancelled."""
+        """Remove what the database reports as changed, until cancelled."""
         await self._follower.follow()
 
     def _note_change(self, change: UserChange) -> None:

@@ -5,7 +5,7 @@ from quart_enroll.db.collections import courses, users
 from quart_enroll.db.queries import demo
 from quart_enroll.db.queries.demo import DemoSeat, School
 from quart_enroll.db.transactions import transaction
-from quart_enroll.services.catalog.imports import RETRY_SECONDS
+from quart_enroll.services.catalog.imports import IMPORT_RETRY_SECONDS
 
 __all__ = ["DemoSeat", "School", "is_catalog_empty", "is_unused", "store"]
 
@@ -23,4 +23,4 @@ async def is_catalog_empty(db: Database) -> bool:
 async def store(db: Database, school: School) -> None:
     """Store all of the school, or nothing."""
     await users.raise_user_id_counter(db, max(one.user.user_id for one in school.people))
-    await transaction(db, lambda session: demo.insert(db, school, session), RETRY_SECONDS)
+    await transaction(db, lambda session: demo.insert(db, school, session), IMPORT_RETRY_SECONDS)

@@ -39,8 +39,8 @@ def find_discrepancies(
         counted = "no" if isnan(stored) else f"{stored:g}"
         yield Discrepancy(f"Student {user_id}, {term}: {counted} credits counted, but the courses add up to {right:g}.")
     for seat, reason in recount.orphans():
-        place = describe_section(seat.key)
-        yield Discrepancy(f"Enrollment {seat.row_id} ({place}): student {seat.user_id} is enrolled, but {reason}.")
+        section = describe_section(seat.key)
+        yield Discrepancy(f"Enrollment {seat.row_id} ({section}): student {seat.user_id} is enrolled, but {reason}.")
     for waiting, reason in recount.pointless_entries():
         yield Discrepancy(f"{describe_section(waiting.key)}: student {waiting.user_id} is waitlisted, but {reason}.")
     for waiting in recount.promotable_entries(now):

@@ -109,7 +109,7 @@ def test_a_long_history_is_streamed_and_an_aborted_download_is_detectable(
 async def test_every_row_is_in_the_download_once_and_in_small_chunks(
     ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user_data, "BATCH_SIZE", 10)
+    monkeypatch.setattr(user_data, "EXPORT_BATCH_SIZE", 10)
     await db.event.insert_many([event(number) | {"section": f"{number}"} for number in range(95)])
     async with ada.client.request("/account/data") as stream:
         await stream.send_complete()
@@ -146,7 +146,7 @@ async def test_a_database_outage_before_the_first_row_shows_an_error_page(
 async def test_a_head_request_leaves_no_cursor_behind(
     ada: Browser, db: Database, mongod: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user_data, "BATCH_SIZE", 1)
+    monkeypatch.setattr(user_data, "EXPORT_BATCH_SIZE", 1)
     await db.event.insert_many([event(number) for number in range(5)])
     response = await ada.client.head("/account/data")
     assert (response.status_code, await text(response)) == (200, "")

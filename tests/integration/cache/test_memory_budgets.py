@@ -16,7 +16,7 @@ from quart_enroll.state import EXTENSION
 from tests.integration.cache.test_public_cache import hear_nothing
 from tests.support.people import ADA, Browser, Clock, config
 
-BUDGETS = {name: budget // 20 for name, budget in bounded_cache.BUDGETS.items()}
+BUDGETS = {name: budget // 20 for name, budget in bounded_cache.CACHE_BYTES.items()}
 """Small budgets, which the requests of a test exceed."""
 
 
@@ -24,7 +24,7 @@ BUDGETS = {name: budget // 20 for name, budget in bounded_cache.BUDGETS.items()}
 async def app(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Quart]:
     """The site with all its caches, as in production."""
     for name, budget in BUDGETS.items():
-        monkeypatch.setitem(bounded_cache.BUDGETS, name, budget)
+        monkeypatch.setitem(bounded_cache.CACHE_BYTES, name, budget)
     monkeypatch.setattr(CatalogCache, "follow_changes", hear_nothing)  # the catalog stays the same
     app = create_app(config(mongo_uri=mongod), clock=clock)
     app.config["TEMPLATES_AUTO_RELOAD"] = False  # so that whole pages are cached

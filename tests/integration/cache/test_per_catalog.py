@@ -17,7 +17,7 @@ from tests.support.people import ADA, SECTIONS, Browser, Clock, config
 
 
 async def test_a_result_is_computed_once_for_each_catalog_and_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(bounded_cache.BUDGETS, "searches", 3000)
+    monkeypatch.setitem(bounded_cache.CACHE_BYTES, "searches", 3000)
     worked: list[object] = []
 
     @cached_per_catalog("searches", lambda _key, _found: 1000)  # room for two

@@ -259,7 +259,9 @@ async def test_the_least_recently_used_page_makes_room(
     app: Quart, ada: Browser, framework_requests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len(await ada.read("/"))
-    monkeypatch.setitem(bounded_cache.BUDGETS, "private responses", 2 * (size + response_cache.HEADERS_BYTES + 2000))
+    monkeypatch.setitem(
+        bounded_cache.CACHE_BYTES, "private responses", 2 * (size + response_cache.HEADERS_BYTES + 2000)
+    )
     app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     for path in ("/", "/index", "/", "/home"):
         await until_kept(ada, framework_requests, path)

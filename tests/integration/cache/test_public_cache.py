@@ -222,7 +222,7 @@ async def test_a_countdown_page_has_the_time_of_its_own_request(
 async def test_the_least_recently_requested_response_makes_room(
     app: Quart, framework_requests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(bounded_cache.BUDGETS, "public responses", 15_000)  # two of them
+    monkeypatch.setitem(bounded_cache.CACHE_BYTES, "public responses", 15_000)  # two of them
     app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     for path in ("/api/0", "/api/1", "/api/0", "/api/2", "/api/0"):
         await ask(app, path)

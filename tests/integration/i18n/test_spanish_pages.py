@@ -356,7 +356,7 @@ async def test_spanish_error_pages_contain_no_english(site: Quart, monkeypatch: 
     visitor = Reading(site, heard := set())
     for _ in range(12):
         await visitor.post("/login", form={"email": ADA.email, "password": "wrong password"})
-    monkeypatch.setattr(AlwaysCurrentCatalog, "held", away)
+    monkeypatch.setattr(AlwaysCurrentCatalog, "get", away)
     await visitor.get("/courses/")
     assert bare(heard) == ""
 
