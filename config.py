@@ -15,20 +15,20 @@ from pymongo.uri_parser import parse_uri
 from werkzeug.security import generate_password_hash
 
 from quart_enroll.i18n.language import known_languages
-from quart_enroll.services.mail import mail_from, public_url, smtp_url
+from quart_enroll.services.notifications.mail import mail_from, public_url, smtp_url
 from quart_enroll.system.files import read_or_create
 from quart_enroll.system.hosts import is_local_host
 
-HERE = Path(__file__).parent
+PROJECT_FOLDER = Path(__file__).parent
 
 DATABASE_NAME = "FLASK_Enrollment"
-"""The same as in quart_enroll/db/client.py, which must not be imported before asgi.py sets the driver's threads."""
+"""The same as in quart_enroll/db/client.py, which can't be imported before asgi.py sets the driver's threads."""
 
-LEAST_SCRYPT_COST = 1024
-"""Far below it, OpenSSL refuses to work within the memory that Werkzeug allows."""
+MIN_SCRYPT_COST = 1024
+"""With a much lower cost, OpenSSL rejects the memory limit that Werkzeug sets."""
 
-KEY_LENGTH = 32
-KNOWN_KEYS = {
+MIN_KEY_LENGTH = 32
+PUBLIC_KEYS = {
     "secret_string",  # the default of the Flask site, published with it
     "secret",
     "dev",
@@ -37,11 +37,11 @@ KNOWN_KEYS = {
     "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",  # printed in Flask's own manual
 }
 
-ON_ONES_OWN_MACHINE = "; on your own machine, set APP_ENV=development instead"
+DEVELOPMENT_HINT = "; on your own machine, set APP_ENV=development instead"
 
 
 class ConfigError(SystemExit):
-    """A setting is wrong: the process ends with this sentence on stderr, and without a stack trace."""
+    """A setting is invalid; the process exits with this sentence on stderr and no stack trace."""
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -72,51 +72,51 @@ def _mongo_uri(text: str) -> str:
     try:
         _parsed(text)
     except (PyMongoError, ValueError, OSError) as error:
-        raise ValueError(f"is not right: {error}") from None
+        raise ValueError(f"is invalid: {error}") from None
     return text
 
 
 def _parsed(uri: str) -> Mapping[str, Any]:
-    return parse_uri(uri.replace("mongodb+srv://", "mongodb://", 1))  # the same form, and needs no name server
+    return parse_uri(uri.replace("mongodb+srv://", "mongodb://", 1))  # the same format, but needs no DNS
 
 
 def _password_method(text: str) -> str:
     name, *costs = text.split(":")
     try:
-        if name == "scrypt" and costs and int(costs[0]) < LEAST_SCRYPT_COST:
+        if name == "scrypt" and costs and int(costs[0]) < MIN_SCRYPT_COST:
             raise ValueError
-        # The whole name, as it stands in every hash: "scrypt" is short for one.
+        # The full name, as in every hash: "scrypt" is an abbreviation.
         return generate_password_hash("tried", text).split("$")[0]
     except (ValueError, OverflowError, MemoryError):
         raise ValueError(
-            f"must be like scrypt:32768:8:1, of {LEAST_SCRYPT_COST} at least, or pbkdf2:sha256:1000000"
+            f"must be like scrypt:32768:8:1, with a cost of at least {MIN_SCRYPT_COST}, or pbkdf2:sha256:1000000"
         ) from None
 
 
 def _timezone(text: str) -> str:
     try:
         return ZoneInfo(text).key
-    except (ValueError, OSError, LookupError):  # whatever a name leads to among the system's files
+    except (ValueError, OSError, LookupError):  # the name may lead to any file
         raise ValueError("must be a name like Europe/Berlin or America/New_York") from None
 
 
 def _folder(text: str) -> Path:
-    path = HERE / os.path.expanduser(text)  # noqa: PTH111  # Path's own raises where there is no such user
+    path = PROJECT_FOLDER / os.path.expanduser(text)  # noqa: PTH111  # Path.expanduser() raises for an unknown user
     if not path.is_dir():
-        raise ValueError("must name a folder that exists")
+        raise ValueError("must be an existing folder")
     return path
 
 
 def _languages(text: str) -> tuple[str, ...]:
     languages = tuple(dict.fromkeys(text.replace(",", " ").split()))
     if not set(languages) <= set(known_languages()):
-        raise ValueError(f"must name some of {', '.join(known_languages())}, with blanks between them")
+        raise ValueError(f"must be one or more of {', '.join(known_languages())}, separated by spaces")
     return languages
 
 
 def _token(text: str) -> str:
     if not re.fullmatch(r"[!-~]{16,}", text):
-        raise ValueError("must have 16 characters or more, and no blanks")
+        raise ValueError("must have at least 16 characters and no spaces")
     return text
 
 
@@ -124,7 +124,7 @@ def _origins(text: str) -> tuple[str, ...]:
     origins = tuple(text.replace(",", " ").split())
     for origin in origins:
         if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", origin):
-            raise ValueError("must be origins like https://app.school.example, with blanks between them")
+            raise ValueError("must be origins like https://app.school.example, separated by spaces")
     return origins
 
 
@@ -134,7 +134,7 @@ def _setting(sentence: str, read: Callable[[str], Any] = str, **options: Any) ->
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """The settings; each is named in the environment as here, in capitals."""
+    """The settings; their environment variables have the same names in capitals."""
 
     app_env: str = _setting(
         "production or development. Development uses plain HTTP and creates its own SECRET_KEY and database.",
@@ -258,10 +258,10 @@ class Config:
     )
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ, folder: Path = HERE) -> "Config":
-        """Read the settings from `environ`, and what it lacks from `.env` in `folder`; empty is absent.
+    def from_env(cls, environ: Mapping[str, str] = os.environ, folder: Path = PROJECT_FOLDER) -> "Config":
+        """Read the settings from `environ`, and missing ones from `.env` in `folder`; empty values count as missing.
 
-        Raises ConfigError for the first wrong value.
+        Raises ConfigError for the first invalid value.
         """
         given = {**dotenv_values(folder / ".env"), **environ}
         values: dict[str, Any] = {}
@@ -278,7 +278,7 @@ class Config:
             raise _error("upgrade_mongo_uri", "must name the same database as MONGO_URI")
         if values.get("app_env") == "development":
             values.setdefault("proxies", 0)
-            values["secret_key"] = values.get("secret_key") or _kept_secret_key(folder / ".secret-key")
+            values["secret_key"] = values.get("secret_key") or _stored_secret_key(folder / ".secret-key")
             values.setdefault("public_url", f"http://localhost:{values.get('port', cls.port)}")
         else:
             _check_production(values)
@@ -293,12 +293,12 @@ def _error(name: str, wrong: str) -> ConfigError:
 def _check_production(values: Mapping[str, Any]) -> None:
     key = values.get("secret_key", "")
     if not key:
-        raise _error("secret_key", f"must be set in production{ON_ONES_OWN_MACHINE}")
-    # Few different characters: a word typed again and again.
-    if len(key) < KEY_LENGTH or key.lower() in KNOWN_KEYS or len(set(key)) < 8:
-        raise _error("secret_key", "is too short or known to everybody")
+        raise _error("secret_key", f"must be set in production{DEVELOPMENT_HINT}")
+    # Few different characters suggest a repeated word.
+    if len(key) < MIN_KEY_LENGTH or key.lower() in PUBLIC_KEYS or len(set(key)) < 8:
+        raise _error("secret_key", "is too short or publicly known")
     if not values.get("mongo_uri"):
-        raise _error("mongo_uri", f"must be set in production{ON_ONES_OWN_MACHINE}")
+        raise _error("mongo_uri", f"must be set in production{DEVELOPMENT_HINT}")
     for name in ("mongo_uri", "upgrade_mongo_uri"):
         if name in values and not values.get("allow_plaintext") and not _is_private(values[name]):
             raise _error(name, "must use TLS: mongodb+srv:// or tls=true (or ALLOW_PLAINTEXT=1 on a private network)")
@@ -307,22 +307,22 @@ def _check_production(values: Mapping[str, Any]) -> None:
 
 
 def _is_private(mongo_uri: str) -> bool:
-    """Return whether nobody between here and the database can read or change the traffic."""
+    """Return whether the traffic to the database is encrypted or stays on this machine."""
     parsed = _parsed(mongo_uri)
-    looked_up = mongo_uri.startswith("mongodb+srv://")  # then the name only leads to those of the servers
-    if not looked_up and all(is_local_host(host) for host, _ in parsed["nodelist"]):
+    uses_dns = mongo_uri.startswith("mongodb+srv://")  # then the host only leads to the names of the servers
+    if not uses_dns and all(is_local_host(host) for host, _ in parsed["nodelist"]):
         return True
     options = parsed["options"]
     unchecked = ("tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames")
-    encrypted = options.get("tls", looked_up)
+    encrypted = options.get("tls", uses_dns)
     return bool(encrypted) and not any(options.get(name) for name in unchecked)
 
 
-def _kept_secret_key(path: Path) -> str:
+def _stored_secret_key(path: Path) -> str:
     try:
         key = read_or_create(path, lambda: secrets.token_urlsafe(48))
     except OSError as error:
-        raise _error("secret_key", f"is not set and can't be kept in {path}: {error.strerror}") from None
-    if len(key) < KEY_LENGTH:
-        raise _error("secret_key", f"in {path} is too short: remove that file, and a new one is made")
+        raise _error("secret_key", f"is not set and can't be stored in {path}: {error.strerror}") from None
+    if len(key) < MIN_KEY_LENGTH:
+        raise _error("secret_key", f"in {path} is too short: remove the file to create a new one")
     return key

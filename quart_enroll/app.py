@@ -1,4 +1,4 @@
-"""The one place where the parts meet."""
+"""Build the application: this is where the parts meet."""
 
 import os
 from collections.abc import AsyncGenerator, Callable
@@ -29,19 +29,29 @@ from quart_enroll.services.catalog.cache import CatalogCache, open_catalog_cache
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.live.updates import UpdateBroker, open_update_broker
 from quart_enroll.services.live.user_cache import open_user_cache
-from quart_enroll.services.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
-from quart_enroll.services.notifications import sending
+from quart_enroll.services.notifications.mail import PrintedSender, Sender, SmtpSender
+from quart_enroll.services.notifications.outbox import run_outbox
 from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.system.background import run_in_background
-from quart_enroll.web import access_log, auth, error_pages, locale, proxies, security_headers, static_files, templating
+from quart_enroll.web import (
+    access_log,
+    auth,
+    error_pages,
+    locale,
+    proxies,
+    security_headers,
+    static_files,
+    templating,
+)
 from quart_enroll.web.application import SiteApp
 from quart_enroll.web.before_request import check_request
-from quart_enroll.web.cookies import Sessions
+from quart_enroll.web.cookies import CookieSessions
 from quart_enroll.web.csrf import csrf_token
 from quart_enroll.web.overrides.check import Site
 from quart_enroll.web.request import normalize_path
 from quart_enroll.web.shutdown import shutdown_waiter
+from quart_enroll.web.template_context import SESSION_KEYS, TemplateVisitor, shared_context
 
 if TYPE_CHECKING:
     from config import Config
@@ -134,10 +144,10 @@ def create_app(
     app = Enroll("quart_enroll", fastpath=fastpath, static_folder=None, template_folder=None)
     _configure(app, config)
     app.config["FRAGMENT_CACHE"] = fragment_cache
-    templating.init_app(app, config.template_overrides, auth.template_names, csrf_token)
+    templating.init_app(app, config.template_overrides, shared_context, csrf_token)
     static_files.init_app(app, config.template_overrides)
     locale.init_app(app, _languages(config))
-    app.session_interface = Sessions(app)
+    app.session_interface = CookieSessions(app)
     auth.init_app(app, remembered=REMEMBERED_LIFETIME)
     app.before_request(check_request)
     if config.cors_origins:
@@ -153,7 +163,7 @@ def create_app(
 
     @app.while_serving
     async def open_parts() -> AsyncGenerator[None, None]:
-        language.set_language(app.config["LANGUAGES"][0])  # what works in the background has no reader yet
+        language.set_language(app.config["LANGUAGES"][0])  # for work in the background
         templating.check_overrides(app, _site(app), quietly=not _is_first_process())
         with Hasher(config.password_method, slots=_slots(config), queue=config.password_queue) as hasher:
             async with (
@@ -169,7 +179,7 @@ def create_app(
                     ),
                     (schema := SchemaCheck(database)).check_at_start(),
                 ),
-                sending(database, sender, clock, links),
+                run_outbox(database, sender, clock, links),
             ):
                 app.extensions[EXTENSION] = AppState(
                     database=database,
@@ -209,16 +219,19 @@ def _configure(app: Quart, config: "Config") -> None:
 
 
 def _languages(config: "Config") -> tuple[str, ...]:
-    """Return the languages to offer; a school's own templates are in one, and nobody knows better which."""
+    """Return the languages to offer; by default only English if a school's own templates are in one language."""
     return config.languages or ((language.ENGLISH,) if config.template_overrides else language.known_languages())
 
 
 def _site(app: Quart) -> Site:
-    """Return the parts of the site that a school's own templates may use."""
+    """Return what a school's own templates may refer to."""
     return Site(
         endpoints=app.view_functions.keys(),
-        has_file=cast(static_files.Assets, app.extensions[static_files.EXTENSION]).has,
-        attributes={"current_user": {*dir(auth.TemplateVisitor)}, "session": {*auth.SESSION, *dir(dict)}},
+        has_file=cast(static_files.StaticFiles, app.extensions[static_files.EXTENSION]).has,
+        attributes={
+            "current_user": {*dir(TemplateVisitor)},
+            "session": {*SESSION_KEYS, *dir(dict)},
+        },
         fields={
             page: {*dir(form), "csrf_token", "form_errors"}
             for page, form in (("login.html", LoginForm), ("register.html", RegisterForm))
@@ -227,7 +240,7 @@ def _site(app: Quart) -> Site:
 
 
 def _is_first_process() -> bool:
-    """Tell whether this is the first process of the server to ask: one is enough to log what concerns them all."""
+    """Tell whether this is the server's first process: only one logs the problems that all share."""
     if not (folder := os.environ.get(SLOTS_FOLDER_VARIABLE)):
         return True
     try:

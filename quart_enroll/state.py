@@ -1,5 +1,10 @@
-"""What the running site holds open: the database, the catalog, the password threads, the clock, and more."""
+"""What a running process holds: the database, caches, locks, rate limiters and the clock.
 
+It is created when the process starts to serve. Views get its parts from the functions below; lower layers get them as
+arguments.
+"""
+
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,10 +30,14 @@ from quart_enroll.services.maintenance.schema_check import SchemaCheck
 
 EXTENSION = "quart_enroll"
 
+API_PASSWORD_CHECKS = 4
+"""Passwords of API requests that a process checks at a time. Each costs as much as a sign-in: programs that send a
+password with every request must not delay people who sign in by hand."""
+
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """The parts that live from the start of serving to its end."""
+    """The parts that live for as long as the process serves requests."""
 
     database: Database
     hasher: Hasher
@@ -43,6 +52,7 @@ class AppState:
     enrollment: EnrollmentContext
     password_locks: PasswordLocks = field(default_factory=PasswordLocks)
     change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGE_RATES))
+    api_password_slots: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, API_PASSWORD_CHECKS))
     download_limiter: RateLimiter = field(
         default_factory=partial(RateLimiter, *DOWNLOAD_RATES, cache="download limits")
     )
@@ -50,88 +60,93 @@ class AppState:
 
 def database() -> Database:
     """Return the site's database."""
-    return _open().database
+    return _state().database
 
 
 def enrollment_context() -> EnrollmentContext:
-    """Return what every change of seats needs: the database, the section locks and the batch queue."""
-    return _open().enrollment
+    """Return what changes of seats need: the database, the section locks and the batch queue."""
+    return _state().enrollment
 
 
 async def catalog() -> Catalog:
-    """Return the catalog as this process holds it, a moment old at most."""
-    return await _open().catalog_cache.get()
+    """Return the cached catalog, which is at most a moment old."""
+    return await _state().catalog_cache.get()
 
 
-def catalog_at_hand() -> Catalog | None:
-    """Return the catalog without asking the database; None before it is first read."""
-    return _open().catalog_cache.current
+def cached_catalog() -> Catalog | None:
+    """Return the cached catalog without waiting for the database; None before it is first read."""
+    return _state().catalog_cache.current
 
 
-async def seats(asked: Iterable[StudentSeat]) -> list[Registration]:
-    """Return what these seats are: of this catalog, and of terms that are over."""
-    return await _open().catalog_cache.registrations(asked)
+async def registrations_of(seats: Iterable[StudentSeat]) -> list[Registration]:
+    """Return the courses and sections of these seats, including those in past terms."""
+    return await _state().catalog_cache.registrations(seats)
 
 
 def update_broker() -> UpdateBroker:
-    """Return what tells open pages the news."""
-    return _open().update_broker
+    """Return the broker that sends updates to open pages."""
+    return _state().update_broker
 
 
 def user_cache() -> UserCache:
-    """Return what this process remembers about people."""
-    return _open().user_cache
+    """Return the cache of users' sign-ins and registrations."""
+    return _state().user_cache
 
 
 def schema() -> SchemaCheck:
-    """Return the check that tells whether `upgrade-db` must run."""
-    return _open().schema
+    """Return the check whether `upgrade-db` must run."""
+    return _state().schema
 
 
 def change_limiter() -> RateLimiter:
     """Return the rate limiter of changes, by user_id."""
-    return _open().change_limiter
+    return _state().change_limiter
 
 
 def download_limiter() -> RateLimiter:
-    """Return the rate limiter of downloads of one's own data, by user_id."""
-    return _open().download_limiter
+    """Return the rate limiter of data downloads, by user_id."""
+    return _state().download_limiter
 
 
 def password_locks() -> PasswordLocks:
     """Return the locks that let this process check one password of an account at a time."""
-    return _open().password_locks
+    return _state().password_locks
+
+
+def api_password_slots() -> asyncio.Semaphore:
+    """Return the limit of password checks for API requests."""
+    return _state().api_password_slots
 
 
 def hasher() -> Hasher:
-    """Return what makes and checks password hashes."""
-    return _open().hasher
+    """Return the hasher of passwords."""
+    return _state().hasher
 
 
 def lifetimes() -> SignInLifetimes:
-    """Return how long sign-ins last."""
-    return _open().lifetimes
+    """Return the lifetimes of sign-ins."""
+    return _state().lifetimes
 
 
 def links() -> EmailLinks:
-    """Return what makes and reads the links in e-mails."""
-    return _open().links
+    """Return the signer of links in emails."""
+    return _state().links
 
 
 def sends_mail() -> bool:
-    """Tell whether an e-mail that the site writes goes anywhere."""
-    return _open().sends_mail
+    """Tell whether the site can send email."""
+    return _state().sends_mail
 
 
 def clock() -> Callable[[], datetime]:
-    """Return what tells the present moment, for what goes on after the request."""
-    return _open().clock
+    """Return the clock, for work that goes on after the request."""
+    return _state().clock
 
 
 def now() -> datetime:
-    """Return the present moment, in UTC."""
-    return _open().clock()
+    """Return the current time, in UTC."""
+    return _state().clock()
 
 
-def _open() -> AppState:
+def _state() -> AppState:
     return cast(AppState, current_app.extensions[EXTENSION])

@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures for all tests."""
 
 import logging
 import os
@@ -25,8 +25,8 @@ from tests.support.processes import fresh_database
 settings.register_profile("reproducible", derandomize=True, deadline=None)
 settings.load_profile("reproducible")  # `pytest --hypothesis-profile default` looks for examples at random
 
-ROOM = 2 * 1024**3
-"""Bytes that the databases of all tests may need."""
+MIN_FREE_BYTES = 2 * 1024**3
+"""Memory that the databases of all tests may need."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,9 +48,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def quick_folder() -> Iterator[Path]:
-    """Give a folder in memory where there is room, for databases that are thrown away; else on disk."""
+    """Yield a folder for temporary databases, in memory if there is enough of it, else on disk."""
     memory = Path("/dev/shm")  # noqa: S108  # only asked about; the folder itself has a random name
-    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MIN_FREE_BYTES
     with tempfile.TemporaryDirectory(prefix="quart-enroll-", dir=memory if roomy else None) as folder:
         yield Path(folder)
 
@@ -93,7 +93,7 @@ def routes_compiled_once() -> Iterator[None]:
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """Give the log; its text is as Heroku gets it."""
+    """Yield the log, formatted as on Heroku."""
     before = caplog.handler.formatter
     caplog.handler.setFormatter(logging_setup.make_formatter(plain=False))
     with caplog.at_level(logging.INFO):
@@ -103,19 +103,19 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
 
 @pytest.fixture(scope="session")
 def mongod(quick_folder: Path) -> Iterator[str]:
-    """Give the address of a database for tests on a real MongoDB: MONGO_URI's, else one made for the run."""
+    """Yield the URI of a new database on the MongoDB of MONGO_URI, or else on a mongod started for this run."""
     with ExitStack() as stack:
         try:
-            uri = os.environ.get("MONGO_URI") or stack.enter_context(_timeless_mongod(quick_folder / "mongodb"))
+            uri = os.environ.get("MONGO_URI") or stack.enter_context(_mongod_without_ttl(quick_folder / "mongodb"))
         except LocalMongodError as error:
             pytest.exit(error.message, returncode=1)
-        # Tests empty it: never the one that MONGO_URI names.
+        # Tests empty their database, so it is never the one that MONGO_URI names.
         yield stack.enter_context(fresh_database(uri))
 
 
 @contextmanager
-def _timeless_mongod(folder: Path) -> Iterator[str]:
-    """Run a mongod that removes no row because of its age: by the clock of the tests it is another day."""
+def _mongod_without_ttl(folder: Path) -> Iterator[str]:
+    """Run a mongod that does not remove expired rows: the tests' clock shows another day."""
     with local_mongod(folder) as uri, MongoClient[dict[str, object]](uri) as client:
         client.admin.command("setParameter", 1, ttlMonitorEnabled=False)
         yield uri
@@ -123,6 +123,6 @@ def _timeless_mongod(folder: Path) -> Iterator[str]:
 
 @pytest.fixture
 def fresh_uri(mongod: str) -> Iterator[str]:
-    """Give the address of an empty database of the test's own."""
+    """Yield the URI of an empty database of the test's own."""
     with fresh_database(mongod) as uri:
         yield uri

@@ -41,7 +41,7 @@ SMALL_FOOTPRINT_OPTIONS = [
 NO_MONGOD_HELP = """There is no MongoDB on this machine. Do one of these:
   - install MongoDB 6 or newer, so that there is a `mongod` on the PATH;
   - set MONGO_URI, for example in .env, to a replica set elsewhere;
-  - on Linux x86-64, install libcurl4, which is all that the mongod in requirements-dev.txt needs."""
+  - on Linux x86-64, install libcurl4; the mongod in requirements-dev.txt needs nothing else."""
 
 
 class LocalMongodError(click.ClickException):

@@ -89,7 +89,7 @@ class Term:
     def promotes_waitlist(self, now: datetime) -> bool:
         """Return whether open seats go to waitlisted students.
 
-        They do before the opening too: students who are waitlisted then joined while the term was open before.
+        They do before opens_at too: students are waitlisted then only if the opening was postponed.
         """
         return now < self.add_deadline
 

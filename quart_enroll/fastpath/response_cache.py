@@ -177,7 +177,7 @@ class ResponseCache:
         return await response.make_conditional(request)
 
     def _store_private(self, response: Response, basis: Basis, languages: tuple[str, ...]) -> None:
-        sign_in, body = g.get("found"), response.response
+        sign_in, body = g.get("live_login"), response.response
         if not self._enabled or sign_in is None or not isinstance(body, DataBody) or _templates_may_change():
             return
         if "Set-Cookie" in response.headers or not isinstance(key := key_of(request.scope, languages), PrivateKey):

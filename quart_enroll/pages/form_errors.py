@@ -51,7 +51,7 @@ async def check_password(form: SiteForm, password: Field, template: str) -> Refu
     user = auth.signed_in()
     try:
         async with attempt_limits.password_attempt(
-            database(), password_locks(), known_devices.asker(user.email), now()
+            database(), password_locks(), known_devices.attempt_source(user.email), now()
         ):
             await accounts.confirm_password(database(), hasher(), user, password.data or "")
     except PleaseWait as refusal:

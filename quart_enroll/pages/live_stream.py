@@ -67,7 +67,7 @@ async def live() -> Response:
         subscriber,
         seats,
         language.current_language(),
-        auth.still(),
+        auth.sign_in_checker(),
         student_state.fingerprint_reader(user),
     )
     response = streaming.stream_response(stream, "text/event-stream")

@@ -1,6 +1,6 @@
-"""What is seen of a request from outside: it is counted, and written in the log when it matters.
+"""Count every request, and log those that matter.
 
-In the log is who asked by number alone, and never what was typed, nor an address that is itself a secret.
+The log identifies users only by their user_id. It never contains what they typed, or a URL that is itself a secret.
 """
 
 import logging
@@ -21,36 +21,36 @@ from quart_enroll.services.accounts import attempt_limits
 from quart_enroll.web import auth
 from quart_enroll.web.csrf import SAFE_METHODS
 
-USUAL = {401, 404, 405, 410}
-"""Refusals of pages that are only looked at, and that strangers ask for all day."""
+ROUTINE_STATUSES = {401, 404, 405, 410}
+"""Refusals of reads that are not logged: strangers cause them all day."""
 
 FAILED_SIGN_INS = {
     *("wrong_token", "wrong_credentials", "wrong_password", "password_over_http", "please_wait", "email_taken"),
 }
-"""Codes of refusals that may be guesses at passwords or tokens; their log lines have the source of the request."""
+"""Codes of refusals that may be guesses of passwords or tokens; their log lines include the source of the request."""
 
-LONGEST_PATH = 200
-"""Characters of an address that stand in the log."""
+MAX_PATH_LENGTH = 200
+"""Characters of a path that are logged."""
 
 HIDDEN_ARGUMENT = "token"
-"""Names of the parts of a path that are secrets."""
+"""The name of the variable parts of paths that are secrets."""
 
 logger = logging.getLogger(__name__)
 
 
-def begin(number: str) -> None:
-    """Let the request have that number; lines of the log that come from it, by whomever, have it too."""
-    g.request_id, g.began = number, monotonic()
-    bind_contextvars(request_id=number)
+def start(request_id: str) -> None:
+    """Start the request's clock, and add its ID to every line that is logged while it is handled."""
+    g.request_id, g.began = request_id, monotonic()
+    bind_contextvars(request_id=request_id)
 
 
 def note(**facts: str) -> None:
-    """Remember what belongs into the request's line of the log."""
+    """Add facts to the request's log line."""
     g.noted = {**g.get("noted", {}), **facts}
 
 
 def log_response(response: ResponseTypes) -> None:
-    """Count the request, and write its line when something was changed, refused or slow."""
+    """Count the request, and log it if it was a change, was refused or was slow."""
     seconds = monotonic() - g.began
     status = response.status_code
     count(current_app, request.endpoint or "none", request.method, status, seconds)
@@ -59,18 +59,18 @@ def log_response(response: ResponseTypes) -> None:
 
 
 def count(app: Quart, endpoint: str, method: str, status: int, seconds: float) -> None:
-    """Count a request that `app` answered, if anybody reads the counts."""
+    """Count a request, if the metrics are enabled."""
     if app.config["METRICS_TOKEN"]:
         metrics.record_response(endpoint, method, status, seconds)
 
 
 def method() -> str:
-    """Return the method as it may stand in the log: a made-up one may be a secret, and long."""
+    """Return the method for the log: an unknown one may be a secret, or long."""
     return request.method if request.method in metrics.COUNTED_METHODS else "other"
 
 
 def path() -> str:
-    """Return the path as it may appear in the log, on one line.
+    """Return the path for the log, on one line.
 
     A path with a secret in it is logged as its rule, and so is one whose argument has slashes, as it may hold such a
     path. Of a path that matches no rule, or not with this method, only parts that occur in the site's own paths are
@@ -79,9 +79,9 @@ def path() -> str:
     rule = request.url_rule
     if rule is None:
         known = _own_parts(current_app.url_map)
-        return "/".join(part if part in known else "*" for part in request.path.split("/"))[:LONGEST_PATH]
+        return "/".join(part if part in known else "*" for part in request.path.split("/"))[:MAX_PATH_LENGTH]
     is_hidden = HIDDEN_ARGUMENT in rule.arguments or any(re.search(r"[/\\]", str(one)) for one in _arguments())
-    return str(rule) if is_hidden else quote(request.path)[:LONGEST_PATH]
+    return str(rule) if is_hidden else quote(request.path)[:MAX_PATH_LENGTH]
 
 
 def _arguments() -> Iterable[object]:
@@ -98,7 +98,7 @@ def _level(status: int, *, slow: bool) -> int | None:
     if status >= 500:
         return logging.ERROR
     changes = request.method not in SAFE_METHODS
-    if slow or (status >= 400 and (changes or status not in USUAL or _is_failed_sign_in())):
+    if slow or (status >= 400 and (changes or status not in ROUTINE_STATUSES or _is_failed_sign_in())):
         return logging.WARNING
     return logging.INFO if changes else None
 
@@ -122,5 +122,5 @@ def _is_failed_sign_in() -> bool:
 
 
 def _source() -> str:
-    """Return a digest of the visitor's network address, the same one that the limits use."""
+    """Return a digest of the visitor's IP address, the same one that the rate limits use."""
     return attempt_limits.network_digest(str(current_app.secret_key), request.remote_addr or "")

@@ -1,11 +1,10 @@
-"""Who asks: a signed cookie names a sign-in, the database knows whose it is and whether it lives.
+"""Authentication: a signed cookie names a sign-in, and the database knows whose it is and whether it is still valid.
 
-Programs that use the API send a token or a password instead; then the cookie counts for nothing.
+Requests to the API have a token or a password instead; then the cookie is ignored.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, cast
@@ -21,101 +20,28 @@ from quart_enroll.domain.models import Credentials, Login, User
 from quart_enroll.services.accounts import accounts, attempt_limits, sessions, tokens, user_agent
 from quart_enroll.services.accounts.hashing import BUSY_RETRY_SECONDS
 from quart_enroll.services.accounts.token_digest import token_digest
-from quart_enroll.state import clock, database, hasher, lifetimes, now, password_locks, user_cache
+from quart_enroll.state import api_password_slots, clock, database, hasher, lifetimes, now, password_locks, user_cache
 from quart_enroll.web import known_devices, locale, problem_details
-from quart_enroll.web.cookies import SignIns
-from quart_enroll.web.request import SiteRequest, asked
+from quart_enroll.web.cookies import SignInCookies
+from quart_enroll.web.request import SiteRequest, current_request
 from quart_enroll.web.route import UNMATCHED, Audience
 
 View = Callable[..., Any]
 
-PASSWORDS_AT_ONCE = 4
-"""Passwords of the API that a process checks at a time. Each costs as much as a sign-in: a program that sends its
-password with every request shall not keep the people waiting who sign in by hand."""
-
-SESSION = ("username", "user_id", "email")
-"""The keys that templates find in the session of a signed-in user."""
-
-_passwords = asyncio.Semaphore(PASSWORDS_AT_ONCE)
-
-
-class Visitor(AuthUser):
-    """Quart-Auth's user: signed in when the cookie's sign-in is alive, which `identify` has looked up."""
-
-    @property
-    async def is_authenticated(self) -> bool:
-        return user() is not None
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateVisitor:
-    """`current_user` as templates see it: nothing to await, and with the attributes of Flask-Login's."""
-
-    auth_id: str | None
-    user: User | None
-
-    @property
-    def is_authenticated(self) -> bool:
-        return self.user is not None
-
-    @property
-    def is_active(self) -> bool:
-        return self.user is not None
-
-    @property
-    def is_anonymous(self) -> bool:
-        return self.user is None
-
-    @property
-    def role(self) -> str | None:
-        return self.user.role if self.user else None
-
-    @property
-    def user_id(self) -> int | None:
-        return self.user.user_id if self.user else None
-
-    @property
-    def id(self) -> int | None:
-        return self.user_id
-
-    @property
-    def first_name(self) -> str:
-        return self.user.first_name if self.user else ""
-
-    @property
-    def last_name(self) -> str:
-        return self.user.last_name if self.user else ""
-
-    @property
-    def username(self) -> str:
-        return self.first_name
-
-    @property
-    def name(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip()
-
-    @property
-    def email(self) -> str:
-        return self.user.email if self.user else ""
-
-    def get_id(self) -> str | None:
-        """Return the user's number as text, as Flask-Login does."""
-        return str(self.user.user_id) if self.user else None
-
 
 def init_app(app: Quart, *, remembered: timedelta) -> None:
-    """Let `app` know who asks."""
+    """Let `app` authenticate requests."""
     app.config["QUART_AUTH_DURATION"] = int(remembered.total_seconds())
-    SignIns(app, user_class=Visitor)
-    app.after_request(forget_changed)
+    SignInCookies(app)
+    app.after_request(invalidate_caches)
 
 
 async def identify(request: SiteRequest) -> None:
-    """Find out who asks; a cookie whose sign-in has ended is taken back."""
+    """Authenticate the request, and remove the cookie of a sign-in that has ended."""
     g.user = None
-    if "authorization" in request.header_map and problem_details.wanted():
+    if "authorization" in request.header_map and problem_details.is_api_request():
         if request.route is not UNMATCHED and request.route.audience is not Audience.EVERYBODY:
-            g.user = await _identify_program()
+            g.user = await _authenticate_api_request()
         return
     identity = current_user.auth_id
     if identity is None or request.route.audience is Audience.EVERYBODY:
@@ -124,90 +50,92 @@ async def identify(request: SiteRequest) -> None:
     if found is None:
         logout_user()
     else:
-        g.found, g.login, g.user, g.has_notices = found, found.login, found.user, found.has_notices
-        g.asks = found.user
-        locale.speak_to(g.user)
+        g.live_login, g.login, g.user, g.has_notices = found, found.login, found.user, found.has_notices
+        g.requested_by = found.user
+        locale.set_language(g.user)
 
 
-def still() -> Callable[[], Awaitable[bool]]:
-    """Return what tells, long after the request, whether who asks is still signed in; a visitor stays one.
+def sign_in_checker() -> Callable[[], Awaitable[bool]]:
+    """Return a function that tells, long after the request, whether its user is still signed in; true for visitors.
 
-    To be looked at counts as use, as a request does. While the database is away nobody can tell, and all stay.
+    Each call counts as use of the sign-in, as a request does. It returns true while the database is unavailable.
     """
     identity = current_user.auth_id if user() else None
-    db, logins, lasting, moment = database(), user_cache().logins, lifetimes(), clock()
+    db, logins, limits, current_time = database(), user_cache().logins, lifetimes(), clock()
 
     async def is_signed_in() -> bool:
         try:
-            return identity is None or await sessions.resume(db, logins, identity, lasting, moment()) is not None
+            return identity is None or await sessions.resume(db, logins, identity, limits, current_time()) is not None
         except DATABASE_UNAVAILABLE:
             return True
 
     return is_signed_in
 
 
-async def forget_changed(response: ResponseTypes) -> ResponseTypes:
-    """Let the next request read what this one may have changed about who asks; other processes hear it as news."""
+async def invalidate_caches(response: ResponseTypes) -> ResponseTypes:
+    """After a change, forget what is cached about the user; other processes learn of it from the change stream."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
-        forget = user_cache().students.invalidate if asked().route.changes_only_seats else user_cache().invalidate
-        for changed in (g.get("asks"), user()):
+        only_seats = current_request().route.changes_only_seats
+        invalidate = user_cache().students.invalidate if only_seats else user_cache().invalidate
+        for changed in (g.get("requested_by"), user()):
             if changed is not None:
-                forget(changed.user_id)
+                invalidate(changed.user_id)
     return response
 
 
-async def _identify_program() -> User:
-    """Return whose token or password came with the request; raise what is wrong with it."""
+async def _authenticate_api_request() -> User:
+    """Return the user whose token or password the request has; raise the reason if it is not accepted."""
     try:
-        sent = request.authorization
-    except ValueError:  # Werkzeug reads it as base64 of text, whatever it is
+        credentials = request.authorization
+    except ValueError:  # the header is not base64-encoded text
         raise WrongToken from None
-    if sent is not None and sent.type == "basic":
-        g.needs_no_proof = "Sec-Fetch-Site" not in request.headers and "Origin" not in request.headers
-        return await _check_password(sent.username or "", sent.password or "")
-    text = sent.token if sent is not None and sent.type == "bearer" else None
-    found = await tokens.find(database(), text or "", now())
+    if credentials is not None and credentials.type == "basic":
+        g.is_exempt_from_csrf = "Sec-Fetch-Site" not in request.headers and "Origin" not in request.headers
+        return await _authenticate_password(credentials.username or "", credentials.password or "")
+    token_text = credentials.token if credentials is not None and credentials.type == "bearer" else None
+    found = await tokens.find(database(), token_text or "", now())
     if found is None:
         raise WrongToken
     token, owner = found
-    g.read_only, g.needs_no_proof = token.scope != "enroll", True
+    g.read_only, g.is_exempt_from_csrf = token.scope != "enroll", True
     return owner
 
 
-async def _check_password(email: str, password: str) -> User:
+async def _authenticate_password(email: str, password: str) -> User:
     if current_app.config["APP_ENV"] == "production" and not request.is_secure:
         raise PasswordOverHttp
-    if _passwords.locked():
+    slots = api_password_slots()
+    if slots.locked():
         raise Busy(BUSY_RETRY_SECONDS)
     async with (
-        _passwords,
-        attempt_limits.password_attempt(database(), password_locks(), known_devices.asker(email), now()),
+        slots,
+        attempt_limits.password_attempt(database(), password_locks(), known_devices.attempt_source(email), now()),
     ):
         return (await accounts.authenticate(database(), hasher(), email=email, password=password)).user
 
 
-def check_may_change() -> None:
-    """Raise ReadOnlyToken when the request's token is for reading alone."""
+def check_token_scope() -> None:
+    """Raise ReadOnlyToken if the request's token is read-only."""
     if g.get("read_only"):
         raise ReadOnlyToken
 
 
-def needs_no_proof() -> bool:
-    """Tell whether a foreign page can't have caused the request.
+def is_exempt_from_csrf() -> bool:
+    """Tell whether another site can't have caused the request, or can't gain anything by it.
 
-    That is so when a token came with it, or a password that no browser added, since browsers do so on their own;
-    and when the API does not know who asks, and will not change anything.
+    That is so if it has a token, or a password that was not added by a browser; and if it is an API request without
+    either, which will not change anything.
     """
-    return bool(g.get("needs_no_proof")) or (problem_details.wanted() and user() is None)
+    return bool(g.get("is_exempt_from_csrf")) or (problem_details.is_api_request() and user() is None)
 
 
 def user() -> User | None:
-    """Return who asks, or None for a visitor who is not signed in."""
+    """Return the user who is signed in, or None."""
     return cast("User | None", g.get("user"))
 
 
 def has_notices() -> bool:
-    """Tell whether who asks has notices that were not seen yet."""
+    """Tell whether the user has unseen notices."""
     return bool(g.get("has_notices"))
 
 
@@ -224,11 +152,11 @@ def this_login() -> Login:
     return cast(Login, g.login)
 
 
-async def begin(found: Credentials, *, remember: bool) -> datetime | None:
+async def sign_in(found: Credentials, *, remember: bool) -> datetime | None:
     """Sign the user in under a new identity, and return when they signed in before.
 
-    Whatever the visitor's cookies said is over: another sign-in ends, and the session begins anew. Raises
-    WrongCredentials when the password is another one by now.
+    Any sign-in that the cookies named ends, and the session starts anew. Raises WrongCredentials if the password has
+    changed since it was checked.
     """
     begun = await sessions.sign_in(
         database(),
@@ -242,24 +170,24 @@ async def begin(found: Credentials, *, remember: bool) -> datetime | None:
     )
     session.clear()
     g.user = replace(found.user, language=begun.language)
-    locale.speak_to(g.user)
-    login_user(Visitor(begun.identity), remember)
+    locale.set_language(g.user)
+    login_user(AuthUser(begun.identity), remember)
     return begun.last
 
 
-async def end() -> None:
-    """End the visitor's sign-in everywhere, so that a copy of the cookie is worth nothing."""
+async def sign_out() -> None:
+    """End the sign-in on the server, so that a copied cookie stops working."""
     if identity := current_user.auth_id:
         await sessions.sign_out(database(), identity)
         user_cache().logins.invalidate(token_digest(identity))
-    forget()
+    clear_sign_in()
 
 
-def forget() -> None:
-    """Take the cookies of a sign-in back that has ended."""
+def clear_sign_in() -> None:
+    """Remove the cookies of a sign-in that has ended."""
     session.clear()
     g.user = None
-    locale.speak_to(None)
+    locale.set_language(None)
     logout_user()
 
 
@@ -280,19 +208,10 @@ def restrict(view: View, audience: Audience) -> View:
     return restricted
 
 
-def template_names() -> dict[str, Any]:
-    """Return what every template may ask about the visitor."""
-    who = user()
-    return {
-        "current_user": TemplateVisitor(current_user.auth_id, who),
-        "session": dict(zip(SESSION, (who.short_name, who.user_id, who.email), strict=True)) if who else {},
-    }
-
-
 def safe_next(wanted: str | None) -> str | None:
-    """Return the address to go to after signing in if it is a path of this site, else None.
+    """Return the URL to continue to after signing in if it is a path of this site, else None.
 
-    Browsers read a backslash as a slash and skip control characters, so neither may be in it.
+    Browsers read a backslash as a slash and skip control characters, so it may contain neither.
     """
     if not wanted or not wanted.startswith("/") or wanted.startswith("//") or len(wanted) > 500:
         return None

@@ -1,4 +1,4 @@
-"""Signed cookies: that one comes from this site is worked out once in a process, how old it is each time."""
+"""Signed cookies, whose signatures a process checks once and whose age it checks each time."""
 
 import time
 from copy import deepcopy
@@ -11,24 +11,24 @@ from quart.wrappers import BaseRequestWebsocket
 from quart_auth import AuthUser, QuartAuth
 
 from quart_enroll.bounded_cache import cached, size_of
-from quart_enroll.web.request import SiteRequest, asked
+from quart_enroll.web.request import SiteRequest, current_request
 
 
-class Signed:
-    """Verifies signed texts, and keeps their contents in the cache of that name."""
+class SignedValues:
+    """Verifies signed texts, and keeps their contents in a cache with the budget of that name."""
 
-    def __init__(self, serializer: URLSafeTimedSerializer, cache: str) -> None:
+    def __init__(self, serializer: URLSafeTimedSerializer, budget: str) -> None:
         self._serializer = serializer
-        self._known = cached(cache, _size)(self._unsign)
+        self._cached_unsign = cached(budget, _size)(self._unsign)
 
     def read(self, text: str, max_age: float) -> Any:
-        """Return what was signed, a new copy each time; None when nobody here did so, or longer ago than `max_age`."""
+        """Return a new copy of the signed value; None if it is forged or older than `max_age` seconds."""
         try:
-            signed, signed_at = self._known(text)
-        except BadSignature:  # of which an unreadable payload is one
+            signed, signed_at = self._cached_unsign(text)
+        except BadSignature:  # or its subclass for an unreadable payload
             return None
         age = time.time() - signed_at
-        # Whole seconds, as itsdangerous counts them.
+        # itsdangerous counts whole seconds.
         return deepcopy(signed) if 0 <= age < max_age + 1 else None
 
     def _unsign(self, text: str) -> tuple[Any, float]:
@@ -42,14 +42,14 @@ def _size(key: tuple[str], _: Any) -> int:
     return size_of(key) + 8 * len(key[0])
 
 
-class Sessions(SecureCookieSessionInterface):
-    """Quart's own session in a cookie."""
+class CookieSessions(SecureCookieSessionInterface):
+    """Quart's session cookie."""
 
     def __init__(self, app: Quart) -> None:
         serializer = self.get_signing_serializer(app)
         if serializer is None:
-            raise RuntimeError("Without a SECRET_KEY there are no sessions.")
-        self._signed = Signed(serializer, "session cookies")
+            raise RuntimeError("Sessions require a SECRET_KEY.")
+        self._signed = SignedValues(serializer, "session cookies")
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> SecureCookieSession:
         cookie = cast(SiteRequest, request).cookie(self.get_cookie_name(app))
@@ -57,25 +57,25 @@ class Sessions(SecureCookieSessionInterface):
         return self.session_class(data if isinstance(data, dict) else None)
 
     async def save_session(self, app: Quart, session: SessionMixin, response: Any) -> None:
-        """Write what has changed; that it was read `headers` tell."""
+        """Save a changed session. `security_headers` adds the Vary header of one that was only read."""
         if session.modified or session.permanent:
             await super().save_session(app, session, response)
 
 
-class SignIns(QuartAuth):
-    """Quart-Auth's own cookie."""
+class SignInCookies(QuartAuth):
+    """Quart-Auth's sign-in cookie."""
 
     def init_app(self, app: Quart) -> None:
         super().init_app(app)
-        self._signed = Signed(self.serializer_class(app.secret_key or "", self.salt or ""), "sign-in cookies")
+        self._signed = SignedValues(self.serializer_class(app.secret_key or "", self.salt or ""), "sign-in cookies")
 
     def load_user(self) -> AuthUser:
-        """Return who the cookie names; Quart-Auth asks for that three times on a page."""
+        """Return the user that the cookie names; Quart-Auth loads it three times per page."""
         user: AuthUser | None = g.get(self.attribute_name or "") if has_request_context() else None
         return user or super().load_user()
 
     def load_cookie(self) -> str | None:
-        return self.load_token(asked().cookie(self.cookie_name or ""))
+        return self.load_token(current_request().cookie(self.cookie_name or ""))
 
     def load_token(self, token: str, app: Quart | None = None) -> str | None:
         identity = self._signed.read(token, self.duration or 0) if token else None

@@ -1,7 +1,7 @@
-"""Browsers that an account knows: those in which it has signed in before, by a signed cookie of their own.
+"""Recognize browsers in which an account has signed in before, by a signed cookie.
 
-Who types wrong passwords elsewhere can make others wait, but not somebody in such a browser. The cookie opens nothing:
-it is a name for the account, which nobody can read, and a random number.
+Wrong passwords typed elsewhere can lock out other browsers, but not these. The cookie gives no access: it contains a
+digest of the account and a random number.
 """
 
 import secrets
@@ -13,31 +13,32 @@ from quart.typing import ResponseTypes
 
 from quart_enroll.services.accounts.attempt_limits import AttemptSource, account_digest, network_digest
 
-A_YEAR = 365 * 24 * 3600
-ACCOUNTS = 5
-"""Accounts that share a browser at most; one more, and it forgets the one that has not signed in for longest."""
+COOKIE_SECONDS = 365 * 24 * 3600
+
+MAX_ACCOUNTS = 5
+"""Accounts that a browser remembers; one more replaces the one that has not signed in for longest."""
 
 
-def asker(email: str) -> AttemptSource:
-    """Tell who asks for the account of that address, as the limits want to know it."""
+def attempt_source(email: str) -> AttemptSource:
+    """Return the source of an attempt on the account with that email, for the rate limits."""
     key = str(current_app.secret_key)
     account = account_digest(key, email)
     return AttemptSource(account, network_digest(key, request.remote_addr or ""), _known().get(account))
 
 
 def remember(email: str) -> None:
-    """Let the account know this browser from the next request on."""
+    """Recognize this browser from the next request on."""
     account = account_digest(str(current_app.secret_key), email)
     known = _known()
     number = known.pop(account, None) or secrets.token_hex(8)
-    latest = dict(list((known | {account: number}).items())[-ACCOUNTS:])
+    latest = dict(list((known | {account: number}).items())[-MAX_ACCOUNTS:])
 
     @after_this_request
-    async def give(response: ResponseTypes) -> ResponseTypes:
+    async def set_cookie(response: ResponseTypes) -> ResponseTypes:
         response.set_cookie(
             _name(),
             _serializer().dumps(latest),
-            max_age=A_YEAR,
+            max_age=COOKIE_SECONDS,
             secure=current_app.config["SESSION_COOKIE_SECURE"],
             httponly=True,
             samesite="Lax",
@@ -47,7 +48,7 @@ def remember(email: str) -> None:
 
 def _known() -> dict[str, str]:
     try:
-        return dict(_serializer().loads(request.cookies.get(_name(), ""), max_age=A_YEAR))
+        return dict(_serializer().loads(request.cookies.get(_name(), ""), max_age=COOKIE_SECONDS))
     except (BadData, ValueError, TypeError):
         return {}
 

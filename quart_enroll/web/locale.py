@@ -1,6 +1,6 @@
-"""In which language a visitor reads: the one they chose, else the one their browser asks for.
+"""Choose the language of a response: the one that the visitor chose, else the one that the browser prefers.
 
-Who is signed in has a language of their own, wherever they sign in. Programs that use the API read English.
+Users who are signed in have their own language, wherever they sign in. The API's responses are in English.
 """
 
 from functools import lru_cache
@@ -12,12 +12,13 @@ from werkzeug.http import parse_accept_header
 
 from quart_enroll.domain.models import User
 from quart_enroll.i18n import language
-from quart_enroll.web.request import SiteRequest, asked
+from quart_enroll.web.request import SiteRequest, current_request
 from quart_enroll.web.route import UNMATCHED
 
-A_YEAR = 365 * 24 * 3600
+COOKIE_SECONDS = 365 * 24 * 3600
+
 MAX_LANGUAGES_LENGTH = 200
-"""Characters of what a browser asks for that are looked at."""
+"""Characters of the Accept-Language header that are read."""
 
 API = "/api/"
 """The beginning of the API's paths; its responses are in English."""
@@ -25,32 +26,30 @@ API = "/api/"
 
 @lru_cache(1000)  # of truncated texts: some 500 kB
 def choose(chosen: str, accepted: str, offered: tuple[str, ...]) -> str:
-    """Return the language for a visitor: `chosen` is that of the cookie, `accepted` the header Accept-Language, which
-    must be cut at LONGEST.
+    """Return the language for a visitor: `chosen` is that of the cookie, `accepted` the header Accept-Language.
 
-    The first of those `offered` is for who wants none of them. It looks at nothing else, so that whoever keeps pages
-    ready for visitors may ask it too.
+    The header must be cut at MAX_LANGUAGES_LENGTH. Visitors who accept none of the languages `offered` get the first.
     """
     if chosen in offered:
         return chosen
-    asked: LanguageAccept = parse_accept_header(accepted, LanguageAccept)
-    return asked.best_match(offered, offered[0])
+    languages: LanguageAccept = parse_accept_header(accepted, LanguageAccept)
+    return languages.best_match(offered, offered[0])
 
 
 def cookie_name(secure: bool) -> str:
-    """Return the name of the cookie with the language that a visitor chose."""
+    """Return the name of the cookie with the visitor's choice."""
     return "__Host-language" if secure else "language"
 
 
 def init_app(app: Quart, offered: tuple[str, ...]) -> None:
-    """Let `app` speak to each visitor in one of the languages `offered`."""
+    """Let `app` offer these languages."""
     app.config["LANGUAGES"] = offered
 
 
-def speak_to(user: User | None) -> None:
-    """Speak the language of who is signed in, if they have one; else that of the browser."""
+def set_language(user: User | None) -> None:
+    """Respond in the user's own language, else in that of the browser."""
     own = user.language if user else ""
-    request = asked()
+    request = current_request()
     if not is_localized(request):
         language.set_language(language.ENGLISH)
     elif own in offered():
@@ -73,10 +72,10 @@ def is_localized(request: SiteRequest) -> bool:
 
 
 def remember(response: ResponseTypes, chosen: str) -> None:
-    """Let the browser keep the language that a visitor chose."""
+    """Store the visitor's choice in a cookie."""
     secure = current_app.config["SESSION_COOKIE_SECURE"]
     name = cookie_name(secure)
-    response.set_cookie(name, chosen, max_age=A_YEAR, secure=secure, httponly=True, samesite="Lax")
+    response.set_cookie(name, chosen, max_age=COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax")
 
 
 def _of_browser(request: SiteRequest) -> str:

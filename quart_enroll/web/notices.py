@@ -5,7 +5,7 @@ from quart import flash, url_for
 
 from quart_enroll.domain.models import SEAT_OPENED, Notice
 from quart_enroll.i18n.language import Sentence, TermName
-from quart_enroll.services import notifications
+from quart_enroll.services.notifications import notices
 from quart_enroll.state import database
 from quart_enroll.web import auth
 from quart_enroll.web.request import SiteRequest
@@ -23,7 +23,7 @@ async def show(request: SiteRequest) -> None:
     user = auth.user()
     if user is None or not auth.has_notices() or not _is_page_view(request):
         return
-    for notice in await notifications.take_unseen(database(), user.user_id):
+    for notice in await notices.take_unseen(database(), user.user_id):
         await flash(await _text(notice), FLASH_CATEGORIES.get(notice.action, "info"))
 
 
@@ -31,7 +31,7 @@ async def _text(notice: Notice) -> str:
     """Return the notice in words; an alert says if the seat has been taken since, and links to the course."""
     if notice.action != "alert":
         return notice.sentence
-    sentence = SEAT_OPENED if await notifications.has_open_seats(database(), notice.key) else TAKEN_AGAIN
+    sentence = SEAT_OPENED if await notices.has_open_seats(database(), notice.key) else TAKEN_AGAIN
     url = url_for("course", courseID=notice.courseID, term=notice.term)
     link = Markup('<a href="{}">{}</a>').format(url, notice.title)
     return Markup.escape(sentence) % {"title": link, "section": notice.section, "term": TermName(notice.term)}

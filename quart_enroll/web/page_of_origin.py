@@ -1,4 +1,7 @@
-"""The forms of a school's own templates, which were written for the Flask site, and the terms they mean."""
+"""Find the term that a form in a school's own template means: they were written for the Flask site.
+
+Such a form may name no term; then the term of the page that it is on counts.
+"""
 
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
@@ -10,21 +13,21 @@ from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import SectionRequest
 
-MAX_TEXT = 100
+MAX_TERM_LENGTH = 100
 """Longest name of a term that a form or a URL may have, in characters."""
 
 
-def meant(wish: SectionRequest, offered: Catalog | None) -> SectionRequest:
-    """Return the wish with the term of the page that its button is on, if the form doesn't name one.
+def with_page_term(section_request: SectionRequest, offered: Catalog | None) -> SectionRequest:
+    """Return the request with the term of the page that the form is on, if the form doesn't name one.
 
     A form names no term if it sends none, or if it sends the course's own "Fall, Spring".
     """
-    if wish.term:
-        course = offered.find(wish.courseID) if offered else None
-        is_own_text = course is not None and wish.term == course.term.strip()
-        if not offered or not is_own_text or len(terms.named(wish.term, offered.terms)) == 1:
-            return wish
-    return replace(wish, term=term_of_page())
+    if section_request.term:
+        course = offered.find(section_request.courseID) if offered else None
+        is_own_text = course is not None and section_request.term == course.term.strip()
+        if not offered or not is_own_text or len(terms.named(section_request.term, offered.terms)) == 1:
+            return section_request
+    return replace(section_request, term=term_of_page())
 
 
 def term_of_page() -> str:
@@ -38,4 +41,4 @@ def term_of_page() -> str:
     except (ValueError, HTTPException):  # not a URL at all, or one without a page
         return ""
     named = str(values.get("term", "")) if endpoint == "courses" else ""
-    return named if len(named) <= MAX_TEXT else ""
+    return named if len(named) <= MAX_TERM_LENGTH else ""

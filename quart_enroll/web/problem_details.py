@@ -1,4 +1,4 @@
-"""How the API says no: problems of RFC 9457, with the codes that errors.py has for the pages too."""
+"""The API's error responses: problem details (RFC 9457), with the codes of the domain's errors."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -6,44 +6,44 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, json
 from quart import Response, g, request
 
-API = "/api/v1/"
-"""Where the API lives; what lies elsewhere answers as pages do."""
+API_PREFIX = "/api/v1/"
+"""The beginning of the API's paths."""
 
 MEDIA_TYPE = "application/problem+json"
 
 
 class WrongField(Struct, frozen=True):
-    """A field that can't be taken, and why."""
+    """An invalid field, and why it is invalid."""
 
     field: str
     detail: str
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):
-    """Why not: in words, and as a code that stays."""
+    """The reason for an error, in words and as a stable code."""
 
-    type: Annotated[str, Meta(description="Where the kind of problem is explained.")]
+    type: Annotated[str, Meta(description="The URL that explains this kind of problem.")]
     title: Annotated[str, Meta(description="The kind of problem in a few words.")]
     status: Annotated[int, Meta(ge=400, le=599)]
-    detail: Annotated[str, Meta(description="What is wrong here, for people.")]
+    detail: Annotated[str, Meta(description="What is wrong, for people.")]
     code: Annotated[str, Meta(description="What is wrong, for programs.", examples=["section_full"])]
-    request_id: Annotated[str, Meta(description="Name it when you write to us about this.")] = ""
-    errors: Annotated[list[WrongField], Meta(description="The fields that can’t be taken.")] = []
-    terms: Annotated[list[str], Meta(description="The terms that there are, when yours is none of them.")] = []
+    request_id: Annotated[str, Meta(description="Include it when you report the problem.")] = ""
+    errors: Annotated[list[WrongField], Meta(description="The invalid fields.")] = []
+    terms: Annotated[list[str], Meta(description="The existing terms, if yours is not one of them.")] = []
     courses: Annotated[
-        list[str], Meta(description="The courseIDs that would be dropped too, or that the number may mean.")
+        list[str], Meta(description="The courses that would be dropped too, or that the number could mean.")
     ] = []
 
 
-def wanted() -> bool:
-    """Tell whether the request is one of the API."""
-    return request.path.startswith(API)
+def is_api_request() -> bool:
+    """Tell whether the request is for the API."""
+    return request.path.startswith(API_PREFIX)
 
 
-def answer(status: int, code: str, detail: str, **more: Sequence[Any]) -> Response:
-    """Return the problem as the API tells it; `more` are further fields of it."""
+def problem_response(status: int, code: str, detail: str, **more: Sequence[Any]) -> Response:
+    """Return the problem as a response; `more` are further fields of it."""
     problem = Problem(
-        type=f"{API}docs#{code}",
+        type=f"{API_PREFIX}docs#{code}",
         title=code.replace("_", " ").capitalize(),
         status=status,
         detail=detail,
@@ -58,7 +58,7 @@ def answer(status: int, code: str, detail: str, **more: Sequence[Any]) -> Respon
 
 
 def _challenge() -> str:
-    """Ask for a token, and programs for a password too: a browser that was asked would send it with every request,
-    those of foreign pages included."""
+    """Ask for a token, and programs also for a password: a browser would send it with every request, even for pages of
+    other sites."""
     from_browser = "Sec-Fetch-Site" in request.headers or "Origin" in request.headers
     return 'Bearer realm="Quart Enroll"' + ("" if from_browser else ', Basic realm="Quart Enroll", charset="UTF-8"')

@@ -1,7 +1,7 @@
-"""What proxies in front of the site say of the visitor: only as much as can't be made up by the visitor.
+"""Trust what the proxies in front of the site say about the visitor, but nothing that a visitor can forge.
 
-Each proxy adds the address that it was asked from to the end of X-Forwarded-For; whatever stood there before
-came from outside. X-Forwarded-Host is nobody's business: Hypercorn's own middleware believes it.
+Each proxy appends the IP address of its client to X-Forwarded-For; everything before that came from outside.
+X-Forwarded-Host is ignored, although Hypercorn's own middleware trusts it.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ PLAIN_HTTP = Sentence("This site only works over HTTPS. Start the URL with https
 
 
 def trust(scope: Any, hops: int) -> Any:
-    """Return the ASGI scope with the visitor's address and scheme, as the last `hops` proxies tell them."""
+    """Return the ASGI scope with the visitor's IP address and scheme, as reported by the last `hops` proxies."""
     headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"remote-addr"]  # Quart's own name
     seen = scope | {"headers": headers}
     addresses = _values(headers, b"x-forwarded-for")
@@ -32,13 +32,13 @@ def trust(scope: Any, hops: int) -> Any:
     return seen
 
 
-def insist_on_https(request: SiteRequest) -> Response | None:
-    """In production, lead a page that a proxy was asked for over plain http to https; refuse everything else.
+def require_https(request: SiteRequest) -> Response | None:
+    """In production, redirect reads over plain HTTP to HTTPS, and refuse everything else.
 
-    The address comes from PUBLIC_URL alone: whoever asks can write any Host.
+    The host comes from PUBLIC_URL only: a client can send any Host header.
     """
-    said = "x-forwarded-proto" in request.header_map  # a proxy that says nothing of it is believed to speak https
-    if request.scheme == "https" or not said or request.route.allows_http:
+    is_known = "x-forwarded-proto" in request.header_map  # without the header, assume HTTPS
+    if request.scheme == "https" or not is_known or request.route.allows_http:
         return None
     if current_app.config["APP_ENV"] != "production":
         return None
@@ -54,7 +54,7 @@ def _values(headers: Headers, wanted: bytes) -> list[str]:
 
 
 def _address(text: str) -> str | None:
-    """Read an address, which some proxies write with a port: 192.0.2.1:5000, [2001:db8::1]:5000."""
+    """Parse an IP address, which some proxies write with a port: 192.0.2.1:5000, [2001:db8::1]:5000."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

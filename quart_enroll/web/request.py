@@ -1,7 +1,7 @@
-"""The request as the site asks it: what every page wants to know of it is found quickly.
+"""The request, with fast access to what every page needs.
 
-Werkzeug's headers and cookies make an exception for each that was not sent, and Quart's `request` looks itself up each
-time. Both are nothing for a view, and a third of a page for what every request goes through.
+Werkzeug raises an exception for each missing header or cookie, and Quart's `request` is looked up at each access. That
+does not matter in a view, but in the steps that every request passes through it was a third of the cost of a page.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ COOKIE_BYTES = 400
 
 
 class SiteRequest(Request):
-    """A request."""
+    """A request to the site."""
 
     @property
     def route(self) -> Route:
@@ -40,29 +40,28 @@ class SiteRequest(Request):
 
     @cached_property
     def header_map(self) -> Mapping[str, str]:
-        """The headers by their names in small letters; of several with the same name the first."""
+        """The headers by their lowercase names; of several with the same name, the first."""
         pairs = reversed([*self.scope["headers"]])
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
 
     @cached_property
     def cookies(self) -> ImmutableMultiDict[str, str]:
         text = ";".join(self.headers.getlist("Cookie")) if "cookie" in self.header_map else ""
-        return _known(text) if len(text) <= MAX_COOKIE_HEADER_LENGTH else _read(text)
+        return _parse_cached(text) if len(text) <= MAX_COOKIE_HEADER_LENGTH else _parse(text)
 
     @property
     def full_path(self) -> str:
-        """The path and the query as in a link: encoded, and so without line breaks and other characters that would mean
-        something else to a browser or in a response header."""
+        """The path and the query as in a link, encoded so that they are safe in a response header."""
         path = quote(self.path, safe=PATH_CHARACTERS)
         return f"{path}?{quote(self.query_string, safe=QUERY_CHARACTERS)}"
 
     def cookie(self, name: str) -> str:
-        """Return the cookie, or nothing."""
-        return self.cookies[name] if name in self.cookies else ""  # noqa: SIM401  # `get` is what takes long
+        """Return the cookie's value; empty if it was not sent."""
+        return self.cookies[name] if name in self.cookies else ""  # noqa: SIM401  # `get` is slow
 
 
-def asked() -> SiteRequest:
-    """Return the request itself, which `quart.request` stands for."""
+def current_request() -> SiteRequest:
+    """Return the request object itself, which `quart.request` is a proxy for."""
     return cast(SiteRequest, request._get_current_object())  # type: ignore[attr-defined]  # it is public
 
 
@@ -76,15 +75,15 @@ def normalize_path(path: str) -> str:
 
 def wants_json() -> bool:
     """Tell whether the client prefers JSON to a page."""
-    request = asked()
+    request = current_request()
     if request.path.startswith("/api/"):
         return True
     accepted = request.accept_mimetypes
     return accepted["application/json"] > accepted["text/html"]
 
 
-def _read(text: str) -> ImmutableMultiDict[str, str]:
-    """Return the cookies; none where one is no text, which some other site of the school may have set."""
+def _parse(text: str) -> ImmutableMultiDict[str, str]:
+    """Return the cookies; none if one of them, perhaps set by another site of the school, is not valid text."""
     try:
         return cast("ImmutableMultiDict[str, str]", parse_cookie(text, cls=ImmutableMultiDict))
     except UnicodeDecodeError:
@@ -95,4 +94,4 @@ def _size(key: tuple[str], cookies: ImmutableMultiDict[str, str]) -> int:
     return 2 * size_of(key) + COOKIE_BYTES * (1 + len(cookies) + key[0].count(";"))
 
 
-_known: Any = cached("cookie headers", _size)(_read)
+_parse_cached: Any = cached("cookie headers", _size)(_parse)

@@ -5,5 +5,5 @@ import re
 
 
 def choose_request_id(given: str) -> str:
-    """Return a number that leads from an answer to the log; the router's if it has given one."""
+    """Return the ID that the router gave the request, or a random one."""
     return given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else f"{random.getrandbits(64):016x}"

@@ -1,7 +1,7 @@
-"""Asking again for what was answered with "in a moment": who only looks comes by themselves, a button is pressed again.
+"""Retry requests that were answered with "one moment, please": pages reload, and changes get a button.
 
-Every change is safe to repeat, so the page of a 503 or a 429 has the same button again. With JavaScript it presses
-itself after a while.
+Every change is safe to repeat, so the page of a 503 or a 429 shows the same button again. With JavaScript it is pressed
+automatically after a while.
 """
 
 import random
@@ -11,49 +11,51 @@ from quart import request
 from werkzeug.exceptions import HTTPException
 
 from quart_enroll.domain.models import SectionRequest
-from quart_enroll.state import catalog_at_hand
-from quart_enroll.web.csrf import comes_from_this_site, has_token
-from quart_enroll.web.page_of_origin import meant
+from quart_enroll.state import cached_catalog
+from quart_enroll.web.csrf import comes_from_this_site, has_valid_token
+from quart_enroll.web.page_of_origin import with_page_term
 
-REPEATED = ("courseID", "term", "section", "drop", "add", "drop_if_enrolled", "with_corequisites")
-"""What buttons of seats, lines, plans and alerts send. What else a form has, such as a password, no page repeats."""
+REPEATED_FIELDS = ("courseID", "term", "section", "drop", "add", "drop_if_enrolled", "with_corequisites")
+"""The fields of buttons for seats, waitlists, plans and alerts. Nothing else is repeated: it may be a password."""
 
-BY_ITSELF = 20
-"""How often a button presses itself at most; then there should be somebody who still wants that."""
+MAX_AUTOMATIC_REPEATS = 20
+"""How often a change is repeated automatically; after that, the user has to press the button."""
 
-COUNT = "again"
-"""The field that counts it."""
+COUNT_FIELD = "again"
+"""The field that counts the repeats."""
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
-    """The same button again, at the address `path`; it may press itself when `by_itself` says so."""
+class RepeatButton:
+    """The button of the request, which is sent to `path` again, automatically if `is_automatic`."""
 
     path: str
     fields: list[tuple[str, str]]
-    by_itself: bool
+    is_automatic: bool
 
 
-async def pressed() -> Press | None:
-    """Return the button that this request came from, or None where there is none that a page can hold.
+async def repeat_button() -> RepeatButton | None:
+    """Return the button that sent this request, or None if a page can't show it.
 
-    Only what came from this site itself: else a foreign page could let our own page send what it may not.
+    Only for requests from this site: otherwise another site could make our own page send its request.
     """
     if request.method != "POST":
         return None
     try:
         form = await request.form
-        fields = {name: form[name] for name in REPEATED if name in form}
-        if not fields or not (comes_from_this_site() or await has_token()):
+        fields = {name: form[name] for name in REPEATED_FIELDS if name in form}
+        if not fields or not (comes_from_this_site() or await has_valid_token()):
             return None
-    except HTTPException:  # it is too large, or did not come in time
+    except HTTPException:  # the body is too large, or did not arrive in time
         return None
-    if term := meant(SectionRequest(fields.get("courseID", ""), fields.get("term", "")), catalog_at_hand()).term:
-        fields["term"] = term  # the page with the button again isn't a term's page
-    times = form.get(COUNT, 0, type=int) + 1
-    return Press(request.path, [*fields.items(), (COUNT, str(times))], times <= BY_ITSELF)
+    if term := with_page_term(
+        SectionRequest(fields.get("courseID", ""), fields.get("term", "")), cached_catalog()
+    ).term:
+        fields["term"] = term  # the page that repeats the button isn't a term's page
+    repeats = form.get(COUNT_FIELD, 0, type=int) + 1
+    return RepeatButton(request.path, [*fields.items(), (COUNT_FIELD, str(repeats))], repeats <= MAX_AUTOMATIC_REPEATS)
 
 
-def later(seconds: int) -> int:
-    """Return up to twice the seconds, so that a crowd that was sent away together does not come back together."""
+def jitter(seconds: int) -> int:
+    """Return a random time of up to twice the seconds, so that a crowd does not come back all at once."""
     return random.randint(seconds, 2 * seconds)  # noqa: S311  # no secret

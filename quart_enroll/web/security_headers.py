@@ -1,4 +1,4 @@
-"""What every answer tells browsers and caches, whatever page, file, JSON or refusal it is."""
+"""The headers for browsers and caches that every response has, from pages and files to JSON and errors."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -8,7 +8,7 @@ from quart.typing import ResponseTypes
 
 from quart_enroll.i18n import language
 from quart_enroll.web import auth, locale
-from quart_enroll.web.request import SiteRequest, asked
+from quart_enroll.web.request import SiteRequest, current_request
 from quart_enroll.web.route import Audience
 
 CONTENT_POLICY = (
@@ -16,33 +16,33 @@ CONTENT_POLICY = (
 )
 FRAME_POLICY = "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-NOT_USED = ("camera", "display-capture", "geolocation", "gyroscope", "microphone", "midi", "payment", "usb")
-"""What a page of the site never asks a browser for; not even a script that got in may."""
+DISABLED_FEATURES = ("camera", "display-capture", "geolocation", "gyroscope", "microphone", "midi", "payment", "usb")
+"""Browser features that no page uses, and that an injected script must not use either."""
 
-ALWAYS = {
+COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in NOT_USED),
+    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in DISABLED_FEATURES),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 NOT_MODIFIED_HEADERS = {"cache-control", "etag", "expires", "set-cookie", "vary", "x-request-id"}
-"""What a 304 says; all else the client has from the answer that it knows (RFC 9110, section 15.4.5)."""
+"""The headers of a 304; the client knows the others from the response that it has (RFC 9110, section 15.4.5)."""
 
 STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
-"""For a year, this host and those below it are asked over https alone; the site has a host of its own."""
+"""For a year, browsers use HTTPS for this host and its subdomains; the site has a host of its own."""
 
 
 def add(app: Quart, response: ResponseTypes) -> ResponseTypes:
-    """Add the headers to an answer that is ready to go, cookies included; a view may have its own policy."""
-    request, headers = asked(), response.headers
-    present = {name.lower() for name, _ in headers}  # to ask the headers for each name would take ten times as long
-    added = [(name, value) for name, value in _always(app) if name.lower() not in present]
+    """Add the headers to a finished response; those that its view has set stay."""
+    request, headers = current_request(), response.headers
+    present = {name.lower() for name, _ in headers}  # asking the headers for each name takes ten times as long
+    added = [(name, value) for name, value in _common_headers(app) if name.lower() not in present]
     added.append(("X-Request-ID", g.get("request_id", "")))
-    kept = headers["Cache-Control"] if "cache-control" in present else ""
+    cache_control = headers["Cache-Control"] if "cache-control" in present else ""
     varies = []
-    if session.accessed or (request.route.audience is not Audience.EVERYBODY and "public" not in kept):
+    if session.accessed or (request.route.audience is not Audience.EVERYBODY and "public" not in cache_control):
         varies.append("Cookie")
     if locale.is_localized(request):
         varies.append("Accept-Language")
@@ -54,24 +54,24 @@ def add(app: Quart, response: ResponseTypes) -> ResponseTypes:
         added.append(("Vary", ", ".join(varies)))
     if "set-cookie" in present:
         headers["Cache-Control"] = "no-store"
-    elif not kept:
+    elif not cache_control:
         added.append(("Cache-Control", "no-store" if _is_personal(request) else "no-cache"))
     headers.extend(added)
     return response
 
 
 def shorten(response: ResponseTypes) -> None:
-    """Leave out of a 304 what the client knows: a third of the work of sending it would be headers."""
+    """Remove the headers of a 304 that the client knows: they would be a third of the cost of sending it."""
     if response.status_code == HTTPStatus.NOT_MODIFIED:
         for name in {name.lower() for name, _ in response.headers} - NOT_MODIFIED_HEADERS:
-            if not name.startswith("access-control-"):  # a script of another site asks by itself, and keeps nothing
+            if not name.startswith("access-control-"):  # browsers need these each time
                 del response.headers[name]
 
 
-def _always(app: Quart) -> Iterable[tuple[str, str]]:
-    """Give what every answer of this site says."""
-    yield from ALWAYS.items()
-    # A school's own templates may load styles and scripts from where they always did.
+def _common_headers(app: Quart) -> Iterable[tuple[str, str]]:
+    """Yield the headers that are the same in all responses."""
+    yield from COMMON_HEADERS.items()
+    # A school's own templates may load styles and scripts from other sites.
     own = app.config["TEMPLATE_OVERRIDES"]
     yield "Content-Security-Policy", FRAME_POLICY if own else f"{CONTENT_POLICY}; {FRAME_POLICY}"
     if app.config["APP_ENV"] == "production":  # browsers ignore it over http
@@ -79,5 +79,5 @@ def _always(app: Quart) -> Iterable[tuple[str, str]]:
 
 
 def _is_personal(request: SiteRequest) -> bool:
-    """Tell whether the answer is for one visitor: who signed in, or whose session gave a token or a message."""
+    """Tell whether the response is for one visitor: a user, or one whose session it contains data from."""
     return bool(auth.user() or session.accessed or "authorization" in request.header_map)

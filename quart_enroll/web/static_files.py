@@ -1,6 +1,6 @@
-"""Static files: each has its content's hash in its name, so that browsers keep it for a year.
+"""Static files, whose names contain a hash of their content, so that browsers keep them for a year.
 
-What is text goes out compressed, since nothing before the site may do that: Bootstrap's 232 kB are 31 on the way.
+Text is sent compressed, since there may be no proxy that does so: Bootstrap's 232 kB become 31.
 """
 
 import gzip
@@ -14,18 +14,18 @@ from quart import Quart, Response, abort, current_app, request, send_from_direct
 
 STATIC = Path(__file__).parents[1] / "static"
 EXTENSION = "quart_enroll.web.static_files"
-A_YEAR = "public, max-age=31536000, immutable"
-TEXT = (".css", ".js", ".svg")
+IMMUTABLE = "public, max-age=31536000, immutable"
+TEXT_SUFFIXES = (".css", ".js", ".svg")
 _HASHED = re.compile(r"(?P<stem>.+)\.(?P<hash>[0-9a-f]{12})(?P<suffix>\.[^./]+)")
 
 
-class Assets:
+class StaticFiles:
     """The files of the given folders; where two have the same name, the first folder's is served."""
 
     def __init__(self, *folders: Path) -> None:
         self._folders: dict[str, Path] = {}
         self._hashed: dict[str, str] = {}
-        self._packed: dict[str, bytes] = {}
+        self._compressed: dict[str, bytes] = {}
         for folder in folders:
             for path in sorted(folder.rglob("*")):
                 name = path.relative_to(folder).as_posix()
@@ -34,8 +34,8 @@ class Assets:
                     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
                     self._hashed[name] = str(Path(name).with_suffix(f".{digest}{path.suffix}"))
 
-    def address(self, name: str) -> str:
-        """Return the file's name with the hash; a name that no file has stays as it is."""
+    def hashed_name(self, name: str) -> str:
+        """Return the file's name with its hash, or the name itself if there is no such file."""
         return self._hashed.get(name, name)
 
     def has(self, name: str) -> bool:
@@ -43,7 +43,7 @@ class Assets:
         return name in self._folders
 
     async def serve(self, name: str) -> Response:
-        """Answer with the file: by its hashed name for a year, by its plain name to be asked for again."""
+        """Return the file: cached for a year under its hashed name, and revalidated under its plain name."""
         match = _HASHED.fullmatch(name)
         plain = match["stem"] + match["suffix"] if match else name
         current = self._hashed.get(plain) == name
@@ -51,34 +51,34 @@ class Assets:
             plain = name
         if plain not in self._folders:
             abort(404)
-        if plain.endswith(TEXT) and request.accept_encodings["gzip"]:
-            response = Response(self._pack(plain), mimetype=mimetypes.guess_type(plain)[0])
+        if plain.endswith(TEXT_SUFFIXES) and request.accept_encodings["gzip"]:
+            response = Response(self._compress(plain), mimetype=mimetypes.guess_type(plain)[0])
             response.content_encoding = "gzip"
         else:
             response = await send_from_directory(self._folders[plain], plain, conditional=False)
-        if plain.endswith(TEXT):
+        if plain.endswith(TEXT_SUFFIXES):
             response.vary.add("Accept-Encoding")
-        response.headers["Cache-Control"] = A_YEAR if current else "no-cache"
+        response.headers["Cache-Control"] = IMMUTABLE if current else "no-cache"
         return response
 
-    def _pack(self, name: str) -> bytes:
-        """Return the file compressed; it is done once."""
-        if name not in self._packed:
-            self._packed[name] = gzip.compress((self._folders[name] / name).read_bytes(), mtime=0)
-        return self._packed[name]
+    def _compress(self, name: str) -> bytes:
+        """Return the compressed file, which is created once."""
+        if name not in self._compressed:
+            self._compressed[name] = gzip.compress((self._folders[name] / name).read_bytes(), mtime=0)
+        return self._compressed[name]
 
 
 def init_app(app: Quart, overrides: Path | None) -> None:
     """Serve the static files, a school's own in the folder `static` of `overrides` first."""
-    assets = Assets(*([overrides / "static"] if overrides else []), STATIC)
-    app.extensions[EXTENSION] = assets
+    files = StaticFiles(*([overrides / "static"] if overrides else []), STATIC)
+    app.extensions[EXTENSION] = files
 
     @app.url_defaults
     def hashed(endpoint: str, values: dict[str, Any]) -> None:
         if endpoint == "static" and "filename" in values:
-            values["filename"] = assets.address(values["filename"])
+            values["filename"] = files.hashed_name(values["filename"])
 
 
 async def static(filename: str) -> Response:
-    """Answer with a static file."""
-    return await cast(Assets, current_app.extensions[EXTENSION]).serve(filename)
+    """Return a static file."""
+    return await cast(StaticFiles, current_app.extensions[EXTENSION]).serve(filename)

@@ -14,7 +14,7 @@ from quart_enroll.web.fragment_cache import TOKEN_PLACEHOLDER
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
 from quart_enroll.web.overrides.check import Site
 from quart_enroll.web.overrides.rendering import OverrideTemplates
-from quart_enroll.web.request import asked
+from quart_enroll.web.request import current_request
 
 EXTENSION = "quart_enroll.web.templating"
 OVERRIDES_EXTENSION = "quart_enroll.web.overrides"
@@ -86,7 +86,7 @@ def _language_names(offered: Sequence[str]) -> Sequence[tuple[str, str]]:
 
 def _current_url() -> str:
     """Return where choosing a language leads: back to this page; empty if its URL is secret or not for GET."""
-    request = asked()
+    request = current_request()
     rule = request.url_rule
     if rule is None or "GET" not in (rule.methods or ()) or "token" in rule.arguments:
         return ""

@@ -1,7 +1,7 @@
-"""`make bench`: this site beside a bare answer and beside the Flask site, every goal with its figure.
+"""`make bench`: compare this site with a bare Quart response and with the Flask site, and check every goal.
 
-Everything runs on this machine's loopback and shares its cores, so a machine that does nothing else tells most.
-QUICK=1 takes about four minutes, and is for seeing that it works. SOAK says for how many seconds the memory is watched.
+Everything runs on this machine and shares its cores, so an otherwise idle machine gives the best figures.
+QUICK=1 takes about four minutes and only shows that it works. SOAK sets for how many seconds memory is observed.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from tests.support.crowd import Student
 from tests.support.processes import PROJECT, with_database
 
 STUDENTS = 40
-"""Who look at the pages, in turns."""
+"""Students who request the pages in turn."""
 
 
 _faults: list[str] = []
@@ -30,7 +30,7 @@ _faults: list[str] = []
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long everything is measured, in seconds; `posts` and `people` are numbers."""
+    """How long each part is measured, in seconds; `posts` and `people` are counts."""
 
     rounds: int
     seconds: float
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def _broken(rows: list[Row]) -> bool:
-    """Tell whether an answer was wrong, or missing, or a fault was logged; wrong books have ended the run before."""
+    """Tell whether a response was wrong or missing or an error was logged; inconsistent seats end the run earlier."""
     grave = (crowds.WHOLE, pages.WRONG)
     return bool(_faults) or any(goal.what in grave and not goal.met for row in rows for goal in row.goals)
 
@@ -160,7 +160,7 @@ def _found(at: str, courses: int) -> list[Student]:
 
 @contextmanager
 def _serving(folder: Path, at: str, name: str, processes: int = sites.PROCESSES) -> Iterator[sites.Site]:
-    """Serve the site on that database; afterwards the faults that its log tells of are noted."""
+    """Serve the site with that database; afterwards, record the errors in its log."""
     with sites.quart_enroll(folder, at, name, processes=processes) as site:
         yield site.wait()
     _note_faults(site)
@@ -168,7 +168,7 @@ def _serving(folder: Path, at: str, name: str, processes: int = sites.PROCESSES)
 
 def _note_faults(site: sites.Site) -> None:
     if trouble := site.trouble():
-        _faults.append(f"The site {site.name} logged {len(trouble)} faults, the first: {trouble[0]}")
+        _faults.append(f"The site {site.name} logged {len(trouble)} errors, the first: {trouble[0]}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Crowds that change something: how many get through, how long they wait, and whether the books are right."""
+"""Crowds of students who enroll: requests per second, response times, and whether the seats add up."""
 
 import asyncio
 import sys
@@ -17,18 +17,18 @@ AT_ONCE = 128
 SECTIONS = 200
 SEATS, STAMPEDE = 30, 1000
 WARM_UP = 64
-"""Posts before those that count: each process has opened its connections to the database by then."""
+"""Requests before the measurement, so that each process has opened its database connections."""
 
 
 WHOLE = "responses with 5xx, or none at all"
 
 
-class WrongBooks(SystemExit):
-    """Seats were given twice, or not given to who was told so."""
+class InconsistentSeats(SystemExit):
+    """A seat was given twice, or a student who was told "enrolled" has none."""
 
 
 async def prepare(uri: str, students: int, *, sections: int, seats: int) -> list[Student]:
-    """Make a school of courses of one credit, and students who are signed in."""
+    """Create a school with one-credit courses, and return students who are signed in."""
     async with open_database(uri, 20) as db:
         await open_school(db, [f"C{number}" for number in range(sections)], capacity=seats, waitlist_capacity=1000)
         return in_production(await sign_in(db, range(10_001, 10_001 + students)))
@@ -37,59 +37,61 @@ async def prepare(uri: str, students: int, *, sections: int, seats: int) -> list
 async def enroll_everywhere(
     uri: str, site: Site, students: Sequence[Student], posts: int, times: int
 ) -> list[tuple[Crowd, float]]:
-    """Let students take seats in all sections, 128 of them at a time; return each crowd with its posts per second."""
-    wishes = []
+    """Enroll students in all sections, 128 at a time; return each crowd with its requests per second."""
+    requests = []
     for number in range(WARM_UP + posts * times):
         turn, student = divmod(number, len(students))
-        # Those who come after each other want other courses, and nobody wants the same one in the next turn.
-        wishes.append((students[student], f"C{(7 * student + turn) % SECTIONS}"))
+        # Consecutive students choose different courses, and no student chooses the same course twice.
+        requests.append((students[student], f"C{(7 * student + turn) % SECTIONS}"))
     done = []
-    await _post(Crowd([site.port], room=asyncio.Semaphore(AT_ONCE)), wishes[:WARM_UP])
-    for first in range(WARM_UP, len(wishes), posts):
+    await _post(Crowd([site.port], room=asyncio.Semaphore(AT_ONCE)), requests[:WARM_UP])
+    for first in range(WARM_UP, len(requests), posts):
         crowd = Crowd([site.port], room=asyncio.Semaphore(AT_ONCE))
         began = time.monotonic()
-        answers = await _post(crowd, wishes[first : first + posts])
+        answers = await _post(crowd, requests[first : first + posts])
         done.append((crowd, posts / (time.monotonic() - began)))
         if not all(answer.done for answer in answers):
-            raise WrongBooks("There are seats for everybody, and somebody was refused.")
+            raise InconsistentSeats("A student was refused although there are enough seats.")
     async with open_database(uri, 20) as db:
-        await _compare(db, {(who.user_id, courseID) for who, courseID in wishes})
+        await _compare(db, {(student.user_id, courseID) for student, courseID in requests})
     return done
 
 
 async def stampede(uri: str, site: Site, students: Sequence[Student]) -> Crowd:
-    """Let all want a seat in the same section in the same moment; return the crowd when all were answered."""
+    """Let all students enroll in the same section at once; return the crowd after the last response."""
     crowd = Crowd([site.port], room=asyncio.Semaphore(len(students)))
     answers = await _post(crowd, [(student, "C0") for student in students])
     told = {(student.user_id, "C0") for student, answer in zip(students, answers, strict=True) if answer.done}
     if len(told) != SEATS:
-        raise WrongBooks(f"{len(told)} students were told that they have one of {SEATS} seats.")
+        raise InconsistentSeats(f"{len(told)} students were told that they are enrolled, and there are {SEATS} seats.")
     async with open_database(uri, 20) as db:
         await _compare(db, told)
     return crowd
 
 
-async def _post(crowd: Crowd, wishes: Sequence[tuple[Student, str]]) -> list[Answer]:
+async def _post(crowd: Crowd, requests: Sequence[tuple[Student, str]]) -> list[Answer]:
     return await asyncio.gather(
         *(
             crowd.post(student, "/enrollment", courseID=courseID, term=FALL, section="01")
-            for student, courseID in wishes
+            for student, courseID in requests
         )
     )
 
 
 async def _compare(db: Database, told: set[tuple[int, str]]) -> None:
-    """Compare who was told of a seat with who has one."""
+    """Compare the students who were told that they are enrolled with those who are."""
     have = {(row["user_id"], row["courseID"]) async for row in db.enrollment.find({"status": "enrolled"})}
     if have != told:
-        raise WrongBooks(f"Told but not seated: {sorted(told - have)[:5]}; not told: {sorted(have - told)[:5]}.")
+        raise InconsistentSeats(
+            f"Told but not enrolled: {sorted(told - have)[:5]}; enrolled but not told: {sorted(have - told)[:5]}."
+        )
 
 
 def check_seats(uri: str) -> None:
-    """Run `quart check-seats`, and end when it finds anything."""
+    """Run `quart check-seats`, and end the program if it finds a discrepancy."""
     done = quart("check-seats", MONGO_URI=uri)
     if done.returncode:
-        raise WrongBooks(f"check-seats found: {done.stdout}{done.stderr}")
+        raise InconsistentSeats(f"check-seats found: {done.stdout}{done.stderr}")
 
 
 def enroll_row(crowds: Sequence[Crowd], rates: Sequence[float]) -> Row:
@@ -115,11 +117,11 @@ def stampede_row(crowds: Sequence[Crowd]) -> Row:
 
 
 def _whole(crowds: Sequence[Crowd]) -> Goal:
-    """Judge that nobody was sent away with a 503 or cut off."""
+    """Return the goal that no request got a 5xx or was cut off."""
     wrong = sum(crowd.cuts + sum(answer.status >= 500 for answer in crowd.answers) for crowd in crowds)
     return Goal(WHOLE, wrong, at_most=0)
 
 
 def p99(seconds: Sequence[float]) -> float:
-    ordered = sorted(seconds) or sys.exit("Nobody was answered.")
+    ordered = sorted(seconds) or sys.exit("There was no response.")
     return ordered[len(ordered) * 99 // 100]

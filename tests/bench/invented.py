@@ -58,7 +58,7 @@ async def _invent(site: Site, students: Sequence[Student], seconds: float) -> tu
 
 
 def _request(number: int, chance: Random, students: Sequence[Student]) -> bytes:
-    """Return a request that nobody has made yet."""
+    """Return a request that has not been made before."""
     word = chance.randbytes(chance.randrange(4, 40)).hex()
     long = chance.randbytes(1500).hex()
     ours = f"Cookie: {students[number % len(students)].cookie}"

@@ -1,4 +1,4 @@
-"""Where and with what a measurement was made."""
+"""The machine and the versions with which a measurement was made."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ PACKAGES = ("quart", "hypercorn", "uvloop", "motor", "pymongo", "werkzeug", "jin
 
 
 def description() -> dict[str, Any]:
-    """Return the machine, the versions, the moment, and the commit; a "+" after it stands for changes since."""
+    """Return the machine, the versions, the time and the commit; a "+" after it means uncommitted changes."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
@@ -63,7 +63,7 @@ def _first_line(command: list[str]) -> str:
 
 
 def lift_limits() -> None:
-    """Let this process and its children have as many open connections as the system allows: a crowd needs thousands."""
+    """Raise the limit of open files to the system's maximum: a crowd needs thousands of connections."""
     import resource  # not on Windows
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,4 +1,4 @@
-"""How much memory a process needs with a large catalog, and whether that stays level."""
+"""How much memory a process needs with a large catalog, and whether it stays level."""
 
 import time
 from collections.abc import Sequence
@@ -18,16 +18,16 @@ from tests.support.crowd import Student
 MEBIBYTE = 1024 * 1024
 LARGEST = 150.0
 LEVEL = 1.03
-"""What the last third of the time may need, as a part of what the second third does."""
+"""How much more memory the last third of the time may need than the second."""
 
 SLICE = 5.0
-"""Seconds of load between two looks; before each a section changes, so that what is prepared is prepared anew."""
+"""Seconds of load between two measurements; before each, a section changes, so that cached pages are rendered again."""
 
 WORDS = ("algebra 1", "biology", "teacher 0", "draw", "nothing of that name", "history 12", "law 10", "french")
 
 
 def measure(uri: str, site: Site, students: Sequence[Student], seconds: float, folder: Any) -> Row:
-    """Load one process with pages of every kind, and look at its memory meanwhile."""
+    """Request pages of every kind from one process, and measure its memory meanwhile."""
     script = wrk.write_script(folder, "memory", [one for student in students for one in _looks(student)])
     found: list[float] = []
     wrong = 0
@@ -55,7 +55,7 @@ def measure(uri: str, site: Site, students: Sequence[Student], seconds: float, f
 
 
 def _looks(student: Student) -> list[Request]:
-    """Return what a student looks at: pages of the catalog, all together every one, searches, own pages, the API."""
+    """Return the requests of a student: catalog pages (together, students cover all), searches, own pages, the API."""
     headers = pages.BROWSER | {"Cookie": student.cookie, "Sec-Fetch-Site": "same-origin"}
     number = student.user_id
     searches = [f"/courses/?{urlencode({'q': word, 'page': number % 5 + 1})}" for word in WORDS]

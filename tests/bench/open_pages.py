@@ -1,4 +1,4 @@
-"""A thousand open pages that hear the news: what they cost the processor, and how much memory each needs."""
+"""A thousand open pages with live updates: the CPU time they cost and the memory each needs."""
 
 import asyncio
 import random
@@ -16,20 +16,20 @@ from tests.support.crowd import Student
 
 PAGES = 1000
 SHOWN = 25
-"""Courses on each page; all show the same, so that each change is news for everybody."""
+"""Courses on each page; all pages show the same ones, so each change concerns every page."""
 
 EVERY = 1.0
-"""Seconds from one change to the next."""
+"""Seconds between two changes."""
 
 SPREAD = 20.0
-"""Seconds after which the pages come back at different moments, as they do who did not all open at once."""
+"""Seconds over which the pages open, so that they reconnect at different moments."""
 
 FIRST, FIRST_SECONDS = 50, 4.0
-"""Pages that are there before the others, and for how long: what all of them share is in memory then."""
+"""Pages opened before the others, and for how long: then everything that pages share is in memory."""
 
 
 EVENTS_AT_FIRST = 3
-"""Of each section, when a stream begins: its seats, its button, and that the student does not wait for it."""
+"""Events for each section when a stream begins: its seats, its button, and that the student is not waitlisted."""
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Crowd:
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def look(self, student: Student, after: float) -> None:
-        """Open a page after some seconds and keep it open: a second after a stream ends the next one begins."""
+        """Open a page after some seconds and keep it open: a second after a stream ends, start the next."""
         await asyncio.sleep(after)
         while True:
             with suppress(OSError):
@@ -80,7 +80,7 @@ def _request(student: Student) -> bytes:
 
 
 async def measure(db: Database, site: Site, students: Sequence[Student], seconds: float) -> Row:
-    """Open the pages, and measure while once a second a registrar gives one of their sections a seat more."""
+    """Open the pages, and measure while one of their sections gets another seat every second."""
     crowd = Crowd(site.port)
     async with _open(crowd, students), _changing(db):
         await asyncio.sleep(FIRST_SECONDS)
@@ -106,7 +106,7 @@ async def measure(db: Database, site: Site, students: Sequence[Student], seconds
             Goal("KiB of memory each", each, at_most=40),
             Goal("pages open at the end", still_open, at_least=0.9 * PAGES),
             Goal("responses other than a stream", crowd.refused, at_most=0),
-            # Each of them hears each change: one event of the seats, one of the button.
+            # Each page gets two events for each change: one for the seats, one for the button.
             Goal("updates received of those sent", told / (2 * PAGES / EVERY), at_least=0.8),
         ],
         note=f"{came_back:.0f} pages reconnected each second, each with {SHOWN} courses, signed in",

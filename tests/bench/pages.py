@@ -1,4 +1,4 @@
-"""Pages: how many of them a second, beside a bare answer and the Flask site, with as many bytes as they must have."""
+"""Pages per second, compared with a bare Quart response and the Flask site; every page has its expected size."""
 
 import gzip
 import time
@@ -24,7 +24,7 @@ OTHER_SIZE = "50 sections"
 
 BROWSER = {"Accept": "text/html,*/*;q=0.8", "Accept-Encoding": "gzip", "User-Agent": "Mozilla/5.0 Firefox/140.0"}
 NOT_AGAIN = {"If-Modified-Since": "Thu, 01 Jan 2026 00:00:00 GMT"}
-"""What makes no difference, but who sends it is not given the answer that they had before."""
+"""Changes nothing about the response, but keeps it from being served from the cache."""
 
 PROGRAM = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "a program of the school"}
 
@@ -33,22 +33,22 @@ SIGNED_IN = "Sign out"
 
 
 STILL, LONGEST_REST = 0.1, 10.0
-"""Seconds without work after which a site rests, and within which it must have ended what nobody waits for any more:
-the Flask site does what 64 connections have asked for to its end."""
+"""Seconds without CPU use after which a site counts as idle, and within which it must become idle: the Flask site
+finishes the requests of 64 closed connections."""
 
 WRONG = "wrong responses"
 
 LONGER = 4
-"""Times as long as usual."""
+"""How many times longer a slow site is measured."""
 
 
 class WrongAnswer(SystemExit):
-    """A page is not what it must be: there is nothing to measure."""
+    """A page is not as expected, so measuring it would be pointless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a visit was answered; `size` is in bytes, as they came over the line."""
+    """A response; `size` is in bytes as transferred."""
 
     status: int
     headers: Mapping[str, str]
@@ -59,9 +59,9 @@ class Answer:
 
 @dataclass(slots=True)
 class Runner:
-    """A site that does the work of a contest, and what it was measured at, round by round.
+    """A site in a comparison, with its rate in each round.
 
-    `wrong` counts the answers that were refused, late or cut off, or had another size than the page.
+    `wrong` counts the responses that were refused, late, cut off or of the wrong size.
     """
 
     site: Site
@@ -71,15 +71,15 @@ class Runner:
     wrong: int = 0
 
     def warm_up(self, seconds: float) -> None:
-        """Run, and forget how that was."""
+        """Run without recording the result."""
         self.run(seconds)
         self.rates.clear()
         self.wrong = 0
 
     def run(self, seconds: float) -> None:
-        """Note how many right answers come in a second.
+        """Record the number of correct responses per second.
 
-        Where not even each connection gets a few, the measurement is made again, and longer.
+        If there are fewer than three for each connection, measure again for longer.
         """
         measured = wrk.run(self.site.port, self.script, seconds)
         if measured.per_second * seconds < 3 * wrk.CONNECTIONS:
@@ -94,7 +94,7 @@ class Runner:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """The same work for several; `goals` judges what came of it."""
+    """The same requests to several sites; `goals` evaluates the result."""
 
     name: str
     runners: dict[str, Runner]
@@ -114,7 +114,7 @@ class Contest:
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """All that run; `students` are those of each database of this site, by its number of courses."""
+    """The running sites; `school` and `students` are by the number of courses in the database."""
 
     school: Mapping[int, Site]
     students: Mapping[int, Sequence[Student]]
@@ -124,7 +124,7 @@ class Sites:
 
 
 def contests(sites: Sites) -> Iterator[Contest]:
-    """Give what is measured."""
+    """Yield the comparisons to measure."""
     ours = sites.school[500]
     catalog = _ours(sites, 500, "/courses/", 10_000, ROW_OF_CATALOG, 25)
     flask_catalog = _flask(sites, "/courses/", 100_000, "<tr>", 501)
@@ -179,8 +179,8 @@ def contests(sites: Sites) -> Iterator[Contest]:
 def _prepared(
     sites: Sites, site: Site, name: str, path: str, headers: Mapping[str, str], flask: Runner | None
 ) -> Iterator[Contest]:
-    """Give two contests for what is the same for everybody: the whole of it, and "not changed"."""
-    # The first answer of each process is not compressed yet.
+    """Yield two comparisons of a response that is the same for everybody: 200 and 304."""
+    # The first response of each process is not compressed yet.
     answer = min((visit(site.port, path, headers) for _ in range(8)), key=lambda answer: answer.size)
     _check(answer, path, 200, 1_000)
     whole = {"site": _runner(sites, site, [Request(path, headers)], answer.size), BARE: _bare(sites)}

@@ -1,4 +1,4 @@
-"""Schools for measurements, written straight into a database: no form, no password, and the books are right."""
+"""Schools for measurements, written straight into a database, with consistent counts."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -17,7 +17,7 @@ from tests.support.school import build
 
 FALL = "Fall 2026"
 FIRST = 10_001
-"""The number of the first student, as long as those of all others: their pages have the same size."""
+"""The number of the first student; all have the same number of digits, so that their pages have the same size."""
 
 COURSES_EACH = 5
 SUBJECTS = ("Algebra", "Biology", "Chemistry", "Drawing", "Economics", "French", "Geology", "History", "Italian", "Law")
@@ -34,7 +34,7 @@ def course(number: int) -> Course:
 
 
 def section(number: int, seats_taken: int) -> Section:
-    """Return the one section of that course; courses beside each other meet at different times."""
+    """Return the only section of that course; neighboring courses meet at different times."""
     start, end = TIMES[number % len(TIMES)]
     meetings = (Meeting(DAYS[number // len(TIMES) % len(DAYS)], start, end),)
     teacher, room = f"T. Teacher {number % 40:02}", f"Hall {number % 30:02}"
@@ -42,12 +42,12 @@ def section(number: int, seats_taken: int) -> Section:
 
 
 def chosen_by(student: int, courses: int) -> list[int]:
-    """Return the numbers of the courses that a student has: five beside each other."""
+    """Return the numbers of a student's courses: five neighboring ones."""
     return [(student * COURSES_EACH + number) % courses for number in range(COURSES_EACH)]
 
 
 async def found_school(db: Database, courses: int, students: int) -> list[Student]:
-    """Fill an empty database: a term that is open, courses with a section each, and students with five courses each.
+    """Fill an empty database with an open term, courses with one section each, and students with five courses each.
 
     Returns the students, each with a sign-in for the site in production.
     """
@@ -79,7 +79,7 @@ def in_production(students: list[Student]) -> list[Student]:
 
 
 def copy_for_flask(uri: str, source: str, target: str) -> None:
-    """Write what the Flask site knows of the school in database `source` into database `target`."""
+    """Copy what the Flask site stores from database `source` to database `target`."""
     kept: dict[str, tuple[str, ...]] = {
         "course": ("courseID", "title", "description", "credits", "term"),
         "user": ("user_id", "first_name", "last_name", "email"),

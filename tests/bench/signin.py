@@ -34,10 +34,10 @@ AT_ONCE = 150
 PROCESSES = 2
 OTHERS = ("/healthz", "/courses/")
 PAUSE = 0.05
-"""Seconds between two requests of somebody else."""
+"""Seconds between two requests of another visitor."""
 
 HASHING = 0.85
-"""Part of what the cores hash when they do nothing else: the others' pages and the crowd itself need the rest."""
+"""Share of the cores' full hashing rate; the other visitors' pages and the crowd itself need the rest."""
 
 QUIET = 3.0
 """Seconds in which nobody signs in, for comparison."""
@@ -131,7 +131,7 @@ def row(measured: Measured, hashes: float, flask: float) -> Row:
         rate,
         {"the cores alone": Spread((hashes,)), "Flask": Spread((flask,))},
         goals=[
-            Goal("share of what the cores hash", measured.per_second / hashes, at_least=HASHING),
+            Goal("share of the full hashing rate", measured.per_second / hashes, at_least=HASHING),
             Goal("p99 of other people's pages, in seconds", late, at_most=0.1),
             Goal("503 responses", len(_sent_away), at_most=0),
         ],

@@ -85,7 +85,7 @@ def flask(folder: Path, uri: str) -> Iterator[Site]:
 def _running(name: str, folder: Path, command: Sequence[str], **settings: object) -> Iterator[Site]:
     port, log = free_port(), folder / f"{name}.log"
     environ = environment(APP_ENV="production", PORT=port, **settings)
-    # The settings of production listen on every address of the machine; this is nobody else's business.
+    # The production settings listen on all network interfaces; this site must not be reachable from outside.
     command = [*command, "--bind", f"127.0.0.1:{port}"]
     with open(log, "wb") as output, child_process(command, output=output, environ=environ, cwd=PROJECT) as process:
         yield Site(name, port, process, log)

@@ -1,4 +1,4 @@
-"""wrk, which asks as fast as it is answered, and what it found."""
+"""Run wrk, which sends requests as fast as they are answered, and parse its results."""
 
 import json
 import shutil
@@ -45,7 +45,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked."""
+    """A GET request."""
 
     path: str
     headers: Mapping[str, str]
@@ -53,7 +53,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came of it; `refused` are answers with a status of 400 or more, `p99` is in seconds."""
+    """The result; `refused` counts responses with a status of 400 or more, `p99` is in seconds."""
 
     per_second: float
     bytes_each: float
@@ -64,12 +64,12 @@ class Measured:
 
 
 def find() -> str:
-    """Return where wrk is, or end with a sentence that says how to get it."""
+    """Return the path of wrk, or end the program with a hint how to install it."""
     return shutil.which("wrk") or sys.exit(MISSING)
 
 
 def write_script(folder: Path, name: str, requests: Sequence[Request]) -> Path:
-    """Write what wrk shall ask, in turns, into two files; return the one to give it."""
+    """Write the requests that wrk sends in turn into two files; return the script to pass to wrk."""
     listed, script = folder / f"{name}.txt", folder / f"{name}.lua"
     lines = (
         f"{one.path}\n" + "\t".join(part for header in one.headers.items() for part in header) + "\n"
@@ -81,7 +81,7 @@ def write_script(folder: Path, name: str, requests: Sequence[Request]) -> Path:
 
 
 def run(port: int, script: Path, seconds: float, connections: int = CONNECTIONS) -> Measured:
-    """Ask for so many seconds over so many connections."""
+    """Send requests for that many seconds over that many connections."""
     command = [find(), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s"]
     done = subprocess.run(
         [*command, "-s", str(script), f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=False
@@ -90,7 +90,7 @@ def run(port: int, script: Path, seconds: float, connections: int = CONNECTIONS)
 
 
 def read(output: str, errors: str = "") -> Measured:
-    """Read what `SCRIPT` printed at the end. Raises SystemExit with wrk's own words when it did not."""
+    """Parse what `SCRIPT` printed at the end. Raises SystemExit with wrk's own message if there is nothing."""
     found = output.partition("JSON")[2]
     if not found:
         sys.exit(f"wrk did not work: {errors or output}")

@@ -1,4 +1,4 @@
-"""Chromium, as a visitor has it, and one site for all: each test finds the small school as on its first day."""
+"""One Chromium and one site for all tests here; each test starts with the small school as on its first day."""
 
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -17,12 +17,12 @@ from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.chromium import NOT_FOUND, Chromium, find_chromium, running_chromium, time_limit
 from tests.browser.student import wait_until_catalog_is_current
 from tests.support import school
-from tests.support.people import BOB, FALL, METHOD, SPRING
+from tests.support.people import BOB, FALL, PASSWORD_METHOD, SPRING
 from tests.support.processes import fresh_database, server
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Let all these tests have one event loop, in which the browser lives; without a browser, skip each by its name."""
+    """Run these tests in the browser's event loop; skip each of them if there is no browser."""
     skipped = not find_chromium() and not os.environ.get("REQUIRE_BROWSER")
     for item in items:
         if Path(__file__).parent in item.path.parents:
@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    """The path of the browser; without one the tests fail where REQUIRE_BROWSER says so."""
+    """The path of Chromium; without it the tests fail if REQUIRE_BROWSER is set."""
     return find_chromium() or pytest.fail(NOT_FOUND)
 
 
@@ -51,11 +51,11 @@ def scripts() -> bool:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(chromium: Chromium, scripts: bool) -> AsyncIterator[Page]:
-    """A visitor's page; what goes wrong in its scripts, or stands in its console, fails the test."""
+    """A visitor's page; an error in its scripts or a warning in its console fails the test."""
     faults: list[str] = []
     page = await chromium.new_page(java_script_enabled=scripts)
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda message: faults.append(message.text) if _is_a_fault(message) else None)
+    page.on("console", lambda message: faults.append(message.text) if _is_error(message) else None)
     yield page
     async with time_limit("BrowserContext.close"):
         await page.context.close()
@@ -64,7 +64,7 @@ async def page(chromium: Chromium, scripts: bool) -> AsyncIterator[Page]:
 
 @pytest.fixture(scope="session")
 def database(mongod: str, chromium_path: str) -> Iterator[str]:
-    """The address of the database of the site of these tests."""
+    """The URI of the site's database."""
     with fresh_database(mongod) as uri:
         yield uri
 
@@ -78,14 +78,14 @@ async def emptied(database: str) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="session")
 def site(emptied: Database, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address at which the site runs."""
-    with server(tmp_path_factory.mktemp("site") / "log", MONGO_URI=database, PASSWORD_METHOD=METHOD) as site:
+    """The URL of the running site."""
+    with server(tmp_path_factory.mktemp("site") / "log", MONGO_URI=database, PASSWORD_METHOD=PASSWORD_METHOD) as site:
         yield f"http://127.0.0.1:{site.port}"
 
 
 @pytest.fixture
 def calendar() -> list[Term]:
-    """The terms: fall is open since yesterday, spring opens in a month."""
+    """The terms: fall opened yesterday, spring opens in a month."""
     now = datetime.now(UTC)
     later, end = now + timedelta(days=30), now + timedelta(days=90)
     return [
@@ -108,11 +108,11 @@ async def db(emptied: Database, calendar: list[Term]) -> Database:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def address(site: str, db: Database) -> str:
-    """The address of the site, as soon as it has heard that the school is new."""
+    """The URL of the site, once its catalog shows the new school."""
     await wait_until_catalog_is_current(db, site)
     return site
 
 
-def _is_a_fault(message: ConsoleMessage) -> bool:
-    """Tell whether it is more than Chromium's note that an answer was a refusal."""
+def _is_error(message: ConsoleMessage) -> bool:
+    """Tell whether it is more than Chromium's message about a 4xx response."""
     return message.type in ("error", "warning") and not message.text.startswith("Failed to load resource")

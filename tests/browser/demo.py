@@ -1,4 +1,4 @@
-"""The site with the whole demo school, for those who look at it: photographs, Lighthouse."""
+"""The site with the demo school, for screenshots and Lighthouse."""
 
 import sys
 import tempfile
@@ -14,7 +14,7 @@ PROJECT = Path(__file__).parents[2]
 
 @contextmanager
 def demo_site() -> Iterator[str]:
-    """Serve the demo school from a database that is thrown away, and give its address."""
+    """Serve the demo school from a temporary database, and yield the site's URL."""
     with tempfile.TemporaryDirectory() as folder, local_mongod(Path(folder) / "mongodb") as uri:
         for command in (("upgrade-db",), ("seed", "--demo")):
             done = quart(*command, MONGO_URI=uri)

@@ -1,22 +1,22 @@
-"""A student without a mouse: goes from one control to the next, and sees where that is."""
+"""Keyboard-only navigation: moves from control to control and requires a visible focus."""
 
 from playwright.async_api import Locator, Page, expect
 
-FARTHEST = 200
-"""Stops that a page may have before the one that is looked for."""
+MAX_TAB_STOPS = 200
+"""Tab stops to try before giving up."""
 
 IS_HERE = """control => {
     const look = control === document.activeElement && getComputedStyle(control);
     return look && look.outlineStyle !== 'none' && parseFloat(look.outlineWidth) >= 2;
 }"""
-"""Tells whether the control has the focus, and shows it."""
+"""Tells whether the control has a visible focus."""
 
 
 async def go_to(page: Page, control: Locator) -> None:
-    """Press Tab until the control has the focus."""
+    """Press Tab until the control is focused."""
     await expect(control).to_have_count(1)
     found = await control.element_handle()
-    for _ in range(FARTHEST):
+    for _ in range(MAX_TAB_STOPS):
         await page.keyboard.press("Tab")
         if await found.evaluate(IS_HERE):
             return
@@ -24,12 +24,12 @@ async def go_to(page: Page, control: Locator) -> None:
 
 
 async def press(page: Page, name: str, role: str = "button") -> None:
-    """Go to the button or link of that name and press it."""
+    """Move to the button or link with that name and press it."""
     await go_to(page, page.get_by_role(role, name=name, exact=True))  # type: ignore[arg-type]
     await page.keyboard.press("Enter")
 
 
 async def write(page: Page, label: str, text: str) -> None:
-    """Go to the field of that label and type."""
+    """Move to the field with that label and type the text."""
     await go_to(page, page.get_by_label(label, exact=True))
     await page.keyboard.type(text)

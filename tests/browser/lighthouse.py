@@ -1,4 +1,4 @@
-"""What Lighthouse thinks of four pages of the demo school: `make lighthouse` writes it into docs/lighthouse.md."""
+"""Lighthouse scores of four pages of the demo school: `make lighthouse` writes them to docs/lighthouse.md."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tests.browser.chromium import require_chromium
 from tests.browser.demo import PROJECT, demo_site
 
 LIGHTHOUSE = "lighthouse@12.8.2"
-"""The last that runs on Node 20; npx fetches it."""
+"""The last version that runs on Node 20; npx downloads it."""
 
 NO_NODE = "There is no npx on the PATH (Debian and Ubuntu: apt install nodejs npm; elsewhere: https://nodejs.org)"
 PAGES = {"catalog": "/courses/", "course": "/course/MAT115", "schedule": "/enrollment", "login": "/login"}
@@ -29,7 +29,7 @@ FLAGS = "--headless=new --no-sandbox"
 
 WANTED = {"performance": 95, "accessibility": 100, "best-practices": 100}
 TRIES = 5
-"""Times that a page is asked for at most."""
+"""Maximum number of runs for each page."""
 
 METRICS = ("first-contentful-paint", "largest-contentful-paint", "total-blocking-time", "cumulative-layout-shift")
 
@@ -61,19 +61,19 @@ def _sign_in(address: str) -> str:
 
 
 def _best(*asked: Any) -> Mapping[str, Any]:
-    """Return the best of some reports: what else the machine does at a moment counts against the page."""
+    """Return the best of several reports: other load on the machine lowers the scores."""
     reports: list[Mapping[str, Any]] = []
     for _ in range(TRIES):
         reports.extend(_ask(*asked))
         if any(map(_is_as_wanted, reports)):
             break
     if not reports:
-        sys.exit(f"Lighthouse lost track of {asked[2]} {TRIES} times.")
+        sys.exit(f"Lighthouse failed {TRIES} times for {asked[2]}.")
     return max(reports, key=lambda report: _score(report, "performance"))
 
 
 def _ask(npx: str, chromium: str, url: str, cookie: str, options: tuple[str, ...]) -> list[Mapping[str, Any]]:
-    """Return what Lighthouse reports of the page; nothing when it loses track of it, as it does on a busy machine."""
+    """Return Lighthouse's report of the page, or nothing if it failed, as it sometimes does on a busy machine."""
     with tempfile.TemporaryDirectory() as folder:
         report, headers = Path(folder, "report.json"), Path(folder, "headers.json")
         headers.write_text(json.dumps({"Cookie": cookie}))
@@ -119,7 +119,7 @@ def _row(name: str, device: str, report: Mapping[str, Any]) -> str:
 
 
 def _lacks(report: Mapping[str, Any]) -> list[str]:
-    """Return the audits that count and are not passed."""
+    """Return the weighted audits that did not pass."""
     counting = [one["id"] for kind in WANTED for one in report["categories"][kind]["auditRefs"] if one["weight"]]
     audits = [report["audits"][one] for one in counting]
     return [f"- {one['title']}" for one in audits if one["score"] is not None and one["score"] < 0.9]

@@ -1,4 +1,4 @@
-"""Photographs of every page, for the documentation: `make screenshots` makes them anew, on the day's demo school."""
+"""Screenshots of every page for the documentation: `make screenshots` takes them of the current demo school."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ FOLDER = PROJECT / "docs" / "screenshots"
 SHAPES = {"phone": 390, "desktop": 1280}
 THEMES = ("light", "dark")
 TALLEST = {"phone": 1800, "desktop": 1500}
-"""Pixels of a page that are shown at most."""
+"""Maximum height of a screenshot in pixels."""
 
 QUALITY = 60
 
@@ -25,7 +25,7 @@ Step = Callable[[Page], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Shot:
-    """A page: its name, what it shows, who looks at it and where, and what is done there before."""
+    """A page: its name, its caption, the user who is signed in, its path, and the steps before the screenshot."""
 
     name: str
     words: str
@@ -35,7 +35,7 @@ class Shot:
 
 
 async def _plan(page: Page) -> None:
-    """Plan the first four courses that the page shows."""
+    """Add the first four courses on the page to the plan."""
     for number in range(4):
         await page.get_by_role("article").nth(number).get_by_role("button", name="Add to plan").first.click()
         await page.get_by_role("button", name="Remove from plan").nth(number).wait_for()
@@ -59,7 +59,7 @@ SHOTS = [
     Shot("search", "Searching and filtering", "ada", "/courses/?q=data&open=y&days=T&days=R&sort=seats"),
     Shot("nothing-found", "No results, and which filters to remove", "ada", "/courses/?q=data&days=S"),
     Shot("course", "A course with its sections", "ada", "/course/MAT115"),
-    Shot("schedule", "The schedule, with the week at a glance", "ada", "/enrollment"),
+    Shot("schedule", "The schedule with the week at a glance", "ada", "/enrollment"),
     Shot("first-visit", "The schedule of a new student", "bob", "/enrollment"),
     Shot("plan", "A plan for the next term", "ada", "/plan?term={next}"),
     Shot("history", "The enrollment history", "ada", "/enrollment/history"),
@@ -80,15 +80,15 @@ async def main() -> None:
         old.unlink()
     with demo_site() as address:
         async with running_chromium(path) as chromium:
-            for who in dict.fromkeys(shot.who for shot in SHOTS):
-                await _photograph(chromium, address, who)
+            for user in dict.fromkeys(shot.who for shot in SHOTS):
+                await _take_all(chromium, address, user)
     (FOLDER.parent / "screenshots.md").write_text(_document(), "utf-8")
     size = sum(file.stat().st_size for file in FOLDER.glob("*.webp"))
     print(f"{len(SHOTS)} pages in docs/screenshots.md, {size / 1e6:.1f} MB")
 
 
-async def _photograph(chromium: Chromium, address: str, who: str) -> None:
-    """Take the pictures that this person sees."""
+async def _take_all(chromium: Chromium, address: str, who: str) -> None:
+    """Take the screenshots of all pages that this user sees."""
     page = await chromium.new_page(viewport={"width": SHAPES["desktop"], "height": 800}, reduced_motion="reduce")
     camera = await page.context.new_cdp_session(page)
     if who:
@@ -131,7 +131,7 @@ async def _next_term(page: Page, address: str) -> str:
 
 
 def _document() -> str:
-    """Return the page that shows all pictures."""
+    """Return the Markdown page with all screenshots."""
     pages = "\n".join(_chapter(shot) for shot in SHOTS)
     return (
         "# Screenshots\n\n"

@@ -1,4 +1,4 @@
-"""What a student does in the browser, and what the tests must wait for."""
+"""What a student does in the browser, and how tests wait for the site."""
 
 import asyncio
 from urllib.request import urlopen
@@ -10,7 +10,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.domain.models import User
 from tests.browser.chromium import time_limit
 from tests.support.people import PASSWORD
-from tests.support.processes import PATIENCE
+from tests.support.processes import TIMEOUT_SECONDS
 
 
 async def register(page: Page, address: str) -> None:
@@ -44,11 +44,11 @@ async def wait_until_catalog_is_current(db: Database, address: str) -> None:
         return_document=ReturnDocument.AFTER,
     )
     new_deadline = moved["withdraw_deadline"].isoformat(timespec="milliseconds")[:23]
-    async with time_limit("Updating the site's catalog", PATIENCE):
+    async with time_limit("Updating the site's catalog", TIMEOUT_SECONDS):
         while new_deadline not in await asyncio.to_thread(_read, f"{address}/api/v1/terms"):
             pass
 
 
 def _read(url: str) -> str:
-    with urlopen(url, timeout=PATIENCE) as response:  # noqa: S310  # the site that this test started
+    with urlopen(url, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310  # the site that this test started
         return str(response.read(), "utf-8")

@@ -1,4 +1,4 @@
-"""What axe has against the pages: nothing, in light and in dark, on a phone and on a desktop, whoever looks."""
+"""axe finds no problem on any page, in light and dark mode, on a phone and on a desktop, for any role."""
 
 from axe_playwright_python.async_playwright import Axe
 from axe_playwright_python.base import AXE_SCRIPT
@@ -8,13 +8,13 @@ from tests.browser.student import register, sign_in
 from tests.support.people import PASSWORD, RITA
 
 AXE = Axe("")
-"""Runs the script that each page is given once."""
+"""Runs axe's script, which each page loads once."""
 
 WIDTHS = (390, 1280)
 THEMES = ("light", "dark")
 EVERYTHING = {"resultTypes": ["violations"], "preload": False}
 OF_COLORS = EVERYTHING | {"runOnly": ["color-contrast", "link-in-text-block"]}
-"""The rules that another theme may break where the first one did not; all others ask for no color."""
+"""The rules that depend on colors, so that each theme must pass them."""
 
 FORM = "/enrollment/form?courseID="
 PAGES = {
@@ -31,7 +31,7 @@ PAGES = {
 
 
 async def test_axe_finds_no_problem_on_the_pages_of_a_visitor(address: str, page: Page) -> None:
-    await _look_at(page, address, PAGES["nobody"])
+    await _check_pages(page, address, PAGES["nobody"])
 
 
 async def test_axe_finds_no_problem_on_the_pages_of_a_student(address: str, page: Page) -> None:
@@ -55,22 +55,22 @@ async def test_axe_finds_no_problem_on_the_pages_of_a_student(address: str, page
     await page.get_by_role("button", name="Create token").click()
     await expect(page.get_by_text("qe_")).to_be_visible()
     await _assert_accessible(page)
-    await _look_at(page, address, PAGES["student"])
+    await _check_pages(page, address, PAGES["student"])
 
 
 async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(address: str, page: Page) -> None:
     await sign_in(page, address, RITA)
-    await _look_at(page, address, PAGES["registrar"])
+    await _check_pages(page, address, PAGES["registrar"])
 
 
-async def _look_at(page: Page, address: str, paths: tuple[str, ...]) -> None:
+async def _check_pages(page: Page, address: str, paths: tuple[str, ...]) -> None:
     for path in paths:
         await page.goto(address + path)
         await _assert_accessible(page)
 
 
 async def _assert_accessible(page: Page) -> None:
-    """Let axe look at the open page: with all rules at each width, and at the colors in each theme."""
+    """Run axe on the open page: all rules at each width, and the color rules in each theme."""
     await page.evaluate(AXE_SCRIPT)
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": 800})

@@ -1,4 +1,4 @@
-"""The whole way of a student, in a real browser."""
+"""What students do on the site, in a real browser."""
 
 import re
 from datetime import UTC, datetime
@@ -11,10 +11,10 @@ from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.student import register, sign_in, wait_until_catalog_is_current
-from tests.support.people import ADA, BOB, PASSWORD, RITA, teach
+from tests.support.people import ADA, BOB, PASSWORD, RITA, offer_course
 
 PAPER = 794
-"""Pixels of the width of an A4 page."""
+"""The width of an A4 page in pixels."""
 
 
 async def test_a_waitlisted_student_gets_the_dropped_seat(address: str, db: Database, page: Page) -> None:
@@ -101,7 +101,7 @@ async def test_the_dark_theme_stays_chosen_on_the_next_page(address: str, page: 
 
 CUT = """() => [...document.querySelectorAll('.box-text')]
   .filter(box => box.scrollHeight > box.clientHeight || box.scrollWidth > box.clientWidth).map(box => box.innerText)"""
-"""What stands in boxes of the week and is not all to be seen."""
+"""Returns the texts of the week's boxes that are cut off."""
 
 
 @pytest.mark.parametrize("width", [1100, 1440])
@@ -228,11 +228,11 @@ async def test_the_registrar_finds_a_student_while_typing(address: str, page: Pa
 async def test_courses_at_the_same_time_are_all_readable(
     address: str, page: Page, db: Database, more: int, pictured: bool
 ) -> None:
-    """Two stand side by side; where even more do, or on paper, the week is the list of its days."""
+    """Two courses are side by side; with more of them, or on paper, the week is a list of days."""
     await page.set_viewport_size({"width": 1100, "height": 800})
     await register(page, address)
     for number in range(more):
-        await teach(db, f"B10{number}", f"BIO 10{number}")
+        await offer_course(db, f"B10{number}", f"BIO 10{number}")
     await wait_until_catalog_is_current(db, address)
     for name in ("PYT 101, section 01", *(f"BIO 10{number}, section 01" for number in range(more))):
         await page.goto(f"{address}/courses/Fall")

@@ -1,4 +1,4 @@
-"""The whole way of a student by keyboard alone, with scripts and without."""
+"""Everything a student does works by keyboard alone, with and without scripts."""
 
 import pytest
 from playwright.async_api import Page, expect

@@ -1,6 +1,6 @@
-"""What an open page hears, of seats and of what its reader does elsewhere, and for how long it listens.
+"""Live updates of open pages: seats, the student's changes on other devices, and when a stream starts and ends.
 
-Over HTTP/1.1 a browser has six connections to a site.
+Over HTTP/1.1 a browser opens at most six connections to a site.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,8 +29,8 @@ async def _enroll(db: Database, student: User) -> None:
     await enroll.enroll(EnrollmentContext(db), student.user_id, SectionRequest("1111", section="01"), datetime.now(UTC))
 
 
-async def _turn(page: Page, *, hidden: bool) -> None:
-    """Let the page believe that it is hidden, or seen again."""
+async def _set_hidden(page: Page, *, hidden: bool) -> None:
+    """Make the page believe that it is hidden or visible."""
     await page.evaluate(
         """(hidden) => {
           Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
@@ -53,8 +53,8 @@ def _stream_ends(page: Page) -> AbstractAsyncContextManager[object]:
 
 
 async def _hide(page: Page) -> None:
-    """Hide the page for so long that it lets its stream go."""
-    await _turn(page, hidden=True)
+    """Hide the page long enough for its stream to end."""
+    await _set_hidden(page, hidden=True)
     async with _stream_ends(page):
         await page.clock.fast_forward(10_000)
 
@@ -66,7 +66,7 @@ async def test_a_page_that_is_visible_again_shows_what_it_missed(address: str, d
     await _hide(page)
     await _enroll(db, ADA)
     async with _stream_begins(page):
-        await _turn(page, hidden=False)
+        await _set_hidden(page, hidden=False)
     await expect(page.get_by_text("29 of 30 seats open")).to_be_visible()
     await _enroll(db, BOB)
     await expect(page.get_by_text("28 of 30 seats open")).to_be_visible()
@@ -78,11 +78,11 @@ async def test_a_page_hidden_for_a_moment_keeps_its_stream(address: str, db: Dat
     await page.clock.install()
     async with _stream_begins(page):
         await page.goto(address + COURSE)
-    await _turn(page, hidden=True)
+    await _set_hidden(page, hidden=True)
     await page.clock.fast_forward(9_000)
     await _enroll(db, ADA)
     await expect(page.get_by_text("29 of 30 seats open")).to_be_visible()
-    await _turn(page, hidden=False)
+    await _set_hidden(page, hidden=False)
     await page.clock.fast_forward(9_000)
     await _enroll(db, BOB)
     await expect(page.get_by_text("28 of 30 seats open")).to_be_visible()
@@ -96,7 +96,7 @@ async def test_a_page_opened_in_the_background_starts_its_stream_when_it_becomes
     await page.goto(address + COURSE)
     await _enroll(db, ADA)
     async with _stream_begins(page):
-        await _turn(page, hidden=False)
+        await _set_hidden(page, hidden=False)
     await expect(page.get_by_text("29 of 30 seats open")).to_be_visible()
 
 
@@ -145,7 +145,7 @@ async def test_pagehide_and_pageshow_alone_end_and_restart_the_stream(address: s
 
 
 async def _do(what: Callable[..., Awaitable[object]], db: Database, courseID: str, section: str = "") -> None:
-    """Let ada do something on another device."""
+    """Make a change for ada, as if on another device."""
     await what(db, ADA.user_id, SectionRequest(courseID, FALL.term, section), datetime.now(UTC))
 
 
@@ -175,7 +175,7 @@ async def test_a_hidden_schedule_shows_changes_when_it_becomes_visible(address: 
         await page.goto(f"{address}/enrollment")
     await _hide(page)
     await _do(enroll.enroll, db, "1111", "01")
-    await _turn(page, hidden=False)
+    await _set_hidden(page, hidden=False)
     await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
 
 

@@ -1,4 +1,4 @@
-"""Long words, numbers and addresses on a phone: everything can still be seen and pressed."""
+"""Long words, numbers and emails on a phone: everything stays visible and clickable."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from tests.support.people import ADA, FALL, MORNINGS, RITA
 
 PHONE = {"width": 390, "height": 844}
 WORD = "Donaudampfschifffahrtsgesellschaftskunde"
-"""Forty letters, without a place to break them."""
+"""Forty letters without a break opportunity."""
 
 NUMBER = "ENGINEERINGCAPSTONE1"
 EMAIL = f"{WORD.lower()}@{WORD.lower()}.example"

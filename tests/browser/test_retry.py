@@ -10,7 +10,7 @@ from playwright.async_api import Page, Route, expect
 
 from quart_enroll.db.client import open_database
 from tests.support import school
-from tests.support.people import ADA, FALL, METHOD, PASSWORD
+from tests.support.people import ADA, FALL, PASSWORD, PASSWORD_METHOD
 from tests.support.processes import server
 
 BUSY = """<!doctype html><title>One moment</title><script defer src="/static/retry.js"></script>
@@ -33,7 +33,7 @@ async def database(fresh_uri: str) -> str:
 
 @pytest.fixture
 def address(database: str, tmp_path: Path) -> Iterator[str]:
-    with server(tmp_path / "log", MONGO_URI=database, PASSWORD_METHOD=METHOD) as site:
+    with server(tmp_path / "log", MONGO_URI=database, PASSWORD_METHOD=PASSWORD_METHOD) as site:
         yield f"http://127.0.0.1:{site.port}"
 
 

@@ -12,7 +12,7 @@ from werkzeug.security import generate_password_hash
 from quart_enroll.db.client import open_database
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support import legacy_flask
-from tests.support.people import METHOD, PASSWORD
+from tests.support.people import PASSWORD, PASSWORD_METHOD
 from tests.support.processes import fresh_database, server
 
 TEMPLATES = Path(__file__).parents[1] / "support/sibling_templates"
@@ -34,7 +34,7 @@ async def moved(mongod: str, chromium_path: str) -> AsyncIterator[str]:
 @pytest.fixture(scope="module")
 def address(moved: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address where the site runs with the sibling site's templates."""
-    settings = {"MONGO_URI": moved, "TEMPLATE_OVERRIDES": TEMPLATES, "PASSWORD_METHOD": METHOD}
+    settings = {"MONGO_URI": moved, "TEMPLATE_OVERRIDES": TEMPLATES, "PASSWORD_METHOD": PASSWORD_METHOD}
     with server(tmp_path_factory.mktemp("moved") / "log", **settings) as site:
         yield f"http://127.0.0.1:{site.port}"
 

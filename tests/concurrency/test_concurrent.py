@@ -358,14 +358,14 @@ async def test_repeating_the_request_tries_an_unfinished_swap_cycle_again(
     await seat(context, BOB, "B")
     await join(context, ADA, request("B"), NOW, "A")
     with monkeypatch.context() as patched:
-        patched.setattr(seat_changes, "open_provisional_seat", unsettled)
+        patched.setattr(seat_changes, "open_provisional_seat", time_out)
         assert (await join(context, BOB, request("A"), NOW, "B")).position == 1
     assert await outcome(join(context, BOB, request("A"), NOW, "B")) == "already_waiting"
     assert [await enrolled_students(db, section(one, 1).key) for one in "AB"] == [{BOB}, {ADA}]
     await assert_sound(db)
 
 
-async def unsettled(*_: object) -> None:
+async def time_out(*_: object) -> None:
     """Stand in for a database that does not respond in time."""
     raise client.OutcomeUnknown
 

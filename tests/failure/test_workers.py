@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import PATIENCE, PROJECT, SERVER, descendants, environment, expect_to_end, server, until
+from tests.support.processes import (
+    PROJECT,
+    SERVER,
+    TIMEOUT_SECONDS,
+    descendants,
+    environment,
+    expect_exit,
+    server,
+    wait_until,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 
@@ -27,7 +36,7 @@ def open_files(pid: int) -> int:
 
 def workers(supervisor: int, log: Path) -> list[int]:
     """Return the process ids of two workers that are serving."""
-    until(lambda: log.read_text().count("Running on") >= 2)
+    wait_until(lambda: log.read_text().count("Running on") >= 2)
     return descendants(supervisor)
 
 
@@ -46,15 +55,15 @@ def test_when_a_worker_is_killed_the_other_responds_and_a_new_one_replaces_it(tm
                 before, key=lambda pid: before[pid] - open_files(pid)
             )  # the one with most connections
             os.kill(victim, signal.SIGKILL)
-            until(lambda: f"worker {victim} was killed by signal 9" in log.read_text())
+            wait_until(lambda: f"worker {victim} was killed by signal 9" in log.read_text())
             assert any(map(is_answered, requests))
-        until(lambda: log.read_text().count("Running on") == 3)
+        wait_until(lambda: log.read_text().count("Running on") == 3)
         assert set(descendants(site.process.pid)) > {healthy}
         with site.connection() as connection:
             connection.request("GET", "/healthz")
             assert connection.getresponse().status == 200
         os.kill(site.process.pid, signal.SIGTERM)
-        assert site.process.wait(PATIENCE) == 0
+        assert site.process.wait(TIMEOUT_SECONDS) == 0
 
 
 def is_answered(request: HTTPConnection) -> bool:
@@ -72,7 +81,7 @@ def test_a_server_that_cannot_start_exits_with_an_error(workers: int) -> None:
         env=environment(MONGO_URI=NOWHERE, WEB_CONCURRENCY=workers),
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
     assert ended.returncode == 1
@@ -84,9 +93,9 @@ def test_when_the_supervisor_is_killed_workers_end_and_leave_no_folder(tmp_path:
     with server(log, WEB_CONCURRENCY=2, MONGO_URI=NOWHERE, TMPDIR=tmp_path) as site:
         pids = workers(site.process.pid, log)
         os.kill(pids[0], signal.SIGSTOP)  # even a frozen worker ends
-        with expect_to_end(pids):
+        with expect_exit(pids):
             site.process.kill()
-            site.process.wait(PATIENCE)
+            site.process.wait(TIMEOUT_SECONDS)
         socket.create_server(("127.0.0.1", site.port)).close()
     assert [found.name for found in tmp_path.iterdir()] == ["log"]
 
@@ -100,7 +109,7 @@ def test_a_disconnected_client_frees_its_socket(tmp_path: Path) -> None:
             for _ in range(50):
                 stack.enter_context(site.connection())
             assert open_files(site.process.pid) > before + 40
-        until(lambda: open_files(site.process.pid) <= before)
+        wait_until(lambda: open_files(site.process.pid) <= before)
 
 
 def test_a_server_raises_its_file_descriptor_limit_as_far_as_allowed(tmp_path: Path) -> None:

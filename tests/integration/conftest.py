@@ -1,4 +1,4 @@
-"""The whole site in front of a real mongod: an empty database with indexes for each test, and people in it."""
+"""The whole site with a real mongod: each test starts with the small school in its database."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -23,7 +23,7 @@ from tests.support.people import ADA, BOB, RITA, TERMS, Browser, Clock, config
 
 @pytest.fixture
 async def empty_db(mongod: str) -> AsyncIterator[Database]:
-    """A database with indexes and validators and without a row."""
+    """An empty database with all indexes and validators."""
     async with client.open_database(mongod, 20) as db:
         await school.empty(db)
         yield db
@@ -58,15 +58,15 @@ async def app(db: Database, mongod: str, clock: Clock, no_schema_check_at_start:
         opened = app.extensions[EXTENSION]
         app.extensions[EXTENSION] = replace(
             opened,
-            catalog_cache=NeverBehind(opened.database, clock),
-            user_cache=Forgetful(opened.database, opened.update_broker.notify_user),
+            catalog_cache=AlwaysCurrentCatalog(opened.database, clock),
+            user_cache=UncachedUsers(opened.database, opened.update_broker.notify_user),
         )
         yield app
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths that the framework is asked for."""
+def framework_requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of the requests that reach the framework, so are not answered from a cache."""
     paths: list[str] = []
     handle = Enroll.handle_request
 
@@ -78,8 +78,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return paths
 
 
-class NeverBehind(CatalogCache):
-    """The catalog, read for each request: tests need not wait for what they have just written."""
+class AlwaysCurrentCatalog(CatalogCache):
+    """A catalog cache that reads the database for each request, so that tests see their writes at once."""
 
     current = None
 
@@ -88,23 +88,23 @@ class NeverBehind(CatalogCache):
         return await super().get()
 
 
-class Forgetful(UserCache):
-    """Nothing is remembered of people: the same."""
+class UncachedUsers(UserCache):
+    """A user cache that caches nothing, for the same reason."""
 
     def is_current(self) -> bool:
         return False
 
 
 @pytest.fixture(autouse=True)
-def brief_news(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a stream of news end as soon as everything has been told once."""
+def short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """End each live stream as soon as it has sent its first events."""
     monkeypatch.setattr(live_stream, "STREAM_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(live_stream, "CHECK_SECONDS", (0.0, 0.0))
 
 
 @pytest.fixture
 def anyone(app: Quart) -> Browser:
-    """The browser of a visitor who is not signed in."""
+    """The browser of a visitor."""
     return Browser(app.test_client())
 
 
@@ -127,5 +127,5 @@ async def _signed_in(app: Quart, user: User) -> Browser:
     browser = Browser(app.test_client())
     response = await browser.sign_in(user)
     assert response.status_code == 303
-    await browser.get("/")  # takes the greeting away
+    await browser.get("/")  # shows the greeting, so that it is gone
     return browser

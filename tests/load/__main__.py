@@ -1,4 +1,4 @@
-"""`make load`: a crowd of students before the site, and afterwards the books.
+"""`make load`: let a crowd of students use the site, and audit the seats afterwards.
 
 SCENARIO is RegistrationDay, BrowsingDay or Stampede; STUDENTS, TIME (in seconds, like 90s) and PROCESSES (of Locust)
 say how much. Without HOST everything runs on this machine; with it the site there is asked, whose empty database
@@ -82,7 +82,7 @@ def main() -> None:
         if target.site:
             shutil.copyfile(target.site.log, REPORTS / f"{name}.log")
     print(f"The report with its charts: {report.relative_to(PROJECT)}")
-    print("\n".join(wrong) or "Nobody is over-seated, lost, or was answered with 5xx.")
+    print("\n".join(wrong) or "No section is over capacity, no seat is lost, and there was no 5xx.")
     sys.exit(1 if wrong else 0)
 
 
@@ -118,7 +118,7 @@ def _prepare(scenario: Scenario, target: Target, students: int, seconds: float, 
 
 
 def _run(scenario: Scenario, target: Target, students: int, seconds: float, folder: Path, report: Path) -> list[str]:
-    """Let Locust run; return what was wrong."""
+    """Run Locust; return the problems found."""
     processes = int(os.environ.get("PROCESSES") or 1)
     command = [
         *(str(LOCUST), "-m", "locust", "-f", f"tests/load/{scenario.file}.py", "--headless", "--only-summary"),

@@ -1,4 +1,4 @@
-"""Who was told of a seat, and who has one."""
+"""Compare the students who were told of a seat with those who have one."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ def lost(told: Iterable[dict[str, Any]], seated: set[Seat]) -> list[str]:
         if word == "enrolled" and (user_id, courseID) not in seated
     ]
     return found + [
-        f"Student {user_id} was told that {courseID} is given back, and has a seat."
+        f"Student {user_id} was told that {courseID} was dropped, and still has the seat."
         for (user_id, courseID), word in last.items()
         if word == "gone" and (user_id, courseID) in seated
     ]

@@ -70,7 +70,7 @@ class Student(FastHttpUser):
         return self._ask("GET", path, step, headers, None)[1]
 
     def send(self, path: str, step: str, **form: str) -> str:
-        """Press a button, go where that leads, and note what is told there; return that page."""
+        """Submit a button's form, follow the redirect, record the messages there, and return that page."""
         status, _, location = self._ask("POST", path, step, {}, urlencode(form))
         if status != 303:
             return ""

@@ -1,6 +1,6 @@
 """The school of the crowds: as many students as wanted, made in seconds, each with a plan and a way to sign in.
 
-Hashing a password costs a tenth of a second of a core, so nobody's is hashed: all have one password, whose hash, made
+Hashing a password costs a tenth of a second of a core, so none is hashed: all have one password, whose hash, made
 once at the full price, stands in every row. The site checks it at that price like any other. One in five signs in by
 the form; the others come with a sign-in that is written into the database, as who signed in before breakfast.
 """
@@ -36,7 +36,7 @@ METHOD = Config.__dataclass_fields__["password_method"].default
 
 
 async def found(db: Database, students: int, opens_at: datetime, seats: int, key: str) -> dict[str, Any]:
-    """Fill an empty database, and return all that the crowd must know.
+    """Fill an empty database, and return what the crowd must know.
 
     `seats` are those of each section, 0 for nearly as many as are planned; `key` is the site's SECRET_KEY.
     """

@@ -1,4 +1,4 @@
-"""Stampede: everybody wants the same section in the same second, and who does not get it waits in line."""
+"""Stampede: all students enroll in the same section in the same second; those without a seat join the waitlist."""
 
 import random
 

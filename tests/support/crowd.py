@@ -25,7 +25,7 @@ NO_LONGER = 30.0
 """Seconds for one answer: then Heroku's router would have cut it off."""
 
 INSIST = 60.0
-"""Seconds in which somebody who repeats a request must have a clear answer."""
+"""Seconds within which a client that repeats a request must get a clear response."""
 
 BREATH = 0.25
 """Seconds, about, between an answer that says "in a moment" and the next click; the site asks for 5."""

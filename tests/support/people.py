@@ -18,14 +18,14 @@ from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term, User
 
 PASSWORD = "correct horse battery"
-METHOD = "scrypt:1024:8:1"  # cheap: the tests make many hashes
-HASH = generate_password_hash(PASSWORD, METHOD)
+PASSWORD_METHOD = "scrypt:1024:8:1"  # cheap: the tests make many hashes
+PASSWORD_HASH = generate_password_hash(PASSWORD, PASSWORD_METHOD)
 
 ADA = User(1, "ada@school.example", "Ada", "Winters", "student")
 BOB = User(2, "bob@school.example", "Bob", "Okafor", "student")
 RITA = User(3, "rita@school.example", "Rita", "Moreno", "registrar")
 CAL = User(8, "cal@school.example", "Cal", "Lindqvist", "student")
-"""One student more, where two are not enough; no school has cal from the start."""
+"""Another student; the small school does not include cal."""
 
 COURSES = [
     Course("1111", "PYT 101", "Introduction to Python", 3, "Fall, Spring"),
@@ -37,7 +37,7 @@ SCHOOL = ZoneInfo("America/New_York")
 
 
 def midnight(year: int, month: int, day: int) -> datetime:
-    """Return the moment at which that day begins at the school."""
+    """Return the start of that day in the school's timezone."""
     return datetime(year, month, day, tzinfo=SCHOOL).astimezone(UTC)
 
 
@@ -70,18 +70,18 @@ SECTIONS = [
     Section("Spring 2027", "1111", "01", 30, 0, 10, 0, MORNINGS, "T. Mori", "Hall 12"),
     Section("Spring 2027", "2222", "01", 30, 0, 10, 0, NOONS, "P. Silva", "Lab 1"),
 ]
-"""PYT 101 twice and PHP 202 once in fall, with one seat and one place in line; PYT 101 and JAV 201 in spring."""
+"""In fall: two sections of PYT 101, and PHP 202 with one seat and one waitlist place; in spring: PYT 101, JAV 201."""
 
 FALL_MORNING = datetime(2026, 9, 1, 9, tzinfo=UTC)
 
 
 def config(**settings: Any) -> Config:
-    """Return settings for a test; the database is named by who needs one."""
+    """Return settings for a test; tests that need a database pass its URI."""
     return Config(
         **{
             "app_env": "development",
             "secret_key": "a key that only the tests know, and long",
-            "password_method": METHOD,
+            "password_method": PASSWORD_METHOD,
             "password_threads": 2,
             "slow_request": 30,  # a machine may be busy; the log is then as it would be otherwise
             "slow_query": 30,
@@ -92,7 +92,7 @@ def config(**settings: Any) -> Config:
 
 @dataclass
 class Clock:
-    """A clock that stands still until a test moves it."""
+    """A clock that stands still until a test sets it."""
 
     now: datetime = FALL_MORNING
 
@@ -101,7 +101,7 @@ class Clock:
 
 
 class Browser:
-    """A test client that says what a browser says of a request that a page of the site causes."""
+    """A test client that sends the headers of a browser on a page of this site."""
 
     def __init__(self, client: TestClientProtocol) -> None:
         self.client = client
@@ -113,7 +113,7 @@ class Browser:
         return await self.client.post(path, **_from_our_page(options))
 
     async def read(self, path: str) -> str:
-        """Return the page at `path`, through redirects."""
+        """Return the page at `path`, following redirects."""
         response = await self.get(path, follow_redirects=True)
         return str(await response.get_data(as_text=True))
 
@@ -139,39 +139,39 @@ def buttons(page: str) -> list[str]:
     return [re.sub("<[^>]+>", "", name) for name in found]
 
 
-async def at(moment: datetime, clock: Clock, *signed_in: tuple[Browser, User]) -> None:
-    """Move the clock, and let people sign in again whose sign-in would have ended by then."""
+async def set_clock(moment: datetime, clock: Clock, *signed_in: tuple[Browser, User]) -> None:
+    """Set the clock, and sign users in again whose sign-in would have ended by then."""
     clock.now = moment
     for browser, user in signed_in:
         await browser.post("/logout")
         await browser.sign_in(user)
-        await browser.get("/")  # takes the greeting away
+        await browser.get("/")  # shows the greeting, so that it is gone
 
 
-async def told(browser: Browser, path: str, **form: str) -> str:
-    """Send the form, and return what the next page says of it."""
-    await browser.get("/")  # takes away what was said before
+async def message_after(browser: Browser, path: str, **form: str) -> str:
+    """Send the form, and return the messages on the page it leads to."""
+    await browser.get("/")  # shows earlier messages, so that they are gone
     response = await browser.post(path, form=form)
     assert response.status_code == 303
     found = re.findall(r'<div class="alert [^>]*>(.*?)</div>', await browser.read(response.location), re.DOTALL)
     return unescape(" ".join(found))
 
 
-async def teach(db: Database, courseID: str, title: str, times: Sequence[Meeting] = (), **facts: Any) -> None:
-    """Let a course of 3 credits be taught in fall, in section 01 with one seat and one place in line."""
+async def offer_course(db: Database, courseID: str, title: str, times: Sequence[Meeting] = (), **facts: Any) -> None:
+    """Store a course of 3 credits with a section 01 in fall, with one seat and one waitlist place."""
     await db.course.insert_one(asdict(Course(courseID, title, "", 3, "Fall", **facts)))
     await sections.put_all(db, [Section("Fall 2026", courseID, "01", 1, 0, 1, 0, tuple(times))])
 
 
 async def seats_taken(db: Database, courseID: str, section: str = "01") -> int:
-    """Return how many seats of the section are taken in fall."""
+    """Return the number of seats taken in the section in fall."""
     found = await sections.find(db, SectionKey("Fall 2026", courseID, section))
     assert found is not None
     return found.seats_taken
 
 
 def registration(email: str = "zoe@school.example", **fields: str) -> dict[str, str]:
-    """Return what somebody types to register."""
+    """Return the fields of a registration form."""
     return {
         "email": email,
         "password": PASSWORD,

@@ -1,4 +1,4 @@
-"""What tests start on this machine: the site's own processes, seen from outside."""
+"""Start the site's processes for tests, and watch them from outside."""
 
 import fcntl
 import os
@@ -21,18 +21,18 @@ from config import Config
 from quart_enroll.system.process import child_process
 
 PROJECT = Path(__file__).parents[2]
-PATIENCE = 60.0
-"""Seconds that a start or an end may take on a busy machine."""
+TIMEOUT_SECONDS = 60.0
+"""How long a process may take to start or exit on a busy machine."""
 
 QUART = (sys.executable, "-m", "quart", "--app", "asgi")
 SERVER = (sys.executable, "-m", "hypercorn", "-c", "file:hypercorn_conf.py", "asgi:app")
 
 
 def environment(**given: object) -> dict[str, str]:
-    """Return an environment with the settings `given`, in capitals, and no others: no developer's .env."""
+    """Return an environment with only the settings `given`, in capitals, and nothing from a developer's .env."""
     silent = {field.name.upper(): "" for field in fields(Config)}
     settings = {"APP_ENV": "development", "SECRET_KEY": "of no use to anybody, and long enough", **given}
-    # Python keeps what it compiles, even where the developer forbids that: a start then takes a quarter less time.
+    # Python caches bytecode even if the developer has disabled that: processes start a quarter faster.
     compiled = {"PYTHONDONTWRITEBYTECODE": ""}
     return {**os.environ, **compiled, **silent, **{name: str(value) for name, value in settings.items()}}
 
@@ -43,13 +43,13 @@ def free_port() -> int:
 
 
 def with_database(uri: str, name: str) -> str:
-    """Return `uri` with another database: each test that writes has one of its own."""
+    """Return `uri` with another database name."""
     return urlsplit(uri)._replace(path=f"/{name}").geturl()
 
 
 @contextmanager
 def fresh_database(uri: str) -> Iterator[str]:
-    """Give the address of a database that nobody else has, on the same MongoDB; it is gone afterwards."""
+    """Yield the URI of a new database on the same MongoDB, and drop it afterwards."""
     name = f"enroll_test_{secrets.token_hex(6)}"
     try:
         yield with_database(uri, name)
@@ -66,7 +66,7 @@ def quart(*command: str, cwd: Path = PROJECT, **settings: object) -> subprocess.
         env=environment(**settings),
         text=True,
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
 
@@ -78,8 +78,8 @@ class Server:
 
     @contextmanager
     def connection(self) -> Iterator[HTTPConnection]:
-        """Give a connection that a worker has taken up already."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:
+        """Yield a connection that a worker has already accepted."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)) as connection:
             connection.request("GET", "/healthz")
             connection.getresponse().read()
             yield connection
@@ -87,7 +87,7 @@ class Server:
 
 @contextmanager
 def server(log: Path, *, command: Sequence[str] = SERVER, **settings: object) -> Iterator[Server]:
-    """Serve the site as in production, on a free port, its output in `log`."""
+    """Serve the site as in production, on a free port, with its output in `log`."""
     port = free_port()
     environ = environment(PORT=port, **settings)
     with open(log, "wb") as output, child_process(command, output=output, environ=environ, cwd=PROJECT) as process:
@@ -96,8 +96,8 @@ def server(log: Path, *, command: Sequence[str] = SERVER, **settings: object) ->
 
 
 def wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until `process` takes connections."""
-    for _ in range(int(PATIENCE / 0.05)):
+    """Wait until `process` accepts connections."""
+    for _ in range(int(TIMEOUT_SECONDS / 0.05)):
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.05)
             break
@@ -107,23 +107,23 @@ def wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> Non
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the ids of the processes that `pid` has started, and those that they have. Linux only."""
+    """Return the ids of all descendants of process `pid`. Linux only."""
     children = [
         int(found) for listed in Path(f"/proc/{pid}/task").glob("*/children") for found in listed.read_text().split()
     ]
     return [*children, *(below for found in children for below in descendants(found))]
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    """Wait until it is so."""
-    end = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < end, "it never came to that"
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds; fail after TIMEOUT_SECONDS."""
+    end = time.monotonic() + TIMEOUT_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "the condition never held"
         time.sleep(0.001)
 
 
 def is_locked(path: Path) -> bool:
-    """Tell whether somebody, of this process or another one, has locked the file."""
+    """Tell whether any process holds a lock on the file."""
     with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,13 +133,13 @@ def is_locked(path: Path) -> bool:
 
 
 @contextmanager
-def expect_to_end(pids: list[int]) -> Iterator[None]:
-    """Watch the processes `pids`, and fail unless the block makes every one of them end. Linux only."""
+def expect_exit(pids: list[int]) -> Iterator[None]:
+    """Fail unless the block makes each of the processes `pids` exit. Linux only."""
     watched = [os.pidfd_open(pid) for pid in pids]
     try:
         yield
         for pid, handle in zip(pids, watched, strict=True):
-            assert select.select([handle], [], [], PATIENCE)[0], f"process {pid} goes on"
+            assert select.select([handle], [], [], TIMEOUT_SECONDS)[0], f"process {pid} goes on"
     finally:
         for handle in watched:
             os.close(handle)

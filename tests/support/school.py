@@ -8,7 +8,7 @@ from quart_enroll.db.collections import sections, terms, users
 from quart_enroll.db.schema import ensure_indexes, ensure_validator
 from quart_enroll.domain.models import Term
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
-from tests.support.people import ADA, BOB, COURSES, HASH, RITA, SECTIONS
+from tests.support.people import ADA, BOB, COURSES, PASSWORD_HASH, RITA, SECTIONS
 
 built_databases: set[str] = set()
 """Names of the databases that have every index and validator; a test that drops one removes the name too."""
@@ -49,7 +49,7 @@ async def fill(db: Database, calendar: Sequence[Term]) -> None:
     await db.course.insert_many([asdict(course) for course in COURSES])
     await sections.put_all(db, SECTIONS)
     for user in (ADA, BOB, RITA):
-        await users.add(db, user, HASH)
+        await users.add(db, user, PASSWORD_HASH)
     await users.raise_user_id_counter(db)
     for name in ("course", "section", "user", "counter"):
         _rows[name] = await db[name].find().to_list(None)

@@ -1,4 +1,4 @@
-"""The site in front of mongomock: seconds instead of minutes, for what needs no transactions and no collations."""
+"""The site with mongomock, for fast tests that need neither transactions nor collations."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from tests.support.people import COURSES, SECTIONS, TERMS, Browser, Clock, confi
 
 @pytest.fixture
 async def anyone() -> AsyncIterator[Browser]:
-    """The browser of a visitor who is not signed in."""
+    """The browser of a visitor."""
     app = create_app(config(mongo_uri="mongodb://mock.example"), open_database=_mock, clock=Clock())
     async with app.test_app():
         yield Browser(app.test_client())

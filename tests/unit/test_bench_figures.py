@@ -102,7 +102,9 @@ def test_a_student_told_enrolled_without_a_seat_is_a_lost_seat() -> None:
 
 
 def test_a_student_told_dropped_who_still_has_the_seat_is_found() -> None:
-    assert lost([_told(1, "gone")], {(1, "1111")}) == ["Student 1 was told that 1111 is given back, and has a seat."]
+    assert lost([_told(1, "gone")], {(1, "1111")}) == [
+        "Student 1 was told that 1111 was dropped, and still has the seat."
+    ]
 
 
 def test_without_a_response_a_student_may_or_may_not_have_a_seat() -> None:

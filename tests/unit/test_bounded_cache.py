@@ -36,9 +36,9 @@ BOUNDED_BY_THE_SCHOOL = {
     "web.templating._language_names": "languages of the site",
     "web.jinja_environment._translated_markup": "the site's own sentences",
     "fastpath.hypercorn_writer._server_header_lines": "one entry",
-    "domain.catalog._key_of_school": "courses of the catalog",
+    "domain.catalog._course_key": "courses of the catalog",
     "domain.catalog._names": "courses of the catalog",
-    "domain.search._text_of_school": "texts of the catalog",
+    "domain.search._searchable": "texts of the catalog",
     "web.access_log._own_parts": "one entry for each application",
     "fastpath.cache_keys.choose_encoding": "200 characters each",
     "web.locale.choose": "220 characters each",
@@ -157,12 +157,16 @@ def a_cookie(number: int) -> str:
 
 INVENTED: list[tuple[str, int, Callable[[int], object]]] = [
     ("session cookies", 800, lambda number: signed.read(a_cookie(number), 1e9)),
-    ("cookie headers", 60, lambda number: request._known(f"a={number};" + "b=c;" * 200)),
-    ("cookie headers", 60, lambda number: request._known(f"a={number};" + ";".join(f"c{one}=d" for one in range(150)))),
-    ("cookie headers", 60, lambda number: request._known(f"a={number};" + ";" * 900)),
-    ("cookie headers", 400, lambda number: request._known(f"a={number};" + "b" * 900)),
+    ("cookie headers", 60, lambda number: request._parse_cached(f"a={number};" + "b=c;" * 200)),
+    (
+        "cookie headers",
+        60,
+        lambda number: request._parse_cached(f"a={number};" + ";".join(f"c{one}=d" for one in range(150))),
+    ),
+    ("cookie headers", 60, lambda number: request._parse_cached(f"a={number};" + ";" * 900)),
+    ("cookie headers", 400, lambda number: request._parse_cached(f"a={number};" + "b" * 900)),
 ]
-signed = cookies.Signed(URLSafeTimedSerializer("secret"), "session cookies")
+signed = cookies.SignedValues(URLSafeTimedSerializer("secret"), "session cookies")
 
 
 @pytest.mark.parametrize(("name", "times", "invent"), INVENTED)

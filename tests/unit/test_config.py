@@ -1,4 +1,4 @@
-"""The settings: what is accepted, what is refused and how, and that everything that lists them agrees."""
+"""The settings: accepted and refused values, and the files that list all settings."""
 
 import json
 import stat
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config import HERE, Config, ConfigError
+from config import PROJECT_FOLDER, Config, ConfigError
 
 KEY = "not known to anybody else, and long enough"
 PRODUCTION = {"SECRET_KEY": KEY, "MONGO_URI": "mongodb+srv://school.example/"}
@@ -139,7 +139,7 @@ def test_production_connects_to_no_database_in_plain_text_unless_allowed(uri: st
 
 @pytest.mark.parametrize("options", ["tls=true&tlsCAFile=/no/such/file", "ssl_cert_reqs=CERT_NONE", "no_such_option=1"])
 def test_an_option_refused_by_the_driver_is_explained(options: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="MONGO_URI is not right"):
+    with pytest.raises(ConfigError, match="MONGO_URI is invalid"):
         Config.from_env({**PRODUCTION, "MONGO_URI": f"mongodb://db.example/?{options}"}, tmp_path)
 
 
@@ -198,18 +198,18 @@ def default(setting: Field[object]) -> str:
 def test_the_example_lists_every_setting(setting: Field[object]) -> None:
     name, sentence = setting.name.upper(), setting.metadata["sentence"]
     value = "APP_ENV=development" if name == "APP_ENV" else f"#{name}={default(setting)}"
-    assert f"# {sentence}\n{value}\n" in (HERE / ".env.example").read_text()
+    assert f"# {sentence}\n{value}\n" in (PROJECT_FOLDER / ".env.example").read_text()
 
 
 @SETTINGS
 def test_the_docs_list_every_setting(setting: Field[object]) -> None:
     shown = f"`{default(setting)}`" if default(setting) else ""
     row = f"| `{setting.name.upper()}` | {shown} | {setting.metadata['sentence']} |"
-    assert row in (HERE / "docs" / "settings.md").read_text("utf-8")
+    assert row in (PROJECT_FOLDER / "docs" / "settings.md").read_text("utf-8")
 
 
 def test_app_json_requires_every_setting_without_a_default() -> None:
-    asked = json.loads((HERE / "app.json").read_text())["env"]
+    asked = json.loads((PROJECT_FOLDER / "app.json").read_text())["env"]
     for name, entry in asked.items():
         assert entry["description"] == Config.__dataclass_fields__[name.lower()].metadata["sentence"]
     assert asked["SECRET_KEY"]["generator"] == "secret"

@@ -18,7 +18,7 @@ from hypercorn.config import Config, Sockets
 from quart_enroll.server import connections
 from quart_enroll.server.connections import ClientConnections
 from quart_enroll.services.live import updates
-from tests.support.processes import PATIENCE
+from tests.support.processes import TIMEOUT_SECONDS
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 FORM = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\na=b"
@@ -76,7 +76,7 @@ class Server:
 
 async def until(is_so: Callable[[], bool]) -> None:
     """Wait until it is so."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while not is_so():  # noqa: ASYNC110  # the site needs no event for it
             await asyncio.sleep(0.001)
 
@@ -98,7 +98,7 @@ async def serving(app: App, monkeypatch: pytest.MonkeyPatch, limit: int = 100) -
         finally:
             await server.leave()
             stop.set()
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 await task
 
 

@@ -18,7 +18,7 @@ from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
 from quart_enroll.services.accounts.hashing import unusable_hash
-from tests.support.people import ADA, BOB, METHOD
+from tests.support.people import ADA, BOB, PASSWORD_METHOD
 from tests.support.processes import PROJECT
 
 NOW = datetime(2026, 11, 24, 19, tzinfo=UTC)
@@ -31,7 +31,7 @@ def found(texts: SchoolData) -> School:
 
 @pytest.fixture(scope="module")
 def texts() -> SchoolData:
-    return load(PROJECT / "data", unusable_hash(METHOD))
+    return load(PROJECT / "data", unusable_hash(PASSWORD_METHOD))
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import pytest
 
 from quart_enroll.services.accounts import hash_slots
 from quart_enroll.services.accounts.hash_slots import HashSlots
-from tests.support.processes import PATIENCE, is_locked, until
+from tests.support.processes import TIMEOUT_SECONDS, is_locked, wait_until
 
 
 def _of(folder: Path, number: int) -> HashSlots:
-    """What another process would have: locks belong to who has opened the file, so one process can play two."""
+    """Slots as another process would have them: locks belong to an open file, so one process can simulate two."""
     return HashSlots(str(folder), number)
 
 
@@ -28,10 +28,10 @@ def test_no_more_slots_are_taken_than_exist(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as threads:
         with one.take(0), one.take(1):
             waiting = [threads.submit(wait, own) for own in (0, 1)]
-            until(lambda: all(is_locked(tmp_path / f"next{own}") for own in (0, 1)))
+            wait_until(lambda: all(is_locked(tmp_path / f"next{own}") for own in (0, 1)))
             assert not inside
         for one_of_them in waiting:
-            one_of_them.result(PATIENCE)
+            one_of_them.result(TIMEOUT_SECONDS)
     assert sorted(inside) == [0, 1]
 
 
@@ -51,10 +51,10 @@ def test_a_waiting_process_comes_before_the_one_that_just_released(tmp_path: Pat
     with ThreadPoolExecutor(1) as threads:
         with one.take(0):
             waiting = threads.submit(wait)
-            until(lambda: is_locked(tmp_path / "next0"))
+            wait_until(lambda: is_locked(tmp_path / "next0"))
         with one.take(0):
             order.append("who had it")
-        waiting.result(PATIENCE)
+        waiting.result(TIMEOUT_SECONDS)
     assert order == ["who waited", "who had it"]
 
 
@@ -68,7 +68,7 @@ def test_a_killed_process_releases_its_slot(tmp_path: Path) -> None:
         assert process.stdout.readline() == b"taken\n"
         assert is_locked(tmp_path / "slot0")
         process.kill()
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT_SECONDS)
     with _of(tmp_path, 1).take(0):
         assert is_locked(tmp_path / "slot0")
 
@@ -91,9 +91,11 @@ def test_a_frozen_process_delays_others_only_briefly(tmp_path: Path, monkeypatch
     )
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as process:
         try:
-            until(lambda: all((tmp_path / name).exists() and is_locked(tmp_path / name) for name in ("slot0", "next0")))
+            wait_until(
+                lambda: all((tmp_path / name).exists() and is_locked(tmp_path / name) for name in ("slot0", "next0"))
+            )
             process.send_signal(signal.SIGSTOP)
-            until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+            wait_until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
             for _ in range(3):
                 with _of(tmp_path, 1).take(0):
                     assert is_locked(tmp_path / "slot0")

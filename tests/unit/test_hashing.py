@@ -10,15 +10,15 @@ from quart_enroll.domain.errors import Busy
 from quart_enroll.services.accounts import hashing
 from quart_enroll.services.accounts.hash_slots import HashSlots
 from quart_enroll.services.accounts.hashing import Hasher, HashingNotStarted, is_plain_text, unusable_hash
-from tests.support.people import METHOD
+from tests.support.people import PASSWORD_METHOD
 
 
 async def test_a_hash_matches_only_its_password() -> None:
-    with Hasher(METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
+    with Hasher(PASSWORD_METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
         stored = await hasher.hash("right")
         assert await hasher.verify("right", stored)
         assert not await hasher.verify("wrong", stored)
-        assert not await hasher.verify("none", unusable_hash(METHOD))
+        assert not await hasher.verify("none", unusable_hash(PASSWORD_METHOD))
 
 
 async def test_hashing_runs_outside_the_event_loops_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +29,7 @@ async def test_hashing_runs_outside_the_event_loops_thread(monkeypatch: pytest.M
         return ""
 
     monkeypatch.setattr(hashing, "generate_password_hash", note)
-    with Hasher(METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
+    with Hasher(PASSWORD_METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
         await hasher.hash("x")
     assert threads[0] is not threading.current_thread()
 
@@ -37,7 +37,7 @@ async def test_hashing_runs_outside_the_event_loops_thread(monkeypatch: pytest.M
 async def test_a_full_queue_refuses_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(hashing, "generate_password_hash", lambda *_: release.wait(10))
-    with Hasher(METHOD, slots=HashSlots(None, 1), queue=2) as hasher:
+    with Hasher(PASSWORD_METHOD, slots=HashSlots(None, 1), queue=2) as hasher:
         waiting = [asyncio.create_task(hasher.hash("x")) for _ in range(2)]
         await asyncio.wait(waiting, timeout=0)
         with pytest.raises(Busy):
@@ -50,7 +50,7 @@ async def test_a_full_queue_refuses_at_once(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_a_disconnected_client_makes_room_in_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(hashing, "generate_password_hash", lambda *_: release.wait(10))
-    with Hasher(METHOD, slots=HashSlots(None, 1), queue=2) as hasher:
+    with Hasher(PASSWORD_METHOD, slots=HashSlots(None, 1), queue=2) as hasher:
         waiting = [asyncio.create_task(hasher.hash("x")) for _ in range(2)]
         await asyncio.wait(waiting, timeout=0)
         waiting[1].cancel()
@@ -64,7 +64,7 @@ async def test_nobody_waits_longer_than_the_routers_timeout(monkeypatch: pytest.
     release = threading.Event()
     monkeypatch.setattr(hashing, "generate_password_hash", lambda *_: release.wait(10))
     monkeypatch.setattr(hashing, "MAX_HASH_WAIT_SECONDS", 0.05)
-    with Hasher(METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
+    with Hasher(PASSWORD_METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
         began = asyncio.create_task(hasher.hash("x"))
         await asyncio.sleep(0)
         with pytest.raises(Busy):
@@ -77,7 +77,7 @@ async def test_slow_hashing_shortens_the_queue(monkeypatch: pytest.MonkeyPatch) 
     release = threading.Event()
     monkeypatch.setattr(hashing, "generate_password_hash", lambda *_: release.wait(10))
     monkeypatch.setattr(hashing, "INITIAL_HASH_SECONDS", 10.0)
-    with Hasher(METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
+    with Hasher(PASSWORD_METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
         waiting = [asyncio.create_task(hasher.hash("x")) for _ in range(2)]
         await asyncio.wait(waiting, timeout=0)
         with pytest.raises(Busy):
@@ -104,7 +104,7 @@ async def test_disconnecting_in_the_queue_differs_from_disconnecting_during_hash
         return release.wait(10)
 
     monkeypatch.setattr(hashing, "generate_password_hash", work)
-    with Hasher(METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
+    with Hasher(PASSWORD_METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
         tasks = [asyncio.create_task(hang_up(name)) for name in ("looked at", "in the queue")]
         await asyncio.wait(tasks, timeout=0)
         await asyncio.to_thread(begun.wait, 10)
@@ -117,9 +117,9 @@ async def test_disconnecting_in_the_queue_differs_from_disconnecting_during_hash
 
 @pytest.mark.parametrize("stored", ["pbkdf2:sha256:1000$x$y", "scrypt:32768:8:1$x$y", "", "plain"])
 def test_a_hash_of_another_method_is_outdated(stored: str) -> None:
-    with Hasher(METHOD, slots=HashSlots(None, 1), queue=1) as hasher:
+    with Hasher(PASSWORD_METHOD, slots=HashSlots(None, 1), queue=1) as hasher:
         assert hasher.is_outdated(stored)
-        assert not hasher.is_outdated(f"{METHOD}$x$y")
+        assert not hasher.is_outdated(f"{PASSWORD_METHOD}$x$y")
 
 
 @pytest.mark.parametrize("typed", ["winter", "secret", "P@ssw0rd!2022x", "correct horse battery staple", "пароль"])
@@ -153,15 +153,15 @@ COMPOSED, DECOMPOSED = "caf\u00e9 \u00fcber alles", "cafe\u0301 u\u0308ber alles
 
 
 async def test_a_decomposed_password_equals_its_composed_form() -> None:
-    with Hasher(METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
+    with Hasher(PASSWORD_METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
         for chosen, typed in ((COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED), ("ｐａｓｓ", "pass")):
             assert await hasher.verify(typed, await hasher.hash(chosen))
 
 
 @pytest.mark.parametrize("password", [COMPOSED, DECOMPOSED, "x² and ﬁne"])
 async def test_a_hash_made_before_normalization_matches_the_typed_password(password: str) -> None:
-    with Hasher(METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
-        assert await hasher.verify(password, generate_password_hash(password, METHOD))
+    with Hasher(PASSWORD_METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
+        assert await hasher.verify(password, generate_password_hash(password, PASSWORD_METHOD))
 
 
 @pytest.mark.parametrize(("password", "hashes"), [("plain", 1), (COMPOSED, 1), (DECOMPOSED, 2)])
@@ -170,6 +170,6 @@ async def test_only_an_unnormalized_password_is_hashed_twice(
 ) -> None:
     tried: list[str] = []
     monkeypatch.setattr(hashing, "check_password_hash", lambda _, form: tried.append(form))
-    with Hasher(METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
-        assert not await hasher.verify(password, unusable_hash(METHOD))
+    with Hasher(PASSWORD_METHOD, slots=HashSlots(None, 1), queue=4) as hasher:
+        assert not await hasher.verify(password, unusable_hash(PASSWORD_METHOD))
     assert len(tried) == hashes

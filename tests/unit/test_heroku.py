@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from config import HERE
+from config import PROJECT_FOLDER
 
 TEXT, FLAG = {"type": "string"}, {"type": "boolean"}
 SCRIPTS = {"type": "object", "properties": {"postdeploy": TEXT, "pr-predestroy": TEXT}, "additionalProperties": False}
@@ -44,12 +44,12 @@ SCHEMA = _object(
 
 @pytest.fixture
 def form() -> dict[str, Any]:
-    return dict(json.loads((HERE / "app.json").read_text("utf-8")))
+    return dict(json.loads((PROJECT_FOLDER / "app.json").read_text("utf-8")))
 
 
 @pytest.fixture
 def processes() -> dict[str, str]:
-    lines = (HERE / "Procfile").read_text("utf-8").splitlines()
+    lines = (PROJECT_FOLDER / "Procfile").read_text("utf-8").splitlines()
     return dict(line.split(": ", 1) for line in lines)
 
 
@@ -80,7 +80,7 @@ def test_each_process_of_app_json_is_in_the_procfile(form: dict[str, Any], proce
 
 
 def test_heroku_uses_a_supported_python() -> None:
-    minor = (HERE / ".python-version").read_text("utf-8").strip()
-    range_ = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
+    minor = (PROJECT_FOLDER / ".python-version").read_text("utf-8").strip()
+    range_ = tomllib.loads((PROJECT_FOLDER / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
     assert range_ == ">=3.11,<3.14"
     assert minor in ("3.11", "3.12", "3.13")

@@ -18,7 +18,7 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.typing import ConnectionState
 
 from quart_enroll.fastpath.hypercorn_writer import SerializedResponse, send_response
-from tests.support.processes import PATIENCE
+from tests.support.processes import TIMEOUT_SECONDS
 
 PAGE = SerializedResponse(
     200, [(b"Content-Type", b"text/html"), (b"ETag", b' W/"one" '), (b"content-length", b"5")], b"page\n"
@@ -56,7 +56,7 @@ def _timeless() -> Config:
 async def talk(app: App, said: bytes, config: Config, *, reads: bool = True) -> list[bytes | str]:
     """Return what Hypercorn writes and does when a client says that and then waits.
 
-    One that `reads` nothing lets whoever writes to it wait.
+    One that `reads` nothing makes its writer wait.
     """
     heard: list[bytes | str] = []
 
@@ -71,7 +71,7 @@ async def talk(app: App, said: bytes, config: Config, *, reads: bool = True) -> 
             case Closed():
                 heard.append("closed")
 
-    async with asyncio.timeout(PATIENCE), TaskGroup(asyncio.get_running_loop()) as group:
+    async with asyncio.timeout(TIMEOUT_SECONDS), TaskGroup(asyncio.get_running_loop()) as group:
         client, server = ("127.0.0.1", 1), ("127.0.0.1", 2)
         context, state = WorkerContext(None), ConnectionState({})
         protocol = H11Protocol(ASGIWrapper(app), config, context, group, state, False, client, server, send)

@@ -30,7 +30,7 @@ MARKS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
 SAID = [
     *("app.py", "domain/errors.py", "domain/models.py", "domain/rules.py"),
     *("forms/accounts.py", "forms/base.py", "forms/enrollment.py", "forms/languages.py", "forms/search.py"),
-    *("forms/tokens.py", "services/notifications.py", "services/accounts/password_policy.py"),
+    *("forms/tokens.py", "services/notifications/messages.py", "services/accounts/password_policy.py"),
     *("services/enrollment/plan.py", "web/auth.py", "web/error_pages.py", "web/notices.py", "web/proxies.py"),
     *("web/page_of_origin.py", "web/retry.py"),
     *(path.relative_to(PACKAGE).as_posix() for path in sorted((PACKAGE / "pages").rglob("*.py"))),
@@ -123,7 +123,7 @@ def test_every_sentence_is_translatable(name: str, sentences: Catalog) -> None:
 
 
 def _texts(path: Path) -> Iterator[tuple[str, bool]]:
-    """Give the texts of several words in a module, and whether they are marked as what is told in any language."""
+    """Yield each multi-word text of a module, and whether it is marked for translation."""
     tree = ast.parse(path.read_text())
     marked, aside = set(), set()
     for node in ast.walk(tree):

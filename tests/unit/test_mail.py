@@ -4,7 +4,14 @@ from email.utils import parseaddr
 
 import pytest
 
-from quart_enroll.services.mail import DeliveryUnknown, Postponed, SmtpSender, Undeliverable, mail_from, smtp_url
+from quart_enroll.services.notifications.mail import (
+    DeliveryUnknown,
+    Postponed,
+    SmtpSender,
+    Undeliverable,
+    mail_from,
+    smtp_url,
+)
 from tests.support.processes import free_port
 from tests.support.smtp import HANG_UP, SILENCE, MailServer, mail_server
 
@@ -98,7 +105,7 @@ async def test_a_password_is_not_sent_without_encryption() -> None:
 
 
 async def test_a_message_is_not_sent_without_encryption_beyond_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quart_enroll.services.mail.is_local_host", lambda _: False)
+    monkeypatch.setattr("quart_enroll.services.notifications.mail.is_local_host", lambda _: False)
     async with mail_server() as mail:  # it offers no STARTTLS
         with pytest.raises(Postponed, match="offers no encryption"):
             await _send(mail)
@@ -123,7 +130,7 @@ async def test_a_password_is_not_sent_without_encryption_whatever_is_allowed() -
 async def test_a_server_that_never_answers_does_not_hold_us_up(
     step: str, meaning: type[Exception], limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"quart_enroll.services.mail.{limit}", 0.2)
+    monkeypatch.setattr(f"quart_enroll.services.notifications.mail.{limit}", 0.2)
     async with mail_server(**{step: SILENCE, "QUIT": HANG_UP}) as mail:
         with pytest.raises(meaning):
             await _send(mail)

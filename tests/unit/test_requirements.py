@@ -8,9 +8,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from config import HERE
+from config import PROJECT_FOLDER
 
-PROJECT = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))
+PROJECT = tomllib.loads((PROJECT_FOLDER / "pyproject.toml").read_text("utf-8"))
 SITE, GROUPS = PROJECT["project"]["dependencies"], PROJECT["dependency-groups"]
 DECLARED = {
     "requirements.txt": SITE,
@@ -24,7 +24,7 @@ PIN = re.compile(r"^(\S+==\S.*?)(?: \\\n    --hash=sha256:[0-9a-f]{64})+$", re.M
 
 
 def _read(file: str) -> str:
-    return COMMENT.sub("", (HERE / file).read_text("utf-8"))
+    return COMMENT.sub("", (PROJECT_FOLDER / file).read_text("utf-8"))
 
 
 def _versions(file: str) -> dict[str, str]:
@@ -34,7 +34,7 @@ def _versions(file: str) -> dict[str, str]:
 
 
 def test_every_requirements_file_is_declared() -> None:
-    assert {path.name for path in HERE.glob("requirements*.txt")} == DECLARED.keys()
+    assert {path.name for path in PROJECT_FOLDER.glob("requirements*.txt")} == DECLARED.keys()
 
 
 @pytest.mark.parametrize("file", DECLARED)

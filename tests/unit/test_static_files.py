@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from quart_enroll.web.static_files import Assets
+from quart_enroll.web.static_files import StaticFiles
 from tests.support.people import Browser
 
 
@@ -59,8 +59,8 @@ def test_file_names_change_with_their_content_and_a_schools_file_takes_precedenc
     for folder in (ours, schools):
         folder.mkdir()
     (ours / "site.css").write_text("ours")
-    before = Assets(schools, ours).address("site.css")
+    before = StaticFiles(schools, ours).hashed_name("site.css")
     (schools / "site.css").write_text("the school's")
-    after = Assets(schools, ours).address("site.css")
+    after = StaticFiles(schools, ours).hashed_name("site.css")
     assert before != after
-    assert after == Assets(schools).address("site.css")
+    assert after == StaticFiles(schools).hashed_name("site.css")

@@ -14,7 +14,7 @@ import pytest
 
 from quart_enroll.server import supervisor
 from quart_enroll.server.supervisor import LOCK_FILE, WORKER_VARIABLE, Supervisor, shared_folder
-from tests.support.processes import PATIENCE, until
+from tests.support.processes import TIMEOUT_SECONDS, wait_until
 
 READY = f"""
 import os, signal, socket, sys
@@ -30,15 +30,15 @@ ONLY_TWO_START = "import os, sys\nif len(os.listdir(sys.argv[1])) == 2: sys.exit
 
 
 async def supervise(
-    folder: Path, program: str, act: Callable[[list[int]], None], *how: str, stop_seconds: float = PATIENCE
+    folder: Path, program: str, act: Callable[[list[int]], None], *how: str, stop_seconds: float = TIMEOUT_SECONDS
 ) -> int:
     """Supervise two workers that run the program, call `act` with their ids, and stop."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         command = [sys.executable, "-c", program, str(folder), *how]
         one = Supervisor(command, [listening], folder, number=2, stop_seconds=stop_seconds)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             running = asyncio.create_task(one.run())
-            await asyncio.to_thread(until, lambda: running.done() or len(ids(folder)) == 2)
+            await asyncio.to_thread(wait_until, lambda: running.done() or len(ids(folder)) == 2)
             await asyncio.to_thread(act, ids(folder))
             one.stop()
             return await running
@@ -68,7 +68,7 @@ async def test_a_killed_worker_is_replaced_and_the_other_keeps_running(
         gauges.append(tmp_path / f"gauge_livesum_{pids[0]}.db")
         gauges[0].touch()
         os.kill(pids[0], signal.SIGKILL)
-        until(lambda: len(ids(tmp_path)) == 3)
+        wait_until(lambda: len(ids(tmp_path)) == 3)
         assert is_alive(pids[1])
         killed.append(pids[0])
 
@@ -84,7 +84,7 @@ async def test_a_worker_is_replaced_even_if_the_shared_folder_is_gone(tmp_path: 
     def clear_and_kill(pids: list[int]) -> None:
         shutil.rmtree(tmp_path)
         os.kill(pids[0], signal.SIGKILL)
-        until(lambda: len(ids(tmp_path)) == 1)
+        wait_until(lambda: len(ids(tmp_path)) == 1)
 
     assert await supervise(tmp_path, READY, clear_and_kill) == 0
 
@@ -95,8 +95,8 @@ async def test_when_no_worker_is_left_the_next_one_starts_at_once(
     def kill_one_after_the_other(pids: list[int]) -> None:
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-            until(lambda pid=pid: f"worker {pid} was killed" in caplog.text)
-        until(lambda: len(ids(tmp_path)) == 3)
+            wait_until(lambda pid=pid: f"worker {pid} was killed" in caplog.text)
+        wait_until(lambda: len(ids(tmp_path)) == 3)
 
     monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 1000.0)
     monkeypatch.setattr(supervisor, "MAX_PAUSE_SECONDS", 1000.0)
@@ -117,7 +117,7 @@ async def test_a_worker_that_does_not_start_again_leaves_the_healthy_one_alone(
 ) -> None:
     def kill(pids: list[int]) -> None:
         os.kill(pids[0], signal.SIGKILL)
-        until(lambda: "before it was ready" in caplog.text)
+        wait_until(lambda: "before it was ready" in caplog.text)
         assert is_alive(pids[1])
 
     monkeypatch.setattr(supervisor, "MAX_PAUSE_SECONDS", 0.0)

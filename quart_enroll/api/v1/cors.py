@@ -20,7 +20,7 @@ def headers_for(origins: Collection[str]) -> Callable[[Response], Awaitable[Resp
     """Return a function that allows exactly these origins to read a response of the API."""
 
     async def add_headers(response: Response) -> Response:
-        if not problem_details.wanted():
+        if not problem_details.is_api_request():
             return response
         response.vary.add("Origin")
         if request.origin in origins:

@@ -37,7 +37,7 @@ async def account() -> bytes:
 async def end_sign_in() -> Response:
     key = (await request.form).get("login", "")
     if key == auth.this_login().key:
-        await auth.end()
+        await auth.sign_out()
         await flash(gettext("You’re signed out."), "info")
         return redirect(url_for("index"), 303)
     await sessions.end(database(), auth.signed_in().user_id, key)
@@ -47,7 +47,7 @@ async def end_sign_in() -> Response:
 
 async def sign_out_everywhere() -> Response:
     await accounts.end_sign_ins(database(), auth.signed_in().user_id)
-    auth.forget()
+    auth.clear_sign_in()
     await flash(gettext("You’re signed out everywhere."), "info")
     return redirect(url_for("index"), 303)
 

@@ -22,7 +22,7 @@ async def delete() -> bytes | Response | PageResponse:
     user = auth.signed_in()
     try:
         async with attempt_limits.password_attempt(
-            database(), password_locks(), known_devices.asker(user.email), now()
+            database(), password_locks(), known_devices.attempt_source(user.email), now()
         ):
             await deletion.delete_account(enrollment_context(), hasher(), user, form.password.data or "", now())
     except PleaseWait as refusal:
@@ -33,7 +33,7 @@ async def delete() -> bytes | Response | PageResponse:
     except LastRegistrar as refusal:
         form.form_errors = [refusal.text]
         return _delete_page(form), 422
-    auth.forget()
+    auth.clear_sign_in()
     await flash(gettext("Your account has been deleted, and your seats have been released."), "info")
     return redirect(url_for("index"), 303)
 

@@ -8,8 +8,8 @@ from quart_enroll.domain.models import User
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.account.passwords import SECRET_LINK_HEADERS, SecretPage
 from quart_enroll.pages.form_views import flash_refusal
-from quart_enroll.services import notifications
 from quart_enroll.services.accounts import accounts, attempt_limits, email_links
+from quart_enroll.services.notifications import outbox
 from quart_enroll.state import database, links, now, sends_mail, user_cache
 from quart_enroll.web import access_log, auth, known_devices
 from quart_enroll.web.templating import render
@@ -63,8 +63,8 @@ async def send_again() -> Response:
 
 async def send_link(user: User) -> None:
     """Email a link to the button; raise PleaseWait if there were too many."""
-    await attempt_limits.count_confirmation_request(database(), known_devices.asker(user.email), now())
-    await notifications.confirm_email(database(), user.user_id, now())
+    await attempt_limits.count_confirmation_request(database(), known_devices.attempt_source(user.email), now())
+    await outbox.queue_email_confirmation(database(), user.user_id, now())
 
 
 def must_confirm() -> bool:

@@ -9,8 +9,8 @@ from quart_enroll.domain.errors import LinkDead, PasswordRefused, PleaseWait, Wr
 from quart_enroll.forms.accounts import ChangePasswordForm, ForgotForm, ResetForm
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.form_errors import PageResponse, please_wait, show_beside
-from quart_enroll.services import notifications
 from quart_enroll.services.accounts import accounts, attempt_limits, email_links, password_reset
+from quart_enroll.services.notifications import outbox
 from quart_enroll.state import database, hasher, links, now, password_locks, sends_mail, user_cache
 from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
@@ -31,11 +31,11 @@ async def change() -> bytes | Response | PageResponse:
     if not form.validate():
         return _change_page(form), 422
     user = auth.signed_in()
-    asker = known_devices.asker(user.email)
+    attempt_source = known_devices.attempt_source(user.email)
     try:
         async with (
-            attempt_limits.password_change(database(), asker, now()),
-            attempt_limits.password_attempt(database(), password_locks(), asker, now()),
+            attempt_limits.password_change(database(), attempt_source, now()),
+            attempt_limits.password_attempt(database(), password_locks(), attempt_source, now()),
         ):
             changed = await accounts.change_password(
                 database(),
@@ -54,7 +54,7 @@ async def change() -> bytes | Response | PageResponse:
         show_beside(form.password, refusal)
         return _change_page(form), 422
     # This browser gets a new sign-in too, so that a copy of its cookie is worthless.
-    await auth.begin(changed, remember=auth.this_login().remembered)
+    await auth.sign_in(changed, remember=auth.this_login().remembered)
     known_devices.remember(user.email)
     await flash(
         gettext(
@@ -74,10 +74,10 @@ async def forgot() -> bytes | Response | PageResponse:
         return _forgot_page(form), 422
     email = form.email.data or ""
     try:
-        await attempt_limits.count_reset_request(database(), known_devices.asker(email), now())
+        await attempt_limits.count_reset_request(database(), known_devices.attempt_source(email), now())
     except PleaseWait as refusal:
         return await please_wait(refusal, form, "password_forgot.html", _forgot_page)
-    await notifications.password_forgotten(database(), email, now())
+    await outbox.queue_password_reset(database(), email, now())
     await flash(str(LINK_SENT), "info")
     return redirect(url_for("login"), 303)
 
@@ -109,7 +109,7 @@ async def reset() -> SecretPage | Response:
     user_cache().invalidate(user.user_id)
     known_devices.remember(user.email)  # attempts from elsewhere can't lock this browser out
     if (asks := auth.user()) and asks.user_id == user.user_id:  # this sign-in has ended with all the others
-        auth.forget()
+        auth.clear_sign_in()
     await flash(gettext("Your new password has been saved. Sign in with it."), "success")
     return redirect(url_for("login"), 303)
 

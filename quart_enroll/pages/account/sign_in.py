@@ -17,7 +17,7 @@ from quart_enroll.services.accounts import accounts, attempt_limits
 from quart_enroll.services.accounts.password_policy import MIN_PASSWORD_LENGTH
 from quart_enroll.state import database, hasher, now, password_locks, sends_mail
 from quart_enroll.web import access_log, auth, known_devices
-from quart_enroll.web.csrf import link_is_ours
+from quart_enroll.web.csrf import is_link_from_this_site
 from quart_enroll.web.jinja_environment import format_moment
 from quart_enroll.web.templating import render
 
@@ -62,7 +62,9 @@ async def login() -> bytes | Response | PageResponse:
         return _login_page(form), 422
     email, password = form.email.data or "", form.password.data or ""
     try:
-        async with attempt_limits.password_attempt(database(), password_locks(), known_devices.asker(email), now()):
+        async with attempt_limits.password_attempt(
+            database(), password_locks(), known_devices.attempt_source(email), now()
+        ):
             found = await accounts.authenticate(database(), hasher(), email=email, password=password)
             last = await _begin(found, remember=form.remember_me.data)
     except PleaseWait as refusal:
@@ -81,9 +83,9 @@ async def login() -> bytes | Response | PageResponse:
 
 async def logout() -> bytes | Response:
     if auth.user():
-        if request.method != "POST" and not link_is_ours():
+        if request.method != "POST" and not is_link_from_this_site():
             return render("logout.html")
-        await auth.end()
+        await auth.sign_out()
         await flash(gettext("You’re signed out."), "info")
     return redirect(url_for("index"), 303)
 
@@ -91,9 +93,9 @@ async def logout() -> bytes | Response:
 async def _register(form: RegisterForm) -> Credentials:
     """Create the account. Registering again with the right password succeeds, so it counts as a password attempt."""
     email = form.email.data or ""
-    asker = known_devices.asker(email)
-    await attempt_limits.count_registration(database(), asker, now())
-    async with attempt_limits.password_attempt(database(), password_locks(), asker, now()):
+    attempt_source = known_devices.attempt_source(email)
+    await attempt_limits.count_registration(database(), attempt_source, now())
+    async with attempt_limits.password_attempt(database(), password_locks(), attempt_source, now()):
         return await accounts.register(
             database(),
             hasher(),
@@ -114,7 +116,7 @@ def _way_to_a_password() -> str:
 
 async def _begin(found: Credentials, *, remember: bool) -> datetime | None:
     """Sign the user in and remember the browser; return the time of the previous sign-in."""
-    last = await auth.begin(found, remember=remember)
+    last = await auth.sign_in(found, remember=remember)
     known_devices.remember(found.user.email)
     return last
 

@@ -30,7 +30,7 @@ from quart_enroll.services.enrollment.enroll_together import enroll_with_corequi
 from quart_enroll.services.enrollment.seat_changes import Enrolled
 from quart_enroll.state import catalog, enrollment_context, now
 from quart_enroll.web import auth
-from quart_enroll.web.page_of_origin import meant
+from quart_enroll.web.page_of_origin import with_page_term
 from quart_enroll.web.request import wants_json
 from quart_enroll.web.templating import render
 
@@ -42,7 +42,7 @@ async def enrollment() -> ResponseReturnValue:
 @section_form(DropForm, refused_to=to_page("enrollment"))
 async def drop(form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
     offered = await catalog()
-    requested = meant(requested, offered)
+    requested = with_page_term(requested, offered)
     if form.ask.data:
         return await before_drop(requested)
     with_corequisites = form.with_corequisites.data
@@ -82,7 +82,7 @@ async def _enroll() -> ResponseReturnValue:
     user_id = auth.signed_in().user_id
     outcomes: list[Enrolled | AlreadyEnrolled]
     try:
-        requested = meant(offered.resolve(requested), offered)
+        requested = with_page_term(offered.resolve(requested), offered)
         if form.with_corequisites.data:
             outcomes = await enroll_with_corequisites(enrollment_context(), user_id, requested, now())
         else:

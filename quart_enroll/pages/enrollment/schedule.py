@@ -20,7 +20,7 @@ from quart_enroll.pages.enrollment import alerts, calendar, week_grid
 from quart_enroll.pages.enrollment.week_grid import WeekGrid
 from quart_enroll.pages.student_state import WaitlistedSection, load_snapshot, load_waitlist_positions
 from quart_enroll.pages.term_window import closed_window
-from quart_enroll.state import catalog, now, seats
+from quart_enroll.state import catalog, now, registrations_of
 from quart_enroll.web.templating import render
 
 
@@ -91,7 +91,7 @@ async def page(user: User) -> bytes:
     offered = await catalog()
     shown = terms.by_relevance(offered.terms, moment)
     snapshot = await load_snapshot(user.user_id)
-    registrations = await seats(snapshot.seats)
+    registrations = await registrations_of(snapshot.seats)
     positions = await load_waitlist_positions(user.user_id, snapshot, shown)
     schedules = _term_schedules(offered, tuple(registrations), tuple(positions), _phases(shown, moment))
     classes = [row.course for schedule in schedules for row in schedule.rows if row.course.status == "enrolled"]

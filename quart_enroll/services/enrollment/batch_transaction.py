@@ -61,16 +61,16 @@ class PendingEnrollment:
     result: asyncio.Future[BatchResult] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def resolve(self, result: BatchResult) -> None:
-        """Set the result, unless nobody is waiting for it any longer."""
+        """Set the result, unless the wait for it was cancelled."""
         if not self.result.done():
             self.result.set_result(result)
 
     def fail(self, cause: BaseException) -> None:
         """Report that the outcome is unknown."""
         if not self.result.done():
-            unsettled = OutcomeUnknown()
-            unsettled.__cause__ = cause
-            self.result.set_exception(unsettled)
+            error = OutcomeUnknown()
+            error.__cause__ = cause
+            self.result.set_exception(error)
 
 
 async def run_batch(locks: SectionLocks, batch: Sequence[PendingEnrollment]) -> list[BatchResult]:
@@ -93,7 +93,7 @@ async def run_batch(locks: SectionLocks, batch: Sequence[PendingEnrollment]) -> 
     try:
         results = await locks.run_transaction(keys, body, timeout_seconds=remaining, attempt_seconds=attempt_seconds)
     except OutcomeUnknown:
-        # Should the batch have been committed after all, each student who goes on alone is found to be enrolled.
+        # If the batch was committed after all, students who then try alone learn that they are enrolled.
         raise BatchAborted if began and attempt_seconds < remaining else OutcomeUnknown from None
     if not any(isinstance(result, Enrolled | Waitlisted) for result in results):  # otherwise the commit waited for it
         await wait_for_majority(db)

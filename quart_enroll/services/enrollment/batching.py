@@ -1,7 +1,7 @@
 """Batching: students who arrive together share a transaction, which costs little more for ten than for one.
 
 A student who arrives while a batch is running waits for its end, and then joins the next batch with all others who
-arrived meanwhile; otherwise a batch of one starts at once. Nobody waits for a section that they don't want.
+arrived meanwhile; otherwise a batch of one starts at once. Students never wait for a section that they don't want.
 """
 
 import asyncio

@@ -90,18 +90,7 @@ async def drop(
         raise EnrollmentOver(course.title) if enrolled_terms else NotEnrolled(course.title)
 
     async def body(transaction: SeatTransaction) -> Dropped:
-        registrations = await enrollments.find_in_term(db, user_id, term.term, transaction.session)
-        registration = _find_enrolled(registrations, course, term)
-        dependents = rules.dependent_courses(course.courseID, term, registrations, ())
-        if dependents:  # unless what they need was taken in an earlier term
-            taken_courses = await resolve.taken_courses(db, user_id, transaction.session)
-            dependents = rules.dependent_courses(course.courseID, term, registrations, taken_courses)
-            if not with_corequisites:
-                rules.check_dependents(registration, term, registrations, taken_courses)
-        dropped = (registration, *dependents)
-        actions = [await seat_changes.drop(transaction, user_id, term, one) for one in dropped]
-        await promote_waitlists(transaction)
-        return Dropped(tuple(one.course for one in dropped), term.term, actions[0])
+        return await _drop(transaction, user_id, course, term, with_corequisites=with_corequisites)
 
     registrations = await enrollments.find_in_term(db, user_id, term.term)
     keys = [one.section.key for one in registrations if one.courseID == course.courseID]
@@ -163,6 +152,24 @@ async def _enroll(
     candidate = await load_candidate(db, user_id, key)
     check_can_enroll(candidate, now)
     raise await section_full(db, candidate, catalog)
+
+
+async def _drop(
+    transaction: SeatTransaction, user_id: int, course: Course, term: Term, *, with_corequisites: bool
+) -> Dropped:
+    db, session = transaction.db, transaction.session
+    registrations = await enrollments.find_in_term(db, user_id, term.term, session)
+    registration = _find_enrolled(registrations, course, term)
+    dependents = rules.dependent_courses(course.courseID, term, registrations, ())
+    if dependents:  # unless what they need was taken in an earlier term
+        taken_courses = await resolve.taken_courses(db, user_id, session)
+        dependents = rules.dependent_courses(course.courseID, term, registrations, taken_courses)
+        if not with_corequisites:
+            rules.check_dependents(registration, term, registrations, taken_courses)
+    dropped = (registration, *dependents)
+    actions = [await seat_changes.drop(transaction, user_id, term, one) for one in dropped]
+    await promote_waitlists(transaction)
+    return Dropped(tuple(one.course for one in dropped), term.term, actions[0])
 
 
 async def _swap(context: EnrollmentContext, user_id: int, dropped: str, offering: Offering, now: datetime) -> Enrolled:

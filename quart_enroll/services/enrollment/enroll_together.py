@@ -121,7 +121,7 @@ def _first_fitting(
 ) -> list[Offering] | None:
     """Return one offering from each sequence, all with an open seat and without a conflict; None if there are none.
 
-    Each level of the search keeps only what still fits, and gives up a choice that leaves nothing of another course.
+    Each level of the search keeps only what still fits, and rejects a choice that leaves nothing of another course.
     """
     fitting = [_fitting(offerings, registrations) for offerings in options]
     if not fitting:

@@ -26,7 +26,7 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class SeatTransaction:
-    """One transaction: who makes it, when, and what it has changed so far."""
+    """A transaction that changes seats: its actor, its time, and what it has changed so far."""
 
     db: Database
     session: Session
@@ -64,7 +64,7 @@ class SeatTransaction:
 
 
 async def bump_version(transaction: SeatTransaction, user_id: int, term: str) -> None:
-    """Make any other change that the student begins in this term meanwhile run again, or this one."""
+    """Write the student's schedule, so that of two concurrent changes in this term one runs again."""
     await schedules.bump_version(transaction.db, user_id, term, transaction.session)
 
 

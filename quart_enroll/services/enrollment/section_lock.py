@@ -144,9 +144,9 @@ class SectionLocks:
 
     @asynccontextmanager
     async def hold(self, sections: Iterable[SectionKey], *, timeout_seconds: float) -> AsyncIterator[bool]:
-        """Hold the locks of these sections, and give whether another change held one of them before.
+        """Hold the locks of these sections, and yield whether that took a wait for another change.
 
-        Raises Unsettled when they aren't free within `timeout_seconds`.
+        Raises OutcomeUnknown when they aren't free within `timeout_seconds`.
         """
         waited = False
         async with AsyncExitStack() as stack:

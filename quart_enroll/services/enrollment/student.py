@@ -17,7 +17,7 @@ async def snapshot(db: Database, cache: QueryCache[StudentSnapshot], user_id: in
     """Return everything stored about the student, from the cache if it is there."""
     found = await cache.get_or_read(user_id, lambda: student_facts.find(db, user_id))
     if found is None:
-        raise RuntimeError("Everybody has a snapshot, if only an empty one.")
+        raise RuntimeError("Every student has a snapshot, if only an empty one.")
     return found
 
 

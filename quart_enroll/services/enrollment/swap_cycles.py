@@ -72,9 +72,9 @@ async def complete_cycles(locks: SectionLocks, actor: int, now: datetime, waitli
 async def _complete(locks: SectionLocks, actor: int, now: datetime, key: SectionKey) -> set[SectionKey]:
     """Complete a cycle through this section, and return the waitlists that changed; raise NoCycle if there is none.
 
-    A seat is opened before anybody has dropped it, and promotion does the rest: the first student who can take it gets
-    it, and the seat that this student drops goes to the next. So nobody is passed over. The transaction is committed
-    only if it comes round to a student who drops the very seat that was opened.
+    A seat is opened before any student has dropped it, and promotion does the rest: the first student who can take it
+    gets it, and the seat that this student drops goes to the next, so no student is passed over. The transaction is
+    committed only if one of them drops the very seat that was opened.
     """
 
     async def body(session: Session) -> set[SectionKey]:

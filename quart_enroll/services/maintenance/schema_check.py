@@ -1,4 +1,4 @@
-"""Checks the indexes and validators that this version needs: what is missing, and whether the site is ready."""
+"""Checks whether the database has the indexes and validators that this version needs."""
 
 import asyncio
 import json
@@ -84,17 +84,16 @@ class SchemaCheck:
         self._problem = ""
 
     async def check_at_start(self) -> None:
-        """Check once, so that the log says what is missing even without a probe; ignore a database that is away."""
+        """Check once, so that the log names what is missing even if nothing probes; ignore an unavailable database."""
         with suppress(*DATABASE_UNAVAILABLE, DATABASE_REFUSED):
             await self.find_problem()
 
     async def find_problem(self) -> str:
-        """Return what operators must do about the database, as of at most RECHECK_SECONDS ago; empty if it is ready.
+        """Return what operators must do about the database, at most RECHECK_SECONDS old; empty if it is ready.
 
-        It is ready when it has transactions, and every index and validator.
-
-        Additions and changes by a newer version don't count: this one's processes serve until they are replaced.
-        Neither do indexes that `upgrade-db` couldn't make because of existing rows: another run won't help.
+        It is ready if it has transactions and every index and validator. Changes by a newer version don't count,
+        because this version serves until it is replaced. Neither do indexes that `upgrade-db` could not create because
+        of existing rows, since running it again won't help.
         """
         async with self._lock:
             if time.monotonic() - self._checked_at >= RECHECK_SECONDS:

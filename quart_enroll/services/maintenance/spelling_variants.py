@@ -1,4 +1,4 @@
-"""Names that old databases have in two spellings: courses and sections that no import would take side by side."""
+"""Finds courses and sections that an old database has in two spellings, which no import would accept together."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def sentences(courseIDs: Iterable[str], sections: Iterable[SectionKey]) -> list[str]:
-    """Name the courses whose numbers are one number, and the sections of a course whose numbers are one."""
+    """Return sentences about course numbers, and section numbers of a course, that differ only in spelling."""
     courses = [
         f"The courses {_listed(same)} have the same number in different spellings."
         for same in _alike(courseIDs, folding.key)
@@ -26,7 +26,7 @@ def sentences(courseIDs: Iterable[str], sections: Iterable[SectionKey]) -> list[
 
 def _alike(names: Iterable[T], key: Callable[[T], object]) -> list[Sequence[T]]:
     groups = defaultdict[object, list[T]](list)
-    for name in dict.fromkeys(names):  # a number that two rows have is another problem
+    for name in dict.fromkeys(names):  # duplicate numbers are a different problem
         groups[key(name)].append(name)
     return [same for same in groups.values() if len(same) > 1]
 

@@ -1,4 +1,4 @@
-"""Bringing a database up to date: the rows of a Flask site, terms and sections, indexes, validators, the counter."""
+"""Brings a database up to date: rows of a Flask site, terms and sections, indexes, validators, the user counter."""
 
 import asyncio
 import re
@@ -27,7 +27,7 @@ from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
 
 @dataclass(frozen=True, slots=True)
 class UpgradeDefaults:
-    """Defaults for terms, sections and passwords."""
+    """Settings for new terms, sections and password hashes."""
 
     timezone: str = "UTC"
     max_credits: int | float = 18
@@ -37,7 +37,7 @@ class UpgradeDefaults:
 
 @dataclass(frozen=True, slots=True)
 class UpgradeReport:
-    """Sentences: what was changed, what was left alone and why, and which indexes failed."""
+    """Sentences about what was changed, what was not changed and why, and which indexes failed."""
 
     changes: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
@@ -47,11 +47,11 @@ class UpgradeReport:
 async def upgrade(
     db: Database, now: datetime, defaults: UpgradeDefaults, *, all_sections: bool = False
 ) -> UpgradeReport:
-    """Bring the database up to date; what is so already stays, so a second time changes nothing.
+    """Bring the database up to date; running it again changes nothing.
 
-    Enrollments without a term are placed in one that their course names. With `all_sections`, every course that has
-    no section gets one. A row that can't be repaired without guessing stays as it is. Stopped halfway, it goes on the
-    next time.
+    Enrollments without a term are assigned to one that their course names. With `all_sections`, every course without
+    sections gets one. Rows that can't be repaired without guessing stay as they are. If it is stopped halfway, the next
+    run continues.
     """
     report = UpgradeReport()
     await _begin(db, report)
@@ -64,7 +64,7 @@ async def upgrade(
         report.changes.append(f"enrollment: {_count(number, 'row')} merged into an older one")
     await _create_indexes(db, report)
     report.changes.extend(await create_terms(db, now, defaults))
-    # After the indexes: the unique one decides which rows are for a seat that the student has already.
+    # After the indexes, because the unique index detects duplicate seats.
     await _place_enrollments(db, now, report)
     report.changes.extend(await create_sections(db, now, defaults, of_all=all_sections))
     await _report_gaps(db, report)
@@ -81,7 +81,7 @@ async def upgrade(
 
 
 async def _begin(db: Database, report: UpgradeReport) -> None:
-    """Create the missing collections; change nothing if the database user may not do the rest."""
+    """Create missing collections; change nothing if the database user lacks the privileges for the rest."""
     existing = await stored_schema.stored_options(db)
     for collection, repository in COLLECTION_MODULES.items():
         if existing.get(collection) not in (None, stored_schema.wanted_options(repository.SCHEMA)):
@@ -94,9 +94,9 @@ async def _begin(db: Database, report: UpgradeReport) -> None:
 
 
 async def create_terms(db: Database, now: datetime, defaults: UpgradeDefaults) -> list[str]:
-    """Make the first terms of a school that has none: for the seasons of its courses, and for its enrollments.
+    """Create the first terms of a school that has none, for the seasons of its courses and for its enrollments.
 
-    Each is open from today to its last day, the past ones until theirs. Returns what was done, in sentences.
+    Each is open from today, or for past terms from their first day, until its last day. Return a sentence for each.
     """
     if await stored_terms.find_all(db):
         return []
@@ -118,10 +118,10 @@ async def create_terms(db: Database, now: datetime, defaults: UpgradeDefaults) -
 
 
 async def create_sections(db: Database, now: datetime, defaults: UpgradeDefaults, *, of_all: bool = False) -> list[str]:
-    """Make a section for each term to come that a course without any names, and those that enrollments need.
+    """Create sections for courses without any, in each coming term that the course names, and for enrollments.
 
-    Courses that were imported get none in a school that has imported terms or sections, unless it asks for those
-    `of_all`: it will import the sections that it wants.
+    If a school has imported terms or sections, it will import others itself, so imported courses get none then, unless
+    `of_all`.
     """
     known = await stored_terms.find_all(db)
     keys = await legacy_flask_enrollments.find_missing_sections(db, [term.term for term in known])
@@ -155,14 +155,14 @@ async def _repair_users(db: Database, report: UpgradeReport) -> None:
         report.changes.append(f"user: {_count(number, 'user')} without a role became students")
     for user_id, rows in await legacy_flask.find_repeated(db, "user", "user_id"):
         report.unchanged.append(f"user: user_id {user_id} is used by {' and '.join(rows)}")
-    # The address itself stays out of the report: reports end up in logs.
+    # The report does not contain the email, because reports end up in logs.
     for _, rows in await legacy_flask.find_repeated(db, "user", "email", users.CASE_INSENSITIVE):
         report.unchanged.append(f"user: {' and '.join(rows)} share an email address")
     await _report_schema_violations(db, "user", report)
 
 
 async def _repair_passwords(db: Database, report: UpgradeReport, method: str) -> None:
-    """Hash passwords that are stored as plain text, and list those that can't be checked."""
+    """Hash plain-text passwords, and report those that can't be checked."""
     unusable = await legacy_flask.find_unusable_passwords(db)
     plain = [key for key, password in unusable.items() if is_plain_text(password)]
     for key in plain:
@@ -243,10 +243,9 @@ async def _place_enrollments(db: Database, now: datetime, report: UpgradeReport)
 
 
 def _term_of(course: Course, known: Sequence[Term], now: datetime) -> str | None:
-    """Return the term of old enrollments in a course: of those that it names the current one, or the next.
+    """Return the term for old enrollments in a course: the current or next one of those that the course names.
 
-    A course that names no season at all has the current term; one that names only terms that the school does not
-    have has none.
+    For a course that names no season, it is the current term. For one that names only unknown terms, it is None.
     """
     named = terms.known_in(course.term, terms.active(known, now)) or terms.known_in(course.term, known)
     if not named and terms.seasons(course.term):
@@ -255,7 +254,7 @@ def _term_of(course: Course, known: Sequence[Term], now: datetime) -> str | None
 
 
 async def _report_gaps(db: Database, report: UpgradeReport) -> None:
-    """List courses in which nobody can enroll, and sections that nobody sees."""
+    """Report courses in which students can't enroll, and sections that students can't see."""
     known = await stored_terms.find_all(db)
     lacking = await legacy_flask_enrollments.find_courses_without_sections(db, imported=True)
     report.unchanged.extend(f"course: {sentence}" for sentence in gaps.without_sections(lacking, known))
@@ -266,11 +265,11 @@ async def _report_gaps(db: Database, report: UpgradeReport) -> None:
 
 
 async def _recount(db: Database, report: UpgradeReport) -> None:
-    mended = await transaction(db, lambda session: correct_counts(db, session), REPAIR_RETRY_SECONDS)
-    if mended.sections:
-        report.changes.append(f"section: seats recounted in {_count(len(mended.sections), 'section')}")
-    if mended.students:
-        report.changes.append(f"schedule: credits recounted in {_count(len(mended.students), 'schedule')}")
+    corrected = await transaction(db, lambda session: correct_counts(db, session), REPAIR_RETRY_SECONDS)
+    if corrected.sections:
+        report.changes.append(f"section: seats recounted in {_count(len(corrected.sections), 'section')}")
+    if corrected.students:
+        report.changes.append(f"schedule: credits recounted in {_count(len(corrected.students), 'schedule')}")
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,6 +1,6 @@
-"""Find problems in a school's own templates by reading them, before a visitor does.
+"""Find problems in a school's own templates by reading them, before a visitor sees them.
 
-A page gives its template the variables that the site's own template of that page uses, under each of their names.
+A page gives its template the variables that the site's own template of that page uses, under all of their names.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
@@ -15,29 +15,29 @@ from quart_enroll.web.overrides.lenient import Place, file_name, unknown_endpoin
 from quart_enroll.web.overrides.names import FIELDS, FLAGS, ITEMS, JOINED, LISTS, TITLES, attributes_of, endpoints
 
 LAYOUT = "layout.html"
-"""The template in which all pages stand."""
+"""The template that surrounds all pages."""
 
 CONTENT = "content"
-"""The block of the layout that is a page's own."""
+"""The block of the layout that pages fill."""
 
 GIVEN = {page: {"title"} for page in TITLES} | {"enrollment.html": {"title", "classes"}}
 """Variables that pages give although the site's own templates do not use them."""
 
 REFERENCES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 
-NOT_HERE = {
+MISSING_PACKAGES = {
     "bootstrap/": "It belongs to Flask-Bootstrap, which this site does not have: draw the fields one by one.",
     "admin/": "It belongs to Flask-Admin, which this site does not have.",
     "security/": "It belongs to Flask-Security, which this site does not have.",
 }
-"""Hints about templates that packages bring along, by the beginning of their names."""
+"""Hints about templates that belong to packages, by the beginning of their names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """The site's endpoints, static files and objects.
 
-    `attributes` are those of variables, for all pages; `fields` those of the form of a page.
+    `attributes` are those of variables, on all pages; `fields` those of a page's form.
     """
 
     endpoints: Set[str]
@@ -55,9 +55,8 @@ class Problem(NamedTuple):
 
 
 @dataclass
-class Found:
-    """The problems, the templates that can't be used at all, the variables that there are on some page or other, and
-    whether pages can stand in the school's layout."""
+class CheckResult:
+    """The problems, the unusable templates, the variables that any page has, and whether the layout is usable."""
 
     problems: list[Problem] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
@@ -65,8 +64,8 @@ class Found:
     layout_has_content: bool = True
 
 
-def check(environment: Environment, own: FileSystemLoader, sites: FileSystemLoader, site: Site) -> Found:
-    """Read the templates of `own`, which come before those of `sites`."""
+def check(environment: Environment, own: FileSystemLoader, sites: FileSystemLoader, site: Site) -> CheckResult:
+    """Check the templates of `own`, which take precedence over those of `sites`."""
     return _Check(environment, own, sites, site).run()
 
 
@@ -74,9 +73,9 @@ class _Check:
     def __init__(self, environment: Environment, own: FileSystemLoader, sites: FileSystemLoader, site: Site) -> None:
         self._environment = environment
         self._own, self._sites, self._site = own, sites, site
-        self._found = Found()
+        self._found = CheckResult()
         self._trees: dict[tuple[bool, str], nodes.Template | None] = {}
-        self._reach = cache(self._find_reach)  # many templates are part of many pages
+        self._reach = cache(self._find_reach)  # many pages share templates
         self._given = cache(self._find_given)
         self._stored = cache(_stored)
         self._undeclared = cache(find_undeclared_variables)
@@ -90,7 +89,7 @@ class _Check:
     def _pages(self) -> list[str]:
         return [name for name in self._sites.list_templates() if "/" not in name and name != LAYOUT]
 
-    def run(self) -> Found:
+    def run(self) -> CheckResult:
         self._find_broken()
         reached: dict[str, set[str]] = {}
         for page in self._pages:
@@ -112,7 +111,7 @@ class _Check:
         return self._is_own(name) or name in self._sites.list_templates()
 
     def _tree(self, name: str, *, own: bool) -> nodes.Template | None:
-        """Return the template; None when it can't be read, or there is none."""
+        """Return the parsed template; None if it can't be read or does not exist."""
         key = own, name
         if key not in self._trees:
             self._trees[key] = None
@@ -141,7 +140,7 @@ class _Check:
         self._found.problems.append(Problem(place, "broken", f"{what.rstrip('.')}. {instead}"))
 
     def _find_broken(self) -> None:
-        """Find the templates that can't be used, and so on those that can't without them."""
+        """Find the unusable templates, and those that are unusable without them."""
         for name in sorted(self._files):
             if name.endswith((".html", ".htm", ".jinja", ".jinja2", ".j2")):
                 self._tree(name, own=True)
@@ -158,24 +157,24 @@ class _Check:
             named = _references(node)
             if not named or getattr(node, "ignore_missing", False) or any(map(self._exists, named)):
                 continue
-            if not self._found.broken.isdisjoint(named):  # that was told of the other one
+            if not self._found.broken.isdisjoint(named):  # the other one's problem was reported
                 self._found.broken.add(name)
             else:
-                hint = next((hint for start, hint in NOT_HERE.items() if named[0].startswith(start)), "")
+                hint = next((hint for start, hint in MISSING_PACKAGES.items() if named[0].startswith(start)), "")
                 what = f"needs the template “{named[0]}”, which can't be found. {hint}"
                 self._break(Place(name, node.lineno), what.rstrip())
             return
 
     def _find_reach(self, page: str, *, own: bool = True) -> list[str]:
-        """Return the templates of which the page is made, itself first; the site's own alone without `own`."""
+        """Return the templates that the page consists of, itself first; without `own`, only the site's."""
         reached: dict[str, None] = {}
-        waiting = [page]
-        while waiting:
-            name = waiting.pop()
+        pending = [page]
+        while pending:
+            name = pending.pop()
             if name not in reached:
                 reached[name] = None
                 if (tree := self._tree(name, own=own and self._is_own(name))) is not None:
-                    waiting += self._all_references(tree)
+                    pending += self._all_references(tree)
         return list(reached)
 
     def _find_given(self, page: str) -> set[str]:
@@ -251,7 +250,7 @@ class _Check:
 
     def _name_unused(self, used: Set[str]) -> None:
         unused = sorted(name for (own, name), tree in self._trees.items() if own and tree and name not in used)
-        if unused and not self._found.broken:  # what a broken one uses is not known
+        if unused and not self._found.broken:  # a broken template may use it
             others = f"Nor are {', '.join(unused[1:])}. " if unused[1:] else ""
             sentence = f"is never shown. {others}The site's pages are {', '.join(self._pages)}."
             self._found.problems.append(Problem(Place(unused[0], 0), "unused", sentence))
@@ -265,7 +264,7 @@ class _Attributes:
         self._attributes = attributes
 
     def visit(self, node: nodes.Node, rows: Mapping[str, type]) -> Iterator[Problem]:
-        """Yield the problems below; `rows` are the variables that stand for rows of lists there."""
+        """Yield the problems below the node; `rows` are the loop variables there, with the types of their rows."""
         if isinstance(node, nodes.For):
             yield from self.visit(node.iter, rows)
             rows = _without(rows, node.target)
@@ -287,7 +286,7 @@ class _Attributes:
             yield from self.visit(child, rows)
 
     def _known(self, node: nodes.Node, rows: Mapping[str, type]) -> Set[str] | None:
-        """Return the attributes of the object that the expression means; None if that is uncertain."""
+        """Return the attributes of the expression's object; None if they are unknown."""
         while isinstance(node, nodes.Getattr | nodes.Getitem) and _attribute(node) in JOINED:
             node = node.node
         if not isinstance(node, nodes.Name):
@@ -302,7 +301,7 @@ def _all_references(tree: nodes.Template) -> list[str]:
 
 
 def _references(node: nodes.Node) -> list[str]:
-    """Return the templates that are named, of which one is enough; none if the name is an expression."""
+    """Return the names of the referenced templates, any of which suffices; empty if the name is an expression."""
     named = node.template  # type: ignore[attr-defined]  # all of REFERENCES have one
     if isinstance(named, nodes.List | nodes.Tuple):
         return [file_name(text) for one in named.items if (text := _text(one)) is not None]
@@ -313,28 +312,28 @@ def _references(node: nodes.Node) -> list[str]:
 
 
 def _stored(tree: nodes.Template) -> set[str]:
-    """Return the variables that the template sets; the templates that it includes may use them."""
+    """Return the variables that the template sets, for itself and the templates that it includes."""
     return {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"}
 
 
 def _guarded(tree: nodes.Template) -> set[str]:
-    """Return the variables whose absence the template itself provides for."""
+    """Return the variables that the template expects to be missing."""
     tests = (node.node for node in tree.find_all(nodes.Test) if node.name in ("defined", "undefined", "none"))
     filters = (node.node for node in tree.find_all(nodes.Filter) if node.name in ("default", "d"))
     return {node.name for node in (*tests, *filters) if isinstance(node, nodes.Name)}
 
 
 def _flags(tree: nodes.Template) -> set[str]:
-    """Return the variables that only serve as conditions, as the flag of the current page does."""
+    """Return the variables that are used only as conditions, like the flag of the current page."""
     tests = [*(node.test for node in tree.find_all(nodes.If)), *(node.test for node in tree.find_all(nodes.CondExpr))]
-    asked = [node.node if isinstance(node, nodes.Not) else node for node in tests]
-    flags = [node for node in asked if isinstance(node, nodes.Name)]
+    conditions = [node.node if isinstance(node, nodes.Not) else node for node in tests]
+    flags = [node for node in conditions if isinstance(node, nodes.Name)]
     others = {node.name for node in tree.find_all(nodes.Name) if not any(node is flag for flag in flags)}
     return {node.name for node in flags} - others
 
 
 def _item(node: nodes.Node) -> type | None:
-    """Return the type of the items if the expression is one of the page's lists."""
+    """Return the type of the rows if the expression is one of the page's lists."""
     if not isinstance(node, nodes.Name):
         return None
     known = (name for name, others in LISTS.items() if node.name in (name, *others, FLAGS[name]))

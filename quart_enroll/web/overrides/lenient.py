@@ -1,4 +1,4 @@
-"""Show a page without the parts that need an unknown name, and tell the log once."""
+"""Render a page without the parts that need an unknown name, and log each of these once."""
 
 import logging
 import sys
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Place(NamedTuple):
-    """A line of one of the school's templates; line 0 stands for the whole file."""
+    """A line of one of the school's templates; line 0 means the whole file."""
 
     template: str
     line: int
@@ -29,20 +29,20 @@ class Place(NamedTuple):
 
 
 def file_name(template: str) -> str:
-    """Return the name of the template's file: templates may write it as ./menu.html or /menu.html, too."""
+    """Return the name of the template's file, which may also be written as ./menu.html or /menu.html."""
     return "/".join(piece for piece in template.split("/") if piece not in ("", "."))
 
 
 class Problems:
-    """The problems of the templates in a folder, each told once."""
+    """The problems of the templates in a folder, each of which is logged once."""
 
     def __init__(self, folder: Path) -> None:
         self._prefix = f"{folder}/"
         self._known: set[tuple[str, str]] = set()
-        self.given: set[str] = set()  # variables of some page: no problem on the others
+        self.given: set[str] = set()  # variables that some page has: no problem on the others
 
     def tell(self, place: Place, what: str, sentence: str, *, quietly: bool = False) -> None:
-        """Write the sentence about `what` in the log, unless that was told of the template before."""
+        """Log the sentence about `what`, unless it was logged for the template before."""
         key = (place.template, what)
         if key not in self._known:
             self._known.add(key)
@@ -50,18 +50,18 @@ class Problems:
                 logger.warning("template %s %s", place, sentence)
 
     def place_of(self, template: Template, line: int) -> Place | None:
-        """Return the place in the template; None in one of the site's own."""
+        """Return the place in the template; None for one of the site's own."""
         file = template.filename or ""
         if not file.startswith(self._prefix):
             return None
         return Place(file.removeprefix(self._prefix), template.get_corresponding_lineno(line))
 
     def place_in(self, file: str, line: int) -> Place | None:
-        """Return the place in the file; None when it is not in the folder."""
+        """Return the place in the file; None if it is not in the folder."""
         return Place(file.removeprefix(self._prefix), line) if file.startswith(self._prefix) else None
 
     def present_place(self) -> Place | None:
-        """Return the line that is being rendered; None in one of the site's own templates."""
+        """Return the line that is being rendered; None for one of the site's own templates."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             template = frame.f_globals.get("__jinja_template__")
@@ -71,8 +71,8 @@ class Problems:
         return None
 
 
-def absent(problems: Problems) -> type[ChainableUndefined]:
-    """Return the class of undefined values: they show nothing, whatever a template does with them."""
+def undefined_class(problems: Problems) -> type[ChainableUndefined]:
+    """Return a class of undefined values that render as nothing, whatever a template does with them."""
 
     class Absent(ChainableUndefined):
         __slots__ = ()
@@ -114,42 +114,42 @@ def absent(problems: Problems) -> type[ChainableUndefined]:
 
 
 def _varies(value: object) -> bool:
-    """Tell whether each request has other keys in the value, as with the session or the query."""
+    """Tell whether the value's keys vary between requests, as in the session or the query."""
     return type(value) is dict or isinstance(value, MultiDict)
 
 
 def unknown_name(name: str) -> str:
-    """Return the sentence about a variable or an attribute that no page has."""
+    """Return the log's sentence about an unknown variable or attribute."""
     return f"names “{name}”, which the site does not know: nothing is shown there. Correct the name or remove it."
 
 
-class Lenient(dict[str, Any]):
-    """Jinja's filters, or tests, with a stand-in for unknown ones."""
+class LenientRegistry(dict[str, Any]):
+    """Jinja's filters or tests, with a substitute for unknown ones."""
 
-    def __init__(self, known: dict[str, Any], stand_in: Callable[..., Any]) -> None:
+    def __init__(self, known: dict[str, Any], substitute: Callable[..., Any]) -> None:
         super().__init__(known)
-        self._stand_in = stand_in
+        self._substitute = substitute
 
     def __missing__(self, name: str) -> Callable[..., Any]:
-        return self._stand_in
+        return self._substitute
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return the filter; Jinja asks in this way too."""
+        """Return the filter; Jinja looks filters up this way too."""
         return self[name]
 
 
 def unchanged(value: Any, *_: Any, **__: Any) -> Any:
-    """Stand in for a filter."""
+    """Replace an unknown filter."""
     return value
 
 
 def never(_: Any, *__: Any, **___: Any) -> bool:
-    """Stand in for a test."""
+    """Replace an unknown test."""
     return False
 
 
 def lenient_url_for(app: Quart, problems: Problems) -> Callable[..., str]:
-    """Return `url_for` for templates: it takes a Flask site's names of pages, and returns "#" for an unknown one."""
+    """Return `url_for` for templates: it accepts a Flask site's endpoints, and returns "#" for an unknown one."""
 
     def url_for(endpoint: str, **values: Any) -> str:
         for one in endpoints(str(endpoint), app.view_functions):
@@ -165,5 +165,5 @@ def lenient_url_for(app: Quart, problems: Problems) -> Callable[..., str]:
 
 
 def unknown_endpoint(name: str) -> str:
-    """Return the sentence about a link to a page that does not exist."""
+    """Return the log's sentence about a link to a page that does not exist."""
     return f"links to url_for(“{name}”), a page that the site does not have: the link leads nowhere. Remove it."

@@ -1,7 +1,7 @@
-"""The names under which templates of Flask sites look for the contents of a page.
+"""The names that templates of Flask sites use for the contents of a page.
 
-Sites of the same course differ in little else: one loops over `course_data`, the next over `courseData`; one calls the
-course of an enrollment `result_2`, the next `r2`. Each name here leads to one that the site's own templates use.
+Sites that come from the same tutorial differ in little else: one loops over `course_data`, the next over `courseData`;
+one calls the course of an enrollment `result_2`, the next `r2`. Each name leads to one that the site's templates use.
 """
 
 from collections.abc import Container, Iterable, Iterator
@@ -15,12 +15,12 @@ LISTS: dict[str, tuple[str, ...]] = {
     "classes": ("data", "enrolled", "enrolled_courses", "enrollments", "my_courses"),
     "users": ("students", "user_list"),
 }
-"""The lists that pages show, with other names for them."""
+"""The lists that pages show, with their other names."""
 
 ITEMS: dict[str, type] = {"course_data": Course, "classes": ScheduledCourse, "users": User}
 
 FLAGS = {"course_data": "courses", "classes": "enrollment", "users": "user"}
-"""The flags that tell the navigation which page is shown; templates that loop over one mean the page's list."""
+"""The flags that mark the current page in the navigation; a template that loops over one means the page's list."""
 
 TITLES = {
     "index.html": Sentence("Home"),
@@ -28,20 +28,20 @@ TITLES = {
     "enrollment.html": Sentence("Your schedule"),
     "user.html": Sentence("Students"),
 }
-"""Titles for the pages that give none themselves."""
+"""Titles of the pages that have none themselves."""
 
 JOINED = {
     *("r1", "r2", "r3", "result", "result1", "result2", "result_1", "result_2"),
     *("class", "classes", "course", "courses"),
 }
-"""How aggregations of Flask sites call the course, or the enrollment, that they join to a row."""
+"""The names that aggregations of Flask sites give to the course or enrollment that they join to a row."""
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "id": ("courseID", "user_id"),
     **dict.fromkeys(("courseId", "course_ID", "course_id"), ("courseID",)),
     **dict.fromkeys(("name", "username"), ("first_name",)),
 }
-"""Other names for attributes of a row, each with the first of those that the row has."""
+"""Other names for attributes of a row, which mean the first of these that the row has."""
 
 FIELDS = {
     **dict.fromkeys(
@@ -72,21 +72,21 @@ ENDPOINTS = {
     **dict.fromkeys(("changepassword", "passwordchange"), "account_password"),
     **dict.fromkeys(("forgotpassword", "resetpassword", "resetrequest"), "password_forgot"),
 }
-"""Other names for pages, in small letters and without underscores."""
+"""Other names for endpoints, in lowercase and without underscores."""
 
 FIRST_PAGES = {"all", "home", "index", "list"}
-"""How blueprints call their first page."""
+"""The names that blueprints give to their first page."""
 
 
 class Flag(list["Row"]):
-    """A page's list under the name of the page's flag: true, even when it is empty."""
+    """A page's list under the name of the page's flag: true even when it is empty."""
 
     def __bool__(self) -> bool:
         return True
 
 
 class Row:
-    """A row of a list: the course, or the user, by any of its names."""
+    """A row of a list, whose attributes have other names too."""
 
     __slots__ = ("_row",)
 
@@ -102,12 +102,12 @@ class Row:
         raise AttributeError(name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return the attribute, or `default`: rows of an aggregation are dictionaries in Flask."""
+        """Return the attribute, or `default`: on Flask sites, rows of an aggregation are dictionaries."""
         return getattr(self, name, default)
 
 
 class FormNames:
-    """A form whose fields have other names besides."""
+    """A form whose fields have other names too."""
 
     __slots__ = ("_form",)
 
@@ -138,14 +138,14 @@ def add_names(template: str, context: dict[str, Any]) -> None:
 
 
 def attributes_of(item: type) -> set[str]:
-    """Return every name of an attribute of such a row."""
+    """Return all names of attributes of such a row."""
     own = {name for name in dir(item) if not name.startswith("_")}
     others = {other for other, names in ATTRIBUTES.items() if own.intersection(names)}
     return own | others | JOINED | {"get"}
 
 
 def endpoints(name: str, known: Container[str]) -> Iterable[str]:
-    """Yield the endpoints of this site that the name may mean, the likeliest first; blueprints are no part of it."""
+    """Yield the endpoints that the name may mean, the likeliest first; blueprints are ignored."""
     blueprint, _, last = name.rpartition(".")
     meant = [last, last.lower(), ENDPOINTS.get(_plain(last), "")]
     if last.lower() in FIRST_PAGES and blueprint:

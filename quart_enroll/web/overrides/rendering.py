@@ -13,14 +13,14 @@ from quart_enroll.web.fragment_cache import Chunks
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
 from quart_enroll.web.overrides.check import LAYOUT, Site, check
 from quart_enroll.web.overrides.lenient import (
-    Lenient,
+    LenientRegistry,
     Place,
     Problems,
-    absent,
     file_name,
     lenient_url_for,
     never,
     unchanged,
+    undefined_class,
 )
 from quart_enroll.web.overrides.names import add_names
 
@@ -38,9 +38,9 @@ class OverrideTemplates:
         self._layout_has_content = True
         self._environments: dict[frozenset[str], PageEnvironment] = {}
         environment = self._environment
-        environment.filters = Lenient(environment.filters, unchanged)
-        environment.tests = Lenient(environment.tests, never)
-        environment.undefined = absent(self._problems)
+        environment.filters = LenientRegistry(environment.filters, unchanged)
+        environment.tests = LenientRegistry(environment.tests, never)
+        environment.undefined = undefined_class(self._problems)
         environment.globals["url_for"] = lenient_url_for(app, self._problems)
 
     @property

@@ -5,7 +5,7 @@ from quart import Quart
 
 from quart_enroll.db.client import Database
 from tests.support.api_clients import ENROLLMENTS, PYT, SWAPS, WAITLIST, Program, program
-from tests.support.people import ADA, BOB, FALL, NOONS, Clock, seats_taken, teach
+from tests.support.people import ADA, BOB, FALL, NOONS, Clock, offer_course, seats_taken
 
 BODIES = {
     b"{": (400, "bad_request"),
@@ -99,8 +99,8 @@ async def test_dropping_a_second_time_finds_nothing_to_drop(ada: Program, db: Da
 
 
 async def test_a_drop_that_would_drop_a_corequisite_too_must_be_confirmed(ada: Program, db: Database) -> None:
-    await teach(db, "6666", "ART 100", NOONS)
-    await teach(db, "7777", "ART LAB", corequisites=("6666",))
+    await offer_course(db, "6666", "ART 100", NOONS)
+    await offer_course(db, "7777", "ART LAB", corequisites=("6666",))
     for courseID in ("6666", "7777"):
         await ada.post(ENROLLMENTS, {"courseID": courseID})
     status, problem = await ada.delete(f"{ENROLLMENTS}?courseID=6666")

@@ -12,7 +12,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms
 from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH
-from tests.support.people import FALL, SECTIONS, Browser, Clock, config, teach, text
+from tests.support.people import FALL, SECTIONS, Browser, Clock, config, offer_course, text
 
 COURSES = "/api/v1/courses"
 
@@ -88,7 +88,7 @@ async def test_a_course_has_its_fields_under_the_stored_names(anyone: Browser) -
 
 
 async def test_courses_are_searched_and_filtered(anyone: Browser, db: Database) -> None:
-    await teach(db, "6666", "ART 100", subject="Art")
+    await offer_course(db, "6666", "ART 100", subject="Art")
     await db.section.update_one({"courseID": "6666"}, {"$set": {"seats_taken": 1}})
     for query, found in FOUND.items():
         assert await _courses(anyone, query) == found, query
@@ -97,7 +97,7 @@ async def test_courses_are_searched_and_filtered(anyone: Browser, db: Database) 
 async def test_the_next_page_continues_after_the_last_course_despite_new_ones(anyone: Browser, db: Database) -> None:
     first = await (await anyone.get(f"{COURSES}?limit=2")).get_json()
     assert [course["courseID"] for course in first["courses"]] == ["1111", "2222"]
-    await teach(db, "0001", "NEW 001")
+    await offer_course(db, "0001", "NEW 001")
     await db.course.delete_one({"courseID": "2222"})
     second = await (await anyone.get(f"{COURSES}?limit=2&cursor={first['next']}")).get_json()
     assert ([course["courseID"] for course in second["courses"]], second["next"]) == (["3333"], None)

@@ -25,7 +25,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db import client
 from tests.support import school
 from tests.support.api_clients import token
-from tests.support.people import ADA, METHOD, TERMS, config
+from tests.support.people import ADA, PASSWORD_METHOD, TERMS, config
 from tests.support.processes import fresh_database, server
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -44,7 +44,7 @@ def site(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
     with fresh_database(mongod) as uri:
         token = asyncio.run(_begin(uri))
         log = tmp_path_factory.mktemp("openapi") / "log"
-        with server(log, MONGO_URI=uri, PASSWORD_METHOD=METHOD) as served:
+        with server(log, MONGO_URI=uri, PASSWORD_METHOD=PASSWORD_METHOD) as served:
             yield f"http://127.0.0.1:{served.port}", token
 
 

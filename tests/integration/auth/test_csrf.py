@@ -1,4 +1,4 @@
-"""Every change proves that a page of this site asked for it."""
+"""Every change requires proof that it comes from a page of this site."""
 
 import pytest
 from quart import Quart

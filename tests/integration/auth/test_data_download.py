@@ -19,7 +19,7 @@ from quart_enroll.db.queries import user_data
 from quart_enroll.services.accounts.rate_limiter import DOWNLOAD_RATES
 from tests.support.crowd import Student, sign_in
 from tests.support.people import ADA, Browser, text
-from tests.support.processes import Server, server, until
+from tests.support.processes import Server, server, wait_until
 from tests.support.school import build
 
 EVENTS = 8000
@@ -89,7 +89,7 @@ def test_a_long_history_is_streamed_and_an_aborted_download_is_detectable(
     with site.connection() as connection:  # the database fails in the middle
         response = ask(connection, student)
         beginning = response.read(1000)
-        until(lambda: bool(open_cursors(fresh_uri)))
+        wait_until(lambda: bool(open_cursors(fresh_uri)))
         with MongoClient[dict[str, Any]](fresh_uri) as client:
             client.get_default_database().command("killCursors", "event", cursors=open_cursors(fresh_uri))
         with pytest.raises(IncompleteRead) as cut:
@@ -99,8 +99,8 @@ def test_a_long_history_is_streamed_and_an_aborted_download_is_detectable(
 
     with site.connection() as connection:  # the client hangs up in the middle
         ask(connection, student).read(1000)
-        until(lambda: bool(open_cursors(fresh_uri)))
-    until(lambda: not open_cursors(fresh_uri))
+        wait_until(lambda: bool(open_cursors(fresh_uri)))
+    wait_until(lambda: not open_cursors(fresh_uri))
     log = (tmp_path / "log").read_text()
     assert log.count("stream broken off: /account/data") == 1
     assert "Traceback" not in log

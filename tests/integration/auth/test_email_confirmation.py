@@ -16,9 +16,9 @@ from quart_enroll.domain.models import Notice, User
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.catalog.import_users import ImportedUser, import_users
 from quart_enroll.services.catalog.imports import InvalidRows
-from quart_enroll.services.notifications import LEASE
+from quart_enroll.services.notifications.outbox import LEASE_NAME
 from tests.integration.auth.test_passwords import ME, PUBLIC_URL, SETTINGS, chosen, letters
-from tests.support.people import FALL_MORNING, PASSWORD, Browser, Clock, config, registration, text, told
+from tests.support.people import FALL_MORNING, PASSWORD, Browser, Clock, config, message_after, registration, text
 
 ZOE = "zoe@school.example"
 LURE = "Your prize: https://evil.example/win"
@@ -32,7 +32,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site of a school with a mail server; the tests hold the lease and send the emails themselves."""
-    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE_NAME, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
         yield app
@@ -40,7 +40,7 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
 
 @pytest.fixture
 async def zoe(app: Quart) -> Browser:
-    """The browser of somebody who has just registered with zoe's address."""
+    """The browser of zoe, who has just registered."""
     browser = Browser(app.test_client())
     response = await browser.post("/register", form=registration(ZOE, first_name=LURE, last_name=LURE))
     assert response.status_code == 303
@@ -158,12 +158,12 @@ async def test_an_unconfirmed_student_can_enroll(zoe: Browser) -> None:
 
 async def test_new_links_are_limited(zoe: Browser, db: Database, clock: Clock) -> None:
     for _ in range(2):  # registering sent the first
-        assert "another link" in await told(zoe, "/account/email")
-    assert "Too many attempts" in await told(zoe, "/account/email")
+        assert "another link" in await message_after(zoe, "/account/email")
+    assert "Too many attempts" in await message_after(zoe, "/account/email")
     assert len(await letters(db, clock)) == 3
     clock.now += timedelta(hours=8)
     await zoe.sign_in(User(0, ZOE, "", "", ""))
-    assert "another link" in await told(zoe, "/account/email")
+    assert "another link" in await message_after(zoe, "/account/email")
 
 
 async def test_registering_again_and_again_sends_no_more_links(app: Quart, db: Database, clock: Clock) -> None:

@@ -18,7 +18,7 @@ from quart_enroll.services.accounts import accounts, sessions
 from quart_enroll.services.accounts import calendar_tokens as calendar_links
 from quart_enroll.services.accounts import tokens as api_tokens
 from quart_enroll.services.accounts.token_digest import token_digest
-from tests.support.people import ADA, FALL_MORNING, HASH
+from tests.support.people import ADA, FALL_MORNING, PASSWORD_HASH
 
 NOW = FALL_MORNING
 LIFETIMES = sessions.SignInLifetimes()
@@ -121,7 +121,7 @@ async def test_a_new_password_ends_access_that_is_being_created(
 ) -> None:  # fmt: skip
     pause.before(monkeypatch, repository, write)
     created, changed = await pause.meet(
-        create(db, found, login), lambda: accounts.replace_password(db, found, HASH, NOW)
+        create(db, found, login), lambda: accounts.replace_password(db, found, PASSWORD_HASH, NOW)
     )
     assert created is None
     assert isinstance(changed, Credentials)
@@ -137,7 +137,7 @@ async def test_no_access_is_created_while_a_new_password_ends_it(
         monkeypatch, notices, "add_email_only"
     )  # the last step of the change: everything else has been removed
     changed, created = await pause.meet(
-        accounts.replace_password(db, found, HASH, NOW), lambda: create(db, found, login)
+        accounts.replace_password(db, found, PASSWORD_HASH, NOW), lambda: create(db, found, login)
     )
     assert isinstance(changed, Credentials)
     assert isinstance(created, (SignInEnded, WrongCredentials))
@@ -148,7 +148,7 @@ async def test_no_access_is_created_while_a_new_password_ends_it(
 async def test_no_access_is_created_after_a_new_password(
     create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str
 ) -> None:
-    assert await accounts.replace_password(db, found, HASH, NOW)
+    assert await accounts.replace_password(db, found, PASSWORD_HASH, NOW)
     with suppress(SignInEnded, WrongCredentials):
         await create(db, found, login)
     assert await access(db) == {}

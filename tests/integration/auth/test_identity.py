@@ -1,4 +1,4 @@
-"""Who somebody is: an address in any spelling, a person with one name, a password however it is composed."""
+"""Emails in any spelling, people with a single name, and passwords in any Unicode form."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ from quart_enroll.services.accounts.attempt_limits import account_digest
 from quart_enroll.services.accounts.hashing import unusable_hash
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from quart_enroll.state import EXTENSION
-from tests.support.people import FALL_MORNING, HASH, METHOD, PASSWORD, Browser, registration, text
+from tests.support.people import FALL_MORNING, PASSWORD, PASSWORD_HASH, PASSWORD_METHOD, Browser, registration, text
 
 Run = Callable[..., Awaitable[Result]]
 
@@ -41,7 +41,7 @@ def run(app: Quart, tmp_path: Path) -> Run:
 @pytest.mark.parametrize("stored", [UNICODE, PUNYCODE])
 @pytest.mark.parametrize("typed", SPELLINGS)
 async def test_every_spelling_of_an_email_signs_in(anyone: Browser, db: Database, stored: str, typed: str) -> None:
-    await users.add(db, replace(IDA, email=stored), HASH)
+    await users.add(db, replace(IDA, email=stored), PASSWORD_HASH)
     assert (await anyone.sign_in(replace(IDA, email=typed))).status_code == 303
     row = await db.user.find_one({"user_id": IDA.user_id})
     assert row is not None
@@ -53,7 +53,7 @@ async def test_every_spelling_of_an_email_signs_in(anyone: Browser, db: Database
 async def test_another_spelling_of_a_registered_email_is_refused(
     anyone: Browser, db: Database, stored: str, typed: str
 ) -> None:
-    await users.add(db, replace(IDA, email=stored), HASH)
+    await users.add(db, replace(IDA, email=stored), PASSWORD_HASH)
     response = await anyone.post(
         "/register", form=registration(typed, password="another one", password_confirm="another one")
     )
@@ -72,7 +72,7 @@ async def test_a_registered_address_has_its_domain_in_punycode_whatever_was_type
 
 
 async def test_an_import_recognizes_every_spelling_of_an_email(run: Run, db: Database) -> None:
-    await users.add(db, replace(IDA, email=PUNYCODE), HASH)
+    await users.add(db, replace(IDA, email=PUNYCODE), PASSWORD_HASH)
     header = "email,first_name,last_name\n"
     twins = await run("import", "user", text=f"{header}{UNICODE},A,B\n{PUNYCODE},A,B\n")
     assert "is in the file twice." in twins.output
@@ -88,7 +88,7 @@ async def test_an_import_recognizes_every_spelling_of_an_email(run: Run, db: Dat
 
 @pytest.mark.parametrize("typed", SPELLINGS[:3])
 async def test_commands_recognize_every_spelling_of_an_email(run: Run, db: Database, typed: str) -> None:
-    await users.add(db, replace(IDA, email=PUNYCODE), HASH)
+    await users.add(db, replace(IDA, email=PUNYCODE), PASSWORD_HASH)
     assert "Signed out user 9" in (await run("sign-out", "--email", typed)).output
     made = await run(
         "create-user", "--email", typed, "--first-name", "I", "--last-name", "F", typed=f"{PASSWORD}\n" * 2
@@ -102,8 +102,8 @@ def test_every_spelling_of_an_email_shares_one_rate_limit() -> None:
 
 
 async def test_duplicate_emails_of_an_old_database_are_listed(db: Database) -> None:
-    await users.add(db, IDA, HASH)
-    await users.add(db, replace(IDA, user_id=10, email=PUNYCODE), HASH)
+    await users.add(db, IDA, PASSWORD_HASH)
+    await users.add(db, replace(IDA, user_id=10, email=PUNYCODE), PASSWORD_HASH)
     left = (await upgrade(db, FALL_MORNING, UpgradeDefaults())).unchanged
     [sentence] = [one for one in left if "one email address in different spellings" in one]
     assert sentence.startswith("user: 9 (_id ")
@@ -163,7 +163,7 @@ async def test_a_password_matches_in_every_unicode_form(anyone: Browser) -> None
 async def test_a_user_imported_without_a_password_is_told_how_to_set_one(
     app: Quart, anyone: Browser, db: Database, sends_mail: bool
 ) -> None:
-    await users.add(db, IDA, unusable_hash(METHOD))
+    await users.add(db, IDA, unusable_hash(PASSWORD_METHOD))
     app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], sends_mail=sends_mail)
     way = (
         "choose “Forgot your password?” on the sign-in page." if sends_mail else "ask your school’s registrar for one."

@@ -7,7 +7,7 @@ from werkzeug.security import generate_password_hash
 
 from quart_enroll.db.client import Database
 from quart_enroll.services.accounts import accounts
-from tests.support.people import ADA, METHOD, PASSWORD, Browser, registration, text
+from tests.support.people import ADA, PASSWORD, PASSWORD_METHOD, Browser, registration, text
 
 SHORT = "tulip"
 """Sites that taught the same course took passwords from 5 or 6 characters."""
@@ -21,8 +21,8 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def give(db: Database, *, email: str = ADA.email, password: str = SHORT) -> None:
-    """Let ada have this address and password since long ago."""
-    old = {"email": email, "password": generate_password_hash(password, METHOD)}
+    """Give ada this email and password, as if she had registered long ago."""
+    old = {"email": email, "password": generate_password_hash(password, PASSWORD_METHOD)}
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": old})
 
 

@@ -1,4 +1,4 @@
-"""A page that somebody left open in a browser does nothing for who signs in there next."""
+"""A page left open in a browser does nothing for the next user who signs in there."""
 
 import re
 

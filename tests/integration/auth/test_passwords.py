@@ -1,4 +1,4 @@
-"""Another password: changed by who knows the old one, reset by a link for who has forgotten it."""
+"""Passwords: changed with the current one, or reset through an emailed link."""
 
 import asyncio
 import re
@@ -14,8 +14,8 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import leases, users
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.email_links import EmailLinks
-from quart_enroll.services.mail import PrintedSender
-from quart_enroll.services.notifications import LEASE, drain_once
+from quart_enroll.services.notifications.mail import PrintedSender
+from quart_enroll.services.notifications.outbox import LEASE_NAME, send_due
 from quart_enroll.web import access_log
 from tests.support.people import ADA, BOB, PASSWORD, Browser, Clock, config, text
 from tests.support.smtp import Postbox
@@ -35,7 +35,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site of a school with a mail server; the tests have the lease, and send themselves."""
-    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE_NAME, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
         yield app
@@ -44,7 +44,7 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
 async def letters(db: Database, clock: Clock) -> list[tuple[str, str, str]]:
     """Send what waits for the mail server, and return it."""
     box = Postbox()
-    await drain_once(db, box, clock, LINKS, ME)
+    await send_due(db, box, clock, LINKS, ME)
     return box.letters
 
 
@@ -361,13 +361,13 @@ async def test_a_site_without_a_mail_server_refers_to_the_registrar(db: Database
 async def test_development_prints_the_email_without_its_recipient(
     db: Database, mongod: str, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await leases.acquire(db, LEASE, ME, timedelta(hours=1))
+    await leases.acquire(db, LEASE_NAME, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod), clock=clock)
     async with app.test_app():
         browser = Browser(app.test_client())
         assert "We’ll email you a reset link" in await browser.read("/password/forgot")
         await browser.post("/password/forgot", form={"email": ADA.email})
-    await drain_once(db, PrintedSender(), clock, LINKS, ME)
+    await send_due(db, PrintedSender(), clock, LINKS, ME)
     printed = capsys.readouterr().err
     assert f"{PUBLIC_URL}/password/reset/" in printed
     assert ADA.email not in printed

@@ -104,7 +104,7 @@ CHANGES = {
     "/enrollment/calendar/end": "/enrollment",
 }
 
-# What the API changes, for programs: nobody is told to sign in, and sent nowhere.
+# Changes through the API: clients get an error instead of a redirect to the sign-in page.
 API_CHANGES = [
     ("POST", "/api/v1/me/enrollments"),
     ("DELETE", "/api/v1/me/enrollments"),

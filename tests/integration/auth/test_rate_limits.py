@@ -269,7 +269,7 @@ async def test_other_spellings_of_an_email_count_for_the_same_account(stranger: 
 
 @pytest.mark.parametrize("spelling", ["a\u0488da@school.example", "a\u0591da@school.example"])
 async def test_a_spelling_with_a_counter_of_its_own_signs_nobody_in(stranger: Browser, spelling: str) -> None:
-    """To the database it is the same address: there are more such spellings than anybody can count."""
+    """The collation treats them as the same email, and there are too many such spellings to enumerate."""
     assert (await stranger.post("/login", form={"email": spelling, "password": PASSWORD})).status_code == 422
     assert (await stranger.post("/register", form=registration(spelling))).status_code == 422
 

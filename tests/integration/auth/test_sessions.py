@@ -16,7 +16,7 @@ from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME
 from quart_enroll.services.accounts.token_digest import token_digest
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
-from tests.support.people import ADA, BOB, HASH, PASSWORD, Browser, Clock, config, text
+from tests.support.people import ADA, BOB, PASSWORD, PASSWORD_HASH, Browser, Clock, config, text
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0"
 IDLE, AGE = timedelta(hours=3), timedelta(hours=10)
@@ -242,14 +242,16 @@ async def test_beyond_the_limit_a_new_sign_in_ends_the_least_recently_used(
 async def test_signing_in_to_a_just_deleted_account_leaves_nothing_behind(anyone: Browser, db: Database) -> None:
     await db.user.delete_one({"user_id": ADA.user_id})
     with pytest.raises(WrongCredentials):
-        await sessions.sign_in(db, Credentials(ADA, HASH), sessions.SignInLifetimes(), Clock().now, remember=True)
+        await sessions.sign_in(
+            db, Credentials(ADA, PASSWORD_HASH), sessions.SignInLifetimes(), Clock().now, remember=True
+        )
     assert await keys(db) == []
 
 
 async def test_signing_in_with_a_just_changed_password_leaves_nothing_behind(anyone: Browser, db: Database) -> None:
     found = await users.find_credentials(db, ADA.email)
     assert found is not None
-    assert await accounts.replace_password(db, found, HASH, Clock().now)
+    assert await accounts.replace_password(db, found, PASSWORD_HASH, Clock().now)
     with pytest.raises(WrongCredentials):
         await sessions.sign_in(db, found, sessions.SignInLifetimes(), Clock().now, remember=True)
     assert await keys(db) == []

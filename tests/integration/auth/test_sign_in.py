@@ -13,7 +13,7 @@ from quart_enroll.domain.errors import Busy
 from quart_enroll.domain.models import Credentials
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.hashing import Hasher
-from tests.support.people import ADA, BOB, METHOD, PASSWORD, Browser, registration, text
+from tests.support.people import ADA, BOB, PASSWORD, PASSWORD_METHOD, Browser, registration, text
 
 SHIPPED_REFUSAL_SECONDS = accounts.MIN_REFUSAL_SECONDS
 
@@ -67,7 +67,7 @@ async def test_a_common_password_is_refused_beside_its_field(anyone: Browser, db
 
 
 async def test_an_existing_common_password_still_signs_in(anyone: Browser, db: Database) -> None:
-    stored = generate_password_hash("password1", METHOD)
+    stored = generate_password_hash("password1", PASSWORD_METHOD)
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": stored}})
     assert (await anyone.sign_in(ADA, password="password1")).status_code == 303
 

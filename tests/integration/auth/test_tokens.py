@@ -1,4 +1,4 @@
-"""Personal access tokens: made and ended on a page, and who asks with one."""
+"""Personal access tokens: created and revoked on a page, and used by API clients."""
 
 import hashlib
 import re
@@ -14,7 +14,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import SignInEnded
 from quart_enroll.services.accounts import accounts, tokens
-from quart_enroll.web import auth
+from quart_enroll.state import API_PASSWORD_CHECKS, EXTENSION
 from tests.support.api_clients import ENROLLMENTS, PYT, Program, program, token
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, SPRING, Browser, Clock, config, text
 
@@ -227,14 +227,10 @@ async def test_basic_authentication_from_a_browser_needs_a_csrf_token(app: Quart
     assert (await right.post(ENROLLMENTS, PYT, Sec_Fetch_Site="same-origin"))[0] == 201
 
 
-async def test_passwords_of_api_clients_leave_hashing_threads_to_people(
-    app: Quart, anyone: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Taken:
-        def locked(self) -> bool:
-            return True
-
-    monkeypatch.setattr(auth, "_passwords", Taken())
+async def test_passwords_of_api_clients_leave_hashing_threads_to_people(app: Quart, anyone: Browser) -> None:
+    slots = app.extensions[EXTENSION].api_password_slots
+    for _ in range(API_PASSWORD_CHECKS):
+        await slots.acquire()
     response = await Program(app, basic(ADA.email, PASSWORD)).send("GET", ME)
     assert (response.status_code, (await response.get_json())["code"]) == (503, "busy")
     assert response.headers["Retry-After"] == "5"

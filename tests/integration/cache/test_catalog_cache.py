@@ -1,4 +1,4 @@
-"""The catalog in memory follows the database, whoever changes that."""
+"""The catalog in memory follows the database, whichever process changes it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,7 +15,7 @@ from quart_enroll.domain.models import Registration, SectionKey
 from quart_enroll.domain.student import StudentSeat
 from quart_enroll.services.catalog import cache
 from quart_enroll.services.catalog.cache import CatalogCache
-from tests.support.people import FALL, SECTIONS, TERMS, Clock, teach
+from tests.support.people import FALL, SECTIONS, TERMS, Clock, offer_course
 
 PATIENCE = 20
 """Seconds in which news must arrive on a busy machine."""
@@ -46,7 +46,7 @@ async def test_a_seat_taken_in_another_process_is_seen(db: Database, held: Catal
 
 
 async def test_a_new_course_with_its_section_is_seen(db: Database, held: CatalogCache) -> None:
-    await teach(db, "9999", "NEW 101")
+    await offer_course(db, "9999", "NEW 101")
     await shows(held, lambda catalog: "9999" in [one.course.courseID for one in catalog.courses_in(FALL)])
 
 
@@ -140,7 +140,7 @@ async def test_seats_of_past_terms_are_read_once(db: Database, clock: Clock, mon
 async def test_a_seat_in_a_section_missing_from_the_cached_catalog_is_found(db: Database, clock: Clock) -> None:
     following = CatalogCache(db, clock)
     catalog = await following.get()
-    await teach(db, "9999", "NEW 101")
+    await offer_course(db, "9999", "NEW 101")
     assert catalog.find("9999") is None
     [held] = await following.registrations([StudentSeat(SectionKey(FALL.term, "9999", "01"), "enrolled")])
     assert held.course.title == "NEW 101"

@@ -1,4 +1,4 @@
-"""What is kept of pages is kept for each language and each student: nobody reads what was drawn for others."""
+"""Fragments are cached per language and student: no reader sees a fragment rendered for another."""
 
 from collections.abc import AsyncIterator
 
@@ -38,11 +38,11 @@ async def test_two_students_on_one_waitlist_each_see_their_own_position(app: Qua
     for browser, user in zip(browsers, (ADA, BOB), strict=True):
         await browser.sign_in(user)
         await browser.post("/waitlist", form={"courseID": "3333", "term": "Fall 2026", "section": "01"})
-        await browser.read("/enrollment")  # which says what was done
+        await browser.read("/enrollment")  # shows the message, so that it is gone
     for path in ("/courses/Fall", "/course/3333", "/enrollment"):
         for _ in range(5):
             for place, browser in enumerate(browsers, 1):
-                assert f"Waiting, {place} of 2" in await browser.read(path), (place, path)
+                assert f"Waitlisted, {place} of 2" in await browser.read(path), (place, path)
 
 
 @pytest.mark.parametrize("signed_in", [False, True])

@@ -48,12 +48,14 @@ def all_caches() -> list[ByteCache[Any, Any]]:
 @pytest.mark.parametrize(
     "path", ["/api/", "/api/0", "/api/v1/terms", "/api/v1/courses/1111", "/courses/", "/courses/Fall"]
 )
-async def test_a_parameter_that_no_view_reads_is_not_cached_separately(app: Quart, asked: list[str], path: str) -> None:
+async def test_a_parameter_that_no_view_reads_is_not_cached_separately(
+    app: Quart, framework_requests: list[str], path: str
+) -> None:
     client = app.test_client(use_cookies=False)
     first = await (await client.get(path)).get_data()
     for query in ("17", "18=19", "_=1&_=2", "%71x=1", "utm_source=a&fbclid=b"):
         assert await (await client.get(f"{path}?{query}")).get_data() == first
-    assert (asked, len(answers(app))) == ([path], 1)
+    assert (framework_requests, len(answers(app))) == ([path], 1)
 
 
 async def test_a_parameter_is_read_however_it_is_encoded(app: Quart) -> None:
@@ -66,7 +68,7 @@ async def test_a_parameter_is_read_however_it_is_encoded(app: Quart) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/home", "/courses/", "/enrollment"])
 async def test_a_parameter_that_no_view_reads_is_not_cached_separately_for_a_student(
-    app: Quart, asked: list[str], path: str
+    app: Quart, framework_requests: list[str], path: str
 ) -> None:
     ada = Browser(app.test_client())
     await ada.sign_in(ADA)

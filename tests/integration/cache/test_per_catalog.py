@@ -1,4 +1,4 @@
-"""What was worked out of a catalog goes with it."""
+"""Results computed from a catalog are released with it."""
 
 import gc
 from weakref import ref

@@ -37,7 +37,7 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
 
 @pytest.fixture
 async def ada(app: Quart) -> Browser:
-    """Ada, who has a seat, and has read what was said of it."""
+    """The browser of ada, who has a seat and has seen the message about it."""
     browser = Browser(app.test_client())
     await browser.sign_in(ADA)
     assert (await browser.post("/enrollment", form=SEAT)).location == "/enrollment"
@@ -52,16 +52,16 @@ def seats_taken(app: Quart) -> int:
     return next(one.seats_taken for one in present.sections_in("1111", "Fall 2026") if one.section == "01")
 
 
-async def is_kept(browser: Browser, asked: list[str], path: str, **options: Any) -> bool:
+async def is_kept(browser: Browser, framework_requests: list[str], path: str, **options: Any) -> bool:
     """Tell whether the page comes without the framework."""
-    asked.clear()
+    framework_requests.clear()
     assert (await browser.get(path, **options)).status_code == 200
-    return not asked
+    return not framework_requests
 
 
-async def until_kept(browser: Browser, asked: list[str], path: str) -> None:
-    """Ask again and again: an echo of what was written before may come between."""
-    await until(lambda: is_kept(browser, asked, path))
+async def until_kept(browser: Browser, framework_requests: list[str], path: str) -> None:
+    """Request the page until it is cached: a late change event of an earlier write may remove it once."""
+    await until(lambda: is_kept(browser, framework_requests, path))
 
 
 def told(response: Response) -> list[tuple[str, str]]:
@@ -70,14 +70,14 @@ def told(response: Response) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_cached_page_is_the_one_the_framework_renders(
-    app: Quart, ada: Browser, asked: list[str], path: str
+    app: Quart, ada: Browser, framework_requests: list[str], path: str
 ) -> None:
-    await until_kept(ada, asked, path)
+    await until_kept(ada, framework_requests, path)
     again = await ada.get(path)
-    assert asked == []
+    assert framework_requests == []
     app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     first = await ada.get(path)
-    assert asked
+    assert framework_requests
     assert (again.status_code, told(again), await text(again)) == (200, told(first), await text(first))
     assert again.headers["X-Request-ID"] != first.headers["X-Request-ID"]
     assert (await ada.get(path, headers={"X-Request-ID": "given-by-the-router"})).headers["X-Request-ID"] == (
@@ -121,43 +121,49 @@ async def _a_notice(_: Browser, opened: AppState, clock: Clock) -> None:
 
 @pytest.mark.parametrize("end", [_a_change, _news_of_a_seat, _news_of_a_section, _a_while, _an_end, _a_notice])
 async def test_anything_that_may_change_a_page_removes_it_from_the_cache(
-    app: Quart, ada: Browser, clock: Clock, asked: list[str], end: Callable[[Browser, AppState, Clock], Awaitable[None]]
+    app: Quart,
+    ada: Browser,
+    clock: Clock,
+    framework_requests: list[str],
+    end: Callable[[Browser, AppState, Clock], Awaitable[None]],
 ) -> None:
-    await until_kept(ada, asked, "/enrollment")
+    await until_kept(ada, framework_requests, "/enrollment")
     await end(ada, app.extensions[EXTENSION], clock)
-    asked.clear()
+    framework_requests.clear()
     await ada.get("/enrollment")
-    assert asked == ["/enrollment"]
+    assert framework_requests == ["/enrollment"]
 
 
 @pytest.mark.parametrize("clock", [FALL.add_deadline - timedelta(minutes=1)], indirect=True)
-async def test_a_cached_page_expires_when_a_term_closes(ada: Browser, clock: Clock, asked: list[str]) -> None:
-    await until_kept(ada, asked, "/courses/")
+async def test_a_cached_page_expires_when_a_term_closes(
+    ada: Browser, clock: Clock, framework_requests: list[str]
+) -> None:
+    await until_kept(ada, framework_requests, "/courses/")
     clock.now = FALL.add_deadline
-    assert not await is_kept(ada, asked, "/courses/")
+    assert not await is_kept(ada, framework_requests, "/courses/")
 
 
 @pytest.mark.parametrize("clock", [midnight(2026, 9, 2) - timedelta(minutes=1)], indirect=True)
-async def test_a_cached_schedule_expires_at_midnight(ada: Browser, clock: Clock, asked: list[str]) -> None:
-    await until_kept(ada, asked, "/enrollment")
+async def test_a_cached_schedule_expires_at_midnight(ada: Browser, clock: Clock, framework_requests: list[str]) -> None:
+    await until_kept(ada, framework_requests, "/enrollment")
     clock.now += timedelta(seconds=59)
-    assert await is_kept(ada, asked, "/enrollment")
+    assert await is_kept(ada, framework_requests, "/enrollment")
     clock.now += timedelta(seconds=1)
-    assert not await is_kept(ada, asked, "/enrollment")
+    assert not await is_kept(ada, framework_requests, "/enrollment")
 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_cached_page_gets_a_new_csrf_token_every_minute(
-    ada: Browser, asked: list[str], path: str, monkeypatch: pytest.MonkeyPatch
+    ada: Browser, framework_requests: list[str], path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await until_kept(ada, asked, path)
+    await until_kept(ada, framework_requests, path)
     minute = response_cache.token_minute()
     monkeypatch.setattr(response_cache, "token_minute", lambda: minute + 1)
-    assert not await is_kept(ada, asked, path)
+    assert not await is_kept(ada, framework_requests, path)
 
 
 async def test_an_expired_sign_in_gets_no_cached_pages(
-    app: Quart, ada: Browser, clock: Clock, asked: list[str]
+    app: Quart, ada: Browser, clock: Clock, framework_requests: list[str]
 ) -> None:
     lasting = app.extensions[EXTENSION].lifetimes
     ends = clock.now + lasting.age
@@ -165,19 +171,19 @@ async def test_an_expired_sign_in_gets_no_cached_pages(
         clock.now += lasting.idle * 0.9
         await ada.get("/")
     clock.now = ends - timedelta(minutes=1)
-    await until_kept(ada, asked, "/")
+    await until_kept(ada, framework_requests, "/")
     clock.now = ends
     assert "Hello, Ada" not in await ada.read("/")
 
 
 async def test_nobody_gets_another_users_cached_page_or_one_in_another_language(
-    app: Quart, ada: Browser, asked: list[str]
+    app: Quart, ada: Browser, framework_requests: list[str]
 ) -> None:
     bob = Browser(app.test_client())
     await bob.sign_in(BOB)
     for path in PATHS:
-        await until_kept(ada, asked, path)
-        await until_kept(bob, asked, path)
+        await until_kept(ada, framework_requests, path)
+        await until_kept(bob, framework_requests, path)
     assert ("Hello, Ada" in await ada.read("/"), "Hello, Bob" in await bob.read("/")) == (True, True)
     assert ('action="/enrollment/drop"' in await bob.read("/enrollment")) is False
     await app.extensions[EXTENSION].database.user.update_one({"user_id": BOB.user_id}, {"$set": {"language": ""}})
@@ -189,7 +195,7 @@ async def test_nobody_gets_another_users_cached_page_or_one_in_another_language(
 
 
 async def test_a_waitlisted_student_always_sees_the_current_position(
-    app: Quart, ada: Browser, asked: list[str]
+    app: Quart, ada: Browser, framework_requests: list[str]
 ) -> None:
     opened: AppState = app.extensions[EXTENSION]
     await opened.database.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1}})
@@ -197,12 +203,12 @@ async def test_a_waitlisted_student_always_sees_the_current_position(
     await ada.read("/enrollment")
     for path in ("/courses/Fall", "/enrollment"):
         for _ in range(5):
-            assert not await is_kept(ada, asked, path)
+            assert not await is_kept(ada, framework_requests, path)
             assert "Waitlisted, 1 of 1" in await ada.read(path)
 
 
-async def test_a_flashed_message_is_shown_once(ada: Browser, asked: list[str]) -> None:
-    await until_kept(ada, asked, "/enrollment")
+async def test_a_flashed_message_is_shown_once(ada: Browser, framework_requests: list[str]) -> None:
+    await until_kept(ada, framework_requests, "/enrollment")
     await ada.post("/enrollment", form=SEAT)
     assert "already enrolled" in await ada.read("/courses/")
     for _ in range(5):
@@ -213,22 +219,24 @@ async def test_a_flashed_message_is_shown_once(ada: Browser, asked: list[str]) -
     ("name", "value"), [("Range", "bytes=0-3"), ("Authorization", "Bearer nobody"), ("X-Forwarded-Proto", "http")]
 )
 async def test_a_request_that_may_need_another_response_is_not_answered_from_the_cache(
-    ada: Browser, asked: list[str], name: str, value: str
+    ada: Browser, framework_requests: list[str], name: str, value: str
 ) -> None:
-    await until_kept(ada, asked, "/enrollment")
-    assert not await is_kept(ada, asked, "/enrollment", headers={name: value})
+    await until_kept(ada, framework_requests, "/enrollment")
+    assert not await is_kept(ada, framework_requests, "/enrollment", headers={name: value})
 
 
-async def test_a_response_that_sets_a_cookie_is_not_cached(app: Quart, ada: Browser, asked: list[str]) -> None:
+async def test_a_response_that_sets_a_cookie_is_not_cached(
+    app: Quart, ada: Browser, framework_requests: list[str]
+) -> None:
     [cookie] = [one for one in ada.client.cookie_jar or () if one.name == "QUART_AUTH"]
     forgetful = app.test_client(use_cookies=False)
     for _ in range(3):
-        asked.clear()
+        framework_requests.clear()
         response = await forgetful.get("/courses/", headers={"Cookie": f"QUART_AUTH={cookie.value}"})
-        assert (asked, "Set-Cookie" in response.headers) == (["/courses/"], True)
+        assert (framework_requests, "Set-Cookie" in response.headers) == (["/courses/"], True)
 
 
-async def test_the_browsers_preferred_language_decides(app: Quart, asked: list[str]) -> None:
+async def test_the_browsers_preferred_language_decides(app: Quart, framework_requests: list[str]) -> None:
     def request(*languages: bytes) -> dict[str, object]:
         headers = [(b"cookie", b"a=b"), *((b"accept-language", one) for one in languages)]
         return {"method": "GET", "root_path": "", "path": "/", "query_string": b"", "headers": headers}
@@ -240,15 +248,15 @@ async def test_the_browsers_preferred_language_decides(app: Quart, asked: list[s
 
 @pytest.mark.parametrize("setting", ["TEMPLATES_AUTO_RELOAD", "TEMPLATE_OVERRIDES"])
 async def test_no_page_is_cached_with_template_overrides_or_reloading(
-    app: Quart, ada: Browser, asked: list[str], setting: str
+    app: Quart, ada: Browser, framework_requests: list[str], setting: str
 ) -> None:
     app.config[setting] = True
     for _ in range(5):
-        assert not await is_kept(ada, asked, "/")
+        assert not await is_kept(ada, framework_requests, "/")
 
 
 async def test_the_least_recently_used_page_makes_room(
-    app: Quart, ada: Browser, asked: list[str], monkeypatch: pytest.MonkeyPatch
+    app: Quart, ada: Browser, framework_requests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len(await ada.read("/"))
     monkeypatch.setitem(
@@ -256,7 +264,7 @@ async def test_the_least_recently_used_page_makes_room(
     )
     app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     for path in ("/", "/index", "/", "/home"):
-        await until_kept(ada, asked, path)
-    assert await is_kept(ada, asked, "/")
-    assert await is_kept(ada, asked, "/home")
-    assert not await is_kept(ada, asked, "/index")
+        await until_kept(ada, framework_requests, path)
+    assert await is_kept(ada, framework_requests, "/")
+    assert await is_kept(ada, framework_requests, "/home")
+    assert not await is_kept(ada, framework_requests, "/index")

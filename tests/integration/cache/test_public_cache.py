@@ -89,15 +89,15 @@ def told(response: Response) -> tuple[int, list[tuple[str, str]]]:
     return response.status_code, [(name, value) for name, value in headers if name not in OWN]
 
 
-async def test_a_cached_response_is_the_one_the_framework_gives(app: Quart, asked: list[str]) -> None:
+async def test_a_cached_response_is_the_one_the_framework_gives(app: Quart, framework_requests: list[str]) -> None:
     own_templates = app.config["TEMPLATE_OVERRIDES"] is not None
     for path in [path for path in PATHS if path.startswith("/api/") or not own_templates]:
         for wanted in REQUESTS:
             first = await by_framework(app, path, **wanted)
             await ask(app, path)
-            asked.clear()
+            framework_requests.clear()
             again = await ask(app, path, **wanted)
-            assert asked == [], (path, wanted)
+            assert framework_requests == [], (path, wanted)
             assert told(again) == told(first), (path, wanted)
             assert len(again.headers["X-Request-ID"]) == len(first.headers["X-Request-ID"])
             assert again.headers.get("Content-Length") == first.headers.get("Content-Length"), (path, wanted)
@@ -114,12 +114,12 @@ async def test_responses_from_a_schools_own_templates_are_never_cached(app: Quar
 
 @only_development
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_conditional_request_gets_a_304(app: Quart, asked: list[str], path: str) -> None:
+async def test_a_conditional_request_gets_a_304(app: Quart, framework_requests: list[str], path: str) -> None:
     first = await ask(app, path)
     seen = {"If-None-Match": first.headers["ETag"]}
     again = await ask(app, path, headers=seen)
     assert (again.status_code, await again.get_data()) == (304, b"")
-    assert asked == [path.partition("?")[0]]
+    assert framework_requests == [path.partition("?")[0]]
     assert told(again) == told(await by_framework(app, path, headers=seen))
 
 
@@ -164,11 +164,11 @@ async def test_a_cached_response_is_compressed_once(app: Quart, monkeypatch: pyt
     ],
 )
 async def test_requests_that_may_get_another_response_are_left_to_the_framework(
-    app: Quart, asked: list[str], path: str, headers: dict[str, str]
+    app: Quart, framework_requests: list[str], path: str, headers: dict[str, str]
 ) -> None:
     await ask(app, path)
     await ask(app, path, headers=headers)
-    assert asked == [path] * 2
+    assert framework_requests == [path] * 2
 
 
 @only_development
@@ -197,33 +197,35 @@ async def test_a_changed_catalog_replaces_the_cached_response(app: Quart, db: Da
 @only_development
 @pytest.mark.parametrize("path", ["/courses/Fall", "/api/v1/terms"])
 async def test_a_cached_response_expires_when_a_term_closes(
-    app: Quart, asked: list[str], clock: Clock, path: str
+    app: Quart, framework_requests: list[str], clock: Clock, path: str
 ) -> None:
     await ask(app, path)
     clock.now = FALL.withdraw_deadline - timedelta(seconds=1)
     before = await (await ask(app, path)).get_data()
     clock.now = FALL.withdraw_deadline
     assert await (await ask(app, path)).get_data() != before
-    assert len(asked) >= 2
+    assert len(framework_requests) >= 2
 
 
 @only_development
-async def test_a_countdown_page_has_the_time_of_its_own_request(app: Quart, asked: list[str], clock: Clock) -> None:
+async def test_a_countdown_page_has_the_time_of_its_own_request(
+    app: Quart, framework_requests: list[str], clock: Clock
+) -> None:
     clock.now = FALL.opens_at - timedelta(hours=1)
     for _ in range(2):
         assert "data-now" in await (await ask(app, "/courses/Fall")).get_data(as_text=True)
         clock.now += timedelta(seconds=1)
-    assert len(asked) == 2
+    assert len(framework_requests) == 2
 
 
 @only_development
 async def test_the_least_recently_requested_response_makes_room(
-    app: Quart, asked: list[str], monkeypatch: pytest.MonkeyPatch
+    app: Quart, framework_requests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(bounded_cache.CACHE_BYTES, "public responses", 15_000)  # two of them
     app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     for path in ("/api/0", "/api/1", "/api/0", "/api/2", "/api/0"):
         await ask(app, path)
-    assert asked == ["/api/0", "/api/1", "/api/2"]
+    assert framework_requests == ["/api/0", "/api/1", "/api/2"]
     await ask(app, "/api/1")
-    assert asked[-1] == "/api/1"
+    assert framework_requests[-1] == "/api/1"

@@ -86,7 +86,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 def count(monkeypatch: pytest.MonkeyPatch, module: object, name: str = "find") -> list[object]:
-    """Note each question for who asks, or where somebody stands."""
+    """Record each query for a user or for a student's registrations."""
     asked: list[object] = []
     find = getattr(module, name)
 
@@ -122,7 +122,7 @@ async def test_a_cached_schedule_reflects_the_students_own_changes(ada: Browser,
         await until(lambda: is_remembered(here, ada))
         assert drop not in await ada.read("/enrollment")
         await ada.post("/enrollment", form=seat)
-        await ada.read("/enrollment")  # which says what was done
+        await ada.read("/enrollment")  # shows the message, so that it is gone
         assert drop in await ada.read("/enrollment")
         await ada.post("/enrollment/drop", form=seat)
         await ada.read("/enrollment")

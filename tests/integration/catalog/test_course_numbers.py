@@ -21,7 +21,17 @@ from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.services.maintenance import audit
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support.api_clients import ENROLLMENTS, PYT, program
-from tests.support.people import ADA, FALL, FALL_MORNING, SECTIONS, Browser, seats_taken, teach, text, told
+from tests.support.people import (
+    ADA,
+    FALL,
+    FALL_MORNING,
+    SECTIONS,
+    Browser,
+    message_after,
+    offer_course,
+    seats_taken,
+    text,
+)
 
 Run = Callable[..., Awaitable[Result]]
 
@@ -100,7 +110,7 @@ async def test_duplicate_sections_of_an_old_database_are_listed_and_left_alone(
         assert done.output.splitlines()[-1] == "section: 0 added, 1 changed, 0 unchanged."
     unclear = await run("section", "term,courseID,section,capacity\nFall 2026,3333,001,7\n")
     assert "The course has the sections 01 and 1. Use one of these numbers." in unclear.output
-    said = await told(ada, "/enrollment", courseID="3333", section="001")
+    said = await message_after(ada, "/enrollment", courseID="3333", section="001")
     assert "PHP 202 has no section 001 in Fall 2026." in said
     await ada.post("/enrollment", form={"courseID": "3333", "section": "1"})
     assert (await seats_taken(db, "3333", "1"), await seats_taken(db, "3333", "01")) == (1, 0)
@@ -147,8 +157,8 @@ async def test_what_a_course_needs_may_be_spelled_in_other_ways(run: Run, db: Da
 async def test_duplicate_course_numbers_of_an_old_database_are_listed_and_found_exactly(
     anyone: Browser, db: Database
 ) -> None:
-    await teach(db, "art 1", "Clay")
-    await teach(db, "Art 1", "Paper")
+    await offer_course(db, "art 1", "Clay")
+    await offer_course(db, "Art 1", "Paper")
     assert (await audit.check(db, FALL_MORNING)).notes == [
         "The courses “Art 1” and “art 1” have the same number in different spellings."
     ]
@@ -197,13 +207,13 @@ async def test_every_course_number_that_can_be_imported_has_a_page(ada: Browser,
             for api in ("/api/v1/courses/", "/api/"):
                 if api == "/api/" and number.isdigit():
                     continue  # a place in the catalog
-                told = await (await ada.get(api + encoded)).get_json()
-                assert told["courseID"] == number, api + encoded
+                found = await (await ada.get(api + encoded)).get_json()
+                assert found["courseID"] == number, api + encoded
 
 
 async def test_the_links_on_a_course_page_work_for_any_course_number(ada: Browser, db: Database) -> None:
     for number in ("CS/101", "100%", "a?b", "#1", "<b>'\""):
-        await teach(db, number, f"Course {number}")
+        await offer_course(db, number, f"Course {number}")
         page = await ada.read(f"/course/{quote(number)}")
         [live] = re.findall(r'sse-connect="([^"]+)"', page)
         [fetched] = re.findall(r'hx-get="([^"]+)"', page)
@@ -229,9 +239,9 @@ async def test_no_course_number_hides_the_newer_api(anyone: Browser) -> None:
 @pytest.fixture
 async def schools_numbers(db: Database) -> None:
     """Courses with numbers of the school's own: as courseID, and as title like in a database of the Flask site."""
-    await teach(db, "CSC-101", "Computers")
-    await teach(db, "4444", "BIO 210")
-    await teach(db, "5555", "CHE 300: Chemistry")
+    await offer_course(db, "CSC-101", "Computers")
+    await offer_course(db, "4444", "BIO 210")
+    await offer_course(db, "5555", "CHE 300: Chemistry")
 
 
 @pytest.mark.usefixtures("schools_numbers")
@@ -272,16 +282,16 @@ async def test_the_api_finds_the_course_that_is_meant(app: Quart, db: Database) 
 
 
 async def test_an_exact_number_wins(ada: Browser, db: Database) -> None:
-    await teach(db, "CSC101", "One")
-    await teach(db, "CSC-101", "Two")
-    await teach(db, "9", "CSC 101")
+    await offer_course(db, "CSC101", "One")
+    await offer_course(db, "CSC-101", "Two")
+    await offer_course(db, "9", "CSC 101")
     await ada.post("/enrollment", form={"courseID": "csc-101"})
     assert await seats_taken(db, "CSC-101") == 1
 
 
 async def test_an_ambiguous_course_number_lets_the_student_choose(ada: Browser, app: Quart, db: Database) -> None:
-    await teach(db, "CSC101", "One")
-    await teach(db, "9", "CSC 101")
+    await offer_course(db, "CSC101", "One")
+    await offer_course(db, "9", "CSC 101")
     sentence = "“CSC.101” matches several courses: 9 (CSC 101) and CSC101 (One)."
     for response, status in (
         (await ada.get("/enrollment/form?courseID=CSC.101"), 200),
@@ -290,7 +300,7 @@ async def test_an_ambiguous_course_number_lets_the_student_choose(ada: Browser, 
         assert response.status_code == status
         assert sentence in await text(response)
     for path in ("/plan/add", "/waitlist", "/alert"):
-        assert sentence in await told(ada, path, courseID="CSC.101")
+        assert sentence in await message_after(ada, path, courseID="CSC.101")
     status, problem = await (await program(app, db, ADA)).post(ENROLLMENTS, {"courseID": "CSC.101"})
     assert (status, problem["code"], problem["courses"]) == (409, "ambiguous_course", ["9", "CSC101"])
     for collection in (db.enrollment, db.plan, db.waitlist):
@@ -298,9 +308,9 @@ async def test_an_ambiguous_course_number_lets_the_student_choose(ada: Browser, 
 
 
 async def test_part_of_a_number_or_title_names_no_course(ada: Browser, db: Database) -> None:
-    await teach(db, "CSC-1010", "Europe 1945 to today")
+    await offer_course(db, "CSC-1010", "Europe 1945 to today")
     for typed in ("CSC101", "CSC", "Europe", "1010", "...", "PYT"):
-        assert f"There is no course {typed} in the catalog." in await told(ada, "/enrollment", courseID=typed)
+        assert f"There is no course {typed} in the catalog." in await message_after(ada, "/enrollment", courseID=typed)
     assert await db.enrollment.count_documents({}) == 0
 
 
@@ -310,18 +320,18 @@ async def test_part_of_a_number_or_title_names_no_course(ada: Browser, db: Datab
 @pytest.mark.parametrize("q", ["CS101", "cs-101", "cs.101", "CS 101", "ｃｓ１０１", "c\u200bs101"])
 async def test_page_and_api_find_a_course_number_in_any_spelling(anyone: Browser, db: Database, q: str) -> None:
     for number in ("CS 101", "CS-101x", "cs.101y", "CS101z"):
-        await teach(db, number, "T")
-    await teach(db, "7", "CS 101: Introduction")
+        await offer_course(db, number, "T")
+    await offer_course(db, "7", "CS 101: Introduction")
     page = await anyone.get("/courses/Fall", query_string={"q": q})
     found = re.findall(r"<dt>Course number</dt><dd>(.*?)</dd>", await text(page))
     assert found == ["7", "CS 101", "CS-101x", "CS101z", "cs.101y"]
-    told = await (await anyone.get("/api/v1/courses", query_string={"q": q})).get_json()
-    assert [one["courseID"] for one in told["courses"]] == found
+    response = await (await anyone.get("/api/v1/courses", query_string={"q": q})).get_json()
+    assert [one["courseID"] for one in response["courses"]] == found
 
 
 @pytest.mark.parametrize("q", ["renee", "RENÉE", "rene\u0301e ohara", "O’Hara", "o'hara lodz", "Łódź"])
 async def test_page_and_api_fold_accents_and_apostrophes(anyone: Browser, db: Database, q: str) -> None:
-    await teach(db, "8", "Renée O’Hara in Łódź")
+    await offer_course(db, "8", "Renée O’Hara in Łódź")
     assert "<dt>Course number</dt><dd>8</dd>" in await text(await anyone.get("/courses/Fall", query_string={"q": q}))
-    told = await (await anyone.get("/api/v1/courses", query_string={"q": q})).get_json()
-    assert [one["courseID"] for one in told["courses"]] == ["8"]
+    response = await (await anyone.get("/api/v1/courses", query_string={"q": q})).get_json()
+    assert [one["courseID"] for one in response["courses"]] == ["8"]

@@ -9,7 +9,7 @@ import pytest
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms
-from tests.support.people import FALL, MORNINGS, NOONS, SECTIONS, SPRING, Browser, Clock, buttons, teach, text
+from tests.support.people import FALL, MORNINGS, NOONS, SECTIONS, SPRING, Browser, Clock, buttons, offer_course, text
 
 SECOND = timedelta(seconds=1)
 
@@ -150,8 +150,8 @@ async def test_a_conflicting_section_can_be_swapped(ada: Browser, db: Database) 
 
 
 async def test_a_course_that_another_one_requires_is_not_offered_for_a_swap(ada: Browser, db: Database) -> None:
-    await teach(db, "6666", "ART 100", NOONS)
-    await teach(db, "7777", "ART LAB", corequisites=("6666",))
+    await offer_course(db, "6666", "ART 100", NOONS)
+    await offer_course(db, "7777", "ART LAB", corequisites=("6666",))
     for courseID in ("6666", "7777"):
         await ada.post("/enrollment", form={"courseID": courseID})
     page = await ada.read("/courses/")

@@ -7,7 +7,7 @@ import pytest
 from quart import Quart
 
 from quart_enroll.db.client import Database
-from tests.support.people import Browser, text, told
+from tests.support.people import Browser, message_after, text
 
 SENTENCE = "No terms are available yet."
 
@@ -32,7 +32,7 @@ async def no_terms(db: Database) -> None:
     ],
 )
 async def test_without_terms_every_request_says_so(ada: Browser, path: str, form: dict[str, str]) -> None:
-    assert SENTENCE in await told(ada, path, **form)
+    assert SENTENCE in await message_after(ada, path, **form)
     response = await ada.post(path, form=form, headers={"Accept": "application/json"})
     answer = await response.get_json()
     assert (response.status_code, answer["error"], answer["message"]) == (404, "no_terms", SENTENCE)
@@ -61,6 +61,6 @@ async def test_without_terms_sections_cannot_be_imported(app: Quart, tmp_path: P
 async def test_without_terms_existing_enrollments_stay(ada: Browser, db: Database) -> None:
     row = {"user_id": 1, "courseID": "1111", "term": "Fall 2026", "section": "01", "status": "enrolled"}
     await db.enrollment.insert_one(row, bypass_document_validation=True)
-    assert SENTENCE in await told(ada, "/enrollment/drop", courseID="1111")
+    assert SENTENCE in await message_after(ada, "/enrollment/drop", courseID="1111")
     assert (await ada.get("/enrollment")).status_code == 200
     assert await db.enrollment.count_documents({}) == 1

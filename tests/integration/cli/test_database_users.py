@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result
 from pymongo import MongoClient
 
-from config import HERE
+from config import PROJECT_FOLDER
 from quart_enroll.app import create_app
 from quart_enroll.cli.local_mongod import SMALL_FOOTPRINT_OPTIONS, find_mongod
 from quart_enroll.db import transactions
@@ -27,7 +27,7 @@ from quart_enroll.system.process import child_process
 from tests.integration.cache.test_catalog_cache import shows
 from tests.integration.server.test_outage import FOREVER, SECTION
 from tests.support.people import COURSES, Browser, Clock, config, registration
-from tests.support.processes import PATIENCE, PROJECT, environment, free_port, until
+from tests.support.processes import PROJECT, TIMEOUT_SECONDS, environment, free_port, wait_until
 
 DATABASE = "FLASK_Enrollment"
 ROOT, PASSWORD = "root", "no secret"
@@ -66,7 +66,7 @@ def address(quick_folder: Path) -> Iterator[Address]:
         with Documents("127.0.0.1", port, directConnection=True) as nobody:
             member = {"_id": 0, "host": f"127.0.0.1:{port}"}
             nobody.admin.command("replSetInitiate", {"_id": "users", "members": [member]})
-            until(lambda: bool(nobody.admin.command("hello")["isWritablePrimary"]))
+            wait_until(lambda: bool(nobody.admin.command("hello")["isWritablePrimary"]))
             nobody.admin.command("createUser", ROOT, pwd=PASSWORD, roles=["root"])
         with Documents(address(ROOT)) as root:
             for user, roles in prescribed_users().items():
@@ -76,7 +76,9 @@ def address(quick_folder: Path) -> Iterator[Address]:
 
 
 def prescribed_users() -> dict[str, list[dict[str, str]]]:
-    rows = re.findall(r"^ +\| `([\w-]+)` \| (.+?) \|", (HERE / "docs" / "deploy.md").read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^ +\| `([\w-]+)` \| (.+?) \|", (PROJECT_FOLDER / "docs" / "deploy.md").read_text("utf-8"), re.MULTILINE
+    )
     return {
         user: [{"role": role, "db": database} for role, database in re.findall(r"`(\w+)@(\w+)`", roles)]
         for user, roles in rows
@@ -134,7 +136,7 @@ async def test_the_release_phase_and_the_site_need_only_the_prescribed_users(
 
 def release(**settings: str) -> subprocess.CompletedProcess[str]:
     """Run the release command of the Procfile."""
-    [command] = re.findall(r"^release: (.+)$", (HERE / "Procfile").read_text("utf-8"), re.MULTILINE)
+    [command] = re.findall(r"^release: (.+)$", (PROJECT_FOLDER / "Procfile").read_text("utf-8"), re.MULTILINE)
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
     return subprocess.run(
         shlex.split(command),
@@ -142,7 +144,7 @@ def release(**settings: str) -> subprocess.CompletedProcess[str]:
         env=environment(**settings) | {"PATH": path},
         text=True,
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
 

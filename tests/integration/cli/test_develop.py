@@ -15,13 +15,13 @@ from urllib.request import urlopen
 import pytest
 
 from tests.support.processes import (
-    PATIENCE,
     PROJECT,
     QUART,
     SERVER,
+    TIMEOUT_SECONDS,
     descendants,
     environment,
-    expect_to_end,
+    expect_exit,
     free_port,
     quart,
 )
@@ -63,7 +63,7 @@ def _started(command: Sequence[str], project: Path, **settings: object) -> Itera
             yield process
         finally:
             process.terminate()
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT_SECONDS)
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], ready: bytes) -> str:
@@ -71,7 +71,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], ready: bytes) -> str:
     assert process.stdout is not None
     said = b""
     while ready not in said:
-        assert select.select([process.stdout], [], [], PATIENCE)[0], said.decode()
+        assert select.select([process.stdout], [], [], TIMEOUT_SECONDS)[0], said.decode()
         more = process.stdout.read(4096)
         assert more, said.decode()
         said += more
@@ -88,17 +88,17 @@ def developing(project: Path, port: int | None = None) -> Iterator[tuple[subproc
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_ending_develop_ends_the_site_and_its_database(ending: signal.Signals, project: Path) -> None:
-    with developing(project) as (process, _), expect_to_end(descendants(process.pid)):
+    with developing(project) as (process, _), expect_exit(descendants(process.pid)):
         process.send_signal(ending)
-        assert process.wait(PATIENCE) == (-9 if ending == signal.SIGKILL else 0)
+        assert process.wait(TIMEOUT_SECONDS) == (-9 if ending == signal.SIGKILL else 0)
 
 
 def test_develop_fails_when_its_server_dies(project: Path) -> None:
     with developing(project) as (process, _):
         server = next(pid for pid in descendants(process.pid) if "hypercorn" in arguments(pid))
-        with expect_to_end(descendants(process.pid)):
+        with expect_exit(descendants(process.pid)):
             os.kill(server, signal.SIGKILL)
-        assert process.wait(PATIENCE) == 1
+        assert process.wait(TIMEOUT_SECONDS) == 1
 
 
 def test_a_port_in_use_is_named_with_a_suggestion(project: Path) -> None:
@@ -139,12 +139,12 @@ def test_quart_run_starts_its_own_database(project: Path) -> None:
     command = (sys.executable, "-m", "quart", "run")
     with running(command, project, b'event="Running on', QUART_RUN_PORT=port) as (process, said):
         assert "the local database was empty: `quart seed --demo` fills it" in said
-        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=TIMEOUT_SECONDS) as answer:
             assert answer.status == 200
         assert quart("check-seats", cwd=project).returncode == 0  # shares it
-        with expect_to_end(descendants(process.pid)):
+        with expect_exit(descendants(process.pid)):
             process.terminate()
-            assert process.wait(PATIENCE) == 0
+            assert process.wait(TIMEOUT_SECONDS) == 0
 
 
 def test_two_sites_that_start_at_once_share_the_local_database(project: Path) -> None:
@@ -156,7 +156,7 @@ def test_two_sites_that_start_at_once_share_the_local_database(project: Path) ->
         ]
         for site, port in zip(sites, ports, strict=True):
             _wait_until_ready(site, b'event="Running on')
-            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE) as answer:
+            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=TIMEOUT_SECONDS) as answer:
                 assert answer.status == 200
 
 

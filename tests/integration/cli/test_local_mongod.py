@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from quart_enroll.cli import local_mongod as module
 from quart_enroll.cli.local_mongod import LocalMongodError, database_uri, local_mongod
 from quart_enroll.db.replica_set import has_primary
-from tests.support.processes import PROJECT, descendants, expect_to_end
+from tests.support.processes import PROJECT, descendants, expect_exit
 
 OWNER = """
 import sys
@@ -81,7 +81,7 @@ def test_killing_the_owner_leaves_no_mongod_and_loses_no_data(folder: Path) -> N
     with another_process(folder) as owner:
         with local_mongod(folder) as uri:
             write(uri, "ada")
-        with expect_to_end(descendants(owner.pid)):
+        with expect_exit(descendants(owner.pid)):
             owner.kill()
     with local_mongod(folder) as uri:
         assert names(uri) == ["ada"]

@@ -15,7 +15,7 @@ from quart_enroll.services.maintenance import audit, schema_check
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support.people import FALL_MORNING, Browser, config
-from tests.support.processes import PATIENCE
+from tests.support.processes import TIMEOUT_SECONDS
 from tests.support.school import build
 
 NOW = FALL_MORNING
@@ -181,7 +181,7 @@ async def test_a_site_without_probes_logs_at_its_start_what_is_missing(
     await db.user.drop_index("email_unique")
     said = asyncio.Event()
     monkeypatch.setattr(schema_check.logger, "error", lambda *given, **options: said.set())
-    async with site.test_app(), asyncio.timeout(PATIENCE):
+    async with site.test_app(), asyncio.timeout(TIMEOUT_SECONDS):
         await said.wait()
 
 

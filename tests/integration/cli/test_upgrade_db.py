@@ -513,13 +513,13 @@ async def set_passwords(db: Database, passwords: dict[int, str]) -> None:
 
 async def test_plain_text_passwords_are_hashed_and_still_work(db: Database) -> None:
     await set_passwords(db, {1: "fall2022!", 2: "a long pass phrase of bob"})
-    report = await upgrade(db, NOW, replace(DEFAULTS, password_method=people.METHOD))
+    report = await upgrade(db, NOW, replace(DEFAULTS, password_method=people.PASSWORD_METHOD))
     said = [line for line in report.changes if "plain-text" in line]
     assert said == [
         "user: the plain-text passwords of 2 users were hashed; others may have read them, so replace them: 1, 2"
     ]
-    assert await db.user.count_documents({"password": {"$regex": f"^{people.METHOD}"}}) == 2
-    with Hasher(people.METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
+    assert await db.user.count_documents({"password": {"$regex": f"^{people.PASSWORD_METHOD}"}}) == 2
+    with Hasher(people.PASSWORD_METHOD, slots=HashSlots(None, 1), queue=9) as hasher:
         found = await accounts.authenticate(db, hasher, email="ada@school.example", password="fall2022!")
     assert found.user.user_id == 1
     assert "fall2022!" not in str(report)
@@ -544,7 +544,7 @@ async def test_passwords_in_unknown_formats_are_counted_and_left_alone(db: Datab
 
 
 async def test_people_who_were_imported_without_a_password_are_not_listed(db: Database) -> None:
-    await set_passwords(db, {1: unusable_hash(people.METHOD)})
+    await set_passwords(db, {1: unusable_hash(people.PASSWORD_METHOD)})
     assert not any("password" in line for line in (await upgrade(db, NOW, DEFAULTS)).unchanged)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from quart_enroll.db.client import Database
 from tests.integration.enrollment.test_plan import quiet
-from tests.support.people import ADA, FALL, Browser, Clock, at, told
+from tests.support.people import ADA, FALL, Browser, Clock, message_after, set_clock
 
 PHP = {"courseID": "3333", "term": "Fall 2026", "section": "01"}
 TELL = "Notify me if a seat opens in PHP 202, section 01"
@@ -25,7 +25,7 @@ async def test_a_full_section_offers_a_seat_alert(ada: Browser, anyone: Browser)
     assert TELL in quiet(await ada.read("/courses/"))
     assert TELL in quiet(await ada.read("/course/3333?term=Fall"))
     assert quiet(await anyone.read("/courses/")) == []
-    said = await told(ada, "/alert", **PHP)
+    said = await message_after(ada, "/alert", **PHP)
     assert said == "We’ll notify you when a seat in PHP 202, section 01, opens to everyone."
     assert DONT in quiet(await ada.read("/courses/"))
 
@@ -74,7 +74,7 @@ async def test_the_schedule_lists_seat_alerts_and_removes_one(ada: Browser, bob:
     assert f"<strong>{LINK}</strong>" in page
     assert DONT in page.replace('<span class="visually-hidden">', "")
     for _ in range(2):
-        assert await told(ada, "/alert/end", **PHP) == "Alert removed for PHP 202, section 01."
+        assert await message_after(ada, "/alert/end", **PHP) == "Alert removed for PHP 202, section 01."
     assert await db.alert.count_documents({}) == 0
     await bob.post("/enrollment/drop", form=PHP)
     assert OPEN not in await ada.read("/enrollment")
@@ -89,12 +89,12 @@ async def test_the_schedule_lists_no_alerts_for_past_terms_or_enrolled_courses(
     assert "Seat alerts" not in await ada.read("/enrollment")
     await db.enrollment.delete_many({"user_id": ADA.user_id})
     assert "Seat alerts" in await ada.read("/enrollment")
-    await at(FALL.add_deadline, clock, (ada, ADA))
+    await set_clock(FALL.add_deadline, clock, (ada, ADA))
     assert "Seat alerts" not in await ada.read("/enrollment")
 
 
 async def test_an_open_section_offers_no_seat_alert(ada: Browser, db: Database) -> None:
-    said = await told(ada, "/alert", courseID="1111", term="Fall 2026", section="01")
+    said = await message_after(ada, "/alert", courseID="1111", term="Fall 2026", section="01")
     assert said == "PYT 101, section 01, has an open seat. You can enroll now."
     assert await db.alert.count_documents({}) == 0
 

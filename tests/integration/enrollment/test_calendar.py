@@ -1,4 +1,4 @@
-"""The schedule in the student's own calendar: the file, and the secret address."""
+"""The schedule in the student's own calendar: the file and the private link."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -25,11 +25,11 @@ from tests.support.people import (
     SPRING,
     Browser,
     Clock,
-    at,
     config,
-    teach,
+    message_after,
+    offer_course,
+    set_clock,
     text,
-    told,
 )
 
 FILE = "/enrollment/calendar.ics"
@@ -122,22 +122,22 @@ async def test_two_students_have_different_event_ids(ada: Browser, bob: Browser)
 async def test_only_enrolled_courses_with_times_are_in_the_calendar(
     ada: Browser, bob: Browser, clock: Clock, db: Database
 ) -> None:
-    await teach(db, "7777", "BIO 101")
+    await offer_course(db, "7777", "BIO 101")
     await bob.post("/enrollment", form={"courseID": "3333"})
     for path, courseID in (("/enrollment", "1111"), ("/enrollment", "7777"), ("/waitlist", "3333")):
         await ada.post(path, form={"courseID": courseID})
     assert [event["summary"] for event in await events(ada)] == ["PYT 101"]
-    await at(FALL.drop_deadline, clock, (ada, ADA))
+    await set_clock(FALL.drop_deadline, clock, (ada, ADA))
     await ada.post("/enrollment/drop", form={"courseID": "1111"})
     assert await events(ada) == []
 
 
 async def test_all_terms_are_in_one_calendar_file(ada: Browser, clock: Clock) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
-    await at(SPRING.opens_at, clock, (ada, ADA))
+    await set_clock(SPRING.opens_at, clock, (ada, ADA))
     await ada.post("/enrollment", form={"courseID": "2222"})
     fall, spring = await events(ada)
-    # Nobody has said when courses meet in spring.
+    # Spring has no first and last day.
     assert (fall.start.date(), spring.start.date()) == (date(2026, 9, 2), date(2026, 11, 17))
     assert list(days_of(spring))[-1].date() == date(2027, 3, 30)  # the last Tuesday before April 1
 
@@ -149,7 +149,7 @@ async def test_a_meeting_without_a_date_in_the_term_is_no_event(ada: Browser, db
 
 
 async def test_a_course_with_odd_letters_is_one_event(ada: Browser, db: Database) -> None:
-    await teach(db, "7777", "Größe, A;B\\n", EVENINGS)
+    await offer_course(db, "7777", "Größe, A;B\\n", EVENINGS)
     await ada.post("/enrollment", form={"courseID": "7777"})
     [event] = await events(ada)
     assert event["summary"] == "Größe, A;B\\n"
@@ -196,7 +196,7 @@ async def test_a_new_calendar_link_replaces_the_previous_one(ada: Browser, anyon
 async def test_revoking_a_calendar_link_twice_is_harmless(ada: Browser, anyone: Browser) -> None:
     path = await new_address(ada)
     for _ in range(2):
-        assert await told(ada, "/enrollment/calendar/end") == "Your private calendar link no longer works."
+        assert await message_after(ada, "/enrollment/calendar/end") == "Your private calendar link no longer works."
     assert (await anyone.get(path)).status_code == 404
     assert "Revoke private link" not in await ada.read("/enrollment")
 
@@ -273,7 +273,7 @@ async def ada_in_production(db: Database, mongod: str, clock: Clock) -> AsyncIte
 
 
 async def shown_links(browser: Browser, agent: str, **options: str) -> tuple[str, str]:
-    """Make a secret address; return it and the link that opens it in a calendar program, as the page shows them."""
+    """Create a private calendar link; return its URL and the webcal link, as the page shows them."""
     headers = {"User-Agent": agent}
     await browser.post("/enrollment/calendar", form={"password": PASSWORD}, headers=headers, **options)
     page = unescape(await text(await browser.get("/enrollment", headers=headers, **options)))

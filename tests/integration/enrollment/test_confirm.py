@@ -1,10 +1,10 @@
-"""Being asked once more before what can't be undone."""
+"""Changes that can't be undone must be confirmed."""
 
 import re
 from datetime import timedelta
 
 from quart_enroll.db.client import Database
-from tests.support.people import ADA, FALL, Browser, Clock, at, buttons, text
+from tests.support.people import ADA, FALL, Browser, Clock, buttons, set_clock, text
 
 PHP = {"courseID": "3333", "term": "Fall 2026"}
 
@@ -38,7 +38,7 @@ async def test_dropping_a_course_with_a_waitlist_must_be_confirmed(ada: Browser,
 
 async def test_withdrawing_must_be_confirmed(ada: Browser, clock: Clock, db: Database) -> None:
     await ada.post("/enrollment", form=PHP)
-    await at(FALL.drop_deadline + timedelta(days=1), clock, (ada, ADA))
+    await set_clock(FALL.drop_deadline + timedelta(days=1), clock, (ada, ADA))
     fields = sent(await ada.read("/enrollment"), "/enrollment/drop")
     page = await text(await ada.post("/enrollment/drop", form=fields))
     assert "Withdraw from PHP 202?" in page

@@ -7,7 +7,20 @@ from quart import Quart
 
 from quart_enroll.db.client import Database
 from tests.support.api_clients import ENROLLMENTS, Program, program
-from tests.support.people import ADA, EVENINGS, FALL, NOONS, Browser, Clock, at, buttons, seats_taken, teach, text, told
+from tests.support.people import (
+    ADA,
+    EVENINGS,
+    FALL,
+    NOONS,
+    Browser,
+    Clock,
+    buttons,
+    message_after,
+    offer_course,
+    seats_taken,
+    set_clock,
+    text,
+)
 
 TOGETHER = "ART LAB must be taken with 6666 (ART 100)."
 HOW = "Enroll in both at once on the course page or from your plan."
@@ -18,8 +31,8 @@ PAGES = ("/course/7777", "/courses/Fall?q=ART", "/enrollment/form?courseID=7777&
 @pytest.fixture
 async def art(db: Database) -> Database:
     """A lecture, and a lab that needs it."""
-    await teach(db, "6666", "ART 100", NOONS)
-    await teach(db, "7777", "ART LAB", EVENINGS, corequisites=("6666",))
+    await offer_course(db, "6666", "ART 100", NOONS)
+    await offer_course(db, "7777", "ART LAB", EVENINGS, corequisites=("6666",))
     return db
 
 
@@ -38,10 +51,10 @@ async def test_a_row_names_the_missing_corequisite_and_offers_both(ada: Browser,
 
 async def test_one_button_enrolls_in_both_corequisites(ada: Browser, art: Database) -> None:
     lab = {"courseID": "7777", "term": "Fall 2026", "section": "01", "with_corequisites": "y"}
-    said = await told(ada, "/enrollment", **lab)
+    said = await message_after(ada, "/enrollment", **lab)
     assert said == "You’re enrolled in ART LAB for Fall 2026. You’re enrolled in ART 100 for Fall 2026."
     assert (await seats_taken(art, "6666"), await seats_taken(art, "7777")) == (1, 1)
-    assert "already enrolled in ART LAB" in await told(ada, "/enrollment", **lab)
+    assert "already enrolled in ART LAB" in await message_after(ada, "/enrollment", **lab)
 
 
 async def test_the_lab_alone_is_refused_where_both_can_be_taken(ada: Browser, art: Database) -> None:
@@ -82,7 +95,7 @@ async def test_a_student_with_the_lecture_or_waiting_for_it_may_wait_for_the_ful
     await art.section.update_many({"courseID": {"$in": ["6666", "7777"]}}, {"$set": {"seats_taken": 1}})
     join = "Join waitlist for ART LAB, section 01"
     assert join not in buttons(await ada.read("/course/7777"))
-    assert TOGETHER in await told(ada, "/waitlist", courseID="7777")
+    assert TOGETHER in await message_after(ada, "/waitlist", courseID="7777")
     await ada.post("/waitlist", form={"courseID": "6666"})
     assert join in buttons(await ada.read("/course/7777"))
     await ada.post("/waitlist", form={"courseID": "7777"})
@@ -117,7 +130,7 @@ async def test_a_late_drop_of_several_courses_warns_about_each_w(ada: Browser, a
     page = await asked()
     assert "Drop all" in page
     assert for_good not in page
-    await at(FALL.drop_deadline, clock, (ada, ADA))
+    await set_clock(FALL.drop_deadline, clock, (ada, ADA))
     page = await asked()
     assert "Withdraw from all" in page
     assert for_good in page

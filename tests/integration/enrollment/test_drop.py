@@ -6,7 +6,19 @@ from datetime import timedelta
 import pytest
 
 from quart_enroll.db.client import Database
-from tests.support.people import ADA, FALL, SPRING, Browser, Clock, at, buttons, seats_taken, teach, text, told
+from tests.support.people import (
+    ADA,
+    FALL,
+    SPRING,
+    Browser,
+    Clock,
+    buttons,
+    message_after,
+    offer_course,
+    seats_taken,
+    set_clock,
+    text,
+)
 
 SECOND = timedelta(seconds=1)
 
@@ -36,7 +48,7 @@ async def test_a_waitlist_entry_for_a_deleted_course_prevents_no_drop(ada: Brows
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0}})
     await ada.post("/waitlist", form={"courseID": "3333"})
     await db.section.delete_one({"courseID": "3333"})
-    assert "You dropped PYT 101" in await told(ada, "/enrollment/drop", courseID="1111")
+    assert "You dropped PYT 101" in await message_after(ada, "/enrollment/drop", courseID="1111")
     assert await db.enrollment.count_documents({}) == 0
 
 
@@ -44,7 +56,7 @@ async def test_a_second_drop_says_so_and_changes_nothing(ada: Browser, bob: Brow
     await bob.post("/enrollment", form={"courseID": "1111"})
     await ada.post("/enrollment", form={"courseID": "1111"})
     await ada.post("/enrollment/drop", form={"courseID": "1111"})
-    refused = await told(ada, "/enrollment/drop", courseID="1111", term="Fall 2026")
+    refused = await message_after(ada, "/enrollment/drop", courseID="1111", term="Fall 2026")
     assert "You’re not enrolled in PYT 101 for Fall 2026. No changes were made." in refused
     assert await seats_taken(db, "1111") == 1
     assert "alert-info" in await text(
@@ -66,7 +78,7 @@ async def test_a_drop_without_a_term_is_refused_if_two_are_possible(ada: Browser
     asked = (
         "PYT 101 is on your schedule for Fall 2026 and Spring 2027. Choose one of these terms. No changes were made."
     )
-    assert await told(ada, "/enrollment/drop", courseID="1111", term=term) == asked
+    assert await message_after(ada, "/enrollment/drop", courseID="1111", term=term) == asked
     assert await db.enrollment.count_documents({}) == 2
 
 
@@ -74,40 +86,40 @@ async def test_a_drop_without_a_term_is_refused_if_two_are_possible(ada: Browser
 async def test_a_repeated_drop_does_not_drop_the_course_of_another_term(
     ada: Browser, clock: Clock, db: Database
 ) -> None:
-    await at(SPRING.opens_at, clock, (ada, ADA))  # what was taken in fall can't be given back any more
-    assert "You dropped PYT 101 for Spring 2027." in await told(ada, "/enrollment/drop", courseID="1111")
-    again = await told(ada, "/enrollment/drop", courseID="1111")
+    await set_clock(SPRING.opens_at, clock, (ada, ADA))  # the courses of fall can no longer be dropped
+    assert "You dropped PYT 101 for Spring 2027." in await message_after(ada, "/enrollment/drop", courseID="1111")
+    again = await message_after(ada, "/enrollment/drop", courseID="1111")
     assert again == "The deadline to drop PYT 101 has passed. No changes were made."
     assert await db.enrollment.distinct("term") == ["Fall 2026"]
 
 
 async def test_dropping_a_course_held_in_no_term_names_no_term(ada: Browser) -> None:
     for term in ("", "Fall, Spring"):
-        said = await told(ada, "/enrollment/drop", courseID="1111", term=term)
+        said = await message_after(ada, "/enrollment/drop", courseID="1111", term=term)
         assert said == "You’re not enrolled in PYT 101. No changes were made."
-        said = await told(ada, "/waitlist/leave", courseID="1111", term=term)
+        said = await message_after(ada, "/waitlist/leave", courseID="1111", term=term)
         assert said == "You’re not on the waitlist for PYT 101. No changes were made."
 
 
 async def test_dropping_after_the_deadline_leaves_a_withdrawn_course(ada: Browser, clock: Clock, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
-    await at(FALL.drop_deadline - SECOND, clock, (ada, ADA))
+    await set_clock(FALL.drop_deadline - SECOND, clock, (ada, ADA))
     assert buttons(await ada.read("/enrollment")) == ["Drop PHP 202"]
-    await at(FALL.drop_deadline, clock, (ada, ADA))
+    await set_clock(FALL.drop_deadline, clock, (ada, ADA))
     assert buttons(await ada.read("/enrollment")) == ["Withdraw from PHP 202"]
-    said = await told(ada, "/enrollment/drop", courseID="3333")
+    said = await message_after(ada, "/enrollment/drop", courseID="3333")
     assert said == "You withdrew from PHP 202 for Fall 2026. It stays on your schedule with a W."
     page = await ada.read("/enrollment")
     assert "Withdrawn (W)" in page
     assert "0 of 18 credits" in page
     assert await seats_taken(db, "3333") == 0
-    assert "You’re not enrolled in PHP 202" in await told(ada, "/enrollment/drop", courseID="3333")
+    assert "You’re not enrolled in PHP 202" in await message_after(ada, "/enrollment/drop", courseID="3333")
 
 
 async def test_after_the_withdraw_deadline_nothing_can_be_dropped(ada: Browser, clock: Clock, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
-    await at(FALL.withdraw_deadline, clock, (ada, ADA))
-    refused = await told(ada, "/enrollment/drop", courseID="3333", term="Fall 2026")
+    await set_clock(FALL.withdraw_deadline, clock, (ada, ADA))
+    refused = await message_after(ada, "/enrollment/drop", courseID="3333", term="Fall 2026")
     assert refused == (
         "The last day to withdraw from PHP 202 was 31 October 2026 (America/New_York). Contact the registrar."
     )
@@ -118,8 +130,8 @@ async def test_after_the_withdraw_deadline_nothing_can_be_dropped(ada: Browser, 
 
 
 async def test_a_confirmed_drop_also_drops_the_corequisite(ada: Browser, db: Database) -> None:
-    await teach(db, "6666", "ART 100")
-    await teach(db, "7777", "ART LAB", corequisites=("6666",))
+    await offer_course(db, "6666", "ART 100")
+    await offer_course(db, "7777", "ART LAB", corequisites=("6666",))
     for courseID in ("6666", "7777"):
         await ada.post("/enrollment", form={"courseID": courseID})
     response = await ada.post("/enrollment/drop", form={"courseID": "6666", "term": "Fall 2026"})
@@ -128,5 +140,5 @@ async def test_a_confirmed_drop_also_drops_the_corequisite(ada: Browser, db: Dat
     assert "ART LAB can’t be taken without ART 100, so it would be dropped too." in page
     assert await db.enrollment.count_documents({}) == 2
     form = dict(re.findall(r'name="(courseID|term|with_corequisites)" value="([^"]*)"', page))
-    assert await told(ada, "/enrollment/drop", **form) == "You dropped ART 100 and ART LAB for Fall 2026."
+    assert await message_after(ada, "/enrollment/drop", **form) == "You dropped ART 100 and ART LAB for Fall 2026."
     assert await db.enrollment.count_documents({}) == 0

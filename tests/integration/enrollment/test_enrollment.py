@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from quart_enroll.db.client import Database
-from tests.support.people import ADA, BOB, FALL, SPRING, Browser, Clock, at, buttons, midnight, text
+from tests.support.people import ADA, BOB, FALL, SPRING, Browser, Clock, buttons, midnight, set_clock, text
 
 
 async def test_enrolling_leads_to_the_schedule_with_the_course(ada: Browser, db: Database) -> None:
@@ -155,10 +155,10 @@ async def test_the_current_term_comes_before_the_next(ada: Browser, clock: Clock
     await db.term.update_one({"term": "Fall 2026"}, {"$set": {"starts_on": "2026-08-31", "ends_on": "2026-12-18"}})
     await ada.post("/enrollment", form={"courseID": "1111"})
     assert '<nav class="terms"' not in await ada.read("/enrollment")
-    await at(SPRING.opens_at, clock, (ada, ADA))
+    await set_clock(SPRING.opens_at, clock, (ada, ADA))
     await ada.post("/enrollment", form={"courseID": "2222"})
     for day, order in ((18, ["Fall 2026", "Spring 2027"]), (19, ["Spring 2027", "Fall 2026"])):
-        await at(midnight(2026, 12, day), clock, (ada, ADA))
+        await set_clock(midnight(2026, 12, day), clock, (ada, ADA))
         page = await ada.read("/enrollment")
         assert re.findall(r'<h2 id="(term-\d)">(.*?)</h2>', page) == [("term-1", order[0]), ("term-2", order[1])]
         assert re.findall(r'<a href="#(term-\d)">(.*?)</a>', page) == [("term-1", order[0]), ("term-2", order[1])]
@@ -173,7 +173,7 @@ async def test_an_empty_schedule_says_what_to_do_next(bob: Browser) -> None:
 
 
 async def test_before_the_opening_the_schedule_says_when_it_is(bob: Browser, clock: Clock) -> None:
-    await at(FALL.opens_at - timedelta(hours=1), clock, (bob, BOB))
+    await set_clock(FALL.opens_at - timedelta(hours=1), clock, (bob, BOB))
     assert "Enrollment for Fall 2026 opens on Saturday, 1 August 2026, 00:00" in await bob.read("/enrollment")
 
 

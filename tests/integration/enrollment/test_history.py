@@ -13,7 +13,7 @@ from quart_enroll.db.collections import events
 from quart_enroll.db.collections.events import SCHEMA
 from quart_enroll.domain.models import Event
 from quart_enroll.pages.enrollment import history
-from tests.support.people import ADA, FALL, Browser, Clock, told
+from tests.support.people import ADA, FALL, Browser, Clock, message_after
 
 
 async def lines(browser: Browser) -> list[str]:
@@ -51,7 +51,7 @@ async def test_the_history_lists_changes_and_refusals_with_the_latest_first(
 async def test_changing_sections_is_recorded_as_one_swap(
     ada: Browser, bob: Browser, db: Database, clock: Clock
 ) -> None:
-    # A week in which a seat can still be taken, and one that is given back leaves a trace already.
+    # A week after the drop deadline and before the add deadline.
     await db.term.update_one({"term": "Fall 2026"}, {"$set": {"drop_deadline": clock.now - timedelta(days=1)}})
     await db.section.update_one({"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"capacity": 1}})
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
@@ -91,7 +91,7 @@ async def test_a_promotion_does_not_reveal_who_dropped_the_seat(ada: Browser, bo
 
 
 async def test_a_refusal_that_only_reports_the_current_state_is_not_recorded(ada: Browser) -> None:
-    await told(ada, "/enrollment/drop", courseID="1111")
+    await message_after(ada, "/enrollment/drop", courseID="1111")
     assert "Nothing yet." in await ada.read("/enrollment/history")
 
 

@@ -14,7 +14,7 @@ from quart_enroll.domain.models import SYSTEM_ACTOR, Section
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.catalog import moved_sections
 from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
-from quart_enroll.services.notifications import drain_once
+from quart_enroll.services.notifications.outbox import send_due
 from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, MORNINGS, NOONS, SECTIONS, Browser, Clock
 from tests.support.smtp import Postbox
 
@@ -59,7 +59,7 @@ async def test_the_email_about_a_move_is_in_the_students_language(db: Database, 
     await db.user.update_one({"user_id": BOB.user_id}, {"$set": {"language": "es"}})
     await put(db, replace(PHP, meetings=EVENINGS, room="Hall 3"))
     box = Postbox()
-    await drain_once(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
+    await send_due(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
     told = {to: (subject, text) for to, subject, text in box.letters}
     subject, text = told[ADA.email]
     assert subject == "The time or room of PHP 202 has changed"
@@ -72,7 +72,7 @@ async def test_an_unconfirmed_address_gets_no_email(db: Database, clock: Clock) 
     await db.user.update_many({}, {"$set": {"email_unconfirmed": True}})
     await put(db, replace(PHP, room="Hall 3"))
     box = Postbox()
-    await drain_once(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
+    await send_due(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
     assert box.letters == []
 
 

@@ -14,20 +14,20 @@ from quart_enroll.db.collections import leases, notices, sections, terms
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.models import Notice, SectionRequest
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.services import notifications as service
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from quart_enroll.services.mail import Postponed, SmtpSender, Undeliverable
-from quart_enroll.services.notifications import (
-    FIRST_WAIT,
-    FRESH,
-    LEASE,
+from quart_enroll.services.notifications import outbox as service
+from quart_enroll.services.notifications.mail import Postponed, SmtpSender, Undeliverable
+from quart_enroll.services.notifications.outbox import (
+    FIRST_RETRY_DELAY,
+    LEASE_NAME,
     LEASE_TIME,
-    LONGEST_WAIT,
-    TRIES,
-    drain_once,
-    sending,
+    MAX_NOTICE_AGE,
+    MAX_RETRY_DELAY,
+    MAX_TRIES,
+    run_outbox,
+    send_due,
 )
 from tests.support.people import ADA, BOB, COURSES, FALL_MORNING, SECTIONS, TERMS, Clock
 from tests.support.processes import free_port, with_database
@@ -98,7 +98,7 @@ async def stored(db: Database) -> dict[str, Any]:
 async def test_a_promoted_student_gets_an_email(db: Database, clock: Clock) -> None:
     await post(db)
     async with mail_server() as mail:
-        assert await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one") == 1
+        assert await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one") == 1
     [message] = mail.received
     assert (message["To"], message["Subject"]) == ("ada@school.example", "You’re enrolled in PYT 101")
     assert message.get_content().splitlines()[:3] == ["Hello Ada,", "", FREE]
@@ -114,14 +114,14 @@ async def test_a_drop_notifies_only_the_promoted_student(db: Database, clock: Cl
     await waitlist.join(EnrollmentContext(db), BOB.user_id, wish, clock.now)
     await enroll.drop(EnrollmentContext(db), ADA.user_id, wish, clock.now)
     box = Postbox()
-    assert [await drain_once(db, box, clock, LINKS, "one") for _ in range(2)] == [1, 0]
+    assert [await send_due(db, box, clock, LINKS, "one") for _ in range(2)] == [1, 0]
     assert [(to, subject) for to, subject, _ in box.letters] == [(BOB.email, "You’re enrolled in PHP 202")]
 
 
 async def test_a_skipped_student_is_told_why(db: Database, clock: Clock) -> None:
     await post(db, notice(because="PYT 101 conflicts with PHP 202: MWF 09:00–09:50."))
     box = Postbox()
-    await drain_once(db, box, clock, LINKS, "one")
+    await send_due(db, box, clock, LINKS, "one")
     [(_, subject, text)] = box.letters
     assert subject == "Your place on the waitlist for PYT 101"
     assert "PYT 101 conflicts with PHP 202: MWF 09:00–09:50. You keep your place." in text
@@ -130,7 +130,7 @@ async def test_a_skipped_student_is_told_why(db: Database, clock: Clock) -> None
 async def test_a_seat_alert_is_also_emailed(db: Database, clock: Clock) -> None:
     await post(db, Notice(FALL_MORNING, ADA.user_id, "alert", "1111", "PYT 101", "Fall 2026", "01"))
     box = Postbox()
-    await drain_once(db, box, clock, LINKS, "one")
+    await send_due(db, box, clock, LINKS, "one")
     [(_, subject, text)] = box.letters
     assert subject == "A seat opened in PYT 101"
     assert "A seat opened in PYT 101, section 01, for Fall 2026. It’s first come, first served" in text
@@ -148,7 +148,7 @@ async def test_notices_are_deleted_after_a_year_and_a_page_shows_a_limited_numbe
 async def test_a_line_break_in_a_title_does_not_break_the_email(db: Database, clock: Clock) -> None:
     await post(db, notice(title="PYT 101\r\nBcc: bob@school.example"))
     async with mail_server() as mail:
-        await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
+        await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
     [message] = mail.received
     assert message["Bcc"] is None
     assert message["Subject"] == "You’re enrolled in PYT 101 Bcc: bob@school.example"
@@ -159,7 +159,7 @@ async def test_two_simultaneous_senders_send_each_notice_once(db: Database, uri:
     async with mail_server() as mail, client.open_database(uri, 20) as other:
         sender = SmtpSender(mail.url, FROM)
         # The same holder twice: even when both believe that the lease is theirs.
-        drains = [drain_once(which, sender, clock, LINKS, "one") for which in (db, other, db, other)]
+        drains = [send_due(which, sender, clock, LINKS, "one") for which in (db, other, db, other)]
         assert sum(await asyncio.gather(*drains)) == 40
     subjects = sorted(str(message["Subject"]) for message in mail.received)
     assert subjects == sorted(f"You’re enrolled in Course {number}" for number in range(40))
@@ -169,69 +169,72 @@ async def test_two_simultaneous_senders_send_each_notice_once(db: Database, uri:
 async def test_a_sent_notice_is_not_sent_again(db: Database, clock: Clock) -> None:
     await post(db)
     box = Postbox()
-    assert [await drain_once(db, box, clock, LINKS, "one") for _ in range(3)] == [1, 0, 0]
+    assert [await send_due(db, box, clock, LINKS, "one") for _ in range(3)] == [1, 0, 0]
 
 
 async def test_a_refused_connection_is_retried(db: Database, clock: Clock) -> None:
     await post(db)
     nobody = SmtpSender(f"smtp://127.0.0.1:{free_port()}", FROM)
-    assert await drain_once(db, nobody, clock, LINKS, "one") == 0
+    assert await send_due(db, nobody, clock, LINKS, "one") == 0
     async with mail_server() as mail:
         sender = SmtpSender(mail.url, FROM)
-        clock.now += FIRST_WAIT - timedelta(seconds=1)
-        assert await drain_once(db, sender, clock, LINKS, "one") == 0
+        clock.now += FIRST_RETRY_DELAY - timedelta(seconds=1)
+        assert await send_due(db, sender, clock, LINKS, "one") == 0
         clock.now += timedelta(seconds=1)
-        assert await drain_once(db, sender, clock, LINKS, "one") == 1
+        assert await send_due(db, sender, clock, LINKS, "one") == 1
     assert len(mail.received) == 1
 
 
 async def test_the_delay_between_attempts_grows_up_to_a_limit(db: Database, clock: Clock) -> None:
     await post(db)
     waits = []
-    for _ in range(TRIES - 1):
-        await drain_once(db, Postbox(Postponed("the mail server answered 451")), clock, LINKS, "one")
+    for _ in range(MAX_TRIES - 1):
+        await send_due(db, Postbox(Postponed("the mail server answered 451")), clock, LINKS, "one")
         waits.append((await stored(db))["next_try_at"] - clock.now)
         clock.now += waits[-1]
-    await drain_once(db, Postbox(Postponed("the mail server answered 451")), clock, LINKS, "one")
+    await send_due(db, Postbox(Postponed("the mail server answered 451")), clock, LINKS, "one")
     document = await stored(db)
     assert waits == sorted(waits)
-    assert (waits[:3], waits[-1]) == ([FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT], LONGEST_WAIT)
+    assert (waits[:3], waits[-1]) == (
+        [FIRST_RETRY_DELAY, 2 * FIRST_RETRY_DELAY, 4 * FIRST_RETRY_DELAY],
+        MAX_RETRY_DELAY,
+    )
     assert (document["failed_because"], document["failed_at"]) == ("the mail server answered 451", clock.now)
-    clock.now += LONGEST_WAIT
-    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
+    clock.now += MAX_RETRY_DELAY
+    assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
 
 
 async def test_while_the_mail_server_is_down_further_notices_wait(db: Database, clock: Clock) -> None:
     await post(db, notice(), notice(BOB.user_id))
-    await drain_once(db, Postbox(Postponed("ConnectionRefusedError")), clock, LINKS, "one")
+    await send_due(db, Postbox(Postponed("ConnectionRefusedError")), clock, LINKS, "one")
     assert sorted([document["tries"] async for document in db.notice.find()]) == [0, 1]
 
 
 async def test_a_permanent_failure_is_not_retried_and_does_not_block_others(db: Database, clock: Clock) -> None:
     await post(db, notice(), notice(BOB.user_id))
     async with mail_server(RCPT="550 no such mailbox") as mail:
-        assert await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one") == 0
+        assert await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one") == 0
         assert mail.verbs.count("RCPT") == 2
-    clock.now += LONGEST_WAIT
-    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
+    clock.now += MAX_RETRY_DELAY
+    assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
     assert (await stored(db))["failed_because"] == "the mail server answered 550"
 
 
 async def test_a_notice_for_a_deleted_user_is_given_up(db: Database, clock: Clock) -> None:
     await post(db, notice(user_id=99))
-    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
+    assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
     assert (await stored(db))["failed_because"] == "there is no such account"
 
 
 async def test_a_notice_claimed_by_a_dead_process_is_not_sent_again(db: Database, clock: Clock) -> None:
     await post(db)
     stuck = Stuck()
-    task = asyncio.create_task(drain_once(db, stuck, clock, LINKS, "one"))
+    task = asyncio.create_task(send_due(db, stuck, clock, LINKS, "one"))
     await stuck.busy.wait()
     task.cancel()
     await asyncio.wait({task})
-    clock.now += LONGEST_WAIT
-    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
+    clock.now += MAX_RETRY_DELAY
+    assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
     document = await stored(db)
     assert document["sending_at"] == FALL_MORNING
     assert "sent_at" not in document
@@ -240,10 +243,10 @@ async def test_a_notice_claimed_by_a_dead_process_is_not_sent_again(db: Database
 async def test_an_email_without_a_final_response_is_not_sent_again(db: Database, clock: Clock) -> None:
     await post(db)
     async with mail_server(TEXT=HANG_UP) as mail:
-        await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
+        await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
         mail.answers.clear()
-        clock.now += LONGEST_WAIT
-        await drain_once(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
+        clock.now += MAX_RETRY_DELAY
+        await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
     assert len(mail.received) == 1
 
 
@@ -252,43 +255,43 @@ async def test_an_aborted_change_sends_nothing(db: Database, clock: Clock) -> No
 
     async def promote(session: Session) -> None:
         await notices.add(db, notice(), session)
-        assert await drain_once(db, box, clock, LINKS, "one") == 0  # not while it is undecided either
+        assert await send_due(db, box, clock, LINKS, "one") == 0  # not while it is undecided either
         raise RuntimeError("the seat is gone")
 
     with pytest.raises(RuntimeError):
         await transaction(db, promote)
-    assert await drain_once(db, box, clock, LINKS, "one") == 0
+    assert await send_due(db, box, clock, LINKS, "one") == 0
     assert box.letters == []
 
 
 async def test_an_outdated_notice_is_not_sent(db: Database, clock: Clock) -> None:
     await post(db)
-    clock.now += FRESH + timedelta(seconds=1)
-    assert await drain_once(db, Postbox(), clock, LINKS, "one") == 0
+    clock.now += MAX_NOTICE_AGE + timedelta(seconds=1)
+    assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
 
 
 async def test_one_process_at_a_time_sends(db: Database, clock: Clock) -> None:
     await post(db)
-    assert await leases.acquire(db, LEASE, "one", LEASE_TIME)
-    assert await drain_once(db, Postbox(), clock, LINKS, "two") == 0
-    assert await leases.acquire(db, LEASE, "one", LEASE_TIME)
-    await db.lease.update_one({"_id": LEASE}, {"$set": {"until": datetime.now(UTC) - timedelta(hours=1)}})
-    assert await drain_once(db, Postbox(), clock, LINKS, "two") == 1
-    assert not await leases.acquire(db, LEASE, "one", LEASE_TIME)
-    await leases.release(db, LEASE, "one")
-    assert not await leases.acquire(db, LEASE, "one", LEASE_TIME)
-    await leases.release(db, LEASE, "two")
-    assert await leases.acquire(db, LEASE, "one", LEASE_TIME)
+    assert await leases.acquire(db, LEASE_NAME, "one", LEASE_TIME)
+    assert await send_due(db, Postbox(), clock, LINKS, "two") == 0
+    assert await leases.acquire(db, LEASE_NAME, "one", LEASE_TIME)
+    await db.lease.update_one({"_id": LEASE_NAME}, {"$set": {"until": datetime.now(UTC) - timedelta(hours=1)}})
+    assert await send_due(db, Postbox(), clock, LINKS, "two") == 1
+    assert not await leases.acquire(db, LEASE_NAME, "one", LEASE_TIME)
+    await leases.release(db, LEASE_NAME, "one")
+    assert not await leases.acquire(db, LEASE_NAME, "one", LEASE_TIME)
+    await leases.release(db, LEASE_NAME, "two")
+    assert await leases.acquire(db, LEASE_NAME, "one", LEASE_TIME)
 
 
 async def test_only_one_of_many_processes_gets_the_lease(db: Database) -> None:
-    wanted = [leases.acquire(db, LEASE, f"process {number}", LEASE_TIME) for number in range(20)]
+    wanted = [leases.acquire(db, LEASE_NAME, f"process {number}", LEASE_TIME) for number in range(20)]
     assert sum(await asyncio.gather(*wanted)) == 1
 
 
 async def test_finding_due_notices_uses_an_index(db: Database) -> None:
     await post(db)
-    due = {"next_try_at": {"$gte": FALL_MORNING - FRESH, "$lte": FALL_MORNING}}
+    due = {"next_try_at": {"$gte": FALL_MORNING - MAX_NOTICE_AGE, "$lte": FALL_MORNING}}
     plan = await db.notice.find(due).sort("next_try_at").limit(1).explain()
     assert "IXSCAN" in str(plan["queryPlanner"]["winningPlan"])
     assert "'SORT'" not in str(plan["queryPlanner"]["winningPlan"])
@@ -300,7 +303,7 @@ async def test_the_log_contains_no_email_and_no_course(
 ) -> None:
     await post(db)
     with caplog.at_level("INFO", "quart_enroll"):
-        await drain_once(db, Postbox(refusal), clock, LINKS, "one")
+        await send_due(db, Postbox(refusal), clock, LINKS, "one")
     assert "@" not in caplog.text
     assert "PYT" not in caplog.text
 
@@ -308,7 +311,7 @@ async def test_the_log_contains_no_email_and_no_course(
 async def test_the_outbox_is_drained_while_the_site_serves(
     db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "PAUSE", 0.01)
+    monkeypatch.setattr(service, "POLL_SECONDS", 0.01)
     sent = asyncio.Event()
 
     class Bell(Postbox):
@@ -316,7 +319,7 @@ async def test_the_outbox_is_drained_while_the_site_serves(
             await super().send(to, subject, text)
             sent.set()
 
-    async with sending(db, bell := Bell(), clock, LINKS):
+    async with run_outbox(db, bell := Bell(), clock, LINKS):
         await post(db)
         await asyncio.wait_for(sent.wait(), 20)
     assert len(bell.letters) == 1
@@ -325,7 +328,7 @@ async def test_the_outbox_is_drained_while_the_site_serves(
 
 
 async def test_an_error_does_not_stop_the_sender(db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "PAUSE", 0.01)
+    monkeypatch.setattr(service, "POLL_SECONDS", 0.01)
     await post(db, notice(), notice(BOB.user_id))
     sent = asyncio.Event()
 
@@ -338,13 +341,13 @@ async def test_an_error_does_not_stop_the_sender(db: Database, clock: Clock, mon
                 raise ZeroDivisionError
             sent.set()
 
-    async with sending(db, Clumsy(), clock, LINKS):
+    async with run_outbox(db, Clumsy(), clock, LINKS):
         await asyncio.wait_for(sent.wait(), 20)
     assert await db.notice.count_documents({"sent_at": {"$exists": True}}) == 1
 
 
 async def test_without_a_mail_server_nothing_is_sent(db: Database, clock: Clock) -> None:
     await post(db)
-    async with sending(db, None, clock, LINKS):
+    async with run_outbox(db, None, clock, LINKS):
         pass
     assert (await stored(db))["tries"] == 0

@@ -24,11 +24,11 @@ from tests.support.people import (
     SECTIONS,
     Browser,
     Clock,
-    at,
     buttons,
+    message_after,
+    offer_course,
     seats_taken,
-    teach,
-    told,
+    set_clock,
 )
 
 SECOND = timedelta(seconds=1)
@@ -42,7 +42,7 @@ ALL = {"term": "Fall 2026"}
 @pytest.fixture
 async def early(clock: Clock, ada: Browser) -> Browser:
     """Ada's browser, a second before fall opens."""
-    await at(BEFORE, clock, (ada, ADA))
+    await set_clock(BEFORE, clock, (ada, ADA))
     return ada
 
 
@@ -93,7 +93,7 @@ async def test_with_javascript_a_button_returns_to_its_row(ada: Browser) -> None
 async def test_planning_a_course_again_replaces_its_section(early: Browser, db: Database) -> None:
     for form in (PYT, PHP):
         await early.post("/plan/add", form=form)
-    assert "Already in your plan for Fall 2026: " in await told(early, "/plan/add", **PYT)
+    assert "Already in your plan for Fall 2026: " in await message_after(early, "/plan/add", **PYT)
     assert await planned(db) == [("1111", "01"), ("3333", "01")]
     await early.post("/plan/add", form=PYT | {"section": "02"})
     assert await planned(db) == [("1111", "02"), ("3333", "01")]
@@ -101,10 +101,15 @@ async def test_planning_a_course_again_replaces_its_section(early: Browser, db: 
 
 async def test_removing_twice_says_so_and_changes_nothing(early: Browser, db: Database) -> None:
     await early.post("/plan/add", form=PHP)
-    assert await told(early, "/plan/remove", courseID="3333") == "Removed from your plan for Fall 2026: PHP 202."
+    assert (
+        await message_after(early, "/plan/remove", courseID="3333") == "Removed from your plan for Fall 2026: PHP 202."
+    )
     refused = "PHP 202 isn’t in your plan for Fall 2026. No changes were made."
-    assert await told(early, "/plan/remove", courseID="3333", term="Fall 2026") == refused
-    assert await told(early, "/plan/remove", courseID="3333") == "PHP 202 isn’t in your plan. No changes were made."
+    assert await message_after(early, "/plan/remove", courseID="3333", term="Fall 2026") == refused
+    assert (
+        await message_after(early, "/plan/remove", courseID="3333")
+        == "PHP 202 isn’t in your plan. No changes were made."
+    )
     assert await planned(db) == []
 
 
@@ -137,14 +142,14 @@ async def test_a_course_moves_up_and_the_first_one_stays(early: Browser, db: Dat
 async def test_what_cannot_be_planned_is_refused_with_a_sentence(
     ada: Browser, clock: Clock, db: Database, form: dict[str, str], moment: datetime, sentence: str
 ) -> None:
-    await at(moment, clock, (ada, ADA))
-    assert sentence in await told(ada, "/plan/add", **form)
+    await set_clock(moment, clock, (ada, ADA))
+    assert sentence in await message_after(ada, "/plan/add", **form)
     assert await planned(db) == []
 
 
 async def test_an_enrolled_course_cannot_be_planned(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form=PYT)
-    assert "You’re already enrolled in PYT 101" in await told(ada, "/plan/add", **PYT, follow="")
+    assert "You’re already enrolled in PYT 101" in await message_after(ada, "/plan/add", **PYT, follow="")
     assert await planned(db) == []
 
 
@@ -158,7 +163,7 @@ async def test_a_plan_disappears_with_its_term(early: Browser, db: Database) -> 
 async def test_a_plan_has_a_maximum_size(early: Browser, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "MAX_PLANNED_COURSES", 1)
     await early.post("/plan/add", form=PYT)
-    assert "Your plan for Fall 2026 already has 1 courses." in await told(early, "/plan/add", **PHP)
+    assert "Your plan for Fall 2026 already has 1 courses." in await message_after(early, "/plan/add", **PHP)
     await early.post("/plan/add", form=PYT | {"section": "02"})
     assert await planned(db) == [("1111", "02")]
 
@@ -182,7 +187,7 @@ async def test_the_plan_counts_down_by_the_servers_clock(early: Browser, clock: 
     assert 'data-now="{}" data-opens="{}"'.format(*times) in page
     assert "Enrollment for Fall 2026 opens on Saturday, 1 August 2026, 00:00 (America/New_York)." in page
     assert "data-at-opening>Enroll in this course<" in page
-    await at(FALL.opens_at, clock, (early, ADA))
+    await set_clock(FALL.opens_at, clock, (early, ADA))
     page = await early.read("/plan")
     assert "data-opens" not in page
     assert "data-at-opening" not in page
@@ -196,7 +201,7 @@ async def test_updating_the_plan_before_the_opening_keeps_the_countdown(early: B
 
 async def test_enrolling_too_early_is_refused_and_not_recorded(early: Browser, db: Database) -> None:
     await early.post("/plan/add", form=PHP)
-    assert "Enrollment for Fall 2026 opens on" in await told(early, "/plan/enroll", **ALL)
+    assert "Enrollment for Fall 2026 opens on" in await message_after(early, "/plan/enroll", **ALL)
     assert await planned(db) == [("3333", "01")]
     assert await db.event.count_documents({}) == 0
 
@@ -204,11 +209,11 @@ async def test_enrolling_too_early_is_refused_and_not_recorded(early: Browser, d
 async def test_enrolling_in_a_plan_keeps_refused_courses_with_their_reasons(
     ada: Browser, bob: Browser, db: Database
 ) -> None:
-    await teach(db, "6666", "ART 100", MORNINGS)
+    await offer_course(db, "6666", "ART 100", MORNINGS)
     await bob.post("/enrollment", form=PHP)
     for form in (PHP, PYT, {"courseID": "6666", "term": "Fall 2026", "section": "01"}):
         await ada.post("/plan/add", form=form)
-    said = await told(ada, "/plan/enroll", **ALL)
+    said = await message_after(ada, "/plan/enroll", **ALL)
     assert said == "You’re enrolled in PYT 101 for Fall 2026. We couldn’t enroll you in 2 courses; see why below."
     assert await planned(db) == [("3333", "01"), ("6666", "01")]
     page = unescape(await ada.read("/plan"))
@@ -217,7 +222,7 @@ async def test_enrolling_in_a_plan_keeps_refused_courses_with_their_reasons(
     assert "Join waitlist for PHP 202, section 01" in buttons(page)
 
     await bob.post("/enrollment/drop", form=PHP)
-    said = await told(ada, "/plan/enroll", **ALL)
+    said = await message_after(ada, "/plan/enroll", **ALL)
     assert said == "You’re enrolled in PHP 202 for Fall 2026. We couldn’t enroll you in 1 course; see why below."
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 2
 
@@ -228,8 +233,8 @@ async def test_an_enrolled_course_leaves_the_plan(ada: Browser, db: Database) ->
     page = await ada.read("/plan")
     assert ">Enrolled<" in page
     assert "Enroll in" not in page
-    assert await told(ada, "/plan/enroll", **ALL) == "You’re already enrolled in PYT 101 for Fall 2026."
-    assert await told(ada, "/plan/enroll", **ALL) == "Your plan for Fall 2026 is empty."
+    assert await message_after(ada, "/plan/enroll", **ALL) == "You’re already enrolled in PYT 101 for Fall 2026."
+    assert await message_after(ada, "/plan/enroll", **ALL) == "Your plan for Fall 2026 is empty."
     assert await seats_taken(db, "1111") == 1
 
 
@@ -245,10 +250,10 @@ async def test_when_time_runs_out_the_rest_of_the_plan_is_not_tried(
     with monkeypatch.context() as slow:
         slow.setattr(enroll_plan, "PLAN_TIMEOUT_SECONDS", seconds)
         slow.setattr(enroll_plan, "enroll", hangs)
-        said = await told(ada, "/plan/enroll", **ALL)
+        said = await message_after(ada, "/plan/enroll", **ALL)
     assert said == "We ran out of time before PYT 101 and PHP 202. Press the button again to continue."
     assert await planned(db) == [("1111", "01"), ("3333", "01")]
-    assert "You’re enrolled in PHP 202" in await told(ada, "/plan/enroll", **ALL)
+    assert "You’re enrolled in PHP 202" in await message_after(ada, "/plan/enroll", **ALL)
     assert await planned(db) == []
 
 
@@ -275,7 +280,7 @@ async def test_the_plan_shows_its_credits(ada: Browser, db: Database) -> None:
 
 
 async def test_the_enroll_button_of_a_plan_says_how_many_courses(ada: Browser, db: Database) -> None:
-    await teach(db, "6666", "ART 100")
+    await offer_course(db, "6666", "ART 100")
     for form, label in ((PHP, "this course"), (PYT, "both courses"), ({"courseID": "6666"}, "all 3 courses")):
         await ada.post("/plan/add", form=form)
         assert f"Enroll in {label}" in buttons(await ada.read("/plan"))

@@ -15,12 +15,12 @@ from tests.support.people import (
     SPRING,
     Browser,
     Clock,
-    at,
     buttons,
+    message_after,
+    offer_course,
     seats_taken,
-    teach,
+    set_clock,
     text,
-    told,
 )
 
 SECOND = timedelta(seconds=1)
@@ -43,7 +43,7 @@ async def test_a_full_section_leads_to_the_waitlist_and_to_other_sections(
 
 
 async def test_without_a_section_the_first_open_one_that_fits_is_chosen(ada: Browser, db: Database) -> None:
-    await teach(db, "6666", "ART 100", MORNINGS)
+    await offer_course(db, "6666", "ART 100", MORNINGS)
     await ada.post("/enrollment", form={"courseID": "6666"})
     await ada.post("/enrollment", form={"courseID": "1111"})
     assert await seats_taken(db, "1111", "02") == 1
@@ -68,8 +68,8 @@ async def test_without_a_section_the_first_open_one_that_fits_is_chosen(ada: Bro
 async def test_the_window_opens_and_closes_to_the_second(
     ada: Browser, clock: Clock, moment: datetime, sentence: str
 ) -> None:
-    await at(moment, clock, (ada, ADA))
-    assert await told(ada, "/enrollment", courseID="1111", term="Fall") == sentence
+    await set_clock(moment, clock, (ada, ADA))
+    assert await message_after(ada, "/enrollment", courseID="1111", term="Fall") == sentence
 
 
 async def test_a_window_across_the_end_of_daylight_saving_time_is_shown_in_the_schools_timezone(
@@ -79,28 +79,28 @@ async def test_a_window_across_the_end_of_daylight_saving_time_is_shown_in_the_s
     second_half_past_one = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
     await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": second_half_past_one}})
     for moment in (second_half_past_one - timedelta(hours=1), second_half_past_one - SECOND):
-        await at(moment, clock, (ada, ADA))
-        refused = await told(ada, "/enrollment", courseID="2222")
+        await set_clock(moment, clock, (ada, ADA))
+        refused = await message_after(ada, "/enrollment", courseID="2222")
         assert refused == "Enrollment for Spring 2027 opens on Sunday, 1 November 2026, 01:30 (America/New_York)."
-    await at(second_half_past_one, clock, (ada, ADA))
-    assert await told(ada, "/enrollment", courseID="2222") == "You’re enrolled in JAV 201 for Spring 2027."
+    await set_clock(second_half_past_one, clock, (ada, ADA))
+    assert await message_after(ada, "/enrollment", courseID="2222") == "You’re enrolled in JAV 201 for Spring 2027."
 
 
 async def test_two_classes_at_one_time_are_refused_with_both_names_and_the_time(ada: Browser, db: Database) -> None:
-    await teach(db, "6666", "ART 100", NOONS)
+    await offer_course(db, "6666", "ART 100", NOONS)
     await ada.post("/enrollment", form={"courseID": "3333"})
-    refused = await told(ada, "/enrollment", courseID="6666")
+    refused = await message_after(ada, "/enrollment", courseID="6666")
     assert refused == f"ART 100 conflicts with PHP 202: {NOONS[0]}."
     assert await seats_taken(db, "6666") == 0
 
 
 async def test_all_conflicting_courses_are_named(ada: Browser, db: Database) -> None:
-    await teach(db, "6666", "ART 100", (*MORNINGS, *NOONS))
+    await offer_course(db, "6666", "ART 100", (*MORNINGS, *NOONS))
     for courseID in ("1111", "3333"):
         await ada.post("/enrollment", form={"courseID": courseID})
     first = f"ART 100 conflicts with PYT 101: {MORNINGS[0]}."
     second = f"ART 100 conflicts with PHP 202: {NOONS[0]}."
-    assert await told(ada, "/enrollment", courseID="6666") == f"{first} {second}"
+    assert await message_after(ada, "/enrollment", courseID="6666") == f"{first} {second}"
     assert f"{first} {second}" in await ada.read("/course/6666")
     await ada.post("/plan/add", form={"courseID": "6666"})
     await ada.post("/plan/enroll", form={"term": "Fall 2026"})
@@ -109,27 +109,27 @@ async def test_all_conflicting_courses_are_named(ada: Browser, db: Database) -> 
 
 
 async def test_exactly_the_credit_limit_is_allowed_and_no_more(ada: Browser, db: Database) -> None:
-    await teach(db, "6666", "ART 100")
+    await offer_course(db, "6666", "ART 100")
     await db.term.update_many({}, {"$set": {"max_credits": 7}})
     await ada.post("/enrollment", form={"courseID": "1111"})
-    assert await told(ada, "/enrollment", courseID="3333") == "You’re enrolled in PHP 202 for Fall 2026."
-    refused = await told(ada, "/enrollment", courseID="6666")
+    assert await message_after(ada, "/enrollment", courseID="3333") == "You’re enrolled in PHP 202 for Fall 2026."
+    refused = await message_after(ada, "/enrollment", courseID="6666")
     assert refused == "ART 100 would bring you to 10 credits (limit 7)."
     assert "7 of 7 credits" in await ada.read("/enrollment")
 
 
 async def test_a_prerequisite_must_come_from_an_earlier_term(ada: Browser, clock: Clock, db: Database) -> None:
     await db.course.update_one({"courseID": "2222"}, {"$set": {"prerequisites": ["1111"]}})
-    await at(SPRING.opens_at, clock, (ada, ADA))
+    await set_clock(SPRING.opens_at, clock, (ada, ADA))
     missing = "JAV 201 requires 1111 (PYT 101) from an earlier term."
-    assert await told(ada, "/enrollment", courseID="2222") == missing
+    assert await message_after(ada, "/enrollment", courseID="2222") == missing
     assert missing in await ada.read("/course/2222")
     await enrollments.put(db, ADA.user_id, SectionKey("Fall 2026", "1111", "01"), FALL.opens_at, None)
-    assert await told(ada, "/enrollment", courseID="2222") == "You’re enrolled in JAV 201 for Spring 2027."
+    assert await message_after(ada, "/enrollment", courseID="2222") == "You’re enrolled in JAV 201 for Spring 2027."
 
 
 async def test_an_unknown_section_is_refused(ada: Browser) -> None:
-    refused = await told(ada, "/enrollment", courseID="1111", section="09")
+    refused = await message_after(ada, "/enrollment", courseID="1111", section="09")
     assert refused == "PYT 101 has no section 09 in Fall 2026."
 
 

@@ -3,15 +3,15 @@
 import pytest
 
 from quart_enroll.db.client import Database
-from tests.support.people import ADA, NOONS, Browser, buttons, seats_taken, teach, told
+from tests.support.people import ADA, NOONS, Browser, buttons, message_after, offer_course, seats_taken
 
 
 async def test_a_swap_enrolls_in_one_course_and_drops_the_other(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
-    said = await told(ada, "/enrollment/swap", drop="3333", add="1111", section="01", term="Fall 2026")
+    said = await message_after(ada, "/enrollment/swap", drop="3333", add="1111", section="01", term="Fall 2026")
     assert said == "Swap complete: you’re now enrolled in PYT 101, section 01."
     assert [row["courseID"] async for row in db.enrollment.find()] == ["1111"]
-    said = await told(ada, "/enrollment/swap", drop="3333", add="1111", section="01", term="Fall 2026")
+    said = await message_after(ada, "/enrollment/swap", drop="3333", add="1111", section="01", term="Fall 2026")
     assert said == "You’re already enrolled in PYT 101 for Fall 2026."
     assert [row["courseID"] async for row in db.enrollment.find()] == ["1111"]
 
@@ -24,7 +24,7 @@ async def test_a_swap_into_another_section_of_the_same_course(ada: Browser, db: 
 
 async def test_a_swap_into_any_section_of_the_same_course_is_refused(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "02"})
-    said = await told(ada, "/enrollment/swap", drop="1111", add="1111")
+    said = await message_after(ada, "/enrollment/swap", drop="1111", add="1111")
     assert said == "You’re already enrolled in PYT 101 for Fall 2026."
     assert await seats_taken(db, "1111", "02") == 1
 
@@ -42,27 +42,27 @@ async def test_a_swap_that_fails_keeps_the_old_seat(
 ) -> None:
     await bob.post("/enrollment", form={"courseID": "3333"})
     await ada.post("/enrollment", form={"courseID": "1111"})
-    assert sentence in await told(ada, "/enrollment/swap", drop="1111", add=add)
+    assert sentence in await message_after(ada, "/enrollment/swap", drop="1111", add=add)
     assert await db.enrollment.find_one({"user_id": ADA.user_id, "courseID": "1111", "status": "enrolled"})
 
 
 async def test_a_swap_of_a_course_that_the_student_lacks_changes_nothing(ada: Browser, db: Database) -> None:
-    refused = await told(ada, "/enrollment/swap", drop="3333", add="1111")
+    refused = await message_after(ada, "/enrollment/swap", drop="3333", add="1111")
     assert refused == "You’re not enrolled in PHP 202 for Fall 2026. No changes were made."
     assert await db.enrollment.count_documents({}) == 0
 
 
 async def test_a_swap_of_what_another_course_needs_is_refused(ada: Browser, db: Database) -> None:
-    await teach(db, "6666", "ART 100")
-    await teach(db, "7777", "ART LAB", corequisites=("6666",))
+    await offer_course(db, "6666", "ART 100")
+    await offer_course(db, "7777", "ART LAB", corequisites=("6666",))
     for courseID in ("6666", "7777"):
         await ada.post("/enrollment", form={"courseID": courseID})
-    assert "can’t be taken without ART 100" in await told(ada, "/enrollment/swap", drop="6666", add="1111")
+    assert "can’t be taken without ART 100" in await message_after(ada, "/enrollment/swap", drop="6666", add="1111")
     assert await db.enrollment.count_documents({}) == 2
 
 
 async def test_a_course_with_its_own_swap_button_is_not_offered_twice(ada: Browser, db: Database) -> None:
-    await teach(db, "6666", "ART 100", NOONS)
+    await offer_course(db, "6666", "ART 100", NOONS)
     for courseID in ("1111", "3333"):
         await ada.post("/enrollment", form={"courseID": courseID})
     page = await ada.read("/course/6666")

@@ -13,16 +13,16 @@ from tests.support.people import (
     BOB,
     CAL,
     FALL,
-    HASH,
     NOONS,
+    PASSWORD_HASH,
     Browser,
     Clock,
-    at,
     buttons,
+    message_after,
+    offer_course,
     seats_taken,
-    teach,
+    set_clock,
     text,
-    told,
 )
 
 SECOND = timedelta(seconds=1)
@@ -40,7 +40,7 @@ async def full(bob: Browser) -> None:
 @pytest.fixture
 async def cal(app: Quart, db: Database) -> Browser:
     """The browser of one student more."""
-    await users.add(db, CAL, HASH)
+    await users.add(db, CAL, PASSWORD_HASH)
     browser = Browser(app.test_client())
     await browser.sign_in(CAL)
     return browser
@@ -50,7 +50,7 @@ async def cal(app: Quart, db: Database) -> Browser:
 async def test_joining_a_waitlist_shows_the_position(ada: Browser, cal: Browser, db: Database) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 12}})
     await cal.post("/waitlist", form=PHP)
-    assert await told(ada, "/waitlist", **PHP) == "You’re on the waitlist for PHP 202, section 01: 2 of 2."
+    assert await message_after(ada, "/waitlist", **PHP) == "You’re on the waitlist for PHP 202, section 01: 2 of 2."
     page = await ada.read("/enrollment")
     assert ">Waitlisted, 2 of 2<" in page
     assert "0 of 18 credits" in page
@@ -61,30 +61,30 @@ async def test_joining_a_waitlist_shows_the_position(ada: Browser, cal: Browser,
 async def test_joining_twice_says_so_and_changes_nothing(ada: Browser, db: Database) -> None:
     await ada.post("/waitlist", form=PHP)
     refused = "You’re already on the waitlist for PHP 202, section 01."
-    assert await told(ada, "/waitlist", **PHP) == refused
-    assert await told(ada, "/enrollment", **PHP) == refused
+    assert await message_after(ada, "/waitlist", **PHP) == refused
+    assert await message_after(ada, "/enrollment", **PHP) == refused
     assert await db.waitlist.count_documents({}) == 1
 
 
 @pytest.mark.usefixtures("full")
 async def test_a_full_waitlist_refuses_everybody(ada: Browser, cal: Browser, db: Database) -> None:
     await cal.post("/waitlist", form=PHP)
-    assert await told(ada, "/waitlist", **PHP) == "The waitlist for PHP 202, section 01, is full."
-    assert await told(ada, "/enrollment", **PHP) == "PHP 202, section 01, is full."
+    assert await message_after(ada, "/waitlist", **PHP) == "The waitlist for PHP 202, section 01, is full."
+    assert await message_after(ada, "/enrollment", **PHP) == "PHP 202, section 01, is full."
     assert await db.waitlist.count_documents({}) == 1
 
 
 async def test_joining_the_waitlist_of_a_section_with_an_open_seat_enrolls_at_once(ada: Browser, db: Database) -> None:
-    assert await told(ada, "/waitlist", **PHP) == "A seat was open, so you’re enrolled in PHP 202, section 01."
+    assert await message_after(ada, "/waitlist", **PHP) == "A seat was open, so you’re enrolled in PHP 202, section 01."
     assert await seats_taken(db, "3333") == 1
     assert await db.notice.count_documents({}) == 0
-    assert await told(ada, "/waitlist", **PHP) == "You’re already enrolled in PHP 202 for Fall 2026."
+    assert await message_after(ada, "/waitlist", **PHP) == "You’re already enrolled in PHP 202 for Fall 2026."
 
 
 async def test_an_open_seat_is_taken_despite_a_full_waitlist_and_a_requested_swap(ada: Browser, db: Database) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 0}})
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
-    said = await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
+    said = await message_after(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
     assert said == "A seat was open, so we swapped you into PHP 202, section 01."
     assert [row["courseID"] async for row in db.enrollment.find()] == ["3333"]
 
@@ -94,11 +94,11 @@ async def test_leaving_frees_the_place_and_a_second_time_changes_nothing(
     ada: Browser, cal: Browser, db: Database
 ) -> None:
     await ada.post("/waitlist", form=PHP)
-    assert await told(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist for PHP 202."
-    said = await told(ada, "/waitlist/leave", courseID="3333", term="Fall 2026")
+    assert await message_after(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist for PHP 202."
+    said = await message_after(ada, "/waitlist/leave", courseID="3333", term="Fall 2026")
     assert said == "You’re not on the waitlist for PHP 202 in Fall 2026. No changes were made."
-    assert "1 of 1" in await told(cal, "/waitlist", **PHP)
-    assert "There is no course 9999" in await told(ada, "/waitlist/leave", courseID="9999")
+    assert "1 of 1" in await message_after(cal, "/waitlist", **PHP)
+    assert "There is no course 9999" in await message_after(ada, "/waitlist/leave", courseID="9999")
 
 
 async def test_leaving_without_a_section_is_refused_if_two_waitlists_are_possible(ada: Browser, db: Database) -> None:
@@ -106,9 +106,9 @@ async def test_leaving_without_a_section_is_refused_if_two_waitlists_are_possibl
     await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": FALL.opens_at}})
     for term in ("Fall 2026", "Spring 2027"):
         await ada.post("/waitlist", form={"courseID": "1111", "term": term, "section": "01"})
-    assert "Choose one of these terms." in await told(ada, "/waitlist/leave", courseID="1111")
+    assert "Choose one of these terms." in await message_after(ada, "/waitlist/leave", courseID="1111")
     assert await db.waitlist.count_documents({}) == 2
-    assert "You left" in await told(ada, "/waitlist/leave", courseID="1111", term="Fall 2026")
+    assert "You left" in await message_after(ada, "/waitlist/leave", courseID="1111", term="Fall 2026")
     assert await db.waitlist.distinct("term") == ["Spring 2027"]
 
 
@@ -132,7 +132,7 @@ async def test_a_dropped_seat_goes_to_the_first_waitlisted_student_with_one_noti
 
 @pytest.mark.usefixtures("full")
 async def test_a_skipped_student_keeps_the_position_and_sees_why(ada: Browser, bob: Browser, db: Database) -> None:
-    await teach(db, "6666", "ART 100", NOONS)
+    await offer_course(db, "6666", "ART 100", NOONS)
     await ada.post("/waitlist", form=PHP)
     await ada.post("/enrollment", form={"courseID": "6666"})
     await ada.read("/")
@@ -148,11 +148,11 @@ async def test_a_skipped_student_keeps_the_position_and_sees_why(ada: Browser, b
 
 @pytest.mark.usefixtures("full")
 async def test_dropping_the_conflicting_course_promotes(ada: Browser, bob: Browser, db: Database) -> None:
-    await teach(db, "6666", "ART 100", NOONS)
+    await offer_course(db, "6666", "ART 100", NOONS)
     await ada.post("/waitlist", form=PHP)
     await ada.post("/enrollment", form={"courseID": "6666"})
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
-    said = await told(ada, "/enrollment/drop", courseID="6666")
+    said = await message_after(ada, "/enrollment/drop", courseID="6666")
     assert "You dropped ART 100 for Fall 2026." in said
     assert "you’re now enrolled in PHP 202" in said
 
@@ -160,7 +160,7 @@ async def test_dropping_the_conflicting_course_promotes(ada: Browser, bob: Brows
 @pytest.mark.usefixtures("full")
 async def test_a_promotion_drops_the_course_to_be_replaced(ada: Browser, bob: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
-    assert "1 of 1" in await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
+    assert "1 of 1" in await message_after(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
     assert "Replaces PYT 101 if you get a seat" in await ada.read("/enrollment")
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     assert [row["courseID"] async for row in db.enrollment.find({"user_id": ADA.user_id})] == ["3333"]
@@ -187,10 +187,10 @@ async def test_waiting_to_change_sections_keeps_the_position(
     await ada.post("/waitlist", form=PYT | {"section": "02", "drop_if_enrolled": "1111"})
     if again:
         await ada.post("/enrollment/drop", form=PYT)
-        said = await told(ada, "/enrollment", **PYT, section="03")
+        said = await message_after(ada, "/enrollment", **PYT, section="03")
         assert said == "You’re enrolled in PYT 101 for Fall 2026."
     else:
-        said = await told(ada, "/enrollment/swap", drop="1111", add="1111", term="Fall 2026", section="03")
+        said = await message_after(ada, "/enrollment/swap", drop="1111", add="1111", term="Fall 2026", section="03")
         assert said == "Swap complete: you’re now enrolled in PYT 101, section 03."
     assert "Replaces PYT 101 if you get a seat" in await ada.read("/enrollment")
     await bob.post("/enrollment/drop", form=PYT)
@@ -206,7 +206,7 @@ async def test_a_pointless_waitlist_entry_is_removed_with_a_message(
 ) -> None:
     await ada.post("/enrollment", form=PHP)
     await ada.post("/waitlist", form=PYT | {"section": "02", "drop_if_enrolled": instead_of})
-    said = await told(ada, "/enrollment", **PYT, section="03")
+    said = await message_after(ada, "/enrollment", **PYT, section="03")
     assert said == ("You’re enrolled in PYT 101 for Fall 2026. You’re no longer on the waitlist for section 02.")
     assert await db.waitlist.count_documents({}) == 0
     assert "Left the waitlist for PYT 101, section 02, in Fall 2026." in await ada.read("/enrollment/history")
@@ -214,17 +214,17 @@ async def test_a_pointless_waitlist_entry_is_removed_with_a_message(
 
 @pytest.mark.usefixtures("full")
 async def test_waiting_to_replace_a_course_requires_having_it(ada: Browser, db: Database) -> None:
-    refused = await told(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
+    refused = await message_after(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
     assert refused == "You’re not enrolled in PYT 101 for Fall 2026. No changes were made."
     assert await db.waitlist.count_documents({}) == 0
 
 
 @pytest.mark.usefixtures("full")
 async def test_nobody_joins_a_waitlist_outside_the_window(ada: Browser, clock: Clock) -> None:
-    await at(FALL.opens_at - SECOND, clock, (ada, ADA))
-    assert "Enrollment for Fall 2026 opens on" in await told(ada, "/waitlist", **PHP)
-    await at(FALL.add_deadline, clock, (ada, ADA))
-    assert "Enrollment for Fall 2026 closed at" in await told(ada, "/waitlist", **PHP)
+    await set_clock(FALL.opens_at - SECOND, clock, (ada, ADA))
+    assert "Enrollment for Fall 2026 opens on" in await message_after(ada, "/waitlist", **PHP)
+    await set_clock(FALL.add_deadline, clock, (ada, ADA))
+    assert "Enrollment for Fall 2026 closed at" in await message_after(ada, "/waitlist", **PHP)
 
 
 @pytest.mark.usefixtures("full")
@@ -232,7 +232,7 @@ async def test_after_the_add_deadline_nobody_is_promoted(
     ada: Browser, bob: Browser, clock: Clock, db: Database
 ) -> None:
     await ada.post("/waitlist", form=PHP)
-    await at(FALL.add_deadline, clock, (bob, BOB), (ada, ADA))
+    await set_clock(FALL.add_deadline, clock, (bob, BOB), (ada, ADA))
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     assert await db.enrollment.count_documents({"status": "enrolled"}) == 0
     assert ">Waitlisted, 1 of 1<" in await ada.read("/enrollment")
@@ -275,7 +275,7 @@ async def test_a_waitlist_warns_if_the_seat_would_exceed_the_credit_limit(
     ada: Browser, bob: Browser, db: Database
 ) -> None:
     await db.term.update_many({}, {"$set": {"max_credits": 6}})
-    await teach(db, "7777", "BIO 101")
+    await offer_course(db, "7777", "BIO 101")
     await ada.post("/waitlist", form=PHP)
     assert "(limit " not in await ada.read("/enrollment")
     await ada.post("/enrollment", form={"courseID": "7777"})
@@ -296,14 +296,14 @@ async def test_a_waitlist_warns_if_the_seat_would_exceed_the_credit_limit(
 async def test_waitlists_that_together_exceed_the_credit_limit_show_one_warning(
     ada: Browser, bob: Browser, clock: Clock, db: Database
 ) -> None:
-    await teach(db, "6666", "ART 100")
+    await offer_course(db, "6666", "ART 100")
     await bob.post("/enrollment", form={"courseID": "6666"})
     await db.term.update_many({}, {"$set": {"max_credits": 6}})
     await ada.post("/waitlist", form=PHP)
     assert TOO_MANY not in await ada.read("/enrollment")
     await ada.post("/waitlist", form={"courseID": "6666"})
     assert TOO_MANY in await ada.read("/enrollment")
-    await at(FALL.add_deadline, clock, (ada, ADA))
+    await set_clock(FALL.add_deadline, clock, (ada, ADA))
     assert TOO_MANY not in await ada.read("/enrollment")  # nobody gets a seat any more
 
 
@@ -320,6 +320,6 @@ async def test_a_course_to_be_replaced_does_not_count_toward_the_credit_limit(ad
 @pytest.mark.usefixtures("full")
 async def test_after_the_deadline_a_waitlist_has_closed(ada: Browser, clock: Clock) -> None:
     await ada.post("/waitlist", form=PHP)
-    await at(FALL.withdraw_deadline, clock, (ada, ADA))
-    said = await told(ada, "/waitlist/leave", courseID="3333")
+    await set_clock(FALL.withdraw_deadline, clock, (ada, ADA))
+    said = await message_after(ada, "/waitlist/leave", courseID="3333")
     assert said == "The waitlist for PHP 202 has closed. No changes were made."

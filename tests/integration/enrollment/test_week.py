@@ -3,7 +3,7 @@
 import re
 
 from quart_enroll.db.client import Database
-from tests.support.people import ADA, FALL, NOONS, Browser, Clock, at, teach
+from tests.support.people import ADA, FALL, NOONS, Browser, Clock, offer_course, set_clock
 
 
 async def boxes(browser: Browser) -> list[tuple[str, str]]:
@@ -36,7 +36,7 @@ async def test_the_week_shows_enrolled_and_waitlisted_courses(ada: Browser, bob:
 async def test_a_waitlisted_course_at_the_same_time_shows_the_conflict(
     ada: Browser, bob: Browser, db: Database
 ) -> None:
-    await teach(db, "7777", "BIO 101")
+    await offer_course(db, "7777", "BIO 101")
     await bob.post("/enrollment", form={"courseID": "3333"})
     await ada.post("/enrollment", form={"courseID": "7777"})
     await ada.post("/waitlist", form={"courseID": "3333"})
@@ -50,7 +50,7 @@ async def test_a_waitlisted_course_at_the_same_time_shows_the_conflict(
 
 
 async def test_a_waitlisted_replacement_is_no_conflict(ada: Browser, bob: Browser, db: Database) -> None:
-    await teach(db, "7777", "BIO 101", NOONS)
+    await offer_course(db, "7777", "BIO 101", NOONS)
     await bob.post("/enrollment", form={"courseID": "3333"})
     await ada.post("/enrollment", form={"courseID": "7777"})
     await ada.post("/waitlist", form={"courseID": "3333", "drop_if_enrolled": "7777"})
@@ -60,13 +60,13 @@ async def test_a_waitlisted_replacement_is_no_conflict(ada: Browser, bob: Browse
 
 async def test_a_withdrawn_course_is_marked_in_the_week(ada: Browser, clock: Clock) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
-    await at(FALL.drop_deadline, clock, (ada, ADA))
+    await set_clock(FALL.drop_deadline, clock, (ada, ADA))
     await ada.post("/enrollment/drop", form={"courseID": "1111"})
     assert set(await boxes(ada)) == {("withdrawn", "PYT 101 withdrawn 09:00–09:50 Hall 12")}
 
 
 async def test_a_course_without_times_is_listed_below_the_week(ada: Browser, db: Database) -> None:
-    await teach(db, "7777", "BIO 101")
+    await offer_course(db, "7777", "BIO 101")
     await ada.post("/enrollment", form={"courseID": "7777"})
     assert "No fixed times: BIO 101." in await ada.read("/enrollment")
     assert await boxes(ada) == []
@@ -78,7 +78,7 @@ async def test_the_week_stays_until_the_last_day_on_which_courses_meet(
     await db.term.update_one({"term": "Fall 2026"}, {"$set": {"starts_on": "2026-08-31", "ends_on": "2026-12-18"}})
     await ada.post("/enrollment", form={"courseID": "1111"})
     for day, shown in ((18, True), (19, False)):
-        await at(FALL.local(clock.now).replace(month=12, day=day, hour=23), clock, (ada, ADA))
+        await set_clock(FALL.local(clock.now).replace(month=12, day=day, hour=23), clock, (ada, ADA))
         page = await ada.read("/enrollment")
         assert ("Your week" in page, "PYT 101" in page) == (shown, True)
 
@@ -115,6 +115,6 @@ async def test_courses_on_the_schedule_link_to_their_pages(ada: Browser, bob: Br
 
 async def test_a_course_of_a_past_term_links_to_its_page_in_the_next(ada: Browser, clock: Clock) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
-    await at(FALL.withdraw_deadline, clock, (ada, ADA))
+    await set_clock(FALL.withdraw_deadline, clock, (ada, ADA))
     [link] = set(re.findall(r'href="(/course/[^"]*)">PYT 101</a>', await ada.read("/enrollment")))
     assert "<h1>PYT 101 <small>Spring 2027" in await ada.read(link)

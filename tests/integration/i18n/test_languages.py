@@ -12,8 +12,8 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.catalog.import_users import ImportedUser, import_users
-from quart_enroll.services.notifications import drain_once
-from tests.support.people import ADA, NOONS, PASSWORD, Browser, Clock, config, registration, teach, text
+from quart_enroll.services.notifications.outbox import send_due
+from tests.support.people import ADA, NOONS, PASSWORD, Browser, Clock, config, offer_course, registration, text
 from tests.support.smtp import Postbox
 
 LINKS = EmailLinks("a key that only the tests know", "https://enroll.school.example")
@@ -88,7 +88,7 @@ async def test_an_import_keeps_the_language(db: Database) -> None:
 async def test_a_notice_caused_by_another_student_is_in_the_readers_language(
     db: Database, clock: Clock, ada: Browser, bob: Browser
 ) -> None:
-    await teach(db, "4444", "ART 100", NOONS)
+    await offer_course(db, "4444", "ART 100", NOONS)
     for browser, course in ((ada, "3333"), (bob, "3333"), (bob, "4444")):
         path = "/enrollment" if (browser, course) != (bob, "3333") else "/waitlist"
         assert (await browser.post(path, form={"courseID": course, "term": "Fall 2026"})).status_code == 303
@@ -98,7 +98,7 @@ async def test_a_notice_caused_by_another_student_is_in_the_readers_language(
     page = await bob.read("/enrollment")
     assert page.count("PHP 202 coincide con ART 100: MJ 12:00–13:15.") == 2
     box = Postbox()
-    await drain_once(db, box, clock, LINKS, "one")
+    await send_due(db, box, clock, LINKS, "one")
     assert [subject for _, subject, _ in box.letters] == ["Tu puesto en la lista de espera de PHP 202"]
     assert "MJ 12:00–13:15. Conservas tu puesto.\n\nInicia sesión para ver tu horario." in box.letters[0][2]
 

@@ -1,7 +1,7 @@
-"""No page says anything in English to who reads another language.
+"""No page shows English to readers of another language.
 
 The other language is made up: it has every sentence of the site in ⟦brackets⟧. So what a page shows is in brackets, or
-is what the school and its people have written; anything else is a text that nobody can translate.
+is what the school and its people have written; anything else is untranslatable text.
 """
 
 import re
@@ -21,10 +21,10 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.i18n import language
 from quart_enroll.services.accounts.email_links import EmailLinks
-from quart_enroll.services.notifications import drain_once
+from quart_enroll.services.notifications.outbox import send_due
 from quart_enroll.state import EXTENSION
 from quart_enroll.web import jinja_environment
-from tests.integration.conftest import NeverBehind
+from tests.integration.conftest import AlwaysCurrentCatalog
 from tests.support.people import (
     ADA,
     BOB,
@@ -35,11 +35,11 @@ from tests.support.people import (
     SPRING,
     Browser,
     Clock,
-    at,
     config,
     midnight,
+    offer_course,
     registration,
-    teach,
+    set_clock,
 )
 from tests.support.smtp import Postbox
 
@@ -171,7 +171,9 @@ async def site(db: Database, mongod: str, clock: Clock, brackets: Brackets) -> A
     app = create_app(config(mongo_uri=mongod, languages=(MADE_UP, "en"), **settings), clock=clock)
     async with app.test_app():
         opened = app.extensions[EXTENSION]
-        app.extensions[EXTENSION] = replace(opened, catalog_cache=NeverBehind(opened.database, clock), sends_mail=True)
+        app.extensions[EXTENSION] = replace(
+            opened, catalog_cache=AlwaysCurrentCatalog(opened.database, clock), sends_mail=True
+        )
         yield app
 
 
@@ -248,8 +250,8 @@ async def test_spanish_pages_for_students_contain_no_english(
     """Ada and bob do everything once that can be done, most of it once too often."""
     ada, bob = Reading(site, heard := set()), Reading(site, heard)
     fall = {"term": "Fall 2026"}
-    await teach(db, "4444", "ART 100", NOONS)
-    await teach(db, "5555", "LAB 100", prerequisites=("2222",), corequisites=("1111",))
+    await offer_course(db, "4444", "ART 100", NOONS)
+    await offer_course(db, "5555", "LAB 100", prerequisites=("2222",), corequisites=("1111",))
     for browser, user in ((ada, ADA), (bob, BOB)):
         await browser.does("/login", email=user.email, password=PASSWORD)
         for path in ("/", "/enrollment", "/enrollment/history", "/plan", "/account", "/account/tokens"):
@@ -302,10 +304,10 @@ async def test_spanish_pages_for_students_contain_no_english(
     await ada.does("/plan/enroll", **spring)
     await ada.does("/plan/remove", courseID="1111", **spring)
     await ada.does("/plan/remove", courseID="1111", **spring)
-    await at(SPRING.opens_at + timedelta(days=1), clock, (ada, ADA), (bob, BOB))
+    await set_clock(SPRING.opens_at + timedelta(days=1), clock, (ada, ADA), (bob, BOB))
     await ada.does("/plan/enroll", **spring)
     await ada.does("/plan/enroll", **spring)
-    await at(midnight(2026, 10, 1), clock, (ada, ADA), (bob, BOB))
+    await set_clock(midnight(2026, 10, 1), clock, (ada, ADA), (bob, BOB))
     await bob.does("/enrollment/drop", courseID="5555", **fall)  # withdrawn
     for path in ("/enrollment", "/enrollment/history", "/courses/", "/help"):
         await bob.get(path)
@@ -354,7 +356,7 @@ async def test_spanish_error_pages_contain_no_english(site: Quart, monkeypatch: 
     visitor = Reading(site, heard := set())
     for _ in range(12):
         await visitor.post("/login", form={"email": ADA.email, "password": "wrong password"})
-    monkeypatch.setattr(NeverBehind, "get", away)
+    monkeypatch.setattr(AlwaysCurrentCatalog, "get", away)
     await visitor.get("/courses/")
     assert bare(heard) == ""
 
@@ -373,8 +375,6 @@ async def test_spanish_emails_contain_no_english(site: Quart, db: Database, cloc
     await ada.does("/password/forgot", email=ADA.email)
     await Reading(site, set()).does("/register", **registration())
     box = Postbox()
-    await drain_once(
-        db, box, clock, EmailLinks("a key that only the tests know", "https://enroll.school.example"), "one"
-    )
+    await send_due(db, box, clock, EmailLinks("a key that only the tests know", "https://enroll.school.example"), "one")
     assert len(box.letters) == 5
     assert bare({part for _, subject, text in box.letters for part in (subject, text)}) == ""

@@ -13,7 +13,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database, OutcomeUnknown
 from quart_enroll.pages import students
 from quart_enroll.services.accounts import sessions
-from tests.support.people import ADA, BOB, PASSWORD, RITA, SPRING, Browser, Clock, at, config, registration, text
+from tests.support.people import ADA, BOB, PASSWORD, RITA, SPRING, Browser, Clock, config, registration, set_clock, text
 
 TEMPLATES = Path(__file__).parents[2] / "support/flask_templates"
 
@@ -153,7 +153,7 @@ async def test_a_button_on_the_page_of_a_term_enrolls_in_that_term(ada: Browser,
 
 
 async def test_the_button_enrolls_when_that_term_is_open(ada: Browser, clock: Clock, db: Database) -> None:
-    await at(SPRING.opens_at, clock, (ada, ADA))
+    await set_clock(SPRING.opens_at, clock, (ada, ADA))
     later = {"add_deadline": SPRING.add_deadline, "drop_deadline": SPRING.add_deadline}
     await db.term.update_one({"term": "Fall 2026"}, {"$set": later | {"withdraw_deadline": SPRING.add_deadline}})
     page = await ada.read("/courses/Spring")

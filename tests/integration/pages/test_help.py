@@ -6,7 +6,7 @@ from pathlib import Path
 
 import quart_enroll
 from quart_enroll.db.client import Database
-from tests.support.people import FALL, Browser, Clock, teach
+from tests.support.people import FALL, Browser, Clock, offer_course
 
 TEMPLATES = Path(quart_enroll.__file__).parent / "templates"
 ANCHORS = {
@@ -51,5 +51,5 @@ async def test_the_help_page_works_without_terms(anyone: Browser, db: Database) 
 
 
 async def test_a_refused_enrollment_links_to_the_help_page(ada: Browser, db: Database) -> None:
-    await teach(db, "7777", "BIO 101", prerequisites=("1111",))
+    await offer_course(db, "7777", "BIO 101", prerequisites=("1111",))
     assert 'requires 1111 (PYT 101) from an earlier term. <a href="/help#why-not">' in await ada.read("/courses/")

@@ -245,7 +245,7 @@ async def test_the_stream_has_an_event_for_each_section(anyone: Browser) -> None
     assert f'event: {name}\ndata: <span class="seats">1 seat left</span>\n\n' in stream
     assert f"event: {name}-open\ndata: .\n\n" in stream
     assert 1000 <= int(stream.partition("\n")[0].removeprefix("retry: ")) <= 3000
-    assert "-gone" not in stream  # nobody waits who is not signed in
+    assert "-gone" not in stream  # visitors have no waitlist entries
 
 
 async def test_a_student_gets_an_event_when_the_waitlist_entry_is_gone(ada: Browser) -> None:

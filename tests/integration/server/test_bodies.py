@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import PATIENCE, Server, server
+from tests.support.processes import TIMEOUT_SECONDS, Server, server
 
 MEGABYTE = 1024 * 1024
 HEAD = (
@@ -29,8 +29,8 @@ def _memory(pid: int) -> int:
 
 
 def _send(port: int, head: bytes, block: bytes, blocks: int) -> bytes:
-    """Send a request until the server answers, and return the first of what it says."""
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+    """Send a request until the server responds, and return the beginning of the response."""
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as connection:
         try:
             connection.sendall(HEAD + head)
             for _ in range(blocks):

@@ -1,4 +1,4 @@
-"""What was damaged behind the site's back: nobody gets a 500 for it, nothing is lost, and `check-seats` tells of it."""
+"""Rows damaged by other programs cause no server error, lose no data, and are reported by `check-seats`."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.maintenance import audit
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
-from tests.support.people import ADA, BOB, CAL, FALL_MORNING, HASH, Browser, told
+from tests.support.people import ADA, BOB, CAL, FALL_MORNING, PASSWORD_HASH, Browser, message_after
 from tests.support.school import built_databases
 
 NOW = FALL_MORNING
@@ -38,7 +38,7 @@ async def school(db: Database) -> Database:
 @pytest.fixture
 async def cal(app: Quart, db: Database) -> Browser:
     """The browser of one student more."""
-    await users.add(db, CAL, HASH)
+    await users.add(db, CAL, PASSWORD_HASH)
     browser = Browser(app.test_client())
     await browser.sign_in(CAL)
     return browser
@@ -56,7 +56,7 @@ async def mended(db: Database) -> list[str]:
 
 async def test_a_seat_count_that_is_too_low_prevents_no_drop(school: Database, ada: Browser) -> None:
     await school.section.update_one(PYT, {"$set": {"seats_taken": 0}})
-    assert await told(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
+    assert await message_after(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
     assert await found(school) == ["1111, section 01, Fall 2026: 0 seats counted as taken, but 1 enrolled."]
     assert await mended(school) == []
 
@@ -66,14 +66,14 @@ async def test_a_waiting_count_that_is_too_low_prevents_nobody_from_leaving(
 ) -> None:
     await cal.post("/waitlist", form=PHP)
     await school.section.update_one(PHP, {"$set": {"waiting": 0}})
-    assert await told(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist for PHP 202."
+    assert await message_after(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist for PHP 202."
     assert await found(school) == ["3333, section 01, Fall 2026: 0 counted as waiting, but 1 on the waitlist."]
     assert await mended(school) == []
 
 
 async def test_joining_a_waitlist_with_a_damaged_tail_puts_the_student_last(school: Database, cal: Browser) -> None:
     await school.section.update_one(PHP, {"$set": {"queue_tail": 0}})
-    assert "2 of 2" in await told(cal, "/waitlist", **PHP)
+    assert "2 of 2" in await message_after(cal, "/waitlist", **PHP)
     assert [row["user_id"] async for row in school.waitlist.find().sort("place")] == [ADA.user_id, CAL.user_id]
     assert await found(school) == ["3333, section 01, Fall 2026: place 2 is beyond the last counted waitlist place, 1."]
     assert await mended(school) == []
@@ -86,17 +86,17 @@ async def test_a_seat_in_a_section_that_was_deleted_is_not_lost_by_the_next_enro
     before = await school.enrollment.find().to_list(None)
     assert "PYT 101" in await ada.read("/enrollment")
     refused = "You’re already enrolled in PYT 101 for Fall 2026."
-    assert await told(ada, "/enrollment", courseID="1111") == refused
+    assert await message_after(ada, "/enrollment", courseID="1111") == refused
     assert await school.enrollment.find().to_list(None) == before
-    assert await told(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
-    assert await told(ada, "/enrollment", courseID="1111") == "You’re enrolled in PYT 101 for Fall 2026."
+    assert await message_after(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
+    assert await message_after(ada, "/enrollment", courseID="1111") == "You’re enrolled in PYT 101 for Fall 2026."
     [left] = await mended(school)
     assert left.endswith("(1111, section 01, Fall 2026): student 2 is enrolled, but there is no such section.")
 
 
 async def test_a_seat_in_a_section_that_was_deleted_can_be_swapped(school: Database, ada: Browser) -> None:
     await school.section.delete_one(PYT)
-    said = await told(ada, "/enrollment/swap", drop="1111", add="1111", section="02")
+    said = await message_after(ada, "/enrollment/swap", drop="1111", add="1111", section="02")
     assert said == "Swap complete: you’re now enrolled in PYT 101, section 02."
     assert await school.enrollment.count_documents({"user_id": ADA.user_id}) == 1
 
@@ -113,7 +113,7 @@ async def test_a_term_with_an_unknown_timezone_is_shown_in_utc(school: Database,
 
 
 async def spoil(db: Database, collection: str, row: Fields, change: Fields) -> None:
-    """Change a row as nobody may who uses the site."""
+    """Change a row as no user of the site could."""
     done = await db[collection].update_one(row, change, bypass_document_validation=True)
     assert done.modified_count == 1
 
@@ -183,9 +183,9 @@ async def test_a_section_without_counts_accepts_no_students_but_allows_drops(
 ) -> None:
     for counter in ("seats_taken", "queue_tail"):
         await spoil(school, "section", PHP, {"$set": {counter: count}})
-    assert "PHP 202, section 01, is full" in await told(cal, "/enrollment", **PHP)
+    assert "PHP 202, section 01, is full" in await message_after(cal, "/enrollment", **PHP)
     assert (await cal.post("/waitlist", form=PHP)).status_code == 303
-    assert await told(bob, "/enrollment/drop", courseID="3333") == "You dropped PHP 202 for Fall 2026."
+    assert await message_after(bob, "/enrollment/drop", courseID="3333") == "You dropped PHP 202 for Fall 2026."
     assert await mended(school) == []
     assert [row["user_id"] async for row in school.enrollment.find({"courseID": "3333"})] == [ADA.user_id]
 
@@ -202,7 +202,7 @@ async def test_rows_without_any_field_are_listed_and_the_others_counted(school: 
         assert [line.split()[1] for line in lines] == ["without"]
     for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111", "/enrollment/history"):
         assert (await ada.get(path)).status_code == 200
-    assert await told(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
+    assert await message_after(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
 
 
 async def test_students_with_the_same_waitlist_place_get_distinct_ones_in_order_of_joining(
@@ -225,5 +225,5 @@ async def test_students_with_the_same_waitlist_place_get_distinct_ones_in_order_
 
 async def test_a_waitlist_entry_without_a_user_prevents_no_drop(school: Database, bob: Browser) -> None:
     await spoil(school, "waitlist", {}, {"$unset": {"user_id": ""}})
-    assert await told(bob, "/enrollment/drop", courseID="3333") == "You dropped PHP 202 for Fall 2026."
+    assert await message_after(bob, "/enrollment/drop", courseID="3333") == "You dropped PHP 202 for Fall 2026."
     assert any(line.startswith("waitlist: 3333 (_id ") for line in await found(school))

@@ -16,7 +16,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.state import EXTENSION
 from tests.integration.auth.test_permissions import DOORS, address
 from tests.support.people import ADA, Browser, Clock, config, registration
-from tests.support.processes import PATIENCE, PROJECT, environment
+from tests.support.processes import PROJECT, TIMEOUT_SECONDS, environment
 
 GOES_ON = {"getMore"}
 """Goes on with what has a limit, or waits for news; the driver gives it no longer than anything else."""
@@ -78,7 +78,7 @@ def test_the_driver_has_a_thread_for_each_connection() -> None:
         env=environment(DATABASE_POOL=7),
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=True,
     )
     assert said.stdout == "7\n"

@@ -14,17 +14,17 @@ import pytest
 
 from quart_enroll.services.accounts.hash_slots import HashSlots
 from tests.support.processes import (
-    PATIENCE,
     PROJECT,
     QUART,
     SERVER,
+    TIMEOUT_SECONDS,
     Server,
     descendants,
     environment,
     is_locked,
     quart,
     server,
-    until,
+    wait_until,
 )
 
 SLOW_HASH = "scrypt:65536:8:1"  # a sixth of a second each, and ten times that on a busy machine
@@ -53,14 +53,14 @@ def test_requests_in_flight_are_answered_when_every_process_is_told_to_stop(
         connections = [stack.enter_context(site.connection()) for _ in NAMES]
         for name, connection in zip(NAMES, connections, strict=True):
             connection.request("POST", "/register", registration(name), headers=FROM_THE_SITE)
-        answered, _, _ = select.select([connection.sock for connection in connections], [], [], PATIENCE)
+        answered, _, _ = select.select([connection.sock for connection in connections], [], [], TIMEOUT_SECONDS)
         assert 0 < len(answered) < len(NAMES)
 
         for pid in (site.process.pid, *descendants(site.process.pid)):
             os.kill(pid, signal.SIGTERM)
 
         assert [connection.getresponse().status for connection in connections] == [303] * len(NAMES)
-        assert site.process.wait(PATIENCE) == 0
+        assert site.process.wait(TIMEOUT_SECONDS) == 0
     assert "Traceback" not in log.read_text()
 
 
@@ -83,7 +83,7 @@ def test_open_streams_end_when_every_process_is_told_to_stop(
 
         for stream in streams:  # a stream that is cut off, as after graceful_timeout, is an IncompleteRead
             assert b"retry: " in stream.read()
-        assert site.process.wait(PATIENCE) == 0
+        assert site.process.wait(TIMEOUT_SECONDS) == 0
     assert "Traceback" not in log.read_text()
 
 
@@ -93,9 +93,9 @@ def test_workers_share_the_hashing_slots(database: str, tmp_path: Path) -> None:
         folder = Path(known_to_a_worker(site)["PASSWORD_SLOTS"])
         mine = HashSlots(str(folder), 2)
         with site.connection() as connection:
-            with mine.take(0), mine.take(1):  # one for each worker: now nobody else may
+            with mine.take(0), mine.take(1):  # one for each worker: now all slots are taken
                 connection.request("POST", "/register", registration("Ada"), headers=FROM_THE_SITE)
-                until(lambda: is_locked(folder / "next0") or is_locked(folder / "next1"))
+                wait_until(lambda: is_locked(folder / "next0") or is_locked(folder / "next1"))
             assert connection.getresponse().status == 303
     assert not folder.exists()
 
@@ -115,7 +115,7 @@ def test_an_invalid_setting_ends_the_start_with_its_error(command: tuple[str, ..
         env=environment(DATABASE_TIMEOUT="soon", WEB_CONCURRENCY=workers),
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
     assert ended.returncode == 1
@@ -148,7 +148,7 @@ def registration(name: str) -> str:
 
 def test_workers_share_metrics_and_leave_no_folder_behind(tmp_path: Path) -> None:
     token, log = "of-no-use-to-anybody", tmp_path / "log"
-    nowhere = "mongodb://127.0.0.1:1/?replicaSet=none"  # what is asked here needs no database
+    nowhere = "mongodb://127.0.0.1:1/?replicaSet=none"  # these requests need no database
     with server(log, WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=nowhere, TMPDIR=tmp_path) as site:
         for _ in range(20):  # each on a connection of its own, which one of the two takes up
             with site.connection():

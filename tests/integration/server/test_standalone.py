@@ -19,7 +19,7 @@ from quart_enroll.state import EXTENSION
 from quart_enroll.system.process import child_process
 from tests.support import people, school
 from tests.support.people import ADA, PASSWORD, Browser, Clock, config, registration, text
-from tests.support.processes import PATIENCE, PROJECT, free_port, wait_for_port
+from tests.support.processes import PROJECT, TIMEOUT_SECONDS, free_port, wait_for_port
 
 SENTENCE = "This isn’t possible right now because the site’s database isn’t fully set up."
 FORM = {
@@ -95,7 +95,7 @@ async def test_on_a_standalone_mongod_the_start_logs_why_without_a_probe(
     monkeypatch.setattr(
         schema_check.logger, "error", lambda event, **_: said.set() if event == STANDALONE_MESSAGE else None
     )
-    async with create_app(config(mongo_uri=standalone)).test_app(), asyncio.timeout(PATIENCE):
+    async with create_app(config(mongo_uri=standalone)).test_app(), asyncio.timeout(TIMEOUT_SECONDS):
         await said.wait()
 
 
@@ -108,7 +108,7 @@ async def test_on_a_standalone_mongod_the_catalog_works(
         assert (await browser.get(path)).status_code == 200
     assert len(await (await browser.get("/api/")).get_json()) == 3
     await standalone_db.course.delete_one({"courseID": "2222"})
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while len(await (await browser.get("/api/")).get_json()) == 3:
             await site.extensions[EXTENSION].catalog_cache.wait_until_replaced()
 

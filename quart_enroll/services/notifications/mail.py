@@ -1,4 +1,4 @@
-"""E-mail: what sends one message, and the one real sender, over SMTP."""
+"""Sends single emails over SMTP, and prints them in development."""
 
 import re
 import sys
@@ -17,41 +17,41 @@ from quart_enroll.domain import email_addresses
 from quart_enroll.system.hosts import is_local_host
 
 SMTP_TIMEOUT_SECONDS = 10.0
-"""Seconds that the mail server may take for one answer."""
+"""How long the mail server may take for one response."""
 
 MESSAGE_TIMEOUT_SECONDS = 20.0
-"""Seconds for a whole message, below the 30 that Heroku leaves a process that must end."""
+"""How long a whole email may take: less than the 30 s that Heroku gives a process to shut down."""
 
 PLAIN_ADDRESS = re.compile(r'[^\s<>()\[\]\\",:;@]+@[^\s<>()\[\]\\",:;@]+')
-"""An address that names one mailbox, without the quoting that would allow anything in it."""
+"""Matches an address of one mailbox, without quoting, which would allow any character."""
 
 
 class Postponed(Exception):
-    """The message was not accepted; another try, later, may do. The text names no address."""
+    """The email was not accepted, but a later try may succeed. The text contains no address."""
 
 
 class Undeliverable(Exception):
-    """The message was refused for good. The text names no address."""
+    """The email was refused permanently. The text contains no address."""
 
 
 class DeliveryUnknown(Exception):
-    """The message left, and no answer came: nobody knows whether it was accepted."""
+    """The email was sent, but no response came, so it may or may not have been accepted."""
 
 
 class Sender(Protocol):
-    """What sends one message."""
+    """An object that sends emails."""
 
     async def send(self, to: str, subject: str, text: str) -> None:
-        """Send the message; return when it was accepted. Raises Postponed, Undeliverable, Unclear."""
+        """Send an email; return when it is accepted. Raises Postponed, Undeliverable, DeliveryUnknown."""
 
 
 class SmtpSender:
-    """Sends through the mail server that `url` names, each message over a connection of its own.
+    """Sends each email over a new connection to the mail server at `url`.
 
-    With smtps:// the connection is encrypted from the start; with smtp:// by STARTTLS, before anything is said of the
-    message. A server whose certificate is not valid for its name, or that offers no STARTTLS, gets nothing. Only a
-    server on this machine may do without, and with `allow_plaintext` any; a password is never sent unencrypted.
-    Raises ValueError for what `smtp_url` and `mail_from` refuse.
+    With smtps:// the connection is encrypted from the start; with smtp:// it is encrypted by STARTTLS before anything
+    about the email is sent. A server with an invalid certificate or without STARTTLS gets nothing. Only a server on
+    this machine may do without encryption, or any server if `allow_plaintext`; a password is never sent unencrypted.
+    Raises ValueError for arguments that `smtp_url` and `mail_from` refuse.
     """
 
     def __init__(self, url: str, sender: str, *, allow_plaintext: bool = False) -> None:
@@ -59,12 +59,12 @@ class SmtpSender:
         self._from = _mailbox(sender)
 
     async def send(self, to: str, subject: str, text: str) -> None:
-        """Send the message; return when it was accepted. Raises Postponed, Undeliverable, Unclear."""
+        """Send an email; return when it is accepted. Raises Postponed, Undeliverable, DeliveryUnknown."""
         to = email_addresses.in_ascii(
             to
         )  # the domain: for anything beyond ASCII in front of it a server must know SMTPUTF8
         message = self._message(to, subject, text)
-        # The name that we greet with is the sender's: to look up our own may take longer than the message.
+        # The greeting uses the sender's domain, because looking up this host's name may take longer than sending.
         client = _Client(local_hostname=self._from.domain, timeout=SMTP_TIMEOUT_SECONDS, **self._options)
         try:
             async with timeout(MESSAGE_TIMEOUT_SECONDS):
@@ -82,7 +82,7 @@ class SmtpSender:
             client.close()
 
     def _message(self, to: str, subject: str, text: str) -> EmailMessage:
-        """Build the message; its policy refuses a line break in a header, which would begin another one."""
+        """Build the message; its policy refuses line breaks in headers, which would start another header."""
         if not PLAIN_ADDRESS.fullmatch(to):
             raise Undeliverable("the address names no mailbox")
         message = EmailMessage(policy=POLICY)
@@ -94,44 +94,44 @@ class SmtpSender:
             raise Undeliverable("a header can't be written") from None
         message["Date"] = localtime()
         message["Message-ID"] = make_msgid(domain=self._from.domain)
-        message["Auto-Submitted"] = "auto-generated"  # so that nobody's holiday note answers
+        message["Auto-Submitted"] = "auto-generated"  # so that no out-of-office reply is sent
         message.set_content(text)
         return message
 
 
 class PrintedSender:
-    """Prints messages in the terminal instead of sending them: for development, where there is no mail server."""
+    """Prints emails in the terminal instead of sending them, for development without a mail server."""
 
     async def send(self, to: str, subject: str, text: str) -> None:
-        """Print the message, but not to whom."""
-        sys.stderr.write(f"\n--- E-mail: {subject}\n{text}---\n\n")
+        """Print the email without its recipient."""
+        sys.stderr.write(f"\n--- Email: {subject}\n{text}---\n\n")
         sys.stderr.flush()
 
 
 def public_url(text: str) -> str:
-    """Return the site's own address without a slash at its end; raise ValueError with what is wrong about it."""
+    """Return the site's URL without a final slash; raise ValueError with the reason if it is invalid."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or not re.fullmatch(r"[\w.:\[\]-]+", parts.netloc):
         raise ValueError("must be like https://enroll.school.example")
     if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("must be the address of a whole site, without a path")
+        raise ValueError("must be the URL of a whole site, without a path")
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def smtp_url(text: str) -> str:
-    """Return the address of a mail server as it is given; raise ValueError with what is wrong about it."""
+    """Return the URL of a mail server unchanged; raise ValueError with the reason if it is invalid."""
     _options(text)
     return text
 
 
 def mail_from(text: str) -> str:
-    """Return the address that messages come from as it is given; raise ValueError with what is wrong about it."""
+    """Return the sender's address unchanged; raise ValueError with the reason if it is invalid."""
     _mailbox(text)
     return text
 
 
 class _Client(SMTP):
-    """Knows how far the message went: once its text is on the way, silence may mean that it was accepted."""
+    """Records how far an email got: once its text is on the way, no response may still mean that it was accepted."""
 
     handed_over = False
     accepted = False
@@ -172,7 +172,7 @@ def _mailbox(text: str) -> Address:
 
 
 def _refusal(code: int) -> Exception:
-    """Read the server's answer to the recipient or to the text: 4xx is for now, 5xx for good."""
+    """Return the exception for the server's response code: 4xx is temporary, 5xx permanent."""
     if code >= 500:
         return Undeliverable(f"the mail server answered {code}")
     return (
@@ -183,7 +183,7 @@ def _refusal(code: int) -> Exception:
 
 
 def _failure(error: Exception, client: _Client, to: str) -> Exception:
-    """Read what broke the conversation: until the text is on the way, it is about the server or our settings."""
+    """Return the exception for a failed connection: until the text is on the way, nothing can have been accepted."""
     what = " ".join(str(part) for part in (type(error).__name__, getattr(error, "code", "")) if part)
     if client.handed_over:
         return DeliveryUnknown(what)

@@ -1,0 +1,71 @@
+"""The subjects and texts of emails, in the recipient's language."""
+
+from datetime import datetime
+
+from quart_enroll.domain.models import Credentials, Notice
+from quart_enroll.i18n import language
+from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.services.accounts.email_links import EmailLinks
+
+PASSWORD_RESET_TEXT = Sentence("""\
+Someone, hopefully you, asked for a new password for your account. You can choose it here:
+
+%(link)s
+
+The link works once, for one hour. If it wasn’t you, just ignore this message: your password stays the same.""")
+
+PASSWORD_CHANGED_TEXT = Sentence("""\
+Your password was changed, and you’ve been signed out everywhere else.
+
+If it wasn’t you, request a new password right away:
+
+%(link)s""")
+
+CONFIRMATION_TEXT = Sentence("""\
+Someone, hopefully you, created an account with this email. If it was you, confirm your email here:
+
+%(link)s
+
+The link works for three days. If it wasn’t you, just ignore this message.""")
+
+SEAT_SUBJECTS = {
+    "promote": Sentence("You’re enrolled in %(title)s"),
+    "skip": Sentence("Your place on the waitlist for %(title)s"),
+    "alert": Sentence("A seat opened in %(title)s"),
+    "moved": Sentence("The time or room of %(title)s has changed"),
+}
+"""The subject for each action of a notice about a seat, with the title of the course."""
+
+
+def compose(notice: Notice, to: Credentials, links: EmailLinks, now: datetime) -> tuple[str, str]:
+    """Return the subject and the text in the recipient's language, or else in the site's first language."""
+    with language.use_language(to.user.language or language.current_language()):
+        subject, text = _subject_and_text(notice, to, links, now)
+        if to.user.email_unconfirmed:  # anyone may have entered any text as the name
+            return subject, gettext(
+                "Hello,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n", text=text
+            )
+        text = gettext(
+            "Hello %(name)s,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n",
+            name=to.user.short_name,
+            text=text,
+        )
+        return subject, text
+
+
+def _subject_and_text(notice: Notice, to: Credentials, links: EmailLinks, now: datetime) -> tuple[str, str]:
+    match notice.action:
+        case "password_changed":
+            return gettext("Your password was changed"), PASSWORD_CHANGED_TEXT % {"link": links.forgot}
+        case "password_forgotten":
+            return gettext("Choose a new password"), PASSWORD_RESET_TEXT % {"link": links.reset(to, now)}
+        case "confirm_email":
+            return gettext("Confirm your email"), CONFIRMATION_TEXT % {"link": links.confirmation(to.user, now)}
+        case _:
+            return _about_a_seat(notice)
+
+
+def _about_a_seat(notice: Notice) -> tuple[str, str]:
+    title = " ".join(notice.title.split())
+    text = gettext("%(sentence)s\n\nSign in to see your schedule.", sentence=notice.sentence)
+    return SEAT_SUBJECTS[notice.action] % {"title": title}, text

@@ -1,0 +1,172 @@
+"""The outbox: queues emails in the database, and sends them from one process at a time.
+
+**An email is sent at most once.** A notice is claimed before the mail server is contacted. If the process dies before
+it records the server's response, or no response comes, the claim stays and the email is not sent again. It may have
+arrived, and the student sees the notice on the next page anyway. Only emails that were certainly not accepted are
+retried.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import leases, notices
+from quart_enroll.db.collections.notices import PendingEmail
+from quart_enroll.domain.models import Notice
+from quart_enroll.services.accounts.email_links import RESET_LIFETIME, EmailLinks
+from quart_enroll.services.notifications import mail, messages
+from quart_enroll.services.notifications.mail import Postponed, Sender, Undeliverable
+
+POLL_SECONDS = 5.0
+"""How often the outbox is checked."""
+
+MAX_EMAILS_PER_POLL = 100
+
+LEASE_NAME = "notices"
+LEASE_TIME = timedelta(seconds=60)
+"""How long the lease stays with a process that no longer renews it; longer than sending an email takes."""
+
+FIRST_RETRY_DELAY = timedelta(minutes=1)
+MAX_RETRY_DELAY = timedelta(hours=4)
+"""The first and the longest delay before a retry; each is twice as long as the one before."""
+
+MAX_TRIES = 12
+"""With those delays, the last try is 16 hours after the first."""
+
+MAX_NOTICE_AGE = timedelta(hours=24)
+"""Older notices are not sent, so that a site that adds a mail server later does not start with old news."""
+
+ALLOWED_IF_UNCONFIRMED = ("confirm_email", "password_forgotten")
+"""The only emails sent to an unconfirmed address, without a name; other notices appear only on the site."""
+
+NO_USER = 0
+
+Clock = Callable[[], datetime]
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def run_outbox(db: Database, sender: Sender | None, clock: Clock, links: EmailLinks) -> AsyncIterator[None]:
+    """Send emails in the background during the block; without a sender, do nothing.
+
+    At the end, an email that is being sent may still arrive.
+    """
+    if sender is None:
+        yield
+        return
+    stop = asyncio.Event()
+    task = asyncio.create_task(_run(db, sender, clock, links, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait({task}, timeout=mail.MESSAGE_TIMEOUT_SECONDS)
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def queue_password_reset(db: Database, email: str, now: datetime) -> None:
+    """Queue an email with a link to choose a new password.
+
+    Whether there is an account is checked only when the email is sent, so that the response, and the time that it
+    takes, does not reveal it.
+    """
+    await notices.add_email_only(
+        db, Notice(now, NO_USER, "password_forgotten"), email=email, forget_at=now + RESET_LIFETIME
+    )
+
+
+async def queue_email_confirmation(db: Database, user_id: int, now: datetime) -> None:
+    """Queue an email that asks the user to confirm the email."""
+    await notices.add_email_only(db, Notice(now, user_id, "confirm_email"))
+
+
+async def send_due(
+    db: Database, sender: Sender, clock: Clock, links: EmailLinks, holder: str, stop: asyncio.Event | None = None
+) -> int:
+    """Send the emails that are due; return how many the mail server accepted.
+
+    Do nothing while another `holder` has the lease. Stop early when `stop` is set, or at the first email that must be
+    postponed, because the next one would be too.
+    """
+    accepted = 0
+    for _ in range(MAX_EMAILS_PER_POLL):
+        outgoing = await notices.find_due(db, clock() - MAX_NOTICE_AGE, clock())
+        if outgoing is None or not await leases.acquire(db, LEASE_NAME, holder, LEASE_TIME):
+            break
+        if await notices.claim(db, outgoing, clock()):
+            try:
+                accepted += await _send(db, sender, clock, links, outgoing)
+            except Postponed:
+                break
+        if stop is not None and stop.is_set():
+            break
+    return accepted
+
+
+def retry_delay(tries: int) -> timedelta:
+    """Return the delay after this number of tries."""
+    return min(FIRST_RETRY_DELAY * (1 << (tries - 1)), MAX_RETRY_DELAY)
+
+
+async def _send(db: Database, sender: Sender, clock: Clock, links: EmailLinks, outgoing: PendingEmail) -> bool:
+    """Send a claimed notice and record the result; raise Postponed if the mail server can't accept it now.
+
+    The log contains only the number of the notice, never an email or a sentence.
+    """
+    if outgoing.to is None:  # it was deleted, or never existed
+        await notices.mark_failed(db, outgoing, clock(), "there is no such account")
+        return False
+    action, unconfirmed = outgoing.notice.action, outgoing.to.user.email_unconfirmed
+    if unconfirmed and action not in ALLOWED_IF_UNCONFIRMED:
+        await notices.mark_failed(db, outgoing, clock(), "the address is not confirmed")
+        return False
+    if action == "confirm_email" and not unconfirmed:
+        await notices.mark_failed(db, outgoing, clock(), "the address is confirmed")
+        return False
+    try:
+        await sender.send(outgoing.to.user.email, *messages.compose(outgoing.notice, outgoing.to, links, clock()))
+    except Undeliverable as refusal:
+        await _give_up(db, clock, outgoing, str(refusal))
+        return False
+    except Postponed as reason:
+        await _postpone(db, clock, outgoing, str(reason))
+        raise
+    except mail.DeliveryUnknown as reason:
+        logger.warning("notice %s: %s; it is not sent again", outgoing.notice_id, reason)
+        return False
+    await notices.mark_sent(db, outgoing, clock())
+    return True
+
+
+async def _postpone(db: Database, clock: Clock, outgoing: PendingEmail, reason: str) -> None:
+    tries = outgoing.tries + 1
+    if tries >= MAX_TRIES:
+        await _give_up(db, clock, outgoing, reason)
+        return
+    logger.warning("notice %s: %s; it is tried again later", outgoing.notice_id, reason)
+    await notices.postpone(db, outgoing, clock() + retry_delay(tries))
+
+
+async def _give_up(db: Database, clock: Clock, outgoing: PendingEmail, reason: str) -> None:
+    logger.error("notice %s: %s; it is not sent", outgoing.notice_id, reason)
+    await notices.mark_failed(db, outgoing, clock(), reason)
+
+
+async def _run(db: Database, sender: Sender, clock: Clock, links: EmailLinks, stop: asyncio.Event) -> None:
+    """Check the outbox regularly until `stop` is set."""
+    holder = secrets.token_hex(8)
+    while not stop.is_set():
+        try:
+            await send_due(db, sender, clock, links, holder, stop)
+        except Exception as error:  # noqa: BLE001  # the database may be unavailable for a while
+            logger.warning("notices: %s; the next check is in %g s", type(error).__name__, POLL_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), POLL_SECONDS)
+    with suppress(Exception):  # otherwise it expires
+        await leases.release(db, LEASE_NAME, holder)
