@@ -91,7 +91,7 @@ def _refuse_contradictions(rows: Sequence[ImportedTerm], after: Sequence[Term]) 
     problems = []
     for row, term in zip(rows, after, strict=True):
         if term.starts_on and term.local(term.withdraw_deadline - timedelta.resolution).date() < term.starts_on:
-            sentence = f"Courses begin on {term.starts_on}, so students would have no time to withdraw."
+            sentence = f"Courses begin on {term.starts_on}, leaving no time to withdraw."
             problems.append(RowProblem(row.number, sentence, "withdraw_deadline"))
         for name in ("add_deadline", "drop_deadline"):
             last_day = term.local(getattr(term, name) - timedelta.resolution).date()

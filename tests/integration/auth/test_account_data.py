@@ -135,7 +135,7 @@ async def test_only_the_history_and_closed_schedules_keep_a_deleted_users_number
     await left(ada)
     rows = await rows_of(school, ADA.user_id)
     assert rows.pop("schedule") == await school.schedule.count_documents({"user_id": 1, "closed_at": {"$exists": True}})
-    assert rows == {"event": 4}  # enrolled and joined, gave back and left
+    assert rows == {"event": 4}  # enrolled and joined, dropped and left
     everything = [str(row) for name in await school.list_collection_names() async for row in school[name].find()]
     assert not [row for row in everything if ADA.email in row or "Winters" in row]
 
@@ -217,9 +217,9 @@ async def test_an_account_deleted_while_other_tabs_are_busy_leaves_nothing_behin
         email = f"zoe{round_}@school.example"
         zoe = Browser(app.test_client())
         await zoe.post("/register", form=registration(email))
-        wishes = [{"courseID": "1111", "section": "01"}, {"courseID": "3333"}, {"courseID": "2222"}] * 2
+        forms = [{"courseID": "1111", "section": "01"}, {"courseID": "3333"}, {"courseID": "2222"}] * 2
         paths = ["/enrollment", "/waitlist", "/enrollment/drop"]
-        clicks = [zoe.post(path, form=wish) for path in paths for wish in wishes]
+        clicks = [zoe.post(path, form=form) for path in paths for form in forms]
         answers = await asyncio.gather(left(zoe), *clicks)
         assert answers[0] == 303
         assert await school.user.count_documents({"email": email}) == 0
