@@ -101,6 +101,14 @@ class Catalog:
         """Return the courses offered in that term, each with all its sections."""
         return self._taught.get(term.term, ())
 
+    @cached_property
+    def all_courses(self) -> Sequence[CourseSections]:
+        """All courses, each with its sections in all terms."""
+        sections = defaultdict(list)
+        for section in self.sections:
+            sections[section.courseID].append(section)
+        return [CourseSections(course, tuple(sections[course.courseID])) for course in self.courses]
+
     def terms_of(self, courseID: str) -> set[str]:
         """Return the names of the terms in which the course is offered."""
         return {term.term for term in self.terms if self.sections_in(courseID, term.term)}

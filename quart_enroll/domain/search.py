@@ -64,20 +64,23 @@ SORT_KEYS: dict[str, Callable[[CourseSections], Any]] = {
 """The sort keys, with the default first; courses that compare equal are ordered by courseID."""
 
 
-def search(catalog: Catalog, term: Term, wanted: Search) -> Sequence[CourseSections]:
-    """Return the courses of the term with sections that match all filters, in the chosen order."""
-    words = fold(wanted.words).split()
+def search(catalog: Catalog, term: Term | None, wanted: Search) -> Sequence[CourseSections]:
+    """Return the courses of the term with sections that match all filters, in the chosen order.
+
+    Without a term, search all courses, with their sections in all terms; a course without sections is found by itself.
+    """
+    words, subject = fold(wanted.words).split(), wanted.subject.casefold()
     picky = bool(wanted.open or wanted.days or wanted.time)
     found = []
-    for every in catalog.courses_in(term):
+    for every in catalog.courses_in(term) if term else catalog.all_courses:
         course, sections = every.course, every.sections
-        if not _course_fits(course, wanted):
+        if not _course_fits(course, subject, wanted.credits):
             continue
         text = _text(course) if words else ""
         missing = [word for word in words if word not in text]
         if missing or picky:
             sections = tuple(section for section in sections if _is_wanted(section, missing, wanted))
-        if sections:
+        if sections or not (every.sections or missing or picky):
             found.append(every if sections == every.sections else CourseSections(course, sections))
     return sorted(found, key=SORT_KEYS.get(wanted.sort, _number))
 
@@ -102,12 +105,6 @@ def credits(catalog: Catalog, term: Term) -> list[str]:
     return [f"{number:g}" for number in sorted({one.course.credits for one in catalog.courses_in(term)})]
 
 
-def has_words(course: Course, words: str) -> bool:
-    """Return whether all these words occur in the course's number, title, description or subject."""
-    text = _text(course)
-    return all(word in text for word in fold(words).split())
-
-
 @lru_cache(100_000)
 def _searchable(text: str, number: str = "") -> str:
     """Return the text to search. The cache is only for catalog texts, never for what a visitor types.
@@ -123,8 +120,8 @@ def _text(course: Course) -> str:
     return _searchable(text, course.courseID)
 
 
-def _course_fits(course: Course, wanted: Search) -> bool:
-    return wanted.subject in ("", course.subject) and (not wanted.credits or wanted.credits == f"{course.credits:g}")
+def _course_fits(course: Course, subject: str, credits: str) -> bool:
+    return (not subject or subject == course.subject.casefold()) and (not credits or credits == f"{course.credits:g}")
 
 
 def _is_wanted(section: Section, missing: Sequence[str], wanted: Search) -> bool:

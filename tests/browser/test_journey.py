@@ -53,7 +53,7 @@ async def test_swapping_for_another_section_and_waiting_to_swap_for_another_cour
     await page.goto(f"{address}/courses/Fall")
     await page.get_by_role("link", name="PHP 202").click()
     await page.get_by_label("If I get a seat, drop").select_option("PYT 101")
-    await page.get_by_role("button", name="Join waitlist for PHP 202").click()
+    await page.get_by_role("button", name="Join waitlist to swap for PHP 202").click()
     await expect(page.get_by_text("Replaces PYT 101 if you get a seat")).to_be_visible()
 
 
@@ -89,7 +89,7 @@ async def test_changing_the_password_and_deleting_the_account(address: str, page
     await page.get_by_label("Password").fill("a newer horse battery")
     await page.get_by_role("button", name="Delete my account").click()
     await expect(page.get_by_text("Your account has been deleted")).to_be_visible()
-    await expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    await expect(page.get_by_role("navigation").get_by_role("link", name="Sign in")).to_be_visible()
 
 
 async def test_the_dark_theme_stays_chosen_on_the_next_page(address: str, page: Page) -> None:
@@ -120,7 +120,7 @@ async def test_the_week_is_drawn_to_scale(address: str, page: Page, width: int) 
     assert (waiting["y"] - first["y"]) / waiting["height"] == pytest.approx(180 / 75, rel=0.02)
     assert first["height"] / waiting["height"] == pytest.approx(50 / 75, rel=0.02)
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    await expect(page.locator(".box.is-waiting").first).to_contain_text("waiting")
+    await expect(page.locator(".box.is-waiting").first).to_contain_text("waitlisted")
     assert await page.evaluate(CUT) == []
 
     await page.emulate_media(media="print", color_scheme="dark")

@@ -146,7 +146,7 @@ async def test_pagehide_and_pageshow_alone_end_and_restart_the_stream(address: s
 
 async def _do(what: Callable[..., Awaitable[object]], db: Database, courseID: str, section: str = "") -> None:
     """Make a change for ada, as if on another device."""
-    await what(db, ADA.user_id, SectionRequest(courseID, FALL.term, section), datetime.now(UTC))
+    await what(EnrollmentContext(db), ADA.user_id, SectionRequest(courseID, FALL.term, section), datetime.now(UTC))
 
 
 async def test_an_open_schedule_shows_changes_made_on_another_device(address: str, db: Database, page: Page) -> None:

@@ -184,7 +184,7 @@ def test_development_creates_a_secret_key_once(tmp_path: Path) -> None:
 
 def test_a_secret_key_that_was_emptied_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".secret-key").touch()
-    with pytest.raises(ConfigError, match="remove that file"):
+    with pytest.raises(ConfigError, match="remove the file"):
         Config.from_env({"APP_ENV": "development"}, tmp_path)
 
 

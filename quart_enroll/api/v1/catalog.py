@@ -20,8 +20,8 @@ from quart_enroll.api.v1.schemas import (
 from quart_enroll.domain import terms as domain_terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import UnknownCourse
-from quart_enroll.domain.models import Section
-from quart_enroll.domain.search import has_words
+from quart_enroll.domain.models import Section, Term
+from quart_enroll.domain.search import Search, search
 from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.state import catalog, now
 
@@ -42,19 +42,17 @@ async def courses(query: CourseQuery) -> Response:
     in all terms.
     """
     offered = await _cacheable_catalog()
-    sections = _sections_in(offered, query.term)
-    with_sections = {section.courseID for section in sections}
-    with_seats = {section.courseID for section in sections if section.open_seats}
-    found = [
-        course
-        for course in offered.courses
-        if (not query.term or course.courseID in with_sections)
-        and (not query.subject or course.subject.casefold() == query.subject.casefold())
-        and (query.credits is UNSET or course.credits == query.credits)
-        and (query.open_seats is UNSET or (course.courseID in with_seats) == query.open_seats)
-        and has_words(course, query.q)
-    ]
-    page, next_cursor = cursors.paginate(found, lambda course: [course.courseID], query.cursor, query.limit)
+    filters = Search(
+        words=query.q,
+        subject=query.subject,
+        credits="" if query.credits is UNSET else f"{query.credits:g}",
+        open=query.open_seats is True,
+    )
+    found = search(offered, _term(offered, query.term) if query.term else None, filters)
+    if query.open_seats is False:
+        found = [one for one in found if not any(section.open_seats for section in one.sections)]
+    courses = [one.course for one in found]
+    page, next_cursor = cursors.paginate(courses, lambda course: [course.courseID], query.cursor, query.limit)
     return respond_publicly(CoursePage([CourseSchema.of(course) for course in page], next_cursor))
 
 
@@ -95,9 +93,14 @@ async def _cacheable_catalog() -> Catalog:
     return offered
 
 
+def _term(offered: Catalog, name: str) -> Term:
+    """Return the term that the name means; raise UnknownTerm."""
+    return domain_terms.find(name, offered.active_terms(now()), now())
+
+
 def _sections_in(offered: Catalog, term_name: str) -> Sequence[Section]:
     """Return the sections in the term that the name means, or in all terms without a name; raise UnknownTerm."""
     if not term_name:
         return offered.sections
-    term = domain_terms.find(term_name, offered.active_terms(now()), now())
+    term = _term(offered, term_name)
     return [section for section in offered.sections if section.term == term.term]

@@ -166,7 +166,8 @@ class CourseQuery(Struct, frozen=True):
     """Filters for courses."""
 
     q: Annotated[
-        Text, Meta(description="Only courses with all of these words in number, title, description or subject.")
+        Text,
+        Meta(description="Courses with all of these words in number, title, description, subject or instructor."),
     ] = ""
     term: TermName = ""
     subject: Annotated[Text, Meta(description="Only courses in this subject.")] = ""

@@ -45,11 +45,11 @@ def _are_course_ids(text: str) -> None:
 
 def _is_credits(_: Form, field: Any) -> None:
     if not re.fullmatch(r"\d{1,2}(\.\d{1,2})?", field.data or "", re.ASCII) or float(field.data) > 30:
-        raise ValidationError("A number from 0 to 30 is needed.")
+        raise ValidationError("This must be a number from 0 to 30.")
 
 
 class CourseRow(ImportRow):
-    A_LIST = (cells.courseIDs_text, "A list of courseIDs is needed.")
+    A_LIST = (cells.courseIDs_text, "This must be a list of courseIDs.")
     LISTS: ClassVar = {"prerequisites": A_LIST, "corequisites": A_LIST}
 
     courseID = StringField(validators=NEW_COURSE_ID, filters=[stripped])

@@ -142,12 +142,12 @@ async def test_an_import_with_bad_rows_names_each_and_imports_none(run: Run, db:
     result = await run("import", "course", _file(tmp_path, rows))
     assert result.exit_code == 1
     assert result.output.splitlines() == [
-        "row 2: credits “three”: A number from 0 to 30 is needed.",
+        "row 2: credits “three”: This must be a number from 0 to 30.",
         "row 3: courseID is missing.",
         "row 3: term “Fall;Spring”: Separate seasons with commas, like Fall, Spring.",
         "row 4: courseID: This must be text or a number.",
         f"row 5: courseID “{'x' * 21}”: Field cannot be longer than 20 characters.",
-        "row 5: credits “31”: A number from 0 to 30 is needed.",
+        "row 5: credits “31”: This must be a number from 0 to 30.",
         "row 6: courseID, title, credits and term are missing.",
         "Error: Nothing was imported.",
     ]

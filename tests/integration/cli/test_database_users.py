@@ -164,8 +164,8 @@ def test_a_user_who_may_not_change_a_validator_gets_a_sentence_before_anything_c
     refused = upgrade_db(address("enroll"))
     assert (refused.exit_code, refused.output) == (
         1,
-        "Error: The user in MONGO_URI may not run collMod on FLASK_Enrollment, which takes the role dbAdmin: "
-        "docs/deploy.md says which user needs which role.\n",
+        "Error: The user in MONGO_URI may not run collMod on FLASK_Enrollment. That requires the role dbAdmin; "
+        "see docs/deploy.md.\n",
     )
     assert "courseID_1" not in root[DATABASE].course.index_information()
     done = upgrade_db(address("enroll"), address("enroll-upgrade"))
@@ -178,7 +178,7 @@ def test_a_user_of_another_database_is_told_which_role_is_missing(address: Addre
     refused = upgrade_db(address("enroll"), address("reader"))
     assert refused.exit_code == 1
     assert refused.output.startswith("Error: The user in UPGRADE_MONGO_URI may not run ")
-    assert "takes the role readWrite" in refused.output
+    assert "requires the role readWrite" in refused.output
 
 
 def test_a_wrong_database_password_is_reported(address: Address, root: Documents) -> None:

@@ -93,7 +93,7 @@ def test_another_program_on_the_port_is_reported(folder: Path, monkeypatch: pyte
         pass
     with (
         closing(module.socket.create_server(("127.0.0.1", urlsplit(uri).port or 0))),
-        pytest.raises(LocalMongodError, match="is taken by another program"),
+        pytest.raises(LocalMongodError, match="is used by another program"),
         local_mongod(folder),
     ):
         pass

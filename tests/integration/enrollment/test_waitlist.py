@@ -242,7 +242,9 @@ async def test_after_the_add_deadline_nobody_is_promoted(
 async def test_the_form_offers_the_waitlist_and_the_courses_to_replace(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     page = await ada.read("/enrollment/form?courseID=3333&term=Fall")
-    assert buttons(page)[:2] == ["Join waitlist for PHP 202, section 01", "Join waitlist for PHP 202, section 01"]
+    assert buttons(page)[:2] == [
+        f"{join} for PHP 202, section 01" for join in ("Join waitlist", "Join waitlist to swap")
+    ]
     assert 'name="drop_if_enrolled"' in page
 
 
