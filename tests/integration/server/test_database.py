@@ -14,7 +14,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db import client
 from quart_enroll.db.client import Database
 from quart_enroll.state import EXTENSION
-from tests.integration.auth.test_permissions import DOORS, address
+from tests.integration.auth.test_permissions import EXPECTED_STATUSES, example_path
 from tests.support.people import ADA, Browser, Clock, config, registration
 from tests.support.processes import PROJECT, TIMEOUT_SECONDS, environment
 
@@ -54,7 +54,7 @@ async def ada(
 
 
 async def test_every_command_has_the_configured_time_limit(ada: Browser, limits: Limits) -> None:
-    for path in (address(rule) for rule in DOORS if rule != "/logout"):
+    for path in (example_path(rule) for rule in EXPECTED_STATUSES if rule != "/logout"):
         await ada.get(path)
     for path in ("/plan/add", "/plan/enroll", "/enrollment", "/waitlist", "/enrollment/drop", "/alert", "/logout"):
         await ada.post(path, form={"courseID": "1111", "term": "Fall 2026", "section": "02"})

@@ -9,7 +9,7 @@ from quart.wrappers import Response
 
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
-from tests.integration.auth.test_permissions import DOORS, address
+from tests.integration.auth.test_permissions import EXPECTED_STATUSES, example_path
 from tests.support.people import ADA, PASSWORD, Browser, Clock, config
 
 ALWAYS = {
@@ -47,8 +47,8 @@ KEPT = {
 """What is the same for everybody; the rest is nobody's business but the visitor's who signed in."""
 
 
-FROM_EMAILS = [rule for rule in DOORS if rule.startswith(("/password/reset", "/email/confirm"))]
-OWN = {address(rule): {"Referrer-Policy": "no-referrer"} for rule in FROM_EMAILS}
+FROM_EMAILS = [rule for rule in EXPECTED_STATUSES if rule.startswith(("/password/reset", "/email/confirm"))]
+OWN = {example_path(rule): {"Referrer-Policy": "no-referrer"} for rule in FROM_EMAILS}
 
 
 def _told(response: Response) -> dict[str, str]:
@@ -64,7 +64,7 @@ async def production(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Q
 
 
 async def test_every_response_has_the_security_headers(anyone: Browser, ada: Browser) -> None:
-    for method, path in [("GET", address(rule)) for rule in DOORS if rule != "/logout"] + OTHERS:
+    for method, path in [("GET", example_path(rule)) for rule in EXPECTED_STATUSES if rule != "/logout"] + OTHERS:
         for visitor in (anyone, ada):
             response = await visitor.client.open(path, method=method)
             assert _told(response) == ALWAYS | OWN.get(path, {}), (method, path)
@@ -85,7 +85,7 @@ async def test_a_304_does_not_repeat_the_security_headers(anyone: Browser, path:
 
 
 async def test_no_shared_cache_stores_a_students_pages(ada: Browser) -> None:
-    for path in (address(rule) for rule in DOORS if rule not in ("/logout", "/login", "/register")):
+    for path in (example_path(rule) for rule in EXPECTED_STATUSES if rule not in ("/logout", "/login", "/register")):
         response = await ada.get(path)
         assert response.headers["Cache-Control"] == KEPT.get(path, "no-store"), path
         assert ("Cookie" in response.headers.get("Vary", "")) == (path not in KEPT), path
@@ -150,7 +150,7 @@ async def test_production_refuses_plain_http_with_an_explanation(production: Qua
 
 async def test_production_answers_plain_http_only_for_health_checks(production: Quart) -> None:
     client, plain = production.test_client(), {"X-Forwarded-Proto": "http"}
-    answers = {rule: (await client.get(address(rule), headers=plain)).status_code for rule in DOORS}
+    answers = {rule: (await client.get(example_path(rule), headers=plain)).status_code for rule in EXPECTED_STATUSES}
     assert {rule for rule, status in answers.items() if status == 200} == {"/healthz", "/readyz"}
     assert set(answers.values()) == {200, 400}
 
