@@ -42,7 +42,7 @@ def develop(info: ScriptInfo, browser: bool) -> None:
     _check_port(port)
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if ending != signal.SIGHUP or signal.getsignal(ending) != signal.SIG_IGN:  # keeps nohup working
-            signal.signal(ending, signal.default_int_handler)  # each stops the site in good order
+            signal.signal(ending, signal.default_int_handler)  # each stops the site cleanly
     click.echo("Preparing the database. The first time, this takes about ten seconds.")
     with suppress(KeyboardInterrupt), database_uri(settings["MONGO_URI"], PROJECT_FOLDER) as uri:
         environ = {**os.environ, "MONGO_URI": uri}

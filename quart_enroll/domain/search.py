@@ -13,7 +13,7 @@ from quart_enroll.i18n.language import DAYS
 
 ALL_DAY = ("00:00", "24:00")
 TIMES_OF_DAY = {"morning": ("00:00", "12:00"), "afternoon": ("12:00", "17:00"), "evening": ("17:00", "24:00")}
-"""Times of day, each from and to: all meetings of a matching section begin in between."""
+"""Times of day, each from and to: all meetings of a matching section begin within them."""
 
 
 @dataclass(frozen=True, slots=True)

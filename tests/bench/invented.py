@@ -1,4 +1,4 @@
-"""How much memory a process needs while visitors make up URLs, searches, cookies, languages and tokens."""
+"""The memory that a process needs while visitors make up URLs, searches, cookies, languages and tokens."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""How much memory a process needs with a large catalog, and whether it stays level."""
+"""The memory that a process needs with a large catalog, and whether it stays level."""
 
 import time
 from collections.abc import Sequence
@@ -55,7 +55,8 @@ def measure(uri: str, site: Site, students: Sequence[Student], seconds: float, f
 
 
 def _looks(student: Student) -> list[Request]:
-    """Return the requests of a student: catalog pages (together, students cover all), searches, own pages, the API."""
+    """Return the requests of a student: catalog pages (together, students request all), searches, own pages, the
+    API."""
     headers = pages.BROWSER | {"Cookie": student.cookie, "Sec-Fetch-Site": "same-origin"}
     number = student.user_id
     searches = [f"/courses/?{urlencode({'q': word, 'page': number % 5 + 1})}" for word in WORDS]

@@ -265,7 +265,7 @@ def _runner(sites: Sites, site: Site, requests: Sequence[Request], size: int) ->
 
 
 def _check(answer: Answer, path: str, status: int, least: int, word: str = "", times: int = 1) -> None:
-    """Let nobody win by an answer that is not the page."""
+    """Raise WrongAnswer for a response that is not the whole page, so that no site wins by sending less."""
     if answer.status != status:
         raise WrongAnswer(f"{path} was answered with {answer.status} instead of {status}: {answer.text[:500]}")
     if len(answer.text.encode()) < least:
@@ -275,7 +275,7 @@ def _check(answer: Answer, path: str, status: int, least: int, word: str = "", t
 
 
 def visit(port: int, path: str, headers: Mapping[str, str]) -> Answer:
-    """Ask once, and return the whole answer."""
+    """Send one request and return the complete response."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         connection.request("GET", path, headers=dict(headers))
         response = connection.getresponse()
@@ -289,7 +289,7 @@ def visit(port: int, path: str, headers: Mapping[str, str]) -> Answer:
 
 
 def _let_rest(site: Site) -> None:
-    """Wait until the site has nothing to do, so that it takes nothing from the next one."""
+    """Wait until the site is idle, so that it takes no CPU time from the next one."""
     worked, until = -1.0, time.monotonic() + LONGEST_REST
     while (so_far := site.cpu_seconds()) > worked and time.monotonic() < until:
         worked = so_far
@@ -297,7 +297,7 @@ def _let_rest(site: Site) -> None:
 
 
 def measure(found: Sequence[Contest], rounds: int, seconds: float, warm_up: float) -> list[Row]:
-    """Let all warm up, then take them in turn, so that what the machine does meanwhile meets all of them."""
+    """Warm up all sites, then measure them in turn, so that other load on the machine affects all of them."""
     runners = [runner for contest in found for runner in contest.runners.values()]
     for runner in runners:
         runner.warm_up(warm_up)

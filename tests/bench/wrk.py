@@ -15,7 +15,7 @@ MISSING = """`make bench` needs wrk, which is not on the PATH:
   - macOS: brew install wrk
   - elsewhere: https://github.com/wg/wrk, then `make` in its folder."""
 
-# The requests are made once, before the measurement; the only work for each is to take the next. `done` runs once.
+# The requests are built once, before the measurement; the only work for each is to take the next. `done` runs once.
 SCRIPT = """
 local requests = {}
 local number = 0
@@ -64,7 +64,7 @@ class Measured:
 
 
 def find() -> str:
-    """Return the path of wrk, or end the program with a hint how to install it."""
+    """Return the path of wrk, or exit with a hint on how to install it."""
     return shutil.which("wrk") or sys.exit(MISSING)
 
 

@@ -1,4 +1,4 @@
-"""A school that moves: its Flask database, its Flask templates, a browser."""
+"""A school that moves from the Flask site, with its database and its templates, in a browser."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -23,7 +23,7 @@ TEMPLATES = Path(__file__).parents[1] / "support/flask_templates"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def moved(mongod: str, chromium_path: str) -> AsyncIterator[str]:
-    """The address of a Flask site's database after `upgrade-db`."""
+    """The URI of a Flask site's database after `upgrade-db`."""
     with fresh_database(mongod) as uri:
         async with open_database(uri, 20) as db:
             await legacy_flask.fill(db)
@@ -33,7 +33,7 @@ async def moved(mongod: str, chromium_path: str) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="module")
 def address(moved: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address where the site runs with the school's templates."""
+    """The URL of the site with the school's templates."""
     settings = {"MONGO_URI": moved, "TEMPLATE_OVERRIDES": TEMPLATES, "PASSWORD_METHOD": PASSWORD_METHOD}
     with server(tmp_path_factory.mktemp("moved") / "log", **settings) as site:
         yield f"http://127.0.0.1:{site.port}"

@@ -46,7 +46,7 @@ OUTSIDE = """() => [...document.querySelectorAll("main :is(button, a, input, sel
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def long(db: Database, address: str) -> str:
-    """The address of a school where everything has a long name; ada has, waits for and plans a course there."""
+    """The URL of a school where everything has a long name; ada is enrolled in, waits for and plans a course there."""
     names = {"email": EMAIL, "first_name": WORD, "last_name": WORD}
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": names})
     text = {"title": WORD, "description": f"{WORD} {WORD * 3}", "subject": WORD}
@@ -65,7 +65,7 @@ async def long(db: Database, address: str) -> str:
 
 
 async def outside(page: Page, *paths: str) -> dict[str, object]:
-    """Open the pages; return of each that is wider than the window how wide it is, and what can't be pressed."""
+    """Open the pages, and return the width of each one that is wider than the window, and what can't be clicked."""
     found: dict[str, object] = {}
     for path in paths:
         await page.goto(path)

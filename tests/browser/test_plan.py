@@ -1,4 +1,4 @@
-"""Planning before a term opens, the moment when it does, and what moves on an open page."""
+"""Planning before a term opens, the opening itself, and updates of an open page."""
 
 import re
 from dataclasses import replace
@@ -99,5 +99,5 @@ async def test_open_seats_are_updated_on_an_open_page(address: str, db: Database
         await enroll.enroll(EnrollmentContext(db), student.user_id, SectionRequest("2222"), datetime.now(UTC))
         await expect(page.get_by_text(f"{seats} of 30 seats open")).to_be_visible()
     assert [re.sub("<.*?>", "", news) for news in await page.evaluate("drawn")] == [
-        *("29 of 30 seats open", "28 of 30 seats open")  # and nothing that stood there already
+        *("29 of 30 seats open", "28 of 30 seats open")  # and nothing that was shown before
     ]

@@ -1,4 +1,4 @@
-"""What a page that said "in a moment" does when that is over."""
+"""Pages that ask the visitor to wait try again by themselves."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +21,7 @@ BUSY = """<!doctype html><title>One moment</title><script defer src="/static/ret
 
 @pytest.fixture
 async def database(fresh_uri: str) -> str:
-    """The address of a small school's database, open since yesterday."""
+    """The URI of a small school's database, open since yesterday."""
     now = datetime.now(UTC)
     end = now + timedelta(days=30)
     fall = replace(FALL, opens_at=now - timedelta(days=1), add_deadline=end, drop_deadline=end, withdraw_deadline=end)

@@ -1,4 +1,4 @@
-"""A school that moves from a sibling site: other names in its templates, old passwords, a browser."""
+"""A school that moves from a sibling site, built from the same tutorial: other names in templates, old passwords."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ EMAIL, SHORT = "eve@school.local", "tulip"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def moved(mongod: str, chromium_path: str) -> AsyncIterator[str]:
-    """The address of a sibling site's database after `upgrade-db`; eve has an old password and an odd address."""
+    """The URI of a sibling site's database after `upgrade-db`; eve has an old password and an unusual email."""
     eve = {"user_id": 12, "first_name": "Eve", "last_name": "Example", "email": EMAIL}
     with fresh_database(mongod) as uri:
         async with open_database(uri, 20) as db:
@@ -33,7 +33,7 @@ async def moved(mongod: str, chromium_path: str) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="module")
 def address(moved: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address where the site runs with the sibling site's templates."""
+    """The URL of the site with the sibling site's templates."""
     settings = {"MONGO_URI": moved, "TEMPLATE_OVERRIDES": TEMPLATES, "PASSWORD_METHOD": PASSWORD_METHOD}
     with server(tmp_path_factory.mktemp("moved") / "log", **settings) as site:
         yield f"http://127.0.0.1:{site.port}"

@@ -66,7 +66,7 @@ def timezone(text: str) -> ZoneInfo:
 
 
 def moment(text: str, zone: ZoneInfo) -> datetime:
-    """Return the moment in UTC; a time without an offset is one by the clock of `zone`."""
+    """Return the moment in UTC; a time without an offset is in the timezone `zone`."""
     try:
         given = datetime.fromisoformat(text).replace(microsecond=0)
     except ValueError:

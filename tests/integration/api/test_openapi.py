@@ -1,5 +1,4 @@
-"""The OpenAPI document promises, the site keeps: requests that fit the document and requests that don't, made up by
-Schemathesis, find no answer that the document does not announce."""
+"""Every response to requests that Schemathesis makes up, valid and invalid ones, is as the OpenAPI document says."""
 
 import asyncio
 import json
@@ -35,12 +34,12 @@ DOCUMENT = json.loads(APP.extensions[EXTENSION].json)
 OPERATIONS = [found.ok() for found in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()]
 
 EXAMPLES = {"nobody": 3, "ada": 16}
-"""Requests that are made up for each operation."""
+"""Requests made up for each operation."""
 
 
 @pytest.fixture(scope="module")
 def site(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Serve a school that is open now; give its address, and a token of ada's."""
+    """Serve a school that is open now; yield its URL and one of ada's tokens."""
     with fresh_database(mongod) as uri:
         token = asyncio.run(_begin(uri))
         log = tmp_path_factory.mktemp("openapi") / "log"

@@ -84,7 +84,7 @@ async def test_a_fragment_of_adas_page_is_not_fetched_as_bob(ada: Browser, path:
         await ada.post("/logout")
         if sign_in:
             await ada.sign_in(BOB)
-            await ada.read(path)  # a page of bob's, which may be kept
+            await ada.read(path)  # a page of bob's, which may be cached
         response = await ada.get(path, headers=fetch)
         assert (response.status_code, response.headers["HX-Refresh"]) == (204, "true")
 

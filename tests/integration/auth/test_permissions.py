@@ -1,4 +1,4 @@
-"""Every door of the house, tried by nobody, by a student and by the registrar."""
+"""Every route, requested by a visitor, by a student and by the registrar."""
 
 import pytest
 from quart import Quart

@@ -1,4 +1,4 @@
-"""Who tries too often waits, and the owner of an account does not."""
+"""Too many attempts make a stranger wait, but not the owner of the account."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The passwords that were looked at: a list that grows."""
+    """The passwords that have been checked so far."""
     seen: list[str] = []
     verify = Hasher.verify
 

@@ -24,7 +24,7 @@ IDLE, AGE = timedelta(hours=3), timedelta(hours=10)
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site of a school that has chosen how long sign-ins last, by the clock of Berlin."""
+    """The site of a school in Berlin's timezone that has chosen how long sign-ins last."""
     app = create_app(
         config(mongo_uri=mongod, session_idle=3.0, session_age=10.0, timezone="Europe/Berlin"), clock=clock
     )

@@ -18,7 +18,7 @@ from quart_enroll.services.catalog.cache import CatalogCache
 from tests.support.people import FALL, SECTIONS, TERMS, Clock, offer_course
 
 PATIENCE = 20
-"""Seconds in which news must arrive on a busy machine."""
+"""How long a change may take to arrive on a busy machine."""
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def held(db: Database, clock: Clock) -> AsyncIterator[CatalogCache]:
 
 
 async def shows(held: CatalogCache, expected: Callable[[Catalog], bool]) -> None:
-    """Wait until the catalog is as expected."""
+    """Wait until the cached catalog is as expected."""
     async with asyncio.timeout(PATIENCE):
         while not expected(await held.get()):
             await held.wait_until_replaced()

@@ -1,4 +1,4 @@
-"""Who asks for a page again gets the same one without the framework, for as long as it would be the same."""
+"""A repeated request for a page is answered from the cache for as long as the page would be the same."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -30,7 +30,7 @@ def clock(request: pytest.FixtureRequest) -> Clock:
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site as a process of its own would have it."""
+    """The site with its caches, as in a server process."""
     async with process(mongod, clock) as app:
         yield app
 
@@ -47,13 +47,13 @@ async def ada(app: Quart) -> Browser:
 
 
 def seats_taken(app: Quart) -> int:
-    """Return what the catalog in memory says of the section in which ada has a seat."""
+    """Return the seats taken in ada's section, according to the cached catalog."""
     present = app.extensions[EXTENSION].catalog_cache.current
     return next(one.seats_taken for one in present.sections_in("1111", "Fall 2026") if one.section == "01")
 
 
 async def is_kept(browser: Browser, framework_requests: list[str], path: str, **options: Any) -> bool:
-    """Tell whether the page comes without the framework."""
+    """Tell whether the page is answered from the cache."""
     framework_requests.clear()
     assert (await browser.get(path, **options)).status_code == 200
     return not framework_requests
@@ -104,7 +104,7 @@ async def _news_of_a_section(_: Browser, opened: AppState, __: Clock) -> None:
 
 
 async def _a_while(_: Browser, opened: AppState, clock: Clock) -> None:
-    """Long enough that it must be written that the sign-in is in use."""
+    """Let so much time pass that the use of the sign-in must be recorded again."""
     clock.now += opened.lifetimes.idle / 10
 
 

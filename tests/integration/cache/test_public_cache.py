@@ -1,4 +1,4 @@
-"""Answers that are the same for everybody are kept, and are what the framework would answer."""
+"""Public responses are cached, and equal those of the framework."""
 
 import asyncio
 import gzip
@@ -53,7 +53,7 @@ OWN = ("x-request-id", "content-encoding", "content-length")
 async def app(
     request: pytest.FixtureRequest, db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Quart]:
-    """The site with a catalog that it keeps, as it is served, but for news: a test says when there is another one."""
+    """The site with its caches; the catalog changes only when a test changes it."""
     monkeypatch.setattr(CatalogCache, "follow_changes", hear_nothing)
     templates = Path(__file__).parents[2] / "support/flask_templates"
     settings = {
@@ -84,7 +84,7 @@ async def by_framework(app: Quart, path: str, **options: Any) -> Response:
 
 
 def told(response: Response) -> tuple[int, list[tuple[str, str]]]:
-    """Return the status and the headers, but for those that differ from one answer to the next."""
+    """Return the status and the headers, except those that differ between responses."""
     headers = sorted((name.lower(), value) for name, value in response.headers.items())
     return response.status_code, [(name, value) for name, value in headers if name not in OWN]
 

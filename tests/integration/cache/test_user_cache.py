@@ -1,4 +1,4 @@
-"""Two processes remember who is signed in and where students stand; what one changes the other forgets."""
+"""The user caches of two processes: what one process changes is removed from the other's cache."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -19,19 +19,19 @@ from tests.integration.auth.test_sessions import copy_of, is_signed_in
 from tests.support.people import ADA, BOB, PASSWORD, Browser, Clock, config
 
 PATIENCE = 20
-"""Seconds in which news must arrive on a busy machine."""
+"""How long a change may take to arrive on a busy machine."""
 
 READINGS = [(logins, "find"), (student_facts, "find"), (enrollments, "to_registrations"), (waitlist, "find_positions")]
-"""What a process asks about a student."""
+"""The functions with which a process queries data about a student."""
 
 FRESH = "quiet purple tractor"
 
 
 @asynccontextmanager
 async def process(mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """Give the site as a process of its own would have it, as soon as it hears of changes."""
+    """Yield the site as in a process of its own, once it receives changes."""
     app = create_app(config(mongo_uri=mongod), clock=clock)
-    app.config["TEMPLATES_AUTO_RELOAD"] = False  # nobody works on them: whole pages are kept
+    app.config["TEMPLATES_AUTO_RELOAD"] = False  # so that whole pages are cached
     async with app.test_app():
         await until(people(app).is_current)
         yield app
@@ -59,7 +59,7 @@ async def ada(here: Quart) -> Browser:
 
 @pytest.fixture
 async def her_copy(ada: Browser, there: Quart) -> Browser:
-    """Ada's cookie at the other process, which remembers her."""
+    """Ada's cookie at the other process, which has cached her sign-in."""
     copy = copy_of(ada, there)
     await until(lambda: is_remembered(there, copy))
     return copy
@@ -71,7 +71,7 @@ def people(app: Quart) -> UserCache:
 
 
 async def is_remembered(app: Quart, browser: Browser) -> bool:
-    """Ask for a page, and tell whether it left something in memory: an echo of the sign-in may come between."""
+    """Request a page, and tell whether it was cached: a late change event of the sign-in may remove it once."""
     await browser.get("/courses/")
     return len(people(app).logins) > 0 and len(people(app).students) > 0
 
@@ -173,7 +173,7 @@ async def test_signing_out_takes_effect_at_once_in_its_own_process(
 ) -> None:
     copy = copy_of(ada, here)
     await until(lambda: is_remembered(here, copy))
-    monkeypatch.setattr(people(here)._follower, "_on_change", lambda _: None)  # nobody tells
+    monkeypatch.setattr(people(here)._follower, "_on_change", lambda _: None)  # no change event arrives
     await ada.post(path)
     assert not await is_signed_in(copy)
 
@@ -203,7 +203,7 @@ async def test_a_seat_dropped_in_one_process_is_seen_in_the_other(
 async def test_the_page_after_a_change_in_another_process_is_immediately_correct(
     ada: Browser, her_copy: Browser, there: Quart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(people(there)._follower, "_on_change", lambda _: None)  # the news is late
+    monkeypatch.setattr(people(there)._follower, "_on_change", lambda _: None)  # the change event is late
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": "Fall 2026"})
     moved = copy_of(ada, there)
     assert ">Enrolled<" in await moved.read("/courses/")

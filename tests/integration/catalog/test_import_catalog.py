@@ -29,7 +29,7 @@ Run = Callable[..., Awaitable[Result]]
 
 NOW = FALL_MORNING
 SMALL = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
-"""PHP 202 in fall: one seat, one place in line."""
+"""PHP 202 in fall: one seat, one place on the waitlist."""
 
 LIMITS = frozenset({"max_credits", "timezone"})
 
@@ -294,7 +294,7 @@ async def test_a_student_skipped_during_an_import_gets_the_seat_after_all(db: Da
         await seat_changes.bump_version(step, ADA.user_id, FALL.term)
         [held] = await enrollments.find_in_term(db, ADA.user_id, FALL.term, step.session)
         await seat_changes.drop(step, ADA.user_id, FALL, held)
-        await promote_waitlists(step)  # passes bob over, who has a conflict yet
+        await promote_waitlists(step)  # skips bob, who still has a conflict
         importing.append(asyncio.create_task(offer(db, away)))
         done, _ = await asyncio.wait(importing, timeout=0.5)
         assert not done, "the import did not wait"
@@ -338,7 +338,7 @@ async def test_a_removed_prerequisite_promotes(db: Database) -> None:
 
 
 async def bob_waits_with_a_conflict(db: Database) -> None:
-    """Ada has the one seat of PHP 202, bob is in line for it, and then its meetings move onto those of his PYT 101."""
+    """Ada has the one seat of PHP 202, bob waits for it, and then its meetings move onto those of his PYT 101."""
     await a_full_section_and_bob_waits(db)
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("1111", section="02"), NOW)
     await offer(db, replace(SMALL, meetings=EVENINGS))

@@ -1,4 +1,4 @@
-"""Looking through the courses, in the pages."""
+"""Searching and filtering the catalog."""
 
 import re
 from dataclasses import asdict
@@ -156,7 +156,7 @@ async def test_a_course_offered_in_no_term_is_not_shown_in_the_requested_term(an
 
 async def test_a_visitor_who_asks_for_what_fits_is_asked_to_sign_in(anyone: Browser, ada: Browser) -> None:
     path, words = "/courses/Fall?q=P&fits=y", "to see only what fits your schedule"
-    for _ in range(2):  # the second time from what is prepared
+    for _ in range(2):  # the second time from the cache
         assert words in await anyone.read(path)
         assert words not in await anyone.read("/courses/Fall?q=P")
         assert words not in await ada.read(path)

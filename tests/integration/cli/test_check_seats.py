@@ -1,4 +1,4 @@
-"""`check-seats`: everything is counted again, and what disagrees is told in a sentence, and mended when asked."""
+"""`check-seats` recounts everything, reports discrepancies in sentences, and repairs them on request."""
 
 import asyncio
 from typing import Any
@@ -23,7 +23,7 @@ Fields = dict[str, Any]
 
 @pytest.fixture
 async def school(db: Database) -> Database:
-    """Ada sits in PHP 202, which is full; bob waits for it and sits in PYT 101."""
+    """Ada is enrolled in PHP 202, which is full; bob waits for it and is enrolled in PYT 101."""
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("1111", section="01"), NOW)
     await waitlist.join(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), NOW)
@@ -35,7 +35,7 @@ async def found(db: Database) -> list[str]:
 
 
 async def mended(db: Database) -> list[str]:
-    """Repair, and return what is still found."""
+    """Repair, and return the remaining discrepancies."""
     await audit.repair(db, NOW)
     return await found(db)
 

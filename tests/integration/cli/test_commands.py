@@ -1,4 +1,4 @@
-"""What the registrar types."""
+"""The commands that registrars use."""
 
 import asyncio
 import json

@@ -124,7 +124,7 @@ async def test_the_release_phase_and_the_site_need_only_the_prescribed_users(
         await terms.put_all(db, [FOREVER])
         await db.course.insert_one(courses.to_row(COURSES[0]))
         await sections.put_all(db, [SECTION])
-        # The news arrives through a change stream.
+        # The change arrives through a change stream.
         await shows(app.extensions[EXTENSION].catalog_cache, lambda catalog: bool(catalog.sections_of("1111", FOREVER)))
         assert (await browser.post("/register", form=registration())).status_code == 303
         with Documents(address("enroll"), appname=APP_NAME) as stranded, stranded.start_session() as session:

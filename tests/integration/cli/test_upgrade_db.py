@@ -32,7 +32,7 @@ DEFAULTS = UpgradeDefaults("America/New_York", 15, section_capacity=1)
 
 @pytest.fixture
 async def db(mongod: str) -> AsyncIterator[Database]:
-    """A database of its own with what a Flask site left, and without any index of this site."""
+    """A database of its own as a Flask site left it, without any index of this site."""
     async with open_database(mongod, 20) as site:
         database = site.client[f"flask_era_{ObjectId()}"]
         await legacy_flask.fill(database)
@@ -41,16 +41,16 @@ async def db(mongod: str) -> AsyncIterator[Database]:
 
 
 async def seats(db: Database, term: str = TERM) -> list[tuple[int, str]]:
-    """Who sits where in the term; every row once."""
+    """Return each student's seats in the term, one for each row."""
     rows = db.enrollment.find({"term": term, "status": "enrolled"}).sort([("user_id", 1), ("courseID", 1)])
     return [(row["user_id"], row["courseID"]) async for row in rows]
 
 
 async def everything(db: Database) -> dict[str, list[Document]]:
-    """All rows of all collections."""
+    """Return all rows of all collections."""
     names = sorted(await db.list_collection_names())
     rows = {name: await db[name].find().sort("_id").to_list(None) for name in names}
-    for name in rows.keys() & {"term", "section", "schedule"}:  # what this site adds has an _id of chance
+    for name in rows.keys() & {"term", "section", "schedule"}:  # rows that this site adds have a random _id
         rows[name] = sorted(({**row, "_id": 0} for row in rows[name]), key=str)
     return rows
 
@@ -459,7 +459,7 @@ class Killed(Exception):
 
 
 class Writes:
-    """Lets so many writes of rows through and then kills; None lets all through."""
+    """Lets that many writes through and then raises Killed; None lets all through."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.left: int | None = None
@@ -479,7 +479,7 @@ class Writes:
 
 
 async def killed_before_write(db: Database, writes: Writes, number: int) -> bool:
-    """Upgrade a Flask site's database with a process that dies at that write; False when it has fewer."""
+    """Upgrade a Flask site's database in a process that dies at that write; return False if there are fewer writes."""
     await db.client.drop_database(db.name)
     await legacy_flask.fill(db)
     writes.left = number

@@ -1,4 +1,4 @@
-"""More people than can be served in time: what they are told, and how they ask again."""
+"""What students see, and how changes are retried, when more are waiting than the site can make in time."""
 
 import re
 from html import unescape
@@ -29,12 +29,12 @@ def locks(app: Quart) -> SectionLocks:
 
 @pytest.fixture
 def crowded(locks: SectionLocks) -> None:
-    """As many changes wait as may."""
+    """Let as many changes wait as the limit allows."""
     locks.max_changes = 0
 
 
 def button(page: str) -> dict[str, str] | None:
-    """Return what the button that repeats a press would send, without the token; None when there is no such button."""
+    """Return the fields that the retry button would send, without the token; None if there is no such button."""
     found = re.search(r'<form method="post" action="/enrollment".*?</form>', page, re.DOTALL)
     if found is None:
         return None

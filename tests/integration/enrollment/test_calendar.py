@@ -51,7 +51,7 @@ async def events(browser: Browser, path: str = FILE) -> list[Event]:
 
 
 async def new_address(browser: Browser) -> str:
-    """Press the button and return the path of the address that the page shows."""
+    """Create a calendar link, and return its path as the page shows it."""
     response = await browser.post("/enrollment/calendar", form={"password": PASSWORD})
     assert (response.status_code, response.location) == (303, "/enrollment#calendar")
     [address] = re.findall(r'id="calendar-address" value="([^"]+)"', await browser.read("/enrollment"))
@@ -60,7 +60,7 @@ async def new_address(browser: Browser) -> str:
 
 
 def days_of(event: Event) -> Iterator[datetime]:
-    """Give the moments at which the event begins, as dateutil understands its rule."""
+    """Return the times at which the event begins, as dateutil reads its recurrence rule."""
     rule = event["rrule"].to_ical().decode()
     yield from rrulestr(rule, dtstart=event.start)
 

@@ -1,4 +1,4 @@
-"""What pages and the API say of courses that must be taken together, and how a student takes them."""
+"""What pages and the API say about courses that must be taken together, and how a student takes them."""
 
 from html import unescape
 

@@ -1,4 +1,4 @@
-"""Giving a seat back."""
+"""Dropping a course."""
 
 import re
 from datetime import timedelta
@@ -35,7 +35,7 @@ async def test_dropping_frees_the_seat_without_a_trace(ada: Browser, db: Databas
 
 
 async def test_fractional_credits_can_be_dropped_in_any_order(ada: Browser, db: Database) -> None:
-    for courseID, credits in (("1111", 1.0), ("3333", 1.3)):  # as numbers of a computer, 1.0 + 1.3 - 1.0 - 1.3 < 0
+    for courseID, credits in (("1111", 1.0), ("3333", 1.3)):  # in floating point, 1.0 + 1.3 - 1.0 - 1.3 < 0
         await db.course.update_one({"courseID": courseID}, {"$set": {"credits": credits}})
         await ada.post("/enrollment", form={"courseID": courseID})
     for courseID in ("1111", "3333"):

@@ -1,4 +1,4 @@
-"""A section that gets other times or another room: its students read so, on pages, by email and in their history."""
+"""A section that gets other times or another room: students are notified on pages, by email and in their history."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence

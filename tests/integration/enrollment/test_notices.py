@@ -1,4 +1,4 @@
-"""Notices by e-mail: each is sent once, by one process at a time, whatever the mail server says."""
+"""Notices by email: each is sent once, by one process at a time, whatever the mail server answers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ FREE = "A seat opened: you’re now enrolled in PYT 101, section 01, for Fall 20
 
 
 class Stuck:
-    """A sender that gets no answer."""
+    """A sender whose mail server never answers."""
 
     def __init__(self) -> None:
         self.busy = asyncio.Event()

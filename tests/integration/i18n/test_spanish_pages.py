@@ -44,13 +44,13 @@ from tests.support.people import (
 from tests.support.smtp import Postbox
 
 MADE_UP = "eo"
-"""Babel knows the dates of Esperanto; the site does not speak it."""
+"""Babel knows the dates of Esperanto, and the site has no translation into it."""
 
 NEW = "six green apples fall"
 TERM = "term=Fall+2026"
 
 LETTERS = "XYZVWQK"
-"""The days of its week."""
+"""The letters of its days of the week."""
 
 DATA = [
     *("Quart Enroll", "quart-enroll", "Esperanto", "America/New_York", "UTC", "JSON", "API"),
@@ -80,7 +80,7 @@ SHOWN = ("aria-label", "placeholder", "title", "alt", "data-label", "data-left",
 
 
 class Brackets(NullTranslations):
-    """Every sentence in brackets; it remembers which were asked for."""
+    """Translations that put every sentence in brackets, and record which ones were requested."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class Brackets(NullTranslations):
 
 
 class Visible(HTMLParser):
-    """The texts that people see or hear on a page; what is marked as English is meant to be."""
+    """The texts that people see or hear on a page, except those marked as English."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class Visible(HTMLParser):
 
 
 class Reading(Browser):
-    """A browser that notes what the site says."""
+    """A browser that records the texts of the site."""
 
     def __init__(self, app: Quart, heard: set[str]) -> None:
         super().__init__(app.test_client())
@@ -148,7 +148,7 @@ class Reading(Browser):
         return response
 
     async def does(self, path: str, **form: str) -> None:
-        """Press a button, and look at the page that comes."""
+        """Submit a form, and look at the page that follows."""
         response = await self.post(path, form=form)
         if response.status_code == 303:
             await self.get(response.location)
@@ -166,7 +166,7 @@ def brackets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Brackets]:
 
 @pytest.fixture
 async def site(db: Database, mongod: str, clock: Clock, brackets: Brackets) -> AsyncIterator[Quart]:
-    """The site for readers of brackets; e-mail goes where the test fetches it."""
+    """The site for readers of brackets; its emails go to the test."""
     settings = {"smtp_url": "smtp://127.0.0.1:9", "mail_from": "no-reply@school.example"}
     app = create_app(config(mongo_uri=mongod, languages=(MADE_UP, "en"), **settings), clock=clock)
     async with app.test_app():
@@ -178,7 +178,7 @@ async def site(db: Database, mongod: str, clock: Clock, brackets: Brackets) -> A
 
 
 def bare(texts: set[str]) -> str:
-    """Return, one a line, the texts that are neither in brackets nor written by the school and its people."""
+    """Return, one per line, the texts that are neither in brackets nor written by the school and its people."""
     found = []
     for text in texts:
         left = text

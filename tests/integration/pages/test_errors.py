@@ -1,4 +1,4 @@
-"""What a visitor sees when something is not as it should be."""
+"""Error pages, and what they don't reveal."""
 
 import asyncio
 

@@ -20,7 +20,7 @@ TEMPLATES = Path(__file__).parents[2] / "support/flask_templates"
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site with the school's templates; ada, bob and rita of this module use it."""
+    """The site with the school's templates, for ada, bob and rita."""
     app = create_app(config(mongo_uri=mongod, template_overrides=TEMPLATES), clock=clock)
     async with app.test_app():
         yield app

@@ -1,4 +1,4 @@
-"""Open pages hear what changes."""
+"""Live updates of open pages."""
 
 import asyncio
 import re
@@ -37,7 +37,7 @@ async def telling(db: Database, clock: Clock) -> AsyncIterator[UpdateBroker]:
 
 
 async def heard(reader: Subscriber) -> tuple[dict[str, int], dict[SectionKey, WaitlistPosition]]:
-    """Return the next news: open seats, each under courseID-section, and places."""
+    """Return the next updates: open seats, each under courseID-section, and positions."""
     async with asyncio.timeout(PATIENCE):
         await reader.wait()
     shown, places = reader.take_updates()
@@ -45,7 +45,7 @@ async def heard(reader: Subscriber) -> tuple[dict[str, int], dict[SectionKey, Wa
 
 
 async def place(reader: Subscriber) -> WaitlistPosition:
-    """Return the next news of the reader's own place."""
+    """Return the next update of the reader's own position."""
     while True:
         _, places = await heard(reader)
         if places:
@@ -255,7 +255,7 @@ async def test_a_student_gets_an_event_when_the_waitlist_entry_is_gone(ada: Brow
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a stream go on, and say all the time that there is no news."""
+    """Let a stream continue, with a comment whenever there are no updates."""
     monkeypatch.setattr(streaming, "STREAM_SECONDS", (3600.0, 3600.0))
 
 
@@ -272,7 +272,7 @@ async def listening(browser: Browser) -> AsyncIterator[Connection]:
 
 
 async def no_news(stream: Connection) -> None:
-    """Wait until the stream has told everything, and says that there is no more."""
+    """Wait until the stream has sent all updates, and then a comment."""
     while await stream.receive() != b":\n\n":
         pass
 
@@ -367,7 +367,7 @@ async def test_a_page_may_show_courses_of_several_terms(db: Database, telling: U
 
 
 async def address_of_news(browser: Browser, path: str) -> str:
-    """Return where the page hears news."""
+    """Return the URL of the page's stream."""
     [address] = re.findall('sse-connect="(.*?)"', await browser.read(path))
     return unescape(address)
 

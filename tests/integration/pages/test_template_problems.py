@@ -1,4 +1,4 @@
-"""A school's own templates with a fault: a clear line in the log at the start, and pages with everything else."""
+"""A school's own templates with problems: each is logged once at the start, and pages show everything else."""
 
 import re
 import shutil
@@ -41,7 +41,7 @@ async def start(db: Database, mongod: str, clock: Clock, folder: Path) -> AsyncI
 
 
 def told(log: pytest.LogCaptureFixture) -> list[str]:
-    """Return what the log tells of templates."""
+    """Return the log's sentences about templates."""
     return [message for record in log.records if (message := record.getMessage()).startswith("template ")]
 
 

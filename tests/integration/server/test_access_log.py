@@ -1,4 +1,4 @@
-"""What is seen of the site from outside: the lines of its log, and what Prometheus reads."""
+"""The access log, and the metrics for Prometheus."""
 
 import re
 from base64 import b64encode
@@ -22,7 +22,7 @@ WISH = {"courseID": "1111", "term": "Fall 2026", "section": "02"}
 
 @pytest.fixture
 async def watched(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Quart]:
-    """The site with a token for Prometheus, and a quick pulse."""
+    """The site with a token for Prometheus, and with frequent samples."""
     monkeypatch.setattr(sampler, "SAMPLE_INTERVAL_SECONDS", 0.001)
     app = create_app(config(mongo_uri=mongod, metrics_token=TOKEN), clock=clock)
     async with app.test_app():
@@ -31,7 +31,7 @@ async def watched(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.M
 
 @pytest.fixture
 async def eve(watched: Quart) -> Browser:
-    """Ada's browser at the site that is watched."""
+    """Ada's browser at that site."""
     browser = Browser(watched.test_client())
     await browser.sign_in(ADA)
     return browser
@@ -43,7 +43,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def read(browser: Browser) -> dict[str, float]:
-    """Return what Prometheus reads: each line's name and labels, without the server's, and its number."""
+    """Return the values that Prometheus reads, by name and labels, without the server's label."""
     response = await browser.client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     assert response.status_code == 200
     assert response.content_type.startswith("text/plain; version=")
@@ -54,7 +54,7 @@ async def read(browser: Browser) -> dict[str, float]:
 
 
 async def counted(browser: Browser, name: str, path: str, **form: str) -> float:
-    """Send the form, and return by how much the number of that name grew."""
+    """Send the form, and return by how much the metric of that name grew."""
     before = (await read(browser)).get(name, 0)
     await browser.post(path, form=form)
     return (await read(browser)).get(name, 0) - before
@@ -64,7 +64,7 @@ async def test_metrics_without_the_token_are_not_found(eve: Browser, anyone: Bro
     wrong = ["", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"Basic {TOKEN}", f"Bearer {TOKEN[:-1]}é"]
     for sent in wrong:
         assert (await eve.get("/metrics", headers={"Authorization": sent} if sent else {})).status_code == 404
-    for sent in ("Bearer ", "Bearer x"):  # where there is no token none fits
+    for sent in ("Bearer ", "Bearer x"):  # without a token, none matches
         assert (await anyone.get("/metrics", headers={"Authorization": sent})).status_code == 404
 
 
@@ -251,7 +251,7 @@ async def test_a_slow_command_is_logged_with_its_collection_but_no_values(
         await db.user.find_one({"email": ADA.email})
         async with db.watch(max_await_time_ms=10) as news:
             await news.try_next()
-    assert "getMore" not in log.text  # to wait for news is no slowness
+    assert "getMore" not in log.text  # waiting for changes is not slow
     assert 'event="slow command" command=find collection=user ms=' in log.text
     assert ADA.email not in log.text
     log.clear()

@@ -57,7 +57,7 @@ VALUES = [
 
 @dataclass
 class Told:
-    """The answer to a request, as a server would send it."""
+    """The response to a request, as a server would send it."""
 
     status: int = 0
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What is only read is answered without waiting for more from the client; what goes on ends when the client goes."""
+"""Reads are answered without waiting for the client, and streams end when the client disconnects."""
 
 import asyncio
 from typing import Any
@@ -9,11 +9,11 @@ from quart import Quart
 from quart_enroll.web.request import _known
 
 PATIENCE = 20
-"""Seconds that an answer may take on a busy machine."""
+"""How long a response may take on a busy machine."""
 
 
 class Client:
-    """One that asks and then says nothing, until it hangs up."""
+    """A client that sends a request, and then nothing until it disconnects."""
 
     def __init__(self, app: Quart, path: str, method: str = "GET", **headers: str) -> None:
         self._app = app

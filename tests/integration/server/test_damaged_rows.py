@@ -26,7 +26,7 @@ Fields = dict[str, Any]
 
 @pytest.fixture
 async def school(db: Database) -> Database:
-    """Bob sits in PHP 202, which is full; ada waits for it. Both sit in PYT 101."""
+    """Bob is enrolled in PHP 202, which is full; ada waits for it. Both are enrolled in PYT 101."""
     await db.section.update_one(PHP, {"$set": {"waitlist_capacity": 5}})
     for user in (ADA, BOB):
         await enroll.enroll(EnrollmentContext(db), user.user_id, SectionRequest("1111", section="01"), NOW)
@@ -37,7 +37,7 @@ async def school(db: Database) -> Database:
 
 @pytest.fixture
 async def cal(app: Quart, db: Database) -> Browser:
-    """The browser of one student more."""
+    """The browser of another student."""
     await users.add(db, CAL, PASSWORD_HASH)
     browser = Browser(app.test_client())
     await browser.sign_in(CAL)
@@ -49,7 +49,7 @@ async def found(db: Database) -> list[str]:
 
 
 async def mended(db: Database) -> list[str]:
-    """Repair, and return what is still found."""
+    """Repair, and return the remaining discrepancies."""
     await audit.repair(db, NOW)
     return await found(db)
 

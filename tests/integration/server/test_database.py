@@ -1,4 +1,4 @@
-"""How the site uses its database: how many connections, and never for longer than it may."""
+"""The site's use of the database: the number of connections, and a time limit for every command."""
 
 import asyncio
 import subprocess
@@ -19,11 +19,11 @@ from tests.support.people import ADA, Browser, Clock, config, registration
 from tests.support.processes import PROJECT, TIMEOUT_SECONDS, environment
 
 GOES_ON = {"getMore"}
-"""Goes on with what has a limit, or waits for news; the driver gives it no longer than anything else."""
+"""Commands that continue one with a limit, or wait for changes; the driver limits them all alike."""
 
 
 class Limits(CommandListener):
-    """Notes the milliseconds that each kind of command may take; None for one without a limit."""
+    """Records the time limit of each command in milliseconds; None for one without a limit."""
 
     def __init__(self) -> None:
         self.seen: dict[str, set[int | None]] = defaultdict(set)

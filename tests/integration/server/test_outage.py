@@ -1,4 +1,4 @@
-"""The database goes away, and comes back."""
+"""The database becomes unavailable, and comes back."""
 
 import asyncio
 import logging
@@ -26,12 +26,12 @@ FOREVER = Term("Fall 2150", *(datetime(year, 1, 1, tzinfo=UTC) for year in (2000
 SECTION = replace(SECTIONS[0], term=FOREVER.term)
 
 AWAY_AFTER = 1.0
-"""Seconds of patience in these tests; the setting's own is 3.5."""
+"""The database timeout in these tests, in seconds; the default is 3.5."""
 
 
 @pytest.fixture
 def folder(quick_folder: Path, request: pytest.FixtureRequest) -> Path:
-    """Where a mongod of the test's own keeps its data, while it runs and while it does not."""
+    """The folder of a mongod of the test's own, with its data while it runs and while it doesn't."""
     return quick_folder / request.node.name
 
 
@@ -43,7 +43,7 @@ def uri(folder: Path) -> str:
 
 @pytest.fixture
 async def site(uri: str) -> AsyncIterator[Quart]:
-    """The site, served while its database is away."""
+    """The site, served while its database is unavailable."""
     app = create_app(config(mongo_uri=uri, database_timeout=AWAY_AFTER))
     async with app.test_app():
         yield app

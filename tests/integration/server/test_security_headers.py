@@ -1,4 +1,4 @@
-"""What every answer tells browsers and caches."""
+"""The headers that every response has for browsers and caches."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,10 +28,10 @@ ALWAYS = {
 
 UNCHANGED = ("Cache-Control", "ETag", "Vary")
 OF_THE_CLIENT = {"content-type", "content-length"}
-"""What the tests' client adds to an answer that came without."""
+"""Headers that the tests' client adds to a response without them."""
 
 OTHERS = [("GET", "/courses"), ("GET", "/nothing"), ("POST", "/"), ("OPTIONS", "/"), ("HEAD", "/"), ("POST", "/logout")]
-"""A redirect, an unknown address, a method that won't do, and a change without proof."""
+"""A redirect, an unknown URL, a wrong method, and a change without a CSRF token."""
 
 KEPT = {
     "/static/site.css": "no-cache",
@@ -44,7 +44,7 @@ KEPT = {
         "public, no-cache",
     ),
 }
-"""What is the same for everybody; the rest is nobody's business but the visitor's who signed in."""
+"""Paths whose responses are the same for everybody; all others are private to the signed-in visitor."""
 
 
 FROM_EMAILS = [rule for rule in DOORS if rule.startswith(("/password/reset", "/email/confirm"))]

@@ -33,7 +33,7 @@ NAMES = ["Ada", "Bob", "Chioma", "Dilan", "Eva"]
 
 @pytest.fixture
 def database(fresh_uri: str) -> str:
-    """Give the address of a database of the test's own, as `upgrade-db` makes it."""
+    """The URI of a database of the test's own, as `upgrade-db` creates it."""
     done = quart("upgrade-db", MONGO_URI=fresh_uri)
     assert done.returncode == 0, done.stderr
     return fresh_uri
