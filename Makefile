@@ -31,6 +31,7 @@ bench-signin: .venv/ready ## Measure how long other requests wait while 150 user
 
 translations: .venv/ready ## Collect the site's sentences in quart_enroll/translations, for translators
 	@$(PYBABEL) extract -F pyproject.toml -o .messages.pot $(SENTENCES) quart_enroll
+	@$(if $(NEW),$(PYBABEL) init -i .messages.pot -o quart_enroll/translations/$(NEW).po -l $(NEW) --no-wrap,:)
 	@for file in quart_enroll/translations/*.po; do \
 	  $(PYBABEL) update -i .messages.pot -o $$file -l $$(basename $$file .po) \
 	    --no-wrap --ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date || exit; \

@@ -53,7 +53,7 @@ class SearchForm(Form):
     @staticmethod
     def parameters() -> tuple[str, ...]:
         """Return the query parameters that the form reads."""
-        return (*_FIELDS.values(), "fits")
+        return tuple(field.name for field in SearchForm())
 
     @staticmethod
     def parameters_of(query: MultiDict[str, str]) -> tuple[tuple[str, str], ...]:
@@ -79,11 +79,11 @@ class SearchForm(Form):
 
     def search(self, without: str = "") -> Search:
         """Return the search, `without` one of the fields."""
-        return Search(**{field: value for field, value in self._values().items() if _FIELDS[field] != without})
+        return Search(**{name: value for name, value in self._values().items() if _field(name) != without})
 
     def active_filters(self) -> dict[str, str]:
         """Return the label of each field that narrows the search; that of the words is the words themselves."""
-        labels = {_FIELDS[field]: value for field, value in self._values().items() if value and field != "sort"}
+        labels = {_field(name): value for name, value in self._values().items() if value and name != "sort"}
         labels |= {"fits": True} if self.fits.data else {}
         return {name: labels["q"] if name == "q" else str(self[name].label.text) for name in labels}
 
@@ -115,8 +115,9 @@ class StudentForm(Form):
         return list(dict.fromkeys((self.q.data or "").replace("\0", " ").split()))
 
 
-_FIELDS = {"words": "q"} | {name: name for name in ("subject", "days", "time", "credits", "open", "sort")}
-"""The form's field for each attribute of a Search."""
+def _field(attribute: str) -> str:
+    """Return the name of the form's field for an attribute of Search."""
+    return "q" if attribute == "words" else attribute
 
 
 def _chosen(field: SelectField) -> str:

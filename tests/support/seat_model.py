@@ -1,6 +1,6 @@
-"""A model of enrolling, dropping and waiting: the rules of DESIGN.md again, in plain Python without a database.
+"""A model of enrolling, dropping and waiting: the rules again, in plain Python without a database.
 
-Where DESIGN.md leaves room, the model agrees with the docstrings of the services:
+Where the rules leave room, the model agrees with the docstrings of the services:
 - Of several reasons to refuse, the first counts: already enrolled, window, time conflict, credits, prerequisites,
   corequisites, seat.
 - Without a section, the request means the first one that fits and has an open seat; if none has, the first that fits is

@@ -79,7 +79,7 @@ def takes_body(schema: type[S]) -> Callable[[Callable[[S], Awaitable[Response]]]
 
 
 def respond(content: Struct, status: int = 200, location: str = "") -> Response:
-    """Return a JSON response; `location` is the URL of what was created."""
+    """Return a JSON response; `location` is the URL of a new resource."""
     return _to_response(StoredResponse(status, location, msgspec.json.encode(content).decode()))
 
 

@@ -105,7 +105,7 @@ async def test_duplicate_emails_of_an_old_database_are_listed(db: Database) -> N
     await users.add(db, IDA, PASSWORD_HASH)
     await users.add(db, replace(IDA, user_id=10, email=PUNYCODE), PASSWORD_HASH)
     left = (await upgrade(db, FALL_MORNING, UpgradeDefaults())).unchanged
-    [sentence] = [one for one in left if "one email address in different spellings" in one]
+    [sentence] = [one for one in left if "the same email address in different spellings" in one]
     assert sentence.startswith("user: 9 (_id ")
     assert "bücher" not in sentence
     for email, user_id in ((UNICODE, 9), (PUNYCODE, 10)):

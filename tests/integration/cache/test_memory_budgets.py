@@ -16,6 +16,8 @@ from quart_enroll.state import EXTENSION
 from tests.integration.cache.test_public_cache import hear_nothing
 from tests.support.people import ADA, Browser, Clock, config
 
+pytestmark = pytest.mark.caches
+
 BUDGETS = {name: budget // 20 for name, budget in bounded_cache.CACHE_BYTES.items()}
 """Small budgets, which the requests of a test exceed."""
 

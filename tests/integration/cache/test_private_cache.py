@@ -19,6 +19,8 @@ from quart_enroll.state import EXTENSION, AppState
 from tests.integration.cache.test_user_cache import process, until
 from tests.support.people import ADA, BOB, FALL, FALL_MORNING, Browser, Clock, midnight, text
 
+pytestmark = pytest.mark.caches
+
 PATHS = ["/", "/courses/", "/courses/Fall?q=pyt&open=y", "/enrollment"]
 SEAT = {"courseID": "1111", "section": "01", "term": "Fall 2026"}
 

@@ -22,6 +22,8 @@ from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.state import EXTENSION
 from tests.support.people import ADA, FALL, SECTIONS, Browser, Clock, config
 
+pytestmark = pytest.mark.caches
+
 PATHS = [
     *(
         "/api/",

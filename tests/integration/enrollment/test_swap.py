@@ -76,12 +76,12 @@ async def test_the_form_offers_all_that_can_be_swapped_for_a_section(ada: Browse
     page = await ada.read("/enrollment/form?courseID=3333&term=Fall")
     assert "PHP 202 would bring you to 7 credits (limit 4)." in page
     assert '<option value="1111">PYT 101</option>' in page
-    assert "Swap for PHP 202, section 01" in buttons(page)
+    assert "Swap into PHP 202, section 01" in buttons(page)
 
 
 async def test_where_a_prerequisite_is_missing_no_swap_is_offered(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
-    assert "Swap for PHP 202, section 01" in buttons(await ada.read("/course/3333"))
+    assert "Swap into PHP 202, section 01" in buttons(await ada.read("/course/3333"))
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
     await ada.post("/plan/add", form={"courseID": "3333", "section": "01", "term": "Fall 2026"})
     for path in ("/course/3333", "/enrollment/form?courseID=3333&term=Fall", "/courses/Fall?q=PHP", "/plan?term=Fall"):

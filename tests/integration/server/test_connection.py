@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from quart import Quart
 
-from quart_enroll.web.request import _known
+from quart_enroll.web.request import _parse_cached
 
 PATIENCE = 20
 """How long a response may take on a busy machine."""
@@ -96,8 +96,8 @@ async def test_a_password_that_is_not_text_is_wrong(app: Quart) -> None:
 
 
 async def test_made_up_values_are_not_cached(app: Quart) -> None:
-    before = _known.cache.currsize
+    before = _parse_cached.cache.currsize
     client = Client(app, "/", cookie="; ".join(f"a{number}=b" for number in range(200)))
     await client.ask()
     assert client.told[0]["status"] == 200
-    assert _known.cache.currsize == before
+    assert _parse_cached.cache.currsize == before
