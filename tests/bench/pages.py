@@ -32,13 +32,13 @@ ROW_OF_CATALOG = '<article class="course"'
 SIGNED_IN = "Sign out"
 
 
-STILL, LONGEST_REST = 0.1, 10.0
+IDLE_SECONDS, MAX_IDLE_WAIT_SECONDS = 0.1, 10.0
 """Seconds without CPU use after which a site counts as idle, and within which it must become idle: the Flask site
 finishes the requests of 64 closed connections."""
 
 WRONG = "wrong responses"
 
-LONGER = 4
+LONGER_FACTOR = 4
 """How many times longer a slow site is measured."""
 
 
@@ -83,8 +83,8 @@ class Runner:
         """
         measured = wrk.run(self.site.port, self.script, seconds)
         if measured.per_second * seconds < 3 * wrk.CONNECTIONS:
-            measured = wrk.run(self.site.port, self.script, seconds * LONGER)
-        _let_rest(self.site)
+            measured = wrk.run(self.site.port, self.script, seconds * LONGER_FACTOR)
+        _wait_until_idle(self.site)
         wrong = measured.refused + measured.broken + measured.timeouts
         if measured.per_second and not wrong and abs(measured.bytes_each - self.size) > 0.1 * self.size + 100:
             wrong = round(measured.per_second * seconds)
@@ -288,12 +288,12 @@ def visit(port: int, path: str, headers: Mapping[str, str]) -> Answer:
     return Answer(response.status, named, cookies, text.decode(), size)
 
 
-def _let_rest(site: Site) -> None:
+def _wait_until_idle(site: Site) -> None:
     """Wait until the site is idle, so that it takes no CPU time from the next one."""
-    worked, until = -1.0, time.monotonic() + LONGEST_REST
+    worked, until = -1.0, time.monotonic() + MAX_IDLE_WAIT_SECONDS
     while (so_far := site.cpu_seconds()) > worked and time.monotonic() < until:
         worked = so_far
-        time.sleep(STILL)
+        time.sleep(IDLE_SECONDS)
 
 
 def measure(found: Sequence[Contest], rounds: int, seconds: float, warm_up: float) -> list[Row]:

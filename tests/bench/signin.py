@@ -33,13 +33,13 @@ from tests.support.processes import server
 AT_ONCE = 150
 PROCESSES = 2
 OTHERS = ("/healthz", "/courses/")
-PAUSE = 0.05
+PAUSE_SECONDS = 0.05
 """Seconds between two requests of another visitor."""
 
-HASHING = 0.85
+MIN_HASHING_SHARE = 0.85
 """Share of the cores' full hashing rate; the other visitors' pages and the crowd itself need the rest."""
 
-QUIET = 3.0
+QUIET_SECONDS = 3.0
 """Seconds in which nobody signs in, for comparison."""
 
 METHOD = Config.__dataclass_fields__["password_method"].default
@@ -90,7 +90,7 @@ async def prepare(uri: str, number: int) -> list[str]:
 async def measure(port: int, people: list[str]) -> Measured:
     """Let others request pages, first alone, then while all these people sign in at once."""
     async with _watching(port) as quiet:
-        await asyncio.sleep(QUIET)
+        await asyncio.sleep(QUIET_SECONDS)
     began = time.monotonic()
     async with _watching(port) as busy:
         took = await sign_in_all(port, people)
@@ -131,7 +131,7 @@ def row(measured: Measured, hashes: float, flask: float) -> Row:
         rate,
         {"the cores alone": Spread((hashes,)), "Flask": Spread((flask,))},
         goals=[
-            Goal("share of the full hashing rate", measured.per_second / hashes, at_least=HASHING),
+            Goal("share of the full hashing rate", measured.per_second / hashes, at_least=MIN_HASHING_SHARE),
             Goal("p99 of other people's pages, in seconds", late, at_most=0.1),
             Goal("503 responses", len(_sent_away), at_most=0),
         ],
@@ -148,7 +148,7 @@ async def _watching(port: int) -> AsyncIterator[dict[str, list[float]]]:
     async def look(path: str) -> None:
         while True:
             waits[path].append(await _timed(partial(_get, port, path)))
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(look(path)) for path in OTHERS]

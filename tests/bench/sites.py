@@ -45,7 +45,7 @@ class Site:
         """Return the CPU seconds that all processes have used so far."""
         return sum(map(_cpu_seconds, self.workers()))
 
-    def trouble(self) -> list[str]:
+    def error_lines(self) -> list[str]:
         """Return the log lines that report errors."""
         lines = self.log.read_text(errors="replace").splitlines()
         signs = ("failed:", "status=5", "Traceback")

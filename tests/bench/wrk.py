@@ -94,13 +94,13 @@ def read(output: str, errors: str = "") -> Measured:
     found = output.partition("JSON")[2]
     if not found:
         sys.exit(f"wrk did not work: {errors or output}")
-    told = json.loads(found.splitlines()[0])
-    seconds, requests = told["microseconds"] / 1e6, told["requests"]
+    result = json.loads(found.splitlines()[0])
+    seconds, requests = result["microseconds"] / 1e6, result["requests"]
     return Measured(
         per_second=requests / seconds,
-        bytes_each=told["bytes"] / requests if requests else 0.0,
-        refused=told["refused"],
-        broken=told["broken"],
-        timeouts=told["timeouts"],
-        p99=told["p99"] / 1e6,
+        bytes_each=result["bytes"] / requests if requests else 0.0,
+        refused=result["refused"],
+        broken=result["broken"],
+        timeouts=result["timeouts"],
+        p99=result["p99"] / 1e6,
     )

@@ -45,7 +45,7 @@ OUTSIDE = """() => [...document.querySelectorAll("main :is(button, a, input, sel
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def long(db: Database, address: str) -> str:
+async def long(db: Database, site_url: str) -> str:
     """The URL of a school where everything has a long name; ada is enrolled in, waits for and plans a course there."""
     names = {"email": EMAIL, "first_name": WORD, "last_name": WORD}
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": names})
@@ -60,8 +60,8 @@ async def long(db: Database, address: str) -> str:
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest(NUMBER, section="01"), now)
     await waitlist.join(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), now)
     await plan.add(EnrollmentContext(db), RITA.user_id, SectionRequest(NUMBER, section="01"), now)
-    await wait_until_catalog_is_current(db, address)
-    return address
+    await wait_until_catalog_is_current(db, site_url)
+    return site_url
 
 
 async def outside(page: Page, *paths: str) -> dict[str, object]:

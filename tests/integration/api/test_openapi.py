@@ -71,7 +71,7 @@ def test_the_openapi_document_lists_every_url(site: tuple[str, str]) -> None:
 @pytest.mark.parametrize("who", EXAMPLES)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 def test_every_response_is_documented(operation: APIOperation, who: str, site: tuple[str, str]) -> None:
-    address, token = site
+    url, token = site
     headers = {"Authorization": f"Bearer {token}"} if who == "ada" else {}
 
     with requests.Session() as session:
@@ -87,7 +87,7 @@ def test_every_response_is_documented(operation: APIOperation, who: str, site: t
         @given(strategies.data())
         def ask(data: strategies.DataObject) -> None:
             case = data.draw(_requests(operation))
-            case.call_and_validate(base_url=address, session=session, headers=headers, checks=CHECKS, timeout=20)
+            case.call_and_validate(base_url=url, session=session, headers=headers, checks=CHECKS, timeout=20)
 
         ask()
 

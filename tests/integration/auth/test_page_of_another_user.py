@@ -28,8 +28,8 @@ async def test_a_button_on_adas_page_does_nothing_after_bob_signs_in(
 ) -> None:
     response = await ada.post("/enrollment", form=left_open)
     assert (response.status_code, response.location) == (303, "/")
-    told = "Someone else opened this page. You’re signed in as Bob. No changes were made."
-    assert told in await ada.read("/")
+    message = "Someone else opened this page. You’re signed in as Bob. No changes were made."
+    assert message in await ada.read("/")
     assert await db.enrollment.count_documents({}) == 0
 
 

@@ -52,9 +52,9 @@ async def link(db: Database, clock: Clock) -> str:
     """Return the path of the link in the only email."""
     [(to, subject, letter)] = await letters(db, clock)
     assert (to, subject) == (ADA.email, "Choose a new password")
-    [address] = re.findall(r"https?://\S+", letter)
-    assert address.startswith(f"{PUBLIC_URL}/password/reset/")
-    return str(address.removeprefix(PUBLIC_URL))
+    [url] = re.findall(r"https?://\S+", letter)
+    assert url.startswith(f"{PUBLIC_URL}/password/reset/")
+    return str(url.removeprefix(PUBLIC_URL))
 
 
 async def forgotten(browser: Browser, db: Database, clock: Clock) -> str:

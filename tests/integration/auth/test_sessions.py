@@ -164,8 +164,8 @@ async def test_after_signing_in_the_last_sign_in_is_shown_in_the_schools_timezon
     assert "last sign-in" not in await first.read("/")
     clock.now += timedelta(days=1)
     await second.sign_in(ADA)
-    told = "Your last sign-in was on Tuesday, 1 September 2026, 11:00 (Europe/Berlin)."
-    assert told in await second.read("/")
+    message = "Your last sign-in was on Tuesday, 1 September 2026, 11:00 (Europe/Berlin)."
+    assert message in await second.read("/")
 
 
 async def test_the_account_page_lists_its_sign_ins(ada: Browser, app: Quart, bob: Browser, clock: Clock) -> None:

@@ -85,7 +85,7 @@ async def by_framework(app: Quart, path: str, **options: Any) -> Response:
     return await ask(app, path, **options)
 
 
-def told(response: Response) -> tuple[int, list[tuple[str, str]]]:
+def headers_of(response: Response) -> tuple[int, list[tuple[str, str]]]:
     """Return the status and the headers, except those that differ between responses."""
     headers = sorted((name.lower(), value) for name, value in response.headers.items())
     return response.status_code, [(name, value) for name, value in headers if name not in OWN]
@@ -100,7 +100,7 @@ async def test_a_cached_response_is_the_one_the_framework_gives(app: Quart, fram
             framework_requests.clear()
             again = await ask(app, path, **wanted)
             assert framework_requests == [], (path, wanted)
-            assert told(again) == told(first), (path, wanted)
+            assert headers_of(again) == headers_of(first), (path, wanted)
             assert len(again.headers["X-Request-ID"]) == len(first.headers["X-Request-ID"])
             assert again.headers.get("Content-Length") == first.headers.get("Content-Length"), (path, wanted)
             if wanted.get("method") != "HEAD":
@@ -122,7 +122,7 @@ async def test_a_conditional_request_gets_a_304(app: Quart, framework_requests: 
     again = await ask(app, path, headers=seen)
     assert (again.status_code, await again.get_data()) == (304, b"")
     assert framework_requests == [path.partition("?")[0]]
-    assert told(again) == told(await by_framework(app, path, headers=seen))
+    assert headers_of(again) == headers_of(await by_framework(app, path, headers=seen))
 
 
 @only_development

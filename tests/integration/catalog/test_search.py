@@ -129,7 +129,7 @@ async def test_a_course_page_has_the_terms_of_the_course(anyone: Browser) -> Non
 @pytest.mark.parametrize(
     "path", ["/course/9999", "/course/1111?term=Winterfell", "/course/%00", f"/course/{'x' * 300}"]
 )
-async def test_a_course_or_term_that_there_is_not_is_a_friendly_404(anyone: Browser, path: str) -> None:
+async def test_an_unknown_course_or_term_is_a_friendly_404(anyone: Browser, path: str) -> None:
     response = await anyone.get(path)
     assert response.status_code == 404
     assert "There is no" in await text(response)

@@ -90,7 +90,7 @@ async def test_of_double_enrollments_the_oldest_stays(db: Database) -> None:
     }
 
 
-async def test_rows_of_no_course_or_user_are_listed_and_left_alone(db: Database) -> None:
+async def test_rows_of_unknown_courses_or_users_are_listed_and_left_alone(db: Database) -> None:
     numbers = (legacy_flask.UNKNOWN_COURSE, legacy_flask.UNKNOWN_USER)
     lost = {"_id": {"$in": [legacy_flask.row_id(number) for number in numbers]}}
     before = await db.enrollment.find(lost).to_list(None)
@@ -370,7 +370,7 @@ async def test_a_school_that_imports_sections_gets_generated_ones_only_on_reques
     assert await sections.find_all(db, [TERM], "8888")
 
 
-async def test_courses_of_no_term_and_sections_of_no_course_are_listed(db: Database) -> None:
+async def test_courses_without_a_term_and_sections_without_a_course_are_listed(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     await import_course(db, "8888", "Winter 2022")
     await sections.put_all(db, [Section(TERM, "9998", "01", 30), Section("Fall 2019", "1111", "B", 30)])
@@ -409,11 +409,11 @@ async def test_an_old_enrollment_waits_until_the_term_of_its_course_exists(db: D
 async def test_an_old_row_gives_no_second_seat_in_a_course(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     await flask_enrolls(db, 2, "1111")
-    held = {"user_id": 2, "courseID": "1111"}
-    await db.enrollment.update_one({**held, "term": TERM}, {"$set": {"term": "Spring 2027"}})
+    seat = {"user_id": 2, "courseID": "1111"}
+    await db.enrollment.update_one({**seat, "term": TERM}, {"$set": {"term": "Spring 2027"}})
     report = await upgrade(db, NOW, DEFAULTS)
     assert "enrollment: 1 row merged into another in Spring 2027" in report.changes
-    [row] = await db.enrollment.find(held).to_list(None)
+    [row] = await db.enrollment.find(seat).to_list(None)
     assert (row["term"], row["enrolled_at"]) == ("Spring 2027", legacy_flask.made_at(3))
 
 

@@ -18,7 +18,7 @@ from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.web import application, retry
 from tests.support.people import ADA, FALL_MORNING, PASSWORD, Browser, seats_taken, text
 
-WISH = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
+FORM = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def test_a_busy_page_repeats_the_enrollment_when_there_is_capacity(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(locks, "max_changes", 0)
-        response = await ada.post("/enrollment", form=WISH)
+        response = await ada.post("/enrollment", form=FORM)
     page = await text(response)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert "Refresh" not in response.headers  # it would look, and not press
@@ -57,7 +57,7 @@ async def test_a_busy_page_repeats_the_enrollment_when_there_is_capacity(
     assert await seats_taken(db, "1111") == 0
 
     sent = button(page)
-    assert sent == WISH | {"again": "1"}
+    assert sent == FORM | {"again": "1"}
     assert (await ada.post("/enrollment", form=sent)).status_code == 303
     assert (await ada.post("/enrollment", form=sent)).status_code == 303  # once more does no harm
     assert await seats_taken(db, "1111") == 1
@@ -65,7 +65,7 @@ async def test_a_busy_page_repeats_the_enrollment_when_there_is_capacity(
 
 @pytest.mark.usefixtures("crowded")
 async def test_a_busy_page_stops_retrying_after_a_while(ada: Browser) -> None:
-    page = await text(await ada.post("/enrollment", form=WISH | {"again": str(retry.MAX_AUTOMATIC_REPEATS)}))
+    page = await text(await ada.post("/enrollment", form=FORM | {"again": str(retry.MAX_AUTOMATIC_REPEATS)}))
     assert "data-retry-after" not in page
     assert button(page) is not None
 
@@ -73,7 +73,7 @@ async def test_a_busy_page_stops_retrying_after_a_while(ada: Browser) -> None:
 @pytest.mark.usefixtures("crowded")
 async def test_a_busy_api_response_has_retry_after(ada: Browser) -> None:
     headers = {"Accept": "application/json"}
-    response = await ada.client.post("/api/v1/me/enrollments", json=WISH, auth=(ADA.email, PASSWORD), headers=headers)
+    response = await ada.client.post("/api/v1/me/enrollments", json=FORM, auth=(ADA.email, PASSWORD), headers=headers)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert response.content_type == "application/problem+json"
     assert (await response.get_json())["code"] == "busy"
@@ -102,16 +102,16 @@ async def test_a_busy_page_reloads_automatically(ada: Browser, monkeypatch: pyte
     assert response.status_code == 503
     assert 5 <= int(response.headers["Refresh"]) <= 10
     assert "reloads automatically" in await text(response)
-    asked = await ada.get("/enrollment", headers={"Accept": "application/json"})
-    assert "Refresh" not in asked.headers
+    response = await ada.get("/enrollment", headers={"Accept": "application/json"})
+    assert "Refresh" not in response.headers
 
 
 async def test_a_form_from_another_site_is_not_retried(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "resume", _unsettled)
-    response = await ada.client.post("/enrollment", form=WISH, headers={"Sec-Fetch-Site": "cross-site"})
+    response = await ada.client.post("/enrollment", form=FORM, headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 503
     assert button(await text(response)) is None
-    ours = await ada.post("/enrollment", form=WISH)
+    ours = await ada.post("/enrollment", form=FORM)
     assert button(await text(ours)) is not None
     assert "may have gone through" in await text(ours)
 
@@ -121,7 +121,7 @@ async def test_a_slow_change_is_answered_before_the_router_times_out(
 ) -> None:
     monkeypatch.setattr(application, "CHANGE_SECONDS", 0.2)
     async with locks.hold([SectionKey("Fall 2026", "1111", "01")], timeout_seconds=5):
-        response = await ada.post("/enrollment", form=WISH)
+        response = await ada.post("/enrollment", form=FORM)
         assert response.status_code == 503
     await locks.finish()
     assert await seats_taken(db, "1111") == 1  # it had begun, and nobody was told that it did not

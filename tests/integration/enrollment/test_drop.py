@@ -75,10 +75,10 @@ async def twice(ada: Browser, db: Database) -> None:
 @pytest.mark.usefixtures("twice")
 @pytest.mark.parametrize("term", ["", "Fall, Spring"])
 async def test_a_drop_without_a_term_is_refused_if_two_are_possible(ada: Browser, db: Database, term: str) -> None:
-    asked = (
+    expected = (
         "PYT 101 is on your schedule for Fall 2026 and Spring 2027. Choose one of these terms. No changes were made."
     )
-    assert await message_after(ada, "/enrollment/drop", courseID="1111", term=term) == asked
+    assert await message_after(ada, "/enrollment/drop", courseID="1111", term=term) == expected
     assert await db.enrollment.count_documents({}) == 2
 
 

@@ -109,10 +109,10 @@ async def test_a_drop_notifies_only_the_promoted_student(db: Database, clock: Cl
     await db.course.insert_many([asdict(course) for course in COURSES])
     await terms.put_all(db, TERMS)
     await sections.put_all(db, SECTIONS)
-    wish = SectionRequest("3333", "Fall 2026", "01")  # one seat
-    await enroll.enroll(EnrollmentContext(db), ADA.user_id, wish, clock.now)
-    await waitlist.join(EnrollmentContext(db), BOB.user_id, wish, clock.now)
-    await enroll.drop(EnrollmentContext(db), ADA.user_id, wish, clock.now)
+    request = SectionRequest("3333", "Fall 2026", "01")  # one seat
+    await enroll.enroll(EnrollmentContext(db), ADA.user_id, request, clock.now)
+    await waitlist.join(EnrollmentContext(db), BOB.user_id, request, clock.now)
+    await enroll.drop(EnrollmentContext(db), ADA.user_id, request, clock.now)
     box = Postbox()
     assert [await send_due(db, box, clock, LINKS, "one") for _ in range(2)] == [1, 0]
     assert [(to, subject) for to, subject, _ in box.letters] == [(BOB.email, "You’re enrolled in PHP 202")]

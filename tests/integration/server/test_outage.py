@@ -25,7 +25,7 @@ from tests.support.people import COURSES, SECTIONS, Browser, config, registratio
 FOREVER = Term("Fall 2150", *(datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 2150, 2150, 2150)))
 SECTION = replace(SECTIONS[0], term=FOREVER.term)
 
-AWAY_AFTER = 1.0
+TIMEOUT_SECONDS = 1.0
 """The database timeout in these tests, in seconds; the default is 3.5."""
 
 
@@ -37,14 +37,14 @@ def folder(quick_folder: Path, request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 def uri(folder: Path) -> str:
-    with local_mongod(folder) as address:
-        return address
+    with local_mongod(folder) as uri:
+        return uri
 
 
 @pytest.fixture
 async def site(uri: str) -> AsyncIterator[Quart]:
     """The site, served while its database is unavailable."""
-    app = create_app(config(mongo_uri=uri, database_timeout=AWAY_AFTER))
+    app = create_app(config(mongo_uri=uri, database_timeout=TIMEOUT_SECONDS))
     async with app.test_app():
         yield app
 

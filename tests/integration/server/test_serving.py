@@ -155,9 +155,9 @@ def test_workers_share_metrics_and_leave_no_folder_behind(tmp_path: Path) -> Non
                 pass
         with site.connection() as connection:
             connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
-            told = connection.getresponse().read().decode()
+            exposition = connection.getresponse().read().decode()
         assert len(list(tmp_path.glob("quart-enroll-*/counter_*.db"))) == 2
-    assert 'endpoint="healthz",method="GET",status="200"} 21.0' in told
+    assert 'endpoint="healthz",method="GET",status="200"} 21.0' in exposition
     assert list(tmp_path.glob("quart-enroll-*")) == []
     assert [line for line in log.read_text().splitlines() if not line.startswith("at=")] == []
 
