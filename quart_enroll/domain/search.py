@@ -87,12 +87,12 @@ def search(catalog: Catalog, term: Term | None, wanted: Search) -> Sequence[Cour
 
 def fitting(found: Iterable[CourseSections], term: Term, enrolled: Sequence[Registration]) -> list[CourseSections]:
     """Return the courses and sections that fit the student's schedule and credit limit."""
-    kept = []
+    result = []
     for one in found:
         sections = tuple(section for section in one.sections if rules.fits(term, one.course, section, enrolled))
         if sections:
-            kept.append(CourseSections(one.course, sections))
-    return kept
+            result.append(CourseSections(one.course, sections))
+    return result
 
 
 def subjects(catalog: Catalog, term: Term) -> list[str]:

@@ -25,7 +25,7 @@ from quart_enroll.bounded_cache import ByteCache, size_of
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Login, Term
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.fastpath.cache_keys import COMPRESS, PrivateKey, PublicKey, key_of
+from quart_enroll.fastpath.cache_keys import COMPRESSORS, PrivateKey, PublicKey, key_of
 from quart_enroll.fastpath.hypercorn_writer import Headers, Send, SerializedResponse, send_response
 from quart_enroll.services.accounts import sessions
 from quart_enroll.state import AppState
@@ -70,7 +70,7 @@ class PublicResponse:
     full: SerializedResponse
 
     def compressed(self, encoding: str) -> "PublicResponse":
-        body = COMPRESS[encoding](self.full.body)
+        body = COMPRESSORS[encoding](self.full.body)
         return replace(self, full=_serialize(self.headers, body, (b"content-encoding", encoding.encode())))
 
     def is_current(self, state: AppState) -> bool:
@@ -170,8 +170,10 @@ class ResponseCache:
         key = key_of(request.scope, languages) if self._enabled else None
         if isinstance(key, PublicKey):
             headers = _shared_headers(response)
-            kept = [(name, value) for name, value in headers if name.decode() in security_headers.NOT_MODIFIED_HEADERS]
-            not_modified = SerializedResponse(304, kept, b"")
+            sent_headers = [
+                (name, value) for name, value in headers if name.decode() in security_headers.NOT_MODIFIED_HEADERS
+            ]
+            not_modified = SerializedResponse(304, sent_headers, b"")
             self.public[key._replace(encoding="")] = PublicResponse(
                 request.endpoint or "", basis, headers, etag, not_modified, _serialize(headers, body)
             )

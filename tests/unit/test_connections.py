@@ -330,8 +330,8 @@ async def test_a_request_with_two_lengths_is_refused(monkeypatch: pytest.MonkeyP
     ("before", "after"),
     [
         ((1024, 4096), 4096),
-        ((1024, 1_048_576), connections.MAX_FILES),
-        ((1024, resource.RLIM_INFINITY), connections.MAX_FILES),
+        ((1024, 1_048_576), connections.MAX_FILE_DESCRIPTORS),
+        ((1024, resource.RLIM_INFINITY), connections.MAX_FILE_DESCRIPTORS),
         ((100_000, 200_000), 100_000),
     ],
 )

@@ -31,7 +31,7 @@ def amount(text: str) -> str:
     return whole_number(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text)
 
 
-def spoiled(value: Any) -> str:
+def damage(value: Any) -> str:
     """Return how a spreadsheet damaged a cell; empty if it didn't."""
     if not isinstance(value, str):
         return ""

@@ -14,13 +14,13 @@ from jinja2.meta import find_undeclared_variables
 from quart_enroll.web.overrides.lenient import Place, file_name, unknown_endpoint, unknown_name
 from quart_enroll.web.overrides.names import FIELDS, FLAGS, ITEMS, JOINED, LISTS, TITLES, attributes_of, endpoints
 
-LAYOUT = "layout.html"
+LAYOUT_TEMPLATE = "layout.html"
 """The template that surrounds all pages."""
 
-CONTENT = "content"
+CONTENT_BLOCK = "content"
 """The block of the layout that pages fill."""
 
-GIVEN = {page: {"title"} for page in TITLES} | {"enrollment.html": {"title", "classes"}}
+EXTRA_VARIABLES = {page: {"title"} for page in TITLES} | {"enrollment.html": {"title", "classes"}}
 """Variables that pages give although the site's own templates do not use them."""
 
 REFERENCES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
@@ -87,7 +87,7 @@ class _Check:
 
     @cached_property
     def _pages(self) -> list[str]:
-        return [name for name in self._sites.list_templates() if "/" not in name and name != LAYOUT]
+        return [name for name in self._sites.list_templates() if "/" not in name and name != LAYOUT_TEMPLATE]
 
     def run(self) -> CheckResult:
         self._find_broken()
@@ -179,7 +179,9 @@ class _Check:
 
     def _find_given(self, page: str) -> set[str]:
         """Return the variables that the page gives to its template."""
-        given = {"csrf_token", "language", "languages", "here", "current_user", "session"} | GIVEN.get(page, set())
+        given = {"csrf_token", "language", "languages", "here", "current_user", "session"} | EXTRA_VARIABLES.get(
+            page, set()
+        )
         for name in self._reach(page, own=False):
             if (tree := self._tree(name, own=False)) is not None:
                 given |= self._undeclared(tree)
@@ -227,26 +229,28 @@ class _Check:
                 continue
             if (endpoint := _text(call.args[0])) is None:
                 continue
-            meant = next(iter(endpoints(endpoint, self._site.endpoints)), None)
-            if meant is None:
+            target = next(iter(endpoints(endpoint, self._site.endpoints)), None)
+            if target is None:
                 yield TemplateProblem(Place(name, call.lineno), f"endpoint {endpoint}", unknown_endpoint(endpoint))
             for keyword in call.kwargs:
                 file = _text(keyword.value)
-                if meant == "static" and keyword.key == "filename" and file and not self._site.has_file(file):
+                if target == "static" and keyword.key == "filename" and file and not self._site.has_file(file):
                     sentence = (
                         f"names the file “{file}”, which is not in the folder static of your templates. Put it there."
                     )
                     yield TemplateProblem(Place(name, call.lineno), f"file {file}", sentence)
 
     def _look_for_content(self) -> None:
-        if not self._is_own(LAYOUT):
+        if not self._is_own(LAYOUT_TEMPLATE):
             return
-        trees = [self._tree(name, own=self._is_own(name)) for name in self._reach(LAYOUT)]
+        trees = [self._tree(name, own=self._is_own(name)) for name in self._reach(LAYOUT_TEMPLATE)]
         blocks = {block.name for tree in trees if tree is not None for block in tree.find_all(nodes.Block)}
-        self._found.layout_has_content = CONTENT in blocks
-        if CONTENT not in blocks:
-            sentence = f"has no block “{CONTENT}”: pages without a template of your own stand in the site's own layout."
-            self._found.problems.append(TemplateProblem(Place(LAYOUT, 0), "content", sentence))
+        self._found.layout_has_content = CONTENT_BLOCK in blocks
+        if CONTENT_BLOCK not in blocks:
+            sentence = (
+                f"has no block “{CONTENT_BLOCK}”: pages without a template of your own stand in the site's own layout."
+            )
+            self._found.problems.append(TemplateProblem(Place(LAYOUT_TEMPLATE, 0), "content", sentence))
 
     def _name_unused(self, used: Set[str]) -> None:
         unused = sorted(name for (own, name), tree in self._trees.items() if own and tree and name not in used)

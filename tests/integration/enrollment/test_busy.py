@@ -119,7 +119,7 @@ async def test_a_form_from_another_site_is_not_retried(ada: Browser, monkeypatch
 async def test_a_slow_change_is_answered_before_the_router_times_out(
     ada: Browser, db: Database, locks: SectionLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(application, "CHANGE_SECONDS", 0.2)
+    monkeypatch.setattr(application, "MAX_CHANGE_SECONDS", 0.2)
     async with locks.hold([SectionKey("Fall 2026", "1111", "01")], timeout_seconds=5):
         response = await ada.post("/enrollment", form=FORM)
         assert response.status_code == 503

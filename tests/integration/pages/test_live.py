@@ -229,7 +229,7 @@ async def test_a_displaced_anonymous_stream_is_told_to_retry_later(
     anyone: Browser, ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(updates, "MAX_OPEN_PAGES", 1)
-    monkeypatch.setattr(streaming, "CHECK_SECONDS", (3600.0, 3600.0))
+    monkeypatch.setattr(streaming, "SIGN_IN_CHECK_SECONDS", (3600.0, 3600.0))
     async with open_stream(anyone) as stream:
         while b"event: " not in await stream.receive():
             pass
@@ -431,7 +431,7 @@ async def test_several_own_changes_cause_one_query(telling: UpdateBroker, monkey
 async def test_an_open_page_gets_an_event_about_its_users_own_change(
     ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "CHECK_SECONDS", (3600.0, 3600.0))
+    monkeypatch.setattr(streaming, "SIGN_IN_CHECK_SECONDS", (3600.0, 3600.0))
     monkeypatch.setattr(updates, "COMPARE_DELAY_SECONDS", 0.0)
     url = await stream_url(ada, "/enrollment")
     async with (
