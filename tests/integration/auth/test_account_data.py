@@ -230,7 +230,7 @@ async def test_a_deleted_users_number_is_never_reused(app: Quart, anyone: Browse
     await anyone.post("/register", form=registration())
     await anyone.post("/enrollment", form={"courseID": "1111", "section": "01"})
     assert await left(anyone) == 303
-    await school.counter.delete_many({"_id": "user_id"})  # as if it were lost
+    await school.counter.delete_many({"_id": "user_id"})  # as if it had been lost
     await Browser(app.test_client()).post("/register", form=registration())
     stored = await school.user.find_one({"email": "zoe@school.example"})
     assert stored is not None

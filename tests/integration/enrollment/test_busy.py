@@ -51,7 +51,7 @@ async def test_a_busy_page_repeats_the_enrollment_when_there_is_capacity(
         response = await ada.post("/enrollment", form=FORM)
     page = await text(response)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
-    assert "Refresh" not in response.headers  # it would look, and not press
+    assert "Refresh" not in response.headers  # it would reload, not repeat the change
     assert "Many people are enrolling right now. No changes were made." in page
     assert 'data-retry-after="5"' in page
     assert await seats_taken(db, "1111") == 0
@@ -59,7 +59,7 @@ async def test_a_busy_page_repeats_the_enrollment_when_there_is_capacity(
     sent = button(page)
     assert sent == FORM | {"again": "1"}
     assert (await ada.post("/enrollment", form=sent)).status_code == 303
-    assert (await ada.post("/enrollment", form=sent)).status_code == 303  # once more does no harm
+    assert (await ada.post("/enrollment", form=sent)).status_code == 303  # a repeat is harmless
     assert await seats_taken(db, "1111") == 1
 
 
@@ -124,7 +124,7 @@ async def test_a_slow_change_is_answered_before_the_router_times_out(
         response = await ada.post("/enrollment", form=FORM)
         assert response.status_code == 503
     await locks.finish()
-    assert await seats_taken(db, "1111") == 1  # it had begun, and nobody was told that it did not
+    assert await seats_taken(db, "1111") == 1  # it had begun, and no response said otherwise
 
 
 async def test_a_promotion_caused_by_a_change_needs_no_capacity_of_its_own(db: Database) -> None:

@@ -351,13 +351,13 @@ async def test_a_joining_student_does_not_hide_a_leaving_one(
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
     await ada.post("/waitlist", form={"courseID": "3333"})
     async with cache.open_catalog_cache(db, clock) as held:
-        before = await held.get()  # one waits
+        before = await held.get()  # one student waits
         telling = UpdateBroker(db, held)
         await bob.post("/waitlist", form={"courseID": "3333"})
         async with telling.subscribe(reader := Subscriber((FALL,), frozenset(["3333"]), BOB.user_id)):
             assert await next_position(reader) == WaitlistPosition(FULL, 2, 2)
             await ada.post("/waitlist/leave", form={"courseID": "3333"})
-            await held.reload()  # one waits
+            await held.reload()  # one student waits
             await telling._publish(before, await held.get())
             assert await next_position(reader) == WaitlistPosition(FULL, 1, 1)
 

@@ -72,7 +72,7 @@ def test_open_streams_end_when_every_process_is_told_to_stop(
     log = tmp_path / "log"
     with server(log, WEB_CONCURRENCY=workers, MONGO_URI=database) as site, ExitStack() as stack:
         streams = []
-        for _ in range(8):  # so that no worker is without one
+        for _ in range(8):  # so that each worker has one
             connection = stack.enter_context(site.connection())
             connection.request("GET", "/live?term=Fall+2026")
             streams.append(connection.getresponse())
@@ -165,7 +165,7 @@ def test_workers_share_metrics_and_leave_no_folder_behind(tmp_path: Path) -> Non
 def test_metrics_are_answered_although_the_shared_folder_is_gone(tmp_path: Path) -> None:
     token, nowhere = "of-no-use-to-anybody", "mongodb://127.0.0.1:1/?replicaSet=none"
     with server(tmp_path / "log", WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=nowhere, TMPDIR=tmp_path) as site:
-        shutil.rmtree(next(tmp_path.glob("quart-enroll-*")))  # as programs do that tidy up
+        shutil.rmtree(next(tmp_path.glob("quart-enroll-*")))  # as programs that tidy up /tmp do
         with site.connection() as connection:
             connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
             assert connection.getresponse().status == 200
