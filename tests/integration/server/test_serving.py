@@ -121,7 +121,7 @@ def test_an_invalid_setting_ends_the_start_with_its_error(command: tuple[str, ..
     assert ended.returncode == 1
     assert ended.stderr == (
         "DATABASE_TIMEOUT must be a number from 0.1 to 25. "
-        "(Seconds that the database may take to answer before a page says that it did not.)\n"
+        "(Seconds to wait for the database before a page reports that it didn't answer.)\n"
     )
 
 
