@@ -13,8 +13,20 @@ from babel.messages.frontend import CommandLineInterface
 from babel.messages.pofile import read_po
 
 import quart_enroll
+from quart_enroll.db.queries.earlier_messages import REWORDED, REWORDED_PLURALS, reword
 from quart_enroll.db.queries.message_codec import decode, encode
-from quart_enroll.domain.errors import Closed, NotOpenYet, PleaseWait, SectionFull, TermNeeded, TimeConflict
+from quart_enroll.domain.errors import (
+    Closed,
+    CorequisitesWouldGo,
+    CreditLimit,
+    NotOpenYet,
+    PleaseWait,
+    PrerequisiteMissing,
+    Refused,
+    SectionFull,
+    TermNeeded,
+    TimeConflict,
+)
 from quart_enroll.domain.models import Meeting
 from quart_enroll.i18n import language
 from quart_enroll.i18n.language import LastDay, Moment, Sentence, plural, use_language
@@ -250,6 +262,50 @@ def test_an_unreadable_stored_sentence_is_ignored(stored: object) -> None:
 def test_a_sentence_of_an_older_version_stays_as_it_is() -> None:
     with use_language("es"):
         assert str(decode("It is 100 % full.")) == "It is 100 % full."
+
+
+@pytest.mark.parametrize(
+    ("message", "values", "refusal"),
+    [
+        (
+            "%(title)s has %(adds)s credits, and you have %(has)s already; the limit is %(limit)s.",
+            {"title": "PYT 101", "adds": 3, "has": 16.5, "limit": 18},
+            CreditLimit("PYT 101", adds=3, has=16.5, limit=18),
+        ),
+        (
+            "%(title)s needs %(missing)s from an earlier term.",
+            {"title": "PYT 101", "missing": ["PHP 202"]},
+            PrerequisiteMissing("PYT 101", ["2222"], ["PHP 202"]),
+        ),
+    ],
+)
+def test_a_reworded_sentence_is_read_as_the_sentence_of_today(
+    message: str, values: dict[str, object], refusal: Refused
+) -> None:
+    """Waitlisted students would be notified of the same reason again, and plans would fall back to English."""
+    read = decode({"message": message, "plural": "", "values": values})
+    assert read == refusal.message
+    with use_language("es"):
+        assert str(read) == refusal.text != message
+
+
+def test_a_reworded_plural_is_read_as_the_plural_of_today() -> None:
+    earlier = "%(others)s can’t be taken without %(title)s, and would be given back with it."
+    stored = {
+        "message": earlier,
+        "plural": earlier,
+        "values": {"number": 2, "others": ["PHP 202", "SQL 303"], "title": "PYT 101"},
+    }
+    assert decode(stored) == CorequisitesWouldGo("PYT 101", ["PHP 202", "SQL 303"], ["2222", "3333"]).message
+
+
+def test_every_reworded_sentence_is_translated_and_has_the_same_values(sentences: Catalog) -> None:
+    known = {text for ids in _ids(sentences) for text in ids}
+    for earlier, current in [*REWORDED.items(), *REWORDED_PLURALS.items()]:
+        assert earlier not in known
+        assert current in known
+        _, _, values = reword(earlier, "", dict.fromkeys(re.findall(r"%\((\w+)\)s", earlier), 1))
+        assert set(values) == set(re.findall(r"%\((\w+)\)s", current)), earlier
 
 
 def test_the_language_is_reset_after_its_block() -> None:

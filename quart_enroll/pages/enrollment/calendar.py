@@ -16,8 +16,8 @@ from quart_enroll.state import catalog, database, now
 from quart_enroll.web import auth
 from quart_enroll.web.templating import render
 
-NEW_URL_KEY = "calendar_url"
-"""The session key of a new URL until the next page shows it."""
+NEW_URL_KEY = "calendar_address"
+"""The session key of a new URL until the next page shows it. Browsers may have it from an earlier version."""
 
 
 async def download() -> ResponseReturnValue:

@@ -172,6 +172,12 @@ async def test_a_calendar_link_is_shown_once_and_stored_as_a_hash(ada: Browser, 
     assert token not in str(await db.feed.find().to_list(None))
 
 
+async def test_a_calendar_link_created_just_before_an_upgrade_is_shown(ada: Browser) -> None:
+    async with ada.client.session_transaction() as session:
+        session["calendar_address"] = "http://localhost/calendar/new.ics"
+    assert 'value="http://localhost/calendar/new.ics"' in await ada.read("/enrollment")
+
+
 async def test_creating_a_calendar_link_requires_the_password(
     ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,7 +61,7 @@ async def counted(browser: Browser, name: str, path: str, **form: str) -> float:
 
 
 async def test_metrics_without_the_token_are_not_found(eve: Browser, anyone: Browser) -> None:
-    wrong = ["", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"Basic {TOKEN}", f"Bearer {TOKEN[:-1]}é"]
+    wrong = ["", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"Basic {TOKEN}", f"Bearer {TOKEN[:-1]}é", "Basic ÿ"]
     for sent in wrong:
         assert (await eve.get("/metrics", headers={"Authorization": sent} if sent else {})).status_code == 404
     for sent in ("Bearer ", "Bearer x"):  # without a token, none matches
