@@ -9,7 +9,11 @@ from quart_enroll.observability.metrics import CONTENT_TYPE, exposition
 
 async def metrics() -> Response:
     token = current_app.config["METRICS_TOKEN"]
-    sent = request.authorization.token if request.authorization and request.authorization.type == "bearer" else None
+    try:
+        credentials = request.authorization
+    except ValueError:  # the header is not base64-encoded text
+        credentials = None
+    sent = credentials.token if credentials and credentials.type == "bearer" else None
     if not token or not compare_digest((sent or "").encode(), token.encode()):
         abort(404)
     response = Response(exposition(), content_type=CONTENT_TYPE)

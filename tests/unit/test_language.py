@@ -1,4 +1,4 @@
-"""Every sentence of the site is there in every language, and each is told in the reader's form."""
+"""Every sentence of the site exists in every language, and is formatted for its reader."""
 
 import ast
 import re
@@ -13,8 +13,20 @@ from babel.messages.frontend import CommandLineInterface
 from babel.messages.pofile import read_po
 
 import quart_enroll
+from quart_enroll.db.queries.earlier_messages import REWORDED, REWORDED_PLURALS, reword
 from quart_enroll.db.queries.message_codec import decode, encode
-from quart_enroll.domain.errors import Closed, NotOpenYet, PleaseWait, SectionFull, TermNeeded, TimeConflict
+from quart_enroll.domain.errors import (
+    Closed,
+    CorequisitesWouldGo,
+    CreditLimit,
+    NotOpenYet,
+    PleaseWait,
+    PrerequisiteMissing,
+    Refused,
+    SectionFull,
+    TermNeeded,
+    TimeConflict,
+)
 from quart_enroll.domain.models import Meeting
 from quart_enroll.i18n import language
 from quart_enroll.i18n.language import LastDay, Moment, Sentence, plural, use_language
@@ -24,10 +36,10 @@ from tests.support.processes import PROJECT
 PACKAGE = Path(quart_enroll.__file__).parent
 FILES = sorted(language.TRANSLATIONS_FOLDER.glob("*.po"))
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\}|<[^>]*>")
-MARKS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
-"""What stands around each text that people read."""
+TRANSLATING_CALLS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
+"""The functions that mark a text for translation."""
 
-SAID = [
+MODULES_WITH_SENTENCES = [
     *("app.py", "domain/errors.py", "domain/models.py", "domain/rules.py"),
     *("forms/accounts.py", "forms/base.py", "forms/enrollment.py", "forms/languages.py", "forms/search.py"),
     *("forms/tokens.py", "services/notifications/messages.py", "services/accounts/password_policy.py"),
@@ -35,9 +47,9 @@ SAID = [
     *("web/page_of_origin.py", "web/retry.py"),
     *(path.relative_to(PACKAGE).as_posix() for path in sorted((PACKAGE / "pages").rglob("*.py"))),
 ]
-"""Modules that say something to visitors; what the API and commands say stays in English."""
+"""Modules with texts for visitors; texts of the API and of commands stay in English."""
 
-UNSAID = {
+INTERNAL_TEXTS = {
     "error page failed: request_id=%s",
     "private, no-cache",
     "the address is confirmed",
@@ -47,7 +59,7 @@ UNSAID = {
     "the database refused the request",
     "there is no such account",
 }
-"""What only logs, caches, monitors and the registrar's own tools read."""
+"""Texts that only logs, caches, monitoring and the registrar's tools read."""
 
 WORDS = re.compile(r"[a-z’]{2,}[,.:]? +[a-z]|^[A-Z][a-z’ ]+[.?]$")
 
@@ -80,7 +92,7 @@ def test_no_sentence_is_inside_an_f_string() -> None:
         for text in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(text, ast.JoinedStr)
         for call in ast.walk(text)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in MARKS
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in TRANSLATING_CALLS
     ]
     assert calls == []
 
@@ -114,7 +126,7 @@ def test_each_weekday_has_its_own_letter(spoken: str) -> None:
         assert len(set(language.format_days("MTWRFSU"))) == 7
 
 
-@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("name", MODULES_WITH_SENTENCES)
 def test_every_sentence_is_translatable(name: str, sentences: Catalog) -> None:
     known = {text for ids in _ids(sentences) for text in ids}
     bare = [text for text, is_marked in _texts(PACKAGE / name) if not is_marked]
@@ -128,7 +140,7 @@ def _texts(path: Path) -> Iterator[tuple[str, bool]]:
     marked, aside = set(), set()
     for node in ast.walk(tree):
         match node:
-            case ast.Call(func=ast.Name(id=name)) if name in MARKS:
+            case ast.Call(func=ast.Name(id=name)) if name in TRANSLATING_CALLS:
                 marked |= {id(one) for one in node.args}
             case ast.Call(func=ast.Name(id="RuntimeError")) | ast.Call(func=ast.Attribute(attr="error" | "warning")):
                 aside |= {id(one) for one in ast.walk(node)}
@@ -142,7 +154,7 @@ def _texts(path: Path) -> Iterator[tuple[str, bool]]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in aside:
             continue
-        if id(node) in marked or (WORDS.search(node.value) and node.value not in UNSAID):
+        if id(node) in marked or (WORDS.search(node.value) and node.value not in INTERNAL_TEXTS):
             yield node.value, id(node) in marked
 
 
@@ -201,7 +213,7 @@ def test_plurals_lists_and_dates_are_localized() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "translated"),
     [
         ("Fall 2026", "Otoño 2026"),
         ("Fall, Spring", "Otoño, Primavera"),
@@ -213,9 +225,9 @@ def test_plurals_lists_and_dates_are_localized() -> None:
         ("Springfield", "Springfield"),
     ],
 )
-def test_seasons_are_translated_and_a_school_s_own_names_are_not(name: str, told: str) -> None:
+def test_seasons_are_translated_and_a_school_s_own_names_are_not(name: str, translated: str) -> None:
     with use_language("es"):
-        assert language.format_term(name) == told
+        assert language.format_term(name) == translated
     assert language.format_term(name) == name
 
 
@@ -250,6 +262,50 @@ def test_an_unreadable_stored_sentence_is_ignored(stored: object) -> None:
 def test_a_sentence_of_an_older_version_stays_as_it_is() -> None:
     with use_language("es"):
         assert str(decode("It is 100 % full.")) == "It is 100 % full."
+
+
+@pytest.mark.parametrize(
+    ("message", "values", "refusal"),
+    [
+        (
+            "%(title)s has %(adds)s credits, and you have %(has)s already; the limit is %(limit)s.",
+            {"title": "PYT 101", "adds": 3, "has": 16.5, "limit": 18},
+            CreditLimit("PYT 101", adds=3, has=16.5, limit=18),
+        ),
+        (
+            "%(title)s needs %(missing)s from an earlier term.",
+            {"title": "PYT 101", "missing": ["PHP 202"]},
+            PrerequisiteMissing("PYT 101", ["2222"], ["PHP 202"]),
+        ),
+    ],
+)
+def test_a_reworded_sentence_is_read_as_the_sentence_of_today(
+    message: str, values: dict[str, object], refusal: Refused
+) -> None:
+    """Waitlisted students would be notified of the same reason again, and plans would fall back to English."""
+    read = decode({"message": message, "plural": "", "values": values})
+    assert read == refusal.message
+    with use_language("es"):
+        assert str(read) == refusal.text != message
+
+
+def test_a_reworded_plural_is_read_as_the_plural_of_today() -> None:
+    earlier = "%(others)s can’t be taken without %(title)s, and would be given back with it."
+    stored = {
+        "message": earlier,
+        "plural": earlier,
+        "values": {"number": 2, "others": ["PHP 202", "SQL 303"], "title": "PYT 101"},
+    }
+    assert decode(stored) == CorequisitesWouldGo("PYT 101", ["PHP 202", "SQL 303"], ["2222", "3333"]).message
+
+
+def test_every_reworded_sentence_is_translated_and_has_the_same_values(sentences: Catalog) -> None:
+    known = {text for ids in _ids(sentences) for text in ids}
+    for earlier, current in [*REWORDED.items(), *REWORDED_PLURALS.items()]:
+        assert earlier not in known
+        assert current in known
+        _, _, values = reword(earlier, "", dict.fromkeys(re.findall(r"%\((\w+)\)s", earlier), 1))
+        assert set(values) == set(re.findall(r"%\((\w+)\)s", current)), earlier
 
 
 def test_the_language_is_reset_after_its_block() -> None:

@@ -8,7 +8,7 @@ HTTP_CODES = {
     "not_found": "There is nothing at this URL.",
     "method_not_allowed": "This URL does not support the method; the header `Allow` lists those it supports.",
     "request_timeout": "The request's body did not arrive in time.",
-    "content_too_large": "A request can have at most 64 KiB.",
+    "content_too_large": "A request can have at most 16 KiB.",
     "unsupported_media_type": "The content type is not application/json.",
     "unprocessable_content": "The body is not a JSON object.",
     "internal_server_error": "Something went wrong on our side.",

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from quart_enroll.db.queries.earlier_messages import reword
 from quart_enroll.i18n.language import Days, LastDay, Moment, Sentence, TermName, Value
 
 SENTENCE_SCHEMA = {"bsonType": ["object", "string", "null"]}
@@ -46,6 +47,7 @@ def _encode(value: Value) -> Any:
 def _decode(stored: Any) -> Value:
     match stored:
         case {"message": str(message), "plural": str(plural), "values": dict(values)}:
+            message, plural, values = reword(message, plural, values)
             sentence = Sentence(message, **{name: _decode(one) for name, one in values.items()})
             sentence.plural = plural
             return sentence

@@ -10,7 +10,7 @@ from quart_enroll.services.accounts import accounts
 from tests.support.people import ADA, PASSWORD, PASSWORD_METHOD, Browser, registration, text
 
 SHORT_PASSWORD = "tulip"
-"""Other sites built for the same course accepted passwords of 5 or 6 characters."""
+"""Sites built from the same tutorial accepted passwords of 5 or 6 characters."""
 
 SUGGESTION = "fewer than the 8 characters we now require"
 

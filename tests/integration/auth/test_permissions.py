@@ -8,7 +8,7 @@ from quart_enroll.web.route import Audience, Route
 from tests.support.people import Browser
 
 # The status of a GET by a visitor, a student and the registrar.
-EXPECTED_STATUSES = {
+STATUSES_BY_ROUTE = {
     "/": (200, 200, 200),
     "/index": (200, 200, 200),
     "/home": (200, 200, 200),
@@ -115,26 +115,26 @@ API_CHANGES = [
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
-def example_path(rule: str) -> str:
+def path_of(rule: str) -> str:
     for name, value in PATH_ARGUMENTS.items():
         rule = rule.replace(name, value)
     return rule
 
 
 def test_every_route_is_listed_with_its_permissions(app: Quart) -> None:
-    assert {rule.rule for rule in app.url_map.iter_rules()} == set(EXPECTED_STATUSES)
+    assert {rule.rule for rule in app.url_map.iter_rules()} == set(STATUSES_BY_ROUTE)
     changes = {(m, rule.rule) for rule in app.url_map.iter_rules() for m in (rule.methods or set()) - SAFE_METHODS}
     posts = [*PAGE_CHANGES, "/language", "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
     posts.append("/email/confirm")
     assert changes == {*API_CHANGES, *(("POST", path) for path in posts)}
 
 
-@pytest.mark.parametrize("rule", EXPECTED_STATUSES)
+@pytest.mark.parametrize("rule", STATUSES_BY_ROUTE)
 async def test_each_route_gives_each_role_the_listed_status(
     rule: str, anyone: Browser, ada: Browser, rita: Browser
 ) -> None:
-    statuses = [(await visitor.get(example_path(rule))).status_code for visitor in (anyone, ada, rita)]
-    assert tuple(statuses) == EXPECTED_STATUSES[rule]
+    statuses = [(await visitor.get(path_of(rule))).status_code for visitor in (anyone, ada, rita)]
+    assert tuple(statuses) == STATUSES_BY_ROUTE[rule]
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.methods[0]} {route.path}")
@@ -153,16 +153,16 @@ async def test_a_route_admits_its_audience_and_nobody_else(
 
 async def _is_admitted(route: Route, visitor: Browser) -> bool:
     response = await visitor.client.open(
-        example_path(route.path), method=route.methods[-1], headers={"Sec-Fetch-Site": "same-origin"}
+        path_of(route.path), method=route.methods[-1], headers={"Sec-Fetch-Site": "same-origin"}
     )
     redirected_to_sign_in = response.status_code == 303 and response.location.startswith("/login?next=")
     return response.status_code not in (401, 403) and not redirected_to_sign_in
 
 
-@pytest.mark.parametrize("rule", sorted({*EXPECTED_STATUSES} - {"/logout"}))  # where HEAD must not sign anyone out
+@pytest.mark.parametrize("rule", sorted({*STATUSES_BY_ROUTE} - {"/logout"}))  # where HEAD must not sign anyone out
 async def test_head_gets_the_same_status_as_get(rule: str, anyone: Browser, ada: Browser) -> None:
-    statuses = [(await visitor.client.head(example_path(rule))).status_code for visitor in (anyone, ada)]
-    assert tuple(statuses) == EXPECTED_STATUSES[rule][:2]
+    statuses = [(await visitor.client.head(path_of(rule))).status_code for visitor in (anyone, ada)]
+    assert tuple(statuses) == STATUSES_BY_ROUTE[rule][:2]
 
 
 @pytest.mark.parametrize("path", PAGE_CHANGES)

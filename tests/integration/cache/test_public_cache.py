@@ -148,7 +148,7 @@ async def test_a_long_response_is_compressed_as_the_client_prefers(
 @only_development
 async def test_a_cached_response_is_compressed_once(app: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
     compressed: list[bytes] = []
-    monkeypatch.setitem(cache_keys.COMPRESS, "br", lambda body: compressed.append(body) or body[:9])  # type: ignore[func-returns-value]
+    monkeypatch.setitem(cache_keys.COMPRESSORS, "br", lambda body: compressed.append(body) or body[:9])  # type: ignore[func-returns-value]
     for _ in range(4):
         await fetch(app, "/courses/", headers={"Accept-Encoding": "br"})
     assert len(compressed) == 1
