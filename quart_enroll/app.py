@@ -207,7 +207,7 @@ def _configure(app: Quart, config: "Config") -> None:
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         BODY_TIMEOUT=20,  # seconds, below the 30 of Heroku's router
         RESPONSE_TIMEOUT=25,
-        # Browsers take a cookie of such a name from this very host alone, and over https.
+        # With this prefix, browsers accept the cookie only from this exact host and over HTTPS.
         SESSION_COOKIE_NAME="__Host-session" if secure else "session",
         SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_SECURE=secure,

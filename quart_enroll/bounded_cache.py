@@ -39,7 +39,7 @@ CACHE_BYTES = {
     "numbers": 200_000,
     "moments": 200_000,
 }
-"""Most bytes that each cache of a process may hold."""
+"""The most bytes that each cache of a process may hold."""
 
 TOTAL_CACHE_BYTES = sum(CACHE_BYTES.values())
 """The most that all caches of a process may hold; the rest of its 150 MiB is for code, the catalog and requests."""

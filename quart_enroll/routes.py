@@ -7,7 +7,7 @@ from werkzeug.routing import PathConverter
 
 from quart_enroll.api import courses as flask_api
 from quart_enroll.api.v1 import catalog, document, me
-from quart_enroll.forms.imports.courses import API_PREFIX
+from quart_enroll.forms.imports.courses import RESERVED_PREFIX
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.pages import health, help, home, languages, live_stream, metrics, students
@@ -229,7 +229,7 @@ def _name(parameter: bytes) -> bytes:
 class FlaskApiConverter(PathConverter):
     """Matches what may follow /api/ in URLs of the Flask site's API, but not the newer API."""
 
-    regex = f"(?!{API_PREFIX})[^/].*?"
+    regex = f"(?!{RESERVED_PREFIX})[^/].*?"
 
 
 def register(app: Quart) -> None:

@@ -10,7 +10,7 @@ from quart_enroll.domain.models import Course
 from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.state import catalog, now
 
-FIELDS = ("courseID", "title", "description", "credits", "term")
+COURSE_FIELDS = ("courseID", "title", "description", "credits", "term")
 """The fields of a course on the Flask site."""
 
 
@@ -28,7 +28,7 @@ async def api(idx: str | None = None) -> Response | tuple[Response, int]:
 
 
 def _serialize(course: Course) -> dict[str, Any]:
-    return {name: getattr(course, name) for name in FIELDS}
+    return {name: getattr(course, name) for name in COURSE_FIELDS}
 
 
 def _find(offered: Catalog, idx: str) -> Course | None:

@@ -1,6 +1,6 @@
 """The commands of the site: `quart --app asgi NAME`.
 
-They read arguments, call services and print the results; what they print is English only.
+They read arguments, call services and print the results, in English only; what the site needs too belongs in services.
 """
 
 from quart import Quart

@@ -19,7 +19,7 @@ from quart_enroll.cli.command_context import PROJECT_FOLDER, announced_port
 from quart_enroll.cli.local_mongod import database_uri
 from quart_enroll.system.process import child_process
 
-START_TIMEOUT_SECONDS = 60.0
+SITE_START_SECONDS = 60.0
 """How long the site may take to respond after its start."""
 
 DEMO_PASSWORD = "enroll-2026"  # noqa: S105  # of the accounts in data/users.json; no secret
@@ -42,7 +42,7 @@ def develop(info: ScriptInfo, browser: bool) -> None:
     _check_port(port)
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if ending != signal.SIGHUP or signal.getsignal(ending) != signal.SIG_IGN:  # keeps nohup working
-            signal.signal(ending, signal.default_int_handler)  # each stops the site in good order
+            signal.signal(ending, signal.default_int_handler)  # each stops the site cleanly
     click.echo("Preparing the database. The first time, this takes about ten seconds.")
     with suppress(KeyboardInterrupt), database_uri(settings["MONGO_URI"], PROJECT_FOLDER) as uri:
         environ = {**os.environ, "MONGO_URI": uri}
@@ -71,7 +71,7 @@ def _run(command: Sequence[str], environ: Mapping[str, str]) -> None:
 def _serve(port: int, environ: Mapping[str, str], *, browser: bool) -> None:
     """Run the server until this process is stopped; raise ClickException if the server ends first."""
     with child_process(SERVER_COMMAND, environ=environ, cwd=PROJECT_FOLDER) as server:
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        deadline = time.monotonic() + SITE_START_SECONDS
         while not _is_ready(port):
             with suppress(subprocess.TimeoutExpired):
                 server.wait(0.1)

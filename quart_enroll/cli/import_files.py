@@ -30,10 +30,10 @@ from quart_enroll.services.catalog.imports import ImportResult, InvalidRows, Row
 
 T = TypeVar("T")
 
-MAX_LINES = 50
+MAX_PRINTED_LINES = 50
 """Lines of each kind that are printed without --verbose."""
 
-MAX_LINE_LENGTH = 1000
+MAX_PRINTED_LINE_LENGTH = 1000
 """Characters that are printed of a line; the rest is cut off."""
 
 
@@ -41,7 +41,7 @@ MAX_LINE_LENGTH = 1000
 @click.argument("collection", type=click.Choice(["course", "section", "term", "user"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Print what the import would do, without changing anything.")
-@click.option("--verbose", is_flag=True, help=f"Print all lines instead of the first {MAX_LINES} of each kind.")
+@click.option("--verbose", is_flag=True, help=f"Print all lines instead of the first {MAX_PRINTED_LINES} of each kind.")
 def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> None:
     """Import the rows of FILE, a JSON array or CSV with a header, into COLLECTION.
 
@@ -90,7 +90,7 @@ def read(collection: str, file: Path) -> FileRows:
 
 def _print_some(write: Callable[[T], str], items: Sequence[T], what: str, verbose: bool, *, err: bool = False) -> None:
     """Print a line for each of the first items, or for all if `verbose`."""
-    limit = len(items) if verbose else MAX_LINES
+    limit = len(items) if verbose else MAX_PRINTED_LINES
     for item in items[:limit]:
         click.echo(_printable(write(item)), err=err)
     if len(items) > limit:
@@ -99,7 +99,7 @@ def _print_some(write: Callable[[T], str], items: Sequence[T], what: str, verbos
 
 def _printable(text: str) -> str:
     """Return the text as one line, with control characters escaped so that a file can't manipulate the terminal."""
-    line = text if len(text) <= MAX_LINE_LENGTH else f"{text[:MAX_LINE_LENGTH]}…"
+    line = text if len(text) <= MAX_PRINTED_LINE_LENGTH else f"{text[:MAX_PRINTED_LINE_LENGTH]}…"
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
 
 

@@ -20,7 +20,7 @@ from quart_enroll.db.replica_set import has_primary, initiate_replica_set
 from quart_enroll.system.files import read_or_create
 from quart_enroll.system.process import child_process
 
-START_TIMEOUT_SECONDS = 20.0
+MONGOD_START_SECONDS = 20.0
 """How long a mongod may take to start, whether this process or another one starts it."""
 
 RELEASE_TIMEOUT_SECONDS = 3.0
@@ -68,7 +68,7 @@ def local_mongod(folder: Path) -> Iterator[str]:
     uri = _stored_uri(folder / "uri")
     with ExitStack() as stack:
         owner = stack.enter_context(open(folder / "owner", "a"))
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        deadline = time.monotonic() + MONGOD_START_SECONDS
         while not _lock(owner):
             if has_primary(uri, timeout=0.5):
                 break
@@ -77,7 +77,7 @@ def local_mongod(folder: Path) -> Iterator[str]:
         else:
             stack.enter_context(_running_mongod(folder, uri))
             initiate_replica_set(uri)
-            if not has_primary(uri, START_TIMEOUT_SECONDS):
+            if not has_primary(uri, MONGOD_START_SECONDS):
                 raise LocalMongodError(f"The local MongoDB did not become ready; see its log, {folder}/mongod.log.")
         yield uri
 
@@ -117,7 +117,7 @@ def _running_mongod(folder: Path, uri: str) -> Iterator[None]:
 
 def _listens(process: subprocess.Popen[bytes], log: Path) -> bool:
     """Wait until mongod logs that it is listening; return False if it exits instead."""
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    deadline = time.monotonic() + MONGOD_START_SECONDS
     while time.monotonic() < deadline:
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.02)

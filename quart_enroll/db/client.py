@@ -188,8 +188,8 @@ def describe_error(error: Exception, setting: str) -> str:
 
 
 def _missing_privilege(error: OperationFailure, setting: str) -> str:
-    said = re.search(r"not authorized on (\S+) to execute command \{ (\w+)", str(error))
-    database, command = said.groups() if said else ("its database", "this")
+    refusal = re.search(r"not authorized on (\S+) to execute command \{ (\w+)", str(error))
+    database, command = refusal.groups() if refusal else ("its database", "this")
     role = "dbAdmin" if command == "collMod" else "readWrite"
     return (
         f"The user in {setting} may not run {command} on {database}. That requires the role {role}; see docs/deploy.md."

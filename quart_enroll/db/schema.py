@@ -157,8 +157,8 @@ async def _stored_indexes(db: Database, collection: str) -> list[Document]:
 
 def _missing(indexes: Iterable[IndexModel], present: Sequence[Document]) -> Iterator[IndexModel]:
     wanted = [(index, _behavior(index.document)) for index in indexes]
-    there = [_behavior(one) for one in present]
-    yield from [index for index, behavior in wanted if behavior not in there]
+    existing = [_behavior(one) for one in present]
+    yield from [index for index, behavior in wanted if behavior not in existing]
 
 
 def _behavior(index: Mapping[str, Any]) -> Document:

@@ -153,8 +153,8 @@ async def end_abandoned_transactions(db: Database) -> None:
 
 async def _idle_transactions(db: Database) -> AsyncIterator[tuple[bytes, int, int]]:
     """Yield the idle transactions of this site; the key of each changes with every operation."""
-    ours = {"type": "idleSession", "appName": APP_NAME, "transaction": {"$exists": True}}
-    stages: list[Document] = [{"$currentOp": {"idleSessions": True}}, {"$match": ours}]
+    own_sessions = {"type": "idleSession", "appName": APP_NAME, "transaction": {"$exists": True}}
+    stages: list[Document] = [{"$currentOp": {"idleSessions": True}}, {"$match": own_sessions}]
     async for operation in db.client.get_database("admin", read_concern=ReadConcern()).aggregate(stages):
         transaction = operation["transaction"]
         yield operation["lsid"]["id"], transaction["parameters"]["txnNumber"], transaction["timeActiveMicros"]

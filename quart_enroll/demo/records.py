@@ -70,8 +70,8 @@ class EnrollmentRecords:
         key = registration.section.key
         self._seats[user_id, key] = replace(self._seats[user_id, key], status="withdrawn")
         self._taken[key] -= 1
-        mine = self.registrations[user_id, key.term]
-        mine[mine.index(registration)] = replace(registration, status="withdrawn")
+        current = self.registrations[user_id, key.term]
+        current[current.index(registration)] = replace(registration, status="withdrawn")
         self._record(user_id, "withdraw", key, at)
 
     def join(self, user_id: int, section: Section, at: datetime, position: int | None = None) -> None:

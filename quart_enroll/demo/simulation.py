@@ -102,10 +102,10 @@ class EnrollmentSimulation:
     def _register(self, term: Term, students: Sequence[Student]) -> None:
         """Let the students enroll one after the other, most of them soon after the term opens."""
         span = min(self.now, term.add_deadline) - term.opens_at - 10 * PAUSE_BETWEEN_COURSES
-        arrivals = sorted(self.rng.random() ** 3 for _ in students)
-        for arrival, student in zip(arrivals, self.rng.sample(students, len(students)), strict=True):
+        start_fractions = sorted(self.rng.random() ** 3 for _ in students)
+        for fraction, student in zip(start_fractions, self.rng.sample(students, len(students)), strict=True):
             if term == self.open or student.year > 1:
-                at = term.opens_at + span * arrival
+                at = term.opens_at + span * fraction
                 enough = self.rng.choice((3, 4, 4, 5, 5))
                 self._choose(student, self._ranked(student, term), at.replace(microsecond=0), enough)
 
@@ -115,48 +115,48 @@ class EnrollmentSimulation:
         offers: Sequence[SectionOffering],
         at: datetime,
         enough: int,
-        waits: SectionOffering | None = None,
+        waitlisted: SectionOffering | None = None,
     ) -> None:
         """Enroll in `enough` sections that fit together and fit the waitlisted one.
 
         A student may join the waitlist of one full section.
         """
-        mine = self.records.registrations[student.user_id, offers[0].term.term]
+        current = self.records.registrations[student.user_id, offers[0].term.term]
         for offer in offers:
-            if len(mine) >= enough:
+            if len(current) >= enough:
                 return
-            if not self._fits(student, offer, waits):
+            if not self._fits(student, offer, waitlisted):
                 continue
             if not self.records.is_full(offer.section):
-                self._take(student, offer, offers, waits, at + len(mine) * PAUSE_BETWEEN_COURSES)
+                self._take(student, offer, offers, waitlisted, at + len(current) * PAUSE_BETWEEN_COURSES)
             elif (
                 offer.term == self.open
-                and not waits
+                and not waitlisted
                 and self._has_room(offer)
                 and self.rng.random() < WAITLIST_PROBABILITY
             ):
-                self.records.join(student.user_id, offer.section, at + len(mine) * PAUSE_BETWEEN_COURSES)
-                waits = offer
+                self.records.join(student.user_id, offer.section, at + len(current) * PAUSE_BETWEEN_COURSES)
+                waitlisted = offer
 
     def _take(
         self,
         student: Student,
         offer: SectionOffering,
         offers: Sequence[SectionOffering],
-        waits: SectionOffering | None,
+        waitlisted: SectionOffering | None,
         at: datetime,
     ) -> None:
         """Enroll in the section and in the lab that goes with it."""
         self.records.enroll(student.user_id, offer, at)
         for lab in offers:
             beside = offer.course.courseID in lab.course.corequisites and lab.course.credits <= 1
-            if beside and self._fits(student, lab, waits) and not self.records.is_full(lab.section):
+            if beside and self._fits(student, lab, waitlisted) and not self.records.is_full(lab.section):
                 self.records.enroll(student.user_id, lab, at + PAUSE_BETWEEN_COURSES / 2)
 
-    def _fits(self, student: Student, offer: SectionOffering, waits: SectionOffering | None) -> bool:
+    def _fits(self, student: Student, offer: SectionOffering, waitlisted: SectionOffering | None) -> bool:
         """Return whether the section fits the student's schedule and the section they are waiting for."""
-        mine, course = self.records.registrations[student.user_id, offer.term.term], offer.course
-        beside = {one.courseID for one in mine}
+        current, course = self.records.registrations[student.user_id, offer.term.term], offer.course
+        beside = {one.courseID for one in current}
         if beside & self.prerequisites[course.courseID] or any(
             course.courseID in self.prerequisites[one] for one in beside
         ):
@@ -165,7 +165,9 @@ class EnrollmentSimulation:
             beside |= self.records.taken(student.user_id, offer.term)
             if not beside.issuperset(course.corequisites):
                 return False
-        return rules.fits(offer.term, course, offer.section, [*mine, waits.registration] if waits else mine)
+        return rules.fits(
+            offer.term, course, offer.section, [*current, waitlisted.registration] if waitlisted else current
+        )
 
     def _ranked(self, student: Student, term: Term) -> list[SectionOffering]:
         """Return the sections that the student may take in random order, weighted by interest."""
@@ -184,8 +186,10 @@ class EnrollmentSimulation:
         """Return the sections of the term with the interest of students of this subject and year."""
         whose = subject, year, term.term
         if whose not in self._weights:
-            wants = [(offer, interest(subject, year, offer.course)) for offer in self.records.offers(term)]
-            self._weights[whose] = [(offer, want * self._popularity(offer.section)) for offer, want in wants if want]
+            interests = [(offer, interest(subject, year, offer.course)) for offer in self.records.offers(term)]
+            self._weights[whose] = [
+                (offer, weight * self._popularity(offer.section)) for offer, weight in interests if weight
+            ]
         return self._weights[whose]
 
     def _popularity(self, section: Section) -> float:
@@ -202,11 +206,11 @@ class EnrollmentSimulation:
     def _withdraw_ada(self, ada: Student) -> None:
         """Let Ada withdraw from a course of the latest past term whose drop deadline is over."""
         over = [term for term in self.earlier if term.drop_deadline < self.now]
-        held = self.records.registrations[ada.user_id, over[-1].term]
+        registrations = self.records.registrations[ada.user_id, over[-1].term]
         latest = min(self.now, over[-1].withdraw_deadline)
-        if held:
+        if registrations:
             when = over[-1].drop_deadline + (latest - over[-1].drop_deadline) / 2
-            self.records.withdraw(ada.user_id, held[-1], when.replace(microsecond=0))
+            self.records.withdraw(ada.user_id, registrations[-1], when.replace(microsecond=0))
 
     def _enroll_ada(self, ada: Student) -> None:
         """Give Ada four courses, and the third place on the longest waitlist that fits them."""

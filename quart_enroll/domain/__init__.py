@@ -1,4 +1,4 @@
 """The school's vocabulary as pure code: models, rules, refusals, terms, the catalog, search.
 
-No I/O, no clock, no framework: whatever reads or writes belongs to `services` and `db`.
+No I/O, no clock, no framework: whatever reads or writes belongs in `services` and `db`.
 """

@@ -1,4 +1,4 @@
-"""Email addresses: which spellings are the same address, and how it is stored and written to.
+"""Email addresses: which spellings are the same address, and how an address is stored and sent to.
 
 Nothing here validates an address; invalid ones are compared as text.
 """

@@ -665,7 +665,7 @@ class WrongFields(Refused):
     meaning = "Some fields are invalid; `errors` explains each of them."
 
     def __init__(self, fields: Mapping[str, str]) -> None:
-        wrong = [Sentence(f"{name}: {why}") for name, why in fields.items()]
+        wrong = [Sentence(f"{name}: {reason}") for name, reason in fields.items()]
         super().__init__(join_sentences([Sentence("No changes were made."), *wrong]))
         self.fields = fields
 

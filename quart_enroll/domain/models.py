@@ -262,9 +262,9 @@ class ScheduledCourse(Course):
     room: str = ""
 
     @classmethod
-    def of(cls, held: Registration) -> "ScheduledCourse":
+    def of(cls, registration: Registration) -> "ScheduledCourse":
         """Return the registration as a single record."""
-        course, section = held.course, held.section
+        course, section = registration.course, registration.section
         return cls(
             course.courseID,
             course.title,
@@ -277,7 +277,7 @@ class ScheduledCourse(Course):
             corequisite_names=course.corequisite_names,
             enrolled_term=section.term,
             section=section.section,
-            status=held.status,
+            status=registration.status,
             meetings=section.meetings,
             instructor=section.instructor,
             room=section.room,

@@ -13,7 +13,7 @@ from quart_enroll.i18n.language import DAYS
 
 ALL_DAY = ("00:00", "24:00")
 TIMES_OF_DAY = {"morning": ("00:00", "12:00"), "afternoon": ("12:00", "17:00"), "evening": ("17:00", "24:00")}
-"""Times of day, each from and to: all meetings of a matching section begin in between."""
+"""Times of day, each from and to: all meetings of a matching section begin within them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +87,12 @@ def search(catalog: Catalog, term: Term | None, wanted: Search) -> Sequence[Cour
 
 def fitting(found: Iterable[CourseSections], term: Term, enrolled: Sequence[Registration]) -> list[CourseSections]:
     """Return the courses and sections that fit the student's schedule and credit limit."""
-    kept = []
+    result = []
     for one in found:
         sections = tuple(section for section in one.sections if rules.fits(term, one.course, section, enrolled))
         if sections:
-            kept.append(CourseSections(one.course, sections))
-    return kept
+            result.append(CourseSections(one.course, sections))
+    return result
 
 
 def subjects(catalog: Catalog, term: Term) -> list[str]:

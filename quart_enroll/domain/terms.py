@@ -47,7 +47,7 @@ def unknown_names(text: str, among: Iterable[Term]) -> list[str]:
 
 
 def named(text: str, among: Iterable[Term]) -> list[Term]:
-    """Return the terms that a text like "Fall, Spring 2027" names, in the order of time; empty unless all are known.
+    """Return the terms that a text like "Fall, Spring 2027" names, in chronological order; empty unless all are known.
 
     A season without a year is its first term of those given; so "Autumn" may be Fall 2026.
     """
@@ -56,7 +56,7 @@ def named(text: str, among: Iterable[Term]) -> list[Term]:
 
 
 def known_in(text: str, among: Iterable[Term]) -> list[Term]:
-    """Return the known terms in a list, in the order of time, and ignore the rest."""
+    """Return the known terms in a list, in chronological order, and ignore the rest."""
     return _in_order(_meant(text, among))
 
 
@@ -95,7 +95,8 @@ def _names(text: str, keys: Collection[str]) -> list[str]:
 
 
 def current(known: Sequence[Term], now: datetime) -> Term:
-    """Return the term that is open for enrollment, else the next to open, else the last; raise NoTerms without any."""
+    """Return the term that is open for enrollment, else the next to open, else the last; raise NoTerms if there are
+    none."""
     if not known:
         raise NoTerms
     first_open = [term for term in known if term.is_open(now)]
@@ -139,9 +140,9 @@ def find(text: str, known: Sequence[Term], now: datetime) -> Term:
 def choose(course: Course, known: Sequence[Term], offered: Collection[str], text: str, now: datetime) -> Term:
     """Return the term in which a student takes a course that is `offered` in terms of those names.
 
-    That is the first term named by `text`; without a text the first that is open, else the next to open. `known` is
-    ordered by time. Raises UnknownTerm if the text names no term, NotTaught if the course is not offered then, NoTerms
-    if there is no term at all.
+    That is the first term named by `text`; without a text the first that is open, else the next to open. `known` is in
+    chronological order. Raises UnknownTerm if the text names no term, NotTaught if the course is not offered then,
+    NoTerms if there is no term at all.
     """
     if not known:
         raise NoTerms

@@ -1,5 +1,5 @@
 """Responses sent without the framework: a cache of whole responses, the Hypercorn writer, and streaming.
 
-The site gives the same responses with `create_app(…, fastpath=False)`; nothing that decides what a response says
+The site gives the same responses with `create_app(…, fastpath=False)`; nothing that decides the content of a response
 belongs here.
 """

@@ -1,7 +1,7 @@
 """Handle requests without a body in the server's own task, and send each response at once.
 
 For each request, Quart starts two tasks, one of which waits for more of the body and for the client to hang up. A page
-that is only read is ready before either could happen. Requests with a body, and streamed responses, go Quart's way.
+that is only read is ready before either could happen. Requests with a body, and streamed responses, are left to Quart.
 """
 
 import asyncio

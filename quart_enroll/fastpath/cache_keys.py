@@ -22,7 +22,7 @@ FRAMEWORK_HEADERS = {
 }
 """Request headers that only the framework handles."""
 
-COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "br": lambda body: bytes(brotli.compress(body, quality=5)),
     "gzip": lambda body: gzip.compress(body, 6, mtime=0),
 }
@@ -73,7 +73,7 @@ def key_of(scope: Any, languages: tuple[str, ...]) -> PublicKey | PrivateKey | N
             return None
         return PrivateKey(scope["root_path"], path, scope["query_string"], cookies, accepted)
     language = ""
-    if not path.startswith(locale.API):
+    if not path.startswith(locale.API_PATH):
         language = locale.choose("", (accepted or b"").decode("latin-1"), languages)
     return PublicKey(choose_encoding(encodings), scope["root_path"], path, scope["query_string"], language)
 
@@ -82,4 +82,4 @@ def key_of(scope: Any, languages: tuple[str, ...]) -> PublicKey | PrivateKey | N
 def choose_encoding(accepted: bytes) -> str:
     """Return the encoding for a client that accepts these; empty for none."""
     qualities = parse_accept_header(accepted.decode("latin-1"), Accept)
-    return next((encoding for encoding in COMPRESS if qualities.quality(encoding) > 0), "")
+    return next((encoding for encoding in COMPRESSORS if qualities.quality(encoding) > 0), "")

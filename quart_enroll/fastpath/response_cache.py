@@ -4,7 +4,7 @@ A view says with `cache_public` or `cache_private` what its response depends on.
 everybody, and answers requests for the same URL without cookies; a private one answers requests for the same URL with
 the very same cookies. A stored response is used only while the catalog it was made from is current and no term has
 opened or closed since; a private one also ends with any change to the sign-in or to what the student has, whether this
-process made it or heard of it from another.
+process made it or learned of it from the database.
 """
 
 import time
@@ -25,7 +25,7 @@ from quart_enroll.bounded_cache import ByteCache, size_of
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Login, Term
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.fastpath.cache_keys import COMPRESS, PrivateKey, PublicKey, key_of
+from quart_enroll.fastpath.cache_keys import COMPRESSORS, PrivateKey, PublicKey, key_of
 from quart_enroll.fastpath.hypercorn_writer import Headers, Send, SerializedResponse, send_response
 from quart_enroll.services.accounts import sessions
 from quart_enroll.state import AppState
@@ -37,12 +37,13 @@ MIN_COMPRESSED_BYTES = 1000
 """Bytes from which on a response is compressed."""
 
 HEADERS_BYTES = 5000
-"""Most bytes of a stored response besides its body and key: its headers in three forms, and the objects around them."""
+"""The most bytes of a stored response besides its body and key: its headers in three forms, and the objects around
+them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a response was made from, and from when until when the clock changes nothing about it.
+    """What a response was made from, and the period in which the passing of time alone doesn't change it.
 
     It does not hold the catalog: responses that are never requested again would keep many catalogs alive.
     """
@@ -69,7 +70,7 @@ class PublicResponse:
     full: SerializedResponse
 
     def compressed(self, encoding: str) -> "PublicResponse":
-        body = COMPRESS[encoding](self.full.body)
+        body = COMPRESSORS[encoding](self.full.body)
         return replace(self, full=_serialize(self.headers, body, (b"content-encoding", encoding.encode())))
 
     def is_current(self, state: AppState) -> bool:
@@ -169,8 +170,10 @@ class ResponseCache:
         key = key_of(request.scope, languages) if self._enabled else None
         if isinstance(key, PublicKey):
             headers = _shared_headers(response)
-            kept = [(name, value) for name, value in headers if name.decode() in security_headers.NOT_MODIFIED_HEADERS]
-            not_modified = SerializedResponse(304, kept, b"")
+            sent_headers = [
+                (name, value) for name, value in headers if name.decode() in security_headers.NOT_MODIFIED_HEADERS
+            ]
+            not_modified = SerializedResponse(304, sent_headers, b"")
             self.public[key._replace(encoding="")] = PublicResponse(
                 request.endpoint or "", basis, headers, etag, not_modified, _serialize(headers, body)
             )
@@ -201,7 +204,7 @@ def cache_private(
     *,
     until: datetime | None = None,
 ) -> None:
-    """Say that the view's page depends only on its URL, its reader and these.
+    """Say that the view's page depends only on its URL, its reader and these arguments.
 
     `moment` is when the view began, and `until` when the clock changes the page, if that is before the next boundary of
     a term.
@@ -231,7 +234,7 @@ def token_minute() -> int:
 
 
 def _is_public(response: Response) -> bool:
-    """Tell whether the response has nothing of one visitor's own."""
+    """Tell whether nothing in the response belongs to a single visitor."""
     return auth.user() is None and not session.accessed and "Set-Cookie" not in response.headers
 
 
@@ -241,7 +244,7 @@ def _templates_may_change() -> bool:
 
 
 def _shared_headers(response: Response) -> Headers:
-    """Return the headers without those that each response has of its own."""
+    """Return the headers without those that differ in each response."""
     headers = encode_headers(response.headers)
     return [(name, value) for name, value in headers if name not in (b"x-request-id", b"content-length")]
 

@@ -17,7 +17,7 @@ from quart_enroll.db.client import DATABASE_REFUSED, DATABASE_UNAVAILABLE
 STREAM_KEY = "quart_enroll.stream"
 """Where the ASGI scope holds the chunks that are to be sent after the framework is done."""
 
-SEND_SECONDS = 30.0
+MAX_SEND_SECONDS = 30.0
 """Seconds that a client has to make room for the next chunk; after that it counts as gone."""
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class StreamingChannel:
         try:
             async with aclosing(chunks):
                 async for chunk in chunks:
-                    async with asyncio.timeout(SEND_SECONDS):
+                    async with asyncio.timeout(MAX_SEND_SECONDS):
                         await self._send({"type": "http.response.body", "body": chunk.encode(), "more_body": True})
                     del chunk  # it may be long, and the next one may be an hour away
         except (TimeoutError, DATABASE_REFUSED, *DATABASE_UNAVAILABLE) as error:

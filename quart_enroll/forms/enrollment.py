@@ -77,9 +77,9 @@ class EnrollForm(SectionForm):
 
         So is a value that the form refused, while its error is shown beside it.
         """
-        meant = [chosen] if chosen and self.term.data else named(self.term.data or "", terms)
+        matches = [chosen] if chosen and self.term.data else named(self.term.data or "", terms)
         if not self.term.errors:
-            self.term.data = str(meant[0]) if meant else ""
+            self.term.data = str(matches[0]) if matches else ""
         self.term.choices = [NEXT_TERM_CHOICE, *_choices(self.term, map(str, terms))]
         self.section.choices = [ANY_SECTION_CHOICE, *_choices(self.section, [section.section for section in sections])]
 

@@ -1,4 +1,4 @@
 """Languages: the current one, translations, and the formats of dates, numbers and lists.
 
-The sentences themselves stand where they are used; which language a visitor reads is decided in web.
+The sentences themselves belong where they are used; which language a visitor reads is decided in web.
 """

@@ -32,5 +32,5 @@ def _dates(term: Term) -> TermDates:
 
 
 def _spoken(term: Term, deadline: datetime) -> str:
-    told = rules.localized_deadline(term, deadline)
-    return gettext("the end of %(day)s", day=told) if isinstance(told, LastDay) else str(told)
+    moment = rules.localized_deadline(term, deadline)
+    return gettext("the end of %(day)s", day=moment) if isinstance(moment, LastDay) else str(moment)

@@ -32,7 +32,7 @@ STREAM_SECONDS = (1200.0, 1800.0)
 """Shortest and longest duration of a stream. It is random, so that not all pages reconnect at once. It is limited, so
 that a process that has just started gets its share of them."""
 
-CHECK_SECONDS = (35.0, 45.0)
+SIGN_IN_CHECK_SECONDS = (35.0, 45.0)
 """Seconds until a stream checks again that the sign-in has not ended, and sends a keep-alive: Heroku's router closes a
 response that is silent for 55 seconds."""
 
@@ -47,16 +47,16 @@ RETRY_MILLISECONDS_IF_STOPPED = (1000, 15_000)
 
 KEEP_ALIVE = ":\n\n"
 
-MAX_COURSES = 60
-MAX_TERMS = 4
+MAX_LIVE_COURSES = 60
+MAX_LIVE_TERMS = 4
 """Courses and terms about which one page can get updates."""
 
 
 async def live() -> Response:
     user, offered = auth.user(), await state.catalog()
     subscriber = Subscriber(
-        terms=tuple(one.term for one in offered.terms if one.term in request.args.getlist("term"))[:MAX_TERMS],
-        courses=frozenset(filter(offered.find, request.args.getlist("course")[:MAX_COURSES])),
+        terms=tuple(one.term for one in offered.terms if one.term in request.args.getlist("term"))[:MAX_LIVE_TERMS],
+        courses=frozenset(filter(offered.find, request.args.getlist("course")[:MAX_LIVE_COURSES])),
         user_id=user.user_id if user else None,
         fingerprint=request.args.get("mine", "")[:20] if user else "",
         network="" if user else network_of(request.remote_addr or ""),
@@ -118,7 +118,7 @@ async def _has_changed(subscriber: Subscriber, read_fingerprint: Callable[[str],
 
 def _check_later(subscriber: Subscriber) -> None:
     subscriber.must_check_sign_in = False
-    get_running_loop().call_later(random.uniform(*CHECK_SECONDS), subscriber.check_sign_in)  # noqa: S311
+    get_running_loop().call_later(random.uniform(*SIGN_IN_CHECK_SECONDS), subscriber.check_sign_in)  # noqa: S311
 
 
 def _updates(subscriber: Subscriber, seats: Callable[[str, Section], str], locale: str) -> str:

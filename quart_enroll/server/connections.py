@@ -34,7 +34,7 @@ MIN_LIVE_PAGES = 5000
 RESERVED_FILES = 250
 """File descriptors for everything but clients: the database's connections, slots, templates, logs."""
 
-MAX_FILES = 65_536
+MAX_FILE_DESCRIPTORS = 65_536
 """The soft limit to ask for, if the hard limit allows it: more than clients can use."""
 
 LOG_PAUSE_SECONDS = 10.0
@@ -52,12 +52,12 @@ logger = logging.getLogger(__name__)
 def raise_file_limit() -> int:
     """Raise the soft limit on file descriptors, log if it is still too low for the open pages, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    wanted = MAX_FILE_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_FILE_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(ValueError, OSError):  # macOS has a limit of its own below the hard one
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = MAX_FILES if soft == resource.RLIM_INFINITY else soft
+    limit = MAX_FILE_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
     if limit < MIN_LIVE_PAGES + RESERVED_FILES:
         logger.warning(
             "%d file descriptors are too few for %d open pages in each process: raise the hard limit to %d (ulimit -n)",

@@ -143,10 +143,10 @@ class Supervisor:
 
     async def _run_one(self) -> bool:
         """Run a worker until it ends, log why it ended, and return whether it was ever ready."""
-        ours, theirs = socket.socketpair()
-        with ours:
-            with theirs:
-                sockets = [one.fileno() for one in (theirs, *self._listening)]
+        own_end, worker_end = socket.socketpair()
+        with own_end:
+            with worker_end:
+                sockets = [one.fileno() for one in (worker_end, *self._listening)]
                 environ = {**os.environ, WORKER_VARIABLE: ",".join(map(str, sockets))}
                 try:
                     self._folder.mkdir(mode=0o700, exist_ok=True)  # a program that tidies up /tmp may have removed it
@@ -157,8 +157,8 @@ class Supervisor:
             self._processes.add(process)
             if self._stopping.is_set():
                 _send(process, signal.SIGTERM)
-            ours.setblocking(False)
-            was_ready = await asyncio.get_running_loop().sock_recv(ours, 1) != b""
+            own_end.setblocking(False)
+            was_ready = await asyncio.get_running_loop().sock_recv(own_end, 1) != b""
             self._has_served |= was_ready
             status = await process.wait()
             self._processes.discard(process)

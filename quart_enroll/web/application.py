@@ -21,7 +21,7 @@ from quart_enroll.web.route import SiteRule
 DRIVER_QUEUE_SECONDS = 0.5
 """How long a page may wait for a thread of the driver, in addition to the time that the database has to answer."""
 
-CHANGE_SECONDS = 25
+MAX_CHANGE_SECONDS = 25
 """How long a change may take before the site answers, whatever its outcome: Heroku's router gives up after 30."""
 
 UNCACHED_URL_VALUES = {"_external", "_scheme", "_method"}
@@ -75,7 +75,7 @@ class SiteApp(Quart):
         """
         is_read = request.method in SAFE_METHODS
         async with asyncio.timeout(
-            self.config["DATABASE_TIMEOUT"] + DRIVER_QUEUE_SECONDS if is_read else CHANGE_SECONDS
+            self.config["DATABASE_TIMEOUT"] + DRIVER_QUEUE_SECONDS if is_read else MAX_CHANGE_SECONDS
         ):
             return await super().dispatch_request(request_context)
 

@@ -13,7 +13,7 @@ from quart.typing import ResponseTypes
 
 from quart_enroll.services.accounts.attempt_limits import AttemptSource, account_digest, network_digest
 
-COOKIE_SECONDS = 365 * 24 * 3600
+DEVICE_COOKIE_SECONDS = 365 * 24 * 3600
 
 MAX_ACCOUNTS = 5
 """Accounts that a browser remembers; one more replaces the one that has not signed in for longest."""
@@ -38,7 +38,7 @@ def remember(email: str) -> None:
         response.set_cookie(
             _name(),
             _serializer().dumps(latest),
-            max_age=COOKIE_SECONDS,
+            max_age=DEVICE_COOKIE_SECONDS,
             secure=current_app.config["SESSION_COOKIE_SECURE"],
             httponly=True,
             samesite="Lax",
@@ -48,7 +48,7 @@ def remember(email: str) -> None:
 
 def _known() -> dict[str, str]:
     try:
-        return dict(_serializer().loads(request.cookies.get(_name(), ""), max_age=COOKIE_SECONDS))
+        return dict(_serializer().loads(request.cookies.get(_name(), ""), max_age=DEVICE_COOKIE_SECONDS))
     except (BadData, ValueError, TypeError):
         return {}
 

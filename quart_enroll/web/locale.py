@@ -15,12 +15,12 @@ from quart_enroll.i18n import language
 from quart_enroll.web.request import SiteRequest, current_request
 from quart_enroll.web.route import UNMATCHED
 
-COOKIE_SECONDS = 365 * 24 * 3600
+LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
 
 MAX_LANGUAGES_LENGTH = 200
 """Characters of the Accept-Language header that are read."""
 
-API = "/api/"
+API_PATH = "/api/"
 """The beginning of the API's paths; its responses are in English."""
 
 
@@ -67,7 +67,7 @@ def offered() -> tuple[str, ...]:
 def is_localized(request: SiteRequest) -> bool:
     """Tell whether the response has text for people, and so differs from one language to the next."""
     if request.route is UNMATCHED:
-        return not request.path.startswith(API)
+        return not request.path.startswith(API_PATH)
     return request.route.is_localized
 
 
@@ -75,7 +75,7 @@ def remember(response: ResponseTypes, chosen: str) -> None:
     """Store the visitor's choice in a cookie."""
     secure = current_app.config["SESSION_COOKIE_SECURE"]
     name = cookie_name(secure)
-    response.set_cookie(name, chosen, max_age=COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax")
+    response.set_cookie(name, chosen, max_age=LANGUAGE_COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax")
 
 
 def _of_browser(request: SiteRequest) -> str:

@@ -134,10 +134,10 @@ def _signin(plan: Plan, folder: Path, uri: str) -> list[Row]:
     hashes = signin.hashes_per_second(2)
     with sites.flask(folder, with_database(uri, "flask")) as flask:
         port, known = flask.wait().port, schools.FIRST
-        there = [f"student{known + number % STUDENTS}@school.example" for number in range(plan.people)]
+        emails = [f"student{known + number % STUDENTS}@school.example" for number in range(plan.people)]
         began = time.monotonic()
-        asyncio.run(signin.sign_in_all(port, there))
-        rate = len(there) / (time.monotonic() - began)
+        asyncio.run(signin.sign_in_all(port, emails))
+        rate = len(emails) / (time.monotonic() - began)
     with _serving(folder, at, "signin") as site:
         return [signin.row(asyncio.run(signin.measure(site.port, people)), hashes, rate)]
 
@@ -153,7 +153,7 @@ def _memory(plan: Plan, folder: Path, uri: str) -> list[Row]:
 def _found(at: str, courses: int) -> list[Student]:
     async def found() -> list[Student]:
         async with open_database(at, 20) as db:
-            return await schools.found_school(db, courses, STUDENTS)
+            return await schools.create_school(db, courses, STUDENTS)
 
     return asyncio.run(found())
 
@@ -167,8 +167,8 @@ def _serving(folder: Path, at: str, name: str, processes: int = sites.PROCESSES)
 
 
 def _note_faults(site: sites.Site) -> None:
-    if trouble := site.trouble():
-        _faults.append(f"The site {site.name} logged {len(trouble)} errors, the first: {trouble[0]}")
+    if error_lines := site.error_lines():
+        _faults.append(f"The site {site.name} logged {len(error_lines)} errors, the first: {error_lines[0]}")
 
 
 if __name__ == "__main__":

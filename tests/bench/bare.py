@@ -1,4 +1,4 @@
-"""A bare answer of the framework, on the same server with the same settings: nothing of Quart is quicker."""
+"""A minimal Quart response, on the same server with the same settings: no page of Quart can be faster."""
 
 from quart import Quart
 

@@ -1,4 +1,4 @@
-"""Figures and what they are worth: medians of rounds, ratios within a round, goals met or missed."""
+"""The figures of a measurement: medians of rounds, ratios within a round, and goals."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """One thing measured in several rounds."""
+    """One figure, measured in several rounds."""
 
     rounds: tuple[float, ...]
 
@@ -25,13 +25,14 @@ class Spread:
         return max(self.rounds)
 
     def to(self, other: "Spread") -> "Spread":
-        """Return the ratio to another, round by round: what slows the machine down slows both of a round."""
+        """Return the ratio to another figure, round by round: whatever slows down the machine affects both in a
+        round."""
         return Spread(tuple(one / two if two else 0.0 for one, two in zip(self.rounds, other.rounds, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a figure shall be: `at_least` or `at_most` that much; `what` names the figure that is meant."""
+    """A limit for a figure, `at_least` or `at_most`; `what` names the figure."""
 
     what: str
     figure: float
@@ -52,7 +53,7 @@ class Goal:
 class Row:
     """A line of the report: the site's figure, those of others where they do the same work, and the goals.
 
-    `others` are by name: "bare Quart", "Flask". `note` says what the figure alone does not.
+    `others` are by name: "bare Quart", "Flask". `note` says what the figure alone doesn't say.
     """
 
     name: str
@@ -62,7 +63,8 @@ class Row:
     goals: Sequence[Goal] = ()
     note: str = ""
     compared_by: str = ""
-    """The name of the other whose ratio tells from one run to the next whether the site got slower; "" for itself."""
+    """The site whose ratio shows from one run to the next whether this one got slower; "" to compare the figure
+    itself."""
 
     @property
     def steady(self) -> float:
@@ -90,14 +92,14 @@ def _spread(spread: Spread) -> dict[str, Any]:
 
 
 def short(figure: float) -> str:
-    """Return the figure with as many digits as it is worth."""
+    """Return the figure with its significant digits only."""
     if abs(figure) >= 100:
         return f"{figure:,.0f}"
     return f"{figure:.1f}" if abs(figure) >= 10 else f"{figure:.2f}"
 
 
 TOLERANCE = 0.15
-"""Part by which a figure may be worse than in the run before; less is the noise of a quiet machine."""
+"""The share by which a figure may be worse than in the previous run; less is noise, even on an idle machine."""
 
 
 def worse_than_before(rows: Sequence[Row], before: dict[str, float]) -> list[str]:

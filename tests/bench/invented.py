@@ -1,4 +1,4 @@
-"""How much memory a process needs while visitors make up URLs, searches, cookies, languages and tokens."""
+"""The memory that a process needs while visitors make up URLs, searches, cookies, languages and tokens."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from tests.bench.sites import Site
 from tests.support.crowd import Student
 
 CONNECTIONS = 16
-LOOK = 2.0
+MEASUREMENT_SECONDS = 2.0
 """Seconds between two measurements of the memory."""
 
 
@@ -50,7 +50,7 @@ async def _invent(site: Site, students: Sequence[Student], seconds: float) -> tu
 
     async def look() -> None:
         while time.monotonic() < end:
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(MEASUREMENT_SECONDS)
             found.append(site.memory()[0] / MEBIBYTE)
 
     await asyncio.gather(look(), *(visit(Random(number)) for number in range(CONNECTIONS)))  # noqa: S311  # no secret

@@ -1,4 +1,4 @@
-"""How much memory a process needs with a large catalog, and whether it stays level."""
+"""The memory that a process needs with a large catalog, and whether it stays level."""
 
 import time
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from tests.support.crowd import Student
 
 MEBIBYTE = 1024 * 1024
 LARGEST = 150.0
-LEVEL = 1.03
+MAX_GROWTH_FACTOR = 1.03
 """How much more memory the last third of the time may need than the second."""
 
-SLICE = 5.0
+SLICE_SECONDS = 5.0
 """Seconds of load between two measurements; before each, a section changes, so that cached pages are rendered again."""
 
 WORDS = ("algebra 1", "biology", "teacher 0", "draw", "nothing of that name", "history 12", "law 10", "french")
@@ -28,7 +28,7 @@ WORDS = ("algebra 1", "biology", "teacher 0", "draw", "nothing of that name", "h
 
 def measure(uri: str, site: Site, students: Sequence[Student], seconds: float, folder: Any) -> Row:
     """Request pages of every kind from one process, and measure its memory meanwhile."""
-    script = wrk.write_script(folder, "memory", [one for student in students for one in _looks(student)])
+    script = wrk.write_script(folder, "memory", [one for student in students for one in _student_requests(student)])
     found: list[float] = []
     wrong = 0
     began = time.monotonic()
@@ -36,7 +36,7 @@ def measure(uri: str, site: Site, students: Sequence[Student], seconds: float, f
         sections = client.get_default_database().section
         while time.monotonic() < began + seconds or len(found) < 6:
             sections.update_one({"courseID": course(len(found) % 5000).courseID}, {"$inc": {"capacity": 1}})
-            measured = wrk.run(site.port, script, min(SLICE, seconds / 6), connections=16)
+            measured = wrk.run(site.port, script, min(SLICE_SECONDS, seconds / 6), connections=16)
             wrong += measured.refused + measured.broken + measured.timeouts
             found.append(site.memory()[0] / MEBIBYTE)
     third = len(found) // 3
@@ -47,15 +47,16 @@ def measure(uri: str, site: Site, students: Sequence[Student], seconds: float, f
         Spread(tuple(found[-third:])),
         goals=[
             Goal("MiB at most", max(found), at_most=LARGEST),
-            Goal("last third of the time to the second", growth, at_most=LEVEL),
+            Goal("last third of the time to the second", growth, at_most=MAX_GROWTH_FACTOR),
             Goal(pages.WRONG, wrong, at_most=0),
         ],
         note=f"after {seconds:.0f} s of load",
     )
 
 
-def _looks(student: Student) -> list[Request]:
-    """Return the requests of a student: catalog pages (together, students cover all), searches, own pages, the API."""
+def _student_requests(student: Student) -> list[Request]:
+    """Return the requests of a student: catalog pages (together, students request all), searches, own pages, the
+    API."""
     headers = pages.BROWSER | {"Cookie": student.cookie, "Sec-Fetch-Site": "same-origin"}
     number = student.user_id
     searches = [f"/courses/?{urlencode({'q': word, 'page': number % 5 + 1})}" for word in WORDS]

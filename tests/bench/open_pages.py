@@ -15,20 +15,20 @@ from tests.bench.sites import Site
 from tests.support.crowd import Student
 
 PAGES = 1000
-SHOWN = 25
+COURSES_PER_PAGE = 25
 """Courses on each page; all pages show the same ones, so each change concerns every page."""
 
-EVERY = 1.0
+CHANGE_SECONDS = 1.0
 """Seconds between two changes."""
 
-SPREAD = 20.0
+OPENING_SECONDS = 20.0
 """Seconds over which the pages open, so that they reconnect at different moments."""
 
-FIRST, FIRST_SECONDS = 50, 4.0
+FIRST_PAGES, FIRST_SECONDS = 50, 4.0
 """Pages opened before the others, and for how long: then everything that pages share is in memory."""
 
 
-EVENTS_AT_FIRST = 3
+INITIAL_EVENTS = 3
 """Events for each section when a stream begins: its seats, its button, and that the student is not waitlisted."""
 
 
@@ -39,7 +39,7 @@ class Crowd:
 
     port: int
     open: int = 0
-    heard: int = 0
+    received: int = 0
     refused: int = 0
     opened: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -65,7 +65,7 @@ class Crowd:
             try:
                 ended = False
                 while not ended and (block := await reader.read(65536)):
-                    self.heard += block.count(b"event: ")
+                    self.received += block.count(b"event: ")
                     ended = block.endswith(b"0\r\n\r\n")  # the last chunk; the connection itself stays open
             finally:
                 self.open -= 1
@@ -74,7 +74,7 @@ class Crowd:
 
 
 def _request(student: Student) -> bytes:
-    shown = [("term", FALL), *(("course", course(number).courseID) for number in range(SHOWN))]
+    shown = [("term", FALL), *(("course", course(number).courseID) for number in range(COURSES_PER_PAGE))]
     head = f"GET /live?{urlencode(shown)} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
     return f"{head}Sec-Fetch-Site: same-origin\r\nCookie: {student.cookie}\r\n\r\n".encode()
 
@@ -85,8 +85,8 @@ async def measure(db: Database, site: Site, students: Sequence[Student], seconds
     async with _open(crowd, students), _changing(db):
         await asyncio.sleep(FIRST_SECONDS)
         few, before = crowd.open, sum(site.memory())
-        await asyncio.sleep(SPREAD * 1.5)
-        began, worked, heard, opened = time.monotonic(), site.cpu_seconds(), crowd.heard, crowd.opened
+        await asyncio.sleep(OPENING_SECONDS * 1.5)
+        began, worked, received, opened = time.monotonic(), site.cpu_seconds(), crowd.received, crowd.opened
         memory = []
         while time.monotonic() < began + seconds:
             await asyncio.sleep(0.5)
@@ -94,7 +94,7 @@ async def measure(db: Database, site: Site, students: Sequence[Student], seconds
         passed = time.monotonic() - began
         share = (site.cpu_seconds() - worked) / passed
         came_back = (crowd.opened - opened) / passed
-        told = (crowd.heard - heard) / passed - came_back * SHOWN * EVENTS_AT_FIRST
+        events_per_second = (crowd.received - received) / passed - came_back * COURSES_PER_PAGE * INITIAL_EVENTS
         still_open = crowd.open
     each = sorted(memory)[len(memory) // 2] / 1024
     return Row(
@@ -107,15 +107,17 @@ async def measure(db: Database, site: Site, students: Sequence[Student], seconds
             Goal("pages open at the end", still_open, at_least=0.9 * PAGES),
             Goal("responses other than a stream", crowd.refused, at_most=0),
             # Each page gets two events for each change: one for the seats, one for the button.
-            Goal("updates received of those sent", told / (2 * PAGES / EVERY), at_least=0.8),
+            Goal("updates received of those sent", events_per_second / (2 * PAGES / CHANGE_SECONDS), at_least=0.8),
         ],
-        note=f"{came_back:.0f} pages reconnected each second, each with {SHOWN} courses, signed in",
+        note=f"{came_back:.0f} pages reconnected each second, each with {COURSES_PER_PAGE} courses, signed in",
     )
 
 
 @asynccontextmanager
 async def _open(crowd: Crowd, students: Sequence[Student]) -> AsyncIterator[None]:
-    afters = [0.0] * FIRST + [random.uniform(FIRST_SECONDS + 1, SPREAD) for _ in range(PAGES - FIRST)]  # noqa: S311  # no secret
+    later = range(PAGES - FIRST_PAGES)
+    afters = [0.0] * FIRST_PAGES
+    afters += [random.uniform(FIRST_SECONDS + 1, OPENING_SECONDS) for _ in later]  # noqa: S311  # no secret
     tasks = [
         asyncio.create_task(crowd.look(students[number % len(students)], after)) for number, after in enumerate(afters)
     ]
@@ -132,8 +134,8 @@ async def _changing(db: Database) -> AsyncIterator[None]:
     async def change() -> None:
         number = 0
         while True:
-            await asyncio.sleep(EVERY)
-            number = (number + 1) % SHOWN
+            await asyncio.sleep(CHANGE_SECONDS)
+            number = (number + 1) % COURSES_PER_PAGE
             named = {"term": FALL, "courseID": course(number).courseID, "section": "01"}
             await db.section.update_one(named, {"$inc": {"capacity": 1}})
 

@@ -32,13 +32,13 @@ ROW_OF_CATALOG = '<article class="course"'
 SIGNED_IN = "Sign out"
 
 
-STILL, LONGEST_REST = 0.1, 10.0
+IDLE_SECONDS, MAX_IDLE_WAIT_SECONDS = 0.1, 10.0
 """Seconds without CPU use after which a site counts as idle, and within which it must become idle: the Flask site
 finishes the requests of 64 closed connections."""
 
 WRONG = "wrong responses"
 
-LONGER = 4
+LONGER_FACTOR = 4
 """How many times longer a slow site is measured."""
 
 
@@ -83,8 +83,8 @@ class Runner:
         """
         measured = wrk.run(self.site.port, self.script, seconds)
         if measured.per_second * seconds < 3 * wrk.CONNECTIONS:
-            measured = wrk.run(self.site.port, self.script, seconds * LONGER)
-        _let_rest(self.site)
+            measured = wrk.run(self.site.port, self.script, seconds * LONGER_FACTOR)
+        _wait_until_idle(self.site)
         wrong = measured.refused + measured.broken + measured.timeouts
         if measured.per_second and not wrong and abs(measured.bytes_each - self.size) > 0.1 * self.size + 100:
             wrong = round(measured.per_second * seconds)
@@ -265,7 +265,7 @@ def _runner(sites: Sites, site: Site, requests: Sequence[Request], size: int) ->
 
 
 def _check(answer: Answer, path: str, status: int, least: int, word: str = "", times: int = 1) -> None:
-    """Let nobody win by an answer that is not the page."""
+    """Raise WrongAnswer for a response that is not the whole page, so that no site wins by sending less."""
     if answer.status != status:
         raise WrongAnswer(f"{path} was answered with {answer.status} instead of {status}: {answer.text[:500]}")
     if len(answer.text.encode()) < least:
@@ -275,7 +275,7 @@ def _check(answer: Answer, path: str, status: int, least: int, word: str = "", t
 
 
 def visit(port: int, path: str, headers: Mapping[str, str]) -> Answer:
-    """Ask once, and return the whole answer."""
+    """Send one request and return the complete response."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         connection.request("GET", path, headers=dict(headers))
         response = connection.getresponse()
@@ -288,16 +288,16 @@ def visit(port: int, path: str, headers: Mapping[str, str]) -> Answer:
     return Answer(response.status, named, cookies, text.decode(), size)
 
 
-def _let_rest(site: Site) -> None:
-    """Wait until the site has nothing to do, so that it takes nothing from the next one."""
-    worked, until = -1.0, time.monotonic() + LONGEST_REST
+def _wait_until_idle(site: Site) -> None:
+    """Wait until the site is idle, so that it takes no CPU time from the next one."""
+    worked, until = -1.0, time.monotonic() + MAX_IDLE_WAIT_SECONDS
     while (so_far := site.cpu_seconds()) > worked and time.monotonic() < until:
         worked = so_far
-        time.sleep(STILL)
+        time.sleep(IDLE_SECONDS)
 
 
 def measure(found: Sequence[Contest], rounds: int, seconds: float, warm_up: float) -> list[Row]:
-    """Let all warm up, then take them in turn, so that what the machine does meanwhile meets all of them."""
+    """Warm up all sites, then measure them in turn, so that other load on the machine affects all of them."""
     runners = [runner for contest in found for runner in contest.runners.values()]
     for runner in runners:
         runner.warm_up(warm_up)

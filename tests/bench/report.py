@@ -1,4 +1,5 @@
-"""What is written down of a run: a table to read, JSON for programs, and a history in which a slower site shows."""
+"""Writes the results of a run: a table for people, JSON for programs, and a history that shows if the site gets
+slower."""
 
 import json
 from collections.abc import Sequence

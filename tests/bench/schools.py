@@ -46,7 +46,7 @@ def chosen_by(student: int, courses: int) -> list[int]:
     return [(student * COURSES_EACH + number) % courses for number in range(COURSES_EACH)]
 
 
-async def found_school(db: Database, courses: int, students: int) -> list[Student]:
+async def create_school(db: Database, courses: int, students: int) -> list[Student]:
     """Fill an empty database with an open term, courses with one section each, and students with five courses each.
 
     Returns the students, each with a sign-in for the site in production.
@@ -80,14 +80,14 @@ def in_production(students: list[Student]) -> list[Student]:
 
 def copy_for_flask(uri: str, source: str, target: str) -> None:
     """Copy what the Flask site stores from database `source` to database `target`."""
-    kept: dict[str, tuple[str, ...]] = {
+    copied_fields: dict[str, tuple[str, ...]] = {
         "course": ("courseID", "title", "description", "credits", "term"),
         "user": ("user_id", "first_name", "last_name", "email"),
         "enrollment": ("user_id", "courseID"),
     }
     password = generate_password_hash(PASSWORD)
     with MongoClient[dict[str, Any]](uri) as client:
-        for name, fields in kept.items():
+        for name, fields in copied_fields.items():
             rows = client[source][name].find({}, {"_id": 0, **dict.fromkeys(fields, 1)})
             more = {"password": password} if name == "user" else {}
             client[target][name].insert_many([row | more for row in rows])

@@ -1,7 +1,7 @@
-"""How long others wait while a crowd signs in: `make bench-signin` prints it, and changes nothing that stays.
+"""How long other visitors wait while a crowd signs in, as printed by `make bench-signin`.
 
-Two server processes and a MongoDB on this machine's loopback, passwords hashed as in production. Everything shares the
-cores, the crowd's own program included, so a machine that does nothing else tells most.
+Two server processes and a MongoDB run on this machine, with passwords hashed as in production. Everything shares the
+cores, including the program that plays the crowd, so an otherwise idle machine gives the best figures.
 """
 
 import asyncio
@@ -33,13 +33,13 @@ from tests.support.processes import server
 AT_ONCE = 150
 PROCESSES = 2
 OTHERS = ("/healthz", "/courses/")
-PAUSE = 0.05
+PAUSE_SECONDS = 0.05
 """Seconds between two requests of another visitor."""
 
-HASHING = 0.85
+MIN_HASHING_SHARE = 0.85
 """Share of the cores' full hashing rate; the other visitors' pages and the crowd itself need the rest."""
 
-QUIET = 3.0
+QUIET_SECONDS = 3.0
 """Seconds in which nobody signs in, for comparison."""
 
 METHOD = Config.__dataclass_fields__["password_method"].default
@@ -49,8 +49,8 @@ _sent_away: list[str] = []
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The seconds that others waited while nobody and while everybody signed in, by address; those of the sign-ins,
-    each and all together."""
+    """The seconds that others waited while nobody and while everybody signed in, by path, and those of the sign-ins:
+    each one, and all together."""
 
     quiet: dict[str, list[float]]
     busy: dict[str, list[float]]
@@ -76,7 +76,7 @@ async def main() -> None:
 
 
 async def prepare(uri: str, number: int) -> list[str]:
-    """Make a small school, and as many students, whose addresses are returned."""
+    """Create a small school and that many students, and return their emails."""
     async with open_database(uri, 20) as db:
         await school.build(db)
         await school.fill(db, TERMS)
@@ -88,9 +88,9 @@ async def prepare(uri: str, number: int) -> list[str]:
 
 
 async def measure(port: int, people: list[str]) -> Measured:
-    """Let others look at pages, first alone, then while all these people sign in at once."""
+    """Let others request pages, first alone, then while all these people sign in at once."""
     async with _watching(port) as quiet:
-        await asyncio.sleep(QUIET)
+        await asyncio.sleep(QUIET_SECONDS)
     began = time.monotonic()
     async with _watching(port) as busy:
         took = await sign_in_all(port, people)
@@ -103,7 +103,7 @@ async def sign_in_all(port: int, people: list[str]) -> list[float]:
 
 
 def hashes_per_second(seconds: float) -> float:
-    """Return how many passwords all cores check in a second when they do nothing else."""
+    """Return how many passwords all cores can check per second if they do nothing else."""
     hashed = generate_password_hash(PASSWORD, METHOD)
     cores = os.cpu_count() or 1
     began = time.monotonic()
@@ -121,7 +121,7 @@ def hashes_per_second(seconds: float) -> float:
 
 
 def row(measured: Measured, hashes: float, flask: float) -> Row:
-    """Return the line of `make bench`; `hashes` is what the cores can do, `flask` the Flask site's rate."""
+    """Return the row of `make bench`; `hashes` is the rate of the cores, `flask` that of the Flask site."""
     waits = sorted(second for seconds in measured.busy.values() for second in seconds)
     late = waits[len(waits) * 99 // 100]
     rate = Spread((measured.per_second,))
@@ -131,7 +131,7 @@ def row(measured: Measured, hashes: float, flask: float) -> Row:
         rate,
         {"the cores alone": Spread((hashes,)), "Flask": Spread((flask,))},
         goals=[
-            Goal("share of the full hashing rate", measured.per_second / hashes, at_least=HASHING),
+            Goal("share of the full hashing rate", measured.per_second / hashes, at_least=MIN_HASHING_SHARE),
             Goal("p99 of other people's pages, in seconds", late, at_most=0.1),
             Goal("503 responses", len(_sent_away), at_most=0),
         ],
@@ -142,13 +142,13 @@ def row(measured: Measured, hashes: float, flask: float) -> Row:
 
 @asynccontextmanager
 async def _watching(port: int) -> AsyncIterator[dict[str, list[float]]]:
-    """Let others look at pages meanwhile; give the seconds that they waited."""
+    """Let others request pages during the block, and yield the seconds that they waited."""
     waits: dict[str, list[float]] = {path: [] for path in OTHERS}
 
     async def look(path: str) -> None:
         while True:
             waits[path].append(await _timed(partial(_get, port, path)))
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(look(path)) for path in OTHERS]
@@ -179,7 +179,7 @@ async def _sign_in(port: int, email: str) -> None:
 
 
 async def _ask(port: int, request: str, *wanted: int) -> int:
-    """Ask, and return after how many seconds to ask again: 0 when that is the answer."""
+    """Send a request, and return the seconds after which to retry it, or 0 if it was answered."""
     status, headers, body = await exchange(port, request.encode())
     if status not in wanted:
         sys.exit(f"{status} instead of {wanted[0]}: {body[:500]!r}")

@@ -12,7 +12,7 @@ from tests.support.processes import PROJECT, SERVER, descendants, environment, f
 
 PROCESSES = 2
 THREADS = 16
-"""Threads of each gunicorn worker: with more or fewer the Flask site is not quicker."""
+"""Threads of each gunicorn worker: the Flask site is no faster with more or fewer."""
 
 SECRET_KEY = environment()["SECRET_KEY"]
 HYPERCORN = SERVER[:-1]
@@ -29,7 +29,7 @@ class Site:
     log: Path
 
     def wait(self) -> "Site":
-        """Wait until it takes connections."""
+        """Wait until it accepts connections."""
         wait_for_port(self.process, self.port, self.log)
         return self
 
@@ -42,11 +42,11 @@ class Site:
         return sorted((_status(pid, "VmRSS") for pid in self.workers()), reverse=True)
 
     def cpu_seconds(self) -> float:
-        """Return the seconds that all processes have worked so far."""
+        """Return the CPU seconds that all processes have used so far."""
         return sum(map(_cpu_seconds, self.workers()))
 
-    def trouble(self) -> list[str]:
-        """Return the lines of the log that tell of faults."""
+    def error_lines(self) -> list[str]:
+        """Return the log lines that report errors."""
         lines = self.log.read_text(errors="replace").splitlines()
         signs = ("failed:", "status=5", "Traceback")
         return [line for line in lines if any(sign in line for sign in signs)]
@@ -54,7 +54,7 @@ class Site:
 
 @contextmanager
 def quart_enroll(folder: Path, uri: str, name: str, *, processes: int = PROCESSES) -> Iterator[Site]:
-    """Serve the site as the Procfile does, in production, but for https."""
+    """Serve the site as the Procfile does, in production, except for HTTPS."""
     command = [*HYPERCORN, "asgi:app"]
     with _running(name, folder, command, MONGO_URI=uri, WEB_CONCURRENCY=processes) as site:
         yield site
@@ -62,16 +62,16 @@ def quart_enroll(folder: Path, uri: str, name: str, *, processes: int = PROCESSE
 
 @contextmanager
 def bare_quart(folder: Path) -> Iterator[Site]:
-    """Serve one answer of a word, with the same server and settings."""
+    """Serve a one-word response, with the same server and settings."""
     command = [*HYPERCORN, "tests.bench.bare:app"]
-    uri = "mongodb://127.0.0.1:9/none"  # the settings want one
+    uri = "mongodb://127.0.0.1:9/none"  # a required setting
     with _running("bare", folder, command, MONGO_URI=uri, WEB_CONCURRENCY=PROCESSES) as site:
         yield site
 
 
 @contextmanager
 def flask(folder: Path, uri: str) -> Iterator[Site]:
-    """Serve the Flask site in its best setting."""
+    """Serve the Flask site with its fastest settings."""
     command = [
         *(str(FLASK_PYTHON), "-m", "gunicorn", "--chdir", "tests/bench/flask_site", "flask_site:app"),
         *("--workers", str(PROCESSES), "--worker-class", "gthread", "--threads", str(THREADS)),

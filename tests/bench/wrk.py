@@ -15,7 +15,7 @@ MISSING = """`make bench` needs wrk, which is not on the PATH:
   - macOS: brew install wrk
   - elsewhere: https://github.com/wg/wrk, then `make` in its folder."""
 
-# The requests are made once, before the measurement; the only work for each is to take the next. `done` runs once.
+# The requests are built once, before the measurement; the only work for each is to take the next. `done` runs once.
 SCRIPT = """
 local requests = {}
 local number = 0
@@ -64,7 +64,7 @@ class Measured:
 
 
 def find() -> str:
-    """Return the path of wrk, or end the program with a hint how to install it."""
+    """Return the path of wrk, or exit with a hint on how to install it."""
     return shutil.which("wrk") or sys.exit(MISSING)
 
 
@@ -94,13 +94,13 @@ def read(output: str, errors: str = "") -> Measured:
     found = output.partition("JSON")[2]
     if not found:
         sys.exit(f"wrk did not work: {errors or output}")
-    told = json.loads(found.splitlines()[0])
-    seconds, requests = told["microseconds"] / 1e6, told["requests"]
+    result = json.loads(found.splitlines()[0])
+    seconds, requests = result["microseconds"] / 1e6, result["requests"]
     return Measured(
         per_second=requests / seconds,
-        bytes_each=told["bytes"] / requests if requests else 0.0,
-        refused=told["refused"],
-        broken=told["broken"],
-        timeouts=told["timeouts"],
-        p99=told["p99"] / 1e6,
+        bytes_each=result["bytes"] / requests if requests else 0.0,
+        refused=result["refused"],
+        broken=result["broken"],
+        timeouts=result["timeouts"],
+        p99=result["p99"] / 1e6,
     )

@@ -1,4 +1,4 @@
-"""Chromium for the tests and the screenshots: where it is, and pages that open in time or say which step did not."""
+"""Finds Chromium for the tests and the screenshots, and opens pages with a time limit for each step."""
 
 import asyncio
 import shutil
@@ -27,7 +27,7 @@ def find_chromium() -> str | None:
 
 
 def require_chromium() -> str:
-    """Return the path of Chromium; if it is not installed, end the program with a hint how to install it."""
+    """Return the path of Chromium; if it is not installed, exit with a hint on how to install it."""
     return find_chromium() or sys.exit(NOT_FOUND)
 
 
@@ -81,7 +81,7 @@ class Chromium:
 
 @asynccontextmanager
 async def running_chromium(path: str, **launch_options: Any) -> AsyncIterator[Chromium]:
-    """Give a Chromium that runs at most as long as the block."""
+    """Yield a Chromium that runs during the block."""
     async with time_limit("Starting Playwright's driver"):
         playwright = await async_playwright().start()
     chromium = Chromium(playwright, {"executable_path": path, "args": [*ARGUMENTS], **launch_options})

@@ -107,7 +107,7 @@ async def db(emptied: Database, calendar: list[Term]) -> Database:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def address(site: str, db: Database) -> str:
+async def site_url(site: str, db: Database) -> str:
     """The URL of the site, once its catalog shows the new school."""
     await wait_until_catalog_is_current(db, site)
     return site

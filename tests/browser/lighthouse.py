@@ -37,10 +37,10 @@ METRICS = ("first-contentful-paint", "largest-contentful-paint", "total-blocking
 def main() -> None:
     chromium = require_chromium()
     npx = shutil.which("npx") or sys.exit(NO_NODE)
-    with demo_site() as address:
-        cookie = _sign_in(address)
+    with demo_site() as site_url:
+        cookie = _sign_in(site_url)
         found = {
-            (name, device): _best(npx, chromium, address + path, cookie if name in SIGNED_IN else "", options)
+            (name, device): _best(npx, chromium, site_url + path, cookie if name in SIGNED_IN else "", options)
             for name, path in PAGES.items()
             for device, options in DEVICES.items()
         }
@@ -51,24 +51,24 @@ def main() -> None:
         sys.exit("A score is too low: see docs/lighthouse.md.")
 
 
-def _sign_in(address: str) -> str:
+def _sign_in(site_url: str) -> str:
     """Return the cookies of ada's sign-in."""
     jar = CookieJar()
     form = urlencode({"email": "ada@school.example", "password": DEMO_PASSWORD}).encode()
-    request = Request(f"{address}/login", form, {"Sec-Fetch-Site": "same-origin"})  # noqa: S310  # our own site
+    request = Request(f"{site_url}/login", form, {"Sec-Fetch-Site": "same-origin"})  # noqa: S310  # our own site
     build_opener(HTTPCookieProcessor(jar)).open(request).close()
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
 
 
-def _best(*asked: Any) -> Mapping[str, Any]:
+def _best(*flags: Any) -> Mapping[str, Any]:
     """Return the best of several reports: other load on the machine lowers the scores."""
     reports: list[Mapping[str, Any]] = []
     for _ in range(TRIES):
-        reports.extend(_ask(*asked))
+        reports.extend(_ask(*flags))
         if any(map(_is_as_wanted, reports)):
             break
     if not reports:
-        sys.exit(f"Lighthouse failed {TRIES} times for {asked[2]}.")
+        sys.exit(f"Lighthouse failed {TRIES} times for {flags[2]}.")
     return max(reports, key=lambda report: _score(report, "performance"))
 
 
@@ -77,9 +77,13 @@ def _ask(npx: str, chromium: str, url: str, cookie: str, options: tuple[str, ...
     with tempfile.TemporaryDirectory() as folder:
         report, headers = Path(folder, "report.json"), Path(folder, "headers.json")
         headers.write_text(json.dumps({"Cookie": cookie}))
-        asked = f"--output-path={report}", f"--chrome-flags={FLAGS}", *([f"--extra-headers={headers}"] * bool(cookie))
+        flags = (
+            f"--output-path={report}",
+            f"--chrome-flags={FLAGS}",
+            *([f"--extra-headers={headers}"] * bool(cookie)),
+        )
         kinds = f"--only-categories={','.join(WANTED)}"
-        command = [npx, "--yes", LIGHTHOUSE, url, "--quiet", "--output=json", kinds, *asked, *options]
+        command = [npx, "--yes", LIGHTHOUSE, url, "--quiet", "--output=json", kinds, *flags, *options]
         done = subprocess.run(command, env={**os.environ, "CHROME_PATH": chromium})
         return [json.loads(report.read_text("utf-8"))] if done.returncode == 0 else []
 

@@ -78,33 +78,33 @@ async def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.webp"):
         old.unlink()
-    with demo_site() as address:
+    with demo_site() as site_url:
         async with running_chromium(path) as chromium:
             for user in dict.fromkeys(shot.who for shot in SHOTS):
-                await _take_all(chromium, address, user)
+                await _take_all(chromium, site_url, user)
     (FOLDER.parent / "screenshots.md").write_text(_document(), "utf-8")
     size = sum(file.stat().st_size for file in FOLDER.glob("*.webp"))
     print(f"{len(SHOTS)} pages in docs/screenshots.md, {size / 1e6:.1f} MB")
 
 
-async def _take_all(chromium: Chromium, address: str, who: str) -> None:
+async def _take_all(chromium: Chromium, site_url: str, who: str) -> None:
     """Take the screenshots of all pages that this user sees."""
     page = await chromium.new_page(viewport={"width": SHAPES["desktop"], "height": 800}, reduced_motion="reduce")
     camera = await page.context.new_cdp_session(page)
     if who:
-        await page.goto(f"{address}/login")
+        await page.goto(f"{site_url}/login")
         await page.get_by_label("Email").fill(f"{who}@school.example")
         await page.get_by_label("Password").fill(DEMO_PASSWORD)
         await page.get_by_role("button", name="Sign in").click()
         await page.get_by_text("You’re signed in").wait_for()
-    following = await _next_term(page, address)
+    following = await _next_term(page, site_url)
     if who == "ada":
-        await page.goto(f"{address}/courses/{following}?q=introduction")
+        await page.goto(f"{site_url}/courses/{following}?q=introduction")
         await _plan(page)
-        await page.goto(address)
+        await page.goto(site_url)
     for shot in SHOTS:
         if shot.who == who:
-            await page.goto(address + shot.path.format(next=following))
+            await page.goto(site_url + shot.path.format(next=following))
             for step in shot.steps:
                 await step(page)
             await _take(page, camera, shot.name)
@@ -124,9 +124,9 @@ async def _take(page: Page, camera: CDPSession, name: str) -> None:
             (FOLDER / f"{name}-{shape}-{theme}.webp").write_bytes(base64.b64decode(taken["data"]))
 
 
-async def _next_term(page: Page, address: str) -> str:
+async def _next_term(page: Page, site_url: str) -> str:
     """Return the name of the last term, which opens next."""
-    found = await (await page.request.get(f"{address}/api/v1/terms")).text()
+    found = await (await page.request.get(f"{site_url}/api/v1/terms")).text()
     return re.findall(r'"term":"([^"]+)"', found)[-1]
 
 

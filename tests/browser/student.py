@@ -13,9 +13,9 @@ from tests.support.people import PASSWORD
 from tests.support.processes import TIMEOUT_SECONDS
 
 
-async def register(page: Page, address: str) -> None:
+async def register(page: Page, site_url: str) -> None:
     """Create an account for zoe."""
-    await page.goto(f"{address}/register")
+    await page.goto(f"{site_url}/register")
     await page.get_by_label("Email").fill("zoe@school.example")
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
     await page.get_by_label("Confirm password").fill(PASSWORD)
@@ -25,15 +25,15 @@ async def register(page: Page, address: str) -> None:
     await expect(page.get_by_role("status").first).to_contain_text("Welcome, Zoe")
 
 
-async def sign_in(page: Page, address: str, user: User) -> None:
-    await page.goto(f"{address}/login")
+async def sign_in(page: Page, site_url: str, user: User) -> None:
+    await page.goto(f"{site_url}/login")
     await page.get_by_label("Email").fill(user.email)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("status")).to_contain_text(f"Hello, {user.first_name}")
 
 
-async def wait_until_catalog_is_current(db: Database, address: str) -> None:
+async def wait_until_catalog_is_current(db: Database, site_url: str) -> None:
     """Wait until the site's catalog shows everything that has been written so far.
 
     The site reads the terms first: once it knows a deadline that has moved by a millisecond, it has read the rest too.
@@ -45,7 +45,7 @@ async def wait_until_catalog_is_current(db: Database, address: str) -> None:
     )
     new_deadline = moved["withdraw_deadline"].isoformat(timespec="milliseconds")[:23]
     async with time_limit("Updating the site's catalog", TIMEOUT_SECONDS):
-        while new_deadline not in await asyncio.to_thread(_read, f"{address}/api/v1/terms"):
+        while new_deadline not in await asyncio.to_thread(_read, f"{site_url}/api/v1/terms"):
             pass
 
 

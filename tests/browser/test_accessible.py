@@ -30,42 +30,42 @@ PAGES = {
 }
 
 
-async def test_axe_finds_no_problem_on_the_pages_of_a_visitor(address: str, page: Page) -> None:
-    await _check_pages(page, address, PAGES["nobody"])
+async def test_axe_finds_no_problem_on_the_pages_of_a_visitor(site_url: str, page: Page) -> None:
+    await _check_pages(page, site_url, PAGES["nobody"])
 
 
-async def test_axe_finds_no_problem_on_the_pages_of_a_student(address: str, page: Page) -> None:
-    await register(page, address)
+async def test_axe_finds_no_problem_on_the_pages_of_a_student(site_url: str, page: Page) -> None:
+    await register(page, site_url)
     for name in ("Enroll in PYT 101, section 01", "Join waitlist for PHP 202"):
-        await page.goto(f"{address}/courses/Fall")
+        await page.goto(f"{site_url}/courses/Fall")
         await page.get_by_role("button", name=name).click()
-    await page.goto(f"{address}/course/2222")
+    await page.goto(f"{site_url}/course/2222")
     await page.get_by_role("button", name="Add to plan").click()
     await expect(page.get_by_text("Added to your plan")).to_be_visible()
-    await page.goto(f"{address}/enrollment")
+    await page.goto(f"{site_url}/enrollment")
     await page.get_by_role("link", name="Create private link").click()
     await _assert_accessible(page)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Create private link").click()
     await expect(page.get_by_label("Your private calendar link")).to_be_visible()
     await _assert_accessible(page)
-    await page.goto(f"{address}/account/tokens")
+    await page.goto(f"{site_url}/account/tokens")
     await page.get_by_label("Name").fill("calendar")
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Create token").click()
     await expect(page.get_by_text("qe_")).to_be_visible()
     await _assert_accessible(page)
-    await _check_pages(page, address, PAGES["student"])
+    await _check_pages(page, site_url, PAGES["student"])
 
 
-async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(address: str, page: Page) -> None:
-    await sign_in(page, address, RITA)
-    await _check_pages(page, address, PAGES["registrar"])
+async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(site_url: str, page: Page) -> None:
+    await sign_in(page, site_url, RITA)
+    await _check_pages(page, site_url, PAGES["registrar"])
 
 
-async def _check_pages(page: Page, address: str, paths: tuple[str, ...]) -> None:
+async def _check_pages(page: Page, site_url: str, paths: tuple[str, ...]) -> None:
     for path in paths:
-        await page.goto(address + path)
+        await page.goto(site_url + path)
         await _assert_accessible(page)
 
 

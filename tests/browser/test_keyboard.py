@@ -9,9 +9,9 @@ from tests.support.people import PASSWORD
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 async def test_everything_from_registering_to_signing_out_works_by_keyboard(
-    address: str, page: Page, scripts: bool
+    site_url: str, page: Page, scripts: bool
 ) -> None:
-    await page.goto(address)
+    await page.goto(site_url)
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     await page.keyboard.press("Enter")
@@ -62,8 +62,8 @@ async def _search(page: Page, words: str) -> None:
     await expect(page.get_by_text("1 course found")).to_be_visible()
 
 
-async def test_a_filter_is_chosen_by_keyboard(address: str, page: Page) -> None:
-    await page.goto(f"{address}/courses/Fall")
+async def test_a_filter_is_chosen_by_keyboard(site_url: str, page: Page) -> None:
+    await page.goto(f"{site_url}/courses/Fall")
     await go_to(page, page.get_by_text("Filter and sort"))
     await page.keyboard.press("Enter")
     await go_to(page, page.get_by_label("Open seats only"))

@@ -45,8 +45,8 @@ OUTSIDE = """() => [...document.querySelectorAll("main :is(button, a, input, sel
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def long(db: Database, address: str) -> str:
-    """The address of a school where everything has a long name; ada has, waits for and plans a course there."""
+async def long(db: Database, site_url: str) -> str:
+    """The URL of a school where everything has a long name; ada is enrolled in, waits for and plans a course there."""
     names = {"email": EMAIL, "first_name": WORD, "last_name": WORD}
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": names})
     text = {"title": WORD, "description": f"{WORD} {WORD * 3}", "subject": WORD}
@@ -60,12 +60,12 @@ async def long(db: Database, address: str) -> str:
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest(NUMBER, section="01"), now)
     await waitlist.join(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), now)
     await plan.add(EnrollmentContext(db), RITA.user_id, SectionRequest(NUMBER, section="01"), now)
-    await wait_until_catalog_is_current(db, address)
-    return address
+    await wait_until_catalog_is_current(db, site_url)
+    return site_url
 
 
 async def outside(page: Page, *paths: str) -> dict[str, object]:
-    """Open the pages; return of each that is wider than the window how wide it is, and what can't be pressed."""
+    """Open the pages, and return the width of each one that is wider than the window, and what can't be clicked."""
     found: dict[str, object] = {}
     for path in paths:
         await page.goto(path)

@@ -123,9 +123,9 @@ async def test_nobody_jumps_the_waitlist(db: Database, context: EnrollmentContex
     assert await enrolled_students(db, full.key) == {BOB, DAN}
     assert [notice.action for notice in await notices.take_unseen(db, BOB)] == ["promote"]
     assert await waitlisted_students(db, full.key) == [ADA]
-    told = await notices.take_unseen(db, ADA)
-    assert [notice.action for notice in told] == ["skip"]
-    assert "Course B" in str(told[0].because)
+    shown = await notices.take_unseen(db, ADA)
+    assert [notice.action for notice in shown] == ["skip"]
+    assert "Course B" in str(shown[0].because)
     await assert_sound(db)
 
     await import_section(
@@ -423,10 +423,10 @@ async def test_a_client_that_disconnects_leaves_no_partial_change(
     await store(db, term(), course("A"), course("B"), section("A", 1), section("B", 1))
     await seat(context, ADA, "A")
     await join(context, BOB, request("A"), NOW)
-    asked = asyncio.ensure_future(swap(context, ADA, "A", request("B"), NOW))
-    await asyncio.wait([asked], timeout=moment)
-    asked.cancel()
-    await asyncio.gather(asked, return_exceptions=True)
+    swapping = asyncio.ensure_future(swap(context, ADA, "A", request("B"), NOW))
+    await asyncio.wait([swapping], timeout=moment)
+    swapping.cancel()
+    await asyncio.gather(swapping, return_exceptions=True)
     await context.locks.finish()
     school = await assert_sound(db)
     has = [list(school.enrolled(student, FALL)) for student in (ADA, BOB)]

@@ -86,8 +86,8 @@ async def test_enrolling_together_takes_all_seats_or_none(bio: Database, context
 async def test_in_a_crowd_nobody_gets_only_one_course_of_a_pair(bio: Database, context: EnrollmentContext) -> None:
     await sections.put_all(bio, [section("SONG", 5), section("DANCE", 3)])
     keys = [[SONG, DANCE], [DANCE, SONG]]
-    told = await outcomes_of(enroll_together(context, student, keys[student % 2], NOW) for student in range(1, 21))
-    assert (told.count(OK), told.count("section_full")) == (3, 17)
+    outcomes = await outcomes_of(enroll_together(context, student, keys[student % 2], NOW) for student in range(1, 21))
+    assert (outcomes.count(OK), outcomes.count("section_full")) == (3, 17)
     assert await enrolled_students(bio, SONG) == await enrolled_students(bio, DANCE)
     await assert_sound(bio)
 
@@ -116,11 +116,11 @@ async def test_the_search_for_fitting_sections_does_not_try_every_combination(
         for hour in range(1, 21)
     ]
     await store(db, term(), course("BIO"), course("TALK", 1), course("LAB", 1, corequisites=("TALK", "BIO")), *offered)
-    asked: list[object] = []
+    calls: list[object] = []
     fits = rules.fits
-    monkeypatch.setattr(rules, "fits", lambda *about: asked.append(about) or fits(*about))
+    monkeypatch.setattr(rules, "fits", lambda *about: calls.append(about) or fits(*about))
     assert await outcome(enroll_with_corequisites(context, ADA, SectionRequest("LAB", FALL), NOW)) == "time_conflict"
-    assert len(asked) < 500  # there are 8000 combinations
+    assert len(calls) < 500  # there are 8000 combinations
 
 
 async def test_a_course_that_another_needs_can_not_be_swapped_away(bio: Database, context: EnrollmentContext) -> None:
@@ -266,8 +266,8 @@ async def drop_during_import(db: Database, key: SectionKey, importing: Coroutine
 
     async def body(session: Session) -> asyncio.Task[ImportResult]:
         dropping = SeatTransaction(db, session, NOW, BOB)
-        [held] = await enrollments.find_in_term(db, BOB, key.term, session)
-        await seat_changes.drop(dropping, BOB, term(key.term), held)
+        [registration] = await enrollments.find_in_term(db, BOB, key.term, session)
+        await seat_changes.drop(dropping, BOB, term(key.term), registration)
         await promote_waitlists(dropping)  # skips ada
         begun = asyncio.create_task(importing)
         await asyncio.wait([begun], timeout=0.5)

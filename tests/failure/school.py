@@ -81,11 +81,11 @@ def _unexplained(rows: Rows, seated: set[tuple[int, str]], waiting: set[tuple[in
             seats[key] += {"enroll": 1, "promote": 1, "drop": -1}.get(row["action"], 0)
             places[key] += {"join": 1, "promote": -1, "leave": -1}.get(row["action"], 0)
     promoted = Counter((row["user_id"], row["courseID"]) for row in rows["event"] if row["action"] == "promote")
-    told = Counter((row["user_id"], row["courseID"]) for row in rows["notice"])
+    notified = Counter((row["user_id"], row["courseID"]) for row in rows["notice"])
     checks = {
         "the events disagree about seats": seated == {key for key, number in seats.items() if number == 1},
         "the events disagree about waitlist entries": waiting == {key for key, number in places.items() if number == 1},
         "something happened twice": {*seats.values(), *places.values()} <= {0, 1},
-        "notices and promotions disagree": promoted == told,
+        "notices and promotions disagree": promoted == notified,
     }
     return [fault for fault, fine in checks.items() if not fine]

@@ -20,12 +20,12 @@ class LastResponses:
         """Return each promise that the rows don't keep."""
         seated = {(row["user_id"], row["courseID"]) for row in rows["enrollment"] if row["status"] == "enrolled"}
         waiting = {(row["user_id"], row["courseID"]) for row in rows["waitlist"]}
-        kept = {
+        is_kept_by_status = {
             HAS_SEAT: lambda key: key in seated,
             WAITS: lambda key: key in seated or key in waiting,  # the seat may have come since
             HAS_NOTHING: lambda key: key not in seated and key not in waiting,
         }
-        return [f"student {key} {what}: not so" for key, what in self.last.items() if not kept[what](key)]
+        return [f"student {key} {what}: not so" for key, what in self.last.items() if not is_kept_by_status[what](key)]
 
 
 async def register(crowd: Crowd, student: Student, courseID: str, responses: LastResponses) -> None:

@@ -99,7 +99,7 @@ class UncachedUsers(UserCache):
 def short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """End each live stream as soon as it has sent its first events."""
     monkeypatch.setattr(live_stream, "STREAM_SECONDS", (0.0, 0.0))
-    monkeypatch.setattr(live_stream, "CHECK_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(live_stream, "SIGN_IN_CHECK_SECONDS", (0.0, 0.0))
 
 
 @pytest.fixture

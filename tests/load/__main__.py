@@ -1,9 +1,9 @@
 """`make load`: let a crowd of students use the site, and audit the seats afterwards.
 
-SCENARIO is RegistrationDay, BrowsingDay or Stampede; STUDENTS, TIME (in seconds, like 90s) and PROCESSES (of Locust)
-say how much. Without HOST everything runs on this machine; with it the site there is asked, whose empty database
-MONGO_URI names and whose SECRET_KEY is in the environment. Exits with 1 when a section is over-seated, when somebody
-was told of a seat and has none, or when anybody was answered with 5xx or not at all.
+SCENARIO is RegistrationDay, BrowsingDay or Stampede; STUDENTS, TIME (such as 90s) and PROCESSES (of Locust) set its
+size. Without HOST, everything runs on this machine. With it, the crowd uses the site at HOST; MONGO_URI must name that
+site's database, which must be empty, and SECRET_KEY must be its key. Exits with 1 if a section has more students than
+seats, if a student was told of a seat and has none, or if a request got a 5xx or no response.
 """
 
 import asyncio
@@ -29,16 +29,16 @@ from tests.support.processes import PROJECT, quart
 
 LOCUST = PROJECT / ".venv-load" / "bin" / "python"
 REPORTS = PROJECT / ".load"
-EARLY = 0.25
-"""Part of the time in which people come, before enrollment opens."""
+ARRIVAL_SHARE = 0.25
+"""The share of the time in which students arrive, before enrollment opens."""
 
-START = 6.0
+START_SECONDS = 6.0
 """Seconds until Locust and its processes have started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Who comes by default; `seats` are those of each section, 0 for nearly as many as are planned."""
+    """A crowd; `seats` are those of each section, or 0 for nearly as many as are planned."""
 
     file: str
     students: int
@@ -55,7 +55,7 @@ SCENARIOS = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The site that is asked, where its database is, and the key that signs its cookies."""
+    """The site under load, its database, and the key that signs its cookies."""
 
     host: str
     uri: str
@@ -78,7 +78,7 @@ def main() -> None:
         report = REPORTS / f"{name}.html"
         print(f"{name}: {students} students, {seconds:g} s, {target.host}", flush=True)
         wrong = _run(scenario, target, students, seconds, folder, report)
-        wrong += _look_into_the_books(target, folder)
+        wrong += _audit(target, folder)
         if target.site:
             shutil.copyfile(target.site.log, REPORTS / f"{name}.log")
     print(f"The report with its charts: {report.relative_to(PROJECT)}")
@@ -99,16 +99,17 @@ def _target(folder: Path) -> Iterator[Target]:
 
 
 def _prepare(scenario: Scenario, target: Target, students: int, seconds: float, folder: Path) -> None:
-    """Fill the database, let enrollment open at its moment, and write down what the crowd must know."""
+    """Fill the database, schedule the opening of enrollment, and write the file that tells the crowd about the
+    school."""
 
     async def prepare() -> None:
         async with open_database(target.uri, 20) as db:
             if await db.user.find_one() or await db.course.find_one():
                 sys.exit("The database is not empty. A crowd needs one of its own: never that of the school.")
             opened = datetime.now(UTC) - timedelta(hours=1)
-            known = await school.found(db, students, opened, scenario.seats, target.key)
+            known = await school.create_school(db, students, opened, scenario.seats, target.key)
             if not scenario.is_open:
-                opened = datetime.now(UTC) + timedelta(seconds=START + EARLY * seconds)
+                opened = datetime.now(UTC) + timedelta(seconds=START_SECONDS + ARRIVAL_SHARE * seconds)
                 await school.open_at(db, opened)
             (folder / "school.json").write_text(json.dumps(known | {"opens_at": opened.timestamp()}))
 
@@ -136,25 +137,25 @@ def _run(scenario: Scenario, target: Target, students: int, seconds: float, fold
     return ["Somebody was not answered as a student must be: see the table of failures."] if done.returncode else []
 
 
-def _look_into_the_books(target: Target, folder: Path) -> list[str]:
-    """Count all seats again, and compare with what everybody was told; return what is wrong."""
+def _audit(target: Target, folder: Path) -> list[str]:
+    """Recount all seats, compare them with what students were told, and return the problems."""
 
     async def seated() -> set[audit.Seat]:
         async with open_database(target.uri, 20) as db:
             return {(row["user_id"], row["courseID"]) async for row in db.enrollment.find({"status": "enrolled"})}
 
-    told = list(audit.read(folder))
+    reported = list(audit.read(folder))
     have = asyncio.run(seated())
     checked = quart("check-seats", MONGO_URI=target.uri)
     print(f"check-seats: {checked.stdout.strip()}")
-    print(f"{len(have)} seats are taken; the crowd noted {len(told)} times what it was told.")
-    wrong = audit.lost(told, have)
+    print(f"{len(have)} seats are taken; the crowd noted {len(reported)} times what it was told.")
+    wrong = audit.contradictions(reported, have)
     if checked.returncode:
         wrong.append("check-seats found something.")
-    if not told:
+    if not reported:
         wrong.append("Nobody was told anything: the crowd did not work.")
-    if target.site and (trouble := target.site.trouble()):
-        print(f"Worth a look, in the site's log: {len(trouble)} lines of faults, the first: {trouble[0]}")
+    if target.site and (error_lines := target.site.error_lines()):
+        print(f"Worth a look, in the site's log: {len(error_lines)} lines of faults, the first: {error_lines[0]}")
     return wrong
 
 

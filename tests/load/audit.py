@@ -1,4 +1,4 @@
-"""Compare the students who were told of a seat with those who have one."""
+"""Compare the students who were told that they have a seat with those who have one."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -8,20 +8,20 @@ from typing import Any
 Seat = tuple[int, str]
 
 
-def lost(told: Iterable[dict[str, Any]], seated: set[Seat]) -> list[str]:
-    """Return a sentence for each student who was last told something about a course that is not so.
+def contradictions(reported: Iterable[dict[str, Any]], seated: set[Seat]) -> list[str]:
+    """Return a sentence for each student for whom the last response about a course is not true.
 
-    Where the last word is that something was asked, no answer came, and either may be true.
+    If the last change got no response, either may be true.
     """
     last: dict[Seat, str] = {}
-    for row in sorted(told, key=lambda row: row["at"]):
+    for row in sorted(reported, key=lambda row: row["at"]):
         last[row["user_id"], row["courseID"]] = row["told"]
-    found = [
+    problems = [
         f"Student {user_id} was told to be enrolled in {courseID}, and has no seat."
         for (user_id, courseID), word in last.items()
         if word == "enrolled" and (user_id, courseID) not in seated
     ]
-    return found + [
+    return problems + [
         f"Student {user_id} was told that {courseID} was dropped, and still has the seat."
         for (user_id, courseID), word in last.items()
         if word == "gone" and (user_id, courseID) in seated
@@ -29,7 +29,7 @@ def lost(told: Iterable[dict[str, Any]], seated: set[Seat]) -> list[str]:
 
 
 def read(folder: Path) -> Iterator[dict[str, Any]]:
-    """Give what all processes of the crowd have noted."""
+    """Yield what all processes of the crowd have recorded."""
     for notes in folder.glob("told-*.jsonl"):
         for line in notes.read_text().splitlines():
             yield json.loads(line)

@@ -1,4 +1,4 @@
-"""BrowsingDay: any day of a term. People look around, some change something, programs read the catalog."""
+"""BrowsingDay: an ordinary day of a term. Students browse, some make changes, and programs read the catalog."""
 
 import random
 
@@ -10,7 +10,7 @@ WORDS = ("algebra", "biology", "law", "teacher 0", "draw", "no such course", "hi
 
 
 class Browsing(Student):
-    """A student who looks around."""
+    """A student who browses."""
 
     wait_time = between(1, 5)
 

@@ -1,6 +1,6 @@
-"""Students with browsers, for Locust: they keep cookies, follow where a form leads, and note what they were told.
+"""Students with browsers, for Locust: they keep cookies, follow redirects, and record what the site tells them.
 
-This runs in Locust's own environment (.venv-load) and knows nothing of the site but its pages.
+This runs in Locust's own environment (.venv-load) and knows only the pages of the site.
 """
 
 import json
@@ -26,17 +26,17 @@ TIME = float(os.environ.get("LOAD_SECONDS", "100"))
 TERM, OPENS_AT = SCHOOL["term"], float(SCHOOL["opens_at"])
 
 ENROLLED = re.compile(r"(?:[Yy]ou’re now enrolled in|[Yy]ou’re enrolled in|we swapped you into) ([A-Z][a-z]+ \d{4})")
-GAVE_BACK = re.compile(r"You dropped ([A-Z][a-z]+ \d{4})")
+DROPPED = re.compile(r"You dropped ([A-Z][a-z]+ \d{4})")
 COURSE_OF = {title: courseID for courseID, title in SCHOOL["courses"].items()}
 
-# Locust gives a process up that says nothing for three seconds; one that plays a crowd on a busy machine needs longer.
+# Locust gives up on a process that is silent for three seconds; one that plays a crowd may take longer.
 runners.HEARTBEAT_LIVENESS = 30
 
 _places = cycle(range(STUDENTS))
 
 
 class Student(FastHttpUser):
-    """Somebody with a browser; each is another person, with a sign-in of their own."""
+    """A student with a browser; each has a sign-in of their own."""
 
     abstract = True
     host = os.environ.get("LOAD_HOST")
@@ -46,7 +46,7 @@ class Student(FastHttpUser):
     page: gevent.Greenlet | None = None
 
     def on_start(self) -> None:
-        self.place = _claim()
+        self.place = _claim_student()
         self.person: dict[str, Any] = SCHOOL["people"][self.place]
         self.cookies: dict[str, str] = {}
         self.seats: set[str] = set()
@@ -61,12 +61,12 @@ class Student(FastHttpUser):
         _claimed(self.place).unlink()
 
     def sign_in(self) -> None:
-        """Sign in by the form, with the password."""
+        """Sign in with the form and the password."""
         self.look("/login", "opens the sign-in page")
         self.send("/login", "signs in", email=self.person["email"], password=SCHOOL["password"])
 
     def look(self, path: str, step: str, **headers: str) -> str:
-        """Ask for a page; return its text."""
+        """Request a page; return its text."""
         return self._ask("GET", path, step, headers, None)[1]
 
     def send(self, path: str, step: str, **form: str) -> str:
@@ -74,12 +74,12 @@ class Student(FastHttpUser):
         status, _, location = self._ask("POST", path, step, {}, urlencode(form))
         if status != 303:
             return ""
-        page = self.look(urlsplit(location)._replace(scheme="", netloc="").geturl(), f"{step}: reads what came of it")
+        page = self.look(urlsplit(location)._replace(scheme="", netloc="").geturl(), f"{step}: reads the result")
         self._note(page)
         return page
 
     def open_page(self, path: str, courses: list[str]) -> None:
-        """Keep a page of these courses open: it hears the news until the student leaves it."""
+        """Keep a page about these courses open, with live updates, until the student leaves it."""
         self.leave_the_page()
         shown = urlencode([("term", TERM), *(("course", courseID) for courseID in courses)])
         self.page = gevent.spawn(self._listen, f"{path}?{shown}")
@@ -95,7 +95,7 @@ class Student(FastHttpUser):
     def enroll_in_all(self, step: str) -> None:
         self.change("/plan/enroll", step, self.person["plan"])
 
-    def wait_in_line(self, courseID: str, section: str) -> None:
+    def join_waitlist(self, courseID: str, section: str) -> None:
         self.change("/waitlist", "joins a waitlist", [courseID], courseID=courseID, section=section)
 
     def drop(self, courseID: str) -> None:
@@ -106,7 +106,8 @@ class Student(FastHttpUser):
             self._gone(drop)
 
     def change(self, path: str, step: str, courses: list[str], **form: str) -> str:
-        """Change something about these courses. Until the answer is read nobody knows what is, and that is noted."""
+        """Make a change about these courses. Until the response is read, its outcome is unknown, which is recorded
+        first."""
         for courseID in courses:
             self._write(courseID, "asked")
         page = self.send(path, step, term=TERM, **form)
@@ -117,7 +118,7 @@ class Student(FastHttpUser):
     def _ask(
         self, method: str, path: str, step: str, headers: Mapping[str, str], body: str | None
     ) -> tuple[int, str, str]:
-        """Return the status, the text and the Location of the answer; what is no answer to a student is a failure."""
+        """Return the status, the text and the Location of the response; one that no student should get is a failure."""
         sent = {
             "Accept": "text/html,*/*;q=0.8",
             "Accept-Encoding": "gzip",
@@ -137,14 +138,14 @@ class Student(FastHttpUser):
             elif answer.status_code not in (200, 303, 304):
                 answer.failure(f"refused with {answer.status_code}")
             elif "/login" in (answer.headers or {}).get("Location", "") and "login" not in path:
-                answer.failure("not signed in any more")
+                answer.failure("no longer signed in")
             else:
                 answer.success()
-            found = answer.text if answer.status_code == 200 else ""
-            return answer.status_code, found or "", (answer.headers or {}).get("Location", "")
+            text = answer.text if answer.status_code == 200 else ""
+            return answer.status_code, text or "", (answer.headers or {}).get("Location", "")
 
     def _keep_cookies(self, answer: Any) -> None:
-        """Do as browsers do; Locust's own jar sends no cookies of production over plain http."""
+        """Store cookies as browsers do; Locust's own jar sends no secure cookies over plain HTTP."""
         for cookie in self._set_cookies(answer):
             name, _, value = cookie.partition(";")[0].partition("=")
             if value and "Max-Age=0" not in cookie:
@@ -158,10 +159,10 @@ class Student(FastHttpUser):
 
     def _note(self, page: str) -> None:
         messages = " ".join(re.findall(r'<div class="alert [^>]*>(.*?)</div>', page, re.DOTALL))
-        told = unescape(messages)
-        for title in GAVE_BACK.findall(told):
+        reported = unescape(messages)
+        for title in DROPPED.findall(reported):
             self._gone(COURSE_OF[title])
-        for title in ENROLLED.findall(told):
+        for title in ENROLLED.findall(reported):
             self.seats.add(COURSE_OF[title])
             self._write(COURSE_OF[title], "enrolled")
 
@@ -169,19 +170,19 @@ class Student(FastHttpUser):
         self.seats.discard(courseID)
         self._write(courseID, "gone")
 
-    def _write(self, courseID: str, told: str) -> None:
-        row = {"at": time.time(), "user_id": self.person["user_id"], "courseID": courseID, "told": told}
+    def _write(self, courseID: str, reported: str) -> None:
+        row = {"at": time.time(), "user_id": self.person["user_id"], "courseID": courseID, "told": reported}
         with open(FOLDER / f"told-{os.getpid()}.jsonl", "a") as notes:
             notes.write(json.dumps(row) + "\n")
 
-    def _listen(self, address: str) -> None:
+    def _listen(self, url: str) -> None:
         while True:
             began = time.perf_counter()
             client = HTTPClient.from_url(self.host, concurrency=1, network_timeout=30, connection_timeout=30)
             cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
             wrong: Exception | None = None
             try:
-                answer = client.get(address, headers={"Accept": "text/event-stream", "Cookie": cookies})
+                answer = client.get(url, headers={"Accept": "text/event-stream", "Cookie": cookies})
                 if answer.status_code != 200:
                     wrong = RuntimeError(f"answered with {answer.status_code}")
                 self._tell_locust(began, wrong)
@@ -194,10 +195,10 @@ class Student(FastHttpUser):
             gevent.sleep(1)
 
     def _tell_locust(self, began: float, wrong: Exception | None) -> None:
-        """Count a page that began to hear the news, or failed to."""
+        """Count a live stream that began, or failed to."""
         self.environment.events.request.fire(
             request_type="GET",
-            name="begins to hear the news of an open page",
+            name="opens a live stream",
             response_time=(time.perf_counter() - began) * 1000,
             response_length=0,
             exception=wrong,
@@ -205,8 +206,8 @@ class Student(FastHttpUser):
         )
 
 
-def _claim() -> int:
-    """Return the place of a student whom no other user plays, in no process: Locust moves users from one to another."""
+def _claim_student() -> int:
+    """Return the index of a student whom no other user plays, in any process: Locust moves users between processes."""
     for place in _places:
         try:
             _claimed(place).touch(exist_ok=False)
@@ -222,7 +223,7 @@ def _claimed(place: int) -> Path:
 
 
 class Crowd(LoadTestShape):
-    """All students are there after `EARLY` seconds, and go when the time is over."""
+    """All students arrive within `early` seconds, and leave at the end of the run."""
 
     abstract = True
     early = 10.0
@@ -233,6 +234,6 @@ class Crowd(LoadTestShape):
         return STUDENTS, max(1.0, STUDENTS / self.early)
 
 
-def after_the_opening(patience: float) -> None:
-    """Wait until enrollment is open, and then as long as people need to press a button: most of them no time at all."""
-    gevent.sleep(max(0.0, OPENS_AT - time.time()) + min(patience, random.expovariate(2 / patience)))
+def after_the_opening(max_delay: float) -> None:
+    """Wait until enrollment is open, and then as long as people take to press a button, which is hardly any time."""
+    gevent.sleep(max(0.0, OPENS_AT - time.time()) + min(max_delay, random.expovariate(2 / max_delay)))

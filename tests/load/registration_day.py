@@ -1,4 +1,5 @@
-"""RegistrationDay: people sign in early and wait on their plan; enrollment opens; everybody presses; then they mend."""
+"""RegistrationDay: students sign in early and wait on their plan; when enrollment opens, everybody enrolls; then they
+try to get what they missed."""
 
 import random
 
@@ -8,7 +9,7 @@ from tests.load.people import SCHOOL, TERM, TIME, Crowd, Student, after_the_open
 
 
 class OnRegistrationDay(Student):
-    """A student with a plan: most got much of it in the first second, and look after the rest."""
+    """A student with a plan, who gets most of it in the first second and tries to get the rest afterwards."""
 
     wait_time = between(1, 5)
     signs_in_by_form = True
@@ -18,7 +19,7 @@ class OnRegistrationDay(Student):
         self.plan: list[str] = self.person["plan"]
         self.look(f"/plan?term={TERM}", "waits on the plan page")
         self.open_page("/live", self.plan)
-        after_the_opening(patience=3)
+        after_the_opening(max_delay=3)
         self.leave_the_page()
         self.enroll_in_all("presses “Enroll in all”")
 
@@ -38,7 +39,7 @@ class OnRegistrationDay(Student):
     @task(3)
     def wait_for_a_seat(self) -> None:
         if missing := [courseID for courseID in self.plan if courseID not in self.seats]:
-            self.wait_in_line(random.choice(missing), random.choice(SCHOOL["sections"]))
+            self.join_waitlist(random.choice(missing), random.choice(SCHOOL["sections"]))
 
     @task(2)
     def look_for_another(self) -> None:
@@ -46,7 +47,7 @@ class OnRegistrationDay(Student):
         self.enroll(random.choice(list(SCHOOL["courses"])))
 
     @task(1)
-    def give_one_back(self) -> None:
+    def drop_one(self) -> None:
         if self.seats:
             self.drop(random.choice(sorted(self.seats)))
 

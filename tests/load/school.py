@@ -1,8 +1,8 @@
-"""The school of the crowds: as many students as wanted, made in seconds, each with a plan and a way to sign in.
+"""The school for load tests: any number of students, created in seconds, each with a plan and a way to sign in.
 
-Hashing a password costs a tenth of a second of a core, so none is hashed: all have one password, whose hash, made
-once at the full price, stands in every row. The site checks it at that price like any other. One in five signs in by
-the form; the others come with a sign-in that is written into the database, as who signed in before breakfast.
+Hashing a password takes a tenth of a second of a core, so it is done only once: all students have the same password and
+the same hash, which the site checks at the full cost. One in five signs in with the form; the others have a sign-in
+that is already in the database.
 """
 
 import random
@@ -24,27 +24,27 @@ from tests.support.school import build
 
 COURSES = 60
 SECTIONS = ("01", "02")
-PLANNED = 4
+COURSES_PER_PLAN = 4
 """Courses in each plan."""
 
 SEATS = 0.9
-"""Seats for each course that is planned by somebody, if all were spread evenly; they are not."""
+"""Seats for each planned course of a student, if demand were spread evenly, which it is not."""
 
 FIRST = 10_001
 EVERY_FIFTH = 5
 METHOD = Config.__dataclass_fields__["password_method"].default
 
 
-async def found(db: Database, students: int, opens_at: datetime, seats: int, key: str) -> dict[str, Any]:
+async def create_school(db: Database, students: int, opens_at: datetime, seats: int, key: str) -> dict[str, Any]:
     """Fill an empty database, and return what the crowd must know.
 
-    `seats` are those of each section, 0 for nearly as many as are planned; `key` is the site's SECRET_KEY.
+    `seats` are those of each section, or 0 for nearly as many as are planned; `key` is the site's SECRET_KEY.
     """
     await build(db)
     await open_at(db, opens_at)
     courses = [course(number) for number in range(COURSES)]
     await db.course.insert_many([asdict(one) for one in courses])
-    seats = seats or max(1, round(students * PLANNED * SEATS / (COURSES * len(SECTIONS))))
+    seats = seats or max(1, round(students * COURSES_PER_PLAN * SEATS / (COURSES * len(SECTIONS))))
     taught = [one for number in range(COURSES) for one in _sections(number, seats, students)]
     await db.section.insert_many([asdict(one) | {"queue_tail": 0} for one in taught])
     people = in_production(await sign_in(db, range(FIRST, FIRST + students), key))
@@ -70,7 +70,7 @@ async def found(db: Database, students: int, opens_at: datetime, seats: int, key
 
 
 async def open_at(db: Database, moment: datetime) -> None:
-    """Let enrollment open at that moment; a site that runs hears of it."""
+    """Let enrollment open at that moment; a running site learns of it."""
     ends = moment + timedelta(days=30)
     await terms.put_all(db, [Term("Fall 2026", moment, ends, ends, ends)])
 
@@ -85,7 +85,7 @@ def _plan(user_id: int) -> list[str]:
     """Return the courses that a student plans; the first ones of the catalog are the most wanted."""
     chance = random.Random(user_id)  # the same plans in each run
     wanted: dict[str, None] = {}
-    while len(wanted) < PLANNED:
+    while len(wanted) < COURSES_PER_PLAN:
         wanted[course(min(COURSES - 1, int(chance.expovariate(3 / COURSES)))).courseID] = None
     return list(wanted)
 

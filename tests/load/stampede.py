@@ -16,7 +16,7 @@ class InTheStampede(Student):
         super().on_start()
         self.courseID, self.section = next(iter(SCHOOL["courses"])), SCHOOL["sections"][0]
         self.look(f"/course/{self.courseID}", "waits on the course’s page")
-        after_the_opening(patience=0.5)
+        after_the_opening(max_delay=0.5)
         self.enroll(self.courseID, self.section)
 
     @task(3)
@@ -30,10 +30,10 @@ class InTheStampede(Student):
     @task(2)
     def wait_for_a_seat(self) -> None:
         if self.courseID not in self.seats:
-            self.wait_in_line(self.courseID, self.section)
+            self.join_waitlist(self.courseID, self.section)
 
     @task(1)
-    def give_it_back(self) -> None:
+    def drop_it(self) -> None:
         if self.courseID in self.seats and random.random() < 0.2:
             self.drop(self.courseID)
 

@@ -1,4 +1,4 @@
-"""Programs of the students, that use the API."""
+"""Programs with which students use the API."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ PYT = {"courseID": "1111"}
 
 
 class Program:
-    """A program of a student: it sends a token, has no cookies, and says nothing that browsers say."""
+    """A student's program: it sends a token, has no cookies, and sends no headers that only browsers send."""
 
     def __init__(self, app: Quart, authorization: str) -> None:
         self.client = app.test_client(use_cookies=False)
@@ -43,7 +43,7 @@ class Program:
 
 
 async def token(db: Database, user: User, scope: str = "enroll", **facts: Any) -> str:
-    """Make a token that lives until spring."""
+    """Create a token that is valid until spring."""
     given = {"name": "program", "expires_at": SPRING.withdraw_deadline, "now": FALL_MORNING} | facts
     found = await users.find_credentials_by_id(db, user.user_id)
     assert found is not None

@@ -18,26 +18,26 @@ from quart_enroll.domain.models import User
 from quart_enroll.services.accounts.token_digest import token_digest
 from tests.support.processes import environment
 
-AT_ONCE = 400
-"""Connections of a crowd at most."""
+MAX_CONNECTIONS = 400
+"""Connections of a crowd at the same time."""
 
-NO_LONGER = 30.0
-"""Seconds for one answer: then Heroku's router would have cut it off."""
+RESPONSE_TIMEOUT_SECONDS = 30.0
+"""How long one response may take; Heroku's router would end the request then."""
 
-INSIST = 60.0
+CLEAR_RESPONSE_SECONDS = 60.0
 """Seconds within which a client that repeats a request must get a clear response."""
 
-BREATH = 0.25
-"""Seconds, about, between an answer that says "in a moment" and the next click; the site asks for 5."""
+RETRY_SECONDS = 0.25
+"""The average pause before a retry after a 503; the site asks for 5 seconds."""
 
 
 class Cut(Exception):
-    """The connection broke before there was a whole answer: nobody knows what happened."""
+    """The connection broke before the response was complete, so the outcome is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """Somebody with a browser; `cookie` is a sign-in."""
+    """A student with a browser; `cookie` is a sign-in."""
 
     user_id: int
     cookie: str
@@ -45,7 +45,7 @@ class Student:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: `code` is that of a refusal, "" otherwise; `at` and `took` are in seconds."""
+    """A response: `code` is that of a refusal, or empty; `at` and `took` are in seconds."""
 
     status: int
     code: str
@@ -58,7 +58,7 @@ class Answer:
 
 
 async def sign_in(db: Database, numbers: Iterable[int], key: str = "") -> list[Student]:
-    """Make students of these numbers, each with a sign-in as the site itself makes it, but for the password.
+    """Create students with these numbers, each with a sign-in as the site itself creates it, but without a password.
 
     `key` is the site's SECRET_KEY, if it is not that of the tests.
     """
@@ -86,30 +86,30 @@ async def sign_in(db: Database, numbers: Iterable[int], key: str = "") -> list[S
 
 @dataclass
 class Crowd:
-    """Students who click at the processes that listen on `ports`, which may change meanwhile.
+    """Students who send requests to the processes that listen on `ports`, which may change meanwhile.
 
-    `answers` keeps every answer, `waits` the seconds from each first click to the clear answer, `cuts` counts the
-    connections that broke.
+    `answers` are all responses, `waits` the seconds from each first request to the clear response, `cuts` the number of
+    broken connections.
     """
 
     ports: list[int]
     answers: list[Answer] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     cuts: int = 0
-    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONNECTIONS))
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answered(self, number: int) -> None:
-        """Wait until there are that many answers."""
-        async with asyncio.timeout(INSIST):
+        """Wait until there are that many responses."""
+        async with asyncio.timeout(CLEAR_RESPONSE_SECONDS):
             while len(self.answers) < number:
-                self.news.clear()
-                await self.news.wait()
+                self.changed.clear()
+                await self.changed.wait()
 
     async def post(self, student: Student, path: str, **form: str) -> Answer:
-        """Click, and click again after a cut or a 503, until there is a clear answer."""
+        """Send the form, again after a broken connection or a 503, until there is a clear response."""
         began = time.monotonic()
-        while time.monotonic() < began + INSIST:
+        while time.monotonic() < began + CLEAR_RESPONSE_SECONDS:
             try:
                 async with self.room:
                     answer = await self._click(random.choice(self.ports), student, path, form)  # noqa: S311  # no secret
@@ -117,21 +117,21 @@ class Crowd:
                 self.cuts += 1
             else:
                 self.answers.append(answer)
-                self.news.set()
+                self.changed.set()
                 assert answer.status in (303, 409, 503), answer
                 if answer.status != 503:
                     self.waits.append(answer.at - began)
                     return answer
-            await asyncio.sleep(random.uniform(0.5, 1.5) * BREATH)  # noqa: S311  # the same
+            await asyncio.sleep(random.uniform(0.5, 1.5) * RETRY_SECONDS)  # noqa: S311  # the same
         raise AssertionError(f"Student {student.user_id} has no clear answer to {path}.")
 
     async def _click(self, port: int, student: Student, path: str, form: dict[str, str]) -> Answer:
         began = time.monotonic()
         try:
-            async with asyncio.timeout(NO_LONGER):
+            async with asyncio.timeout(RESPONSE_TIMEOUT_SECONDS):
                 status, headers, body = await exchange(port, _request(student, path, form))
         except TimeoutError:
-            raise AssertionError(f"No answer to {path} within {NO_LONGER:g} s.") from None
+            raise AssertionError(f"No answer to {path} within {RESPONSE_TIMEOUT_SECONDS:g} s.") from None
         except OSError as error:
             raise Cut from error
         if status == 503:
@@ -140,7 +140,7 @@ class Crowd:
         return Answer(status, json.loads(body)["error"] if status >= 400 else "", at, at - began)
 
     def report(self) -> str:
-        """Return how long the answers took, and how long nobody got any."""
+        """Return how long responses took, and the longest time without any."""
         at = sorted(answer.at for answer in self.answers if answer.status != 503)
         gap = max((later - earlier for earlier, later in pairwise(at)), default=0.0)
         away = sum(answer.status == 503 for answer in self.answers)
@@ -152,7 +152,7 @@ class Crowd:
 
 
 def spread(seconds: list[float]) -> str:
-    """Return the median, the 99th of a hundred, and the longest of these times."""
+    """Return the median, the 99th percentile, and the maximum of these times."""
     ordered = sorted(seconds) or [0.0]
     median, p99 = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
     return f"median {median:.3f}, p99 {p99:.3f}, longest {ordered[-1]:.3f} s"

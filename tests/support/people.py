@@ -70,7 +70,8 @@ SECTIONS = [
     Section("Spring 2027", "1111", "01", 30, 0, 10, 0, MORNINGS, "T. Mori", "Hall 12"),
     Section("Spring 2027", "2222", "01", 30, 0, 10, 0, NOONS, "P. Silva", "Lab 1"),
 ]
-"""In fall, PYT 101 has two sections, and PHP 202 has one seat and one waitlist place. In spring: PYT 101, JAV 201."""
+"""In fall: two sections of PYT 101, one of PHP 202 with one seat and one waitlist place. In spring: PYT 101, JAV
+201."""
 
 FALL_MORNING = datetime(2026, 9, 1, 9, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""Mongods on this machine as one replica set, whose primary can be sent away, killed, or left alone."""
+"""Mongods on this machine as one replica set, whose primary can step down, be killed, or be isolated."""
 
 import os
 import signal
@@ -18,11 +18,11 @@ from tests.support.processes import free_port
 
 NAME = "enroll-three"
 
-PATIENCE = 40.0
-"""Seconds for three mongods to start and to agree on a primary, on a busy machine."""
+ELECTION_SECONDS = 40.0
+"""How long three mongods may take to start and elect a primary on a busy machine."""
 
 OPTIONS = [*SMALL_FOOTPRINT_OPTIONS, "--setParameter", "enableTestCommands=1"]
-"""With the command `configureFailPoint`, which makes a mongod fail as asked for."""
+"""They enable the command `configureFailPoint`, which makes a mongod fail on request."""
 
 SETTINGS = {
     # MongoDB's own 10 s is for networks. Here it would be ten seconds in which the test looks at a site without a
@@ -44,23 +44,23 @@ class ReplicaSet:
         return f"mongodb://{hosts}/enroll_tests?replicaSet={NAME}"
 
     def primary(self) -> int:
-        """Return the port of the mongod that takes writes."""
-        with MongoClient[dict[str, Any]](self.uri, serverSelectionTimeoutMS=int(PATIENCE * 1000)) as client:
+        """Return the port of the mongod that accepts writes."""
+        with MongoClient[dict[str, Any]](self.uri, serverSelectionTimeoutMS=int(ELECTION_SECONDS * 1000)) as client:
             client.admin.command("ping")
             return int(client.address[1]) if client.address else 0
 
     def step_down(self) -> None:
-        """Let the primary hand over in good order, as for an upgrade; it stays in the set."""
+        """Let the primary step down, as for an upgrade; it stays in the set."""
         with _directly(self.primary()) as client, suppress(AutoReconnect):
             client.admin.command("replSetStepDown", 20, secondaryCatchUpPeriodSecs=5)
 
     def kill_primary(self) -> None:
-        """Let the primary fall over."""
+        """Kill the primary."""
         _kill([self.pids[self.primary()]])
 
     @contextmanager
     def primary_alone(self) -> Iterator[None]:
-        """Let the others hear nothing and say nothing during the block; at its end the primary falls over."""
+        """Isolate the primary during the block: the others freeze; at its end, the primary is killed."""
         primary = self.pids[self.primary()]
         others = [pid for pid in self.pids.values() if pid != primary]
         for pid in others:
@@ -99,7 +99,7 @@ def _kill(pids: Iterable[int]) -> None:
 
 def _initiate(ports: list[int]) -> None:
     members = [{"_id": number, "host": f"127.0.0.1:{port}"} for number, port in enumerate(ports)]
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + ELECTION_SECONDS
     while True:
         try:
             with _directly(ports[0]) as client:

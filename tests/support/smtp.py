@@ -1,4 +1,4 @@
-"""A mail server of the tests: it listens on this machine, keeps what it is given, and refuses on request."""
+"""A mail server for tests: it listens on this machine, keeps what it receives, and refuses on request."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -10,7 +10,7 @@ from email.message import EmailMessage
 
 HANG_UP = "hang up"
 SILENCE = "silence"
-"""Answers that are none: the end of the connection, and nothing for ever."""
+"""Instead of a reply: close the connection, or never reply."""
 
 USUAL = {
     "CONNECT": "220 ready",
@@ -23,7 +23,7 @@ USUAL = {
 
 @dataclass
 class Postbox:
-    """A sender that keeps what it is given, or raises `refusal`."""
+    """A sender that keeps its emails, or raises `refusal`."""
 
     refusal: Exception | None = None
     letters: list[tuple[str, str, str]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Where a visitor may be sent after signing in."""
+"""Where a visitor may be redirected after signing in."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What `make bench` and `make load` make of their figures: ratios, goals, and what is worse than before."""
+"""How `make bench` and `make load` evaluate their figures: ratios, goals, and comparison with the previous run."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench import report, wrk
 from tests.bench.figures import Goal, Row, Spread, worse_than_before
-from tests.load.audit import lost
+from tests.load.audit import contradictions
 
 FACTS: dict[str, Any] = {
     "date": "2026-09-01T09:00:00+00:00",
@@ -82,13 +82,13 @@ def test_the_report_has_figures_ratios_goals_and_the_machine(tmp_path: Path) -> 
     assert "a processor" in text
     assert "0 of 1 goals are met." in text
     assert "- home: slower" in text
-    told = json.loads((tmp_path / "latest.json").read_text())
-    assert told["rows"][0]["ratios"] == {"bare Quart": 0.5}
+    reported = json.loads((tmp_path / "latest.json").read_text())
+    assert reported["rows"][0]["ratios"] == {"bare Quart": 0.5}
 
 
 def test_the_output_of_wrk_is_parsed() -> None:
-    told = '{"requests":500,"microseconds":2000000,"bytes":500000,"refused":1,"broken":2,"timeouts":3,"p99":40000}'
-    assert wrk.read(f"Running 2s test\n\nJSON{told}\n") == wrk.Measured(250.0, 1000.0, 1, 2, 3, 0.04)
+    reported = '{"requests":500,"microseconds":2000000,"bytes":500000,"refused":1,"broken":2,"timeouts":3,"p99":40000}'
+    assert wrk.read(f"Running 2s test\n\nJSON{reported}\n") == wrk.Measured(250.0, 1000.0, 1, 2, 3, 0.04)
 
 
 def test_a_failing_wrk_ends_the_run_with_its_error() -> None:
@@ -97,20 +97,20 @@ def test_a_failing_wrk_ends_the_run_with_its_error() -> None:
 
 
 def test_a_student_told_enrolled_without_a_seat_is_a_lost_seat() -> None:
-    told = [_told(1, "enrolled"), _told(2, "enrolled"), _told(2, "gone"), _told(3, "enrolled")]
-    assert lost(told, {(1, "1111")}) == ["Student 3 was told to be enrolled in 1111, and has no seat."]
+    reported = [_report(1, "enrolled"), _report(2, "enrolled"), _report(2, "gone"), _report(3, "enrolled")]
+    assert contradictions(reported, {(1, "1111")}) == ["Student 3 was told to be enrolled in 1111, and has no seat."]
 
 
 def test_a_student_told_dropped_who_still_has_the_seat_is_found() -> None:
-    assert lost([_told(1, "gone")], {(1, "1111")}) == [
+    assert contradictions([_report(1, "gone")], {(1, "1111")}) == [
         "Student 1 was told that 1111 was dropped, and still has the seat."
     ]
 
 
 def test_without_a_response_a_student_may_or_may_not_have_a_seat() -> None:
-    told = [_told(1, "enrolled"), _told(1, "asked")]
-    assert lost(told, set()) == lost(told, {(1, "1111")}) == []
+    reported = [_report(1, "enrolled"), _report(1, "asked")]
+    assert contradictions(reported, set()) == contradictions(reported, {(1, "1111")}) == []
 
 
-def _told(user_id: int, word: str) -> dict[str, Any]:
+def _report(user_id: int, word: str) -> dict[str, Any]:
     return {"at": 0.0, "user_id": user_id, "courseID": "1111", "told": word}

@@ -1,4 +1,4 @@
-"""Which port the site has that runs on this machine."""
+"""The port of the site that is running on this machine."""
 
 import socket
 from pathlib import Path

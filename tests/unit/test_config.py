@@ -209,8 +209,8 @@ def test_the_docs_list_every_setting(setting: Field[object]) -> None:
 
 
 def test_app_json_requires_every_setting_without_a_default() -> None:
-    asked = json.loads((PROJECT_FOLDER / "app.json").read_text())["env"]
-    for name, entry in asked.items():
+    settings = json.loads((PROJECT_FOLDER / "app.json").read_text())["env"]
+    for name, entry in settings.items():
         assert entry["description"] == Config.__dataclass_fields__[name.lower()].metadata["sentence"]
-    assert asked["SECRET_KEY"]["generator"] == "secret"
-    assert asked["MONGO_URI"]["required"]
+    assert settings["SECRET_KEY"]["generator"] == "secret"
+    assert settings["MONGO_URI"]["required"]

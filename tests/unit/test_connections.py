@@ -50,7 +50,7 @@ class Server:
         self._writers: list[asyncio.StreamWriter] = []
 
     async def client(self, said: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect and send that."""
+        """Connect, and send that."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         self._writers.append(writer)
         writer.write(said)
@@ -64,7 +64,7 @@ class Server:
                 await writer.wait_closed()
 
     def reader_of_nothing(self, said: bytes) -> socket.socket:
-        """Connect, send that, and read nothing of the answer."""
+        """Connect, send that, and read nothing of the response."""
         client = socket.create_connection(("127.0.0.1", self.port))
         client.sendall(said)
         return client
@@ -75,7 +75,7 @@ class Server:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    """Wait until it is so."""
+    """Wait until the condition holds."""
     async with asyncio.timeout(TIMEOUT_SECONDS):
         while not is_so():  # noqa: ASYNC110  # the site needs no event for it
             await asyncio.sleep(0.001)
@@ -112,7 +112,7 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def forever(scope: Any, receive: Any, send: Any) -> None:
-    """Begin an answer that ends when the client has gone."""
+    """Begin a response that ends when the client has disconnected."""
     if scope["type"] == "http":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"hello", "more_body": True})
@@ -121,7 +121,7 @@ async def forever(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def flood(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with more than any buffer between two programs holds."""
+    """Send a response larger than all buffers between server and client."""
     if scope["type"] == "http":
         await answer(send, bytes(50_000_000))
 
@@ -330,8 +330,8 @@ async def test_a_request_with_two_lengths_is_refused(monkeypatch: pytest.MonkeyP
     ("before", "after"),
     [
         ((1024, 4096), 4096),
-        ((1024, 1_048_576), connections.MAX_FILES),
-        ((1024, resource.RLIM_INFINITY), connections.MAX_FILES),
+        ((1024, 1_048_576), connections.MAX_FILE_DESCRIPTORS),
+        ((1024, resource.RLIM_INFINITY), connections.MAX_FILE_DESCRIPTORS),
         ((100_000, 200_000), 100_000),
     ],
 )

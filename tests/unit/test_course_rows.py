@@ -1,4 +1,4 @@
-"""A row that concerns a student is made for that student; any other is the same for all."""
+"""A row that concerns a student is built for that student; any other row is shared."""
 
 import random
 from itertools import product

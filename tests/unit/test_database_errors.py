@@ -1,4 +1,4 @@
-"""What a command prints when the database fails or refuses."""
+"""What commands print when the database fails or refuses."""
 
 import pytest
 from pymongo.errors import (

@@ -1,4 +1,4 @@
-"""The demo school of `make run`: believable, allowed by the rules, and the same each time."""
+"""The demo school of `make run`: realistic, allowed by the rules, and the same each time."""
 
 from collections import Counter, defaultdict
 from dataclasses import asdict

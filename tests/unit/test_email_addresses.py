@@ -1,10 +1,10 @@
-"""Spellings of one email address."""
+"""Different spellings of one email address."""
 
 import pytest
 
 from quart_enroll.domain import email_addresses
 
-BOOKS = "ada@bücher.example"
+UNICODE_DOMAIN = "ada@bücher.example"
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,12 @@ BOOKS = "ada@bücher.example"
     ],
 )
 def test_one_email_has_many_spellings(spelling: str) -> None:
-    assert email_addresses.canonical(spelling) == email_addresses.canonical(BOOKS)
+    assert email_addresses.canonical(spelling) == email_addresses.canonical(UNICODE_DOMAIN)
 
 
 @pytest.mark.parametrize("other", ["ada@bucher.example", "áda@bücher.example", "ada@bücher.test"])
 def test_different_emails_stay_different(other: str) -> None:
-    assert email_addresses.canonical(other) != email_addresses.canonical(BOOKS)
+    assert email_addresses.canonical(other) != email_addresses.canonical(UNICODE_DOMAIN)
 
 
 @pytest.mark.parametrize(

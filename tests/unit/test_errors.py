@@ -1,4 +1,4 @@
-"""What the class of every refusal must say about it."""
+"""What the class of every refusal must define."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Texts that are compared: one name in several spellings, and what a search overlooks."""
+"""Folded texts: different spellings of one name, and what a search ignores."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""Parts of pages that are kept: drawn once for the same facts, and with each visitor's own token."""
+"""Cached parts of pages: rendered once for the same facts, and with each visitor's own CSRF token."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from quart_enroll.web.templating import init_app, render
 
 
 class School:
-    """An application with one template, which counts how often its part is drawn."""
+    """An application with one template, which counts how often its fragment is rendered."""
 
     def __init__(self, folder: Path) -> None:
         self.app = Quart("school", template_folder=None)

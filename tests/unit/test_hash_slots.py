@@ -1,4 +1,4 @@
-"""All processes of a server together do no more at a time than there are slots, and take turns."""
+"""All processes of a server together hash no more passwords at a time than there are slots, and take turns."""
 
 import signal
 import subprocess

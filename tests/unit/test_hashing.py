@@ -1,4 +1,4 @@
-"""Password hashes beside the event loop."""
+"""Password hashing outside the event loop."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""What Heroku reads: that it can, and that it leads to what there is."""
+"""The files for Heroku are valid, and what they name exists."""
 
 import json
 import tomllib

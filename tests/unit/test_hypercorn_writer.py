@@ -1,4 +1,4 @@
-"""What goes out in one piece is what Hypercorn sends in three, and the connection goes on as it would."""
+"""A response written at once is the same as Hypercorn's own, and the connection continues in the same way."""
 
 import asyncio
 import gzip
@@ -58,25 +58,25 @@ async def talk(app: App, said: bytes, config: Config, *, reads: bool = True) -> 
 
     One that `reads` nothing makes its writer wait.
     """
-    heard: list[bytes | str] = []
+    received: list[bytes | str] = []
 
     async def send(event: Event) -> None:
         match event:
             case RawData(data=data):
-                heard.append(bytes(data))
+                received.append(bytes(data))
                 if not reads:
                     await asyncio.Event().wait()
             case Updated(idle=True):
-                heard.append("idle")
+                received.append("idle")
             case Closed():
-                heard.append("closed")
+                received.append("closed")
 
     async with asyncio.timeout(TIMEOUT_SECONDS), TaskGroup(asyncio.get_running_loop()) as group:
         client, server = ("127.0.0.1", 1), ("127.0.0.1", 2)
         context, state = WorkerContext(None), ConnectionState({})
         protocol = H11Protocol(ASGIWrapper(app), config, context, group, state, False, client, server, send)
         await protocol.handle(RawData(said))
-    return [one for one in heard if one]
+    return [one for one in received if one]
 
 
 def in_one_piece(whole: SerializedResponse) -> App:
@@ -96,10 +96,10 @@ def in_three_pieces(whole: SerializedResponse) -> App:
     return app
 
 
-def read(heard: list[bytes | str]) -> list[Any]:
+def read(received: list[bytes | str]) -> list[Any]:
     """Return the answers as a client understands them, in whatever order the headers are, and what the server did."""
     together: list[Any] = [b""]
-    for one in heard:
+    for one in received:
         if isinstance(one, bytes) and isinstance(together[-1], bytes):
             together[-1] += one
         else:
@@ -122,8 +122,8 @@ async def test_a_response_written_at_once_is_the_same(whole: SerializedResponse,
 
 
 async def test_a_response_is_written_at_once() -> None:
-    heard = await talk(in_one_piece(PAGE), REQUESTS["a page"], _timeless())
-    assert heard == [
+    received = await talk(in_one_piece(PAGE), REQUESTS["a page"], _timeless())
+    assert received == [
         b"HTTP/1.1 200 \r\ncontent-length: 5\r\n"
         b'Content-Type: text/html\r\nETag: W/"one"\r\nx-request-id: 1\r\n\r\npage\n',
         "idle",
@@ -144,9 +144,9 @@ async def test_the_date_header_changes_every_second(monkeypatch: pytest.MonkeyPa
 async def test_the_last_response_of_a_connection_has_connection_close() -> None:
     config = _timeless()
     config.keep_alive_max_requests = 0
-    heard = await talk(in_one_piece(PAGE), REQUESTS["a page"], config)
-    assert read(heard)[-1] == "closed"
-    assert b"connection: close" in heard[0]  # type: ignore[operator]
+    received = await talk(in_one_piece(PAGE), REQUESTS["a page"], config)
+    assert read(received)[-1] == "closed"
+    assert b"connection: close" in received[0]  # type: ignore[operator]
 
 
 async def test_the_access_log_can_be_enabled(caplog: pytest.LogCaptureFixture) -> None:

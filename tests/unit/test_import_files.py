@@ -146,11 +146,11 @@ REFUSED = {
     "web-page.csv": [f"This is a web page, not a table. {CSV}"],
     "picture.csv": [f"This is not a text file. {CSV}"],
 }
-"""Everything that a refused file is told."""
+"""All sentences about each refused file."""
 
 
 def taken(name: str) -> tuple[dict[int, dict[str, Any]], list[str]]:
-    """Return the fields of each row, with meetings as they were understood, and the notes."""
+    """Return the fields of each row, with meetings as they were read, and the notes."""
     collection = name.split("-")[0].removesuffix("s")
     form = ROW_FORMS.get(collection, ROW_FORMS["course"])
     file = read_rows(form, name, (FOLDER / name).read_bytes())

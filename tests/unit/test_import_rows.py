@@ -1,4 +1,4 @@
-"""Rows of imported files: what is understood, and what is refused in words."""
+"""Rows of imported files: how values are read, and why they are refused."""
 
 from datetime import UTC, date, datetime
 from typing import Any, cast

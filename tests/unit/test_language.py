@@ -1,4 +1,4 @@
-"""Every sentence of the site is there in every language, and each is told in the reader's form."""
+"""Every sentence of the site exists in every language, and is formatted for its reader."""
 
 import ast
 import re
@@ -36,10 +36,10 @@ from tests.support.processes import PROJECT
 PACKAGE = Path(quart_enroll.__file__).parent
 FILES = sorted(language.TRANSLATIONS_FOLDER.glob("*.po"))
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\}|<[^>]*>")
-MARKS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
-"""What stands around each text that people read."""
+TRANSLATING_CALLS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
+"""The functions that mark a text for translation."""
 
-SAID = [
+MODULES_WITH_SENTENCES = [
     *("app.py", "domain/errors.py", "domain/models.py", "domain/rules.py"),
     *("forms/accounts.py", "forms/base.py", "forms/enrollment.py", "forms/languages.py", "forms/search.py"),
     *("forms/tokens.py", "services/notifications/messages.py", "services/accounts/password_policy.py"),
@@ -47,9 +47,9 @@ SAID = [
     *("web/page_of_origin.py", "web/retry.py"),
     *(path.relative_to(PACKAGE).as_posix() for path in sorted((PACKAGE / "pages").rglob("*.py"))),
 ]
-"""Modules that say something to visitors; what the API and commands say stays in English."""
+"""Modules with texts for visitors; texts of the API and of commands stay in English."""
 
-UNSAID = {
+INTERNAL_TEXTS = {
     "error page failed: request_id=%s",
     "private, no-cache",
     "the address is confirmed",
@@ -59,7 +59,7 @@ UNSAID = {
     "the database refused the request",
     "there is no such account",
 }
-"""What only logs, caches, monitors and the registrar's own tools read."""
+"""Texts that only logs, caches, monitoring and the registrar's tools read."""
 
 WORDS = re.compile(r"[a-z’]{2,}[,.:]? +[a-z]|^[A-Z][a-z’ ]+[.?]$")
 
@@ -92,7 +92,7 @@ def test_no_sentence_is_inside_an_f_string() -> None:
         for text in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(text, ast.JoinedStr)
         for call in ast.walk(text)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in MARKS
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in TRANSLATING_CALLS
     ]
     assert calls == []
 
@@ -126,7 +126,7 @@ def test_each_weekday_has_its_own_letter(spoken: str) -> None:
         assert len(set(language.format_days("MTWRFSU"))) == 7
 
 
-@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("name", MODULES_WITH_SENTENCES)
 def test_every_sentence_is_translatable(name: str, sentences: Catalog) -> None:
     known = {text for ids in _ids(sentences) for text in ids}
     bare = [text for text, is_marked in _texts(PACKAGE / name) if not is_marked]
@@ -140,7 +140,7 @@ def _texts(path: Path) -> Iterator[tuple[str, bool]]:
     marked, aside = set(), set()
     for node in ast.walk(tree):
         match node:
-            case ast.Call(func=ast.Name(id=name)) if name in MARKS:
+            case ast.Call(func=ast.Name(id=name)) if name in TRANSLATING_CALLS:
                 marked |= {id(one) for one in node.args}
             case ast.Call(func=ast.Name(id="RuntimeError")) | ast.Call(func=ast.Attribute(attr="error" | "warning")):
                 aside |= {id(one) for one in ast.walk(node)}
@@ -154,7 +154,7 @@ def _texts(path: Path) -> Iterator[tuple[str, bool]]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in aside:
             continue
-        if id(node) in marked or (WORDS.search(node.value) and node.value not in UNSAID):
+        if id(node) in marked or (WORDS.search(node.value) and node.value not in INTERNAL_TEXTS):
             yield node.value, id(node) in marked
 
 
@@ -213,7 +213,7 @@ def test_plurals_lists_and_dates_are_localized() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "translated"),
     [
         ("Fall 2026", "Otoño 2026"),
         ("Fall, Spring", "Otoño, Primavera"),
@@ -225,9 +225,9 @@ def test_plurals_lists_and_dates_are_localized() -> None:
         ("Springfield", "Springfield"),
     ],
 )
-def test_seasons_are_translated_and_a_school_s_own_names_are_not(name: str, told: str) -> None:
+def test_seasons_are_translated_and_a_school_s_own_names_are_not(name: str, translated: str) -> None:
     with use_language("es"):
-        assert language.format_term(name) == told
+        assert language.format_term(name) == translated
     assert language.format_term(name) == name
 
 

@@ -1,4 +1,4 @@
-"""How lines of the log look."""
+"""The format of log lines."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""The sender over SMTP: what arrives, and what each answer of a mail server means."""
+"""Sending email over SMTP: what arrives, and what each reply of a mail server means."""
 
 from email.utils import parseaddr
 

@@ -1,4 +1,4 @@
-"""What a visitor who is not signed in sees."""
+"""Pages for visitors who are not signed in."""
 
 import re
 from urllib.parse import unquote

@@ -1,4 +1,4 @@
-"""Which passwords can be chosen."""
+"""Which passwords users may choose."""
 
 import pytest
 

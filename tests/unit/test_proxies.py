@@ -1,4 +1,4 @@
-"""Whose word the site takes for the visitor's address and scheme."""
+"""Which proxies the site trusts about the visitor's IP address and scheme."""
 
 import pytest
 
@@ -8,14 +8,14 @@ PEER = ("10.0.0.9", 4711)
 
 
 def seen(hops: int, *headers: tuple[str, str]) -> tuple[str, str]:
-    """Return the address and the scheme that the site sees."""
+    """Return the IP address and the scheme that the site sees."""
     raw = [(name.encode(), value.encode()) for name, value in headers]
     scope = trust({"type": "http", "scheme": "http", "client": PEER, "headers": raw}, hops)
     return scope["client"][0], scope["scheme"]
 
 
 @pytest.mark.parametrize(
-    ("hops", "forwarded", "address"),
+    ("hops", "forwarded", "ip"),
     [
         (1, "192.0.2.1", "192.0.2.1"),
         (1, "6.6.6.6, 192.0.2.1", "192.0.2.1"),
@@ -30,8 +30,8 @@ def seen(hops: int, *headers: tuple[str, str]) -> tuple[str, str]:
         (0, "6.6.6.6", PEER[0]),
     ],
 )
-def test_the_client_ip_comes_from_the_trusted_proxies(hops: int, forwarded: str, address: str) -> None:
-    assert seen(hops, ("X-Forwarded-For", forwarded))[0] == address
+def test_the_client_ip_comes_from_the_trusted_proxies(hops: int, forwarded: str, ip: str) -> None:
+    assert seen(hops, ("X-Forwarded-For", forwarded))[0] == ip
 
 
 def test_repeated_forwarded_headers_are_joined() -> None:
@@ -39,7 +39,7 @@ def test_repeated_forwarded_headers_are_joined() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hops", "told", "scheme"),
+    ("hops", "forwarded", "scheme"),
     [
         (1, "https", "https"),
         (1, "http, https", "https"),
@@ -48,8 +48,8 @@ def test_repeated_forwarded_headers_are_joined() -> None:
         (0, "https", "http"),
     ],
 )
-def test_the_scheme_comes_from_the_last_proxy(hops: int, told: str, scheme: str) -> None:
-    assert seen(hops, ("X-Forwarded-Proto", told))[1] == scheme
+def test_the_scheme_comes_from_the_last_proxy(hops: int, forwarded: str, scheme: str) -> None:
+    assert seen(hops, ("X-Forwarded-Proto", forwarded))[1] == scheme
 
 
 def test_a_forwarded_host_and_quarts_own_remote_addr_header_are_ignored() -> None:

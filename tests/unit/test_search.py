@@ -1,4 +1,4 @@
-"""Looking through the catalog: what is found, and in which order."""
+"""Searching the catalog: what is found, and in which order."""
 
 from dataclasses import replace
 
@@ -131,11 +131,13 @@ def test_the_visitor_chooses_the_order(sort: str, expected: list[str]) -> None:
 
 def test_courses_that_fit_have_no_conflict_and_stay_within_the_credit_limit() -> None:
     clash = Course("X", "X 1", "", 15, "Fall")
-    held = [
+    enrolled = [
         Registration(clash, Section("Fall 2026", "X", "01", 1, meetings=(Meeting("M", "09:30", "10:00"),)), "enrolled")
     ]
     shown = search.fitting(
-        [CourseSections(COURSES[0], tuple(SECTIONS[:2])), CourseSections(COURSES[2], (SECTIONS[2],))], FALL, held
+        [CourseSections(COURSES[0], tuple(SECTIONS[:2])), CourseSections(COURSES[2], (SECTIONS[2],))],
+        FALL,
+        enrolled,
     )
     assert shown == [CourseSections(COURSES[0], (SECTIONS[1],))]  # section 01 clashes, and 4 credits are too many
 

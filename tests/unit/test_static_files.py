@@ -12,10 +12,10 @@ from tests.support.people import Browser
 
 async def test_pages_link_to_files_that_are_cached_for_a_year(anyone: Browser) -> None:
     page = await anyone.read("/")
-    addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
-    assert len(addresses) >= 4
-    for address in addresses:
-        response = await anyone.get(address)
+    urls = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    assert len(urls) >= 4
+    for url in urls:
+        response = await anyone.get(url)
         assert response.status_code == 200
         assert "immutable" in response.headers["Cache-Control"]
         assert "Set-Cookie" not in response.headers

@@ -1,4 +1,4 @@
-"""Which term is now, which ones a course names, which one a person means."""
+"""Which term is current, and which ones a course or a person names."""
 
 import unicodedata
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is remembered: not for longer than it is true, and not of too many."""
+"""The cache of users: entries are removed when their rows change or the budget is exceeded."""
 
 import asyncio
 from collections.abc import Hashable
@@ -17,17 +17,17 @@ class Answer:
 
 
 class Stored:
-    """A database that counts how often it is asked, and can be slow."""
+    """A database that counts its reads, and can be slow."""
 
     def __init__(self, answer: Answer | None = None) -> None:
         self.answer = answer or Answer()
-        self.asked = 0
+        self.reads = 0
         self.begun = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
     async def read(self) -> Answer:
-        self.asked += 1
+        self.reads += 1
         self.begun.set()
         await self.may_answer.wait()
         return self.answer
@@ -35,7 +35,7 @@ class Stored:
 
 @pytest.fixture
 def memory(monkeypatch: pytest.MonkeyPatch) -> QueryCache[Answer]:
-    """A memory with room for two answers."""
+    """A cache with room for two results."""
     monkeypatch.setitem(bounded_cache.CACHE_BYTES, "students", 5500)
     return QueryCache("students", lambda: True)
 
@@ -43,7 +43,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> QueryCache[Answer]:
 async def test_a_loaded_entry_is_cached(memory: QueryCache[Answer]) -> None:
     stored = Stored()
     assert await memory.get_or_read("ada", stored.read) is await memory.get_or_read("ada", stored.read)
-    assert stored.asked == 1
+    assert stored.reads == 1
 
 
 @pytest.mark.parametrize("changed", ["ada", "her row", 1])
@@ -54,17 +54,17 @@ async def test_an_entry_is_dropped_when_any_of_its_rows_changes(memory: QueryCac
     await memory.get_or_read("ada", stored.read)
     memory.invalidate(changed)
     await memory.get_or_read("ada", stored.read)
-    assert stored.asked == 2
+    assert stored.reads == 2
 
 
 @pytest.mark.parametrize("changed", ["ada", "her row", 1])
 async def test_listeners_are_told_whose_entry_was_dropped(changed: Hashable) -> None:
-    told: list[Hashable] = []
-    memory: QueryCache[Answer] = QueryCache("students", lambda: True, on_invalidate=told.append)
+    invalidated: list[Hashable] = []
+    memory: QueryCache[Answer] = QueryCache("students", lambda: True, on_invalidate=invalidated.append)
     await memory.get_or_read("ada", Stored().read)
-    assert told == []
+    assert invalidated == []
     memory.invalidate(changed)
-    assert "ada" in told
+    assert "ada" in invalidated
 
 
 @pytest.mark.parametrize("changed", ["ada", "her row", 1, None])
@@ -97,25 +97,25 @@ async def test_the_least_recently_used_user_is_dropped(memory: QueryCache[Answer
     stored = Stored()
     for who in ("ada", "bob", "ada", "rita"):
         await memory.get_or_read(who, stored.read)
-    assert stored.asked == 3
+    assert stored.reads == 3
     await memory.get_or_read("ada", stored.read)
-    assert (stored.asked, len(memory)) == (3, 2)
+    assert (stored.reads, len(memory)) == (3, 2)
     await memory.get_or_read("bob", stored.read)
-    assert stored.asked == 4
+    assert stored.reads == 4
 
 
 async def test_an_entry_larger_than_the_budget_is_not_cached(memory: QueryCache[Answer]) -> None:
     stored = Stored(Answer(size=10_000))
     for _ in range(2):
         await memory.get_or_read("ada", stored.read)
-    assert (stored.asked, len(memory), dict(memory._keys_by_row)) == (2, 0, {})
+    assert (stored.reads, len(memory), dict(memory._keys_by_row)) == (2, 0, {})
 
 
 async def test_an_uncacheable_entry_is_loaded_each_time(memory: QueryCache[Answer]) -> None:
     stored = Stored(Answer(row_ids=None))
     for _ in range(2):
         await memory.get_or_read("ada", stored.read)
-    assert (stored.asked, len(memory)) == (2, 0)
+    assert (stored.reads, len(memory)) == (2, 0)
 
 
 async def test_without_a_change_stream_nothing_is_cached() -> None:
@@ -126,7 +126,7 @@ async def test_without_a_change_stream_nothing_is_cached() -> None:
     listens = False
     for _ in range(2):
         await memory.get_or_read("ada", stored.read)
-    assert stored.asked == 3
+    assert stored.reads == 3
 
 
 async def test_a_failed_load_leaves_nothing_behind(memory: QueryCache[Answer]) -> None:

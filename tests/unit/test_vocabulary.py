@@ -1,4 +1,4 @@
-"""Everything has one name on the site: students take courses, not classes, and sign in, not log in."""
+"""Each thing has one name on the site: students take courses, not classes, and sign in, not log in."""
 
 import ast
 import re
@@ -48,7 +48,7 @@ def test_labels_are_in_sentence_case() -> None:
 
 
 def visible_sentences() -> Iterator[str]:
-    """Give the English sentences of pages and emails without their placeholders."""
+    """Yield the English sentences of pages and emails without their placeholders."""
     with open(language.TRANSLATIONS_FOLDER / "es.po", "rb") as file:
         catalog = read_po(file, locale="es")
     for message in catalog:
@@ -57,7 +57,7 @@ def visible_sentences() -> Iterator[str]:
 
 
 def sentences(path: Path) -> Iterator[str]:
-    """Give the texts of several words in a module, its docstrings aside."""
+    """Yield the texts of several words in a module, except docstrings."""
     nodes = list(ast.walk(ast.parse(path.read_text())))
     aside = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     texts = [node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in aside]

@@ -1,4 +1,4 @@
-"""The week at a glance: what stands where, and what can't both be attended."""
+"""The week of a schedule: where each meeting is drawn, and which ones conflict."""
 
 import pytest
 

@@ -123,7 +123,7 @@ async def take_seat(db: Database, key: SectionKey, session: Session | None) -> b
 async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: Session | None) -> None:
     """Take that many seats in each section, which the transaction has seen open.
 
-    Raises RuntimeError if one of the sections doesn't have as many: then the transaction must not be committed.
+    Raises RuntimeError if one of the sections doesn't have that many: then the transaction must not be committed.
     """
     writes = [UpdateOne(*_take(key, number)) for key, number in sorted(numbers.items())]
     result = await db.section.bulk_write(writes, session=session)
@@ -132,15 +132,15 @@ async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: S
 
 
 async def release_seat(db: Database, key: SectionKey, session: Session | None) -> None:
-    """Count one seat less; a count that is already 0 stays, and `check-seats` reports it."""
+    """Decrement the number of seats taken; a count that is already 0 stays, and `check-seats` reports it."""
     taken = section_keys.to_filter(key) | {"seats_taken": {"$gt": 0}}
     await db.section.update_one(taken, {"$inc": {"seats_taken": -1}}, session=session)
 
 
 async def join_waitlist(db: Database, key: SectionKey, session: Session | None, number: int = 1) -> int | None:
-    """Take that many places at the end of the waitlist; return the last one, or None if there are not as many.
+    """Take that many places at the end of the waitlist; return the last one, or None if there are too few.
 
-    Places only ever grow, so the smaller one was first. A waitlist whose end is not known counts as full.
+    Places are never used twice, so a smaller one is an earlier one. A waitlist whose end is not known counts as full.
     """
     has_room = {"$lte": [{"$add": ["$waiting", number]}, "$waitlist_capacity"]}
     row: Document | None = await db.section.find_one_and_update(
@@ -153,7 +153,7 @@ async def join_waitlist(db: Database, key: SectionKey, session: Session | None, 
 
 
 async def leave_waitlist(db: Database, key: SectionKey, session: Session | None) -> None:
-    """Count one waiting student less; a count that is already 0 stays, and `check-seats` reports it."""
+    """Decrement the number of waiting students; a count that is already 0 stays, and `check-seats` reports it."""
     waiting = section_keys.to_filter(key) | {"waiting": {"$gt": 0}}
     await db.section.update_one(waiting, {"$inc": {"waiting": -1}}, session=session)
 

@@ -107,7 +107,7 @@ async def find_violations(db: Database, session: Session) -> dict[str, list[Sche
 
 
 async def renumber_waitlist(db: Database, key: SectionKey, after: int, session: Session) -> int:
-    """Give the students on a waitlist, in their order, new places following `after`; return how many they are."""
+    """Give the students on a waitlist, in their order, new places following `after`; return the number of students."""
     wanted = waitlist.HAS_SECTION_AND_USER | section_keys.to_filter(key)
     rows = await db.waitlist.find(wanted, {"_id": 1}, session=session).sort(WAITLIST_ORDER).to_list(None)
     for place, row in enumerate(rows, after + 1):

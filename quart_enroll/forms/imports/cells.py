@@ -31,7 +31,7 @@ def amount(text: str) -> str:
     return whole_number(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text)
 
 
-def spoiled(value: Any) -> str:
+def damage(value: Any) -> str:
     """Return how a spreadsheet damaged a cell; empty if it didn't."""
     if not isinstance(value, str):
         return ""
@@ -66,7 +66,7 @@ def timezone(text: str) -> ZoneInfo:
 
 
 def moment(text: str, zone: ZoneInfo) -> datetime:
-    """Return the moment in UTC; a time without an offset is one by the clock of `zone`."""
+    """Return the moment in UTC; a time without an offset is in the timezone `zone`."""
     try:
         given = datetime.fromisoformat(text).replace(microsecond=0)
     except ValueError:

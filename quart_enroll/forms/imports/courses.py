@@ -12,8 +12,9 @@ from quart_enroll.forms.base import one_line, several_lines, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, number, reads
 
-API_PREFIX = "v1/"
-"""The prefix below /api/ of the URLs of the current API; the rest are those of the Flask site's API."""
+RESERVED_PREFIX = "v1/"
+"""The prefix below /api/ of the URLs of the current API, with which no course number may begin; the other URLs are
+those of the Flask site's API."""
 
 
 def _fits_in_a_url(_: Form, field: Any) -> None:
@@ -25,8 +26,8 @@ def _fits_in_a_url(_: Form, field: Any) -> None:
         raise ValidationError(
             "A course number can’t begin or end with a slash, or have nothing or only dots between slashes."
         )
-    if number.startswith(API_PREFIX):
-        raise ValidationError(f"A course number can’t begin with {API_PREFIX}, which is reserved for the API.")
+    if number.startswith(RESERVED_PREFIX):
+        raise ValidationError(f"A course number can’t begin with {RESERVED_PREFIX}, which is reserved for the API.")
 
 
 COURSE_ID = [DataRequired(), one_line, Length(max=20)]

@@ -116,9 +116,9 @@ def _times(text: str, start: tuple[str | None, ...], end: tuple[str | None, ...]
     """Return the times as 09:00 and 09:50; if only one has AM or PM, infer the other."""
     if start[2] is None and end[2] is None:
         return _by_24_hours(text, start), _by_24_hours(text, end)
-    said = (start[2] or end[2] or "").lower()
-    other = "p" if said == "a" else "a"
-    halves = [(start[2] or half, end[2] or half) for half in (said, other)]
+    given_half = (start[2] or end[2] or "").lower()
+    other = "p" if given_half == "a" else "a"
+    halves = [(start[2] or half, end[2] or half) for half in (given_half, other)]
     ways = [(_by_12_hours(text, start, first), _by_12_hours(text, end, second)) for first, second in halves]
     return next((way for way in ways if way[0] < way[1]), ways[0])
 

@@ -181,10 +181,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_csv(text: str, is_column: Callable[[str], bool], notes: list[str]) -> Table:
-    said = _EXCEL_SEPARATOR.match(text)
-    skipped = 1 if said else 0
-    text = text[said.end() :] if said else text
-    separator = said[1] if said else _separator(text, is_column)
+    declared = _EXCEL_SEPARATOR.match(text)
+    skipped = 1 if declared else 0
+    text = text[declared.end() :] if declared else text
+    separator = declared[1] if declared else _separator(text, is_column)
     rows = [row for row in _records(text, separator, skipped) if any(row.cells)]
     if not rows:
         raise UnreadableFile("The file is empty.")

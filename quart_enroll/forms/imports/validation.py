@@ -79,16 +79,16 @@ def check_rows(form: type[ImportRow], file: FileRows) -> list[tuple[int, Any]]:
             continue
         taken, faults = form.faults(row.cells)
         lacks = columns.missing(form, (name for name, value in row.cells.items() if value not in (None, "")))
-        spoiled = {name: said for name, value in row.cells.items() if (said := cells.spoiled(value))}
+        damage = {name: sentence for name, value in row.cells.items() if (sentence := cells.damage(value))}
         checked.append((row.number, taken))
         if lacks:
             names = _listed([file.labels.get(name, name) for name in lacks])
             bad.append(RowProblem(row.number, f"{names} {'is' if len(lacks) == 1 else 'are'} missing."))
-        bad += [RowProblem(row.number, said, name) for name, said in spoiled.items()]
+        bad += [RowProblem(row.number, sentence, name) for name, sentence in damage.items()]
         bad += [
-            RowProblem(row.number, _line_break(taken[name], row.cells.get(name)) or said, name)
-            for name, said in faults
-            if name not in {*lacks, *spoiled}
+            RowProblem(row.number, _line_break(taken[name], row.cells.get(name)) or sentence, name)
+            for name, sentence in faults
+            if name not in {*lacks, *damage}
         ]
     if bad:
         raise InvalidRows(_told_once(sorted(bad, key=lambda one: one.number)))

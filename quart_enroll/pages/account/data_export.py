@@ -16,7 +16,7 @@ async def download() -> Response:
     if wait := download_limiter().take(user_id):
         raise PleaseWait(timedelta(seconds=wait))
     pieces = data_export.json_pieces(database(), user_id, now())
-    # Before anything is sent, a page can still say that the database is away. After that, the file just breaks off.
+    # Before anything is sent, a page can still say that the database is unavailable. After that, the file just ends.
     first = await anext(pieces)
     response = streaming.stream_response(pieces, "application/json", first)
     response.headers["Content-Disposition"] = "attachment; filename=my-data.json"

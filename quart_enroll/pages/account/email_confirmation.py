@@ -14,7 +14,7 @@ from quart_enroll.state import database, links, now, sends_mail, user_cache
 from quart_enroll.web import access_log, auth, known_devices
 from quart_enroll.web.templating import render
 
-TOKEN_KEY = "email_confirmation"  # noqa: S105  # the key in the session
+CONFIRMATION_TOKEN_KEY = "email_confirmation"  # noqa: S105  # the key in the session
 """The session key that holds the link's token."""
 
 
@@ -23,14 +23,14 @@ async def open_link(token: str) -> SecretPage:
 
     Programs that scan emails open the links in them, so only a button confirms.
     """
-    session[TOKEN_KEY] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
+    session[CONFIRMATION_TOKEN_KEY] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
     return redirect(url_for("email_confirm"), 303), 303, SECRET_LINK_HEADERS
 
 
 async def ask() -> SecretPage:
     """Show the button that confirms the address."""
     try:
-        user = await links().find_unconfirmed(database(), session.get(TOKEN_KEY, ""), now())
+        user = await links().find_unconfirmed(database(), session.get(CONFIRMATION_TOKEN_KEY, ""), now())
     except ConfirmationDead as refusal:
         return _dead(refusal)
     return render("email_confirm.html", user=user), 200, SECRET_LINK_HEADERS
@@ -39,12 +39,12 @@ async def ask() -> SecretPage:
 async def confirm() -> SecretPage | Response:
     """Confirm the address of the link; repeating it changes nothing."""
     try:
-        user = await links().find_unconfirmed(database(), session.get(TOKEN_KEY, ""), now())
+        user = await links().find_unconfirmed(database(), session.get(CONFIRMATION_TOKEN_KEY, ""), now())
     except ConfirmationDead as refusal:
         return _dead(refusal)
     await accounts.confirm_email(database(), user)
     user_cache().invalidate(user.user_id)
-    session.pop(TOKEN_KEY, None)
+    session.pop(CONFIRMATION_TOKEN_KEY, None)
     await flash(gettext("Thank you. Your email is confirmed."), "success")
     return redirect(url_for("account" if auth.user() else "login"), 303)
 

@@ -20,7 +20,7 @@ SecretPage: TypeAlias = tuple[bytes | Response, int, dict[str, str]]
 SECRET_LINK_HEADERS = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 """Headers that keep the URL of a secret link from leaking."""
 
-TOKEN_KEY = "password_reset"  # noqa: S105  # the key in the session
+RESET_TOKEN_KEY = "password_reset"  # noqa: S105  # the key in the session
 LINK_SENT = Sentence("If there’s an account with this email, we’ve sent it a link. The link works for one hour.")
 
 
@@ -84,12 +84,12 @@ async def forgot() -> bytes | Response | PageResponse:
 
 async def open_link(token: str) -> SecretPage:
     """Move the token from the URL, where others might read it, into the session, and redirect."""
-    session[TOKEN_KEY] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
+    session[RESET_TOKEN_KEY] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
     return redirect(url_for("password_reset"), 303), 303, SECRET_LINK_HEADERS
 
 
 async def reset() -> SecretPage | Response:
-    token = session.get(TOKEN_KEY, "")
+    token = session.get(RESET_TOKEN_KEY, "")
     form = await ResetForm.from_request()
     try:
         if request.method != "POST":
@@ -105,7 +105,7 @@ async def reset() -> SecretPage | Response:
         return _reset_page(form, 422)
     except LinkDead as refusal:
         return render("link_dead.html", sentence=refusal.text), 410, SECRET_LINK_HEADERS
-    session.pop(TOKEN_KEY, None)
+    session.pop(RESET_TOKEN_KEY, None)
     user_cache().invalidate(user.user_id)
     known_devices.remember(user.email)  # attempts from elsewhere can't lock this browser out
     if (asks := auth.user()) and asks.user_id == user.user_id:  # this sign-in has ended with all the others

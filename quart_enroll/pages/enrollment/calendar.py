@@ -77,10 +77,10 @@ def absolute_url(path: str) -> str:
 
     In production that is https, even behind a proxy that does not say so.
     """
-    here = request.host_url.rstrip("/")
+    own_url = request.host_url.rstrip("/")
     if current_app.config["APP_ENV"] == "production":
-        here = f"https://{request.host}"
-    return f"{current_app.config['PUBLIC_URL'] or here}{path}"
+        own_url = f"https://{request.host}"
+    return f"{current_app.config['PUBLIC_URL'] or own_url}{path}"
 
 
 def subscribe_link(url: str) -> str:

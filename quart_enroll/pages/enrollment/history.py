@@ -75,11 +75,13 @@ def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -
             what += " " + gettext("It replaced section %(section)s.", section=event.from_section)
         return HistoryEntry(when, what, "")
     reason = REFUSAL_REASONS.get(event.result) or Sentence(event.result)
-    why = gettext("Not possible: %(because)s.", because=reason)
+    explanation = gettext("Not possible: %(because)s.", because=reason)
     if event.count > 1:
         last = _when(event.last_at or event.at, term)
-        why += " " + gettext("Tried %(number)s times, most recently on %(when)s.", number=event.count, when=last)
-    return HistoryEntry(when, REFUSED_ACTION_SENTENCES.get(event.action, Sentence(event.action)) % where, why)
+        explanation += " " + gettext(
+            "Tried %(number)s times, most recently on %(when)s.", number=event.count, when=last
+        )
+    return HistoryEntry(when, REFUSED_ACTION_SENTENCES.get(event.action, Sentence(event.action)) % where, explanation)
 
 
 def _when(at: datetime, term: Term | None) -> str:

@@ -97,8 +97,8 @@ async def add(_form: EnrollForm, requested: SectionRequest) -> ResponseReturnVal
 @section_form(DropForm, refused_to=to_row_or_page("plan"))
 async def remove(_form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
     course, term = await service.remove(database(), auth.signed_in().user_id, requested, now())
-    gone = gettext("Removed from your plan for %(term)s: %(title)s.", title=course.title, term=TermName(term.term))
-    await flash(gone, "success")
+    message = gettext("Removed from your plan for %(term)s: %(title)s.", title=course.title, term=TermName(term.term))
+    await flash(message, "success")
     return redirect(row_url(requested, url_for("plan", term=term.term)), 303)
 
 

@@ -44,10 +44,10 @@ async def _flash_joined(joined: Joined, *, is_swap: bool) -> None:
         else:
             await flash(gettext("A seat was open, so you’re enrolled in %(where)s.", where=where), "success")
     elif joined.position is not None:
-        waits = gettext(
+        message = gettext(
             "You’re on the waitlist for %(where)s: %(position)s of %(of)s.",
             where=where,
             position=joined.position,
             of=joined.waitlist_size,
         )
-        await flash(waits, "success")
+        await flash(message, "success")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from quart_enroll.domain import terms
 from quart_enroll.domain.models import Course, SectionKey, Term
 
-MAX_LISTED = 10
+MAX_LISTED_NAMES = 10
 """Most names that a sentence lists; it only counts the others."""
 
 
@@ -55,8 +55,8 @@ def lost_sections(keys: Iterable[SectionKey], courses: Collection[str], known: C
 
 def listed(names: Sequence[object]) -> str:
     """Return the first of these names, and the number of the others."""
-    rest = len(names) - MAX_LISTED
-    text = ", ".join(map(str, names[:MAX_LISTED]))
+    rest = len(names) - MAX_LISTED_NAMES
+    text = ", ".join(map(str, names[:MAX_LISTED_NAMES]))
     return f"{text} and {rest} more" if rest > 0 else text
 
 

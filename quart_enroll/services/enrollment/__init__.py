@@ -1,4 +1,4 @@
 """Use cases of enrollment: enroll, drop, swap, waitlists, alerts and the plan, with the locks and batches behind them.
 
-What students see of it belongs to `pages` and `api`, the rules themselves to `domain.rules`.
+What students see of it belongs in `pages` and `api`, the rules themselves in `domain.rules`.
 """

@@ -107,10 +107,10 @@ def _duplicate_enrollments(recount: Recount) -> Iterator[Discrepancy]:
 
 
 def _time_conflicts(recount: Recount) -> Iterator[Discrepancy]:
-    for (user_id, term), held in recount.held.items():
-        for (one, seat), (other, other_seat) in combinations(sorted(held, key=lambda pair: pair[0].courseID), 2):
+    for (user_id, term), seats in recount.seats_by_student.items():
+        for (one, seat), (other, other_seat) in combinations(sorted(seats, key=lambda pair: pair[0].courseID), 2):
             if when := rules.overlap(one.section, other.section):
-                moves = [recount.rows.sections[held.section.key].moved_at for held in (one, other)]
+                moves = [recount.rows.sections[registration.section.key].moved_at for registration in (one, other)]
                 taken = (
                     max(seat.enrolled_at, other_seat.enrolled_at)
                     if seat.enrolled_at and other_seat.enrolled_at

@@ -31,7 +31,7 @@ class Recount:
         self.rows = rows
         self.enrolled_seats = [seat for seat in rows.seats if seat.is_enrolled]
         self.taken: defaultdict[Any, set[tuple[str, str]]] = defaultdict(set)
-        self.held: defaultdict[tuple[Any, str], list[tuple[Registration, AuditedSeat]]] = defaultdict(list)
+        self.seats_by_student: defaultdict[tuple[Any, str], list[tuple[Registration, AuditedSeat]]] = defaultdict(list)
         self.credits: defaultdict[tuple[Any, str], float] = defaultdict(float)
         for seat in self.enrolled_seats:
             self.taken[seat.user_id].add((seat.key.courseID, seat.key.term))
@@ -39,7 +39,7 @@ class Recount:
             if course and seat.key.term in rows.term_names and isinstance(seat.user_id, int):
                 whose = seat.user_id, seat.key.term
                 section = counted.section if counted else deleted_section(seat.key)  # a deleted section keeps its seats
-                self.held[whose].append((Registration(course, section, "enrolled"), seat))
+                self.seats_by_student[whose].append((Registration(course, section, "enrolled"), seat))
                 self.credits[whose] += course.credits
         self.waitlists: defaultdict[SectionKey, list[WaitlistEntry]] = defaultdict(list)
         for waiting in rows.waitlist_entries:
@@ -106,14 +106,14 @@ class Recount:
         term, course = self.rows.terms[waiting.key.term], self.rows.courses.get(waiting.key.courseID)
         if course is None or waiting.user_id not in self.rows.user_ids:
             return False
-        held = [one for one, _ in self.held[waiting.user_id, waiting.key.term]]
-        dropped = [one for one in held if one.courseID == waiting.drop_if_enrolled]
+        registrations = [one for one, _ in self.seats_by_student[waiting.user_id, waiting.key.term]]
+        dropped = [one for one in registrations if one.courseID == waiting.drop_if_enrolled]
         terms = self.rows.terms
         taken = [(courseID, terms[name]) for courseID, name in self.taken[waiting.user_id] if name in terms]
         try:
             for one in dropped:
-                rules.check_dependents(one, term, held, taken, course.courseID)
-            rules.check_eligible(term, course, counted.section, held, taken, dropped)
+                rules.check_dependents(one, term, registrations, taken, course.courseID)
+            rules.check_eligible(term, course, counted.section, registrations, taken, dropped)
         except Refused:
             return False
         return True

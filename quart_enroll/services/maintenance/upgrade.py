@@ -192,7 +192,7 @@ async def _report_spelling_variants(db: Database, report: UpgradeReport) -> None
 
 async def _report_schema_violations(db: Database, collection: str, report: UpgradeReport) -> None:
     found = await schema_violations.find(db, collection, COLLECTION_MODULES[collection].SCHEMA)
-    report.unchanged.extend(f"{collection}: {misfit}" for misfit in found)
+    report.unchanged.extend(f"{collection}: {conflict}" for conflict in found)
 
 
 async def _create_indexes(db: Database, report: UpgradeReport) -> None:

@@ -21,20 +21,20 @@ from quart_enroll.services.accounts.email_links import RESET_LIFETIME, EmailLink
 from quart_enroll.services.notifications import mail, messages
 from quart_enroll.services.notifications.mail import Postponed, Sender, Undeliverable
 
-POLL_SECONDS = 5.0
+OUTBOX_POLL_SECONDS = 5.0
 """How often the outbox is checked."""
 
 MAX_EMAILS_PER_POLL = 100
 
 LEASE_NAME = "notices"
-LEASE_TIME = timedelta(seconds=60)
+LEASE_DURATION = timedelta(seconds=60)
 """How long the lease stays with a process that no longer renews it; longer than sending an email takes."""
 
 FIRST_RETRY_DELAY = timedelta(minutes=1)
 MAX_RETRY_DELAY = timedelta(hours=4)
 """The first and the longest delay before a retry; each is twice as long as the one before."""
 
-MAX_TRIES = 12
+MAX_EMAIL_TRIES = 12
 """With those delays, the last try is 16 hours after the first."""
 
 MAX_NOTICE_AGE = timedelta(hours=24)
@@ -97,7 +97,7 @@ async def send_due(
     accepted = 0
     for _ in range(MAX_EMAILS_PER_POLL):
         outgoing = await notices.find_due(db, clock() - MAX_NOTICE_AGE, clock())
-        if outgoing is None or not await leases.acquire(db, LEASE_NAME, holder, LEASE_TIME):
+        if outgoing is None or not await leases.acquire(db, LEASE_NAME, holder, LEASE_DURATION):
             break
         if await notices.claim(db, outgoing, clock()):
             try:
@@ -146,7 +146,7 @@ async def _send(db: Database, sender: Sender, clock: Clock, links: EmailLinks, o
 
 async def _postpone(db: Database, clock: Clock, outgoing: PendingEmail, reason: str) -> None:
     tries = outgoing.tries + 1
-    if tries >= MAX_TRIES:
+    if tries >= MAX_EMAIL_TRIES:
         await _give_up(db, clock, outgoing, reason)
         return
     logger.warning("notice %s: %s; it is tried again later", outgoing.notice_id, reason)
@@ -165,8 +165,8 @@ async def _run(db: Database, sender: Sender, clock: Clock, links: EmailLinks, st
         try:
             await send_due(db, sender, clock, links, holder, stop)
         except Exception as error:  # noqa: BLE001  # the database may be unavailable for a while
-            logger.warning("notices: %s; the next check is in %g s", type(error).__name__, POLL_SECONDS)
+            logger.warning("notices: %s; the next check is in %g s", type(error).__name__, OUTBOX_POLL_SECONDS)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), POLL_SECONDS)
+            await asyncio.wait_for(stop.wait(), OUTBOX_POLL_SECONDS)
     with suppress(Exception):  # otherwise it expires
         await leases.release(db, LEASE_NAME, holder)

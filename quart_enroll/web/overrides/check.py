@@ -14,13 +14,13 @@ from jinja2.meta import find_undeclared_variables
 from quart_enroll.web.overrides.lenient import Place, file_name, unknown_endpoint, unknown_name
 from quart_enroll.web.overrides.names import FIELDS, FLAGS, ITEMS, JOINED, LISTS, TITLES, attributes_of, endpoints
 
-LAYOUT = "layout.html"
+LAYOUT_TEMPLATE = "layout.html"
 """The template that surrounds all pages."""
 
-CONTENT = "content"
+CONTENT_BLOCK = "content"
 """The block of the layout that pages fill."""
 
-GIVEN = {page: {"title"} for page in TITLES} | {"enrollment.html": {"title", "classes"}}
+EXTRA_VARIABLES = {page: {"title"} for page in TITLES} | {"enrollment.html": {"title", "classes"}}
 """Variables that pages give although the site's own templates do not use them."""
 
 REFERENCES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
@@ -46,7 +46,7 @@ class Site:
     fields: Mapping[str, Set[str]]
 
 
-class Problem(NamedTuple):
+class TemplateProblem(NamedTuple):
     """A problem and its sentence for the log; `what` identifies it within the file."""
 
     place: Place
@@ -58,7 +58,7 @@ class Problem(NamedTuple):
 class CheckResult:
     """The problems, the unusable templates, the variables that any page has, and whether the layout is usable."""
 
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[TemplateProblem] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     given: set[str] = field(default_factory=set)
     layout_has_content: bool = True
@@ -87,7 +87,7 @@ class _Check:
 
     @cached_property
     def _pages(self) -> list[str]:
-        return [name for name in self._sites.list_templates() if "/" not in name and name != LAYOUT]
+        return [name for name in self._sites.list_templates() if "/" not in name and name != LAYOUT_TEMPLATE]
 
     def run(self) -> CheckResult:
         self._find_broken()
@@ -137,7 +137,7 @@ class _Check:
         instead = f"The site's own {place.template} is shown instead."
         if place.template not in self._sites.list_templates():
             instead = "What uses it is shown as the site has it."
-        self._found.problems.append(Problem(place, "broken", f"{what.rstrip('.')}. {instead}"))
+        self._found.problems.append(TemplateProblem(place, "broken", f"{what.rstrip('.')}. {instead}"))
 
     def _find_broken(self) -> None:
         """Find the unusable templates, and those that are unusable without them."""
@@ -179,7 +179,9 @@ class _Check:
 
     def _find_given(self, page: str) -> set[str]:
         """Return the variables that the page gives to its template."""
-        given = {"csrf_token", "language", "languages", "here", "current_user", "session"} | GIVEN.get(page, set())
+        given = {"csrf_token", "language", "languages", "here", "current_user", "session"} | EXTRA_VARIABLES.get(
+            page, set()
+        )
         for name in self._reach(page, own=False):
             if (tree := self._tree(name, own=False)) is not None:
                 given |= self._undeclared(tree)
@@ -188,7 +190,7 @@ class _Check:
                 given.update(others, (FLAGS[name],))
         return given
 
-    def _in_template(self, name: str, pages: Iterable[str]) -> Iterator[Problem]:
+    def _in_template(self, name: str, pages: Iterable[str]) -> Iterator[TemplateProblem]:
         tree = self._tree(name, own=True)
         if tree is None:
             return
@@ -203,7 +205,7 @@ class _Check:
         for node in tree.find_all(nodes.Name):
             if node.name in unknown and node.ctx == "load":
                 unknown.remove(node.name)
-                yield Problem(Place(name, node.lineno), f"name {node.name}", unknown_name(node.name))
+                yield TemplateProblem(Place(name, node.lineno), f"name {node.name}", unknown_name(node.name))
         yield from self._filters(name, tree)
         yield from self._links(name, tree)
         attributes = dict(self._site.attributes)
@@ -211,7 +213,7 @@ class _Check:
             attributes["form"] = fields | FIELDS.keys()
         yield from _Attributes(name, attributes).visit(tree, {})
 
-    def _filters(self, name: str, tree: nodes.Template) -> Iterator[Problem]:
+    def _filters(self, name: str, tree: nodes.Template) -> Iterator[TemplateProblem]:
         kinds = ((nodes.Filter, "filter", self._environment.filters), (nodes.Test, "test", self._environment.tests))
         for kind, word, known in kinds:
             for node in tree.find_all(kind):
@@ -219,41 +221,43 @@ class _Check:
                     sentence = (
                         f"uses the {word} “{node.name}”, which the site does not have: it does nothing. Remove it."
                     )
-                    yield Problem(Place(name, node.lineno), f"{word} {node.name}", sentence)
+                    yield TemplateProblem(Place(name, node.lineno), f"{word} {node.name}", sentence)
 
-    def _links(self, name: str, tree: nodes.Template) -> Iterator[Problem]:
+    def _links(self, name: str, tree: nodes.Template) -> Iterator[TemplateProblem]:
         for call in tree.find_all(nodes.Call):
             if not isinstance(call.node, nodes.Name) or call.node.name != "url_for" or not call.args:
                 continue
             if (endpoint := _text(call.args[0])) is None:
                 continue
-            meant = next(iter(endpoints(endpoint, self._site.endpoints)), None)
-            if meant is None:
-                yield Problem(Place(name, call.lineno), f"endpoint {endpoint}", unknown_endpoint(endpoint))
+            target = next(iter(endpoints(endpoint, self._site.endpoints)), None)
+            if target is None:
+                yield TemplateProblem(Place(name, call.lineno), f"endpoint {endpoint}", unknown_endpoint(endpoint))
             for keyword in call.kwargs:
                 file = _text(keyword.value)
-                if meant == "static" and keyword.key == "filename" and file and not self._site.has_file(file):
+                if target == "static" and keyword.key == "filename" and file and not self._site.has_file(file):
                     sentence = (
                         f"names the file “{file}”, which is not in the folder static of your templates. Put it there."
                     )
-                    yield Problem(Place(name, call.lineno), f"file {file}", sentence)
+                    yield TemplateProblem(Place(name, call.lineno), f"file {file}", sentence)
 
     def _look_for_content(self) -> None:
-        if not self._is_own(LAYOUT):
+        if not self._is_own(LAYOUT_TEMPLATE):
             return
-        trees = [self._tree(name, own=self._is_own(name)) for name in self._reach(LAYOUT)]
+        trees = [self._tree(name, own=self._is_own(name)) for name in self._reach(LAYOUT_TEMPLATE)]
         blocks = {block.name for tree in trees if tree is not None for block in tree.find_all(nodes.Block)}
-        self._found.layout_has_content = CONTENT in blocks
-        if CONTENT not in blocks:
-            sentence = f"has no block “{CONTENT}”: pages without a template of your own stand in the site's own layout."
-            self._found.problems.append(Problem(Place(LAYOUT, 0), "content", sentence))
+        self._found.layout_has_content = CONTENT_BLOCK in blocks
+        if CONTENT_BLOCK not in blocks:
+            sentence = (
+                f"has no block “{CONTENT_BLOCK}”: pages without a template of your own stand in the site's own layout."
+            )
+            self._found.problems.append(TemplateProblem(Place(LAYOUT_TEMPLATE, 0), "content", sentence))
 
     def _name_unused(self, used: Set[str]) -> None:
         unused = sorted(name for (own, name), tree in self._trees.items() if own and tree and name not in used)
         if unused and not self._found.broken:  # a broken template may use it
             others = f"Nor are {', '.join(unused[1:])}. " if unused[1:] else ""
             sentence = f"is never shown. {others}The site's pages are {', '.join(self._pages)}."
-            self._found.problems.append(Problem(Place(unused[0], 0), "unused", sentence))
+            self._found.problems.append(TemplateProblem(Place(unused[0], 0), "unused", sentence))
 
 
 class _Attributes:
@@ -263,7 +267,7 @@ class _Attributes:
         self._template = template
         self._attributes = attributes
 
-    def visit(self, node: nodes.Node, rows: Mapping[str, type]) -> Iterator[Problem]:
+    def visit(self, node: nodes.Node, rows: Mapping[str, type]) -> Iterator[TemplateProblem]:
         """Yield the problems below the node; `rows` are the loop variables there, with the types of their rows."""
         if isinstance(node, nodes.For):
             yield from self.visit(node.iter, rows)
@@ -277,11 +281,11 @@ class _Attributes:
         if isinstance(node, nodes.Getattr | nodes.Getitem) and (name := _attribute(node)) is not None:
             known = self._known(node.node, rows)
             if known is not None and name not in known:
-                yield Problem(Place(self._template, node.lineno), f"name {name}", _unknown_attribute(name))
+                yield TemplateProblem(Place(self._template, node.lineno), f"name {name}", _unknown_attribute(name))
             elif isinstance(node.node, nodes.Name) and node.node.name not in rows and _item(node.node):
                 of = node.node.name
                 sentence = f"shows “{of}.{name}”, but “{of}” is a list here: go through it with for."
-                yield Problem(Place(self._template, node.lineno), f"name {name}", sentence)
+                yield TemplateProblem(Place(self._template, node.lineno), f"name {name}", sentence)
         for child in node.iter_child_nodes():
             yield from self.visit(child, rows)
 

@@ -147,10 +147,10 @@ def attributes_of(item: type) -> set[str]:
 def endpoints(name: str, known: Container[str]) -> Iterable[str]:
     """Yield the endpoints that the name may mean, the likeliest first; blueprints are ignored."""
     blueprint, _, last = name.rpartition(".")
-    meant = [last, last.lower(), ENDPOINTS.get(_plain(last), "")]
+    candidates = [last, last.lower(), ENDPOINTS.get(_plain(last), "")]
     if last.lower() in FIRST_PAGES and blueprint:
-        meant = [blueprint, ENDPOINTS.get(_plain(blueprint), ""), *meant]
-    return (one for one in dict.fromkeys([name, *meant]) if one in known)
+        candidates = [blueprint, ENDPOINTS.get(_plain(blueprint), ""), *candidates]
+    return (one for one in dict.fromkeys([name, *candidates]) if one in known)
 
 
 def _plain(name: str) -> str:

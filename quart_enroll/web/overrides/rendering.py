@@ -11,7 +11,7 @@ from quart import Quart
 
 from quart_enroll.web.fragment_cache import Chunks
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
-from quart_enroll.web.overrides.check import LAYOUT, Site, check
+from quart_enroll.web.overrides.check import LAYOUT_TEMPLATE, Site, check
 from quart_enroll.web.overrides.lenient import (
     LenientRegistry,
     Place,
@@ -71,7 +71,7 @@ class OverrideTemplates:
             add_names(template, context)
             excluded = self._excluded
         else:
-            excluded = self._excluded if self._layout_has_content else self._excluded | {LAYOUT}
+            excluded = self._excluded if self._layout_has_content else self._excluded | {LAYOUT_TEMPLATE}
         while True:
             try:
                 return self._without(excluded).render_page(template, context)

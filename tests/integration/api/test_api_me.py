@@ -91,9 +91,9 @@ async def test_a_refusal_is_a_problem_with_the_same_code_as_on_pages(ada: Progra
 
 async def test_dropping_a_second_time_finds_nothing_to_drop(ada: Program, db: Database) -> None:
     await ada.post(ENROLLMENTS, PYT)
-    address = f"{ENROLLMENTS}?courseID=1111&term=Fall+2026"
-    assert await ada.delete(address) == (200, {"term": "Fall 2026", "action": "drop", "courses": ["1111"]})
-    assert await ada.delete(address) == (200, {"term": "Fall 2026", "action": "nothing", "courses": []})
+    url = f"{ENROLLMENTS}?courseID=1111&term=Fall+2026"
+    assert await ada.delete(url) == (200, {"term": "Fall 2026", "action": "drop", "courses": ["1111"]})
+    assert await ada.delete(url) == (200, {"term": "Fall 2026", "action": "nothing", "courses": []})
     assert await seats_taken(db, "1111") == 0
     assert (await ada.delete(f"{ENROLLMENTS}?courseID=9999"))[1]["code"] == "unknown_course"
 

@@ -60,11 +60,11 @@ async def test_sections_of_a_term_with_the_longest_name_are_paged(anyone: Browse
     name = "\N{SNOWMAN WITHOUT SNOW}\N{MATHEMATICAL BOLD CAPITAL T}" * (MAX_TERM_NAME_LENGTH // 2)
     await terms.put_all(db, [replace(FALL, term=name)])
     await sections.put_all(db, [replace(one, term=name) for one in SECTIONS[:2]])
-    address, found = {"term": name, "limit": "1"}, []
-    while address.get("cursor") != "":
-        answer = await (await anyone.get("/api/v1/sections", query_string=address)).get_json()
+    query, found = {"term": name, "limit": "1"}, []
+    while query.get("cursor") != "":
+        answer = await (await anyone.get("/api/v1/sections", query_string=query)).get_json()
         found += answer["sections"]
-        address["cursor"] = answer["next"] or ""
+        query["cursor"] = answer["next"] or ""
     assert [(one["term"], one["section"]) for one in found] == [(name, "01"), (name, "02")]
 
 
@@ -139,14 +139,14 @@ async def test_pages_of_sections_miss_none(anyone: Browser) -> None:
 
 
 async def test_an_unknown_url_is_a_problem_response(anyone: Browser) -> None:
-    for address, code in {
+    for url, code in {
         f"{COURSES}/9999": "unknown_course",
         f"{COURSES}/%00": "unknown_course",
         f"{COURSES}?term=Never": "unknown_term",
         "/api/v1/sections?term=Winter": "unknown_term",
         "/api/v1/nothing": "not_found",
     }.items():
-        response = await anyone.get(address, headers={"Accept": "text/html"})
+        response = await anyone.get(url, headers={"Accept": "text/html"})
         problem = await response.get_json()
         assert (response.status_code, response.mimetype) == (404, "application/problem+json")
         assert (problem["status"], problem["code"], problem["type"]) == (404, code, f"/api/v1/docs#{code}")
@@ -176,23 +176,23 @@ async def test_every_invalid_field_is_listed_with_its_error(anyone: Browser) -> 
 async def test_a_made_up_cursor_is_refused(ada: Browser) -> None:
     marks = [b"x", b"[1]", b'"1111"', b"{}", b"[" * 90, b"\xff", b"null", b'"1.x"', b'"9999999999999999999.0"']
     for cursor in ["%C3%A9", "=", *(base64.urlsafe_b64encode(mark).decode() for mark in marks)]:
-        for address in (COURSES, "/api/v1/sections", "/api/v1/me/events"):
-            response = await ada.get(f"{address}?cursor={cursor}")
-            assert response.status_code == 422, (address, cursor)
+        for url in (COURSES, "/api/v1/sections", "/api/v1/me/events"):
+            response = await ada.get(f"{url}?cursor={cursor}")
+            assert response.status_code == 422, (url, cursor)
             assert [error["field"] for error in (await response.get_json())["errors"]] == ["cursor"]
 
 
-@pytest.mark.parametrize("address", ["/api/v1/terms", COURSES, f"{COURSES}/1111", "/api/v1/sections"])
-async def test_an_unchanged_catalog_is_answered_with_304(anyone: Browser, db: Database, address: str) -> None:
-    first = await anyone.get(address)
+@pytest.mark.parametrize("url", ["/api/v1/terms", COURSES, f"{COURSES}/1111", "/api/v1/sections"])
+async def test_an_unchanged_catalog_is_answered_with_304(anyone: Browser, db: Database, url: str) -> None:
+    first = await anyone.get(url)
     assert first.headers["Cache-Control"] == "public, no-cache"
-    again = await anyone.get(address, headers={"If-None-Match": first.headers["ETag"]})
+    again = await anyone.get(url, headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, await again.get_data()) == (304, b"")
     assert again.headers["ETag"] == first.headers["ETag"]
     await db.course.update_many({}, {"$set": {"description": "new"}})
     await db.section.update_many({}, {"$inc": {"seats_taken": 1}})
     await db.term.update_many({}, {"$set": {"max_credits": 9}})
-    changed = await anyone.get(address, headers={"If-None-Match": first.headers["ETag"]})
+    changed = await anyone.get(url, headers={"If-None-Match": first.headers["ETag"]})
     assert changed.status_code == 200
 
 

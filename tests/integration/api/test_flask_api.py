@@ -1,4 +1,4 @@
-"""The catalog as JSON, as the Flask site gives it."""
+"""The catalog as JSON, in the Flask site's format."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A change with an Idempotency-Key is made once, and every repeat is told the same; whatever dies meanwhile."""
+"""A change with an Idempotency-Key is made once, and every repeat gets the same response, whatever fails in between."""
 
 import asyncio
 from datetime import timedelta

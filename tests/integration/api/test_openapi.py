@@ -1,5 +1,4 @@
-"""The OpenAPI document promises, the site keeps: requests that fit the document and requests that don't, made up by
-Schemathesis, find no answer that the document does not announce."""
+"""Every response to requests that Schemathesis makes up, valid and invalid ones, is as the OpenAPI document says."""
 
 import asyncio
 import json
@@ -35,12 +34,12 @@ DOCUMENT = json.loads(APP.extensions[EXTENSION].json)
 OPERATIONS = [found.ok() for found in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()]
 
 EXAMPLES = {"nobody": 3, "ada": 16}
-"""Requests that are made up for each operation."""
+"""Requests made up for each operation."""
 
 
 @pytest.fixture(scope="module")
 def site(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Serve a school that is open now; give its address, and a token of ada's."""
+    """Serve a school that is open now; yield its URL and one of ada's tokens."""
     with fresh_database(mongod) as uri:
         token = asyncio.run(_begin(uri))
         log = tmp_path_factory.mktemp("openapi") / "log"
@@ -72,7 +71,7 @@ def test_the_openapi_document_lists_every_url(site: tuple[str, str]) -> None:
 @pytest.mark.parametrize("who", EXAMPLES)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 def test_every_response_is_documented(operation: APIOperation, who: str, site: tuple[str, str]) -> None:
-    address, token = site
+    url, token = site
     headers = {"Authorization": f"Bearer {token}"} if who == "ada" else {}
 
     with requests.Session() as session:
@@ -88,7 +87,7 @@ def test_every_response_is_documented(operation: APIOperation, who: str, site: t
         @given(strategies.data())
         def ask(data: strategies.DataObject) -> None:
             case = data.draw(_requests(operation))
-            case.call_and_validate(base_url=address, session=session, headers=headers, checks=CHECKS, timeout=20)
+            case.call_and_validate(base_url=url, session=session, headers=headers, checks=CHECKS, timeout=20)
 
         ask()
 

@@ -1,4 +1,4 @@
-"""What the site knows of a student: handed out on request, and gone when they leave."""
+"""A student's own data: downloaded on request, and removed with the account."""
 
 import asyncio
 import json
@@ -59,7 +59,7 @@ async def left(browser: Browser, password: str = PASSWORD) -> int:
 
 
 async def rows_of(db: Database, user_id: int) -> dict[str, int]:
-    """Return the collections with rows of the user, and how many."""
+    """Return the collections with rows of the user, and the number of rows in each."""
     found = {name: await db[name].count_documents({"user_id": user_id}) for name in await db.list_collection_names()}
     return {name: number for name, number in found.items() if number}
 
@@ -230,7 +230,7 @@ async def test_a_deleted_users_number_is_never_reused(app: Quart, anyone: Browse
     await anyone.post("/register", form=registration())
     await anyone.post("/enrollment", form={"courseID": "1111", "section": "01"})
     assert await left(anyone) == 303
-    await school.counter.delete_many({"_id": "user_id"})  # as if it were lost
+    await school.counter.delete_many({"_id": "user_id"})  # as if it had been lost
     await Browser(app.test_client()).post("/register", form=registration())
     stored = await school.user.find_one({"email": "zoe@school.example"})
     assert stored is not None

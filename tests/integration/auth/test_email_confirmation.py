@@ -64,8 +64,8 @@ async def path_of_link(db: Database, clock: Clock) -> str:
     """Return the path in the only email."""
     [(to, _, letter)] = await letters(db, clock)
     assert to == ZOE
-    [address] = re.findall(r"https?://\S+", letter)
-    return str(address.removeprefix(PUBLIC_URL))
+    [url] = re.findall(r"https?://\S+", letter)
+    return str(url.removeprefix(PUBLIC_URL))
 
 
 async def unconfirmed(db: Database) -> bool:

@@ -1,4 +1,4 @@
-"""Requests that somebody made up: to act as another, to lead away from the site, to write into its answers."""
+"""Forged requests: to act as another user, to redirect to another site, to inject headers."""
 
 from datetime import datetime, timedelta
 from urllib.parse import quote, urljoin, urlsplit

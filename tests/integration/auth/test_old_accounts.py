@@ -10,7 +10,7 @@ from quart_enroll.services.accounts import accounts
 from tests.support.people import ADA, PASSWORD, PASSWORD_METHOD, Browser, registration, text
 
 SHORT = "tulip"
-"""Sites that taught the same course took passwords from 5 or 6 characters."""
+"""Sites built from the same tutorial accepted passwords of 5 or 6 characters."""
 
 PROMPT = "fewer than the 8 characters we now require"
 

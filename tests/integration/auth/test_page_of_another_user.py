@@ -28,8 +28,8 @@ async def test_a_button_on_adas_page_does_nothing_after_bob_signs_in(
 ) -> None:
     response = await ada.post("/enrollment", form=left_open)
     assert (response.status_code, response.location) == (303, "/")
-    told = "Someone else opened this page. You’re signed in as Bob. No changes were made."
-    assert told in await ada.read("/")
+    message = "Someone else opened this page. You’re signed in as Bob. No changes were made."
+    assert message in await ada.read("/")
     assert await db.enrollment.count_documents({}) == 0
 
 
@@ -84,7 +84,7 @@ async def test_a_fragment_of_adas_page_is_not_fetched_as_bob(ada: Browser, path:
         await ada.post("/logout")
         if sign_in:
             await ada.sign_in(BOB)
-            await ada.read(path)  # a page of bob's, which may be kept
+            await ada.read(path)  # a page of bob's, which may be cached
         response = await ada.get(path, headers=fetch)
         assert (response.status_code, response.headers["HX-Refresh"]) == (204, "true")
 

@@ -34,7 +34,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site of a school with a mail server; the tests have the lease, and send themselves."""
+    """The site of a school with a mail server; the tests hold the lease and send the emails themselves."""
     await leases.acquire(db, LEASE_NAME, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
@@ -42,23 +42,23 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
 
 
 async def letters(db: Database, clock: Clock) -> list[tuple[str, str, str]]:
-    """Send what waits for the mail server, and return it."""
+    """Send the pending emails, and return them."""
     box = Postbox()
     await send_due(db, box, clock, LINKS, ME)
     return box.letters
 
 
 async def link(db: Database, clock: Clock) -> str:
-    """Return the path that the one e-mail leads to."""
+    """Return the path of the link in the only email."""
     [(to, subject, letter)] = await letters(db, clock)
     assert (to, subject) == (ADA.email, "Choose a new password")
-    [address] = re.findall(r"https?://\S+", letter)
-    assert address.startswith(f"{PUBLIC_URL}/password/reset/")
-    return str(address.removeprefix(PUBLIC_URL))
+    [url] = re.findall(r"https?://\S+", letter)
+    assert url.startswith(f"{PUBLIC_URL}/password/reset/")
+    return str(url.removeprefix(PUBLIC_URL))
 
 
 async def forgotten(browser: Browser, db: Database, clock: Clock) -> str:
-    """Let ada forget her password, and return the path of her link."""
+    """Request a reset link for ada, and return its path."""
     await browser.post("/password/forgot", form={"email": ADA.email})
     return await link(db, clock)
 
@@ -166,7 +166,7 @@ async def test_a_password_can_be_pasted_whatever_its_length(ada: Browser) -> Non
 async def test_a_reset_request_does_not_reveal_whether_an_account_exists(
     anyone: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(users, "find_credentials", None)  # to look would take its time
+    monkeypatch.setattr(users, "find_credentials", None)  # looking for the account would take time
     answers = []
     for email in (ADA.email, "nobody@school.example"):
         response = await anyone.post("/password/forgot", form={"email": email})
@@ -310,7 +310,7 @@ async def test_a_reset_request_for_an_unknown_email_sends_and_logs_nothing(
     await anyone.post("/password/forgot", form={"email": "nobody@school.example"})
     assert await letters(db, clock) == []
     assert "nobody" not in log.text
-    assert [record.name for record in log.records] == [access_log.__name__]  # the line that each change has
+    assert [record.name for record in log.records] == [access_log.__name__]  # the line that every change logs
     [row] = await db.notice.find().to_list(None)
     assert row["forget_at"] == clock.now + timedelta(hours=1)
     assert "forget_at_1" in await db.notice.index_information()

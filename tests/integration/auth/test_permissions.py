@@ -1,4 +1,4 @@
-"""Every door of the house, tried by nobody, by a student and by the registrar."""
+"""Every route, requested by a visitor, by a student and by the registrar."""
 
 import pytest
 from quart import Quart
@@ -8,7 +8,7 @@ from quart_enroll.web.route import Audience, Route
 from tests.support.people import Browser
 
 # What GET gives to nobody, to a student and to the registrar.
-DOORS = {
+STATUSES_BY_ROUTE = {
     "/": (200, 200, 200),
     "/index": (200, 200, 200),
     "/home": (200, 200, 200),
@@ -115,24 +115,24 @@ API_CHANGES = [
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
-def address(rule: str) -> str:
+def path_of(rule: str) -> str:
     for name, value in VALUES.items():
         rule = rule.replace(name, value)
     return rule
 
 
 def test_every_route_has_listed_permissions(app: Quart) -> None:
-    assert {rule.rule for rule in app.url_map.iter_rules()} == set(DOORS)
+    assert {rule.rule for rule in app.url_map.iter_rules()} == set(STATUSES_BY_ROUTE)
     changes = {(m, rule.rule) for rule in app.url_map.iter_rules() for m in (rule.methods or set()) - SAFE}
     posts = [*CHANGES, "/language", "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
     posts.append("/email/confirm")
     assert changes == {*API_CHANGES, *(("POST", path) for path in posts)}
 
 
-@pytest.mark.parametrize("rule", DOORS)
+@pytest.mark.parametrize("rule", STATUSES_BY_ROUTE)
 async def test_each_route_admits_the_listed_roles(rule: str, anyone: Browser, ada: Browser, rita: Browser) -> None:
-    answers = [(await visitor.get(address(rule))).status_code for visitor in (anyone, ada, rita)]
-    assert tuple(answers) == DOORS[rule]
+    answers = [(await visitor.get(path_of(rule))).status_code for visitor in (anyone, ada, rita)]
+    assert tuple(answers) == STATUSES_BY_ROUTE[rule]
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.methods[0]} {route.path}")
@@ -151,16 +151,16 @@ async def test_a_route_admits_its_audience_and_nobody_else(
 
 async def _is_admitted(route: Route, visitor: Browser) -> bool:
     response = await visitor.client.open(
-        address(route.path), method=route.methods[-1], headers={"Sec-Fetch-Site": "same-origin"}
+        path_of(route.path), method=route.methods[-1], headers={"Sec-Fetch-Site": "same-origin"}
     )
     asks_to_sign_in = response.status_code == 303 and response.location.startswith("/login?next=")
     return response.status_code not in (401, 403) and not asks_to_sign_in
 
 
-@pytest.mark.parametrize("rule", sorted({*DOORS} - {"/logout"}))  # which lets nobody be signed out by a glance
+@pytest.mark.parametrize("rule", sorted({*STATUSES_BY_ROUTE} - {"/logout"}))  # HEAD must not sign out
 async def test_head_is_answered_with_the_same_status_as_get(rule: str, anyone: Browser, ada: Browser) -> None:
-    answers = [(await visitor.client.head(address(rule))).status_code for visitor in (anyone, ada)]
-    assert tuple(answers) == DOORS[rule][:2]
+    answers = [(await visitor.client.head(path_of(rule))).status_code for visitor in (anyone, ada)]
+    assert tuple(answers) == STATUSES_BY_ROUTE[rule][:2]
 
 
 @pytest.mark.parametrize("path", CHANGES)

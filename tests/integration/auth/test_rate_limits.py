@@ -1,4 +1,4 @@
-"""Who tries too often waits, and the owner of an account does not."""
+"""Too many attempts make a stranger wait, but not the owner of the account."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The passwords that were looked at: a list that grows."""
+    """The passwords that have been checked so far."""
     seen: list[str] = []
     verify = Hasher.verify
 
@@ -95,15 +95,15 @@ async def test_wrong_passwords_are_forgotten_after_a_day(stranger: Browser, cloc
 
 
 async def test_the_wait_does_not_reveal_whether_an_account_exists(app: Quart, clock: Clock) -> None:
-    answers = []
+    seen = []
     for email in (ADA.email, "nobody@school.example"):
         browser = Browser(app.test_client())
-        told = [await browser.post("/login", form={"email": email, "password": "not it, sorry"}) for _ in range(12)]
-        pages = [re.sub(r'value="[^"]+"', "", await text(response)) for response in told]  # the token, the address
-        waits = [(response.status_code, response.headers.get("Retry-After")) for response in told]
-        answers.append(list(zip(waits, pages, strict=True)))
-    assert answers[0] == answers[1]
-    assert answers[0][11][0] == (429, "60")
+        answers = [await browser.post("/login", form={"email": email, "password": "not it, sorry"}) for _ in range(12)]
+        pages = [re.sub(r'value="[^"]+"', "", await text(response)) for response in answers]  # the token, the address
+        waits = [(response.status_code, response.headers.get("Retry-After")) for response in answers]
+        seen.append(list(zip(waits, pages, strict=True)))
+    assert seen[0] == seen[1]
+    assert seen[0][11][0] == (429, "60")
 
 
 async def test_an_api_client_gets_the_refusal_as_json(stranger: Browser) -> None:

@@ -24,7 +24,7 @@ IDLE, AGE = timedelta(hours=3), timedelta(hours=10)
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site of a school that has chosen how long sign-ins last, by the clock of Berlin."""
+    """The site of a school in Berlin's timezone that has chosen how long sign-ins last."""
     app = create_app(
         config(mongo_uri=mongod, session_idle=3.0, session_age=10.0, timezone="Europe/Berlin"), clock=clock
     )
@@ -164,8 +164,8 @@ async def test_after_signing_in_the_last_sign_in_is_shown_in_the_schools_timezon
     assert "last sign-in" not in await first.read("/")
     clock.now += timedelta(days=1)
     await second.sign_in(ADA)
-    told = "Your last sign-in was on Tuesday, 1 September 2026, 11:00 (Europe/Berlin)."
-    assert told in await second.read("/")
+    message = "Your last sign-in was on Tuesday, 1 September 2026, 11:00 (Europe/Berlin)."
+    assert message in await second.read("/")
 
 
 async def test_the_account_page_lists_its_sign_ins(ada: Browser, app: Quart, bob: Browser, clock: Clock) -> None:

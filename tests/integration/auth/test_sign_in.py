@@ -132,7 +132,7 @@ async def test_a_wrong_password_and_an_unknown_email_get_the_same_response(anyon
     answers = []
     for email in (ADA.email, "nobody@school.example"):
         response = await anyone.post("/login", form={"email": email, "password": "not the password"})
-        page = re.sub(r"\d+##\w+", "", await text(response))  # the token tells the time
+        page = re.sub(r"\d+##\w+", "", await text(response))  # the token contains the time
         answers.append((response.status_code, page.replace(email, "")))
     assert answers[0] == answers[1]
     assert answers[0][0] == 422

@@ -17,64 +17,64 @@ from quart_enroll.services.catalog import cache
 from quart_enroll.services.catalog.cache import CatalogCache
 from tests.support.people import FALL, SECTIONS, TERMS, Clock, offer_course
 
-PATIENCE = 20
-"""Seconds in which news must arrive on a busy machine."""
+MAX_WAIT_SECONDS = 20
+"""How long a change may take to arrive on a busy machine."""
 
 
 @pytest.fixture
-async def held(db: Database, clock: Clock) -> AsyncIterator[CatalogCache]:
+async def catalog_cache(db: Database, clock: Clock) -> AsyncIterator[CatalogCache]:
     async with cache.open_catalog_cache(db, clock) as following:
         await following.get()
         yield following
 
 
-async def shows(held: CatalogCache, expected: Callable[[Catalog], bool]) -> None:
-    """Wait until the catalog is as expected."""
-    async with asyncio.timeout(PATIENCE):
-        while not expected(await held.get()):
-            await held.wait_until_replaced()
+async def shows(catalog_cache: CatalogCache, expected: Callable[[Catalog], bool]) -> None:
+    """Wait until the cached catalog is as expected."""
+    async with asyncio.timeout(MAX_WAIT_SECONDS):
+        while not expected(await catalog_cache.get()):
+            await catalog_cache.wait_until_replaced()
 
 
 def open_seats(catalog: Catalog) -> int:
     return catalog.sections_of("1111", FALL)[0].open_seats
 
 
-async def test_a_seat_taken_in_another_process_is_seen(db: Database, held: CatalogCache) -> None:
-    assert open_seats(await held.get()) == 30
+async def test_a_seat_taken_in_another_process_is_seen(db: Database, catalog_cache: CatalogCache) -> None:
+    assert open_seats(await catalog_cache.get()) == 30
     await sections.take_seat(db, SECTIONS[0].key, None)
-    await shows(held, lambda catalog: open_seats(catalog) == 29)
+    await shows(catalog_cache, lambda catalog: open_seats(catalog) == 29)
 
 
-async def test_a_new_course_with_its_section_is_seen(db: Database, held: CatalogCache) -> None:
+async def test_a_new_course_with_its_section_is_seen(db: Database, catalog_cache: CatalogCache) -> None:
     await offer_course(db, "9999", "NEW 101")
-    await shows(held, lambda catalog: "9999" in [one.course.courseID for one in catalog.courses_in(FALL)])
+    await shows(catalog_cache, lambda catalog: "9999" in [one.course.courseID for one in catalog.courses_in(FALL)])
 
 
-async def test_a_deleted_course_disappears_from_the_catalog(db: Database, held: CatalogCache) -> None:
+async def test_a_deleted_course_disappears_from_the_catalog(db: Database, catalog_cache: CatalogCache) -> None:
     await db.course.delete_one({"courseID": "3333"})
-    await shows(held, lambda catalog: catalog.find("3333") is None)
+    await shows(catalog_cache, lambda catalog: catalog.find("3333") is None)
 
 
-async def test_a_deleted_section_disappears_from_the_catalog(db: Database, held: CatalogCache) -> None:
+async def test_a_deleted_section_disappears_from_the_catalog(db: Database, catalog_cache: CatalogCache) -> None:
     await db.section.delete_many({"courseID": "3333"})
-    await shows(held, lambda catalog: not catalog.sections_of("3333", FALL))
+    await shows(catalog_cache, lambda catalog: not catalog.sections_of("3333", FALL))
 
 
-async def test_a_changed_deadline_is_seen(db: Database, held: CatalogCache) -> None:
+async def test_a_changed_deadline_is_seen(db: Database, catalog_cache: CatalogCache) -> None:
     async def body(session: Session) -> None:
         await terms.put_all(db, [replace(FALL, max_credits=21)], session)
 
     await transaction(db, body)
-    await shows(held, lambda catalog: catalog.terms[0].max_credits == 21)
+    await shows(catalog_cache, lambda catalog: catalog.terms[0].max_credits == 21)
 
 
-async def test_sections_stay_in_order_when_seats_move(db: Database, held: CatalogCache) -> None:
-    before = [section.key for section in (await held.get()).sections]
+async def test_sections_stay_in_order_when_seats_move(db: Database, catalog_cache: CatalogCache) -> None:
+    before = [section.key for section in (await catalog_cache.get()).sections]
     assert before == sorted(before)
     await sections.take_seat(db, SECTIONS[-1].key, None)
     await sections.take_seat(db, SECTIONS[0].key, None)
-    await shows(held, lambda catalog: open_seats(catalog) == 29)
-    assert [section.key for section in (await held.get()).sections] == before
+    await shows(catalog_cache, lambda catalog: open_seats(catalog) == 29)
+    assert [section.key for section in (await catalog_cache.get()).sections] == before
 
 
 async def test_sections_of_past_terms_are_not_held_in_memory(db: Database, clock: Clock) -> None:
@@ -106,10 +106,10 @@ async def test_simultaneous_first_requests_read_the_catalog_once(
 async def test_a_change_is_applied_without_waiting_for_further_changes(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(change_streams, "MAX_AWAIT_MILLISECONDS", 2 * PATIENCE * 1000)
+    monkeypatch.setattr(change_streams, "MAX_AWAIT_MILLISECONDS", 2 * MAX_WAIT_SECONDS * 1000)
     async with change_streams.watch_catalog(db) as news:
         await sections.take_seat(db, SECTIONS[0].key, None)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(MAX_WAIT_SECONDS):
             [row] = await anext(news)
     assert await db.section.find_one({"_id": row, "courseID": SECTIONS[0].courseID})
 
@@ -126,15 +126,19 @@ async def test_seats_of_past_terms_are_read_once(db: Database, clock: Clock, mon
 
     monkeypatch.setattr(enrollments, "to_registrations", counted)
     for _ in range(2):
-        [held] = await following.registrations([StudentSeat(SECTIONS[0].key, "enrolled")])
-        assert (held.section.key, held.section.room, held.status) == (SECTIONS[0].key, SECTIONS[0].room, "enrolled")
+        [registration] = await following.registrations([StudentSeat(SECTIONS[0].key, "enrolled")])
+        assert (registration.section.key, registration.section.room, registration.status) == (
+            SECTIONS[0].key,
+            SECTIONS[0].room,
+            "enrolled",
+        )
     assert readings == 1
     await db.section.update_one(
         {"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"room": "Elsewhere 1"}}
     )
     await following.reload()
-    [held] = await following.registrations([StudentSeat(SECTIONS[0].key, "enrolled")])
-    assert held.section.room == "Elsewhere 1"
+    [registration] = await following.registrations([StudentSeat(SECTIONS[0].key, "enrolled")])
+    assert registration.section.room == "Elsewhere 1"
 
 
 async def test_a_seat_in_a_section_missing_from_the_cached_catalog_is_found(db: Database, clock: Clock) -> None:
@@ -142,8 +146,8 @@ async def test_a_seat_in_a_section_missing_from_the_cached_catalog_is_found(db: 
     catalog = await following.get()
     await offer_course(db, "9999", "NEW 101")
     assert catalog.find("9999") is None
-    [held] = await following.registrations([StudentSeat(SectionKey(FALL.term, "9999", "01"), "enrolled")])
-    assert held.course.title == "NEW 101"
+    [registration] = await following.registrations([StudentSeat(SectionKey(FALL.term, "9999", "01"), "enrolled")])
+    assert registration.course.title == "NEW 101"
 
 
 async def test_a_seat_in_a_deleted_section_has_no_meetings_and_one_in_a_deleted_course_is_left_out(
@@ -153,5 +157,9 @@ async def test_a_seat_in_a_deleted_section_has_no_meetings_and_one_in_a_deleted_
     await db.course.delete_many({"courseID": "2222"})
     following = CatalogCache(db, clock)
     seats = [StudentSeat(SectionKey(FALL.term, courseID, "01"), "withdrawn") for courseID in ("1111", "2222")]
-    [held] = await following.registrations(seats)
-    assert (held.course.courseID, held.section.meetings, held.status) == ("1111", (), "withdrawn")
+    [registration] = await following.registrations(seats)
+    assert (registration.course.courseID, registration.section.meetings, registration.status) == (
+        "1111",
+        (),
+        "withdrawn",
+    )

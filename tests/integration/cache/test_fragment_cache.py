@@ -23,9 +23,9 @@ WORDS = {
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site with everything that it keeps, as it is served."""
+    """The site with all its caches, as in production."""
     app = create_app(config(mongo_uri=mongod), clock=clock)
-    app.config["TEMPLATES_AUTO_RELOAD"] = False  # nobody works on them: whole pages are kept
+    app.config["TEMPLATES_AUTO_RELOAD"] = False  # so that whole pages are cached
     async with app.test_app():
         await app.extensions[EXTENSION].catalog_cache.get()
         yield app
@@ -53,7 +53,7 @@ async def test_spanish_and_english_readers_never_get_each_others_pages(app: Quar
         await browser.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026", "section": "02"})
         opened = app.extensions[EXTENSION]
         await opened.database.user.update_one({"user_id": ADA.user_id}, {"$set": {"language": ""}})
-        opened.user_cache.logins.clear()  # what the database would tell in a moment
+        opened.user_cache.logins.clear()  # what the change stream would report in a moment
     for path, (english, spanish) in WORDS.items():
         if not signed_in and path in ("/enrollment", "/plan", "/"):
             continue

@@ -111,9 +111,9 @@ async def test_made_up_requests_stay_within_the_budgets(app: Quart) -> None:
         await client.get(f"/{number}{'p' * 3000}")
         await ada.get(f"/courses/?page={number}&q={'y' * (number % 50)}")
         await ada.get("/enrollment", headers={"Accept-Language": f"z{number}"})
-    held = [one for one in all_caches() if one.maxsize in BUDGETS.values() and len(one)]
-    assert len(held) >= 8
-    assert all(one.currsize <= one.maxsize for one in held)
+    filled = [one for one in all_caches() if one.maxsize in BUDGETS.values() and len(one)]
+    assert len(filled) >= 8
+    assert all(one.currsize <= one.maxsize for one in filled)
     assert answers(app).currsize > answers(app).maxsize / 2  # it was full
 
 

@@ -26,7 +26,7 @@ NOT_PAGES = {
 """Paths that are left out, each with the reason."""
 
 VALUES = {"term": "Fall", "courseID": "1111", "token": "of-nobody", "filename": "site.css", "idx": "1111"}
-"""What stands for the variable part of a path."""
+"""Values of the variable parts of paths."""
 
 QUERIES = ("/courses/?q=PYT&open=y", "/courses/Spring?sort=seats", "/course/3333?term=Fall", "/plan?term=Spring")
 FORMS = ("/enrollment/form?courseID=1111", "/enrollment/form?courseID=3333&term=Fall")
@@ -43,12 +43,12 @@ PATHS = [
 ]
 
 NEW_EACH_TIME = re.compile(r'(?<=name="csrf_token" )[^>]*|(?<="request_id":")[^"]*')
-"""What differs between two responses to the same visitor."""
+"""Matches what differs between two responses to the same visitor."""
 
 
 @pytest.fixture
 async def apps(db: Database, mongod: str, clock: Clock) -> AsyncIterator[tuple[Quart, Quart]]:
-    """The site as it is served, and the same site without caches."""
+    """The site with caches, as in production, and the same site without."""
     cached = create_app(config(mongo_uri=mongod), clock=clock)
     cached.config["TEMPLATES_AUTO_RELOAD"] = False  # otherwise whole pages are not cached
     plain = create_app(config(mongo_uri=mongod), clock=clock, fastpath=False, fragment_cache=False)
@@ -91,7 +91,8 @@ async def sign_in(app: Quart, user: User) -> str:
 
 
 async def read(app: Quart, path: str, cookies: str) -> tuple[int, str | None, str]:
-    """Return the response as status, location and body; cookies that it sets are not kept, so nothing adds up."""
+    """Return the response as status, location and body; its cookies are discarded, so requests don't affect each
+    other."""
     response = await app.test_client(use_cookies=False).get(path, headers={"Cookie": cookies} if cookies else {})
     body = str(await response.get_data(as_text=False), "utf-8", "replace")
     return response.status_code, response.headers.get("Location"), NEW_EACH_TIME.sub("", body)

@@ -1,4 +1,4 @@
-"""Who asks for a page again gets the same one without the framework, for as long as it would be the same."""
+"""A repeated request for a page is answered from the cache for as long as the page would be the same."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -32,7 +32,7 @@ def clock(request: pytest.FixtureRequest) -> Clock:
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site as a process of its own would have it."""
+    """The site with its caches, as in a server process."""
     async with process(mongod, clock) as app:
         yield app
 
@@ -49,24 +49,24 @@ async def ada(app: Quart) -> Browser:
 
 
 def seats_taken(app: Quart) -> int:
-    """Return what the catalog in memory says of the section in which ada has a seat."""
+    """Return the seats taken in ada's section, according to the cached catalog."""
     present = app.extensions[EXTENSION].catalog_cache.current
     return next(one.seats_taken for one in present.sections_in("1111", "Fall 2026") if one.section == "01")
 
 
-async def is_kept(browser: Browser, framework_requests: list[str], path: str, **options: Any) -> bool:
-    """Tell whether the page comes without the framework."""
+async def is_cached(browser: Browser, framework_requests: list[str], path: str, **options: Any) -> bool:
+    """Tell whether the page is answered from the cache."""
     framework_requests.clear()
     assert (await browser.get(path, **options)).status_code == 200
     return not framework_requests
 
 
-async def until_kept(browser: Browser, framework_requests: list[str], path: str) -> None:
+async def until_cached(browser: Browser, framework_requests: list[str], path: str) -> None:
     """Request the page until it is cached: a late change event of an earlier write may remove it once."""
-    await until(lambda: is_kept(browser, framework_requests, path))
+    await until(lambda: is_cached(browser, framework_requests, path))
 
 
-def told(response: Response) -> list[tuple[str, str]]:
+def headers_of(response: Response) -> list[tuple[str, str]]:
     return sorted((name, value) for name, value in response.headers.items() if name.lower() != "x-request-id")
 
 
@@ -74,13 +74,17 @@ def told(response: Response) -> list[tuple[str, str]]:
 async def test_a_cached_page_is_the_one_the_framework_renders(
     app: Quart, ada: Browser, framework_requests: list[str], path: str
 ) -> None:
-    await until_kept(ada, framework_requests, path)
+    await until_cached(ada, framework_requests, path)
     again = await ada.get(path)
     assert framework_requests == []
     app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     first = await ada.get(path)
     assert framework_requests
-    assert (again.status_code, told(again), await text(again)) == (200, told(first), await text(first))
+    assert (again.status_code, headers_of(again), await text(again)) == (
+        200,
+        headers_of(first),
+        await text(first),
+    )
     assert again.headers["X-Request-ID"] != first.headers["X-Request-ID"]
     assert (await ada.get(path, headers={"X-Request-ID": "given-by-the-router"})).headers["X-Request-ID"] == (
         "given-by-the-router"
@@ -106,7 +110,7 @@ async def _news_of_a_section(_: Browser, opened: AppState, __: Clock) -> None:
 
 
 async def _a_while(_: Browser, opened: AppState, clock: Clock) -> None:
-    """Long enough that it must be written that the sign-in is in use."""
+    """Let so much time pass that the use of the sign-in must be recorded again."""
     clock.now += opened.lifetimes.idle / 10
 
 
@@ -129,7 +133,7 @@ async def test_anything_that_may_change_a_page_removes_it_from_the_cache(
     framework_requests: list[str],
     end: Callable[[Browser, AppState, Clock], Awaitable[None]],
 ) -> None:
-    await until_kept(ada, framework_requests, "/enrollment")
+    await until_cached(ada, framework_requests, "/enrollment")
     await end(ada, app.extensions[EXTENSION], clock)
     framework_requests.clear()
     await ada.get("/enrollment")
@@ -140,28 +144,28 @@ async def test_anything_that_may_change_a_page_removes_it_from_the_cache(
 async def test_a_cached_page_expires_when_a_term_closes(
     ada: Browser, clock: Clock, framework_requests: list[str]
 ) -> None:
-    await until_kept(ada, framework_requests, "/courses/")
+    await until_cached(ada, framework_requests, "/courses/")
     clock.now = FALL.add_deadline
-    assert not await is_kept(ada, framework_requests, "/courses/")
+    assert not await is_cached(ada, framework_requests, "/courses/")
 
 
 @pytest.mark.parametrize("clock", [midnight(2026, 9, 2) - timedelta(minutes=1)], indirect=True)
 async def test_a_cached_schedule_expires_at_midnight(ada: Browser, clock: Clock, framework_requests: list[str]) -> None:
-    await until_kept(ada, framework_requests, "/enrollment")
+    await until_cached(ada, framework_requests, "/enrollment")
     clock.now += timedelta(seconds=59)
-    assert await is_kept(ada, framework_requests, "/enrollment")
+    assert await is_cached(ada, framework_requests, "/enrollment")
     clock.now += timedelta(seconds=1)
-    assert not await is_kept(ada, framework_requests, "/enrollment")
+    assert not await is_cached(ada, framework_requests, "/enrollment")
 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_cached_page_gets_a_new_csrf_token_every_minute(
     ada: Browser, framework_requests: list[str], path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await until_kept(ada, framework_requests, path)
+    await until_cached(ada, framework_requests, path)
     minute = response_cache.token_minute()
     monkeypatch.setattr(response_cache, "token_minute", lambda: minute + 1)
-    assert not await is_kept(ada, framework_requests, path)
+    assert not await is_cached(ada, framework_requests, path)
 
 
 async def test_an_expired_sign_in_gets_no_cached_pages(
@@ -173,7 +177,7 @@ async def test_an_expired_sign_in_gets_no_cached_pages(
         clock.now += lasting.idle * 0.9
         await ada.get("/")
     clock.now = ends - timedelta(minutes=1)
-    await until_kept(ada, framework_requests, "/")
+    await until_cached(ada, framework_requests, "/")
     clock.now = ends
     assert "Hello, Ada" not in await ada.read("/")
 
@@ -184,8 +188,8 @@ async def test_nobody_gets_another_users_cached_page_or_one_in_another_language(
     bob = Browser(app.test_client())
     await bob.sign_in(BOB)
     for path in PATHS:
-        await until_kept(ada, framework_requests, path)
-        await until_kept(bob, framework_requests, path)
+        await until_cached(ada, framework_requests, path)
+        await until_cached(bob, framework_requests, path)
     assert ("Hello, Ada" in await ada.read("/"), "Hello, Bob" in await bob.read("/")) == (True, True)
     assert ('action="/enrollment/drop"' in await bob.read("/enrollment")) is False
     await app.extensions[EXTENSION].database.user.update_one({"user_id": BOB.user_id}, {"$set": {"language": ""}})
@@ -205,12 +209,12 @@ async def test_a_waitlisted_student_always_sees_the_current_position(
     await ada.read("/enrollment")
     for path in ("/courses/Fall", "/enrollment"):
         for _ in range(5):
-            assert not await is_kept(ada, framework_requests, path)
+            assert not await is_cached(ada, framework_requests, path)
             assert "Waitlisted, 1 of 1" in await ada.read(path)
 
 
 async def test_a_flashed_message_is_shown_once(ada: Browser, framework_requests: list[str]) -> None:
-    await until_kept(ada, framework_requests, "/enrollment")
+    await until_cached(ada, framework_requests, "/enrollment")
     await ada.post("/enrollment", form=SEAT)
     assert "already enrolled" in await ada.read("/courses/")
     for _ in range(5):
@@ -223,8 +227,8 @@ async def test_a_flashed_message_is_shown_once(ada: Browser, framework_requests:
 async def test_a_request_that_may_need_another_response_is_not_answered_from_the_cache(
     ada: Browser, framework_requests: list[str], name: str, value: str
 ) -> None:
-    await until_kept(ada, framework_requests, "/enrollment")
-    assert not await is_kept(ada, framework_requests, "/enrollment", headers={name: value})
+    await until_cached(ada, framework_requests, "/enrollment")
+    assert not await is_cached(ada, framework_requests, "/enrollment", headers={name: value})
 
 
 async def test_a_response_that_sets_a_cookie_is_not_cached(
@@ -254,7 +258,7 @@ async def test_no_page_is_cached_with_template_overrides_or_reloading(
 ) -> None:
     app.config[setting] = True
     for _ in range(5):
-        assert not await is_kept(ada, framework_requests, "/")
+        assert not await is_cached(ada, framework_requests, "/")
 
 
 async def test_the_least_recently_used_page_makes_room(
@@ -266,7 +270,7 @@ async def test_the_least_recently_used_page_makes_room(
     )
     app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     for path in ("/", "/index", "/", "/home"):
-        await until_kept(ada, framework_requests, path)
-    assert await is_kept(ada, framework_requests, "/")
-    assert await is_kept(ada, framework_requests, "/home")
-    assert not await is_kept(ada, framework_requests, "/index")
+        await until_cached(ada, framework_requests, path)
+    assert await is_cached(ada, framework_requests, "/")
+    assert await is_cached(ada, framework_requests, "/home")
+    assert not await is_cached(ada, framework_requests, "/index")

@@ -1,4 +1,4 @@
-"""Answers that are the same for everybody are kept, and are what the framework would answer."""
+"""Public responses are cached, and equal those of the framework."""
 
 import asyncio
 import gzip
@@ -55,7 +55,7 @@ OWN = ("x-request-id", "content-encoding", "content-length")
 async def app(
     request: pytest.FixtureRequest, db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Quart]:
-    """The site with a catalog that it keeps, as it is served, but for news: a test says when there is another one."""
+    """The site with its caches; the catalog changes only when a test changes it."""
     monkeypatch.setattr(CatalogCache, "follow_changes", hear_nothing)
     templates = Path(__file__).parents[2] / "support/flask_templates"
     settings = {
@@ -85,8 +85,8 @@ async def by_framework(app: Quart, path: str, **options: Any) -> Response:
     return await ask(app, path, **options)
 
 
-def told(response: Response) -> tuple[int, list[tuple[str, str]]]:
-    """Return the status and the headers, but for those that differ from one answer to the next."""
+def headers_of(response: Response) -> tuple[int, list[tuple[str, str]]]:
+    """Return the status and the headers, except those that differ between responses."""
     headers = sorted((name.lower(), value) for name, value in response.headers.items())
     return response.status_code, [(name, value) for name, value in headers if name not in OWN]
 
@@ -100,7 +100,7 @@ async def test_a_cached_response_is_the_one_the_framework_gives(app: Quart, fram
             framework_requests.clear()
             again = await ask(app, path, **wanted)
             assert framework_requests == [], (path, wanted)
-            assert told(again) == told(first), (path, wanted)
+            assert headers_of(again) == headers_of(first), (path, wanted)
             assert len(again.headers["X-Request-ID"]) == len(first.headers["X-Request-ID"])
             assert again.headers.get("Content-Length") == first.headers.get("Content-Length"), (path, wanted)
             if wanted.get("method") != "HEAD":
@@ -122,7 +122,7 @@ async def test_a_conditional_request_gets_a_304(app: Quart, framework_requests: 
     again = await ask(app, path, headers=seen)
     assert (again.status_code, await again.get_data()) == (304, b"")
     assert framework_requests == [path.partition("?")[0]]
-    assert told(again) == told(await by_framework(app, path, headers=seen))
+    assert headers_of(again) == headers_of(await by_framework(app, path, headers=seen))
 
 
 @only_development
@@ -146,7 +146,7 @@ async def test_a_long_response_is_compressed_as_the_client_prefers(
 @only_development
 async def test_a_cached_response_is_compressed_once(app: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
     times: list[bytes] = []
-    monkeypatch.setitem(cache_keys.COMPRESS, "br", lambda body: times.append(body) or body[:9])  # type: ignore[func-returns-value]
+    monkeypatch.setitem(cache_keys.COMPRESSORS, "br", lambda body: times.append(body) or body[:9])  # type: ignore[func-returns-value]
     for _ in range(4):
         await ask(app, "/courses/", headers={"Accept-Encoding": "br"})
     assert len(times) == 1

@@ -139,8 +139,8 @@ async def test_a_course_is_found_however_its_number_is_typed(
     await run("course", f"{HEADER}\nMü 101,Music,3,Fall\nMÜ 102,More music,3,Fall\n")
     await run("section", f"term,courseID,section,capacity\nFall 2026,{typed},1,5\n")
     assert await numbers_of(db, "Mü 101") == ["01"]
-    for address in ("/course/", "/api/", "/api/v1/courses/"):
-        assert "Music" in await text(await anyone.get(address + quote(typed))), address
+    for url in ("/course/", "/api/", "/api/v1/courses/"):
+        assert "Music" in await text(await anyone.get(url + quote(typed))), url
     await ada.post("/enrollment", form={"courseID": typed})
     assert await seats_taken(db, "Mü 101") == 1
     await ada.post("/enrollment/drop", form={"courseID": typed})
@@ -199,9 +199,9 @@ async def test_every_course_number_that_can_be_imported_has_a_page(ada: Browser,
         links |= {unescape(number): unescape(link) for link, number in rows}
     assert set(taken) == links.keys()
     for number, link in links.items():
-        address = urlsplit(link)
-        assert {unquote(part) for part in address.path.split("/")[2:]}.isdisjoint({"", ".", ".."}), number
-        shown = await text(await ada.get(f"{address.path}?{address.query}"))
+        url = urlsplit(link)
+        assert {unquote(part) for part in url.path.split("/")[2:]}.isdisjoint({"", ".", ".."}), number
+        shown = await text(await ada.get(f"{url.path}?{url.query}"))
         assert f"<dt>Course number</dt><dd>{number}</dd>" in unescape(shown)
         for encoded in (quote(number, safe=""), quote(number)):
             for api in ("/api/v1/courses/", "/api/"):

@@ -77,9 +77,9 @@ async def test_every_link_to_a_term_with_a_custom_name_works(ada: Browser, db: D
     assert seen == {link}
     answer = await (await ada.get("/api/v1/sections", query_string={"term": name.lower()})).get_json()
     assert {one["term"] for one in answer["sections"]} == {name}
-    told = await (await ada.get("/api/v1/terms")).get_json()
+    listed = await (await ada.get("/api/v1/terms")).get_json()
     assert {"term": name, "season": None, "year": None}.items() <= next(
-        one.items() for one in told["terms"] if one["term"] == name
+        one.items() for one in listed["terms"] if one["term"] == name
     )
     response = await ada.post("/enrollment", form={"courseID": "3333", "term": name, "section": "01"})
     assert (response.status_code, response.location) == (303, "/enrollment")

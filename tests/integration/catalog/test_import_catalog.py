@@ -28,8 +28,8 @@ from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, NOONS, 
 Run = Callable[..., Awaitable[Result]]
 
 NOW = FALL_MORNING
-SMALL = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
-"""PHP 202 in fall: one seat, one place in line."""
+PHP_SECTION = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
+"""PHP 202 in fall: one seat, one place on the waitlist."""
 
 LIMITS = frozenset({"max_credits", "timezone"})
 
@@ -172,7 +172,7 @@ async def test_a_file_of_sections_with_bad_rows_names_each_and_imports_none(
 
 async def test_columns_that_a_file_lacks_keep_what_is_stored(run: Run, db: Database, tmp_path: Path) -> None:
     await run("import", "section", file(tmp_path, "term,courseID,section,capacity\nFall 2026,3333,01,2\n"))
-    assert await sections.find(db, SMALL.key) == replace(SMALL, capacity=2)
+    assert await sections.find(db, PHP_SECTION.key) == replace(PHP_SECTION, capacity=2)
     needing = Course("3333", "PHP 202", "", 4, "Fall", "Computing", ("1111",), ("2222",))
     given = frozenset({"subject", "prerequisites", "corequisites"})
     await import_courses(db, [ImportedCourse(1, needing, given)], NOW)
@@ -196,9 +196,9 @@ async def test_a_term_keeps_its_timezone_and_credit_limit_if_the_file_has_none(
         assert done.output == "term: 0 added, 0 changed, 1 unchanged.\n"
         assert await terms.find(db, "Fall 2026") == replace(FALL, max_credits=12.5)
     await run("import", "term", file(tmp_path, f"{header},max_credits,timezone\n{row},15,UTC\n"))
-    told = await terms.find(db, "Fall 2026")
-    assert told is not None
-    assert (told.max_credits, told.timezone, told.opens_at) == (15, "UTC", datetime(2026, 8, 1, tzinfo=UTC))
+    stored = await terms.find(db, "Fall 2026")
+    assert stored is not None
+    assert (stored.max_credits, stored.timezone, stored.opens_at) == (15, "UTC", datetime(2026, 8, 1, tzinfo=UTC))
 
 
 async def test_a_term_keeps_its_first_and_last_day_if_the_file_has_none(run: Run, db: Database, tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ async def test_a_course_cannot_require_itself_or_an_unknown_course(run: Run, db:
 
 async def test_a_raised_capacity_promotes_and_leaves_a_notice(db: Database) -> None:
     await a_full_section_and_bob_waits(db)
-    await offer(db, replace(SMALL, capacity=2))
+    await offer(db, replace(PHP_SECTION, capacity=2))
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
     [notice] = await notices.take_unseen(db, BOB.user_id)
     assert notice.action == "promote"
@@ -247,12 +247,12 @@ async def test_a_raised_capacity_promotes_and_leaves_a_notice(db: Database) -> N
 
 async def test_a_capacity_below_the_seats_taken_removes_no_student(db: Database) -> None:
     await a_full_section_and_bob_waits(db)
-    await offer(db, replace(SMALL, capacity=0))
+    await offer(db, replace(PHP_SECTION, capacity=0))
     assert (await has(db, ADA.user_id)).keys() == {"3333"}
     found = await audit.check(db, NOW)
     assert found.discrepancies == []
     assert found.notes == ["3333, section 01, Fall 2026: 1 enrolled, but the capacity is 0; it was lowered."]
-    await offer(db, replace(SMALL, capacity=1))
+    await offer(db, replace(PHP_SECTION, capacity=1))
     assert (await audit.check(db, NOW)).notes == []
 
 
@@ -279,7 +279,7 @@ async def test_moved_meetings_promote_a_student_who_had_a_conflict(db: Database)
     await bob_waits_with_a_conflict(db)
     await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     assert (await has(db, BOB.user_id)).keys() == {"1111"}
-    await offer(db, replace(SMALL, meetings=(Meeting("S", "09:00", "10:00"),)))
+    await offer(db, replace(PHP_SECTION, meetings=(Meeting("S", "09:00", "10:00"),)))
     assert (await has(db, BOB.user_id)).keys() == {"1111", "3333"}
     assert (await audit.check(db, NOW)).discrepancies == []
 
@@ -290,11 +290,11 @@ async def test_a_student_skipped_during_an_import_gets_the_seat_after_all(db: Da
     importing: list[asyncio.Task[None]] = []
 
     async def drop(session: Session) -> None:
-        step = SeatTransaction(db, session, NOW, ADA.user_id)
-        await seat_changes.bump_version(step, ADA.user_id, FALL.term)
-        [held] = await enrollments.find_in_term(db, ADA.user_id, FALL.term, step.session)
-        await seat_changes.drop(step, ADA.user_id, FALL, held)
-        await promote_waitlists(step)  # passes bob over, who has a conflict yet
+        transaction = SeatTransaction(db, session, NOW, ADA.user_id)
+        await seat_changes.bump_version(transaction, ADA.user_id, FALL.term)
+        [registration] = await enrollments.find_in_term(db, ADA.user_id, FALL.term, transaction.session)
+        await seat_changes.drop(transaction, ADA.user_id, FALL, registration)
+        await promote_waitlists(transaction)  # skips bob, who still has a conflict
         importing.append(asyncio.create_task(offer(db, away)))
         done, _ = await asyncio.wait(importing, timeout=0.5)
         assert not done, "the import did not wait"
@@ -307,7 +307,7 @@ async def test_a_student_skipped_during_an_import_gets_the_seat_after_all(db: Da
 async def test_meetings_moved_onto_each_other_are_a_note_and_not_an_error(db: Database) -> None:
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("1111", section="02"), NOW)
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), NOW)
-    await offer(db, replace(SMALL, meetings=EVENINGS))
+    await offer(db, replace(PHP_SECTION, meetings=EVENINGS))
     found = await audit.check(db, NOW)
     assert found.discrepancies == []
     assert found.notes == ["Student 2, Fall 2026: 1111 and 3333 both meet on TR 18:00–19:15; a meeting was moved."]
@@ -332,14 +332,14 @@ async def test_a_removed_prerequisite_promotes(db: Database) -> None:
     given = frozenset({"prerequisites"})
     await import_courses(db, [ImportedCourse(1, replace(php, prerequisites=("2222",)), given)], NOW)
     await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
-    assert [one.user_id for one in await waitlist.find_by_section(db, SMALL.key)] == [BOB.user_id]
+    assert [one.user_id for one in await waitlist.find_by_section(db, PHP_SECTION.key)] == [BOB.user_id]
     await import_courses(db, [ImportedCourse(1, php, given)], NOW)
     assert (await has(db, BOB.user_id)).keys() == {"3333"}
 
 
 async def bob_waits_with_a_conflict(db: Database) -> None:
-    """Ada has the one seat of PHP 202, bob is in line for it, and then its meetings move onto those of his PYT 101."""
+    """Ada has the one seat of PHP 202, bob waits for it, and then its meetings move onto those of his PYT 101."""
     await a_full_section_and_bob_waits(db)
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("1111", section="02"), NOW)
-    await offer(db, replace(SMALL, meetings=EVENINGS))
-    assert SMALL.meetings == NOONS
+    await offer(db, replace(PHP_SECTION, meetings=EVENINGS))
+    assert PHP_SECTION.meetings == NOONS

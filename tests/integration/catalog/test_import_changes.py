@@ -21,7 +21,7 @@ from tests.support.people import ADA, BOB, FALL_MORNING, SECTIONS
 
 Run = Callable[..., Awaitable[Result]]
 
-SMALL = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
+PHP_SECTION = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
 """PHP 202 in fall: one seat, one place on the waitlist."""
 
 TERM = "term,opens_at,add_deadline,drop_deadline,withdraw_deadline"
@@ -147,7 +147,7 @@ async def test_a_dry_run_refuses_what_the_import_would(run: Run, db: Database) -
 
 
 async def test_the_first_changes_are_printed_and_all_with_verbose(run: Run, db: Database) -> None:
-    await sections.put_all(db, [replace(SMALL, courseID="1111", section=f"{n}") for n in range(10, 70)])
+    await sections.put_all(db, [replace(PHP_SECTION, courseID="1111", section=f"{n}") for n in range(10, 70)])
     rows = "".join(f"Fall 2026,1111,{n},5\n" for n in range(10, 70))
     text = f"term,courseID,section,capacity\n{rows}"
     short = await run("section", text, "--dry-run")
@@ -160,7 +160,7 @@ async def test_the_first_changes_are_printed_and_all_with_verbose(run: Run, db: 
 async def test_an_import_returns_which_students_got_a_seat(db: Database) -> None:
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), FALL_MORNING)
     await waitlist.join(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), FALL_MORNING)
-    row = ImportedSection(7, replace(SMALL, capacity=2), frozenset())
+    row = ImportedSection(7, replace(PHP_SECTION, capacity=2), frozenset())
     tried = await import_sections(db, [row], FALL_MORNING, dry_run=True)
     assert [(one.user_id, one.courseID) for one in tried.promoted] == [(BOB.user_id, "3333")]
     found = await sections.find(db, SectionKey("Fall 2026", "3333", "01"))

@@ -1,4 +1,4 @@
-"""A school that has no terms yet: the registrar has courses, and nothing to take them in."""
+"""A school that has no terms yet."""
 
 import asyncio
 from pathlib import Path

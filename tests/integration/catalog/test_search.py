@@ -1,4 +1,4 @@
-"""Looking through the courses, in the pages."""
+"""Searching and filtering the catalog."""
 
 import re
 from dataclasses import asdict
@@ -129,7 +129,7 @@ async def test_a_course_page_has_the_terms_of_the_course(anyone: Browser) -> Non
 @pytest.mark.parametrize(
     "path", ["/course/9999", "/course/1111?term=Winterfell", "/course/%00", f"/course/{'x' * 300}"]
 )
-async def test_a_course_or_term_that_there_is_not_is_a_friendly_404(anyone: Browser, path: str) -> None:
+async def test_an_unknown_course_or_term_is_a_friendly_404(anyone: Browser, path: str) -> None:
     response = await anyone.get(path)
     assert response.status_code == 404
     assert "There is no" in await text(response)
@@ -156,7 +156,7 @@ async def test_a_course_offered_in_no_term_is_not_shown_in_the_requested_term(an
 
 async def test_a_visitor_who_asks_for_what_fits_is_asked_to_sign_in(anyone: Browser, ada: Browser) -> None:
     path, words = "/courses/Fall?q=P&fits=y", "to see only what fits your schedule"
-    for _ in range(2):  # the second time from what is prepared
+    for _ in range(2):  # the second time from the cache
         assert words in await anyone.read(path)
         assert words not in await anyone.read("/courses/Fall?q=P")
         assert words not in await ada.read(path)

@@ -1,4 +1,4 @@
-"""`check-seats`: everything is counted again, and what disagrees is told in a sentence, and mended when asked."""
+"""`check-seats` recounts everything, reports discrepancies in sentences, and repairs them on request."""
 
 import asyncio
 from typing import Any
@@ -23,7 +23,7 @@ Fields = dict[str, Any]
 
 @pytest.fixture
 async def school(db: Database) -> Database:
-    """Ada sits in PHP 202, which is full; bob waits for it and sits in PYT 101."""
+    """Ada is enrolled in PHP 202, which is full; bob waits for it and is enrolled in PYT 101."""
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("1111", section="01"), NOW)
     await waitlist.join(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), NOW)
@@ -34,8 +34,8 @@ async def found(db: Database) -> list[str]:
     return (await audit.check(db, NOW)).discrepancies
 
 
-async def mended(db: Database) -> list[str]:
-    """Repair, and return what is still found."""
+async def remaining_after_repair(db: Database) -> list[str]:
+    """Repair, and return the remaining discrepancies."""
     await audit.repair(db, NOW)
     return await found(db)
 
@@ -97,14 +97,14 @@ async def test_discrepancies_are_reported_and_repaired(
 ) -> None:
     await school[collection].update_one(row, {"$set": change})
     assert sentence in await found(school)
-    assert await mended(school) == []
+    assert await remaining_after_repair(school) == []
     assert await school.enrollment.count_documents({"status": "enrolled"}) == 2
 
 
 async def test_repairing_gives_an_open_seat_to_a_waitlisted_student(school: Database) -> None:
     await school.section.update_one(PHP, {"$set": {"capacity": 2}})
-    told = "3333, section 01, Fall 2026: waitlisted student 2 could take an open seat."
-    assert await found(school) == [told]
+    sentence = "3333, section 01, Fall 2026: waitlisted student 2 could take an open seat."
+    assert await found(school) == [sentence]
     assert await audit.repair(school, NOW) == [
         "3333, section 01, Fall 2026: waitlisted students were enrolled in open seats."
     ]
@@ -134,7 +134,7 @@ async def test_an_orphaned_enrollment_is_reported_and_never_removed(
 ) -> None:
     await school.enrollment.update_one({"user_id": 1}, {"$set": change})
     assert any(line.endswith(sentence) for line in await found(school))
-    [left] = await mended(school)
+    [left] = await remaining_after_repair(school)
     assert left.endswith(sentence)
     assert await school.enrollment.count_documents(change) == 1
 
@@ -156,7 +156,7 @@ async def test_invisible_sections_are_reported(school: Database) -> None:
         Section("Fall 19", "1111", "A", 9),
     ]
     await sections.put_all(school, lost)
-    assert await mended(school) == [
+    assert await remaining_after_repair(school) == [
         "Students can’t see the sections of course 9999, which is not in the catalog: 01 (Fall 2026), 02 (Fall 2026). "
         "Add the course with `import course`.",
         "Students can’t see the sections of Fall 19, which is not a term of the school: 1111 A. "
@@ -183,7 +183,7 @@ async def test_more_students_than_seats_are_reported(school: Database) -> None:
     seat = await school.enrollment.find_one({"user_id": ADA.user_id}, {"_id": 0})
     assert seat is not None
     await school.enrollment.insert_one({**seat, "user_id": CLEO.user_id})
-    assert await mended(school) == ["3333, section 01, Fall 2026: 2 enrolled, but the capacity is 1."]
+    assert await remaining_after_repair(school) == ["3333, section 01, Fall 2026: 2 enrolled, but the capacity is 1."]
 
 
 async def test_two_courses_at_the_same_time_are_reported(school: Database) -> None:
@@ -191,7 +191,7 @@ async def test_two_courses_at_the_same_time_are_reported(school: Database) -> No
     seat = await school.enrollment.find_one({"user_id": ADA.user_id}, {"_id": 0})
     assert seat is not None
     await school.enrollment.insert_one({**seat, "courseID": "1111", "section": "02"})
-    assert await mended(school) == ["Student 1, Fall 2026: 1111 and 3333 both meet on TR 18:00–19:15."]
+    assert await remaining_after_repair(school) == ["Student 1, Fall 2026: 1111 and 3333 both meet on TR 18:00–19:15."]
 
 
 async def test_waiting_to_swap_within_a_course_is_fine(school: Database) -> None:
@@ -202,7 +202,7 @@ async def test_waiting_to_swap_within_a_course_is_fine(school: Database) -> None
 
 async def test_a_row_left_alone_by_upgrade_db_is_listed(school: Database) -> None:
     await school.enrollment.insert_one({"user_id": "?", "courseID": "77"}, bypass_document_validation=True)
-    [line] = await mended(school)
+    [line] = await remaining_after_repair(school)
     assert line.endswith("(77, section (none), no term): student ? is enrolled, but the student has no account.")
 
 

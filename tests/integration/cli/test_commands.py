@@ -1,4 +1,4 @@
-"""What the registrar types."""
+"""The commands that registrars use."""
 
 import asyncio
 import json
@@ -239,7 +239,7 @@ async def test_seed_fills_only_an_empty_catalog(run: Run, db: Database) -> None:
     assert await db.user.count_documents({"role": "registrar"}) == 1
 
 
-async def test_the_demo_school_is_open_whenever_it_is_made(run: Run, db: Database) -> None:
+async def test_the_demo_school_is_open_whenever_it_is_created(run: Run, db: Database) -> None:
     await _empty(db)
     assert (await run("seed")).exit_code == 0
     now = datetime.now(UTC)
@@ -279,10 +279,10 @@ async def test_a_demo_school_is_created_once_and_is_consistent(run: Run, db: Dat
     assert await read_rows(db) == before
 
 
-@pytest.mark.parametrize("kept", ["course", "term", "section", "user", "enrollment"])
-async def test_a_demo_school_needs_an_empty_database(run: Run, db: Database, kept: str) -> None:
+@pytest.mark.parametrize("nonempty", ["course", "term", "section", "user", "enrollment"])
+async def test_a_demo_school_needs_an_empty_database(run: Run, db: Database, nonempty: str) -> None:
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("1111"), FALL_MORNING)
-    await _empty(db, but=kept)
+    await _empty(db, but=nonempty)
     before = await read_rows(db)
     assert "nothing was changed" in (await run("seed", "--demo")).output
     assert await read_rows(db) == before

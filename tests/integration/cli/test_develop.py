@@ -1,4 +1,4 @@
-"""What `make run` and `quart run` run: the whole site in one command, and nothing of it left afterwards."""
+"""`make run` and `quart run` start the whole site with one command, and leave nothing running."""
 
 import os
 import select
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the proce
 
 @pytest.fixture
 def project(quick_folder: Path, request: pytest.FixtureRequest) -> Path:
-    """Give a checkout of its own, without a database yet."""
+    """Create a separate checkout, without a database."""
     copy = quick_folder / request.node.name
     for folder in ("quart_enroll", "data"):
         shutil.copytree(PROJECT / folder, copy / folder)
@@ -44,7 +44,7 @@ def project(quick_folder: Path, request: pytest.FixtureRequest) -> Path:
 def running(
     command: Sequence[str], project: Path, ready: bytes, **settings: object
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run the command until it says that the site is ready, and for as long as the block lasts; give what it said."""
+    """Run the command during the block, and yield what it prints until the site is ready."""
     with _started(command, project, **settings) as process:
         yield process, _wait_until_ready(process, ready)
 
@@ -67,7 +67,7 @@ def _started(command: Sequence[str], project: Path, **settings: object) -> Itera
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], ready: bytes) -> str:
-    """Return what the process said until it was ready."""
+    """Return what the process printed until the site was ready."""
     assert process.stdout is not None
     said = b""
     while ready not in said:

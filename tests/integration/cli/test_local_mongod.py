@@ -1,4 +1,4 @@
-"""The local mongod: there when it is needed, gone afterwards, and its data still there the next time."""
+"""The local mongod starts when it is needed and stops afterwards, and its data is there the next time."""
 
 import subprocess
 import sys

@@ -66,8 +66,8 @@ async def test_a_missing_index_is_reported_with_its_consequence(
     db: Database, collection: str, index: str, consequence: str
 ) -> None:
     await db[collection].drop_index(index)
-    told = f"{collection}: the index {index} is missing, so {consequence}. Run `upgrade-db`."
-    assert await problems(db) == [told]
+    sentence = f"{collection}: the index {index} is missing, so {consequence}. Run `upgrade-db`."
+    assert await problems(db) == [sentence]
     assert not await is_ready(db)
     await upgrade(db, NOW, UpgradeDefaults())
     assert await problems(db) == []
@@ -111,7 +111,7 @@ async def test_a_version_stays_ready_while_a_newer_one_upgrades_the_database(db:
     assert await problems(db) == []
 
 
-async def test_an_index_that_a_newer_version_needs_too_is_still_missed(db: Database) -> None:
+async def test_a_missing_index_that_a_newer_version_needs_too_is_reported(db: Database) -> None:
     await upgrade(db, NOW, UpgradeDefaults())
     await stored.note_version(db, "newer")
     await db.user.drop_index("email_unique")

@@ -32,7 +32,7 @@ DEFAULTS = UpgradeDefaults("America/New_York", 15, section_capacity=1)
 
 @pytest.fixture
 async def db(mongod: str) -> AsyncIterator[Database]:
-    """A database of its own with what a Flask site left, and without any index of this site."""
+    """A database of its own as a Flask site left it, without any index of this site."""
     async with open_database(mongod, 20) as site:
         database = site.client[f"flask_era_{ObjectId()}"]
         await legacy_flask.fill(database)
@@ -41,16 +41,16 @@ async def db(mongod: str) -> AsyncIterator[Database]:
 
 
 async def seats(db: Database, term: str = TERM) -> list[tuple[int, str]]:
-    """Who sits where in the term; every row once."""
+    """Return each student's seats in the term, one for each row."""
     rows = db.enrollment.find({"term": term, "status": "enrolled"}).sort([("user_id", 1), ("courseID", 1)])
     return [(row["user_id"], row["courseID"]) async for row in rows]
 
 
 async def everything(db: Database) -> dict[str, list[Document]]:
-    """All rows of all collections."""
+    """Return all rows of all collections."""
     names = sorted(await db.list_collection_names())
     rows = {name: await db[name].find().sort("_id").to_list(None) for name in names}
-    for name in rows.keys() & {"term", "section", "schedule"}:  # what this site adds has an _id of chance
+    for name in rows.keys() & {"term", "section", "schedule"}:  # rows that this site adds have a random _id
         rows[name] = sorted(({**row, "_id": 0} for row in rows[name]), key=str)
     return rows
 
@@ -90,7 +90,7 @@ async def test_of_double_enrollments_the_oldest_stays(db: Database) -> None:
     }
 
 
-async def test_rows_of_no_course_or_user_are_listed_and_left_alone(db: Database) -> None:
+async def test_rows_of_unknown_courses_or_users_are_listed_and_left_alone(db: Database) -> None:
     numbers = (legacy_flask.UNKNOWN_COURSE, legacy_flask.UNKNOWN_USER)
     lost = {"_id": {"$in": [legacy_flask.row_id(number) for number in numbers]}}
     before = await db.enrollment.find(lost).to_list(None)
@@ -370,7 +370,7 @@ async def test_a_school_that_imports_sections_gets_generated_ones_only_on_reques
     assert await sections.find_all(db, [TERM], "8888")
 
 
-async def test_courses_of_no_term_and_sections_of_no_course_are_listed(db: Database) -> None:
+async def test_courses_without_a_term_and_sections_without_a_course_are_listed(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     await import_course(db, "8888", "Winter 2022")
     await sections.put_all(db, [Section(TERM, "9998", "01", 30), Section("Fall 2019", "1111", "B", 30)])
@@ -409,11 +409,11 @@ async def test_an_old_enrollment_waits_until_the_term_of_its_course_exists(db: D
 async def test_an_old_row_gives_no_second_seat_in_a_course(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     await flask_enrolls(db, 2, "1111")
-    held = {"user_id": 2, "courseID": "1111"}
-    await db.enrollment.update_one({**held, "term": TERM}, {"$set": {"term": "Spring 2027"}})
+    seat = {"user_id": 2, "courseID": "1111"}
+    await db.enrollment.update_one({**seat, "term": TERM}, {"$set": {"term": "Spring 2027"}})
     report = await upgrade(db, NOW, DEFAULTS)
     assert "enrollment: 1 row merged into another in Spring 2027" in report.changes
-    [row] = await db.enrollment.find(held).to_list(None)
+    [row] = await db.enrollment.find(seat).to_list(None)
     assert (row["term"], row["enrolled_at"]) == ("Spring 2027", legacy_flask.made_at(3))
 
 
@@ -459,7 +459,7 @@ class Killed(Exception):
 
 
 class Writes:
-    """Lets so many writes of rows through and then kills; None lets all through."""
+    """Lets that many writes through and then raises Killed; None lets all through."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.left: int | None = None
@@ -479,7 +479,7 @@ class Writes:
 
 
 async def killed_before_write(db: Database, writes: Writes, number: int) -> bool:
-    """Upgrade a Flask site's database with a process that dies at that write; False when it has fewer."""
+    """Upgrade a Flask site's database in a process that dies at that write; return False if there are fewer writes."""
     await db.client.drop_database(db.name)
     await legacy_flask.fill(db)
     writes.left = number

@@ -1,4 +1,4 @@
-"""Asking to be told of a seat, and being told."""
+"""Seat alerts: setting them, and being notified."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""More people than can be served in time: what they are told, and how they ask again."""
+"""What students see, and how changes are retried, when more are waiting than the site can make in time."""
 
 import re
 from html import unescape
@@ -18,7 +18,7 @@ from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.web import application, retry
 from tests.support.people import ADA, FALL_MORNING, PASSWORD, Browser, seats_taken, text
 
-WISH = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
+FORM = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def locks(app: Quart) -> SectionLocks:
 
 @pytest.fixture
 def crowded(locks: SectionLocks) -> None:
-    """As many changes wait as may."""
+    """Let as many changes wait as the limit allows."""
     locks.max_changes = 0
 
 
 def button(page: str) -> dict[str, str] | None:
-    """Return what the button that repeats a press would send, without the token; None when there is no such button."""
+    """Return the fields that the retry button would send, without the token; None if there is no such button."""
     found = re.search(r'<form method="post" action="/enrollment".*?</form>', page, re.DOTALL)
     if found is None:
         return None
@@ -48,24 +48,24 @@ async def test_a_busy_page_repeats_the_enrollment_when_there_is_capacity(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(locks, "max_changes", 0)
-        response = await ada.post("/enrollment", form=WISH)
+        response = await ada.post("/enrollment", form=FORM)
     page = await text(response)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
-    assert "Refresh" not in response.headers  # it would look, and not press
+    assert "Refresh" not in response.headers  # it would reload, not repeat the change
     assert "Many people are enrolling right now. No changes were made." in page
     assert 'data-retry-after="5"' in page
     assert await seats_taken(db, "1111") == 0
 
     sent = button(page)
-    assert sent == WISH | {"again": "1"}
+    assert sent == FORM | {"again": "1"}
     assert (await ada.post("/enrollment", form=sent)).status_code == 303
-    assert (await ada.post("/enrollment", form=sent)).status_code == 303  # once more does no harm
+    assert (await ada.post("/enrollment", form=sent)).status_code == 303  # a repeat is harmless
     assert await seats_taken(db, "1111") == 1
 
 
 @pytest.mark.usefixtures("crowded")
 async def test_a_busy_page_stops_retrying_after_a_while(ada: Browser) -> None:
-    page = await text(await ada.post("/enrollment", form=WISH | {"again": str(retry.MAX_AUTOMATIC_REPEATS)}))
+    page = await text(await ada.post("/enrollment", form=FORM | {"again": str(retry.MAX_AUTOMATIC_REPEATS)}))
     assert "data-retry-after" not in page
     assert button(page) is not None
 
@@ -73,7 +73,7 @@ async def test_a_busy_page_stops_retrying_after_a_while(ada: Browser) -> None:
 @pytest.mark.usefixtures("crowded")
 async def test_a_busy_api_response_has_retry_after(ada: Browser) -> None:
     headers = {"Accept": "application/json"}
-    response = await ada.client.post("/api/v1/me/enrollments", json=WISH, auth=(ADA.email, PASSWORD), headers=headers)
+    response = await ada.client.post("/api/v1/me/enrollments", json=FORM, auth=(ADA.email, PASSWORD), headers=headers)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert response.content_type == "application/problem+json"
     assert (await response.get_json())["code"] == "busy"
@@ -102,16 +102,16 @@ async def test_a_busy_page_reloads_automatically(ada: Browser, monkeypatch: pyte
     assert response.status_code == 503
     assert 5 <= int(response.headers["Refresh"]) <= 10
     assert "reloads automatically" in await text(response)
-    asked = await ada.get("/enrollment", headers={"Accept": "application/json"})
-    assert "Refresh" not in asked.headers
+    response = await ada.get("/enrollment", headers={"Accept": "application/json"})
+    assert "Refresh" not in response.headers
 
 
 async def test_a_form_from_another_site_is_not_retried(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "resume", _unsettled)
-    response = await ada.client.post("/enrollment", form=WISH, headers={"Sec-Fetch-Site": "cross-site"})
+    response = await ada.client.post("/enrollment", form=FORM, headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 503
     assert button(await text(response)) is None
-    ours = await ada.post("/enrollment", form=WISH)
+    ours = await ada.post("/enrollment", form=FORM)
     assert button(await text(ours)) is not None
     assert "may have gone through" in await text(ours)
 
@@ -119,12 +119,12 @@ async def test_a_form_from_another_site_is_not_retried(ada: Browser, monkeypatch
 async def test_a_slow_change_is_answered_before_the_router_times_out(
     ada: Browser, db: Database, locks: SectionLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(application, "CHANGE_SECONDS", 0.2)
+    monkeypatch.setattr(application, "MAX_CHANGE_SECONDS", 0.2)
     async with locks.hold([SectionKey("Fall 2026", "1111", "01")], timeout_seconds=5):
-        response = await ada.post("/enrollment", form=WISH)
+        response = await ada.post("/enrollment", form=FORM)
         assert response.status_code == 503
     await locks.finish()
-    assert await seats_taken(db, "1111") == 1  # it had begun, and nobody was told that it did not
+    assert await seats_taken(db, "1111") == 1  # it had begun, and no response said otherwise
 
 
 async def test_a_promotion_caused_by_a_change_needs_no_capacity_of_its_own(db: Database) -> None:

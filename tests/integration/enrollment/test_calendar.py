@@ -50,17 +50,17 @@ async def events(browser: Browser, path: str = FILE) -> list[Event]:
     return list(file.events)
 
 
-async def new_address(browser: Browser) -> str:
-    """Press the button and return the path of the address that the page shows."""
+async def new_calendar_path(browser: Browser) -> str:
+    """Create a calendar link, and return its path as the page shows it."""
     response = await browser.post("/enrollment/calendar", form={"password": PASSWORD})
     assert (response.status_code, response.location) == (303, "/enrollment#calendar")
-    [address] = re.findall(r'id="calendar-address" value="([^"]+)"', await browser.read("/enrollment"))
-    assert address.startswith("http://localhost/calendar/")
-    return urlsplit(unescape(address)).path
+    [url] = re.findall(r'id="calendar-address" value="([^"]+)"', await browser.read("/enrollment"))
+    assert url.startswith("http://localhost/calendar/")
+    return urlsplit(unescape(url)).path
 
 
 def days_of(event: Event) -> Iterator[datetime]:
-    """Give the moments at which the event begins, as dateutil understands its rule."""
+    """Return the times at which the event begins, as dateutil reads its recurrence rule."""
     rule = event["rrule"].to_ical().decode()
     yield from rrulestr(rule, dtstart=event.start)
 
@@ -156,7 +156,7 @@ async def test_a_course_with_odd_letters_is_one_event(ada: Browser, db: Database
 
 
 async def test_a_calendar_link_gives_the_schedule_without_signing_in(ada: Browser, anyone: Browser) -> None:
-    path = await new_address(ada)
+    path = await new_calendar_path(ada)
     assert await events(anyone, path) == []
     await ada.post("/enrollment", form={"courseID": "1111"})
     [event] = await events(anyone, path)
@@ -164,7 +164,7 @@ async def test_a_calendar_link_gives_the_schedule_without_signing_in(ada: Browse
 
 
 async def test_a_calendar_link_is_shown_once_and_stored_as_a_hash(ada: Browser, db: Database) -> None:
-    token = (await new_address(ada)).removeprefix("/calendar/").removesuffix(".ics")
+    token = (await new_calendar_path(ada)).removeprefix("/calendar/").removesuffix(".ics")
     assert len(token) == 43
     page = await ada.read("/enrollment")
     assert token not in page
@@ -195,13 +195,13 @@ async def test_creating_a_calendar_link_requires_the_password(
 
 
 async def test_a_new_calendar_link_replaces_the_previous_one(ada: Browser, anyone: Browser, db: Database) -> None:
-    old, new = await new_address(ada), await new_address(ada)
+    old, new = await new_calendar_path(ada), await new_calendar_path(ada)
     assert [(await anyone.get(path)).status_code for path in (old, new)] == [404, 200]
     assert await db.feed.count_documents({}) == 1
 
 
 async def test_revoking_a_calendar_link_twice_is_harmless(ada: Browser, anyone: Browser) -> None:
-    path = await new_address(ada)
+    path = await new_calendar_path(ada)
     for _ in range(2):
         assert await message_after(ada, "/enrollment/calendar/end") == "Your private calendar link no longer works."
     assert (await anyone.get(path)).status_code == 404
@@ -209,14 +209,14 @@ async def test_revoking_a_calendar_link_twice_is_harmless(ada: Browser, anyone: 
 
 
 async def test_a_password_change_revokes_the_calendar_link(ada: Browser, anyone: Browser) -> None:
-    address, fresh = await new_address(ada), "quiet purple tractor"
+    url, fresh = await new_calendar_path(ada), "quiet purple tractor"
     form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
     assert (await ada.post("/account/password", form=form)).status_code == 303
-    assert (await anyone.get(address)).status_code == 404
+    assert (await anyone.get(url)).status_code == 404
 
 
 async def test_the_downloaded_data_has_no_hash_of_the_calendar_link(ada: Browser, db: Database) -> None:
-    await new_address(ada)
+    await new_calendar_path(ada)
     stored = await db.feed.find_one({})
     found = await ada.read("/account/data")
     assert stored is not None
@@ -225,14 +225,14 @@ async def test_the_downloaded_data_has_no_hash_of_the_calendar_link(ada: Browser
 
 
 async def test_a_user_cannot_revoke_another_users_calendar_link(ada: Browser, bob: Browser, anyone: Browser) -> None:
-    path = await new_address(ada)
+    path = await new_calendar_path(ada)
     await bob.post("/enrollment/calendar/end")
     await bob.post("/enrollment/calendar", form={"password": PASSWORD})
     assert (await anyone.get(path)).status_code == 200
 
 
 async def test_an_invalid_calendar_link_looks_like_a_revoked_one(ada: Browser, anyone: Browser) -> None:
-    ended = await new_address(ada)
+    ended = await new_calendar_path(ada)
     await ada.post("/enrollment/calendar/end")
     paths = (ended, "/calendar/x.ics", "/calendar/%FF%00.ics", f"/calendar/{'x' * 3000}.ics", "/calendar/$ne.ics")
     answers = [await anyone.get(path) for path in paths]
@@ -241,7 +241,7 @@ async def test_an_invalid_calendar_link_looks_like_a_revoked_one(ada: Browser, a
 
 
 async def test_an_unchanged_calendar_is_answered_with_304(ada: Browser, anyone: Browser, clock: Clock) -> None:
-    path = await new_address(ada)
+    path = await new_calendar_path(ada)
     await ada.post("/enrollment", form={"courseID": "1111"})
     first = await anyone.get(path)
     assert first.headers["Cache-Control"] == "private, no-cache"
@@ -258,7 +258,7 @@ async def test_an_unchanged_calendar_is_answered_with_304(ada: Browser, anyone: 
 async def test_the_log_contains_no_calendar_link(
     ada: Browser, anyone: Browser, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
 ) -> None:
-    path = await new_address(ada)
+    path = await new_calendar_path(ada)
 
     async def away(*_: object) -> None:
         raise TimeoutError

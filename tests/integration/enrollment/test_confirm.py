@@ -10,7 +10,7 @@ PHP = {"courseID": "3333", "term": "Fall 2026"}
 
 
 def sent(page: str, action: str) -> dict[str, str]:
-    """Return what the form to that address sends."""
+    """Return the fields of the form with that action."""
     [form] = re.findall(rf'<form [^>]*action="{action}">(.*?)</form>', page, re.DOTALL)
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
     return {name: value for name, value in fields.items() if name != "csrf_token"}

@@ -1,4 +1,4 @@
-"""What pages and the API say of courses that must be taken together, and how a student takes them."""
+"""What pages and the API say about courses that must be taken together, and how a student takes them."""
 
 from html import unescape
 
@@ -124,14 +124,14 @@ async def test_a_late_drop_of_several_courses_warns_about_each_w(ada: Browser, a
     await ada.post("/enrollment", form={"courseID": "7777", "with_corequisites": "y"})
     lecture, for_good = {"courseID": "6666", "term": "Fall 2026"}, "They stay on your schedule with a W"
 
-    async def asked() -> str:
+    async def read_page() -> str:
         return await text(await ada.post("/enrollment/drop", form=lecture))
 
-    page = await asked()
+    page = await read_page()
     assert "Drop all" in page
     assert for_good not in page
     await set_clock(FALL.drop_deadline, clock, (ada, ADA))
-    page = await asked()
+    page = await read_page()
     assert "Withdraw from all" in page
     assert for_good in page
     await ada.post("/enrollment/drop", form=lecture | {"with_corequisites": "y"})

@@ -1,4 +1,4 @@
-"""Giving a seat back."""
+"""Dropping a course."""
 
 import re
 from datetime import timedelta
@@ -35,7 +35,7 @@ async def test_dropping_frees_the_seat_without_a_trace(ada: Browser, db: Databas
 
 
 async def test_fractional_credits_can_be_dropped_in_any_order(ada: Browser, db: Database) -> None:
-    for courseID, credits in (("1111", 1.0), ("3333", 1.3)):  # as numbers of a computer, 1.0 + 1.3 - 1.0 - 1.3 < 0
+    for courseID, credits in (("1111", 1.0), ("3333", 1.3)):  # in floating point, 1.0 + 1.3 - 1.0 - 1.3 < 0
         await db.course.update_one({"courseID": courseID}, {"$set": {"credits": credits}})
         await ada.post("/enrollment", form={"courseID": courseID})
     for courseID in ("1111", "3333"):
@@ -75,10 +75,10 @@ async def twice(ada: Browser, db: Database) -> None:
 @pytest.mark.usefixtures("twice")
 @pytest.mark.parametrize("term", ["", "Fall, Spring"])
 async def test_a_drop_without_a_term_is_refused_if_two_are_possible(ada: Browser, db: Database, term: str) -> None:
-    asked = (
+    expected = (
         "PYT 101 is on your schedule for Fall 2026 and Spring 2027. Choose one of these terms. No changes were made."
     )
-    assert await message_after(ada, "/enrollment/drop", courseID="1111", term=term) == asked
+    assert await message_after(ada, "/enrollment/drop", courseID="1111", term=term) == expected
     assert await db.enrollment.count_documents({}) == 2
 
 

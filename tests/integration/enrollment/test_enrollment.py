@@ -1,4 +1,4 @@
-"""The schedule, and the way onto it."""
+"""Enrolling, and the schedule."""
 
 import asyncio
 import re

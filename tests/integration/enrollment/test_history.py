@@ -1,4 +1,4 @@
-"""What happened to a student's seats, in words."""
+"""The enrollment history, in sentences."""
 
 import asyncio
 import re

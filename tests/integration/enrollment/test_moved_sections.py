@@ -1,4 +1,4 @@
-"""A section that gets other times or another room: its students read so, on pages, by email and in their history."""
+"""A section that gets other times or another room: students are notified on pages, by email and in their history."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -60,11 +60,11 @@ async def test_the_email_about_a_move_is_in_the_students_language(db: Database, 
     await put(db, replace(PHP, meetings=EVENINGS, room="Hall 3"))
     box = Postbox()
     await send_due(db, box, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
-    told = {to: (subject, text) for to, subject, text in box.letters}
-    subject, text = told[ADA.email]
+    received = {to: (subject, text) for to, subject, text in box.letters}
+    subject, text = received[ADA.email]
     assert subject == "The time or room of PHP 202 has changed"
     assert f"{CHANGED} {TIMES} {ROOM}" in text
-    assert "Horario nuevo: MJ 18:00–19:15. Horario anterior: MJ 12:00–13:15." in told[BOB.email][1]
+    assert "Horario nuevo: MJ 18:00–19:15. Horario anterior: MJ 12:00–13:15." in received[BOB.email][1]
 
 
 @pytest.mark.usefixtures("full")
@@ -134,19 +134,19 @@ async def test_an_open_catalog_gets_the_new_times_of_a_moved_section(anyone: Bro
     def line(page: str) -> str:
         return page.split('data-facts="')[1].split('"')[0]
 
-    async def heard() -> str:
+    async def next_events() -> str:
         news = await anyone.read("/live?term=Fall+2026&course=3333")
         return news.split("event: facts\ndata: ")[1].split("\n")[0].split()[1]
 
     shown = line(await anyone.read("/course/3333?term=Fall"))
-    assert await heard() == shown
+    assert await next_events() == shown
     await put(db, replace(PHP, meetings=MORNINGS))
     now_shown = line(await anyone.read("/course/3333?term=Fall"))
     assert now_shown != shown
     deadline = time.monotonic() + 20  # a stream tells it as soon as its process knows
-    while (told := await heard()) != now_shown and time.monotonic() < deadline:
+    while (received := await next_events()) != now_shown and time.monotonic() < deadline:
         pass
-    assert told == now_shown
+    assert received == now_shown
 
 
 @pytest.mark.parametrize(("at_most", "batches"), [(1000, [300]), (120, [120, 120, 60])])
@@ -163,9 +163,9 @@ async def test_many_students_are_notified_in_few_writes_and_very_many_in_several
     sizes: list[int] = []
 
     def counting(add_all: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        async def counted(db: Database, told: Sequence[object], session: Session) -> None:
-            sizes.append(len(told))
-            await add_all(db, told, session)
+        async def counted(db: Database, received: Sequence[object], session: Session) -> None:
+            sizes.append(len(received))
+            await add_all(db, received, session)
 
         return counted
 

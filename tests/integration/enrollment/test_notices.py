@@ -1,4 +1,4 @@
-"""Notices by e-mail: each is sent once, by one process at a time, whatever the mail server says."""
+"""Notices by email: each is sent once, by one process at a time, whatever the mail server answers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,11 +21,11 @@ from quart_enroll.services.notifications import outbox as service
 from quart_enroll.services.notifications.mail import Postponed, SmtpSender, Undeliverable
 from quart_enroll.services.notifications.outbox import (
     FIRST_RETRY_DELAY,
+    LEASE_DURATION,
     LEASE_NAME,
-    LEASE_TIME,
+    MAX_EMAIL_TRIES,
     MAX_NOTICE_AGE,
     MAX_RETRY_DELAY,
-    MAX_TRIES,
     run_outbox,
     send_due,
 )
@@ -39,7 +39,7 @@ FREE = "A seat opened: you’re now enrolled in PYT 101, section 01, for Fall 20
 
 
 class Stuck:
-    """A sender that gets no answer."""
+    """A sender whose mail server never answers."""
 
     def __init__(self) -> None:
         self.busy = asyncio.Event()
@@ -109,10 +109,10 @@ async def test_a_drop_notifies_only_the_promoted_student(db: Database, clock: Cl
     await db.course.insert_many([asdict(course) for course in COURSES])
     await terms.put_all(db, TERMS)
     await sections.put_all(db, SECTIONS)
-    wish = SectionRequest("3333", "Fall 2026", "01")  # one seat
-    await enroll.enroll(EnrollmentContext(db), ADA.user_id, wish, clock.now)
-    await waitlist.join(EnrollmentContext(db), BOB.user_id, wish, clock.now)
-    await enroll.drop(EnrollmentContext(db), ADA.user_id, wish, clock.now)
+    request = SectionRequest("3333", "Fall 2026", "01")  # one seat
+    await enroll.enroll(EnrollmentContext(db), ADA.user_id, request, clock.now)
+    await waitlist.join(EnrollmentContext(db), BOB.user_id, request, clock.now)
+    await enroll.drop(EnrollmentContext(db), ADA.user_id, request, clock.now)
     box = Postbox()
     assert [await send_due(db, box, clock, LINKS, "one") for _ in range(2)] == [1, 0]
     assert [(to, subject) for to, subject, _ in box.letters] == [(BOB.email, "You’re enrolled in PHP 202")]
@@ -188,7 +188,7 @@ async def test_a_refused_connection_is_retried(db: Database, clock: Clock) -> No
 async def test_the_delay_between_attempts_grows_up_to_a_limit(db: Database, clock: Clock) -> None:
     await post(db)
     waits = []
-    for _ in range(MAX_TRIES - 1):
+    for _ in range(MAX_EMAIL_TRIES - 1):
         await send_due(db, Postbox(Postponed("the mail server answered 451")), clock, LINKS, "one")
         waits.append((await stored(db))["next_try_at"] - clock.now)
         clock.now += waits[-1]
@@ -272,20 +272,20 @@ async def test_an_outdated_notice_is_not_sent(db: Database, clock: Clock) -> Non
 
 async def test_one_process_at_a_time_sends(db: Database, clock: Clock) -> None:
     await post(db)
-    assert await leases.acquire(db, LEASE_NAME, "one", LEASE_TIME)
+    assert await leases.acquire(db, LEASE_NAME, "one", LEASE_DURATION)
     assert await send_due(db, Postbox(), clock, LINKS, "two") == 0
-    assert await leases.acquire(db, LEASE_NAME, "one", LEASE_TIME)
+    assert await leases.acquire(db, LEASE_NAME, "one", LEASE_DURATION)
     await db.lease.update_one({"_id": LEASE_NAME}, {"$set": {"until": datetime.now(UTC) - timedelta(hours=1)}})
     assert await send_due(db, Postbox(), clock, LINKS, "two") == 1
-    assert not await leases.acquire(db, LEASE_NAME, "one", LEASE_TIME)
+    assert not await leases.acquire(db, LEASE_NAME, "one", LEASE_DURATION)
     await leases.release(db, LEASE_NAME, "one")
-    assert not await leases.acquire(db, LEASE_NAME, "one", LEASE_TIME)
+    assert not await leases.acquire(db, LEASE_NAME, "one", LEASE_DURATION)
     await leases.release(db, LEASE_NAME, "two")
-    assert await leases.acquire(db, LEASE_NAME, "one", LEASE_TIME)
+    assert await leases.acquire(db, LEASE_NAME, "one", LEASE_DURATION)
 
 
 async def test_only_one_of_many_processes_gets_the_lease(db: Database) -> None:
-    wanted = [leases.acquire(db, LEASE_NAME, f"process {number}", LEASE_TIME) for number in range(20)]
+    wanted = [leases.acquire(db, LEASE_NAME, f"process {number}", LEASE_DURATION) for number in range(20)]
     assert sum(await asyncio.gather(*wanted)) == 1
 
 
@@ -311,7 +311,7 @@ async def test_the_log_contains_no_email_and_no_course(
 async def test_the_outbox_is_drained_while_the_site_serves(
     db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(service, "OUTBOX_POLL_SECONDS", 0.01)
     sent = asyncio.Event()
 
     class Bell(Postbox):
@@ -328,7 +328,7 @@ async def test_the_outbox_is_drained_while_the_site_serves(
 
 
 async def test_an_error_does_not_stop_the_sender(db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(service, "OUTBOX_POLL_SECONDS", 0.01)
     await post(db, notice(), notice(BOB.user_id))
     sent = asyncio.Event()
 

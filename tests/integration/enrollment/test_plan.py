@@ -1,4 +1,4 @@
-"""The plan for a term, and taking all of it at once."""
+"""The plan for a term, and enrolling in all of it at once."""
 
 import re
 from dataclasses import replace
@@ -47,7 +47,7 @@ async def early(clock: Clock, ada: Browser) -> Browser:
 
 
 async def planned(db: Database) -> list[tuple[str, str]]:
-    """Return what is planned, in the order of trying."""
+    """Return what is planned, in the order in which it is tried."""
     return [(row["courseID"], row["section"]) async for row in db.plan.find().sort("place")]
 
 
@@ -287,14 +287,14 @@ async def test_the_enroll_button_of_a_plan_says_how_many_courses(ada: Browser, d
 
 
 def offered(number: int, section: Section | None = None, **facts: Any) -> Offering:
-    """Return what the school offers in fall, by its place among SECTIONS."""
+    """Return the offerings of the school in fall, by their index in SECTIONS."""
     of = section or SECTIONS[number]
     [course] = [one for one in COURSES if one.courseID == of.courseID]
     return Offering(FALL, replace(course, **facts), of)
 
 
 def against(*about: Any) -> list[list[str]]:
-    """Return what the rules will say, in words."""
+    """Return the problems of the planned sections, in sentences."""
     return [[str(trouble) for trouble in found] for found in find_problems(*about)]
 
 

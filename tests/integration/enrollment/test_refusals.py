@@ -1,4 +1,4 @@
-"""Why a seat can not be had, each reason with its own sentence."""
+"""Refused enrollments: each reason has a sentence of its own."""
 
 from datetime import UTC, datetime, timedelta
 

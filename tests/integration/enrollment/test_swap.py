@@ -1,4 +1,4 @@
-"""Taking one seat for another."""
+"""Swapping one course for another."""
 
 import pytest
 

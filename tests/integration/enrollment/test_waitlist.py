@@ -1,4 +1,4 @@
-"""Waiting for a seat, and getting one."""
+"""Waiting for a seat, and being promoted."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ from tests.support.people import (
 SECOND = timedelta(seconds=1)
 
 PHP = {"courseID": "3333", "term": "Fall 2026", "section": "01"}
-"""One seat, and room for one who waits."""
+"""A section with one seat and one waitlist place."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def full(bob: Browser) -> None:
 
 @pytest.fixture
 async def cal(app: Quart, db: Database) -> Browser:
-    """The browser of one student more."""
+    """The browser of another student."""
     await users.add(db, CAL, PASSWORD_HASH)
     browser = Browser(app.test_client())
     await browser.sign_in(CAL)
@@ -310,7 +310,7 @@ async def test_a_waitlist_warns_if_the_seat_would_exceed_the_credit_limit(
 
     await bob.post("/enrollment/drop", form=PHP)
     page = await ada.read("/enrollment")
-    assert "If a seat opened now" not in page  # it has come, and the place says so
+    assert "If a seat opened now" not in page  # the skip has happened, and the entry has the reason
     assert f"but we couldn’t enroll you: {WOULD_GO}" in page
 
     await ada.post("/enrollment/drop", form={"courseID": "7777"})
@@ -329,7 +329,7 @@ async def test_waitlists_that_together_exceed_the_credit_limit_show_one_warning(
     await ada.post("/waitlist", form={"courseID": "6666"})
     assert TOO_MANY in await ada.read("/enrollment")
     await set_clock(FALL.add_deadline, clock, (ada, ADA))
-    assert TOO_MANY not in await ada.read("/enrollment")  # nobody gets a seat any more
+    assert TOO_MANY not in await ada.read("/enrollment")  # nobody can get a seat anymore
 
 
 @pytest.mark.usefixtures("full")

@@ -1,4 +1,4 @@
-"""Who reads in which language."""
+"""Which language each reader sees."""
 
 import re
 from dataclasses import replace

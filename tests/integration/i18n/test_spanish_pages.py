@@ -44,13 +44,13 @@ from tests.support.people import (
 from tests.support.smtp import Postbox
 
 MADE_UP = "eo"
-"""Babel knows the dates of Esperanto; the site does not speak it."""
+"""Babel knows the dates of Esperanto, and the site has no translation into it."""
 
 NEW = "six green apples fall"
 TERM = "term=Fall+2026"
 
 LETTERS = "XYZVWQK"
-"""The days of its week."""
+"""The letters of its days of the week."""
 
 DATA = [
     *("Quart Enroll", "quart-enroll", "Esperanto", "America/New_York", "UTC", "JSON", "API"),
@@ -80,7 +80,7 @@ SHOWN = ("aria-label", "placeholder", "title", "alt", "data-label", "data-left",
 
 
 class Brackets(NullTranslations):
-    """Every sentence in brackets; it remembers which were asked for."""
+    """Translations that put every sentence in brackets, and record which ones were requested."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class Brackets(NullTranslations):
 
 
 class Visible(HTMLParser):
-    """The texts that people see or hear on a page; what is marked as English is meant to be."""
+    """The texts that people see or hear on a page, except those marked as English."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -127,11 +127,11 @@ class Visible(HTMLParser):
 
 
 class Reading(Browser):
-    """A browser that notes what the site says."""
+    """A browser that records the texts of the site."""
 
-    def __init__(self, app: Quart, heard: set[str]) -> None:
+    def __init__(self, app: Quart, texts_seen: set[str]) -> None:
         super().__init__(app.test_client())
-        self.heard = heard
+        self.texts_seen = texts_seen
 
     async def get(self, path: str, **options: Any) -> Response:
         return await self._note(await super().get(path, **options))
@@ -142,13 +142,13 @@ class Reading(Browser):
     async def _note(self, response: Response) -> Response:
         body = str(await response.get_data(as_text=True))
         if response.mimetype == "text/html" and not 300 <= response.status_code < 400:
-            self.heard.update(Visible(body).texts)
+            self.texts_seen.update(Visible(body).texts)
         elif response.mimetype == "application/json":
-            self.heard.add((await response.get_json()).get("message", ""))
+            self.texts_seen.add((await response.get_json()).get("message", ""))
         return response
 
     async def does(self, path: str, **form: str) -> None:
-        """Press a button, and look at the page that comes."""
+        """Submit a form, and look at the page that follows."""
         response = await self.post(path, form=form)
         if response.status_code == 303:
             await self.get(response.location)
@@ -166,7 +166,7 @@ def brackets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Brackets]:
 
 @pytest.fixture
 async def site(db: Database, mongod: str, clock: Clock, brackets: Brackets) -> AsyncIterator[Quart]:
-    """The site for readers of brackets; e-mail goes where the test fetches it."""
+    """The site for readers of brackets; its emails go to the test."""
     settings = {"smtp_url": "smtp://127.0.0.1:9", "mail_from": "no-reply@school.example"}
     app = create_app(config(mongo_uri=mongod, languages=(MADE_UP, "en"), **settings), clock=clock)
     async with app.test_app():
@@ -178,7 +178,7 @@ async def site(db: Database, mongod: str, clock: Clock, brackets: Brackets) -> A
 
 
 def bare(texts: set[str]) -> str:
-    """Return, one a line, the texts that are neither in brackets nor written by the school and its people."""
+    """Return, one per line, the texts that are neither in brackets nor written by the school and its people."""
     found = []
     for text in texts:
         left = text
@@ -197,7 +197,7 @@ def test_the_check_finds_untranslatable_text() -> None:
 
 
 async def test_spanish_pages_for_visitors_contain_no_english(site: Quart) -> None:
-    visitor = Reading(site, heard := set())
+    visitor = Reading(site, texts_seen := set())
     for path in ("/", "/courses/", "/courses/Spring", "/courses/Winter 1999", "/courses/?q=no such course&open=y"):
         await visitor.get(path)
     for path in ("/courses/?q=nothing&days=M&time=morning&sort=title", "/course/1111", "/course/2222", "/course/9999"):
@@ -224,11 +224,11 @@ async def test_spanish_pages_for_visitors_contain_no_english(site: Quart) -> Non
     await visitor.does("/register", **registration())
     await visitor.get("/")
     await visitor.does("/logout")
-    assert bare(heard) == ""
+    assert bare(texts_seen) == ""
 
 
 async def test_spanish_pages_for_email_confirmation_contain_no_english(site: Quart, db: Database, clock: Clock) -> None:
-    zoe = Reading(site, heard := set())
+    zoe = Reading(site, texts_seen := set())
     await zoe.get("/email/confirm")
     await zoe.does("/register", **registration())
     for path in ("/account", "/enrollment"):
@@ -241,14 +241,14 @@ async def test_spanish_pages_for_email_confirmation_contain_no_english(site: Qua
         await zoe.get(EmailLinks("a key that only the tests know, and long", "").confirmation(found.user, clock.now))
         await zoe.get("/email/confirm")
         await zoe.does("/email/confirm")
-    assert bare(heard) == ""
+    assert bare(texts_seen) == ""
 
 
 async def test_spanish_pages_for_students_contain_no_english(
     site: Quart, db: Database, clock: Clock, brackets: Brackets
 ) -> None:
     """Ada and bob do everything once that can be done, most of it once too often."""
-    ada, bob = Reading(site, heard := set()), Reading(site, heard)
+    ada, bob = Reading(site, texts_seen := set()), Reading(site, texts_seen)
     fall = {"term": "Fall 2026"}
     await offer_course(db, "4444", "ART 100", NOONS)
     await offer_course(db, "5555", "LAB 100", prerequisites=("2222",), corequisites=("1111",))
@@ -283,10 +283,10 @@ async def test_spanish_pages_for_students_contain_no_english(
     await ada.get("/enrollment")
     await ada.does("/alert/end", courseID="4444", section="01", **fall)
 
-    for wish in ({"courseID": "1111", "section": "02"}, {"courseID": "1111", "section": "09"}, {"courseID": "9999"}):
-        await ada.does("/enrollment", **wish, **fall)
-    for wish in ({}, {"courseID": "x" * 30}, {"courseID": "2222", **fall}, {"courseID": "1111", "term": "Winter 1999"}):
-        await ada.does("/enrollment", **wish)
+    for form in ({"courseID": "1111", "section": "02"}, {"courseID": "1111", "section": "09"}, {"courseID": "9999"}):
+        await ada.does("/enrollment", **form, **fall)
+    for form in ({}, {"courseID": "x" * 30}, {"courseID": "2222", **fall}, {"courseID": "1111", "term": "Winter 1999"}):
+        await ada.does("/enrollment", **form)
     await ada.does("/enrollment/swap", drop="1111", add="4444", **fall)
     await ada.does("/enrollment/swap", drop="1111", add="4444", **fall)
     await ada.does("/waitlist/leave", courseID="3333", **fall)
@@ -333,12 +333,12 @@ async def test_spanish_pages_for_students_contain_no_english(
     await ada.does("/account/delete", password="x")
     await ada.does("/account/delete", password=NEW)
     await bob.does("/account/sign-out")
-    assert bare(heard) == ""
+    assert bare(texts_seen) == ""
     assert len(brackets.said) > 300  # of some 480: a walk that went astray would have heard far less
 
 
 async def test_spanish_pages_for_the_registrar_contain_no_english(site: Quart, db: Database) -> None:
-    rita = Reading(site, heard := set())
+    rita = Reading(site, texts_seen := set())
     await rita.does("/login", email=RITA.email, password=PASSWORD)
     for path in ("/user", "/account"):
         await rita.get(path)
@@ -346,19 +346,19 @@ async def test_spanish_pages_for_the_registrar_contain_no_english(site: Quart, d
     await db.term.delete_many({})
     for path in ("/courses/", "/plan", "/enrollment", "/help", "/course/1111"):
         await rita.get(path)
-    assert bare(heard) == ""
+    assert bare(texts_seen) == ""
 
 
 async def test_spanish_error_pages_contain_no_english(site: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(*_: object, **__: object) -> None:
         raise TimeoutError
 
-    visitor = Reading(site, heard := set())
+    visitor = Reading(site, texts_seen := set())
     for _ in range(12):
         await visitor.post("/login", form={"email": ADA.email, "password": "wrong password"})
     monkeypatch.setattr(AlwaysCurrentCatalog, "get", away)
     await visitor.get("/courses/")
-    assert bare(heard) == ""
+    assert bare(texts_seen) == ""
 
 
 async def test_spanish_emails_contain_no_english(site: Quart, db: Database, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""What a visitor sees when something is not as it should be."""
+"""Error pages, and what they don't reveal."""
 
 import asyncio
 
@@ -71,11 +71,11 @@ async def test_an_internal_error_shows_a_request_id_and_no_stack_trace(
     assert "router-number-1" in page
     assert "secret inside" not in page
     assert "failed: GET / request_id=router-number-1" in log.text
-    assert len(log.text.splitlines()) == 2  # the stack trace is in the line of the fault
+    assert len(log.text.splitlines()) == 2  # the stack trace is in the log line of the error
 
 
 async def test_nobody_can_inject_lines_into_the_log(app: Quart, anyone: Browser, log: pytest.LogCaptureFixture) -> None:
-    await anyone.client.post("/login", form={})  # without a proof that it comes from this site
+    await anyone.client.post("/login", form={})  # without a CSRF token
     assert "method=POST path=/login status=400" in log.text
     await anyone.post("/courses/a%0Ainjected", form={})
     await anyone.client.post("/api/a%0Ainjected", form=registration(first_name="x" * 70_000))

@@ -20,7 +20,7 @@ TEMPLATES = Path(__file__).parents[2] / "support/flask_templates"
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site with the school's templates; ada, bob and rita of this module use it."""
+    """The site with the school's templates, for ada, bob and rita."""
     app = create_app(config(mongo_uri=mongod, template_overrides=TEMPLATES), clock=clock)
     async with app.test_app():
         yield app
@@ -44,7 +44,7 @@ async def take(browser: Browser, page: str, courseID: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("path", "here"),
+    ("path", "navigation"),
     [
         ("/", "[Home] Classes Login Register"),
         ("/index", "[Home] Classes Login Register"),
@@ -54,27 +54,27 @@ async def take(browser: Browser, page: str, courseID: str) -> str:
         ("/register", "Home Classes Login [Register]"),
     ],
 )
-async def test_everybody_sees_the_schools_pages(anyone: Browser, path: str, here: str) -> None:
+async def test_everybody_sees_the_schools_pages(anyone: Browser, path: str, navigation: str) -> None:
     response = await anyone.get(path)
     page = await text(response)
     assert response.status_code == 200
     assert "Hilltop College" in page
-    assert " ".join(links(page)) == here
+    assert " ".join(links(page)) == navigation
 
 
 @pytest.mark.parametrize(
-    ("path", "here"),
+    ("path", "navigation"),
     [
         ("/home", "[Home] Classes Your Schedule Log Out"),
         ("/courses/", "Home [Classes] Your Schedule Log Out"),
         ("/enrollment", "Home Classes [Your Schedule] Log Out"),
     ],
 )
-async def test_a_student_sees_the_schools_pages(ada: Browser, path: str, here: str) -> None:
+async def test_a_student_sees_the_schools_pages(ada: Browser, path: str, navigation: str) -> None:
     response = await ada.get(path)
     page = await text(response)
     assert response.status_code == 200
-    assert " ".join(links(page)) == here
+    assert " ".join(links(page)) == navigation
 
 
 async def test_the_home_page_knows_the_students_name_and_number(ada: Browser) -> None:
@@ -109,8 +109,8 @@ async def test_pages_without_an_override_use_the_schools_layout(ada: Browser) ->
 
 async def test_the_schools_static_files_take_precedence(anyone: Browser) -> None:
     page = await anyone.read("/")
-    [address] = re.findall(r'href="(/static/css/main[^"]*)"', page)
-    for path in (address, "/static/css/main.css"):
+    [url] = re.findall(r'href="(/static/css/main[^"]*)"', page)
+    for path in (url, "/static/css/main.css"):
         response = await anyone.get(path)
         assert response.status_code == 200
         assert await response.get_data() == (TEMPLATES / "static/css/main.css").read_bytes()

@@ -1,4 +1,5 @@
-"""Each form says what is wrong in the same manner: on top, with the focus, with links to the fields, in the title."""
+"""Every form shows its errors in the same way: at the top, with the focus, with links to the fields, and in the
+title."""
 
 import re
 from pathlib import Path
@@ -26,7 +27,7 @@ WRONG = [
     ("calendar_link.html", "/enrollment/calendar", {"password": NOT_MINE}, ["password"]),
     ("enrollment_form.html", "/enrollment", {"courseID": ""}, ["courseID"]),
 ]
-"""What is wrong in each form, and the fields that must say so."""
+"""Wrong values for each form, and the fields that must show an error."""
 
 FOR_NOBODY = ("/login", "/register", "/password/forgot", "/password/reset")
 

@@ -1,4 +1,4 @@
-"""The answers to what students ask."""
+"""The help page: answers to students' questions."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Open pages hear what changes."""
+"""Live updates of open pages."""
 
 import asyncio
 import re
@@ -36,33 +36,33 @@ async def telling(db: Database, clock: Clock) -> AsyncIterator[UpdateBroker]:
         yield telling
 
 
-async def heard(reader: Subscriber) -> tuple[dict[str, int], dict[SectionKey, WaitlistPosition]]:
-    """Return the next news: open seats, each under courseID-section, and places."""
+async def next_updates(reader: Subscriber) -> tuple[dict[str, int], dict[SectionKey, WaitlistPosition]]:
+    """Return the next updates: open seats, each under courseID-section, and positions."""
     async with asyncio.timeout(PATIENCE):
         await reader.wait()
     shown, places = reader.take_updates()
     return {f"{one.courseID}-{one.section}": one.open_seats for one in shown}, {place.key: place for place in places}
 
 
-async def place(reader: Subscriber) -> WaitlistPosition:
-    """Return the next news of the reader's own place."""
+async def next_position(reader: Subscriber) -> WaitlistPosition:
+    """Return the next update of the reader's own position."""
     while True:
-        _, places = await heard(reader)
+        _, places = await next_updates(reader)
         if places:
             return places[FULL]
 
 
 async def test_a_new_subscriber_first_gets_the_current_state(telling: UpdateBroker) -> None:
     async with telling.subscribe(reader := Subscriber((FALL,), frozenset(["1111", "3333"]))):
-        assert await heard(reader) == ({"1111-01": 30, "1111-02": 2, "3333-01": 1}, {})
+        assert await next_updates(reader) == ({"1111-01": 30, "1111-02": 2, "3333-01": 1}, {})
 
 
 async def test_a_subscriber_gets_changes_of_its_own_courses_only(db: Database, telling: UpdateBroker) -> None:
     async with telling.subscribe(reader := Subscriber((FALL,), frozenset(["1111"]))):
-        await heard(reader)
+        await next_updates(reader)
         await sections.take_seat(db, FULL, None)
         await sections.take_seat(db, SECTIONS[1].key, None)
-        assert await heard(reader) == ({"1111-02": 1}, {})
+        assert await next_updates(reader) == ({"1111-02": 1}, {})
 
 
 async def test_a_waitlisted_student_gets_changes_of_the_position(
@@ -72,11 +72,11 @@ async def test_a_waitlisted_student_gets_changes_of_the_position(
     for browser in (ada, bob):
         await browser.post("/waitlist", form={"courseID": "3333"})
     async with telling.subscribe(reader := Subscriber((FALL,), frozenset(["3333"]), BOB.user_id)):
-        assert await place(reader) == WaitlistPosition(FULL, 2, 2)
+        assert await next_position(reader) == WaitlistPosition(FULL, 2, 2)
         await ada.post("/waitlist/leave", form={"courseID": "3333"})
-        assert await place(reader) == WaitlistPosition(FULL, 1, 1)
+        assert await next_position(reader) == WaitlistPosition(FULL, 1, 1)
         await bob.post("/waitlist/leave", form={"courseID": "3333"})
-        assert await place(reader) == WaitlistPosition(FULL, 0, 0)
+        assert await next_position(reader) == WaitlistPosition(FULL, 0, 0)
 
 
 async def test_other_tasks_run_while_many_subscribers_are_notified(
@@ -88,7 +88,7 @@ async def test_other_tasks_run_while_many_subscribers_are_notified(
         readers = [Subscriber((FALL,), frozenset(["1111"])) for _ in range(3)]
         for reader in readers:
             await pages.enter_async_context(telling.subscribe(reader))
-            await heard(reader)
+            await next_updates(reader)
         await sections.take_seat(db, SECTIONS[1].key, None)
         await held.reload()
         told = asyncio.create_task(telling._publish(before, await held.get()))
@@ -117,7 +117,7 @@ async def test_past_the_limit_pages_get_no_stream(telling: UpdateBroker, monkeyp
 
 
 @pytest.fixture
-def no_news_to_begin_with(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_initial_queries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let thousands of pages open without a database query for each."""
 
     async def begin(*_: object) -> None: ...
@@ -136,7 +136,7 @@ async def open_pages(pages: AsyncExitStack, telling: UpdateBroker, *owners: int 
     return found
 
 
-@pytest.mark.usefixtures("no_news_to_begin_with")
+@pytest.mark.usefixtures("no_initial_queries")
 async def test_each_ip_or_user_has_a_share_of_the_streams(telling: UpdateBroker) -> None:
     async with AsyncExitStack() as pages:
         for owner, share in (("192.0.2.1", updates.MAX_PAGES_PER_NETWORK), (1, updates.MAX_PAGES_PER_USER)):
@@ -147,7 +147,7 @@ async def test_each_ip_or_user_has_a_share_of_the_streams(telling: UpdateBroker)
     assert not telling._anonymous
 
 
-@pytest.mark.usefixtures("no_news_to_begin_with")
+@pytest.mark.usefixtures("no_initial_queries")
 async def test_anonymous_streams_never_keep_a_student_out(telling: UpdateBroker, log: pytest.LogCaptureFixture) -> None:
     async with AsyncExitStack() as pages:
         anonymous = await open_pages(pages, telling, *(f"192.0.2.{number % 250}" for number in range(4000)))
@@ -164,7 +164,7 @@ async def test_anonymous_streams_never_keep_a_student_out(telling: UpdateBroker,
     assert log.text.count("no room for a page") == 2
 
 
-@pytest.mark.usefixtures("no_news_to_begin_with")
+@pytest.mark.usefixtures("no_initial_queries")
 async def test_a_process_full_of_students_refuses_further_streams(
     telling: UpdateBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,7 +190,12 @@ def refused(reason: str) -> float:
     ],
 )
 async def test_ips_of_one_ipv6_network_share_one_limit(
-    app: Quart, monkeypatch: pytest.MonkeyPatch, patient: None, first: str, second: str, share_a_room: bool
+    app: Quart,
+    monkeypatch: pytest.MonkeyPatch,
+    keep_alives: None,
+    first: str,
+    second: str,
+    share_a_room: bool,
 ) -> None:
     monkeypatch.setattr(updates, "MAX_PAGES_PER_NETWORK", 1)
     streams = [
@@ -199,7 +204,7 @@ async def test_ips_of_one_ipv6_network_share_one_limit(
     ]
     async with asyncio.timeout(PATIENCE), streams[0] as open_one:
         await open_one.send_complete()
-        await no_news(open_one)
+        await wait_for_keep_alive(open_one)
         async with streams[1] as other:
             await other.send_complete()
             while not (told := await other.receive()):
@@ -219,16 +224,16 @@ async def test_a_refused_stream_is_retried_after_at_least_a_minute(
     assert 60_000 <= int(stream.split()[1]) <= 180_000
 
 
-@pytest.mark.usefixtures("patient")
+@pytest.mark.usefixtures("keep_alives")
 async def test_a_displaced_anonymous_stream_is_told_to_retry_later(
     anyone: Browser, ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(updates, "MAX_OPEN_PAGES", 1)
-    monkeypatch.setattr(streaming, "CHECK_SECONDS", (3600.0, 3600.0))
-    async with listening(anyone) as stream:
+    monkeypatch.setattr(streaming, "SIGN_IN_CHECK_SECONDS", (3600.0, 3600.0))
+    async with open_stream(anyone) as stream:
         while b"event: " not in await stream.receive():
             pass
-        async with listening(ada) as of_ada:
+        async with open_stream(ada) as of_ada:
             while not re.fullmatch(rb"retry: \d{5,6}\n\n", await stream.receive()):
                 pass
             while b"event: " not in await of_ada.receive():
@@ -254,13 +259,13 @@ async def test_a_student_gets_an_event_when_the_waitlist_entry_is_gone(ada: Brow
 
 
 @pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a stream go on, and say all the time that there is no news."""
+def keep_alives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a stream continue, with a comment whenever there are no updates."""
     monkeypatch.setattr(streaming, "STREAM_SECONDS", (3600.0, 3600.0))
 
 
 @asynccontextmanager
-async def listening(browser: Browser) -> AsyncIterator[Connection]:
+async def open_stream(browser: Browser) -> AsyncIterator[Connection]:
     """Open a stream, and expect that it has ended when the block is left, or soon after."""
     headers = {"Sec-Fetch-Site": "same-origin"}
     async with (
@@ -271,61 +276,61 @@ async def listening(browser: Browser) -> AsyncIterator[Connection]:
         yield stream
 
 
-async def no_news(stream: Connection) -> None:
-    """Wait until the stream has told everything, and says that there is no more."""
+async def wait_for_keep_alive(stream: Connection) -> None:
+    """Wait until the stream has sent all updates, and then a comment."""
     while await stream.receive() != b":\n\n":
         pass
 
 
-@pytest.mark.usefixtures("patient")
+@pytest.mark.usefixtures("keep_alives")
 async def test_a_stream_without_changes_sends_a_comment(app: Quart, anyone: Browser) -> None:
-    async with listening(anyone) as stream:
-        await no_news(stream)
-        await no_news(stream)
+    async with open_stream(anyone) as stream:
+        await wait_for_keep_alive(stream)
+        await wait_for_keep_alive(stream)
         assert app.extensions[EXTENSION].update_broker.open_pages == 1
         await stream.disconnect()
     assert app.extensions[EXTENSION].update_broker.open_pages == 0
 
 
-@pytest.mark.usefixtures("patient")
+@pytest.mark.usefixtures("keep_alives")
 async def test_a_stream_ends_when_its_user_signs_out(app: Quart, ada: Browser) -> None:
-    async with listening(ada) as stream:
-        await no_news(stream)
+    async with open_stream(ada) as stream:
+        await wait_for_keep_alive(stream)
         await Browser(app.test_client()).sign_in(ADA)  # another sign-in of hers changes nothing
-        await no_news(stream)
+        await wait_for_keep_alive(stream)
         await ada.post("/logout")
 
 
-@pytest.mark.usefixtures("patient")
+@pytest.mark.usefixtures("keep_alives")
 async def test_a_stream_ends_when_the_sign_in_expires(clock: Clock, ada: Browser) -> None:
-    async with listening(ada) as stream:
-        await no_news(stream)
+    async with open_stream(ada) as stream:
+        await wait_for_keep_alive(stream)
         clock.now += SignInLifetimes().age
 
 
-@pytest.mark.usefixtures("patient")
+@pytest.mark.usefixtures("keep_alives")
 async def test_an_open_stream_counts_as_use_of_the_sign_in(clock: Clock, ada: Browser) -> None:
     nearly = SignInLifetimes().idle - timedelta(minutes=1)
-    async with listening(ada) as stream:
+    async with open_stream(ada) as stream:
         for _ in range(3):
-            await no_news(stream)
+            await wait_for_keep_alive(stream)
             clock.now += nearly
-            await no_news(stream)  # this one may have been said before
-            await no_news(stream)
+            await wait_for_keep_alive(stream)  # this one may have been said before
+            await wait_for_keep_alive(stream)
         await stream.disconnect()
     assert (await ada.get("/enrollment")).status_code == 200
 
 
-@pytest.mark.usefixtures("patient")
+@pytest.mark.usefixtures("keep_alives")
 async def test_a_stopping_process_ends_existing_and_new_streams(app: Quart, anyone: Browser) -> None:
-    async with listening(anyone) as stream:
-        await no_news(stream)
+    async with open_stream(anyone) as stream:
+        await wait_for_keep_alive(stream)
         app.extensions[EXTENSION].update_broker.stop()
     stream = await text(await anyone.get("/live?term=Fall+2026&course=3333"))
     assert [line.split(":")[0] for line in stream.split("\n\n")] == ["retry", "retry", ""]
 
 
-@pytest.mark.usefixtures("patient")
+@pytest.mark.usefixtures("keep_alives")
 async def test_a_head_request_does_not_subscribe(anyone: Browser) -> None:
     async with asyncio.timeout(PATIENCE):
         response = await anyone.client.head("/live?term=Fall+2026&course=3333")
@@ -346,30 +351,30 @@ async def test_a_joining_student_does_not_hide_a_leaving_one(
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
     await ada.post("/waitlist", form={"courseID": "3333"})
     async with cache.open_catalog_cache(db, clock) as held:
-        before = await held.get()  # one waits
+        before = await held.get()  # one student waits
         telling = UpdateBroker(db, held)
         await bob.post("/waitlist", form={"courseID": "3333"})
         async with telling.subscribe(reader := Subscriber((FALL,), frozenset(["3333"]), BOB.user_id)):
-            assert await place(reader) == WaitlistPosition(FULL, 2, 2)
+            assert await next_position(reader) == WaitlistPosition(FULL, 2, 2)
             await ada.post("/waitlist/leave", form={"courseID": "3333"})
-            await held.reload()  # one waits
+            await held.reload()  # one student waits
             await telling._publish(before, await held.get())
-            assert await place(reader) == WaitlistPosition(FULL, 1, 1)
+            assert await next_position(reader) == WaitlistPosition(FULL, 1, 1)
 
 
 async def test_a_page_may_show_courses_of_several_terms(db: Database, telling: UpdateBroker) -> None:
     async with telling.subscribe(reader := Subscriber((FALL, "Spring 2027"), frozenset(["2222", "3333"]))):
-        assert await heard(reader) == ({"2222-01": 30, "3333-01": 1}, {})
+        assert await next_updates(reader) == ({"2222-01": 30, "3333-01": 1}, {})
         await sections.take_seat(db, FULL, None)
-        assert await heard(reader) == ({"3333-01": 0}, {})
+        assert await next_updates(reader) == ({"3333-01": 0}, {})
         await sections.take_seat(db, SectionKey("Spring 2027", "2222", "01"), None)
-        assert await heard(reader) == ({"2222-01": 29}, {})
+        assert await next_updates(reader) == ({"2222-01": 29}, {})
 
 
-async def address_of_news(browser: Browser, path: str) -> str:
-    """Return where the page hears news."""
-    [address] = re.findall('sse-connect="(.*?)"', await browser.read(path))
-    return unescape(address)
+async def stream_url(browser: Browser, path: str) -> str:
+    """Return the URL of the page's stream."""
+    [url] = re.findall('sse-connect="(.*?)"', await browser.read(path))
+    return unescape(url)
 
 
 OWN = ["/enrollment", "/courses/Fall", "/courses/Fall?fits=y", "/course/3333?term=Fall"]
@@ -381,11 +386,11 @@ async def test_a_stream_says_whether_the_page_shows_the_current_registrations(
 ) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
     for do, courseID in (("/enrollment", "1111"), ("/enrollment/drop", "1111"), ("/waitlist", "3333")):
-        address = await address_of_news(ada, path)
-        assert "event: mine" not in await text(await ada.get(address))
+        url = await stream_url(ada, path)
+        assert "event: mine" not in await text(await ada.get(url))
         await ada.post(do, form={"courseID": courseID})
         await ada.get("/")  # what it tells of that is another page's
-        assert "event: mine\ndata: .\n\n" in await text(await ada.get(address))
+        assert "event: mine\ndata: .\n\n" in await text(await ada.get(url))
 
 
 @pytest.mark.parametrize("path", OWN[1:])
@@ -397,14 +402,14 @@ async def test_a_visitor_gets_no_events_about_registrations(anyone: Browser, pat
 async def test_a_page_with_a_one_time_link_is_not_refetched(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     await ada.post("/enrollment/calendar", form={"password": PASSWORD})
-    assert "mine=" not in await address_of_news(ada, "/enrollment")
-    assert "mine=" in await address_of_news(ada, "/enrollment")
+    assert "mine=" not in await stream_url(ada, "/enrollment")
+    assert "mine=" in await stream_url(ada, "/enrollment")
 
 
 async def test_another_students_changes_cause_no_registration_event(ada: Browser, bob: Browser) -> None:
-    address = await address_of_news(ada, "/enrollment")
+    url = await stream_url(ada, "/enrollment")
     await bob.post("/enrollment", form={"courseID": "1111"})
-    assert "event: mine" not in await text(await ada.get(address))
+    assert "event: mine" not in await text(await ada.get(url))
 
 
 async def test_several_own_changes_cause_one_query(telling: UpdateBroker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,26 +417,26 @@ async def test_several_own_changes_cause_one_query(telling: UpdateBroker, monkey
     mine, of_bob = (Subscriber((FALL,), frozenset(["1111"]), user.user_id, "a sign") for user in (ADA, BOB))
     async with telling.subscribe(mine), telling.subscribe(of_bob):
         for reader in (mine, of_bob):
-            await heard(reader)
+            await next_updates(reader)
             reader.must_compare = False
         telling.notify_user(ADA.user_id)
         telling.notify_user(ADA.user_id)
         assert not mine.must_compare  # the page on which she pressed may be going
-        await heard(mine)
+        await next_updates(mine)
         assert (mine.must_compare, mine.will_compare, of_bob.must_compare) == (True, False, False)
     assert not telling._subscribers_by_user
 
 
-@pytest.mark.usefixtures("patient")
+@pytest.mark.usefixtures("keep_alives")
 async def test_an_open_page_gets_an_event_about_its_users_own_change(
     ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "CHECK_SECONDS", (3600.0, 3600.0))
+    monkeypatch.setattr(streaming, "SIGN_IN_CHECK_SECONDS", (3600.0, 3600.0))
     monkeypatch.setattr(updates, "COMPARE_DELAY_SECONDS", 0.0)
-    address = await address_of_news(ada, "/enrollment")
+    url = await stream_url(ada, "/enrollment")
     async with (
         asyncio.timeout(PATIENCE),
-        ada.client.request(address, headers={"Sec-Fetch-Site": "same-origin"}) as stream,
+        ada.client.request(url, headers={"Sec-Fetch-Site": "same-origin"}) as stream,
     ):
         await stream.send_complete()
         await stream.receive()

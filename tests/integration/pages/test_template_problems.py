@@ -1,4 +1,4 @@
-"""A school's own templates with a fault: a clear line in the log at the start, and pages with everything else."""
+"""A school's own templates with problems: each is logged once at the start, and pages show everything else."""
 
 import re
 import shutil
@@ -40,8 +40,8 @@ async def start(db: Database, mongod: str, clock: Clock, folder: Path) -> AsyncI
         yield begin
 
 
-def told(log: pytest.LogCaptureFixture) -> list[str]:
-    """Return what the log tells of templates."""
+def logged(log: pytest.LogCaptureFixture) -> list[str]:
+    """Return the log's sentences about templates."""
     return [message for record in log.records if (message := record.getMessage()).startswith("template ")]
 
 
@@ -91,7 +91,7 @@ async def test_an_unknown_name_is_logged_once_and_the_rest_is_shown(
 ) -> None:
     add(folder, name, line)
     browser = await start()
-    first, *others = told(log)
+    first, *others = logged(log)
     assert first.startswith(f"template {name}:{last_line(folder, name)} ")
     assert says in first
     assert all("now_is" in other for other in others)
@@ -99,7 +99,7 @@ async def test_an_unknown_name_is_logged_once_and_the_rest_is_shown(
     await browser.read("/courses/")
     assert shown in page
     assert OWN in page
-    assert len(told(log)) == 1 + len(others)
+    assert len(logged(log)) == 1 + len(others)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ async def test_a_guarded_unknown_name_is_no_problem(
     add(folder, "courses.html", line)
     browser = await start()
     assert OWN in await browser.read("/courses/")
-    assert told(log) == []
+    assert logged(log) == []
 
 
 BROKEN = [
@@ -150,7 +150,7 @@ async def test_an_unusable_template_is_replaced_by_the_sites_own(
 ) -> None:
     add(folder, name, line)
     browser = await start(app_env=app_env)
-    [first] = told(log)
+    [first] = logged(log)
     assert first.startswith(f"template {name}:{last_line(folder, name)} ")
     assert says in first
     for path in PAGES:
@@ -159,7 +159,7 @@ async def test_an_unusable_template_is_replaced_by_the_sites_own(
         if path == "/courses/":
             assert "PYT 101" in page
             assert ('id="results"' in page) == (name == "courses.html")
-    assert told(log) == [first]
+    assert logged(log) == [first]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ async def test_a_template_that_fails_at_render_time_is_replaced_too(
         page = await browser.read("/courses/")
         assert "PYT 101" in page
         assert OWN in page
-    failed = [one for one in told(log) if "failed" in one]
+    failed = [one for one in logged(log) if "failed" in one]
     assert len(failed) == bool(error)
     if error:
         assert failed[0].startswith(f"template courses.html:{last_line(folder, 'courses.html')} failed: {error}")
@@ -194,10 +194,10 @@ async def test_an_unknown_dynamic_name_is_logged_when_rendered(
 ) -> None:
     add(folder, "courses.html", "{% set page = 'main.' ~ 'about' %}<i>{{ url_for(page) }}</i>")
     browser = await start()
-    assert told(log) == []
+    assert logged(log) == []
     for _ in range(2):
         assert "<i>#</i>" in await browser.read("/courses/")
-    [sentence] = told(log)
+    [sentence] = logged(log)
     assert sentence.startswith(f"template courses.html:{last_line(folder, 'courses.html')} links to")
 
 
@@ -215,7 +215,7 @@ async def test_a_layout_without_a_content_block_is_used_only_by_the_schools_page
         path = folder / name
         path.write_text(path.read_text().replace("block content", "block body"))
     browser = await start()
-    [sentence] = told(log)
+    [sentence] = logged(log)
     assert sentence.startswith("template layout.html has no block “content”")
     assert OWN in await browser.read("/courses/")
     page = await browser.read("/help")
@@ -226,14 +226,14 @@ async def test_a_layout_without_a_content_block_is_used_only_by_the_schools_page
 async def test_an_unused_template_is_logged(start: Start, folder: Path, log: pytest.LogCaptureFixture) -> None:
     (folder / "home.html").write_text("{{ nothing }}")
     await start()
-    [sentence] = told(log)
+    [sentence] = logged(log)
     assert re.match(r"template home.html is never shown. The site's pages are .*courses.html, .*index.html", sentence)
 
 
 async def test_a_file_in_another_encoding_is_logged(start: Start, folder: Path, log: pytest.LogCaptureFixture) -> None:
     (folder / "courses.html").write_bytes("Académie".encode("latin-1"))
     browser = await start()
-    assert told(log)[0].startswith("template courses.html can't be read: it is not in UTF-8.")
+    assert logged(log)[0].startswith("template courses.html can't be read: it is not in UTF-8.")
     assert "PYT 101" in await browser.read("/courses/")
 
 
@@ -242,7 +242,7 @@ async def test_a_template_that_shows_passwords_is_logged_and_shows_none(
 ) -> None:
     add(folder, "user.html", "{% for user in users %}{{ user.password }}{% endfor %}")
     await start()
-    [sentence] = told(log)
+    [sentence] = logged(log)
     assert "shows “password”, which no page gives away" in sentence
 
 
@@ -262,7 +262,7 @@ async def test_several_processes_of_a_server_log_a_problem_once(
     add(folder, "courses.html", "{{ lessons }}")
     for browser in (await start(), await start()):
         await browser.read("/courses/")
-    assert len(told(log)) == 1
+    assert len(logged(log)) == 1
 
 
 async def test_a_form_works_whatever_else_is_wrong_with_its_page(start: Start, folder: Path) -> None:
@@ -280,7 +280,7 @@ async def test_a_failing_template_is_excluded_however_its_name_is_written(
     (folder / "layout.html").write_text("{{ 1 / 0 }}")
     page = await text(await (await start()).get("/"))
     assert '<main id="main"' in page
-    assert told(log)[-1].startswith("template layout.html:1 failed: ZeroDivisionError")
+    assert logged(log)[-1].startswith("template layout.html:1 failed: ZeroDivisionError")
 
 
 async def test_a_failing_include_of_the_layout_breaks_no_page(start: Start, folder: Path) -> None:
@@ -305,6 +305,6 @@ async def test_a_template_that_fails_to_compile_is_logged(
 ) -> None:
     add(folder, "courses.html", line)
     browser = await start()
-    [sentence] = told(log)
+    [sentence] = logged(log)
     assert sentence.startswith("template courses.html can't be read: ")
     assert "PYT 101" in await browser.read("/courses/")

@@ -1,4 +1,4 @@
-"""What is seen of the site from outside: the lines of its log, and what Prometheus reads."""
+"""The access log, and the metrics for Prometheus."""
 
 import re
 from base64 import b64encode
@@ -17,12 +17,12 @@ from tests.support.people import ADA, PASSWORD, Browser, Clock, config, registra
 
 WRONG = "not the password"
 TOKEN = "of-no-use-to-anybody"
-WISH = {"courseID": "1111", "term": "Fall 2026", "section": "02"}
+FORM = {"courseID": "1111", "term": "Fall 2026", "section": "02"}
 
 
 @pytest.fixture
-async def watched(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Quart]:
-    """The site with a token for Prometheus, and a quick pulse."""
+async def monitored(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Quart]:
+    """The site with a token for Prometheus, and with frequent samples."""
     monkeypatch.setattr(sampler, "SAMPLE_INTERVAL_SECONDS", 0.001)
     app = create_app(config(mongo_uri=mongod, metrics_token=TOKEN), clock=clock)
     async with app.test_app():
@@ -30,9 +30,9 @@ async def watched(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.M
 
 
 @pytest.fixture
-async def eve(watched: Quart) -> Browser:
-    """Ada's browser at the site that is watched."""
-    browser = Browser(watched.test_client())
+async def eve(monitored: Quart) -> Browser:
+    """Ada's browser at that site."""
+    browser = Browser(monitored.test_client())
     await browser.sign_in(ADA)
     return browser
 
@@ -43,7 +43,7 @@ def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def read(browser: Browser) -> dict[str, float]:
-    """Return what Prometheus reads: each line's name and labels, without the server's, and its number."""
+    """Return the values that Prometheus reads, by name and labels, without the server's label."""
     response = await browser.client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     assert response.status_code == 200
     assert response.content_type.startswith("text/plain; version=")
@@ -54,7 +54,7 @@ async def read(browser: Browser) -> dict[str, float]:
 
 
 async def counted(browser: Browser, name: str, path: str, **form: str) -> float:
-    """Send the form, and return by how much the number of that name grew."""
+    """Send the form, and return by how much the metric of that name grew."""
     before = (await read(browser)).get(name, 0)
     await browser.post(path, form=form)
     return (await read(browser)).get(name, 0) - before
@@ -64,7 +64,7 @@ async def test_metrics_without_the_token_are_not_found(eve: Browser, anyone: Bro
     wrong = ["", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"Basic {TOKEN}", f"Bearer {TOKEN[:-1]}é", "Basic ÿ"]
     for sent in wrong:
         assert (await eve.get("/metrics", headers={"Authorization": sent} if sent else {})).status_code == 404
-    for sent in ("Bearer ", "Bearer x"):  # where there is no token none fits
+    for sent in ("Bearer ", "Bearer x"):  # without a token, none matches
         assert (await anyone.get("/metrics", headers={"Authorization": sent})).status_code == 404
 
 
@@ -72,7 +72,7 @@ async def test_requests_are_counted_by_endpoint_method_and_status(eve: Browser) 
     name = 'enroll_requests_total{endpoint="enrollment",method="POST",status="303"}'
     times = 'enroll_request_seconds_count{endpoint="enrollment"}'
     before = await read(eve)
-    await eve.post("/enrollment", form=WISH)
+    await eve.post("/enrollment", form=FORM)
     await eve.get("/nothing/here")
     await eve.client.open("/nothing/there", method="INVENTED")
     after = await read(eve)
@@ -84,13 +84,13 @@ async def test_requests_are_counted_by_endpoint_method_and_status(eve: Browser) 
 
 async def test_changes_are_counted_by_outcome(eve: Browser) -> None:
     enrolled, already = (f'enroll_changes_total{{action="enroll",result="{it}"}}' for it in ("ok", "already_enrolled"))
-    assert await counted(eve, enrolled, "/enrollment", **WISH) == 1
-    assert await counted(eve, already, "/enrollment", **WISH) == 1
-    assert await counted(eve, 'enroll_changes_total{action="drop",result="ok"}', "/enrollment/drop", **WISH) == 1
-    assert await counted(eve, 'enroll_transactions_total{result="committed"}', "/enrollment", **WISH) == 1
+    assert await counted(eve, enrolled, "/enrollment", **FORM) == 1
+    assert await counted(eve, already, "/enrollment", **FORM) == 1
+    assert await counted(eve, 'enroll_changes_total{action="drop",result="ok"}', "/enrollment/drop", **FORM) == 1
+    assert await counted(eve, 'enroll_transactions_total{result="committed"}', "/enrollment", **FORM) == 1
     swap = {"drop": "2222", "add": "1111", "term": "Fall 2026", "section": "02"}
     assert await counted(eve, 'enroll_transactions_total{result="abandoned"}', "/enrollment/swap", **swap) == 1
-    assert await counted(eve, "enroll_section_lock_wait_seconds_count", "/enrollment/drop", **WISH) == 1
+    assert await counted(eve, "enroll_section_lock_wait_seconds_count", "/enrollment/drop", **FORM) == 1
     assert await counted(eve, "enroll_hash_wait_seconds_count", "/account/delete", password="wrong") == 1
 
 
@@ -104,13 +104,13 @@ async def test_periodic_measurements_are_reported(eve: Browser) -> None:
 async def test_a_change_is_logged_with_the_users_number_and_the_outcome(
     ada: Browser, log: pytest.LogCaptureFixture
 ) -> None:
-    await ada.post("/enrollment", form=WISH, headers={"X-Request-ID": "router-number-1"})
+    await ada.post("/enrollment", form=FORM, headers={"X-Request-ID": "router-number-1"})
     assert len(log.records) == 1
     assert re.search(
         r"event=request request_id=router-number-1 method=POST path=/enrollment status=303 ms=\d+ user_id=1$",
         log.text.strip(),
     )
-    await ada.post("/enrollment", form=WISH)
+    await ada.post("/enrollment", form=FORM)
     assert "code=already_enrolled" in log.text.splitlines()[1]
 
 
@@ -215,11 +215,11 @@ async def test_no_secret_in_a_path_is_logged_however_it_is_requested(
     rules = [rule for rule in app.url_map.iter_rules() if access_log.HIDDEN_ARGUMENT in rule.arguments]
     assert {rule.endpoint for rule in rules} >= {"calendar_feed", "password_link"}
     app.config["SLOW_REQUEST"] = 0  # so that every request is logged
-    asked = [way for rule in rules for way in ways_to_ask(str(rule).replace(f"<{access_log.HIDDEN_ARGUMENT}>", SECRET))]
-    for method, path in asked:
+    tries = [way for rule in rules for way in ways_to_ask(str(rule).replace(f"<{access_log.HIDDEN_ARGUMENT}>", SECRET))]
+    for method, path in tries:
         await anyone.client.open(path, method=method, headers={"Sec-Fetch-Site": "same-origin", "Referer": path})
     lines = [record for record in log.records if record.message == "request"]
-    assert len(lines) >= len(asked)
+    assert len(lines) >= len(tries)
     assert SECRET.lower() not in log.text.lower()
     assert "path=/calendar/* status=405" in log.text
 
@@ -251,7 +251,7 @@ async def test_a_slow_command_is_logged_with_its_collection_but_no_values(
         await db.user.find_one({"email": ADA.email})
         async with db.watch(max_await_time_ms=10) as news:
             await news.try_next()
-    assert "getMore" not in log.text  # to wait for news is no slowness
+    assert "getMore" not in log.text  # waiting for changes is not slow
     assert 'event="slow command" command=find collection=user ms=' in log.text
     assert ADA.email not in log.text
     log.clear()
@@ -266,8 +266,8 @@ async def test_a_retried_transaction_is_counted(eve: Browser) -> None:
     assert (await read(eve))["enroll_transaction_retries_total"] - before == 1
 
 
-async def test_cached_responses_are_counted_too(watched: Quart) -> None:
-    visitor = Browser(watched.test_client())
+async def test_cached_responses_are_counted_too(monitored: Quart) -> None:
+    visitor = Browser(monitored.test_client())
     name = 'enroll_requests_total{endpoint="courses",method="GET",status="200"}'
     before = (await read(visitor)).get(name, 0)
     for number in (1, 2):

@@ -56,8 +56,8 @@ VALUES = [
 
 
 @dataclass
-class Told:
-    """The answer to a request, as a server would send it."""
+class Response:
+    """The response to a request, as a server would send it."""
 
     status: int = 0
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -86,7 +86,7 @@ async def cookie(app: Quart) -> bytes:
 
 async def ask(
     app: Quart, target: str, *headers: tuple[bytes, bytes], method: str = "GET", body: bytes | None = None
-) -> Told:
+) -> Response:
     """Send a request as Hypercorn would, and check that the answer is valid."""
     path, _, query = target.partition("?")
     if body is not None:
@@ -95,7 +95,7 @@ async def ask(
     scope |= {"scheme": "http", "path": unquote(path), "raw_path": path.encode(), "query_string": query.encode()}
     scope |= {"root_path": "", "headers": list(headers), "client": ("192.0.2.1", 4711), "server": None}
     scope |= {"state": {}, "extensions": {}}
-    told, sent = Told(), [{"type": "http.request", "body": body or b"", "more_body": False}]
+    response, sent = Response(), [{"type": "http.request", "body": body or b"", "more_body": False}]
 
     async def receive() -> Any:
         if sent:
@@ -105,12 +105,12 @@ async def ask(
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
-            told.status, told.headers = message["status"], build_and_validate_headers(message["headers"])
-            h11.Response(status_code=told.status, headers=told.headers)
+            response.status, response.headers = message["status"], build_and_validate_headers(message["headers"])
+            h11.Response(status_code=response.status, headers=response.headers)
 
     async with asyncio.timeout(20):
         await app(scope, receive, send)  # type: ignore[arg-type]
-    return told
+    return response
 
 
 class Watch:
@@ -119,11 +119,11 @@ class Watch:
     def __init__(self, log: pytest.LogCaptureFixture) -> None:
         self._log = log
 
-    def check(self, told: Told, what: object) -> None:
-        assert 200 <= told.status < 500, what
+    def check(self, response: Response, what: object) -> None:
+        assert 200 <= response.status < 500, what
         faults = [one for one in self._log.records if one.exc_info or one.levelno >= logging.ERROR]
         assert faults == [], what
-        if (location := told.location) is not None:
+        if (location := response.location) is not None:
             assert all("!" <= character <= "~" for character in location), what
             parts = urlsplit(location)
             assert not location.startswith(("//", "/\\")), what
@@ -182,8 +182,8 @@ async def test_no_api_parameter_causes_a_server_error(app: Quart, watch: Watch, 
 async def test_no_request_target_causes_a_server_error(app: Quart, watch: Watch, method: str) -> None:
     for target in TARGETS:
         for proto in (b"http", b"https", b""):
-            told = await ask(app, target, (b"x-forwarded-proto", proto), method=method)
-            watch.check(told, (method, target, proto))
+            response = await ask(app, target, (b"x-forwarded-proto", proto), method=method)
+            watch.check(response, (method, target, proto))
 
 
 async def test_no_header_causes_a_server_error(app: Quart, watch: Watch, cookie: bytes) -> None:
@@ -191,8 +191,8 @@ async def test_no_header_causes_a_server_error(app: Quart, watch: Watch, cookie:
         for name in HEADERS:
             for number, value in enumerate(VALUES):
                 mine = [(b"cookie", cookie)] if number % 2 and name != "cookie" else []
-                told = await ask(app, path, *mine, (name.encode(), value))
-                watch.check(told, (path, name, value))
+                response = await ask(app, path, *mine, (name.encode(), value))
+                watch.check(response, (path, name, value))
 
 
 async def test_no_form_causes_a_server_error(app: Quart, watch: Watch, cookie: bytes) -> None:
@@ -204,8 +204,8 @@ async def test_no_form_causes_a_server_error(app: Quart, watch: Watch, cookie: b
             continue
         for piece in PIECES[::7]:
             body = "&".join(f"{name}={piece}" for name in FIELDS)[:16_000].encode()
-            told = await ask(app, rule.rule, form, ours, https, (b"cookie", cookie), method="POST", body=body)
-            watch.check(told, (rule.rule, piece))
+            response = await ask(app, rule.rule, form, ours, https, (b"cookie", cookie), method="POST", body=body)
+            watch.check(response, (rule.rule, piece))
 
 
 async def test_a_page_over_http_redirects_to_the_same_page_over_https(app: Quart) -> None:
@@ -216,13 +216,13 @@ async def test_a_page_over_http_redirects_to_the_same_page_over_https(app: Quart
         ("/course/a%3Fb%2Fc", "/course/a%3Fb/c"),
         ("/courses/é".replace("é", "%C3%A9"), "/courses/%C3%A9"),
     ]:
-        told = await ask(app, sent, http)
-        assert (told.status, told.location) == (308, SITE + led)
+        response = await ask(app, sent, http)
+        assert (response.status, response.location) == (308, SITE + led)
 
 
 async def test_a_url_that_is_too_long_is_refused(app: Quart) -> None:
-    told = await ask(app, "/courses/?q=" + "a" * (MAX_TARGET_LENGTH - len("/courses/q=")))
-    assert told.status == 200
+    response = await ask(app, "/courses/?q=" + "a" * (MAX_TARGET_LENGTH - len("/courses/q=")))
+    assert response.status == 200
     for target in ("/courses/?q=" + "a" * MAX_TARGET_LENGTH, "/" + "a" * MAX_TARGET_LENGTH, "/api/v1/me?" + "a" * 9000):
         assert (await ask(app, target)).status == 414
     page = await app.test_client().get("/courses/" + 9000 * "x", headers={"X-Forwarded-Proto": "https"})

@@ -36,7 +36,7 @@ def _send(port: int, head: bytes, block: bytes, blocks: int) -> bytes:
             for _ in range(blocks):
                 connection.sendall(block)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # it has heard enough
+            pass  # the server has closed the connection
         return connection.recv(1000)
 
 

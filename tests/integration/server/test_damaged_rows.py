@@ -26,7 +26,7 @@ Fields = dict[str, Any]
 
 @pytest.fixture
 async def school(db: Database) -> Database:
-    """Bob sits in PHP 202, which is full; ada waits for it. Both sit in PYT 101."""
+    """Bob is enrolled in PHP 202, which is full; ada waits for it. Both are enrolled in PYT 101."""
     await db.section.update_one(PHP, {"$set": {"waitlist_capacity": 5}})
     for user in (ADA, BOB):
         await enroll.enroll(EnrollmentContext(db), user.user_id, SectionRequest("1111", section="01"), NOW)
@@ -37,7 +37,7 @@ async def school(db: Database) -> Database:
 
 @pytest.fixture
 async def cal(app: Quart, db: Database) -> Browser:
-    """The browser of one student more."""
+    """The browser of another student."""
     await users.add(db, CAL, PASSWORD_HASH)
     browser = Browser(app.test_client())
     await browser.sign_in(CAL)
@@ -48,8 +48,8 @@ async def found(db: Database) -> list[str]:
     return (await audit.check(db, NOW)).discrepancies
 
 
-async def mended(db: Database) -> list[str]:
-    """Repair, and return what is still found."""
+async def remaining_after_repair(db: Database) -> list[str]:
+    """Repair, and return the remaining discrepancies."""
     await audit.repair(db, NOW)
     return await found(db)
 
@@ -58,7 +58,7 @@ async def test_a_seat_count_that_is_too_low_prevents_no_drop(school: Database, a
     await school.section.update_one(PYT, {"$set": {"seats_taken": 0}})
     assert await message_after(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
     assert await found(school) == ["1111, section 01, Fall 2026: 0 seats counted as taken, but 1 enrolled."]
-    assert await mended(school) == []
+    assert await remaining_after_repair(school) == []
 
 
 async def test_a_waiting_count_that_is_too_low_prevents_nobody_from_leaving(
@@ -68,7 +68,7 @@ async def test_a_waiting_count_that_is_too_low_prevents_nobody_from_leaving(
     await school.section.update_one(PHP, {"$set": {"waiting": 0}})
     assert await message_after(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist for PHP 202."
     assert await found(school) == ["3333, section 01, Fall 2026: 0 counted as waiting, but 1 on the waitlist."]
-    assert await mended(school) == []
+    assert await remaining_after_repair(school) == []
 
 
 async def test_joining_a_waitlist_with_a_damaged_tail_puts_the_student_last(school: Database, cal: Browser) -> None:
@@ -76,7 +76,7 @@ async def test_joining_a_waitlist_with_a_damaged_tail_puts_the_student_last(scho
     assert "2 of 2" in await message_after(cal, "/waitlist", **PHP)
     assert [row["user_id"] async for row in school.waitlist.find().sort("place")] == [ADA.user_id, CAL.user_id]
     assert await found(school) == ["3333, section 01, Fall 2026: place 2 is beyond the last counted waitlist place, 1."]
-    assert await mended(school) == []
+    assert await remaining_after_repair(school) == []
 
 
 async def test_a_seat_in_a_section_that_was_deleted_is_not_lost_by_the_next_enrollment(
@@ -90,7 +90,7 @@ async def test_a_seat_in_a_section_that_was_deleted_is_not_lost_by_the_next_enro
     assert await school.enrollment.find().to_list(None) == before
     assert await message_after(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
     assert await message_after(ada, "/enrollment", courseID="1111") == "You’re enrolled in PYT 101 for Fall 2026."
-    [left] = await mended(school)
+    [left] = await remaining_after_repair(school)
     assert left.endswith("(1111, section 01, Fall 2026): student 2 is enrolled, but there is no such section.")
 
 
@@ -112,7 +112,7 @@ async def test_a_term_with_an_unknown_timezone_is_shown_in_utc(school: Database,
     assert (await upgrade(school, NOW, UpgradeDefaults())).unchanged == [told_of]
 
 
-async def spoil(db: Database, collection: str, row: Fields, change: Fields) -> None:
+async def damage(db: Database, collection: str, row: Fields, change: Fields) -> None:
     """Change a row as no user of the site could."""
     done = await db[collection].update_one(row, change, bypass_document_validation=True)
     assert done.modified_count == 1
@@ -153,7 +153,7 @@ async def test_an_incomplete_row_is_listed_and_breaks_neither_pages_nor_the_chec
     lacks: str,
     stays: bool,
 ) -> None:
-    await spoil(school, collection, row, change)
+    await damage(school, collection, row, change)
     await school.section.update_one({"courseID": "1111", "section": "02"}, {"$set": {"seats_taken": 2}})
     whose, fields = lacks.split("|")
 
@@ -163,7 +163,7 @@ async def test_an_incomplete_row_is_listed_and_breaks_neither_pages_nor_the_chec
     before = await found(school)
     assert listed(before)
     assert "1111, section 02, Fall 2026: 2 seats counted as taken, but 0 enrolled." in before
-    assert listed(await mended(school)) is stays
+    assert listed(await remaining_after_repair(school)) is stays
     assert await school.enrollment.count_documents({}) == 3
     for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111", "/enrollment/history"):
         assert (await ada.get(path)).status_code == 200
@@ -182,11 +182,11 @@ async def test_a_section_without_counts_accepts_no_students_but_allows_drops(
     school: Database, bob: Browser, cal: Browser, count: Any
 ) -> None:
     for counter in ("seats_taken", "queue_tail"):
-        await spoil(school, "section", PHP, {"$set": {counter: count}})
+        await damage(school, "section", PHP, {"$set": {counter: count}})
     assert "PHP 202, section 01, is full" in await message_after(cal, "/enrollment", **PHP)
     assert (await cal.post("/waitlist", form=PHP)).status_code == 303
     assert await message_after(bob, "/enrollment/drop", courseID="3333") == "You dropped PHP 202 for Fall 2026."
-    assert await mended(school) == []
+    assert await remaining_after_repair(school) == []
     assert [row["user_id"] async for row in school.enrollment.find({"courseID": "3333"})] == [ADA.user_id]
 
 
@@ -224,6 +224,6 @@ async def test_students_with_the_same_waitlist_place_get_distinct_ones_in_order_
 
 
 async def test_a_waitlist_entry_without_a_user_prevents_no_drop(school: Database, bob: Browser) -> None:
-    await spoil(school, "waitlist", {}, {"$unset": {"user_id": ""}})
+    await damage(school, "waitlist", {}, {"$unset": {"user_id": ""}})
     assert await message_after(bob, "/enrollment/drop", courseID="3333") == "You dropped PHP 202 for Fall 2026."
     assert any(line.startswith("waitlist: 3333 (_id ") for line in await found(school))

@@ -1,4 +1,4 @@
-"""How the site uses its database: how many connections, and never for longer than it may."""
+"""The site's use of the database: the number of connections, and a time limit for every command."""
 
 import asyncio
 import subprocess
@@ -14,16 +14,16 @@ from quart_enroll.app import create_app
 from quart_enroll.db import client
 from quart_enroll.db.client import Database
 from quart_enroll.state import EXTENSION
-from tests.integration.auth.test_permissions import DOORS, address
+from tests.integration.auth.test_permissions import STATUSES_BY_ROUTE, path_of
 from tests.support.people import ADA, Browser, Clock, config, registration
 from tests.support.processes import PROJECT, TIMEOUT_SECONDS, environment
 
-GOES_ON = {"getMore"}
-"""Goes on with what has a limit, or waits for news; the driver gives it no longer than anything else."""
+CONTINUING_COMMANDS = {"getMore"}
+"""Commands that continue one with a limit, or wait for changes; the driver limits them all alike."""
 
 
 class Limits(CommandListener):
-    """Notes the milliseconds that each kind of command may take; None for one without a limit."""
+    """Records the time limit of each command in milliseconds; None for one without a limit."""
 
     def __init__(self) -> None:
         self.seen: dict[str, set[int | None]] = defaultdict(set)
@@ -54,7 +54,7 @@ async def ada(
 
 
 async def test_every_command_has_the_configured_time_limit(ada: Browser, limits: Limits) -> None:
-    for path in (address(rule) for rule in DOORS if rule != "/logout"):
+    for path in (path_of(rule) for rule in STATUSES_BY_ROUTE if rule != "/logout"):
         await ada.get(path)
     for path in ("/plan/add", "/plan/enroll", "/enrollment", "/waitlist", "/enrollment/drop", "/alert", "/logout"):
         await ada.post(path, form={"courseID": "1111", "term": "Fall 2026", "section": "02"})
@@ -62,7 +62,7 @@ async def test_every_command_has_the_configured_time_limit(ada: Browser, limits:
     assert limits.seen.keys() >= {"find", "aggregate", "insert", "update", "delete", "findAndModify"}
     assert limits.seen.keys() >= {"commitTransaction", "abortTransaction"}
     slow = {name: most for name, most in limits.seen.items() if not all(one and one <= 3500 for one in most)}
-    assert slow.keys() <= GOES_ON, slow
+    assert slow.keys() <= CONTINUING_COMMANDS, slow
 
 
 async def test_the_connection_pool_has_the_configured_size(mongod: str) -> None:

@@ -1,4 +1,4 @@
-"""The database goes away, and comes back."""
+"""The database becomes unavailable, and comes back."""
 
 import asyncio
 import logging
@@ -25,26 +25,26 @@ from tests.support.people import COURSES, SECTIONS, Browser, config, registratio
 FOREVER = Term("Fall 2150", *(datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 2150, 2150, 2150)))
 SECTION = replace(SECTIONS[0], term=FOREVER.term)
 
-AWAY_AFTER = 1.0
-"""Seconds of patience in these tests; the setting's own is 3.5."""
+TIMEOUT_SECONDS = 1.0
+"""The database timeout in these tests, in seconds; the default is 3.5."""
 
 
 @pytest.fixture
 def folder(quick_folder: Path, request: pytest.FixtureRequest) -> Path:
-    """Where a mongod of the test's own keeps its data, while it runs and while it does not."""
+    """The folder of a mongod of the test's own, with its data while it runs and while it doesn't."""
     return quick_folder / request.node.name
 
 
 @pytest.fixture
 def uri(folder: Path) -> str:
-    with local_mongod(folder) as address:
-        return address
+    with local_mongod(folder) as uri:
+        return uri
 
 
 @pytest.fixture
 async def site(uri: str) -> AsyncIterator[Quart]:
-    """The site, served while its database is away."""
-    app = create_app(config(mongo_uri=uri, database_timeout=AWAY_AFTER))
+    """The site, served while its database is unavailable."""
+    app = create_app(config(mongo_uri=uri, database_timeout=TIMEOUT_SECONDS))
     async with app.test_app():
         yield app
 

@@ -1,4 +1,4 @@
-"""What every answer tells browsers and caches."""
+"""The headers that every response has for browsers and caches."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from quart.wrappers import Response
 
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
-from tests.integration.auth.test_permissions import DOORS, address
+from tests.integration.auth.test_permissions import STATUSES_BY_ROUTE, path_of
 from tests.support.people import ADA, PASSWORD, Browser, Clock, config
 
 ALWAYS = {
@@ -27,13 +27,20 @@ ALWAYS = {
 }
 
 UNCHANGED = ("Cache-Control", "ETag", "Vary")
-OF_THE_CLIENT = {"content-type", "content-length"}
-"""What the tests' client adds to an answer that came without."""
+CLIENT_HEADERS = {"content-type", "content-length"}
+"""Headers that the tests' client adds to a response without them."""
 
-OTHERS = [("GET", "/courses"), ("GET", "/nothing"), ("POST", "/"), ("OPTIONS", "/"), ("HEAD", "/"), ("POST", "/logout")]
-"""A redirect, an unknown address, a method that won't do, and a change without proof."""
+REQUESTS = [
+    ("GET", "/courses"),
+    ("GET", "/nothing"),
+    ("POST", "/"),
+    ("OPTIONS", "/"),
+    ("HEAD", "/"),
+    ("POST", "/logout"),
+]
+"""A redirect, an unknown URL, a wrong method, and a change without a CSRF token."""
 
-KEPT = {
+CACHE_CONTROL = {
     "/static/site.css": "no-cache",
     "/healthz": "no-cache",
     "/readyz": "no-cache",
@@ -44,11 +51,11 @@ KEPT = {
         "public, no-cache",
     ),
 }
-"""What is the same for everybody; the rest is nobody's business but the visitor's who signed in."""
+"""Paths whose responses are the same for everybody; all others are private to the signed-in visitor."""
 
 
-FROM_EMAILS = [rule for rule in DOORS if rule.startswith(("/password/reset", "/email/confirm"))]
-OWN = {address(rule): {"Referrer-Policy": "no-referrer"} for rule in FROM_EMAILS}
+FROM_EMAILS = [rule for rule in STATUSES_BY_ROUTE if rule.startswith(("/password/reset", "/email/confirm"))]
+OWN = {path_of(rule): {"Referrer-Policy": "no-referrer"} for rule in FROM_EMAILS}
 
 
 def _told(response: Response) -> dict[str, str]:
@@ -64,7 +71,7 @@ async def production(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Q
 
 
 async def test_every_response_has_the_security_headers(anyone: Browser, ada: Browser) -> None:
-    for method, path in [("GET", address(rule)) for rule in DOORS if rule != "/logout"] + OTHERS:
+    for method, path in [("GET", path_of(rule)) for rule in STATUSES_BY_ROUTE if rule != "/logout"] + REQUESTS:
         for visitor in (anyone, ada):
             response = await visitor.client.open(path, method=method)
             assert _told(response) == ALWAYS | OWN.get(path, {}), (method, path)
@@ -80,15 +87,15 @@ async def test_a_304_does_not_repeat_the_security_headers(anyone: Browser, path:
         again = await anyone.get(path, headers={"If-None-Match": first.headers["ETag"]})
         assert again.status_code == 304
         names = {name.lower() for name, _ in again.headers}
-        assert names - OF_THE_CLIENT == {"cache-control", "etag", "vary", "x-request-id"}
+        assert names - CLIENT_HEADERS == {"cache-control", "etag", "vary", "x-request-id"}
         assert [again.headers[name] for name in UNCHANGED] == [first.headers[name] for name in UNCHANGED]
 
 
 async def test_no_shared_cache_stores_a_students_pages(ada: Browser) -> None:
-    for path in (address(rule) for rule in DOORS if rule not in ("/logout", "/login", "/register")):
+    for path in (path_of(rule) for rule in STATUSES_BY_ROUTE if rule not in ("/logout", "/login", "/register")):
         response = await ada.get(path)
-        assert response.headers["Cache-Control"] == KEPT.get(path, "no-store"), path
-        assert ("Cookie" in response.headers.get("Vary", "")) == (path not in KEPT), path
+        assert response.headers["Cache-Control"] == CACHE_CONTROL.get(path, "no-store"), path
+        assert ("Cookie" in response.headers.get("Vary", "")) == (path not in CACHE_CONTROL), path
     assert (await ada.get("/nothing")).headers["Cache-Control"] == "no-store"
 
 
@@ -122,7 +129,7 @@ async def test_production_cookies_are_host_only_and_hsts_is_sent(production: Qua
         assert name.startswith("__Host-")
         assert all(f"; {word}" in cookie for word in ("Secure", "HttpOnly", "Path=/", "SameSite=Lax"))
         assert "Domain=" not in cookie
-    for path in (*KEPT, "/", "/nothing"):
+    for path in (*CACHE_CONTROL, "/", "/nothing"):
         answer = await browser.get(path)
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
@@ -150,7 +157,7 @@ async def test_production_refuses_plain_http_with_an_explanation(production: Qua
 
 async def test_production_answers_plain_http_only_for_health_checks(production: Quart) -> None:
     client, plain = production.test_client(), {"X-Forwarded-Proto": "http"}
-    answers = {rule: (await client.get(address(rule), headers=plain)).status_code for rule in DOORS}
+    answers = {rule: (await client.get(path_of(rule), headers=plain)).status_code for rule in STATUSES_BY_ROUTE}
     assert {rule for rule, status in answers.items() if status == 200} == {"/healthz", "/readyz"}
     assert set(answers.values()) == {200, 400}
 

@@ -33,7 +33,7 @@ NAMES = ["Ada", "Bob", "Chioma", "Dilan", "Eva"]
 
 @pytest.fixture
 def database(fresh_uri: str) -> str:
-    """Give the address of a database of the test's own, as `upgrade-db` makes it."""
+    """The URI of a database of the test's own, as `upgrade-db` creates it."""
     done = quart("upgrade-db", MONGO_URI=fresh_uri)
     assert done.returncode == 0, done.stderr
     return fresh_uri
@@ -72,7 +72,7 @@ def test_open_streams_end_when_every_process_is_told_to_stop(
     log = tmp_path / "log"
     with server(log, WEB_CONCURRENCY=workers, MONGO_URI=database) as site, ExitStack() as stack:
         streams = []
-        for _ in range(8):  # so that no worker is without one
+        for _ in range(8):  # so that each worker has one
             connection = stack.enter_context(site.connection())
             connection.request("GET", "/live?term=Fall+2026")
             streams.append(connection.getresponse())
@@ -155,9 +155,9 @@ def test_workers_share_metrics_and_leave_no_folder_behind(tmp_path: Path) -> Non
                 pass
         with site.connection() as connection:
             connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
-            told = connection.getresponse().read().decode()
+            exposition = connection.getresponse().read().decode()
         assert len(list(tmp_path.glob("quart-enroll-*/counter_*.db"))) == 2
-    assert 'endpoint="healthz",method="GET",status="200"} 21.0' in told
+    assert 'endpoint="healthz",method="GET",status="200"} 21.0' in exposition
     assert list(tmp_path.glob("quart-enroll-*")) == []
     assert [line for line in log.read_text().splitlines() if not line.startswith("at=")] == []
 
@@ -165,7 +165,7 @@ def test_workers_share_metrics_and_leave_no_folder_behind(tmp_path: Path) -> Non
 def test_metrics_are_answered_although_the_shared_folder_is_gone(tmp_path: Path) -> None:
     token, nowhere = "of-no-use-to-anybody", "mongodb://127.0.0.1:1/?replicaSet=none"
     with server(tmp_path / "log", WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=nowhere, TMPDIR=tmp_path) as site:
-        shutil.rmtree(next(tmp_path.glob("quart-enroll-*")))  # as programs do that tidy up
+        shutil.rmtree(next(tmp_path.glob("quart-enroll-*")))  # as programs that tidy up /tmp do
         with site.connection() as connection:
             connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
             assert connection.getresponse().status == 200

@@ -1,4 +1,5 @@
-"""A mongod without a replica set, as `systemctl start mongod` gives: it can be read, and what it can't do is told."""
+"""A mongod without a replica set, as `systemctl start mongod` starts it: the site can read it, and says what it can't
+do."""
 
 import asyncio
 import signal
@@ -36,12 +37,12 @@ FORM = {
     "email": ADA.email,
     "confirm": "y",
 }
-"""Something for every form of the site."""
+"""Fields for every form of the site."""
 
 
 @pytest.fixture(scope="module")
 def standalone(quick_folder: Path) -> Iterator[str]:
-    """Give the address of a database on a mongod that belongs to no replica set."""
+    """The URI of a database on a mongod without a replica set."""
     port, data = free_port(), quick_folder / "standalone"
     data.mkdir()
     command = [find_mongod(), "--dbpath", str(data), "--port", str(port), *SMALL_FOOTPRINT_OPTIONS]
@@ -151,7 +152,7 @@ async def test_on_a_standalone_mongod_signing_in_is_refused_with_an_explanation(
     page = await text(response)
     assert SENTENCE in page
     assert 'href="/courses/"' in page
-    assert "Retry-After" not in response.headers  # it won't be well in a moment
+    assert "Retry-After" not in response.headers  # a retry would not help
 
 
 async def test_on_a_standalone_mongod_an_api_client_gets_a_code(site: Quart) -> None:

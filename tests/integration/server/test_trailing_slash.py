@@ -1,4 +1,4 @@
-"""An address with a slash too many at its end leads to its page, and never away from the site."""
+"""A URL with an extra slash at its end leads to its page, and never to another site."""
 
 import pytest
 
