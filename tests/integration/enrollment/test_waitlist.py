@@ -147,6 +147,29 @@ async def test_a_skipped_student_keeps_the_position_and_sees_why(ada: Browser, b
 
 
 @pytest.mark.usefixtures("full")
+async def test_a_student_skipped_by_an_earlier_version_is_not_notified_of_the_same_reason_again(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await offer_course(db, "6666", "ART 100", NOONS)
+    await ada.post("/waitlist", form=PHP)
+    await ada.post("/enrollment", form={"courseID": "6666"})
+    when = {"days": {"days": NOONS[0].days}, "start": NOONS[0].start, "end": NOONS[0].end}
+    earlier = {
+        "message": "%(title)s meets at the same time as %(other)s: %(when)s.",
+        "plural": "",
+        "values": {
+            "title": "PHP 202",
+            "other": "ART 100",
+            "when": {"message": "%(days)s %(start)s–%(end)s", "plural": "", "values": when},
+        },
+    }
+    await db.waitlist.update_one({"user_id": ADA.user_id}, {"$set": {"skipped_because": earlier}})
+    await bob.post("/enrollment/drop", form={"courseID": "3333"})
+    assert await db.notice.count_documents({"action": "skip"}) == 0
+    assert f"PHP 202 conflicts with ART 100: {NOONS[0]}." in await ada.read("/enrollment")
+
+
+@pytest.mark.usefixtures("full")
 async def test_dropping_the_conflicting_course_promotes(ada: Browser, bob: Browser, db: Database) -> None:
     await offer_course(db, "6666", "ART 100", NOONS)
     await ada.post("/waitlist", form=PHP)
