@@ -1,4 +1,4 @@
-"""Version 1 of the API: what a student has and does, each change as safe to repeat as on the pages."""
+"""Version 1 of the API: students' own data and changes, which are as safe to repeat as on pages."""
 
 import pytest
 from quart import Quart
@@ -7,7 +7,7 @@ from quart_enroll.db.client import Database
 from tests.support.api_clients import ENROLLMENTS, PYT, SWAPS, WAITLIST, Program, program
 from tests.support.people import ADA, BOB, FALL, NOONS, Clock, offer_course, seats_taken
 
-BODIES = {
+REFUSALS_BY_BODY = {
     b"{": (400, "bad_request"),
     b"": (400, "bad_request"),
     b"\xff": (400, "bad_request"),
@@ -105,8 +105,8 @@ async def test_a_drop_that_would_drop_a_corequisite_too_must_be_confirmed(ada: P
         await ada.post(ENROLLMENTS, {"courseID": courseID})
     status, problem = await ada.delete(f"{ENROLLMENTS}?courseID=6666")
     assert (status, problem["code"], problem["courses"]) == (409, "corequisites_would_go", ["7777"])
-    _, gone = await ada.delete(f"{ENROLLMENTS}?courseID=6666&with_corequisites=true")
-    assert gone["courses"] == ["6666", "7777"]
+    _, dropped = await ada.delete(f"{ENROLLMENTS}?courseID=6666&with_corequisites=true")
+    assert dropped["courses"] == ["6666", "7777"]
 
 
 async def test_repeating_a_swap_reports_the_current_seat(ada: Program, db: Database) -> None:
@@ -130,16 +130,16 @@ async def test_a_place_on_the_waitlist_is_taken_once_and_becomes_a_seat(
 ) -> None:
     await bob.post(ENROLLMENTS, {"courseID": "3333"})
     body = {"courseID": "3333"}
-    status, place = await ada.post(WAITLIST, body)
-    assert (status, place["status"], place["position"], place["of"]) == (201, "waiting", 1, 1)
-    assert await ada.post(WAITLIST, body) == (200, place)
-    assert await ada.get(WAITLIST) == {"waitlist": [place]}
+    status, entry = await ada.post(WAITLIST, body)
+    assert (status, entry["status"], entry["position"], entry["of"]) == (201, "waiting", 1, 1)
+    assert await ada.post(WAITLIST, body) == (200, entry)
+    assert await ada.get(WAITLIST) == {"waitlist": [entry]}
     await ada.post(ENROLLMENTS, PYT)
     status, problem = await ada.post(WAITLIST, body | {"drop_if_enrolled": "1111"})
     assert (status, problem["code"]) == (409, "already_waiting")
     await bob.delete(f"{ENROLLMENTS}?courseID=3333")
-    status, place = await ada.post(WAITLIST, body)
-    assert (status, place["status"], place["position"]) == (200, "enrolled", None)
+    status, entry = await ada.post(WAITLIST, body)
+    assert (status, entry["status"], entry["position"]) == (200, "enrolled", None)
     assert await ada.get(WAITLIST) == {"waitlist": []}
 
 
@@ -159,7 +159,7 @@ async def test_leaving_a_waitlist_a_second_time_finds_nothing_to_leave(
     assert await db.waitlist.count_documents({}) == 0
 
 
-async def test_after_the_deadline_a_refusal_names_no_term(ada: Program, bob: Program, clock: Clock) -> None:
+async def test_after_the_deadline_there_is_nothing_to_drop_or_leave(ada: Program, bob: Program, clock: Clock) -> None:
     await bob.post(ENROLLMENTS, {"courseID": "3333"})
     await ada.post(WAITLIST, {"courseID": "3333"})
     await ada.post(ENROLLMENTS, PYT)
@@ -169,7 +169,7 @@ async def test_after_the_deadline_a_refusal_names_no_term(ada: Program, bob: Pro
 
 
 async def test_events_are_paged_with_the_latest_first(ada: Program, bob: Program) -> None:
-    for _ in range(3):  # all at one moment of the clock
+    for _ in range(3):  # all at the same time
         await ada.post(ENROLLMENTS, PYT)
         await ada.delete(f"{ENROLLMENTS}?courseID=1111")
     await bob.post(ENROLLMENTS, PYT)
@@ -223,9 +223,9 @@ async def test_a_student_can_neither_see_nor_change_another_students_data(
     assert await seats_taken(db, "1111") == 1
 
 
-async def test_a_malformed_body_is_refused_with_a_sentence(ada: Program, db: Database) -> None:
+async def test_a_malformed_body_is_refused_with_a_problem_response(ada: Program, db: Database) -> None:
     headers = ada.headers | {"Content-Type": "application/json"}
-    for body, refusal in BODIES.items():
+    for body, refusal in REFUSALS_BY_BODY.items():
         response = await ada.client.post(ENROLLMENTS, data=body, headers=headers)
         assert (response.status_code, (await response.get_json())["code"]) == refusal, body[:50]
         assert response.mimetype == "application/problem+json"
@@ -233,7 +233,7 @@ async def test_a_malformed_body_is_refused_with_a_sentence(ada: Program, db: Dat
 
 
 async def test_a_body_without_a_json_content_type_is_refused(ada: Program) -> None:
-    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
-        headers = ada.headers | ({"Content-Type": kind} if kind else {})
+    for content_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
+        headers = ada.headers | ({"Content-Type": content_type} if content_type else {})
         response = await ada.client.post(ENROLLMENTS, data=b'{"courseID": "1111"}', headers=headers)
         assert (response.status_code, (await response.get_json())["code"]) == (415, "unsupported_media_type")

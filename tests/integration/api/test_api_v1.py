@@ -1,4 +1,4 @@
-"""Version 1 of the API: the catalog for everybody."""
+"""Version 1 of the API: the public catalog."""
 
 import base64
 import re
@@ -16,8 +16,8 @@ from tests.support.people import FALL, SECTIONS, Browser, Clock, config, offer_c
 
 COURSES = "/api/v1/courses"
 
-# What each query finds, when ART 100 is full.
-FOUND = {
+# The courses that each query finds when ART 100 is full.
+COURSES_BY_QUERY = {
     "": ["1111", "2222", "3333", "6666"],
     "q=pyTHon": ["1111"],
     "q=programming+2": ["2222", "3333"],
@@ -36,13 +36,13 @@ FOUND = {
 
 
 async def _courses(anyone: Browser, query: str = "") -> list[str]:
-    answer = await (await anyone.get(f"{COURSES}?{query}")).get_json()
-    return [course["courseID"] for course in answer["courses"]]
+    body = await (await anyone.get(f"{COURSES}?{query}")).get_json()
+    return [course["courseID"] for course in body["courses"]]
 
 
 async def test_terms_are_listed_with_their_windows_in_utc(anyone: Browser) -> None:
-    answer = await (await anyone.get("/api/v1/terms")).get_json()
-    assert answer["terms"][0] == {
+    body = await (await anyone.get("/api/v1/terms")).get_json()
+    assert body["terms"][0] == {
         "term": "Fall 2026",
         "season": "Fall",
         "year": 2026,
@@ -53,28 +53,28 @@ async def test_terms_are_listed_with_their_windows_in_utc(anyone: Browser) -> No
         "max_credits": 18.0,
         "timezone": "America/New_York",
     }
-    assert [term["term"] for term in answer["terms"]] == ["Fall 2026", "Spring 2027"]
+    assert [term["term"] for term in body["terms"]] == ["Fall 2026", "Spring 2027"]
 
 
 async def test_sections_of_a_term_with_the_longest_name_are_paged(anyone: Browser, db: Database) -> None:
     name = "\N{SNOWMAN WITHOUT SNOW}\N{MATHEMATICAL BOLD CAPITAL T}" * (MAX_TERM_NAME_LENGTH // 2)
     await terms.put_all(db, [replace(FALL, term=name)])
     await sections.put_all(db, [replace(one, term=name) for one in SECTIONS[:2]])
-    query, found = {"term": name, "limit": "1"}, []
+    query, sections_found = {"term": name, "limit": "1"}, []
     while query.get("cursor") != "":
-        answer = await (await anyone.get("/api/v1/sections", query_string=query)).get_json()
-        found += answer["sections"]
-        query["cursor"] = answer["next"] or ""
-    assert [(one["term"], one["section"]) for one in found] == [(name, "01"), (name, "02")]
+        body = await (await anyone.get("/api/v1/sections", query_string=query)).get_json()
+        sections_found += body["sections"]
+        query["cursor"] = body["next"] or ""
+    assert [(one["term"], one["section"]) for one in sections_found] == [(name, "01"), (name, "02")]
 
 
-async def test_text_that_merely_contains_a_term_does_not_name_it(anyone: Browser) -> None:
+async def test_text_that_merely_contains_a_term_is_not_recognized_as_one(anyone: Browser) -> None:
     for term in ("2028 Spring", "Spring 2027 or so", "Fall, Spring"):
         response = await anyone.get("/api/v1/sections", query_string={"term": term})
         assert (response.status_code, (await response.get_json())["code"]) == (404, "unknown_term")
 
 
-async def test_a_course_has_its_fields_under_the_stored_names(anyone: Browser) -> None:
+async def test_a_course_has_the_same_field_names_as_in_the_database(anyone: Browser) -> None:
     assert await (await anyone.get(f"{COURSES}/1111")).get_json() == {
         "courseID": "1111",
         "title": "PYT 101",
@@ -90,8 +90,8 @@ async def test_a_course_has_its_fields_under_the_stored_names(anyone: Browser) -
 async def test_courses_are_searched_and_filtered(anyone: Browser, db: Database) -> None:
     await offer_course(db, "6666", "ART 100", subject="Art")
     await db.section.update_one({"courseID": "6666"}, {"$set": {"seats_taken": 1}})
-    for query, found in FOUND.items():
-        assert await _courses(anyone, query) == found, query
+    for query, expected in COURSES_BY_QUERY.items():
+        assert await _courses(anyone, query) == expected, query
 
 
 async def test_the_next_page_continues_after_the_last_course_despite_new_ones(anyone: Browser, db: Database) -> None:
@@ -105,8 +105,8 @@ async def test_the_next_page_continues_after_the_last_course_despite_new_ones(an
 
 async def test_sections_have_their_number_of_open_seats(anyone: Browser, ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
-    answer = await (await anyone.get("/api/v1/sections?term=Fall&courseID=3333")).get_json()
-    assert answer == {
+    body = await (await anyone.get("/api/v1/sections?term=Fall&courseID=3333")).get_json()
+    assert body == {
         "sections": [
             {
                 "term": "Fall 2026",
@@ -128,14 +128,14 @@ async def test_sections_have_their_number_of_open_seats(anyone: Browser, ada: Br
     assert [section["courseID"] for section in full["sections"]] == ["3333"]
 
 
-async def test_pages_of_sections_miss_none(anyone: Browser) -> None:
-    seen, cursor = [], ""
+async def test_paging_through_sections_returns_each_once(anyone: Browser) -> None:
+    keys, cursor = [], ""
     while cursor is not None:
-        answer = await (await anyone.get(f"/api/v1/sections?limit=2&cursor={cursor}")).get_json()
-        seen += [(one["term"], one["courseID"], one["section"]) for one in answer["sections"]]
-        cursor = answer["next"]
-    assert len(seen) == 5
-    assert seen == sorted(set(seen))
+        body = await (await anyone.get(f"/api/v1/sections?limit=2&cursor={cursor}")).get_json()
+        keys += [(one["term"], one["courseID"], one["section"]) for one in body["sections"]]
+        cursor = body["next"]
+    assert len(keys) == 5
+    assert keys == sorted(set(keys))
 
 
 async def test_an_unknown_url_is_a_problem_response(anyone: Browser) -> None:
@@ -173,9 +173,9 @@ async def test_every_invalid_field_is_listed_with_its_error(anyone: Browser) -> 
     }
 
 
-async def test_a_made_up_cursor_is_refused(ada: Browser) -> None:
-    marks = [b"x", b"[1]", b'"1111"', b"{}", b"[" * 90, b"\xff", b"null", b'"1.x"', b'"9999999999999999999.0"']
-    for cursor in ["%C3%A9", "=", *(base64.urlsafe_b64encode(mark).decode() for mark in marks)]:
+async def test_an_invalid_cursor_is_refused(ada: Browser) -> None:
+    positions = [b"x", b"[1]", b'"1111"', b"{}", b"[" * 90, b"\xff", b"null", b'"1.x"', b'"9999999999999999999.0"']
+    for cursor in ["%C3%A9", "=", *(base64.urlsafe_b64encode(position).decode() for position in positions)]:
         for url in (COURSES, "/api/v1/sections", "/api/v1/me/events"):
             response = await ada.get(f"{url}?cursor={cursor}")
             assert response.status_code == 422, (url, cursor)
@@ -183,7 +183,7 @@ async def test_a_made_up_cursor_is_refused(ada: Browser) -> None:
 
 
 @pytest.mark.parametrize("url", ["/api/v1/terms", COURSES, f"{COURSES}/1111", "/api/v1/sections"])
-async def test_an_unchanged_catalog_is_answered_with_304(anyone: Browser, db: Database, url: str) -> None:
+async def test_an_unchanged_catalog_gets_a_304(anyone: Browser, db: Database, url: str) -> None:
     first = await anyone.get(url)
     assert first.headers["Cache-Control"] == "public, no-cache"
     again = await anyone.get(url, headers={"If-None-Match": first.headers["ETag"]})
@@ -222,7 +222,7 @@ async def test_the_documentation_needs_no_other_host_and_no_inline_script(anyone
     assert re.findall(r"<script(?! (?:defer )?src=)|<style| style=| on[a-z]+=", page) == []
 
 
-async def test_a_wrong_method_is_answered_with_the_allowed_ones(anyone: Browser) -> None:
+async def test_an_unsupported_method_gets_a_405_with_the_allowed_methods(anyone: Browser) -> None:
     response = await anyone.client.open("/api/v1/me/enrollments", method="PUT", json={})
     assert (response.status_code, (await response.get_json())["code"]) == (405, "method_not_allowed")
     assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "DELETE"}
@@ -245,10 +245,10 @@ async def test_an_internal_error_is_a_problem_response(app: Quart, anyone: Brows
 
 
 async def test_a_database_outage_is_a_problem_response_with_retry_after(app: Quart, anyone: Browser) -> None:
-    async def away() -> None:
+    async def time_out() -> None:
         raise TimeoutError
 
-    app.view_functions["v1_terms"] = away
+    app.view_functions["v1_terms"] = time_out
     response = await anyone.get("/api/v1/terms")
     assert (response.status_code, (await response.get_json())["code"]) == (503, "database_away")
     assert response.headers["Retry-After"] == "5"
@@ -257,26 +257,33 @@ async def test_a_database_outage_is_a_problem_response_with_retry_after(app: Qua
 async def test_cross_origin_requests_are_allowed_only_for_configured_origins(
     db: Database, mongod: str, clock: Clock
 ) -> None:
-    friend = "https://app.school.example"
-    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
-    async with create_app(config(mongo_uri=mongod), clock=clock).test_app() as closed:
-        response = await closed.test_client().get(COURSES, headers={"Origin": friend})
+    allowed_origin = "https://app.school.example"
+    preflight_headers = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    async with create_app(config(mongo_uri=mongod), clock=clock).test_app() as default_app:
+        response = await default_app.test_client().get(COURSES, headers={"Origin": allowed_origin})
         assert "Access-Control" not in str(response.headers)
-    async with create_app(config(mongo_uri=mongod, cors_origins=(friend,)), clock=clock).test_app() as opened:
-        client = opened.test_client()
-        response = await client.get(COURSES, headers={"Origin": friend})
-        assert response.headers["Access-Control-Allow-Origin"] == friend
+    async with create_app(config(mongo_uri=mongod, cors_origins=(allowed_origin,)), clock=clock).test_app() as app:
+        client = app.test_client()
+        response = await client.get(COURSES, headers={"Origin": allowed_origin})
+        assert response.headers["Access-Control-Allow-Origin"] == allowed_origin
         assert "Origin" in response.headers["Vary"]
-        known = {"Origin": friend, "If-None-Match": response.headers["ETag"]}
-        response = await client.get(COURSES, headers=known)
-        assert (response.status_code, response.headers.get("Access-Control-Allow-Origin")) == (304, friend)
-        preflight = await client.options("/api/v1/me/enrollments", headers={"Origin": friend} | asks)
+        conditional_headers = {"Origin": allowed_origin, "If-None-Match": response.headers["ETag"]}
+        response = await client.get(COURSES, headers=conditional_headers)
+        assert (response.status_code, response.headers.get("Access-Control-Allow-Origin")) == (304, allowed_origin)
+        preflight = await client.options(
+            "/api/v1/me/enrollments", headers={"Origin": allowed_origin} | preflight_headers
+        )
         assert preflight.status_code == 200
         assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
         assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
         assert "Access-Control-Allow-Credentials" not in preflight.headers
-        for origin in ("https://evil.example", "https://app.school.example.evil.example", "null", friend.upper()):
+        for origin in (
+            "https://evil.example",
+            "https://app.school.example.evil.example",
+            "null",
+            allowed_origin.upper(),
+        ):
             response = await client.get(COURSES, headers={"Origin": origin})
             assert "Access-Control-Allow-Origin" not in response.headers
             assert "Origin" in response.headers["Vary"]
-        assert "Access-Control-Allow-Origin" not in (await client.get("/", headers={"Origin": friend})).headers
+        assert "Access-Control-Allow-Origin" not in (await client.get("/", headers={"Origin": allowed_origin})).headers

@@ -1,4 +1,4 @@
-"""The catalog as JSON, in the Flask site's format."""
+"""The catalog as JSON, in the format of the Flask site."""
 
 import pytest
 
@@ -19,12 +19,12 @@ async def test_the_catalog_is_an_array_in_the_order_of_course_numbers(anyone: Br
 
 
 @pytest.mark.parametrize(("idx", "courseID"), [("0", "1111"), ("2", "3333"), ("2222", "2222")])
-async def test_a_course_is_found_by_its_position_or_its_number(anyone: Browser, idx: str, courseID: str) -> None:
+async def test_a_course_is_found_by_position_or_course_number(anyone: Browser, idx: str, courseID: str) -> None:
     course = await (await anyone.get(f"/api/{idx}")).get_json()
     assert course["courseID"] == courseID
 
 
-async def test_credits_are_a_number_whatever_the_old_data_says(anyone: Browser, db: Database) -> None:
+async def test_credits_stored_as_text_are_returned_as_a_number(anyone: Browser, db: Database) -> None:
     old = {"$set": {"credits": "3"}}
     await db.course.update_one({"courseID": "1111"}, old, bypass_document_validation=True)
     assert (await (await anyone.get("/api/")).get_json())[0]["credits"] == 3
@@ -32,9 +32,7 @@ async def test_credits_are_a_number_whatever_the_old_data_says(anyone: Browser, 
 
 
 @pytest.mark.parametrize("credits", ["three", "nan", float("inf"), ["3"], None])
-async def test_credits_that_are_not_a_number_count_as_zero(
-    anyone: Browser, db: Database, credits: object
-) -> None:  # the field
+async def test_credits_that_are_not_a_number_count_as_zero(anyone: Browser, db: Database, credits: object) -> None:
     row = {"courseID": "0000", "title": None, "credits": credits}
     await db.course.insert_one(row, bypass_document_validation=True)
     await db.course.insert_one({"title": "no number"}, bypass_document_validation=True)

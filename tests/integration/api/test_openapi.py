@@ -1,4 +1,5 @@
-"""Every response to requests that Schemathesis makes up, valid and invalid ones, is as the OpenAPI document says."""
+"""The site's responses match its OpenAPI document: Schemathesis generates valid and invalid requests for each
+operation, and checks that the document describes each response."""
 
 import asyncio
 import json
@@ -33,23 +34,23 @@ APP = create_app(config(mongo_uri="mongodb://mock.example"))
 DOCUMENT = json.loads(APP.extensions[EXTENSION].json)
 OPERATIONS = [found.ok() for found in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()]
 
-EXAMPLES = {"nobody": 3, "ada": 16}
-"""Requests made up for each operation."""
+REQUESTS_PER_OPERATION = {"visitor": 3, "ada": 16}
+"""The number of requests generated for each operation."""
 
 
 @pytest.fixture(scope="module")
 def site(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Serve a school that is open now; yield its URL and one of ada's tokens."""
+    """Serve a school whose terms are open now; yield its base URL and an API token of ada's."""
     with fresh_database(mongod) as uri:
-        token = asyncio.run(_begin(uri))
+        token = asyncio.run(_fill_database(uri))
         log = tmp_path_factory.mktemp("openapi") / "log"
-        with server(log, MONGO_URI=uri, PASSWORD_METHOD=PASSWORD_METHOD) as served:
-            yield f"http://127.0.0.1:{served.port}", token
+        with server(log, MONGO_URI=uri, PASSWORD_METHOD=PASSWORD_METHOD) as running:
+            yield f"http://127.0.0.1:{running.port}", token
 
 
-async def _begin(uri: str) -> str:
+async def _fill_database(uri: str) -> str:
     now = datetime.now(UTC)
-    calendar = [
+    terms_open_now = [
         replace(
             term,
             opens_at=now - timedelta(days=1),
@@ -59,7 +60,7 @@ async def _begin(uri: str) -> str:
     ]
     async with client.open_database(uri, 20) as db:
         await school.build(db)
-        await school.fill(db, calendar)
+        await school.fill(db, terms_open_now)
         return await token(db, ADA, expires_at=now + timedelta(days=1), now=now)
 
 
@@ -68,16 +69,16 @@ def test_the_openapi_document_lists_every_url(site: tuple[str, str]) -> None:
     assert requests.get(f"{site[0]}/api/v1/openapi.json", timeout=20).json() == DOCUMENT
 
 
-@pytest.mark.parametrize("who", EXAMPLES)
+@pytest.mark.parametrize("user", REQUESTS_PER_OPERATION)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
-def test_every_response_is_documented(operation: APIOperation, who: str, site: tuple[str, str]) -> None:
-    url, token = site
-    headers = {"Authorization": f"Bearer {token}"} if who == "ada" else {}
+def test_every_response_is_documented(operation: APIOperation, user: str, site: tuple[str, str]) -> None:
+    base_url, token = site
+    headers = {"Authorization": f"Bearer {token}"} if user == "ada" else {}
 
     with requests.Session() as session:
 
         @settings(
-            max_examples=EXAMPLES[who],
+            max_examples=REQUESTS_PER_OPERATION[user],
             derandomize=True,
             database=None,
             deadline=None,
@@ -85,14 +86,14 @@ def test_every_response_is_documented(operation: APIOperation, who: str, site: t
             suppress_health_check=list(HealthCheck),
         )
         @given(strategies.data())
-        def ask(data: strategies.DataObject) -> None:
+        def check_response(data: strategies.DataObject) -> None:
             case = data.draw(_requests(operation))
-            case.call_and_validate(base_url=url, session=session, headers=headers, checks=CHECKS, timeout=20)
+            case.call_and_validate(base_url=base_url, session=session, headers=headers, checks=CHECKS, timeout=20)
 
-        ask()
+        check_response()
 
 
 def _requests(operation: APIOperation) -> strategies.SearchStrategy[schemathesis.Case]:
-    kinds = [operation.as_strategy(mode) for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)]
+    strategies_by_mode = [operation.as_strategy(mode) for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)]
     examples = operation.schema.get_strategies_from_examples(operation)
-    return strategies.one_of([*examples, *kinds])
+    return strategies.one_of([*examples, *strategies_by_mode])

@@ -1,4 +1,4 @@
-"""One account can't overload the site: what happens if it makes too many changes."""
+"""The limit on each account's changes, so that no account can overload the site."""
 
 import re
 from dataclasses import replace
@@ -16,8 +16,8 @@ from quart_enroll.state import EXTENSION
 from tests.support.api_clients import ENROLLMENTS, program
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, Browser, registration, seats_taken, text
 
-PRESS = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
-SENTENCE = "You’ve made too many changes in a short time. This one wasn’t saved."
+ENROLL_FORM = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
+MESSAGE = "You’ve made too many changes in a short time. This one wasn’t saved."
 
 
 def allow(app: Quart, changes: int) -> RateLimiter:
@@ -33,29 +33,29 @@ async def test_too_many_changes_get_a_429_with_a_button_to_send_the_form_again(
     app: Quart, ada: Browser, db: Database
 ) -> None:
     allow(app, changes=0)
-    response = await ada.post("/enrollment", form=PRESS)
+    response = await ada.post("/enrollment", form=ENROLL_FORM)
     page = await text(response)
     assert response.status_code == 429
     assert 59 <= int(response.headers["Retry-After"]) <= 60
-    assert SENTENCE in page
+    assert MESSAGE in page
     assert await seats_taken(db, "1111") == 0
 
     [form] = re.findall(r'<form method="post" action="/enrollment" data-retry-after.*?</form>', page, re.DOTALL)
-    sent = {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form)}
-    assert PRESS.items() <= sent.items()
+    fields = {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form)}
+    assert ENROLL_FORM.items() <= fields.items()
     allow(app, changes=1)
-    assert (await ada.post("/enrollment", form=sent)).status_code == 303
+    assert (await ada.post("/enrollment", form=fields)).status_code == 303
     assert await seats_taken(db, "1111") == 1
 
 
 async def test_an_api_client_gets_a_problem_with_a_stable_code(app: Quart, db: Database) -> None:
-    ada = await program(app, db, ADA)
+    api_client = await program(app, db, ADA)
     allow(app, changes=1)
-    assert (await ada.send("POST", ENROLLMENTS, PRESS)).status_code == 201
-    response = await ada.send("DELETE", f"{ENROLLMENTS}?courseID=1111")
+    assert (await api_client.send("POST", ENROLLMENTS, ENROLL_FORM)).status_code == 201
+    response = await api_client.send("DELETE", f"{ENROLLMENTS}?courseID=1111")
     problem = await response.get_json()
     assert (response.status_code, response.content_type) == (429, "application/problem+json")
-    assert (problem["code"], problem["detail"]) == ("too_many_changes", SENTENCE)
+    assert (problem["code"], problem["detail"]) == ("too_many_changes", MESSAGE)
     assert int(response.headers["Retry-After"]) > 0
     assert "too_many_changes" in await (await app.test_client().get("/api/v1/docs")).get_data(as_text=True)
     assert await seats_taken(db, "1111") == 1
@@ -64,10 +64,10 @@ async def test_an_api_client_gets_a_problem_with_a_stable_code(app: Quart, db: D
 async def test_pages_and_api_clients_of_one_account_share_its_rate_limit(
     app: Quart, ada: Browser, db: Database
 ) -> None:
-    of_ada = await program(app, db, ADA)
+    api_client = await program(app, db, ADA)
     allow(app, changes=1)
     await ada.post("/language", form={"language": "es"})
-    assert (await of_ada.send("POST", ENROLLMENTS, PRESS)).status_code == 429
+    assert (await api_client.send("POST", ENROLLMENTS, ENROLL_FORM)).status_code == 429
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ async def test_pages_and_api_clients_of_one_account_share_its_rate_limit(
 )
 async def test_every_change_counts_toward_the_rate_limit(app: Quart, ada: Browser, path: str) -> None:
     allow(app, changes=0)
-    assert (await ada.post(path, form=PRESS)).status_code == 429
+    assert (await ada.post(path, form=ENROLL_FORM)).status_code == 429
 
 
 @pytest.mark.parametrize("path", ["/account/end", "/account/tokens/end", "/enrollment/calendar/end", "/logout"])
@@ -101,16 +101,16 @@ async def test_reading_is_not_limited_and_each_account_has_its_own_limit(
 ) -> None:
     allow(app, changes=1)
     for browser in (ada, bob):
-        assert (await browser.post("/enrollment", form=PRESS)).status_code == 303
-        assert (await browser.post("/enrollment", form=PRESS)).status_code == 429
+        assert (await browser.post("/enrollment", form=ENROLL_FORM)).status_code == 303
+        assert (await browser.post("/enrollment", form=ENROLL_FORM)).status_code == 429
         assert (await browser.get("/enrollment")).status_code == 200
 
 
 async def test_another_sites_page_cannot_use_up_the_rate_limit(app: Quart, ada: Browser) -> None:
     allow(app, changes=1)
-    response = await ada.client.post("/enrollment", form=PRESS, headers={"Sec-Fetch-Site": "cross-site"})
+    response = await ada.client.post("/enrollment", form=ENROLL_FORM, headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 400
-    assert (await ada.post("/enrollment", form=PRESS)).status_code == 303
+    assert (await ada.post("/enrollment", form=ENROLL_FORM)).status_code == 303
 
 
 async def test_enrolling_in_a_plan_counts_once_plus_once_per_course(app: Quart, ada: Browser, db: Database) -> None:

@@ -1,4 +1,4 @@
-"""A new password ends all access, even what is being created at the same moment."""
+"""A new password ends all access, even access that is being created at the same moment."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -35,15 +35,15 @@ async def create_calendar_link(db: Database, _: Credentials, login: str) -> None
     await calendar_links.create(db, ADA.user_id, NOW, login=login)
 
 
-async def sign_in(db: Database, found: Credentials, _: str) -> None:
-    await sessions.sign_in(db, found, LIFETIMES, NOW, remember=True)
+async def sign_in(db: Database, credentials: Credentials, _: str) -> None:
+    await sessions.sign_in(db, credentials, LIFETIMES, NOW, remember=True)
 
 
 FROM_A_SIGN_IN = [
     pytest.param(create_token, tokens, "add", id="token"),
     pytest.param(create_calendar_link, calendar_tokens, "put", id="calendar link"),
 ]
-KINDS = pytest.mark.parametrize(
+EACH_KIND_OF_ACCESS = pytest.mark.parametrize(
     ("create", "repository", "write"), [*FROM_A_SIGN_IN, pytest.param(sign_in, logins, "add", id="sign-in")]
 )
 
@@ -56,7 +56,7 @@ class Pause:
     conflict: asyncio.Event = field(default_factory=asyncio.Event)
 
     def before(self, patch: pytest.MonkeyPatch, module: Any, name: str) -> None:
-        """Stop the first call of that function until `meet` lets it continue."""
+        """Pause the first call of that function until `run_both` lets it continue."""
         function = getattr(module, name)
 
         async def paused(*args: Any, **options: Any) -> Any:
@@ -67,16 +67,16 @@ class Pause:
 
         patch.setattr(module, name, paused)
 
-    def notice_conflicts(self, patch: pytest.MonkeyPatch) -> None:
+    def detect_conflicts(self, patch: pytest.MonkeyPatch) -> None:
         wait = transactions._Retries.pause
 
-        async def noticed(tries: Any, error: Any) -> None:
+        async def detect(retries: Any, error: Any) -> None:
             self.conflict.set()
-            await wait(tries, error)
+            await wait(retries, error)
 
-        patch.setattr(transactions._Retries, "pause", noticed)
+        patch.setattr(transactions._Retries, "pause", detect)
 
-    async def meet(self, first: Awaitable[Any], second: Callable[[], Awaitable[Any]]) -> list[Any]:
+    async def run_both(self, first: Awaitable[Any], second: Callable[[], Awaitable[Any]]) -> list[Any]:
         """Run `first` up to the pause, then `second` until it ends or conflicts; finish both."""
         paused = asyncio.ensure_future(first)
         await asyncio.wait_for(self.reached.wait(), 10)
@@ -89,13 +89,13 @@ class Pause:
 
 @pytest.fixture
 def pause(monkeypatch: pytest.MonkeyPatch) -> Pause:
-    made = Pause()
-    made.notice_conflicts(monkeypatch)
-    return made
+    pause = Pause()
+    pause.detect_conflicts(monkeypatch)
+    return pause
 
 
 @pytest.fixture
-async def found(db: Database) -> Credentials:
+async def credentials(db: Database) -> Credentials:
     """Ada's password at the start of the test."""
     credentials = await users.find_credentials_by_id(db, ADA.user_id)
     assert credentials is not None
@@ -103,74 +103,74 @@ async def found(db: Database) -> Credentials:
 
 
 @pytest.fixture
-async def login(db: Database, found: Credentials) -> str:
+async def login(db: Database, credentials: Credentials) -> str:
     """The key of one of ada's sign-ins."""
-    return token_digest((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
+    return token_digest((await sessions.sign_in(db, credentials, LIFETIMES, NOW, remember=False)).identity)
 
 
-async def access(db: Database) -> dict[str, int]:
+async def count_access(db: Database) -> dict[str, int]:
     """Return the number of ada's sign-ins, tokens and calendar links."""
     counts = {name: await db[name].count_documents({"user_id": ADA.user_id}) for name in ("login", "token", "feed")}
     return {name: number for name, number in counts.items() if number}
 
 
-@KINDS
+@EACH_KIND_OF_ACCESS
 async def test_a_new_password_ends_access_that_is_being_created(
-    create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str, pause: Pause,
+    create: Create, repository: Any, write: str, db: Database, credentials: Credentials, login: str, pause: Pause,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     pause.before(monkeypatch, repository, write)
-    created, changed = await pause.meet(
-        create(db, found, login), lambda: accounts.replace_password(db, found, PASSWORD_HASH, NOW)
+    created, changed = await pause.run_both(
+        create(db, credentials, login), lambda: accounts.replace_password(db, credentials, PASSWORD_HASH, NOW)
     )
     assert created is None
     assert isinstance(changed, Credentials)
-    assert await access(db) == {}
+    assert await count_access(db) == {}
 
 
-@KINDS
+@EACH_KIND_OF_ACCESS
 async def test_no_access_is_created_while_a_new_password_ends_it(
-    create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str, pause: Pause,
+    create: Create, repository: Any, write: str, db: Database, credentials: Credentials, login: str, pause: Pause,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    pause.before(
-        monkeypatch, notices, "add_email_only"
-    )  # the last step of the change: everything else has been removed
-    changed, created = await pause.meet(
-        accounts.replace_password(db, found, PASSWORD_HASH, NOW), lambda: create(db, found, login)
+    pause.before(monkeypatch, notices, "add_email_only")  # the last step: all other access has been removed by then
+    changed, created = await pause.run_both(
+        accounts.replace_password(db, credentials, PASSWORD_HASH, NOW), lambda: create(db, credentials, login)
     )
     assert isinstance(changed, Credentials)
     assert isinstance(created, (SignInEnded, WrongCredentials))
-    assert await access(db) == {}
+    assert await count_access(db) == {}
 
 
-@KINDS
+@EACH_KIND_OF_ACCESS
 async def test_no_access_is_created_after_a_new_password(
-    create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str
+    create: Create, repository: Any, write: str, db: Database, credentials: Credentials, login: str
 ) -> None:
-    assert await accounts.replace_password(db, found, PASSWORD_HASH, NOW)
+    assert await accounts.replace_password(db, credentials, PASSWORD_HASH, NOW)
     with suppress(SignInEnded, WrongCredentials):
-        await create(db, found, login)
-    assert await access(db) == {}
+        await create(db, credentials, login)
+    assert await count_access(db) == {}
 
 
 @pytest.mark.parametrize(("create", "repository", "write"), FROM_A_SIGN_IN)
 async def test_ending_all_access_ends_access_that_is_being_created(
-    create: Create, repository: Any, write: str, db: Database, found: Credentials, login: str, pause: Pause,
+    create: Create, repository: Any, write: str, db: Database, credentials: Credentials, login: str, pause: Pause,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     pause.before(monkeypatch, repository, write)
-    created, ended = await pause.meet(create(db, found, login), lambda: accounts.end_access(db, ADA.user_id))
+    created, ended = await pause.run_both(create(db, credentials, login), lambda: accounts.end_access(db, ADA.user_id))
     assert created is None
     assert isinstance(ended, accounts.EndedAccess)
     assert (ended.sign_ins, ended.tokens + ended.calendar_links) == (1, 1)
-    assert await access(db) == {}
+    assert await count_access(db) == {}
 
 
-async def test_two_browsers_that_make_a_calendar_link_at_once_leave_one(
-    db: Database, found: Credentials, login: str
+async def test_two_calendar_links_created_at_once_leave_only_one_valid(
+    db: Database, credentials: Credentials, login: str
 ) -> None:
-    other = token_digest((await sessions.sign_in(db, found, LIFETIMES, NOW, remember=False)).identity)
-    made = await asyncio.gather(*(calendar_links.create(db, ADA.user_id, NOW, login=key) for key in (login, other) * 3))
-    owners = [await calendar_links.find_owner(db, token) for token in made]
+    other = token_digest((await sessions.sign_in(db, credentials, LIFETIMES, NOW, remember=False)).identity)
+    links = await asyncio.gather(
+        *(calendar_links.create(db, ADA.user_id, NOW, login=key) for key in (login, other) * 3)
+    )
+    owners = [await calendar_links.find_owner(db, token) for token in links]
     assert [owner.user_id for owner in owners if owner] == [ADA.user_id]

@@ -1,4 +1,4 @@
-"""Forged requests: to act as another user, to redirect to another site, to inject headers."""
+"""Forged requests, which try to act as another user, redirect to another site or inject response headers."""
 
 from datetime import datetime, timedelta
 from urllib.parse import quote, urljoin, urlsplit
@@ -9,7 +9,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.web.csrf import PageToken
 from tests.support.people import ADA, BOB, PASSWORD, Browser, registration, text
 
-LEADING_AWAY = [
+EXTERNAL_URLS = [
     "//evil.example",
     "///evil.example",
     "////evil.example",
@@ -32,35 +32,43 @@ LEADING_AWAY = [
     "data:text/html,evil",
 ]
 
-NEWLINES = ["a\r\nSet-Cookie: evil=1", "a\nX-Evil: 1", "a\r\n\r\n<script>", "%0d%0aX-Evil: 1", "å\u2028X-Evil: 1"]
+HEADER_INJECTIONS = [
+    "a\r\nSet-Cookie: evil=1",
+    "a\nX-Evil: 1",
+    "a\r\n\r\n<script>",
+    "%0d%0aX-Evil: 1",
+    "å\u2028X-Evil: 1",
+]
 
 
-def _leads_to(location: str) -> str:
+def _redirect_host(location: str) -> str:
     """Return the host that a browser goes to: it skips tabs and line breaks, and reads a backslash as a slash."""
-    read = "".join(character for character in location if character not in "\t\r\n").strip().replace("\\", "/")
-    while read.startswith("///"):  # browsers read any number of slashes as two
-        read = read[1:]
-    return urlsplit(urljoin("http://localhost/login", read)).netloc
+    url = "".join(character for character in location if character not in "\t\r\n").strip().replace("\\", "/")
+    while url.startswith("///"):  # browsers read any number of slashes as two
+        url = url[1:]
+    return urlsplit(urljoin("http://localhost/login", url)).netloc
 
 
-async def _token(browser: Browser) -> str:
+async def _csrf_token(browser: Browser) -> str:
     page = await browser.read("/courses/")
     return page.split('name="csrf_token" value="')[1].split('"')[0]
 
 
-@pytest.mark.parametrize("evil", LEADING_AWAY)
+@pytest.mark.parametrize("external_url", EXTERNAL_URLS)
 async def test_signing_in_or_registering_never_redirects_to_another_site(
-    anyone: Browser, ada: Browser, evil: str
+    anyone: Browser, ada: Browser, external_url: str
 ) -> None:
-    answers = [
-        await ada.get(f"/login?next={quote(evil)}"),
-        await anyone.post("/register", form=registration(next=evil)),
+    responses = [
+        await ada.get(f"/login?next={quote(external_url)}"),
+        await anyone.post("/register", form=registration(next=external_url)),
     ]
     await anyone.post("/logout")
-    answers.append(await anyone.post(f"/login?next={quote(evil)}", form={"email": BOB.email, "password": PASSWORD}))
-    for response in answers:
+    responses.append(
+        await anyone.post(f"/login?next={quote(external_url)}", form={"email": BOB.email, "password": PASSWORD})
+    )
+    for response in responses:
         assert response.status_code == 303
-        assert _leads_to(response.location) == "localhost"
+        assert _redirect_host(response.location) == "localhost"
 
 
 @pytest.mark.parametrize(
@@ -70,27 +78,29 @@ async def test_signing_in_or_registering_never_redirects_to_another_site(
 async def test_a_path_with_two_slashes_does_not_redirect_to_another_site(anyone: Browser, path: str) -> None:
     response = await anyone.client.get("/", scope_base={"path": path, "raw_path": path.encode()})
     assert response.status_code in (301, 302, 308, 404)
-    assert _leads_to(response.headers.get("Location", "/")) == "localhost"
+    assert _redirect_host(response.headers.get("Location", "/")) == "localhost"
 
 
-async def test_no_link_is_built_from_the_host_header(anyone: Browser) -> None:
-    evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+async def test_the_host_header_is_not_used_in_links(anyone: Browser) -> None:
+    forged_headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
     for path in ("/", "/courses", "/courses/", "/login", "/register", "/enrollment", "/nothing", "/api/"):
-        response = await anyone.get(path, headers=evil)
+        response = await anyone.get(path, headers=forged_headers)
         assert "evil.example" not in str(response.headers)
         assert "evil.example" not in await text(response)
 
 
-@pytest.mark.parametrize("evil", NEWLINES)
-async def test_no_input_can_inject_response_headers(anyone: Browser, evil: str) -> None:
-    answers = [
-        await anyone.get(f"/courses/{quote(evil)}"),
-        await anyone.get(f"/login?next={quote('/' + evil)}"),
-        await anyone.get("/", headers={"X-Request-ID": evil.replace("\r", "").replace("\n", "").replace("\u2028", "")}),
-        await anyone.post("/enrollment", form={"courseID": evil, "term": evil, "section": evil}),
-        await anyone.post("/login", form={"email": ADA.email, "password": PASSWORD, "next": "/" + evil}),
+@pytest.mark.parametrize("injection", HEADER_INJECTIONS)
+async def test_no_input_can_inject_response_headers(anyone: Browser, injection: str) -> None:
+    responses = [
+        await anyone.get(f"/courses/{quote(injection)}"),
+        await anyone.get(f"/login?next={quote('/' + injection)}"),
+        await anyone.get(
+            "/", headers={"X-Request-ID": injection.replace("\r", "").replace("\n", "").replace("\u2028", "")}
+        ),
+        await anyone.post("/enrollment", form={"courseID": injection, "term": injection, "section": injection}),
+        await anyone.post("/login", form={"email": ADA.email, "password": PASSWORD, "next": "/" + injection}),
     ]
-    for response in answers:
+    for response in responses:
         assert response.status_code in (200, 303, 404)
         names = {name.lower() for name, _ in response.headers.items()}
         assert "x-evil" not in names
@@ -98,7 +108,7 @@ async def test_no_input_can_inject_response_headers(anyone: Browser, evil: str) 
         assert not any(cookie.startswith("evil=") for cookie in response.headers.getlist("Set-Cookie"))
 
 
-async def test_a_forged_student_number_in_a_form_changes_nothing_for_that_student(bob: Browser, db: Database) -> None:
+async def test_a_forged_user_id_in_a_form_changes_nothing_for_that_user(bob: Browser, db: Database) -> None:
     form = {"courseID": "1111", "user_id": str(ADA.user_id), "student": str(ADA.user_id), "auth_id": "1"}
     assert (await bob.post("/enrollment", form=form)).status_code == 303
     assert [row["user_id"] async for row in db.enrollment.find()] == [BOB.user_id]
@@ -109,7 +119,7 @@ async def test_a_forged_student_number_in_a_form_changes_nothing_for_that_studen
 async def test_a_csrf_token_expires_after_twelve_hours(
     ada: Browser, monkeypatch: pytest.MonkeyPatch, db: Database
 ) -> None:
-    form = {"courseID": "1111", "csrf_token": await _token(ada)}
+    form = {"courseID": "1111", "csrf_token": await _csrf_token(ada)}
     monkeypatch.setattr(PageToken, "now", lambda _: datetime.now() + timedelta(hours=12, seconds=1))  # noqa: DTZ005  # as WTForms
     response = await ada.client.post("/enrollment", form=form)
     assert response.status_code == 400
@@ -118,8 +128,8 @@ async def test_a_csrf_token_expires_after_twelve_hours(
 
 
 @pytest.mark.parametrize("name", ["session", "QUART_AUTH"])
-async def test_a_cookie_with_one_changed_letter_is_rejected(ada: Browser, db: Database, name: str) -> None:
-    form = {"courseID": "1111", "csrf_token": await _token(ada)}
+async def test_a_cookie_with_one_changed_character_is_rejected(ada: Browser, db: Database, name: str) -> None:
+    form = {"courseID": "1111", "csrf_token": await _csrf_token(ada)}
     [cookie] = [one for one in ada.client.cookie_jar or () if one.name == name]
     value = cookie.value or ""
     cookie.value = value[:5] + ("a" if value[5] != "a" else "b") + value[6:]

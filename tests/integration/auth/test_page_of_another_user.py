@@ -8,25 +8,25 @@ from quart_enroll.db.client import Database
 from tests.support.people import ADA, BOB, Browser, text
 
 
-async def _token(browser: Browser, path: str = "/courses/") -> str:
+async def _csrf_token(browser: Browser, path: str = "/courses/") -> str:
     found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', await browser.read(path))
     assert found
     return found[1]
 
 
 @pytest.fixture
-async def left_open(ada: Browser) -> dict[str, str]:
-    """A button of ada's page, in the browser in which bob signs in."""
-    form = {"courseID": "1111", "csrf_token": await _token(ada)}
+async def stale_form(ada: Browser) -> dict[str, str]:
+    """The form of a button on ada's page, in a browser in which bob has since signed in."""
+    form = {"courseID": "1111", "csrf_token": await _csrf_token(ada)}
     await ada.post("/logout")
     await ada.sign_in(BOB)
     return form
 
 
 async def test_a_button_on_adas_page_does_nothing_after_bob_signs_in(
-    ada: Browser, left_open: dict[str, str], db: Database
+    ada: Browser, stale_form: dict[str, str], db: Database
 ) -> None:
-    response = await ada.post("/enrollment", form=left_open)
+    response = await ada.post("/enrollment", form=stale_form)
     assert (response.status_code, response.location) == (303, "/")
     message = "Someone else opened this page. You’re signed in as Bob. No changes were made."
     assert message in await ada.read("/")
@@ -34,24 +34,22 @@ async def test_a_button_on_adas_page_does_nothing_after_bob_signs_in(
 
 
 async def test_a_button_that_updates_its_row_reloads_the_page_for_another_user(
-    ada: Browser, left_open: dict[str, str], db: Database
+    ada: Browser, stale_form: dict[str, str], db: Database
 ) -> None:
-    response = await ada.post("/enrollment", form=left_open, headers={"HX-Request": "true"})
+    response = await ada.post("/enrollment", form=stale_form, headers={"HX-Request": "true"})
     assert (response.status_code, response.headers["HX-Refresh"]) == (204, "true")
     assert "Someone else opened this page" in await ada.read("/enrollment")
     assert await db.enrollment.count_documents({}) == 0
 
 
-async def test_an_api_client_gets_the_refusal_as_json(ada: Browser, left_open: dict[str, str]) -> None:
-    response = await ada.post("/enrollment", form=left_open, headers={"Accept": "application/json"})
+async def test_an_api_client_gets_the_refusal_as_json(ada: Browser, stale_form: dict[str, str]) -> None:
+    response = await ada.post("/enrollment", form=stale_form, headers={"Accept": "application/json"})
     assert (response.status_code, (await response.get_json())["error"]) == (409, "conflict")
     assert "signed in as Bob" in await text(response)
 
 
-async def test_a_page_that_was_opened_in_an_earlier_sign_in_of_the_same_student_works(
-    ada: Browser, db: Database
-) -> None:
-    form = {"courseID": "1111", "csrf_token": await _token(ada)}
+async def test_a_page_from_an_earlier_sign_in_of_the_same_student_still_works(ada: Browser, db: Database) -> None:
+    form = {"courseID": "1111", "csrf_token": await _csrf_token(ada)}
     await ada.post("/logout")
     await ada.sign_in(ADA)
     assert (await ada.post("/enrollment", form=form)).location == "/enrollment"
@@ -59,23 +57,23 @@ async def test_a_page_that_was_opened_in_an_earlier_sign_in_of_the_same_student_
 
 
 async def test_a_visitors_page_and_a_page_without_a_token_still_work(anyone: Browser, db: Database) -> None:
-    form = {"courseID": "1111", "csrf_token": await _token(anyone, "/login")}
+    form = {"courseID": "1111", "csrf_token": await _csrf_token(anyone, "/login")}
     await anyone.sign_in(ADA)
     assert (await anyone.post("/enrollment", form=form)).location == "/enrollment"
     assert (await anyone.post("/enrollment/drop", form={"courseID": "1111"})).location == "/enrollment"
     assert await db.enrollment.count_documents({}) == 0
 
 
-async def test_adas_page_asks_to_sign_in_after_signing_out(ada: Browser) -> None:
-    form = {"courseID": "1111", "csrf_token": await _token(ada)}
+async def test_a_button_on_adas_page_asks_to_sign_in_after_she_signs_out(ada: Browser) -> None:
+    form = {"courseID": "1111", "csrf_token": await _csrf_token(ada)}
     await ada.post("/logout")
     assert "/login" in ((await ada.post("/enrollment", form=form)).location or "")
 
 
-PARTS = ["/enrollment", "/courses/Fall", "/course/1111?term=Fall"]
+FRAGMENT_PATHS = ["/enrollment", "/courses/Fall", "/course/1111?term=Fall"]
 
 
-@pytest.mark.parametrize("path", PARTS)
+@pytest.mark.parametrize("path", FRAGMENT_PATHS)
 async def test_a_fragment_of_adas_page_is_not_fetched_as_bob(ada: Browser, path: str) -> None:
     [reader] = re.findall('<body data-reader="(.*?)"', await ada.read(path))
     fetch = {"HX-Request": "true", "X-Reader": reader}
@@ -84,11 +82,11 @@ async def test_a_fragment_of_adas_page_is_not_fetched_as_bob(ada: Browser, path:
         await ada.post("/logout")
         if sign_in:
             await ada.sign_in(BOB)
-            await ada.read(path)  # a page of bob's, which may be cached
+            await ada.read(path)  # may cache a page of bob's
         response = await ada.get(path, headers=fetch)
         assert (response.status_code, response.headers["HX-Refresh"]) == (204, "true")
 
 
-@pytest.mark.parametrize("path", PARTS[1:])
-async def test_a_fragment_of_a_visitors_page_may_be_fetched_by_anybody(anyone: Browser, path: str) -> None:
+@pytest.mark.parametrize("path", FRAGMENT_PATHS[1:])
+async def test_anybody_may_fetch_a_fragment_of_a_visitors_page(anyone: Browser, path: str) -> None:
     assert "data-reader" not in await anyone.read(path)

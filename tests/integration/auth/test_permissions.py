@@ -1,4 +1,4 @@
-"""Every route, requested by a visitor, by a student and by the registrar."""
+"""Every route, requested by a visitor, a student and the registrar."""
 
 import pytest
 from quart import Quart
@@ -7,7 +7,7 @@ from quart_enroll.routes import ROUTES
 from quart_enroll.web.route import Audience, Route
 from tests.support.people import Browser
 
-# What GET gives to nobody, to a student and to the registrar.
+# The status of a GET by a visitor, a student and the registrar.
 STATUSES_BY_ROUTE = {
     "/": (200, 200, 200),
     "/index": (200, 200, 200),
@@ -72,7 +72,7 @@ STATUSES_BY_ROUTE = {
     "/readyz": (200, 200, 200),
     "/metrics": (404, 404, 404),
 }
-VALUES = {
+PATH_ARGUMENTS = {
     "<path:courseID>": "1111",
     "<path:term>": "Fall",
     "<flask_api:idx>": "0",
@@ -80,8 +80,8 @@ VALUES = {
     "<token>": "no-link",
 }
 
-# Where a POST of nobody leads after signing in.
-CHANGES = {
+# Changes on pages, each with the page that a visitor who tries it gets after signing in.
+PAGE_CHANGES = {
     "/enrollment": "/enrollment/form?courseID=1111",
     "/enrollment/drop": "/enrollment",
     "/enrollment/swap": "/enrollment",
@@ -112,27 +112,29 @@ API_CHANGES = [
     ("POST", "/api/v1/me/waitlist"),
     ("DELETE", "/api/v1/me/waitlist"),
 ]
-SAFE = {"GET", "HEAD", "OPTIONS"}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 def path_of(rule: str) -> str:
-    for name, value in VALUES.items():
+    for name, value in PATH_ARGUMENTS.items():
         rule = rule.replace(name, value)
     return rule
 
 
-def test_every_route_has_listed_permissions(app: Quart) -> None:
+def test_every_route_is_listed_with_its_permissions(app: Quart) -> None:
     assert {rule.rule for rule in app.url_map.iter_rules()} == set(STATUSES_BY_ROUTE)
-    changes = {(m, rule.rule) for rule in app.url_map.iter_rules() for m in (rule.methods or set()) - SAFE}
-    posts = [*CHANGES, "/language", "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
+    changes = {(m, rule.rule) for rule in app.url_map.iter_rules() for m in (rule.methods or set()) - SAFE_METHODS}
+    posts = [*PAGE_CHANGES, "/language", "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
     posts.append("/email/confirm")
     assert changes == {*API_CHANGES, *(("POST", path) for path in posts)}
 
 
 @pytest.mark.parametrize("rule", STATUSES_BY_ROUTE)
-async def test_each_route_admits_the_listed_roles(rule: str, anyone: Browser, ada: Browser, rita: Browser) -> None:
-    answers = [(await visitor.get(path_of(rule))).status_code for visitor in (anyone, ada, rita)]
-    assert tuple(answers) == STATUSES_BY_ROUTE[rule]
+async def test_each_route_gives_each_role_the_listed_status(
+    rule: str, anyone: Browser, ada: Browser, rita: Browser
+) -> None:
+    statuses = [(await visitor.get(path_of(rule))).status_code for visitor in (anyone, ada, rita)]
+    assert tuple(statuses) == STATUSES_BY_ROUTE[rule]
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.methods[0]} {route.path}")
@@ -145,35 +147,35 @@ async def test_a_route_admits_its_audience_and_nobody_else(
         Audience.SIGNED_IN: (False, True, True),
         Audience.REGISTRAR: (False, False, True),
     }[route.audience]
-    answers = [await _is_admitted(route, visitor) for visitor in (anyone, ada, rita)]
-    assert tuple(answers) == admitted
+    results = [await _is_admitted(route, visitor) for visitor in (anyone, ada, rita)]
+    assert tuple(results) == admitted
 
 
 async def _is_admitted(route: Route, visitor: Browser) -> bool:
     response = await visitor.client.open(
         path_of(route.path), method=route.methods[-1], headers={"Sec-Fetch-Site": "same-origin"}
     )
-    asks_to_sign_in = response.status_code == 303 and response.location.startswith("/login?next=")
-    return response.status_code not in (401, 403) and not asks_to_sign_in
+    redirected_to_sign_in = response.status_code == 303 and response.location.startswith("/login?next=")
+    return response.status_code not in (401, 403) and not redirected_to_sign_in
 
 
-@pytest.mark.parametrize("rule", sorted({*STATUSES_BY_ROUTE} - {"/logout"}))  # HEAD must not sign out
-async def test_head_is_answered_with_the_same_status_as_get(rule: str, anyone: Browser, ada: Browser) -> None:
-    answers = [(await visitor.client.head(path_of(rule))).status_code for visitor in (anyone, ada)]
-    assert tuple(answers) == STATUSES_BY_ROUTE[rule][:2]
+@pytest.mark.parametrize("rule", sorted({*STATUSES_BY_ROUTE} - {"/logout"}))  # where HEAD must not sign anyone out
+async def test_head_gets_the_same_status_as_get(rule: str, anyone: Browser, ada: Browser) -> None:
+    statuses = [(await visitor.client.head(path_of(rule))).status_code for visitor in (anyone, ada)]
+    assert tuple(statuses) == STATUSES_BY_ROUTE[rule][:2]
 
 
-@pytest.mark.parametrize("path", CHANGES)
+@pytest.mark.parametrize("path", PAGE_CHANGES)
 async def test_no_change_is_possible_without_signing_in(path: str, anyone: Browser) -> None:
     response = await anyone.post(path, form={"courseID": "1111"})
     assert response.status_code == 303
     page = await anyone.read(response.location)
     assert "Please sign in" in page
-    assert f'name="next" type="hidden" value="{CHANGES[path]}"' in page
+    assert f'name="next" type="hidden" value="{PAGE_CHANGES[path]}"' in page
 
 
-@pytest.mark.parametrize("path", CHANGES)
-async def test_another_sites_page_changes_nothing(path: str, ada: Browser) -> None:
+@pytest.mark.parametrize("path", PAGE_CHANGES)
+async def test_a_form_on_another_site_changes_nothing(path: str, ada: Browser) -> None:
     response = await ada.post(path, form={"courseID": "1111"}, headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 400
 
@@ -185,6 +187,6 @@ async def test_the_api_changes_nothing_for_visitors_and_other_sites(
     body = {"courseID": "1111", "drop": "1111", "add": "3333"}
     response = await anyone.client.open(path, method=method, json=body)
     assert (response.status_code, (await response.get_json())["code"]) == (401, "sign_in_first")
-    for foreign in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
-        response = await ada.client.open(path, method=method, json=body, headers=foreign)
+    for headers in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+        response = await ada.client.open(path, method=method, json=body, headers=headers)
         assert (response.status_code, (await response.get_json())["code"]) == (400, "bad_request")

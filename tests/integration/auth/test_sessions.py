@@ -1,4 +1,4 @@
-"""Sign-ins: each has an identity of its own, can be seen and ended by its owner, and ends by itself."""
+"""Sign-ins: each has its own identity, expires, and can be listed and ended by its user."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -19,12 +19,12 @@ from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from tests.support.people import ADA, BOB, PASSWORD, PASSWORD_HASH, Browser, Clock, config, text
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0"
-IDLE, AGE = timedelta(hours=3), timedelta(hours=10)
+IDLE_TIMEOUT, MAX_AGE = timedelta(hours=3), timedelta(hours=10)
 
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site of a school in Berlin's timezone that has chosen how long sign-ins last."""
+    """The site of a school in Berlin that has configured how long sign-ins last."""
     app = create_app(
         config(mongo_uri=mongod, session_idle=3.0, session_age=10.0, timezone="Europe/Berlin"), clock=clock
     )
@@ -32,10 +32,10 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
         yield app
 
 
-def copy_of(browser: Browser, app: Quart) -> Browser:
-    """Return a browser with the same cookies, as a thief would have it."""
+def copy_cookies(browser: Browser, app: Quart) -> Browser:
+    """Return a browser with the same cookies, like that of a thief."""
     thief = Browser(app.test_client())
-    for cookie in browser.client.cookie_jar:  # a copy of the jar itself would share them
+    for cookie in browser.client.cookie_jar:  # copying the jar itself would share its cookies
         thief.client.cookie_jar.set_cookie(cookie)
     return thief
 
@@ -44,33 +44,33 @@ async def is_signed_in(browser: Browser) -> bool:
     return (await browser.get("/enrollment")).status_code == 200
 
 
-async def keys(db: Database) -> list[str]:
+async def find_keys(db: Database) -> list[str]:
     return [row["_id"] async for row in db.login.find()]
 
 
-def cookie(browser: Browser, name: str) -> str:
+def cookie_value(browser: Browser, name: str) -> str:
     return next(cookie.value or "" for cookie in browser.client.cookie_jar if cookie.name == name)  # type: ignore[union-attr]
 
 
-async def test_a_stored_sign_in_cannot_be_turned_into_a_cookie(ada: Browser, db: Database) -> None:
-    [key] = await keys(db)
-    identity = cookie(ada, "QUART_AUTH").split(".")[0]
+async def test_a_stored_sign_in_cannot_be_used_as_a_cookie(ada: Browser, db: Database) -> None:
+    [key] = await find_keys(db)
+    identity = cookie_value(ada, "QUART_AUTH").split(".")[0]
     assert len(key) == 64
     assert key not in identity
     assert await sessions.resume(db, UserCache(db).logins, key, sessions.SignInLifetimes(), Clock().now) is None
 
 
 async def test_a_copied_cookie_stops_working_after_signing_out(ada: Browser, app: Quart) -> None:
-    thief = copy_of(ada, app)
+    thief = copy_cookies(ada, app)
     assert await is_signed_in(thief)
     await ada.post("/logout")
     assert not await is_signed_in(thief)
 
 
 async def test_a_copied_cookie_stops_working_after_a_password_change(ada: Browser, app: Quart) -> None:
-    thief = copy_of(ada, app)
-    fresh = "quiet purple tractor"
-    form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
+    thief = copy_cookies(ada, app)
+    new_password = "quiet purple tractor"
+    form = {"current_password": PASSWORD, "password": new_password, "password_confirm": new_password}
     assert (await ada.post("/account/password", form=form)).location == "/account"
     assert await is_signed_in(ada)
     assert not await is_signed_in(thief)
@@ -78,23 +78,23 @@ async def test_a_copied_cookie_stops_working_after_a_password_change(ada: Browse
 
 async def test_a_remembered_sign_in_stays_remembered_after_a_password_change(anyone: Browser, clock: Clock) -> None:
     await anyone.sign_in(ADA, remember_me="y")
-    fresh = "quiet purple tractor"
-    form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
+    new_password = "quiet purple tractor"
+    form = {"current_password": PASSWORD, "password": new_password, "password_confirm": new_password}
     await anyone.post("/account/password", form=form)
     clock.now += REMEMBERED_LIFETIME - timedelta(seconds=1)
     assert await is_signed_in(anyone)
 
 
 async def test_an_unused_sign_in_ends_after_the_idle_time(ada: Browser, clock: Clock) -> None:
-    clock.now += IDLE
+    clock.now += IDLE_TIMEOUT
     assert not await is_signed_in(ada)
 
 
-async def test_a_used_sign_in_continues_until_its_maximum_age(ada: Browser, clock: Clock) -> None:
+async def test_a_sign_in_in_use_ends_at_its_maximum_age(ada: Browser, clock: Clock) -> None:
     for _ in range(4):
         clock.now += timedelta(hours=2)
         assert await is_signed_in(ada)
-    clock.now += AGE - timedelta(hours=8, seconds=1)
+    clock.now += MAX_AGE - timedelta(hours=8, seconds=1)
     assert await is_signed_in(ada)
     clock.now += timedelta(seconds=1)
     assert not await is_signed_in(ada)
@@ -109,39 +109,39 @@ async def test_a_remembered_sign_in_ends_after_30_days_and_not_before(anyone: Br
 
 
 async def test_the_last_use_of_a_sign_in_is_stored_only_occasionally(ada: Browser, db: Database, clock: Clock) -> None:
-    began, written = clock.now, []
+    start, stored = clock.now, []
     for minutes in (9, 10, 15):
-        clock.now = began + timedelta(minutes=minutes)
+        clock.now = start + timedelta(minutes=minutes)
         await ada.get("/")
         [login] = await db.login.find().to_list(None)
-        written.append(login["last_used_at"] - began)
-    assert written == [timedelta(0), timedelta(minutes=10), timedelta(minutes=10)]
+        stored.append(login["last_used_at"] - start)
+    assert stored == [timedelta(0), timedelta(minutes=10), timedelta(minutes=10)]
 
 
 async def test_a_late_request_does_not_revive_an_ended_sign_in(ada: Browser, db: Database) -> None:
-    [key] = await keys(db)
+    [key] = await find_keys(db)
     found = await logins.find(db, key, Clock().now)
     assert found is not None
     await ada.post("/logout")
-    await logins.record_use(db, found.login, Clock().now, Clock().now + AGE)
-    assert await keys(db) == []
+    await logins.record_use(db, found.login, Clock().now, Clock().now + MAX_AGE)
+    assert await find_keys(db) == []
 
 
-async def test_each_sign_in_has_an_identity_of_its_own(app: Quart, db: Database) -> None:
+async def test_each_sign_in_has_its_own_identity(app: Quart, db: Database) -> None:
     for _ in range(2):
         await Browser(app.test_client()).sign_in(ADA)
-    assert len(set(await keys(db))) == 2
+    assert len(set(await find_keys(db))) == 2
 
 
-@pytest.mark.parametrize("who", [ADA, BOB])
-async def test_signing_in_again_ends_the_previous_sign_in(ada: Browser, app: Quart, db: Database, who: object) -> None:
-    thief = copy_of(ada, app)
-    before = cookie(ada, "QUART_AUTH")
-    assert (await ada.post("/login", form={"email": who.email, "password": PASSWORD})).status_code == 303  # type: ignore[attr-defined]
-    assert cookie(ada, "QUART_AUTH") != before
+@pytest.mark.parametrize("user", [ADA, BOB])
+async def test_signing_in_again_ends_the_previous_sign_in(ada: Browser, app: Quart, db: Database, user: object) -> None:
+    thief = copy_cookies(ada, app)
+    before = cookie_value(ada, "QUART_AUTH")
+    assert (await ada.post("/login", form={"email": user.email, "password": PASSWORD})).status_code == 303  # type: ignore[attr-defined]
+    assert cookie_value(ada, "QUART_AUTH") != before
     assert await is_signed_in(ada)
     assert not await is_signed_in(thief)
-    assert len(await keys(db)) == 1
+    assert len(await find_keys(db)) == 1
 
 
 async def test_a_failed_sign_in_keeps_the_current_one(ada: Browser) -> None:
@@ -153,8 +153,8 @@ async def test_signing_in_and_out_renews_the_session(anyone: Browser) -> None:
     page = await anyone.read("/login")
     token = page.split('name="csrf_token" type="hidden" value="')[1].split('"')[0]
     await anyone.sign_in(ADA)
-    planted = {"headers": {"Sec-Fetch-Site": "cross-site"}, "form": {"csrf_token": token}}
-    assert (await anyone.post("/account/sign-out", **planted)).status_code == 400
+    cross_site_request = {"headers": {"Sec-Fetch-Site": "cross-site"}, "form": {"csrf_token": token}}
+    assert (await anyone.post("/account/sign-out", **cross_site_request)).status_code == 400
     assert await is_signed_in(anyone)
 
 
@@ -168,10 +168,10 @@ async def test_after_signing_in_the_last_sign_in_is_shown_in_the_schools_timezon
     assert message in await second.read("/")
 
 
-async def test_the_account_page_lists_its_sign_ins(ada: Browser, app: Quart, bob: Browser, clock: Clock) -> None:
-    other = app.test_client()
+async def test_the_account_page_lists_all_sign_ins(ada: Browser, app: Quart, bob: Browser, clock: Clock) -> None:
+    other_browser = app.test_client()
     clock.now += timedelta(hours=1)
-    await other.post(
+    await other_browser.post(
         "/login",
         form={"email": ADA.email, "password": PASSWORD, "remember_me": "y"},
         headers={"User-Agent": FIREFOX, "Sec-Fetch-Site": "same-origin"},
@@ -186,43 +186,43 @@ async def test_the_account_page_lists_its_sign_ins(ada: Browser, app: Quart, bob
     assert page.index("This browser") < page.index("Firefox on Windows")
 
 
-async def test_the_owner_ends_one_sign_in(ada: Browser, app: Quart, db: Database) -> None:
-    [mine] = await keys(db)
-    other = Browser(app.test_client())
-    await other.sign_in(ADA)
-    [theirs] = set(await keys(db)) - {mine}
-    assert (await ada.post("/account/end", form={"login": theirs})).location == "/account"
+async def test_a_user_can_end_one_sign_in(ada: Browser, app: Quart, db: Database) -> None:
+    [this_sign_in] = await find_keys(db)
+    other_browser = Browser(app.test_client())
+    await other_browser.sign_in(ADA)
+    [other_sign_in] = set(await find_keys(db)) - {this_sign_in}
+    assert (await ada.post("/account/end", form={"login": other_sign_in})).location == "/account"
     assert "That browser has been signed out." in await ada.read("/account")
-    assert not await is_signed_in(other)
+    assert not await is_signed_in(other_browser)
     assert await is_signed_in(ada)
 
 
 async def test_ending_this_browsers_sign_in_signs_out(ada: Browser, db: Database) -> None:
-    [mine] = await keys(db)
-    assert (await ada.post("/account/end", form={"login": mine})).location == "/"
+    [this_sign_in] = await find_keys(db)
+    assert (await ada.post("/account/end", form={"login": this_sign_in})).location == "/"
     assert not await is_signed_in(ada)
 
 
 @pytest.mark.parametrize("key", ["", "nonsense", token_digest("nobody")])
-async def test_ending_a_sign_in_twice_is_harmless(ada: Browser, key: str) -> None:
+async def test_ending_an_unknown_sign_in_is_harmless(ada: Browser, key: str) -> None:
     assert (await ada.post("/account/end", form={"login": key})).status_code == 303
     assert await is_signed_in(ada)
 
 
 async def test_a_user_cannot_end_another_users_sign_in(ada: Browser, bob: Browser, db: Database) -> None:
-    theirs = await db.login.find_one({"user_id": BOB.user_id})
-    assert theirs is not None
-    await ada.post("/account/end", form={"login": theirs["_id"]})
+    other_sign_in = await db.login.find_one({"user_id": BOB.user_id})
+    assert other_sign_in is not None
+    await ada.post("/account/end", form={"login": other_sign_in["_id"]})
     assert await is_signed_in(bob)
-    assert theirs["_id"] not in await ada.read("/account")
+    assert other_sign_in["_id"] not in await ada.read("/account")
 
 
 async def test_signing_out_everywhere_ends_every_sign_in_of_one_student(ada: Browser, app: Quart, bob: Browser) -> None:
-    other = Browser(app.test_client())
-    await other.sign_in(ADA, remember_me="y")
+    other_browser = Browser(app.test_client())
+    await other_browser.sign_in(ADA, remember_me="y")
     assert (await ada.post("/account/sign-out")).location == "/"
     assert "You’re signed out everywhere." in await ada.read("/")
-    assert [await is_signed_in(browser) for browser in (ada, other, bob)] == [False, False, True]
+    assert [await is_signed_in(browser) for browser in (ada, other_browser, bob)] == [False, False, True]
 
 
 async def test_beyond_the_limit_a_new_sign_in_ends_the_least_recently_used(
@@ -245,7 +245,7 @@ async def test_signing_in_to_a_just_deleted_account_leaves_nothing_behind(anyone
         await sessions.sign_in(
             db, Credentials(ADA, PASSWORD_HASH), sessions.SignInLifetimes(), Clock().now, remember=True
         )
-    assert await keys(db) == []
+    assert await find_keys(db) == []
 
 
 async def test_signing_in_with_a_just_changed_password_leaves_nothing_behind(anyone: Browser, db: Database) -> None:
@@ -254,28 +254,34 @@ async def test_signing_in_with_a_just_changed_password_leaves_nothing_behind(any
     assert await accounts.replace_password(db, found, PASSWORD_HASH, Clock().now)
     with pytest.raises(WrongCredentials):
         await sessions.sign_in(db, found, sessions.SignInLifetimes(), Clock().now, remember=True)
-    assert await keys(db) == []
+    assert await find_keys(db) == []
 
 
 async def test_rehashing_a_password_ends_no_sign_in(anyone: Browser, db: Database) -> None:
     found = await users.find_credentials(db, ADA.email)
     assert found is not None
-    await users.replace_hash(db, found, "its renewal")
+    await users.replace_hash(db, found, "the new hash")
     await sessions.sign_in(db, found, sessions.SignInLifetimes(), Clock().now, remember=True)
-    assert len(await keys(db)) == 1
+    assert len(await find_keys(db)) == 1
 
 
 async def test_sign_ins_of_an_earlier_version_end(anyone: Browser, db: Database, clock: Clock) -> None:
-    old = {"_id": "x" * 43, "user_id": 1, "created_at": clock.now, "expires_at": clock.now + AGE, "remembered": False}
+    old = {
+        "_id": "x" * 43,
+        "user_id": 1,
+        "created_at": clock.now,
+        "expires_at": clock.now + MAX_AGE,
+        "remembered": False,
+    }
     await db.login.insert_one(old)
     assert await logins.find_by_user(db, ADA.user_id, clock.now) == []
     report = await upgrade(db, clock.now, UpgradeDefaults())
     assert "login: 1 sign-in of an earlier version ended" in report.changes
-    assert await keys(db) == []
+    assert await find_keys(db) == []
 
 
 @pytest.mark.parametrize(
-    ("header", "words"),
+    ("header", "description"),
     [
         (FIREFOX, "Firefox on Windows"),
         ("Mozilla/5.0 (Windows NT 10.0; Win64) Chrome/129.0.0.0 Safari/537.36 Edg/129.0.0.0", "Edge on Windows"),
@@ -285,8 +291,8 @@ async def test_sign_ins_of_an_earlier_version_end(anyone: Browser, db: Database,
         ("(" * 100_000, ""),
     ],
 )
-def test_a_browser_is_described_in_words(header: str, words: str) -> None:
-    assert user_agent.describe(header) == words
+def test_a_browser_is_described_in_words(header: str, description: str) -> None:
+    assert user_agent.describe(header) == description
 
 
 async def test_an_unusual_browser_can_sign_in(app: Quart) -> None:

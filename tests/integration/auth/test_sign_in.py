@@ -15,11 +15,11 @@ from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.hashing import Hasher
 from tests.support.people import ADA, BOB, PASSWORD, PASSWORD_METHOD, Browser, registration, text
 
-SHIPPED_REFUSAL_SECONDS = accounts.MIN_REFUSAL_SECONDS
+DEFAULT_MIN_REFUSAL_SECONDS = accounts.MIN_REFUSAL_SECONDS
 
 
 @pytest.fixture(autouse=True)
-def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_refusal_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
@@ -28,7 +28,7 @@ async def test_registering_creates_an_account_and_signs_in(anyone: Browser, db: 
     assert (response.status_code, response.location) == (303, "/")
     page = await anyone.read("/")
     assert "Welcome, Zoe" in page
-    assert "Find a course that fits, or check your schedule." in page  # which says nothing of courses they have
+    assert "Find a course that fits, or check your schedule." in page  # without a mention of courses they have
     stored = await db.user.find_one({"email": "zoe@school.example"})
     assert stored is not None
     assert (stored["user_id"], stored["role"]) == (4, "student")
@@ -115,8 +115,8 @@ async def test_an_invalid_field_has_its_error_beside_it_and_the_others_keep_thei
 async def test_a_malformed_body_is_refused_with_an_explanation(
     anyone: Browser, db: Database, path: str, body: bytes
 ) -> None:
-    kind = "application/json" if body.startswith(b"{") else "application/x-www-form-urlencoded"
-    response = await anyone.post(path, data=body, headers={"Content-Type": kind})
+    content_type = "application/json" if body.startswith(b"{") else "application/x-www-form-urlencoded"
+    response = await anyone.post(path, data=body, headers={"Content-Type": content_type})
     assert response.status_code == 422
     assert "There’s a problem" in await text(response)
     assert await db.user.count_documents({}) == 3
@@ -129,14 +129,14 @@ async def test_signing_in_ignores_the_case_of_the_email(anyone: Browser) -> None
 
 
 async def test_a_wrong_password_and_an_unknown_email_get_the_same_response(anyone: Browser) -> None:
-    answers = []
+    responses = []
     for email in (ADA.email, "nobody@school.example"):
         response = await anyone.post("/login", form={"email": email, "password": "not the password"})
-        page = re.sub(r"\d+##\w+", "", await text(response))  # the token contains the time
-        answers.append((response.status_code, page.replace(email, "")))
-    assert answers[0] == answers[1]
-    assert answers[0][0] == 422
-    assert "Incorrect email or password." in answers[0][1]
+        page = re.sub(r"\d+##\w+", "", await text(response))  # the CSRF token contains the time
+        responses.append((response.status_code, page.replace(email, "")))
+    assert responses[0] == responses[1]
+    assert responses[0][0] == 422
+    assert "Incorrect email or password." in responses[0][1]
 
 
 async def test_a_wrong_password_and_an_unknown_email_take_the_same_time(
@@ -144,12 +144,12 @@ async def test_a_wrong_password_and_an_unknown_email_take_the_same_time(
 ) -> None:
     waits: list[float] = []
 
-    async def note(seconds: float) -> None:
+    async def record_wait(seconds: float) -> None:
         waits.append(seconds)
 
     monkeypatch.setattr(accounts, "monotonic", lambda: 0.0)
-    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", SHIPPED_REFUSAL_SECONDS)
-    monkeypatch.setattr(accounts, "sleep", note)
+    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", DEFAULT_MIN_REFUSAL_SECONDS)
+    monkeypatch.setattr(accounts, "sleep", record_wait)
     browser = Browser(app.test_client())
     for email in (ADA.email, "nobody@school.example"):
         await browser.post("/login", form={"email": email, "password": "not the password"})
@@ -158,7 +158,7 @@ async def test_a_wrong_password_and_an_unknown_email_take_the_same_time(
 
 async def test_rehashing_does_not_overwrite_a_concurrent_password_change(db: Database) -> None:
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": "the new one"}})
-    await users.replace_hash(db, Credentials(ADA, "an older one"), "its renewal")
+    await users.replace_hash(db, Credentials(ADA, "an older one"), "the new hash")
     stored = await db.user.find_one({"user_id": ADA.user_id})
     assert stored is not None
     assert stored["password"] == "the new one"
@@ -187,8 +187,8 @@ async def test_an_unreadable_hash_counts_as_a_wrong_password(anyone: Browser, db
 async def test_remember_me_keeps_the_cookie_for_30_days(anyone: Browser) -> None:
     response = await anyone.sign_in(ADA, remember_me="y")
     assert f"Max-Age={30 * 24 * 3600}" in _auth_cookie(response)
-    fresh = Browser(anyone.client.app.test_client())
-    assert "Max-Age" not in _auth_cookie(await fresh.sign_in(BOB))
+    other = Browser(anyone.client.app.test_client())
+    assert "Max-Age" not in _auth_cookie(await other.sign_in(BOB))
 
 
 async def test_a_signed_in_user_is_told_so_at_the_sign_in_page(ada: Browser) -> None:
@@ -197,8 +197,8 @@ async def test_a_signed_in_user_is_told_so_at_the_sign_in_page(ada: Browser) -> 
 
 
 async def test_a_second_tab_that_signs_in_continues_to_its_own_page(ada: Browser) -> None:
-    wanted = "/enrollment/form?courseID=1111"
-    assert (await ada.sign_in(ADA, next=wanted)).location == wanted
+    next_path = "/enrollment/form?courseID=1111"
+    assert (await ada.sign_in(ADA, next=next_path)).location == next_path
     assert (await ada.get("/login?next=/enrollment")).location == "/enrollment"
     assert (await ada.get("/login?next=//evil.example")).location == "/"
 
@@ -206,10 +206,10 @@ async def test_a_second_tab_that_signs_in_continues_to_its_own_page(ada: Browser
 async def test_when_the_hashing_queue_is_full_people_are_asked_to_try_again(
     anyone: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(*_: object) -> None:
+    async def queue_full(*_: object) -> None:
         raise Busy(5)
 
-    monkeypatch.setattr(Hasher, "verify", full)
+    monkeypatch.setattr(Hasher, "verify", queue_full)
     response = await anyone.sign_in(ADA)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert "Many people are signing in" in await text(response)
@@ -222,7 +222,7 @@ async def test_a_forged_cookie_signs_nobody_in(anyone: Browser, forged: str) -> 
     assert "Sign in" in await anyone.read("/")
 
 
-async def test_a_link_on_the_site_signs_out(ada: Browser) -> None:
+async def test_the_sign_out_link_signs_out(ada: Browser) -> None:
     assert (await ada.get("/logout")).status_code == 303
     assert "Sign out" not in await ada.read("/")
 
@@ -247,23 +247,23 @@ async def test_a_head_request_does_not_sign_out(ada: Browser) -> None:
     assert (await ada.get("/enrollment")).status_code == 200
 
 
-async def test_signing_in_leads_to_the_page_that_was_requested(anyone: Browser) -> None:
-    sent = await anyone.get("/enrollment")
-    assert (sent.status_code, sent.location) == (303, "/login?next=/enrollment")
-    page = await anyone.read(sent.location)
+async def test_signing_in_redirects_to_the_requested_page(anyone: Browser) -> None:
+    redirect = await anyone.get("/enrollment")
+    assert (redirect.status_code, redirect.location) == (303, "/login?next=/enrollment")
+    page = await anyone.read(redirect.location)
     assert "Please sign in to see your schedule." in page
     assert 'name="next" type="hidden" value="/enrollment"' in page
     assert (await anyone.sign_in(ADA, next="/enrollment")).location == "/enrollment"
 
 
 @pytest.mark.parametrize(
-    "evil", ["//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "evil"]
+    "external_url", ["//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "evil"]
 )
-async def test_next_leads_only_to_this_site(anyone: Browser, evil: str) -> None:
-    assert (await anyone.sign_in(ADA, next=evil)).location == "/"
+async def test_next_redirects_only_within_this_site(anyone: Browser, external_url: str) -> None:
+    assert (await anyone.sign_in(ADA, next=external_url)).location == "/"
 
 
-async def test_only_the_registrar_sees_the_students(anyone: Browser, ada: Browser, rita: Browser) -> None:
+async def test_only_the_registrar_sees_the_user_list(anyone: Browser, ada: Browser, rita: Browser) -> None:
     assert (await anyone.get("/user")).location == "/login?next=/user"
     refused = await ada.get("/user")
     assert refused.status_code == 403
@@ -280,22 +280,22 @@ async def test_200_people_register_at_once(app: Quart, db: Database) -> None:
 
     statuses = await asyncio.gather(*(register(number) for number in range(200)))
     assert set(statuses) == {303}
-    numbers = [row["user_id"] async for row in db.user.find()]
-    assert len(numbers) == len(set(numbers)) == 203
+    user_ids = [row["user_id"] async for row in db.user.find()]
+    assert len(user_ids) == len(set(user_ids)) == 203
 
 
-async def test_50_registrations_of_one_address_at_once_make_one_account(app: Quart, db: Database) -> None:
+async def test_50_registrations_of_one_email_at_once_create_one_account(app: Quart, db: Database) -> None:
     async def register(number: int) -> int:
         password = f"password of tab {number}"
         form = registration(password=password, password_confirm=password)
         return (await Browser(app.test_client()).post("/register", form=form)).status_code
 
     statuses = await asyncio.gather(*(register(number) for number in range(50)))
-    assert sorted(statuses) == [303] + [422] * 10 + [429] * 39  # each later one is a guess at the password
+    assert sorted(statuses) == [303] + [422] * 10 + [429] * 39  # each other one counts as a guess at the password
     assert await db.user.count_documents({"email": "zoe@school.example"}) == 1
 
 
-async def test_no_student_number_is_assigned_twice_after_the_counter_is_lost(anyone: Browser, db: Database) -> None:
+async def test_no_user_id_is_assigned_twice_after_the_counter_is_lost(anyone: Browser, db: Database) -> None:
     await db.counter.delete_many({})
     assert (await anyone.post("/register", form=registration())).status_code == 303
     stored = await db.user.find_one({"email": "zoe@school.example"})

@@ -18,27 +18,29 @@ from quart_enroll.state import API_PASSWORD_CHECKS, EXTENSION
 from tests.support.api_clients import ENROLLMENTS, PYT, Program, program, token
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, SPRING, Browser, Clock, config, text
 
-FORM = {"name": "calendar", "scope": "read", "expires_at": "2026-12-31", "password": PASSWORD}
-FACTS: dict[str, Any] = {
+TOKEN_FORM = {"name": "calendar", "scope": "read", "expires_at": "2026-12-31", "password": PASSWORD}
+TOKEN_FIELDS: dict[str, Any] = {
     "name": "calendar",
     "scope": "read",
     "expires_at": SPRING.withdraw_deadline,
     "now": FALL_MORNING,
 }
-ME = "/api/v1/me"
+ME_PATH = "/api/v1/me"
 
 
 def basic(email: str, password: str) -> str:
     return f"Basic {b64encode(f'{email}:{password}'.encode()).decode()}"
 
 
-async def _code(program: Program, path: str = ME, method: str = "GET", **headers: str) -> tuple[int, str]:
+async def _status_and_code(
+    program: Program, path: str = ME_PATH, method: str = "GET", **headers: str
+) -> tuple[int, str]:
     response = await program.send(method, path, None if method == "GET" else PYT, **headers)
     return response.status_code, (await response.get_json()).get("code", "")
 
 
-async def test_a_token_is_shown_once_and_kept_as_a_hash(ada: Browser, app: Quart, db: Database) -> None:
-    response = await ada.post("/account/tokens", form=FORM)
+async def test_a_token_is_shown_once_and_stored_as_a_hash(ada: Browser, app: Quart, db: Database) -> None:
+    response = await ada.post("/account/tokens", form=TOKEN_FORM)
     page = await text(response)
     shown = re.findall(r"qe_[\w-]{43}", page)
     assert (response.status_code, len(shown), response.headers["Cache-Control"]) == (201, 1, "no-store")
@@ -47,36 +49,36 @@ async def test_a_token_is_shown_once_and_kept_as_a_hash(ada: Browser, app: Quart
     assert row is not None
     assert row["_id"] == hashlib.sha256(shown[0].encode()).hexdigest()
     assert shown[0] not in str(row)
-    assert (await Program(app, f"Bearer {shown[0]}").get(ME))["user_id"] == ADA.user_id
+    assert (await Program(app, f"Bearer {shown[0]}").get(ME_PATH))["user_id"] == ADA.user_id
 
 
 async def test_the_page_lists_tokens_and_revokes_one(ada: Browser, app: Quart, db: Database) -> None:
-    mine = await program(app, db, ADA)
-    assert await _code(mine) == (200, "")
+    api_client = await program(app, db, ADA)
+    assert await _status_and_code(api_client) == (200, "")
     page = await ada.read("/account/tokens")
-    for fact in (">program<", "Read and enroll", "1 Sept 2026", "Thursday, 1 April 2027, 04:00 (UTC)"):
-        assert fact in page
+    for expected in (">program<", "Read and enroll", "1 Sept 2026", "Thursday, 1 April 2027, 04:00 (UTC)"):
+        assert expected in page
     token_id = re.findall(r'name="token_id" value="(\w+)"', page)[0]
     response = await ada.post("/account/tokens/end", form={"token_id": token_id})
     assert response.location == "/account/tokens"
     assert "Token revoked." in await ada.read(response.location)
-    assert await _code(mine) == (401, "wrong_token")
+    assert await _status_and_code(api_client) == (401, "wrong_token")
     response = await ada.post("/account/tokens/end", form={"token_id": token_id})
     assert "was already revoked or has expired" in await ada.read(response.location)
 
 
 async def test_a_user_cannot_revoke_another_users_token(bob: Browser, app: Quart, db: Database) -> None:
-    mine = await program(app, db, ADA)
+    api_client = await program(app, db, ADA)
     row = await db.token.find_one({})
     assert row is not None
     await bob.post("/account/tokens/end", form={"token_id": row["token_id"]})
-    assert await _code(mine) == (200, "")
+    assert await _status_and_code(api_client) == (200, "")
     assert "You have no tokens." in await bob.read("/account/tokens")
 
 
-async def test_a_form_that_is_sent_twice_makes_one_token(ada: Browser, db: Database) -> None:
-    await ada.post("/account/tokens", form=FORM)
-    response = await ada.post("/account/tokens", form=FORM)
+async def test_sending_the_form_twice_creates_one_token(ada: Browser, db: Database) -> None:
+    await ada.post("/account/tokens", form=TOKEN_FORM)
+    response = await ada.post("/account/tokens", form=TOKEN_FORM)
     assert response.status_code == 422
     assert "You already have a token named calendar." in unescape(await text(response))
     assert await db.token.count_documents({}) == 1
@@ -85,7 +87,7 @@ async def test_a_form_that_is_sent_twice_makes_one_token(ada: Browser, db: Datab
 async def test_the_name_of_an_expired_token_can_be_reused(ada: Browser, clock: Clock, db: Database) -> None:
     await token(db, ADA, name="calendar", expires_at=FALL_MORNING + timedelta(minutes=1))
     clock.now += timedelta(minutes=1)
-    assert (await ada.post("/account/tokens", form=FORM)).status_code == 201
+    assert (await ada.post("/account/tokens", form=TOKEN_FORM)).status_code == 201
 
 
 async def test_an_invalid_token_form_has_errors_beside_its_fields(ada: Browser, db: Database) -> None:
@@ -99,77 +101,78 @@ async def test_an_invalid_token_form_has_errors_beside_its_fields(ada: Browser, 
         ("password", "", "Enter your password."),
         ("password", "not the password", "Incorrect password. Try again."),
     ]:
-        response = await ada.post("/account/tokens", form=FORM | {field: value})
+        response = await ada.post("/account/tokens", form=TOKEN_FORM | {field: value})
         assert response.status_code == 422
         assert sentence in await text(response)
     assert await db.token.count_documents({}) == 0
 
 
-async def test_wrong_passwords_for_a_token_count_like_those_of_a_sign_in(
+async def test_wrong_passwords_in_the_token_form_count_toward_the_sign_in_limit(
     ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
-    wrong = FORM | {"password": "not the password"}
+    wrong = TOKEN_FORM | {"password": "not the password"}
     assert {(await ada.post("/account/tokens", form=wrong)).status_code for _ in range(10)} == {422}
-    response = await ada.post("/account/tokens", form=FORM)
+    response = await ada.post("/account/tokens", form=TOKEN_FORM)
     assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
     assert "Wait a minute" in await text(response)
     assert await db.token.count_documents({}) == 0
 
 
-async def test_an_ended_sign_in_creates_no_token(ada: Browser, db: Database) -> None:
+async def test_a_sign_in_that_has_ended_cannot_create_a_token(ada: Browser, db: Database) -> None:
     ended = await db.login.find_one_and_delete({"user_id": ADA.user_id})
     assert ended is not None
     with pytest.raises(SignInEnded):
-        await tokens.create(db, ADA.user_id, **FACTS, login=ended["_id"])
+        await tokens.create(db, ADA.user_id, **TOKEN_FIELDS, login=ended["_id"])
     assert await db.token.count_documents({}) == 0
 
 
-async def test_there_are_at_most_twenty_tokens(ada: Browser, db: Database) -> None:
+async def test_a_user_has_at_most_twenty_tokens(ada: Browser, db: Database) -> None:
     for number in range(tokens.MAX_TOKENS_PER_USER):
         await token(db, ADA, name=f"number {number}")
-    response = await ada.post("/account/tokens", form=FORM)
+    response = await ada.post("/account/tokens", form=TOKEN_FORM)
     assert (response.status_code, await db.token.count_documents({})) == (422, tokens.MAX_TOKENS_PER_USER)
 
 
 async def test_a_token_expires_to_the_second(app: Quart, db: Database, clock: Clock) -> None:
     end = FALL_MORNING + timedelta(hours=1)
-    mine = Program(app, f"Bearer {await token(db, ADA, expires_at=end)}")
+    api_client = Program(app, f"Bearer {await token(db, ADA, expires_at=end)}")
     clock.now = end - timedelta(seconds=1)
-    assert await _code(mine) == (200, "")
+    assert await _status_and_code(api_client) == (200, "")
     clock.now = end
-    assert await _code(mine) == (401, "wrong_token")
+    assert await _status_and_code(api_client) == (401, "wrong_token")
 
 
 async def test_a_tokens_last_use_is_stored_once_an_hour(app: Quart, db: Database, clock: Clock) -> None:
-    mine = await program(app, db, ADA)
-    noted = []
+    api_client = await program(app, db, ADA)
+    minutes_stored = []
     for minutes in (0, 59, 60):
         clock.now = FALL_MORNING + timedelta(minutes=minutes)
-        await mine.get(ME)
+        await api_client.get(ME_PATH)
         row = await db.token.find_one({})
         assert row is not None
-        noted.append((row["last_used_at"] - FALL_MORNING) // timedelta(minutes=1))
-    assert noted == [0, 0, 60]
+        minutes_stored.append((row["last_used_at"] - FALL_MORNING) // timedelta(minutes=1))
+    assert minutes_stored == [0, 0, 60]
 
 
 async def test_a_read_only_token_changes_nothing(app: Quart, db: Database) -> None:
-    reader = await program(app, db, ADA, scope="read")
-    assert await _code(reader) == (200, "")
+    read_only_client = await program(app, db, ADA, scope="read")
+    assert await _status_and_code(read_only_client) == (200, "")
     for method, path in (
         ("POST", ENROLLMENTS),
         ("DELETE", f"{ENROLLMENTS}?courseID=1111"),
         ("POST", "/api/v1/me/swaps"),
     ):
-        assert await _code(reader, path, method) == (403, "read_only_token")
+        assert await _status_and_code(read_only_client, path, method) == (403, "read_only_token")
     assert await db.enrollment.count_documents({}) == 0
 
 
 @pytest.mark.parametrize(
-    "sent", ["Bearer", "Bearer ", "Bearer qe_nothing", "Bearer x", "Digest x", "x", "", "Basic =", "Bearer \xe9"]
+    "authorization",
+    ["Bearer", "Bearer ", "Bearer qe_nothing", "Bearer x", "Digest x", "x", "", "Basic =", "Bearer \xe9"],
 )
-async def test_an_invalid_token_is_refused_with_a_www_authenticate_header(app: Quart, sent: str) -> None:
-    response = await Program(app, sent).send("GET", ME)
+async def test_an_invalid_token_is_refused_with_a_www_authenticate_header(app: Quart, authorization: str) -> None:
+    response = await Program(app, authorization).send("GET", ME_PATH)
     assert (response.status_code, (await response.get_json())["code"]) == (401, "wrong_token")
     assert response.headers["WWW-Authenticate"] == (
         'Bearer realm="Quart Enroll", Basic realm="Quart Enroll", charset="UTF-8"'
@@ -177,15 +180,15 @@ async def test_an_invalid_token_is_refused_with_a_www_authenticate_header(app: Q
 
 
 async def test_browsers_are_not_prompted_for_basic_authentication(anyone: Browser) -> None:
-    response = await anyone.get(ME)
+    response = await anyone.get(ME_PATH)
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="Quart Enroll"'
 
 
 async def test_a_token_takes_precedence_over_a_cookie(ada: Browser, db: Database) -> None:
-    bobs = {"Authorization": f"Bearer {await token(db, BOB)}"}
-    assert (await (await ada.get(ME, headers=bobs)).get_json())["user_id"] == BOB.user_id
-    response = await ada.client.post(ENROLLMENTS, json=PYT, headers=bobs | {"Sec-Fetch-Site": "cross-site"})
+    bob_headers = {"Authorization": f"Bearer {await token(db, BOB)}"}
+    assert (await (await ada.get(ME_PATH, headers=bob_headers)).get_json())["user_id"] == BOB.user_id
+    response = await ada.client.post(ENROLLMENTS, json=PYT, headers=bob_headers | {"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 201
     assert await db.enrollment.find_one({"user_id": BOB.user_id})
     for wrong in ("Bearer qe_wrong", "", "Basic x"):
@@ -194,44 +197,44 @@ async def test_a_token_takes_precedence_over_a_cookie(ada: Browser, db: Database
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 0
 
 
-async def test_a_token_opens_no_page(app: Quart, db: Database) -> None:
-    mine = await program(app, db, ADA)
+async def test_a_token_gives_no_access_to_pages(app: Quart, db: Database) -> None:
+    api_client = await program(app, db, ADA)
     for path in ("/enrollment", "/account/tokens"):
-        assert (await mine.send("GET", path)).status_code == 303
-    response = await mine.client.post("/enrollment", form=PYT, headers=mine.headers)
+        assert (await api_client.send("GET", path)).status_code == 303
+    response = await api_client.client.post("/enrollment", form=PYT, headers=api_client.headers)
     assert response.status_code == 400
 
 
-async def test_a_cookie_may_use_the_api_with_a_csrf_token(ada: Browser, db: Database) -> None:
-    assert (await ada.get(ME)).status_code == 200
+async def test_a_signed_in_browser_can_change_data_only_from_the_same_origin(ada: Browser, db: Database) -> None:
+    assert (await ada.get(ME_PATH)).status_code == 200
     assert (await ada.client.post(ENROLLMENTS, json=PYT)).status_code == 400
-    for proof in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}):
-        response = await ada.client.post(ENROLLMENTS, json=PYT, headers=proof)
+    for same_origin_headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}):
+        response = await ada.client.post(ENROLLMENTS, json=PYT, headers=same_origin_headers)
         assert response.status_code in (200, 201)
     assert await db.enrollment.count_documents({}) == 1
 
 
 async def test_basic_authentication_with_email_and_password_works(app: Quart, db: Database) -> None:
-    right = Program(app, basic("ADA@school.example", PASSWORD))
-    assert (await right.get(ME))["user_id"] == ADA.user_id
-    assert (await right.post(ENROLLMENTS, PYT))[0] == 201
+    api_client = Program(app, basic("ADA@school.example", PASSWORD))
+    assert (await api_client.get(ME_PATH))["user_id"] == ADA.user_id
+    assert (await api_client.post(ENROLLMENTS, PYT))[0] == 201
     for email, password in ((ADA.email, "wrong horse"), ("nobody@school.example", PASSWORD), ("", "")):
-        assert await _code(Program(app, basic(email, password))) == (401, "wrong_credentials")
+        assert await _status_and_code(Program(app, basic(email, password))) == (401, "wrong_credentials")
 
 
-async def test_basic_authentication_from_a_browser_needs_a_csrf_token(app: Quart, db: Database) -> None:
-    right = Program(app, basic(ADA.email, PASSWORD))
-    for foreign in ({"Sec_Fetch_Site": "cross-site"}, {"Origin": "https://evil.example"}):
-        assert await _code(right, ENROLLMENTS, "POST", **foreign) == (400, "bad_request")
+async def test_basic_authentication_from_another_site_is_refused(app: Quart, db: Database) -> None:
+    api_client = Program(app, basic(ADA.email, PASSWORD))
+    for cross_site_headers in ({"Sec_Fetch_Site": "cross-site"}, {"Origin": "https://evil.example"}):
+        assert await _status_and_code(api_client, ENROLLMENTS, "POST", **cross_site_headers) == (400, "bad_request")
     assert await db.enrollment.count_documents({}) == 0
-    assert (await right.post(ENROLLMENTS, PYT, Sec_Fetch_Site="same-origin"))[0] == 201
+    assert (await api_client.post(ENROLLMENTS, PYT, Sec_Fetch_Site="same-origin"))[0] == 201
 
 
-async def test_passwords_of_api_clients_leave_hashing_threads_to_people(app: Quart, anyone: Browser) -> None:
+async def test_api_password_checks_leave_hashing_threads_for_people(app: Quart, anyone: Browser) -> None:
     slots = app.extensions[EXTENSION].api_password_slots
     for _ in range(API_PASSWORD_CHECKS):
         await slots.acquire()
-    response = await Program(app, basic(ADA.email, PASSWORD)).send("GET", ME)
+    response = await Program(app, basic(ADA.email, PASSWORD)).send("GET", ME_PATH)
     assert (response.status_code, (await response.get_json())["code"]) == (503, "busy")
     assert response.headers["Retry-After"] == "5"
     assert (await anyone.sign_in(ADA)).status_code == 303
@@ -240,31 +243,31 @@ async def test_passwords_of_api_clients_leave_hashing_threads_to_people(app: Qua
 async def test_production_accepts_api_passwords_only_over_https(db: Database, mongod: str, clock: Clock) -> None:
     app = create_app(config(mongo_uri=mongod, app_env="production"), clock=clock)
     async with app.test_app():
-        mine = Program(app, basic(ADA.email, PASSWORD))
-        assert await _code(mine) == (403, "password_over_http")
-        response = await mine.client.get(ME, headers=mine.headers, scheme="https")
+        api_client = Program(app, basic(ADA.email, PASSWORD))
+        assert await _status_and_code(api_client) == (403, "password_over_http")
+        response = await api_client.client.get(ME_PATH, headers=api_client.headers, scheme="https")
         assert response.status_code == 200
 
 
-async def test_a_new_password_ends_tokens_and_signing_out_everywhere_does_not(
+async def test_a_new_password_revokes_tokens_but_signing_out_everywhere_does_not(
     ada: Browser, app: Quart, db: Database
 ) -> None:
-    mine = await program(app, db, ADA)
+    api_client = await program(app, db, ADA)
     await ada.post("/account/sign-out")
-    assert await _code(mine) == (200, "")
+    assert await _status_and_code(api_client) == (200, "")
     await ada.sign_in(ADA)
-    fresh = "quiet purple tractor"
-    form = {"current_password": PASSWORD, "password": fresh, "password_confirm": fresh}
+    new_password = "quiet purple tractor"
+    form = {"current_password": PASSWORD, "password": new_password, "password_confirm": new_password}
     assert (await ada.post("/account/password", form=form)).status_code == 303
-    assert await _code(mine) == (401, "wrong_token")
+    assert await _status_and_code(api_client) == (401, "wrong_token")
 
 
 async def test_an_api_client_has_as_many_guesses_as_a_person(
     app: Quart, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
-    guesses = Program(app, basic(ADA.email, "not the password"))
-    assert [await _code(guesses) for _ in range(10)] == [(401, "wrong_credentials")] * 10
-    response = await Program(app, basic(ADA.email, PASSWORD)).send("GET", ME)
+    guessing_client = Program(app, basic(ADA.email, "not the password"))
+    assert [await _status_and_code(guessing_client) for _ in range(10)] == [(401, "wrong_credentials")] * 10
+    response = await Program(app, basic(ADA.email, PASSWORD)).send("GET", ME_PATH)
     assert (response.status_code, response.headers["Retry-After"]) == (429, "60")
     assert (await response.get_json())["code"] == "please_wait"

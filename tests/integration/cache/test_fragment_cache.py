@@ -10,7 +10,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.state import EXTENSION
 from tests.support.people import ADA, BOB, Browser, Clock, config, text
 
-WORDS = {
+WORDS_BY_PATH = {
     "/": ("Your schedule", "Tu horario"),
     "/courses/": ("Enroll", "Inscribirme"),
     "/courses/?open=y&credits=3": ("Any", "Cualquiera"),
@@ -38,11 +38,11 @@ async def test_two_students_on_one_waitlist_each_see_their_own_position(app: Qua
     for browser, user in zip(browsers, (ADA, BOB), strict=True):
         await browser.sign_in(user)
         await browser.post("/waitlist", form={"courseID": "3333", "term": "Fall 2026", "section": "01"})
-        await browser.read("/enrollment")  # shows the message, so that it is gone
+        await browser.read("/enrollment")  # shows the message, so that later pages don't
     for path in ("/courses/Fall", "/course/3333", "/enrollment"):
         for _ in range(5):
-            for place, browser in enumerate(browsers, 1):
-                assert f"Waitlisted, {place} of 2" in await browser.read(path), (place, path)
+            for position, browser in enumerate(browsers, 1):
+                assert f"Waitlisted, {position} of 2" in await browser.read(path), (position, path)
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
@@ -51,10 +51,10 @@ async def test_spanish_and_english_readers_never_get_each_others_pages(app: Quar
     if signed_in:
         await browser.sign_in(ADA)
         await browser.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026", "section": "02"})
-        opened = app.extensions[EXTENSION]
-        await opened.database.user.update_one({"user_id": ADA.user_id}, {"$set": {"language": ""}})
-        opened.user_cache.logins.clear()  # what the change stream would report in a moment
-    for path, (english, spanish) in WORDS.items():
+        state = app.extensions[EXTENSION]
+        await state.database.user.update_one({"user_id": ADA.user_id}, {"$set": {"language": ""}})
+        state.user_cache.logins.clear()  # instead of waiting for the change event
+    for path, (english, spanish) in WORDS_BY_PATH.items():
         if not signed_in and path in ("/enrollment", "/plan", "/"):
             continue
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Visitors who make up URLs, searches, cookies, languages and tokens don't fill the memory."""
+"""Made-up URLs, searches, cookies, languages and tokens don't fill the memory."""
 
 import gc
 from collections.abc import AsyncIterator
@@ -13,13 +13,13 @@ from quart_enroll.bounded_cache import ByteCache
 from quart_enroll.db.client import Database
 from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.state import EXTENSION
-from tests.integration.cache.test_public_cache import hear_nothing
+from tests.integration.cache.test_public_cache import ignore_changes
 from tests.support.people import ADA, Browser, Clock, config
 
 pytestmark = pytest.mark.caches
 
 BUDGETS = {name: budget // 20 for name, budget in bounded_cache.CACHE_BYTES.items()}
-"""Small budgets, which the requests of a test exceed."""
+"""Budgets so small that the requests of a test exceed them."""
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ async def app(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.Monke
     """The site with all its caches, as in production."""
     for name, budget in BUDGETS.items():
         monkeypatch.setitem(bounded_cache.CACHE_BYTES, name, budget)
-    monkeypatch.setattr(CatalogCache, "follow_changes", hear_nothing)  # the catalog stays the same
+    monkeypatch.setattr(CatalogCache, "follow_changes", ignore_changes)  # the catalog stays the same
     app = create_app(config(mongo_uri=mongod), clock=clock)
     app.config["TEMPLATES_AUTO_RELOAD"] = False  # so that whole pages are cached
     async with app.test_app():
@@ -35,16 +35,16 @@ async def app(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.Monke
         yield app
 
 
-def answers(app: Any) -> ByteCache[Any, Any]:
+def public_responses(app: Any) -> ByteCache[Any, Any]:
     return app.response_cache.public  # type: ignore[no-any-return]
 
 
-def pages(app: Any) -> ByteCache[Any, Any]:
+def private_responses(app: Any) -> ByteCache[Any, Any]:
     return app.response_cache.private  # type: ignore[no-any-return]
 
 
 def all_caches() -> list[ByteCache[Any, Any]]:
-    return [one for one in gc.get_objects() if issubclass(type(one), ByteCache)]  # some are proxies
+    return [cache for cache in gc.get_objects() if issubclass(type(cache), ByteCache)]  # some are proxies
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ async def test_a_parameter_that_no_view_reads_is_not_cached_separately(
     first = await (await client.get(path)).get_data()
     for query in ("17", "18=19", "_=1&_=2", "%71x=1", "utm_source=a&fbclid=b"):
         assert await (await client.get(f"{path}?{query}")).get_data() == first
-    assert (framework_requests, len(answers(app))) == ([path], 1)
+    assert (framework_requests, len(public_responses(app))) == ([path], 1)
 
 
-async def test_a_parameter_is_read_however_it_is_encoded(app: Quart) -> None:
+async def test_a_parameter_is_recognized_in_any_encoding(app: Quart) -> None:
     client = app.test_client(use_cookies=False)
     for query in ("q=php", "17&q=php", "%71=php&x=y", "q=php&17=q"):
         page = await (await client.get(f"/courses/Fall?{query}")).get_data(as_text=True)
@@ -74,23 +74,23 @@ async def test_a_parameter_that_no_view_reads_is_not_cached_separately_for_a_stu
 ) -> None:
     ada = Browser(app.test_client())
     await ada.sign_in(ADA)
-    await ada.get("/")  # shows the greeting, so that it is gone
+    await ada.get("/")  # shows the greeting, so that later pages don't
     for number in range(5):
         await ada.get(f"{path}?{number}")
-    assert len([one for one in pages(app) if path in one]) <= 1
+    assert len([key for key in private_responses(app) if path in key]) <= 1
 
 
 async def test_a_large_response_is_cached_only_in_requested_encodings(app: Quart) -> None:
     client = app.test_client(use_cookies=False)
     for _ in range(2):
         await client.get("/courses/", headers={"Accept-Encoding": "br"})
-    assert [key[0] for key in answers(app)] == ["", "br"]
-    for number in range(100):  # others fill the cache, and no client asks for it uncompressed
+    assert [key[0] for key in public_responses(app)] == ["", "br"]
+    for number in range(100):  # other pages fill the cache, and no client requests this one uncompressed
         await client.get("/courses/", headers={"Accept-Encoding": "br"})
         await client.get(f"/courses/?q={number}", headers={"Accept-Encoding": "br"})
-        if len([key for key in answers(app) if not key[3]]) == 1:
+        if len([key for key in public_responses(app) if not key[3]]) == 1:
             break
-    assert [key[0] for key in answers(app) if not key[3]] == ["br"]
+    assert [key[0] for key in public_responses(app) if not key[3]] == ["br"]
 
 
 async def test_made_up_requests_stay_within_the_budgets(app: Quart) -> None:
@@ -111,10 +111,10 @@ async def test_made_up_requests_stay_within_the_budgets(app: Quart) -> None:
         await client.get(f"/{number}{'p' * 3000}")
         await ada.get(f"/courses/?page={number}&q={'y' * (number % 50)}")
         await ada.get("/enrollment", headers={"Accept-Language": f"z{number}"})
-    filled = [one for one in all_caches() if one.maxsize in BUDGETS.values() and len(one)]
-    assert len(filled) >= 8
-    assert all(one.currsize <= one.maxsize for one in filled)
-    assert answers(app).currsize > answers(app).maxsize / 2  # it was full
+    used_caches = [cache for cache in all_caches() if cache.maxsize in BUDGETS.values() and len(cache)]
+    assert len(used_caches) >= 8
+    assert all(cache.currsize <= cache.maxsize for cache in used_caches)
+    assert public_responses(app).currsize > public_responses(app).maxsize / 2  # so the budget was tested
 
 
 async def test_a_long_reset_link_is_not_stored_in_a_cookie(app: Quart) -> None:

@@ -1,4 +1,4 @@
-"""No cache shows one visitor what it rendered for another: with every cache and without any, all pages are the same."""
+"""No cache shows one user a page rendered for another: with and without caches, every page is the same."""
 
 import re
 from collections.abc import AsyncIterator
@@ -18,50 +18,50 @@ from tests.support.people import ADA, BOB, FALL_MORNING, RITA, Browser, Clock, c
 
 pytestmark = pytest.mark.caches
 
-NOT_PAGES = {
+EXCLUDED_PATHS = {
     "/live": "a stream",
     "/metrics": "counts the requests of its own process",
     "/logout": "ends the sign-in",
 }
-"""Paths that are left out, each with the reason."""
+"""Paths that the test leaves out, each with the reason."""
 
-VALUES = {"term": "Fall", "courseID": "1111", "token": "of-nobody", "filename": "site.css", "idx": "1111"}
-"""Values of the variable parts of paths."""
+PATH_ARGUMENTS = {"term": "Fall", "courseID": "1111", "token": "of-nobody", "filename": "site.css", "idx": "1111"}
+"""The values for the variable parts of paths."""
 
 QUERIES = ("/courses/?q=PYT&open=y", "/courses/Spring?sort=seats", "/course/3333?term=Fall", "/plan?term=Spring")
 FORMS = ("/enrollment/form?courseID=1111", "/enrollment/form?courseID=3333&term=Fall")
 
 PATHS = [
     *(
-        re.sub(r"<(?:\w+:)?(\w+)>", lambda variable: VALUES[variable[1]], path)
+        re.sub(r"<(?:\w+:)?(\w+)>", lambda variable: PATH_ARGUMENTS[variable[1]], path)
         for route in ROUTES
-        if "GET" in route.methods and route.path not in NOT_PAGES
+        if "GET" in route.methods and route.path not in EXCLUDED_PATHS
         for path in route.paths
     ),
     *QUERIES,
     *FORMS,
 ]
 
-NEW_EACH_TIME = re.compile(r'(?<=name="csrf_token" )[^>]*|(?<="request_id":")[^"]*')
-"""Matches what differs between two responses to the same visitor."""
+VARYING_TEXT = re.compile(r'(?<=name="csrf_token" )[^>]*|(?<="request_id":")[^"]*')
+"""The parts that differ between two responses to the same user."""
 
 
 @pytest.fixture
 async def apps(db: Database, mongod: str, clock: Clock) -> AsyncIterator[tuple[Quart, Quart]]:
-    """The site with caches, as in production, and the same site without."""
+    """The site as it is served, and the same site without caches."""
     cached = create_app(config(mongo_uri=mongod), clock=clock)
     cached.config["TEMPLATES_AUTO_RELOAD"] = False  # otherwise whole pages are not cached
-    plain = create_app(config(mongo_uri=mongod), clock=clock, fastpath=False, fragment_cache=False)
+    uncached = create_app(config(mongo_uri=mongod), clock=clock, fastpath=False, fragment_cache=False)
     async with AsyncExitStack() as stack:
-        for app in (cached, plain):
+        for app in (cached, uncached):
             await stack.enter_async_context(app.test_app())
             await app.extensions[EXTENSION].catalog_cache.get()
-        yield cached, plain
+        yield cached, uncached
 
 
 @pytest.fixture
 async def db(db: Database) -> Database:
-    """The small school, in which bob has a seat, ada waits for one, and each has a plan.
+    """The small school, in which bob has a seat, ada is on its waitlist, and each has a plan.
 
     Both have the same role and language: those are part of the key of nearly every fragment.
     """
@@ -73,13 +73,13 @@ async def db(db: Database) -> Database:
     return db
 
 
-async def test_every_page_is_the_same_with_caches_and_without(apps: tuple[Quart, Quart]) -> None:
-    cached, plain = apps
-    cookies = {"nobody": ""} | {user.first_name: await sign_in(cached, user) for user in (ADA, BOB, RITA)}
+async def test_every_page_is_the_same_with_and_without_caches(apps: tuple[Quart, Quart]) -> None:
+    cached, uncached = apps
+    cookies = {"visitor": ""} | {user.first_name: await sign_in(cached, user) for user in (ADA, BOB, RITA)}
     for path in PATHS:
-        expected = {reader: await read(plain, path, sent) for reader, sent in cookies.items()}
-        for reader, sent in (*cookies.items(), *cookies.items()):
-            assert await read(cached, path, sent) == expected[reader], f"{path} as {reader} reads it"
+        expected = {reader: await read(uncached, path, cookie_header) for reader, cookie_header in cookies.items()}
+        for reader, cookie_header in (*cookies.items(), *cookies.items()):
+            assert await read(cached, path, cookie_header) == expected[reader], f"{path} as {reader} reads it"
 
 
 async def sign_in(app: Quart, user: User) -> str:
@@ -91,8 +91,7 @@ async def sign_in(app: Quart, user: User) -> str:
 
 
 async def read(app: Quart, path: str, cookies: str) -> tuple[int, str | None, str]:
-    """Return the response as status, location and body; its cookies are discarded, so requests don't affect each
-    other."""
+    """Return the status, location and body of the response; the cookies that it sets don't affect later requests."""
     response = await app.test_client(use_cookies=False).get(path, headers={"Cookie": cookies} if cookies else {})
     body = str(await response.get_data(as_text=False), "utf-8", "replace")
-    return response.status_code, response.headers.get("Location"), NEW_EACH_TIME.sub("", body)
+    return response.status_code, response.headers.get("Location"), VARYING_TEXT.sub("", body)

@@ -18,19 +18,19 @@ from tests.support.people import ADA, SECTIONS, Browser, Clock, config
 
 async def test_a_result_is_computed_once_for_each_catalog_and_language(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(bounded_cache.CACHE_BYTES, "searches", 3000)
-    worked: list[object] = []
+    computed: list[object] = []
 
     @cached_per_catalog("searches", lambda _key, _found: 1000)  # room for two
-    def work(_: Catalog, what: str) -> int:
-        worked.append(what)
-        return len(worked)
+    def compute(_: Catalog, key: str) -> int:
+        computed.append(key)
+        return len(computed)
 
     one, other = Catalog((), (), ()), Catalog((), (), ())
-    assert [work(one, "a"), work(one, "b"), work(one, "a"), work(other, "a")] == [1, 2, 1, 3]
+    assert [compute(one, "a"), compute(one, "b"), compute(one, "a"), compute(other, "a")] == [1, 2, 1, 3]
     with use_language("es"):
-        assert work(other, "a") == 4
-    work(one, "c")
-    assert [work(one, "a"), work(one, "c"), work(one, "b")] == [1, 5, 6]  # "b" made room
+        assert compute(other, "a") == 4
+    compute(one, "c")
+    assert [compute(one, "a"), compute(one, "c"), compute(one, "b")] == [1, 5, 6]  # "b" was evicted
 
 
 async def test_a_replaced_catalog_is_garbage_collected(db: Database, mongod: str, clock: Clock) -> None:
@@ -40,13 +40,13 @@ async def test_a_replaced_catalog_is_garbage_collected(db: Database, mongod: str
         await ada.sign_in(ADA)
         await ada.post("/enrollment", form={"courseID": "1111", "section": "01", "term": SECTIONS[0].term})
         visitor = Browser(app.test_client())
-        snapshot = app.extensions[EXTENSION].catalog_cache
-        await snapshot.reload()
-        before = ref(snapshot.current)
+        catalog_cache = app.extensions[EXTENSION].catalog_cache
+        await catalog_cache.reload()
+        before = ref(catalog_cache.current)
         for path in ("/courses/", "/courses/?q=python", "/enrollment", "/api/", "/api/v1/courses"):
             for browser in (ada, ada, visitor, visitor):
                 await browser.get(path)
-        await snapshot.reload()
-        await snapshot.reload()
+        await catalog_cache.reload()
+        await catalog_cache.reload()
         gc.collect()
         assert before() is None

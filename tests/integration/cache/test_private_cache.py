@@ -1,4 +1,4 @@
-"""A repeated request for a page is answered from the cache for as long as the page would be the same."""
+"""A signed-in user gets a page from the cache for as long as the framework would render the same one."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -16,7 +16,7 @@ from quart_enroll.fastpath import response_cache
 from quart_enroll.fastpath.cache_keys import key_of
 from quart_enroll.fastpath.response_cache import ResponseCache
 from quart_enroll.state import EXTENSION, AppState
-from tests.integration.cache.test_user_cache import process, until
+from tests.integration.cache.test_user_cache import open_process, wait_until
 from tests.support.people import ADA, BOB, FALL, FALL_MORNING, Browser, Clock, midnight, text
 
 pytestmark = pytest.mark.caches
@@ -32,38 +32,38 @@ def clock(request: pytest.FixtureRequest) -> Clock:
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site with its caches, as in a server process."""
-    async with process(mongod, clock) as app:
+    """The site with all its caches, as a process would run it."""
+    async with open_process(mongod, clock) as app:
         yield app
 
 
 @pytest.fixture
 async def ada(app: Quart) -> Browser:
-    """The browser of ada, who has a seat and has seen the message about it."""
+    """The browser of ada, who has enrolled and has seen the message about it."""
     browser = Browser(app.test_client())
     await browser.sign_in(ADA)
     assert (await browser.post("/enrollment", form=SEAT)).location == "/enrollment"
     await browser.get("/enrollment")
-    await until(lambda: seats_taken(app) == 1)
+    await wait_until(lambda: seats_taken(app) == 1)
     return browser
 
 
 def seats_taken(app: Quart) -> int:
     """Return the seats taken in ada's section, according to the cached catalog."""
-    present = app.extensions[EXTENSION].catalog_cache.current
-    return next(one.seats_taken for one in present.sections_in("1111", "Fall 2026") if one.section == "01")
+    catalog = app.extensions[EXTENSION].catalog_cache.current
+    return next(one.seats_taken for one in catalog.sections_in("1111", "Fall 2026") if one.section == "01")
 
 
 async def is_cached(browser: Browser, framework_requests: list[str], path: str, **options: Any) -> bool:
-    """Tell whether the page is answered from the cache."""
+    """Return whether the page is answered without the framework."""
     framework_requests.clear()
     assert (await browser.get(path, **options)).status_code == 200
     return not framework_requests
 
 
-async def until_cached(browser: Browser, framework_requests: list[str], path: str) -> None:
+async def wait_until_cached(browser: Browser, framework_requests: list[str], path: str) -> None:
     """Request the page until it is cached: a late change event of an earlier write may remove it once."""
-    await until(lambda: is_cached(browser, framework_requests, path))
+    await wait_until(lambda: is_cached(browser, framework_requests, path))
 
 
 def headers_of(response: Response) -> list[tuple[str, str]]:
@@ -71,70 +71,73 @@ def headers_of(response: Response) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_cached_page_is_the_one_the_framework_renders(
+async def test_a_cached_page_equals_the_frameworks(
     app: Quart, ada: Browser, framework_requests: list[str], path: str
 ) -> None:
-    await until_cached(ada, framework_requests, path)
-    again = await ada.get(path)
+    await wait_until_cached(ada, framework_requests, path)
+    cached = await ada.get(path)
     assert framework_requests == []
     app.response_cache = ResponseCache()  # type: ignore[attr-defined]
-    first = await ada.get(path)
+    uncached = await ada.get(path)
     assert framework_requests
-    assert (again.status_code, headers_of(again), await text(again)) == (
+    assert (cached.status_code, headers_of(cached), await text(cached)) == (
         200,
-        headers_of(first),
-        await text(first),
+        headers_of(uncached),
+        await text(uncached),
     )
-    assert again.headers["X-Request-ID"] != first.headers["X-Request-ID"]
+    assert cached.headers["X-Request-ID"] != uncached.headers["X-Request-ID"]
     assert (await ada.get(path, headers={"X-Request-ID": "given-by-the-router"})).headers["X-Request-ID"] == (
         "given-by-the-router"
     )
 
 
-async def _a_change(ada: Browser, _: AppState, __: Clock) -> None:
+async def _drop_seat(ada: Browser, _: AppState, __: Clock) -> None:
     await ada.post("/enrollment/drop", form=SEAT)
 
 
-async def _news_of_a_seat(_: Browser, opened: AppState, __: Clock) -> None:
-    of_ada = {"user_id": ADA.user_id, "courseID": "1111"}
-    await opened.database.enrollment.update_one(of_ada, {"$set": {"section": "02"}})
-    await until(lambda: opened.user_cache.students.get(ADA.user_id) is None)
+async def _change_seat_in_database(_: Browser, state: AppState, __: Clock) -> None:
+    enrollment = {"user_id": ADA.user_id, "courseID": "1111"}
+    await state.database.enrollment.update_one(enrollment, {"$set": {"section": "02"}})
+    await wait_until(lambda: state.user_cache.students.get(ADA.user_id) is None)
 
 
-async def _news_of_a_section(_: Browser, opened: AppState, __: Clock) -> None:
-    before = opened.catalog_cache.current
-    await opened.database.section.update_one(
+async def _change_section_in_database(_: Browser, state: AppState, __: Clock) -> None:
+    before = state.catalog_cache.current
+    await state.database.section.update_one(
         {"term": "Fall 2026", "courseID": "1111", "section": "01"}, {"$set": {"room": "Hall 99"}}
     )
-    await until(lambda: opened.catalog_cache.current is not before)
+    await wait_until(lambda: state.catalog_cache.current is not before)
 
 
-async def _a_while(_: Browser, opened: AppState, clock: Clock) -> None:
-    """Let so much time pass that the use of the sign-in must be recorded again."""
-    clock.now += opened.lifetimes.idle / 10
+async def _let_time_pass(_: Browser, state: AppState, clock: Clock) -> None:
+    """Set the clock to when the last use of the sign-in must be stored again."""
+    clock.now += state.lifetimes.idle / 10
 
 
-async def _an_end(_: Browser, opened: AppState, __: Clock) -> None:
-    await opened.database.login.delete_many({"user_id": ADA.user_id})
-    await until(lambda: len(opened.user_cache.logins) == 0)
+async def _end_sign_in(_: Browser, state: AppState, __: Clock) -> None:
+    await state.database.login.delete_many({"user_id": ADA.user_id})
+    await wait_until(lambda: len(state.user_cache.logins) == 0)
 
 
-async def _a_notice(_: Browser, opened: AppState, clock: Clock) -> None:
+async def _add_notice(_: Browser, state: AppState, clock: Clock) -> None:
     notice = Notice(clock.now, ADA.user_id, "promote", "3333", "PHP 202", "Fall 2026", "01")
-    await notices.add(opened.database, notice, None)
-    await until(lambda: len(opened.user_cache.logins) == 0)
+    await notices.add(state.database, notice, None)
+    await wait_until(lambda: len(state.user_cache.logins) == 0)
 
 
-@pytest.mark.parametrize("end", [_a_change, _news_of_a_seat, _news_of_a_section, _a_while, _an_end, _a_notice])
+@pytest.mark.parametrize(
+    "cause",
+    [_drop_seat, _change_seat_in_database, _change_section_in_database, _let_time_pass, _end_sign_in, _add_notice],
+)
 async def test_anything_that_may_change_a_page_removes_it_from_the_cache(
     app: Quart,
     ada: Browser,
     clock: Clock,
     framework_requests: list[str],
-    end: Callable[[Browser, AppState, Clock], Awaitable[None]],
+    cause: Callable[[Browser, AppState, Clock], Awaitable[None]],
 ) -> None:
-    await until_cached(ada, framework_requests, "/enrollment")
-    await end(ada, app.extensions[EXTENSION], clock)
+    await wait_until_cached(ada, framework_requests, "/enrollment")
+    await cause(ada, app.extensions[EXTENSION], clock)
     framework_requests.clear()
     await ada.get("/enrollment")
     assert framework_requests == ["/enrollment"]
@@ -144,14 +147,14 @@ async def test_anything_that_may_change_a_page_removes_it_from_the_cache(
 async def test_a_cached_page_expires_when_a_term_closes(
     ada: Browser, clock: Clock, framework_requests: list[str]
 ) -> None:
-    await until_cached(ada, framework_requests, "/courses/")
+    await wait_until_cached(ada, framework_requests, "/courses/")
     clock.now = FALL.add_deadline
     assert not await is_cached(ada, framework_requests, "/courses/")
 
 
 @pytest.mark.parametrize("clock", [midnight(2026, 9, 2) - timedelta(minutes=1)], indirect=True)
 async def test_a_cached_schedule_expires_at_midnight(ada: Browser, clock: Clock, framework_requests: list[str]) -> None:
-    await until_cached(ada, framework_requests, "/enrollment")
+    await wait_until_cached(ada, framework_requests, "/enrollment")
     clock.now += timedelta(seconds=59)
     assert await is_cached(ada, framework_requests, "/enrollment")
     clock.now += timedelta(seconds=1)
@@ -162,23 +165,23 @@ async def test_a_cached_schedule_expires_at_midnight(ada: Browser, clock: Clock,
 async def test_a_cached_page_gets_a_new_csrf_token_every_minute(
     ada: Browser, framework_requests: list[str], path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await until_cached(ada, framework_requests, path)
+    await wait_until_cached(ada, framework_requests, path)
     minute = response_cache.token_minute()
     monkeypatch.setattr(response_cache, "token_minute", lambda: minute + 1)
     assert not await is_cached(ada, framework_requests, path)
 
 
-async def test_an_expired_sign_in_gets_no_cached_pages(
+async def test_no_cached_page_is_served_to_an_expired_sign_in(
     app: Quart, ada: Browser, clock: Clock, framework_requests: list[str]
 ) -> None:
-    lasting = app.extensions[EXTENSION].lifetimes
-    ends = clock.now + lasting.age
-    while clock.now + lasting.idle < ends:
-        clock.now += lasting.idle * 0.9
+    lifetimes = app.extensions[EXTENSION].lifetimes
+    expires_at = clock.now + lifetimes.age
+    while clock.now + lifetimes.idle < expires_at:
+        clock.now += lifetimes.idle * 0.9
         await ada.get("/")
-    clock.now = ends - timedelta(minutes=1)
-    await until_cached(ada, framework_requests, "/")
-    clock.now = ends
+    clock.now = expires_at - timedelta(minutes=1)
+    await wait_until_cached(ada, framework_requests, "/")
+    clock.now = expires_at
     assert "Hello, Ada" not in await ada.read("/")
 
 
@@ -188,12 +191,12 @@ async def test_nobody_gets_another_users_cached_page_or_one_in_another_language(
     bob = Browser(app.test_client())
     await bob.sign_in(BOB)
     for path in PATHS:
-        await until_cached(ada, framework_requests, path)
-        await until_cached(bob, framework_requests, path)
+        await wait_until_cached(ada, framework_requests, path)
+        await wait_until_cached(bob, framework_requests, path)
     assert ("Hello, Ada" in await ada.read("/"), "Hello, Bob" in await bob.read("/")) == (True, True)
     assert ('action="/enrollment/drop"' in await bob.read("/enrollment")) is False
     await app.extensions[EXTENSION].database.user.update_one({"user_id": BOB.user_id}, {"$set": {"language": ""}})
-    await until(lambda: len(app.extensions[EXTENSION].user_cache.logins) == 1)
+    await wait_until(lambda: len(app.extensions[EXTENSION].user_cache.logins) == 1)
     for _ in range(2):
         spanish = await bob.get("/courses/", headers={"Accept-Language": "es"})
         assert '<html lang="es"' in await text(spanish)
@@ -203,8 +206,8 @@ async def test_nobody_gets_another_users_cached_page_or_one_in_another_language(
 async def test_a_waitlisted_student_always_sees_the_current_position(
     app: Quart, ada: Browser, framework_requests: list[str]
 ) -> None:
-    opened: AppState = app.extensions[EXTENSION]
-    await opened.database.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1}})
+    state: AppState = app.extensions[EXTENSION]
+    await state.database.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1}})
     await ada.post("/waitlist", form={"courseID": "3333", "term": "Fall 2026", "section": "01"})
     await ada.read("/enrollment")
     for path in ("/courses/Fall", "/enrollment"):
@@ -214,7 +217,7 @@ async def test_a_waitlisted_student_always_sees_the_current_position(
 
 
 async def test_a_flashed_message_is_shown_once(ada: Browser, framework_requests: list[str]) -> None:
-    await until_cached(ada, framework_requests, "/enrollment")
+    await wait_until_cached(ada, framework_requests, "/enrollment")
     await ada.post("/enrollment", form=SEAT)
     assert "already enrolled" in await ada.read("/courses/")
     for _ in range(5):
@@ -224,10 +227,10 @@ async def test_a_flashed_message_is_shown_once(ada: Browser, framework_requests:
 @pytest.mark.parametrize(
     ("name", "value"), [("Range", "bytes=0-3"), ("Authorization", "Bearer nobody"), ("X-Forwarded-Proto", "http")]
 )
-async def test_a_request_that_may_need_another_response_is_not_answered_from_the_cache(
+async def test_a_request_that_may_need_a_different_response_bypasses_the_cache(
     ada: Browser, framework_requests: list[str], name: str, value: str
 ) -> None:
-    await until_cached(ada, framework_requests, "/enrollment")
+    await wait_until_cached(ada, framework_requests, "/enrollment")
     assert not await is_cached(ada, framework_requests, "/enrollment", headers={name: value})
 
 
@@ -235,14 +238,14 @@ async def test_a_response_that_sets_a_cookie_is_not_cached(
     app: Quart, ada: Browser, framework_requests: list[str]
 ) -> None:
     [cookie] = [one for one in ada.client.cookie_jar or () if one.name == "QUART_AUTH"]
-    forgetful = app.test_client(use_cookies=False)
+    client = app.test_client(use_cookies=False)
     for _ in range(3):
         framework_requests.clear()
-        response = await forgetful.get("/courses/", headers={"Cookie": f"QUART_AUTH={cookie.value}"})
+        response = await client.get("/courses/", headers={"Cookie": f"QUART_AUTH={cookie.value}"})
         assert (framework_requests, "Set-Cookie" in response.headers) == (["/courses/"], True)
 
 
-async def test_the_browsers_preferred_language_decides(app: Quart, framework_requests: list[str]) -> None:
+async def test_cached_pages_are_kept_apart_by_preferred_language(app: Quart, framework_requests: list[str]) -> None:
     def request(*languages: bytes) -> dict[str, object]:
         headers = [(b"cookie", b"a=b"), *((b"accept-language", one) for one in languages)]
         return {"method": "GET", "root_path": "", "path": "/", "query_string": b"", "headers": headers}
@@ -261,7 +264,7 @@ async def test_no_page_is_cached_with_template_overrides_or_reloading(
         assert not await is_cached(ada, framework_requests, "/")
 
 
-async def test_the_least_recently_used_page_makes_room(
+async def test_the_least_recently_used_page_is_evicted(
     app: Quart, ada: Browser, framework_requests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len(await ada.read("/"))
@@ -270,7 +273,7 @@ async def test_the_least_recently_used_page_makes_room(
     )
     app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     for path in ("/", "/index", "/", "/home"):
-        await until_cached(ada, framework_requests, path)
+        await wait_until_cached(ada, framework_requests, path)
     assert await is_cached(ada, framework_requests, "/")
     assert await is_cached(ada, framework_requests, "/home")
     assert not await is_cached(ada, framework_requests, "/index")

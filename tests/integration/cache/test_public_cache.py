@@ -1,4 +1,4 @@
-"""Public responses are cached, and equal those of the framework."""
+"""Responses that are the same for everybody are cached, and equal those of the framework."""
 
 import asyncio
 import gzip
@@ -48,15 +48,15 @@ REQUESTS: list[dict[str, Any]] = [
     {"headers": {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}},
     {"headers": {"Accept": "application/json"}},
 ]
-OWN = ("x-request-id", "content-encoding", "content-length")
+VARYING_HEADERS = ("x-request-id", "content-encoding", "content-length")
 
 
 @pytest.fixture(params=["development", "production", "overrides"])
 async def app(
     request: pytest.FixtureRequest, db: Database, mongod: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Quart]:
-    """The site with its caches; the catalog changes only when a test changes it."""
-    monkeypatch.setattr(CatalogCache, "follow_changes", hear_nothing)
+    """The site as in production, except that it follows no changes: tests reload the catalog themselves."""
+    monkeypatch.setattr(CatalogCache, "follow_changes", ignore_changes)
     templates = Path(__file__).parents[2] / "support/flask_templates"
     settings = {
         "development": {},
@@ -69,60 +69,62 @@ async def app(
         yield app
 
 
-async def hear_nothing(_: CatalogCache) -> None:
+async def ignore_changes(_: CatalogCache) -> None:
     await asyncio.Event().wait()
 
 
 only_development = pytest.mark.parametrize("app", ["development"], indirect=True)
 
 
-async def ask(app: Quart, path: str, **options: Any) -> Response:
+async def fetch(app: Quart, path: str, **options: Any) -> Response:
     return await app.test_client(use_cookies=False).open(path, **{"method": "GET", **options})
 
 
-async def by_framework(app: Quart, path: str, **options: Any) -> Response:
+async def fetch_uncached(app: Quart, path: str, **options: Any) -> Response:
     app.response_cache = ResponseCache()  # type: ignore[attr-defined]
-    return await ask(app, path, **options)
+    return await fetch(app, path, **options)
 
 
-def headers_of(response: Response) -> tuple[int, list[tuple[str, str]]]:
+def status_and_headers(response: Response) -> tuple[int, list[tuple[str, str]]]:
     """Return the status and the headers, except those that differ between responses."""
     headers = sorted((name.lower(), value) for name, value in response.headers.items())
-    return response.status_code, [(name, value) for name, value in headers if name not in OWN]
+    return response.status_code, [(name, value) for name, value in headers if name not in VARYING_HEADERS]
 
 
-async def test_a_cached_response_is_the_one_the_framework_gives(app: Quart, framework_requests: list[str]) -> None:
-    own_templates = app.config["TEMPLATE_OVERRIDES"] is not None
-    for path in [path for path in PATHS if path.startswith("/api/") or not own_templates]:
-        for wanted in REQUESTS:
-            first = await by_framework(app, path, **wanted)
-            await ask(app, path)
+async def test_a_cached_response_equals_the_frameworks(app: Quart, framework_requests: list[str]) -> None:
+    has_overrides = app.config["TEMPLATE_OVERRIDES"] is not None
+    for path in [path for path in PATHS if path.startswith("/api/") or not has_overrides]:
+        for options in REQUESTS:
+            uncached = await fetch_uncached(app, path, **options)
+            await fetch(app, path)
             framework_requests.clear()
-            again = await ask(app, path, **wanted)
-            assert framework_requests == [], (path, wanted)
-            assert headers_of(again) == headers_of(first), (path, wanted)
-            assert len(again.headers["X-Request-ID"]) == len(first.headers["X-Request-ID"])
-            assert again.headers.get("Content-Length") == first.headers.get("Content-Length"), (path, wanted)
-            if wanted.get("method") != "HEAD":
-                assert await again.get_data() == await first.get_data()
+            cached = await fetch(app, path, **options)
+            assert framework_requests == [], (path, options)
+            assert status_and_headers(cached) == status_and_headers(uncached), (path, options)
+            assert len(cached.headers["X-Request-ID"]) == len(uncached.headers["X-Request-ID"])
+            assert cached.headers.get("Content-Length") == uncached.headers.get("Content-Length"), (path, options)
+            if options.get("method") != "HEAD":
+                assert await cached.get_data() == await uncached.get_data()
 
 
 @pytest.mark.parametrize("app", ["overrides"], indirect=True)
 async def test_responses_from_a_schools_own_templates_are_never_cached(app: Quart) -> None:
     for host in ("one.example", "two.example"):
-        page = await (await ask(app, "/courses/", headers={"Host": host})).get_data()
+        page = await (await fetch(app, "/courses/", headers={"Host": host})).get_data()
         assert f"Hilltop College, {host}".encode() in page
 
 
 @only_development
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_conditional_request_gets_a_304(app: Quart, framework_requests: list[str], path: str) -> None:
-    first = await ask(app, path)
-    seen = {"If-None-Match": first.headers["ETag"]}
-    again = await ask(app, path, headers=seen)
-    assert (again.status_code, await again.get_data()) == (304, b"")
+    first = await fetch(app, path)
+    conditional_headers = {"If-None-Match": first.headers["ETag"]}
+    second = await fetch(app, path, headers=conditional_headers)
+    assert (second.status_code, await second.get_data()) == (304, b"")
     assert framework_requests == [path.partition("?")[0]]
-    assert headers_of(again) == headers_of(await by_framework(app, path, headers=seen))
+    assert status_and_headers(second) == status_and_headers(
+        await fetch_uncached(app, path, headers=conditional_headers)
+    )
 
 
 @only_development
@@ -133,23 +135,23 @@ async def test_a_conditional_request_gets_a_304(app: Quart, framework_requests: 
 async def test_a_long_response_is_compressed_as_the_client_prefers(
     app: Quart, accepted: str, encoding: str | None
 ) -> None:
-    plain = await (await ask(app, "/courses/")).get_data()
-    response = await ask(app, "/courses/", headers={"Accept-Encoding": accepted})
+    plain = await (await fetch(app, "/courses/")).get_data()
+    response = await fetch(app, "/courses/", headers={"Accept-Encoding": accepted})
     body = await response.get_data()
     assert response.headers.get("Content-Encoding") == encoding
     assert "Accept-Encoding" in response.headers["Vary"]
     assert int(response.headers["Content-Length"]) == len(body)
-    undo = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[encoding]
-    assert undo(body) == plain
+    decompress = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[encoding]
+    assert decompress(body) == plain
 
 
 @only_development
 async def test_a_cached_response_is_compressed_once(app: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
-    times: list[bytes] = []
-    monkeypatch.setitem(cache_keys.COMPRESSORS, "br", lambda body: times.append(body) or body[:9])  # type: ignore[func-returns-value]
+    compressed: list[bytes] = []
+    monkeypatch.setitem(cache_keys.COMPRESSORS, "br", lambda body: compressed.append(body) or body[:9])  # type: ignore[func-returns-value]
     for _ in range(4):
-        await ask(app, "/courses/", headers={"Accept-Encoding": "br"})
-    assert len(times) == 1
+        await fetch(app, "/courses/", headers={"Accept-Encoding": "br"})
+    assert len(compressed) == 1
 
 
 @only_development
@@ -165,11 +167,11 @@ async def test_a_cached_response_is_compressed_once(app: Quart, monkeypatch: pyt
         {"If-Modified-Since": "Tue, 01 Sep 2026 09:00:00 GMT"},
     ],
 )
-async def test_requests_that_may_get_another_response_are_left_to_the_framework(
+async def test_requests_that_may_need_a_different_response_bypass_the_cache(
     app: Quart, framework_requests: list[str], path: str, headers: dict[str, str]
 ) -> None:
-    await ask(app, path)
-    await ask(app, path, headers=headers)
+    await fetch(app, path)
+    await fetch(app, path, headers=headers)
     assert framework_requests == [path] * 2
 
 
@@ -178,7 +180,7 @@ async def test_no_response_to_a_signed_in_user_is_cached_publicly(app: Quart) ->
     ada = Browser(app.test_client())
     await ada.sign_in(ADA)
     assert "Sign out" in await ada.read("/courses/")
-    first = await (await ask(app, "/courses/")).get_data(as_text=True)
+    first = await (await fetch(app, "/courses/")).get_data(as_text=True)
     assert "Sign out" not in first
     assert "csrf_token" not in first
     response = await ada.get("/courses/")
@@ -189,10 +191,10 @@ async def test_no_response_to_a_signed_in_user_is_cached_publicly(app: Quart) ->
 @only_development
 async def test_a_changed_catalog_replaces_the_cached_response(app: Quart, db: Database) -> None:
     path = "/courses/"
-    before = await (await ask(app, path)).get_data(as_text=True)
+    before = await (await fetch(app, path)).get_data(as_text=True)
     await sections.take_seat(db, SECTIONS[0].key, None)
     await app.extensions[EXTENSION].catalog_cache.reload()
-    after = await (await ask(app, path)).get_data(as_text=True)
+    after = await (await fetch(app, path)).get_data(as_text=True)
     assert ("30 of 30 seats" in before, "29 of 30 seats" in after) == (True, True)
 
 
@@ -201,11 +203,11 @@ async def test_a_changed_catalog_replaces_the_cached_response(app: Quart, db: Da
 async def test_a_cached_response_expires_when_a_term_closes(
     app: Quart, framework_requests: list[str], clock: Clock, path: str
 ) -> None:
-    await ask(app, path)
+    await fetch(app, path)
     clock.now = FALL.withdraw_deadline - timedelta(seconds=1)
-    before = await (await ask(app, path)).get_data()
+    before = await (await fetch(app, path)).get_data()
     clock.now = FALL.withdraw_deadline
-    assert await (await ask(app, path)).get_data() != before
+    assert await (await fetch(app, path)).get_data() != before
     assert len(framework_requests) >= 2
 
 
@@ -215,19 +217,19 @@ async def test_a_countdown_page_has_the_time_of_its_own_request(
 ) -> None:
     clock.now = FALL.opens_at - timedelta(hours=1)
     for _ in range(2):
-        assert "data-now" in await (await ask(app, "/courses/Fall")).get_data(as_text=True)
+        assert "data-now" in await (await fetch(app, "/courses/Fall")).get_data(as_text=True)
         clock.now += timedelta(seconds=1)
     assert len(framework_requests) == 2
 
 
 @only_development
-async def test_the_least_recently_requested_response_makes_room(
+async def test_the_least_recently_requested_response_is_evicted(
     app: Quart, framework_requests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(bounded_cache.CACHE_BYTES, "public responses", 15_000)  # two of them
+    monkeypatch.setitem(bounded_cache.CACHE_BYTES, "public responses", 15_000)  # room for two of them
     app.response_cache = ResponseCache()  # type: ignore[attr-defined]
     for path in ("/api/0", "/api/1", "/api/0", "/api/2", "/api/0"):
-        await ask(app, path)
+        await fetch(app, path)
     assert framework_requests == ["/api/0", "/api/1", "/api/2"]
-    await ask(app, "/api/1")
+    await fetch(app, "/api/1")
     assert framework_requests[-1] == "/api/1"

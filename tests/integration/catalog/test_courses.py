@@ -27,7 +27,7 @@ async def test_a_term_has_several_names(anyone: Browser, term: str) -> None:
     assert "PHP 202" in await anyone.read(f"/courses/{term}")
 
 
-async def test_the_term_filters(anyone: Browser) -> None:
+async def test_the_catalog_is_filtered_by_term(anyone: Browser) -> None:
     page = await anyone.read("/courses/Spring")
     assert "Spring 2027" in page
     assert "JAV 201" in page
@@ -58,28 +58,28 @@ async def test_an_unknown_term_lists_the_known_ones(anyone: Browser, term: str) 
     assert 'href="/courses/Spring%202027"' in page
 
 
-SCHOOLS_OWN = ("2026FA", "Winter 2026/27", "100% Online & more?", "Fall 2026 – first half", "#2/2027-28+")
+CUSTOM_TERM_NAMES = ("2026FA", "Winter 2026/27", "100% Online & more?", "Fall 2026 – first half", "#2/2027-28+")
 
 
-@pytest.mark.parametrize("name", SCHOOLS_OWN)
+@pytest.mark.parametrize("name", CUSTOM_TERM_NAMES)
 async def test_every_link_to_a_term_with_a_custom_name_works(ada: Browser, db: Database, name: str) -> None:
     await terms.put_all(db, [replace(FALL, term=name)])
     await sections.put_all(db, [replace(one, term=name) for one in SECTIONS if one.term == "Fall 2026"])
-    start = await ada.read("/courses/")
-    [link] = re.findall(rf'href="(/courses/[^"?]*)"[^>]*>{re.escape(escape(name))}<', start)
+    catalog = await ada.read("/courses/")
+    [link] = re.findall(rf'href="(/courses/[^"?]*)"[^>]*>{re.escape(escape(name))}<', catalog)
     page = await ada.read(unescape(link))
     assert f"<h1>Courses <small>{escape(name)}</small></h1>" in page
-    seen = {link}
+    links = {link}
     for path in (*re.findall(r'href="(/course/[^"]+)"', page), *re.findall(r'hx-get="(/course/[^"]+)"', page)):
         course = await ada.read(unescape(path))
         assert f"<small>{escape(name)}</small></h1>" in course
-        seen |= set(re.findall(r'href="(/courses/[^"]+)"', course)) - {"/courses/"}
-    assert seen == {link}
-    answer = await (await ada.get("/api/v1/sections", query_string={"term": name.lower()})).get_json()
-    assert {one["term"] for one in answer["sections"]} == {name}
-    listed = await (await ada.get("/api/v1/terms")).get_json()
+        links |= set(re.findall(r'href="(/courses/[^"]+)"', course)) - {"/courses/"}
+    assert links == {link}
+    sections_found = await (await ada.get("/api/v1/sections", query_string={"term": name.lower()})).get_json()
+    assert {one["term"] for one in sections_found["sections"]} == {name}
+    terms_found = await (await ada.get("/api/v1/terms")).get_json()
     assert {"term": name, "season": None, "year": None}.items() <= next(
-        one.items() for one in listed["terms"] if one["term"] == name
+        one.items() for one in terms_found["terms"] if one["term"] == name
     )
     response = await ada.post("/enrollment", form={"courseID": "3333", "term": name, "section": "01"})
     assert (response.status_code, response.location) == (303, "/enrollment")
@@ -87,12 +87,12 @@ async def test_every_link_to_a_term_with_a_custom_name_works(ada: Browser, db: D
     assert (await db.enrollment.find_one({}))["term"] == name
 
 
-async def test_the_url_without_a_trailing_slash_leads_to_the_catalog(anyone: Browser) -> None:
+async def test_the_url_without_a_trailing_slash_redirects_to_the_catalog(anyone: Browser) -> None:
     response = await anyone.get("/courses?x=1")
     assert (response.status_code, response.location) == (308, "/courses/?x=1")
 
 
-async def test_in_spring_the_catalog_begins_with_spring(anyone: Browser, clock: Clock) -> None:
+async def test_in_spring_the_catalog_shows_spring_by_default(anyone: Browser, clock: Clock) -> None:
     clock.now = SPRING.opens_at
     assert "JAV 201" in await anyone.read("/courses/")
 
@@ -116,8 +116,8 @@ async def test_a_course_in_which_the_student_is_enrolled_is_marked(ada: Browser)
 async def test_each_section_shows_times_room_instructor_and_seats(anyone: Browser, ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     page = await anyone.read("/courses/")
-    for fact in ("Section 01", str(MORNINGS[0]), "T. Mori · Hall 12", "29 of 30 seats open"):
-        assert fact in page
+    for expected in ("Section 01", str(MORNINGS[0]), "T. Mori · Hall 12", "29 of 30 seats open"):
+        assert expected in page
 
 
 async def test_a_full_section_shows_its_waitlist_and_the_students_position(ada: Browser, bob: Browser) -> None:
@@ -159,7 +159,7 @@ async def test_a_course_that_another_one_requires_is_not_offered_for_a_swap(ada:
     assert not any("PHP 202" in label for label in buttons(page))
 
 
-async def test_a_course_that_cannot_be_taken_says_why(ada: Browser, db: Database) -> None:
+async def test_a_course_that_a_student_cannot_take_says_why(ada: Browser, db: Database) -> None:
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["1111"]}})
     assert "PHP 202 requires 1111 (PYT 101) from an earlier term." in await ada.read("/courses/")
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": []}})

@@ -1,4 +1,4 @@
-"""What an import prints about its changes, and a dry run that prints the same and changes nothing."""
+"""What an import prints about its changes, and dry runs, which print the same but change nothing."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,15 +21,15 @@ from tests.support.people import ADA, BOB, FALL_MORNING, SECTIONS
 
 Run = Callable[..., Awaitable[Result]]
 
-PHP_SECTION = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
+PHP_202 = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
 """PHP 202 in fall: one seat, one place on the waitlist."""
 
-TERM = "term,opens_at,add_deadline,drop_deadline,withdraw_deadline"
+TERM_HEADER = "term,opens_at,add_deadline,drop_deadline,withdraw_deadline"
 
 
 @pytest.fixture
 def run(app: Quart, tmp_path: Path) -> Run:
-    """Import a text as a CSV file; a command runs its own event loop, so it gets a thread."""
+    """Import the text as a CSV file, in a thread, because a command starts its own event loop."""
 
     async def invoke(collection: str, text: str, *options: str) -> Result:
         path = tmp_path / f"{collection}.csv"
@@ -40,24 +40,24 @@ def run(app: Quart, tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-async def full(db: Database) -> None:
-    """Give ada the only seat in PHP 202 and bob a place on its waitlist; fall is open whenever a command runs."""
+async def full_section(db: Database) -> None:
+    """Fill PHP 202 with ada, put bob on its waitlist, and keep fall open at the real time, which commands use."""
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), FALL_MORNING)
     await waitlist.join(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), FALL_MORNING)
     late = dict.fromkeys(("add_deadline", "drop_deadline", "withdraw_deadline"), datetime(2190, 1, 1, tzinfo=UTC))
     await db.term.update_one({"term": "Fall 2026"}, {"$set": late})
 
 
-async def everything(db: Database) -> dict[str, list[Any]]:
+async def read_all_rows(db: Database) -> dict[str, list[Any]]:
     names = await db.list_collection_names()
     return {name: await db[name].find().sort("_id").to_list(None) for name in sorted(names)}
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("full_section")
 async def test_old_and_new_values_are_printed_with_the_number_of_students_affected(run: Run, db: Database) -> None:
     row = "term,courseID,section,capacity,meetings,room\nFall 2026,3333,1,2,TBA,Lab 9\n"
-    done = await run("section", row)
-    assert done.output.splitlines() == [
+    result = await run("section", row)
+    assert result.output.splitlines() == [
         "line 2: Fall 2026 3333 section 01: capacity 1 → 2, meetings TR 12:00-13:15 → nothing, "
         "room “Lab 1” → “Lab 9” (1 enrolled, 1 waiting)",
         "Student 2 got a seat in 3333 section 01, Fall 2026.",
@@ -65,33 +65,33 @@ async def test_old_and_new_values_are_printed_with_the_number_of_students_affect
     ]
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("full_section")
 async def test_a_term_under_another_name_of_its_season_shows_what_it_overwrites(run: Run) -> None:
-    done = await run("term", f"{TERM}\nAutumn 2026,2026-08-02,2189-01-01T09:00,2190-01-01,2191-01-01\n")
-    assert done.output.startswith("line 2: Fall 2026: opens_at 2026-08-01 00:00 → 2026-08-02 00:00, add_deadline ")
-    assert done.output.splitlines()[0].endswith(" (1 enrolled)")
+    result = await run("term", f"{TERM_HEADER}\nAutumn 2026,2026-08-02,2189-01-01T09:00,2190-01-01,2191-01-01\n")
+    assert result.output.startswith("line 2: Fall 2026: opens_at 2026-08-01 00:00 → 2026-08-02 00:00, add_deadline ")
+    assert result.output.splitlines()[0].endswith(" (1 enrolled)")
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("full_section")
 async def test_changed_credits_show_how_many_students_they_affect(run: Run) -> None:
-    done = await run("course", "courseID,title,credits,term\n3333,PHP 202,5,Fall\n")
-    assert done.output.splitlines()[0] == "line 2: 3333: credits 4 → 5 (1 enrolled, 1 waiting)"
+    result = await run("course", "courseID,title,credits,term\n3333,PHP 202,5,Fall\n")
+    assert result.output.splitlines()[0] == "line 2: 3333: credits 4 → 5 (1 enrolled, 1 waiting)"
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("full_section")
 async def test_a_capacity_below_the_number_enrolled_is_a_warning(run: Run, db: Database) -> None:
-    done = await run("section", "term,courseID,section,capacity\nFall 2026,3333,1,0\n")
-    assert done.exit_code == 0
+    result = await run("section", "term,courseID,section,capacity\nFall 2026,3333,1,0\n")
+    assert result.exit_code == 0
     assert (
         "Warning: line 2: Fall 2026 3333 section 01 has 1 enrolled, more than its new capacity of 0. "
         "Enrolled students keep their seats, and no other student gets one until there is room.\n"
-    ) in done.output
+    ) in result.output
     assert [one.courseID for one in await enrollments.find_in_term(db, ADA.user_id, "Fall 2026")] == ["3333"]
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("full_section")
 @pytest.mark.parametrize(
-    ("collection", "text", "said"),
+    ("collection", "text", "expected"),
     [
         (
             "section",
@@ -112,7 +112,7 @@ async def test_a_capacity_below_the_number_enrolled_is_a_warning(run: Run, db: D
         ),
         (
             "term",
-            f"{TERM}\nSummer 2027,2027-05-01,2027-06-01,2027-06-01,2027-07-01\n",
+            f"{TERM_HEADER}\nSummer 2027,2027-05-01,2027-06-01,2027-06-01,2027-07-01\n",
             ["term: 1 would be added, 0 changed, 0 left unchanged. This was a dry run: nothing was changed."],
         ),
         (
@@ -126,29 +126,29 @@ async def test_a_capacity_below_the_number_enrolled_is_a_warning(run: Run, db: D
     ],
 )
 async def test_a_dry_run_says_what_would_happen_and_changes_nothing(
-    run: Run, db: Database, collection: str, text: str, said: list[str]
+    run: Run, db: Database, collection: str, text: str, expected: list[str]
 ) -> None:
-    before = await everything(db)
-    tried = await run(collection, text, "--dry-run")
-    assert tried.output.splitlines() == said
-    assert await everything(db) == before
-    done = await run(collection, text)
-    assert done.output.splitlines()[:-1] == [line.replace("would get", "got") for line in said[:-1]]
-    assert await everything(db) != before
+    before = await read_all_rows(db)
+    preview = await run(collection, text, "--dry-run")
+    assert preview.output.splitlines() == expected
+    assert await read_all_rows(db) == before
+    result = await run(collection, text)
+    assert result.output.splitlines()[:-1] == [line.replace("would get", "got") for line in expected[:-1]]
+    assert await read_all_rows(db) != before
 
 
-async def test_a_dry_run_refuses_what_the_import_would(run: Run, db: Database) -> None:
-    before = await everything(db)
+async def test_a_dry_run_refuses_the_same_files_as_the_import(run: Run, db: Database) -> None:
+    before = await read_all_rows(db)
     for text in ("Fall 2026,9999,1,2\n", "Fall 2026,3333,1,few\n", "Fall 2026,3333,1,2\nFall 2026,3333,01,2\n"):
         rows = f"term,courseID,section,capacity\n{text}"
-        tried, done = await run("section", rows, "--dry-run"), await run("section", rows)
-        assert (tried.exit_code, tried.output) == (done.exit_code, done.output) == (1, tried.output)
-    assert await everything(db) == before
+        preview, result = await run("section", rows, "--dry-run"), await run("section", rows)
+        assert (preview.exit_code, preview.output) == (result.exit_code, result.output) == (1, preview.output)
+    assert await read_all_rows(db) == before
 
 
-async def test_the_first_changes_are_printed_and_all_with_verbose(run: Run, db: Database) -> None:
-    await sections.put_all(db, [replace(PHP_SECTION, courseID="1111", section=f"{n}") for n in range(10, 70)])
-    rows = "".join(f"Fall 2026,1111,{n},5\n" for n in range(10, 70))
+async def test_only_the_first_changes_are_printed_unless_verbose(run: Run, db: Database) -> None:
+    await sections.put_all(db, [replace(PHP_202, courseID="1111", section=f"{number}") for number in range(10, 70)])
+    rows = "".join(f"Fall 2026,1111,{number},5\n" for number in range(10, 70))
     text = f"term,courseID,section,capacity\n{rows}"
     short = await run("section", text, "--dry-run")
     assert short.output.splitlines()[-2] == "… and 10 more changed rows; --verbose prints them all."
@@ -157,19 +157,19 @@ async def test_the_first_changes_are_printed_and_all_with_verbose(run: Run, db: 
     assert len(whole.output.splitlines()) == 61
 
 
-async def test_an_import_returns_which_students_got_a_seat(db: Database) -> None:
+async def test_a_dry_run_returns_the_students_who_would_get_a_seat(db: Database) -> None:
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), FALL_MORNING)
     await waitlist.join(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), FALL_MORNING)
-    row = ImportedSection(7, replace(PHP_SECTION, capacity=2), frozenset())
-    tried = await import_sections(db, [row], FALL_MORNING, dry_run=True)
-    assert [(one.user_id, one.courseID) for one in tried.promoted] == [(BOB.user_id, "3333")]
+    row = ImportedSection(7, replace(PHP_202, capacity=2), frozenset())
+    preview = await import_sections(db, [row], FALL_MORNING, dry_run=True)
+    assert [(one.user_id, one.courseID) for one in preview.promoted] == [(BOB.user_id, "3333")]
     found = await sections.find(db, SectionKey("Fall 2026", "3333", "01"))
     assert found is not None
     assert (found.capacity, found.seats_taken, found.waiting) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
-    ("days", "deadlines", "said"),
+    ("days", "deadlines", "expected"),
     [
         (
             "2026-09-20,2026-12-18",
@@ -184,23 +184,23 @@ async def test_an_import_returns_which_students_got_a_seat(db: Database) -> None
     ],
 )
 async def test_deadlines_that_contradict_the_first_or_last_day_of_courses_are_refused(
-    run: Run, db: Database, days: str, deadlines: str, said: str
+    run: Run, db: Database, days: str, deadlines: str, expected: str
 ) -> None:
     row = f"Fall 2026,2026-08-01,{deadlines}"
-    with_days = await run("term", f"{TERM},starts_on,ends_on\n{row},{days}\n")
-    assert with_days.output.startswith(f"line 2: {said}\n")
+    with_days = await run("term", f"{TERM_HEADER},starts_on,ends_on\n{row},{days}\n")
+    assert with_days.output.startswith(f"line 2: {expected}\n")
     starts_on, ends_on = days.split(",")
     await db.term.update_one({"term": "Fall 2026"}, {"$set": {"starts_on": starts_on, "ends_on": ends_on}})
-    by_stored_days = await run("term", f"{TERM}\n{row}\n")
-    assert by_stored_days.output.startswith(f"line 2: {said}\n")
+    by_stored_days = await run("term", f"{TERM_HEADER}\n{row}\n")
+    assert by_stored_days.output.startswith(f"line 2: {expected}\n")
 
 
-async def test_a_header_is_checked_once_and_not_for_every_row(run: Run, db: Database) -> None:
-    rows = "".join(f"{n}@school.example,A,B\n" for n in range(30))
-    refused = await run("user", f"mail box,first,last\n{rows}")
-    assert refused.exit_code == 1
-    said = refused.output.splitlines()
-    assert [line.split("user.csv: ")[-1] for line in said] == [
+async def test_an_invalid_header_is_reported_once(run: Run, db: Database) -> None:
+    rows = "".join(f"{number}@school.example,A,B\n" for number in range(30))
+    result = await run("user", f"mail box,first,last\n{rows}")
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert [line.split("user.csv: ")[-1] for line in lines] == [
         "Unknown column: “mail box”. Remove or rename it. The columns may be user_id, email, first_name, last_name, "
         "password, role.",
         "The column email must be in the file.",
@@ -208,18 +208,18 @@ async def test_a_header_is_checked_once_and_not_for_every_row(run: Run, db: Data
     ]
 
 
-async def test_an_import_says_what_it_assumed(run: Run, db: Database) -> None:
-    done = await run("user", "E-mail;first_name;last_name\nzoe@school.example;Zoe;Adler\n")
-    assert done.output == "Note: Columns read: “E-mail” as email.\nuser: 1 added, 0 changed, 0 unchanged.\n"
+async def test_an_import_states_its_assumptions(run: Run, db: Database) -> None:
+    result = await run("user", "E-mail;first_name;last_name\nzoe@school.example;Zoe;Adler\n")
+    assert result.output == "Note: Columns read: “E-mail” as email.\nuser: 1 added, 0 changed, 0 unchanged.\n"
 
 
 @pytest.mark.usefixtures("db")
-async def test_nothing_in_a_file_moves_the_cursor_of_the_terminal(run: Run) -> None:
+async def test_control_characters_in_a_file_are_printed_escaped(run: Run) -> None:
     escape, hidden = "\x1b]0;owned\x07\x1b[2J", "\u202eevil"
     header = await run("user", f"email,first_name,last_name,{escape}\nzoe@school.example,Zoe,Adler,x\n")
     cells = await run("user", f"email,first_name,last_name\nzoe@school.example,{escape}{hidden},Adler,{escape}\n")
     cell = await run("user", f"email,first_name,last_name\nzoe@school.example,{escape},Adler\n")
-    for done in (header, cells, cell):
-        assert done.exit_code == 1
-        assert done.output.replace("\n", "").isprintable()
-        assert r"\x1b]0;owned" in done.output
+    for result in (header, cells, cell):
+        assert result.exit_code == 1
+        assert result.output.replace("\n", "").isprintable()
+        assert r"\x1b]0;owned" in result.output

@@ -1,4 +1,4 @@
-"""Searching and filtering the catalog."""
+"""Searching and filtering the catalog on its pages."""
 
 import re
 from dataclasses import asdict
@@ -11,7 +11,7 @@ from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import Course, Section
 from tests.support.people import BOB, Browser, text
 
-MANY = 60
+COURSE_COUNT = 60
 
 
 def titles(page: str) -> list[str]:
@@ -19,9 +19,9 @@ def titles(page: str) -> list[str]:
 
 
 @pytest.fixture
-async def large(db: Database) -> None:
+async def large_catalog(db: Database) -> None:
     """A catalog of several pages."""
-    courses = [Course(f"L{number:02}", f"LAW {number:02}", "Law", 1, "Fall", "Law") for number in range(MANY)]
+    courses = [Course(f"L{number:02}", f"LAW {number:02}", "Law", 1, "Fall", "Law") for number in range(COURSE_COUNT)]
     await db.course.insert_many([asdict(course) for course in courses])
     await sections.put_all(db, [Section("Fall 2026", course.courseID, "01", 5) for course in courses])
 
@@ -33,7 +33,7 @@ async def test_a_search_is_in_the_url(anyone: Browser) -> None:
     assert 'value="php"' in page
 
 
-async def test_the_filters_of_a_search_stay_chosen_and_visible(anyone: Browser) -> None:
+async def test_the_filters_of_a_search_stay_selected_and_visible(anyone: Browser) -> None:
     page = await anyone.read("/courses/Fall?credits=4&days=T&days=R&open=y&sort=title")
     assert titles(page) == ["PHP 202"]
     assert '<option selected value="4">' in page
@@ -74,7 +74,7 @@ async def test_the_search_text_stays_as_typed(anyone: Browser) -> None:
     assert 'value="“Advanced”, PHP"' in page
 
 
-async def test_a_student_finds_what_fits_the_schedule(ada: Browser) -> None:
+async def test_a_student_finds_courses_that_fit_the_schedule(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     assert titles(await ada.read("/courses/Fall?fits=y")) == ["PHP 202"]
 
@@ -85,8 +85,8 @@ async def test_a_visitor_has_no_schedule_to_fit(anyone: Browser) -> None:
     assert "Fits my schedule" not in page
 
 
-@pytest.mark.usefixtures("large")
-async def test_many_courses_come_in_pages(anyone: Browser) -> None:
+@pytest.mark.usefixtures("large_catalog")
+async def test_a_long_list_of_courses_is_paginated(anyone: Browser) -> None:
     first = await anyone.read("/courses/Fall?subject=Law&sort=title")
     assert titles(first) == [f"LAW {number:02}" for number in range(25)]
     assert '<a rel="next" href="/courses/Fall?subject=Law&amp;sort=title&amp;page=2">' in first
@@ -97,12 +97,12 @@ async def test_many_courses_come_in_pages(anyone: Browser) -> None:
     assert 'aria-label="Page 3" aria-current="page"' in last
 
 
-@pytest.mark.usefixtures("large")
+@pytest.mark.usefixtures("large_catalog")
 async def test_a_page_number_past_the_end_shows_the_last_page(anyone: Browser) -> None:
     assert titles(await anyone.read("/courses/Fall?page=999")) == titles(await anyone.read("/courses/Fall?page=3"))
 
 
-async def test_a_course_has_a_page_of_its_own(anyone: Browser, db: Database) -> None:
+async def test_each_course_has_its_own_page(anyone: Browser, db: Database) -> None:
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["1111"], "subject": "Programming"}})
     page = await anyone.read("/course/3333")
     assert "<h1>PHP 202 <small>Fall 2026</small></h1>" in page
@@ -113,14 +113,14 @@ async def test_a_course_has_a_page_of_its_own(anyone: Browser, db: Database) -> 
     assert "1 seat left" in page
 
 
-async def test_a_course_page_tells_a_student_what_is_missing(ada: Browser, db: Database) -> None:
+async def test_a_course_page_shows_a_student_missing_prerequisites(ada: Browser, db: Database) -> None:
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["1111"]}})
     page = await ada.read("/course/3333")
     assert "(not taken)" in page
     assert "PHP 202 requires 1111 (PYT 101) from an earlier term." in page
 
 
-async def test_a_course_page_has_the_terms_of_the_course(anyone: Browser) -> None:
+async def test_a_course_page_links_to_its_terms(anyone: Browser) -> None:
     page = await anyone.read("/course/1111?term=Spring+2027")
     assert "<h1>PYT 101 <small>Spring 2027</small></h1>" in page
     assert 'href="/course/1111?term=Fall+2026">Fall 2026</a>' in page
@@ -129,7 +129,7 @@ async def test_a_course_page_has_the_terms_of_the_course(anyone: Browser) -> Non
 @pytest.mark.parametrize(
     "path", ["/course/9999", "/course/1111?term=Winterfell", "/course/%00", f"/course/{'x' * 300}"]
 )
-async def test_an_unknown_course_or_term_is_a_friendly_404(anyone: Browser, path: str) -> None:
+async def test_an_unknown_course_or_term_gets_a_friendly_404(anyone: Browser, path: str) -> None:
     response = await anyone.get(path)
     assert response.status_code == 404
     assert "There is no" in await text(response)
@@ -154,12 +154,12 @@ async def test_a_course_offered_in_no_term_is_not_shown_in_the_requested_term(an
     assert '<nav class="terms"' not in page
 
 
-async def test_a_visitor_who_asks_for_what_fits_is_asked_to_sign_in(anyone: Browser, ada: Browser) -> None:
-    path, words = "/courses/Fall?q=P&fits=y", "to see only what fits your schedule"
+async def test_a_visitor_who_filters_by_schedule_is_asked_to_sign_in(anyone: Browser, ada: Browser) -> None:
+    path, sentence = "/courses/Fall?q=P&fits=y", "to see only what fits your schedule"
     for _ in range(2):  # the second time from the cache
-        assert words in await anyone.read(path)
-        assert words not in await anyone.read("/courses/Fall?q=P")
-        assert words not in await ada.read(path)
-    [link] = re.findall(rf'<a href="(/login[^"]+)">Sign in</a> {words}', await anyone.read(path))
+        assert sentence in await anyone.read(path)
+        assert sentence not in await anyone.read("/courses/Fall?q=P")
+        assert sentence not in await ada.read(path)
+    [link] = re.findall(rf'<a href="(/login[^"]+)">Sign in</a> {sentence}', await anyone.read(path))
     assert (await anyone.sign_in(BOB, next=parse_qs(urlsplit(link).query)["next"][0])).location == path
-    assert words not in await anyone.read(path)
+    assert sentence not in await anyone.read(path)

@@ -24,7 +24,7 @@ from quart_enroll.db.client import APP_NAME, open_database
 from quart_enroll.db.collections import courses, sections, terms
 from quart_enroll.state import EXTENSION
 from quart_enroll.system.process import child_process
-from tests.integration.cache.test_catalog_cache import shows
+from tests.integration.cache.test_catalog_cache import wait_until_catalog
 from tests.integration.server.test_outage import FOREVER, SECTION
 from tests.support.people import COURSES, Browser, Clock, config, registration
 from tests.support.processes import PROJECT, TIMEOUT_SECONDS, environment, free_port, wait_until
@@ -125,7 +125,9 @@ async def test_the_release_phase_and_the_site_need_only_the_prescribed_users(
         await db.course.insert_one(courses.to_row(COURSES[0]))
         await sections.put_all(db, [SECTION])
         # The change arrives through a change stream.
-        await shows(app.extensions[EXTENSION].catalog_cache, lambda catalog: bool(catalog.sections_of("1111", FOREVER)))
+        await wait_until_catalog(
+            app.extensions[EXTENSION].catalog_cache, lambda catalog: bool(catalog.sections_of("1111", FOREVER))
+        )
         assert (await browser.post("/register", form=registration())).status_code == 303
         with Documents(uri_of("enroll"), appname=APP_NAME) as stranded, stranded.start_session() as session:
             session.start_transaction()  # the site can't tell it from one of a killed process
