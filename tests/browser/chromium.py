@@ -1,4 +1,4 @@
-"""Chromium for the tests and the screenshots: where it is, and pages that open in time or say which step did not."""
+"""Find and run Chromium for tests and screenshots; if a page doesn't open in time, the error names the step."""
 
 import asyncio
 import shutil
@@ -81,7 +81,7 @@ class Chromium:
 
 @asynccontextmanager
 async def running_chromium(path: str, **launch_options: Any) -> AsyncIterator[Chromium]:
-    """Give a Chromium that runs at most as long as the block."""
+    """Yield a Chromium that is closed at the end of the block."""
     async with time_limit("Starting Playwright's driver"):
         playwright = await async_playwright().start()
     chromium = Chromium(playwright, {"executable_path": path, "args": [*ARGUMENTS], **launch_options})
