@@ -1,4 +1,4 @@
-"""A bare answer of the framework, on the same server with the same settings: nothing of Quart is quicker."""
+"""The smallest Quart application, on the same server with the same settings: the fastest that Quart can be."""
 
 from quart import Quart
 

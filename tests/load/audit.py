@@ -1,4 +1,4 @@
-"""Compare the students who were told of a seat with those who have one."""
+"""Compare the outcomes that the site reported to students with the seats in the database."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -8,28 +8,28 @@ from typing import Any
 Seat = tuple[int, str]
 
 
-def lost(told: Iterable[dict[str, Any]], seated: set[Seat]) -> list[str]:
-    """Return a sentence for each student who was last told something about a course that is not so.
+def find_discrepancies(records: Iterable[dict[str, Any]], seated: set[Seat]) -> list[str]:
+    """Return a sentence for each student whose last reported outcome for a course contradicts the database.
 
-    Where the last word is that something was asked, no answer came, and either may be true.
+    After a last outcome of "requested", no response arrived, so the student may or may not have the seat.
     """
     last: dict[Seat, str] = {}
-    for row in sorted(told, key=lambda row: row["at"]):
-        last[row["user_id"], row["courseID"]] = row["told"]
-    found = [
+    for row in sorted(records, key=lambda row: row["at"]):
+        last[row["user_id"], row["courseID"]] = row["outcome"]
+    sentences = [
         f"Student {user_id} was told to be enrolled in {courseID}, and has no seat."
-        for (user_id, courseID), word in last.items()
-        if word == "enrolled" and (user_id, courseID) not in seated
+        for (user_id, courseID), outcome in last.items()
+        if outcome == "enrolled" and (user_id, courseID) not in seated
     ]
-    return found + [
+    return sentences + [
         f"Student {user_id} was told that {courseID} was dropped, and still has the seat."
-        for (user_id, courseID), word in last.items()
-        if word == "gone" and (user_id, courseID) in seated
+        for (user_id, courseID), outcome in last.items()
+        if outcome == "dropped" and (user_id, courseID) in seated
     ]
 
 
 def read(folder: Path) -> Iterator[dict[str, Any]]:
-    """Give what all processes of the crowd have noted."""
-    for notes in folder.glob("told-*.jsonl"):
+    """Yield the outcomes that all Locust processes recorded."""
+    for notes in folder.glob("outcomes-*.jsonl"):
         for line in notes.read_text().splitlines():
             yield json.loads(line)

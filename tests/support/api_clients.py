@@ -1,4 +1,4 @@
-"""Programs of the students, that use the API."""
+"""Programs that use the API for a student."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ PYT = {"courseID": "1111"}
 
 
 class Program:
-    """A program of a student: it sends a token, has no cookies, and says nothing that browsers say."""
+    """A student's program: it sends a token, but no cookies and none of a browser's own headers."""
 
     def __init__(self, app: Quart, authorization: str) -> None:
         self.client = app.test_client(use_cookies=False)
@@ -43,7 +43,7 @@ class Program:
 
 
 async def token(db: Database, user: User, scope: str = "enroll", **facts: Any) -> str:
-    """Make a token that lives until spring."""
+    """Create a token that is valid until spring."""
     given = {"name": "program", "expires_at": SPRING.withdraw_deadline, "now": FALL_MORNING} | facts
     found = await users.find_credentials_by_id(db, user.user_id)
     assert found is not None
@@ -54,5 +54,5 @@ async def token(db: Database, user: User, scope: str = "enroll", **facts: Any) -
 
 
 async def program(app: Quart, db: Database, user: User, scope: str = "enroll") -> Program:
-    """Return a program of that user."""
+    """Return a program with a token of that user."""
     return Program(app, f"Bearer {await token(db, user, scope)}")

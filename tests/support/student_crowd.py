@@ -1,4 +1,4 @@
-"""A crowd of students in front of the site's server processes, signed in without a password."""
+"""Many students who send requests to the site's server processes, signed in without a password."""
 
 import asyncio
 import json
@@ -18,49 +18,49 @@ from quart_enroll.domain.models import User
 from quart_enroll.services.accounts.token_digest import token_digest
 from tests.support.processes import environment
 
-AT_ONCE = 400
-"""Connections of a crowd at most."""
+MAX_CONNECTIONS = 400
+"""Maximum number of connections of a crowd."""
 
-NO_LONGER = 30.0
-"""Seconds for one answer: then Heroku's router would have cut it off."""
+RESPONSE_TIMEOUT_SECONDS = 30.0
+"""The time for one response: after that, Heroku's router would have cut it off."""
 
-INSIST = 60.0
-"""Seconds within which a client that repeats a request must get a clear response."""
+RETRY_TIMEOUT_SECONDS = 60.0
+"""The time within which a client that repeats a request must get a definite response."""
 
-BREATH = 0.25
-"""Seconds, about, between an answer that says "in a moment" and the next click; the site asks for 5."""
+RETRY_PAUSE_SECONDS = 0.25
+"""The average pause before a request is repeated; the site asks for 5 seconds."""
 
 
-class Cut(Exception):
-    """The connection broke before there was a whole answer: nobody knows what happened."""
+class ConnectionCut(Exception):
+    """The connection was lost before the response was complete, so the outcome is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """Somebody with a browser; `cookie` is a sign-in."""
+    """A student with a browser; `cookie` is that of a sign-in."""
 
     user_id: int
     cookie: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FormResponse:
     """What came back: `code` is that of a refusal, "" otherwise; `at` and `took` are in seconds."""
 
     status: int
     code: str
-    at: float
-    took: float
+    finished_at: float
+    response_seconds: float
 
     @property
-    def done(self) -> bool:
+    def succeeded(self) -> bool:
         return self.status == 303
 
 
 async def sign_in(db: Database, numbers: Iterable[int], key: str = "") -> list[Student]:
-    """Make students of these numbers, each with a sign-in as the site itself makes it, but for the password.
+    """Create students with these numbers, each with a sign-in like the site's own, but without a password.
 
-    `key` is the site's SECRET_KEY, if it is not that of the tests.
+    `key` is the site's SECRET_KEY, if it differs from the tests' key.
     """
     key = key or environment()["SECRET_KEY"]
     serializer = URLSafeTimedSerializer(key, "quart auth salt", signer_kwargs={"digest_method": sha512})
@@ -93,66 +93,69 @@ class Crowd:
     """
 
     ports: list[int]
-    answers: list[Answer] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
-    cuts: int = 0
-    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    responses: list[FormResponse] = field(default_factory=list)
+    total_seconds: list[float] = field(default_factory=list)
+    cut_connections: int = 0
+    connections: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONNECTIONS))
+    response_received: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def answered(self, number: int) -> None:
-        """Wait until there are that many answers."""
-        async with asyncio.timeout(INSIST):
-            while len(self.answers) < number:
-                self.news.clear()
-                await self.news.wait()
+    async def wait_for_responses(self, number: int) -> None:
+        """Wait until that many responses have arrived."""
+        async with asyncio.timeout(RETRY_TIMEOUT_SECONDS):
+            while len(self.responses) < number:
+                self.response_received.clear()
+                await self.response_received.wait()
 
-    async def post(self, student: Student, path: str, **form: str) -> Answer:
-        """Click, and click again after a cut or a 503, until there is a clear answer."""
-        began = time.monotonic()
-        while time.monotonic() < began + INSIST:
+    async def post(self, student: Student, path: str, **form: str) -> FormResponse:
+        """Send the form, and repeat it after a lost connection or a 503, until there is a definite response."""
+        started = time.monotonic()
+        while time.monotonic() < started + RETRY_TIMEOUT_SECONDS:
             try:
-                async with self.room:
-                    answer = await self._click(random.choice(self.ports), student, path, form)  # noqa: S311  # no secret
-            except Cut:
-                self.cuts += 1
+                async with self.connections:
+                    response = await self._send(random.choice(self.ports), student, path, form)  # noqa: S311  # no secret
+            except ConnectionCut:
+                self.cut_connections += 1
             else:
-                self.answers.append(answer)
-                self.news.set()
-                assert answer.status in (303, 409, 503), answer
-                if answer.status != 503:
-                    self.waits.append(answer.at - began)
-                    return answer
-            await asyncio.sleep(random.uniform(0.5, 1.5) * BREATH)  # noqa: S311  # the same
+                self.responses.append(response)
+                self.response_received.set()
+                assert response.status in (303, 409, 503), response
+                if response.status != 503:
+                    self.total_seconds.append(response.finished_at - started)
+                    return response
+            await asyncio.sleep(random.uniform(0.5, 1.5) * RETRY_PAUSE_SECONDS)  # noqa: S311  # the same
         raise AssertionError(f"Student {student.user_id} has no clear answer to {path}.")
 
-    async def _click(self, port: int, student: Student, path: str, form: dict[str, str]) -> Answer:
-        began = time.monotonic()
+    async def _send(self, port: int, student: Student, path: str, form: dict[str, str]) -> FormResponse:
+        started = time.monotonic()
         try:
-            async with asyncio.timeout(NO_LONGER):
+            async with asyncio.timeout(RESPONSE_TIMEOUT_SECONDS):
                 status, headers, body = await exchange(port, _request(student, path, form))
         except TimeoutError:
-            raise AssertionError(f"No answer to {path} within {NO_LONGER:g} s.") from None
+            raise AssertionError(f"No answer to {path} within {RESPONSE_TIMEOUT_SECONDS:g} s.") from None
         except OSError as error:
-            raise Cut from error
+            raise ConnectionCut from error
         if status == 503:
             assert int(headers["retry-after"]) > 0
-        at = time.monotonic()
-        return Answer(status, json.loads(body)["error"] if status >= 400 else "", at, at - began)
+        finished_at = time.monotonic()
+        return FormResponse(
+            status, json.loads(body)["error"] if status >= 400 else "", finished_at, finished_at - started
+        )
 
     def report(self) -> str:
-        """Return how long the answers took, and how long nobody got any."""
-        at = sorted(answer.at for answer in self.answers if answer.status != 503)
-        gap = max((later - earlier for earlier, later in pairwise(at)), default=0.0)
-        away = sum(answer.status == 503 for answer in self.answers)
+        """Return how long the responses took, and the longest time without one."""
+        finished_at = sorted(response.finished_at for response in self.responses if response.status != 503)
+        longest_gap = max((later - earlier for earlier, later in pairwise(finished_at)), default=0.0)
+        busy_count = sum(response.status == 503 for response in self.responses)
         return (
-            f"{len(self.answers)} answers, {away} of them 503, {self.cuts} cut off; one answer: "
-            f"{spread([answer.took for answer in self.answers])}; until it was clear: {spread(self.waits)}; "
-            f"longest time without a clear answer to anybody {gap:.2f} s"
+            f"{len(self.responses)} responses, {busy_count} of them 503, {self.cut_connections} cut off; each: "
+            f"{spread([response.response_seconds for response in self.responses])}; "
+            f"until it was definite: {spread(self.total_seconds)}; "
+            f"longest time without a definite response {longest_gap:.2f} s"
         )
 
 
 def spread(seconds: list[float]) -> str:
-    """Return the median, the 99th of a hundred, and the longest of these times."""
+    """Return the median, the 99th percentile and the maximum of these times."""
     ordered = sorted(seconds) or [0.0]
     median, p99 = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
     return f"median {median:.3f}, p99 {p99:.3f}, longest {ordered[-1]:.3f} s"
