@@ -71,23 +71,23 @@ async def test_seats_dropped_in_a_stampede_go_to_the_first_students_waiting(
     db: Database, students: list[Student], ports: list[int]
 ) -> None:
     crowd = Crowd(ports)
-    enrolled_students, waiting, latecomers = (
+    seated, waiting, latecomers = (
         students[:SEATS],
         students[SEATS : 3 * SEATS],
         students[3 * SEATS : 5 * SEATS],
     )
-    for student in enrolled_students:
+    for student in seated:
         assert (await crowd.post(student, "/enrollment", **_form())).succeeded
     for student in waiting:
         assert (await crowd.post(student, "/waitlist", **_form())).succeeded
 
     responses = await asyncio.gather(
         *(crowd.post(student, "/enrollment", **_form()) for student in latecomers),
-        *(crowd.post(student, "/enrollment/drop", courseID="A", term=FALL) for student in enrolled_students[:20]),
+        *(crowd.post(student, "/enrollment/drop", courseID="A", term=FALL) for student in seated[:20]),
     )
 
     assert [_code(response) for response in responses] == ["section_full"] * len(latecomers) + [OK] * 20
-    assert await enrolled_students(db, KEY) == {student.user_id for student in enrolled_students[20:] + waiting[:20]}
+    assert await enrolled_students(db, KEY) == {student.user_id for student in seated[20:] + waiting[:20]}
     assert await waitlisted_students(db, KEY) == [student.user_id for student in waiting[20:]]
     await assert_sound(db, datetime.now(UTC))
     _assert_no_errors(crowd)

@@ -17,7 +17,7 @@ from quart_enroll.services.accounts import accounts
 from quart_enroll.services.catalog.import_users import ImportedUser, import_users
 from quart_enroll.services.catalog.imports import InvalidRows
 from quart_enroll.services.notifications.outbox import LEASE_NAME
-from tests.integration.auth.test_passwords import ME, PUBLIC_URL, SETTINGS, chosen, letters
+from tests.integration.auth.test_passwords import ME, PUBLIC_URL, SETTINGS, chosen, send_emails, send_link
 from tests.support.people import FALL_MORNING, PASSWORD, Browser, Clock, config, message_after, registration, text
 
 ZOE = "zoe@school.example"
@@ -61,11 +61,8 @@ async def test_an_expired_link_offers_signing_in_to_visitors_only(zoe: Browser, 
 
 
 async def path_of_link(db: Database, clock: Clock) -> str:
-    """Return the path in the only email."""
-    [(to, _, letter)] = await letters(db, clock)
-    assert to == ZOE
-    [address] = re.findall(r"https?://\S+", letter)
-    return str(address.removeprefix(PUBLIC_URL))
+    """Send zoe's confirmation email, and return the path of its link."""
+    return await send_link(db, clock, ZOE)
 
 
 async def unconfirmed(db: Database) -> bool:
@@ -84,7 +81,7 @@ async def seat_notice(db: Database) -> None:
 async def test_registering_sends_one_email_without_anything_that_was_typed(
     zoe: Browser, db: Database, clock: Clock
 ) -> None:
-    [(to, subject, letter)] = await letters(db, clock)
+    [(to, subject, letter)] = await send_emails(db, clock)
     assert (to, subject) == (ZOE, "Confirm your email")
     assert re.findall(r"https?://[^/\s]+", letter) == [PUBLIC_URL]
     for typed in (LURE, "prize", "evil", "Zoe"):
@@ -119,7 +116,7 @@ async def test_a_used_link_says_that_the_address_is_confirmed(zoe: Browser, db: 
         await zoe.get(path)
         assert (await zoe.post("/email/confirm")).location == "/account"
     assert f"{ZOE} is confirmed." in await zoe.read(path)
-    assert await letters(db, clock) == []
+    assert await send_emails(db, clock) == []
 
 
 async def test_until_confirmation_notices_are_on_pages_and_not_emailed(
@@ -129,13 +126,13 @@ async def test_until_confirmation_notices_are_on_pages_and_not_emailed(
     await seat_notice(db)
     new = {"current_password": PASSWORD} | chosen("a newer horse battery")
     assert (await zoe.post("/account/password", form=new)).status_code == 303
-    assert await letters(db, clock) == []
+    assert await send_emails(db, clock) == []
     assert "you’re now enrolled in PYT 101" in await zoe.read("/enrollment")
     await zoe.get(path)
     await zoe.post("/email/confirm")
-    assert await letters(db, clock) == []  # notices from before are not sent later
+    assert await send_emails(db, clock) == []  # notices from before are not sent later
     await seat_notice(db)
-    [(to, subject, _)] = await letters(db, clock)
+    [(to, subject, _)] = await send_emails(db, clock)
     assert (to, subject) == (ZOE, "You’re enrolled in PYT 101")
     assert "level=error" not in log.text
 
@@ -160,7 +157,7 @@ async def test_new_links_are_limited(zoe: Browser, db: Database, clock: Clock) -
     for _ in range(2):  # registering sent the first
         assert "another link" in await message_after(zoe, "/account/email")
     assert "Too many attempts" in await message_after(zoe, "/account/email")
-    assert len(await letters(db, clock)) == 3
+    assert len(await send_emails(db, clock)) == 3
     clock.now += timedelta(hours=8)
     await zoe.sign_in(User(0, ZOE, "", "", ""))
     assert "another link" in await message_after(zoe, "/account/email")
@@ -171,7 +168,7 @@ async def test_registering_again_and_again_sends_no_more_links(app: Quart, db: D
     for _ in range(5):
         browser = Browser(app.test_client())
         await browser.post("/register", form=registration(ZOE))
-        sent += await letters(db, clock)
+        sent += await send_emails(db, clock)
         assert (await browser.post("/account/delete", form={"password": PASSWORD})).status_code == 303
     assert len(sent) == 3
 
@@ -179,13 +176,13 @@ async def test_registering_again_and_again_sends_no_more_links(app: Quart, db: D
 async def test_a_form_that_is_sent_twice_sends_one_email(app: Quart, db: Database, clock: Clock) -> None:
     for _ in range(2):
         assert (await Browser(app.test_client()).post("/register", form=registration(ZOE))).status_code == 303
-    assert len(await letters(db, clock)) == 1
+    assert len(await send_emails(db, clock)) == 1
 
 
 async def test_a_confirmed_student_is_not_asked_to_confirm(ada: Browser, db: Database, clock: Clock) -> None:
     assert "confirm" not in await ada.read("/account")
     await ada.post("/account/email")
-    assert await letters(db, clock) == []
+    assert await send_emails(db, clock) == []
 
 
 async def test_a_link_stops_working_after_three_days_and_for_another_address(
@@ -229,9 +226,9 @@ async def test_a_cookie_carries_no_more_of_a_link_than_a_link_has(anyone: Browse
 async def test_a_password_reset_link_confirms_the_address_and_names_nobody(
     zoe: Browser, anyone: Browser, db: Database, clock: Clock
 ) -> None:
-    await letters(db, clock)
+    await send_emails(db, clock)
     await anyone.post("/password/forgot", form={"email": ZOE})
-    [(_, _, letter)] = await letters(db, clock)
+    [(_, _, letter)] = await send_emails(db, clock)
     assert "prize" not in letter
     await anyone.get(re.findall(r"(/password/reset/\S+)", letter)[0])
     assert (await anyone.post("/password/reset", form=chosen())).status_code == 303

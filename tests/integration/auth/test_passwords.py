@@ -41,26 +41,33 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
         yield app
 
 
-async def letters(db: Database, clock: Clock) -> list[tuple[str, str, str]]:
-    """Send what waits for the mail server, and return it."""
-    box = Postbox()
-    await send_due(db, box, clock, LINKS, ME)
-    return box.letters
+async def send_emails(db: Database, clock: Clock) -> list[tuple[str, str, str]]:
+    """Send the waiting emails, and return the recipient, subject and text of each."""
+    sender = Postbox()
+    await send_due(db, sender, clock, LINKS, ME)
+    return sender.letters
 
 
-async def link(db: Database, clock: Clock) -> str:
-    """Return the path that the one e-mail leads to."""
-    [(to, subject, letter)] = await letters(db, clock)
-    assert (to, subject) == (ADA.email, "Choose a new password")
-    [address] = re.findall(r"https?://\S+", letter)
-    assert address.startswith(f"{PUBLIC_URL}/password/reset/")
-    return str(address.removeprefix(PUBLIC_URL))
+async def send_link(db: Database, clock: Clock, recipient: str, subject: str | None = None) -> str:
+    """Send the only waiting email, check its recipient and subject, and return the path of the link in it."""
+    [(to, sent_subject, body)] = await send_emails(db, clock)
+    assert (to, sent_subject) == (recipient, subject or sent_subject)
+    [url] = re.findall(r"https?://\S+", body)
+    assert url.startswith(f"{PUBLIC_URL}/")
+    return str(url.removeprefix(PUBLIC_URL))
+
+
+async def send_reset_link(db: Database, clock: Clock) -> str:
+    """Send ada's password reset email, and return the path of its link."""
+    path = await send_link(db, clock, ADA.email, "Choose a new password")
+    assert path.startswith("/password/reset/")
+    return path
 
 
 async def forgotten(browser: Browser, db: Database, clock: Clock) -> str:
-    """Let ada forget her password, and return the path of her link."""
+    """Request a password reset for ada, and return the path of her link."""
     await browser.post("/password/forgot", form={"email": ADA.email})
-    return await link(db, clock)
+    return await send_reset_link(db, clock)
 
 
 def chosen(password: str = NEW, **fields: str) -> dict[str, str]:
@@ -90,7 +97,7 @@ async def test_changing_the_password_ends_all_other_sign_ins_and_sends_an_email(
     await ada.post("/account/password", form=change())
     answers = [(await browser.get("/enrollment")).status_code for browser in (ada, other, bob)]
     assert answers == [200, 303, 200]
-    [(to, subject, letter)] = await letters(db, clock)
+    [(to, subject, letter)] = await send_emails(db, clock)
     assert (to, subject) == (ADA.email, "Your password was changed")
     assert f"{PUBLIC_URL}/password/forgot" in letter
     assert "password was changed" not in (await ada.read("/")).lower()
@@ -111,7 +118,7 @@ async def test_sending_a_password_change_twice_is_harmless(
     for _ in range(2):
         assert (await ada.post("/account/password", form=change())).status_code == 303
     assert await signs_in(app, NEW)
-    assert len(await letters(db, clock)) == 1
+    assert len(await send_emails(db, clock)) == 1
 
 
 async def test_a_reset_link_expires_when_the_email_changes(anyone: Browser, db: Database, clock: Clock) -> None:
@@ -187,7 +194,7 @@ async def test_a_reset_link_sets_a_new_password_whatever_the_case_of_the_email(
     anyone: Browser, app: Quart, db: Database, clock: Clock
 ) -> None:
     await anyone.post("/password/forgot", form={"email": ADA.email.upper()})
-    opened = await anyone.get(await link(db, clock))
+    opened = await anyone.get(await send_reset_link(db, clock))
     assert (opened.status_code, opened.location) == (303, "/password/reset")
     page = await anyone.get("/password/reset")
     assert page.status_code == 200
@@ -198,7 +205,7 @@ async def test_a_reset_link_sets_a_new_password_whatever_the_case_of_the_email(
     assert (saved.status_code, saved.location) == (303, "/login")
     assert "Your new password has been saved." in await anyone.read("/login")
     assert [await signs_in(app, password) for password in (PASSWORD, NEW)] == [False, True]
-    assert [subject for _, subject, _ in await letters(db, clock)] == ["Your password was changed"]
+    assert [subject for _, subject, _ in await send_emails(db, clock)] == ["Your password was changed"]
 
 
 async def test_a_reset_link_uses_the_configured_url_and_not_the_requests_host(
@@ -206,7 +213,7 @@ async def test_a_reset_link_uses_the_configured_url_and_not_the_requests_host(
 ) -> None:
     evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
     await anyone.post("/password/forgot", form={"email": ADA.email}, headers=evil)
-    assert await link(db, clock)
+    assert await send_reset_link(db, clock)
 
 
 async def test_a_reset_link_works_once(app: Quart, db: Database, clock: Clock) -> None:
@@ -308,7 +315,7 @@ async def test_a_reset_request_for_an_unknown_email_sends_and_logs_nothing(
     anyone: Browser, db: Database, clock: Clock, log: pytest.LogCaptureFixture
 ) -> None:
     await anyone.post("/password/forgot", form={"email": "nobody@school.example"})
-    assert await letters(db, clock) == []
+    assert await send_emails(db, clock) == []
     assert "nobody" not in log.text
     assert [record.name for record in log.records] == [access_log.__name__]  # the line that each change has
     [row] = await db.notice.find().to_list(None)
